@@ -1,0 +1,3 @@
+//! What is computed from features and predictions: kNN, PCA, t-SNE, intervals, confusion, representation health.
+
+pub mod config;

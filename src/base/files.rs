@@ -1,0 +1,55 @@
+//! Files that are whole or not there: written beside, flushed, renamed.
+
+use crate::base::{Error, Result};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+/// Writes a file beside its place and renames it in, so that readers see the old content or the new, never a part.
+///
+/// # Errors
+/// The folder is missing or read-only, or the disk is full; nothing is left behind then.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        sync_folder(folder)
+    };
+    write().map_err(|error| Error::io("write", path, &error))
+}
+
+/// Makes a folder and its parents.
+///
+/// # Errors
+/// The folder cannot be made.
+pub fn create_folder(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|error| Error::io("create the folder", path, &error))
+}
+
+/// Reads a whole file.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| Error::io("read", path, &error))
+}
+
+/// Reads a whole file as UTF-8 text.
+///
+/// # Errors
+/// The file cannot be read or is not UTF-8.
+pub fn read_text(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(|error| Error::io("read", path, &error))
+}
+
+/// Makes a rename in this folder survive a power cut.
+///
+/// # Errors
+/// The folder cannot be flushed.
+pub fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    // Windows has no handle to a folder that can be flushed; its renames are journalled.
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}

@@ -1,0 +1,9 @@
+//! Foundations that every other module may use: errors, random numbers, digests, files, checked numbers.
+
+pub mod error;
+pub mod files;
+pub mod hash;
+pub mod range;
+pub mod rng;
+
+pub use error::{Error, ErrorKind, Result};

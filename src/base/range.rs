@@ -1,0 +1,84 @@
+//! Numbers with a range, as `#[serde(deserialize_with = "...")]` functions, so that a value out of range is an error
+//! at its own place in the file.
+
+use serde::de::{Deserialize, Deserializer, Error};
+
+/// A probability or fraction: `0 <= x <= 1`.
+///
+/// # Errors
+/// The value is not a number in the range.
+pub fn probability<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    checked(deserializer, "between 0 and 1", |x| (0.0..=1.0).contains(&x))
+}
+
+/// A part of a whole that may not be empty: `0 < x <= 1`.
+///
+/// # Errors
+/// The value is not a number in the range.
+pub fn fraction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    checked(deserializer, "above 0 and at most 1", |x| x > 0.0 && x <= 1.0)
+}
+
+/// A part of a whole that may be empty but not the whole: `0 <= x < 1`.
+///
+/// # Errors
+/// The value is not a number in the range.
+pub fn below_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    checked(deserializer, "at least 0 and below 1", |x| (0.0..1.0).contains(&x))
+}
+
+/// A finite number above 0.
+///
+/// # Errors
+/// The value is not a number in the range.
+pub fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    checked(deserializer, "above 0", |x| x > 0.0)
+}
+
+/// A finite number of at least 0.
+///
+/// # Errors
+/// The value is not a number in the range.
+pub fn not_negative<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    checked(deserializer, "at least 0", |x| x >= 0.0)
+}
+
+/// A whole number of at least 1.
+///
+/// # Errors
+/// The value is not a whole number in the range.
+pub fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    match usize::deserialize(deserializer)? {
+        0 => Err(D::Error::custom("must be at least 1, got 0")),
+        number => Ok(number),
+    }
+}
+
+/// An interval `[low, high]` of finite numbers of at least 0 with `low <= high`.
+///
+/// # Errors
+/// The value is not such a pair.
+pub fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f64; 2], D::Error> {
+    let [low, high] = <[f64; 2]>::deserialize(deserializer)?;
+    if low.is_finite() && high.is_finite() && 0.0 <= low && low <= high {
+        return Ok([low, high]);
+    }
+    Err(D::Error::custom(format!("must be [low, high] with 0 <= low <= high, got [{low}, {high}]")))
+}
+
+/// Reads a finite number and holds it to a condition; `range` completes "must be ...".
+///
+/// # Errors
+/// The value is not a finite number that meets the condition.
+pub fn checked<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    range: &str,
+    holds: impl Fn(f64) -> bool,
+) -> Result<f64, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+    if number.is_finite() && holds(number) {
+        Ok(number)
+    } else {
+        Err(D::Error::custom(format!("must be {range}, got {number}")))
+    }
+}

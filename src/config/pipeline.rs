@@ -1,0 +1,233 @@
+//! The checked configuration: what the stages are built from. Only this leaves `config`; references are resolved,
+//! defaults filled in, paths absolute.
+
+use crate::analysis::config::{EmbedMethod, KnnConfig};
+use crate::augment::PolicyConfig;
+use crate::dataset::DatasetConfig;
+use crate::loss::LossConfig;
+use crate::model::{EncoderConfig, ProjectionConfig};
+use crate::optim::{OptimizerConfig, ScheduleConfig};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A pipeline file with its sweep written out: one variant where there is no sweep.
+#[derive(Clone, Debug)]
+pub struct Study {
+    /// Name of the study, also of its folder under the output folder.
+    pub name: String,
+    /// Title of the report.
+    pub title: String,
+    /// The combinations of the sweep, in order.
+    pub variants: Vec<Variant>,
+}
+
+/// One combination of the sweep's values.
+#[derive(Clone, Debug)]
+pub struct Variant {
+    /// The values that make it, as (dotted path, value as TOML text); empty where there is no sweep.
+    pub settings: Vec<(String, String)>,
+    /// The pipeline with these values.
+    pub pipeline: Pipeline,
+}
+
+/// One pipeline, checked.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    /// Seed of every random number.
+    pub seed: u64,
+    /// Where training runs.
+    pub device: DeviceChoice,
+    /// Pictures and split.
+    pub dataset: DatasetConfig,
+    /// Contrastive pretrainings, each after those it starts from.
+    pub pretrain: Vec<Pretrain>,
+    /// Linear evaluations.
+    pub linear_eval: Vec<LinearEval>,
+    /// kNN evaluations.
+    pub knn_eval: Vec<KnnEval>,
+    /// Supervised networks.
+    pub supervised: Vec<Supervised>,
+    /// Two-dimensional embeddings.
+    pub embed: Vec<Embed>,
+}
+
+/// Where training runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// CUDA where the binary has it and a device answers, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// The CUDA device of this number.
+    Cuda(usize),
+}
+
+/// A contrastive pretraining.
+#[derive(Clone, Debug, Serialize)]
+pub struct Pretrain {
+    /// Name in the pipeline file: `[pretrain.NAME]`.
+    pub name: String,
+    /// Augmentation that makes the two views.
+    pub policy: PolicyConfig,
+    /// Pretraining whose weights it starts from.
+    pub init_from: Option<String>,
+    /// Encoder f.
+    pub encoder: EncoderConfig,
+    /// Projection head g.
+    pub projection: ProjectionConfig,
+    /// Contrastive loss.
+    pub loss: LossConfig,
+    /// Optimiser.
+    pub optimizer: OptimizerConfig,
+    /// Learning-rate schedule.
+    pub schedule: ScheduleConfig,
+    /// Passes over the training set; 0 keeps the initial weights (a network that has learned nothing).
+    pub epochs: usize,
+    /// Pictures in a batch (two views each); a last batch that is not full is left out.
+    pub batch_size: usize,
+    /// Gradients are scaled down to this length, over all parameters.
+    pub gradient_clip: Option<f64>,
+}
+
+/// A linear evaluation of frozen features.
+#[derive(Clone, Debug, Serialize)]
+pub struct LinearEval {
+    /// Name in the pipeline file.
+    pub name: String,
+    /// The pretraining evaluated.
+    pub from: String,
+    /// Depths: 0 is the encoder's output, k the output of the k-th layer of the projection head.
+    pub depths: Vec<usize>,
+    /// Labelled parts of the training set.
+    pub labeled_fractions: Vec<f64>,
+    /// How labelled pictures are drawn.
+    pub label_draw: LabelDraw,
+    /// Batch-norm statistics of the encoder while features are computed.
+    pub statistics: Statistics,
+    /// Features are brought to mean 0 and variance 1 over the labelled pictures.
+    pub standardize: bool,
+    /// How the linear classifier is trained.
+    pub training: ClassifierTraining,
+}
+
+/// A k-nearest-neighbours evaluation of frozen features.
+#[derive(Clone, Debug, Serialize)]
+pub struct KnnEval {
+    /// Name in the pipeline file.
+    pub name: String,
+    /// The pretraining evaluated.
+    pub from: String,
+    /// Depths, as for linear evaluation.
+    pub depths: Vec<usize>,
+    /// Labelled parts of the training set that are searched.
+    pub labeled_fractions: Vec<f64>,
+    /// Batch-norm statistics of the encoder while features are computed.
+    pub statistics: Statistics,
+    /// Neighbours and temperature.
+    pub knn: KnnConfig,
+}
+
+/// A supervised network, trained from scratch or from a pretraining (fine-tuning).
+#[derive(Clone, Debug, Serialize)]
+pub struct Supervised {
+    /// Name in the pipeline file.
+    pub name: String,
+    /// Augmentation of the training pictures; none leaves them as for evaluation.
+    pub policy: Option<PolicyConfig>,
+    /// Pretraining whose encoder it starts from.
+    pub init_from: Option<String>,
+    /// Encoder.
+    pub encoder: EncoderConfig,
+    /// Outputs of the hidden layers between encoder and classes.
+    pub hidden: Vec<usize>,
+    /// Labelled parts of the training set.
+    pub labeled_fractions: Vec<f64>,
+    /// How labelled pictures are drawn.
+    pub label_draw: LabelDraw,
+    /// How it is trained.
+    pub training: ClassifierTraining,
+    /// Gradients are scaled down to this length, over all parameters.
+    pub gradient_clip: Option<f64>,
+}
+
+/// A two-dimensional picture of the features.
+#[derive(Clone, Debug, Serialize)]
+pub struct Embed {
+    /// Name in the pipeline file.
+    pub name: String,
+    /// The pretraining whose features are shown.
+    pub from: String,
+    /// Depths, as for linear evaluation.
+    pub depths: Vec<usize>,
+    /// Pictures shown.
+    pub subset: Subset,
+    /// Batch-norm statistics of the encoder while features are computed.
+    pub statistics: Statistics,
+    /// Method.
+    pub method: EmbedMethod,
+}
+
+/// How a classifier is trained and when it stops.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClassifierTraining {
+    /// Optimiser.
+    pub optimizer: OptimizerConfig,
+    /// Learning-rate schedule.
+    pub schedule: ScheduleConfig,
+    /// Most passes over the labelled pictures.
+    pub epochs: usize,
+    /// Pictures in a batch; the last one may be smaller.
+    pub batch_size: usize,
+    /// Epochs without a better validation loss after which training stops; none runs to the end. The best weights are
+    /// restored either way.
+    pub patience: Option<usize>,
+    /// Pictures on which the best weights are chosen.
+    pub select_on: SelectOn,
+}
+
+/// Pictures on which early stopping chooses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SelectOn {
+    /// The validation split.
+    #[default]
+    Validation,
+    /// The test set, as the report did; its accuracy is then too good.
+    Test,
+}
+
+/// How labelled pictures are drawn from the training set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelDraw {
+    /// The same part of each class, without replacement; smaller parts lie inside larger ones.
+    #[default]
+    Stratified,
+    /// Uniformly from all pictures, with replacement, as the report did.
+    WithReplacement,
+}
+
+/// Batch-norm statistics used while features are computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Statistics {
+    /// The running statistics of training (inference mode).
+    #[default]
+    Running,
+    /// Those of each batch of features, as the report did.
+    Batch,
+}
+
+/// Pictures of an embedding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Subset {
+    /// The training and validation pictures.
+    Train,
+    /// The test pictures.
+    #[default]
+    Test,
+    /// All pictures.
+    All,
+}

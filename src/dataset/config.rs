@@ -1,0 +1,137 @@
+//! What a pipeline file says of the data set.
+
+use crate::base::range;
+use crate::picture::Fit;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// The pictures, their size, and what is set apart for validation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetConfig {
+    /// Where the pictures come from.
+    pub source: SourceConfig,
+    /// Side in pixels of the square pictures that networks see.
+    #[serde(deserialize_with = "image_size")]
+    pub image_size: usize,
+    /// Part of the training set, stratified by class, set apart for early stopping.
+    #[serde(default = "DatasetConfig::default_validation", deserialize_with = "range::below_one")]
+    pub validation_fraction: f64,
+    /// How a picture becomes a square where it is not augmented (evaluation).
+    #[serde(default)]
+    pub fit: Fit,
+    /// Larger pictures are reduced to this shorter side when they are decoded; default twice `image_size`.
+    #[serde(default)]
+    pub stored_side: Option<usize>,
+    /// What happens to files that cannot be decoded.
+    #[serde(default)]
+    pub broken_files: BrokenFiles,
+}
+
+impl DatasetConfig {
+    fn default_validation() -> f64 {
+        0.1
+    }
+}
+
+/// What happens to files that cannot be decoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BrokenFiles {
+    /// The run stops before training and names each of them with the reason.
+    #[default]
+    Stop,
+    /// They are left out, and the report says how many.
+    Skip,
+}
+
+/// Where the pictures come from. Relative paths are relative to the pipeline file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceConfig {
+    /// A folder for each class.
+    Folder(FoldersConfig),
+    /// The class is the file name before the first `_`.
+    Prefixed(FoldersConfig),
+    /// CIFAR-10 in its binary format.
+    Cifar10(BinaryConfig),
+    /// STL-10 in its binary format.
+    Stl10(BinaryConfig),
+    /// Pictures drawn by the program itself.
+    Shapes(ShapesConfig),
+}
+
+/// A training and a test folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FoldersConfig {
+    /// Folder of the training pictures.
+    pub train: PathBuf,
+    /// Folder of the test pictures; without it `test_fraction` of the training pictures is set apart.
+    #[serde(default)]
+    pub test: Option<PathBuf>,
+    /// Part of the pictures set apart for testing where there is no test folder, stratified by class.
+    #[serde(default = "FoldersConfig::default_test_fraction", deserialize_with = "range::fraction")]
+    pub test_fraction: f64,
+}
+
+impl FoldersConfig {
+    fn default_test_fraction() -> f64 {
+        0.2
+    }
+}
+
+/// The folder that holds the binary files of a data set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BinaryConfig {
+    /// Folder with the files under their published names.
+    pub path: PathBuf,
+}
+
+/// Drawn pictures: classes differ by shape; colour, place, size, angle, background, texture and noise vary freely.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShapesConfig {
+    /// Training pictures in all, the same number for each class.
+    #[serde(default = "ShapesConfig::default_train", deserialize_with = "range::at_least_one")]
+    pub train: usize,
+    /// Test pictures in all.
+    #[serde(default = "ShapesConfig::default_test", deserialize_with = "range::at_least_one")]
+    pub test: usize,
+    /// Number of classes, 2 to 8.
+    #[serde(default = "ShapesConfig::default_classes", deserialize_with = "shape_classes")]
+    pub classes: usize,
+}
+
+impl ShapesConfig {
+    fn default_train() -> usize {
+        2000
+    }
+    fn default_test() -> usize {
+        1000
+    }
+    fn default_classes() -> usize {
+        6
+    }
+}
+
+/// Shapes that can be drawn.
+pub const MOST_SHAPES: usize = 8;
+
+fn shape_classes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let classes = usize::deserialize(deserializer)?;
+    if (2..=MOST_SHAPES).contains(&classes) {
+        return Ok(classes);
+    }
+    Err(serde::de::Error::custom(format!("must be between 2 and {MOST_SHAPES}, got {classes}")))
+}
+
+fn image_size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let side = usize::deserialize(deserializer)?;
+    if (8..=1024).contains(&side) {
+        return Ok(side);
+    }
+    Err(serde::de::Error::custom(format!("must be between 8 and 1024, got {side}")))
+}

@@ -1,0 +1,87 @@
+//! What a stage is to the engine.
+
+use crate::base::{Error, ErrorKind, Result};
+use crate::engine::{Event, EventSink};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A unit of work that turns input artifacts into one artifact, a folder of files.
+pub trait Stage: Send + Sync {
+    /// Name shown to users: `pretrain.main`, `linear_eval.depths[depth 0, 10 % labels]`.
+    fn name(&self) -> String;
+
+    /// Folder of the store that holds its artifacts: `pretrain`.
+    fn kind(&self) -> &'static str;
+
+    /// Raised when the same parameters and inputs give another result than before.
+    fn version(&self) -> u32;
+
+    /// Everything besides the inputs that decides the artifact's content; an object.
+    fn parameters(&self) -> Value;
+
+    /// Computes the artifact into `context.output()`. Returns one line of result for the terminal, which may be empty.
+    ///
+    /// # Errors
+    /// Whatever stops the work; what was written is thrown away then.
+    fn run(&self, context: &Context<'_>) -> Result<String>;
+}
+
+/// What a stage is given to run.
+pub struct Context<'a> {
+    /// Name of the stage.
+    pub stage: String,
+    /// Folder to write into; becomes the artifact when the stage succeeds.
+    pub output: PathBuf,
+    /// Artifact folders of the inputs, by role: `split`, `pretrain`, ...
+    pub inputs: BTreeMap<String, PathBuf>,
+    /// Takes progress.
+    pub events: &'a dyn EventSink,
+    /// Set when the user asks to stop.
+    pub interrupted: &'a AtomicBool,
+}
+
+impl Context<'_> {
+    /// Folder to write the artifact's files into.
+    pub fn output(&self) -> &Path {
+        &self.output
+    }
+
+    /// Folder of the input artifact with this role.
+    ///
+    /// # Errors
+    /// The stage has no such input, which is a bug.
+    pub fn input(&self, role: &str) -> Result<&Path> {
+        self.inputs
+            .get(role)
+            .map(PathBuf::as_path)
+            .ok_or_else(|| Error::bug(format!("stage {} has no input '{role}'", self.stage)))
+    }
+
+    /// Tells how far the stage is.
+    pub fn progress(&self, done: u64, total: u64, detail: impl Into<String>) {
+        self.events.emit(&Event::Progress { stage: self.stage.clone(), done, total, detail: detail.into() });
+    }
+
+    /// Leaves a line in the log.
+    pub fn note(&self, text: impl Into<String>) {
+        self.events.emit(&Event::Note { stage: self.stage.clone(), text: text.into() });
+    }
+
+    /// Tells the user of something to look at.
+    pub fn warn(&self, text: impl Into<String>) {
+        self.events.emit(&Event::Warning { stage: self.stage.clone(), text: text.into() });
+    }
+
+    /// Stops the stage if the user asked for it.
+    ///
+    /// # Errors
+    /// The user asked to stop.
+    pub fn check_interrupted(&self) -> Result<()> {
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Err(Error::new(ErrorKind::Interrupted, "interrupted").help("run again: finished stages are kept"));
+        }
+        Ok(())
+    }
+}

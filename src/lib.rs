@@ -1,0 +1,25 @@
+//! `simclr`: declarative pipelines for self-supervised image learning with SimCLR.
+//!
+//! A TOML file declares stages; [`config`] checks it, [`stages`] turns it into a graph, [`engine`] runs what the
+//! store does not hold yet. The modules below are listed from the command line down to the foundations, and each
+//! imports only from those after it (`tests/layering.rs` holds that).
+
+pub mod cli;
+pub mod config;
+pub mod stages;
+
+pub mod engine;
+pub mod render;
+pub mod train;
+
+pub mod analysis;
+pub mod augment;
+pub mod dataset;
+pub mod loss;
+pub mod model;
+pub mod optim;
+
+pub mod nn;
+pub mod picture;
+
+pub mod base;

@@ -1,0 +1,3 @@
+//! The `simclr` command.
+
+fn main() {}

@@ -1,0 +1,161 @@
+//! What a pipeline file says of optimisers and schedules.
+
+use crate::base::range;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The optimiser.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OptimizerConfig {
+    /// Stochastic gradient descent.
+    Sgd(SgdConfig),
+    /// Adam (Kingma and Ba 2014); weight decay is added to the gradient.
+    Adam(AdamConfig),
+    /// AdamW (Loshchilov and Hutter 2017); weight decay is apart from the gradient.
+    Adamw(AdamConfig),
+    /// LARS (You et al. 2017); biases and batch norm are not adapted and not decayed.
+    Lars(LarsConfig),
+}
+
+/// Stochastic gradient descent, as in PyTorch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SgdConfig {
+    /// Peak learning rate.
+    #[serde(deserialize_with = "range::positive")]
+    pub learning_rate: f64,
+    /// Momentum; 0 for none.
+    #[serde(default, deserialize_with = "range::below_one")]
+    pub momentum: f64,
+    /// Nesterov's momentum; needs `momentum` above 0.
+    #[serde(default)]
+    pub nesterov: bool,
+    /// L2 penalty added to the gradient of weights (not of biases and batch norm).
+    #[serde(default, deserialize_with = "range::not_negative")]
+    pub weight_decay: f64,
+}
+
+/// Adam and AdamW, as in PyTorch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdamConfig {
+    /// Peak learning rate.
+    #[serde(deserialize_with = "range::positive")]
+    pub learning_rate: f64,
+    /// Decay of the two moments.
+    #[serde(default = "AdamConfig::default_betas", deserialize_with = "betas")]
+    pub betas: [f64; 2],
+    /// Added to the denominator.
+    #[serde(default = "AdamConfig::default_epsilon", deserialize_with = "range::positive")]
+    pub epsilon: f64,
+    /// Weight decay of weights (not of biases and batch norm).
+    #[serde(default, deserialize_with = "range::not_negative")]
+    pub weight_decay: f64,
+}
+
+impl AdamConfig {
+    fn default_betas() -> [f64; 2] {
+        [0.9, 0.999]
+    }
+    fn default_epsilon() -> f64 {
+        1e-8
+    }
+}
+
+/// LARS, as in the SimCLR code.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LarsConfig {
+    /// Peak learning rate.
+    #[serde(deserialize_with = "range::positive")]
+    pub learning_rate: f64,
+    /// Momentum.
+    #[serde(default = "LarsConfig::default_momentum", deserialize_with = "range::below_one")]
+    pub momentum: f64,
+    /// Weight decay of weights (not of biases and batch norm).
+    #[serde(default = "LarsConfig::default_weight_decay", deserialize_with = "range::not_negative")]
+    pub weight_decay: f64,
+    /// Trust coefficient eta.
+    #[serde(default = "LarsConfig::default_trust", deserialize_with = "range::positive")]
+    pub trust: f64,
+}
+
+impl LarsConfig {
+    fn default_momentum() -> f64 {
+        0.9
+    }
+    fn default_weight_decay() -> f64 {
+        1e-6
+    }
+    fn default_trust() -> f64 {
+        1e-3
+    }
+}
+
+/// The learning rate over time, from the optimiser's peak; computed for each step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduleConfig {
+    /// The peak throughout, after the warm-up.
+    Constant(ConstantConfig),
+    /// Half a cosine from the peak to 0, after the warm-up.
+    Cosine(CosineConfig),
+    /// Multiplied by `factor` at each of `milestones`, after the warm-up.
+    Step(StepConfig),
+}
+
+impl Default for ScheduleConfig {
+    fn default() -> Self {
+        Self::Cosine(CosineConfig { warmup_epochs: 0.0, steps: None })
+    }
+}
+
+/// A constant learning rate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConstantConfig {
+    /// Epochs over which the rate rises linearly from 0.
+    #[serde(default, deserialize_with = "range::not_negative")]
+    pub warmup_epochs: f64,
+}
+
+/// A cosine schedule (Loshchilov and Hutter 2016, without restarts).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CosineConfig {
+    /// Epochs over which the rate rises linearly from 0.
+    #[serde(default, deserialize_with = "range::not_negative")]
+    pub warmup_epochs: f64,
+    /// Steps until the rate is 0, where that is not the length of the run (the report's is 1000).
+    #[serde(default)]
+    pub steps: Option<u64>,
+}
+
+/// A schedule in steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepConfig {
+    /// Epochs over which the rate rises linearly from 0.
+    #[serde(default, deserialize_with = "range::not_negative")]
+    pub warmup_epochs: f64,
+    /// Epochs at which the rate is multiplied by `factor`.
+    pub milestones: Vec<f64>,
+    /// What the rate is multiplied by.
+    #[serde(default = "StepConfig::default_factor", deserialize_with = "range::fraction")]
+    pub factor: f64,
+}
+
+impl StepConfig {
+    fn default_factor() -> f64 {
+        0.1
+    }
+}
+
+fn betas<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<[f64; 2], D::Error> {
+    let betas = <[f64; 2]>::deserialize(deserializer)?;
+    if betas.iter().all(|beta| (0.0..1.0).contains(beta)) {
+        return Ok(betas);
+    }
+    Err(serde::de::Error::custom(format!("must be two numbers of at least 0 and below 1, got {betas:?}")))
+}
