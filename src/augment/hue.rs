@@ -28,11 +28,7 @@ fn turn(red: f32, green: f32, blue: f32, sixths: f32) -> (f32, f32, f32) {
     let from_green = (blue - red) * slope + 2.0;
     let from_blue = (red - green) * slope + 4.0;
     let hue = if highest == red { from_red } else { if highest == green { from_green } else { from_blue } } + sixths;
-    (
-        highest - range * share(hue + 5.0),
-        highest - range * share(hue + 3.0),
-        highest - range * share(hue + 1.0),
-    )
+    (highest - range * share(hue + 5.0), highest - range * share(hue + 3.0), highest - range * share(hue + 1.0))
 }
 
 /// How much of the range a channel lacks at `position` sixths of the circle: 0 on a third of it, 1 on another.
