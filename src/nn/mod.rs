@@ -1,1 +1,5 @@
 //! nn
+
+pub mod parameter;
+
+pub use parameter::{Role, Trainable};
