@@ -3,7 +3,7 @@
 use super::hardware::Hardware;
 use crate::base::{Error, ErrorKind, Result, files};
 use crate::engine::key::STORE_VERSION;
-use crate::engine::{Event, EventSink, Graph, StageStatus, clock};
+use crate::engine::{Event, EventSink, Graph, clock};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -50,11 +50,21 @@ struct StageRecord {
     name: String,
     kind: String,
     key: String,
-    status: Option<StageStatus>,
+    /// Nothing for a stage that the run did not get to or did not need.
+    status: Option<StageEnd>,
     seconds: f64,
     summary: String,
     parameters: Value,
     inputs: Value,
+}
+
+/// How a run ended for a stage.
+#[derive(Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum StageEnd {
+    Computed,
+    Cached,
+    Failed,
 }
 
 #[derive(Default)]
@@ -63,7 +73,7 @@ struct Log {
     /// Why a line could not be written; the run goes on.
     failed: Option<String>,
     last_progress: Option<Instant>,
-    ended: HashMap<String, (StageStatus, f64, String)>,
+    ended: HashMap<String, (StageEnd, f64, String)>,
 }
 
 impl RunFolder {
@@ -112,7 +122,7 @@ impl RunFolder {
             }
         }
         let count = |status| record.stages.iter().filter(|stage| stage.status == Some(status)).count();
-        (record.computed, record.cached) = (count(StageStatus::Computed), count(StageStatus::Cached));
+        (record.computed, record.cached) = (count(StageEnd::Computed), count(StageEnd::Cached));
         self.write()?;
         Ok(log.failed.map(|error| format!("{}: the log of events is not whole: {error}", self.folder.display())))
     }
@@ -170,11 +180,14 @@ impl EventSink for RunFolder {
             }
             Event::Progress { .. } => log.last_progress = Some(Instant::now()),
             Event::Cached { stage } => {
-                log.ended.insert(stage.clone(), (StageStatus::Cached, 0.0, String::new()));
+                log.ended.insert(stage.clone(), (StageEnd::Cached, 0.0, String::new()));
             }
             Event::Finished { stage, elapsed, summary } => {
-                let end = (StageStatus::Computed, elapsed.as_secs_f64(), summary.clone());
+                let end = (StageEnd::Computed, elapsed.as_secs_f64(), summary.clone());
                 log.ended.insert(stage.clone(), end);
+            }
+            Event::Failed { stage, .. } => {
+                log.ended.insert(stage.clone(), (StageEnd::Failed, 0.0, String::new()));
             }
             _ => {}
         }
