@@ -1,5 +1,7 @@
 //! The command line: help, mistakes, exit codes.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use assert_cmd::Command;
 use std::fs;
 
@@ -55,7 +57,7 @@ fn mistakes_on_the_command_line_are_usage_errors() {
         assert_eq!((code, stdout.as_str()), (2, ""), "{arguments:?}");
         assert!(stderr.contains("Usage: simclr") || stderr.contains("try '--help'"), "{arguments:?}: {stderr}");
     }
-    assert!(output(&["rnu"]).2.contains("'run'"), "the nearest command is named");
+    assert!(output(&["repot"]).2.contains("'report'"), "the nearest command is named");
 }
 
 #[test]

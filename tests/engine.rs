@@ -1,5 +1,7 @@
 //! The engine, with stages that write a line: keys, caching, plans, and what failures, kills and damage leave behind.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use serde_json::{Value, json};
 use simclr::base::{Error, ErrorKind, Result};
 use simclr::engine::{

@@ -32,7 +32,7 @@ Examples:
   simclr run pipelines/quickstart.toml
   simclr run study.toml --set seed=7 --set pretrain.main.loss.nt_xent.temperature=0.5
   simclr run study.toml --only pretrain                 only the pretrainings and what they need
-  simclr run study.toml --force 'linear_eval.depths*'   these again, though their artifacts are there")]
+  simclr run study.toml --force 'linear_eval.depths*'   these again")]
     Run(RunArguments),
     /// Show what a run would compute, and why
     #[command(after_help = "\
