@@ -1,0 +1,38 @@
+//! Reads the sections of a tree into raw types, each apart, so that one bad value hides no other.
+
+use crate::config::diagnostic::{Problem, Problems};
+use crate::config::node::{Node, Step};
+use crate::config::structure;
+use serde::de::DeserializeOwned;
+
+/// Reads the value at a path; what is wrong in it is reported and taken out, until the rest can be read or nothing is
+/// left.
+pub(super) fn read<T: DeserializeOwned>(root: &mut Node, path: &[Step], problems: &mut Problems) -> Option<T> {
+    // Every turn takes something out of the tree, so this ends.
+    loop {
+        let invalid = match T::deserialize(root.get(path)?) {
+            Ok(value) => return Some(value),
+            Err(invalid) => invalid,
+        };
+        let full: Vec<Step> = path.iter().cloned().chain(invalid.path()).collect();
+        let place = root.get(&full).map_or(root.place, |node| node.place);
+        problems.report(Problem::new(place, message(&full, &invalid.message)));
+        if root.remove(&full).is_none() || problems.are_many() {
+            root.remove(path);
+        }
+        structure::prune(root);
+    }
+}
+
+/// `must be above 0, got -1` with the key before it.
+fn message(path: &[Step], message: &str) -> String {
+    let key = path.iter().rev().find_map(|step| match step {
+        Step::Key(key) => Some(key),
+        Step::Index(_) => None,
+    });
+    match key {
+        Some(key) if message.starts_with("must be") => format!("`{key}` {message}"),
+        Some(key) => format!("`{key}`: {message}"),
+        None => message.to_owned(),
+    }
+}
