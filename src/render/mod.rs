@@ -1,1 +1,20 @@
-//! render
+//! The report: plots, tables and one offline HTML page, drawn from plain data.
+//!
+//! [`Report`] is everything a report says; [`write`] puts it into a folder. Nothing here knows of stages, stores or
+//! the clock: equal input gives equal bytes.
+
+pub mod data;
+
+mod groups;
+mod intervals;
+mod markdown;
+mod pairs;
+mod table;
+mod tables;
+mod words;
+mod write;
+
+pub use data::Report;
+pub use markdown::results_markdown;
+pub use pairs::pairs_png;
+pub use write::write;

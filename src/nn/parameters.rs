@@ -1,4 +1,4 @@
-//! Parameters as optimisers see them.
+//! Parameters as optimisers and files see them.
 
 /// What a parameter does, which decides whether weight decay and LARS touch it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,4 +22,15 @@ pub struct Trainable<'a> {
     pub gradient: &'a mut [f32],
     /// What the parameter does.
     pub role: Role,
+}
+
+/// One array of a saved network: a parameter or a running statistic.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedArray {
+    /// torchvision's name, such as `layer1.0.conv1.weight`; the head's are `head.0.weight` and so on.
+    pub name: String,
+    /// torch's shape: `[outputs, inputs, height, width]` for convolutions, `[outputs, inputs]` for linear layers.
+    pub shape: Vec<usize>,
+    /// The values, last dimension fastest.
+    pub values: Vec<f32>,
 }

@@ -1,0 +1,298 @@
+//! Everything a report says, as plain data: what was trained on what, and what came out.
+//!
+//! Numbers that are not finite survive a round trip through JSON (where they are `null`) as NaN, and are drawn as gaps.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Everything a report says. Any part may be empty; an empty part leaves its section out.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Report {
+    /// Heading of the page.
+    pub title: String,
+    /// Name of the study, as in the pipeline file.
+    pub study: String,
+    /// Facts at the top: name and value.
+    pub description: Vec<(String, String)>,
+    /// What was trained and tested on.
+    pub dataset: DatasetFacts,
+    /// Paths of the settings that the sweep varies.
+    pub settings: Vec<String>,
+    /// Training over epochs: pretraining, supervised and linear evaluation.
+    pub curves: Vec<TrainingCurve>,
+    /// One entry a measured accuracy.
+    pub results: Vec<EvaluationResult>,
+    /// Features as points in the plane.
+    pub embeddings: Vec<EmbeddingPanel>,
+    /// Augmented pictures, see [`pairs_png`](crate::render::pairs_png).
+    pub pairs: Vec<PairsPicture>,
+    /// Is a representation collapsing?
+    pub health: Vec<HealthRow>,
+    /// Name and text table of each network.
+    pub models: Vec<(String, String)>,
+    /// The graph of stages.
+    pub stages: Vec<StageRow>,
+    /// How to get these numbers again.
+    pub reproduce: Reproduce,
+    /// Stages that failed, with the reason.
+    pub failures: Vec<(String, String)>,
+}
+
+/// What was trained and tested on.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DatasetFacts {
+    /// Where the pictures come from.
+    pub source: String,
+    /// Name of each class and its number of training, validation and test pictures.
+    pub classes: Vec<(String, usize, usize, usize)>,
+    /// Side of the square pictures, in pixels.
+    pub image_size: usize,
+    /// Files that were left out, with the reason.
+    pub skipped: Vec<(String, String)>,
+}
+
+/// What a training curve trains.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CurveKind {
+    /// Contrastive pretraining; the accuracy is the contrastive one.
+    #[default]
+    Pretrain,
+    /// A network trained with labels.
+    Supervised,
+    /// A linear classifier on frozen features.
+    LinearEval,
+}
+
+/// One training run over its epochs.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TrainingCurve {
+    /// What is trained.
+    pub kind: CurveKind,
+    /// Name of the stage in the pipeline file.
+    pub stage: String,
+    /// What distinguishes this run in the sweep: "temperature 0.1, seed 2"; empty without a sweep.
+    pub variant: String,
+    /// The pretraining that the features come from (linear evaluation).
+    pub from: Option<String>,
+    /// Depth of the features (linear evaluation): 0 is the encoder's output, k comes after k layers of the head.
+    pub depth: Option<usize>,
+    /// The depth in words: "h (512-d)".
+    pub depth_label: String,
+    /// Fraction of the labels used, if labels were.
+    pub fraction: Option<f64>,
+    /// Loss of guessing: ln(2N-1) for NT-Xent over N pairs.
+    pub chance: Option<f64>,
+    /// One row an epoch.
+    pub rows: Vec<CurveRow>,
+    /// Epoch (in the units of [`CurveRow::epoch`]) whose weights were kept.
+    pub best_epoch: Option<usize>,
+}
+
+/// One epoch of a training curve.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CurveRow {
+    /// Epochs finished.
+    pub epoch: f64,
+    /// Mean training loss of the epoch.
+    #[serde(deserialize_with = "number")]
+    pub loss: f64,
+    /// Training accuracy, 0 to 1.
+    #[serde(deserialize_with = "number")]
+    pub accuracy: f64,
+    /// Learning rate at the end of the epoch.
+    #[serde(deserialize_with = "number")]
+    pub learning_rate: f64,
+    /// Loss on the split that selects the epoch (validation, unless the pipeline says test).
+    pub selection_loss: Option<f64>,
+    /// Accuracy on that split.
+    pub selection_accuracy: Option<f64>,
+}
+
+/// How an accuracy was measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EvaluationKind {
+    /// A linear classifier on frozen features.
+    #[default]
+    LinearEval,
+    /// Weighted nearest neighbours on frozen features.
+    Knn,
+    /// A network trained with labels from scratch.
+    Supervised,
+}
+
+/// One measured accuracy on the test set.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EvaluationResult {
+    /// How it was measured.
+    pub kind: EvaluationKind,
+    /// Name of the stage in the pipeline file.
+    pub stage: String,
+    /// The pretraining that the features come from; none for supervised training.
+    pub from: Option<String>,
+    /// Depth of the features: 0 is the encoder's output, k comes after k layers of the projection head.
+    pub depth: Option<usize>,
+    /// The depth in words: "h (512-d)", "after layer 1 (256-d)".
+    pub depth_label: String,
+    /// Fraction of the labels used.
+    pub fraction: f64,
+    /// Number of labelled pictures used.
+    pub labeled: usize,
+    /// What distinguishes this result in the sweep: "temperature 0.1, seed 2". Its item "seed N" is what results that
+    /// are averaged over seeds may differ in.
+    pub variant: String,
+    /// Swept settings and their values ("temperature", "0.1"), for the plot of accuracy against a setting; "seed" is
+    /// ignored.
+    pub values: Vec<(String, String)>,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Test pictures classified correctly.
+    pub correct: usize,
+    /// Test pictures.
+    pub total: usize,
+    /// Accuracy on the test set, 0 to 1.
+    #[serde(deserialize_with = "number")]
+    pub accuracy: f64,
+    /// 95 % interval over the test set (Wilson).
+    #[serde(deserialize_with = "interval")]
+    pub interval: (f64, f64),
+    /// The test set chose the epoch, so the accuracy flatters.
+    pub selected_on_test: bool,
+    /// Accuracy on the validation split.
+    pub validation_accuracy: Option<f64>,
+    /// Names of the classes.
+    pub classes: Vec<String>,
+    /// Pictures by `[true class][predicted class]`.
+    pub confusion: Vec<Vec<usize>>,
+    /// Epoch whose weights were kept.
+    pub best_epoch: Option<usize>,
+    /// Epochs trained.
+    pub epochs: usize,
+}
+
+/// Features at one depth as points in the plane.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EmbeddingPanel {
+    /// Name of the stage in the pipeline file.
+    pub stage: String,
+    /// The pretraining that the features come from.
+    pub from: String,
+    /// Depth of the features.
+    pub depth: usize,
+    /// The depth in words.
+    pub depth_label: String,
+    /// "t-SNE" or "PCA", with what matters: "t-SNE, perplexity 30".
+    pub method: String,
+    /// What distinguishes this panel in the sweep.
+    pub variant: String,
+    /// One point a picture.
+    pub points: Vec<(f32, f32)>,
+    /// Class of each point.
+    pub labels: Vec<usize>,
+    /// Names of the classes.
+    pub classes: Vec<String>,
+}
+
+/// Pictures beside two augmented views of each.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PairsPicture {
+    /// Name of the augmentation policy.
+    pub policy: String,
+    /// The encoded picture, see [`pairs_png`](crate::render::pairs_png).
+    pub png: Vec<u8>,
+}
+
+/// Health of a representation at one depth (Wang and Isola 2020 for alignment and uniformity).
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HealthRow {
+    /// Name of the stage in the pipeline file.
+    pub stage: String,
+    /// What distinguishes this row in the sweep.
+    pub variant: String,
+    /// The depth in words.
+    pub depth_label: String,
+    /// Mean squared distance of the two views of a picture, on the unit sphere.
+    #[serde(deserialize_with = "number")]
+    pub alignment: f64,
+    /// Log of the mean Gaussian potential of two pictures; lower is more uniform.
+    #[serde(deserialize_with = "number")]
+    pub uniformity: f64,
+    /// Mean standard deviation of the normalised coordinates; 1/sqrt(width) when spread evenly, 0 when collapsed.
+    #[serde(deserialize_with = "number")]
+    pub spread: f64,
+    /// Exponential of the entropy of the normalised singular values.
+    #[serde(deserialize_with = "number")]
+    pub effective_rank: f64,
+    /// Number of coordinates.
+    pub width: usize,
+}
+
+/// One stage of the pipeline.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StageRow {
+    /// Name in the pipeline file, with the variant.
+    pub name: String,
+    /// "pretrain", "linear_eval", ...
+    pub kind: String,
+    /// Key of its artifact in the store.
+    pub key: String,
+    /// Names of the stages whose artifacts it reads.
+    pub inputs: Vec<String>,
+    /// Seconds that computing took; none if the artifact was there already.
+    pub computed_seconds: Option<f64>,
+}
+
+/// How to get these numbers again.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Reproduce {
+    /// The command line.
+    pub command: String,
+    /// The configuration with every default written out.
+    pub resolved_toml: String,
+    /// Program, libraries, machine: name and version.
+    pub versions: Vec<(String, String)>,
+    /// Seeds used.
+    pub seeds: Vec<u64>,
+}
+
+/// `null` in JSON is a number that was not finite.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
+}
+
+fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(f64, f64), D::Error> {
+    let (low, high): (Option<f64>, Option<f64>) = Deserialize::deserialize(deserializer)?;
+    Ok((low.unwrap_or(f64::NAN), high.unwrap_or(f64::NAN)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_that_is_not_finite_survives_json() {
+        let row = CurveRow { epoch: 1.0, loss: f64::NAN, ..CurveRow::default() };
+        let back: CurveRow = serde_json::from_str(&serde_json::to_string(&row).unwrap()).unwrap();
+        assert!(back.loss.is_nan());
+        assert_eq!(back.epoch, 1.0);
+    }
+
+    #[test]
+    fn a_report_survives_json() {
+        let result = EvaluationResult { interval: (0.1, f64::NAN), ..EvaluationResult::default() };
+        let report = Report { results: vec![result], ..Report::default() };
+        let back: Report = serde_json::from_str(&serde_json::to_string(&report).unwrap()).unwrap();
+        assert_eq!(back.results[0].interval.0, 0.1);
+        assert!(back.results[0].interval.1.is_nan());
+    }
+}

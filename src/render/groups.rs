@@ -1,0 +1,146 @@
+//! Results that differ in their seed alone, taken together.
+
+use crate::render::data::{EvaluationKind, EvaluationResult};
+use crate::render::intervals;
+
+/// Fewer seeds than this give an interval too wide to draw.
+const SEEDS_FOR_INTERVAL: usize = 3;
+
+/// Results that differ in their seed alone; never empty.
+#[derive(Clone, Debug)]
+pub(crate) struct Group<'a> {
+    /// One result a seed.
+    pub(crate) results: Vec<&'a EvaluationResult>,
+    /// The variant without its seed.
+    pub(crate) variant: String,
+    /// Mean accuracy.
+    pub(crate) mean: f64,
+    /// 95 % interval that the size of the test set leaves. Seeds share the pictures, so they do not narrow it.
+    pub(crate) over_test: (f64, f64),
+    /// 95 % interval over seeds, from two seeds on.
+    pub(crate) over_seeds: Option<(f64, f64)>,
+}
+
+impl<'a> Group<'a> {
+    fn new(results: Vec<&'a EvaluationResult>) -> Self {
+        let accuracies: Vec<f64> = results.iter().map(|result| result.accuracy).collect();
+        let totals: Vec<f64> = results.iter().map(|result| result.total as f64).collect();
+        let mean = intervals::mean(&accuracies);
+        let over_test = match results.as_slice() {
+            [single] => single.interval,
+            _ => intervals::wilson(mean, intervals::mean(&totals)),
+        };
+        let variant = without_seed(&results[0].variant);
+        Self { variant, mean, over_test, over_seeds: intervals::over_seeds(&accuracies), results }
+    }
+
+    /// What the results have in common.
+    pub(crate) fn first(&self) -> &'a EvaluationResult {
+        self.results[0]
+    }
+
+    /// The interval to draw: over seeds if there are enough of them, over the test set else.
+    pub(crate) fn drawn(&self) -> (f64, f64) {
+        self.over_seeds.filter(|_| self.results.len() >= SEEDS_FOR_INTERVAL).unwrap_or(self.over_test)
+    }
+
+    /// The wider of the intervals on either side: what a claim must survive.
+    pub(crate) fn cautious(&self) -> (f64, f64) {
+        let (low, high) = self.drawn();
+        (low.min(self.over_test.0), high.max(self.over_test.1))
+    }
+
+    /// Confusion summed over seeds; empty if they disagree in shape.
+    pub(crate) fn confusion(&self) -> Vec<Vec<usize>> {
+        let mut sum = self.first().confusion.clone();
+        for result in &self.results[1..] {
+            if !same_shape(&sum, &result.confusion) {
+                return Vec::new();
+            }
+            for (row, other) in sum.iter_mut().zip(&result.confusion) {
+                row.iter_mut().zip(other).for_each(|(cell, more)| *cell += more);
+            }
+        }
+        sum
+    }
+}
+
+fn same_shape(a: &[Vec<usize>], b: &[Vec<usize>]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.len() == b.len())
+}
+
+/// Groups results by everything but the seed, in the order of their first result.
+pub(crate) fn by_seed(results: &[EvaluationResult]) -> Vec<Group<'_>> {
+    let mut gathered: Vec<(Key<'_>, Vec<&EvaluationResult>)> = Vec::new();
+    for result in results {
+        let key = Key::of(result);
+        match gathered.iter_mut().find(|(other, _)| *other == key) {
+            Some((_, members)) => members.push(result),
+            None => gathered.push((key, vec![result])),
+        }
+    }
+    gathered.into_iter().map(|(_, members)| Group::new(members)).collect()
+}
+
+#[derive(PartialEq)]
+struct Key<'a> {
+    kind: EvaluationKind,
+    stage: &'a str,
+    from: Option<&'a str>,
+    depth: Option<usize>,
+    fraction: u64,
+    variant: String,
+}
+
+impl<'a> Key<'a> {
+    fn of(result: &'a EvaluationResult) -> Self {
+        Self {
+            kind: result.kind,
+            stage: &result.stage,
+            from: result.from.as_deref(),
+            depth: result.depth,
+            fraction: result.fraction.to_bits(),
+            variant: without_seed(&result.variant),
+        }
+    }
+}
+
+/// "temperature 0.1, seed 2" without its seed: "temperature 0.1".
+pub(crate) fn without_seed(variant: &str) -> String {
+    let is_seed = |item: &str| {
+        let digits = item.strip_prefix("seed ");
+        digits.is_some_and(|digits| !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit()))
+    };
+    variant.split(", ").filter(|item| !is_seed(item)).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(variant: &str, accuracy: f64) -> EvaluationResult {
+        EvaluationResult { variant: variant.into(), accuracy, total: 100, interval: (0.4, 0.6), ..Default::default() }
+    }
+
+    #[test]
+    fn only_the_seed_is_averaged_over() {
+        let results = [
+            result("temperature 0.1, seed 1", 0.5),
+            result("temperature 0.5, seed 1", 0.7),
+            result("temperature 0.1, seed 2", 0.6),
+        ];
+        let groups = by_seed(&results);
+        assert_eq!(groups.len(), 2);
+        assert_eq!(groups[0].variant, "temperature 0.1");
+        assert!((groups[0].mean - 0.55).abs() < 1e-12);
+        assert!(groups[0].over_seeds.is_some() && groups[1].over_seeds.is_none());
+        assert_eq!(groups[1].over_test, (0.4, 0.6));
+    }
+
+    #[test]
+    fn a_setting_that_ends_in_seed_stays() {
+        assert_eq!(without_seed("seed 3"), "");
+        assert_eq!(without_seed("augment seedling, seed 3"), "augment seedling");
+        assert_eq!(without_seed("seed none"), "seed none");
+    }
+}

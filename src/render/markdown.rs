@@ -1,0 +1,62 @@
+//! The results as a Markdown table.
+
+use crate::render::data::Report;
+use crate::render::table;
+
+/// The results as a Markdown table, one row a measurement, seeds averaged; a sentence if there are none.
+///
+/// ```
+/// let report = simclr::render::Report::default();
+/// assert_eq!(simclr::render::results_markdown(&report), "No results.\n");
+/// ```
+pub fn results_markdown(report: &Report) -> String {
+    let table = table::results(report);
+    if table.rows.is_empty() {
+        return "No results.\n".into();
+    }
+    let mut text = line(table.columns.iter().map(|column| column.name));
+    text += &line(table.columns.iter().map(|column| if column.number { "---:" } else { "---" }));
+    for row in &table.rows {
+        text += &line(row.iter().map(String::as_str));
+    }
+    for note in &table.notes {
+        text += &format!("\n{note}\n");
+    }
+    text
+}
+
+fn line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
+    let cells: Vec<String> = cells.map(escape).collect();
+    format!("| {} |\n", cells.join(" | "))
+}
+
+/// Keeps a cell in its cell: no bars, no line breaks, no HTML.
+fn escape(cell: &str) -> String {
+    let mut text = String::with_capacity(cell.len());
+    for c in cell.chars() {
+        match c {
+            '|' | '\\' | '`' | '*' | '_' | '[' | ']' => text.extend(['\\', c]),
+            '<' => text.push_str("&lt;"),
+            '>' => text.push_str("&gt;"),
+            '&' => text.push_str("&amp;"),
+            c if c.is_control() => text.push(' '),
+            c => text.push(c),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::data::EvaluationResult;
+
+    #[test]
+    fn a_hostile_name_stays_in_its_cell() {
+        let hostile = EvaluationResult { stage: "a|b\n<b>".into(), ..Default::default() };
+        let text = results_markdown(&Report { results: vec![hostile], ..Report::default() });
+        let bars: Vec<usize> = text.lines().take(3).map(|line| line.replace("\\|", "").matches('|').count()).collect();
+        assert!(bars.windows(2).all(|pair| pair[0] == pair[1]), "{text}");
+        assert!(text.contains(r"a\|b &lt;b&gt;"), "{text}");
+    }
+}

@@ -1,0 +1,95 @@
+//! The results as rows of text, for the page and for Markdown.
+
+use crate::render::data::Report;
+use crate::render::groups::{self, Group};
+use crate::render::words::{self, Naming};
+
+/// A table of text.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Table {
+    /// Its columns.
+    pub(crate) columns: Vec<Column>,
+    /// Cells by row.
+    pub(crate) rows: Vec<Vec<String>>,
+    /// Sentences below it.
+    pub(crate) notes: Vec<&'static str>,
+}
+
+/// A column of a [`Table`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Column {
+    /// Its heading.
+    pub(crate) name: &'static str,
+    /// Is it set flush right?
+    pub(crate) number: bool,
+}
+
+const SELECTED_ON_TEST: &str = "† The test set chose the epoch, so this accuracy flatters.";
+const ONE_SEED: &str = "Intervals are 95 % Wilson intervals over the pictures of the test set.";
+const SEVERAL_SEEDS: &str = "The interval over the test set is Wilson's (95 %) at the mean accuracy; seeds share the \
+     pictures, so they do not narrow it. The interval over seeds is Student's (95 %).";
+
+/// One row a group of seeds, only the columns that say something.
+pub(crate) fn results(report: &Report) -> Table {
+    let groups = groups::by_seed(&report.results);
+    let columns: Vec<(Column, Cell)> = columns(&groups);
+    let rows = groups.iter().map(|group| columns.iter().map(|(_, cell)| cell(group)).collect()).collect();
+    Table { columns: columns.into_iter().map(|(column, _)| column).collect(), rows, notes: notes(&groups) }
+}
+
+type Cell = fn(&Group<'_>) -> String;
+
+fn columns(groups: &[Group<'_>]) -> Vec<(Column, Cell)> {
+    let naming = Naming::of(&groups.iter().collect::<Vec<_>>());
+    let any = |says: fn(&Group<'_>) -> bool| groups.iter().any(says);
+    let text = |name| Column { name, number: false };
+    let number = |name| Column { name, number: true };
+    let all: [(bool, Column, Cell); 11] = [
+        (true, text("Evaluation"), |group| words::kind(group.first().kind).into()),
+        (true, text("Stage"), |group| group.first().stage.clone()),
+        (naming.from, text("Pretraining"), |group| or_unknown(group.first().from.as_deref().unwrap_or_default())),
+        (any(|group| !group.first().depth_label.is_empty()), text("Features"), |group| {
+            or_unknown(&group.first().depth_label)
+        }),
+        (naming.variant, text("Variant"), |group| or_unknown(&group.variant)),
+        (true, number("Labels"), labels),
+        (any(|group| group.results.len() > 1), number("Seeds"), |group| group.results.len().to_string()),
+        (true, number("Test accuracy"), accuracy),
+        (true, number("95 % over test set"), |group| words::percent_range(group.over_test)),
+        (any(|group| group.over_seeds.is_some()), number("95 % over seeds"), |group| {
+            group.over_seeds.map_or_else(|| words::UNKNOWN.into(), words::percent_range)
+        }),
+        (any(|group| group.first().validation_accuracy.is_some()), number("Validation accuracy"), validation),
+    ];
+    all.into_iter().filter(|(shown, ..)| *shown).map(|(_, column, cell)| (column, cell)).collect()
+}
+
+fn or_unknown(text: &str) -> String {
+    if text.is_empty() { words::UNKNOWN.into() } else { text.into() }
+}
+
+fn labels(group: &Group<'_>) -> String {
+    format!("{} ({})", words::share(group.first().fraction), group.first().labeled)
+}
+
+fn accuracy(group: &Group<'_>) -> String {
+    let mark = if group.results.iter().any(|result| result.selected_on_test) { " †" } else { "" };
+    words::percent(group.mean) + mark
+}
+
+fn validation(group: &Group<'_>) -> String {
+    let measured: Vec<f64> = group.results.iter().filter_map(|result| result.validation_accuracy).collect();
+    words::percent(crate::render::intervals::mean(&measured))
+}
+
+fn notes(groups: &[Group<'_>]) -> Vec<&'static str> {
+    let mut notes = Vec::new();
+    if !groups.is_empty() {
+        let several = groups.iter().any(|group| group.results.len() > 1);
+        notes.push(if several { SEVERAL_SEEDS } else { ONE_SEED });
+    }
+    if groups.iter().any(|group| group.results.iter().any(|result| result.selected_on_test)) {
+        notes.push(SELECTED_ON_TEST);
+    }
+    notes
+}

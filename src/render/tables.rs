@@ -1,0 +1,248 @@
+//! The numbers of the report as CSV, for other programs.
+
+use crate::base::{Error, Result};
+use crate::render::data::Report;
+use crate::render::groups;
+use crate::render::words;
+use csv::Writer;
+
+/// A file of the report: its name below `tables/` and its bytes.
+pub(crate) type CsvFile = (&'static str, Vec<u8>);
+
+/// Every table, also the empty ones: a reader finds the same files in each report.
+pub(crate) fn all(report: &Report) -> Result<Vec<CsvFile>> {
+    Ok(vec![
+        ("results.csv", results(report)?),
+        ("summary.csv", summary(report)?),
+        ("curves.csv", curves(report)?),
+        ("confusion.csv", confusion(report)?),
+        ("embeddings.csv", embeddings(report)?),
+        ("health.csv", health(report)?),
+        ("dataset.csv", dataset(report)?),
+        ("stages.csv", stages(report)?),
+    ])
+}
+
+fn results(report: &Report) -> Result<Vec<u8>> {
+    let mut table = Rows::new(&[
+        "kind",
+        "stage",
+        "from",
+        "depth",
+        "depth_label",
+        "fraction",
+        "labeled",
+        "variant",
+        "seed",
+        "correct",
+        "total",
+        "accuracy",
+        "low",
+        "high",
+        "selected_on_test",
+        "validation_accuracy",
+        "best_epoch",
+        "epochs",
+    ])?;
+    for result in &report.results {
+        table.add(&[
+            words::kind(result.kind).into(),
+            result.stage.clone(),
+            optional(result.from.as_ref()),
+            optional(result.depth),
+            result.depth_label.clone(),
+            result.fraction.to_string(),
+            result.labeled.to_string(),
+            result.variant.clone(),
+            result.seed.to_string(),
+            result.correct.to_string(),
+            result.total.to_string(),
+            result.accuracy.to_string(),
+            result.interval.0.to_string(),
+            result.interval.1.to_string(),
+            result.selected_on_test.to_string(),
+            optional(result.validation_accuracy),
+            optional(result.best_epoch),
+            result.epochs.to_string(),
+        ])?;
+    }
+    table.bytes()
+}
+
+fn summary(report: &Report) -> Result<Vec<u8>> {
+    let mut table = Rows::new(&[
+        "kind",
+        "stage",
+        "from",
+        "depth",
+        "depth_label",
+        "fraction",
+        "labeled",
+        "variant",
+        "seeds",
+        "accuracy",
+        "test_low",
+        "test_high",
+        "seeds_low",
+        "seeds_high",
+    ])?;
+    for group in groups::by_seed(&report.results) {
+        let result = group.first();
+        table.add(&[
+            words::kind(result.kind).into(),
+            result.stage.clone(),
+            optional(result.from.as_ref()),
+            optional(result.depth),
+            result.depth_label.clone(),
+            result.fraction.to_string(),
+            result.labeled.to_string(),
+            group.variant.clone(),
+            group.results.len().to_string(),
+            group.mean.to_string(),
+            group.over_test.0.to_string(),
+            group.over_test.1.to_string(),
+            optional(group.over_seeds.map(|interval| interval.0)),
+            optional(group.over_seeds.map(|interval| interval.1)),
+        ])?;
+    }
+    table.bytes()
+}
+
+fn curves(report: &Report) -> Result<Vec<u8>> {
+    let mut table = Rows::new(&[
+        "stage",
+        "variant",
+        "from",
+        "depth",
+        "fraction",
+        "epoch",
+        "loss",
+        "accuracy",
+        "learning_rate",
+        "selection_loss",
+        "selection_accuracy",
+        "chance_loss",
+    ])?;
+    for curve in &report.curves {
+        for row in &curve.rows {
+            table.add(&[
+                curve.stage.clone(),
+                curve.variant.clone(),
+                optional(curve.from.as_ref()),
+                optional(curve.depth),
+                optional(curve.fraction),
+                row.epoch.to_string(),
+                row.loss.to_string(),
+                row.accuracy.to_string(),
+                row.learning_rate.to_string(),
+                optional(row.selection_loss),
+                optional(row.selection_accuracy),
+                optional(curve.chance),
+            ])?;
+        }
+    }
+    table.bytes()
+}
+
+fn confusion(report: &Report) -> Result<Vec<u8>> {
+    let mut table = Rows::new(&["stage", "depth", "fraction", "variant", "true", "predicted", "pictures"])?;
+    for result in &report.results {
+        let name = |class: usize| result.classes.get(class).cloned().unwrap_or_else(|| class.to_string());
+        for (truth, row) in result.confusion.iter().enumerate() {
+            for (predicted, count) in row.iter().enumerate() {
+                table.add(&[
+                    result.stage.clone(),
+                    optional(result.depth),
+                    result.fraction.to_string(),
+                    result.variant.clone(),
+                    name(truth),
+                    name(predicted),
+                    count.to_string(),
+                ])?;
+            }
+        }
+    }
+    table.bytes()
+}
+
+fn embeddings(report: &Report) -> Result<Vec<u8>> {
+    let mut table = Rows::new(&["stage", "from", "depth", "method", "variant", "x", "y", "class"])?;
+    for panel in &report.embeddings {
+        for ((x, y), label) in panel.points.iter().zip(&panel.labels) {
+            table.add(&[
+                panel.stage.clone(),
+                panel.from.clone(),
+                panel.depth.to_string(),
+                panel.method.clone(),
+                panel.variant.clone(),
+                x.to_string(),
+                y.to_string(),
+                panel.classes.get(*label).cloned().unwrap_or_else(|| label.to_string()),
+            ])?;
+        }
+    }
+    table.bytes()
+}
+
+fn health(report: &Report) -> Result<Vec<u8>> {
+    let columns = ["stage", "variant", "depth_label", "alignment", "uniformity", "spread", "effective_rank", "width"];
+    let mut table = Rows::new(&columns)?;
+    for row in &report.health {
+        table.add(&[
+            row.stage.clone(),
+            row.variant.clone(),
+            row.depth_label.clone(),
+            row.alignment.to_string(),
+            row.uniformity.to_string(),
+            row.spread.to_string(),
+            row.effective_rank.to_string(),
+            row.width.to_string(),
+        ])?;
+    }
+    table.bytes()
+}
+
+fn dataset(report: &Report) -> Result<Vec<u8>> {
+    let mut table = Rows::new(&["class", "train", "validation", "test"])?;
+    for (name, train, validation, test) in &report.dataset.classes {
+        table.add(&[name.clone(), train.to_string(), validation.to_string(), test.to_string()])?;
+    }
+    table.bytes()
+}
+
+fn stages(report: &Report) -> Result<Vec<u8>> {
+    let mut table = Rows::new(&["stage", "kind", "key", "inputs", "computed_seconds"])?;
+    for stage in &report.stages {
+        let inputs = stage.inputs.join(" ");
+        let seconds = optional(stage.computed_seconds);
+        table.add(&[stage.name.clone(), stage.kind.clone(), stage.key.clone(), inputs, seconds])?;
+    }
+    table.bytes()
+}
+
+fn optional(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+/// Rows of one width, written in memory.
+struct Rows(Writer<Vec<u8>>);
+
+impl Rows {
+    fn new(columns: &[&str]) -> Result<Self> {
+        let mut rows = Self(Writer::from_writer(Vec::new()));
+        rows.0.write_record(columns).map_err(bug)?;
+        Ok(rows)
+    }
+
+    fn add(&mut self, cells: &[String]) -> Result<()> {
+        self.0.write_record(cells).map_err(bug)
+    }
+
+    fn bytes(self) -> Result<Vec<u8>> {
+        self.0.into_inner().map_err(bug)
+    }
+}
+
+fn bug(error: impl std::fmt::Display) -> Error {
+    Error::bug(format!("a table of the report cannot be written: {error}"))
+}

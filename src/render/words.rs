@@ -1,0 +1,152 @@
+//! How numbers and kinds are written for people.
+
+use crate::render::data::EvaluationKind;
+use crate::render::groups::Group;
+
+/// What cannot be told.
+pub(crate) const UNKNOWN: &str = "–";
+
+/// 0.528 as "52.8 %".
+pub(crate) fn percent(fraction: f64) -> String {
+    if fraction.is_finite() { format!("{:.1} %", 100.0 * fraction) } else { UNKNOWN.into() }
+}
+
+/// An interval of fractions as "46.6 – 58.9 %".
+pub(crate) fn percent_range((low, high): (f64, f64)) -> String {
+    if low.is_finite() && high.is_finite() {
+        format!("{:.1} – {:.1} %", 100.0 * low, 100.0 * high)
+    } else {
+        UNKNOWN.into()
+    }
+}
+
+/// A fraction of the labels as "10 %", without needless digits.
+pub(crate) fn share(fraction: f64) -> String {
+    if !fraction.is_finite() {
+        return UNKNOWN.into();
+    }
+    format!("{} %", trimmed(100.0 * fraction, 2))
+}
+
+/// At most so many decimals, no trailing zeros.
+pub(crate) fn trimmed(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// A number of any size, to about four digits.
+pub(crate) fn number(value: f64) -> String {
+    match value.abs() {
+        _ if !value.is_finite() => UNKNOWN.into(),
+        0.0 => "0".into(),
+        size if !(1e-3..1e5).contains(&size) => format!("{value:.2e}"),
+        size if size < 1.0 => trimmed(value, 4),
+        size if size < 100.0 => trimmed(value, 3),
+        _ => trimmed(value, 1),
+    }
+}
+
+/// Seconds as "12.3 s" or "46 min 39 s".
+pub(crate) fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() {
+        return UNKNOWN.into();
+    }
+    let whole = seconds.round() as u64;
+    match whole {
+        0..60 => format!("{seconds:.1} s"),
+        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// The kind of an evaluation.
+pub(crate) fn kind(kind: EvaluationKind) -> &'static str {
+    match kind {
+        EvaluationKind::LinearEval => "Linear evaluation",
+        EvaluationKind::Knn => "kNN",
+        EvaluationKind::Supervised => "Supervised",
+    }
+}
+
+/// Which properties tell the groups of a plot or a sentence apart; only those are named.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Naming {
+    /// Are there several kinds?
+    pub(crate) kind: bool,
+    /// Are there several stages of one kind?
+    pub(crate) stage: bool,
+    /// Are there several pretrainings?
+    pub(crate) from: bool,
+    /// Are there several depths?
+    pub(crate) depth: bool,
+    /// Are there several label fractions?
+    pub(crate) fraction: bool,
+    /// Are there several variants?
+    pub(crate) variant: bool,
+}
+
+impl Naming {
+    /// Looks at what differs.
+    pub(crate) fn of(groups: &[&Group<'_>]) -> Self {
+        let differ = |same: &dyn Fn(&Group<'_>, &Group<'_>) -> bool| {
+            groups.iter().enumerate().any(|(at, a)| groups[at + 1..].iter().any(|b| !same(a, b)))
+        };
+        Self {
+            kind: differ(&|a, b| a.first().kind == b.first().kind),
+            stage: differ(&|a, b| a.first().kind != b.first().kind || a.first().stage == b.first().stage),
+            from: differ(&|a, b| {
+                a.first().from.is_none() || b.first().from.is_none() || a.first().from == b.first().from
+            }),
+            depth: differ(&|a, b| {
+                a.first().depth.is_none() || b.first().depth.is_none() || a.first().depth == b.first().depth
+            }),
+            fraction: differ(&|a, b| a.first().fraction.to_bits() == b.first().fraction.to_bits()),
+            variant: differ(&|a, b| a.variant == b.variant),
+        }
+    }
+
+    /// The shortest name that tells a group apart.
+    pub(crate) fn name(self, group: &Group<'_>) -> String {
+        let result = group.first();
+        let mut parts = Vec::new();
+        if self.kind {
+            parts.push(kind(result.kind).to_owned());
+        }
+        if self.stage {
+            parts.push(result.stage.clone());
+        }
+        if let (true, Some(from)) = (self.from, &result.from) {
+            parts.push(from.clone());
+        }
+        if self.depth && !result.depth_label.is_empty() {
+            parts.push(result.depth_label.clone());
+        }
+        if self.fraction {
+            parts.push(format!("{} of labels", share(result.fraction)));
+        }
+        if self.variant && !group.variant.is_empty() {
+            parts.push(group.variant.clone());
+        }
+        if parts.is_empty() { kind(result.kind).to_owned() } else { parts.join(", ") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(percent(0.528), "52.8 %");
+        assert_eq!(percent(f64::NAN), UNKNOWN);
+        assert_eq!(share(0.1), "10 %");
+        assert_eq!(share(0.0125), "1.25 %");
+        assert_eq!(number(0.1), "0.1");
+        assert_eq!(number(4.844_187), "4.844");
+        assert_eq!(number(1e-6), "1.00e-6");
+        assert_eq!(number(f64::INFINITY), UNKNOWN);
+        assert_eq!(duration(2799.0), "46 min 39 s");
+        assert_eq!(duration(7260.0), "2 h 01 min");
+        assert_eq!(duration(59.96), "1 min 00 s");
+    }
+}
