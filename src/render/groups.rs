@@ -4,7 +4,7 @@ use crate::render::data::{EvaluationKind, EvaluationResult};
 use crate::render::intervals;
 
 /// Fewer seeds than this give an interval too wide to draw.
-const SEEDS_FOR_INTERVAL: usize = 3;
+pub(crate) const SEEDS_FOR_INTERVAL: usize = 3;
 
 /// Results that differ in their seed alone; never empty.
 #[derive(Clone, Debug)]

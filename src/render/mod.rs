@@ -5,10 +5,14 @@
 
 pub mod data;
 
+mod base64;
+mod charts;
+mod draw;
 mod groups;
 mod intervals;
 mod markdown;
 mod pairs;
+mod plots;
 mod table;
 mod tables;
 mod words;
