@@ -1,8 +1,10 @@
-//! Foundations that every other module may use: errors, random numbers, digests, files, checked numbers.
+//! Foundations that every other module may use: errors, random numbers, digests, files, checked numbers, matrix
+//! products.
 
 pub mod error;
 pub mod files;
 pub mod hash;
+pub mod product;
 pub mod range;
 pub mod rng;
 

@@ -22,7 +22,7 @@ pub struct DatasetConfig {
     #[serde(default)]
     pub fit: Fit,
     /// Larger pictures are reduced to this shorter side when they are decoded; default twice `image_size`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "stored_side")]
     pub stored_side: Option<usize>,
     /// What happens to files that cannot be decoded.
     #[serde(default)]
@@ -126,6 +126,14 @@ fn shape_classes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<us
         return Ok(classes);
     }
     Err(serde::de::Error::custom(format!("must be between 2 and {MOST_SHAPES}, got {classes}")))
+}
+
+fn stored_side<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    let side = usize::deserialize(deserializer)?;
+    if (8..=8192).contains(&side) {
+        return Ok(Some(side));
+    }
+    Err(serde::de::Error::custom(format!("must be between 8 and 8192, got {side}")))
 }
 
 fn image_size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {

@@ -1,5 +1,22 @@
 //! Data sets: where pictures come from, decoding, the split, and batches prepared ahead of the training step.
+//!
+//! [`fingerprint`](fn@fingerprint) says what a source holds without decoding anything, [`decode`](fn@decode) turns it
+//! into a folder of raw pixels, [`PictureSet`] reads that folder, [`Split`] sets validation and labelled pictures
+//! apart, and [`batches`] makes the arrays that networks see.
 
+pub mod batches;
 pub mod config;
+mod decode;
+mod fingerprint;
+mod memo;
+mod picture_set;
+pub mod shapes;
+mod source;
+mod split;
 
+pub use batches::{Batch, Batches, contrastive_batches, labeled_batches, plain_batches};
 pub use config::{DatasetConfig, SourceConfig};
+pub use decode::{Decoded, decode};
+pub use fingerprint::{ClassSize, Fingerprint, fingerprint};
+pub use picture_set::{PictureSet, Skipped};
+pub use split::{Split, split_sizes};

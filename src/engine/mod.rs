@@ -1,8 +1,29 @@
 //! The engine: a graph of stages, their keys, the store of artifacts, plan, run and events. Knows nothing of images
 //! or learning.
+//!
+//! A [`Stage`] turns input artifacts into one artifact, a folder of files. Its key is a digest of everything that
+//! decides the content ([`key`]), so an artifact that is in the [`Store`] need not be computed again. [`plan`] says
+//! what a run would compute and why; [`run`] computes it.
 
+pub mod clock;
+pub mod difference;
 pub mod event;
+pub mod graph;
+pub mod key;
+pub mod pattern;
+pub mod plan;
+pub mod record;
+pub mod run;
+pub mod select;
 pub mod stage;
+pub mod store;
 
 pub use event::{Event, EventSink};
+pub use graph::{Graph, StageId};
+pub use key::KeyDocument;
+pub use plan::{PlanEntry, Status, plan, plan_with};
+pub use record::Record;
+pub use run::{Outcome, StageOutcome, StageStatus, run};
+pub use select::RunOptions;
 pub use stage::{Context, Stage};
+pub use store::{State, Store};

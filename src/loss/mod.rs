@@ -1,5 +1,11 @@
 //! Losses on dfdx's tape: NT-Xent and cross-entropy.
 
 pub mod config;
+mod contrast;
+pub mod cross_entropy;
+pub mod nt_xent;
+mod tape;
 
 pub use config::{LossConfig, NtXentConfig, Similarity};
+pub use cross_entropy::cross_entropy;
+pub use nt_xent::{NtXentOutput, nt_xent, nt_xent_chance};

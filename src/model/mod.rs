@@ -2,4 +2,17 @@
 
 pub mod config;
 
+mod architecture;
+mod block;
+mod encoder;
+mod head;
+mod initial;
+mod network;
+mod parameters;
+mod state;
+mod summary;
+mod unit;
+
 pub use config::{EncoderConfig, ProjectionConfig};
+pub use network::{BatchStatistics, Network};
+pub use summary::{Summary, SummaryRow, summarize};

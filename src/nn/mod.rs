@@ -1,1 +1,16 @@
-//! nn
+//! What dfdx lacks: convolution, batch norm and pooling over plain buffers, behind a trait for devices.
+//!
+//! Pictures and feature maps are square and channels-last: `[rows, side, side, channels]`. The kernels of [`Backend`]
+//! know nothing of networks; `model` walks its layers forward, keeps what the way back needs, and walks them in
+//! reverse. On dfdx's tape a whole encoder is one operation.
+
+mod backend;
+mod cpu;
+mod geometry;
+mod parameters;
+mod spare;
+
+pub use backend::{Backend, Normalization, Running};
+pub use geometry::{Convolution, MaxPool};
+pub use parameters::{NamedArray, Role, Trainable};
+pub use spare::Spare;

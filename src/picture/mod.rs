@@ -1,7 +1,18 @@
 //! Pictures as bytes: eight bits of red, green and blue for each pixel, and how they are brought to a square.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+mod decode;
+mod encode;
+mod region;
+pub mod resample;
+pub(crate) mod vector;
+
+pub use decode::decode;
+pub use encode::encode_png;
+pub use region::{Fit, Region};
+pub use resample::{Flip, Resampler};
+
+/// Values of a pixel: red, green, blue.
+pub const CHANNELS: usize = 3;
 
 /// A picture of `height * width * 3` bytes: rows from the top, pixels from the left, red, green, blue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,13 +25,27 @@ pub struct Picture<'a> {
     pub rgb: &'a [u8],
 }
 
-/// How a picture that is not square becomes one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Fit {
-    /// Width and height are scaled apart.
-    #[default]
-    Squash,
-    /// The shorter side is scaled to the image size, the middle is kept.
-    CenterCrop,
+/// A [`Picture`] that owns its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedPicture {
+    /// Pixels in a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// `height * width * 3` bytes.
+    pub rgb: Vec<u8>,
+}
+
+impl OwnedPicture {
+    /// The picture, borrowed.
+    pub fn view(&self) -> Picture<'_> {
+        Picture { width: self.width, height: self.height, rgb: &self.rgb }
+    }
+}
+
+impl Picture<'_> {
+    /// The part of the picture that `fit` keeps: all of it, or the middle square.
+    pub fn kept(&self, fit: Fit) -> Region {
+        Region::kept(self.width, self.height, fit)
+    }
 }

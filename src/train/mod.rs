@@ -1,1 +1,5 @@
 //! train
+
+pub mod early_stopping;
+pub mod softmax;
+pub mod standardize;

@@ -1,0 +1,139 @@
+//! How near the rows are to each other: the distribution P of t-SNE, over the nearest neighbours of each row.
+
+use crate::analysis::Features;
+use crate::base::product::{Matrix, multiply};
+use rayon::prelude::*;
+
+/// Rows compared with all others at a time.
+const BLOCK: usize = 64;
+
+/// Neighbours of each row for each unit of perplexity, as in van der Maaten 2014.
+const NEIGHBOURS: f64 = 3.0;
+
+/// Steps of the search for a row's bandwidth, and how near the entropy has to come (scikit-learn's).
+const SEARCH_STEPS: usize = 100;
+const ENTROPY_TOLERANCE: f64 = 1e-5;
+
+/// The symmetric joint distribution P, row by row; it sums to 1.
+pub(super) struct Affinities {
+    /// Row i has the entries `starts[i]..starts[i + 1]`.
+    starts: Vec<usize>,
+    columns: Vec<u32>,
+    values: Vec<f32>,
+}
+
+impl Affinities {
+    pub(super) fn new(features: Features<'_>, perplexity: f64) -> Self {
+        let rows = features.rows;
+        let count = ((NEIGHBOURS * perplexity + 1.0) as usize).min(rows.saturating_sub(1));
+        let neighbours = nearest(features, count);
+        // Each conditional probability counts once for its row and once for its column.
+        let mut entries: Vec<(u32, u32, f64)> = neighbours
+            .par_iter()
+            .enumerate()
+            .flat_map_iter(|(row, neighbours)| {
+                let probabilities = conditional(neighbours, perplexity);
+                let pairs = neighbours.iter().zip(probabilities);
+                pairs.flat_map(move |(&(_, other), p)| [(row as u32, other, p), (other, row as u32, p)])
+            })
+            .collect();
+        entries.par_sort_by_key(|&(row, column, _)| (row, column));
+        Self::from_sorted(rows, &entries)
+    }
+
+    fn from_sorted(rows: usize, entries: &[(u32, u32, f64)]) -> Self {
+        let mut result = Self { starts: vec![0; rows + 1], columns: Vec::new(), values: Vec::new() };
+        for same in entries.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            result.starts[same[0].0 as usize + 1] += 1;
+            result.columns.push(same[0].1);
+            result.values.push((same.iter().map(|entry| entry.2).sum::<f64>() / (2.0 * rows as f64)) as f32);
+        }
+        for row in 0..rows {
+            result.starts[row + 1] += result.starts[row];
+        }
+        result
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// The neighbours of a row with their share of P.
+    pub(super) fn row(&self, row: usize) -> impl Iterator<Item = (usize, f32)> {
+        let entries = self.starts[row]..self.starts[row + 1];
+        self.columns[entries.clone()].iter().map(|&column| column as usize).zip(self.values[entries].iter().copied())
+    }
+
+    /// `sum of p ln(p / q)`, q being what the points in the plane have.
+    pub(super) fn divergence(&self, points: &[f32]) -> f64 {
+        let near = |i: usize, j: usize| {
+            let distance = |axis: usize| f64::from(points[2 * i + axis]) - f64::from(points[2 * j + axis]);
+            1.0 / (1.0 + distance(0).powi(2) + distance(1).powi(2))
+        };
+        let rows = self.rows();
+        let all: f64 = (0..rows).map(|i| (0..rows).filter(|&j| j != i).map(|j| near(i, j)).sum::<f64>()).sum();
+        let terms = |i: usize| self.row(i).map(move |(j, p)| (f64::from(p), near(i, j) / all));
+        (0..rows).flat_map(terms).filter(|&(p, _)| p > 0.0).map(|(p, q)| p * (p / q).ln()).sum()
+    }
+}
+
+/// For each row the `count` nearest others with their squared distances, the nearest first, ties in order.
+fn nearest(features: Features<'_>, count: usize) -> Vec<Vec<(f64, u32)>> {
+    let Features { rows, width, .. } = features;
+    let table: Vec<f64> = features.values.iter().map(|&x| f64::from(x)).collect();
+    let squares: Vec<f64> = table.chunks(width).map(|row| row.iter().map(|x| x * x).sum()).collect();
+    let all = Matrix::new(&table, rows, width).transposed();
+    table
+        .par_chunks(BLOCK * width)
+        .enumerate()
+        .flat_map_iter(|(block, some)| {
+            let mut products = vec![0.0; some.len() / width * rows];
+            multiply(Matrix::new(some, some.len() / width, width), all, false, &mut products);
+            let found: Vec<_> = products
+                .chunks(rows)
+                .enumerate()
+                .map(|(i, products)| nearest_of_row(block * BLOCK + i, products, &squares, count))
+                .collect();
+            found
+        })
+        .collect()
+}
+
+fn nearest_of_row(own: usize, products: &[f64], squares: &[f64], count: usize) -> Vec<(f64, u32)> {
+    let distance = |other: usize| (squares[own] + squares[other] - 2.0 * products[other]).max(0.0);
+    let mut others: Vec<(f64, u32)> =
+        (0..products.len()).filter(|&other| other != own).map(|other| (distance(other), other as u32)).collect();
+    let order = |a: &(f64, u32), b: &(f64, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+    if count < others.len() {
+        others.select_nth_unstable_by(count, order);
+        others.truncate(count);
+    }
+    others.sort_unstable_by(order);
+    others
+}
+
+/// The probabilities of a row's neighbours, `exp(-precision * distance)`, the precision such that their entropy is
+/// that of `perplexity` equal ones.
+fn conditional(neighbours: &[(f64, u32)], perplexity: f64) -> Vec<f64> {
+    let nearest = neighbours.first().map_or(0.0, |neighbour| neighbour.0);
+    let (mut low, mut high, mut precision) = (0.0, f64::INFINITY, 1.0);
+    let mut probabilities = Vec::new();
+    for _ in 0..SEARCH_STEPS {
+        probabilities = neighbours.iter().map(|&(d, _)| (-precision * (d - nearest)).exp()).collect();
+        let total: f64 = probabilities.iter().sum();
+        probabilities.iter_mut().for_each(|p| *p /= total);
+        let entropy: f64 = probabilities.iter().filter(|&&p| p > 0.0).map(|p| -p * p.ln()).sum();
+        let excess = entropy - perplexity.ln();
+        if excess.abs() < ENTROPY_TOLERANCE {
+            break;
+        }
+        if excess > 0.0 {
+            low = precision;
+            precision = if high.is_finite() { (low + high) / 2.0 } else { precision * 2.0 };
+        } else {
+            high = precision;
+            precision = (low + high) / 2.0;
+        }
+    }
+    probabilities
+}

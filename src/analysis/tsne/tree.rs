@@ -1,0 +1,168 @@
+//! The quadtree of Barnes and Hut: far groups of points push like one heavy point in their centre.
+
+use rayon::prelude::*;
+
+/// A group counts as one point when its cell is narrower than this part of its distance.
+const ANGLE: f32 = 0.5;
+
+/// Bits of a coordinate in the cell code; points nearer than 2^-16 of the picture share a leaf.
+const BITS: u32 = 16;
+
+/// Points that one thread works on at a time.
+const CHUNK: usize = 256;
+
+/// A cell, or a leaf, in the order of a walk that visits a cell before what is in it.
+struct Cell {
+    x: f32,
+    y: f32,
+    mass: f32,
+    /// Squared distance from which the cell counts as one point; negative for a leaf, which always does.
+    near: f32,
+    /// The cell to go on with if nothing inside this one is to be visited.
+    next: u32,
+}
+
+/// Pushes on each point and the sum of all pairs' nearness.
+pub(super) struct Repulsion {
+    /// `[rows, 2]`: for each point the sum over the others of `q^2 * difference`, `q = 1 / (1 + distance^2)`.
+    pub(super) forces: Vec<f32>,
+    /// The sum of q over all pairs.
+    pub(super) total: f64,
+}
+
+/// The pushes between points in the plane, `[rows, 2]`.
+pub(super) fn repulsion(points: &[f32]) -> Repulsion {
+    let (codes, side) = cell_codes(points);
+    let sorted: Vec<[f32; 2]> =
+        codes.iter().map(|&(_, i)| [points[2 * i as usize], points[2 * i as usize + 1]]).collect();
+    let mut cells = Vec::with_capacity(2 * sorted.len());
+    build(&mut cells, &codes, &sorted, side);
+    let pushes: Vec<[f32; 3]> = sorted.par_iter().with_min_len(CHUNK).map(|&point| push(&cells, point)).collect();
+    let mut forces = vec![0.0; points.len()];
+    for (&(_, i), &[x, y, _]) in codes.iter().zip(&pushes) {
+        forces[2 * i as usize] = x;
+        forces[2 * i as usize + 1] = y;
+    }
+    Repulsion { forces, total: pushes.iter().map(|push| f64::from(push[2])).sum() }
+}
+
+/// The points in the order of their cells, as (code, index), and the side of the square around them.
+fn cell_codes(points: &[f32]) -> (Vec<(u32, u32)>, f32) {
+    let (mut low, mut high) = ([f32::INFINITY; 2], [f32::NEG_INFINITY; 2]);
+    for point in points.chunks(2) {
+        for axis in 0..2 {
+            low[axis] = low[axis].min(point[axis]);
+            high[axis] = high[axis].max(point[axis]);
+        }
+    }
+    let side = (high[0] - low[0]).max(high[1] - low[1]).max(f32::MIN_POSITIVE);
+    let scale = (1 << BITS) as f32 / side;
+    let cell = |x: f32, axis: usize| (((x - low[axis]) * scale) as u32).min((1 << BITS) - 1);
+    let code = |point: &[f32]| spread(cell(point[0], 0)) | spread(cell(point[1], 1)) << 1;
+    let mut codes: Vec<(u32, u32)> = points.chunks(2).map(code).zip(0..).collect();
+    codes.par_sort_unstable();
+    (codes, side)
+}
+
+/// Puts a 0 after each of the lower 16 bits.
+fn spread(bits: u32) -> u32 {
+    let bits = (bits | bits << 8) & 0x00ff_00ff;
+    let bits = (bits | bits << 4) & 0x0f0f_0f0f;
+    let bits = (bits | bits << 2) & 0x3333_3333;
+    (bits | bits << 1) & 0x5555_5555
+}
+
+/// Appends the cell of some points that are neighbours in the order, and what is in it.
+fn build(cells: &mut Vec<Cell>, codes: &[(u32, u32)], points: &[[f32; 2]], side: f32) {
+    let own = cells.len();
+    cells.push(Cell { x: 0.0, y: 0.0, mass: codes.len() as f32, near: -1.0, next: 0 });
+    let (first, last) = (codes[0].0, codes[codes.len() - 1].0);
+    let mut sum = [0.0f64; 2];
+    if first == last {
+        points.iter().for_each(|point| (0..2).for_each(|axis| sum[axis] += f64::from(point[axis])));
+    } else {
+        // The smallest cell that holds all of them, however deep it is.
+        let depth = (first ^ last).leading_zeros() / 2;
+        let width = side / (1u32 << depth) as f32;
+        cells[own].near = (width / ANGLE) * (width / ANGLE);
+        let quarter = |code: u32| code >> (2 * (BITS - 1 - depth));
+        let mut start = 0;
+        while start < codes.len() {
+            let count = codes[start..].partition_point(|&(code, _)| quarter(code) == quarter(codes[start].0));
+            let child = cells.len();
+            build(cells, &codes[start..start + count], &points[start..start + count], side);
+            let Cell { x, y, mass, .. } = cells[child];
+            sum = [sum[0] + f64::from(x * mass), sum[1] + f64::from(y * mass)];
+            start += count;
+        }
+    }
+    let next = cells.len() as u32;
+    let cell = &mut cells[own];
+    cell.x = (sum[0] / f64::from(cell.mass)) as f32;
+    cell.y = (sum[1] / f64::from(cell.mass)) as f32;
+    cell.next = next;
+}
+
+/// The push on a point and its sum of q over the others.
+fn push(cells: &[Cell], [x, y]: [f32; 2]) -> [f32; 3] {
+    // The point meets itself, at distance 0: q = 1, no force.
+    let (mut force, mut total) = ([0.0f32; 2], -1.0f32);
+    let mut index = 0;
+    while let Some(cell) = cells.get(index) {
+        let (dx, dy) = (x - cell.x, y - cell.y);
+        let square = dx * dx + dy * dy;
+        if square > cell.near {
+            let q = 1.0 / (1.0 + square);
+            let weight = cell.mass * q;
+            total += weight;
+            force[0] += weight * q * dx;
+            force[1] += weight * q * dy;
+            index = cell.next as usize;
+        } else {
+            index += 1;
+        }
+    }
+    [force[0], force[1], total]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rng;
+
+    fn exact(points: &[f32]) -> (Vec<f64>, f64) {
+        let at = |i: usize| (f64::from(points[2 * i]), f64::from(points[2 * i + 1]));
+        let (mut forces, mut total) = (vec![0.0; points.len()], 0.0);
+        for i in 0..points.len() / 2 {
+            for j in (0..points.len() / 2).filter(|&j| j != i) {
+                let (dx, dy) = (at(i).0 - at(j).0, at(i).1 - at(j).1);
+                let q = 1.0 / (1.0 + dx * dx + dy * dy);
+                total += q;
+                forces[2 * i] += q * q * dx;
+                forces[2 * i + 1] += q * q * dy;
+            }
+        }
+        (forces, total)
+    }
+
+    #[test]
+    fn pushes_are_near_the_exact_ones() {
+        for scale in [1e-4, 1.0, 30.0] {
+            let mut random = rng::stream(1, "test", &[]);
+            let points: Vec<f32> = (0..1200).map(|_| scale * rng::normal(&mut random)).collect();
+            let (forces, total) = exact(&points);
+            let ours = repulsion(&points);
+            assert!((ours.total / total - 1.0).abs() < 5e-3, "{} {total}", ours.total);
+            let length = forces.iter().map(|f| f * f).sum::<f64>().sqrt();
+            let error = forces.iter().zip(&ours.forces).map(|(e, &o)| (e - f64::from(o)).powi(2)).sum::<f64>().sqrt();
+            assert!(error < 0.02 * length, "{}", error / length);
+        }
+    }
+
+    #[test]
+    fn points_in_one_place() {
+        let ours = repulsion(&[0.5; 20]);
+        assert_eq!(ours.forces, [0.0; 20]);
+        assert_eq!(ours.total, 90.0);
+    }
+}

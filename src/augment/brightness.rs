@@ -1,0 +1,30 @@
+//! Brightness: all values multiplied by a factor, or shifted.
+
+use crate::picture::vector::vectorized;
+
+vectorized! {
+    /// Multiplies every value by `factor`; the caller clips. torchvision's `adjust_brightness`.
+    pub fn multiply(planes: &mut [f32], factor: f32) {
+        for value in planes {
+            *value *= factor;
+        }
+    }
+}
+
+vectorized! {
+    /// Adds `shift` to every value; the caller clips. TensorFlow's `adjust_brightness`, as in the report.
+    pub fn add(planes: &mut [f32], shift: f32) {
+        for value in planes {
+            *value += shift;
+        }
+    }
+}
+
+vectorized! {
+    /// Brings every value into `[0, 1]`.
+    pub fn clip(planes: &mut [f32]) {
+        for value in planes {
+            *value = value.clamp(0.0, 1.0);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Grayscale: the luma of ITU-R BT.601 with torchvision's rounding of the weights.
+
+use crate::augment::{planes, planes_mut};
+use crate::picture::vector::vectorized;
+
+/// Part of red in the luma.
+pub(crate) const RED: f32 = 0.2989;
+/// Part of green in the luma.
+pub(crate) const GREEN: f32 = 0.587;
+/// Part of blue in the luma.
+pub(crate) const BLUE: f32 = 0.114;
+
+/// Luma of one pixel.
+#[inline(always)]
+pub(crate) fn luma(red: f32, green: f32, blue: f32) -> f32 {
+    RED * red + GREEN * green + BLUE * blue
+}
+
+vectorized! {
+    /// Replaces the three planes of `[3, side, side]` by their luma. torchvision's
+    /// `rgb_to_grayscale(num_output_channels=3)`.
+    pub fn grayscale(image: &mut [f32]) {
+        let (red, green, blue) = planes_mut(image);
+        for ((red, green), blue) in red.iter_mut().zip(green).zip(blue) {
+            let gray = luma(*red, *green, *blue);
+            (*red, *green, *blue) = (gray, gray, gray);
+        }
+    }
+}
+
+/// Sums kept side by side, so that adding up vectorises with an order of its own.
+const LANES: usize = 16;
+/// Pixels added up in f32 before they join the f64 total.
+const RUN: usize = 64 * LANES;
+
+vectorized! {
+    /// Mean luma of `[3, side, side]`.
+    pub fn mean_luma(image: &[f32]) -> f32 {
+        let (red, green, blue) = planes(image);
+        let mut total = 0.0_f64;
+        for ((red, green), blue) in red.chunks(RUN).zip(green.chunks(RUN)).zip(blue.chunks(RUN)) {
+            total += f64::from(sum_luma(red, green, blue));
+        }
+        (total / red.len() as f64) as f32
+    }
+}
+
+#[inline(always)]
+fn sum_luma(red: &[f32], green: &[f32], blue: &[f32]) -> f32 {
+    let mut sums = [0.0_f32; LANES];
+    let (reds, red_rest) = red.as_chunks::<LANES>();
+    let (greens, green_rest) = green.as_chunks::<LANES>();
+    let (blues, blue_rest) = blue.as_chunks::<LANES>();
+    for ((red, green), blue) in reds.iter().zip(greens).zip(blues) {
+        for lane in 0..LANES {
+            sums[lane] += luma(red[lane], green[lane], blue[lane]);
+        }
+    }
+    for (lane, ((red, green), blue)) in red_rest.iter().zip(green_rest).zip(blue_rest).enumerate() {
+        sums[lane] += luma(*red, *green, *blue);
+    }
+    sums.iter().sum()
+}

@@ -1,0 +1,54 @@
+//! Random resized crop (Szegedy et al. 2015), drawn as in torchvision.
+
+use crate::augment::config::RandomResizedCropConfig;
+use crate::base::rng::{Rng, unit};
+use crate::picture::Region;
+
+/// Draws before the fallback.
+const TRIES: usize = 10;
+
+/// Draws the part of a `width` x `height` picture that is kept.
+///
+/// Area uniform, ratio uniform in its logarithm; ten tries for a crop that fits, then the largest middle part whose
+/// ratio is in the range. All numbers are drawn whether they are used or not, so that pictures of different sizes stay
+/// in step where a batch shares one stream.
+pub fn draw(config: &RandomResizedCropConfig, width: usize, height: usize, rng: &mut Rng) -> Region {
+    let sizes: [(f32, f32); TRIES] = std::array::from_fn(|_| (unit(rng), unit(rng)));
+    let place = (unit(rng), unit(rng));
+    let size = sizes.into_iter().find_map(|draws| size(config, width, height, draws));
+    size.map_or_else(|| middle(config, width, height), |size| put(size, place, width, height))
+}
+
+/// Width and height for one pair of draws, if they fit into the picture.
+fn size(
+    config: &RandomResizedCropConfig,
+    width: usize,
+    height: usize,
+    (area, ratio): (f32, f32),
+) -> Option<(usize, usize)> {
+    let between = |[low, high]: [f64; 2], draw: f32| low + (high - low) * f64::from(draw);
+    let area = (width * height) as f64 * between(config.scale, area);
+    let ratio = between(config.ratio.map(f64::ln), ratio).exp();
+    let across = (area * ratio).sqrt().round() as usize;
+    let down = (area / ratio).sqrt().round() as usize;
+    ((1..=width).contains(&across) && (1..=height).contains(&down)).then_some((across, down))
+}
+
+/// Puts the crop anywhere inside, every whole pixel as likely.
+fn put((across, down): (usize, usize), (x, y): (f32, f32), width: usize, height: usize) -> Region {
+    let offset = |free: usize, draw: f32| ((draw * (free + 1) as f32) as usize).min(free);
+    Region { left: offset(width - across, x), top: offset(height - down, y), width: across, height: down }
+}
+
+/// torchvision's fallback: the largest middle part with a ratio in the range.
+fn middle(config: &RandomResizedCropConfig, width: usize, height: usize) -> Region {
+    let [low, high] = config.ratio;
+    let ratio = width as f64 / height as f64;
+    let (mut across, mut down) = (width, height);
+    if ratio < low {
+        down = ((width as f64 / low).round() as usize).clamp(1, height);
+    } else if ratio > high {
+        across = ((height as f64 * high).round() as usize).clamp(1, width);
+    }
+    Region { left: (width - across) / 2, top: (height - down) / 2, width: across, height: down }
+}

@@ -1,0 +1,121 @@
+//! Matrix products on one thread, over the `gemm` crate; callers spread blocks of fixed size over rayon's threads, so
+//! that the bits do not depend on how many there are.
+
+/// A matrix in a slice: element (i, j) is at `i * row_stride + j * column_stride`.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a, T> {
+    values: &'a [T],
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    column_stride: usize,
+}
+
+impl<'a, T> Matrix<'a, T> {
+    /// Rows one after the other.
+    ///
+    /// # Panics
+    /// The slice is not `rows * columns` long.
+    pub fn new(values: &'a [T], rows: usize, columns: usize) -> Self {
+        assert_eq!(values.len(), rows * columns);
+        Self { values, rows, columns, row_stride: columns, column_stride: 1 }
+    }
+
+    /// The same numbers with rows and columns exchanged.
+    #[must_use]
+    pub fn transposed(self) -> Self {
+        Self {
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+            ..self
+        }
+    }
+
+    /// `count` columns from `first`.
+    ///
+    /// # Panics
+    /// The matrix has not so many columns.
+    #[must_use]
+    pub fn column_block(self, first: usize, count: usize) -> Self {
+        assert!(first + count <= self.columns);
+        let skipped = (first * self.column_stride).min(self.values.len());
+        Self { values: &self.values[skipped..], columns: count, ..self }
+    }
+}
+
+/// The numbers that can be multiplied: `f32` and `f64`.
+pub trait Number: Copy + 'static + sealed::Sealed {
+    /// The neutral element of multiplication.
+    const ONE: Self;
+}
+
+impl Number for f32 {
+    const ONE: Self = 1.0;
+}
+
+impl Number for f64 {
+    const ONE: Self = 1.0;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+
+/// `output = left * right`, or added to what is there; `output` is `[left.rows, right.columns]`, rows one after the
+/// other.
+///
+/// # Panics
+/// The shapes do not fit.
+pub fn multiply<T: Number>(left: Matrix<'_, T>, right: Matrix<'_, T>, accumulate: bool, output: &mut [T]) {
+    assert_eq!(left.columns, right.rows);
+    assert_eq!(output.len(), left.rows * right.columns);
+    // SAFETY: a `Matrix` lies inside its slice whichever way it is turned or cut, the asserts tie the three shapes
+    // together, `T` is one of the types that gemm knows, and `output` overlaps neither operand.
+    unsafe {
+        gemm::gemm(
+            left.rows,
+            right.columns,
+            left.columns,
+            output.as_mut_ptr(),
+            1,
+            right.columns as isize,
+            accumulate,
+            left.values.as_ptr(),
+            left.column_stride as isize,
+            left.row_stride as isize,
+            right.values.as_ptr(),
+            right.column_stride as isize,
+            right.row_stride as isize,
+            T::ONE,
+            T::ONE,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_of_turned_and_cut_matrices() {
+        let left: Vec<f64> = (0..6).map(f64::from).collect();
+        let right: Vec<f64> = (0..12).map(|i| f64::from(i) - 4.0).collect();
+        let mut output = vec![1.0; 4];
+        multiply(
+            Matrix::new(&left, 3, 2).transposed(),
+            Matrix::new(&right, 3, 4).column_block(1, 2),
+            true,
+            &mut output,
+        );
+        let element = |i: usize, j: usize| 1.0 + (0..3).map(|k| left[k * 2 + i] * right[k * 4 + j + 1]).sum::<f64>();
+        assert_eq!(output, [element(0, 0), element(0, 1), element(1, 0), element(1, 1)]);
+    }
+}

@@ -1,0 +1,49 @@
+//! CIFAR-10 in its binary format: records of a label byte and 32 x 32 pixels in planes.
+
+use super::binary::{Layout, Records, class_names, count};
+use crate::base::{Error, Result, files};
+use std::path::Path;
+
+const LAYOUT: Layout = Layout { side: 32, header: 1, by_column: false };
+const CLASSES: usize = 10;
+const TRAINING_FILES: usize = 5;
+/// Names of the classes where batches.meta.txt is missing.
+const NAMES: [&str; CLASSES] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+
+/// Opens `data_batch_1.bin` to `data_batch_5.bin`, those that are there, and `test_batch.bin`.
+///
+/// # Errors
+/// There is no training or no test file, or one is not as published.
+pub(super) fn open(folder: &Path) -> Result<(Vec<String>, Vec<Records>)> {
+    let names = class_names(&folder.join("batches.meta.txt"), CLASSES)?
+        .unwrap_or_else(|| NAMES.iter().map(|&name| name.to_owned()).collect());
+    let mut opened = Vec::new();
+    for number in 1..=TRAINING_FILES {
+        let path = folder.join(format!("data_batch_{number}.bin"));
+        if path.exists() {
+            opened.push(open_file(&path, false)?);
+        }
+    }
+    let test = folder.join("test_batch.bin");
+    if opened.is_empty() || !test.exists() {
+        let missing = if opened.is_empty() { "data_batch_1.bin" } else { "test_batch.bin" };
+        return Err(Error::stage(format!("there is no {missing}"))
+            .at(folder.display().to_string())
+            .help("path names the folder that cifar-10-binary.tar.gz unpacks to (cifar-10-batches-bin)"));
+    }
+    opened.push(open_file(&test, true)?);
+    Ok((names, opened))
+}
+
+fn open_file(path: &Path, is_test: bool) -> Result<Records> {
+    count(path, LAYOUT.record())?;
+    let bytes = files::read(path)?;
+    let labels: Vec<usize> = bytes.chunks_exact(LAYOUT.record()).map(|record| usize::from(record[0])).collect();
+    if let Some(record) = labels.iter().position(|&label| label >= CLASSES) {
+        return Err(Error::stage(format!("record {record} has the label {}, which no class has", labels[record]))
+            .at(path.display().to_string())
+            .help("the file is damaged or of another kind: download or unpack it again"));
+    }
+    Records::new(path.to_owned(), labels, is_test, LAYOUT)
+}

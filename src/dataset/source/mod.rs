@@ -1,0 +1,220 @@
+//! Where pictures come from: one list of them for every kind of source, and a reader of each.
+
+mod binary;
+mod cifar10;
+mod files;
+mod folder;
+mod prefixed;
+mod stl10;
+
+use crate::base::rng::{permutation, stream};
+use crate::base::{Error, Result};
+use crate::dataset::config::{DatasetConfig, FoldersConfig, SourceConfig};
+use crate::dataset::fingerprint::ClassSize;
+use crate::dataset::shapes::{self, Shape};
+use crate::picture::{self, OwnedPicture};
+use binary::Records;
+use std::path::PathBuf;
+
+/// A source whose pictures are known by name but not yet read.
+pub(crate) struct Source {
+    /// Names of the classes; labels index them.
+    pub(crate) classes: Vec<String>,
+    /// The pictures, in an order that does not depend on the file system.
+    pub(crate) items: Vec<Item>,
+    /// Files that are no pictures by their name.
+    pub(crate) ignored: usize,
+    /// Part of each class that has yet to be set apart for testing, where the source has no test pictures of its own.
+    test_fraction: Option<f64>,
+    reader: Reader,
+}
+
+/// One picture of a source.
+pub(crate) struct Item {
+    /// Name inside the source, such as `cat/12.jpg`.
+    pub(crate) name: String,
+    /// Index of its class.
+    pub(crate) label: usize,
+    /// Whether it is for testing only.
+    pub(crate) is_test: bool,
+    /// Where it is read from.
+    pub(crate) place: Place,
+}
+
+/// Where a picture is read from.
+pub(crate) enum Place {
+    /// A file of its own.
+    File(PathBuf),
+    /// A record of the file with this index.
+    Record { file: usize, record: usize },
+    /// Drawn: its number among the training or test pictures.
+    Drawn(usize),
+}
+
+enum Reader {
+    Files,
+    Records(Vec<Records>),
+    Shapes { side: usize },
+}
+
+impl Source {
+    /// Lists the pictures of a source and checks that there is something to learn from.
+    ///
+    /// # Errors
+    /// A folder or file is missing, unreadable or not as it should be, or a class has no training or test pictures.
+    pub(crate) fn open(config: &DatasetConfig) -> Result<Self> {
+        let source = match &config.source {
+            SourceConfig::Folder(folders) => Self::of_files(folders, folder::list)?,
+            SourceConfig::Prefixed(folders) => Self::of_files(folders, prefixed::list)?,
+            SourceConfig::Cifar10(binary) => Self::of_records(cifar10::open(&binary.path)?)?,
+            SourceConfig::Stl10(binary) => Self::of_records(stl10::open(&binary.path)?)?,
+            SourceConfig::Shapes(shapes) => Self::of_shapes(shapes, config.image_size),
+        };
+        check_classes(&source.sizes()).map_err(|error| error.at(place(&config.source)))?;
+        Ok(source)
+    }
+
+    /// Pictures of each class for training and testing, counting those that would be set apart for testing.
+    pub(crate) fn sizes(&self) -> Vec<ClassSize> {
+        let mut sizes: Vec<ClassSize> =
+            self.classes.iter().map(|name| ClassSize { name: name.clone(), train: 0, test: 0 }).collect();
+        for item in &self.items {
+            let size = &mut sizes[item.label];
+            *(if item.is_test { &mut size.test } else { &mut size.train }) += 1;
+        }
+        if let Some(fraction) = self.test_fraction {
+            for size in &mut sizes {
+                size.test = part_of(fraction, size.train);
+                size.train -= size.test;
+            }
+        }
+        sizes
+    }
+
+    /// Sets the test pictures apart where the source has none: the same part of each class, drawn by the seed.
+    pub(crate) fn set_test_apart(&mut self, seed: u64) {
+        let Some(fraction) = self.test_fraction.take() else { return };
+        for class in 0..self.classes.len() {
+            let of_class: Vec<usize> =
+                self.items.iter().enumerate().filter(|(_, item)| item.label == class).map(|(index, _)| index).collect();
+            let order = permutation(of_class.len(), &mut stream(seed, "test split", &[class as u64]));
+            for &position in &order[..part_of(fraction, of_class.len())] {
+                self.items[of_class[position]].is_test = true;
+            }
+        }
+    }
+
+    /// Reads or draws a picture.
+    ///
+    /// # Errors
+    /// The reason why it cannot be.
+    pub(crate) fn picture(&self, item: &Item, seed: u64) -> Result<OwnedPicture, String> {
+        match (&item.place, &self.reader) {
+            (Place::File(path), _) => {
+                picture::decode(&std::fs::read(path).map_err(|error| format!("cannot read it: {error}"))?)
+            }
+            (&Place::Record { file, record }, Reader::Records(files)) => {
+                files[file].picture(record).map_err(|error| format!("cannot read it: {error}"))
+            }
+            (&Place::Drawn(number), &Reader::Shapes { side }) => {
+                let rng = &mut stream(seed, "shapes", &[u64::from(item.is_test), number as u64]);
+                Ok(shapes::draw(Shape::ALL[item.label], side, rng))
+            }
+            _ => Err("the picture and its source do not fit together".to_owned()),
+        }
+    }
+
+    /// The binary files of a source that has them.
+    pub(crate) fn record_files(&self) -> Vec<PathBuf> {
+        match &self.reader {
+            Reader::Records(files) => files.iter().map(|file| file.path.clone()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn of_files(config: &FoldersConfig, list: fn(&std::path::Path) -> Result<files::Found>) -> Result<Self> {
+        let train = list(&config.train)?;
+        let test = config.test.as_deref().map(list).transpose()?;
+        let mut classes: Vec<String> =
+            train.classes.iter().chain(test.iter().flat_map(|test| &test.classes)).cloned().collect();
+        classes.sort_unstable();
+        classes.dedup();
+        let ignored = train.ignored + test.as_ref().map_or(0, |test| test.ignored);
+        let mut items = Vec::new();
+        for (found, is_test) in [(Some(train), false), (test, true)] {
+            for (class, name, path) in found.into_iter().flat_map(|found| found.pictures) {
+                let label = classes.binary_search(&class).map_err(|_| Error::bug("a class without a name"))?;
+                items.push(Item { name, label, is_test, place: Place::File(path) });
+            }
+        }
+        let test_fraction = config.test.is_none().then_some(config.test_fraction);
+        Ok(Self { classes, items, ignored, test_fraction, reader: Reader::Files })
+    }
+
+    fn of_records((classes, files): (Vec<String>, Vec<Records>)) -> Result<Self> {
+        let mut items = Vec::new();
+        for (file, records) in files.iter().enumerate() {
+            for (record, &label) in records.labels.iter().enumerate() {
+                let name = format!("{}[{record}]", records.name());
+                items.push(Item { name, label, is_test: records.is_test, place: Place::Record { file, record } });
+            }
+        }
+        Ok(Self { classes, items, ignored: 0, test_fraction: None, reader: Reader::Records(files) })
+    }
+
+    fn of_shapes(config: &crate::dataset::config::ShapesConfig, side: usize) -> Self {
+        let classes = Shape::ALL[..config.classes].iter().map(|shape| shape.name().to_owned()).collect();
+        let mut items = Vec::with_capacity(config.train + config.test);
+        for (count, is_test, kind) in [(config.train, false, "train"), (config.test, true, "test")] {
+            items.extend((0..count).map(|number| Item {
+                name: format!("{kind}[{number}]"),
+                label: number % config.classes,
+                is_test,
+                place: Place::Drawn(number),
+            }));
+        }
+        Self { classes, items, ignored: 0, test_fraction: None, reader: Reader::Shapes { side } }
+    }
+}
+
+/// The given part of a number of pictures, rounded.
+pub(crate) fn part_of(fraction: f64, pictures: usize) -> usize {
+    (fraction * pictures as f64).round() as usize
+}
+
+/// Checks that there are two classes or more and that each has training and test pictures.
+///
+/// # Errors
+/// It is not so.
+pub(crate) fn check_classes(sizes: &[ClassSize]) -> Result<()> {
+    if sizes.iter().all(|size| size.train + size.test == 0) {
+        return Err(Error::stage("there are no pictures")
+            .help("pictures are files that end in .jpg, .jpeg, .png or .webp; check the folder's name"));
+    }
+    if let [only] = sizes {
+        return Err(Error::stage(format!("there is only one class, `{}`", only.name))
+            .help("a data set needs at least two classes: `folder` takes one folder a class, `prefixed` takes the class from the file name before the first `_`"));
+    }
+    let without = |count: fn(&ClassSize) -> usize| -> Vec<&str> {
+        sizes.iter().filter(|size| count(size) == 0).map(|size| size.name.as_str()).collect()
+    };
+    for (kind, names) in [("training", without(|size| size.train)), ("test", without(|size| size.test))] {
+        if !names.is_empty() {
+            let names = names.iter().take(NAMED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            return Err(Error::stage(format!("no {kind} pictures of {names}"))
+                .help("every class needs training and test pictures: add some, take the class out, or change test_fraction where there is no test folder"));
+        }
+    }
+    Ok(())
+}
+
+/// Names listed in a message before it only counts.
+pub(crate) const NAMED: usize = 10;
+
+fn place(source: &SourceConfig) -> String {
+    match source {
+        SourceConfig::Folder(folders) | SourceConfig::Prefixed(folders) => folders.train.display().to_string(),
+        SourceConfig::Cifar10(binary) | SourceConfig::Stl10(binary) => binary.path.display().to_string(),
+        SourceConfig::Shapes(_) => "shapes".to_owned(),
+    }
+}

@@ -1,0 +1,131 @@
+//! What differs between two key documents, as fields that a user knows: `loss.nt_xent.temperature 0.1 -> 0.5`.
+
+use crate::engine::KeyDocument;
+use serde_json::Value;
+use std::cmp::Ordering;
+
+/// Longest value that is shown whole, in characters.
+const LONGEST_VALUE: usize = 40;
+
+/// The fields of a key document, apart from its inputs: dotted paths with values as JSON, sorted by path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// The fields of a document.
+    pub fn of(document: &KeyDocument) -> Self {
+        let mut fields = vec![("algorithm version".to_owned(), document.version.to_string())];
+        flatten("", &document.parameters, &mut fields);
+        fields.sort_unstable();
+        Self(fields)
+    }
+
+    /// Number of fields.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are no fields.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many fields differ, are missing or are new.
+    pub fn distance(&self, old: &Self) -> usize {
+        let mut count = 0;
+        self.compare(old, |_, _, _| count += 1);
+        count
+    }
+
+    /// The differences as text, in the order of the paths.
+    pub fn differences(&self, old: &Self) -> Vec<String> {
+        let mut lines = Vec::new();
+        self.compare(old, |path, old, new| lines.push(format!("{path} {} -> {}", shown(old), shown(new))));
+        lines
+    }
+
+    /// Calls `differs(path, old value, new value)` for each difference.
+    fn compare(&self, old: &Self, mut differs: impl FnMut(&str, Option<&str>, Option<&str>)) {
+        let (mut news, mut olds) = (self.0.iter().peekable(), old.0.iter().peekable());
+        loop {
+            let order = match (news.peek(), olds.peek()) {
+                (None, None) => return,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((new, _)), Some((old, _))) => new.cmp(old),
+            };
+            let new = if order.is_le() { news.next() } else { None };
+            let old = if order.is_ge() { olds.next() } else { None };
+            let values = (old.map(|(_, value)| value.as_str()), new.map(|(_, value)| value.as_str()));
+            if let (Some((path, _)), true) = (new.or(old), values.0 != values.1) {
+                differs(path, values.0, values.1);
+            }
+        }
+    }
+}
+
+/// Adds the scalars below a value; a list of scalars is one field.
+fn flatten(path: &str, value: &Value, fields: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(object) if !object.is_empty() => {
+            for (name, value) in object {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                flatten(&path, value, fields);
+            }
+        }
+        Value::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()) => {
+            for (index, item) in items.iter().enumerate() {
+                flatten(&format!("{path}[{index}]"), item, fields);
+            }
+        }
+        _ if path.is_empty() => {}
+        scalar => fields.push((path.to_owned(), scalar.to_string())),
+    }
+}
+
+fn shown(value: Option<&str>) -> String {
+    match value {
+        None | Some("null") => "none".to_owned(),
+        Some(value) if value.chars().count() > LONGEST_VALUE => {
+            value.chars().take(LONGEST_VALUE).chain("...".chars()).collect()
+        }
+        Some(value) => value.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn fields(version: u32, parameters: Value) -> Fields {
+        Fields::of(&KeyDocument { store: 1, kind: "k".into(), version, parameters, inputs: Default::default() })
+    }
+
+    #[test]
+    fn differences_name_the_field_and_both_values() {
+        let old = fields(1, json!({"loss": {"nt_xent": {"temperature": 0.1}}, "layers": [256, 128], "seed": 1}));
+        let new = fields(2, json!({"loss": {"nt_xent": {"temperature": 0.5}}, "layers": [128], "clip": null}));
+        let lines = ["algorithm version 1 -> 2", "layers [256,128] -> [128]", "loss.nt_xent.temperature 0.1 -> 0.5"];
+        // A field that is new and null is still a field: the key differs by it.
+        assert_eq!(
+            new.differences(&old),
+            [&lines[..1], &["clip none -> none"], &lines[1..], &["seed 1 -> none"]].concat()
+        );
+        assert_eq!(new.distance(&old), 5);
+        assert_eq!(old.distance(&old), 0);
+    }
+
+    #[test]
+    fn lists_of_tables_differ_by_item() {
+        let ops = |p: f64| json!({"ops": [{"flip": {"p": 0.5}}, {"blur": {"p": p}}, "sobel"]});
+        assert_eq!(fields(1, ops(1.0)).differences(&fields(1, ops(0.5))), ["ops[1].blur.p 0.5 -> 1.0"]);
+    }
+
+    #[test]
+    fn long_values_are_cut() {
+        let long = fields(1, json!({"text": "x".repeat(100)}));
+        let line = &long.differences(&fields(1, json!({"text": "é"})))[0];
+        assert_eq!(line, &format!("text \"é\" -> \"{}...", "x".repeat(39)));
+    }
+}

@@ -1,0 +1,47 @@
+//! NT-Xent, the normalised temperature-scaled cross-entropy of SimCLR (Chen et al. 2020, arXiv 2002.05709, equation
+//! 1; reference: `objective.py` of google-research/simclr).
+//!
+//! Each of the 2n projected vectors has to find the other view of its own picture among the 2n - 1 other vectors:
+//! `loss_i = -log(exp(s(i, pair)) / sum over k != i of exp(s(i, k)))`, `s` the similarity divided by the temperature;
+//! the loss is the mean over all 2n. Sums of exponentials are taken relative to the largest, so neither a small
+//! temperature nor a large dot product overflows. A vector shorter than 1e-6 is divided by 1e-6, as in the reference.
+//!
+//! On the CPU it is one operation on the tape with an analytic gradient, on rayon's threads; elsewhere it is made of
+//! dfdx's operations, which also are the oracle of the first in tests.
+
+use crate::base::{Error, Result};
+use crate::loss::{NtXentConfig, contrast, tape};
+use dfdx::prelude::{Cpu, Device, HasShape, OwnedTape, Tensor};
+use std::any::TypeId;
+
+/// The loss of a batch and what is measured with it.
+#[derive(Debug)]
+pub struct NtXentOutput<D: Device<f32>> {
+    /// The mean loss over the 2n rows.
+    pub loss: Tensor<(), f32, D, OwnedTape<f32, D>>,
+    /// Part of the rows whose positive is nearer than each other row; a tie counts against it, so that a collapsed
+    /// network has accuracy 0 and not luck.
+    pub accuracy: f32,
+    /// Mean similarity of the positive pairs, not divided by the temperature.
+    pub positive_similarity: f32,
+}
+
+/// NT-Xent of `z`, `[2n, width]`, where rows i and i + n are the two views of picture i.
+///
+/// # Errors
+/// The number of rows is odd or 0, the width is 0, or the device failed.
+pub fn nt_xent<D: Device<f32>>(
+    z: Tensor<(usize, usize), f32, D, OwnedTape<f32, D>>,
+    config: &NtXentConfig,
+) -> Result<NtXentOutput<D>> {
+    let (rows, width) = *z.shape();
+    if rows == 0 || rows % 2 == 1 || width == 0 {
+        return Err(Error::bug(format!("NT-Xent needs two views of each picture, got a [{rows}, {width}] tensor")));
+    }
+    if TypeId::of::<D>() == TypeId::of::<Cpu>() { contrast::nt_xent(z, config) } else { tape::nt_xent(z, config) }
+}
+
+/// The loss of a network that cannot tell the vectors of `pictures` pictures apart: ln(2n - 1).
+pub fn nt_xent_chance(pictures: usize) -> f64 {
+    (2.0 * pictures as f64 - 1.0).ln()
+}

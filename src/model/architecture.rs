@@ -1,0 +1,184 @@
+//! The layers of each encoder as plain descriptions, from which networks are built and summaries are counted.
+//!
+//! ResNet: He, Zhang, Ren & Sun 2015 (arXiv 1512.03385), in the form of torchvision (stride in the 3x3 convolution of
+//! a bottleneck) or of Keras Applications (stride in its first 1x1, biases). Keras has no ResNet-18 and -34; their
+//! Keras flavour is the basic block with biases and Keras's constants.
+
+use crate::base::Result;
+use crate::model::config::{EncoderConfig, Flavour, ResnetConfig, Stem};
+use crate::nn::{Convolution, MaxPool};
+
+/// Channels of a picture.
+pub(super) const COLOURS: usize = 3;
+
+/// A whole encoder.
+#[derive(Clone, Debug)]
+pub(super) struct Architecture {
+    pub(super) stem: UnitShape,
+    pub(super) pool: Option<MaxPool>,
+    pub(super) blocks: Vec<BlockShape>,
+    /// Features after global average pooling.
+    pub(super) features: usize,
+    pub(super) flavour: Flavour,
+    /// Added to the variance in batch norm.
+    pub(super) epsilon: f32,
+    /// Part of a batch in the running statistics.
+    pub(super) momentum: f32,
+}
+
+/// A residual block: units in a row, beside them nothing or a projection.
+#[derive(Clone, Debug)]
+pub(super) struct BlockShape {
+    pub(super) units: Vec<UnitShape>,
+    pub(super) shortcut: Option<UnitShape>,
+}
+
+/// Convolution, then batch norm.
+#[derive(Clone, Debug)]
+pub(super) struct UnitShape {
+    /// Name of the convolution, as torchvision's.
+    pub(super) convolution_name: String,
+    /// Name of the batch norm, as torchvision's.
+    pub(super) norm_name: String,
+    pub(super) convolution: Convolution,
+    pub(super) bias: bool,
+}
+
+/// Residual blocks come in two kinds.
+#[derive(Clone, Copy, PartialEq)]
+enum BlockKind {
+    /// Two 3x3 convolutions.
+    Basic,
+    /// 1x1, 3x3, 1x1 with four times the channels.
+    Bottleneck,
+}
+
+impl BlockKind {
+    fn expansion(self) -> usize {
+        match self {
+            Self::Basic => 1,
+            Self::Bottleneck => 4,
+        }
+    }
+}
+
+/// Blocks, channels (at width 1) and stride of one stage.
+type Stage = (usize, usize, usize);
+
+/// Three blocks for pictures of about 32 pixels: 9 million multiply-adds at that side. The stem and the first block
+/// shrink the map, so that the wide layers see 8x8 and 4x4 pixels.
+const TINY_STAGES: [Stage; 3] = [(1, 32, 2), (1, 64, 1), (1, 128, 2)];
+
+impl Architecture {
+    /// The layers of an encoder for pictures of `side` pixels.
+    ///
+    /// # Errors
+    /// The pictures are too small for the layers.
+    pub(super) fn new(encoder: &EncoderConfig, side: usize) -> Result<Self> {
+        match encoder {
+            EncoderConfig::Resnet18(config) => resnet(config, BlockKind::Basic, [2, 2, 2, 2], side),
+            EncoderConfig::Resnet34(config) => resnet(config, BlockKind::Basic, [3, 4, 6, 3], side),
+            EncoderConfig::Resnet50(config) => resnet(config, BlockKind::Bottleneck, [3, 4, 6, 3], side),
+            EncoderConfig::Tiny(config) => {
+                let stem = Convolution { inputs: COLOURS, outputs: 32, kernel: 3, stride: 2, padding: 1, side };
+                let builder = Builder { width: config.width, flavour: Flavour::Torchvision, kind: BlockKind::Basic };
+                builder.build(stem, false, &TINY_STAGES)
+            }
+        }
+    }
+
+    /// Every unit in torchvision's order: of a block first the row, then the shortcut.
+    pub(super) fn units(&self) -> impl Iterator<Item = &UnitShape> {
+        let blocks = self.blocks.iter().flat_map(|block| block.units.iter().chain(&block.shortcut));
+        std::iter::once(&self.stem).chain(blocks)
+    }
+}
+
+fn resnet(config: &ResnetConfig, kind: BlockKind, depths: [usize; 4], side: usize) -> Result<Architecture> {
+    let (kernel, stride, padding) = match config.stem {
+        Stem::Imagenet => (7, 2, 3),
+        Stem::Cifar => (3, 1, 1),
+    };
+    let stem = Convolution { inputs: COLOURS, outputs: 64, kernel, stride, padding, side };
+    let [first, second, third, fourth] = depths;
+    let stages = [(first, 64, 1), (second, 128, 2), (third, 256, 2), (fourth, 512, 2)];
+    let builder = Builder { width: config.width, flavour: config.flavour, kind };
+    builder.build(stem, config.stem == Stem::Imagenet, &stages)
+}
+
+struct Builder {
+    width: f64,
+    flavour: Flavour,
+    kind: BlockKind,
+}
+
+impl Builder {
+    fn build(&self, stem: Convolution, pooled: bool, stages: &[Stage]) -> Result<Architecture> {
+        let stem = self.unit("conv1", "bn1", Convolution { outputs: self.channels(stem.outputs), ..stem })?;
+        let (mut channels, mut side) = (stem.convolution.outputs, stem.convolution.output_side());
+        let pool = pooled.then_some(MaxPool { channels, kernel: 3, stride: 2, padding: 1, side });
+        if let Some(pool) = &pool {
+            pool.check()?;
+            side = pool.output_side();
+        }
+        let mut blocks = Vec::new();
+        for (stage, (depth, outputs, stride)) in stages.iter().enumerate() {
+            for block in 0..*depth {
+                let name = format!("layer{}.{block}", stage + 1);
+                let stride = if block == 0 { *stride } else { 1 };
+                let block = self.block(&name, channels, self.channels(*outputs), stride, side)?;
+                if let Some(last) = block.units.last() {
+                    (channels, side) = (last.convolution.outputs, last.convolution.output_side());
+                }
+                blocks.push(block);
+            }
+        }
+        let (epsilon, momentum) = match self.flavour {
+            Flavour::Torchvision => (1e-5, 0.1),
+            Flavour::Keras => (1.001e-5, 0.01),
+        };
+        Ok(Architecture { stem, pool, blocks, features: channels, flavour: self.flavour, epsilon, momentum })
+    }
+
+    /// Channels at this width: the nearest whole number, at least 1.
+    fn channels(&self, at_width_1: usize) -> usize {
+        ((at_width_1 as f64 * self.width).round() as usize).max(1)
+    }
+
+    fn block(&self, name: &str, inputs: usize, channels: usize, stride: usize, side: usize) -> Result<BlockShape> {
+        // (kernel, stride, outputs) of each convolution
+        let wide = channels * self.kind.expansion();
+        let row = match (self.kind, self.flavour) {
+            (BlockKind::Basic, _) => vec![(3, stride, channels), (3, 1, channels)],
+            (BlockKind::Bottleneck, Flavour::Torchvision) => {
+                vec![(1, 1, channels), (3, stride, channels), (1, 1, wide)]
+            }
+            (BlockKind::Bottleneck, Flavour::Keras) => vec![(1, stride, channels), (3, 1, channels), (1, 1, wide)],
+        };
+        let mut units = Vec::new();
+        let (mut from, mut at) = (inputs, side);
+        for (i, (kernel, stride, outputs)) in row.into_iter().enumerate() {
+            let shape = Convolution { inputs: from, outputs, kernel, stride, padding: kernel / 2, side: at };
+            let unit = self.unit(&format!("{name}.conv{}", i + 1), &format!("{name}.bn{}", i + 1), shape)?;
+            (from, at) = (outputs, shape.output_side());
+            units.push(unit);
+        }
+        let projection = Convolution { inputs, outputs: wide, kernel: 1, stride, padding: 0, side };
+        let shortcut = if stride != 1 || inputs != wide {
+            Some(self.unit(&format!("{name}.downsample.0"), &format!("{name}.downsample.1"), projection)?)
+        } else {
+            None
+        };
+        Ok(BlockShape { units, shortcut })
+    }
+
+    fn unit(&self, convolution_name: &str, norm_name: &str, convolution: Convolution) -> Result<UnitShape> {
+        convolution.check()?;
+        Ok(UnitShape {
+            convolution_name: convolution_name.to_owned(),
+            norm_name: norm_name.to_owned(),
+            convolution,
+            bias: self.flavour == Flavour::Keras,
+        })
+    }
+}

@@ -1,0 +1,357 @@
+//! An encoder and the head upon it, trained through dfdx's tape.
+
+use crate::base::{Error, Result};
+use crate::model::architecture::{Architecture, COLOURS};
+use crate::model::config::EncoderConfig;
+use crate::model::encoder::{Encoder, Trace};
+use crate::model::head::{Head, dfdx_error};
+use crate::model::parameters::{Parameters, Statistics};
+use crate::model::unit::{Norms, Pass};
+use crate::nn::{Backend, Spare, Trainable};
+use dfdx::prelude::*;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Pictures that inference takes through the encoder together.
+const INFERENCE_ROWS: usize = 64;
+
+/// Which statistics batch norm uses when features are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchStatistics {
+    /// The running ones of training.
+    Running,
+    /// Those of the rows that are encoded together.
+    Batch,
+}
+
+/// Where the encoder's operation on the tape leaves the gradient of the features.
+type Slot<B> = Arc<Mutex<Option<Result<B>>>>;
+
+/// An encoder f and a head g (a projection or a classifier) on a device.
+///
+/// One training step is [`Network::forward`], a loss on what it gives, [`Network::backward`], an optimiser over
+/// [`Network::trainables`], [`Network::parameters_changed`].
+#[derive(Debug)]
+pub struct Network<D: Backend> {
+    device: D,
+    architecture: Architecture,
+    widths: Vec<usize>,
+    side: usize,
+    encoder: Encoder,
+    pub(super) parameters: Parameters<D>,
+    pub(super) statistics: Vec<Statistics<D>>,
+    /// Copies of the head's parameters; none while they are out of date.
+    head: Option<Head<D>>,
+    spare: Spare<D>,
+    open: Option<(Trace<D>, Slot<D::Buffer>)>,
+}
+
+impl<D: Backend> Network<D> {
+    /// A network with freshly drawn weights; the encoder's depend on the seed alone, not on the head.
+    ///
+    /// `head` gives the outputs of each linear layer, with ReLU between layers and none after the last; `side` is that
+    /// of the square pictures, in pixels.
+    ///
+    /// # Errors
+    /// The pictures are too small for the encoder, a layer of the head has no outputs, or memory is short.
+    pub fn new(encoder: &EncoderConfig, head: &[usize], side: usize, seed: u64, device: &D) -> Result<Self> {
+        check_head(head)?;
+        let architecture = Architecture::new(encoder, side)?;
+        Ok(Self {
+            device: device.clone(),
+            widths: std::iter::once(architecture.features).chain(head.iter().copied()).collect(),
+            side,
+            encoder: Encoder::new(&architecture),
+            parameters: Parameters::new(&architecture, head, seed, device)?,
+            statistics: Statistics::of(&architecture, device)?,
+            head: None,
+            spare: Spare::new(device),
+            open: None,
+            architecture,
+        })
+    }
+
+    /// Features by depth: the encoder's, then the outputs of each layer of the head.
+    pub fn widths(&self) -> Vec<usize> {
+        self.widths.clone()
+    }
+
+    /// Training mode: `[rows, side, side, 3]` pictures to the head's output `[rows, last width]` with the tape. Batch
+    /// norm uses the batch's statistics and moves the running ones.
+    ///
+    /// # Errors
+    /// There are no pictures or their number of values is wrong, or memory is short.
+    pub fn forward(&mut self, images: Vec<f32>, rows: usize) -> Result<Tensor<(usize, usize), f32, D, OwnedTape<f32, D>>> {
+        self.check_images(images.len(), rows)?;
+        if let Some((trace, _)) = self.open.take() {
+            trace.release(&mut self.spare);
+        }
+        let images = self.device.upload(images)?;
+        let mut pass = Pass {
+            device: &self.device,
+            parameters: &self.parameters,
+            statistics: Norms::Training(&mut self.statistics),
+            spare: &mut self.spare,
+            rows,
+            epsilon: self.architecture.epsilon,
+            momentum: self.architecture.momentum,
+        };
+        let (trace, features) = self.encoder.forward(&mut pass, images)?;
+        let tensor = self.device.to_tensor(&features, (rows, self.architecture.features))?;
+        self.spare.give(features);
+        let (tensor, slot) = self.on_tape(tensor);
+        self.open = Some((trace, slot));
+        self.head()?.forward(tensor)
+    }
+
+    /// Puts the features on a new tape. The operation's way back hands their gradient to [`Network::backward`], which
+    /// holds what the encoder needs to go on from there.
+    fn on_tape(
+        &self,
+        features: Tensor<(usize, usize), f32, D>,
+    ) -> (Tensor<(usize, usize), f32, D, OwnedTape<f32, D>>, Slot<D::Buffer>) {
+        let slot: Slot<D::Buffer> = Arc::default();
+        let (ghost, device, to) = (features.ghost(), self.device.clone(), slot.clone());
+        let length = features.shape().num_elements();
+        let mut tape = OwnedTape::default();
+        tape.add_backward_op(move |gradients| {
+            let gradient = gradients.get_or_alloc_mut(&ghost)?;
+            let copied = device.allocate(length).and_then(|mut buffer| {
+                device.read_gradient(gradient, &mut buffer)?;
+                Ok(buffer)
+            });
+            *to.lock().unwrap_or_else(PoisonError::into_inner) = Some(copied);
+            Ok(())
+        });
+        (features.put_tape(tape), slot)
+    }
+
+    /// Writes the gradient of every parameter and gives the loss.
+    ///
+    /// # Errors
+    /// The loss was not computed from the last [`Network::forward`], or memory is short.
+    pub fn backward(&mut self, loss: Tensor<(), f32, D, OwnedTape<f32, D>>) -> Result<f32> {
+        let value = loss.as_vec().first().copied().unwrap_or(f32::NAN);
+        let (trace, slot) = self.open.take().ok_or_else(|| Error::bug("backward without a forward pass"))?;
+        let mut gradients = loss.try_backward().map_err(dfdx_error)?;
+        let features = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let features = features.ok_or_else(|| Error::bug("the loss does not depend on the network's last output"))??;
+        if let Some(head) = &self.head {
+            head.read_gradients(&self.device, &mut gradients, &mut self.parameters)?;
+        }
+        self.encoder.backward(&self.device, &mut self.parameters, &mut self.spare, trace, &features)?;
+        self.spare.give(features);
+        Ok(value)
+    }
+
+    /// To be called when parameters were written, so that copies of them are made anew.
+    ///
+    /// # Errors
+    /// None on the Cpu.
+    pub fn parameters_changed(&mut self) -> Result<()> {
+        self.head = None;
+        Ok(())
+    }
+
+    /// The device that the network is on.
+    pub fn device(&self) -> &D {
+        &self.device
+    }
+
+    fn head(&mut self) -> Result<&Head<D>> {
+        let head = match self.head.take() {
+            Some(head) => head,
+            None => Head::of(&self.parameters, &self.device)?,
+        };
+        Ok(self.head.insert(head))
+    }
+
+    /// Features of `[rows, side, side, 3]` pictures, `[rows, features]`, without a tape.
+    ///
+    /// # Errors
+    /// The number of values is wrong, or memory is short.
+    pub fn encode(&self, images: &[f32], rows: usize, statistics: BatchStatistics) -> Result<Vec<f32>> {
+        self.check_images(images.len(), rows)?;
+        let together = match statistics {
+            BatchStatistics::Running => INFERENCE_ROWS,
+            BatchStatistics::Batch => rows,
+        };
+        let mut spare = Spare::new(&self.device);
+        let mut features = Vec::with_capacity(rows * self.architecture.features);
+        for images in images.chunks(together * self.picture_len()) {
+            let mut pass = Pass {
+                device: &self.device,
+                parameters: &self.parameters,
+                statistics: match statistics {
+                    BatchStatistics::Running => Norms::Running(&self.statistics),
+                    BatchStatistics::Batch => Norms::Batch,
+                },
+                spare: &mut spare,
+                rows: images.len() / self.picture_len(),
+                epsilon: self.architecture.epsilon,
+                momentum: self.architecture.momentum,
+            };
+            let encoded = self.encoder.infer(&mut pass, self.device.upload(images.to_vec())?)?;
+            features.extend(self.device.download(&encoded)?);
+            spare.give(encoded);
+        }
+        Ok(features)
+    }
+
+    /// From features `[rows, features]` to the outputs after each layer of the head, after the ReLU for all but the
+    /// last.
+    ///
+    /// # Errors
+    /// The number of values is wrong, or memory is short.
+    pub fn project(&self, features: &[f32], rows: usize) -> Result<Vec<Vec<f32>>> {
+        if features.len() != rows * self.architecture.features {
+            return Err(Error::bug(format!("{rows} rows of features cannot have {} values", features.len())));
+        }
+        if rows == 0 {
+            return Ok(vec![Vec::new(); self.widths.len() - 1]);
+        }
+        let features = self.device.upload(features.to_vec())?;
+        let features = self.device.to_tensor(&features, (rows, self.architecture.features))?;
+        Head::of(&self.parameters, &self.device)?.outputs(features)
+    }
+
+    fn picture_len(&self) -> usize {
+        self.side * self.side * COLOURS
+    }
+
+    fn check_images(&self, length: usize, rows: usize) -> Result<()> {
+        if rows > 0 && length == rows * self.picture_len() {
+            return Ok(());
+        }
+        let side = self.side;
+        Err(Error::bug(format!("{rows} pictures of {side}x{side} pixels cannot have {length} values")))
+    }
+}
+
+impl<D: Backend<Buffer = Vec<f32>>> Network<D> {
+    /// Every parameter with its gradient, in a fixed order.
+    pub fn trainables(&mut self) -> Vec<Trainable<'_>> {
+        let Parameters { descriptions, values, gradients } = &mut self.parameters;
+        let pairs = values.iter_mut().zip(gradients);
+        pairs.zip(descriptions).map(|((values, gradient), about)| Trainable { values, gradient, role: about.role }).collect()
+    }
+}
+
+/// Fails on layers without outputs.
+pub(super) fn check_head(head: &[usize]) -> Result<()> {
+    match head.contains(&0) {
+        true => Err(Error::usage("a layer of the head has 0 outputs").help("give every layer at least one output")),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rng;
+    use crate::model::config::TinyConfig;
+
+    const SIDE: usize = 16;
+    const ROWS: usize = 12;
+
+    fn tiny(head: &[usize], seed: u64) -> Network<Cpu> {
+        let encoder = EncoderConfig::Tiny(TinyConfig { width: 0.25 });
+        Network::new(&encoder, head, SIDE, seed, &Cpu::default()).unwrap()
+    }
+
+    fn pictures() -> Vec<f32> {
+        let mut rng = rng::stream(1, "test", &[]);
+        (0..ROWS * SIDE * SIDE * COLOURS).map(|_| rng::unit(&mut rng)).collect()
+    }
+
+    fn step(network: &mut Network<Cpu>, rate: f32) -> f32 {
+        let output = network.forward(pictures(), ROWS).unwrap();
+        let loss = network.backward(output.square().mean()).unwrap();
+        for trainable in network.trainables() {
+            for (value, gradient) in trainable.values.iter_mut().zip(trainable.gradient) {
+                *value -= rate * *gradient;
+            }
+        }
+        network.parameters_changed().unwrap();
+        loss
+    }
+
+    #[test]
+    fn training_lowers_the_loss() {
+        for head in [&[][..], &[8], &[16, 8]] {
+            let mut network = tiny(head, 1);
+            let first = step(&mut network, 0.1);
+            let last = (0..20).map(|_| step(&mut network, 0.1)).last().unwrap();
+            assert!(last < 0.8 * first, "{first} -> {last} with head {head:?}");
+        }
+    }
+
+    #[test]
+    fn the_encoder_is_drawn_from_the_seed_alone() {
+        let first = tiny(&[16, 8], 5).state();
+        let other = tiny(&[], 5).state();
+        assert!(other.iter().all(|array| first.contains(array)));
+        assert_ne!(tiny(&[], 6).state(), other);
+    }
+
+    #[test]
+    fn state_goes_from_one_network_to_another() {
+        let mut from = tiny(&[8], 1);
+        step(&mut from, 0.1);
+        let mut to = tiny(&[8], 2);
+        to.load_state(&from.state()).unwrap();
+        assert_eq!(to.state(), from.state());
+        let features = |network: &Network<Cpu>, statistics| network.encode(&pictures(), ROWS, statistics).unwrap();
+        for statistics in [BatchStatistics::Running, BatchStatistics::Batch] {
+            assert_eq!(features(&to, statistics), features(&from, statistics));
+        }
+        let mut tuned = tiny(&[8], 3);
+        tuned.load_encoder(&from.state()).unwrap();
+        assert_eq!(features(&tuned, BatchStatistics::Running), features(&from, BatchStatistics::Running));
+        assert_ne!(tuned.state(), from.state());
+        let mut state = from.state();
+        state.retain(|array| array.name != "layer2.0.bn1.running_var");
+        let error = to.load_state(&state).unwrap_err();
+        assert!(error.to_string().contains("layer2.0.bn1.running_var"), "{error}");
+        let error = tiny(&[9], 1).load_state(&from.state()).unwrap_err();
+        assert!(error.to_string().contains("head.0.weight"), "{error}");
+    }
+
+    #[test]
+    fn inference_with_batch_statistics_is_the_training_forward() {
+        let mut network = tiny(&[16, 8], 1);
+        let features = network.encode(&pictures(), ROWS, BatchStatistics::Batch).unwrap();
+        let outputs = network.project(&features, ROWS).unwrap();
+        assert_eq!(network.widths(), [32, 16, 8]);
+        assert_eq!(outputs.iter().map(Vec::len).collect::<Vec<_>>(), [ROWS * 16, ROWS * 8]);
+        assert!(outputs[0].iter().all(|output| *output >= 0.0) && outputs[1].iter().any(|output| *output < 0.0));
+        assert_eq!(network.forward(pictures(), ROWS).unwrap().as_vec(), outputs[1]);
+    }
+
+    #[test]
+    fn misuse_is_an_error() {
+        let mut network = tiny(&[8], 1);
+        assert!(network.forward(pictures(), ROWS + 1).is_err());
+        assert!(network.forward(Vec::new(), 0).is_err());
+        assert!(network.encode(&[], 0, BatchStatistics::Running).is_err());
+        let first = network.forward(pictures(), ROWS).unwrap();
+        let second = network.forward(pictures(), ROWS).unwrap();
+        assert!(network.backward(first.square().mean()).is_err());
+        assert!(network.backward(second.square().mean()).is_err());
+    }
+
+    /// Every byte of three steps, with 1 and with 2 threads.
+    #[test]
+    fn the_number_of_threads_changes_nothing() {
+        let state = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let mut network = tiny(&[16, 8], 1);
+                let losses: Vec<f32> = (0..3).map(|_| step(&mut network, 0.1)).collect();
+                (losses, network.encode(&pictures(), ROWS, BatchStatistics::Running).unwrap(), network.state())
+            })
+        };
+        let one = state(1);
+        assert_eq!(one, state(2));
+        assert_eq!(one, state(3));
+    }
+}

@@ -1,0 +1,128 @@
+//! Saving and loading: named arrays in torchvision's names and layouts.
+
+use crate::base::{Error, Result};
+use crate::model::network::Network;
+use crate::model::parameters::Layout;
+use crate::nn::{Backend, NamedArray};
+use std::collections::HashMap;
+
+/// What the names of the head's arrays begin with.
+const HEAD: &str = "head.";
+
+impl<D: Backend> Network<D> {
+    /// Parameters, then running statistics.
+    ///
+    /// # Panics
+    /// Never: see [`Network::try_state`] for devices whose copies can fail.
+    pub fn state(&self) -> Vec<NamedArray> {
+        self.try_state().unwrap_or_default()
+    }
+
+    /// Parameters, then running statistics.
+    ///
+    /// # Errors
+    /// The device cannot be read.
+    pub fn try_state(&self) -> Result<Vec<NamedArray>> {
+        let mut arrays = Vec::new();
+        for (about, values) in self.parameters.descriptions.iter().zip(&self.parameters.values) {
+            let values = self.device().download(values)?;
+            arrays.push(NamedArray {
+                name: about.name.clone(),
+                shape: file_shape(about.layout),
+                values: to_file(about.layout, values),
+            });
+        }
+        for running in &self.statistics {
+            for (part, values) in [("running_mean", &running.mean), ("running_var", &running.variance)] {
+                let values = self.device().download(values)?;
+                arrays.push(NamedArray { name: format!("{}.{part}", running.name), shape: vec![values.len()], values });
+            }
+        }
+        Ok(arrays)
+    }
+
+    /// Takes parameters and running statistics from arrays; others are ignored.
+    ///
+    /// # Errors
+    /// An array is missing or has another shape; nothing is changed then.
+    pub fn load_state(&mut self, arrays: &[NamedArray]) -> Result<()> {
+        self.load(arrays, |_| true)
+    }
+
+    /// Takes the encoder's parameters and running statistics from arrays, and leaves the head as it is.
+    ///
+    /// # Errors
+    /// An array is missing or has another shape; nothing is changed then.
+    pub fn load_encoder(&mut self, arrays: &[NamedArray]) -> Result<()> {
+        self.load(arrays, |name| !name.starts_with(HEAD))
+    }
+
+    fn load(&mut self, arrays: &[NamedArray], wanted: impl Fn(&str) -> bool) -> Result<()> {
+        let given: HashMap<&str, &NamedArray> = arrays.iter().map(|array| (array.name.as_str(), array)).collect();
+        let mut parameters = Vec::new();
+        for (place, about) in self.parameters.descriptions.iter().enumerate().filter(|(_, about)| wanted(&about.name)) {
+            let values = find(&given, &about.name, &file_shape(about.layout))?;
+            parameters.push((place, self.device().upload(from_file(about.layout, values))?));
+        }
+        let mut statistics = Vec::new();
+        for running in &self.statistics {
+            let shape = [self.device().length(&running.mean)];
+            let mean = find(&given, &format!("{}.running_mean", running.name), &shape)?;
+            let variance = find(&given, &format!("{}.running_var", running.name), &shape)?;
+            statistics.push((self.device().upload(mean.to_vec())?, self.device().upload(variance.to_vec())?));
+        }
+        for (place, values) in parameters {
+            self.parameters.values[place] = values;
+        }
+        for (running, (mean, variance)) in self.statistics.iter_mut().zip(statistics) {
+            (running.mean, running.variance) = (mean, variance);
+        }
+        self.parameters_changed()
+    }
+}
+
+fn find<'a>(given: &HashMap<&str, &'a NamedArray>, name: &str, shape: &[usize]) -> Result<&'a [f32]> {
+    let help = "the file was saved by another network: check encoder, width, stem, flavour and head";
+    let array = given.get(name).ok_or_else(|| Error::stage(format!("the saved network has no `{name}`")).help(help))?;
+    if array.shape == shape && array.values.len() == shape.iter().product::<usize>() {
+        return Ok(&array.values);
+    }
+    Err(Error::stage(format!("`{name}` of the saved network has shape {:?}, not {shape:?}", array.shape)).help(help))
+}
+
+fn file_shape(layout: Layout) -> Vec<usize> {
+    match layout {
+        Layout::Channels(channels) => vec![channels],
+        Layout::Linear { outputs, inputs } => vec![outputs, inputs],
+        Layout::Convolution { kernel, inputs, outputs } => vec![outputs, inputs, kernel, kernel],
+    }
+}
+
+/// `[kernel, kernel, inputs, outputs]` to `[outputs, inputs, kernel, kernel]`; other layouts are the same.
+fn to_file(layout: Layout, values: Vec<f32>) -> Vec<f32> {
+    match layout {
+        Layout::Convolution { kernel, inputs, outputs } => transposed(&values, kernel * kernel * inputs, outputs)
+            .chunks_exact(kernel * kernel * inputs)
+            .flat_map(|row| transposed(row, kernel * kernel, inputs))
+            .collect(),
+        Layout::Channels(_) | Layout::Linear { .. } => values,
+    }
+}
+
+/// The way back from [`to_file`].
+fn from_file(layout: Layout, values: &[f32]) -> Vec<f32> {
+    match layout {
+        Layout::Convolution { kernel, inputs, outputs } => {
+            let area = kernel * kernel;
+            let rows: Vec<f32> =
+                values.chunks_exact(area * inputs).flat_map(|row| transposed(row, inputs, area)).collect();
+            transposed(&rows, outputs, area * inputs)
+        }
+        Layout::Channels(_) | Layout::Linear { .. } => values.to_vec(),
+    }
+}
+
+/// `[rows, columns]` to `[columns, rows]`.
+fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    (0..columns).flat_map(|column| (0..rows).map(move |row| values[row * columns + column])).collect()
+}

@@ -1,0 +1,156 @@
+//! The table of a network's layers with shapes, parameters and work, counted from the description alone.
+
+use crate::base::Result;
+use crate::model::architecture::{Architecture, UnitShape};
+use crate::model::config::EncoderConfig;
+use crate::model::network::check_head;
+
+/// Bytes of an activation.
+const ACTIVATION_BYTES: u64 = 4;
+
+/// One layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SummaryRow {
+    /// Name as in saved networks, such as `layer1.0.conv1`.
+    pub name: String,
+    /// What the layer is, in words.
+    pub kind: String,
+    /// Shape of one output: `[side, side, channels]` or `[features]`.
+    pub output: Vec<usize>,
+    /// Parameters, running statistics included.
+    pub parameters: u64,
+    /// Those that training moves.
+    pub trainable: u64,
+    /// Multiply-adds of one forward pass for one picture (convolutions and linear layers alone).
+    pub multiply_adds: u64,
+}
+
+/// A network in numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The layers, first to last.
+    pub rows: Vec<SummaryRow>,
+    /// All parameters, running statistics included.
+    pub total: u64,
+    /// Parameters that training moves.
+    pub trainable: u64,
+    /// Running statistics.
+    pub not_trainable: u64,
+    /// Multiply-adds of one forward pass for one picture.
+    pub multiply_adds: u64,
+    /// Floating-point operations of one forward pass for one picture: a multiply-add is two.
+    pub flops: u64,
+    /// Bytes that one picture's activations take in training: what the backward pass needs.
+    pub activation_bytes_per_picture: u64,
+}
+
+/// Counts a network for pictures of `side` pixels without making its weights.
+///
+/// # Errors
+/// The pictures are too small for the encoder or a layer of the head has no outputs.
+pub fn summarize(encoder: &EncoderConfig, head: &[usize], side: usize) -> Result<Summary> {
+    check_head(head)?;
+    let architecture = Architecture::new(encoder, side)?;
+    let mut rows = unit_rows(&architecture.stem).to_vec();
+    if let Some(pool) = &architecture.pool {
+        let output = vec![pool.output_side(), pool.output_side(), pool.channels];
+        rows.push(row("maxpool", format!("max-pool {0}x{0}/{1}", pool.kernel, pool.stride), output, [0; 3]));
+    }
+    for block in &architecture.blocks {
+        rows.extend(block.units.iter().chain(&block.shortcut).flat_map(unit_rows));
+    }
+    rows.push(row("avgpool", "global average", vec![architecture.features], [0; 3]));
+    let inputs = std::iter::once(&architecture.features).chain(head);
+    for (i, (inputs, outputs)) in inputs.zip(head).enumerate() {
+        let weights = (inputs * outputs) as u64;
+        let parameters = weights + *outputs as u64;
+        rows.push(row(format!("head.{i}"), "linear", vec![*outputs], [parameters, parameters, weights]));
+    }
+    Ok(add_up(rows, side))
+}
+
+fn unit_rows(unit: &UnitShape) -> [SummaryRow; 2] {
+    let shape = &unit.convolution;
+    let output = vec![shape.output_side(), shape.output_side(), shape.outputs];
+    let channels = shape.outputs as u64;
+    let parameters = shape.weights() as u64 + if unit.bias { channels } else { 0 };
+    let kind = format!("convolution {0}x{0}/{1}", shape.kernel, shape.stride);
+    [
+        row(&unit.convolution_name, kind, output.clone(), [parameters, parameters, shape.multiply_adds()]),
+        row(&unit.norm_name, "batch norm", output, [4 * channels, 2 * channels, 0]),
+    ]
+}
+
+fn row(name: impl Into<String>, kind: impl Into<String>, output: Vec<usize>, counts: [u64; 3]) -> SummaryRow {
+    let [parameters, trainable, multiply_adds] = counts;
+    SummaryRow { name: name.into(), kind: kind.into(), output, parameters, trainable, multiply_adds }
+}
+
+fn add_up(rows: Vec<SummaryRow>, side: usize) -> Summary {
+    let sum = |count: fn(&SummaryRow) -> u64| rows.iter().map(count).sum::<u64>();
+    let (total, trainable, multiply_adds) = (sum(|r| r.parameters), sum(|r| r.trainable), sum(|r| r.multiply_adds));
+    let pictures = (side * side * super::architecture::COLOURS) as u64;
+    let kept = sum(|row| row.output.iter().product::<usize>() as u64) + pictures;
+    Summary {
+        total,
+        trainable,
+        not_trainable: total - trainable,
+        multiply_adds,
+        flops: 2 * multiply_adds,
+        activation_bytes_per_picture: kept * ACTIVATION_BYTES,
+        rows,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::config::{Flavour, ResnetConfig, Stem, TinyConfig};
+
+    fn counts(encoder: &EncoderConfig, head: &[usize], side: usize) -> (u64, u64, u64) {
+        let summary = summarize(encoder, head, side).unwrap();
+        (summary.total, summary.trainable, summary.not_trainable)
+    }
+
+    fn resnet(flavour: Flavour, stem: Stem) -> ResnetConfig {
+        ResnetConfig { width: 1.0, stem, flavour }
+    }
+
+    #[test]
+    fn the_reports_networks_are_counted_to_the_digit() {
+        let keras = EncoderConfig::Resnet50(resnet(Flavour::Keras, Stem::Imagenet));
+        assert_eq!(counts(&keras, &[], 224), (23_587_712, 23_534_592, 53_120));
+        assert_eq!(counts(&keras, &[256, 128, 50], 224), (24_151_602, 24_098_482, 53_120));
+        assert_eq!(counts(&keras, &[256, 5], 224), (24_113_541, 24_060_421, 53_120));
+        let head = summarize(&keras, &[256, 128, 50], 224).unwrap().rows;
+        let head: Vec<u64> = head.iter().rev().take(3).rev().map(|row| row.parameters).collect();
+        assert_eq!(head, [524_544, 32_896, 6_450]);
+    }
+
+    #[test]
+    fn torchvisions_networks_are_counted_to_the_digit() {
+        let config = resnet(Flavour::Torchvision, Stem::Imagenet);
+        let resnet50 = EncoderConfig::Resnet50(config.clone());
+        assert_eq!(counts(&resnet50, &[], 224), (23_508_032 + 53_120, 23_508_032, 53_120));
+        let resnet18 = EncoderConfig::Resnet18(config);
+        assert_eq!(counts(&resnet18, &[], 224), (11_176_512 + 9_600, 11_176_512, 9_600));
+        // 1.8 and 4.1 billion multiply-adds, as the papers of others give them.
+        assert_eq!(summarize(&resnet18, &[], 224).unwrap().multiply_adds, 1_813_561_344);
+        assert_eq!(summarize(&resnet50, &[], 224).unwrap().multiply_adds, 4_087_136_256);
+    }
+
+    #[test]
+    fn the_tiny_encoder_is_small() {
+        let summary = summarize(&EncoderConfig::Tiny(TinyConfig { width: 1.0 }), &[], 32).unwrap();
+        assert_eq!(summary.rows.last().unwrap().output, [128]);
+        assert!((5_000_000..10_000_000).contains(&summary.multiply_adds), "{}", summary.multiply_adds);
+    }
+
+    #[test]
+    fn what_cannot_be_built_is_an_error() {
+        let resnet18 = EncoderConfig::Resnet18(ResnetConfig::default());
+        assert!(summarize(&resnet18, &[], 0).is_err());
+        assert!(summarize(&resnet18, &[128, 0], 32).is_err());
+        assert!(summarize(&resnet18, &[], 1).is_ok());
+    }
+}

@@ -1,0 +1,139 @@
+//! The kernels that an encoder needs of a device.
+
+use crate::base::Result;
+use crate::nn::{Convolution, MaxPool};
+use dfdx::prelude::{Device, Storage, Tensor};
+
+/// A dfdx device with our kernels. Maps are `[rows, side, side, channels]`; "pixels" are `rows * side * side`.
+///
+/// Outputs are overwritten entirely unless `accumulate` is said. Results do not depend on the number of threads.
+/// Every method fails only where the device does (memory, driver): lengths are the caller's duty.
+#[expect(clippy::missing_errors_doc, reason = "said once, above")]
+pub trait Backend: Device<f32> {
+    /// Numbers on the device, in our layout.
+    type Buffer: std::fmt::Debug + Send + Sync + 'static;
+
+    /// A buffer of zeros.
+    fn allocate(&self, length: usize) -> Result<Self::Buffer>;
+    /// Numbers from the host.
+    fn upload(&self, values: Vec<f32>) -> Result<Self::Buffer>;
+    /// Numbers to the host.
+    fn download(&self, buffer: &Self::Buffer) -> Result<Vec<f32>>;
+    /// Copies a buffer into another of the same length.
+    fn copy(&self, from: &Self::Buffer, into: &mut Self::Buffer) -> Result<()>;
+    /// How many numbers a buffer holds.
+    fn length(&self, buffer: &Self::Buffer) -> usize;
+    /// A dfdx tensor with a buffer's numbers.
+    fn to_tensor(&self, buffer: &Self::Buffer, shape: (usize, usize)) -> Result<Tensor<(usize, usize), f32, Self>>;
+    /// Copies a dfdx gradient into a buffer of the same length.
+    fn read_gradient(&self, gradient: &<Self as Storage<f32>>::Vec, into: &mut Self::Buffer) -> Result<()>;
+
+    /// `output = convolution(input, weights) + bias`.
+    fn convolution(
+        &self,
+        shape: &Convolution,
+        input: &Self::Buffer,
+        weights: &Self::Buffer,
+        bias: Option<&Self::Buffer>,
+        output: &mut Self::Buffer,
+    ) -> Result<()>;
+    /// The gradient of the input, added to what is there with `accumulate`.
+    fn convolution_input_gradient(
+        &self,
+        shape: &Convolution,
+        weights: &Self::Buffer,
+        output_gradient: &Self::Buffer,
+        accumulate: bool,
+        input_gradient: &mut Self::Buffer,
+    ) -> Result<()>;
+    /// The gradients of the weights and the bias.
+    fn convolution_weight_gradient(
+        &self,
+        shape: &Convolution,
+        input: &Self::Buffer,
+        output_gradient: &Self::Buffer,
+        weights: &mut Self::Buffer,
+        bias: Option<&mut Self::Buffer>,
+    ) -> Result<()>;
+
+    /// Mean and `1 / sqrt(variance + epsilon)` of each channel over all pixels (the biased variance), and the running
+    /// statistics moved towards them (the variance with Bessel's correction, as in torch and in TensorFlow's fused
+    /// kernel).
+    fn batch_moments(
+        &self,
+        epsilon: f32,
+        input: &Self::Buffer,
+        mean: &mut Self::Buffer,
+        inverse_deviation: &mut Self::Buffer,
+        running: Option<Running<'_, Self::Buffer>>,
+    ) -> Result<()>;
+    /// `1 / sqrt(variance + epsilon)`.
+    fn inverse_deviation(&self, epsilon: f32, variance: &Self::Buffer, inverse: &mut Self::Buffer) -> Result<()>;
+    /// `output = [relu](scale * (input - mean) * inverse_deviation + shift [+ residual])` in one pass.
+    fn normalize(
+        &self,
+        norm: &Normalization<'_, Self::Buffer>,
+        input: &Self::Buffer,
+        residual: Option<&Self::Buffer>,
+        relu: bool,
+        output: &mut Self::Buffer,
+    ) -> Result<()>;
+    /// The way back through [`Backend::batch_moments`] and [`Backend::normalize`]. `relu_output` is their output where
+    /// a ReLU was applied. In place: `input` becomes its gradient, `gradient` (of the output) becomes what passes the
+    /// ReLU, which is the gradient of the residual.
+    fn normalize_gradient(
+        &self,
+        norm: &Normalization<'_, Self::Buffer>,
+        relu_output: Option<&Self::Buffer>,
+        gradient: &mut Self::Buffer,
+        input: &mut Self::Buffer,
+        scale_gradient: &mut Self::Buffer,
+        shift_gradient: &mut Self::Buffer,
+    ) -> Result<()>;
+
+    /// Maximum over windows.
+    fn max_pool(&self, shape: &MaxPool, input: &Self::Buffer, output: &mut Self::Buffer) -> Result<()>;
+    /// The gradient goes to the first maximum of each window, in reading order.
+    fn max_pool_gradient(
+        &self,
+        shape: &MaxPool,
+        input: &Self::Buffer,
+        output: &Self::Buffer,
+        output_gradient: &Self::Buffer,
+        input_gradient: &mut Self::Buffer,
+    ) -> Result<()>;
+    /// Mean of each channel over the pixels of each picture: `[rows, pixels, channels]` to `[rows, channels]`.
+    fn average_pool(&self, channels: usize, input: &Self::Buffer, rows: usize, output: &mut Self::Buffer) -> Result<()>;
+    /// The way back: every pixel gets its part.
+    fn average_pool_gradient(
+        &self,
+        channels: usize,
+        output_gradient: &Self::Buffer,
+        rows: usize,
+        input_gradient: &mut Self::Buffer,
+    ) -> Result<()>;
+}
+
+/// What batch norm needs of each channel, `[channels]` each.
+#[derive(Debug)]
+pub struct Normalization<'a, B> {
+    /// Mean that is taken off.
+    pub mean: &'a B,
+    /// `1 / sqrt(variance + epsilon)`.
+    pub inverse_deviation: &'a B,
+    /// The learned factor, gamma.
+    pub scale: &'a B,
+    /// The learned offset, beta.
+    pub shift: &'a B,
+}
+
+/// Running statistics to move: `running = (1 - momentum) * running + momentum * batch`.
+#[derive(Debug)]
+pub struct Running<'a, B> {
+    /// Running mean, `[channels]`.
+    pub mean: &'a mut B,
+    /// Running variance, `[channels]`.
+    pub variance: &'a mut B,
+    /// Part that the batch gets.
+    pub momentum: f32,
+}

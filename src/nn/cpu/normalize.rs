@@ -1,0 +1,212 @@
+//! Batch norm (Ioffe & Szegedy 2015) over pixels of `[pixels, channels]`, with ReLU and residual in the same pass.
+
+use crate::nn::{Normalization, Running};
+use rayon::prelude::*;
+
+/// Numbers of a chunk: fits the first cache, and sums of so few lose nothing in f32.
+const CHUNK: usize = 1 << 13;
+
+/// Numbers of a chunk of whole pixels.
+fn chunk(channels: usize) -> usize {
+    (CHUNK / channels).max(1) * channels
+}
+
+/// Mean and squared deviation from it, of each channel, over some pixels.
+struct Moments {
+    pixels: f64,
+    mean: Vec<f64>,
+    squares: Vec<f64>,
+}
+
+impl Moments {
+    fn of(values: &[f32], channels: usize) -> Self {
+        let pixels = (values.len() / channels) as f64;
+        let mut mean = vec![0.0f32; channels];
+        for pixel in values.chunks_exact(channels) {
+            for (sum, value) in mean.iter_mut().zip(pixel) {
+                *sum += value;
+            }
+        }
+        for sum in &mut mean {
+            *sum /= pixels as f32;
+        }
+        let mut squares = vec![0.0f32; channels];
+        for pixel in values.chunks_exact(channels) {
+            for ((sum, value), mean) in squares.iter_mut().zip(pixel).zip(&mean) {
+                *sum += (value - mean) * (value - mean);
+            }
+        }
+        let wide = |values: Vec<f32>| values.into_iter().map(f64::from).collect();
+        Self { pixels, mean: wide(mean), squares: wide(squares) }
+    }
+
+    /// Chan, Golub & LeVeque 1979: moments of a union.
+    fn merge(&mut self, other: &Self) {
+        let pixels = self.pixels + other.pixels;
+        let (part, weight) = (other.pixels / pixels, self.pixels * other.pixels / pixels);
+        for (i, (mean, squares)) in self.mean.iter_mut().zip(&mut self.squares).enumerate() {
+            let difference = other.mean[i] - *mean;
+            *mean += difference * part;
+            *squares += other.squares[i] + difference * difference * weight;
+        }
+        self.pixels = pixels;
+    }
+}
+
+/// Moments of each channel, and the running ones moved towards them.
+pub(super) fn moments(
+    epsilon: f32,
+    input: &[f32],
+    mean: &mut [f32],
+    inverse_deviation: &mut [f32],
+    running: Option<Running<'_, Vec<f32>>>,
+) {
+    let channels = mean.len();
+    let parts: Vec<Moments> = input.par_chunks(chunk(channels)).map(|part| Moments::of(part, channels)).collect();
+    let mut whole = Moments { pixels: 0.0, mean: vec![0.0; channels], squares: vec![0.0; channels] };
+    for part in &parts {
+        whole.merge(part);
+    }
+    for i in 0..channels {
+        mean[i] = whole.mean[i] as f32;
+        inverse_deviation[i] = (1.0 / (whole.squares[i] / whole.pixels + f64::from(epsilon)).sqrt()) as f32;
+    }
+    if let Some(running) = running {
+        let momentum = f64::from(running.momentum);
+        let degrees = (whole.pixels - 1.0).max(1.0);
+        let toward = |running: &mut f32, batch: f64| {
+            *running = ((1.0 - momentum) * f64::from(*running) + momentum * batch) as f32;
+        };
+        for i in 0..channels {
+            toward(&mut running.mean[i], whole.mean[i]);
+            toward(&mut running.variance[i], whole.squares[i] / degrees);
+        }
+    }
+}
+
+/// `output = [relu](scale * (input - mean) * inverse_deviation + shift [+ residual])`.
+pub(super) fn apply(
+    norm: &Normalization<'_, Vec<f32>>,
+    input: &[f32],
+    residual: Option<&[f32]>,
+    relu: bool,
+    output: &mut [f32],
+) {
+    let channels = norm.mean.len();
+    let factor: Vec<f32> = norm.scale.iter().zip(norm.inverse_deviation).map(|(s, i)| s * i).collect();
+    let offset: Vec<f32> = norm.shift.iter().zip(norm.mean).zip(&factor).map(|((s, m), f)| s - m * f).collect();
+    let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
+    let size = chunk(channels);
+    output.par_chunks_mut(size).zip(input.par_chunks(size)).enumerate().for_each(|(part, (output, input))| {
+        let pixels = output.chunks_exact_mut(channels).zip(input.chunks_exact(channels));
+        match residual.map(|residual| &residual[part * size..][..input.len()]) {
+            None => {
+                for (output, input) in pixels {
+                    for i in 0..channels {
+                        output[i] = at_least(floor, input[i] * factor[i] + offset[i]);
+                    }
+                }
+            }
+            Some(residual) => {
+                for ((output, input), residual) in pixels.zip(residual.chunks_exact(channels)) {
+                    for i in 0..channels {
+                        output[i] = at_least(floor, input[i] * factor[i] + offset[i] + residual[i]);
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// The larger one; a NaN stays one (`f32::max` would hide it).
+fn at_least(floor: f32, value: f32) -> f32 {
+    if value < floor { floor } else { value }
+}
+
+/// Stops the gradient where the ReLU's output is 0.
+pub(super) fn mask(output: &[f32], gradient: &mut [f32]) {
+    gradient.par_chunks_mut(CHUNK).zip(output.par_chunks(CHUNK)).for_each(|(gradient, output)| {
+        for (gradient, output) in gradient.iter_mut().zip(output) {
+            if *output <= 0.0 {
+                *gradient = 0.0;
+            }
+        }
+    });
+}
+
+/// Gradients of scale (sum of gradient times normalised input) and shift (sum of gradient).
+pub(super) fn parameter_gradients(
+    norm: &Normalization<'_, Vec<f32>>,
+    input: &[f32],
+    gradient: &[f32],
+    scale_gradient: &mut [f32],
+    shift_gradient: &mut [f32],
+) {
+    let channels = norm.mean.len();
+    let size = chunk(channels);
+    let parts: Vec<(Vec<f32>, Vec<f32>)> = input
+        .par_chunks(size)
+        .zip(gradient.par_chunks(size))
+        .map(|(input, gradient)| {
+            let (mut products, mut sums) = (vec![0.0f32; channels], vec![0.0f32; channels]);
+            for (input, gradient) in input.chunks_exact(channels).zip(gradient.chunks_exact(channels)) {
+                for i in 0..channels {
+                    products[i] += gradient[i] * (input[i] - norm.mean[i]);
+                    sums[i] += gradient[i];
+                }
+            }
+            (products, sums)
+        })
+        .collect();
+    for i in 0..channels {
+        let product: f64 = parts.iter().map(|(products, _)| f64::from(products[i])).sum();
+        scale_gradient[i] = (product * f64::from(norm.inverse_deviation[i])) as f32;
+        shift_gradient[i] = parts.iter().map(|(_, sums)| f64::from(sums[i])).sum::<f64>() as f32;
+    }
+}
+
+/// Turns `input` into its gradient:
+/// `scale * inverse_deviation * (gradient - mean(gradient) - normalised * mean(gradient * normalised))`.
+pub(super) fn input_gradient(
+    norm: &Normalization<'_, Vec<f32>>,
+    scale_gradient: &[f32],
+    shift_gradient: &[f32],
+    gradient: &[f32],
+    input: &mut [f32],
+) {
+    let channels = norm.mean.len();
+    let pixels = (input.len() / channels) as f32;
+    let factor: Vec<f32> = norm.scale.iter().zip(norm.inverse_deviation).map(|(s, i)| s * i).collect();
+    let slope: Vec<f32> =
+        (0..channels).map(|i| -factor[i] * norm.inverse_deviation[i] * scale_gradient[i] / pixels).collect();
+    let offset: Vec<f32> =
+        (0..channels).map(|i| -factor[i] * shift_gradient[i] / pixels - slope[i] * norm.mean[i]).collect();
+    let size = chunk(channels);
+    input.par_chunks_mut(size).zip(gradient.par_chunks(size)).for_each(|(input, gradient)| {
+        for (input, gradient) in input.chunks_exact_mut(channels).zip(gradient.chunks_exact(channels)) {
+            for i in 0..channels {
+                input[i] = gradient[i] * factor[i] + input[i] * slope[i] + offset[i];
+            }
+        }
+    });
+}
+
+/// Sum of each channel over all pixels.
+pub(super) fn channel_sums(values: &[f32], sums: &mut [f32]) {
+    let channels = sums.len();
+    let parts: Vec<Vec<f32>> = values
+        .par_chunks(chunk(channels))
+        .map(|part| {
+            let mut sums = vec![0.0f32; channels];
+            for pixel in part.chunks_exact(channels) {
+                for (sum, value) in sums.iter_mut().zip(pixel) {
+                    *sum += value;
+                }
+            }
+            sums
+        })
+        .collect();
+    for (i, sum) in sums.iter_mut().enumerate() {
+        *sum = parts.iter().map(|part| f64::from(part[i])).sum::<f64>() as f32;
+    }
+}

@@ -1,0 +1,96 @@
+//! Max-pooling and global average pooling, a picture at a time.
+
+use crate::nn::MaxPool;
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Maximum over the pixels of each window that are inside the picture.
+pub(super) fn max(shape: &MaxPool, input: &[f32], output: &mut [f32]) {
+    let (channels, side) = (shape.channels, shape.output_side());
+    let inputs = input.par_chunks(shape.side * shape.side * channels);
+    output.par_chunks_mut(shape.output_len()).zip(inputs).for_each(|(output, input)| {
+        for (pixel, output) in output.chunks_exact_mut(channels).enumerate() {
+            output.fill(f32::NEG_INFINITY);
+            for position in window(shape, pixel / side, pixel % side) {
+                for (output, input) in output.iter_mut().zip(&input[position * channels..]) {
+                    // A NaN enters and stays, so that a diverged network is noticed.
+                    if *input > *output || input.is_nan() {
+                        *output = *input;
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// Each output's gradient goes to the first pixel of its window that holds the maximum.
+pub(super) fn max_gradient(
+    shape: &MaxPool,
+    input: &[f32],
+    output: &[f32],
+    output_gradient: &[f32],
+    input_gradient: &mut [f32],
+) {
+    let (channels, side) = (shape.channels, shape.output_side());
+    let (input_len, output_len) = (shape.side * shape.side * channels, shape.output_len());
+    input_gradient.par_chunks_mut(input_len).enumerate().for_each_init(Vec::new, |open, (picture, input_gradient)| {
+        let input = &input[picture * input_len..][..input_len];
+        let outputs = output[picture * output_len..][..output_len].chunks_exact(channels);
+        let gradients = output_gradient[picture * output_len..][..output_len].chunks_exact(channels);
+        input_gradient.fill(0.0);
+        for (pixel, (output, gradient)) in outputs.zip(gradients).enumerate() {
+            open.clear();
+            open.extend_from_slice(gradient); // 0 once it has been given away
+            for position in window(shape, pixel / side, pixel % side) {
+                let place = position * channels..(position + 1) * channels;
+                for (i, (to, input)) in input_gradient[place.clone()].iter_mut().zip(&input[place]).enumerate() {
+                    if *input == output[i] {
+                        *to += std::mem::take(&mut open[i]);
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// Pixels of a window inside the picture, in reading order.
+fn window(shape: &MaxPool, y: usize, x: usize) -> impl Iterator<Item = usize> {
+    let side = shape.side;
+    let columns = span(shape, x);
+    span(shape, y).flat_map(move |y| columns.clone().map(move |x| y * side + x))
+}
+
+fn span(shape: &MaxPool, at: usize) -> Range<usize> {
+    let start = at * shape.stride;
+    start.saturating_sub(shape.padding)..(start + shape.kernel).saturating_sub(shape.padding).min(shape.side)
+}
+
+/// Mean of each channel over the pixels of each picture.
+pub(super) fn average(channels: usize, input: &[f32], rows: usize, output: &mut [f32]) {
+    let input_len = input.len() / rows;
+    let pixels = input_len / channels;
+    output.par_chunks_mut(channels).zip(input.par_chunks(input_len)).for_each(|(output, input)| {
+        output.fill(0.0);
+        for pixel in input.chunks_exact(channels) {
+            for (sum, value) in output.iter_mut().zip(pixel) {
+                *sum += value;
+            }
+        }
+        for sum in output {
+            *sum /= pixels as f32;
+        }
+    });
+}
+
+/// Every pixel gets its part of the gradient.
+pub(super) fn average_gradient(channels: usize, output_gradient: &[f32], rows: usize, input_gradient: &mut [f32]) {
+    let input_len = input_gradient.len() / rows;
+    let part = 1.0 / (input_len / channels) as f32;
+    input_gradient.par_chunks_mut(input_len).zip(output_gradient.par_chunks(channels)).for_each(|(inputs, output)| {
+        for pixel in inputs.chunks_exact_mut(channels) {
+            for (input, output) in pixel.iter_mut().zip(output) {
+                *input = output * part;
+            }
+        }
+    });
+}

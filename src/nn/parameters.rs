@@ -1,0 +1,36 @@
+//! Parameters as optimisers and files see them.
+
+/// What a parameter does, which decides whether weight decay and LARS touch it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Weights of a convolution or a linear layer: the only ones that decay.
+    Weight,
+    /// Biases of a convolution or a linear layer.
+    Bias,
+    /// The factor of a batch norm, one a channel.
+    NormScale,
+    /// The offset of a batch norm, one a channel.
+    NormShift,
+}
+
+/// One parameter and its gradient, of the same length.
+#[derive(Debug)]
+pub struct Trainable<'a> {
+    /// The values, which an optimiser writes.
+    pub values: &'a mut [f32],
+    /// The gradient of the last backward pass; clipping may write it.
+    pub gradient: &'a mut [f32],
+    /// What the parameter does.
+    pub role: Role,
+}
+
+/// One array of a saved network: a parameter or a running statistic.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedArray {
+    /// torchvision's name, such as `layer1.0.conv1.weight`; the head's are `head.0.weight` and so on.
+    pub name: String,
+    /// torch's shape: `[outputs, inputs, height, width]` for convolutions, `[outputs, inputs]` for linear layers.
+    pub shape: Vec<usize>,
+    /// The values, last dimension fastest.
+    pub values: Vec<f32>,
+}

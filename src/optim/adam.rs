@@ -1,0 +1,49 @@
+//! Adam (Kingma and Ba 2014) and AdamW (Loshchilov and Hutter 2017), as `torch.optim.Adam` and `torch.optim.AdamW`.
+
+use crate::nn::{Role, Trainable};
+use crate::optim::config::AdamConfig;
+use crate::optim::sweep;
+
+/// Where weight decay acts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decay {
+    /// It is added to the gradient (Adam).
+    InGradient,
+    /// It shrinks the weight by itself (AdamW).
+    Apart,
+}
+
+/// State vectors of each parameter: the first and the second moment.
+pub(super) const STATE_VECTORS: usize = 2;
+
+/// Step number `count`, the first being 1.
+pub(super) fn step(
+    config: &AdamConfig,
+    kind: Decay,
+    parameters: &mut [Trainable<'_>],
+    state: &mut [Vec<f32>],
+    rate: f64,
+    count: u64,
+) {
+    let [beta1, beta2] = config.betas;
+    let correction = |beta: f64| 1.0 - beta.powf(count as f64);
+    let size = (rate / correction(beta1)) as f32;
+    let root = (1.0 / correction(beta2).sqrt()) as f32;
+    let (keep1, add1, keep2, add2) = (beta1 as f32, (1.0 - beta1) as f32, beta2 as f32, (1.0 - beta2) as f32);
+    let epsilon = config.epsilon as f32;
+    sweep::update(parameters, state, |chunk| {
+        let decay = if chunk.role == Role::Weight { config.weight_decay } else { 0.0 };
+        let (in_gradient, shrink) = match kind {
+            Decay::InGradient => (decay as f32, 1.0),
+            Decay::Apart => (0.0, (1.0 - rate * decay) as f32),
+        };
+        let [first, second] = &mut chunk.state[..] else { return };
+        let moments = first.iter_mut().zip(second.iter_mut());
+        for ((w, g), (m, v)) in chunk.values.iter_mut().zip(chunk.gradient.iter()).zip(moments) {
+            let g = g + in_gradient * *w;
+            *m = keep1 * *m + add1 * g;
+            *v = keep2 * *v + add2 * g * g;
+            *w = shrink * *w - size * *m / (v.sqrt() * root + epsilon);
+        }
+    });
+}

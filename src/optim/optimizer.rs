@@ -1,0 +1,89 @@
+//! The optimiser of a training: the rule, how many steps it has made, and its state.
+
+use crate::base::{Error, Result};
+use crate::nn::Trainable;
+use crate::optim::adam::{self, Decay};
+use crate::optim::{OptimizerConfig, lars, sgd};
+
+/// Updates parameters from their gradients.
+///
+/// Weight decay and the trust ratio of LARS touch weights alone ([`Role::Weight`](crate::nn::Role)); PyTorch's
+/// optimisers decay every parameter they are given. Results do not depend on the number of threads.
+#[derive(Clone, Debug)]
+pub struct Optimizer {
+    config: OptimizerConfig,
+    steps: u64,
+    /// The state vectors of the first parameter, then those of the second, and so on; empty before the first step.
+    state: Vec<Vec<f32>>,
+}
+
+impl Optimizer {
+    /// An optimiser that has made no step.
+    pub fn new(config: &OptimizerConfig) -> Self {
+        Self { config: config.clone(), steps: 0, state: Vec::new() }
+    }
+
+    /// The learning rate that the schedule starts from.
+    pub fn peak_learning_rate(&self) -> f64 {
+        match &self.config {
+            OptimizerConfig::Sgd(config) => config.learning_rate,
+            OptimizerConfig::Adam(config) | OptimizerConfig::Adamw(config) => config.learning_rate,
+            OptimizerConfig::Lars(config) => config.learning_rate,
+        }
+    }
+
+    /// One step with the given learning rate. The parameters must be the same at each step, in the same order; LARS
+    /// leaves gradients with the weight decay added.
+    pub fn step(&mut self, parameters: &mut [Trainable<'_>], learning_rate: f64) {
+        self.steps += 1;
+        if self.state.is_empty() {
+            self.state = self.fresh_state(parameters);
+        }
+        let state = &mut self.state;
+        match &self.config {
+            OptimizerConfig::Sgd(config) => sgd::step(config, parameters, state, learning_rate),
+            OptimizerConfig::Lars(config) => lars::step(config, parameters, state, learning_rate),
+            OptimizerConfig::Adam(config) => {
+                adam::step(config, Decay::InGradient, parameters, state, learning_rate, self.steps);
+            }
+            OptimizerConfig::Adamw(config) => {
+                adam::step(config, Decay::Apart, parameters, state, learning_rate, self.steps);
+            }
+        }
+    }
+
+    /// Steps made, and the state vectors in the order of the parameters: SGD with momentum and LARS one each, Adam
+    /// and AdamW two, SGD without momentum none; none at all before the first step.
+    pub fn state(&self) -> (u64, &[Vec<f32>]) {
+        (self.steps, &self.state)
+    }
+
+    /// Goes on from the state of an optimiser with the same configuration; `lengths` are those of the parameters.
+    ///
+    /// # Errors
+    /// The state does not fit the parameters.
+    pub fn restore(&mut self, steps: u64, state: Vec<Vec<f32>>, lengths: &[usize]) -> Result<()> {
+        let expected = lengths.iter().flat_map(|length| std::iter::repeat_n(length, self.state_vectors()));
+        if !(steps == 0 && state.is_empty()) && !state.iter().map(Vec::len).eq(expected.copied()) {
+            return Err(Error::stage("the state of the optimiser does not fit the network")
+                .help("the checkpoint is of another network or optimiser: start the stage afresh"));
+        }
+        self.steps = steps;
+        self.state = state;
+        Ok(())
+    }
+
+    fn state_vectors(&self) -> usize {
+        match &self.config {
+            OptimizerConfig::Sgd(config) => sgd::state_vectors(config),
+            OptimizerConfig::Adam(_) | OptimizerConfig::Adamw(_) => adam::STATE_VECTORS,
+            OptimizerConfig::Lars(_) => lars::STATE_VECTORS,
+        }
+    }
+
+    fn fresh_state(&self, parameters: &[Trainable<'_>]) -> Vec<Vec<f32>> {
+        let zeros =
+            |parameter: &Trainable<'_>| std::iter::repeat_n(vec![0.0; parameter.values.len()], self.state_vectors());
+        parameters.iter().flat_map(zeros).collect()
+    }
+}

@@ -1,0 +1,71 @@
+//! The learning rate as a function of the step.
+
+use crate::optim::ScheduleConfig;
+use std::f64::consts::PI;
+
+/// The learning rate at each step of a run, the first step being 0.
+///
+/// Warm-up is that of `learning_rate_schedule` in google-research/simclr: `peak * step / warm-up steps`, so the very
+/// first step has rate 0. Warm-up steps and milestones are epochs times the steps of an epoch, rounded.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    peak: f64,
+    warmup: u64,
+    shape: Shape,
+}
+
+#[derive(Clone, Debug)]
+enum Shape {
+    Constant,
+    /// Half a cosine that starts after the warm-up and is 0 from step `end` on.
+    Cosine {
+        end: u64,
+    },
+    Step {
+        milestones: Vec<u64>,
+        factor: f64,
+    },
+}
+
+impl Schedule {
+    /// The schedule of a run of `epochs` epochs with the optimiser's peak learning rate.
+    pub fn new(config: &ScheduleConfig, peak: f64, steps_per_epoch: u64, epochs: u64) -> Self {
+        // The cast saturates: a warm-up longer than any run is one that never ends.
+        let steps = |epochs: f64| (epochs * steps_per_epoch as f64).round() as u64;
+        let (warmup_epochs, shape) = match config {
+            ScheduleConfig::Constant(config) => (config.warmup_epochs, Shape::Constant),
+            ScheduleConfig::Cosine(config) => {
+                let end = config.steps.unwrap_or(steps_per_epoch.saturating_mul(epochs));
+                (config.warmup_epochs, Shape::Cosine { end })
+            }
+            ScheduleConfig::Step(config) => {
+                let milestones = config.milestones.iter().map(|&epoch| steps(epoch)).collect();
+                (config.warmup_epochs, Shape::Step { milestones, factor: config.factor })
+            }
+        };
+        Self { peak, warmup: steps(warmup_epochs), shape }
+    }
+
+    /// The learning rate of step `step`.
+    pub fn learning_rate(&self, step: u64) -> f64 {
+        if step < self.warmup {
+            return self.peak * step as f64 / self.warmup as f64;
+        }
+        match &self.shape {
+            Shape::Constant => self.peak,
+            Shape::Cosine { end } => self.peak * cosine(step - self.warmup, end.saturating_sub(self.warmup)),
+            Shape::Step { milestones, factor } => {
+                let passed = milestones.iter().filter(|&&milestone| milestone <= step).count();
+                self.peak * factor.powf(passed as f64)
+            }
+        }
+    }
+}
+
+/// From 1 at step 0 to 0 at step `length`, and 0 after it.
+fn cosine(step: u64, length: u64) -> f64 {
+    if step >= length {
+        return 0.0;
+    }
+    0.5 * (1.0 + (PI * step as f64 / length as f64).cos())
+}

@@ -1,0 +1,28 @@
+//! Stochastic gradient descent, as `torch.optim.SGD` with dampening 0: the learning rate is outside the momentum.
+
+use crate::nn::{Role, Trainable};
+use crate::optim::config::SgdConfig;
+use crate::optim::sweep;
+
+/// State vectors of each parameter: the momentum, if there is any.
+pub(super) fn state_vectors(config: &SgdConfig) -> usize {
+    usize::from(config.momentum > 0.0)
+}
+
+/// One step.
+pub(super) fn step(config: &SgdConfig, parameters: &mut [Trainable<'_>], state: &mut [Vec<f32>], rate: f64) {
+    let (rate, momentum) = (rate as f32, config.momentum as f32);
+    sweep::update(parameters, state, |chunk| {
+        let decay = if chunk.role == Role::Weight { config.weight_decay as f32 } else { 0.0 };
+        let elements = chunk.values.iter_mut().zip(chunk.gradient.iter());
+        let Some(velocity) = chunk.state.first_mut() else {
+            elements.for_each(|(w, g)| *w -= rate * (g + decay * *w));
+            return;
+        };
+        for ((w, g), v) in elements.zip(velocity.iter_mut()) {
+            let g = g + decay * *w;
+            *v = momentum * *v + g;
+            *w -= rate * if config.nesterov { g + momentum * *v } else { *v };
+        }
+    });
+}

@@ -1,0 +1,224 @@
+//! Bilinear resizing with antialiasing, straight from the bytes of a part of a picture.
+//!
+//! The triangle filter of PyTorch's `interpolate(mode="bilinear", antialias=True)` (as in Pillow): where the picture
+//! gets smaller the filter is as much wider. Computed in f32 without rounding in between. Rows are combined first,
+//! which vectorises over the bytes of a row, then the pixels of the one combined row.
+
+use crate::picture::vector::vectorized;
+use crate::picture::{CHANNELS, OwnedPicture, Picture, Region};
+
+/// Mirroring while resizing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flip {
+    /// Left and right change places.
+    pub horizontal: bool,
+    /// Top and bottom change places.
+    pub vertical: bool,
+}
+
+/// A value of a picture: a byte, or a number already between 0 and 1.
+pub trait Sample: Copy {
+    /// What stands for white.
+    const WHITE: f32;
+    /// As a number.
+    fn number(self) -> f32;
+}
+
+impl Sample for u8 {
+    const WHITE: f32 = 255.0;
+    #[inline(always)]
+    fn number(self) -> f32 {
+        f32::from(self)
+    }
+}
+
+impl Sample for f32 {
+    const WHITE: f32 = 1.0;
+    #[inline(always)]
+    fn number(self) -> f32 {
+        self
+    }
+}
+
+/// Interleaved values to resize from: `values[(y * width + x) * 3 + channel]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a, T> {
+    /// Pixels in a row.
+    pub width: usize,
+    /// Rows of `width * 3` values.
+    pub values: &'a [T],
+}
+
+/// Buffers of a resize, kept from one to the next.
+#[derive(Debug, Default)]
+pub struct Resampler {
+    columns: Taps,
+    rows: Taps,
+    /// The combined row: `[region width, 3]` and one value more, so that four can be read at the last pixel.
+    line: Vec<f32>,
+    /// The resized row: `[output width, 4]`, the fourth value without meaning.
+    resized: Vec<[f32; LANES]>,
+}
+
+/// A pixel and one value more, the width of a vector.
+const LANES: usize = 4;
+
+impl Resampler {
+    /// Resizes `region` to `width` x `height` and hands out each row as `[width, 4]`: red, green, blue between 0 and 1
+    /// and a value without meaning.
+    pub fn rows<T: Sample>(
+        &mut self,
+        source: Source<'_, T>,
+        region: Region,
+        (width, height): (usize, usize),
+        flip: Flip,
+        mut take: impl FnMut(usize, &[[f32; 4]]),
+    ) {
+        self.columns.set(region.width, width, flip.horizontal, 1.0);
+        self.rows.set(region.height, height, flip.vertical, 1.0 / T::WHITE);
+        self.line.resize(region.width * CHANNELS + 1, 0.0);
+        self.resized.resize(width, [0.0; LANES]);
+        let used = region.width * CHANNELS;
+        for y in 0..height {
+            let (start, weights) = self.rows.of(y);
+            let first = ((region.top + start) * source.width + region.left) * CHANNELS;
+            combine_rows(&source.values[first..], source.width * CHANNELS, weights, &mut self.line[..used]);
+            combine_pixels(&self.line, &self.columns, &mut self.resized);
+            take(y, &self.resized);
+        }
+    }
+
+    /// Resizes `region` to the planes `[3, side, side]` with values between 0 and 1.
+    pub fn planes<T: Sample>(
+        &mut self,
+        source: Source<'_, T>,
+        region: Region,
+        side: usize,
+        flip: Flip,
+        planes: &mut [f32],
+    ) {
+        let area = side * side;
+        self.rows(source, region, (side, side), flip, |y, row| {
+            let (red, rest) = planes.split_at_mut(area);
+            let (green, blue) = rest.split_at_mut(area);
+            let line = y * side..(y + 1) * side;
+            separate(row, &mut red[line.clone()], &mut green[line.clone()], &mut blue[line]);
+        });
+    }
+
+    /// The picture at another size.
+    pub fn picture(&mut self, picture: Picture<'_>, width: usize, height: usize) -> OwnedPicture {
+        let mut rgb = Vec::with_capacity(width * height * CHANNELS);
+        let source = Source { width: picture.width, values: picture.rgb };
+        let whole = Region::whole(picture.width, picture.height);
+        self.rows(source, whole, (width, height), Flip::default(), |_, row| {
+            for pixel in row {
+                // `as` saturates, so rounding cannot leave the range.
+                rgb.extend(pixel[..CHANNELS].iter().map(|value| (value * 255.0 + 0.5) as u8));
+            }
+        });
+        OwnedPicture { width, height, rgb }
+    }
+}
+
+/// For each output pixel of one axis, the input pixels that make it and their weights.
+#[derive(Debug, Default)]
+struct Taps {
+    starts: Vec<usize>,
+    /// `[outputs, count]`
+    weights: Vec<f32>,
+    count: usize,
+}
+
+impl Taps {
+    fn of(&self, output: usize) -> (usize, &[f32]) {
+        (self.starts[output], &self.weights[output * self.count..(output + 1) * self.count])
+    }
+
+    /// Weights for `outputs` pixels out of `inputs`, all multiplied by `scale`.
+    fn set(&mut self, inputs: usize, outputs: usize, mirrored: bool, scale: f32) {
+        let ratio = inputs as f64 / outputs as f64;
+        let reach = ratio.max(1.0);
+        // An open interval of length `2 reach` holds at most that many whole numbers, rounded up.
+        self.count = if inputs == outputs { 1 } else { ((2.0 * reach).ceil() as usize).min(inputs) };
+        self.starts.clear();
+        self.weights.clear();
+        self.weights.resize(outputs * self.count, 0.0);
+        for output in 0..outputs {
+            let position = if mirrored { outputs - 1 - output } else { output };
+            let centre = ratio * (position as f64 + 0.5);
+            let first = (centre - reach + 0.5).max(0.0) as usize;
+            let first = first.min(inputs - self.count);
+            self.starts.push(first);
+            let weights = &mut self.weights[output * self.count..(output + 1) * self.count];
+            fill_triangle(weights, first as f64 + 0.5 - centre, reach, f64::from(scale));
+        }
+    }
+}
+
+/// Weights of a triangle of half-width `reach` at `offset`, `offset + 1`, ..., with the given sum.
+fn fill_triangle(weights: &mut [f32], offset: f64, reach: f64, sum: f64) {
+    let height = |index: usize| (1.0 - (offset + index as f64).abs() / reach).max(0.0);
+    let total: f64 = (0..weights.len()).map(height).sum();
+    for (index, weight) in weights.iter_mut().enumerate() {
+        *weight = (height(index) * sum / total) as f32;
+    }
+}
+
+/// Values combined at once, so that their sums stay in registers.
+const BLOCK: usize = 32;
+
+vectorized! {
+    /// `line[i] = sum over k of weights[k] * values[k * stride + i]`
+    fn combine_rows<T: Sample>(values: &[T], stride: usize, weights: &[f32], line: &mut [f32]) {
+        let length = line.len();
+        let (blocks, rest) = line.as_chunks_mut::<BLOCK>();
+        for (number, block) in blocks.iter_mut().enumerate() {
+            let mut sums = [0.0; BLOCK];
+            for (row, &weight) in weights.iter().enumerate() {
+                let from = row * stride + number * BLOCK;
+                for (sum, value) in sums.iter_mut().zip(&values[from..from + BLOCK]) {
+                    *sum += weight * value.number();
+                }
+            }
+            *block = sums;
+        }
+        let done = length - rest.len();
+        for (index, value) in rest.iter_mut().enumerate() {
+            *value = 0.0;
+            for (row, &weight) in weights.iter().enumerate() {
+                *value += weight * values[row * stride + done + index].number();
+            }
+        }
+    }
+}
+
+vectorized! {
+    /// `resized[x] = sum over k of weights[x][k] * line[start[x] + k]`, whole pixels at a time.
+    fn combine_pixels(line: &[f32], columns: &Taps, resized: &mut [[f32; LANES]]) {
+        let count = columns.count;
+        for ((pixel, &start), weights) in
+            resized.iter_mut().zip(&columns.starts).zip(columns.weights.chunks_exact(count))
+        {
+            let mut sums = [0.0; LANES];
+            let values = &line[start * CHANNELS..(start + count) * CHANNELS + 1];
+            for (tap, &weight) in weights.iter().enumerate() {
+                let value = &values[tap * CHANNELS..tap * CHANNELS + LANES];
+                for lane in 0..LANES {
+                    sums[lane] += weight * value[lane];
+                }
+            }
+            *pixel = sums;
+        }
+    }
+}
+
+vectorized! {
+    fn separate(row: &[[f32; LANES]], red: &mut [f32], green: &mut [f32], blue: &mut [f32]) {
+        for (((pixel, red), green), blue) in row.iter().zip(red).zip(green).zip(blue) {
+            *red = pixel[0];
+            *green = pixel[1];
+            *blue = pixel[2];
+        }
+    }
+}
