@@ -9,12 +9,13 @@ mod base64;
 mod charts;
 mod draw;
 mod groups;
-mod intervals;
 mod markdown;
+mod page;
 mod pairs;
 mod plots;
 mod table;
 mod tables;
+mod verdict;
 mod words;
 mod write;
 

@@ -9,6 +9,6 @@ pub(crate) mod raster;
 pub(crate) mod style;
 
 pub(crate) use axis::Axis;
-pub(crate) use canvas::{Drawing, png, svg};
+pub(crate) use canvas::Drawing;
 pub(crate) use frame::Frame;
 pub(crate) use pen::{Drawn, Pen};
