@@ -1,10 +1,10 @@
 //! Results that differ in their seed alone, taken together.
 
+use crate::analysis::{mean_interval, wilson_interval};
 use crate::render::data::{EvaluationKind, EvaluationResult};
-use crate::render::intervals;
 
 /// Fewer seeds than this give an interval too wide to draw.
-const SEEDS_FOR_INTERVAL: usize = 3;
+pub(crate) const SEEDS_FOR_INTERVAL: usize = 3;
 
 /// Results that differ in their seed alone; never empty.
 #[derive(Clone, Debug)]
@@ -24,14 +24,13 @@ pub(crate) struct Group<'a> {
 impl<'a> Group<'a> {
     fn new(results: Vec<&'a EvaluationResult>) -> Self {
         let accuracies: Vec<f64> = results.iter().map(|result| result.accuracy).collect();
-        let totals: Vec<f64> = results.iter().map(|result| result.total as f64).collect();
-        let mean = intervals::mean(&accuracies);
+        let mean = mean(&accuracies);
         let over_test = match results.as_slice() {
             [single] => single.interval,
-            _ => intervals::wilson(mean, intervals::mean(&totals)),
+            _ => over_test(mean, &results),
         };
         let variant = without_seed(&results[0].variant);
-        Self { variant, mean, over_test, over_seeds: intervals::over_seeds(&accuracies), results }
+        Self { variant, mean, over_test, over_seeds: over_seeds(&accuracies), results }
     }
 
     /// What the results have in common.
@@ -63,6 +62,24 @@ impl<'a> Group<'a> {
         }
         sum
     }
+}
+
+/// Wilson's interval at a mean accuracy, for as many pictures as one test set has.
+fn over_test(mean: f64, results: &[&EvaluationResult]) -> (f64, f64) {
+    let pictures = results.iter().map(|result| result.total).sum::<usize>() / results.len().max(1);
+    if mean.is_finite() { wilson_interval((mean * pictures as f64).round() as usize, pictures) } else { (0.0, 1.0) }
+}
+
+/// Student's interval of the mean, clipped to `[0, 1]`; none for fewer than two values.
+fn over_seeds(accuracies: &[f64]) -> Option<(f64, f64)> {
+    let (mean, half) = mean_interval(accuracies);
+    let interval = ((mean - half).max(0.0), (mean + half).min(1.0));
+    (accuracies.len() > 1 && half.is_finite()).then_some(interval)
+}
+
+/// Arithmetic mean; NaN of nothing.
+pub(crate) fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
 fn same_shape(a: &[Vec<usize>], b: &[Vec<usize>]) -> bool {
