@@ -51,13 +51,7 @@ fn turned(shape: &Convolution, weights: &[f32]) -> Vec<f32> {
     turned
 }
 
-fn spread(
-    shape: &Convolution,
-    weights: &[f32],
-    output_gradient: &[f32],
-    accumulate: bool,
-    input_gradient: &mut [f32],
-) {
+fn spread(shape: &Convolution, weights: &[f32], output_gradient: &[f32], accumulate: bool, input_gradient: &mut [f32]) {
     let weights = Matrix::new(weights, shape.window(), shape.outputs).transposed();
     let pictures = BLOCK.div_ceil(shape.output_pixels());
     let outputs = output_gradient.par_chunks(pictures * shape.output_len());
