@@ -154,7 +154,7 @@ impl Diagnostics {
             );
         }
         let helps = problem.help.iter().map(|help| Level::HELP.message(help.as_str()));
-        renderer.render(&[group.elements(helps)])
+        without_elision(&renderer.render(&[group.elements(helps)]))
     }
 
     fn locate(&self, problem: &Problem) -> (&Source, Option<Excerpt<'_>>) {
@@ -179,6 +179,19 @@ fn place_name(source: &Source, excerpt: Option<&Excerpt<'_>>) -> String {
         Some(excerpt) if source.has_lines => format!("{}:{}:{}", source.name, excerpt.line, excerpt.column),
         Some(excerpt) => format!("{}:{}", source.name, excerpt.column),
     }
+}
+
+/// Takes out the line of `:::` that the renderer puts between a place of our own making and the source line.
+fn without_elision(text: &str) -> String {
+    let is_elision = |line: &str| line.contains(":::") && without_colors(line).trim() == ":::";
+    text.lines().filter(|line| !is_elision(line)).collect::<Vec<_>>().join("\n")
+}
+
+fn without_colors(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let first = parts.next().unwrap_or_default();
+    let rest = parts.map(|part| part.split_once('m').map_or(part, |(_, text)| text));
+    std::iter::once(first).chain(rest).collect()
 }
 
 /// The source line, cut around the place where it is too long to be shown, and the place in what is left.

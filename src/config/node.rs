@@ -171,15 +171,16 @@ impl Node {
     }
 
     /// What kind of value this is, in words.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(super) fn kind(&self) -> String {
         match &self.value {
-            Value::Text(_) => "a string",
-            Value::Whole(_) => "a whole number",
-            Value::Number(_) | Value::Huge(_) => "a number",
-            Value::Truth(_) => "a boolean",
-            Value::Date => "a date",
-            Value::List(_) => "a list",
-            Value::Table(_) => "a table",
+            Value::Text(_) => "a string".to_owned(),
+            Value::Whole(number) => format!("the number {number}"),
+            Value::Number(number) => format!("the number {number:?}"),
+            Value::Huge(text) => format!("the number {text}"),
+            Value::Truth(truth) => format!("`{truth}`"),
+            Value::Date => "a date".to_owned(),
+            Value::List(_) => "a list".to_owned(),
+            Value::Table(_) => "a table".to_owned(),
         }
     }
 }

@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// A pipeline file. Sections are read one by one, so this type is only its JSON Schema.
+/// A pipeline file: one SimCLR study.
+// Sections are read one by one, so this type is only the schema.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, rename = "Pipeline")]
 #[expect(dead_code, reason = "read through its schema")]
@@ -89,6 +90,7 @@ pub(super) struct RawPretrain {
     pub(super) schedule: ScheduleConfig,
     /// Passes over the training set; 0 keeps the initial weights, for comparison with a network that has learned
     /// nothing.
+    #[serde(deserialize_with = "epochs")]
     pub(super) epochs: usize,
     /// Pictures in a batch, each seen in two views; a last batch that is not full is left out.
     #[serde(deserialize_with = "at_least_two")]
@@ -127,7 +129,7 @@ pub(super) struct RawLinearEval {
     #[serde(default = "constant")]
     pub(super) schedule: ScheduleConfig,
     /// Most passes over the labelled pictures.
-    #[serde(default = "hundred", deserialize_with = "range::at_least_one")]
+    #[serde(default = "hundred", deserialize_with = "epochs_from_one")]
     pub(super) epochs: usize,
     /// Pictures in a batch; the last one may be smaller.
     #[serde(default = "sixty_four", deserialize_with = "range::at_least_one")]
@@ -195,7 +197,7 @@ pub(super) struct RawSupervised {
     #[serde(default = "constant")]
     pub(super) schedule: ScheduleConfig,
     /// Most passes over the labelled pictures.
-    #[serde(default = "hundred", deserialize_with = "range::at_least_one")]
+    #[serde(default = "hundred", deserialize_with = "epochs_from_one")]
     pub(super) epochs: usize,
     /// Pictures in a batch; the last one may be smaller.
     #[serde(default = "sixty_four", deserialize_with = "at_least_two")]
@@ -367,6 +369,24 @@ fn constant() -> ScheduleConfig {
 
 fn tsne() -> EmbedMethod {
     EmbedMethod::Tsne(TsneConfig { perplexity: 30.0, iterations: 1000 })
+}
+
+/// Most epochs: more are a slip, and steps must be countable.
+const MOST_EPOCHS: usize = 1_000_000;
+
+fn epochs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    epochs_from(0, usize::deserialize(deserializer)?)
+}
+
+fn epochs_from_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    epochs_from(1, usize::deserialize(deserializer)?)
+}
+
+fn epochs_from<E: serde::de::Error>(least: usize, epochs: usize) -> Result<usize, E> {
+    if (least..=MOST_EPOCHS).contains(&epochs) {
+        return Ok(epochs);
+    }
+    Err(E::custom(format!("must be between {least} and {MOST_EPOCHS}, got {epochs}")))
 }
 
 fn at_least_two<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {

@@ -19,8 +19,8 @@ pub(super) fn root() -> &'static Value {
 /// One of the things that a value may be.
 #[derive(Clone, Copy)]
 pub(super) enum Alternative {
-    /// A table with this one key, whose value holds the parameters.
-    Choice(&'static str, &'static Value),
+    /// A table with this one key, whose value holds the parameters, and its meaning.
+    Choice(&'static str, &'static Value, &'static str),
     /// Anything else.
     Plain(&'static Value),
 }
@@ -48,7 +48,8 @@ pub(super) fn alternatives(schema: &'static Value) -> Vec<Alternative> {
 
 fn choice(variant: &'static Value) -> Option<Alternative> {
     let (name, parameters) = properties(variant).next()?;
-    Some(Alternative::Choice(name, parameters))
+    let meaning = variant.get("description").and_then(Value::as_str).unwrap_or_default();
+    Some(Alternative::Choice(name, parameters, meaning))
 }
 
 /// Whether a schema admits values of this JSON type.
@@ -72,7 +73,7 @@ pub(super) fn properties(schema: &'static Value) -> impl Iterator<Item = (&'stat
 }
 
 /// The keys that a table must have, in the order of their declaration.
-pub(super) fn required(schema: &'static Value) -> impl Iterator<Item = &'static str> {
+pub(super) fn required(schema: &'static Value) -> impl Iterator<Item = &'static str> + Clone {
     schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
@@ -96,7 +97,7 @@ fn search(schema: &'static Value, key: &str, path: &mut Vec<&'static str>, found
     }
     for alternative in alternatives(schema) {
         match alternative {
-            Alternative::Choice(name, parameters) => within(name, parameters, key, path, found),
+            Alternative::Choice(name, parameters, _) => within(name, parameters, key, path, found),
             Alternative::Plain(table) => {
                 if !path.is_empty() && properties(table).any(|(name, _)| name == key) {
                     found.push(path.join("."));

@@ -5,22 +5,24 @@ use crate::config::node::{Node, Step};
 use crate::config::structure;
 use serde::de::DeserializeOwned;
 
-/// Reads the value at a path; what is wrong in it is reported and taken out, until the rest can be read or nothing is
-/// left.
+/// Reads the value at a path. What is wrong in it is reported and taken out until the rest can be read; the value is
+/// none then.
 pub(super) fn read<T: DeserializeOwned>(root: &mut Node, path: &[Step], problems: &mut Problems) -> Option<T> {
-    // Every turn takes something out of the tree, so this ends.
+    let mut is_sound = true;
+    // Every turn takes something that is written out of the tree, so this ends.
     loop {
         let invalid = match T::deserialize(root.get(path)?) {
-            Ok(value) => return Some(value),
+            Ok(value) => return is_sound.then_some(value),
             Err(invalid) => invalid,
         };
+        is_sound = false;
         let full: Vec<Step> = path.iter().cloned().chain(invalid.path()).collect();
-        let place = root.get(&full).map_or(root.place, |node| node.place);
-        problems.report(Problem::new(place, message(&full, &invalid.message)));
+        problems.report(Problem::new(root.place_of(&full), message(&full, &invalid.message)));
         if root.remove(&full).is_none() || problems.are_many() {
             root.remove(path);
+            return None;
         }
-        structure::prune(root);
+        structure::fill(root);
     }
 }
 

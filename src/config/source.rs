@@ -26,6 +26,9 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// The place of what is not written in any source.
+    pub(super) const NOWHERE: Self = Self { source: u32::MAX, start: 0, end: 0 };
+
     /// A range of bytes of a source of at most [`MOST_BYTES`].
     pub(super) fn new(source: u32, range: Range<usize>) -> Self {
         let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);

@@ -1,23 +1,30 @@
 //! Holds the tree to the schema: unknown and missing keys, wrong types, unknown alternatives, all of them at once.
-//! What is reported is taken out of the tree, so that what is left can be read.
+//! What is reported is taken out of the tree, and what must be there is filled in, so that the rest can be read.
 
 use crate::config::diagnostic::{Problem, Problems};
 use crate::config::nearest::{listed, nearest};
 use crate::config::node::{Entry, Node, Value};
+use crate::config::placeholder;
 use crate::config::schema::{self, Alternative};
+use crate::config::setting::NAMED_SECTIONS;
 use crate::config::source::Place;
 use serde_json::Value as Schema;
+use std::collections::BTreeSet;
+
+/// Sections and named tables in which something was wrong: (`pretrain`, `main`), (`dataset`, ``).
+pub(super) type Tainted = BTreeSet<(String, String)>;
 
 /// Checks the tree of a pipeline file and takes out what is wrong.
-pub(super) fn check(root: &mut Node, problems: &mut Problems) {
-    let scope = Scope { parent: None, key: "", place: root.place };
-    Walk { problems: Some(problems) }.value(root, schema::root(), &scope);
+pub(super) fn check(root: &mut Node, problems: &mut Problems) -> Tainted {
+    let mut walk = Walk { problems: Some(problems), tainted: Tainted::new() };
+    walk.value(root, schema::root(), &Scope::of_file(root.place));
+    walk.tainted
 }
 
-/// Takes out what can no longer be read because something in it has been taken out; reports nothing.
-pub(super) fn prune(root: &mut Node) {
-    let scope = Scope { parent: None, key: "", place: root.place };
-    Walk { problems: None }.value(root, schema::root(), &scope);
+/// Fills in what must be there and has been taken out; reports nothing.
+pub(super) fn fill(root: &mut Node) {
+    let mut walk = Walk { problems: None, tainted: Tainted::new() };
+    walk.value(root, schema::root(), &Scope::of_file(root.place));
 }
 
 /// Where the walk is.
@@ -25,9 +32,27 @@ struct Scope<'a> {
     parent: Option<&'a Scope<'a>>,
     key: &'a str,
     place: Place,
+    /// An element of the list under the key.
+    is_element: bool,
 }
 
 impl Scope<'_> {
+    fn of_file(place: Place) -> Self {
+        Self { parent: None, key: "", place, is_element: false }
+    }
+
+    /// The section that the scope lies in, and the named table of it.
+    fn owner(&self) -> (String, String) {
+        match self.parent {
+            Some(parent) if self.depth() > 2 => parent.owner(),
+            Some(parent) if self.depth() == 2 && NAMED_SECTIONS.contains(&parent.key) => {
+                (parent.key.to_owned(), self.key.to_owned())
+            }
+            Some(parent) if self.depth() == 2 => (parent.key.to_owned(), String::new()),
+            _ => (self.key.to_owned(), String::new()),
+        }
+    }
+
     /// Depth below the file: 0 for the file itself, 1 for `[dataset]`, 2 for `[pretrain.main]`.
     fn depth(&self) -> usize {
         self.parent.map_or(0, |parent| parent.depth() + 1)
@@ -46,12 +71,14 @@ impl Scope<'_> {
 
 struct Walk<'a> {
     problems: Option<&'a mut Problems>,
+    tainted: Tainted,
 }
 
 impl Walk<'_> {
-    fn report(&mut self, problem: impl FnOnce() -> Problem) {
+    fn report(&mut self, scope: &Scope<'_>, problem: impl FnOnce() -> Problem) {
         if let Some(problems) = &mut self.problems {
             problems.report(problem());
+            self.tainted.insert(scope.owner());
         }
     }
 
@@ -61,7 +88,7 @@ impl Walk<'_> {
         let place = node.place;
         match &mut node.value {
             Value::Huge(text) => {
-                self.report(|| Problem::new(place, format!("`{}`: the number {text} is too large", scope.key)));
+                self.report(scope, || Problem::new(place, format!("`{}`: the number {text} is too large", scope.key)));
                 false
             }
             Value::Whole(whole) if plain(&alternatives, "integer").is_some() => self.whole(*whole, place, scope),
@@ -91,7 +118,7 @@ impl Walk<'_> {
 
     fn whole(&mut self, whole: i128, place: Place, scope: &Scope<'_>) -> bool {
         if whole < 0 {
-            self.report(|| Problem::new(place, format!("`{}` must be at least 0, got {whole}", scope.key)));
+            self.report(scope, || Problem::new(place, format!("`{}` must be at least 0, got {whole}", scope.key)));
             return false;
         }
         self.fits(whole, place, scope)
@@ -100,14 +127,16 @@ impl Walk<'_> {
     fn fits(&mut self, whole: i128, place: Place, scope: &Scope<'_>) -> bool {
         let fits = i64::try_from(whole).is_ok() || u64::try_from(whole).is_ok();
         if !fits {
-            self.report(|| Problem::new(place, format!("`{}`: the number {whole} is too large", scope.key)));
+            self.report(scope, || Problem::new(place, format!("`{}`: the number {whole} is too large", scope.key)));
         }
         fits
     }
 
     fn finite(&mut self, number: f64, place: Place, scope: &Scope<'_>) -> bool {
         if !number.is_finite() {
-            self.report(|| Problem::new(place, format!("`{}` must be a finite number, got {number}", scope.key)));
+            self.report(scope, || {
+                Problem::new(place, format!("`{}` must be a finite number, got {number}", scope.key))
+            });
         }
         number.is_finite()
     }
@@ -117,7 +146,7 @@ impl Walk<'_> {
         if words.is_empty() || words.contains(&text) {
             return true;
         }
-        self.report(|| {
+        self.report(scope, || {
             Problem::new(place, format!("unknown value \"{}\" of `{}`", shortened(text), scope.key))
                 .maybe_help(nearest(text, words.iter().copied()).map(|near| format!("did you mean \"{near}\"?")))
                 .help(format!("it is one of {}", quoted(&words)))
@@ -129,7 +158,7 @@ impl Walk<'_> {
         let size = |key: &str| schema.get(key).and_then(Schema::as_u64).and_then(|size| usize::try_from(size).ok());
         let (least, most) = (size("minItems").unwrap_or(0), size("maxItems").unwrap_or(usize::MAX));
         if !(least..=most).contains(&items.len()) {
-            self.report(|| {
+            self.report(scope, || {
                 let expected = match most {
                     usize::MAX => format!("at least {least} element{}", plural(least)),
                     _ => format!("{least} elements"),
@@ -140,7 +169,7 @@ impl Walk<'_> {
         }
         let Some(item_schema) = schema.get("items") else { return true };
         items.retain_mut(|item| {
-            let scope = Scope { parent: scope.parent, key: scope.key, place: item.place };
+            let scope = Scope { parent: scope.parent, key: scope.key, place: item.place, is_element: true };
             self.value(item, item_schema, &scope)
         });
         items.len() >= least
@@ -151,21 +180,20 @@ impl Walk<'_> {
         let names = || choices(alternatives).map(|(name, _)| name);
         match entries {
             [] => {
-                self.report(|| {
-                    Problem::new(scope.place, format!("`{}` is empty", scope.key))
-                        .help(format!("choose one of {}", listed(names())))
+                self.report(scope, || {
+                    Problem::new(scope.place, format!("`{}` is empty", scope.key)).help(kinds(alternatives))
                 });
                 false
             }
             [entry] => match choices(alternatives).find(|(name, _)| *name == entry.key) {
                 Some((_, parameters)) => self.entry(entry, parameters, scope),
                 None => {
-                    self.report(|| unknown_choice(entry, alternatives, scope));
+                    self.report(scope, || unknown_choice(entry, alternatives, scope));
                     false
                 }
             },
             [first, second, ..] => {
-                self.report(|| {
+                self.report(scope, || {
                     let known = |entry: &Entry| names().any(|name| name == entry.key);
                     match [&*first, &*second].into_iter().find(|entry| !known(entry)) {
                         Some(unknown) => unknown_choice(unknown, alternatives, scope),
@@ -182,7 +210,7 @@ impl Walk<'_> {
     }
 
     fn entry(&mut self, entry: &mut Entry, schema: &'static Schema, scope: &Scope<'_>) -> bool {
-        let scope = Scope { parent: Some(scope), key: &entry.key, place: entry.key_place };
+        let scope = Scope { parent: Some(scope), key: &entry.key, place: entry.key_place, is_element: false };
         self.value(&mut entry.node, schema, &scope)
     }
 
@@ -190,30 +218,39 @@ impl Walk<'_> {
         if let Some(item) = schema::named_entries(schema)
             && entries.iter().any(|entry| lacks_name(entry, item))
         {
-            self.report(|| lacking_name(scope));
+            self.report(scope, || lacking_name(scope));
             return false;
         }
         for required in schema::required(schema) {
-            if !entries.iter().any(|entry| entry.key == required) {
-                self.report(|| missing(required, schema, scope));
+            // A key that is probably this one, misspelt, is reported as such below.
+            let is_there = |entry: &Entry| entry.key == required || meant(entry, schema) == Some(required);
+            if !entries.iter().any(is_there) {
+                self.report(scope, || missing(required, schema, scope));
             }
         }
         entries.retain_mut(|entry| match property(schema, &entry.key) {
             Property::Known(schema) => self.entry(entry, schema, scope),
             Property::Free => true,
             Property::Unknown => {
-                self.report(|| unknown_key(entry, schema, scope));
+                self.report(scope, || unknown_key(entry, schema, scope));
                 false
             }
         });
-        schema::required(schema).all(|required| entries.iter().any(|entry| entry.key == required))
+        let required = schema::required(schema).collect::<Vec<_>>();
+        for (key, value) in schema::properties(schema).filter(|(key, _)| required.contains(key)) {
+            if !entries.iter().any(|entry| entry.key == key) {
+                entries.push(placeholder::entry(key, value));
+            }
+        }
+        true
     }
 
     fn mismatch(&mut self, node: &Node, alternatives: &[Alternative], scope: &Scope<'_>) {
-        self.report(|| {
+        self.report(scope, || {
             let place = if matches!(node.value, Value::Table(_)) { scope.place } else { node.place };
             let message = format!("`{}`: expected {}, found {}", scope.key, expected(alternatives), node.kind());
-            Problem::new(place, message).maybe_help(conversion(node, alternatives, scope))
+            let kinds = choices(alternatives).next().map(|_| kinds(alternatives));
+            Problem::new(place, message).maybe_help(conversion(node, alternatives, scope)).maybe_help(kinds)
         });
     }
 }
@@ -248,7 +285,7 @@ fn plain(alternatives: &[Alternative], kind: &str) -> Option<&'static Schema> {
 
 fn choices(alternatives: &[Alternative]) -> impl Iterator<Item = (&'static str, &'static Schema)> {
     alternatives.iter().filter_map(|alternative| match alternative {
-        Alternative::Choice(name, parameters) => Some((*name, *parameters)),
+        Alternative::Choice(name, parameters, _) => Some((*name, *parameters)),
         Alternative::Plain(_) => None,
     })
 }
@@ -257,7 +294,11 @@ fn unknown_choice(entry: &Entry, alternatives: &[Alternative], scope: &Scope<'_>
     let names: Vec<&str> = choices(alternatives).map(|(name, _)| name).collect();
     Problem::new(entry.key_place, format!("unknown kind `{}` of `{}`", shortened(&entry.key), scope.key))
         .maybe_help(nearest(&entry.key, names.iter().copied()).map(|near| format!("did you mean `{near}`?")))
-        .help(format!("it is one of {}", listed(names)))
+        .help(kinds(alternatives))
+}
+
+fn kinds(alternatives: &[Alternative]) -> String {
+    format!("it is one of {}", listed(choices(alternatives).map(|(name, _)| name)))
 }
 
 fn unknown_key(entry: &Entry, schema: &'static Schema, scope: &Scope<'_>) -> Problem {
@@ -267,7 +308,10 @@ fn unknown_key(entry: &Entry, schema: &'static Schema, scope: &Scope<'_>) -> Pro
         _ => format!("unknown key `{key}`"),
     };
     let names = || schema::properties(schema).map(|(name, _)| name);
-    let near = nearest(&entry.key, names()).map(|near| format!("did you mean `{near}`?"));
+    let near = meant(entry, schema).map(|near| match NAMED_SECTIONS.contains(&near) && scope.depth() == 0 {
+        true => format!("did you mean `[{near}.NAME]`?"),
+        false => format!("did you mean `{near}`?"),
+    });
     let elsewhere = if near.is_none() { elsewhere(&entry.key, schema) } else { None };
     let all = if names().next().is_none() {
         format!("{} takes no keys", scope.table())
@@ -275,6 +319,14 @@ fn unknown_key(entry: &Entry, schema: &'static Schema, scope: &Scope<'_>) -> Pro
         format!("the keys of {} are {}", scope.table(), listed(names()))
     };
     Problem::new(entry.key_place, what).maybe_help(near).maybe_help(elsewhere).help(all)
+}
+
+/// The key of the table that an unknown one was probably meant to be.
+fn meant(entry: &Entry, schema: &'static Schema) -> Option<&'static str> {
+    match property(schema, &entry.key) {
+        Property::Unknown => nearest(&entry.key, schema::properties(schema).map(|(name, _)| name)),
+        _ => None,
+    }
 }
 
 /// Tables that have the key which this one has not.
@@ -290,16 +342,23 @@ fn elsewhere(key: &str, schema: &'static Schema) -> Option<String> {
 }
 
 fn missing(key: &str, schema: &'static Schema, scope: &Scope<'_>) -> Problem {
-    let what = if scope.depth() == 0 {
-        format!("the section `[{key}]` is missing")
+    let (what, add) = if scope.depth() == 0 {
+        (format!("the section `[{key}]` is missing"), format!("add `[{key}]` with its keys"))
     } else {
-        format!("{} lacks the key `{key}`", scope.table())
+        (format!("{} lacks the key `{key}`", scope.table()), format!("add `{key}`"))
     };
-    let description = match property(schema, key) {
-        Property::Known(property) => format!("it is {}", expected(&schema::alternatives(property))),
-        _ => String::new(),
-    };
-    Problem::new(scope.place, what).help(description)
+    let Property::Known(property) = property(schema, key) else { return Problem::new(scope.place, what) };
+    let meaning = property.get("description").and_then(Schema::as_str).unwrap_or_default().replace('\n', " ");
+    let alternatives = schema::alternatives(property);
+    let kinds = choices(&alternatives).next().map(|_| kinds(&alternatives));
+    Problem::new(scope.place, what)
+        .help(format!("{add}, {}: {}", expected(&alternatives), lower_first(meaning.trim_end_matches('.'))))
+        .maybe_help(kinds)
+}
+
+fn lower_first(sentence: &str) -> String {
+    let mut characters = sentence.chars();
+    characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
 }
 
 /// Whether an entry of a section of named tables is a key that should stand in one of them.
@@ -315,9 +374,8 @@ fn lacking_name(scope: &Scope<'_>) -> Problem {
 
 /// What a value should be, in words.
 fn expected(alternatives: &[Alternative]) -> String {
-    let names: Vec<&str> = choices(alternatives).map(|(name, _)| name).collect();
-    if !names.is_empty() {
-        return format!("a table with one of {}", listed(names));
+    if choices(alternatives).next().is_some() {
+        return "a table".to_owned();
     }
     let words: Vec<&str> = plains(alternatives).flat_map(schema::words).collect();
     if !words.is_empty() {
@@ -326,7 +384,7 @@ fn expected(alternatives: &[Alternative]) -> String {
     plains(alternatives).map(|schema| expected_plain(schema, false)).collect::<Vec<_>>().join(" or ")
 }
 
-fn expected_plain(schema: &'static Schema, many: bool) -> String {
+pub(super) fn expected_plain(schema: &'static Schema, many: bool) -> String {
     let (a, s) = if many { ("", "s") } else { ("a ", "") };
     if schema::admits(schema, "array") {
         let items = schema.get("items").map(|items| match schema::alternatives(items).as_slice() {
@@ -356,9 +414,11 @@ fn conversion(node: &Node, alternatives: &[Alternative], scope: &Scope<'_>) -> O
             Some(format!("write it without quotes: {text}"))
         }
         Value::Text(text) => {
-            let names = choices(alternatives).map(|(name, _)| name);
-            let near = nearest(text, names).or_else(|| choices(alternatives).next().map(|(name, _)| name))?;
-            Some(format!("write {key} = {{ {near} = {{}} }}, its parameters in the inner braces"))
+            let near = nearest(text, choices(alternatives).map(|(name, _)| name));
+            let (name, parameters) = choices(alternatives).find(|(name, _)| near.is_none_or(|near| near == *name))?;
+            let written = format!("{{ {name} = {} }}", with_required(parameters));
+            let written = if scope.is_element { written } else { format!("{key} = {written}") };
+            Some(format!("write {written}"))
         }
         Value::Number(number) if takes("integer") && number.fract() == 0.0 => Some(format!("write {number}")),
         _ if takes("array") && !matches!(node.value, Value::List(_)) => Some(format!("write a list: {key} = [...]")),
@@ -372,7 +432,13 @@ fn conversion(node: &Node, alternatives: &[Alternative], scope: &Scope<'_>) -> O
     }
 }
 
-fn quoted(words: &[&str]) -> String {
+/// A table with the keys that it must have.
+fn with_required(schema: &'static Schema) -> String {
+    let keys: Vec<String> = schema::required(schema::resolve(schema)).map(|key| format!("{key} = ...")).collect();
+    if keys.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", keys.join(", ")) }
+}
+
+pub(super) fn quoted(words: &[&str]) -> String {
     words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
 }
 

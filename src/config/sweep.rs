@@ -4,6 +4,7 @@ use crate::config::diagnostic::{Problem, Problems};
 use crate::config::node::{Entry, Node, Value};
 use crate::config::setting::{Override, Segment, parse_path, set};
 use crate::config::source::{Place, Source};
+use std::collections::HashSet;
 
 /// Most combinations.
 const MOST_VARIANTS: usize = 10_000;
@@ -101,11 +102,13 @@ fn axis(
         problems.report(Problem::new(place, "the list of values is empty").help("list at least one value"));
         return None;
     }
-    let texts: Vec<String> = axis.values.iter().map(|value| written(value, sources)).collect();
-    for (index, text) in texts.iter().enumerate() {
-        if texts[..index].contains(text) {
-            problems.report(Problem::new(axis.values[index].place, format!("the value {text} is listed twice")));
+    let mut seen = HashSet::new();
+    for value in &axis.values {
+        let text = written(value, sources);
+        if seen.contains(&text) {
+            problems.report(Problem::new(value.place, format!("the value {text} is listed twice")));
         }
+        seen.insert(text);
     }
     Some(axis)
 }

@@ -16,7 +16,7 @@ const MOST_STORED_SIDE: usize = 4096;
 impl Checker<'_> {
     /// Reads the section, with its paths made absolute against the folder of the file.
     pub(super) fn dataset(&mut self, folder: &Path) -> Option<DatasetConfig> {
-        let mut dataset: DatasetConfig = self.read(&["dataset".into()])?;
+        let mut dataset: DatasetConfig = self.read(&["dataset"])?;
         self.stored_side(&dataset);
         match &mut dataset.source {
             SourceConfig::Folder(folders) => self.folders("folder", folders, folder),

@@ -11,7 +11,7 @@ impl Checker<'_> {
         for (name, raw) in self.named::<RawLinearEval>("linear_eval") {
             let Some(raw) = raw else { continue };
             let stage = Stage { section: "linear_eval", name: &name };
-            self.features(stage, &raw.from, &raw.depths, pretrains);
+            self.depths(stage, &raw.depths, &raw.from, find(pretrains, &raw.from));
             let labeled_fractions = raw.labeled_fraction.to_vec();
             self.fractions(stage, &labeled_fractions);
             self.optimizer(stage, &raw.optimizer);
@@ -43,7 +43,7 @@ impl Checker<'_> {
         for (name, raw) in self.named::<RawKnnEval>("knn_eval") {
             let Some(raw) = raw else { continue };
             let stage = Stage { section: "knn_eval", name: &name };
-            self.features(stage, &raw.from, &raw.depths, pretrains);
+            self.depths(stage, &raw.depths, &raw.from, find(pretrains, &raw.from));
             let labeled_fractions = raw.labeled_fraction.to_vec();
             self.fractions(stage, &labeled_fractions);
             evaluations.push(KnnEval {
@@ -63,7 +63,7 @@ impl Checker<'_> {
         for (name, raw) in self.named::<RawEmbed>("embed") {
             let Some(raw) = raw else { continue };
             let stage = Stage { section: "embed", name: &name };
-            self.features(stage, &raw.from, &raw.depths, pretrains);
+            self.depths(stage, &raw.depths, &raw.from, find(pretrains, &raw.from));
             embeddings.push(Embed {
                 from: raw.from,
                 depths: raw.depths,
@@ -74,11 +74,5 @@ impl Checker<'_> {
             });
         }
         embeddings
-    }
-
-    /// The pretraining is there and has the depths.
-    fn features(&mut self, stage: Stage<'_>, from: &str, depths: &[usize], pretrains: &Named<RawPretrain>) {
-        self.reference(stage, "from", "pretrain", from);
-        self.depths(stage, depths, from, find(pretrains, from));
     }
 }

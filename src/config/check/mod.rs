@@ -8,12 +8,13 @@ mod pretrain;
 use crate::augment::PolicyConfig;
 use crate::config::diagnostic::{Problem, Problems};
 use crate::config::nearest::{listed, nearest};
-use crate::config::node::{Node, Step};
+use crate::config::node::{Node, Step, Value};
 use crate::config::pipeline::{DeviceChoice, Pipeline, Pretrain};
 use crate::config::raw::RawPretrain;
 use crate::config::section::read;
 use crate::config::setting::NAMED_SECTIONS;
-use crate::config::structure;
+use crate::config::source::Place;
+use crate::config::structure::{self, Tainted};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,6 +22,7 @@ use std::path::Path;
 /// Builds the pipeline of a tree; none where something that it cannot do without is wrong.
 pub(super) fn pipeline(root: Node, folder: &Path, problems: &mut Problems) -> Option<Pipeline> {
     let mut checker = Checker::new(root, problems);
+    checker.references();
     let seed = checker.scalar("seed", 0);
     let device = checker.device();
     let dataset = checker.dataset(folder);
@@ -46,6 +48,17 @@ pub(super) fn pipeline(root: Node, folder: &Path, problems: &mut Problems) -> Op
     })
 }
 
+/// Keys that name a table of another section: (section, key, section of the table).
+const REFERENCES: [(&str, &str, &str); 7] = [
+    ("pretrain", "augment", "augment"),
+    ("pretrain", "init_from", "pretrain"),
+    ("linear_eval", "from", "pretrain"),
+    ("knn_eval", "from", "pretrain"),
+    ("supervised", "augment", "augment"),
+    ("supervised", "init_from", "pretrain"),
+    ("embed", "from", "pretrain"),
+];
+
 /// Named tables of a section in the order of the file; none where one could not be read.
 type Named<T> = Vec<(String, Option<T>)>;
 
@@ -53,6 +66,7 @@ type Named<T> = Vec<(String, Option<T>)>;
 struct Checker<'a> {
     root: Node,
     declared: BTreeMap<&'static str, Vec<String>>,
+    tainted: Tainted,
     problems: &'a mut Problems,
 }
 
@@ -71,8 +85,8 @@ impl<'a> Checker<'a> {
                 );
             }
         }
-        structure::check(&mut root, problems);
-        Self { root, declared, problems }
+        let tainted = structure::check(&mut root, problems);
+        Self { root, declared, tainted, problems }
     }
 
     fn report(&mut self, path: &[Step], message: impl Into<String>, help: impl Into<Option<String>>) {
@@ -80,8 +94,20 @@ impl<'a> Checker<'a> {
         self.problems.report(problem.maybe_help(help.into()));
     }
 
-    fn read<T: DeserializeOwned>(&mut self, path: &[Step]) -> Option<T> {
-        read(&mut self.root, path, self.problems)
+    /// The value at a path of the file; none where something in it is wrong, which has been reported then.
+    fn read<T: DeserializeOwned>(&mut self, path: &[&str]) -> Option<T> {
+        let steps: Vec<Step> = path.iter().map(|key| Step::from(*key)).collect();
+        let value = read(&mut self.root, &steps, self.problems);
+        let owner = (path.first().copied().unwrap_or_default(), path.get(1).copied().unwrap_or_default());
+        value.filter(|_| !self.tainted.contains(&(owner.0.to_owned(), owner.1.to_owned())))
+    }
+
+    /// The string at a path, where the file has one.
+    fn text(&self, path: &[Step]) -> Option<&str> {
+        match self.root.get(path) {
+            Some(Node { place, value: Value::Text(text) }) if *place != Place::NOWHERE => Some(text),
+            _ => None,
+        }
     }
 
     /// Whether a key is written in the file.
@@ -91,7 +117,7 @@ impl<'a> Checker<'a> {
 
     /// A value at the top of the file.
     fn scalar<T: DeserializeOwned>(&mut self, key: &str, default: T) -> Option<T> {
-        if self.is_written(&[key.into()]) { self.read(&[key.into()]) } else { Some(default) }
+        if self.is_written(&[key.into()]) { self.read(&[key]) } else { Some(default) }
     }
 
     fn device(&mut self) -> Option<DeviceChoice> {
@@ -103,8 +129,8 @@ impl<'a> Checker<'a> {
             other => other.strip_prefix("cuda:").and_then(|number| number.parse().ok()).map(DeviceChoice::Cuda),
         };
         if device.is_none() {
-            let help = "it is one of \"auto\", \"cpu\", \"cuda\", \"cuda:0\", \"cuda:1\", ...";
-            self.report(&["device".into()], "unknown value of `device`", help.to_owned());
+            let help = "it is one of \"auto\", \"cpu\", \"cuda\", \"cuda:0\", \"cuda:1\", ...".to_owned();
+            self.report(&["device".into()], format!("unknown value {text:?} of `device`"), help);
         }
         device
     }
@@ -114,7 +140,7 @@ impl<'a> Checker<'a> {
         names
             .into_iter()
             .map(|name| {
-                let raw = self.read(&[section.into(), (&name).into()]);
+                let raw = self.read(&[section, &name]);
                 (name, raw)
             })
             .collect()
@@ -128,6 +154,18 @@ impl<'a> Checker<'a> {
             }
         }
         policies.into_iter().filter_map(|(name, policy)| Some((name, policy?))).collect()
+    }
+
+    /// Names of other tables, wherever a stage has one.
+    fn references(&mut self) {
+        for (section, key, target) in REFERENCES {
+            for name in self.declared.get(section).cloned().unwrap_or_default() {
+                let stage = Stage { section, name: &name };
+                if let Some(referred) = self.text(&stage.at(&[key])).map(str::to_owned) {
+                    self.reference(stage, key, target, &referred);
+                }
+            }
+        }
     }
 
     /// Reports a name that no table of the section has.

@@ -37,7 +37,7 @@ impl Checker<'_> {
         }
         let key = |key: &str| [path, &["color_jitter".into(), key.into()]].concat();
         let place = if self.is_written(&key("hue")) { key("hue") } else { key("strength") };
-        let message = format!("`hue` times `strength` must be at most {MOST_HUE}, got {hue}");
+        let message = format!("`hue` times `strength` must be at most {MOST_HUE}, got {}", (hue * 1e6).round() / 1e6);
         self.report(&place, message, "half a turn of the colour circle reaches every hue".to_owned());
     }
 

@@ -17,13 +17,12 @@ impl Checker<'_> {
         for (name, pretrain) in raw {
             let Some(pretrain) = pretrain else { continue };
             let stage = Stage { section: "pretrain", name };
-            self.reference(stage, "augment", "augment", &pretrain.augment);
             self.start(stage, pretrain.init_from.as_deref(), &pretrain.encoder, raw);
             self.optimizer(stage, &pretrain.optimizer);
             self.schedule(stage, &pretrain.schedule, pretrain.epochs);
             pretrains.extend(policies.get(&pretrain.augment).map(|policy| build(name, pretrain, policy)));
         }
-        self.cycles(raw);
+        self.cycles();
         in_order_of_start(pretrains)
     }
 
@@ -36,9 +35,6 @@ impl Checker<'_> {
         for (name, raw) in self.named::<RawSupervised>("supervised") {
             let Some(raw) = raw else { continue };
             let stage = Stage { section: "supervised", name: &name };
-            if let Some(policy) = &raw.augment {
-                self.reference(stage, "augment", "augment", policy);
-            }
             self.start(stage, raw.init_from.as_deref(), &raw.encoder, pretrains);
             let labeled_fractions = raw.labeled_fraction.to_vec();
             self.fractions(stage, &labeled_fractions);
@@ -67,10 +63,9 @@ impl Checker<'_> {
         networks
     }
 
-    /// What a network starts from is there and has the same encoder.
+    /// What a network starts from has the same encoder.
     fn start(&mut self, stage: Stage<'_>, from: Option<&str>, encoder: &EncoderConfig, pretrains: &Named<RawPretrain>) {
         let Some(from) = from else { return };
-        self.reference(stage, "init_from", "pretrain", from);
         if let Some(start) = find(pretrains, from)
             && start.encoder != *encoder
         {
@@ -85,26 +80,28 @@ impl Checker<'_> {
     }
 
     /// Pretrainings that start from each other, or from themselves.
-    fn cycles(&mut self, pretrains: &Named<RawPretrain>) {
-        let start_of = |name: &str| find(pretrains, name).and_then(|raw| raw.init_from.as_deref());
-        let mut reported: Vec<&str> = Vec::new();
-        for (name, _) in pretrains {
-            let mut chain = vec![name.as_str()];
+    fn cycles(&mut self) {
+        let names = self.declared.get("pretrain").cloned().unwrap_or_default();
+        let start_of =
+            |name: &str| self.text(&Stage { section: "pretrain", name }.at(&["init_from"])).map(str::to_owned);
+        let mut cycles: Vec<Vec<String>> = Vec::new();
+        for name in names {
+            let mut chain = vec![name];
             while let Some(next) = chain.last().and_then(|last| start_of(last)) {
                 if let Some(first) = chain.iter().position(|name| *name == next) {
-                    if !reported.contains(&next) {
-                        reported.extend(&chain[first..]);
-                        self.cycle(&chain[first..]);
+                    if !cycles.iter().flatten().any(|name| *name == next) {
+                        cycles.push(chain.split_off(first));
                     }
                     break;
                 }
                 chain.push(next);
             }
         }
+        cycles.iter().for_each(|names| self.cycle(names));
     }
 
-    fn cycle(&mut self, names: &[&str]) {
-        let way: Vec<&str> = names.iter().chain(names.first()).copied().collect();
+    fn cycle(&mut self, names: &[String]) {
+        let way: Vec<&str> = names.iter().chain(names.first()).map(String::as_str).collect();
         let message = match names {
             [name] => format!("`[pretrain.{name}]` starts from itself"),
             _ => format!("pretrainings start from each other: {}", way.join(" -> ")),
