@@ -1,10 +1,10 @@
 //! Results that differ in their seed alone, taken together.
 
+use crate::analysis::{mean_interval, wilson_interval};
 use crate::render::data::{EvaluationKind, EvaluationResult};
-use crate::render::intervals;
 
 /// Fewer seeds than this give an interval too wide to draw.
-const SEEDS_FOR_INTERVAL: usize = 3;
+pub(crate) const SEEDS_FOR_INTERVAL: usize = 3;
 
 /// Results that differ in their seed alone; never empty.
 #[derive(Clone, Debug)]
@@ -24,14 +24,13 @@ pub(crate) struct Group<'a> {
 impl<'a> Group<'a> {
     fn new(results: Vec<&'a EvaluationResult>) -> Self {
         let accuracies: Vec<f64> = results.iter().map(|result| result.accuracy).collect();
-        let totals: Vec<f64> = results.iter().map(|result| result.total as f64).collect();
-        let mean = intervals::mean(&accuracies);
+        let mean = mean(&accuracies);
         let over_test = match results.as_slice() {
             [single] => single.interval,
-            _ => intervals::wilson(mean, intervals::mean(&totals)),
+            _ => over_test(mean, &results),
         };
         let variant = without_seed(&results[0].variant);
-        Self { variant, mean, over_test, over_seeds: intervals::over_seeds(&accuracies), results }
+        Self { variant, mean, over_test, over_seeds: over_seeds(&accuracies), results }
     }
 
     /// What the results have in common.
@@ -39,15 +38,13 @@ impl<'a> Group<'a> {
         self.results[0]
     }
 
-    /// The interval to draw: over seeds if there are enough of them, over the test set else.
-    pub(crate) fn drawn(&self) -> (f64, f64) {
-        self.over_seeds.filter(|_| self.results.len() >= SEEDS_FOR_INTERVAL).unwrap_or(self.over_test)
-    }
-
-    /// The wider of the intervals on either side: what a claim must survive.
-    pub(crate) fn cautious(&self) -> (f64, f64) {
-        let (low, high) = self.drawn();
-        (low.min(self.over_test.0), high.max(self.over_test.1))
+    /// The interval to draw and to judge by: over the test set, widened to that over seeds where there are enough.
+    pub(crate) fn interval(&self) -> (f64, f64) {
+        let (low, high) = if self.mean.is_finite() { self.over_test } else { (f64::NAN, f64::NAN) };
+        match self.over_seeds.filter(|_| self.results.len() >= SEEDS_FOR_INTERVAL) {
+            Some((seeds_low, seeds_high)) => (low.min(seeds_low), high.max(seeds_high)),
+            None => (low, high),
+        }
     }
 
     /// Confusion summed over seeds; empty if they disagree in shape.
@@ -63,6 +60,24 @@ impl<'a> Group<'a> {
         }
         sum
     }
+}
+
+/// Wilson's interval at a mean accuracy, for as many pictures as one test set has.
+fn over_test(mean: f64, results: &[&EvaluationResult]) -> (f64, f64) {
+    let pictures = results.iter().map(|result| result.total).sum::<usize>() / results.len().max(1);
+    if mean.is_finite() { wilson_interval((mean * pictures as f64).round() as usize, pictures) } else { (0.0, 1.0) }
+}
+
+/// Student's interval of the mean, clipped to `[0, 1]`; none for fewer than two values.
+fn over_seeds(accuracies: &[f64]) -> Option<(f64, f64)> {
+    let (mean, half) = mean_interval(accuracies);
+    let interval = ((mean - half).max(0.0), (mean + half).min(1.0));
+    (accuracies.len() > 1 && half.is_finite()).then_some(interval)
+}
+
+/// Arithmetic mean; NaN of nothing.
+pub(crate) fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
 fn same_shape(a: &[Vec<usize>], b: &[Vec<usize>]) -> bool {

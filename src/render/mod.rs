@@ -5,12 +5,17 @@
 
 pub mod data;
 
+mod base64;
+mod charts;
+mod draw;
 mod groups;
-mod intervals;
 mod markdown;
+mod page;
 mod pairs;
+mod plots;
 mod table;
 mod tables;
+mod verdict;
 mod words;
 mod write;
 

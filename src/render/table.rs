@@ -79,7 +79,7 @@ fn accuracy(group: &Group<'_>) -> String {
 
 fn validation(group: &Group<'_>) -> String {
     let measured: Vec<f64> = group.results.iter().filter_map(|result| result.validation_accuracy).collect();
-    words::percent(crate::render::intervals::mean(&measured))
+    words::percent(groups::mean(&measured))
 }
 
 fn notes(groups: &[Group<'_>]) -> Vec<&'static str> {

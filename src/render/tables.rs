@@ -19,6 +19,7 @@ pub(crate) fn all(report: &Report) -> Result<Vec<CsvFile>> {
         ("embeddings.csv", embeddings(report)?),
         ("health.csv", health(report)?),
         ("dataset.csv", dataset(report)?),
+        ("skipped.csv", skipped(report)?),
         ("stages.csv", stages(report)?),
     ])
 }
@@ -206,6 +207,14 @@ fn dataset(report: &Report) -> Result<Vec<u8>> {
     let mut table = Rows::new(&["class", "train", "validation", "test"])?;
     for (name, train, validation, test) in &report.dataset.classes {
         table.add(&[name.clone(), train.to_string(), validation.to_string(), test.to_string()])?;
+    }
+    table.bytes()
+}
+
+fn skipped(report: &Report) -> Result<Vec<u8>> {
+    let mut table = Rows::new(&["file", "reason"])?;
+    for (file, reason) in &report.dataset.skipped {
+        table.add(&[file.clone(), reason.clone()])?;
     }
     table.bytes()
 }

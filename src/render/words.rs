@@ -41,7 +41,8 @@ pub(crate) fn number(value: f64) -> String {
         0.0 => "0".into(),
         size if !(1e-3..1e5).contains(&size) => format!("{value:.2e}"),
         size if size < 1.0 => trimmed(value, 4),
-        size if size < 100.0 => trimmed(value, 3),
+        size if size < 10.0 => trimmed(value, 3),
+        size if size < 100.0 => trimmed(value, 2),
         _ => trimmed(value, 1),
     }
 }
@@ -68,66 +69,79 @@ pub(crate) fn kind(kind: EvaluationKind) -> &'static str {
     }
 }
 
-/// Which properties tell the groups of a plot or a sentence apart; only those are named.
+/// Which properties tell the groups of a table or a plot apart; only those are named.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Naming {
-    /// Are there several kinds?
-    pub(crate) kind: bool,
-    /// Are there several stages of one kind?
-    pub(crate) stage: bool,
+    kind: bool,
+    stage: bool,
     /// Are there several pretrainings?
     pub(crate) from: bool,
-    /// Are there several depths?
-    pub(crate) depth: bool,
-    /// Are there several label fractions?
-    pub(crate) fraction: bool,
+    depth: bool,
+    fraction: bool,
     /// Are there several variants?
     pub(crate) variant: bool,
 }
 
 impl Naming {
-    /// Looks at what differs.
+    /// Looks at what differs. The stage is named only where nothing else tells two groups apart.
     pub(crate) fn of(groups: &[&Group<'_>]) -> Self {
-        let differ = |same: &dyn Fn(&Group<'_>, &Group<'_>) -> bool| {
-            groups.iter().enumerate().any(|(at, a)| groups[at + 1..].iter().any(|b| !same(a, b)))
+        let several = |property: &dyn Fn(&Group<'_>) -> Option<String>| {
+            let mut values = groups.iter().filter_map(|group| property(group));
+            values.next().is_some_and(|first| values.any(|value| value != first))
         };
-        Self {
-            kind: differ(&|a, b| a.first().kind == b.first().kind),
-            stage: differ(&|a, b| a.first().kind != b.first().kind || a.first().stage == b.first().stage),
-            from: differ(&|a, b| {
-                a.first().from.is_none() || b.first().from.is_none() || a.first().from == b.first().from
-            }),
-            depth: differ(&|a, b| {
-                a.first().depth.is_none() || b.first().depth.is_none() || a.first().depth == b.first().depth
-            }),
-            fraction: differ(&|a, b| a.first().fraction.to_bits() == b.first().fraction.to_bits()),
-            variant: differ(&|a, b| a.variant == b.variant),
-        }
+        let naming = Self {
+            kind: several(&|group| Some(kind(group.first().kind).into())),
+            stage: false,
+            from: several(&|group| group.first().from.clone()),
+            depth: several(&|group| group.first().depth.map(|depth| depth.to_string())),
+            fraction: several(&|group| Some(share(group.first().fraction))),
+            variant: several(&|group| Some(group.variant.clone())),
+        };
+        let names: Vec<String> = groups.iter().map(|group| naming.name(group)).collect();
+        let ambiguous = names.iter().enumerate().any(|(at, name)| names[..at].contains(name));
+        Self { stage: ambiguous, ..naming }
     }
 
-    /// The shortest name that tells a group apart.
+    /// Names kind and depth in any case.
+    pub(crate) fn with_kind_and_depth(self) -> Self {
+        Self { kind: true, depth: true, ..self }
+    }
+
+    /// Leaves the depth out, for a plot whose axis shows it.
+    pub(crate) fn without_depth(self) -> Self {
+        Self { depth: false, ..self }
+    }
+
+    /// Leaves the label fraction out, for a plot whose axis shows it.
+    pub(crate) fn without_fraction(self) -> Self {
+        Self { fraction: false, ..self }
+    }
+
+    /// Leaves the variant out, for a plot whose axis shows it.
+    pub(crate) fn without_variant(self) -> Self {
+        Self { variant: false, ..self }
+    }
+
+    /// The shortest name that tells a group apart; its kind if nothing does.
     pub(crate) fn name(self, group: &Group<'_>) -> String {
+        let differing = self.differing(group);
+        if differing.is_empty() { kind(group.first().kind).to_owned() } else { differing }
+    }
+
+    /// What tells a group apart; empty if nothing does.
+    pub(crate) fn differing(self, group: &Group<'_>) -> String {
         let result = group.first();
-        let mut parts = Vec::new();
-        if self.kind {
-            parts.push(kind(result.kind).to_owned());
-        }
-        if self.stage {
-            parts.push(result.stage.clone());
-        }
-        if let (true, Some(from)) = (self.from, &result.from) {
-            parts.push(from.clone());
-        }
-        if self.depth && !result.depth_label.is_empty() {
-            parts.push(result.depth_label.clone());
-        }
-        if self.fraction {
-            parts.push(format!("{} of labels", share(result.fraction)));
-        }
-        if self.variant && !group.variant.is_empty() {
-            parts.push(group.variant.clone());
-        }
-        if parts.is_empty() { kind(result.kind).to_owned() } else { parts.join(", ") }
+        let depth = if result.depth_label.is_empty() { None } else { Some(result.depth_label.clone()) };
+        let parts = [
+            self.kind.then(|| kind(result.kind).to_owned()),
+            result.from.clone().filter(|_| self.from),
+            depth.filter(|_| self.depth),
+            self.fraction.then(|| format!("{} of labels", share(result.fraction))),
+            Some(group.variant.clone()).filter(|variant| self.variant && !variant.is_empty()),
+            self.stage.then(|| result.stage.clone()),
+        ];
+        let named: Vec<String> = parts.into_iter().flatten().collect();
+        named.join(", ")
     }
 }
 

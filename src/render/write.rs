@@ -3,20 +3,30 @@
 use crate::base::Result;
 use crate::base::files::{create_folder, write_atomic};
 use crate::render::data::Report;
-use crate::render::{markdown, tables};
+use crate::render::draw::canvas;
+use crate::render::{markdown, page, plots, tables};
 use std::path::Path;
 
 /// Writes a report: `index.html`, `results.md`, `plots/*.png` and `.svg`, `tables/*.csv`.
 ///
-/// Equal reports give equal bytes.
+/// Equal reports give equal bytes. The page needs none of the other files.
 ///
 /// # Errors
 /// The folder cannot be written.
 pub fn write(report: &Report, folder: &Path) -> Result<()> {
-    let table_folder = folder.join("tables");
+    let (table_folder, plot_folder) = (folder.join("tables"), folder.join("plots"));
     create_folder(&table_folder)?;
+    create_folder(&plot_folder)?;
     for (name, bytes) in tables::all(report)? {
         write_atomic(&table_folder.join(name), &bytes)?;
     }
-    write_atomic(&folder.join("results.md"), markdown::results_markdown(report).as_bytes())
+    let figures = plots::all(report)?;
+    for figure in &figures {
+        write_atomic(&plot_folder.join(format!("{}.png", figure.name)), &figure.png)?;
+        let svg = canvas::standalone(&figure.svg);
+        write_atomic(&plot_folder.join(format!("{}.svg", figure.name)), svg.as_bytes())?;
+    }
+    write_atomic(&folder.join("results.md"), markdown::results_markdown(report).as_bytes())?;
+    // Last, so that a page never shows before what it links to.
+    write_atomic(&folder.join("index.html"), page::html(report, &figures)?.as_bytes())
 }

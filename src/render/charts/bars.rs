@@ -1,0 +1,95 @@
+//! Horizontal bars with intervals and their values written beside them.
+
+use crate::render::draw::frame::BELOW;
+use crate::render::draw::pen::Lettering;
+use crate::render::draw::style::{GRID, INK, MUTED, TEXT, WIDTH};
+use crate::render::draw::{Axis, Drawing, Drawn, Pen, font};
+use crate::render::words;
+use plotters::prelude::DrawingBackend;
+use plotters::style::{Color, RGBColor};
+
+const MARGIN: f64 = 8.0;
+const ROW: f64 = 27.0;
+const BAR: f64 = 15.0;
+/// Names take at most this part of the width.
+const NAME_PART: f64 = 0.45;
+/// Room for the value at the right.
+const VALUE: f64 = 62.0;
+
+/// A bar.
+#[derive(Clone, Debug)]
+pub(crate) struct Bar {
+    /// What it shows.
+    pub(crate) name: String,
+    /// Its length, a fraction.
+    pub(crate) value: f64,
+    /// Interval of the value.
+    pub(crate) interval: (f64, f64),
+    /// Its colour.
+    pub(crate) color: RGBColor,
+}
+
+/// Bars below each other.
+#[derive(Clone, Debug)]
+pub(crate) struct BarChart {
+    /// The bars, from above.
+    pub(crate) bars: Vec<Bar>,
+    /// The axis below.
+    pub(crate) axis: Axis,
+}
+
+impl BarChart {
+    fn bottom(&self) -> f64 {
+        MARGIN + self.bars.len() as f64 * ROW
+    }
+
+    fn names_width(&self) -> f64 {
+        let widest = self.bars.iter().map(|bar| font::width(&bar.name, TEXT, false)).fold(0.0, f64::max);
+        widest.min(WIDTH * NAME_PART) + 12.0
+    }
+
+    fn across(&self, value: f64) -> Option<f64> {
+        let (left, right) = (MARGIN + self.names_width(), WIDTH - MARGIN - VALUE);
+        Some(left + self.axis.part(value)?.clamp(0.0, 1.0) * (right - left))
+    }
+
+    fn draw_axis<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> Drawn<B> {
+        let bottom = self.bottom();
+        for (value, text) in &self.axis.ticks {
+            let Some(x) = self.across(*value) else { continue };
+            pen.line(&[(x, MARGIN), (x, bottom + 4.0)], GRID.to_rgba(), 1.0)?;
+            pen.text(text, (x, bottom + 14.0), Lettering::new(TEXT, MUTED).centered())?;
+        }
+        let middle = f64::midpoint(MARGIN + self.names_width(), WIDTH - MARGIN - VALUE);
+        pen.text(&self.axis.title, (middle, bottom + 34.0), Lettering::new(TEXT, INK).centered())
+    }
+
+    fn draw_bar<B: DrawingBackend>(&self, pen: &Pen<'_, B>, bar: &Bar, y: f64) -> Drawn<B> {
+        let names_end = MARGIN + self.names_width();
+        let name = font::fitted(&bar.name, TEXT, false, self.names_width() - 12.0);
+        pen.text(&name, (names_end - 12.0, y), Lettering::new(TEXT, INK).flush_right())?;
+        if let Some(end) = self.across(bar.value) {
+            let color = bar.color.mix(0.75);
+            pen.rectangle((names_end, y - BAR / 2.0), (end, y + BAR / 2.0), color)?;
+        }
+        if let (Some(low), Some(high)) = (self.across(bar.interval.0), self.across(bar.interval.1)) {
+            pen.whisker((low, y), (high, y), INK.to_rgba())?;
+        }
+        let lettering = Lettering::new(TEXT, INK).bold().flush_right();
+        pen.text(&words::percent(bar.value), (WIDTH - MARGIN, y), lettering)
+    }
+}
+
+impl Drawing for BarChart {
+    fn size(&self) -> (f64, f64) {
+        (WIDTH, self.bottom() + BELOW + MARGIN)
+    }
+
+    fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> Drawn<B> {
+        self.draw_axis(pen)?;
+        for (at, bar) in self.bars.iter().enumerate() {
+            self.draw_bar(pen, bar, MARGIN + (at as f64 + 0.5) * ROW)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,134 @@
+//! A square of counts, each row shaded by its share.
+
+use crate::render::draw::pen::Lettering;
+use crate::render::draw::style::{INK, MUTED, PAPER, SMALL, TEXT, shade};
+use crate::render::draw::{Drawing, Drawn, Pen, font};
+use plotters::prelude::DrawingBackend;
+use plotters::style::{Color, RGBColor};
+
+const MARGIN: f64 = 8.0;
+/// Side of the square for few and for many classes.
+const SIDE: (f64, f64) = (250.0, 600.0);
+/// More classes than this have cells too small for a number.
+const NUMBERS_AT_MOST: usize = 16;
+/// More classes than this have rows too low for a name.
+const NAMES_AT_MOST: usize = 40;
+/// Room for names.
+const NAMES: f64 = 130.0;
+/// Numbers on pale cells; not [`INK`], which a dark page turns pale as well.
+const CELL_INK: RGBColor = RGBColor(0x1E, 0x28, 0x32);
+/// From this share on a cell is dark, and its number white.
+const DARK: f64 = 0.6;
+
+/// A confusion matrix.
+#[derive(Clone, Debug)]
+pub(crate) struct Heatmap {
+    /// Its heading.
+    pub(crate) heading: String,
+    /// Names of the classes.
+    pub(crate) classes: Vec<String>,
+    /// Pictures by `[true class][predicted class]`.
+    pub(crate) counts: Vec<Vec<usize>>,
+}
+
+impl Heatmap {
+    /// Cells of the square.
+    pub(crate) fn cells(&self) -> usize {
+        self.counts.len().pow(2)
+    }
+
+    fn side(&self) -> f64 {
+        let cell = if self.counts.len() <= NUMBERS_AT_MOST { 44.0 } else { 16.0 };
+        (self.counts.len() as f64 * cell).clamp(SIDE.0, SIDE.1)
+    }
+
+    fn cell(&self) -> f64 {
+        self.side() / self.counts.len().max(1) as f64
+    }
+
+    fn text_size(&self) -> f64 {
+        TEXT.min(self.cell() * 0.8)
+    }
+
+    fn name(&self, class: usize) -> String {
+        self.classes.get(class).cloned().unwrap_or_else(|| format!("class {class}"))
+    }
+
+    fn named(&self) -> bool {
+        self.counts.len() <= NAMES_AT_MOST
+    }
+
+    /// Room for the names of the classes, and for the title beside them.
+    fn room(&self) -> f64 {
+        let widths = (0..self.counts.len()).map(|class| font::width(&self.name(class), self.text_size(), false));
+        let names = if self.named() { widths.fold(0.0, f64::max).min(NAMES) } else { 0.0 };
+        names + 34.0
+    }
+
+    /// Room below the square.
+    fn below(&self) -> f64 {
+        if self.named() && !self.names_lie_flat() { self.room() } else { 44.0 }
+    }
+
+    fn corner(&self) -> (f64, f64) {
+        (MARGIN + self.room(), MARGIN + 26.0)
+    }
+
+    fn draw_row<B: DrawingBackend>(&self, pen: &Pen<'_, B>, truth: usize) -> Drawn<B> {
+        let ((left, top), cell) = (self.corner(), self.cell());
+        let total: usize = self.counts[truth].iter().sum();
+        for (predicted, &count) in self.counts[truth].iter().enumerate().take(self.counts.len()) {
+            let share = count as f64 / total.max(1) as f64;
+            let (x, y) = (left + predicted as f64 * cell, top + truth as f64 * cell);
+            let gap = if cell > 10.0 { 0.75 } else { 0.0 };
+            let shown = 0.06 + 0.94 * share;
+            pen.rectangle((x + gap, y + gap), (x + cell - gap, y + cell - gap), shade(shown).to_rgba())?;
+            if self.counts.len() <= NUMBERS_AT_MOST {
+                let ink = if share >= DARK { PAPER } else { CELL_INK };
+                let lettering = Lettering::new(self.text_size(), ink).centered();
+                pen.text(&count.to_string(), (x + cell / 2.0, y + cell / 2.0), lettering)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn draw_names<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> Drawn<B> {
+        let ((left, top), cell, side) = (self.corner(), self.cell(), self.side());
+        let middle = (left + side / 2.0, top + side / 2.0);
+        let title = Lettering::new(TEXT, INK).centered();
+        pen.text("True class", (MARGIN + 8.0, middle.1), title.upright())?;
+        pen.text("Predicted class", (middle.0, top + side + self.below() - 10.0), title)?;
+        let room = self.room() - 34.0;
+        for class in (0..self.counts.len()).filter(|_| self.named()) {
+            let name = font::fitted(&self.name(class), self.text_size(), false, room);
+            let at = (class as f64 + 0.5) * cell;
+            let lettering = Lettering::new(self.text_size(), MUTED).flush_right();
+            pen.text(&name, (left - 6.0, top + at), lettering)?;
+            if self.names_lie_flat() {
+                pen.text(&name, (left + at, top + side + 12.0), Lettering::new(self.text_size(), MUTED).centered())?;
+            } else {
+                pen.text(&name, (left + at, top + side + 6.0), lettering.upright())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn names_lie_flat(&self) -> bool {
+        let room = self.cell() - 4.0;
+        (0..self.counts.len()).all(|class| font::width(&self.name(class), self.text_size(), false) <= room)
+    }
+}
+
+impl Drawing for Heatmap {
+    fn size(&self) -> (f64, f64) {
+        let (left, top) = self.corner();
+        (left + self.side() + MARGIN, top + self.side() + self.below() + 2.0)
+    }
+
+    fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> Drawn<B> {
+        let heading = font::fitted(&self.heading, SMALL + 1.5, true, self.size().0 - 2.0 * MARGIN);
+        pen.text(&heading, (MARGIN, MARGIN + 8.0), Lettering::new(SMALL + 1.5, INK).bold())?;
+        (0..self.counts.len()).try_for_each(|truth| self.draw_row(pen, truth))?;
+        self.draw_names(pen)
+    }
+}

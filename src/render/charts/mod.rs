@@ -1,0 +1,12 @@
+//! Kinds of charts, each drawn from plain series.
+
+pub(crate) mod bars;
+pub(crate) mod heatmap;
+pub(crate) mod legend;
+pub(crate) mod lines;
+pub(crate) mod scatter;
+
+pub(crate) use bars::{Bar, BarChart};
+pub(crate) use heatmap::Heatmap;
+pub(crate) use lines::{Line, LineChart, Panel, Rule};
+pub(crate) use scatter::{ScatterChart, ScatterPanel};

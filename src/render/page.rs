@@ -1,0 +1,176 @@
+//! The page: everything of a report in one HTML file that needs nothing else.
+
+use crate::base::{Error, Result};
+use crate::render::data::{HealthRow, Report, Reproduce, StageRow};
+use crate::render::draw::canvas;
+use crate::render::plots::{Figure, Section};
+use crate::render::{base64, table, verdict, words};
+use minijinja::Environment;
+use minijinja::value::Serde;
+use serde::Serialize;
+
+const TEMPLATE: &str = include_str!("../../assets/report.html");
+const STYLE: &str = include_str!("../../assets/report.css");
+/// Skipped files beyond this are in the table alone.
+const SKIPPED_AT_MOST: usize = 50;
+
+/// A figure as the template wants it. `picture` is markup of ours and is not escaped again.
+#[derive(Serialize)]
+struct FigureView<'a> {
+    name: &'a str,
+    title: &'a str,
+    caption: &'a str,
+    picture: String,
+}
+
+/// A table as the template wants it.
+#[derive(Serialize)]
+struct TableView {
+    columns: Vec<(&'static str, bool)>,
+    rows: Vec<Vec<String>>,
+    notes: Vec<&'static str>,
+}
+
+/// Everything the template names.
+#[derive(Serialize)]
+struct Page<'a> {
+    title: &'a str,
+    study: &'a str,
+    style: &'static str,
+    fonts: String,
+    shapes: &'static str,
+    verdict: Vec<String>,
+    description: &'a [(String, String)],
+    settings: &'a [String],
+    variants: Vec<&'a str>,
+    results: TableView,
+    result_figures: Vec<FigureView<'a>>,
+    training_figures: Vec<FigureView<'a>>,
+    confusion_figures: Vec<FigureView<'a>>,
+    embedding_figures: Vec<FigureView<'a>>,
+    health: Vec<[String; 6]>,
+    pairs: Vec<(&'a str, String)>,
+    source: &'a str,
+    image_size: usize,
+    classes: Vec<(String, usize, usize, usize)>,
+    skipped: &'a [(String, String)],
+    skipped_count: usize,
+    models: &'a [(String, String)],
+    stages: Vec<[String; 5]>,
+    computing: Option<String>,
+    reproduce: &'a Reproduce,
+    failures: &'a [(String, String)],
+}
+
+/// The page as HTML.
+pub(crate) fn html(report: &Report, figures: &[Figure]) -> Result<String> {
+    let mut environment = Environment::new();
+    environment.add_template("report.html", TEMPLATE).map_err(|error| bug(&error))?;
+    let template = environment.get_template("report.html").map_err(|error| bug(&error))?;
+    template.render(Serde(page(report, figures))).map_err(|error| bug(&error))
+}
+
+fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
+    let section = |section| figures.iter().filter(|figure| figure.section == section).map(view).collect();
+    let skipped = &report.dataset.skipped;
+    Page {
+        title: [&report.title, &report.study]
+            .into_iter()
+            .find(|name| !name.is_empty())
+            .map_or("Report", String::as_str),
+        study: if report.title.is_empty() { "" } else { &report.study },
+        style: STYLE,
+        fonts: canvas::font_faces(),
+        shapes: canvas::SHAPES,
+        // A number and its unit stay on one line.
+        verdict: verdict::sentences(report).iter().map(|sentence| sentence.replace(" %", "\u{a0}%")).collect(),
+        description: &report.description,
+        settings: &report.settings,
+        variants: variants(report),
+        results: table_view(table::results(report)),
+        result_figures: section(Section::Results),
+        training_figures: section(Section::Training),
+        confusion_figures: section(Section::Confusion),
+        embedding_figures: section(Section::Embedding),
+        health: report.health.iter().map(health).collect(),
+        pairs: report.pairs.iter().map(|pair| (pair.policy.as_str(), base64::encode(&pair.png))).collect(),
+        source: &report.dataset.source,
+        image_size: report.dataset.image_size,
+        classes: classes(report),
+        skipped: &skipped[..skipped.len().min(SKIPPED_AT_MOST)],
+        skipped_count: skipped.len(),
+        models: &report.models,
+        stages: report.stages.iter().map(stage).collect(),
+        computing: computing(report),
+        reproduce: &report.reproduce,
+        failures: &report.failures,
+    }
+}
+
+fn bug(error: &minijinja::Error) -> Error {
+    Error::bug(format!("the page of the report cannot be made: {error:#}"))
+}
+
+fn view(figure: &Figure) -> FigureView<'_> {
+    let picture = if figure.heavy {
+        let data = base64::encode(&figure.png);
+        format!("<img class=\"plot\" alt=\"\" src=\"data:image/png;base64,{data}\">")
+    } else {
+        figure.svg.clone()
+    };
+    FigureView { name: &figure.name, title: &figure.title, caption: &figure.caption, picture }
+}
+
+fn table_view(table: table::Table) -> TableView {
+    let columns = table.columns.iter().map(|column| (column.name, column.number)).collect();
+    TableView { columns, rows: table.rows, notes: table.notes }
+}
+
+/// Classes with their pictures, and the sums.
+fn classes(report: &Report) -> Vec<(String, usize, usize, usize)> {
+    let mut rows = report.dataset.classes.clone();
+    if rows.len() > 1 {
+        let sum = |pick: fn(&(String, usize, usize, usize)) -> usize| report.dataset.classes.iter().map(pick).sum();
+        rows.push(("all".into(), sum(|row| row.1), sum(|row| row.2), sum(|row| row.3)));
+    }
+    rows
+}
+
+fn health(row: &HealthRow) -> [String; 6] {
+    let even = 1.0 / (row.width.max(1) as f64).sqrt();
+    [
+        [row.stage.as_str(), row.variant.as_str()]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(", "),
+        row.depth_label.clone(),
+        words::number(row.alignment),
+        words::number(row.uniformity),
+        format!("{} of {}", words::number(row.spread), words::number(even)),
+        format!("{} of {}", words::number(row.effective_rank), row.width),
+    ]
+}
+
+fn stage(stage: &StageRow) -> [String; 5] {
+    let done = stage.computed_seconds.map_or_else(|| "was there already".into(), words::duration);
+    let key: String = stage.key.chars().take(12).collect();
+    [stage.name.clone(), stage.kind.clone(), stage.inputs.join(", "), key, done]
+}
+
+fn computing(report: &Report) -> Option<String> {
+    let seconds: Vec<f64> = report.stages.iter().filter_map(|stage| stage.computed_seconds).collect();
+    (!seconds.is_empty()).then(|| words::duration(seconds.iter().sum()))
+}
+
+/// What the runs of the sweep were, each once.
+fn variants(report: &Report) -> Vec<&str> {
+    let of_curves = report.curves.iter().map(|curve| curve.variant.as_str());
+    let mut variants: Vec<&str> = Vec::new();
+    for variant in report.results.iter().map(|result| result.variant.as_str()).chain(of_curves) {
+        if !variant.is_empty() && !variants.contains(&variant) {
+            variants.push(variant);
+        }
+    }
+    variants
+}

@@ -1,0 +1,134 @@
+//! The figures of the report, one file each: which data a figure shows, and what its caption says.
+
+mod accuracy_by_depth;
+mod comparison;
+mod confusion;
+mod embedding;
+mod label_efficiency;
+mod learning_rate;
+mod linear_eval_curves;
+mod pretraining;
+mod supervised_curves;
+mod sweep;
+
+use crate::base::Result;
+use crate::render::charts::Line;
+use crate::render::data::Report;
+use crate::render::draw::{Drawing, canvas, style};
+use crate::render::groups::{self, Group};
+
+/// More series than this in one plot cannot be told apart.
+const SERIES_AT_MOST: usize = 8;
+
+/// Where on the page a figure stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Section {
+    /// Accuracies.
+    Results,
+    /// Training over epochs.
+    Training,
+    /// Confusion matrices.
+    Confusion,
+    /// Features as points.
+    Embedding,
+}
+
+/// A drawn figure.
+#[derive(Clone, Debug)]
+pub(crate) struct Figure {
+    /// Where it stands.
+    pub(crate) section: Section,
+    /// Name of its files below `plots/`.
+    pub(crate) name: String,
+    /// What it shows.
+    pub(crate) title: String,
+    /// How to read it.
+    pub(crate) caption: String,
+    /// Without a background, for a page that has the font.
+    pub(crate) svg: String,
+    /// Double density, white behind.
+    pub(crate) png: Vec<u8>,
+    /// Too many shapes for SVG within a page.
+    pub(crate) heavy: bool,
+}
+
+impl Figure {
+    fn draw(section: Section, name: &str, title: &str, caption: String, drawing: &impl Drawing) -> Result<Self> {
+        let (svg, png) = (canvas::svg(drawing, title)?, canvas::png(drawing)?);
+        Ok(Self { section, name: name.into(), title: title.into(), caption, svg, png, heavy: false })
+    }
+}
+
+/// Every figure that the report has data for.
+pub(crate) fn all(report: &Report) -> Result<Vec<Figure>> {
+    let groups = groups::by_seed(&report.results);
+    let mut figures = Vec::new();
+    figures.extend(comparison::figure(&groups)?);
+    figures.extend(accuracy_by_depth::figure(&groups)?);
+    figures.extend(label_efficiency::figure(&groups)?);
+    figures.extend(sweep::figures(&groups)?);
+    figures.extend(linear_eval_curves::figure(&report.curves)?);
+    figures.extend(pretraining::figure(&report.curves)?);
+    figures.extend(learning_rate::figure(&report.curves)?);
+    figures.extend(supervised_curves::figure(&report.curves)?);
+    figures.extend(confusion::figures(&groups)?);
+    figures.extend(embedding::figures(&report.embeddings)?);
+    Ok(figures)
+}
+
+/// What whiskers and rings mean, for a caption.
+fn intervals_caption(groups: &[&Group<'_>]) -> String {
+    let seeds = groups.iter().any(|group| group.results.len() >= groups::SEEDS_FOR_INTERVAL);
+    let or_seeds = if seeds { ", or over seeds where that is wider" } else { "" };
+    format!("Whiskers are 95 % intervals over the pictures of the test set{or_seeds}.")
+}
+
+/// What the rings are, for a caption.
+fn singles_caption(groups: &[&Group<'_>]) -> &'static str {
+    if groups.iter().any(|group| group.results.len() > 1) { " Rings are single seeds." } else { "" }
+}
+
+/// A marked line through groups, with their intervals and single seeds, at the place that `x` gives each.
+fn line_of_groups(
+    name: String,
+    (at, count): (usize, usize),
+    groups: &[&Group<'_>],
+    x: impl Fn(&Group<'_>) -> f64,
+) -> Line {
+    let mut groups = groups.to_vec();
+    groups.sort_by(|a, b| x(a).total_cmp(&x(b)));
+    let points = groups.iter().map(|group| (x(group), group.mean)).collect();
+    let several = groups.iter().filter(|group| group.results.len() > 1);
+    let singles = several.flat_map(|group| group.results.iter().map(|result| (x(group), result.accuracy))).collect();
+    let intervals = groups.iter().map(|group| group.interval()).collect();
+    let line = Line::new(name, style::color(at, count), points).dodged(at, count);
+    Line { intervals, singles, marked: true, ..line }
+}
+
+/// All ends of the intervals of lines.
+fn reach(lines: &[Line]) -> Vec<f64> {
+    lines.iter().flat_map(|line| &line.intervals).flat_map(|(low, high)| [*low, *high]).collect()
+}
+
+/// Says that series were left out.
+fn left_out_caption(shown: usize, of: usize, table: &str) -> String {
+    if shown < of { format!(" Shown are {shown} of {of}; all are in tables/{table}.") } else { String::new() }
+}
+
+/// Items by key, in the order of their first item.
+fn gathered<T, K: PartialEq>(items: impl IntoIterator<Item = T>, key: impl Fn(&T) -> K) -> Vec<(K, Vec<T>)> {
+    let mut gathered: Vec<(K, Vec<T>)> = Vec::new();
+    for item in items {
+        let key = key(&item);
+        match gathered.iter_mut().find(|(other, _)| *other == key) {
+            Some((_, members)) => members.push(item),
+            None => gathered.push((key, vec![item])),
+        }
+    }
+    gathered
+}
+
+/// "stage, variant", without what is empty.
+fn joined(parts: &[&str]) -> String {
+    parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(", ")
+}
