@@ -1,5 +1,7 @@
 //! Views and single operators of the augmentation, one thread, on a picture of 256 x 341 pixels.
 
+#![allow(clippy::unwrap_used, reason = "a benchmark may fail loudly")]
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use simclr::augment::config::Clip;
 use simclr::augment::gaussian_blur::BlurBuffers;

@@ -1,8 +1,8 @@
 //! How a command ends.
 
 use super::exit_code;
-use super::stand_in::{config, stages};
 use crate::base::Error;
+use crate::{config, stages};
 
 /// How a command ends that did its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +46,8 @@ impl From<config::Diagnostics> for Failure {
 impl From<stages::AssembleError> for Failure {
     fn from(error: stages::AssembleError) -> Self {
         match error {
-            stages::AssembleError::Diagnostics(diagnostics) => Self::Diagnostics(diagnostics),
-            stages::AssembleError::Error(error) => Self::Error(error),
+            stages::AssembleError::Configuration(diagnostics) => Self::Diagnostics(diagnostics),
+            stages::AssembleError::Data(error) => Self::Error(error),
         }
     }
 }

@@ -15,7 +15,6 @@ mod report;
 mod run;
 mod run_folder;
 mod sinks;
-mod stand_in;
 mod summary;
 mod validate;
 

@@ -2,9 +2,9 @@
 
 use super::args::PreviewArguments;
 use super::failure::{Failure, Finish};
-use super::stand_in::{config, stages};
 use super::{output, run};
 use crate::base::files;
+use crate::{config, stages};
 
 pub(super) fn run(arguments: &PreviewArguments) -> Result<Finish, Failure> {
     run::start_threads(&arguments.store)?;
@@ -14,7 +14,7 @@ pub(super) fn run(arguments: &PreviewArguments) -> Result<Finish, Failure> {
     if let Some(parent) = png.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         files::create_folder(parent)?;
     }
-    stages::preview(&loaded, folder, arguments.augment.as_deref(), usize::from(arguments.count), &png)?;
+    stages::preview(&loaded, arguments.augment.as_deref(), usize::from(arguments.count), &png)?;
     output::print(&format!("preview: {}\n", png.display()))?;
     Ok(Finish::Done)
 }

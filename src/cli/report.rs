@@ -3,10 +3,10 @@
 use super::args::ReportArguments;
 use super::failure::{Failure, Finish};
 use super::progress::Progress;
-use super::stand_in::stages;
 use super::{interrupt, output, run};
 use crate::base::{Error, Result};
 use crate::engine::{self, PlanEntry, RunOptions, StageId, Status};
+use crate::stages;
 use std::path::Path;
 
 pub(super) fn run(arguments: &ReportArguments) -> Result<Finish, Failure> {

@@ -5,11 +5,11 @@ use super::failure::{Failure, Finish};
 use super::progress::{Progress, format_seconds};
 use super::run_folder::RunFolder;
 use super::sinks::Sinks;
-use super::stand_in::config::{self, Loaded};
-use super::stand_in::stages::{self, Assembly};
 use super::{interrupt, output, plan};
 use crate::base::{Error, Result};
+use crate::config::{self, Loaded};
 use crate::engine::{self, Outcome, RunOptions, Store};
+use crate::stages::{self, Assembly};
 use std::time::Instant;
 
 pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {

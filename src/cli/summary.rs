@@ -3,11 +3,11 @@
 use super::args::{Format, SummaryArguments};
 use super::failure::{Failure, Finish};
 use super::output;
-use super::stand_in::config;
-use super::stand_in::model::{self, Summary};
 use crate::base::{Error, Result};
+use crate::config;
 use crate::config::{Pipeline, Variant};
 use crate::model::EncoderConfig;
+use crate::model::{self, Summary};
 use serde::Serialize;
 
 /// One network, under the name of the stage that trains it.

@@ -38,15 +38,13 @@ impl<'a> Group<'a> {
         self.results[0]
     }
 
-    /// The interval to draw: over seeds if there are enough of them, over the test set else.
-    pub(crate) fn drawn(&self) -> (f64, f64) {
-        self.over_seeds.filter(|_| self.results.len() >= SEEDS_FOR_INTERVAL).unwrap_or(self.over_test)
-    }
-
-    /// The wider of the intervals on either side: what a claim must survive.
-    pub(crate) fn cautious(&self) -> (f64, f64) {
-        let (low, high) = self.drawn();
-        (low.min(self.over_test.0), high.max(self.over_test.1))
+    /// The interval to draw and to judge by: over the test set, widened to that over seeds where there are enough.
+    pub(crate) fn interval(&self) -> (f64, f64) {
+        let (low, high) = if self.mean.is_finite() { self.over_test } else { (f64::NAN, f64::NAN) };
+        match self.over_seeds.filter(|_| self.results.len() >= SEEDS_FOR_INTERVAL) {
+            Some((seeds_low, seeds_high)) => (low.min(seeds_low), high.max(seeds_high)),
+            None => (low, high),
+        }
     }
 
     /// Confusion summed over seeds; empty if they disagree in shape.

@@ -48,7 +48,7 @@ struct Page<'a> {
     training_figures: Vec<FigureView<'a>>,
     confusion_figures: Vec<FigureView<'a>>,
     embedding_figures: Vec<FigureView<'a>>,
-    health: Vec<[String; 7]>,
+    health: Vec<[String; 6]>,
     pairs: Vec<(&'a str, String)>,
     source: &'a str,
     image_size: usize,
@@ -82,7 +82,8 @@ fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
         style: STYLE,
         fonts: canvas::font_faces(),
         shapes: canvas::SHAPES,
-        verdict: verdict::sentences(report),
+        // A number and its unit stay on one line.
+        verdict: verdict::sentences(report).iter().map(|sentence| sentence.replace(" %", "\u{a0}%")).collect(),
         description: &report.description,
         settings: &report.settings,
         variants: variants(report),
@@ -135,11 +136,14 @@ fn classes(report: &Report) -> Vec<(String, usize, usize, usize)> {
     rows
 }
 
-fn health(row: &HealthRow) -> [String; 7] {
+fn health(row: &HealthRow) -> [String; 6] {
     let even = 1.0 / (row.width.max(1) as f64).sqrt();
     [
-        row.stage.clone(),
-        row.variant.clone(),
+        [row.stage.as_str(), row.variant.as_str()]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(", "),
         row.depth_label.clone(),
         words::number(row.alignment),
         words::number(row.uniformity),

@@ -14,13 +14,12 @@ pub(crate) fn sentences(report: &Report) -> Vec<String> {
     if measured.is_empty() {
         return vec!["No evaluation has finished, so there is no result yet.".into()];
     }
-    let mut sentences = Vec::new();
-    for fraction in compared_fractions(&measured) {
-        sentences.extend(at_fraction(&measured, fraction));
-    }
+    let mut sentences: Vec<String> =
+        compared_fractions(&measured).into_iter().filter_map(|fraction| at_fraction(&measured, fraction)).collect();
     if sentences.is_empty() {
         sentences.extend(best(&measured).map(without_linear_evaluation));
     }
+    sentences.extend(between_depths(&measured));
     sentences.extend(against_all_labels(&measured));
     sentences.extend(guessing(&measured));
     sentences.extend(flattered(&measured));
@@ -30,24 +29,31 @@ pub(crate) fn sentences(report: &Report) -> Vec<String> {
     sentences
 }
 
-/// Label fractions of linear evaluation, smallest first.
+/// Label fractions of linear evaluation, first those that a supervised baseline has too, then the smaller ones.
 fn compared_fractions(groups: &[&Group<'_>]) -> Vec<f64> {
-    let linear = groups.iter().filter(|group| group.first().kind == EvaluationKind::LinearEval);
-    let mut fractions: Vec<f64> = linear.map(|group| group.first().fraction).collect();
-    fractions.sort_by(f64::total_cmp);
-    fractions.dedup();
+    let mut fractions = self::fractions(groups, EvaluationKind::LinearEval);
+    let supervised = self::fractions(groups, EvaluationKind::Supervised);
+    fractions.sort_by_key(|fraction| !supervised.contains(fraction));
     fractions.truncate(FRACTIONS_AT_MOST);
     fractions
 }
 
-fn at_fraction(groups: &[&Group<'_>], fraction: f64) -> Vec<String> {
-    let (linear, supervised) =
-        (of(groups, EvaluationKind::LinearEval, fraction), of(groups, EvaluationKind::Supervised, fraction));
-    let Some(winner) = best(&linear) else { return Vec::new() };
-    let mut sentences = vec![format!("{}.", reached(winner, &linear))];
-    sentences.extend(best(&supervised).map(|baseline| against_supervised(winner, baseline)));
-    sentences.extend(between_depths(winner, &linear));
-    sentences
+/// Label fractions of a kind, ascending.
+fn fractions(groups: &[&Group<'_>], kind: EvaluationKind) -> Vec<f64> {
+    let groups = groups.iter().filter(|group| group.first().kind == kind);
+    let mut fractions: Vec<f64> = groups.map(|group| group.first().fraction).collect();
+    fractions.sort_by(f64::total_cmp);
+    fractions.dedup();
+    fractions
+}
+
+/// Linear evaluation against supervised training with the same labels.
+fn at_fraction(groups: &[&Group<'_>], fraction: f64) -> Option<String> {
+    let linear = of(groups, EvaluationKind::LinearEval, fraction);
+    let winner = best(&linear)?;
+    let baseline = best(&of(groups, EvaluationKind::Supervised, fraction));
+    let against = baseline.map(|baseline| format!(" {}", against_supervised(winner, baseline))).unwrap_or_default();
+    Some(format!("{}.{against}", reached(winner, &linear)))
 }
 
 fn of<'a, 'b>(groups: &[&'b Group<'a>], kind: EvaluationKind, fraction: f64) -> Vec<&'b Group<'a>> {
@@ -82,7 +88,7 @@ fn reached(winner: &Group<'_>, among: &[&Group<'_>]) -> String {
 fn accuracy(group: &Group<'_>) -> String {
     let seeds =
         if group.results.len() > 1 { format!(", {}", count(group.results.len(), "seed")) } else { String::new() };
-    format!("{} (95 %: {}{seeds})", words::percent(group.mean), words::percent_range(group.cautious()))
+    format!("{} (95 %: {}{seeds})", words::percent(group.mean), words::percent_range(group.interval()))
 }
 
 fn against_supervised(linear: &Group<'_>, supervised: &Group<'_>) -> String {
@@ -102,20 +108,21 @@ fn against_supervised(linear: &Group<'_>, supervised: &Group<'_>) -> String {
     }
 }
 
-/// Compares the best depth with the worst of the same pretraining.
-fn between_depths(winner: &Group<'_>, linear: &[&Group<'_>]) -> Option<String> {
+/// Compares the best depth of the first fraction with the worst of the same pretraining.
+fn between_depths(groups: &[&Group<'_>]) -> Option<String> {
+    let fraction = *compared_fractions(groups).first()?;
+    let linear = of(groups, EvaluationKind::LinearEval, fraction);
+    let winner = best(&linear)?;
     let like = |group: &&&Group<'_>| {
         let (a, b) = (group.first(), winner.first());
         a.from == b.from && a.stage == b.stage && group.variant == winner.variant && a.depth != b.depth
     };
-    let worst = linear
-        .iter()
-        .filter(like)
-        .copied()
-        .reduce(|worst, group| if group.mean < worst.mean { group } else { worst })?;
+    let others = linear.iter().filter(like).copied();
+    let worst = others.reduce(|worst, group| if group.mean < worst.mean { group } else { worst })?;
     let verdict = if apart(winner, worst) { "the intervals do not overlap" } else { "the intervals overlap" };
     Some(format!(
-        "Of the depths, {} is best and {} worst ({}), {} points apart; {verdict}.",
+        "Of the depths, with {} of the labels, {} is best and {} worst ({}), {} points apart; {verdict}.",
+        words::share(fraction),
         winner.first().depth_label,
         worst.first().depth_label,
         words::percent(worst.mean),
@@ -125,7 +132,7 @@ fn between_depths(winner: &Group<'_>, linear: &[&Group<'_>]) -> Option<String> {
 
 /// Supervised training with more labels than linear evaluation had.
 fn against_all_labels(groups: &[&Group<'_>]) -> Option<String> {
-    let linear = compared_fractions(groups);
+    let linear = fractions(groups, EvaluationKind::LinearEval);
     let most = linear.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let more = |group: &&&Group<'_>| group.first().kind == EvaluationKind::Supervised && group.first().fraction > most;
     let more: Vec<&Group<'_>> = groups.iter().filter(more).copied().collect();
@@ -148,7 +155,7 @@ fn guessing(groups: &[&Group<'_>]) -> Option<String> {
     let winner = best(groups)?;
     let classes = winner.first().classes.len();
     let chance = 1.0 / classes as f64;
-    let guesses = classes > 1 && winner.cautious().0 <= chance;
+    let guesses = classes > 1 && winner.interval().0 <= chance;
     guesses.then(|| {
         format!("This is not told apart from guessing, which reaches {} on {classes} classes.", words::percent(chance))
     })
@@ -161,7 +168,7 @@ fn flattered(groups: &[&Group<'_>]) -> Option<String> {
 
 /// Do the intervals leave a gap?
 fn apart(a: &Group<'_>, b: &Group<'_>) -> bool {
-    let ((low_a, high_a), (low_b, high_b)) = (a.cautious(), b.cautious());
+    let ((low_a, high_a), (low_b, high_b)) = (a.interval(), b.interval());
     low_a > high_b || low_b > high_a
 }
 

@@ -41,7 +41,8 @@ pub(crate) fn number(value: f64) -> String {
         0.0 => "0".into(),
         size if !(1e-3..1e5).contains(&size) => format!("{value:.2e}"),
         size if size < 1.0 => trimmed(value, 4),
-        size if size < 100.0 => trimmed(value, 3),
+        size if size < 10.0 => trimmed(value, 3),
+        size if size < 100.0 => trimmed(value, 2),
         _ => trimmed(value, 1),
     }
 }
@@ -101,6 +102,11 @@ impl Naming {
         Self { stage: ambiguous, ..naming }
     }
 
+    /// Names kind and depth in any case.
+    pub(crate) fn with_kind_and_depth(self) -> Self {
+        Self { kind: true, depth: true, ..self }
+    }
+
     /// Leaves the depth out, for a plot whose axis shows it.
     pub(crate) fn without_depth(self) -> Self {
         Self { depth: false, ..self }
@@ -116,8 +122,14 @@ impl Naming {
         Self { variant: false, ..self }
     }
 
-    /// The shortest name that tells a group apart.
+    /// The shortest name that tells a group apart; its kind if nothing does.
     pub(crate) fn name(self, group: &Group<'_>) -> String {
+        let differing = self.differing(group);
+        if differing.is_empty() { kind(group.first().kind).to_owned() } else { differing }
+    }
+
+    /// What tells a group apart; empty if nothing does.
+    pub(crate) fn differing(self, group: &Group<'_>) -> String {
         let result = group.first();
         let depth = if result.depth_label.is_empty() { None } else { Some(result.depth_label.clone()) };
         let parts = [
@@ -129,7 +141,7 @@ impl Naming {
             self.stage.then(|| result.stage.clone()),
         ];
         let named: Vec<String> = parts.into_iter().flatten().collect();
-        if named.is_empty() { kind(result.kind).to_owned() } else { named.join(", ") }
+        named.join(", ")
     }
 }
 

@@ -7,9 +7,11 @@ import json
 
 import numpy as np
 from scipy import stats
+from scipy.spatial.distance import squareform
 from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE, trustworthiness
+from sklearn.manifold import TSNE, _t_sne, trustworthiness
 from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
+from sklearn.neighbors import NearestNeighbors
 
 random = np.random.default_rng(5)
 
@@ -27,18 +29,45 @@ def pca(rows, width, count):
     }
 
 
+def start(x, jitter):
+    """TSNE's own start from principal components; nearly the same starts end in different places."""
+    points = PCA(2, svd_solver="full").fit_transform(x.astype(np.float64))
+    points *= 1 + jitter * random.normal(size=points.shape)
+    return (points / points[:, 0].std() * 1e-4).astype(np.float32)
+
+
+def first_steps(x, perplexity, steps):
+    """The first steps of TSNE, exact and without its stopping, while rounding has not yet been blown up."""
+    neighbors = NearestNeighbors(n_neighbors=int(3 * perplexity + 1)).fit(x)
+    distances = neighbors.kneighbors_graph(mode="distance")
+    distances.data **= 2
+    p = squareform(_t_sne._joint_probabilities_nn(distances, perplexity, 0).toarray(), checks=False)
+    points, _, _ = _t_sne._gradient_descent(
+        _t_sne._kl_divergence, start(x, 0).ravel().astype(np.float64), it=0, max_iter=steps, n_iter_check=steps,
+        momentum=0.5, learning_rate=50.0, min_grad_norm=0.0, args=[12.0 * p, 1.0, len(x), 2],
+    )
+    return {"perplexity": perplexity, "steps": steps, "points": points.tolist()}
+
+
 def tsne():
     labels = np.repeat(np.arange(6), 25)
     x = (2.5 * random.normal(size=(6, 10))[labels] + random.normal(size=(150, 10))).astype(np.float32)
     runs = []
     for perplexity in [5.0, 15.0, 30.0]:
-        model = TSNE(perplexity=perplexity, init="pca", learning_rate="auto", random_state=0)
-        points = model.fit_transform(x)
+        divergences, trust = [], []
+        for _ in range(7):
+            model = TSNE(perplexity=perplexity, init=start(x, 1e-3), learning_rate="auto")
+            points = model.fit_transform(x)
+            divergences.append(float(model.kl_divergence_))
+            trust.append(float(trustworthiness(x, points, n_neighbors=10)))
         runs.append({
-            "perplexity": perplexity, "divergence": float(model.kl_divergence_),
-            "trustworthiness": float(trustworthiness(x, points, n_neighbors=10)), "points": points.flatten().tolist(),
+            "perplexity": perplexity, "divergences": divergences, "trustworthiness": float(np.median(trust)),
+            "points": points.flatten().tolist(),
         })
-    return {"rows": 150, "width": 10, "features": x.flatten().tolist(), "labels": labels.tolist(), "runs": runs}
+    return {
+        "rows": 150, "width": 10, "features": x.flatten().tolist(), "runs": runs,
+        "first_steps": [first_steps(x, 15.0, 3), first_steps(x, 15.0, 6)],
+    }
 
 
 def health():

@@ -12,7 +12,7 @@ same measure.
 import json, math, pathlib, sys
 import numpy as np, torch, torchvision
 
-SEEDS, STEPS, PRODUCTS, SAMPLES = 24, 3, 3, 16
+SEEDS, STEPS, PRODUCTS, SAMPLES = 100, 3, 3, 16
 MASK = (1 << 64) - 1
 
 
@@ -125,15 +125,27 @@ def watch(net, margins):
         net.maxpool.register_forward_hook(pooled)
 
 
-def train(case, seed, dtype):
-    """Three steps of plain SGD on the mean squared distance to fixed targets."""
-    net, margins, losses = build(case).to(dtype), [], []
-    watch(net, margins)
+def batch(case, seed, dtype):
     rows, side = case["rows"], case["side"]
     pictures = (uniform(f"pictures{seed}", rows * side * side * 3) + 1.0) / 2.0
-    pictures = torch.from_numpy(pictures.reshape(rows, side, side, 3)).permute(0, 3, 1, 2).to(dtype)
-    targets = torch.from_numpy(uniform("targets", rows * case["width"]).reshape(rows, -1)).to(dtype)
-    gradients = output = margin = None
+    return torch.from_numpy(pictures.reshape(rows, side, side, 3)).permute(0, 3, 1, 2).to(dtype)
+
+
+def margin(case, seed):
+    """Distance of the first step to the nearest kink, in deviations of the layer."""
+    net, margins = build(case).double(), []
+    watch(net, margins)
+    with torch.no_grad():
+        net(batch(case, seed, torch.float64))
+    return min(margins)
+
+
+def train(case, seed, dtype):
+    """Three steps of plain SGD on the mean squared distance to fixed targets."""
+    net, losses = build(case).to(dtype), []
+    pictures = batch(case, seed, dtype)
+    targets = torch.from_numpy(uniform("targets", case["rows"] * case["width"]).reshape(case["rows"], -1)).to(dtype)
+    gradients = output = None
     for step in range(STEPS):
         z = net(pictures)
         loss = (z - targets).square().mean()
@@ -141,17 +153,15 @@ def train(case, seed, dtype):
         loss.backward()
         losses.append(float(loss.detach()))
         if step == 0:
-            output, margin = sketch("output", z), min(margins)
+            output = sketch("output", z)
             gradients = [sketch(ours(name), p.grad) for name, p in net.named_parameters()]
         for p in net.parameters():
             p.data -= case["rate"] * p.grad
     net.eval()
     with torch.no_grad():
         inference = sketch("inference", net(pictures))
-    kept = [(name, b) for name, b in net.named_buffers() if "running" in name]
-    statistics = [sketch(name, b) for name, b in kept]
-    return {"margin": margin, "losses": losses, "output": output, "gradients": gradients,
-            "statistics": statistics, "inference": inference}
+    statistics = [sketch(name, b) for name, b in net.named_buffers() if "running" in name]
+    return {"losses": losses, "output": output, "gradients": gradients, "statistics": statistics, "inference": inference}
 
 
 def error(golden, other):
@@ -169,11 +179,11 @@ def error(golden, other):
 
 CASES = [
     {"name": "resnet18", "arch": "resnet18", "last_norm": "bn2", "stem": "imagenet", "flavour": "torchvision",
-     "side": 32, "rows": 8, "head": [32, 16], "rate": 0.05},
+     "side": 32, "rows": 8, "head": [32, 16], "rate": 0.005},
     {"name": "resnet18_cifar", "arch": "resnet18", "last_norm": "bn2", "stem": "cifar", "flavour": "torchvision",
-     "side": 8, "rows": 8, "head": [], "rate": 0.05},
+     "side": 8, "rows": 8, "head": [], "rate": 0.005},
     {"name": "resnet50", "arch": "resnet50", "last_norm": "bn3", "stem": "imagenet", "flavour": "torchvision",
-     "side": 32, "rows": 8, "head": [], "rate": 0.05},
+     "side": 32, "rows": 8, "head": [], "rate": 0.005},
     {"name": "resnet50_keras", "arch": "resnet50", "last_norm": "bn3", "stem": "imagenet", "flavour": "keras",
      "side": 32, "rows": 8, "head": [24], "rate": 0.005},
 ]
@@ -195,8 +205,9 @@ if __name__ == "__main__":
         case["width"] = (case["head"] or [{"resnet18": 512, "resnet50": 2048}[case["arch"]]])[-1]
         net = build(case)
         counts = [sum(p.numel() for p in net.parameters()), sum(b.numel() for n, b in net.named_buffers() if "running" in n)]
-        best = max((train(case, seed, torch.float64) | {"seed": seed} for seed in range(SEEDS)), key=lambda r: r["margin"])
-        f32 = error(best, train(case, best["seed"], torch.float32))
+        farthest, seed = max((margin(case, seed), seed) for seed in range(SEEDS))
+        best = {"seed": seed, "margin": farthest} | train(case, seed, torch.float64)
+        f32 = error(best, train(case, seed, torch.float32))
         golden = case | {"made_with": f"torch {torch.__version__}, torchvision {torchvision.__version__}, float64",
                          "trainable": counts[0], "not_trainable": counts[1], "torch_f32": f32} | best
         path = pathlib.Path(__file__).with_name(case["name"] + ".json")

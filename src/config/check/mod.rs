@@ -39,6 +39,7 @@ pub(super) fn pipeline(root: Node, folder: &Path, problems: &mut Problems) -> Op
         seed: seed?,
         device: device?,
         dataset: dataset?,
+        augment: policies,
         pretrain,
         linear_eval,
         knn_eval,

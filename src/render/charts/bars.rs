@@ -1,6 +1,5 @@
 //! Horizontal bars with intervals and their values written beside them.
 
-use crate::render::charts::legend::{self, Entry};
 use crate::render::draw::frame::BELOW;
 use crate::render::draw::pen::Lettering;
 use crate::render::draw::style::{GRID, INK, MUTED, TEXT, WIDTH};
@@ -26,8 +25,6 @@ pub(crate) struct Bar {
     pub(crate) value: f64,
     /// Interval of the value.
     pub(crate) interval: (f64, f64),
-    /// Values of single seeds.
-    pub(crate) singles: Vec<f64>,
     /// Its colour.
     pub(crate) color: RGBColor,
 }
@@ -37,19 +34,13 @@ pub(crate) struct Bar {
 pub(crate) struct BarChart {
     /// The bars, from above.
     pub(crate) bars: Vec<Bar>,
-    /// Meaning of the colours.
-    pub(crate) legend: Vec<Entry>,
     /// The axis below.
     pub(crate) axis: Axis,
 }
 
 impl BarChart {
-    fn top(&self) -> f64 {
-        MARGIN + legend::height(&self.legend, WIDTH - 2.0 * MARGIN) + MARGIN
-    }
-
     fn bottom(&self) -> f64 {
-        self.top() + self.bars.len() as f64 * ROW
+        MARGIN + self.bars.len() as f64 * ROW
     }
 
     fn names_width(&self) -> f64 {
@@ -66,7 +57,7 @@ impl BarChart {
         let bottom = self.bottom();
         for (value, text) in &self.axis.ticks {
             let Some(x) = self.across(*value) else { continue };
-            pen.line(&[(x, self.top()), (x, bottom + 4.0)], GRID.to_rgba(), 1.0)?;
+            pen.line(&[(x, MARGIN), (x, bottom + 4.0)], GRID.to_rgba(), 1.0)?;
             pen.text(text, (x, bottom + 14.0), Lettering::new(TEXT, MUTED).centered())?;
         }
         let middle = f64::midpoint(MARGIN + self.names_width(), WIDTH - MARGIN - VALUE);
@@ -84,9 +75,6 @@ impl BarChart {
         if let (Some(low), Some(high)) = (self.across(bar.interval.0), self.across(bar.interval.1)) {
             pen.whisker((low, y), (high, y), INK.to_rgba())?;
         }
-        for x in bar.singles.iter().filter_map(|&single| self.across(single)) {
-            pen.ring((x, y), 2.5, INK.mix(0.8), 1.0)?;
-        }
         let lettering = Lettering::new(TEXT, INK).bold().flush_right();
         pen.text(&words::percent(bar.value), (WIDTH - MARGIN, y), lettering)
     }
@@ -98,10 +86,9 @@ impl Drawing for BarChart {
     }
 
     fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> Drawn<B> {
-        legend::draw_rows(&self.legend, pen, (MARGIN, MARGIN), WIDTH - 2.0 * MARGIN)?;
         self.draw_axis(pen)?;
         for (at, bar) in self.bars.iter().enumerate() {
-            self.draw_bar(pen, bar, self.top() + (at as f64 + 0.5) * ROW)?;
+            self.draw_bar(pen, bar, MARGIN + (at as f64 + 0.5) * ROW)?;
         }
         Ok(())
     }

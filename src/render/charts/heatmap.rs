@@ -4,19 +4,21 @@ use crate::render::draw::pen::Lettering;
 use crate::render::draw::style::{INK, MUTED, PAPER, SMALL, TEXT, shade};
 use crate::render::draw::{Drawing, Drawn, Pen, font};
 use plotters::prelude::DrawingBackend;
-use plotters::style::Color;
+use plotters::style::{Color, RGBColor};
 
 const MARGIN: f64 = 8.0;
 /// Side of the square for few and for many classes.
-const SIDE: (f64, f64) = (300.0, 600.0);
+const SIDE: (f64, f64) = (250.0, 600.0);
 /// More classes than this have cells too small for a number.
 const NUMBERS_AT_MOST: usize = 16;
 /// More classes than this have rows too low for a name.
 const NAMES_AT_MOST: usize = 40;
 /// Room for names.
 const NAMES: f64 = 130.0;
+/// Numbers on pale cells; not [`INK`], which a dark page turns pale as well.
+const CELL_INK: RGBColor = RGBColor(0x1E, 0x28, 0x32);
 /// From this share on a cell is dark, and its number white.
-const DARK: f64 = 0.5;
+const DARK: f64 = 0.6;
 
 /// A confusion matrix.
 #[derive(Clone, Debug)]
@@ -30,6 +32,11 @@ pub(crate) struct Heatmap {
 }
 
 impl Heatmap {
+    /// Cells of the square.
+    pub(crate) fn cells(&self) -> usize {
+        self.counts.len().pow(2)
+    }
+
     fn side(&self) -> f64 {
         let cell = if self.counts.len() <= NUMBERS_AT_MOST { 44.0 } else { 16.0 };
         (self.counts.len() as f64 * cell).clamp(SIDE.0, SIDE.1)
@@ -58,6 +65,11 @@ impl Heatmap {
         names + 34.0
     }
 
+    /// Room below the square.
+    fn below(&self) -> f64 {
+        if self.named() && !self.names_lie_flat() { self.room() } else { 44.0 }
+    }
+
     fn corner(&self) -> (f64, f64) {
         (MARGIN + self.room(), MARGIN + 26.0)
     }
@@ -72,7 +84,7 @@ impl Heatmap {
             let shown = 0.06 + 0.94 * share;
             pen.rectangle((x + gap, y + gap), (x + cell - gap, y + cell - gap), shade(shown).to_rgba())?;
             if self.counts.len() <= NUMBERS_AT_MOST {
-                let ink = if share >= DARK { PAPER } else { INK };
+                let ink = if share >= DARK { PAPER } else { CELL_INK };
                 let lettering = Lettering::new(self.text_size(), ink).centered();
                 pen.text(&count.to_string(), (x + cell / 2.0, y + cell / 2.0), lettering)?;
             }
@@ -85,7 +97,7 @@ impl Heatmap {
         let middle = (left + side / 2.0, top + side / 2.0);
         let title = Lettering::new(TEXT, INK).centered();
         pen.text("True class", (MARGIN + 8.0, middle.1), title.upright())?;
-        pen.text("Predicted class", (middle.0, top + side + self.room() - 10.0), title)?;
+        pen.text("Predicted class", (middle.0, top + side + self.below() - 10.0), title)?;
         let room = self.room() - 34.0;
         for class in (0..self.counts.len()).filter(|_| self.named()) {
             let name = font::fitted(&self.name(class), self.text_size(), false, room);
@@ -110,7 +122,7 @@ impl Heatmap {
 impl Drawing for Heatmap {
     fn size(&self) -> (f64, f64) {
         let (left, top) = self.corner();
-        (left + self.side() + MARGIN, top + self.side() + self.room() + 2.0)
+        (left + self.side() + MARGIN, top + self.side() + self.below() + 2.0)
     }
 
     fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> Drawn<B> {

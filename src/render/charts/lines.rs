@@ -11,8 +11,13 @@ use plotters::style::{Color, RGBColor};
 /// Between panels, and around the chart.
 const GUTTER: f64 = 30.0;
 const MARGIN: f64 = 8.0;
-/// Heading of a panel and the title of its y axis.
-const ABOVE: f64 = 50.0;
+/// Title of the y axis, and the heading of a panel above it.
+const AXIS_TITLE: f64 = 28.0;
+const HEADING: f64 = 24.0;
+/// Width of thin lines.
+const THIN: f64 = 1.2;
+/// Lines at one value are this far apart.
+const DODGE: f64 = 5.0;
 /// Labels beside lines may take this part of a panel.
 const LABEL_PART: f64 = 0.42;
 /// More names than this stand above the chart.
@@ -37,8 +42,12 @@ pub(crate) struct Line {
     pub(crate) best: Option<(f64, f64)>,
     /// Dashed?
     pub(crate) dashed: bool,
-    /// Thin and pale, for the many?
-    pub(crate) faint: bool,
+    /// Its width.
+    pub(crate) width: f64,
+    /// Its opacity; pale lines lie below the others.
+    pub(crate) strength: f64,
+    /// Shift to the right, so that whiskers of several lines at one value do not hide each other.
+    pub(crate) dodge: f64,
 }
 
 impl Line {
@@ -53,8 +62,25 @@ impl Line {
             marked: false,
             best: None,
             dashed: false,
-            faint: false,
+            width: STROKE,
+            strength: 1.0,
+            dodge: 0.0,
         }
+    }
+
+    /// Thin, for the seeds of one run.
+    pub(crate) fn thin(self) -> Self {
+        Self { width: THIN, ..self }
+    }
+
+    /// Thin and pale, for the many.
+    pub(crate) fn faint(self) -> Self {
+        Self { strength: 0.3, ..self.thin() }
+    }
+
+    /// Moved aside by its place among `of` lines.
+    pub(crate) fn dodged(self, at: usize, of: usize) -> Self {
+        Self { dodge: (at as f64 - (of as f64 - 1.0) / 2.0) * DODGE, ..self }
     }
 
     fn entry(&self) -> Entry {
@@ -131,7 +157,12 @@ impl LineChart {
     }
 
     fn panel_height(&self) -> f64 {
-        ABOVE + self.height + BELOW
+        self.above() + self.height + BELOW
+    }
+
+    fn above(&self) -> f64 {
+        let headed = self.panels.iter().any(|panel| !panel.heading.is_empty());
+        AXIS_TITLE + if headed { HEADING } else { 0.0 }
     }
 }
 
@@ -149,7 +180,7 @@ impl Drawing for LineChart {
         for (at, panel) in self.panels.iter().enumerate() {
             let left = MARGIN + (at % self.columns) as f64 * (width + GUTTER);
             let top = MARGIN + self.legend_height() + (at / self.columns) as f64 * (self.panel_height() + MARGIN);
-            panel.draw(pen, (left, top), (width, self.height), entries.is_empty())?;
+            panel.draw(pen, (left, top), (width, self.above(), self.height), entries.is_empty())?;
         }
         Ok(())
     }
@@ -164,26 +195,26 @@ impl Panel {
         &self,
         pen: &Pen<'_, B>,
         (left, top): (f64, f64),
-        (width, height): (f64, f64),
+        (width, above, height): (f64, f64, f64),
         beside: bool,
     ) -> Drawn<B> {
         let labels: Vec<Entry> = if beside { self.named().map(Line::entry).collect() } else { Vec::new() };
         let room = if labels.is_empty() { 0.0 } else { legend::room_beside(&labels).min(width * LABEL_PART) + MARGIN };
         let frame = Frame {
             left: left + Frame::room_for_ticks(&self.y),
-            top: top + ABOVE,
+            top: top + above,
             right: left + width - room - MARGIN,
-            bottom: top + ABOVE + height,
+            bottom: top + above + height,
             x: self.x.clone(),
             y: self.y.clone(),
         };
         pen.heading(&self.heading, (left, top + 12.0), width)?;
         let title = font::fitted(&self.y.title, TEXT, false, width);
-        pen.text(&title, (left, top + 33.0), Lettering::new(TEXT, INK))?;
+        pen.text(&title, (left, top + above - 16.0), Lettering::new(TEXT, INK))?;
         frame.draw(pen)?;
         self.rules.iter().try_for_each(|rule| rule.draw(pen, &frame))?;
-        self.lines.iter().filter(|line| line.faint).try_for_each(|line| line.draw(pen, &frame))?;
-        self.lines.iter().filter(|line| !line.faint).try_for_each(|line| line.draw(pen, &frame))?;
+        let (pale, full): (Vec<&Line>, Vec<&Line>) = self.lines.iter().partition(|line| line.strength < 1.0);
+        pale.iter().chain(&full).try_for_each(|line| line.draw(pen, &frame))?;
         self.draw_labels(pen, &frame, labels, room)
     }
 
@@ -203,36 +234,37 @@ impl Panel {
 
 impl Line {
     fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>, frame: &Frame) -> Drawn<B> {
-        let (strength, width) = if self.faint { (0.3, 1.2) } else { (1.0, STROKE) };
-        let color = self.color.mix(strength);
+        let solid = self.color.to_rgba();
+        let place = |point| frame.place(point).map(|(x, y)| (x + self.dodge, y));
         for ((x, _), (low, high)) in self.points.iter().zip(&self.intervals) {
-            if let (Some(low), Some(high)) = (frame.place((*x, *low)), frame.place((*x, *high))) {
-                pen.whisker(low, high, self.color.to_rgba())?;
+            if let (Some(low), Some(high)) = (place((*x, *low)), place((*x, *high))) {
+                pen.whisker(low, high, solid)?;
             }
         }
-        for piece in pieces(&self.points, frame) {
-            match piece.as_slice() {
-                [alone] if !self.marked => pen.disc(*alone, width, color)?,
-                piece if self.dashed => pen.dashed(piece, color, width)?,
-                piece => pen.line(piece, color, width)?,
-            }
+        for piece in pieces(self.points.iter().map(|&point| place(point)).collect()) {
+            self.draw_piece(pen, &piece)?;
         }
-        for single in self.singles.iter().filter_map(|&point| frame.place(point)) {
+        for single in self.singles.iter().filter_map(|&point| place(point)) {
             pen.ring(single, 2.5, self.color.mix(0.7), 1.0)?;
         }
         let marks = self.points.iter().filter(|_| self.marked).chain(&self.best);
-        marks.filter_map(|&point| frame.place(point)).try_for_each(|place| pen.disc(place, 4.0, self.color.to_rgba()))
+        marks.filter_map(|&point| place(point)).try_for_each(|place| pen.disc(place, 4.0, solid))
+    }
+
+    fn draw_piece<B: DrawingBackend>(&self, pen: &Pen<'_, B>, piece: &[(f64, f64)]) -> Drawn<B> {
+        let color = self.color.mix(self.strength);
+        match piece {
+            [alone] if !self.marked => pen.disc(*alone, self.width, color),
+            _ if self.dashed => pen.dashed(piece, color, self.width),
+            _ => pen.line(piece, color, self.width),
+        }
     }
 }
 
-/// Runs of points that can be placed.
-fn pieces(points: &[(f64, f64)], frame: &Frame) -> Vec<Vec<(f64, f64)>> {
-    let places: Vec<Option<(f64, f64)>> = points.iter().map(|&point| frame.place(point)).collect();
-    places
-        .split(Option::is_none)
-        .map(|run| run.iter().flatten().copied().collect())
-        .filter(|run: &Vec<_>| !run.is_empty())
-        .collect()
+/// Runs of points that have a place.
+fn pieces(places: Vec<Option<(f64, f64)>>) -> Vec<Vec<(f64, f64)>> {
+    let runs = places.split(Option::is_none).map(|run| run.iter().flatten().copied().collect::<Vec<_>>());
+    runs.filter(|run| !run.is_empty()).collect()
 }
 
 impl Rule {

@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_translucent_line_is_even_at_its_joins() {
-        let style = RGBColor(0, 0, 0).mix(0.5).stroke_width(8);
+        let style = Color::stroke_width(&RGBColor(0, 0, 0).mix(0.5), 8);
         let reds = drawn(40, |raster| raster.draw_path([(10, 20), (40, 20), (70, 20)], &style).unwrap());
         assert_eq!(reds[10 * 40 + 20], reds[10 * 40 + 10]);
         assert_ne!(reds[10 * 40 + 20], 255);
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn drawing_outside_is_ignored() {
-        let style = RGBColor(0, 0, 0).stroke_width(2);
+        let style = Color::stroke_width(&RGBColor(0, 0, 0), 2);
         let reds = drawn(4, |raster| {
             raster.draw_path([(-100, -100), (-50, i32::MAX / 2)], &style).unwrap();
             raster.draw_rect((-9, -9), (-5, -5), &style.color, true).unwrap();

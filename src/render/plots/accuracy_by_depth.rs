@@ -1,17 +1,19 @@
 //! Accuracy by depth of the features, with the supervised baseline as a level.
 
 use crate::base::Result;
-use crate::render::charts::{Line, LineChart, Panel, Rule};
+use crate::render::charts::{Line, LineChart, Panel};
 use crate::render::data::EvaluationKind;
 use crate::render::draw::{Axis, style};
 use crate::render::groups::Group;
-use crate::render::plots::{Figure, SERIES_AT_MOST, Section, gathered, intervals_caption, left_out_caption};
+use crate::render::plots::{
+    Figure, SERIES_AT_MOST, Section, gathered, intervals_caption, left_out_caption, line_of_groups, reach,
+    singles_caption,
+};
 use crate::render::words::{self, Naming};
+use plotters::style::RGBColor;
 
 /// More levels than this hide the lines.
-const RULES_AT_MOST: usize = 3;
-/// Series stand this far apart at a depth, so that their whiskers do not hide each other.
-const DODGE: f64 = 0.05;
+const LEVELS_AT_MOST: usize = 3;
 
 pub(crate) fn figure(groups: &[Group<'_>]) -> Result<Option<Figure>> {
     let deep: Vec<&Group<'_>> = groups.iter().filter(|group| group.first().depth.is_some()).collect();
@@ -25,18 +27,33 @@ pub(crate) fn figure(groups: &[Group<'_>]) -> Result<Option<Figure>> {
     });
     let all = series.len();
     series.truncate(SERIES_AT_MOST);
-    let naming = Naming::of(&series.iter().map(|(_, members)| members[0]).collect::<Vec<_>>()).without_depth();
     let count = series.len();
-    let lines: Vec<Line> =
-        series.iter().enumerate().map(|(at, (_, members))| line(at, count, members, &depths, naming)).collect();
-    let rules = rules(groups, &series.iter().flat_map(|(_, members)| members.clone()).collect::<Vec<_>>());
-    let reach = lines.iter().flat_map(|line| line.intervals.iter().flat_map(|(low, high)| [*low, *high]));
-    let y = Axis::percent("Accuracy on the test set", reach.chain(rules.iter().map(|rule| rule.y)));
+    let firsts: Vec<&Group<'_>> = series.iter().map(|(_, members)| members[0]).collect();
+    let levels = levels(groups, &firsts);
+    let named = count + levels.len() > 1;
+    let naming =
+        Naming::of(&[firsts.clone(), levels.iter().map(|(group, _)| *group).collect()].concat()).without_depth();
+    let name = |group: &Group<'_>| if named { naming.name(group) } else { String::new() };
+    let place = |group: &Group<'_>| {
+        let depth = group.first().depth;
+        depths.iter().position(|&other| Some(other) == depth).map_or(f64::NAN, |place| place as f64)
+    };
     let x = Axis::categories("Features", depths.iter().map(|&depth| label(&deep, depth)).collect());
-    let chart = LineChart::single(Panel { heading: String::new(), x, y, lines, rules });
+    let mut lines: Vec<Line> = series
+        .iter()
+        .enumerate()
+        .map(|(at, (_, members))| line_of_groups(name(members[0]), (at, count), members, place))
+        .collect();
+    let ends = [x.low, x.high];
+    lines.extend(levels.iter().map(|(group, color)| level(name(group), group, *color, ends)));
+    let means = levels.iter().map(|(group, _)| group.mean);
+    let y = Axis::percent("Accuracy on the test set", reach(&lines).into_iter().chain(means));
+    let chart = LineChart::single(Panel { heading: String::new(), x, y, lines, rules: Vec::new() });
     let caption = format!(
-        "Depth 0 is the output of the encoder; the others come after a layer of the projection head. {}{}",
+        "Depth 0 is the output of the encoder; the others come after a layer of the projection head. {}{}{}{}",
+        if levels.is_empty() { "" } else { "Dashed: supervised training with as many labels. " },
         intervals_caption(&deep),
+        singles_caption(&deep),
         left_out_caption(count, all, "summary.csv")
     );
     Figure::draw(Section::Results, "accuracy-by-depth", "Accuracy by depth of the features", caption, &chart).map(Some)
@@ -51,45 +68,28 @@ fn depths(groups: &[&Group<'_>]) -> Vec<usize> {
 
 /// The depth in words if the groups agree on them.
 fn label(groups: &[&Group<'_>], depth: usize) -> String {
-    let mut labels = groups
-        .iter()
-        .map(|group| group.first())
-        .filter(|result| result.depth == Some(depth))
-        .map(|result| &result.depth_label);
+    let at_depth = groups.iter().map(|group| group.first()).filter(|result| result.depth == Some(depth));
+    let mut labels = at_depth.map(|result| &result.depth_label);
     match labels.next() {
         Some(first) if !first.is_empty() && labels.all(|label| label == first) => first.clone(),
         _ => format!("depth {depth}"),
     }
 }
 
-fn line(at: usize, count: usize, members: &[&Group<'_>], depths: &[usize], naming: Naming) -> Line {
-    let shift = (at as f64 - (count as f64 - 1.0) / 2.0) * DODGE;
-    let mut members = members.to_vec();
-    members.sort_by_key(|group| group.first().depth);
-    let x = |group: &Group<'_>| {
-        let depth = group.first().depth;
-        depths.iter().position(|&other| Some(other) == depth).map_or(f64::NAN, |place| place as f64 + shift)
+/// Supervised baselines with as many labels as a series of linear evaluation has, in its colour.
+fn levels<'a, 'b>(groups: &'b [Group<'a>], series: &[&Group<'_>]) -> Vec<(&'b Group<'a>, RGBColor)> {
+    let linear = |other: &&Group<'_>| other.first().kind == EvaluationKind::LinearEval;
+    let like = |group: &Group<'_>| {
+        series.iter().position(|other| linear(other) && other.first().fraction == group.first().fraction)
     };
-    let name = if count > 1 { naming.name(members[0]) } else { String::new() };
-    let points = members.iter().map(|group| (x(group), group.mean)).collect();
-    let several = members.iter().filter(|group| group.results.len() > 1);
-    let singles = several.flat_map(|group| group.results.iter().map(|result| (x(group), result.accuracy))).collect();
-    let intervals = members.iter().map(|group| group.drawn()).collect();
-    Line { intervals, singles, marked: true, ..Line::new(name, style::color(at, count), points) }
+    let baselines = groups.iter().filter(|group| group.first().kind == EvaluationKind::Supervised);
+    let levels: Vec<_> =
+        baselines.filter_map(|group| like(group).map(|at| (group, style::color(at, series.len())))).collect();
+    if levels.len() <= LEVELS_AT_MOST { levels } else { Vec::new() }
 }
 
-/// Supervised baselines with as many labels as the lines have.
-fn rules(groups: &[Group<'_>], shown: &[&Group<'_>]) -> Vec<Rule> {
-    let compared = |group: &&Group<'_>| shown.iter().any(|other| other.first().fraction == group.first().fraction);
-    let baselines = groups.iter().filter(|group| group.first().kind == EvaluationKind::Supervised).filter(compared);
-    let baselines: Vec<&Group<'_>> = baselines.collect();
-    if baselines.len() > RULES_AT_MOST {
-        return Vec::new();
-    }
-    let naming = Naming::of(&baselines);
-    let text = |group: &Group<'_>| {
-        let named = if baselines.len() > 1 { format!(", {}", naming.name(group)) } else { String::new() };
-        format!("supervised with the same labels{named}: {}", words::percent(group.mean))
-    };
-    baselines.iter().map(|group| Rule { y: group.mean, text: text(group) }).collect()
+fn level(name: String, group: &Group<'_>, color: RGBColor, ends: [f64; 2]) -> Line {
+    let points = ends.map(|x| (x, group.mean)).to_vec();
+    let name = if name.is_empty() { name } else { format!("{name}: {}", words::percent(group.mean)) };
+    Line { dashed: true, ..Line::new(name, color, points).thin() }
 }

@@ -18,8 +18,8 @@ pub(crate) fn figure(groups: &[Group<'_>]) -> Result<Option<Figure>> {
     let shown = most_accurate(groups);
     let naming = Naming::of(&shown);
     let bars = shown.iter().map(|group| bar(group, naming)).collect();
-    let reach = shown.iter().flat_map(|group| [group.mean, group.drawn().1]);
-    let chart = BarChart { bars, legend: Vec::new(), axis: Axis::from_zero("Accuracy on the test set", reach) };
+    let reach = shown.iter().flat_map(|group| [group.mean, group.interval().1]);
+    let chart = BarChart { bars, axis: Axis::from_zero("Accuracy on the test set", reach) };
     let caption = intervals_caption(&shown) + &left_out_caption(shown.len(), groups.len(), "summary.csv");
     Figure::draw(Section::Results, "comparison", "Accuracy of every evaluation", caption, &chart).map(Some)
 }
@@ -34,10 +34,8 @@ fn most_accurate<'a, 'b>(groups: &'b [Group<'a>]) -> Vec<&'b Group<'a>> {
 }
 
 fn bar(group: &Group<'_>, naming: Naming) -> Bar {
-    let singles =
-        if group.results.len() > 1 { group.results.iter().map(|result| result.accuracy).collect() } else { vec![] };
     let color = kind_color(group.first().kind);
-    Bar { name: naming.name(group), value: group.mean, interval: group.drawn(), singles, color }
+    Bar { name: naming.name(group), value: group.mean, interval: group.interval(), color }
 }
 
 fn kind_color(kind: EvaluationKind) -> plotters::style::RGBColor {

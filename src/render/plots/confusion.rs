@@ -8,11 +8,13 @@ use crate::render::words::{self, Naming};
 
 /// More matrices than this are not looked at.
 const MATRICES_AT_MOST: usize = 6;
+/// More cells than this make SVG within a page slow.
+const SVG_CELLS_AT_MOST: usize = 900;
 
 pub(crate) fn figures(groups: &[Group<'_>]) -> Result<Vec<Figure>> {
     let with_counts: Vec<&Group<'_>> = groups.iter().filter(|group| is_square(&group.confusion())).collect();
     let shown = best(with_counts);
-    let naming = Naming::of(&shown);
+    let naming = Naming::of(&shown).with_kind_and_depth();
     shown.iter().enumerate().map(|(at, group)| figure(at, group, naming)).collect()
 }
 
@@ -38,11 +40,8 @@ fn figure(at: usize, group: &Group<'_>, naming: Naming) -> Result<Figure> {
     let chart = Heatmap { heading, classes: group.first().classes.clone(), counts: group.confusion() };
     let seeds = group.results.len();
     let caption = if seeds > 1 { format!("Summed over {seeds} seeds.") } else { String::new() };
-    Figure::draw(
-        Section::Confusion,
-        &format!("confusion-{}", at + 1),
-        &format!("Confusion matrix, {name}"),
-        caption,
-        &chart,
-    )
+    let heavy = chart.cells() > SVG_CELLS_AT_MOST;
+    let (file, title) = (format!("confusion-{}", at + 1), format!("Confusion matrix, {name}"));
+    let figure = Figure::draw(Section::Confusion, &file, &title, caption, &chart)?;
+    Ok(Figure { heavy, ..figure })
 }

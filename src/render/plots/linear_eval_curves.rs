@@ -25,7 +25,10 @@ pub(crate) fn figure(curves: &[TrainingCurve]) -> Result<Option<Figure>> {
     let depths = gathered(panels.iter().flat_map(|(_, curves)| curves), |curve| curve.depth);
     let depths: Vec<Option<usize>> = depths.into_iter().map(|(depth, _)| depth).collect();
     let several = panels.len() > 1;
-    let panels: Vec<Panel> = panels.iter().map(|(_, curves)| panel(curves, &depths, several)).collect();
+    let all_rows = panels.iter().flat_map(|(_, curves)| curves).flat_map(|curve| &curve.rows);
+    // One axis for all panels, so that they can be compared.
+    let y = Axis::percent("Accuracy", all_rows.map(measured));
+    let panels: Vec<Panel> = panels.iter().map(|(_, curves)| panel(curves, &depths, several, &y)).collect();
     let caption =
         "Accuracy on the split that selects the epoch; a disc marks the epoch whose weights were kept.".to_owned();
     let caption = caption + &left_out_caption(panels.len(), all, "curves.csv");
@@ -33,11 +36,12 @@ pub(crate) fn figure(curves: &[TrainingCurve]) -> Result<Option<Figure>> {
     Figure::draw(Section::Results, "linear-evaluation-curves", title, caption, &LineChart::grid(panels)).map(Some)
 }
 
-fn panel(curves: &[&TrainingCurve], depths: &[Option<usize>], several: bool) -> Panel {
+fn panel(curves: &[&TrainingCurve], depths: &[Option<usize>], several: bool, y: &Axis) -> Panel {
     let first = curves[0];
     let labels = first.fraction.map(|fraction| format!("{} of labels", words::share(fraction))).unwrap_or_default();
     let from = first.from.clone().unwrap_or_default();
     let heading = if several { joined(&[&from, &labels, &without_seed(&first.variant)]) } else { String::new() };
+    let seeds = curves.iter().filter(|curve| curve.depth == first.depth).count() > 1;
     let mut lines: Vec<Line> = Vec::new();
     for curve in curves {
         let at = depths.iter().position(|depth| *depth == curve.depth).unwrap_or(0);
@@ -47,11 +51,12 @@ fn panel(curves: &[&TrainingCurve], depths: &[Option<usize>], several: bool) -> 
         let points: Vec<(f64, f64)> = curve.rows.iter().map(|row| (row.epoch, measured(row))).collect();
         let best = curve.best_epoch.and_then(|best| points.iter().find(|(epoch, _)| *epoch == best as f64)).copied();
         let color = style::color(at, depths.len());
-        lines.push(Line { best, ..Line::new(if named { String::new() } else { name }, color, points) });
+        let line = Line::new(if named { String::new() } else { name }, color, points);
+        lines.push(Line { best, ..if seeds { line.thin() } else { line } });
     }
     let points = || lines.iter().flat_map(|line| &line.points);
-    let y = Axis::percent("Accuracy", points().map(|point| point.1).collect::<Vec<_>>());
-    Panel { heading, x: Axis::epochs(points().map(|point| point.0)), y, lines, rules: Vec::new() }
+    let x = Axis::epochs(points().map(|point| point.0));
+    Panel { heading, x, y: y.clone(), lines, rules: Vec::new() }
 }
 
 fn measured(row: &CurveRow) -> f64 {

@@ -12,8 +12,9 @@ mod supervised_curves;
 mod sweep;
 
 use crate::base::Result;
+use crate::render::charts::Line;
 use crate::render::data::Report;
-use crate::render::draw::{Drawing, canvas};
+use crate::render::draw::{Drawing, canvas, style};
 use crate::render::groups::{self, Group};
 
 /// More series than this in one plot cannot be told apart.
@@ -77,15 +78,36 @@ pub(crate) fn all(report: &Report) -> Result<Vec<Figure>> {
 
 /// What whiskers and rings mean, for a caption.
 fn intervals_caption(groups: &[&Group<'_>]) -> String {
-    let mut text = String::from("Whiskers are 95 % intervals over the pictures of the test set");
-    if groups.iter().any(|group| group.results.len() >= groups::SEEDS_FOR_INTERVAL) {
-        text += ", or over seeds where there are at least three";
-    }
-    text += ".";
-    if groups.iter().any(|group| group.results.len() > 1) {
-        text += " Rings are single seeds.";
-    }
-    text
+    let seeds = groups.iter().any(|group| group.results.len() >= groups::SEEDS_FOR_INTERVAL);
+    let or_seeds = if seeds { ", or over seeds where that is wider" } else { "" };
+    format!("Whiskers are 95 % intervals over the pictures of the test set{or_seeds}.")
+}
+
+/// What the rings are, for a caption.
+fn singles_caption(groups: &[&Group<'_>]) -> &'static str {
+    if groups.iter().any(|group| group.results.len() > 1) { " Rings are single seeds." } else { "" }
+}
+
+/// A marked line through groups, with their intervals and single seeds, at the place that `x` gives each.
+fn line_of_groups(
+    name: String,
+    (at, count): (usize, usize),
+    groups: &[&Group<'_>],
+    x: impl Fn(&Group<'_>) -> f64,
+) -> Line {
+    let mut groups = groups.to_vec();
+    groups.sort_by(|a, b| x(a).total_cmp(&x(b)));
+    let points = groups.iter().map(|group| (x(group), group.mean)).collect();
+    let several = groups.iter().filter(|group| group.results.len() > 1);
+    let singles = several.flat_map(|group| group.results.iter().map(|result| (x(group), result.accuracy))).collect();
+    let intervals = groups.iter().map(|group| group.interval()).collect();
+    let line = Line::new(name, style::color(at, count), points).dodged(at, count);
+    Line { intervals, singles, marked: true, ..line }
+}
+
+/// All ends of the intervals of lines.
+fn reach(lines: &[Line]) -> Vec<f64> {
+    lines.iter().flat_map(|line| &line.intervals).flat_map(|(low, high)| [*low, *high]).collect()
 }
 
 /// Says that series were left out.

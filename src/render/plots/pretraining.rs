@@ -25,7 +25,7 @@ pub(crate) fn figure(curves: &[TrainingCurve]) -> Result<Option<Figure>> {
          batch. Chance is ln(2N − 1) for the loss of N pairs, and 1 / (2N − 1) for the accuracy."
             .to_owned();
     if many {
-        caption += &format!(" Of {} runs, those with the lowest and the highest final value are coloured.", runs.len());
+        caption += &format!(" Of {} runs, those with the lowest and the highest final loss are coloured.", runs.len());
     }
     Figure::draw(Section::Training, "pretraining", "Contrastive pretraining", caption, &LineChart::grid(panels))
         .map(Some)
@@ -35,29 +35,38 @@ type Runs<'a> = [((String, String), Vec<&'a TrainingCurve>)];
 
 fn lines(runs: &Runs<'_>, value: impl Fn(&CurveRow) -> f64) -> Vec<Line> {
     let several_stages = gathered(runs.iter(), |((stage, _), _)| stage.clone()).len() > 1;
-    let last = |curves: &[&TrainingCurve]| curves[0].rows.last().map_or(f64::NAN, &value);
-    let order = |highest: bool| {
-        let finals = runs.iter().map(|(_, curves)| last(curves)).enumerate().filter(|(_, last)| last.is_finite());
-        if highest { finals.max_by(|a, b| a.1.total_cmp(&b.1)) } else { finals.min_by(|a, b| a.1.total_cmp(&b.1)) }
-    };
-    let ends = [order(false), order(true)].map(|end| end.map(|(at, _)| at));
+    let many = runs.len() > SERIES_AT_MOST;
+    let ends = ends(runs);
     let mut lines = Vec::new();
     for (at, ((stage, variant), curves)) in runs.iter().enumerate() {
         let end = ends.iter().position(|end| *end == Some(at));
-        let (color, named) = if runs.len() <= SERIES_AT_MOST {
-            (style::color(at, runs.len()), runs.len() > 1)
-        } else {
-            (end.map_or(style::MUTED, |end| style::PALETTE[end]), end.is_some())
+        let color = match end {
+            Some(end) if many => style::PALETTE[end],
+            None if many => style::MUTED,
+            _ => style::color(at, runs.len()),
         };
         let name = if several_stages || variant.is_empty() { joined(&[stage, variant]) } else { variant.clone() };
+        let named = runs.len() > 1 && (!many || end.is_some());
         for (seed, curve) in curves.iter().enumerate() {
-            let points = curve.rows.iter().map(|row| (row.epoch, value(row))).collect();
             let name = if named && seed == 0 { name.clone() } else { String::new() };
-            let faint = runs.len() > SERIES_AT_MOST && end.is_none();
-            lines.push(Line { faint, ..Line::new(name, color, points) });
+            let line = Line::new(name, color, curve.rows.iter().map(|row| (row.epoch, value(row))).collect());
+            lines.push(if many && end.is_none() { line.faint() } else { thin_if(line, curves.len() > 1) });
         }
     }
     lines
+}
+
+fn thin_if(line: Line, seeds: bool) -> Line {
+    if seeds { line.thin() } else { line }
+}
+
+/// The runs whose first seed ends with the lowest and the highest loss.
+fn ends(runs: &Runs<'_>) -> [Option<usize>; 2] {
+    let last = |curves: &[&TrainingCurve]| curves[0].rows.last().map_or(f64::NAN, |row| row.loss);
+    let finals = || runs.iter().map(|(_, curves)| last(curves)).enumerate().filter(|(_, last)| last.is_finite());
+    let lowest = finals().min_by(|a, b| a.1.total_cmp(&b.1));
+    let highest = finals().max_by(|a, b| a.1.total_cmp(&b.1));
+    [lowest, highest].map(|end| end.map(|(at, _)| at))
 }
 
 /// The chance loss if all runs agree on it.

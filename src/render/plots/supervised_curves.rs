@@ -33,7 +33,7 @@ pub(crate) fn figure(curves: &[TrainingCurve]) -> Result<Option<Figure>> {
         panel("Cross-entropy (nats)", false, |row| row.loss, |row| row.selection_loss),
         panel("Accuracy", true, |row| row.accuracy, |row| row.selection_accuracy),
     ];
-    let caption = "Dashed on the training pictures, solid on the split that selects the epoch.".to_owned();
+    let caption = "Dashed on the training pictures, solid on the split that selects the epoch; the percentage is the fraction of the labels.".to_owned();
     let caption = caption + &left_out_caption(count, all, "curves.csv");
     let title = "Supervised training";
     Figure::draw(Section::Training, "supervised-training", title, caption, &LineChart::grid(panels)).map(Some)
@@ -43,8 +43,8 @@ type Value = fn(&CurveRow) -> f64;
 type Selection = fn(&CurveRow) -> Option<f64>;
 
 fn name(curve: &&TrainingCurve) -> String {
-    let labels = curve.fraction.map(|fraction| format!("{} of labels", words::share(fraction))).unwrap_or_default();
-    joined(&[&curve.stage, &labels, &without_seed(&curve.variant)])
+    let labels = curve.fraction.map(|fraction| format!(" ({})", words::share(fraction))).unwrap_or_default();
+    joined(&[&format!("{}{labels}", curve.stage), &without_seed(&curve.variant)])
 }
 
 /// Training and selection of each seed; the first seed gives the names.
@@ -55,16 +55,19 @@ fn lines(
     training: Value,
     selection: Selection,
 ) -> Vec<Line> {
+    let seeds = curves.len() > 1;
     let mut lines = Vec::new();
     for (seed, curve) in curves.iter().enumerate() {
-        let named = |what: &str| if seed == 0 { format!("{name}: {what}") } else { String::new() };
+        let named = |what: &str| if seed == 0 { format!("{name}, {what}") } else { String::new() };
         let points = curve.rows.iter().map(|row| (row.epoch, training(row))).collect();
-        lines.push(Line { dashed: true, ..Line::new(named("training"), color, points) });
+        let line = Line::new(named("training"), color, points);
+        lines.push(Line { dashed: true, ..if seeds { line.thin() } else { line } });
         let points: Vec<(f64, f64)> =
             curve.rows.iter().filter_map(|row| selection(row).map(|value| (row.epoch, value))).collect();
         let best = curve.best_epoch.and_then(|best| points.iter().find(|(epoch, _)| *epoch == best as f64)).copied();
         if !points.is_empty() {
-            lines.push(Line { best, ..Line::new(named("selection"), color, points) });
+            let line = Line::new(named("selection"), color, points);
+            lines.push(Line { best, ..if seeds { line.thin() } else { line } });
         }
     }
     lines

@@ -3,9 +3,12 @@
 use crate::base::Result;
 use crate::render::charts::{Line, LineChart, Panel};
 use crate::render::data::EvaluationKind;
-use crate::render::draw::{Axis, style};
+use crate::render::draw::Axis;
 use crate::render::groups::Group;
-use crate::render::plots::{Figure, SERIES_AT_MOST, Section, gathered, intervals_caption, joined, left_out_caption};
+use crate::render::plots::{
+    Figure, SERIES_AT_MOST, Section, gathered, intervals_caption, joined, left_out_caption, line_of_groups, reach,
+    singles_caption,
+};
 use crate::render::words::{self, Naming};
 
 pub(crate) fn figures(groups: &[Group<'_>]) -> Result<Vec<Figure>> {
@@ -38,16 +41,15 @@ fn figure(groups: &[Group<'_>], at: usize, setting: &str, values: &[String]) -> 
         .iter()
         .enumerate()
         .map(|(at, (key, members))| {
-            let name = if count > 1 { joined(&[&naming.name(members[0]), &key.4]) } else { String::new() };
-            line(name, style::color(at, count), members, setting, &scale)
+            let name = if count > 1 { joined(&[&naming.differing(members[0]), &key.4]) } else { String::new() };
+            line_of_groups(name, (at, count), members, |group| scale.place(value(group, setting).unwrap_or_default()))
         })
         .collect();
     let shown: Vec<&Group<'_>> = series.iter().flat_map(|(_, members)| members.clone()).collect();
-    let reach = lines.iter().flat_map(|line| line.intervals.iter().flat_map(|(low, high)| [*low, *high]));
-    let y = Axis::percent("Accuracy on the test set", reach.collect::<Vec<_>>());
+    let y = Axis::percent("Accuracy on the test set", reach(&lines));
     let x = scale.axis(setting);
     let chart = LineChart::single(Panel { heading: String::new(), x, y, lines, rules: Vec::new() });
-    let caption = intervals_caption(&shown) + &left_out_caption(count, all, "summary.csv");
+    let caption = intervals_caption(&shown) + singles_caption(&shown) + &left_out_caption(count, all, "summary.csv");
     let name = format!("sweep-{}", at + 1);
     Figure::draw(Section::Results, &name, &format!("Accuracy by {setting}"), caption, &chart)
 }
@@ -88,15 +90,4 @@ impl Scale {
             Self::Names(names) => names.iter().position(|name| name == value).map_or(f64::NAN, |at| at as f64),
         }
     }
-}
-
-fn line(name: String, color: plotters::style::RGBColor, members: &[&Group<'_>], setting: &str, scale: &Scale) -> Line {
-    let x = |group: &Group<'_>| value(group, setting).map_or(f64::NAN, |value| scale.place(value));
-    let mut members = members.to_vec();
-    members.sort_by(|a, b| x(a).total_cmp(&x(b)));
-    let points = members.iter().map(|group| (x(group), group.mean)).collect();
-    let several = members.iter().filter(|group| group.results.len() > 1);
-    let singles = several.flat_map(|group| group.results.iter().map(|result| (x(group), result.accuracy))).collect();
-    let intervals = members.iter().map(|group| group.drawn()).collect();
-    Line { intervals, singles, marked: true, ..Line::new(name, color, points) }
 }

@@ -1,0 +1,370 @@
+//! The report as its readers get it: bytes, files, names that fight back, and missing parts.
+
+use simclr::analysis::wilson_interval;
+use simclr::render::data::{
+    CurveKind, CurveRow, EmbeddingPanel, EvaluationKind, EvaluationResult, HealthRow, PairsPicture, Report, StageRow,
+    TrainingCurve,
+};
+use simclr::render::{pairs_png, results_markdown, write};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What a report must never pass on as markup.
+const HOSTILE: &str = "<script>alert('&')</script>\n\"|\u{1}";
+
+fn result(kind: EvaluationKind, depth: Option<usize>, fraction: f64, seed: u64, correct: usize) -> EvaluationResult {
+    let total = 250;
+    EvaluationResult {
+        kind,
+        stage: format!("{kind:?}").to_lowercase(),
+        from: depth.map(|_| "main".into()),
+        depth,
+        depth_label: depth.map(|depth| format!("depth {depth}")).unwrap_or_default(),
+        fraction,
+        labeled: (1000.0 * fraction) as usize,
+        variant: format!("temperature 0.1, seed {seed}"),
+        values: vec![("temperature".into(), "0.1".into()), ("seed".into(), seed.to_string())],
+        seed,
+        correct,
+        total,
+        accuracy: correct as f64 / total as f64,
+        interval: wilson_interval(correct, total),
+        classes: vec!["cat".into(), "dog".into()],
+        confusion: vec![vec![100, 25], vec![30, 95]],
+        ..EvaluationResult::default()
+    }
+}
+
+fn curve(kind: CurveKind, depth: Option<usize>) -> TrainingCurve {
+    let row = |epoch: usize| CurveRow {
+        epoch: epoch as f64,
+        loss: 4.0 / epoch as f64,
+        accuracy: 1.0 - 1.0 / epoch as f64,
+        learning_rate: 0.1 / epoch as f64,
+        selection_loss: Some(4.1 / epoch as f64),
+        selection_accuracy: Some(0.9 - 0.9 / epoch as f64),
+    };
+    TrainingCurve {
+        kind,
+        stage: format!("{kind:?}").to_lowercase(),
+        depth,
+        depth_label: depth.map(|depth| format!("depth {depth}")).unwrap_or_default(),
+        fraction: Some(0.1),
+        chance: Some(127_f64.ln()),
+        rows: (1..=10).map(row).collect(),
+        best_epoch: Some(8),
+        ..TrainingCurve::default()
+    }
+}
+
+fn embedding(classes: &[String]) -> EmbeddingPanel {
+    EmbeddingPanel {
+        stage: "tsne".into(),
+        from: "main".into(),
+        depth_label: "depth 0".into(),
+        method: "t-SNE".into(),
+        points: (0..60).map(|at| ((at % 7) as f32, (at % 11) as f32)).collect(),
+        labels: (0..60).map(|at| at % classes.len()).collect(),
+        classes: classes.to_vec(),
+        ..EmbeddingPanel::default()
+    }
+}
+
+fn full() -> Report {
+    let mut results = Vec::new();
+    for seed in 1..=3 {
+        for (fraction, correct) in [(0.1, 130), (1.0, 150)] {
+            for depth in [0, 1] {
+                let correct = correct - 20 * depth + seed as usize;
+                results.push(result(EvaluationKind::LinearEval, Some(depth), fraction, seed, correct));
+            }
+            results.push(result(EvaluationKind::Supervised, None, fraction, seed, correct - 15 + seed as usize));
+        }
+        results.push(result(EvaluationKind::Knn, Some(0), 1.0, seed, 140));
+    }
+    let mut warmer = result(EvaluationKind::LinearEval, Some(0), 0.1, 1, 120);
+    warmer.variant = "temperature 0.5, seed 1".into();
+    warmer.values[0].1 = "0.5".into();
+    results.push(warmer);
+    let mut report = Report {
+        title: "A study".into(),
+        settings: vec!["pretrain.main.loss.nt_xent.temperature".into()],
+        curves: vec![
+            curve(CurveKind::Pretrain, None),
+            curve(CurveKind::LinearEval, Some(0)),
+            curve(CurveKind::LinearEval, Some(1)),
+            curve(CurveKind::Supervised, None),
+        ],
+        results,
+        embeddings: vec![embedding(&["cat".into(), "dog".into()])],
+        pairs: vec![PairsPicture {
+            policy: "simclr".into(),
+            png: pairs_png(&[(vec![9; 192], vec![vec![99; 192]])], 8),
+        }],
+        health: vec![HealthRow { stage: "main".into(), alignment: f64::NAN, width: 64, ..HealthRow::default() }],
+        models: vec![("main".into(), "layer 1".into())],
+        stages: vec![StageRow { name: "pretrain.main".into(), computed_seconds: Some(3.0), ..StageRow::default() }],
+        failures: vec![("embed.tsne".into(), "the disk is full".into())],
+        ..Report::default()
+    };
+    report.dataset.classes = vec![("cat".into(), 500, 50, 125), ("dog".into(), 500, 50, 125)];
+    report.dataset.skipped = vec![("cat_1.jpg".into(), "not a picture".into())];
+    report.reproduce.command = "simclr run study.toml".into();
+    report
+}
+
+fn hostile() -> Report {
+    let evil = || HOSTILE.to_owned();
+    let mut report = full();
+    report.title = evil();
+    report.study = evil();
+    report.description = vec![(evil(), evil())];
+    report.dataset.source = evil();
+    report.dataset.classes[0].0 = evil();
+    report.dataset.skipped = vec![(evil(), evil())];
+    report.settings = vec![evil()];
+    report
+        .curves
+        .iter_mut()
+        .for_each(|curve| (curve.stage, curve.variant, curve.depth_label) = (evil(), evil(), evil()));
+    for result in &mut report.results {
+        (result.stage, result.depth_label, result.from, result.classes) =
+            (evil(), evil(), Some(evil()), vec![evil(), evil()]);
+        result.variant = format!("{HOSTILE}, seed {}", result.seed);
+        result.values[0].0 = evil();
+    }
+    let panel = &mut report.embeddings[0];
+    (panel.stage, panel.method, panel.depth_label, panel.classes) = (evil(), evil(), evil(), vec![evil(), evil()]);
+    report.pairs[0].policy = evil();
+    report.health[0].stage = evil();
+    report.models = vec![(evil(), evil())];
+    report.stages[0] =
+        StageRow { name: evil(), kind: evil(), key: evil(), inputs: vec![evil()], computed_seconds: None };
+    report.reproduce.command = evil();
+    report.reproduce.resolved_toml = evil();
+    report.reproduce.versions = vec![(evil(), evil())];
+    report.failures = vec![(evil(), evil())];
+    report
+}
+
+/// Nothing a training can produce, and more than a page wants.
+fn monstrous() -> Report {
+    let classes: Vec<String> = (0..100).map(|class| format!("class {class}")).collect();
+    let mut report = full();
+    report.results.clear();
+    for variant in 0..60 {
+        let mut result = result(EvaluationKind::LinearEval, Some(variant % 3), 0.1, 1, 100);
+        result.variant = format!("temperature {variant}");
+        result.values = vec![("temperature".into(), variant.to_string())];
+        result.classes.clone_from(&classes);
+        result.confusion = vec![vec![1; 100]; 100];
+        report.results.push(result);
+        report
+            .curves
+            .push(TrainingCurve { variant: format!("temperature {variant}"), ..curve(CurveKind::Pretrain, None) });
+    }
+    let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e308, -1e308, 0.0];
+    for (result, odd) in report.results.iter_mut().zip(odd) {
+        (result.accuracy, result.interval, result.fraction) = (odd, (odd, odd), odd);
+        result.total = 0;
+        result.confusion = vec![vec![1, 2], vec![3]];
+    }
+    for (row, odd) in report.curves[0].rows.iter_mut().zip(odd) {
+        (row.epoch, row.loss, row.accuracy, row.learning_rate) = (odd, odd, odd, odd);
+    }
+    report.curves[1].rows.truncate(1);
+    report.curves[2].rows.iter_mut().for_each(|row| row.selection_accuracy = Some(f64::NAN));
+    let mut panel = embedding(&classes);
+    panel.points[0] = (f32::NAN, f32::INFINITY);
+    panel.labels[1] = 1000;
+    panel.labels.truncate(40);
+    report.embeddings = vec![panel, EmbeddingPanel::default()];
+    report
+}
+
+fn written(report: &Report) -> BTreeMap<String, Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    write(report, folder.path()).unwrap();
+    let mut files = BTreeMap::new();
+    collect(folder.path(), "", &mut files);
+    files
+}
+
+fn collect(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let name = format!("{prefix}{}", entry.file_name().into_string().unwrap());
+        if entry.path().is_dir() {
+            collect(&entry.path(), &format!("{name}/"), files);
+        } else {
+            files.insert(name, std::fs::read(entry.path()).unwrap());
+        }
+    }
+}
+
+fn text(files: &BTreeMap<String, Vec<u8>>, name: &str) -> String {
+    String::from_utf8(files[name].clone()).unwrap()
+}
+
+fn ending<'a>(files: &'a BTreeMap<String, Vec<u8>>, end: &str) -> Vec<(&'a str, &'a [u8])> {
+    files
+        .iter()
+        .filter(|(name, _)| name.ends_with(end))
+        .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+        .collect()
+}
+
+#[test]
+fn equal_reports_give_equal_bytes() {
+    let (first, second) = (written(&full()), written(&full()));
+    assert_eq!(first.keys().collect::<Vec<_>>(), second.keys().collect::<Vec<_>>());
+    for (name, bytes) in &first {
+        assert!(bytes == &second[name], "{name} differs");
+    }
+}
+
+#[test]
+fn every_figure_of_a_full_study_is_there() {
+    let files = written(&full());
+    for name in [
+        "comparison",
+        "accuracy-by-depth",
+        "label-efficiency",
+        "sweep-1",
+        "linear-evaluation-curves",
+        "pretraining",
+        "learning-rate",
+        "supervised-training",
+        "confusion-1",
+        "embedding-1",
+    ] {
+        assert!(files.contains_key(&format!("plots/{name}.png")), "{name}.png is missing");
+        assert!(files.contains_key(&format!("plots/{name}.svg")), "{name}.svg is missing");
+    }
+}
+
+#[test]
+fn pictures_decode_and_are_not_blank() {
+    for report in [full(), hostile(), monstrous()] {
+        for (name, bytes) in ending(&written(&report), ".png") {
+            let picture = image::load_from_memory(bytes).unwrap().to_rgb8();
+            let dark = picture.pixels().filter(|pixel| pixel.0.iter().any(|&value| value < 128)).count();
+            assert!(dark > 200, "{name} has {dark} dark pixels");
+        }
+    }
+}
+
+#[test]
+fn svg_is_well_formed_and_has_no_coordinate_that_is_no_number() {
+    for report in [full(), hostile(), monstrous()] {
+        for (name, bytes) in ending(&written(&report), ".svg") {
+            let svg = std::str::from_utf8(bytes).unwrap();
+            assert!(svg.starts_with("<svg xmlns=") && svg.trim_end().ends_with("</svg>"), "{name}");
+            assert!(!svg.contains("=\"NaN") && !svg.contains("inf\"") && !svg.contains("NaN,"), "{name}");
+            assert!(svg.chars().all(|c| !c.is_control() || c == '\n'), "{name} holds a control character");
+            assert_balanced(name, svg);
+        }
+    }
+}
+
+/// Every element is closed in its turn.
+fn assert_balanced(name: &str, svg: &str) {
+    let mut open = Vec::new();
+    for tag in svg.split('<').skip(1).map(|rest| rest.split_once('>').unwrap_or_else(|| panic!("{name}: {rest}")).0) {
+        let element = tag.trim_start_matches('/').split([' ', '/']).next().unwrap();
+        assert!(element.chars().all(char::is_alphanumeric) && !element.is_empty(), "{name}: <{tag}>");
+        if tag.starts_with('/') {
+            assert_eq!(open.pop(), Some(element), "{name}");
+        } else if !tag.ends_with('/') {
+            open.push(element);
+        }
+    }
+    assert!(open.is_empty(), "{name}: {open:?} left open");
+}
+
+#[test]
+fn names_are_text_wherever_they_stand() {
+    let files = written(&hostile());
+    for name in files.keys().filter(|name| name.ends_with(".html") || name.ends_with(".svg") || name.ends_with(".md")) {
+        let text = text(&files, name);
+        assert!(!text.contains("<script"), "{name}");
+        assert!(text.contains("&lt;script"), "{name} lost the name");
+    }
+}
+
+#[test]
+fn the_page_asks_nothing_of_the_network() {
+    let page = text(&written(&full()), "index.html");
+    for needle in ["src=\"http", "href=\"http", "url(http", "@import", "<script", "<link"] {
+        assert!(!page.contains(needle), "{needle}");
+    }
+    for anchor in page.split("href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        assert!(page.contains(&format!("id=\"{anchor}\"")), "#{anchor} leads nowhere");
+    }
+}
+
+#[test]
+fn files_that_the_page_links_to_exist() {
+    for report in [full(), monstrous(), Report::default()] {
+        let files = written(&report);
+        let page = text(&files, "index.html");
+        for link in page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+            assert!(link.starts_with('#') || files.contains_key(link), "{link} is missing");
+        }
+    }
+}
+
+#[test]
+fn tables_read_back_as_the_data() {
+    for report in [full(), hostile()] {
+        let files = written(&report);
+        let mut reader = csv::Reader::from_reader(files["tables/results.csv"].as_slice());
+        let headers = reader.headers().unwrap().clone();
+        let at = |name: &str| headers.iter().position(|header| header == name).unwrap();
+        let (stage, correct, accuracy) = (at("stage"), at("correct"), at("accuracy"));
+        let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+        assert_eq!(rows.len(), report.results.len());
+        for (row, result) in rows.iter().zip(&report.results) {
+            assert_eq!(row[stage], result.stage);
+            assert_eq!(row[correct].parse::<usize>().unwrap(), result.correct);
+            assert_eq!(row[accuracy].parse::<f64>().unwrap(), result.accuracy);
+        }
+        for (name, bytes) in ending(&files, ".csv") {
+            let mut reader = csv::Reader::from_reader(bytes);
+            assert!(reader.records().all(|row| row.is_ok()), "{name}");
+        }
+    }
+}
+
+#[test]
+fn markdown_averages_seeds() {
+    let text = results_markdown(&full());
+    // (131 + 132 + 133) / 750
+    let row = text.lines().find(|line| line.contains("depth 0") && line.contains("10 % (100)")).unwrap();
+    assert!(row.contains("| 3 |") && row.contains("| 52.8 % |"), "{text}");
+    assert_eq!(text.lines().filter(|line| line.starts_with("| Linear")).count(), 5);
+}
+
+#[test]
+fn nothing_at_all_is_a_report_too() {
+    let files = written(&Report::default());
+    assert!(text(&files, "index.html").contains("no result yet"));
+    assert_eq!(text(&files, "results.md"), "No results.\n");
+    assert!(ending(&files, ".png").is_empty());
+}
+
+#[test]
+fn one_kind_of_result_alone_is_enough() {
+    for kind in [EvaluationKind::Supervised, EvaluationKind::Knn, EvaluationKind::LinearEval] {
+        let report = Report { results: vec![result(kind, None, 1.0, 1, 150)], ..Report::default() };
+        let files = written(&report);
+        assert!(text(&files, "index.html").contains("60.0\u{a0}%"), "{kind:?}");
+        assert!(files.contains_key("plots/comparison.svg") && !files.contains_key("plots/accuracy-by-depth.svg"));
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_an_error() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let error = write(&full(), &file.path().join("report")).unwrap_err();
+    assert!(error.to_string().contains("cannot create the folder"), "{error}");
+}
