@@ -9,10 +9,10 @@ use crate::config::section::read;
 use crate::config::setting::{NAMED_SECTIONS, Override, override_source, parse_override};
 use crate::config::source::{MOST_BYTES, Place, Source};
 use crate::config::sweep::{self, Axis, Combination};
+use crate::config::text::parse_file;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use toml::de::DeTable;
 
 /// A checked configuration, with the text that it comes from.
 #[derive(Debug)]
@@ -101,29 +101,18 @@ fn parse_text(text: &str, problems: &mut Problems) -> Option<Node> {
         problems.report(problem.help("start from one of the files in `pipelines/`"));
         return None;
     }
-    let (table, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        let place = Place::new(0, error.span().unwrap_or(0..0));
-        problems.report(syntax_problem(place, error.message()));
-    }
-    if !errors.is_empty() {
-        return None;
-    }
-    let root = Node::from_table(table.get_ref(), 0, 0, Place::new(0, 0..0));
+    let root = match parse_file(text, 0) {
+        Ok(root) => root,
+        Err(mistakes) => {
+            mistakes.into_iter().for_each(|mistake| problems.report(mistake));
+            return None;
+        }
+    };
     if !NAMED_SECTIONS.iter().filter(|section| **section != "augment").any(|section| root.entry(section).is_some()) {
         let problem = Problem::new(root.place, "the file declares no stage");
         problems.report(problem.help("a stage is a section such as `[pretrain.main]` or `[supervised.baseline]`"));
     }
     Some(root)
-}
-
-fn syntax_problem(place: Place, message: &str) -> Problem {
-    let message = match message {
-        "duplicate key" => "the key is given twice",
-        "recursion limit" | "recursion limit exceeded" => "too deeply nested",
-        other => other,
-    };
-    Problem::new(place, message)
 }
 
 fn check_variants(

@@ -21,6 +21,7 @@ mod setting;
 mod source;
 mod structure;
 mod sweep;
+mod text;
 
 pub use data::{ClassCount, labeled_count};
 pub use diagnostic::{Diagnostic, Diagnostics};

@@ -1,7 +1,6 @@
 //! The tree of a TOML text: every key and value with its place.
 
 use crate::config::source::Place;
-use toml::de::{DeTable, DeValue};
 
 /// A value with its place.
 #[derive(Clone, Debug)]
@@ -64,43 +63,6 @@ impl Node {
     /// A table without entries.
     pub(super) fn empty_table(place: Place) -> Self {
         Self { place, value: Value::Table(Vec::new()) }
-    }
-
-    /// The tree of a parsed table; `place` is that of the whole.
-    pub(super) fn from_table(table: &DeTable<'_>, source: u32, offset: usize, place: Place) -> Self {
-        let mut entries: Vec<Entry> = table
-            .iter()
-            .map(|(key, value)| Entry {
-                key: key.get_ref().to_string(),
-                key_place: Place::new(source, key.span()).moved(offset),
-                node: Self::from_value(value.get_ref(), source, offset, Place::new(source, value.span()).moved(offset)),
-            })
-            .collect();
-        entries.sort_by_key(|entry| entry.key_place);
-        Self { place, value: Value::Table(entries) }
-    }
-
-    /// The tree of a parsed value; spans count from `offset` in the source.
-    pub(super) fn from_value(value: &DeValue<'_>, source: u32, offset: usize, place: Place) -> Self {
-        let value = match value {
-            DeValue::String(text) => Value::Text(text.to_string()),
-            DeValue::Integer(integer) => i128::from_str_radix(integer.as_str(), integer.radix())
-                .map_or_else(|_| Value::Huge(integer.to_string()), Value::Whole),
-            DeValue::Float(float) => number(float.as_str()),
-            DeValue::Boolean(truth) => Value::Truth(*truth),
-            DeValue::Datetime(_) => Value::Date,
-            DeValue::Array(items) => Value::List(
-                items
-                    .iter()
-                    .map(|item| {
-                        let place = Place::new(source, item.span()).moved(offset);
-                        Self::from_value(item.get_ref(), source, offset, place)
-                    })
-                    .collect(),
-            ),
-            DeValue::Table(table) => return Self::from_table(table, source, offset, place),
-        };
-        Self { place, value }
     }
 
     /// The entries of a table; none for other values.
@@ -182,14 +144,5 @@ impl Node {
             Value::List(_) => "a list".to_owned(),
             Value::Table(_) => "a table".to_owned(),
         }
-    }
-}
-
-/// A float as written: TOML allows `1e400`, which no 64-bit number holds, beside `inf`.
-fn number(text: &str) -> Value {
-    match text.parse::<f64>() {
-        Ok(number) if number.is_infinite() && !text.contains("inf") => Value::Huge(text.to_owned()),
-        Ok(number) => Value::Number(number),
-        Err(_) => Value::Huge(text.to_owned()),
     }
 }

@@ -9,12 +9,12 @@ use crate::config::schema::{self, Alternative};
 use crate::config::setting::NAMED_SECTIONS;
 use crate::config::source::Place;
 use crate::config::structure::{expected_plain, quoted};
+use crate::config::text::parse_file;
 use crate::dataset::DatasetConfig;
 use serde::Deserialize;
 use serde_json::Value as Schema;
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use toml::de::DeTable;
 
 /// A file with every key, on which ranges are tried.
 const EVERY_KEY: &str = include_str!("../../docs/every_key.toml");
@@ -34,8 +34,7 @@ pub fn reference() -> String {
 }
 
 fn example() -> Node {
-    let place = Place::new(0, 0..0);
-    DeTable::parse(EVERY_KEY).map_or(Node::empty_table(place), |table| Node::from_table(table.get_ref(), 0, 0, place))
+    parse_file(EVERY_KEY, 0).unwrap_or_else(|_| Node::empty_table(Place::new(0, 0..0)))
 }
 
 struct Page {

@@ -4,8 +4,8 @@ use crate::config::diagnostic::{Problem, Problems};
 use crate::config::nearest::{listed, nearest};
 use crate::config::node::{Entry, Node, Value};
 use crate::config::source::{Place, Source};
+use crate::config::text::parse_value as parse_toml;
 use std::ops::Range;
-use toml::de::DeValue;
 
 /// Sections that hold named tables.
 pub(super) const NAMED_SECTIONS: [&str; 6] = ["augment", "pretrain", "linear_eval", "knn_eval", "supervised", "embed"];
@@ -171,13 +171,10 @@ fn parse_value(text: &str, from: usize, source: u32) -> Result<Node, Problem> {
     if written.is_empty() {
         return Err(Problem::new(place, "expected a value after `=`"));
     }
-    match DeValue::parse(written) {
-        Ok(value) => Ok(Node::from_value(value.get_ref(), source, offset, place)),
+    match parse_toml(written, source, offset) {
+        Ok(value) => Ok(value),
         Err(_) if is_bare(written) => Ok(Node { place, value: Value::Text(written.to_owned()) }),
-        Err(error) => {
-            let place = error.span().map_or(place, |span| Place::new(source, span).moved(offset));
-            Err(Problem::new(place, error.message()).help("the value is written as in the file"))
-        }
+        Err(problem) => Err(problem.help("the value is written as in the file")),
     }
 }
 
