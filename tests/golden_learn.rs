@@ -1,6 +1,8 @@
 //! Losses, optimisers, schedules and analysis held to golden numbers of PyTorch, scikit-learn and scipy (made by the
 //! scripts in `tests/golden`), and to themselves on one and on two threads.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
+
 use dfdx::prelude::*;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
