@@ -42,7 +42,7 @@ impl Axis {
 
     /// Accuracies as percent, around the values but within 0 and 100 %.
     pub(crate) fn percent(title: &str, values: impl IntoIterator<Item = f64>) -> Self {
-        let (low, high) = padded(range(values));
+        let (low, high) = padded(range(values.into_iter().map(|value| value.clamp(0.0, 1.0))));
         let axis = Self::between(title, low, high, |value| format!("{} %", words::trimmed(100.0 * value, 2)));
         Self { low: axis.low.max(0.0), high: axis.high.min(1.0), ..axis }.within()
     }
