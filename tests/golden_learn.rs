@@ -463,7 +463,11 @@ fn softmax_learns_stops_early_and_keeps_the_best() {
     let error = train_softmax(&SoftmaxTraining { optimizer: &hot, ..job }).unwrap_err();
     assert!(error.what().contains("step") && error.what().contains("learning rate 1e38"), "{error}");
     let none = Features::new(0, 16, &[]);
-    assert!(train_softmax(&SoftmaxTraining { selection_features: none, selection_labels: &[], ..job }).is_err());
+    let all = SoftmaxTraining { selection_features: none, selection_labels: &[], epochs: 7, ..job };
+    let (last, records, best) = train_softmax(&all).unwrap();
+    assert_eq!((records.len(), best), (7, 7), "without pictures to choose on the last epoch is kept");
+    assert!(last.evaluate(job.features, &labels).1 > 0.9);
+    assert!(train_softmax(&SoftmaxTraining { features: none, labels: &[], ..job }).is_err());
 }
 
 #[test]
