@@ -29,6 +29,8 @@ impl PolicyConfig {
                 && jitter.hue * jitter.strength > MOST_HUE
             {
                 let hue = jitter.hue * jitter.strength;
+                // Without the digits that are only rounding: .2 times 3 is .6.
+                let hue = (hue * 1e6).round() / 1e6;
                 problems.push((index, format!("hue times strength must be at most {MOST_HUE}, got {hue}")));
             }
             if operator.needs_unit_range() && normalized.is_some_and(|normalized| normalized < index) {

@@ -5,6 +5,7 @@ use crate::config::diagnostic::{Diagnostics, Problem, Problems};
 use crate::config::load::Loaded;
 use crate::config::node::{Node, Step};
 use crate::config::pipeline::{LabelDraw, Pipeline, SelectOn, Subset};
+use std::ops::Range;
 
 /// How many pictures a class has in each part of the split.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,14 +29,24 @@ pub fn labeled_count(fraction: f64, train: usize) -> usize {
 }
 
 impl Loaded {
-    /// Holds the configuration to the pictures that there are.
+    /// Holds all variants to the pictures that there are, where the sweep does not touch the data set.
     ///
     /// # Errors
     /// A batch is larger than the training set, a labelled fraction leaves a class empty, there are more neighbours
     /// than labelled pictures, the perplexity is too large, or nothing is there to validate on; each at its place.
     pub fn check_data(&self, classes: &[ClassCount]) -> Result<(), Diagnostics> {
+        self.check_data_of(0..self.study.variants.len(), classes)
+    }
+
+    /// Holds some variants to the pictures that they have: `check_data_of(3..4, ...)` the fourth.
+    ///
+    /// # Errors
+    /// As for [`Loaded::check_data`].
+    pub fn check_data_of(&self, variants: Range<usize>, classes: &[ClassCount]) -> Result<(), Diagnostics> {
         let mut problems = Problems::default();
-        for (variant, tree) in self.variants() {
+        for number in variants {
+            let Some(variant) = self.study.variants.get(number) else { break };
+            let tree = self.tree(number);
             DataCheck { tree: &tree, classes, problems: &mut problems }.pipeline(&variant.pipeline);
             if problems.are_many() {
                 break;

@@ -23,25 +23,42 @@ pub(super) struct Problem {
 impl Problem {
     /// A problem at a place.
     pub(super) fn new(place: Place, message: impl Into<String>) -> Self {
-        Self { message: message.into(), place: Some(place), help: Vec::new() }
+        Self { message: visible(&message.into()), place: Some(place), help: Vec::new() }
     }
 
     /// A problem of the file as a whole.
     pub(super) fn of_file(message: impl Into<String>) -> Self {
-        Self { message: message.into(), place: None, help: Vec::new() }
+        Self { message: visible(&message.into()), place: None, help: Vec::new() }
     }
 
     /// Adds what to do next.
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help.push(help.into());
+        self.help.push(visible(&help.into()));
         self
     }
 
     /// Adds what to do next, if there is something.
     pub(super) fn maybe_help(mut self, help: Option<String>) -> Self {
-        self.help.extend(help);
+        self.help.extend(help.as_deref().map(visible));
         self
     }
+
+    /// Where it is.
+    pub(super) fn place(&self) -> Option<Place> {
+        self.place
+    }
+}
+
+/// Text of ours with names of the file in it, such that it can neither move the cursor nor hide or turn text around.
+fn visible(text: &str) -> String {
+    let is_hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
+    if !text.contains(is_hidden) {
+        return text.to_owned();
+    }
+    text.chars().map(|c| if is_hidden(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
 }
 
 /// Collects problems, each once.
@@ -73,6 +90,15 @@ impl Problems {
     /// Whether there are more than will be shown.
     pub(super) fn are_many(&self) -> bool {
         self.left_out > 0
+    }
+
+    /// Takes those of other problems that are at one of the places.
+    pub(super) fn take_at(&mut self, others: Self, places: &HashSet<Place>) {
+        for problem in others.list {
+            if problem.place().is_some_and(|place| places.contains(&place)) {
+                self.report(problem);
+            }
+        }
     }
 
     /// The problems in the order of the text.

@@ -10,6 +10,7 @@ use crate::config::setting::{NAMED_SECTIONS, Override, override_source, parse_ov
 use crate::config::source::{MOST_BYTES, Place, Source};
 use crate::config::sweep::{self, Axis, Combination};
 use crate::config::text::parse_file;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -37,13 +38,10 @@ impl Loaded {
         self.sources.first().map_or("", |source| &source.text)
     }
 
-    /// The tree of each variant beside the variant.
-    pub(super) fn variants(&self) -> impl Iterator<Item = (&Variant, Node)> {
-        let trees = sweep::combinations(&self.axes).map(|combination| {
-            // What could be set while loading can be set again.
-            tree_of(&self.root, &combination, &mut Problems::default())
-        });
-        self.study.variants.iter().zip(trees)
+    /// The tree of the variant with this number.
+    pub(super) fn tree(&self, number: usize) -> Node {
+        // What could be set while loading can be set again.
+        tree_of(&self.root, &sweep::combination(&self.axes, number), &mut Problems::default())
     }
 }
 
@@ -88,6 +86,7 @@ fn build(text: &str, path: &Path, overrides: &[String], sources: &[Source], prob
         check_variants(&root, &[], path, sources, problems);
         return None;
     }
+    check_swept_values(&root, &axes, path, problems);
     let variants = check_variants(&root, &axes, path, sources, problems);
     let name = name_of(&mut root, path, problems)?;
     let title = title_of(&mut root, problems).unwrap_or_else(|| name.clone());
@@ -113,6 +112,17 @@ fn parse_text(text: &str, problems: &mut Problems) -> Option<Node> {
         problems.report(problem.help("a stage is a section such as `[pretrain.main]` or `[supervised.baseline]`"));
     }
     Some(root)
+}
+
+/// A value of the file that the sweep replaces in every variant must be right all the same.
+fn check_swept_values(root: &Node, axes: &[Axis], path: &Path, problems: &mut Problems) {
+    let replaced: HashSet<Place> =
+        axes.iter().filter_map(|axis| root.get(&axis.steps())).flat_map(Node::places).collect();
+    if !replaced.is_empty() {
+        let mut of_file = Problems::default();
+        check::pipeline(root.clone(), &folder_of(path), &mut of_file);
+        problems.take_at(of_file, &replaced);
+    }
 }
 
 fn check_variants(

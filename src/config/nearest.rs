@@ -1,4 +1,4 @@
-//! The name that was probably meant.
+//! Names in messages: the one that was probably meant, and lists of those that there are.
 
 use strsim::{damerau_levenshtein, jaro_winkler};
 
@@ -65,7 +65,24 @@ fn similarity(name: &str, candidate: &str) -> f64 {
 
 /// Names as a list for a sentence: `a`, `b`, `c`.
 pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    /// Names beyond this number are left out.
+    const MOST: usize = 20;
+    let mut names = names.into_iter();
+    let mut listed: Vec<String> = names.by_ref().take(MOST).map(|name| format!("`{}`", shortened(name))).collect();
+    if names.next().is_some() {
+        listed.push("...".to_owned());
+    }
+    listed.join(", ")
+}
+
+/// A name from the file, cut where it is too long for a sentence.
+pub(super) fn shortened(name: &str) -> String {
+    /// Characters of a name in a message.
+    const LONGEST: usize = 60;
+    match name.char_indices().nth(LONGEST) {
+        Some((byte, _)) => format!("{}...", &name[..byte]),
+        None => name.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -83,8 +83,24 @@ impl Node {
         match (&self.value, step) {
             (Value::Table(_), Step::Key(key)) => self.entry(key).map(|entry| &entry.node),
             (Value::List(items), Step::Index(index)) => items.get(*index),
+            // A name of digits alone.
+            (Value::Table(_), Step::Index(index)) => self.entry(&index.to_string()).map(|entry| &entry.node),
             _ => None,
         }
+    }
+
+    /// The places of the value and of everything in it.
+    pub(super) fn places(&self) -> Vec<Place> {
+        let mut places = vec![self.place];
+        match &self.value {
+            Value::List(items) => places.extend(items.iter().flat_map(Node::places)),
+            Value::Table(entries) => {
+                places.extend(entries.iter().map(|entry| entry.key_place));
+                places.extend(entries.iter().flat_map(|entry| entry.node.places()));
+            }
+            _ => {}
+        }
+        places
     }
 
     /// The value at one step into this one.

@@ -2,7 +2,7 @@
 //! What is reported is taken out of the tree, and what must be there is filled in, so that the rest can be read.
 
 use crate::config::diagnostic::{Problem, Problems};
-use crate::config::nearest::{listed, nearest};
+use crate::config::nearest::{listed, nearest, shortened};
 use crate::config::node::{Entry, Node, Value};
 use crate::config::placeholder;
 use crate::config::schema::{self, Alternative};
@@ -342,17 +342,20 @@ fn elsewhere(key: &str, schema: &'static Schema) -> Option<String> {
 }
 
 fn missing(key: &str, schema: &'static Schema, scope: &Scope<'_>) -> Problem {
-    let (what, add) = if scope.depth() == 0 {
-        (format!("the section `[{key}]` is missing"), format!("add `[{key}]` with its keys"))
-    } else {
-        (format!("{} lacks the key `{key}`", scope.table()), format!("add `{key}`"))
+    let Property::Known(property) = property(schema, key) else {
+        return Problem::new(scope.place, format!("{} lacks the key `{key}`", scope.table()));
     };
-    let Property::Known(property) = property(schema, key) else { return Problem::new(scope.place, what) };
+    if scope.depth() == 0 {
+        let keys = listed(schema::required(schema::resolve(property)));
+        return Problem::new(scope.place, format!("the section `[{key}]` is missing"))
+            .help(format!("add `[{key}]`; it must have {keys}"));
+    }
     let meaning = property.get("description").and_then(Schema::as_str).unwrap_or_default().replace('\n', " ");
     let alternatives = schema::alternatives(property);
     let kinds = choices(&alternatives).next().map(|_| kinds(&alternatives));
-    Problem::new(scope.place, what)
-        .help(format!("{add}, {}: {}", expected(&alternatives), lower_first(meaning.trim_end_matches('.'))))
+    let (what, meaning) = (expected(&alternatives), lower_first(meaning.trim_end_matches('.')));
+    Problem::new(scope.place, format!("{} lacks the key `{key}`", scope.table()))
+        .help(format!("add `{key}`, {what}: {meaning}"))
         .maybe_help(kinds)
 }
 
@@ -444,18 +447,4 @@ pub(super) fn quoted(words: &[&str]) -> String {
 
 fn plural(number: usize) -> &'static str {
     if number == 1 { "" } else { "s" }
-}
-
-/// A name from the file, cut where it is too long for a sentence, control characters made visible.
-fn shortened(name: &str) -> String {
-    /// Characters of a name in a message.
-    const LONGEST: usize = 60;
-    let cut = name.char_indices().nth(LONGEST).map(|(byte, _)| byte);
-    let shown = name[..cut.unwrap_or(name.len())].chars();
-    let mut shown: String =
-        shown.map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect();
-    if cut.is_some() {
-        shown.push_str("...");
-    }
-    shown
 }

@@ -1,7 +1,7 @@
 //! `[sweep]`: every combination of the listed values.
 
 use crate::config::diagnostic::{Problem, Problems};
-use crate::config::node::{Entry, Node, Value};
+use crate::config::node::{Entry, Node, Step, Value};
 use crate::config::setting::{Override, Segment, parse_path, set};
 use crate::config::source::{Place, Source};
 use std::collections::HashSet;
@@ -20,6 +20,12 @@ pub(super) struct Axis {
 }
 
 impl Axis {
+    /// The path of the key, through lists by number.
+    pub(super) fn steps(&self) -> Vec<Step> {
+        let step = |name: &str| name.parse().map_or(Step::Key(name.to_owned()), Step::Index);
+        self.path.iter().map(|segment| step(&segment.name)).collect()
+    }
+
     fn name(&self) -> String {
         self.path.iter().map(|segment| segment.name.as_str()).collect::<Vec<_>>().join(".")
     }
@@ -134,20 +140,19 @@ pub(super) struct Combination<'a> {
 
 /// Every combination of the values, the first key slowest; one empty combination where nothing is swept.
 pub(super) fn combinations(axes: &[Axis]) -> impl Iterator<Item = Combination<'_>> {
-    (0..variant_count(axes).unwrap_or(0)).map(move |number| {
-        let mut rest = number;
-        let mut values: Vec<_> = axes
-            .iter()
-            .rev()
-            .map(|axis| {
-                let value = &axis.values[rest % axis.values.len()];
-                rest /= axis.values.len();
-                (axis, value)
-            })
-            .collect();
-        values.reverse();
-        Combination { values }
-    })
+    (0..variant_count(axes).unwrap_or(0)).map(|number| combination(axes, number))
+}
+
+/// The combination with this number in their order.
+pub(super) fn combination(axes: &[Axis], number: usize) -> Combination<'_> {
+    let mut rest = number;
+    let mut values = Vec::with_capacity(axes.len());
+    for axis in axes.iter().rev() {
+        values.push((axis, &axis.values[rest % axis.values.len()]));
+        rest /= axis.values.len();
+    }
+    values.reverse();
+    Combination { values }
 }
 
 impl Combination<'_> {

@@ -17,7 +17,7 @@ const fn mistake(name: &'static str, from: &'static str, to: &'static str) -> Mi
     Mistake { name, from, to }
 }
 
-const MISTAKES: [Mistake; 47] = [
+const MISTAKES: [Mistake; 50] = [
     mistake("unknown-key", "temperature = 0.1", "temprature = 0.1"),
     mistake("unknown-key-of-habit", "{ learning_rate = 0.1 } }\nepochs", "{ lr = 0.1 } }\nepochs"),
     mistake(
@@ -70,6 +70,11 @@ const MISTAKES: [Mistake; 47] = [
     ),
     mistake("depth-beyond-the-head", "depths = [0, 1, 2]", "depths = [0, 1, 2, 3]"),
     mistake("depth-twice", "depths = [0, 1, 2]", "depths = [0, 1, 1]"),
+    mistake(
+        "values-out-of-unit-range",
+        "  { color_jitter",
+        "  { normalize = { mean = [0, 0, 0], std = [1, 1, 1] } },\n  { color_jitter",
+    ),
     mistake("too-much-hue", "strength = 1.0", "strength = 3.0"),
     mistake(
         "nesterov-without-momentum",
@@ -94,8 +99,14 @@ const MISTAKES: [Mistake; 47] = [
     mistake("nothing-to-validate-on", "image_size = 64", "image_size = 64\nvalidation_fraction = 0"),
     mistake("sweep-of-a-missing-stage", "\"pretrain.second.epochs\"", "\"pretrain.secnd.epochs\""),
     mistake("sweep-of-an-unknown-key", "\"pretrain.second.epochs\"", "\"pretrain.second.epoch\""),
+    mistake(
+        "wrong-value-that-is-swept",
+        "epochs = 20\nbatch_size = 64\n\n[linear_eval",
+        "epochs = \"20\"\nbatch_size = 64\n\n[linear_eval",
+    ),
     mistake("sweep-value-out-of-range", "= [10, 20]", "= [10, 2_000_000]"),
     mistake("syntax", "image_size = 64", "image_size = "),
+    mistake("word-without-quotes", "image_size = 64", "image_size = 64\nfit = squash"),
     mistake("key-twice", "seed = 1", "seed = 1\nseed = 2"),
 ];
 

@@ -7,7 +7,7 @@ mod pretrain;
 
 use crate::augment::PolicyConfig;
 use crate::config::diagnostic::{Problem, Problems};
-use crate::config::nearest::{listed, nearest};
+use crate::config::nearest::{listed, nearest, shortened};
 use crate::config::node::{Node, Step, Value};
 use crate::config::pipeline::{DeviceChoice, Pipeline, Pretrain};
 use crate::config::raw::RawPretrain;
@@ -130,7 +130,7 @@ impl<'a> Checker<'a> {
         };
         if device.is_none() {
             let help = "it is one of \"auto\", \"cpu\", \"cuda\", \"cuda:0\", \"cuda:1\", ...".to_owned();
-            self.report(&["device".into()], format!("unknown value {text:?} of `device`"), help);
+            self.report(&["device".into()], format!("unknown value \"{}\" of `device`", shortened(&text)), help);
         }
         device
     }
@@ -178,9 +178,9 @@ impl<'a> Checker<'a> {
         let help = match (nearest(name, names()), declared.is_empty()) {
             (Some(near), _) => format!("did you mean \"{near}\"?"),
             (None, false) => format!("there is {}", listed(names())),
-            (None, true) => format!("write a section `[{section}.{name}]`, with its keys"),
+            (None, true) => format!("write a section `[{section}.{}]`, with its keys", shortened(name)),
         };
-        self.report(&stage.at(&[key]), format!("there is no `[{section}.{name}]`"), help);
+        self.report(&stage.at(&[key]), format!("there is no `[{section}.{}]`", shortened(name)), help);
     }
 }
 

@@ -1,44 +1,23 @@
 //! Checks of the parts that stages share: augmentation policy, optimiser, schedule, depths, labelled fractions.
 
 use super::{Checker, Stage};
-use crate::augment::config::ColorJitterConfig;
-use crate::augment::{OperatorConfig, PolicyConfig};
+use crate::augment::PolicyConfig;
 use crate::config::node::Step;
 use crate::config::raw::RawPretrain;
 use crate::optim::config::StepConfig;
 use crate::optim::{OptimizerConfig, ScheduleConfig};
 
-/// Largest change of hue: half a turn reaches every colour.
-const MOST_HUE: f64 = 0.5;
-
 impl Checker<'_> {
     pub(super) fn policy(&mut self, stage: Stage<'_>, policy: &PolicyConfig) {
-        for (index, operator) in policy.ops.iter().enumerate() {
-            let path = stage.element("ops", index);
-            match operator {
-                OperatorConfig::ColorJitter(jitter) => self.jitter(&path, jitter),
-                OperatorConfig::Normalize(_) if index + 1 < policy.ops.len() => {
-                    let help = "the operators take values between 0 and 1; move it to the end".to_owned();
-                    self.report(
-                        &[path, vec!["normalize".into()]].concat(),
-                        "`normalize` must be the last operator",
-                        help,
-                    );
-                }
-                _ => {}
-            }
+        for (index, message) in policy.problems() {
+            let mut path = stage.element("ops", index);
+            path.extend(policy.ops.get(index).map(|operator| operator.name().into()));
+            // Too much hue is a problem of its key, or of the strength that scales it.
+            let keys = ["hue", "strength"].map(|key| [&path[..], &[Step::from(key)]].concat());
+            let is_hue = message.starts_with("hue");
+            let place = keys.into_iter().find(|key| is_hue && self.is_written(key)).unwrap_or(path);
+            self.report(&place, message, None);
         }
-    }
-
-    fn jitter(&mut self, path: &[Step], jitter: &ColorJitterConfig) {
-        let hue = jitter.hue * jitter.strength;
-        if hue <= MOST_HUE {
-            return;
-        }
-        let key = |key: &str| [path, &["color_jitter".into(), key.into()]].concat();
-        let place = if self.is_written(&key("hue")) { key("hue") } else { key("strength") };
-        let message = format!("`hue` times `strength` must be at most {MOST_HUE}, got {}", (hue * 1e6).round() / 1e6);
-        self.report(&place, message, "half a turn of the colour circle reaches every hue".to_owned());
     }
 
     pub(super) fn optimizer(&mut self, stage: Stage<'_>, optimizer: &OptimizerConfig) {
