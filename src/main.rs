@@ -1,3 +1,5 @@
 //! The `simclr` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    simclr::cli::main()
+}

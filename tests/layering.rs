@@ -1,1 +1,85 @@
-//! Imports point down only.
+//! Imports point down only: reads the `use crate::` lines of every module and holds them to the order of the layers.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Layers from the top; a module may import from layers below its own, and from itself.
+const LAYERS: &[&[&str]] = &[
+    &["cli"],
+    &["stages"],
+    &["config"],
+    &["engine", "render", "train"],
+    &["dataset"],
+    &["analysis", "augment", "loss", "model", "optim"],
+    &["nn", "picture"],
+    &["base"],
+];
+
+fn layer(module: &str) -> usize {
+    LAYERS.iter().position(|layer| layer.contains(&module)).unwrap_or_else(|| {
+        panic!("module `{module}` has no layer: add it to tests/layering.rs and docs/architecture.md")
+    })
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The modules named as `crate::NAME` in a source text.
+fn imports(text: &str) -> Vec<String> {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code: String = code.collect::<Vec<_>>().join("\n");
+    code.split("crate::")
+        .skip(1)
+        .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>())
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+#[test]
+fn imports_point_down() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut upward = Vec::new();
+    let mut arrows = 0;
+    for file in files {
+        let path = file.strip_prefix(&root).unwrap();
+        let module = path.components().next().unwrap().as_os_str().to_str().unwrap().to_owned();
+        if path.components().count() == 1 {
+            continue; // main.rs and lib.rs name every module
+        }
+        for import in imports(&fs::read_to_string(&file).unwrap()) {
+            arrows += 1;
+            if import != module && layer(&import) <= layer(&module) {
+                upward.push(format!("{} imports {import}", path.display()));
+            }
+        }
+    }
+    assert!(arrows > 50, "only {arrows} imports found: is this test still reading the sources?");
+    assert!(upward.is_empty(), "imports that point up or sideways:\n{}", upward.join("\n"));
+}
+
+#[test]
+fn only_the_command_line_prints_or_exits() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    for file in files {
+        let path = file.strip_prefix(&root).unwrap();
+        if path.starts_with("cli") || path == Path::new("main.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        for word in ["println!", "eprintln!", "process::exit"] {
+            assert!(!text.contains(word), "{} uses {word}", path.display());
+        }
+    }
+}

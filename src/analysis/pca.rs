@@ -36,6 +36,15 @@ pub struct PrincipalComponents {
 /// fewer; the same for any number of threads. Features that are not finite give NaN.
 pub fn principal_components(features: Features<'_>, count: usize) -> PrincipalComponents {
     let Features { rows, width, .. } = features;
+    if rows == 0 || width == 0 {
+        let (points, nothing) = (vec![0.0; rows * count], vec![0.0; count]);
+        return PrincipalComponents {
+            count,
+            points,
+            explained_variance: nothing.clone(),
+            explained_variance_ratio: nothing,
+        };
+    }
     let centred = centred(features);
     let by_rows = rows < width;
     let side = rows.min(width);
@@ -64,7 +73,7 @@ pub fn principal_components(features: Features<'_>, count: usize) -> PrincipalCo
 }
 
 fn centred(features: Features<'_>) -> Vec<f64> {
-    let width = features.width.max(1);
+    let width = features.width;
     let mut values: Vec<f64> = features.values.iter().map(|&x| f64::from(x)).collect();
     let mut mean = vec![0.0; features.width];
     values.chunks(width).for_each(|row| mean.iter_mut().zip(row).for_each(|(sum, x)| *sum += x));
@@ -75,9 +84,9 @@ fn centred(features: Features<'_>) -> Vec<f64> {
 
 /// `[rows, count]` from eigenvectors of the columns' products, `[count, width]`.
 fn from_column_vectors(centred: &[f64], rows: usize, width: usize, vectors: &[f64]) -> Vec<f64> {
-    let count = vectors.len() / width.max(1);
+    let count = vectors.len() / width;
     let mut components = vectors.to_vec();
-    for component in components.chunks_mut(width.max(1)) {
+    for component in components.chunks_mut(width) {
         let sign = sign(component);
         component.iter_mut().for_each(|x| *x *= sign);
     }
@@ -85,7 +94,7 @@ fn from_column_vectors(centred: &[f64], rows: usize, width: usize, vectors: &[f6
     let components = Matrix::new(&components, count, width).transposed();
     points
         .par_chunks_mut((BLOCK * count).max(1))
-        .zip(centred.par_chunks((BLOCK * width).max(1)))
+        .zip(centred.par_chunks(BLOCK * width))
         .for_each(|(points, some)| multiply(Matrix::new(some, some.len() / width, width), components, false, points));
     points
 }

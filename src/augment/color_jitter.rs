@@ -1,6 +1,6 @@
 //! Colour jitter: brightness, contrast, saturation and hue changed at random (Howard 2013).
 
-use crate::augment::config::{BrightnessMode, Clip, ColorJitterConfig, JitterOrder};
+use crate::augment::config::{BrightnessMode, Clip, ColorJitterConfig, JitterOrder, MOST_HUE};
 use crate::augment::{brightness, contrast, hue, saturation};
 use crate::base::rng::{Rng, shuffle, uniform};
 
@@ -32,7 +32,7 @@ pub fn draw(config: &ColorJitterConfig, rng: &mut Rng) -> [Change; 4] {
     };
     let second = Change::Contrast(factor(range(config.contrast), rng));
     let third = Change::Saturation(factor(range(config.saturation), rng));
-    let most = range(config.hue).min(0.5);
+    let most = range(config.hue).min(MOST_HUE as f32);
     let mut changes = [first, second, third, Change::Hue(uniform(-most, most, rng))];
     if config.order == JitterOrder::Random {
         shuffle(&mut changes, rng);

@@ -16,6 +16,65 @@ pub struct PolicyConfig {
     pub draw: Draw,
 }
 
+/// Largest turn of the hue in either direction: half the circle.
+pub const MOST_HUE: f64 = 0.5;
+
+impl PolicyConfig {
+    /// What is wrong with the policy beyond single values: (index of the operator, a sentence without a full stop).
+    pub fn problems(&self) -> Vec<(usize, String)> {
+        let mut problems = Vec::new();
+        let normalized = self.ops.iter().position(|operator| matches!(operator, OperatorConfig::Normalize(_)));
+        for (index, operator) in self.ops.iter().enumerate() {
+            if let OperatorConfig::ColorJitter(jitter) = operator
+                && jitter.hue * jitter.strength > MOST_HUE
+            {
+                let hue = jitter.hue * jitter.strength;
+                problems.push((index, format!("hue times strength must be at most {MOST_HUE}, got {hue}")));
+            }
+            if operator.needs_unit_range() && normalized.is_some_and(|normalized| normalized < index) {
+                let name = operator.name();
+                problems.push((index, format!("`{name}` needs values between 0 and 1: put `normalize` after it")));
+            }
+        }
+        problems
+    }
+}
+
+impl OperatorConfig {
+    /// Name in a pipeline file.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::RandomResizedCrop(_) => "random_resized_crop",
+            Self::Resize(_) => "resize",
+            Self::HorizontalFlip(_) => "horizontal_flip",
+            Self::VerticalFlip(_) => "vertical_flip",
+            Self::ColorJitter(_) => "color_jitter",
+            Self::Grayscale(_) => "grayscale",
+            Self::GaussianBlur(_) => "gaussian_blur",
+            Self::Solarize(_) => "solarize",
+            Self::Cutout(_) => "cutout",
+            Self::RandomRotation(_) => "random_rotation",
+            Self::Sobel(_) => "sobel",
+            Self::GaussianNoise(_) => "gaussian_noise",
+            Self::Normalize(_) => "normalize",
+        }
+    }
+
+    /// Whether it clips, inverts or fills in a way that only makes sense before normalisation.
+    fn needs_unit_range(&self) -> bool {
+        matches!(
+            self,
+            Self::ColorJitter(_)
+                | Self::Solarize(_)
+                | Self::Cutout(_)
+                | Self::RandomRotation(_)
+                | Self::Sobel(_)
+                | Self::GaussianNoise(_)
+                | Self::Normalize(_)
+        )
+    }
+}
+
 /// How often the random choices of a policy are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

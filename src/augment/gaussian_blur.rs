@@ -49,30 +49,11 @@ fn set_weights(weights: &mut Vec<f32>, radius: usize, sigma: f64) {
     weights.extend((0..=reach).map(|distance| (height(distance) / sum) as f32));
 }
 
-/// Values combined at once, so that their sums stay in registers.
-const BLOCK: usize = 32;
-
 vectorized! {
     fn blur_columns(plane: &[f32], side: usize, weights: &[f32], blurred: &mut [f32]) {
         for (y, out) in blurred.chunks_exact_mut(side).enumerate() {
             let row = |y: usize| &plane[y * side..(y + 1) * side];
-            let pair = |distance: usize| (row(y.abs_diff(distance)), row(mirrored(y + distance, side)));
-            let mut start = 0;
-            while start < side {
-                let end = (start + BLOCK).min(side);
-                let mut sums = [0.0; BLOCK];
-                for (sum, value) in sums.iter_mut().zip(&row(y)[start..end]) {
-                    *sum = weights[0] * value;
-                }
-                for (distance, &weight) in weights.iter().enumerate().skip(1) {
-                    let (above, below) = pair(distance);
-                    for ((sum, a), b) in sums.iter_mut().zip(&above[start..end]).zip(&below[start..end]) {
-                        *sum += weight * (a + b);
-                    }
-                }
-                out[start..end].copy_from_slice(&sums[..end - start]);
-                start = end;
-            }
+            combine(out, weights, |distance| (row(y.abs_diff(distance)), row(mirrored(y + distance, side))));
         }
     }
 }
@@ -80,28 +61,41 @@ vectorized! {
 vectorized! {
     fn blur_rows(plane: &[f32], side: usize, weights: &[f32], padded: &mut Vec<f32>, blurred: &mut [f32]) {
         let radius = weights.len() - 1;
-        padded.resize(side + 2 * radius + BLOCK, 0.0);
+        padded.resize(side + 2 * radius, 0.0);
         for (row, out) in plane.chunks_exact(side).zip(blurred.chunks_exact_mut(side)) {
             padded[radius..radius + side].copy_from_slice(row);
             for distance in 1..=radius {
                 padded[radius - distance] = row[distance];
                 padded[radius + side - 1 + distance] = row[side - 1 - distance];
             }
-            for (number, out) in out.chunks_mut(BLOCK).enumerate() {
-                let middle = radius + number * BLOCK;
-                let mut sums = [0.0; BLOCK];
-                for (sum, value) in sums.iter_mut().zip(&padded[middle..middle + BLOCK]) {
-                    *sum = weights[0] * value;
-                }
-                for (distance, &weight) in weights.iter().enumerate().skip(1) {
-                    let left = &padded[middle - distance..middle - distance + BLOCK];
-                    let right = &padded[middle + distance..middle + distance + BLOCK];
-                    for ((sum, a), b) in sums.iter_mut().zip(left).zip(right) {
-                        *sum += weight * (a + b);
-                    }
-                }
-                out.copy_from_slice(&sums[..out.len()]);
-            }
+            let shifted = |start: usize| &padded[start..start + side];
+            combine(out, weights, |distance| (shifted(radius - distance), shifted(radius + distance)));
+        }
+    }
+}
+
+/// `out[i] = weights[0] * middle[i] + sum over k > 0 of weights[k] * (before[k][i] + after[k][i])`, where `pair(k)` is
+/// (before, after) at distance k, and the middle at 0. Two taps at a time over the whole row, which stays in the cache.
+#[inline(always)]
+fn combine<'a>(out: &mut [f32], weights: &[f32], pair: impl Fn(usize) -> (&'a [f32], &'a [f32])) {
+    let length = out.len();
+    let middle = &pair(0).0[..length];
+    let (pairs, last) = weights[1..].as_chunks::<2>();
+    for index in 0..length {
+        out[index] = weights[0] * middle[index];
+    }
+    for (number, &[near, far]) in pairs.iter().enumerate() {
+        let ((a, b), (c, d)) = (pair(2 * number + 1), pair(2 * number + 2));
+        let (a, b, c, d) = (&a[..length], &b[..length], &c[..length], &d[..length]);
+        for index in 0..length {
+            out[index] += near * (a[index] + b[index]) + far * (c[index] + d[index]);
+        }
+    }
+    if let [weight] = last {
+        let (a, b) = pair(weights.len() - 1);
+        let (a, b) = (&a[..length], &b[..length]);
+        for index in 0..length {
+            out[index] += weight * (a[index] + b[index]);
         }
     }
 }

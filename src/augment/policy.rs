@@ -168,3 +168,129 @@ vectorized! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rng::{below, stream};
+    use crate::picture::OwnedPicture;
+
+    const SIDE: usize = 32;
+
+    fn picture(width: usize, height: usize) -> OwnedPicture {
+        let mut rng = stream(5, "picture", &[]);
+        OwnedPicture { width, height, rgb: (0..3 * width * height).map(|_| below(256, &mut rng) as u8).collect() }
+    }
+
+    fn config(ops: &str) -> PolicyConfig {
+        toml::from_str(&format!("ops = [{ops}]")).unwrap()
+    }
+
+    fn view(policy: &Policy, picture: &OwnedPicture, seed: u64) -> Vec<f32> {
+        let mut out = vec![f32::NAN; 3 * SIDE * SIDE];
+        policy.apply(picture.view(), &mut stream(seed, "view", &[]), &mut Scratch::default(), &mut out);
+        out
+    }
+
+    fn apply(ops: &str, seed: u64) -> Vec<f32> {
+        view(&Policy::new(&config(ops), SIDE, Fit::Squash), &picture(40, 50), seed)
+    }
+
+    const EVERYTHING: &str = "{ random_resized_crop = {} }, { horizontal_flip = {} }, { vertical_flip = {} },
+        { color_jitter = { order = \"fixed\", brightness_mode = \"additive\", clip = \"end\" } }, { grayscale = {} },
+        { gaussian_blur = { kernel = 1.0 } }, { solarize = {} }, { cutout = {} }, { random_rotation = { degrees = 30 } },
+        { sobel = {} }, { random_resized_crop = {} }, { horizontal_flip = {} }, { vertical_flip = {} }, { resize = {} },
+        { gaussian_noise = { sigma = [0.0, 0.1] } }";
+
+    #[test]
+    fn every_operator_on_pictures_of_any_size_keeps_values_between_0_and_1() {
+        for side in [8, 9, 33] {
+            let policy = Policy::new(&config(EVERYTHING), side, Fit::CenterCrop);
+            let (mut scratch, mut out) = (Scratch::default(), vec![0.0; 3 * side * side]);
+            for (seed, size) in [(1, 1), (1, 300), (300, 1), (7, 8), (64, 48)].into_iter().enumerate() {
+                let picture = picture(size.0, size.1);
+                for draw in 0..20 {
+                    let mut rng = stream(seed as u64, "all", &[draw]);
+                    policy.apply(picture.view(), &mut rng, &mut scratch, &mut out);
+                    assert!(out.iter().all(|value| (-1e-5..=1.0 + 1e-5).contains(value)), "{side} {size:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_scratch_held_before_does_not_show() {
+        let policy = Policy::new(&config(EVERYTHING), SIDE, Fit::Squash);
+        let mut scratch = Scratch::default();
+        let mut out = vec![0.0; 3 * SIDE * SIDE];
+        for seed in 0..30 {
+            let picture = picture(20 + seed as usize, 90 - seed as usize);
+            policy.apply(picture.view(), &mut stream(seed, "view", &[]), &mut scratch, &mut out);
+            assert_eq!(out, view(&policy, &picture, seed));
+        }
+    }
+
+    #[test]
+    fn a_probability_of_0_leaves_the_resized_picture() {
+        let never =
+            "{ random_resized_crop = { p = 0.0 } }, { horizontal_flip = { p = 0.0 } }, { color_jitter = { p = 0.0 } },
+            { grayscale = { p = 0.0 } }, { gaussian_blur = { p = 0.0 } }, { solarize = { p = 0.0 } }";
+        assert_eq!(apply(never, 1), apply("", 1));
+        assert_eq!(apply("{ color_jitter = { strength = 0.0, p = 1.0 } }", 1), apply("", 1));
+    }
+
+    #[test]
+    fn operators_happen_as_often_as_they_should() {
+        let plain = apply("", 0);
+        let changed = (0..2000).filter(|&seed| apply("{ solarize = { p = 0.3 } }", seed) != plain).count();
+        assert!((520..680).contains(&changed), "{changed} of 2000"); // Four standard deviations around 600.
+        let mirrored = (0..2000).filter(|&seed| apply("{ horizontal_flip = {} }", seed) != plain).count();
+        assert!((910..1090).contains(&mirrored), "{mirrored} of 2000");
+    }
+
+    #[test]
+    fn the_order_written_is_the_order_applied() {
+        let (solarize, blur) = ("{ solarize = { p = 1.0 } }", "{ gaussian_blur = { p = 1.0, sigma = [1.0, 1.0] } }");
+        assert_ne!(apply(&format!("{solarize}, {blur}"), 1), apply(&format!("{blur}, {solarize}"), 1));
+    }
+
+    #[test]
+    fn evaluation_resizes_and_normalizes_only() {
+        let normalize = "{ normalize = { mean = [0.1, 0.2, 0.3], std = [0.5, 0.25, 2.0] } }";
+        let both = config(&format!("{EVERYTHING}, {normalize}"));
+        let picture = picture(40, 50);
+        let evaluated = view(&Policy::evaluation(Some(&both), SIDE, Fit::Squash), &picture, 1);
+        let plain = view(&Policy::evaluation(None, SIDE, Fit::Squash), &picture, 2);
+        for (index, (evaluated, plain)) in evaluated.iter().zip(&plain).enumerate() {
+            let channel = index % 3;
+            let expected = (plain - [0.1, 0.2, 0.3][channel]) / [0.5, 0.25, 2.0][channel];
+            assert!((evaluated - expected).abs() < 1e-5);
+        }
+    }
+
+    #[test]
+    fn fit_decides_what_a_wide_picture_becomes() {
+        let wide = OwnedPicture {
+            width: 60,
+            height: 20,
+            rgb: [[255, 0, 0]; 20]
+                .into_iter()
+                .chain([[0, 0, 255]; 20])
+                .chain([[255, 0, 0]; 20])
+                .flatten()
+                .collect::<Vec<u8>>()
+                .repeat(20),
+        };
+        let middle = view(&Policy::evaluation(None, SIDE, Fit::CenterCrop), &wide, 1);
+        assert!(middle.chunks(3).all(|pixel| (pixel[2] - 1.0).abs() < 1e-6));
+        let whole = view(&Policy::evaluation(None, SIDE, Fit::Squash), &wide, 1);
+        assert!((whole[0] - 1.0).abs() < 1e-6 && whole[2].abs() < 1e-6);
+    }
+
+    #[test]
+    fn problems_of_a_policy_are_found() {
+        let problems = config("{ normalize = { mean = [0, 0, 0], std = [1, 1, 1] } }, { solarize = {} }, { color_jitter = { hue = 0.3, strength = 2.0 } }").problems();
+        assert_eq!(problems.iter().map(|problem| problem.0).collect::<Vec<_>>(), [1, 2, 2]);
+        assert!(config(EVERYTHING).problems().is_empty());
+    }
+}

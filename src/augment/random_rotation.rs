@@ -2,25 +2,28 @@
 
 use crate::augment::config::RandomRotationConfig;
 use crate::base::rng::{Rng, uniform};
+use crate::picture::vector::vectorized;
 
 /// Draws the angle in degrees, counterclockwise.
 pub fn draw(config: &RandomRotationConfig, rng: &mut Rng) -> f32 {
     uniform(-config.degrees as f32, config.degrees as f32, rng)
 }
 
-/// Rotates `[3, side, side]` by `degrees` counterclockwise into `rotated` of the same shape.
-///
-/// torchvision's `rotate(interpolation=BILINEAR)` without a fill: neighbours outside count as black. (With `fill=0`
-/// torchvision darkens the rim twice.)
-pub fn rotate(planes: &[f32], side: usize, degrees: f32, rotated: &mut [f32]) {
-    let (sin, cos) = f64::from(degrees).to_radians().sin_cos();
-    let middle = (side as f64 - 1.0) / 2.0;
-    for y in 0..side {
-        for x in 0..side {
-            let (dx, dy) = (x as f64 - middle, y as f64 - middle);
-            let corners = Corners::at(cos * dx - sin * dy + middle, sin * dx + cos * dy + middle, side);
-            for (from, to) in planes.chunks_exact(side * side).zip(rotated.chunks_exact_mut(side * side)) {
-                to[y * side + x] = corners.mix(from);
+vectorized! {
+    /// Rotates `[3, side, side]` by `degrees` counterclockwise into `rotated` of the same shape.
+    ///
+    /// torchvision's `rotate(interpolation=BILINEAR)` without a fill: neighbours outside count as black. (With `fill=0`
+    /// torchvision darkens the rim twice.)
+    pub fn rotate(planes: &[f32], side: usize, degrees: f32, rotated: &mut [f32]) {
+        let (sin, cos) = f64::from(degrees).to_radians().sin_cos();
+        let middle = (side as f64 - 1.0) / 2.0;
+        for y in 0..side {
+            for x in 0..side {
+                let (dx, dy) = (x as f64 - middle, y as f64 - middle);
+                let corners = Corners::at(cos * dx - sin * dy + middle, sin * dx + cos * dy + middle, side);
+                for (from, to) in planes.chunks_exact(side * side).zip(rotated.chunks_exact_mut(side * side)) {
+                    to[y * side + x] = corners.mix(from);
+                }
             }
         }
     }
@@ -33,6 +36,7 @@ struct Corners {
 }
 
 impl Corners {
+    #[inline(always)]
     fn at(x: f64, y: f64, side: usize) -> Self {
         let (left, top) = (x.floor(), y.floor());
         let (right_part, lower_part) = (x - left, y - top);
@@ -50,6 +54,7 @@ impl Corners {
         corners
     }
 
+    #[inline(always)]
     fn mix(&self, plane: &[f32]) -> f32 {
         self.indices.iter().zip(self.weights).map(|(&index, weight)| plane[index] * weight).sum()
     }

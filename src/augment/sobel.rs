@@ -16,8 +16,8 @@ vectorized! {
                 for x in [0, side - 1] {
                     out[x] = length(above, here, below, x.saturating_sub(1), x, (x + 1).min(side - 1));
                 }
-                for x in 1..side - 1 {
-                    out[x] = length(above, here, below, x - 1, x, x + 1);
+                for (x, out) in out.iter_mut().enumerate().take(side - 1).skip(1) {
+                    *out = length(above, here, below, x - 1, x, x + 1);
                 }
             }
         }

@@ -1,1 +1,54 @@
-//! cli
+//! The command line: arguments, one file a command, events on the terminal and in the run's folder. Only this module
+//! prints or ends the process.
+
+pub mod args;
+pub mod exit_code;
+
+mod failure;
+mod hardware;
+mod interrupt;
+mod output;
+mod plan;
+mod preview;
+mod progress;
+mod report;
+mod run;
+mod run_folder;
+mod sinks;
+mod summary;
+mod validate;
+
+use crate::base::Error;
+use args::{Arguments, Command};
+use clap::Parser;
+use failure::{Failure, Finish};
+use std::process::ExitCode;
+
+/// Reads the arguments, runs the command, reports its error, and says how it ended.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let finish = std::panic::catch_unwind(|| dispatch(&arguments.command)).unwrap_or_else(|_| {
+        // The panic hook has printed where it happened.
+        let bug = Error::bug("panic");
+        Err(bug.help("this is a bug of simclr: please report it with the pipeline file").into())
+    });
+    match finish {
+        Ok(Finish::Done) => ExitCode::SUCCESS,
+        Ok(Finish::Stale) => ExitCode::from(exit_code::STALE),
+        Err(failure) => {
+            output::print_failure(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn dispatch(command: &Command) -> Result<Finish, Failure> {
+    match command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::Plan(arguments) => plan::run(arguments),
+        Command::Validate(arguments) => validate::run(arguments),
+        Command::Summary(arguments) => summary::run(arguments),
+        Command::Preview(arguments) => preview::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
+    }
+}

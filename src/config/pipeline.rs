@@ -9,6 +9,7 @@ use crate::model::{EncoderConfig, ProjectionConfig};
 use crate::optim::{OptimizerConfig, ScheduleConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A pipeline file with its sweep written out: one variant where there is no sweep.
 #[derive(Clone, Debug)]
@@ -39,6 +40,8 @@ pub struct Pipeline {
     pub device: DeviceChoice,
     /// Pictures and split.
     pub dataset: DatasetConfig,
+    /// Augmentation policies by name.
+    pub augment: BTreeMap<String, PolicyConfig>,
     /// Contrastive pretrainings, each after those it starts from.
     pub pretrain: Vec<Pretrain>,
     /// Linear evaluations.

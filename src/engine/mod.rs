@@ -2,8 +2,8 @@
 //! or learning.
 //!
 //! A [`Stage`] turns input artifacts into one artifact, a folder of files. Its key is a digest of everything that
-//! decides the content ([`key`]), so an artifact that is in the [`Store`] need not be computed again. [`plan`] says
-//! what a run would compute and why; [`run`] computes it.
+//! decides the content ([`key`]), so an artifact that is in the [`Store`] need not be computed again. [`plan()`] says
+//! what a run would compute and why; [`run()`] computes it.
 
 pub mod clock;
 pub mod difference;

@@ -112,18 +112,31 @@ impl<'a> History<'a> {
         shorten(reasons)
     }
 
-    /// An input that runs says why in its own line; the differences of one that does not are shown here.
+    /// An input that runs says why in its own line; why one that does not run is another one is told here.
     fn input_reason(&mut self, role: &str, input: StageId, before: Option<&String>, needs: &[Need]) -> String {
         let Some(before) = before else { return format!("new input {role}") };
-        let changed = format!("input {role} changed");
-        let (new, old) = (self.document(self.graph.key(input)), self.document(before));
-        match (new, old) {
-            (Some(new), Some(old)) if !needs[input.index()].is_compute() => {
-                let differences = new.fields.differences(&old.fields);
-                if differences.is_empty() { changed } else { format!("{changed} ({})", shorten(differences)) }
-            }
-            _ => changed,
+        let mut causes = Vec::new();
+        if !needs[input.index()].is_compute() {
+            self.causes(self.graph.key(input), before, &mut causes);
         }
+        match causes.is_empty() {
+            true => format!("input {role} changed"),
+            false => format!("input {role} changed ({})", shorten(causes)),
+        }
+    }
+
+    /// The differences of two artifacts, or where they have none of their own, those of their inputs.
+    fn causes(&mut self, new: &str, old: &str, causes: &mut Vec<String>) {
+        let (Some(new), Some(old)) = (self.document(new), self.document(old)) else { return };
+        let own = new.fields.differences(&old.fields);
+        if own.is_empty() {
+            for (role, key) in &new.key_document.inputs {
+                if let Some(before) = old.key_document.inputs.get(role).filter(|before| *before != key) {
+                    self.causes(key, before, causes);
+                }
+            }
+        }
+        causes.extend(own.into_iter().filter(|cause| !causes.contains(cause)).collect::<Vec<_>>());
     }
 
     /// The key of the nearest artifact of a kind; of equally near ones the newest.

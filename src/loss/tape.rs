@@ -34,10 +34,11 @@ fn evaluate<D: Device<f32>>(
         Similarity::Cosine => unit_rows(z)?,
         Similarity::Dot => z,
     };
-    // [2n, width] x [width, 2n] -> [2n, 2n]; the second copy has its own identity, else backward panics.
+    // [2n, width] x [width, 2n] -> [2n, 2n]. The division makes a tensor of its own: dfdx's backward panics where one
+    // tensor is both operands, and a permuted one is the same tensor.
     let (u, history) = u.split_tape();
-    let turned = u.clone().put_tape(history).try_permute::<_, Axes2<1, 0>>()?;
-    let similarity = u.retaped::<OwnedTape<f32, D>>().try_matmul(turned)?.try_div(config.temperature as f32)?;
+    let turned = u.clone().put_tape(history).try_div(config.temperature as f32)?.try_permute::<_, Axes2<1, 0>>()?;
+    let similarity = u.retaped::<OwnedTape<f32, D>>().try_matmul(turned)?;
     let similarity = similarity.try_add(diagonal(&device, rows, 0)?)?;
 
     let pairs: Vec<usize> = (0..rows).map(|row| (row + rows / 2) % rows).collect();

@@ -55,7 +55,11 @@ impl Encoder {
     }
 
     /// `[rows, side, side, 3]` to `[rows, features]`, with a trace.
-    pub(super) fn forward<D: Backend>(&self, pass: &mut Pass<'_, D>, images: D::Buffer) -> Result<(Trace<D>, D::Buffer)> {
+    pub(super) fn forward<D: Backend>(
+        &self,
+        pass: &mut Pass<'_, D>,
+        images: D::Buffer,
+    ) -> Result<(Trace<D>, D::Buffer)> {
         let (stem, mut map) = self.stem.forward(pass, &images, None, true)?;
         let unpooled = self.pooled(pass, &mut map)?;
         let mut blocks = Vec::with_capacity(self.blocks.len());

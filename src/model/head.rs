@@ -81,7 +81,8 @@ impl<D: Backend> Linear<D> {
         let weight = self.weight.retaped::<T>().try_permute::<(usize, usize), Axes2<1, 0>>().map_err(dfdx_error)?;
         let product = input.try_matmul(weight).map_err(dfdx_error)?;
         let shape = (rows, self.bias.shape().0);
-        let bias = self.bias.retaped::<T>().try_broadcast_like::<(usize, usize), Axis<0>>(&shape).map_err(dfdx_error)?;
+        let bias =
+            self.bias.retaped::<T>().try_broadcast_like::<(usize, usize), Axis<0>>(&shape).map_err(dfdx_error)?;
         let output = product.try_add(bias).map_err(dfdx_error)?;
         if relu { output.try_relu().map_err(dfdx_error) } else { Ok(output) }
     }

@@ -80,7 +80,11 @@ impl<D: Backend> Network<D> {
     ///
     /// # Errors
     /// There are no pictures or their number of values is wrong, or memory is short.
-    pub fn forward(&mut self, images: Vec<f32>, rows: usize) -> Result<Tensor<(usize, usize), f32, D, OwnedTape<f32, D>>> {
+    pub fn forward(
+        &mut self,
+        images: Vec<f32>,
+        rows: usize,
+    ) -> Result<Tensor<(usize, usize), f32, D, OwnedTape<f32, D>>> {
         self.check_images(images.len(), rows)?;
         if let Some((trace, _)) = self.open.take() {
             trace.release(&mut self.spare);
@@ -134,7 +138,8 @@ impl<D: Backend> Network<D> {
         let (trace, slot) = self.open.take().ok_or_else(|| Error::bug("backward without a forward pass"))?;
         let mut gradients = loss.try_backward().map_err(dfdx_error)?;
         let features = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let features = features.ok_or_else(|| Error::bug("the loss does not depend on the network's last output"))??;
+        let features =
+            features.ok_or_else(|| Error::bug("the loss does not depend on the network's last output"))??;
         if let Some(head) = &self.head {
             head.read_gradients(&self.device, &mut gradients, &mut self.parameters)?;
         }
@@ -232,7 +237,10 @@ impl<D: Backend<Buffer = Vec<f32>>> Network<D> {
     pub fn trainables(&mut self) -> Vec<Trainable<'_>> {
         let Parameters { descriptions, values, gradients } = &mut self.parameters;
         let pairs = values.iter_mut().zip(gradients);
-        pairs.zip(descriptions).map(|((values, gradient), about)| Trainable { values, gradient, role: about.role }).collect()
+        pairs
+            .zip(descriptions)
+            .map(|((values, gradient), about)| Trainable { values, gradient, role: about.role })
+            .collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::base::{Error, Result};
 use crate::model::network::Network;
-use crate::model::parameters::Layout;
+use crate::model::parameters::{Description, Layout};
 use crate::nn::{Backend, NamedArray};
 use std::collections::HashMap;
 
@@ -39,6 +39,19 @@ impl<D: Backend> Network<D> {
             }
         }
         Ok(arrays)
+    }
+
+    /// The gradients of the last backward pass, named and shaped as the parameters: which layer's is not finite, say.
+    ///
+    /// # Errors
+    /// The device cannot be read.
+    pub fn gradients(&self) -> Result<Vec<NamedArray>> {
+        let pairs = self.parameters.descriptions.iter().zip(&self.parameters.gradients);
+        let array = |(about, gradient): (&Description, _)| {
+            let values = to_file(about.layout, self.device().download(gradient)?);
+            Ok(NamedArray { name: about.name.clone(), shape: file_shape(about.layout), values })
+        };
+        pairs.map(array).collect()
     }
 
     /// Takes parameters and running statistics from arrays; others are ignored.

@@ -4,12 +4,14 @@ use crate::base::Result;
 use crate::model::architecture::{Architecture, UnitShape};
 use crate::model::config::EncoderConfig;
 use crate::model::network::check_head;
+use serde::Serialize;
+use std::fmt;
 
 /// Bytes of an activation.
 const ACTIVATION_BYTES: u64 = 4;
 
 /// One layer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SummaryRow {
     /// Name as in saved networks, such as `layer1.0.conv1`.
     pub name: String,
@@ -26,7 +28,7 @@ pub struct SummaryRow {
 }
 
 /// A network in numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// The layers, first to last.
     pub rows: Vec<SummaryRow>,
@@ -42,6 +44,44 @@ pub struct Summary {
     pub flops: u64,
     /// Bytes that one picture's activations take in training: what the backward pass needs.
     pub activation_bytes_per_picture: u64,
+}
+
+impl Summary {
+    /// Values that the last layer puts out for one picture.
+    pub fn features(&self) -> usize {
+        self.rows.last().and_then(|row| row.output.last()).copied().unwrap_or(0)
+    }
+}
+
+impl fmt::Display for Summary {
+    /// A table with a line a layer, then the sums.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<28} {:<26} {:>14} {:>12} {:>14}", "layer", "kind", "output", "parameters", "multiply-adds")?;
+        for row in &self.rows {
+            let output = row.output.iter().map(usize::to_string).collect::<Vec<_>>().join("x");
+            let (parameters, multiply_adds) = (grouped(row.parameters), grouped(row.multiply_adds));
+            writeln!(f, "{:<28} {:<26} {output:>14} {parameters:>12} {multiply_adds:>14}", row.name, row.kind)?;
+        }
+        writeln!(f)?;
+        writeln!(f, "parameters      {:>14}", grouped(self.total))?;
+        writeln!(f, "  trainable     {:>14}", grouped(self.trainable))?;
+        writeln!(f, "  not trainable {:>14}", grouped(self.not_trainable))?;
+        writeln!(f, "multiply-adds   {:>14}  forward, a picture", grouped(self.multiply_adds))?;
+        write!(f, "activations     {:>14}  bytes in training, a picture", grouped(self.activation_bytes_per_picture))
+    }
+}
+
+/// `23508032` as `23,508,032`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }
 
 /// Counts a network for pictures of `side` pixels without making its weights.

@@ -103,7 +103,8 @@ pub trait Backend: Device<f32> {
         input_gradient: &mut Self::Buffer,
     ) -> Result<()>;
     /// Mean of each channel over the pixels of each picture: `[rows, pixels, channels]` to `[rows, channels]`.
-    fn average_pool(&self, channels: usize, input: &Self::Buffer, rows: usize, output: &mut Self::Buffer) -> Result<()>;
+    fn average_pool(&self, channels: usize, input: &Self::Buffer, rows: usize, output: &mut Self::Buffer)
+    -> Result<()>;
     /// The way back: every pixel gets its part.
     fn average_pool_gradient(
         &self,

@@ -5,8 +5,12 @@
 //! reverse. On dfdx's tape a whole encoder is one operation.
 
 mod backend;
+#[cfg(test)]
+mod checks;
 mod cpu;
 mod geometry;
+#[cfg(test)]
+mod oracle;
 mod parameters;
 mod spare;
 

@@ -165,29 +165,15 @@ fn fill_triangle(weights: &mut [f32], offset: f64, reach: f64, sum: f64) {
     }
 }
 
-/// Values combined at once, so that their sums stay in registers.
-const BLOCK: usize = 32;
-
 vectorized! {
-    /// `line[i] = sum over k of weights[k] * values[k * stride + i]`
+    /// `line[i] = sum over k of weights[k] * values[k * stride + i]`, an input row at a time: the line stays in the cache.
     fn combine_rows<T: Sample>(values: &[T], stride: usize, weights: &[f32], line: &mut [f32]) {
-        let length = line.len();
-        let (blocks, rest) = line.as_chunks_mut::<BLOCK>();
-        for (number, block) in blocks.iter_mut().enumerate() {
-            let mut sums = [0.0; BLOCK];
-            for (row, &weight) in weights.iter().enumerate() {
-                let from = row * stride + number * BLOCK;
-                for (sum, value) in sums.iter_mut().zip(&values[from..from + BLOCK]) {
-                    *sum += weight * value.number();
-                }
-            }
-            *block = sums;
+        for (line, value) in line.iter_mut().zip(values) {
+            *line = weights[0] * value.number();
         }
-        let done = length - rest.len();
-        for (index, value) in rest.iter_mut().enumerate() {
-            *value = 0.0;
-            for (row, &weight) in weights.iter().enumerate() {
-                *value += weight * values[row * stride + done + index].number();
+        for (row, &weight) in weights.iter().enumerate().skip(1) {
+            for (line, value) in line.iter_mut().zip(&values[row * stride..]) {
+                *line += weight * value.number();
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::loss::cross_entropy;
 use crate::nn::{Role, Trainable};
 use crate::optim::{Optimizer, OptimizerConfig, Schedule, ScheduleConfig};
 use crate::train::early_stopping::{EarlyStopping, Verdict};
+use crate::train::{EpochRecord, logits};
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -35,23 +36,6 @@ pub struct SoftmaxTraining<'a> {
     pub patience: Option<usize>,
     /// Seed of the order of the pictures, the only random thing: the weights start from 0, since the problem is convex.
     pub seed: u64,
-}
-
-/// What is measured in an epoch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EpochRecord {
-    /// The epoch, the first being 0.
-    pub epoch: usize,
-    /// Mean cross-entropy over the pictures of the epoch, each as it was trained on.
-    pub loss: f64,
-    /// Their accuracy.
-    pub accuracy: f64,
-    /// Mean cross-entropy on the selection pictures after the epoch.
-    pub selection_loss: f64,
-    /// Their accuracy.
-    pub selection_accuracy: f64,
-    /// Learning rate of the epoch's last step.
-    pub learning_rate: f64,
 }
 
 /// A trained softmax layer.
@@ -83,73 +67,54 @@ impl SoftmaxClassifier {
 
     /// The class of each row; the first of equal scores.
     pub fn predict(&self, features: Features<'_>) -> Vec<usize> {
-        self.logits(features).chunks(self.classes).map(largest).collect()
+        logits::best_classes(&self.logits(features), self.classes)
     }
 
     /// Class probabilities, `[rows, classes]`.
     pub fn probabilities(&self, features: Features<'_>) -> Vec<f32> {
-        let mut rows = self.logits(features);
-        for row in rows.chunks_mut(self.classes) {
-            let total = log_sum_exp(row);
-            row.iter_mut().for_each(|score| *score = (f64::from(*score) - total).exp() as f32);
-        }
-        rows
+        logits::probabilities(self.logits(features), self.classes)
     }
 
     /// Mean cross-entropy and accuracy.
     pub fn evaluate(&self, features: Features<'_>, labels: &[usize]) -> (f64, f64) {
-        let logits = self.logits(features);
-        let (mut loss, mut right) = (0.0, 0);
-        for (row, &label) in logits.chunks(self.classes).zip(labels) {
-            loss += log_sum_exp(row) - f64::from(row[label]);
-            right += usize::from(largest(row) == label);
-        }
-        (loss / labels.len() as f64, right as f64 / labels.len() as f64)
+        let scores = self.logits(features);
+        (logits::mean_cross_entropy(&scores, labels, self.classes), logits::accuracy(&scores, labels, self.classes))
     }
 }
 
-fn largest(row: &[f32]) -> usize {
-    (1..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best })
-}
-
-fn log_sum_exp(row: &[f32]) -> f64 {
-    let most = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    most + row.iter().map(|&score| (f64::from(score) - most).exp()).sum::<f64>().ln()
-}
-
 /// Trains a softmax layer by minibatches and returns it as it was after the best epoch, with the record of each epoch
-/// and the best epoch.
+/// and the best epoch, from 1 (0: no epoch was better than the start). Without pictures to choose on the last epoch is
+/// taken as the best.
 ///
 /// # Errors
-/// There are no labelled pictures or none to choose on, a label is no class, or the loss stops being a finite number.
+/// There are no labelled pictures, a label is no class, or the loss stops being a finite number.
 pub fn train_softmax(job: &SoftmaxTraining<'_>) -> Result<(SoftmaxClassifier, Vec<EpochRecord>, usize)> {
     check(job)?;
     let mut training = Training::new(job);
     let mut stopping = EarlyStopping::new(job.patience);
-    let (mut best, mut records) = (training.classifier.clone(), Vec::new());
-    for epoch in 0..job.epochs {
+    let (mut best, mut best_epoch) = (training.classifier.clone(), 0);
+    let mut records = Vec::new();
+    for epoch in 1..=job.epochs {
         let record = training.epoch(epoch)?;
-        let verdict = stopping.observe(epoch, record.selection_loss);
+        let verdict = record.selection_loss.map_or(Verdict::Improved, |loss| stopping.observe(epoch, loss));
         records.push(record);
         match verdict {
-            Verdict::Improved => best = training.classifier.clone(),
+            Verdict::Improved => (best, best_epoch) = (training.classifier.clone(), epoch),
             Verdict::Wait => {}
             Verdict::Stop => break,
         }
     }
-    Ok((best, records, stopping.best_epoch().unwrap_or(0)))
+    Ok((best, records, best_epoch))
 }
 
 fn check(job: &SoftmaxTraining<'_>) -> Result<()> {
-    for (what, features, labels) in
-        [("labelled", job.features, job.labels), ("selection", job.selection_features, job.selection_labels)]
-    {
-        if features.rows == 0 {
-            return Err(Error::stage(format!("there are no {what} pictures to train the softmax classifier with"))
-                .help("set a larger labeled fraction, or a validation_fraction above 0"));
-        }
+    if job.features.rows == 0 {
+        return Err(Error::stage("there are no labelled pictures to train the classifier with")
+            .help("set a larger `labeled_fraction`"));
+    }
+    for (features, labels) in [(job.features, job.labels), (job.selection_features, job.selection_labels)] {
         if features.rows != labels.len() || labels.iter().any(|&label| label >= job.classes) {
-            return Err(Error::bug(format!("{what} pictures: labels do not fit {} rows of features", features.rows)));
+            return Err(Error::bug(format!("labels do not fit {} rows of features", features.rows)));
         }
     }
     Ok(())
@@ -186,12 +151,28 @@ impl<'a> Training<'a> {
             accuracy += part * f64::from(batch_accuracy);
             self.step += 1;
         }
-        let (selection_loss, selection_accuracy) =
-            self.classifier.evaluate(self.job.selection_features, self.job.selection_labels);
-        if !selection_loss.is_finite() {
-            return Err(self.not_finite("selection loss", selection_loss, learning_rate));
+        let selection = self.select(learning_rate)?;
+        Ok(EpochRecord {
+            epoch,
+            loss,
+            accuracy,
+            learning_rate,
+            gradient_norm: None,
+            selection_loss: selection.map(|(loss, _)| loss),
+            selection_accuracy: selection.map(|(_, accuracy)| accuracy),
+        })
+    }
+
+    /// Loss and accuracy on the pictures to choose on, if there are any.
+    fn select(&self, learning_rate: f64) -> Result<Option<(f64, f64)>> {
+        if self.job.selection_labels.is_empty() {
+            return Ok(None);
         }
-        Ok(EpochRecord { epoch, loss, accuracy, selection_loss, selection_accuracy, learning_rate })
+        let (loss, accuracy) = self.classifier.evaluate(self.job.selection_features, self.job.selection_labels);
+        match loss.is_finite() {
+            true => Ok(Some((loss, accuracy))),
+            false => Err(self.not_finite("selection loss", loss, learning_rate)),
+        }
     }
 
     /// One step on a batch; its loss and accuracy before the step.

@@ -15,11 +15,11 @@ use paint::Paint;
 
 /// Square root of a figure's area, as a part of the picture's side: large enough that a crop of a third of the area
 /// still shows most of it.
-const SIZE: [f32; 2] = [0.38, 0.52];
+const SIZE: [f32; 2] = [0.45, 0.6];
 /// How far the centre of a figure lies from the picture's, along each axis.
-const OFFSET: f32 = 0.12;
+const OFFSET: f32 = 0.08;
 /// Most noise: uniform in `[-noise, noise]`, the bound itself uniform in `[0, NOISE]`.
-const NOISE: f32 = 0.1;
+const NOISE: f32 = 0.06;
 
 /// Draws a picture of `side` x `side` pixels.
 pub fn draw(shape: Shape, side: usize, rng: &mut Rng) -> OwnedPicture {

@@ -9,9 +9,9 @@ const COLOUR: [f32; 2] = [0.1, 0.9];
 /// Least distance between the colours of figure and background, so that the figure can be seen.
 const DISTANCE: f32 = 0.45;
 /// Most change of a gradient from one side of the picture to the other.
-const GRADIENT: f32 = 0.3;
+const GRADIENT: f32 = 0.2;
 /// Most height of stripes.
-const STRIPES: f32 = 0.12;
+const STRIPES: f32 = 0.06;
 /// Stripes across a picture.
 const STRIPE_COUNT: [f32; 2] = [2.0, 8.0];
 

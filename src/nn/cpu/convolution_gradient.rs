@@ -8,6 +8,10 @@ use rayon::prelude::*;
 
 /// Numbers that the partial sums of one weight gradient may take together.
 const PARTIAL_BUDGET: usize = 1 << 22;
+/// Weights that one thread adds up at a time.
+const SUM_CHUNK: usize = 1 << 13;
+/// Side of a tile of a transposition.
+const TILE: usize = 16;
 
 /// The gradient of the input. With stride 1 it is itself a convolution, with the window turned by 180 degrees;
 /// else every output pixel's share is computed and added where it belongs.
@@ -41,23 +45,26 @@ fn mirror(shape: &Convolution) -> Convolution {
 fn turned(shape: &Convolution, weights: &[f32]) -> Vec<f32> {
     let tap_len = shape.inputs * shape.outputs;
     let mut turned = vec![0.0; weights.len()];
-    for (to, from) in turned.chunks_exact_mut(tap_len).zip(weights.chunks_exact(tap_len).rev()) {
-        for (input, row) in from.chunks_exact(shape.outputs).enumerate() {
-            for (output, weight) in row.iter().enumerate() {
-                to[output * shape.inputs + input] = *weight;
-            }
-        }
-    }
+    turned.par_chunks_exact_mut(tap_len).zip(weights.par_chunks_exact(tap_len).rev()).for_each(|(to, from)| {
+        transpose(from, shape.outputs, to, shape.inputs);
+    });
     turned
 }
 
-fn spread(
-    shape: &Convolution,
-    weights: &[f32],
-    output_gradient: &[f32],
-    accumulate: bool,
-    input_gradient: &mut [f32],
-) {
+/// `to[column, row] = from[row, column]`, tile by tile, so that both stay in the cache.
+fn transpose(from: &[f32], columns: usize, to: &mut [f32], rows: usize) {
+    for first_row in (0..rows).step_by(TILE) {
+        for first_column in (0..columns).step_by(TILE) {
+            for column in first_column..(first_column + TILE).min(columns) {
+                for row in first_row..(first_row + TILE).min(rows) {
+                    to[column * rows + row] = from[row * columns + column];
+                }
+            }
+        }
+    }
+}
+
+fn spread(shape: &Convolution, weights: &[f32], output_gradient: &[f32], accumulate: bool, input_gradient: &mut [f32]) {
     let weights = Matrix::new(weights, shape.window(), shape.outputs).transposed();
     let pictures = BLOCK.div_ceil(shape.output_pixels());
     let outputs = output_gradient.par_chunks(pictures * shape.output_len());
@@ -95,10 +102,12 @@ pub(super) fn of_weights(shape: &Convolution, input: &[f32], output_gradient: &[
             sum
         })
         .collect();
-    weights.fill(0.0);
-    for sum in &partial_sums {
-        for (weight, sum) in weights.iter_mut().zip(sum) {
-            *weight += sum;
+    weights.par_chunks_mut(SUM_CHUNK).enumerate().for_each(|(chunk, weights)| {
+        weights.fill(0.0);
+        for sum in &partial_sums {
+            for (weight, sum) in weights.iter_mut().zip(&sum[chunk * SUM_CHUNK..]) {
+                *weight += sum;
+            }
         }
-    }
+    });
 }

@@ -1,0 +1,114 @@
+//! Views and single operators of the augmentation on one thread, on a picture of 256 x 341 pixels, and whole batches.
+
+#![allow(clippy::unwrap_used, reason = "a benchmark may fail loudly")]
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use simclr::augment::config::Clip;
+use simclr::augment::gaussian_blur::BlurBuffers;
+use simclr::augment::{Policy, Scratch, color_jitter, gaussian_blur, grayscale, hue, random_rotation, sobel};
+use simclr::base::rng::{below, stream};
+use simclr::dataset::{PictureSet, contrastive_batches, decode};
+use simclr::picture::resample::Source;
+use simclr::picture::{Fit, Flip, OwnedPicture, Region, Resampler};
+use std::hint::black_box;
+use std::sync::Arc;
+
+const WIDTH: usize = 341;
+const HEIGHT: usize = 256;
+const CROP_FLIP_JITTER_GRAY: &str = "{ random_resized_crop = {} }, { horizontal_flip = { p = 0.5 } }, \
+     { color_jitter = {} }, { grayscale = {} }";
+const BLUR: &str = ", { gaussian_blur = {} }";
+
+fn photograph() -> OwnedPicture {
+    let mut rng = stream(1, "bench", &[]);
+    let rgb = (0..WIDTH * HEIGHT * 3).map(|index| ((index / 97) as u64 + below(64, &mut rng)) as u8).collect();
+    OwnedPicture { width: WIDTH, height: HEIGHT, rgb }
+}
+
+fn views(criterion: &mut Criterion) {
+    let picture = photograph();
+    let mut group = criterion.benchmark_group("view");
+    group.throughput(Throughput::Elements(1));
+    for side in [64, 224] {
+        for (name, blur) in [("simclr", ""), ("simclr+blur", BLUR)] {
+            let config = toml::from_str(&format!("ops = [{CROP_FLIP_JITTER_GRAY}{blur}]")).unwrap();
+            let policy = Policy::new(&config, side, Fit::Squash);
+            let (mut scratch, mut out) = (Scratch::default(), vec![0.0; side * side * 3]);
+            let mut view = 0;
+            group.bench_function(format!("{name} {side}"), |bencher| {
+                bencher.iter(|| {
+                    view += 1;
+                    policy.apply(picture.view(), &mut stream(1, "bench", &[view]), &mut scratch, &mut out);
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+/// Batches on all threads of the pool, from pictures of 256 pixels.
+fn batches(criterion: &mut Criterion) {
+    const PICTURES: usize = 128;
+    let folder = tempfile::tempdir().unwrap();
+    let toml = format!("source = {{ shapes = {{ train = {PICTURES}, test = 8, classes = 8 }} }}\nimage_size = 256");
+    decode(&toml::from_str(&toml).unwrap(), 1, folder.path(), &|_, _| {}, &|| Ok(())).unwrap();
+    let set = Arc::new(PictureSet::open(folder.path()).unwrap());
+    let mut group = criterion.benchmark_group("batches");
+    group.throughput(Throughput::Elements(2 * PICTURES as u64));
+    for side in [64, 224] {
+        for (name, blur) in [("simclr", ""), ("simclr+blur", BLUR)] {
+            let config = toml::from_str(&format!("ops = [{CROP_FLIP_JITTER_GRAY}{blur}]")).unwrap();
+            let policy = Arc::new(Policy::new(&config, side, Fit::Squash));
+            group.bench_function(format!("{name} {side}"), |bencher| {
+                bencher.iter(|| {
+                    contrastive_batches(set.clone(), (0..PICTURES).collect(), policy.clone(), 32, 0..1, 1).count()
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+fn operators(criterion: &mut Criterion) {
+    const SIDE: usize = 224;
+    let picture = photograph();
+    let region = Region { left: 40, top: 20, width: 230, height: 200 };
+    let mut planes = vec![0.0; 3 * SIDE * SIDE];
+    let mut spare = planes.clone();
+    let mut resampler = Resampler::default();
+    let mut group = criterion.benchmark_group("operator 224");
+    group.bench_function("crop", |bencher| {
+        let source = Source { width: WIDTH, values: &picture.rgb[..] };
+        bencher.iter(|| resampler.planes(source, region, SIDE, Flip::default(), black_box(&mut planes)));
+    });
+    for (name, change) in [
+        ("brightness", color_jitter::Change::Brightness(1.01)),
+        ("contrast", color_jitter::Change::Contrast(0.99)),
+        ("saturation", color_jitter::Change::Saturation(1.01)),
+        ("hue", color_jitter::Change::Hue(0.1)),
+    ] {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| color_jitter::apply(black_box(&mut planes), &[change], Clip::Each));
+        });
+    }
+    group.bench_function("hue alone", |bencher| bencher.iter(|| hue::hue(black_box(&mut planes), 0.1)));
+    group.bench_function("grayscale", |bencher| bencher.iter(|| grayscale::grayscale(black_box(&mut spare))));
+    for sigma in [0.5, 2.0] {
+        let mut buffers = BlurBuffers::default();
+        group.bench_function(format!("blur sigma {sigma}"), |bencher| {
+            bencher.iter(|| gaussian_blur::gaussian_blur(black_box(&mut planes), SIDE, 23, sigma, &mut buffers));
+        });
+    }
+    group.bench_function("rotation", |bencher| {
+        bencher.iter(|| random_rotation::rotate(&planes, SIDE, 20.0, black_box(&mut spare)));
+    });
+    group.bench_function("sobel", |bencher| bencher.iter(|| sobel::sobel(&planes, SIDE, black_box(&mut spare))));
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(20).measurement_time(std::time::Duration::from_secs(2));
+    targets = views, batches, operators
+}
+criterion_main!(benches);

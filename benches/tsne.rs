@@ -1,0 +1,39 @@
+//! t-SNE of features as wide as a small encoder's, ours and the `bhtsne` crate's on the same 50 components.
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use simclr::analysis::{Features, TsneConfig, principal_components, tsne};
+use simclr::base::rng;
+use std::hint::black_box;
+
+const WIDTH: usize = 512;
+const CLASSES: usize = 5;
+
+/// Clusters of `rows` pictures.
+fn features(rows: usize) -> Vec<f32> {
+    let mut random = rng::stream(1, "bench", &[]);
+    let centres: Vec<f32> = (0..CLASSES * WIDTH).map(|_| rng::normal(&mut random)).collect();
+    (0..rows * WIDTH)
+        .map(|i| rng::normal(&mut random) + centres[(i / WIDTH % CLASSES) * WIDTH + i % WIDTH] / 4.0)
+        .collect()
+}
+
+fn benchmark(criterion: &mut Criterion) {
+    let config = TsneConfig { perplexity: 30.0, iterations: 1000 };
+    let mut group = criterion.benchmark_group("tsne");
+    group.sample_size(10);
+    for rows in [250, 1500] {
+        let values = features(rows);
+        let features = Features::new(rows, WIDTH, &values);
+        group.bench_function(format!("{rows}x{WIDTH}"), |bench| {
+            bench.iter(|| tsne(black_box(features), &config, 1, &|_, _| {}));
+        });
+    }
+    let values = features(1500);
+    group.bench_function(format!("pca 1500x{WIDTH}"), |bench| {
+        bench.iter(|| principal_components(black_box(Features::new(1500, WIDTH, &values)), 50));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, benchmark);
+criterion_main!(benches);

@@ -1,0 +1,225 @@
+//! The arguments of every command.
+
+use crate::config::pipeline::DeviceChoice;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Declarative pipelines for self-supervised image learning with SimCLR.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, arg_required_else_help = true, after_help = EXAMPLES)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  simclr run pipelines/quickstart.toml                 compute what is missing, render the report
+  simclr run study.toml --set pretrain.main.epochs=50  with one value changed
+  simclr plan study.toml                               what would run, and why
+
+Exit codes:
+  0 all went well   1 a bug of simclr   2 wrong command line or pipeline file   3 a stage failed
+  10 there is something to compute (plan --exit-code)   130 interrupted";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Compute every missing stage of a pipeline and render its report
+    #[command(after_help = "\
+Examples:
+  simclr run pipelines/quickstart.toml
+  simclr run study.toml --set seed=7 --set pretrain.main.loss.nt_xent.temperature=0.5
+  simclr run study.toml --only pretrain                 only the pretrainings and what they need
+  simclr run study.toml --force 'linear_eval.depths*'   these again")]
+    Run(RunArguments),
+    /// Show what a run would compute, and why
+    #[command(after_help = "\
+Examples:
+  simclr plan study.toml
+  simclr plan study.toml --set seed=7 --format json
+  simclr plan study.toml --exit-code || simclr run study.toml")]
+    Plan(PlanArguments),
+    /// Check a pipeline file and the data that it names
+    #[command(after_help = "\
+Examples:
+  simclr validate study.toml")]
+    Validate(ValidateArguments),
+    /// Show the networks of a pipeline: layers, shapes, parameters
+    #[command(after_help = "\
+Examples:
+  simclr summary pipelines/imagenet5.toml
+  simclr summary study.toml --format json")]
+    Summary(SummaryArguments),
+    /// Draw augmented pairs of pictures
+    #[command(after_help = "\
+Examples:
+  simclr preview study.toml
+  simclr preview study.toml --augment simclr --count 16 --out pairs.png")]
+    Preview(PreviewArguments),
+    /// Render the report of a finished pipeline again
+    #[command(after_help = "\
+Examples:
+  simclr report study.toml")]
+    Report(ReportArguments),
+}
+
+/// A pipeline file and changes to it.
+#[derive(Args, Debug)]
+pub struct PipelineArguments {
+    /// Pipeline file
+    pub file: PathBuf,
+    /// Change a value of the pipeline: a dotted path and a TOML value
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// Where artifacts are, and where training runs.
+#[derive(Args, Debug)]
+pub struct StoreArguments {
+    /// Folder of artifacts, runs and reports
+    #[arg(long, value_name = "DIR", default_value = "outputs")]
+    pub output: PathBuf,
+    /// Device instead of the pipeline's: auto, cpu, cuda, cuda:1
+    #[arg(long, value_parser = device)]
+    pub device: Option<DeviceChoice>,
+    /// Worker threads; results do not depend on it [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
+
+/// Arguments of `run`.
+#[derive(Args, Debug)]
+pub struct RunArguments {
+    /// The pipeline.
+    #[command(flatten)]
+    pub pipeline: PipelineArguments,
+    /// The store.
+    #[command(flatten)]
+    pub store: StoreArguments,
+    /// Only these stages and what they need: a name, its beginning, or a pattern with *
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// Compute these stages though their artifacts are there: a name, its beginning, or a pattern with *
+    #[arg(long, value_name = "NAME")]
+    pub force: Vec<String>,
+    /// Show what would run, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// No progress, only warnings, errors and results
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Arguments of `plan`.
+#[derive(Args, Debug)]
+pub struct PlanArguments {
+    /// The pipeline.
+    #[command(flatten)]
+    pub pipeline: PipelineArguments,
+    /// The store.
+    #[command(flatten)]
+    pub store: StoreArguments,
+    /// Text for people or JSON for programs
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// End with exit code 10 if there is something to compute
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+/// Arguments of `validate`.
+#[derive(Args, Debug)]
+pub struct ValidateArguments {
+    /// The pipeline.
+    #[command(flatten)]
+    pub pipeline: PipelineArguments,
+    /// The store.
+    #[command(flatten)]
+    pub store: StoreArguments,
+}
+
+/// Arguments of `summary`.
+#[derive(Args, Debug)]
+pub struct SummaryArguments {
+    /// The pipeline.
+    #[command(flatten)]
+    pub pipeline: PipelineArguments,
+    /// Text for people or JSON for programs
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Arguments of `preview`.
+#[derive(Args, Debug)]
+pub struct PreviewArguments {
+    /// The pipeline.
+    #[command(flatten)]
+    pub pipeline: PipelineArguments,
+    /// The store.
+    #[command(flatten)]
+    pub store: StoreArguments,
+    /// Augmentation [default: that of the first pretraining]
+    #[arg(long, value_name = "NAME")]
+    pub augment: Option<String>,
+    /// Pictures
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub count: u16,
+    /// PNG file to write [default: DIR/STUDY/preview.png]
+    #[arg(long, value_name = "PNG")]
+    pub out: Option<PathBuf>,
+}
+
+/// Arguments of `report`.
+#[derive(Args, Debug)]
+pub struct ReportArguments {
+    /// The pipeline.
+    #[command(flatten)]
+    pub pipeline: PipelineArguments,
+    /// The store.
+    #[command(flatten)]
+    pub store: StoreArguments,
+}
+
+/// Form of a command's output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+fn device(text: &str) -> Result<DeviceChoice, String> {
+    match text {
+        "auto" => Ok(DeviceChoice::Auto),
+        "cpu" => Ok(DeviceChoice::Cpu),
+        "cuda" => Ok(DeviceChoice::Cuda(0)),
+        _ => text
+            .strip_prefix("cuda:")
+            .and_then(|number| number.parse().ok())
+            .map(DeviceChoice::Cuda)
+            .ok_or_else(|| "must be auto, cpu, cuda or cuda:NUMBER".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn devices() {
+        assert_eq!(device("cuda:3"), Ok(DeviceChoice::Cuda(3)));
+        for wrong in ["gpu", "cuda:", "cuda:-1", "cuda1", ""] {
+            assert!(device(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Several takers of events.
+
+use crate::engine::{Event, EventSink};
+
+/// Passes each event to all.
+pub(super) struct Sinks<'a>(pub(super) Vec<&'a dyn EventSink>);
+
+impl EventSink for Sinks<'_> {
+    fn emit(&self, event: &Event) {
+        self.0.iter().for_each(|sink| sink.emit(event));
+    }
+}

@@ -1,0 +1,101 @@
+//! Checks of `[dataset]`.
+
+use super::Checker;
+use crate::config::node::Step;
+use crate::config::pipeline::{LinearEval, SelectOn, Supervised};
+use crate::dataset::config::{FoldersConfig, ShapesConfig};
+use crate::dataset::{DatasetConfig, SourceConfig};
+use std::path::{Path, PathBuf};
+
+/// Most pictures that are drawn: they are kept in memory.
+const MOST_DRAWN: usize = 1_000_000;
+
+/// Longest shorter side of stored pictures.
+const MOST_STORED_SIDE: usize = 4096;
+
+impl Checker<'_> {
+    /// Reads the section, with its paths made absolute against the folder of the file.
+    pub(super) fn dataset(&mut self, folder: &Path) -> Option<DatasetConfig> {
+        let mut dataset: DatasetConfig = self.read(&["dataset"])?;
+        self.stored_side(&dataset);
+        match &mut dataset.source {
+            SourceConfig::Folder(folders) => self.folders("folder", folders, folder),
+            SourceConfig::Prefixed(folders) => self.folders("prefixed", folders, folder),
+            SourceConfig::Cifar10(files) => self.absolute(&["cifar10", "path"], &mut files.path, folder),
+            SourceConfig::Stl10(files) => self.absolute(&["stl10", "path"], &mut files.path, folder),
+            SourceConfig::Shapes(shapes) => self.shapes(shapes),
+        }
+        Some(dataset)
+    }
+
+    fn stored_side(&mut self, dataset: &DatasetConfig) {
+        let Some(side) = dataset.stored_side else { return };
+        if !(dataset.image_size..=MOST_STORED_SIDE).contains(&side) {
+            let range = format!("between `image_size` ({}) and {MOST_STORED_SIDE}", dataset.image_size);
+            self.report(&in_dataset(&["stored_side"]), format!("`stored_side` must be {range}, got {side}"), None);
+        }
+    }
+
+    fn folders(&mut self, kind: &str, folders: &mut FoldersConfig, folder: &Path) {
+        let fraction = in_dataset(&["source", kind, "test_fraction"]);
+        if folders.test.is_some() && self.is_written(&fraction) {
+            let help = "take out one of the two".to_owned();
+            self.report(&fraction, "`test_fraction` has no effect where there is a `test` folder", help);
+        } else if folders.test.is_none() && folders.test_fraction >= 1.0 {
+            self.report(&fraction, "`test_fraction` must be below 1: nothing would be left to train on", None);
+        }
+        self.absolute(&[kind, "train"], &mut folders.train, folder);
+        if let Some(test) = &mut folders.test {
+            self.absolute(&[kind, "test"], test, folder);
+        }
+    }
+
+    fn absolute(&mut self, keys: &[&str], path: &mut PathBuf, folder: &Path) {
+        if path.as_os_str().is_empty() {
+            self.report(&in_dataset(&[&["source"], keys].concat()), "the path is empty", None);
+        }
+        *path = folder.join(&path);
+    }
+
+    fn shapes(&mut self, shapes: &ShapesConfig) {
+        for (key, count) in [("train", shapes.train), ("test", shapes.test)] {
+            let path = in_dataset(&["source", "shapes", key]);
+            if count < shapes.classes {
+                let message =
+                    format!("`{key}` must be at least the number of classes ({}), got {count}", shapes.classes);
+                self.report(&path, message, None);
+            } else if count > MOST_DRAWN {
+                self.report(&path, format!("`{key}` must be at most {MOST_DRAWN}, got {count}"), None);
+            }
+        }
+    }
+
+    /// The first stage that chooses its weights on the validation split.
+    pub(super) fn first_choosing_on_validation(
+        &self,
+        linear: &[LinearEval],
+        supervised: &[Supervised],
+    ) -> Option<String> {
+        let chooses = |select_on: SelectOn| select_on == SelectOn::Validation;
+        let linear = linear.iter().filter(|stage| chooses(stage.training.select_on));
+        let supervised = supervised.iter().filter(|stage| chooses(stage.training.select_on));
+        linear
+            .map(|stage| format!("linear_eval.{}", stage.name))
+            .chain(supervised.map(|stage| format!("supervised.{}", stage.name)))
+            .next()
+    }
+
+    /// Early stopping needs the pictures that it chooses on.
+    pub(super) fn validation_split(&mut self, dataset: Option<&DatasetConfig>, stage: Option<String>) {
+        let (Some(dataset), Some(stage)) = (dataset, stage) else { return };
+        if dataset.validation_fraction == 0.0 {
+            let message = format!("without validation pictures `[{stage}]` cannot choose its best weights");
+            let help = "set `validation_fraction` above 0, or `select_on = \"test\"` in the stage".to_owned();
+            self.report(&in_dataset(&["validation_fraction"]), message, help);
+        }
+    }
+}
+
+fn in_dataset(keys: &[&str]) -> Vec<Step> {
+    std::iter::once(&"dataset").chain(keys).map(|key| Step::from(*key)).collect()
+}

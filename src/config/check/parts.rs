@@ -1,0 +1,123 @@
+//! Checks of the parts that stages share: augmentation policy, optimiser, schedule, depths, labelled fractions.
+
+use super::{Checker, Stage};
+use crate::augment::config::ColorJitterConfig;
+use crate::augment::{OperatorConfig, PolicyConfig};
+use crate::config::node::Step;
+use crate::config::raw::RawPretrain;
+use crate::optim::config::StepConfig;
+use crate::optim::{OptimizerConfig, ScheduleConfig};
+
+/// Largest change of hue: half a turn reaches every colour.
+const MOST_HUE: f64 = 0.5;
+
+impl Checker<'_> {
+    pub(super) fn policy(&mut self, stage: Stage<'_>, policy: &PolicyConfig) {
+        for (index, operator) in policy.ops.iter().enumerate() {
+            let path = stage.element("ops", index);
+            match operator {
+                OperatorConfig::ColorJitter(jitter) => self.jitter(&path, jitter),
+                OperatorConfig::Normalize(_) if index + 1 < policy.ops.len() => {
+                    let help = "the operators take values between 0 and 1; move it to the end".to_owned();
+                    self.report(
+                        &[path, vec!["normalize".into()]].concat(),
+                        "`normalize` must be the last operator",
+                        help,
+                    );
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn jitter(&mut self, path: &[Step], jitter: &ColorJitterConfig) {
+        let hue = jitter.hue * jitter.strength;
+        if hue <= MOST_HUE {
+            return;
+        }
+        let key = |key: &str| [path, &["color_jitter".into(), key.into()]].concat();
+        let place = if self.is_written(&key("hue")) { key("hue") } else { key("strength") };
+        let message = format!("`hue` times `strength` must be at most {MOST_HUE}, got {}", (hue * 1e6).round() / 1e6);
+        self.report(&place, message, "half a turn of the colour circle reaches every hue".to_owned());
+    }
+
+    pub(super) fn optimizer(&mut self, stage: Stage<'_>, optimizer: &OptimizerConfig) {
+        if let OptimizerConfig::Sgd(sgd) = optimizer
+            && sgd.nesterov
+            && sgd.momentum == 0.0
+        {
+            let help = "set `momentum`, for example to 0.9, or take `nesterov` out".to_owned();
+            self.report(&stage.at(&["optimizer", "sgd", "nesterov"]), "`nesterov` needs `momentum` above 0", help);
+        }
+    }
+
+    pub(super) fn schedule(&mut self, stage: Stage<'_>, schedule: &ScheduleConfig, epochs: usize) {
+        let (kind, warmup) = match schedule {
+            ScheduleConfig::Constant(constant) => ("constant", constant.warmup_epochs),
+            ScheduleConfig::Cosine(cosine) => ("cosine", cosine.warmup_epochs),
+            ScheduleConfig::Step(step) => ("step", step.warmup_epochs),
+        };
+        // A run of 0 epochs has no steps, so no schedule either.
+        if epochs > 0 && warmup > epochs as f64 {
+            let message = format!("`warmup_epochs` must be at most `epochs` ({epochs}), got {warmup}");
+            let help = "the learning rate would never reach its peak".to_owned();
+            self.report(&stage.at(&["schedule", kind, "warmup_epochs"]), message, help);
+        }
+        match schedule {
+            ScheduleConfig::Cosine(cosine) if cosine.steps == Some(0) => {
+                self.report(&stage.at(&["schedule", "cosine", "steps"]), "`steps` must be at least 1, got 0", None);
+            }
+            ScheduleConfig::Step(step) => self.milestones(stage, step),
+            _ => {}
+        }
+    }
+
+    fn milestones(&mut self, stage: Stage<'_>, step: &StepConfig) {
+        let mut before = 0.0;
+        for (index, &milestone) in step.milestones.iter().enumerate() {
+            if milestone <= before {
+                let mut path = stage.at(&["schedule", "step", "milestones"]);
+                path.push(index.into());
+                let message = format!("`milestones` must be above 0 and increase, got {milestone} after {before}");
+                self.report(&path, message, None);
+            }
+            before = milestone;
+        }
+    }
+
+    /// Depths are given, each once, and the pretraining's head has them.
+    pub(super) fn depths(&mut self, stage: Stage<'_>, depths: &[usize], from: &str, pretrain: Option<&RawPretrain>) {
+        if depths.is_empty() {
+            let help = "list at least one: 0 is the encoder's output".to_owned();
+            self.report(&stage.at(&["depths"]), "the list of depths is empty", help);
+        }
+        for (index, depth) in depths.iter().enumerate() {
+            if depths[..index].contains(depth) {
+                self.report(&stage.element("depths", index), format!("depth {depth} is listed twice"), None);
+            }
+            let Some(pretrain) = pretrain else { continue };
+            let layers = pretrain.projection.layers.len();
+            if *depth > layers {
+                let message = format!("depth {depth} is beyond the projection head of `[pretrain.{from}]`");
+                self.report(&stage.element("depths", index), message, depths_of(layers));
+            }
+        }
+    }
+
+    pub(super) fn fractions(&mut self, stage: Stage<'_>, fractions: &[f64]) {
+        for (index, fraction) in fractions.iter().enumerate() {
+            if fractions[..index].contains(fraction) {
+                let message = format!("the fraction {fraction} is listed twice");
+                self.report(&stage.element("labeled_fraction", index), message, None);
+            }
+        }
+    }
+}
+
+fn depths_of(layers: usize) -> String {
+    match layers {
+        0 => "it has no layers: only depth 0, the encoder's output, is there".to_owned(),
+        1 => "it has 1 layer: depths 0 and 1 are there".to_owned(),
+        layers => format!("it has {layers} layers: depths 0 to {layers} are there"),
+    }
+}

@@ -1,0 +1,138 @@
+//! Checks of pretrainings and supervised networks: what they start from, and with what augmentation.
+
+use super::{Checker, Named, Stage, find, in_order_of_start};
+use crate::augment::PolicyConfig;
+use crate::config::pipeline::{ClassifierTraining, Pretrain, Supervised};
+use crate::config::raw::{DEFAULT_PATIENCE, RawPretrain, RawSupervised};
+use crate::model::EncoderConfig;
+use std::collections::BTreeMap;
+
+impl Checker<'_> {
+    pub(super) fn pretrains(
+        &mut self,
+        raw: &Named<RawPretrain>,
+        policies: &BTreeMap<String, PolicyConfig>,
+    ) -> Vec<Pretrain> {
+        let mut pretrains = Vec::new();
+        for (name, pretrain) in raw {
+            let Some(pretrain) = pretrain else { continue };
+            let stage = Stage { section: "pretrain", name };
+            self.start(stage, pretrain.init_from.as_deref(), &pretrain.encoder, raw);
+            self.optimizer(stage, &pretrain.optimizer);
+            self.schedule(stage, &pretrain.schedule, pretrain.epochs);
+            pretrains.extend(policies.get(&pretrain.augment).map(|policy| build(name, pretrain, policy)));
+        }
+        self.cycles();
+        in_order_of_start(pretrains)
+    }
+
+    pub(super) fn supervised(
+        &mut self,
+        pretrains: &Named<RawPretrain>,
+        policies: &BTreeMap<String, PolicyConfig>,
+    ) -> Vec<Supervised> {
+        let mut networks = Vec::new();
+        for (name, raw) in self.named::<RawSupervised>("supervised") {
+            let Some(raw) = raw else { continue };
+            let stage = Stage { section: "supervised", name: &name };
+            self.start(stage, raw.init_from.as_deref(), &raw.encoder, pretrains);
+            let labeled_fractions = raw.labeled_fraction.to_vec();
+            self.fractions(stage, &labeled_fractions);
+            self.optimizer(stage, &raw.optimizer);
+            self.schedule(stage, &raw.schedule, raw.epochs);
+            let patience = self.patience(stage, raw.early_stopping, raw.patience);
+            networks.push(Supervised {
+                policy: raw.augment.and_then(|policy| policies.get(&policy).cloned()),
+                init_from: raw.init_from,
+                encoder: raw.encoder,
+                hidden: raw.hidden,
+                labeled_fractions,
+                label_draw: raw.label_draw,
+                training: ClassifierTraining {
+                    optimizer: raw.optimizer,
+                    schedule: raw.schedule,
+                    epochs: raw.epochs,
+                    batch_size: raw.batch_size,
+                    patience,
+                    select_on: raw.select_on,
+                },
+                gradient_clip: raw.gradient_clip,
+                name,
+            });
+        }
+        networks
+    }
+
+    /// What a network starts from has the same encoder.
+    fn start(&mut self, stage: Stage<'_>, from: Option<&str>, encoder: &EncoderConfig, pretrains: &Named<RawPretrain>) {
+        let Some(from) = from else { return };
+        if let Some(start) = find(pretrains, from)
+            && start.encoder != *encoder
+        {
+            let message = format!(
+                "the encoder of `[pretrain.{from}]` is another than that of `[{}.{}]`",
+                stage.section, stage.name
+            );
+            let help =
+                "weights can be taken over only by the same encoder: make the two `encoder` keys equal".to_owned();
+            self.report(&stage.at(&["init_from"]), message, help);
+        }
+    }
+
+    /// Pretrainings that start from each other, or from themselves.
+    fn cycles(&mut self) {
+        let names = self.declared.get("pretrain").cloned().unwrap_or_default();
+        let start_of =
+            |name: &str| self.text(&Stage { section: "pretrain", name }.at(&["init_from"])).map(str::to_owned);
+        let mut cycles: Vec<Vec<String>> = Vec::new();
+        for name in names {
+            let mut chain = vec![name];
+            while let Some(next) = chain.last().and_then(|last| start_of(last)) {
+                if let Some(first) = chain.iter().position(|name| *name == next) {
+                    if !cycles.iter().flatten().any(|name| *name == next) {
+                        cycles.push(chain.split_off(first));
+                    }
+                    break;
+                }
+                chain.push(next);
+            }
+        }
+        cycles.iter().for_each(|names| self.cycle(names));
+    }
+
+    fn cycle(&mut self, names: &[String]) {
+        let way: Vec<&str> = names.iter().chain(names.first()).map(String::as_str).collect();
+        let message = match names {
+            [name] => format!("`[pretrain.{name}]` starts from itself"),
+            _ => format!("pretrainings start from each other: {}", way.join(" -> ")),
+        };
+        let Some(first) = names.first() else { return };
+        let help = "take out one `init_from`: one of them must start from random weights".to_owned();
+        self.report(&Stage { section: "pretrain", name: first }.at(&["init_from"]), message, help);
+    }
+
+    /// Epochs without a better loss after which training stops.
+    pub(super) fn patience(&mut self, stage: Stage<'_>, early: bool, patience: Option<usize>) -> Option<usize> {
+        if !early && patience.is_some() {
+            let help = "take out one of the two".to_owned();
+            self.report(&stage.at(&["patience"]), "`patience` has no effect beside `early_stopping = false`", help);
+        }
+        early.then(|| patience.unwrap_or(DEFAULT_PATIENCE))
+    }
+}
+
+fn build(name: &str, raw: &RawPretrain, policy: &PolicyConfig) -> Pretrain {
+    Pretrain {
+        name: name.to_owned(),
+        policy: policy.clone(),
+        init_from: raw.init_from.clone(),
+        encoder: raw.encoder.clone(),
+        projection: raw.projection.clone(),
+        loss: raw.loss.clone(),
+        optimizer: raw.optimizer.clone(),
+        schedule: raw.schedule.clone(),
+        epochs: raw.epochs,
+        batch_size: raw.batch_size,
+        gradient_clip: raw.gradient_clip,
+    }
+}

@@ -1,0 +1,100 @@
+//! The name that was probably meant.
+
+use strsim::{damerau_levenshtein, jaro_winkler};
+
+/// Names that people bring along from other programs.
+const HABITS: [(&str, &str); 20] = [
+    ("lr", "learning_rate"),
+    ("tau", "temperature"),
+    ("wd", "weight_decay"),
+    ("l2", "weight_decay"),
+    ("bs", "batch_size"),
+    ("batch", "batch_size"),
+    ("num_epochs", "epochs"),
+    ("n_epochs", "epochs"),
+    ("max_epochs", "epochs"),
+    ("steps", "epochs"),
+    ("size", "image_size"),
+    ("resolution", "image_size"),
+    ("transforms", "augment"),
+    ("augmentation", "augment"),
+    ("transforms", "ops"),
+    ("operators", "ops"),
+    ("hidden", "layers"),
+    ("random_crop", "random_resized_crop"),
+    ("clip_grad_norm", "gradient_clip"),
+    ("projector", "projection"),
+];
+
+/// Names closer than this are taken for a slip of the finger (Jaro-Winkler, 1 is equal).
+const CLOSE: f64 = 0.85;
+
+/// The candidate that `name` was probably meant to be.
+pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.to_lowercase().replace('-', "_");
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    let habit = HABITS.iter().find(|(habit, meant)| *habit == name && candidates.contains(meant));
+    if let Some((_, meant)) = habit {
+        return candidates.into_iter().find(|candidate| candidate == meant);
+    }
+    candidates
+        .into_iter()
+        .map(|candidate| (similarity(&name, &candidate.to_lowercase().replace('-', "_")), candidate))
+        .filter(|(similarity, _)| *similarity >= CLOSE)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, candidate)| candidate)
+}
+
+/// How alike two names are, from 0 to 1. One slip in a short name counts as close, and so does a name of which the
+/// other is a part (`blur` for `gaussian_blur`).
+fn similarity(name: &str, candidate: &str) -> f64 {
+    /// Longest name compared: a slip of the finger does not make a longer one out of ours.
+    const LONGEST: usize = 64;
+    /// A part shorter than this says too little.
+    const SHORTEST_PART: usize = 4;
+    if name.len() > LONGEST {
+        return 0.0;
+    }
+    let slips = damerau_levenshtein(name, candidate);
+    let length = name.chars().count().max(candidate.chars().count()).max(1);
+    let few_slips = if slips <= 1 || slips * 4 <= length { 1.0 - slips as f64 / (8 * length) as f64 } else { 0.0 };
+    let part =
+        if name.len() >= SHORTEST_PART && (candidate.contains(name) || name.contains(candidate)) { CLOSE } else { 0.0 };
+    jaro_winkler(name, candidate).min(0.95).max(few_slips).max(part)
+}
+
+/// Names as a list for a sentence: `a`, `b`, `c`.
+pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEYS: [&str; 6] = ["temperature", "similarity", "learning_rate", "momentum", "batch_size", "epochs"];
+
+    #[test]
+    fn slips_habits_and_parts_are_found() {
+        for (written, meant) in [
+            ("temprature", "temperature"),
+            ("Temperature", "temperature"),
+            ("lr", "learning_rate"),
+            ("epoch", "epochs"),
+            ("batchsize", "batch_size"),
+            ("batch-size", "batch_size"),
+            ("rate", "learning_rate"),
+        ] {
+            assert_eq!(nearest(written, KEYS), Some(meant), "{written}");
+        }
+        assert_eq!(nearest("maim", ["main", "other"]), Some("main"));
+        assert_eq!(nearest("blur", ["gaussian_blur", "grayscale"]), Some("gaussian_blur"));
+    }
+
+    #[test]
+    fn other_names_are_not() {
+        for written in ["zzz", "", "colour", &"temperature".repeat(50)] {
+            assert_eq!(nearest(written, KEYS), None, "{written}");
+        }
+    }
+}

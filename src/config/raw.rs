@@ -1,0 +1,405 @@
+//! The pipeline file as it is written: defaults filled in, references and combinations not yet checked.
+//! The documentation of these types is that of the file: `docs/configuration.md` and the JSON Schema are made from it.
+
+use crate::analysis::config::{EmbedMethod, KnnConfig, TsneConfig};
+use crate::augment::PolicyConfig;
+use crate::base::range;
+use crate::config::pipeline::{LabelDraw, SelectOn, Statistics, Subset};
+use crate::dataset::DatasetConfig;
+use crate::loss::{LossConfig, NtXentConfig, Similarity};
+use crate::model::config::layer_sizes;
+use crate::model::{EncoderConfig, ProjectionConfig};
+use crate::optim::config::{AdamConfig, ConstantConfig};
+use crate::optim::{OptimizerConfig, ScheduleConfig};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A pipeline file: one SimCLR study.
+// Sections are read one by one, so this type is only the schema.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename = "Pipeline")]
+#[expect(dead_code, reason = "read through its schema")]
+pub(super) struct RawPipeline {
+    /// Name of the study and of its folder under `outputs/runs`; default the file's name without `.toml`.
+    name: Option<String>,
+    /// Seed of every random number; a whole number of at least 0.
+    #[serde(default)]
+    seed: u64,
+    /// Where training runs: `"auto"` (CUDA where there is a device, else the CPU), `"cpu"`, `"cuda"` or `"cuda:N"`.
+    #[serde(default = "auto")]
+    device: String,
+    /// The pictures.
+    dataset: DatasetConfig,
+    /// Augmentation policies, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    augment: BTreeMap<String, PolicyConfig>,
+    /// Contrastive pretrainings, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pretrain: BTreeMap<String, RawPretrain>,
+    /// Linear evaluations of pretrainings, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    linear_eval: BTreeMap<String, RawLinearEval>,
+    /// kNN evaluations of pretrainings, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    knn_eval: BTreeMap<String, RawKnnEval>,
+    /// Supervised networks, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    supervised: BTreeMap<String, RawSupervised>,
+    /// Pictures of the features in the plane, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    embed: BTreeMap<String, RawEmbed>,
+    /// The report.
+    report: Option<RawReport>,
+    /// Values to be tried, every combination of them: dotted paths (quoted) with lists of values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    sweep: BTreeMap<String, serde_json::Value>,
+}
+
+/// The report.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Report")]
+pub(super) struct RawReport {
+    /// Title; default the name of the study.
+    pub(super) title: Option<String>,
+}
+
+/// A contrastive pretraining of an encoder with a projection head.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Pretrain")]
+pub(super) struct RawPretrain {
+    /// Name of the augmentation policy that makes the two views.
+    pub(super) augment: String,
+    /// Name of another pretraining whose weights it starts from; their encoders must be the same.
+    pub(super) init_from: Option<String>,
+    /// The encoder.
+    pub(super) encoder: EncoderConfig,
+    /// The projection head.
+    pub(super) projection: ProjectionConfig,
+    /// The contrastive loss.
+    #[serde(default = "nt_xent")]
+    pub(super) loss: LossConfig,
+    /// The optimiser.
+    pub(super) optimizer: OptimizerConfig,
+    /// The learning-rate schedule.
+    #[serde(default)]
+    pub(super) schedule: ScheduleConfig,
+    /// Passes over the training set; 0 keeps the initial weights, for comparison with a network that has learned
+    /// nothing.
+    #[serde(deserialize_with = "epochs")]
+    pub(super) epochs: usize,
+    /// Pictures in a batch, each seen in two views; a last batch that is not full is left out.
+    #[serde(deserialize_with = "at_least_two")]
+    pub(super) batch_size: usize,
+    /// Gradients longer than this, over all parameters, are scaled down to it; default no limit.
+    #[serde(default, deserialize_with = "some_positive")]
+    pub(super) gradient_clip: Option<f64>,
+}
+
+/// A linear classifier on frozen features of a pretraining.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "LinearEval")]
+pub(super) struct RawLinearEval {
+    /// Name of the pretraining.
+    pub(super) from: String,
+    /// Where features are taken: 0 is the encoder's output, k the output of the k-th layer of the projection head.
+    #[serde(default = "encoder_output")]
+    pub(super) depths: Vec<usize>,
+    /// Labelled part of the training set, or a list of them, each evaluated apart.
+    #[serde(default)]
+    pub(super) labeled_fraction: Fractions,
+    /// How labelled pictures are drawn.
+    #[serde(default)]
+    pub(super) label_draw: LabelDraw,
+    /// Batch-norm statistics of the encoder while features are computed.
+    #[serde(default)]
+    pub(super) statistics: Statistics,
+    /// Bring features to mean 0 and variance 1 over the labelled pictures.
+    #[serde(default = "yes")]
+    pub(super) standardize: bool,
+    /// The optimiser.
+    #[serde(default = "adam")]
+    pub(super) optimizer: OptimizerConfig,
+    /// The learning-rate schedule.
+    #[serde(default = "constant")]
+    pub(super) schedule: ScheduleConfig,
+    /// Most passes over the labelled pictures.
+    #[serde(default = "hundred", deserialize_with = "epochs_from_one")]
+    pub(super) epochs: usize,
+    /// Pictures in a batch; the last one may be smaller.
+    #[serde(default = "sixty_four", deserialize_with = "range::at_least_one")]
+    pub(super) batch_size: usize,
+    /// Stop after `patience` epochs without a better loss on the pictures of `select_on`. With `false` all epochs are
+    /// run. The best weights are restored either way.
+    #[serde(default = "yes")]
+    pub(super) early_stopping: bool,
+    /// Epochs without a better loss after which training stops; default 10. Not beside `early_stopping = false`.
+    #[serde(default, deserialize_with = "some_at_least_one")]
+    pub(super) patience: Option<usize>,
+    /// Pictures on which the best weights are chosen.
+    #[serde(default)]
+    pub(super) select_on: SelectOn,
+}
+
+/// A k-nearest-neighbours classification of frozen features of a pretraining.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "KnnEval")]
+pub(super) struct RawKnnEval {
+    /// Name of the pretraining.
+    pub(super) from: String,
+    /// Where features are taken: 0 is the encoder's output, k the output of the k-th layer of the projection head.
+    #[serde(default = "encoder_output")]
+    pub(super) depths: Vec<usize>,
+    /// Labelled part of the training set in which neighbours are searched, or a list of them, each evaluated apart.
+    #[serde(default)]
+    pub(super) labeled_fraction: Fractions,
+    /// Batch-norm statistics of the encoder while features are computed.
+    #[serde(default)]
+    pub(super) statistics: Statistics,
+    /// Neighbours that vote; at most as many as there are labelled pictures.
+    #[serde(default = "neighbours", deserialize_with = "range::at_least_one")]
+    pub(super) k: usize,
+    /// A neighbour's vote weighs exp(cosine / temperature).
+    #[serde(default = "knn_temperature", deserialize_with = "range::positive")]
+    pub(super) temperature: f64,
+}
+
+/// A supervised network, from scratch or fine-tuned from a pretraining.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Supervised")]
+pub(super) struct RawSupervised {
+    /// Name of the augmentation policy of the training pictures; default none.
+    pub(super) augment: Option<String>,
+    /// Name of a pretraining whose encoder it starts from; their encoders must be the same. Default: from scratch.
+    pub(super) init_from: Option<String>,
+    /// The encoder.
+    pub(super) encoder: EncoderConfig,
+    /// Outputs of hidden layers with ReLU between the encoder and the classes.
+    #[serde(default, deserialize_with = "layer_sizes")]
+    pub(super) hidden: Vec<usize>,
+    /// Labelled part of the training set, or a list of them, each trained apart.
+    #[serde(default)]
+    pub(super) labeled_fraction: Fractions,
+    /// How labelled pictures are drawn.
+    #[serde(default)]
+    pub(super) label_draw: LabelDraw,
+    /// The optimiser.
+    #[serde(default = "adam")]
+    pub(super) optimizer: OptimizerConfig,
+    /// The learning-rate schedule.
+    #[serde(default = "constant")]
+    pub(super) schedule: ScheduleConfig,
+    /// Most passes over the labelled pictures.
+    #[serde(default = "hundred", deserialize_with = "epochs_from_one")]
+    pub(super) epochs: usize,
+    /// Pictures in a batch; the last one may be smaller.
+    #[serde(default = "sixty_four", deserialize_with = "at_least_two")]
+    pub(super) batch_size: usize,
+    /// Stop after `patience` epochs without a better loss on the pictures of `select_on`. With `false` all epochs are
+    /// run. The best weights are restored either way.
+    #[serde(default = "yes")]
+    pub(super) early_stopping: bool,
+    /// Epochs without a better loss after which training stops; default 10. Not beside `early_stopping = false`.
+    #[serde(default, deserialize_with = "some_at_least_one")]
+    pub(super) patience: Option<usize>,
+    /// Pictures on which the best weights are chosen.
+    #[serde(default)]
+    pub(super) select_on: SelectOn,
+    /// Gradients longer than this, over all parameters, are scaled down to it; default no limit.
+    #[serde(default, deserialize_with = "some_positive")]
+    pub(super) gradient_clip: Option<f64>,
+}
+
+/// The features of a pretraining as points in the plane.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Embed")]
+pub(super) struct RawEmbed {
+    /// Name of the pretraining.
+    pub(super) from: String,
+    /// Where features are taken: 0 is the encoder's output, k the output of the k-th layer of the projection head.
+    #[serde(default = "encoder_output")]
+    pub(super) depths: Vec<usize>,
+    /// Pictures shown.
+    #[serde(default)]
+    pub(super) subset: Subset,
+    /// Batch-norm statistics of the encoder while features are computed.
+    #[serde(default)]
+    pub(super) statistics: Statistics,
+    /// The method.
+    #[serde(default = "tsne")]
+    pub(super) method: EmbedMethod,
+}
+
+/// One labelled part of the training set, or several.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub(super) enum Fractions {
+    /// A number.
+    One(f64),
+    /// A list.
+    Several(Vec<f64>),
+}
+
+impl Default for Fractions {
+    fn default() -> Self {
+        Self::One(1.0)
+    }
+}
+
+impl Fractions {
+    /// The parts in the order written.
+    pub(super) fn to_vec(&self) -> Vec<f64> {
+        match self {
+            Self::One(fraction) => vec![*fraction],
+            Self::Several(fractions) => fractions.clone(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Fractions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FractionsVisitor)
+    }
+}
+
+struct FractionsVisitor;
+
+impl<'de> Visitor<'de> for FractionsVisitor {
+    type Value = Fractions;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number or a list of numbers")
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Fractions, E> {
+        range::fraction(serde::de::value::F64Deserializer::new(number)).map(Fractions::One)
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Fractions, E> {
+        self.visit_f64(number as f64)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Fractions, E> {
+        self.visit_f64(number as f64)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Fractions, A::Error> {
+        let mut fractions = Vec::new();
+        while let Some(Fraction(fraction)) = list.next_element()? {
+            fractions.push(fraction);
+        }
+        Ok(Fractions::Several(fractions))
+    }
+}
+
+/// One part, held to its range at its own place.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Fraction(#[serde(deserialize_with = "range::fraction")] f64);
+
+impl JsonSchema for Fractions {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Fractions".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "type": "number", "exclusiveMinimum": 0, "maximum": 1 },
+                { "type": "array", "minItems": 1, "items": { "type": "number", "exclusiveMinimum": 0, "maximum": 1 } },
+            ]
+        })
+    }
+}
+
+/// Epochs without a better loss after which training stops, where the file does not say.
+pub(super) const DEFAULT_PATIENCE: usize = 10;
+
+fn auto() -> String {
+    "auto".to_owned()
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn encoder_output() -> Vec<usize> {
+    vec![0]
+}
+
+fn hundred() -> usize {
+    100
+}
+
+fn sixty_four() -> usize {
+    64
+}
+
+fn neighbours() -> usize {
+    KnnConfig::default().k
+}
+
+fn knn_temperature() -> f64 {
+    KnnConfig::default().temperature
+}
+
+fn nt_xent() -> LossConfig {
+    LossConfig::NtXent(NtXentConfig { temperature: 0.1, similarity: Similarity::Cosine })
+}
+
+fn adam() -> OptimizerConfig {
+    OptimizerConfig::Adam(AdamConfig { learning_rate: 1e-3, betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: 0.0 })
+}
+
+fn constant() -> ScheduleConfig {
+    ScheduleConfig::Constant(ConstantConfig { warmup_epochs: 0.0 })
+}
+
+fn tsne() -> EmbedMethod {
+    EmbedMethod::Tsne(TsneConfig { perplexity: 30.0, iterations: 1000 })
+}
+
+/// Most epochs: more are a slip, and steps must be countable.
+const MOST_EPOCHS: usize = 1_000_000;
+
+fn epochs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    epochs_from(0, usize::deserialize(deserializer)?)
+}
+
+fn epochs_from_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    epochs_from(1, usize::deserialize(deserializer)?)
+}
+
+fn epochs_from<E: serde::de::Error>(least: usize, epochs: usize) -> Result<usize, E> {
+    if (least..=MOST_EPOCHS).contains(&epochs) {
+        return Ok(epochs);
+    }
+    Err(E::custom(format!("must be between {least} and {MOST_EPOCHS}, got {epochs}")))
+}
+
+fn at_least_two<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    match usize::deserialize(deserializer)? {
+        number @ ..2 => Err(serde::de::Error::custom(format!("must be at least 2, got {number}"))),
+        number => Ok(number),
+    }
+}
+
+fn some_at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    range::at_least_one(deserializer).map(Some)
+}
+
+fn some_positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    range::positive(deserializer).map(Some)
+}

@@ -1,0 +1,127 @@
+//! The JSON Schema of a pipeline file, made from the raw types, and how it is read.
+
+use crate::config::raw::RawPipeline;
+use serde_json::Value;
+use std::sync::LazyLock;
+
+static SCHEMA: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(RawPipeline).to_value());
+
+/// The JSON Schema (2020-12) of a pipeline file, for editors; files are checked against the same.
+pub fn schema() -> Value {
+    SCHEMA.clone()
+}
+
+/// The schema without a copy.
+pub(super) fn root() -> &'static Value {
+    &SCHEMA
+}
+
+/// One of the things that a value may be.
+#[derive(Clone, Copy)]
+pub(super) enum Alternative {
+    /// A table with this one key, whose value holds the parameters, and its meaning.
+    Choice(&'static str, &'static Value, &'static str),
+    /// Anything else.
+    Plain(&'static Value),
+}
+
+/// Follows a `$ref` into the definitions.
+pub(super) fn resolve(schema: &'static Value) -> &'static Value {
+    match schema.get("$ref").and_then(Value::as_str) {
+        Some(pointer) => SCHEMA.pointer(pointer.trim_start_matches('#')).map_or(schema, resolve),
+        None => schema,
+    }
+}
+
+/// What a value may be, without `null`, which TOML does not have.
+pub(super) fn alternatives(schema: &'static Value) -> Vec<Alternative> {
+    let schema = resolve(schema);
+    let list = |key| schema.get(key).and_then(Value::as_array);
+    if let Some(variants) = list("oneOf") {
+        return variants.iter().map(|variant| choice(variant).unwrap_or(Alternative::Plain(variant))).collect();
+    }
+    match list("anyOf") {
+        Some(members) => members.iter().filter(|member| member["type"] != "null").flat_map(alternatives).collect(),
+        None => vec![Alternative::Plain(schema)],
+    }
+}
+
+fn choice(variant: &'static Value) -> Option<Alternative> {
+    let (name, parameters) = properties(variant).next()?;
+    let meaning = variant.get("description").and_then(Value::as_str).unwrap_or_default();
+    Some(Alternative::Choice(name, parameters, meaning))
+}
+
+/// Whether a schema admits values of this JSON type.
+pub(super) fn admits(schema: &Value, kind: &str) -> bool {
+    match schema.get("type") {
+        Some(Value::String(name)) => name == kind,
+        Some(Value::Array(names)) => names.iter().any(|name| name == kind),
+        _ => false,
+    }
+}
+
+/// The only words that a schema of a string admits; none where any string will do.
+pub(super) fn words(schema: &'static Value) -> Vec<&'static str> {
+    let listed = schema.get("enum").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    listed.iter().chain(schema.get("const")).filter_map(Value::as_str).collect()
+}
+
+/// The keys of a table with their schemas, by name.
+pub(super) fn properties(schema: &'static Value) -> impl Iterator<Item = (&'static str, &'static Value)> {
+    schema.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(key, value)| (key.as_str(), value))
+}
+
+/// The keys that a table must have, in the order of their declaration.
+pub(super) fn required(schema: &'static Value) -> impl Iterator<Item = &'static str> + Clone {
+    schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// The schema of entries with names of the user's choice.
+pub(super) fn named_entries(schema: &'static Value) -> Option<&'static Value> {
+    schema.get("additionalProperties").filter(|entry| entry.is_object())
+}
+
+/// Tables below this one that have such a key, as dotted paths: `optimizer.sgd`.
+pub(super) fn tables_with_key(schema: &'static Value, key: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    search(schema, key, &mut Vec::new(), &mut found);
+    found
+}
+
+fn search(schema: &'static Value, key: &str, path: &mut Vec<&'static str>, found: &mut Vec<String>) {
+    /// Deeper than any key of the schema, in case that one is ever made of itself.
+    const DEEPEST: usize = 8;
+    if path.len() > DEEPEST {
+        return;
+    }
+    for alternative in alternatives(schema) {
+        match alternative {
+            Alternative::Choice(name, parameters, _) => within(name, parameters, key, path, found),
+            Alternative::Plain(table) => {
+                if !path.is_empty() && properties(table).any(|(name, _)| name == key) {
+                    found.push(path.join("."));
+                    continue;
+                }
+                for (name, value) in properties(table) {
+                    within(name, value, key, path, found);
+                }
+                if let Some(entry) = named_entries(table) {
+                    within("NAME", entry, key, path, found);
+                }
+            }
+        }
+    }
+}
+
+fn within(
+    name: &'static str,
+    schema: &'static Value,
+    key: &str,
+    path: &mut Vec<&'static str>,
+    found: &mut Vec<String>,
+) {
+    path.push(name);
+    search(schema, key, path, found);
+    path.pop();
+}

@@ -1,0 +1,345 @@
+//! Tests of the kernels: against the oracle, by finite differences, and with different numbers of threads.
+
+use crate::base::rng::{self, stream};
+use crate::nn::{Backend, Convolution, MaxPool, Normalization, oracle};
+use dfdx::prelude::*;
+
+const EPSILON: f32 = 1e-5;
+
+fn numbers(name: &str, length: usize) -> Vec<f32> {
+    let mut rng = stream(7, name, &[]);
+    (0..length).map(|_| rng::uniform(-1.0, 1.0, &mut rng)).collect()
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+}
+
+/// Differences relative to the largest entry.
+fn assert_close(what: &str, ours: &[f32], expected: &[f32]) {
+    assert_eq!(ours.len(), expected.len(), "{what}");
+    let largest = expected.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
+    for (i, (ours, expected)) in ours.iter().zip(expected).enumerate() {
+        assert!((ours - expected).abs() <= 1e-5 * largest, "{what}[{i}]: {ours} instead of {expected}");
+    }
+}
+
+/// Holds a gradient to central differences of `loss` at entries spread over the argument.
+fn assert_slope(what: &str, at: &[f32], gradient: &[f32], step: f32, loss: impl Fn(&[f32]) -> f64) {
+    let largest = gradient.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
+    for i in (0..at.len()).step_by((at.len() / 40).max(1)) {
+        let moved = |by: f32| {
+            let mut at = at.to_vec();
+            at[i] += by;
+            (loss(&at), at[i])
+        };
+        let ((above, high), (below, low)) = (moved(step), moved(-step));
+        let slope = (above - below) / f64::from(high - low);
+        let error = (slope - f64::from(gradient[i])).abs();
+        assert!(error < 2e-3 * f64::from(largest), "{what}[{i}]: {} instead of {slope}", gradient[i]);
+    }
+}
+
+/// Kernels of 1, 3 and 7, strides of 1 to 3, more and less padding, channels that fill no vector and that do, more
+/// pixels than a block.
+fn shapes() -> Vec<(Convolution, usize)> {
+    let shape =
+        |inputs, outputs, kernel, stride, padding, side| Convolution { inputs, outputs, kernel, stride, padding, side };
+    vec![
+        (shape(5, 7, 1, 1, 0, 6), 3),
+        (shape(8, 16, 1, 2, 0, 7), 3),
+        (shape(5, 7, 3, 1, 1, 6), 3),
+        (shape(16, 32, 3, 1, 1, 9), 5),
+        (shape(24, 40, 3, 2, 1, 9), 5),
+        (shape(6, 16, 3, 2, 1, 8), 2),
+        (shape(3, 16, 7, 2, 3, 11), 2),
+        (shape(4, 6, 3, 1, 0, 5), 2),
+        (shape(4, 6, 3, 3, 2, 7), 2),
+        (shape(16, 16, 3, 1, 1, 1), 4),
+        (shape(16, 48, 3, 1, 1, 2), 9),
+    ]
+}
+
+/// A convolution with its arguments, and the gradient of its output.
+struct Case {
+    shape: Convolution,
+    input: Vec<f32>,
+    weights: Vec<f32>,
+    bias: Vec<f32>,
+    cotangent: Vec<f32>,
+}
+
+impl Case {
+    fn new(shape: Convolution, rows: usize) -> Self {
+        Self {
+            shape,
+            input: numbers("input", rows * shape.input_len()),
+            weights: numbers("weights", shape.weights()),
+            bias: numbers("bias", shape.outputs),
+            cotangent: numbers("cotangent", rows * shape.output_len()),
+        }
+    }
+
+    fn output(&self, input: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f32> {
+        let mut output = vec![f32::NAN; self.cotangent.len()];
+        let (input, weights, bias) = (&input.to_vec(), &weights.to_vec(), bias.to_vec());
+        Cpu::default().convolution(&self.shape, input, weights, Some(&bias), &mut output).unwrap();
+        output
+    }
+
+    /// Of input, weights and bias.
+    fn gradients(&self) -> [Vec<f32>; 3] {
+        let (device, shape) = (Cpu::default(), &self.shape);
+        let mut input = vec![f32::NAN; self.input.len()];
+        device.convolution_input_gradient(shape, &self.weights, &self.cotangent, false, &mut input).unwrap();
+        let (mut weights, mut bias) = (vec![f32::NAN; self.weights.len()], vec![f32::NAN; self.bias.len()]);
+        let into = (&mut weights, Some(&mut bias));
+        device.convolution_weight_gradient(shape, &self.input, &self.cotangent, into.0, into.1).unwrap();
+        [input, weights, bias]
+    }
+}
+
+#[test]
+fn convolutions_are_the_oracles() {
+    let device = Cpu::default();
+    for (shape, rows) in shapes() {
+        let case = Case::new(shape, rows);
+        let pixels = rows * shape.side * shape.side;
+        let input = device.tensor_from_vec(case.input.clone(), (pixels, shape.inputs));
+        let weights = device.tensor_from_vec(case.weights.clone(), (shape.window(), shape.outputs));
+        let bias = device.tensor_from_vec(case.bias.clone(), (shape.outputs,));
+        let output = oracle::convolution(&shape, &input, &weights, &bias);
+        let what = format!("{shape:?}");
+        assert_close(&what, &case.output(&case.input, &case.weights, &case.bias), &output.as_vec());
+        let cotangent = device.tensor_from_vec(case.cotangent.clone(), *output.shape());
+        let gradients = (output * cotangent).sum().backward();
+        let [input_gradient, weight_gradient, bias_gradient] = case.gradients();
+        assert_close(&what, &input_gradient, &gradients.get(&input).as_vec());
+        assert_close(&what, &weight_gradient, &gradients.get(&weights).as_vec());
+        assert_close(&what, &bias_gradient, &gradients.get(&bias).as_vec());
+    }
+}
+
+#[test]
+fn convolution_gradients_are_slopes() {
+    for (shape, rows) in shapes() {
+        let case = Case::new(shape, rows);
+        let [input, weights, bias] = case.gradients();
+        let what = format!("{shape:?}");
+        let loss =
+            |input: &[f32], weights: &[f32], bias: &[f32]| dot(&case.output(input, weights, bias), &case.cotangent);
+        // Linear in each argument, so a large step is exact.
+        assert_slope(&what, &case.input, &input, 0.5, |input| loss(input, &case.weights, &case.bias));
+        assert_slope(&what, &case.weights, &weights, 0.5, |weights| loss(&case.input, weights, &case.bias));
+        assert_slope(&what, &case.bias, &bias, 0.5, |bias| loss(&case.input, &case.weights, bias));
+    }
+}
+
+#[test]
+fn input_gradients_add_up() {
+    for (shape, rows) in shapes() {
+        let case = Case::new(shape, rows);
+        let [written, ..] = case.gradients();
+        let before = numbers("before", written.len());
+        let mut added = before.clone();
+        Cpu::default().convolution_input_gradient(&shape, &case.weights, &case.cotangent, true, &mut added).unwrap();
+        let sum: Vec<f32> = written.iter().zip(&before).map(|(a, b)| a + b).collect();
+        assert_close(&format!("{shape:?}"), &added, &sum);
+    }
+}
+
+/// A batch norm with its arguments.
+struct Norm {
+    input: Vec<f32>,
+    scale: Vec<f32>,
+    shift: Vec<f32>,
+    residual: Vec<f32>,
+    cotangent: Vec<f32>,
+    relu: bool,
+}
+
+impl Norm {
+    /// With `relu`, the residual keeps every sum away from 0, where the slope jumps.
+    fn new(pixels: usize, channels: usize, relu: bool) -> Self {
+        let mut scale = numbers("scale", channels);
+        scale.iter_mut().for_each(|scale| *scale += 1.5);
+        let mut norm = Self {
+            // A mean far from 0 and a small deviation: where a careless variance fails.
+            input: numbers("input", pixels * channels).into_iter().map(|x| 20.0 + 2.0 * x).collect(),
+            scale,
+            shift: numbers("shift", channels),
+            residual: vec![0.0; pixels * channels],
+            cotangent: numbers("cotangent", pixels * channels),
+            relu: false,
+        };
+        let plain = norm.output(&norm.input, &norm.scale, &norm.shift, &norm.residual);
+        let noise = numbers("residual", pixels * channels);
+        let push = |plain: f32, noise: f32| if (plain + noise).abs() < 0.3 { noise.signum() - plain } else { noise };
+        norm.residual = plain.iter().zip(&noise).map(|(plain, noise)| push(*plain, *noise)).collect();
+        norm.relu = relu;
+        norm
+    }
+
+    fn moments(&self, input: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let (mut mean, mut inverse) = (vec![f32::NAN; self.scale.len()], vec![f32::NAN; self.scale.len()]);
+        Cpu::default().batch_moments(EPSILON, &input.to_vec(), &mut mean, &mut inverse, None).unwrap();
+        (mean, inverse)
+    }
+
+    fn output(&self, input: &[f32], scale: &[f32], shift: &[f32], residual: &[f32]) -> Vec<f32> {
+        let (mean, inverse_deviation) = self.moments(input);
+        let (scale, shift) = (&scale.to_vec(), &shift.to_vec());
+        let norm = Normalization { mean: &mean, inverse_deviation: &inverse_deviation, scale, shift };
+        let mut output = vec![f32::NAN; input.len()];
+        let (input, residual) = (&input.to_vec(), Some(&residual.to_vec()).cloned());
+        Cpu::default().normalize(&norm, input, residual.as_ref(), self.relu, &mut output).unwrap();
+        output
+    }
+
+    fn loss(&self, input: &[f32], scale: &[f32], shift: &[f32], residual: &[f32]) -> f64 {
+        dot(&self.output(input, scale, shift, residual), &self.cotangent)
+    }
+
+    /// Of input, scale, shift and residual.
+    fn gradients(&self) -> [Vec<f32>; 4] {
+        let (mean, inverse_deviation) = self.moments(&self.input);
+        let norm = Normalization {
+            mean: &mean,
+            inverse_deviation: &inverse_deviation,
+            scale: &self.scale,
+            shift: &self.shift,
+        };
+        let output = self.output(&self.input, &self.scale, &self.shift, &self.residual);
+        let (mut input, mut gradient) = (self.input.clone(), self.cotangent.clone());
+        let (mut scale, mut shift) = (vec![f32::NAN; mean.len()], vec![f32::NAN; mean.len()]);
+        let output = self.relu.then_some(&output);
+        let device = Cpu::default();
+        device.normalize_gradient(&norm, output, &mut gradient, &mut input, &mut scale, &mut shift).unwrap();
+        [input, scale, shift, gradient]
+    }
+}
+
+#[test]
+fn batch_norm_gradients_are_slopes() {
+    for (pixels, channels) in [(11, 3), (2000, 7), (300, 64)] {
+        for relu in [false, true] {
+            let norm = Norm::new(pixels, channels, relu);
+            let [input, scale, shift, residual] = norm.gradients();
+            let what = format!("{pixels} pixels, {channels} channels, relu {relu}");
+            let Norm { input: x, scale: a, shift: b, residual: r, .. } = &norm;
+            assert_slope(&format!("input, {what}"), x, &input, 0.05, |x| norm.loss(x, a, b, r));
+            assert_slope(&format!("scale, {what}"), a, &scale, 0.05, |a| norm.loss(x, a, b, r));
+            assert_slope(&format!("shift, {what}"), b, &shift, 0.05, |b| norm.loss(x, a, b, r));
+            assert_slope(&format!("residual, {what}"), r, &residual, 0.05, |r| norm.loss(x, a, b, r));
+        }
+    }
+}
+
+#[test]
+fn batch_norm_is_the_oracles() {
+    let device = Cpu::default();
+    let (pixels, channels) = (200, 17);
+    // Around 0 here: the oracle's own variance is the careless one.
+    let mut norm = Norm::new(pixels, channels, true);
+    norm.input = numbers("input", pixels * channels);
+    let input = device.tensor_from_vec(norm.input.clone(), (pixels, channels));
+    let scale = device.tensor_from_vec(norm.scale.clone(), (channels,));
+    let shift = device.tensor_from_vec(norm.shift.clone(), (channels,));
+    let residual = device.tensor_from_vec(norm.residual.clone(), (pixels, channels));
+    let output = oracle::norm_relu(&input, &scale, &shift, &residual, EPSILON);
+    let ours = norm.output(&norm.input, &norm.scale, &norm.shift, &norm.residual);
+    assert_close("output", &ours, &output.as_vec());
+    let cotangent = device.tensor_from_vec(norm.cotangent.clone(), (pixels, channels));
+    let gradients = (output * cotangent).sum().backward();
+    let ours = norm.gradients();
+    assert_close("input", &ours[0], &gradients.get(&input).as_vec());
+    assert_close("scale", &ours[1], &gradients.get(&scale).as_vec());
+    assert_close("shift", &ours[2], &gradients.get(&shift).as_vec());
+    assert_close("residual", &ours[3], &gradients.get(&residual).as_vec());
+}
+
+#[test]
+fn a_diverged_value_stays_visible() {
+    let device = Cpu::default();
+    let (zero, one, input) = (vec![0.0], vec![1.0], vec![1.0, f32::NAN, 2.0]);
+    let norm = Normalization { mean: &zero, inverse_deviation: &one, scale: &one, shift: &zero };
+    let mut output = vec![0.0; 3];
+    device.normalize(&norm, &input, None, true, &mut output).unwrap();
+    assert!(output[1].is_nan());
+    let shape = MaxPool { channels: 1, kernel: 2, stride: 2, padding: 0, side: 2 };
+    let mut pooled = vec![0.0];
+    device.max_pool(&shape, &vec![1.0, f32::NAN, 3.0, 4.0], &mut pooled).unwrap();
+    assert!(pooled[0].is_nan());
+}
+
+/// Values at least 0.01 apart, so that steps of 0.002 change no maximum.
+fn distinct(length: usize) -> Vec<f32> {
+    let order = rng::permutation(length, &mut stream(7, "distinct", &[]));
+    order.into_iter().map(|place| 0.01 * (place as f32 - length as f32 / 2.0)).collect()
+}
+
+#[test]
+fn max_pooling_is_the_oracles_and_its_gradient_the_slope() {
+    let device = Cpu::default();
+    for (kernel, stride, padding, side) in [(3, 2, 1, 7), (3, 2, 1, 8), (2, 2, 0, 6), (3, 1, 1, 4), (3, 2, 1, 1)] {
+        let shape = MaxPool { channels: 5, kernel, stride, padding, side };
+        let (rows, what) = (3, format!("{shape:?}"));
+        let input = distinct(rows * side * side * 5);
+        let pool = |input: &[f32]| {
+            let mut output = vec![f32::NAN; rows * shape.output_len()];
+            device.max_pool(&shape, &input.to_vec(), &mut output).unwrap();
+            output
+        };
+        let output = pool(&input);
+        let cotangent = numbers("cotangent", output.len());
+        let mut gradient = vec![f32::NAN; input.len()];
+        device.max_pool_gradient(&shape, &input, &output, &cotangent, &mut gradient).unwrap();
+        assert_slope(&what, &input, &gradient, 0.002, |input| dot(&pool(input), &cotangent));
+        let tensor = device.tensor_from_vec(input.clone(), (rows * side * side, 5));
+        let expected = oracle::max_pool(&shape, &tensor);
+        assert_close(&what, &output, &expected.as_vec());
+        let cotangent = device.tensor_from_vec(cotangent, *expected.shape());
+        let gradients = (expected * cotangent).sum().backward();
+        assert_close(&what, &gradient, &gradients.get(&tensor).as_vec());
+    }
+}
+
+#[test]
+fn average_pooling_is_the_oracles_and_its_gradient_the_slope() {
+    let device = Cpu::default();
+    let (rows, pixels, channels) = (3, 16, 5);
+    let input = numbers("input", rows * pixels * channels);
+    let pool = |input: &[f32]| {
+        let mut output = vec![f32::NAN; rows * channels];
+        device.average_pool(channels, &input.to_vec(), rows, &mut output).unwrap();
+        output
+    };
+    let cotangent = numbers("cotangent", rows * channels);
+    let mut gradient = vec![f32::NAN; input.len()];
+    device.average_pool_gradient(channels, &cotangent, rows, &mut gradient).unwrap();
+    assert_slope("average", &input, &gradient, 0.5, |input| dot(&pool(input), &cotangent));
+    let tensor = device.tensor_from_vec(input.clone(), (rows * pixels, channels));
+    let expected = oracle::average_pool(&tensor, rows);
+    assert_close("average", &pool(&input), &expected.as_vec());
+    let cotangent = device.tensor_from_vec(cotangent, *expected.shape());
+    let gradients = (expected * cotangent).sum().backward();
+    assert_close("average", &gradient, &gradients.get(&tensor).as_vec());
+}
+
+/// Every byte of the convolution kernels with 1, 2 and 3 threads.
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let all = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let results = shapes().into_iter().map(|(shape, rows)| {
+                let case = Case::new(shape, 8 * rows);
+                (case.output(&case.input, &case.weights, &case.bias), case.gradients())
+            });
+            (results.collect::<Vec<_>>(), Norm::new(5000, 24, true).gradients())
+        })
+    };
+    let one = all(1);
+    assert!(one == all(2));
+    assert!(one == all(3));
+}

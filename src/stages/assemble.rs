@@ -1,0 +1,257 @@
+//! From a checked study to the graph of its stages.
+
+use crate::base::{Error, Result};
+use crate::config::pipeline::{DeviceChoice, Pipeline, Pretrain, Statistics};
+use crate::config::{ClassCount, Diagnostics, Loaded};
+use crate::dataset::{self, Fingerprint};
+use crate::engine::{Graph, StageId};
+use crate::model;
+use crate::stages::dataset::DatasetStage;
+use crate::stages::embed::EmbedStage;
+use crate::stages::features::FeaturesStage;
+use crate::stages::health::HealthStage;
+use crate::stages::knn_eval::KnnEvalStage;
+use crate::stages::linear_eval::LinearEvalStage;
+use crate::stages::pairs::PairsStage;
+use crate::stages::pretrain::PretrainStage;
+use crate::stages::report::{self, ReportStage};
+use crate::stages::split::SplitStage;
+use crate::stages::supervised::SupervisedStage;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// File under the output folder that remembers digests of picture files.
+const DIGESTS: &str = "digests.json";
+
+/// A study as a graph.
+pub struct Assembly {
+    /// The stages.
+    pub graph: Graph,
+    /// The stage that renders the report.
+    pub report: StageId,
+    /// Name of the study.
+    pub study: String,
+}
+
+/// Why a study does not become a graph.
+pub enum AssembleError {
+    /// The file does not suit the data.
+    Configuration(Diagnostics),
+    /// The data cannot be read.
+    Data(Error),
+}
+
+impl From<Error> for AssembleError {
+    fn from(error: Error) -> Self {
+        Self::Data(error)
+    }
+}
+
+impl From<Diagnostics> for AssembleError {
+    fn from(diagnostics: Diagnostics) -> Self {
+        Self::Configuration(diagnostics)
+    }
+}
+
+/// Makes the graph of a study. Looks at the data set (which files there are, and their content where it is not known
+/// yet), computes nothing.
+///
+/// # Errors
+/// The data cannot be read, or does not suit what the file asks of it.
+pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) -> Result<Assembly, AssembleError> {
+    let memo = output.join(DIGESTS);
+    let mut fingerprints = Fingerprints { memo, known: Vec::new() };
+    let mut graph = Graph::new();
+    let mut inputs = report::Inputs::default();
+    for variant in &loaded.study.variants {
+        let mut pipeline = variant.pipeline.clone();
+        pipeline.device = device.unwrap_or(pipeline.device);
+        let fingerprint = fingerprints.of(&pipeline)?;
+        loaded.check_data(&class_counts(&fingerprint, &pipeline))?;
+        let variant = report::Variant::new(&variant.settings);
+        let mut builder =
+            Builder { graph: &mut graph, inputs: &mut inputs, pipeline: &pipeline, variant: &variant, roots: None };
+        builder.build(&fingerprint)?;
+    }
+    let (stage, roles) = ReportStage::new(loaded, &graph, inputs);
+    let roles: Vec<(&str, StageId)> = roles.iter().map(|(role, id)| (role.as_str(), *id)).collect();
+    let report = graph.add(Box::new(stage), &roles)?;
+    Ok(Assembly { graph, report, study: loaded.study.name.clone() })
+}
+
+/// Fingerprints of the data sets of a study, each taken once.
+struct Fingerprints {
+    memo: PathBuf,
+    known: Vec<(crate::dataset::DatasetConfig, Fingerprint)>,
+}
+
+impl Fingerprints {
+    fn of(&mut self, pipeline: &Pipeline) -> Result<Fingerprint> {
+        if let Some((_, known)) = self.known.iter().find(|(config, _)| *config == pipeline.dataset) {
+            return Ok(known.clone());
+        }
+        let fingerprint = dataset::fingerprint(&pipeline.dataset, &self.memo)?;
+        self.known.push((pipeline.dataset.clone(), fingerprint.clone()));
+        Ok(fingerprint)
+    }
+}
+
+fn class_counts(fingerprint: &Fingerprint, pipeline: &Pipeline) -> Vec<ClassCount> {
+    let sizes = dataset::split_sizes(&fingerprint.classes, pipeline.dataset.validation_fraction);
+    let count = |(class, (train, validation, test)): (&dataset::ClassSize, (usize, usize, usize))| ClassCount {
+        name: class.name.clone(),
+        train,
+        validation,
+        test,
+    };
+    fingerprint.classes.iter().zip(sizes).map(count).collect()
+}
+
+/// Adds the stages of one variant.
+struct Builder<'a> {
+    graph: &'a mut Graph,
+    inputs: &'a mut report::Inputs,
+    pipeline: &'a Pipeline,
+    variant: &'a report::Variant,
+    roots: Option<(StageId, StageId)>,
+}
+
+impl Builder<'_> {
+    fn build(&mut self, fingerprint: &Fingerprint) -> Result<()> {
+        let pipeline = self.pipeline;
+        let config = pipeline.dataset.clone();
+        let dataset = self
+            .graph
+            .add(Box::new(DatasetStage { config: config.clone(), digest: fingerprint.digest.clone() }), &[])?;
+        let split = SplitStage { validation_fraction: config.validation_fraction, seed: pipeline.seed };
+        let split = self.graph.add(Box::new(split), &[("dataset", dataset)])?;
+        self.roots = Some((dataset, split));
+        self.inputs.dataset(self.variant, pipeline, dataset, split);
+        let mut pretrained = BTreeMap::new();
+        for pretrain in &pipeline.pretrain {
+            let id = self.pretrain(pretrain, &pretrained, dataset, split)?;
+            pretrained.insert(pretrain.name.clone(), (pretrain, id));
+        }
+        self.linear_eval(&pretrained)?;
+        self.knn_eval(&pretrained)?;
+        self.embed(&pretrained)?;
+        self.supervised(&pretrained, (dataset, split), fingerprint.classes.len())
+    }
+
+    fn pretrain(
+        &mut self,
+        config: &Pretrain,
+        pretrained: &BTreeMap<String, (&Pretrain, StageId)>,
+        dataset: StageId,
+        split: StageId,
+    ) -> Result<StageId> {
+        let Pipeline { seed, device, .. } = *self.pipeline;
+        let data = self.pipeline.dataset.clone();
+        let mut inputs = vec![("dataset", dataset), ("split", split)];
+        if let Some(from) = &config.init_from {
+            inputs.push(("init", find(pretrained, from)?.1));
+        }
+        let stage = PretrainStage { config: config.clone(), dataset: data.clone(), seed, device };
+        let id = self.graph.add(Box::new(stage), &inputs)?;
+        let health = HealthStage { pretrain: config.clone(), dataset: data.clone(), seed, device };
+        let health = self.graph.add(Box::new(health), &[("dataset", dataset), ("split", split), ("pretrain", id)])?;
+        let policy = config.policy.clone();
+        let pairs = PairsStage { name: config.name.clone(), policy, dataset: data, seed };
+        let pairs = self.graph.add(Box::new(pairs), &[("dataset", dataset), ("split", split)])?;
+        self.inputs.pretrain(self.variant, config, self.pipeline, [id, health, pairs]);
+        Ok(id)
+    }
+
+    /// The inputs that every evaluation of a pretraining has.
+    fn features(
+        &mut self,
+        (pretrain, id): (&Pretrain, StageId),
+        statistics: Statistics,
+    ) -> Result<[(&'static str, StageId); 3]> {
+        let (dataset, split) = self.roots.ok_or_else(|| Error::bug("features before the data set"))?;
+        let stage = FeaturesStage {
+            pretrain: pretrain.clone(),
+            dataset: self.pipeline.dataset.clone(),
+            statistics,
+            device: self.pipeline.device,
+        };
+        let features = self.graph.add(Box::new(stage), &[("dataset", dataset), ("pretrain", id)])?;
+        Ok([("dataset", dataset), ("split", split), ("features", features)])
+    }
+
+    fn linear_eval(&mut self, pretrained: &BTreeMap<String, (&Pretrain, StageId)>) -> Result<()> {
+        let seed = self.pipeline.seed;
+        for config in &self.pipeline.linear_eval {
+            let inputs = self.features(*find(pretrained, &config.from)?, config.statistics)?;
+            for (depth, fraction) in grid(&config.depths, &config.labeled_fractions) {
+                let stage = LinearEvalStage { config: config.clone(), depth, fraction, seed };
+                let id = self.graph.add(Box::new(stage), &inputs)?;
+                self.inputs.linear_eval(self.variant, config, (depth, fraction), seed, id);
+            }
+        }
+        Ok(())
+    }
+
+    fn knn_eval(&mut self, pretrained: &BTreeMap<String, (&Pretrain, StageId)>) -> Result<()> {
+        let seed = self.pipeline.seed;
+        for config in &self.pipeline.knn_eval {
+            let inputs = self.features(*find(pretrained, &config.from)?, config.statistics)?;
+            for (depth, fraction) in grid(&config.depths, &config.labeled_fractions) {
+                let stage = KnnEvalStage { config: config.clone(), depth, fraction, seed };
+                let id = self.graph.add(Box::new(stage), &inputs)?;
+                self.inputs.knn_eval(self.variant, config, (depth, fraction), seed, id);
+            }
+        }
+        Ok(())
+    }
+
+    fn embed(&mut self, pretrained: &BTreeMap<String, (&Pretrain, StageId)>) -> Result<()> {
+        let seed = self.pipeline.seed;
+        for config in &self.pipeline.embed {
+            let inputs = self.features(*find(pretrained, &config.from)?, config.statistics)?;
+            let widths = widths(find(pretrained, &config.from)?.0, self.pipeline.dataset.image_size)?;
+            for &depth in &config.depths {
+                let id = self.graph.add(Box::new(EmbedStage { config: config.clone(), depth, seed }), &inputs)?;
+                self.inputs.embed(self.variant, config, (depth, widths[depth]), id);
+            }
+        }
+        Ok(())
+    }
+
+    fn supervised(
+        &mut self,
+        pretrained: &BTreeMap<String, (&Pretrain, StageId)>,
+        (dataset, split): (StageId, StageId),
+        classes: usize,
+    ) -> Result<()> {
+        let Pipeline { seed, device, .. } = *self.pipeline;
+        for config in &self.pipeline.supervised {
+            let mut inputs = vec![("dataset", dataset), ("split", split)];
+            if let Some(from) = &config.init_from {
+                inputs.push(("init", find(pretrained, from)?.1));
+            }
+            for &fraction in &config.labeled_fractions {
+                let data = self.pipeline.dataset.clone();
+                let stage = SupervisedStage { config: config.clone(), dataset: data, fraction, seed, device };
+                let id = self.graph.add(Box::new(stage), &inputs)?;
+                self.inputs.supervised(self.variant, config, fraction, self.pipeline, id);
+            }
+            self.inputs.supervised_model(config, classes, self.pipeline);
+        }
+        Ok(())
+    }
+}
+
+fn grid<'a>(depths: &'a [usize], fractions: &'a [f64]) -> impl Iterator<Item = (usize, f64)> + 'a {
+    depths.iter().flat_map(move |depth| fractions.iter().map(move |fraction| (*depth, *fraction)))
+}
+
+fn find<'a, T>(named: &'a BTreeMap<String, T>, name: &str) -> Result<&'a T> {
+    named.get(name).ok_or_else(|| Error::bug(format!("no pretraining '{name}' in a checked configuration")))
+}
+
+/// Values of a feature vector at each depth.
+fn widths(pretrain: &Pretrain, side: usize) -> Result<Vec<usize>> {
+    let encoder = model::summarize(&pretrain.encoder, &[], side)?.features();
+    Ok(std::iter::once(encoder).chain(pretrain.projection.layers.iter().copied()).collect())
+}

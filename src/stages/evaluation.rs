@@ -1,0 +1,137 @@
+//! What the stages that evaluate on the test set have in common: names, metrics, predictions.
+
+use crate::analysis::{Confusion, wilson_interval};
+use crate::base::Result;
+use crate::dataset::PictureSet;
+use crate::stages::formats;
+use crate::train::logits::best_classes;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// What is known of an evaluation before the test pictures are looked at.
+pub struct Evaluation {
+    /// Labelled pictures used.
+    pub labeled: usize,
+    /// Accuracy on the validation pictures.
+    pub validation: Option<f64>,
+    /// Epoch, from 1, whose weights were kept.
+    pub best_epoch: Option<usize>,
+    /// Epochs trained.
+    pub epochs: Option<usize>,
+    /// Values of a feature vector.
+    pub width: usize,
+}
+
+/// The file `metrics.json` of an evaluation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Metrics {
+    /// Test pictures classified correctly, as a part of all.
+    pub accuracy: f64,
+    /// 95 % interval of the accuracy over test sets of this size (Wilson).
+    pub interval: (f64, f64),
+    /// Test pictures classified correctly.
+    pub correct: usize,
+    /// Test pictures.
+    pub total: usize,
+    /// Accuracy on the validation pictures.
+    pub validation_accuracy: Option<f64>,
+    /// Labelled pictures used.
+    pub labeled: usize,
+    /// Epoch, from 1, whose weights were kept.
+    pub best_epoch: Option<usize>,
+    /// Epochs trained.
+    pub epochs: Option<usize>,
+    /// Values of a feature vector.
+    pub width: usize,
+    /// Class names.
+    pub classes: Vec<String>,
+    /// Test pictures by true (row) and predicted (column) class.
+    pub confusion: Vec<Vec<usize>>,
+}
+
+/// A row of `predictions.csv`.
+#[derive(Serialize)]
+struct Prediction<'a> {
+    picture: &'a str,
+    class: &'a str,
+    predicted: &'a str,
+    /// Probability (kNN: share of the votes) of the predicted class.
+    confidence: f32,
+}
+
+impl Evaluation {
+    /// Writes metrics and predictions; `scores` are `[pictures, classes]`. Returns the line for the terminal.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn write(self, folder: &Path, set: &PictureSet, pictures: &[usize], scores: &[f32]) -> Result<String> {
+        let classes = set.classes();
+        let predicted = best_classes(scores, classes.len());
+        let confusion = Confusion::from_predictions(&labels(set, pictures), &predicted, classes.len());
+        let correct = confusion.correct();
+        let interval = wilson_interval(correct, pictures.len());
+        let accuracy = correct as f64 / pictures.len().max(1) as f64;
+        formats::write_json(
+            &folder.join(formats::METRICS),
+            &Metrics {
+                accuracy,
+                interval,
+                correct,
+                total: pictures.len(),
+                validation_accuracy: self.validation,
+                labeled: self.labeled,
+                best_epoch: self.best_epoch,
+                epochs: self.epochs,
+                width: self.width,
+                classes: classes.to_vec(),
+                confusion: confusion.counts.chunks(classes.len()).map(<[usize]>::to_vec).collect(),
+            },
+        )?;
+        let rows = pictures.iter().zip(&predicted).enumerate().map(|(row, (picture, class))| Prediction {
+            picture: set.name(*picture),
+            class: &classes[set.label(*picture)],
+            predicted: &classes[*class],
+            confidence: scores[row * classes.len() + class],
+        });
+        formats::write_rows(&folder.join(formats::PREDICTIONS), rows)?;
+        Ok(format!("accuracy {accuracy:.3} [{:.3}, {:.3}]", interval.0, interval.1))
+    }
+}
+
+/// Labels of some pictures.
+pub fn labels(set: &PictureSet, pictures: &[usize]) -> Vec<usize> {
+    pictures.iter().map(|picture| set.label(*picture)).collect()
+}
+
+/// Accuracy of scores `[pictures, classes]`; none where there are no pictures.
+pub fn accuracy(scores: &[f32], pictures: &[usize], set: &PictureSet) -> Option<f64> {
+    let predicted = best_classes(scores, set.classes().len());
+    let correct = pictures.iter().zip(predicted).filter(|(picture, class)| set.label(**picture) == *class).count();
+    (!pictures.is_empty()).then(|| correct as f64 / pictures.len() as f64)
+}
+
+/// `linear_eval.depths[depth 0, 10 % labels]`.
+pub fn stage_name(kind: &str, name: &str, depth: Option<usize>, fraction: Option<f64>) -> String {
+    let depth = depth.map(|depth| format!("depth {depth}"));
+    let fraction = fraction.map(|fraction| format!("{} % labels", percent(fraction)));
+    let details: Vec<String> = depth.into_iter().chain(fraction).collect();
+    format!("{kind}.{name}[{}]", details.join(", "))
+}
+
+/// A fraction as a percentage without needless digits.
+pub fn percent(fraction: f64) -> String {
+    let text = format!("{:.4}", 100.0 * fraction);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_short() {
+        assert_eq!(stage_name("knn_eval", "k", Some(0), Some(0.1)), "knn_eval.k[depth 0, 10 % labels]");
+        assert_eq!(percent(0.005), "0.5");
+        assert_eq!(percent(1.0), "100");
+    }
+}

@@ -1,0 +1,127 @@
+//! The files that stages leave in artifacts and read from them.
+
+use crate::base::{Error, Result, files};
+use crate::nn::NamedArray;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::path::Path;
+
+/// Weights and running statistics of a network.
+pub const MODEL: &str = "model.safetensors";
+/// Features of every picture, an array `depth0`, `depth1`, ... of `[pictures, width]` each.
+pub const FEATURES: &str = "features.safetensors";
+/// Training history by epoch.
+pub const HISTORY: &str = "history.csv";
+/// What an evaluation found.
+pub const METRICS: &str = "metrics.json";
+/// Predicted class of every test picture.
+pub const PREDICTIONS: &str = "predictions.csv";
+/// Points of an embedding.
+pub const EMBEDDING: &str = "embedding.csv";
+/// Train, validation and test pictures by number.
+pub const SPLIT: &str = "split.json";
+/// Is the representation collapsing?
+pub const HEALTH: &str = "health.json";
+/// Positive pairs as a picture.
+pub const PAIRS: &str = "pairs.png";
+
+/// Writes arrays as safetensors.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_arrays(path: &Path, arrays: &[NamedArray]) -> Result<()> {
+    let views = arrays
+        .iter()
+        .map(|array| {
+            let view = TensorView::new(Dtype::F32, array.shape.clone(), bytemuck::cast_slice(&array.values));
+            view.map(|view| (array.name.as_str(), view))
+        })
+        .collect::<Result<Vec<_>, _>>()
+        .and_then(|views| safetensors::serialize(views, None))
+        .map_err(|error| Error::bug(format!("arrays have no safetensors form: {error}")))?;
+    files::write_atomic(path, &views)
+}
+
+/// Reads the arrays of a safetensors file, in the order of their names.
+///
+/// # Errors
+/// The file cannot be read, is damaged, or holds other numbers than 32-bit floats.
+pub fn read_arrays(path: &Path) -> Result<Vec<NamedArray>> {
+    let bytes = files::read(path)?;
+    let damaged =
+        |why: String| Error::stage(format!("not a readable safetensors file: {why}")).at(path.display().to_string());
+    let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
+    let mut arrays = Vec::with_capacity(tensors.len());
+    for (name, view) in tensors.tensors() {
+        if view.dtype() != Dtype::F32 {
+            return Err(damaged(format!("array {name} is {:?}, expected F32", view.dtype())));
+        }
+        let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        arrays.push(NamedArray { name, shape: view.shape().to_vec(), values });
+    }
+    arrays.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(arrays)
+}
+
+/// Writes a value as indented JSON.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let mut text =
+        serde_json::to_string_pretty(value).map_err(|error| Error::bug(format!("value has no JSON form: {error}")))?;
+    text.push('\n');
+    files::write_atomic(path, text.as_bytes())
+}
+
+/// Reads a value from JSON.
+///
+/// # Errors
+/// The file cannot be read or does not hold such a value.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    serde_json::from_slice(&files::read(path)?)
+        .map_err(|error| Error::stage(format!("not the expected JSON: {error}")).at(path.display().to_string()))
+}
+
+/// Writes rows as CSV, with a header made of the field names.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_rows<T: Serialize>(path: &Path, rows: impl IntoIterator<Item = T>) -> Result<()> {
+    let no_form = |error: String| Error::bug(format!("rows have no CSV form: {error}"));
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.serialize(row).map_err(|error| no_form(error.to_string()))?;
+    }
+    files::write_atomic(path, &writer.into_inner().map_err(|error| no_form(error.to_string()))?)
+}
+
+/// Reads rows from CSV.
+///
+/// # Errors
+/// The file cannot be read or does not hold such rows.
+pub fn read_rows<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
+    csv::Reader::from_reader(files::read(path)?.as_slice())
+        .deserialize()
+        .collect::<Result<_, csv::Error>>()
+        .map_err(|error| Error::stage(format!("not the expected CSV: {error}")).at(path.display().to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrays_survive_and_damage_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
+        let array = |name: &str, values: Vec<f32>| NamedArray { name: name.into(), shape: vec![values.len()], values };
+        write_arrays(&path, &[array("b", vec![1.5, -2.0]), array("a", vec![f32::MIN_POSITIVE])]).unwrap();
+        let read = read_arrays(&path).unwrap();
+        assert_eq!((read[0].name.as_str(), read[1].name.as_str()), ("a", "b"));
+        assert_eq!(read[1].values, [1.5, -2.0]);
+        std::fs::write(&path, b"xx").unwrap();
+        assert!(read_arrays(&path).unwrap_err().to_string().contains("a.safetensors"));
+    }
+}

@@ -1,0 +1,115 @@
+//! `health`: is the representation collapsing? Measured on two augmented views of test pictures, at every depth.
+
+use crate::analysis::{Health, health};
+use crate::augment::Policy;
+use crate::base::Result;
+use crate::config::pipeline::{DeviceChoice, Pretrain};
+use crate::dataset::{DatasetConfig, batches};
+use crate::engine::{Context, Stage};
+use crate::model::BatchStatistics;
+use crate::stages::features::view;
+use crate::stages::{dataset, formats, pretrain, split};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Pictures looked at: enough for two digits of every figure, and quick.
+const PICTURES: usize = 512;
+/// Pictures in a batch.
+const BATCH: usize = 32;
+
+/// Measures a pretraining's representation.
+pub struct HealthStage {
+    /// The pretraining.
+    pub pretrain: Pretrain,
+    /// What the file says of the data set.
+    pub dataset: DatasetConfig,
+    /// The pipeline's seed, for the views.
+    pub seed: u64,
+    /// Where it runs.
+    pub device: DeviceChoice,
+}
+
+/// The representation at one depth.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DepthHealth {
+    /// Depth.
+    pub depth: usize,
+    /// Values of a feature vector.
+    pub width: usize,
+    /// The figures.
+    pub health: Health,
+}
+
+impl Stage for HealthStage {
+    fn name(&self) -> String {
+        format!("health.{}", self.pretrain.name)
+    }
+
+    fn kind(&self) -> &'static str {
+        "health"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn parameters(&self) -> Value {
+        json!({ "pictures": PICTURES, "seed": self.seed })
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<String> {
+        let side = self.dataset.image_size;
+        let network = pretrain::trained(&self.pretrain, side, context.input("pretrain")?, self.device)?;
+        let widths = network.widths();
+        let policy = Arc::new(Policy::new(&self.pretrain.policy, side, self.dataset.fit));
+        let mut pictures = split::read(context)?.test;
+        spread(&mut pictures, PICTURES);
+        let batch_size = BATCH.min(pictures.len()).max(1);
+        let mut views = vec![[Vec::new(), Vec::new()]; widths.len()];
+        for batch in
+            batches::contrastive_batches(dataset::pictures(context)?, pictures, policy, batch_size, 0..1, self.seed)
+        {
+            context.check_interrupted()?;
+            let encoded = network.encode(&batch.images, batch.rows, BatchStatistics::Running)?;
+            let projected = network.project(&encoded, batch.rows)?;
+            for (views, values) in views.iter_mut().zip(std::iter::once(encoded).chain(projected)) {
+                let (first, second) = values.split_at(values.len() / 2);
+                views[0].extend_from_slice(first);
+                views[1].extend_from_slice(second);
+            }
+        }
+        let rows: Vec<DepthHealth> = views
+            .iter()
+            .zip(&widths)
+            .enumerate()
+            .map(|(depth, ([first, second], width))| DepthHealth {
+                depth,
+                width: *width,
+                health: health(view(first, *width), view(second, *width)),
+            })
+            .collect();
+        formats::write_json(&context.output().join(formats::HEALTH), &rows)?;
+        Ok(String::new())
+    }
+}
+
+/// Keeps at most `most` items, evenly over the list, so that sorted classes all stay.
+fn spread(items: &mut Vec<usize>, most: usize) {
+    let length = items.len();
+    if length > most {
+        *items = (0..most).map(|i| items[i * length / most]).collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn spreading_keeps_both_ends_in_reach() {
+        let mut items: Vec<usize> = (0..1000).collect();
+        super::spread(&mut items, 10);
+        assert_eq!(items, [0, 100, 200, 300, 400, 500, 600, 700, 800, 900]);
+        super::spread(&mut items, 20);
+        assert_eq!(items.len(), 10);
+    }
+}

@@ -1,0 +1,60 @@
+//! `knn_eval`: k nearest neighbours among frozen features, for one depth and one labelled fraction.
+
+use crate::analysis::knn;
+use crate::base::Result;
+use crate::config::pipeline::{KnnEval, LabelDraw};
+use crate::engine::{Context, Stage};
+use crate::stages::evaluation::{self, Evaluation};
+use crate::stages::features::Features;
+use crate::stages::{dataset, split};
+use serde_json::{Value, json};
+
+/// Classifies the test pictures by their neighbours.
+pub struct KnnEvalStage {
+    /// What the file says of this evaluation.
+    pub config: KnnEval,
+    /// Depth of the features.
+    pub depth: usize,
+    /// Labelled part of the training set.
+    pub fraction: f64,
+    /// The pipeline's seed.
+    pub seed: u64,
+}
+
+impl Stage for KnnEvalStage {
+    fn name(&self) -> String {
+        evaluation::stage_name("knn_eval", &self.config.name, Some(self.depth), Some(self.fraction))
+    }
+
+    fn kind(&self) -> &'static str {
+        "knn_eval"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn parameters(&self) -> Value {
+        json!({ "depth": self.depth, "labeled_fraction": self.fraction, "knn": self.config.knn, "seed": self.seed })
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<String> {
+        let set = dataset::pictures(context)?;
+        let split = split::read(context)?;
+        let labeled = split::labeled(&split, &set, self.fraction, LabelDraw::Stratified, self.seed)?;
+        let features = Features::read(context.input("features")?, self.depth)?;
+        let (known, labels) = (features.rows(&labeled), evaluation::labels(&set, &labeled));
+        let scores = |pictures: &[usize]| {
+            let asked = features.rows(pictures);
+            knn(&self.config.knn, features.view(&known), &labels, features.view(&asked), set.classes().len()).scores
+        };
+        let evaluation = Evaluation {
+            labeled: labeled.len(),
+            validation: evaluation::accuracy(&scores(&split.validation), &split.validation, &set),
+            best_epoch: None,
+            epochs: None,
+            width: features.width,
+        };
+        evaluation.write(context.output(), &set, &split.test, &scores(&split.test))
+    }
+}

@@ -1,0 +1,112 @@
+//! `pairs`: pictures beside two augmented views of each, as an augmentation policy makes them.
+
+use crate::augment::{Policy, PolicyConfig};
+use crate::base::{Result, files, rng};
+use crate::dataset::{DatasetConfig, PictureSet};
+use crate::engine::{Context, Stage};
+use crate::picture::Picture;
+use crate::render::pairs_png;
+use crate::stages::{dataset, formats, split};
+use serde_json::{Value, json};
+
+/// Rows of the picture in the report.
+const ROWS: usize = 8;
+/// Views beside each picture.
+const VIEWS: u64 = 4;
+
+/// Draws positive pairs.
+pub struct PairsStage {
+    /// Name of the policy, or of the pretraining that uses it.
+    pub name: String,
+    /// The policy.
+    pub policy: PolicyConfig,
+    /// What the file says of the data set.
+    pub dataset: DatasetConfig,
+    /// The pipeline's seed.
+    pub seed: u64,
+}
+
+impl Stage for PairsStage {
+    fn name(&self) -> String {
+        format!("pairs.{}", self.name)
+    }
+
+    fn kind(&self) -> &'static str {
+        "pairs"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn parameters(&self) -> Value {
+        json!({
+            "augment": self.policy,
+            "image_size": self.dataset.image_size,
+            "fit": self.dataset.fit,
+            "rows": ROWS,
+            "views": VIEWS,
+            "seed": self.seed,
+        })
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<String> {
+        let set = dataset::pictures(context)?;
+        let train = split::read(context)?.train;
+        let pictures = one_of_each_class(&set, &train, ROWS);
+        let png = draw(&set, &pictures, &self.policy, &self.dataset, self.seed)?;
+        files::write_atomic(&context.output().join(formats::PAIRS), &png)?;
+        Ok(String::new())
+    }
+}
+
+/// A PNG with a row for each picture: the picture as evaluation sees it, then its views.
+///
+/// # Errors
+/// The PNG cannot be encoded.
+pub fn draw(
+    set: &PictureSet,
+    pictures: &[usize],
+    policy: &PolicyConfig,
+    dataset: &DatasetConfig,
+    seed: u64,
+) -> Result<Vec<u8>> {
+    let side = dataset.image_size;
+    let plain = Policy::evaluation(None, side, dataset.fit);
+    let augmented = Policy::new(policy, side, dataset.fit);
+    let rows: Vec<(Vec<u8>, Vec<Vec<u8>>)> = pictures
+        .iter()
+        .map(|picture| {
+            let view = |policy: &Policy, view| {
+                let mut rng = rng::stream(seed, "augment", &[0, *picture as u64, view]);
+                shown(policy, set.picture(*picture), &mut rng, side)
+            };
+            (view(&plain, 0), (0..VIEWS).map(|number| view(&augmented, number)).collect())
+        })
+        .collect();
+    Ok(pairs_png(&rows, side))
+}
+
+/// A view as bytes; normalised values are brought back to the range of the picture.
+fn shown(policy: &Policy, picture: Picture<'_>, rng: &mut rng::Rng, side: usize) -> Vec<u8> {
+    let mut values = vec![0.0; side * side * 3];
+    policy.apply(picture, rng, &mut Default::default(), &mut values);
+    let inside = values.iter().all(|value| (-1e-3..=1.0 + 1e-3).contains(value));
+    let (low, high) = if inside { (0.0, 1.0) } else { bounds(&values) };
+    let scale = 255.0 / (high - low).max(1e-6);
+    values.iter().map(|value| ((value - low) * scale).round().clamp(0.0, 255.0) as u8).collect()
+}
+
+fn bounds(values: &[f32]) -> (f32, f32) {
+    values.iter().fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(*value), high.max(*value)))
+}
+
+/// Up to `count` pictures, class after class in turn.
+pub fn one_of_each_class(set: &PictureSet, pictures: &[usize], count: usize) -> Vec<usize> {
+    let mut by_class = vec![Vec::new(); set.classes().len()];
+    for picture in pictures {
+        by_class[set.label(*picture)].push(*picture);
+    }
+    let most = by_class.iter().map(Vec::len).max().unwrap_or(0);
+    (0..most).flat_map(|turn| by_class.iter().filter_map(move |class| class.get(turn).copied())).take(count).collect()
+}

@@ -1,0 +1,46 @@
+//! `preview`: augmented pictures to look at before training.
+
+use crate::augment::PolicyConfig;
+use crate::base::{Error, Result, files};
+use crate::config::Loaded;
+use crate::config::pipeline::Pipeline;
+use crate::dataset::{self, Split};
+use crate::stages::dataset::open;
+use crate::stages::pairs;
+use std::path::Path;
+
+/// Draws `count` pictures with augmented views of each into a PNG; the policy is that of the first pretraining unless
+/// one is named. The pictures are decoded into a temporary folder beside `png`.
+///
+/// # Errors
+/// There is no such policy, the pictures cannot be read, or the PNG cannot be written.
+pub fn preview(loaded: &Loaded, augment: Option<&str>, count: usize, png: &Path) -> Result<()> {
+    let Some(variant) = loaded.study.variants.first() else {
+        return Err(Error::bug("a study without variants"));
+    };
+    let pipeline = &variant.pipeline;
+    let policy = policy(pipeline, augment)?;
+    let folder =
+        tempfile::tempdir().map_err(|error| Error::io("create a temporary folder", std::env::temp_dir(), &error))?;
+    dataset::decode(&pipeline.dataset, 0, folder.path(), &|_, _| (), &|| Ok(()))?;
+    let set = open(folder.path())?;
+    let is_test: Vec<bool> = (0..set.len()).map(|picture| set.is_test(picture)).collect();
+    let train = Split::draw(set.labels(), &is_test, pipeline.dataset.validation_fraction, pipeline.seed).train;
+    let pictures = pairs::one_of_each_class(&set, &train, count);
+    files::write_atomic(png, &pairs::draw(&set, &pictures, policy, &pipeline.dataset, pipeline.seed)?)
+}
+
+fn policy<'a>(pipeline: &'a Pipeline, name: Option<&str>) -> Result<&'a PolicyConfig> {
+    let names = || pipeline.augment.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    match name {
+        Some(name) => pipeline.augment.get(name).ok_or_else(|| {
+            Error::usage(format!("there is no [augment.{name}] in the pipeline")).help(format!("there is: {}", names()))
+        }),
+        None => pipeline
+            .pretrain
+            .first()
+            .map(|stage| &stage.policy)
+            .or(pipeline.augment.values().next())
+            .ok_or_else(|| Error::usage("the pipeline augments nothing").help("add an [augment.NAME] table")),
+    }
+}

@@ -1,0 +1,197 @@
+//! From artifacts to the data of the report.
+
+use crate::base::{Result, files};
+use crate::dataset::Split;
+use crate::engine::Context;
+use crate::loss::nt_xent_chance;
+use crate::render::data::{
+    CurveKind, CurveRow, EmbeddingPanel, EvaluationKind, EvaluationResult, HealthRow, PairsPicture, Report,
+    TrainingCurve,
+};
+use crate::stages::embed::Point;
+use crate::stages::evaluation::Metrics;
+use crate::stages::health::DepthHealth;
+use crate::stages::report::inputs::{Entry, Evaluated, Part};
+use crate::stages::{dataset, formats};
+use crate::train::history::{self, EpochRecord};
+use std::path::Path;
+
+impl Entry {
+    /// Adds what the entry's artifact says to the report.
+    pub(super) fn collect(&self, context: &Context<'_>, report: &mut Report) -> Result<()> {
+        let folder = context.input(&self.role)?;
+        match &self.part {
+            Part::Dataset => {
+                let set = dataset::open(folder)?;
+                let skipped = set.skipped().iter().map(|file| (file.name.clone(), file.reason.clone()));
+                report.dataset.skipped = skipped.collect();
+                report.dataset.classes = set.classes().iter().map(|class| (class.clone(), 0, 0, 0)).collect();
+                Ok(())
+            }
+            Part::Split { dataset } => collect_split(folder, context.input(dataset)?, report),
+            Part::Pretrain { name, batch_size } => {
+                let mut curve = self.curve(folder, CurveKind::Pretrain, format!("pretrain.{name}"))?;
+                curve.chance = Some(nt_xent_chance(*batch_size));
+                report.curves.push(curve);
+                Ok(())
+            }
+            Part::Health { name } => self.collect_health(folder, name, report),
+            Part::Pairs { name } => {
+                let png = files::read(&folder.join(formats::PAIRS))?;
+                report.pairs.push(PairsPicture { policy: name.clone(), png });
+                Ok(())
+            }
+            Part::LinearEval(evaluated) => {
+                self.collect_result(folder, EvaluationKind::LinearEval, evaluated, report)?;
+                self.collect_curve(folder, CurveKind::LinearEval, evaluated, report)
+            }
+            Part::KnnEval(evaluated) => self.collect_result(folder, EvaluationKind::Knn, evaluated, report),
+            Part::Supervised(evaluated) => {
+                self.collect_result(folder, EvaluationKind::Supervised, evaluated, report)?;
+                self.collect_curve(folder, CurveKind::Supervised, evaluated, report)
+            }
+            Part::Embed { name, from, depth, width, method } => {
+                let panel = EmbeddingPanel {
+                    stage: format!("embed.{name}"),
+                    from: from.clone(),
+                    depth: *depth,
+                    depth_label: depth_label(*depth, *width),
+                    method: method.clone(),
+                    variant: self.variant.label.clone(),
+                    ..points(folder)?
+                };
+                report.embeddings.push(panel);
+                Ok(())
+            }
+        }
+    }
+
+    fn curve(&self, folder: &Path, kind: CurveKind, stage: String) -> Result<TrainingCurve> {
+        let row = |record: EpochRecord| CurveRow {
+            epoch: record.epoch as f64,
+            loss: record.loss,
+            accuracy: record.accuracy,
+            learning_rate: record.learning_rate,
+            selection_loss: record.selection_loss,
+            selection_accuracy: record.selection_accuracy,
+        };
+        let rows = history::read_csv(&folder.join(formats::HISTORY))?.into_iter().map(row).collect();
+        Ok(TrainingCurve { kind, stage, variant: self.variant.label.clone(), rows, ..TrainingCurve::default() })
+    }
+
+    fn collect_curve(&self, folder: &Path, kind: CurveKind, evaluated: &Evaluated, report: &mut Report) -> Result<()> {
+        let metrics: Metrics = formats::read_json(&folder.join(formats::METRICS))?;
+        let curve = self.curve(folder, kind, format!("{}.{}", curve_stage(kind), evaluated.name))?;
+        report.curves.push(TrainingCurve {
+            from: evaluated.from.clone(),
+            depth: evaluated.depth,
+            depth_label: evaluated.depth.map(|depth| depth_label(depth, metrics.width)).unwrap_or_default(),
+            fraction: Some(evaluated.fraction),
+            best_epoch: metrics.best_epoch,
+            ..curve
+        });
+        Ok(())
+    }
+
+    fn collect_result(
+        &self,
+        folder: &Path,
+        kind: EvaluationKind,
+        evaluated: &Evaluated,
+        report: &mut Report,
+    ) -> Result<()> {
+        let metrics: Metrics = formats::read_json(&folder.join(formats::METRICS))?;
+        report.results.push(EvaluationResult {
+            kind,
+            stage: format!("{}.{}", result_stage(kind), evaluated.name),
+            from: evaluated.from.clone(),
+            depth: evaluated.depth,
+            depth_label: evaluated.depth.map(|depth| depth_label(depth, metrics.width)).unwrap_or_default(),
+            fraction: evaluated.fraction,
+            labeled: metrics.labeled,
+            variant: self.variant.label.clone(),
+            values: self.variant.values.clone(),
+            seed: evaluated.seed,
+            correct: metrics.correct,
+            total: metrics.total,
+            accuracy: metrics.accuracy,
+            interval: metrics.interval,
+            selected_on_test: evaluated.selected_on_test,
+            validation_accuracy: metrics.validation_accuracy,
+            classes: metrics.classes,
+            confusion: metrics.confusion,
+            best_epoch: metrics.best_epoch,
+            epochs: metrics.epochs.unwrap_or(0),
+        });
+        Ok(())
+    }
+
+    fn collect_health(&self, folder: &Path, name: &str, report: &mut Report) -> Result<()> {
+        let rows: Vec<DepthHealth> = formats::read_json(&folder.join(formats::HEALTH))?;
+        report.health.extend(rows.into_iter().map(|row| HealthRow {
+            stage: format!("pretrain.{name}"),
+            variant: self.variant.label.clone(),
+            depth_label: depth_label(row.depth, row.width),
+            alignment: row.health.alignment,
+            uniformity: row.health.uniformity,
+            spread: row.health.embedding_std,
+            effective_rank: row.health.effective_rank,
+            width: row.width,
+        }));
+        Ok(())
+    }
+}
+
+fn collect_split(folder: &Path, dataset: &Path, report: &mut Report) -> Result<()> {
+    let split: Split = formats::read_json(&folder.join(formats::SPLIT))?;
+    let set = dataset::open(dataset)?;
+    for picture in split.train {
+        report.dataset.classes[set.label(picture)].1 += 1;
+    }
+    for picture in split.validation {
+        report.dataset.classes[set.label(picture)].2 += 1;
+    }
+    for picture in split.test {
+        report.dataset.classes[set.label(picture)].3 += 1;
+    }
+    Ok(())
+}
+
+/// Points, labels and classes of an embedding; the rest is left empty.
+fn points(folder: &Path) -> Result<EmbeddingPanel> {
+    let rows: Vec<Point> = formats::read_rows(&folder.join(formats::EMBEDDING))?;
+    let mut classes: Vec<String> = rows.iter().map(|row| row.class.clone()).collect();
+    classes.sort();
+    classes.dedup();
+    let label = |row: &Point| classes.binary_search(&row.class).unwrap_or(0);
+    Ok(EmbeddingPanel {
+        points: rows.iter().map(|row| (row.x, row.y)).collect(),
+        labels: rows.iter().map(label).collect(),
+        classes,
+        ..EmbeddingPanel::default()
+    })
+}
+
+/// `h (512-d)`, `after layer 1 (256-d)`.
+fn depth_label(depth: usize, width: usize) -> String {
+    match depth {
+        0 => format!("h ({width}-d)"),
+        _ => format!("after layer {depth} ({width}-d)"),
+    }
+}
+
+fn curve_stage(kind: CurveKind) -> &'static str {
+    match kind {
+        CurveKind::Pretrain => "pretrain",
+        CurveKind::Supervised => "supervised",
+        CurveKind::LinearEval => "linear_eval",
+    }
+}
+
+fn result_stage(kind: EvaluationKind) -> &'static str {
+    match kind {
+        EvaluationKind::LinearEval => "linear_eval",
+        EvaluationKind::Knn => "knn_eval",
+        EvaluationKind::Supervised => "supervised",
+    }
+}

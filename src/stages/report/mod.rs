@@ -1,0 +1,114 @@
+//! `report`: collects what the other stages left and renders it. Reads artifacts, recomputes nothing.
+
+mod collect;
+mod inputs;
+
+use crate::base::Result;
+use crate::config::Loaded;
+use crate::dataset::{DatasetConfig, SourceConfig};
+use crate::engine::{Context, Graph, Stage, StageId};
+use crate::render;
+use crate::render::data::{DatasetFacts, Report, Reproduce, StageRow};
+use crate::stages::formats;
+use inputs::Entry;
+use serde_json::{Value, json};
+
+pub use inputs::{Inputs, Variant};
+
+/// The report's data, from which it can be drawn again.
+pub const DATA: &str = "report.json";
+
+/// Renders the report.
+pub struct ReportStage {
+    entries: Vec<Entry>,
+    frame: Report,
+}
+
+impl ReportStage {
+    /// The stage, and its inputs by role.
+    pub fn new(loaded: &Loaded, graph: &Graph, inputs: Inputs) -> (Self, Vec<(String, StageId)>) {
+        let roles = inputs.entries.iter().map(|entry| (entry.role.clone(), entry.stage)).collect();
+        let study = &loaded.study;
+        let mut settings: Vec<String> = Vec::new();
+        for (path, _) in study.variants.iter().flat_map(|variant| &variant.settings) {
+            if !settings.contains(path) {
+                settings.push(path.clone());
+            }
+        }
+        let frame = Report {
+            title: study.title.clone(),
+            study: study.name.clone(),
+            dataset: inputs.data.as_ref().map(dataset_facts).unwrap_or_default(),
+            settings,
+            models: inputs.models,
+            stages: stage_rows(graph),
+            reproduce: Reproduce {
+                command: format!("simclr run {}", loaded.path().display()),
+                resolved_toml: without_comments(loaded.text()),
+                versions: vec![("simclr".into(), env!("CARGO_PKG_VERSION").into())],
+                seeds: inputs.seeds,
+            },
+            ..Report::default()
+        };
+        (Self { entries: inputs.entries, frame }, roles)
+    }
+}
+
+impl Stage for ReportStage {
+    fn name(&self) -> String {
+        "report".into()
+    }
+
+    fn kind(&self) -> &'static str {
+        "report"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn parameters(&self) -> Value {
+        json!({ "entries": self.entries, "frame": self.frame })
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<String> {
+        let mut report = self.frame.clone();
+        for entry in &self.entries {
+            entry.collect(context, &mut report)?;
+        }
+        formats::write_json(&context.output().join(DATA), &report)?;
+        render::write(&report, context.output())?;
+        Ok(String::new())
+    }
+}
+
+fn dataset_facts(config: &DatasetConfig) -> DatasetFacts {
+    let source = match &config.source {
+        SourceConfig::Folder(_) => "a folder for each class".to_owned(),
+        SourceConfig::Prefixed(_) => "pictures with the class in their file name".to_owned(),
+        SourceConfig::Cifar10(_) => "CIFAR-10".to_owned(),
+        SourceConfig::Stl10(_) => "STL-10".to_owned(),
+        SourceConfig::Shapes(shapes) => format!("{} kinds of drawn shapes", shapes.classes),
+    };
+    DatasetFacts { source, image_size: config.image_size, ..DatasetFacts::default() }
+}
+
+fn stage_rows(graph: &Graph) -> Vec<StageRow> {
+    let row = |id: StageId| StageRow {
+        name: graph.name(id).to_owned(),
+        kind: graph.kind(id).to_owned(),
+        key: graph.key(id).to_owned(),
+        inputs: graph.inputs(id).iter().map(|(_, input)| graph.name(*input).to_owned()).collect(),
+        computed_seconds: None,
+    };
+    graph.iter().map(row).collect()
+}
+
+/// The same TOML with sorted keys, without comments and spacing, so that these do not change the report.
+fn without_comments(source: &str) -> String {
+    source
+        .parse::<toml::Table>()
+        .ok()
+        .and_then(|table| toml::to_string(&table).ok())
+        .unwrap_or_else(|| source.to_owned())
+}

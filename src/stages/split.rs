@@ -1,0 +1,61 @@
+//! `split`: which pictures are for training, validation and testing.
+
+use crate::base::Result;
+use crate::config::pipeline::LabelDraw;
+use crate::dataset::{PictureSet, Split};
+use crate::engine::{Context, Stage};
+use crate::stages::{dataset, formats};
+use serde_json::{Value, json};
+
+/// Draws the split.
+pub struct SplitStage {
+    /// Part of the training set set apart for validation.
+    pub validation_fraction: f64,
+    /// The pipeline's seed.
+    pub seed: u64,
+}
+
+impl Stage for SplitStage {
+    fn name(&self) -> String {
+        "split".into()
+    }
+
+    fn kind(&self) -> &'static str {
+        "split"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn parameters(&self) -> Value {
+        json!({ "validation_fraction": self.validation_fraction, "seed": self.seed })
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<String> {
+        let set = dataset::pictures(context)?;
+        let is_test: Vec<bool> = (0..set.len()).map(|picture| set.is_test(picture)).collect();
+        let split = Split::draw(set.labels(), &is_test, self.validation_fraction, self.seed);
+        formats::write_json(&context.output().join(formats::SPLIT), &split)?;
+        Ok(format!("{} train, {} validation, {} test", split.train.len(), split.validation.len(), split.test.len()))
+    }
+}
+
+/// The split of a stage's `split` input.
+///
+/// # Errors
+/// The artifact is damaged.
+pub fn read(context: &Context<'_>) -> Result<Split> {
+    formats::read_json(&context.input("split")?.join(formats::SPLIT))
+}
+
+/// The labelled training pictures for a fraction.
+///
+/// # Errors
+/// A class is left without a labelled picture.
+pub fn labeled(split: &Split, set: &PictureSet, fraction: f64, draw: LabelDraw, seed: u64) -> Result<Vec<usize>> {
+    match draw {
+        LabelDraw::Stratified => split.labeled(set.labels(), fraction, seed),
+        LabelDraw::WithReplacement => Ok(split.labeled_with_replacement(fraction, seed)),
+    }
+}

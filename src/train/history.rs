@@ -1,0 +1,106 @@
+//! The record of a training, a row an epoch, and its CSV form.
+
+use crate::base::{Error, Result, files};
+use crate::train::StepReport;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// What an epoch measured; means are over its steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// Epoch, from 1.
+    pub epoch: usize,
+    /// Mean training loss.
+    pub loss: f64,
+    /// Mean training accuracy: contrastive accuracy where the loss is contrastive.
+    pub accuracy: f64,
+    /// Learning rate of the epoch's last step.
+    pub learning_rate: f64,
+    /// Mean L2 norm of the gradients before clipping.
+    pub gradient_norm: Option<f64>,
+    /// Loss on the pictures on which the best weights are chosen.
+    pub selection_loss: Option<f64>,
+    /// Accuracy on the pictures on which the best weights are chosen.
+    pub selection_accuracy: Option<f64>,
+}
+
+/// Sums steps into the record of an epoch.
+#[derive(Debug, Default)]
+pub struct EpochMeans {
+    steps: usize,
+    loss: f64,
+    accuracy: f64,
+    gradient_norm: f64,
+    learning_rate: f64,
+}
+
+impl EpochMeans {
+    /// Adds one step.
+    pub fn add(&mut self, step: &StepReport) {
+        self.steps += 1;
+        self.loss += step.loss;
+        self.accuracy += step.accuracy;
+        self.gradient_norm += step.gradient_norm;
+        self.learning_rate = step.learning_rate;
+    }
+
+    /// The epoch's record; `self` starts anew.
+    pub fn finish(&mut self, epoch: usize) -> EpochRecord {
+        let sums = std::mem::take(self);
+        let steps = sums.steps.max(1) as f64;
+        EpochRecord {
+            epoch,
+            loss: sums.loss / steps,
+            accuracy: sums.accuracy / steps,
+            learning_rate: sums.learning_rate,
+            gradient_norm: Some(sums.gradient_norm / steps),
+            selection_loss: None,
+            selection_accuracy: None,
+        }
+    }
+}
+
+/// Writes records as CSV.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_csv(path: &Path, records: &[EpochRecord]) -> Result<()> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for record in records {
+        writer.serialize(record).map_err(|error| Error::bug(format!("history has no CSV form: {error}")))?;
+    }
+    let bytes = writer.into_inner().map_err(|error| Error::bug(format!("history has no CSV form: {error}")))?;
+    files::write_atomic(path, &bytes)
+}
+
+/// Reads records from CSV.
+///
+/// # Errors
+/// The file cannot be read or does not hold records.
+pub fn read_csv(path: &Path) -> Result<Vec<EpochRecord>> {
+    let bytes = files::read(path)?;
+    csv::Reader::from_reader(bytes.as_slice())
+        .deserialize()
+        .collect::<std::result::Result<_, csv::Error>>()
+        .map_err(|error| Error::stage(format!("not a training history: {error}")).at(path.display().to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_survive_csv() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.csv");
+        let mut means = EpochMeans::default();
+        for loss in [1.0, 2.0] {
+            means.add(&StepReport { loss, accuracy: 0.5, learning_rate: loss / 10.0, gradient_norm: 3.0 });
+        }
+        let mut record = means.finish(1);
+        assert_eq!((record.loss, record.learning_rate, record.gradient_norm), (1.5, 0.2, Some(3.0)));
+        record.selection_loss = Some(0.1);
+        write_csv(&path, &[record.clone()]).unwrap();
+        assert_eq!(read_csv(&path).unwrap(), [record]);
+    }
+}

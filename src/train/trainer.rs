@@ -1,0 +1,117 @@
+//! One optimisation step, from a batch to changed parameters.
+
+use crate::base::{Error, Result};
+use crate::dataset::batches::Batch;
+use crate::model::Network;
+use crate::nn::Backend;
+use crate::optim::{Optimizer, OptimizerConfig, Schedule, ScheduleConfig, clip_gradients, gradient_norm};
+use dfdx::prelude::{OwnedTape, Tensor};
+
+/// The network's output on dfdx's tape: `[rows, width]`.
+pub type Traced<D> = Tensor<(usize, usize), f32, D, OwnedTape<f32, D>>;
+
+/// A loss on dfdx's tape, with the accuracy measured beside it.
+pub type TracedLoss<D> = (Tensor<(), f32, D, OwnedTape<f32, D>>, f32);
+
+/// A network with what changes its parameters.
+pub struct Trainer<D: Backend> {
+    network: Network<D>,
+    optimizer: Optimizer,
+    schedule: Schedule,
+    gradient_clip: Option<f64>,
+    step: u64,
+}
+
+/// What one step measured.
+#[derive(Clone, Copy, Debug)]
+pub struct StepReport {
+    /// Loss before the step.
+    pub loss: f64,
+    /// Accuracy before the step.
+    pub accuracy: f64,
+    /// Learning rate of the step.
+    pub learning_rate: f64,
+    /// L2 norm of all gradients before clipping.
+    pub gradient_norm: f64,
+}
+
+impl<D: Backend<Buffer = Vec<f32>>> Trainer<D> {
+    /// A trainer at step 0 of a run of `epochs * steps_per_epoch` steps.
+    pub fn new(
+        network: Network<D>,
+        optimizer: &OptimizerConfig,
+        schedule: &ScheduleConfig,
+        gradient_clip: Option<f64>,
+        (epochs, steps_per_epoch): (usize, usize),
+    ) -> Self {
+        let optimizer = Optimizer::new(optimizer);
+        let peak = optimizer.peak_learning_rate();
+        let schedule = Schedule::new(schedule, peak, steps_per_epoch as u64, epochs as u64);
+        Self { network, optimizer, schedule, gradient_clip, step: 0 }
+    }
+
+    /// Takes one step on a batch.
+    ///
+    /// # Errors
+    /// The loss or a gradient is not finite; the message says the step, the learning rate and what to try.
+    pub fn step(
+        &mut self,
+        batch: Batch,
+        loss: impl FnOnce(Traced<D>, &[usize]) -> Result<TracedLoss<D>>,
+    ) -> Result<StepReport> {
+        let learning_rate = self.schedule.learning_rate(self.step);
+        let output = self.network.forward(batch.images, batch.rows)?;
+        let (loss, accuracy) = loss(output, &batch.labels)?;
+        let loss = f64::from(self.network.backward(loss)?);
+        let mut parameters = self.network.trainables();
+        let norm = gradient_norm(&parameters);
+        self.step += 1;
+        check_finite(loss, norm, self.step, learning_rate)?;
+        if let Some(most) = self.gradient_clip {
+            clip_gradients(&mut parameters, norm, most);
+        }
+        self.optimizer.step(&mut parameters, learning_rate);
+        drop(parameters);
+        self.network.parameters_changed()?;
+        Ok(StepReport { loss, accuracy: f64::from(accuracy), learning_rate, gradient_norm: norm })
+    }
+
+    /// The network as it is now.
+    pub fn network(&self) -> &Network<D> {
+        &self.network
+    }
+
+    /// The network, for restoring weights.
+    pub fn network_mut(&mut self) -> &mut Network<D> {
+        &mut self.network
+    }
+
+    /// Ends training.
+    pub fn into_network(self) -> Network<D> {
+        self.network
+    }
+}
+
+fn check_finite(loss: f64, gradient_norm: f64, step: u64, learning_rate: f64) -> Result<()> {
+    let what = match (loss.is_finite(), gradient_norm.is_finite()) {
+        (true, true) => return Ok(()),
+        (false, _) => format!("the loss is {loss}"),
+        (true, false) => format!("the gradient's norm is {gradient_norm} (loss {loss:.4})"),
+    };
+    Err(Error::stage(format!("training diverged: {what} at step {step}, learning rate {learning_rate:.4e}")).help(
+        "lower `learning_rate`, add `warmup_epochs`, set `gradient_clip = 1.0`, or raise the loss's `temperature`",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn divergence_is_told_with_step_and_learning_rate() {
+        assert!(check_finite(1.0, 2.0, 7, 0.1).is_ok());
+        let error = check_finite(f64::NAN, 2.0, 7, 0.1).unwrap_err().to_string();
+        assert!(error.contains("step 7") && error.contains("1.0000e-1") && error.contains("gradient_clip"), "{error}");
+        assert!(check_finite(1.0, f64::INFINITY, 7, 0.1).unwrap_err().what().contains("gradient"));
+    }
+}

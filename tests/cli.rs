@@ -1,0 +1,87 @@
+//! The command line: help, mistakes, exit codes.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use assert_cmd::Command;
+use std::fs;
+
+fn simclr(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_simclr"));
+    command.args(arguments).env_remove("NO_COLOR").env("RUST_BACKTRACE", "0");
+    command
+}
+
+/// Exit code, standard output and standard error.
+fn output(arguments: &[&str]) -> (i32, String, String) {
+    let output = simclr(arguments).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+const COMMANDS: [&str; 6] = ["run", "plan", "validate", "summary", "preview", "report"];
+
+#[test]
+fn help_shows_every_command_and_examples() {
+    let (code, stdout, stderr) = output(&["--help"]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert!(stdout.contains("Examples:") && stdout.contains("Exit codes:"));
+    for command in COMMANDS {
+        assert!(stdout.contains(&format!("\n  {command} ")), "{command}");
+        let (code, stdout, _) = output(&[command, "--help"]);
+        assert_eq!(code, 0);
+        assert!(stdout.contains(&format!("Examples:\n  simclr {command} ")), "{stdout}");
+        assert!(stdout.lines().all(|line| line.chars().count() <= 100), "{stdout}");
+    }
+}
+
+#[test]
+fn version_is_that_of_the_package() {
+    assert_eq!(output(&["--version"]), (0, format!("simclr {}\n", env!("CARGO_PKG_VERSION")), String::new()));
+}
+
+#[test]
+fn mistakes_on_the_command_line_are_usage_errors() {
+    for arguments in [
+        &[][..],
+        &["rnu"],
+        &["run"],
+        &["run", "a.toml", "b.toml"],
+        &["run", "a.toml", "--unknown"],
+        &["run", "a.toml", "--threads", "0"],
+        &["run", "a.toml", "--threads", "many"],
+        &["run", "a.toml", "--device", "gpu"],
+        &["plan", "a.toml", "--format", "yaml"],
+        &["preview", "a.toml", "--count", "0"],
+    ] {
+        let (code, stdout, stderr) = output(arguments);
+        assert_eq!((code, stdout.as_str()), (2, ""), "{arguments:?}");
+        assert!(stderr.contains("Usage: simclr") || stderr.contains("try '--help'"), "{arguments:?}: {stderr}");
+    }
+    assert!(output(&["repot"]).2.contains("'report'"), "the nearest command is named");
+}
+
+#[test]
+fn a_missing_file_is_a_usage_error_of_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing.toml");
+    for command in COMMANDS {
+        let (code, stdout, stderr) = output(&[command, missing.to_str().unwrap()]);
+        assert_eq!((code, stdout.as_str()), (2, ""), "{command}");
+        assert!(stderr.contains("error") && stderr.contains("missing.toml"), "{stderr}");
+        assert!(!stderr.contains('\x1b'), "no colours where there is no terminal");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_folder_binary_or_empty_file_is_an_error_and_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let binary = folder.path().join("binary.toml");
+    fs::write(&binary, [0xff, 0xfe, 0x00, 0x80]).unwrap();
+    for file in [folder.path(), &binary] {
+        for command in COMMANDS {
+            let (code, _, stderr) = output(&[command, file.to_str().unwrap()]);
+            assert_eq!(code, 2, "{command} {}: {stderr}", file.display());
+        }
+    }
+}

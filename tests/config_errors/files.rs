@@ -1,0 +1,192 @@
+//! Files that cannot be read, and what is done with those that can.
+
+use simclr::config::pipeline::{DeviceChoice, Pipeline};
+use simclr::config::{Diagnostics, load, parse};
+use simclr::dataset::SourceConfig;
+use std::path::{Path, PathBuf};
+
+const BASE: &str = include_str!("base.toml");
+
+fn base(overrides: &[&str]) -> Pipeline {
+    let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+    let loaded = parse(BASE, Path::new("/studies/base.toml"), &overrides).unwrap_or_else(|errors| panic!("{errors}"));
+    loaded.study.variants[0].pipeline.clone()
+}
+
+fn refused(bytes: &[u8]) -> Diagnostics {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("study.toml");
+    std::fs::write(&path, bytes).unwrap();
+    load(&path, &[]).unwrap_err()
+}
+
+#[test]
+fn a_missing_file_names_a_near_one() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("quickstart.toml"), "").unwrap();
+    let path = folder.path().join("quikstart.toml");
+    let errors = load(&path, &[]).unwrap_err().to_string();
+    assert!(errors.contains("cannot read the pipeline file"), "{errors}");
+    assert!(errors.contains(path.to_str().unwrap()), "{errors}");
+    assert!(errors.contains("did you mean") && errors.contains("quickstart.toml"), "{errors}");
+}
+
+#[test]
+fn a_folder_is_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let errors = load(folder.path(), &[]).unwrap_err().to_string();
+    assert!(errors.contains("cannot read the pipeline file"), "{errors}");
+}
+
+#[test]
+fn bytes_that_are_no_text() {
+    let errors = refused(b"seed = 1\nname = \"\xff\"\n").to_string();
+    assert!(errors.contains("not UTF-8") && errors.contains("line 2"), "{errors}");
+    refused(&[0; 100]);
+}
+
+#[test]
+fn a_file_that_is_far_too_large() {
+    let errors = refused(&vec![b'#'; 2 << 20]).to_string();
+    assert!(errors.contains("larger than 1 MB"), "{errors}");
+}
+
+#[test]
+fn a_byte_order_mark_and_windows_line_ends_are_fine() {
+    let text = format!("\u{feff}{}", BASE.replace('\n', "\r\n"));
+    parse(&text, Path::new("base.toml"), &[]).unwrap_or_else(|errors| panic!("{errors}"));
+}
+
+/// Stacks are small in tests (2 MB), so that a recursion without end would show.
+#[test]
+fn deep_nesting_is_an_error() {
+    const DEEP: usize = 60_000;
+    let dotted = "a.".repeat(DEEP);
+    let keys = "a.".repeat(70) + "a";
+    let inline = format!("x = {}1{}", format!("{{ {keys} = ").repeat(70), " }".repeat(70));
+    for text in [
+        format!("x = {}{}", "[".repeat(DEEP), "]".repeat(DEEP)),
+        format!("x = {}{}", "{ a = ".repeat(DEEP), "}".repeat(DEEP)),
+        format!("x = {}", "[".repeat(DEEP)),
+        format!("{dotted}a = 1"),
+        format!("[{dotted}a]"),
+        format!("x = {{ {dotted}a = 1 }}"),
+        inline.clone(),
+        format!("{BASE}\n[{keys}]\n{keys}.{inline}"),
+        format!("{BASE}\n\"{dotted}a\" = [1]"),
+    ] {
+        let errors = parse(&text, Path::new("deep.toml"), &[]).unwrap_err();
+        assert!(errors.to_string().len() < 100_000);
+    }
+    for setting in
+        [format!("{dotted}a=1"), format!("seed={}", "[".repeat(DEEP)), format!("seed={}", "{a=".repeat(DEEP))]
+    {
+        parse(BASE, Path::new("deep.toml"), &[setting]).unwrap_err();
+    }
+}
+
+#[test]
+fn long_lines_and_many_errors_stay_short() {
+    let ops = "{ horizontal_flp = {} }, ".repeat(10_000);
+    let text = BASE.replacen("ops = [", &format!("ops = [{ops}"), 1);
+    let errors = parse(&text, Path::new("long.toml"), &[]).unwrap_err();
+    assert_eq!(errors.count(), 10_000);
+    assert_eq!(errors.iter().count(), 50);
+    let shown = errors.to_string();
+    assert!(shown.lines().all(|line| line.len() < 400), "{shown}");
+    assert!(shown.ends_with("10000 errors, of which the first 50 are shown"), "{shown}");
+}
+
+#[test]
+fn relative_paths_count_from_the_folder_of_the_file() {
+    let SourceConfig::Prefixed(folders) = base(&[]).dataset.source else { panic!() };
+    assert_eq!(folders.train, Path::new("/studies/pictures/train"));
+    assert_eq!(folders.test, Some(PathBuf::from("/studies/pictures/test")));
+    let pipeline = base(&["dataset.source.prefixed.train=\"/elsewhere\""]);
+    let SourceConfig::Prefixed(folders) = pipeline.dataset.source else { panic!() };
+    assert_eq!(folders.train, Path::new("/elsewhere"));
+}
+
+#[test]
+fn devices() {
+    assert_eq!(base(&[]).device, DeviceChoice::Auto);
+    assert_eq!(base(&["device=cpu"]).device, DeviceChoice::Cpu);
+    assert_eq!(base(&["device=cuda"]).device, DeviceChoice::Cuda(0));
+    assert_eq!(base(&["device=cuda:3"]).device, DeviceChoice::Cuda(3));
+    for wrong in ["device=gpu", "device=cuda:", "device=cuda:-1", "device=cuda:99999999999999999999", "device=0"] {
+        parse(BASE, Path::new("base.toml"), &[wrong.to_owned()]).unwrap_err();
+    }
+}
+
+#[test]
+fn settings_win_over_the_file_and_over_its_sweep() {
+    assert_eq!(base(&["seed = 7"]).seed, 7);
+    assert_eq!(base(&["linear_eval.depths.depths=[1]"]).linear_eval[0].depths, [1]);
+    assert_eq!(base(&["linear_eval.depths.labeled_fraction=0.5"]).linear_eval[0].labeled_fractions, [0.5]);
+    let epochs = "pretrain.second.epochs=30".to_owned();
+    let loaded = parse(BASE, Path::new("base.toml"), &[epochs]).unwrap();
+    assert_eq!(loaded.study.variants.len(), 1);
+    let seeds = "sweep.seed=[1, 2, 3]".to_owned();
+    let loaded = parse(BASE, Path::new("base.toml"), &[seeds]).unwrap();
+    let settings: Vec<Vec<&str>> = loaded
+        .study
+        .variants
+        .iter()
+        .map(|variant| variant.settings.iter().map(|(_, value)| value.as_str()).collect())
+        .collect();
+    assert_eq!(settings.len(), 6);
+    assert_eq!(settings[..3], [["10", "1"], ["10", "2"], ["10", "3"]], "the first key is the slowest");
+}
+
+#[test]
+fn pretrainings_come_after_those_that_they_start_from() {
+    let text =
+        BASE.replace("pretrain.main", "pretrain.zz").replace("init_from = \"main\"", "").replace("\"main\"", "\"zz\"");
+    let text = text.replacen("augment = \"views\"\nencoder", "augment = \"views\"\ninit_from = \"second\"\nencoder", 1);
+    let loaded = parse(&text, Path::new("base.toml"), &[]).unwrap_or_else(|errors| panic!("{errors}"));
+    let names: Vec<&str> = loaded.study.variants[0].pipeline.pretrain.iter().map(|stage| stage.name.as_str()).collect();
+    assert_eq!(names, ["second", "zz"]);
+}
+
+#[test]
+fn what_is_left_out_has_its_documented_default() {
+    let pipeline = base(&[]);
+    let eval = &pipeline.linear_eval[0].training;
+    assert_eq!((eval.epochs, eval.batch_size, eval.patience), (100, 64, Some(10)));
+    assert_eq!(base(&["linear_eval.depths.early_stopping=false"]).linear_eval[0].training.patience, None);
+    assert_eq!(pipeline.knn_eval[0].knn.k, 20);
+    assert_eq!(pipeline.knn_eval[0].labeled_fractions, [1.0]);
+    // A default is the same as its kind written with an empty table.
+    let second = &pipeline.pretrain[1];
+    assert_eq!(second.loss, base(&["pretrain.second.loss={ nt_xent = {} }"]).pretrain[1].loss);
+    assert_eq!(second.schedule, base(&["pretrain.second.schedule={ cosine = {} }"]).pretrain[1].schedule);
+    let written = base(&["linear_eval.depths.optimizer={ adam = { learning_rate = 1e-3 } }"]);
+    assert_eq!(*eval, written.linear_eval[0].training);
+    assert_eq!(*eval, base(&["linear_eval.depths.schedule={ constant = {} }"]).linear_eval[0].training);
+    let written = base(&["embed.tsne.method={ tsne = {} }"]);
+    assert_eq!(pipeline.embed[0].method, written.embed[0].method);
+}
+
+#[test]
+fn a_large_sweep_is_checked_and_a_larger_one_refused() {
+    let sweep = |count: usize| {
+        let seeds: Vec<String> = (0..count).map(|seed| seed.to_string()).collect();
+        let text = format!("{BASE}seed = [{}]\n", seeds.join(", "));
+        parse(&text, Path::new("base.toml"), &[])
+    };
+    assert_eq!(sweep(1000).unwrap().study.variants.len(), 2000);
+    let errors = sweep(5001).unwrap_err().to_string();
+    assert!(errors.contains("more than 10000 combinations"), "{errors}");
+}
+
+#[test]
+fn names_that_cannot_be_folders() {
+    for name in ["", ".", "..", "a/b", "a\\\\b", "CON:", " a", "a.", &"a".repeat(101)] {
+        let text = BASE.replacen("name = \"base\"", &format!("name = \"{name}\""), 1);
+        let errors = parse(&text, Path::new("base.toml"), &[]).unwrap_err();
+        assert_eq!(errors.count(), 1, "{errors}");
+    }
+    let unnamed = BASE.replacen("name = \"base\"\n", "", 1);
+    assert_eq!(parse(&unnamed, Path::new("/x/study one.toml"), &[]).unwrap().study.name, "study one");
+    parse(&unnamed, Path::new("/x/a:b.toml"), &[]).unwrap_err();
+}

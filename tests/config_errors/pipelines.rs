@@ -1,0 +1,50 @@
+//! Every file of `pipelines/` is a valid configuration.
+
+use simclr::config::load;
+use std::path::{Path, PathBuf};
+
+fn pipelines() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    files
+}
+
+#[test]
+fn every_pipeline_loads() {
+    let files = pipelines();
+    assert!(files.len() >= 7, "found only {files:?}");
+    for file in files {
+        let loaded = load(&file, &[]).unwrap_or_else(|errors| panic!("{errors}"));
+        let stem = file.file_stem().unwrap().to_str().unwrap();
+        assert_eq!(loaded.study.name, stem, "the name of {} is not its file's", file.display());
+        assert!(!loaded.study.variants.is_empty());
+    }
+}
+
+#[test]
+fn every_pipeline_begins_with_a_comment_that_says_what_it_is_and_how_long_it_takes() {
+    for file in pipelines() {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let comment: Vec<&str> = text.lines().take_while(|line| line.starts_with('#')).collect();
+        assert!(comment.iter().any(|line| line.contains("Takes")), "{}: no time", file.display());
+    }
+}
+
+#[test]
+fn checking_a_file_is_quick() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/imagenet5.toml");
+    load(&file, &[]).unwrap();
+    let most = std::time::Duration::from_millis(20);
+    let quickest = (0..10)
+        .map(|_| {
+            let start = std::time::Instant::now();
+            load(&file, &[]).unwrap();
+            start.elapsed()
+        })
+        .min()
+        .unwrap();
+    println!("{quickest:?}");
+    assert!(quickest < most, "checking took {quickest:?}");
+}

@@ -1,0 +1,64 @@
+//! `docs/configuration.md` and `docs/every_key.toml` are up to date.
+
+use serde_json::Value;
+use simclr::config::{load, reference, schema};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+const MARK: &str = "<!-- What follows is made from the schema.";
+
+fn in_docs(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)
+}
+
+#[test]
+fn the_committed_reference_is_up_to_date() {
+    let path = in_docs("configuration.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mark = text.find(MARK).expect("the mark between prose and reference is gone");
+    let line_end = mark + text[mark..].find('\n').unwrap() + 1;
+    let wanted = format!("{}\n{}", &text[..line_end], reference().trim_end().to_owned() + "\n");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, wanted).unwrap();
+    } else {
+        assert!(text == wanted, "docs/configuration.md is out of date; run with UPDATE_DOCS=1");
+    }
+}
+
+#[test]
+fn every_key_of_the_reference_has_a_meaning() {
+    for line in reference().lines().filter(|line| line.starts_with("| `")) {
+        let meaning = line.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        assert!(meaning.len() > 5, "{line}");
+    }
+}
+
+#[test]
+fn the_file_with_every_key_loads() {
+    load(&in_docs("every_key.toml"), &[]).unwrap_or_else(|errors| panic!("{errors}"));
+}
+
+/// Words of the text, so that keys in comments count too: a file has but one data set.
+#[test]
+fn the_file_with_every_key_has_every_key() {
+    let text = std::fs::read_to_string(in_docs("every_key.toml")).unwrap();
+    let written: BTreeSet<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    let mut keys = BTreeSet::new();
+    collect_keys(&schema(), &mut keys);
+    assert!(keys.len() > 80, "only {} keys", keys.len());
+    let lacking: Vec<&String> = keys.iter().filter(|key| !written.contains(key.as_str())).collect();
+    assert!(lacking.is_empty(), "docs/every_key.toml lacks {lacking:?}");
+}
+
+fn collect_keys(schema: &Value, keys: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(object) => {
+            if let Some(properties) = object.get("properties").and_then(Value::as_object) {
+                keys.extend(properties.keys().cloned());
+            }
+            object.values().for_each(|value| collect_keys(value, keys));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_keys(item, keys)),
+        _ => {}
+    }
+}

@@ -1,0 +1,677 @@
+//! Data sources from folder to batch, on pictures that the tests make themselves, and on real data where it is there.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests may fail loudly")]
+
+use simclr::augment::{Policy, PolicyConfig};
+use simclr::base::rng::{below, stream};
+use simclr::base::{Error, Result};
+use simclr::dataset::{
+    Batch, Batches, DatasetConfig, Decoded, PictureSet, Split, contrastive_batches, decode, fingerprint,
+    labeled_batches, plain_batches, split_sizes,
+};
+use simclr::picture::{Fit, Picture, encode_png};
+use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+use tempfile::TempDir;
+
+fn config(toml: &str) -> DatasetConfig {
+    toml::from_str(toml).unwrap()
+}
+
+fn policy(ops: &str, side: usize) -> Arc<Policy> {
+    let config: PolicyConfig = toml::from_str(ops).unwrap();
+    Arc::new(Policy::new(&config, side, Fit::Squash))
+}
+
+fn decode_quietly(config: &DatasetConfig, seed: u64, output: &Path) -> Result<Decoded> {
+    decode(config, seed, output, &|_, _| {}, &|| Ok(()))
+}
+
+fn shapes(train: usize, test: usize, classes: usize, side: usize) -> DatasetConfig {
+    config(&format!(
+        "source = {{ shapes = {{ train = {train}, test = {test}, classes = {classes} }} }}\nimage_size = {side}"
+    ))
+}
+
+fn open(config: &DatasetConfig, seed: u64) -> (TempDir, Arc<PictureSet>) {
+    let folder = tempfile::tempdir().unwrap();
+    decode_quietly(config, seed, folder.path()).unwrap();
+    let set = Arc::new(PictureSet::open(folder.path()).unwrap());
+    (folder, set)
+}
+
+/// A small PNG that differs by `number`.
+fn png(number: u64) -> Vec<u8> {
+    let mut rng = stream(number, "png", &[]);
+    let rgb: Vec<u8> = (0..12 * 10 * 3).map(|_| below(256, &mut rng) as u8).collect();
+    encode_png(Picture { width: 12, height: 10, rgb: &rgb }).unwrap()
+}
+
+/// Writes a file, and the folders on the way, with a modification time long ago.
+fn write(path: impl AsRef<Path>, bytes: &[u8]) {
+    let path = path.as_ref();
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
+    let file = File::options().write(true).open(path).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
+}
+
+/// A folder of three classes with ten pictures each, a text beside them, a hidden file, and a folder in a folder.
+fn class_folders(root: &Path) {
+    for (class, name) in ["cat", "ant", "bee"].into_iter().enumerate() {
+        for number in 0..10 {
+            let place = if number == 3 { format!("{name}/more/{number}.PNG") } else { format!("{name}/{number}.png") };
+            write(root.join(place), &png((class * 10 + number) as u64));
+        }
+    }
+    write(root.join("cat/notes.txt"), b"not a picture");
+    write(root.join("ant/.hidden.png"), b"not shown");
+}
+
+fn folders(kind: &str, root: &Path, more: &str) -> DatasetConfig {
+    let root = root.display();
+    config(&format!("source = {{ {kind} = {{ train = \"{root}/train\"{more} }} }}\nimage_size = 16"))
+}
+
+fn with_test(kind: &str, root: &Path) -> DatasetConfig {
+    folders(kind, root, &format!(", test = \"{}/test\"", root.display()))
+}
+
+fn error(config: &DatasetConfig) -> Error {
+    let folder = tempfile::tempdir().unwrap();
+    fingerprint(config, &folder.path().join("memo.json")).unwrap_err()
+}
+
+/// Checks that a configuration is refused with this in the message, and with help.
+fn refused(config: &DatasetConfig, part: &str) {
+    let error = error(config);
+    assert!(error.what().contains(part), "{error}");
+    assert!(error.next_step().is_some() && error.place().is_some(), "{error}");
+}
+
+/// Data that is not part of the repository; tests that need it pass without it, with a message.
+fn real_data(name: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("SIMCLR_DATA")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
+    let path = root.join(name);
+    if !path.exists() {
+        println!("skipped: there is no {}", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+fn in_pool<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
+}
+
+// ---------------------------------------------------------------------------------------------- shapes
+
+#[test]
+fn shapes_are_the_same_bytes_for_any_number_of_threads() {
+    let bytes = |threads, seed| {
+        in_pool(threads, || {
+            let folder = tempfile::tempdir().unwrap();
+            decode_quietly(&shapes(100, 50, 5, 24), seed, folder.path()).unwrap();
+            ["pictures.bin", "index.json"].map(|name| fs::read(folder.path().join(name)).unwrap())
+        })
+    };
+    assert_eq!(bytes(1, 1), bytes(2, 1));
+    assert_ne!(bytes(2, 1)[0], bytes(2, 2)[0]);
+}
+
+#[test]
+fn shapes_fingerprint_by_parameters_and_match_what_is_decoded() {
+    let memo = tempfile::tempdir().unwrap();
+    let print = |config: &DatasetConfig| fingerprint(config, &memo.path().join("memo")).unwrap();
+    let config = shapes(100, 50, 6, 24);
+    let (_folder, set) = open(&config, 1);
+    for (class, size) in print(&config).classes.iter().enumerate() {
+        let count = |test| (0..set.len()).filter(|&i| set.label(i) == class && set.is_test(i) == test).count();
+        assert_eq!((size.name.as_str(), size.train, size.test), (&*set.classes()[class], count(false), count(true)));
+    }
+    for other in [shapes(101, 50, 6, 24), shapes(100, 51, 6, 24), shapes(100, 50, 5, 24), shapes(100, 50, 6, 25)] {
+        assert_ne!(print(&config).digest, print(&other).digest);
+    }
+}
+
+/// Part of the test pictures that the nearest class mean of some statistics classifies right.
+fn nearest_centroid(set: &PictureSet, statistics: impl Fn(Picture<'_>) -> Vec<f64>) -> f64 {
+    let rows: Vec<Vec<f64>> = (0..set.len()).map(|index| statistics(set.picture(index))).collect();
+    let centroid = |class: usize| -> Vec<f64> {
+        let of_class: Vec<_> = (0..set.len()).filter(|&i| set.label(i) == class && !set.is_test(i)).collect();
+        (0..rows[0].len()).map(|k| of_class.iter().map(|&i| rows[i][k]).sum::<f64>() / of_class.len() as f64).collect()
+    };
+    let centroids: Vec<Vec<f64>> = (0..set.classes().len()).map(centroid).collect();
+    let distance = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
+    let test: Vec<usize> = (0..set.len()).filter(|&index| set.is_test(index)).collect();
+    let right = test.iter().filter(|&&index| {
+        let nearest = (0..centroids.len())
+            .min_by(|&a, &b| distance(&rows[index], &centroids[a]).total_cmp(&distance(&rows[index], &centroids[b])));
+        nearest == Some(set.label(index))
+    });
+    right.count() as f64 / test.len() as f64
+}
+
+/// Counts of each channel's values in eight bins.
+fn histogram(picture: Picture<'_>) -> Vec<f64> {
+    let mut bins = vec![0.0; 24];
+    for (index, value) in picture.rgb.iter().enumerate() {
+        bins[index % 3 * 8 + usize::from(value / 32)] += 1.0;
+    }
+    bins
+}
+
+/// Mean and variance of each channel.
+fn moments(picture: Picture<'_>) -> Vec<f64> {
+    let count = (picture.rgb.len() / 3) as f64;
+    (0..3)
+        .flat_map(|channel| {
+            let values = || picture.rgb.iter().skip(channel).step_by(3).map(|&value| f64::from(value) / 255.0);
+            let mean = values().sum::<f64>() / count;
+            [mean, values().map(|value| (value - mean).powi(2)).sum::<f64>() / count]
+        })
+        .collect()
+}
+
+fn pixels(picture: Picture<'_>) -> Vec<f64> {
+    picture.rgb.iter().map(|&value| f64::from(value)).collect()
+}
+
+#[test]
+fn colours_and_averages_do_not_give_shapes_away() {
+    let (_folder, set) = open(&shapes(3000, 2000, 8, 32), 1);
+    // Chance is 1/8 with a standard deviation of 0.0074 over 2000 pictures; four of them are 0.03.
+    let most = 0.125 + 0.03;
+    for (name, accuracy) in
+        [("histogram", nearest_centroid(&set, histogram)), ("moments", nearest_centroid(&set, moments))]
+    {
+        assert!(accuracy < most, "{name}: {accuracy}");
+    }
+    // Class means of the pixels tell little, too: place and angle vary.
+    let accuracy = nearest_centroid(&set, pixels);
+    assert!(accuracy < 0.2, "pixels: {accuracy}");
+}
+
+// ---------------------------------------------------------------------------------------------- folders
+
+#[test]
+fn a_folder_for_each_class() {
+    let root = tempfile::tempdir().unwrap();
+    class_folders(&root.path().join("train"));
+    let config = folders("folder", root.path(), ", test_fraction = 0.3");
+    let (folder, set) = open(&config, 1);
+    assert_eq!(set.classes(), ["ant", "bee", "cat"]);
+    assert_eq!((set.len(), set.ignored(), set.skipped().len()), (30, 1, 0));
+    assert_eq!((set.name(0), set.name(9), set.label(9)), ("ant/0.png", "ant/more/3.PNG", 0));
+    assert_eq!(set.picture(0).rgb, simclr::picture::decode(&png(10)).unwrap().rgb);
+    let print = fingerprint(&config, &folder.path().join("memo")).unwrap();
+    for (class, size) in print.classes.iter().enumerate() {
+        let test = (0..30).filter(|&index| set.label(index) == class && set.is_test(index)).count();
+        assert_eq!((size.train, size.test), (7, 3));
+        assert_eq!(test, 3);
+    }
+    let (_other, reseeded) = open(&config, 2);
+    assert_ne!(set.test_flags(), reseeded.test_flags());
+    let split = Split::draw(set.labels(), set.test_flags(), 0.2, 1);
+    let sizes = split_sizes(&print.classes, 0.2);
+    assert_eq!(sizes, [(6, 1, 3); 3]);
+    assert_eq!((split.train.len(), split.validation.len(), split.test.len()), (18, 3, 9));
+}
+
+#[test]
+fn classes_in_file_names() {
+    let root = tempfile::tempdir().unwrap();
+    for (number, name) in ["dog_1_x.png", "cat_2.png", "dog_3.png", "cat_4.jpeg"].into_iter().enumerate() {
+        write(root.path().join("train").join(name), &png(number as u64));
+    }
+    for name in ["dog_9.png", "cat_9.png"] {
+        write(root.path().join("test").join(name), &png(9));
+    }
+    let (_folder, set) = open(&with_test("prefixed", root.path()), 1);
+    let all: Vec<_> = (0..set.len()).map(|i| (set.name(i), set.label(i), set.is_test(i))).collect();
+    let train = [("cat_2.png", 0, false), ("cat_4.jpeg", 0, false), ("dog_1_x.png", 1, false), ("dog_3.png", 1, false)];
+    assert_eq!(all, [&train[..], &[("cat_9.png", 0, true), ("dog_9.png", 1, true)]].concat());
+}
+
+#[test]
+fn the_digest_is_of_content_not_of_place() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    class_folders(&first.path().join("train"));
+    class_folders(&second.path().join("train"));
+    let memo = first.path().join("memo.json");
+    let digest = |root: &TempDir| fingerprint(&folders("folder", root.path(), ""), &memo).unwrap().digest;
+    let before = digest(&first);
+    assert_eq!(before, digest(&second));
+    fs::rename(second.path().join("train/ant"), second.path().join("train/art")).unwrap();
+    assert_ne!(before, digest(&second), "a class was renamed");
+    write(first.path().join("train/bee/0.png"), &png(99));
+    assert_ne!(before, digest(&first), "a picture was changed");
+}
+
+#[test]
+fn remembered_files_are_not_read_again() {
+    let root = tempfile::tempdir().unwrap();
+    class_folders(&root.path().join("train"));
+    let (config, memo) = (folders("folder", root.path(), ""), root.path().join("deep/memo.json"));
+    let before = fingerprint(&config, &memo).unwrap();
+    // The same size, time and inode with other bytes: only a reader would notice.
+    let path = root.path().join("train/bee/0.png");
+    let modified = fs::metadata(&path).unwrap().modified().unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[40] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+    assert_eq!(before, fingerprint(&config, &memo).unwrap());
+    for damage in [&b"{"[..], b"", b"{\"version\":1}", b"{\"version\":99,\"files\":{}}", b"\xff\xff"] {
+        fs::write(&memo, damage).unwrap();
+        assert_ne!(before, fingerprint(&config, &memo).unwrap(), "a damaged memory is not believed");
+    }
+}
+
+#[test]
+fn files_that_were_just_written_are_not_remembered() {
+    let root = tempfile::tempdir().unwrap();
+    class_folders(&root.path().join("train"));
+    let path = root.path().join("train/bee/0.png");
+    fs::write(&path, png(50)).unwrap();
+    let (config, memo) = (folders("folder", root.path(), ""), root.path().join("memo.json"));
+    fingerprint(&config, &memo).unwrap();
+    let memory = fs::read_to_string(&memo).unwrap();
+    assert!(memory.contains("bee/1.png") && !memory.contains("bee/0.png"));
+}
+
+#[test]
+fn broken_files_are_named_or_skipped() {
+    let root = tempfile::tempdir().unwrap();
+    class_folders(&root.path().join("train"));
+    let whole = png(1);
+    write(root.path().join("train/ant/empty.png"), b"");
+    write(root.path().join("train/ant/cut.png"), &whole[..whole.len() / 2]);
+    write(root.path().join("train/bee/text.jpg"), b"<html>not found</html>");
+    write(root.path().join("train/bee/moving.gif"), b"GIF89a\x01\x00\x01\x00\x00\x00\x00;");
+    let stop = folders("folder", root.path(), "");
+    let folder = tempfile::tempdir().unwrap();
+    let error = decode_quietly(&stop, 1, folder.path()).unwrap_err().to_string();
+    for part in
+        ["4 files", "ant/empty.png: the file is empty", "ant/cut.png", "bee/text.jpg: not a", "bee/moving.gif: Gif"]
+    {
+        assert!(error.contains(part), "{error}");
+    }
+    let skip = DatasetConfig { broken_files: simclr::dataset::config::BrokenFiles::Skip, ..stop.clone() };
+    let decoded = decode_quietly(&skip, 1, folder.path()).unwrap();
+    assert_eq!((decoded.pictures, decoded.skipped.len(), decoded.ignored), (30, 4, 1));
+    assert_eq!(PictureSet::open(folder.path()).unwrap().skipped(), decoded.skipped);
+    for number in 0..12 {
+        write(root.path().join(format!("train/cat/bad{number}.webp")), b"RIFF");
+    }
+    let error = decode_quietly(&stop, 1, folder.path()).unwrap_err().to_string();
+    assert!(error.contains("16 files") && error.contains("and 6 more"), "{error}");
+}
+
+#[test]
+fn a_class_of_broken_files_alone_is_an_error_even_when_they_are_skipped() {
+    let root = tempfile::tempdir().unwrap();
+    class_folders(&root.path().join("train"));
+    for number in 0..10 {
+        write(root.path().join(format!("train/dog/{number}.png")), b"broken");
+    }
+    let skip = DatasetConfig {
+        broken_files: simclr::dataset::config::BrokenFiles::Skip,
+        ..folders("folder", root.path(), "")
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let error = decode_quietly(&skip, 1, folder.path()).unwrap_err();
+    assert!(error.what().contains("`dog`"), "{error}");
+}
+
+#[test]
+fn folders_that_are_not_a_data_set_are_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let train = root.path().join("train");
+    refused(&folders("folder", root.path(), ""), "cannot read the folder");
+    fs::create_dir_all(&train).unwrap();
+    refused(&folders("folder", root.path(), ""), "no pictures");
+    refused(&folders("prefixed", root.path(), ""), "no pictures");
+    write(train.join("only/1.png"), &png(1));
+    refused(&folders("folder", root.path(), ""), "only one class, `only`");
+    refused(&folders("prefixed", root.path(), ""), "only folders");
+    write(train.join("other/1.png"), &png(1));
+    refused(&folders("folder", root.path(), ""), "no test pictures of `only`, `other`");
+    refused(&folders("folder", root.path(), ", test_fraction = 1.0"), "no training pictures of");
+    fs::create_dir_all(train.join("empty")).unwrap();
+    refused(&folders("folder", root.path(), ", test_fraction = 0.5"), "no training pictures of `empty`");
+    write(root.path().join("test/only/1.png"), &png(1));
+    refused(&with_test("folder", root.path()), "no training pictures of `empty`");
+    fs::remove_dir(train.join("empty")).unwrap();
+    refused(&with_test("folder", root.path()), "no test pictures of `other`");
+    write(train.join("loose.png"), &png(1));
+    refused(&folders("folder", root.path(), ""), "beside the class folders");
+    write(train.join("_1.png"), &png(1));
+    refused(&folders("prefixed", root.path(), ""), "2 pictures have no class in their name: _1.png, loose.png");
+    write(root.path().join("file/train"), b"a file, not a folder");
+    refused(&folders("folder", &root.path().join("file"), ""), "cannot read the folder");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_but_not_in_a_circle() {
+    use std::os::unix::fs::symlink;
+    let (root, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    class_folders(&root.path().join("train"));
+    class_folders(elsewhere.path());
+    let train = root.path().join("train");
+    symlink(elsewhere.path().join("cat"), train.join("lynx")).unwrap();
+    let (_folder, set) = open(&folders("folder", root.path(), ""), 1);
+    assert_eq!((set.classes().len(), set.len()), (4, 40));
+    symlink(&train, train.join("bee/again")).unwrap();
+    refused(&folders("folder", root.path(), ""), "in a circle");
+    fs::remove_file(train.join("bee/again")).unwrap();
+    symlink(train.join("bee/me.png"), train.join("bee/me.png")).unwrap();
+    refused(&folders("folder", root.path(), ""), "cannot read");
+    fs::remove_file(train.join("bee/me.png")).unwrap();
+    symlink("nowhere", train.join("bee/broken.txt")).unwrap();
+    assert!(fingerprint(&folders("folder", root.path(), ""), &root.path().join("memo")).is_ok());
+}
+
+#[test]
+fn large_pictures_are_reduced_when_decoded() {
+    let root = tempfile::tempdir().unwrap();
+    let picture = |width: usize, height: usize| {
+        encode_png(Picture { width, height, rgb: &vec![200; 3 * width * height] }).unwrap()
+    };
+    for class in ["a", "b"] {
+        write(root.path().join(format!("train/{class}_1.png")), &picture(200, 100));
+        write(root.path().join(format!("train/{class}_2.png")), &picture(31, 300));
+        write(root.path().join(format!("train/{class}_3.png")), &picture(64, 320));
+    }
+    let config = folders("prefixed", root.path(), ", test_fraction = 0.4");
+    let sizes = |config: &DatasetConfig| -> Vec<(usize, usize)> {
+        let (_folder, set) = open(config, 1);
+        assert!((0..set.len()).all(|index| set.picture(index).rgb.iter().all(|&value| value == 200)));
+        (0..3).map(|index| (set.picture(index).width, set.picture(index).height)).collect()
+    };
+    assert_eq!(sizes(&config), [(64, 32), (31, 300), (32, 160)]);
+    assert_eq!(sizes(&DatasetConfig { stored_side: Some(50), ..config }), [(100, 50), (31, 300), (50, 250)]);
+}
+
+#[test]
+fn decoding_reports_progress_and_stops_when_told() {
+    let (folder, config) = (tempfile::tempdir().unwrap(), shapes(300, 100, 4, 16));
+    let last = AtomicU64::new(0);
+    let progress = |done, total| {
+        assert!(done > last.swap(done, Ordering::Relaxed) && total == 400);
+    };
+    decode(&config, 1, folder.path(), &progress, &|| Ok(())).unwrap();
+    assert_eq!(last.into_inner(), 400);
+    let calls = AtomicU64::new(0);
+    let stop = || if calls.fetch_add(1, Ordering::Relaxed) < 2 { Ok(()) } else { Err(Error::stage("interrupted")) };
+    let error = decode(&config, 1, folder.path(), &|_, _| {}, &stop).unwrap_err();
+    assert_eq!((error.what(), calls.into_inner()), ("interrupted", 3));
+}
+
+#[test]
+fn a_damaged_set_is_an_error() {
+    let (folder, set) = open(&shapes(20, 10, 2, 16), 1);
+    drop(set);
+    let (index, pictures) = (folder.path().join("index.json"), folder.path().join("pictures.bin"));
+    let (whole_index, whole_pictures) = (fs::read_to_string(&index).unwrap(), fs::read(&pictures).unwrap());
+    let damaged = || PictureSet::open(folder.path()).unwrap_err().to_string();
+    fs::write(&pictures, &whole_pictures[1..]).unwrap();
+    assert!(damaged().contains("bytes instead of"), "{}", damaged());
+    fs::write(&pictures, b"").unwrap();
+    damaged();
+    fs::write(&pictures, &whole_pictures).unwrap();
+    for (from, to) in [
+        ("[16,16]", "[16,17]"),
+        ("[16,16]", "[0,16]"),
+        ("[16,16]", "[18446744073709551615,16]"),
+        ("\"offsets\":[0,", "\"offsets\":[5,"),
+        ("\"labels\":[0,", "\"labels\":[7,"),
+        ("\"labels\":[0,", "\"labels\":["),
+        ("\"version\":1", "\"version\":2"),
+        ("}", ""),
+    ] {
+        fs::write(&index, whole_index.replacen(from, to, 1)).unwrap();
+        assert!(damaged().contains("help"), "{from} -> {to}");
+    }
+    fs::remove_file(&index).unwrap();
+    damaged();
+}
+
+// ---------------------------------------------------------------------------------------------- binary files
+
+/// CIFAR-10 files of `records` records whose bytes count up, with labels 0 to 9 in turn.
+fn cifar(root: &Path, records: usize) {
+    for (file, name) in ["data_batch_1.bin", "data_batch_3.bin", "test_batch.bin"].into_iter().enumerate() {
+        let record = |number: usize| {
+            let pixels = (0..3072_usize).map(move |byte| (byte * 7 + number + file) as u8);
+            std::iter::once((number % 10) as u8).chain(pixels)
+        };
+        write(root.join(name), &(0..records).flat_map(record).collect::<Vec<u8>>());
+    }
+}
+
+fn binary(kind: &str, root: &Path) -> DatasetConfig {
+    config(&format!("source = {{ {kind} = {{ path = \"{}\" }} }}\nimage_size = 32", root.display()))
+}
+
+#[test]
+fn cifar10_records() {
+    let root = tempfile::tempdir().unwrap();
+    cifar(root.path(), 20);
+    let config = binary("cifar10", root.path());
+    let (_folder, set) = open(&config, 1);
+    assert_eq!((set.len(), set.classes()[2].as_str(), set.label(23), set.is_test(39)), (60, "bird", 3, false));
+    assert_eq!((set.is_test(40), set.name(40)), (true, "test_batch.bin[0]"));
+    // Record 1 of the second file: byte k of its pixels is 7 k + 2; red, green and blue are 1024 bytes apart.
+    let picture = set.picture(21);
+    let pixel = |x: usize, y: usize| [0, 1, 2].map(|plane| ((plane * 1024 + y * 32 + x) * 7 + 2) as u8);
+    assert_eq!(picture.rgb[(5 * 32 + 9) * 3..][..3], pixel(9, 5));
+    let memo = root.path().join("memo");
+    let before = fingerprint(&config, &memo).unwrap();
+    assert_eq!((before.classes[0].train, before.classes[0].test), (4, 2));
+    write(root.path().join("batches.meta.txt"), b"a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n");
+    let after = fingerprint(&config, &memo).unwrap();
+    assert_eq!(after.classes[9].name, "j");
+    assert_ne!(before.digest, after.digest);
+}
+
+#[test]
+fn damaged_cifar10_files_are_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let config = binary("cifar10", root.path());
+    refused(&config, "there is no data_batch_1.bin");
+    cifar(root.path(), 20);
+    let path = root.path().join("data_batch_3.bin");
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() - 5]).unwrap();
+    refused(&config, "no whole number of 3073-byte records");
+    assert!(error(&config).place().unwrap().ends_with("data_batch_3.bin"));
+    fs::write(&path, b"").unwrap();
+    refused(&config, "0 bytes");
+    let mut bad_label = whole.clone();
+    bad_label[3073 * 4] = 10;
+    fs::write(&path, bad_label).unwrap();
+    refused(&config, "record 4 has the label 10");
+    fs::write(&path, whole).unwrap();
+    write(root.path().join("batches.meta.txt"), b"a\nb\n");
+    refused(&config, "2 class names");
+    fs::remove_file(root.path().join("batches.meta.txt")).unwrap();
+    fs::remove_file(root.path().join("test_batch.bin")).unwrap();
+    refused(&config, "there is no test_batch.bin");
+}
+
+#[test]
+fn stl10_records_are_stored_by_column() {
+    let root = tempfile::tempdir().unwrap();
+    let config = binary("stl10", root.path());
+    refused(&config, "there is no train_X.bin");
+    let record = |number: usize| (0..27_648_usize).map(move |byte| (byte * 7 + number) as u8);
+    for part in ["train", "test"] {
+        let pixels: Vec<u8> = (0..20).flat_map(record).collect();
+        write(root.path().join(format!("{part}_X.bin")), &pixels);
+        write(root.path().join(format!("{part}_y.bin")), &(0..20).map(|number| number % 10 + 1).collect::<Vec<u8>>());
+    }
+    let config = DatasetConfig { stored_side: Some(96), ..config };
+    let (_folder, set) = open(&config, 1);
+    assert_eq!((set.len(), set.label(12), set.is_test(20), set.classes()[7].as_str()), (40, 2, true, "monkey"));
+    let pixel = |x: usize, y: usize| [0, 1, 2].map(|plane| ((plane * 9216 + x * 96 + y) * 7 + 3) as u8);
+    assert_eq!(set.picture(3).rgb[(5 * 96 + 9) * 3..][..3], pixel(9, 5));
+    write(root.path().join("train_y.bin"), &[1; 19]);
+    refused(&config, "19 labels for 20 pictures");
+    write(root.path().join("train_y.bin"), &[0; 20]);
+    refused(&config, "record 0 has the label 0");
+}
+
+#[test]
+fn real_cifar10() {
+    let Some(path) = real_data("cifar-10-batches-bin") else { return };
+    let (_folder, set) = open(&binary("cifar10", &path), 1);
+    let raw = fs::read(path.join("data_batch_1.bin")).unwrap();
+    assert_eq!(set.classes()[6], "frog");
+    for index in (0..10_000).step_by(997) {
+        let record = &raw[index * 3073..(index + 1) * 3073];
+        assert_eq!(set.label(index), usize::from(record[0]));
+        assert_eq!(set.picture(index).rgb[3 * 40..][..3], [record[41], record[1065], record[2089]]);
+    }
+}
+
+#[test]
+fn real_photographs() {
+    let Some(path) = real_data("imagenet-5-categories") else { return };
+    let config = with_test("prefixed", &path);
+    let memo = tempfile::tempdir().unwrap();
+    let print = fingerprint(&config, &memo.path().join("memo")).unwrap();
+    assert!(print.classes.iter().all(|size| (size.train, size.test) == (250, 50)));
+    let (_folder, set) = open(&config, 1);
+    assert_eq!((set.len(), set.skipped().len()), (1500, 0));
+    assert_eq!(set.classes(), ["airplane", "car", "cat", "dog", "elephant"]);
+    assert!((0..set.len()).all(|index| set.picture(index).width.min(set.picture(index).height) == 32));
+}
+
+// ---------------------------------------------------------------------------------------------- batches
+
+const SIMCLR: &str = "ops = [{ random_resized_crop = {} }, { horizontal_flip = {} }, { color_jitter = {} }]";
+
+fn twenty_shapes() -> (TempDir, Arc<PictureSet>) {
+    open(&shapes(20, 4, 4, 16), 1)
+}
+
+fn contrastive(set: &Arc<PictureSet>, epochs: std::ops::Range<usize>) -> Batches {
+    contrastive_batches(set.clone(), (0..20).collect(), policy(SIMCLR, 16), 6, epochs, 5)
+}
+
+#[test]
+fn contrastive_batches_hold_two_views_of_each_picture() {
+    let (_folder, set) = twenty_shapes();
+    let batches: Vec<Batch> = contrastive(&set, 0..2).collect();
+    assert_eq!(batches.len(), 6);
+    for (number, batch) in batches.iter().enumerate() {
+        assert_eq!((batch.rows, batch.images.len()), (12, 12 * 16 * 16 * 3));
+        assert_eq!((batch.epoch, batch.last_of_epoch), (number / 3, number % 3 == 2));
+        assert_eq!(batch.pictures[..6], batch.pictures[6..]);
+        assert!(batch.pictures.iter().zip(&batch.labels).all(|(&picture, &label)| set.label(picture) == label));
+        let (first, second) = batch.images.split_at(batch.images.len() / 2);
+        assert_ne!(first, second);
+    }
+    let mut epoch: Vec<usize> = batches[..3].iter().flat_map(|batch| batch.pictures[..6].to_vec()).collect();
+    let other: Vec<usize> = batches[3..].iter().flat_map(|batch| batch.pictures[..6].to_vec()).collect();
+    assert_ne!(epoch, other);
+    epoch.sort_unstable();
+    epoch.dedup();
+    assert_eq!(epoch.len(), 18);
+}
+
+#[test]
+fn batches_do_not_depend_on_threads_or_on_where_training_goes_on() {
+    let (_folder, set) = twenty_shapes();
+    let all: Vec<Batch> = contrastive(&set, 0..3).collect();
+    for threads in [1, 2, 3] {
+        assert_eq!(all, in_pool(threads, || contrastive(&set, 0..3).collect::<Vec<_>>()), "{threads} threads");
+    }
+    assert_eq!(all[6..], contrastive(&set, 2..3).collect::<Vec<_>>());
+}
+
+#[test]
+fn labelled_batches_keep_the_last_short_one_and_plain_batches_the_order() {
+    let (_folder, set) = twenty_shapes();
+    let indices: Vec<usize> = (0..20).step_by(2).collect();
+    let labeled: Vec<Batch> = labeled_batches(set.clone(), indices.clone(), policy(SIMCLR, 16), 4, 0..2, 5).collect();
+    assert_eq!(labeled.iter().map(|batch| batch.rows).collect::<Vec<_>>(), [4, 4, 2, 4, 4, 2]);
+    let mut seen: Vec<usize> = labeled[..3].iter().flat_map(|batch| batch.pictures.clone()).collect();
+    assert_ne!(seen, indices);
+    seen.sort_unstable();
+    assert_eq!(seen, indices);
+    let evaluation = Arc::new(Policy::evaluation(None, 16, Fit::Squash));
+    let plain: Vec<Batch> = plain_batches(set.clone(), indices.clone(), evaluation, 4).collect();
+    assert_eq!(plain.iter().flat_map(|batch| batch.pictures.clone()).collect::<Vec<_>>(), indices);
+    assert_eq!((plain.len(), plain[2].last_of_epoch), (3, true));
+    let expected = set.picture(2).rgb.iter().map(|&value| f32::from(value) / 255.0);
+    assert!(plain[0].images[768..1536].iter().zip(expected).all(|(ours, theirs)| (ours - theirs).abs() < 1e-6));
+}
+
+#[test]
+fn a_policy_that_draws_once_a_batch_does_the_same_to_every_picture() {
+    let (_folder, set) = twenty_shapes();
+    // Solarized or not can be seen at the first value of each row.
+    let ops = |draw: &str| format!("{draw}\nops = [{{ solarize = {{ p = 0.5, threshold = 0.0 }} }}]");
+    let plain: Vec<f32> = (0..20).map(|index| f32::from(set.picture(index).rgb[0]) / 255.0).collect();
+    let solarized = |draw: &str| -> Vec<Vec<bool>> {
+        let batches = contrastive_batches(set.clone(), (0..20).collect(), policy(&ops(draw), 16), 10, 0..8, 5);
+        let is_solarized =
+            |batch: &Batch, row: usize| (batch.images[row * 768] - plain[batch.pictures[row]]).abs() > 1e-6;
+        batches
+            .flat_map(|batch| [0..10, 10..20].map(|view| view.map(|row| is_solarized(&batch, row)).collect()))
+            .collect()
+    };
+    let by_batch = solarized("draw = \"batch\"");
+    assert!(by_batch.iter().all(|view| view.iter().all(|&is| is == view[0])));
+    let count = by_batch.iter().filter(|view| view[0]).count();
+    assert!((4..28).contains(&count), "{count} of 32 views");
+    assert!(solarized("").iter().any(|view| view.iter().any(|&is| is != view[0])));
+}
+
+#[test]
+fn batches_end_when_there_is_nothing_to_make() {
+    let (_folder, set) = twenty_shapes();
+    let make = |indices: Vec<usize>, size, epochs| {
+        contrastive_batches(set.clone(), indices, policy(SIMCLR, 16), size, epochs, 5)
+    };
+    assert_eq!(make((0..20).collect(), 21, 0..5).count(), 0);
+    assert_eq!(make(Vec::new(), 4, 0..5).count(), 0);
+    assert_eq!(make((0..20).collect(), 4, 3..3).count(), 0);
+}
+
+#[test]
+fn dropping_batches_early_is_fine() {
+    let (_folder, set) = twenty_shapes();
+    for taken in 0..3 {
+        assert_eq!(contrastive(&set, 0..1000).take(taken).count(), taken);
+        in_pool(1, || assert_eq!(contrastive(&set, 0..1000).take(taken).count(), taken));
+    }
+}
+
+#[test]
+fn a_panic_while_a_batch_is_made_is_raised_where_it_is_asked_for() {
+    let (_folder, set) = twenty_shapes();
+    for threads in [1, 2] {
+        let raised = in_pool(threads, || {
+            catch_unwind(AssertUnwindSafe(|| plain_batches(set.clone(), vec![0, 1, 99], policy(SIMCLR, 16), 2).count()))
+        });
+        assert!(raised.is_err());
+    }
+}
+
+#[test]
+fn waiting_is_counted() {
+    let (_folder, set) = twenty_shapes();
+    let mut batches = contrastive(&set, 0..3);
+    batches.by_ref().for_each(drop);
+    assert!((0.0..10.0).contains(&batches.waited()));
+    assert_eq!(batches.per_epoch(), 3);
+}

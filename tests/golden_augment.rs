@@ -1,0 +1,171 @@
+//! Augmentation operators on fixed parameters against torchvision v2, and decoding against Pillow
+//! (tests/golden/augment.py made the numbers).
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may fail loudly")]
+
+use serde_json::Value;
+use simclr::augment::color_jitter::{self, Change};
+use simclr::augment::config::Clip;
+use simclr::augment::cutout::{Hole, cutout};
+use simclr::augment::gaussian_blur::{BlurBuffers, gaussian_blur};
+use simclr::augment::{flip, grayscale, normalize, random_rotation, sobel, solarize};
+use simclr::picture::resample::Source;
+use simclr::picture::{self, Flip, Region, Resampler};
+
+const TOLERANCE: f64 = 1e-4;
+/// Numbers below this are held to the tolerance of this: next to 0 the rounding of values around 1 shows.
+const SMALL: f64 = 1e-2;
+
+fn golden() -> Value {
+    serde_json::from_str(include_str!("golden/augment.json")).unwrap()
+}
+
+fn floats(value: &Value) -> Vec<f32> {
+    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap() as f32).collect()
+}
+
+fn whole(value: &Value) -> Vec<usize> {
+    value.as_array().unwrap().iter().map(|number| number.as_u64().unwrap() as usize).collect()
+}
+
+fn bytes(value: &Value) -> Vec<u8> {
+    whole(value).into_iter().map(|byte| byte as u8).collect()
+}
+
+fn region(case: &Value) -> Region {
+    let numbers = whole(&case["region"]);
+    Region { left: numbers[0], top: numbers[1], width: numbers[2], height: numbers[3] }
+}
+
+fn change(name: &str, amount: &Value) -> Change {
+    let amount = amount.as_f64().unwrap() as f32;
+    match name {
+        "brightness" => Change::Brightness(amount),
+        "shift" => Change::Shift(amount),
+        "contrast" => Change::Contrast(amount),
+        "saturation" => Change::Saturation(amount),
+        "hue" => Change::Hue(amount),
+        other => panic!("no change {other}"),
+    }
+}
+
+/// `[3, side, side]` to `[side, side, 3]`.
+fn interleaved(planes: &[f32]) -> Vec<f32> {
+    let area = planes.len() / 3;
+    (0..planes.len()).map(|index| planes[index % 3 * area + index / 3]).collect()
+}
+
+/// Our result for a case.
+fn ours(case: &Value, golden: &Value) -> Vec<f32> {
+    let side = golden["side"].as_u64().unwrap() as usize;
+    let mut planes = floats(&golden["small"]);
+    let amount = || case["amount"].as_f64().unwrap() as f32;
+    let mut spare = vec![0.0; planes.len()];
+    match case["operator"].as_str().unwrap() {
+        "crop" => {
+            let side = case["side"].as_u64().unwrap() as usize;
+            let rgb = bytes(&golden["picture"]["rgb"]);
+            let source = Source { width: 53, values: &rgb };
+            planes.resize(3 * side * side, 0.0);
+            Resampler::default().planes(source, region(case), side, Flip::default(), &mut planes);
+        }
+        "float_crop" => {
+            let values = interleaved(&planes);
+            let source = Source { width: side, values: &values };
+            Resampler::default().planes(source, region(case), side, Flip::default(), &mut planes);
+        }
+        "horizontal_flip" => flip::horizontal(&mut planes, side),
+        "vertical_flip" => flip::vertical(&mut planes, side),
+        "jitter" => {
+            let changes = case["changes"].as_array().unwrap();
+            let changes: Vec<Change> = changes.iter().map(|pair| change(pair[0].as_str().unwrap(), &pair[1])).collect();
+            color_jitter::apply(&mut planes, &changes, Clip::Each);
+        }
+        "grayscale" => grayscale::grayscale(&mut planes),
+        "gaussian_blur" => {
+            let (kernel, sigma) = (case["kernel"].as_u64().unwrap() as usize, case["sigma"].as_f64().unwrap() as f32);
+            gaussian_blur(&mut planes, side, kernel, sigma, &mut BlurBuffers::default());
+        }
+        "solarize" => solarize::solarize(&mut planes, amount()),
+        "rotation" => {
+            random_rotation::rotate(&planes, side, amount(), &mut spare);
+            planes = spare;
+        }
+        "sobel" => {
+            sobel::sobel(&planes, side, &mut spare);
+            planes = spare;
+        }
+        "normalize" => normalize::normalize(&mut planes, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+        "cutout" => {
+            let (rows, columns) = (whole(&case["rows"]), whole(&case["columns"]));
+            cutout(&mut planes, side, &Hole { rows: rows[0]..rows[1], columns: columns[0]..columns[1] });
+        }
+        name => color_jitter::apply(&mut planes, &[change(name, &case["amount"])], Clip::Each),
+    }
+    planes
+}
+
+#[test]
+fn operators_give_the_numbers_of_torchvision() {
+    let golden = golden();
+    for case in golden["cases"].as_array().unwrap() {
+        let (ours, expected) = (ours(case, &golden), floats(&case["expected"]));
+        let mut label = case.clone();
+        label.as_object_mut().unwrap().remove("expected");
+        assert_eq!(ours.len(), expected.len(), "{label}");
+        for (index, (ours, expected)) in ours.iter().zip(&expected).enumerate() {
+            let (ours, expected) = (f64::from(*ours), f64::from(*expected));
+            let allowed = TOLERANCE * expected.abs().max(SMALL);
+            assert!((ours - expected).abs() <= allowed, "{label} at {index}: {ours} instead of {expected}");
+        }
+    }
+}
+
+#[test]
+fn mirroring_while_resizing_is_resizing_and_then_mirroring() {
+    let golden = golden();
+    let rgb = bytes(&golden["picture"]["rgb"]);
+    let region = Region { left: 3, top: 5, width: 40, height: 30 };
+    let resize = |flip| {
+        let mut planes = vec![0.0; 3 * 16 * 16];
+        Resampler::default().planes(Source { width: 53, values: &rgb[..] }, region, 16, flip, &mut planes);
+        planes
+    };
+    let mut expected = resize(Flip::default());
+    flip::horizontal(&mut expected, 16);
+    flip::vertical(&mut expected, 16);
+    assert_eq!(resize(Flip { horizontal: true, vertical: true }), expected);
+}
+
+#[test]
+fn files_decode_to_the_pixels_of_pillow() {
+    for file in golden()["files"].as_array().unwrap() {
+        let name = file["name"].as_str().unwrap();
+        let picture = picture::decode(&bytes(&file["bytes"])).unwrap_or_else(|reason| panic!("{name}: {reason}"));
+        let size = (picture.width as u64, picture.height as u64);
+        assert_eq!(size, (file["width"].as_u64().unwrap(), file["height"].as_u64().unwrap()), "{name}");
+        let tolerance = file["tolerance"].as_u64().unwrap() as i32;
+        let expected = bytes(&file["rgb"]);
+        let worst = picture.rgb.iter().zip(&expected).map(|(a, b)| (i32::from(*a) - i32::from(*b)).abs()).max();
+        assert!(worst.unwrap() <= tolerance, "{name}: {worst:?} levels off");
+    }
+}
+
+#[test]
+fn a_file_cut_anywhere_is_an_error_or_a_picture_but_no_panic() {
+    for file in golden()["files"].as_array().unwrap() {
+        let (name, bytes) = (file["name"].as_str().unwrap(), bytes(&file["bytes"]));
+        for length in 0..bytes.len() {
+            let decoded = picture::decode(&bytes[..length]);
+            if name.contains("JPEG") || length < bytes.len() / 2 {
+                assert!(decoded.is_err(), "{name} cut at {length} of {}", bytes.len());
+            }
+        }
+        let mut damaged = bytes.clone();
+        for place in 0..bytes.len() {
+            damaged[place] ^= 0x55;
+            let _ = picture::decode(&damaged);
+            damaged[place] ^= 0x55;
+        }
+    }
+}
