@@ -1,6 +1,8 @@
 //! Whole runs of a small pipeline from outside: the same bytes for any number of threads, nothing computed twice,
 //! broken pictures named.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
+
 use assert_cmd::Command;
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,5 +1,7 @@
 //! Configuration files: valid ones load, and every mistake gives an error at its place and never a panic.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
+
 mod files;
 mod mistakes;
 mod mutations;
