@@ -1,4 +1,4 @@
-//! Views and single operators of the augmentation, one thread, on a picture of 256 x 341 pixels.
+//! Views and single operators of the augmentation on one thread, on a picture of 256 x 341 pixels, and whole batches.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may fail loudly")]
 
@@ -7,9 +7,11 @@ use simclr::augment::config::Clip;
 use simclr::augment::gaussian_blur::BlurBuffers;
 use simclr::augment::{Policy, Scratch, color_jitter, gaussian_blur, grayscale, hue, random_rotation, sobel};
 use simclr::base::rng::{below, stream};
+use simclr::dataset::{PictureSet, contrastive_batches, decode};
 use simclr::picture::resample::Source;
 use simclr::picture::{Fit, Flip, OwnedPicture, Region, Resampler};
 use std::hint::black_box;
+use std::sync::Arc;
 
 const WIDTH: usize = 341;
 const HEIGHT: usize = 256;
@@ -37,6 +39,29 @@ fn views(criterion: &mut Criterion) {
                 bencher.iter(|| {
                     view += 1;
                     policy.apply(picture.view(), &mut stream(1, "bench", &[view]), &mut scratch, &mut out);
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+/// Batches on all threads of the pool, from pictures of 256 pixels.
+fn batches(criterion: &mut Criterion) {
+    const PICTURES: usize = 128;
+    let folder = tempfile::tempdir().unwrap();
+    let toml = format!("source = {{ shapes = {{ train = {PICTURES}, test = 8, classes = 8 }} }}\nimage_size = 256");
+    decode(&toml::from_str(&toml).unwrap(), 1, folder.path(), &|_, _| {}, &|| Ok(())).unwrap();
+    let set = Arc::new(PictureSet::open(folder.path()).unwrap());
+    let mut group = criterion.benchmark_group("batches");
+    group.throughput(Throughput::Elements(2 * PICTURES as u64));
+    for side in [64, 224] {
+        for (name, blur) in [("simclr", ""), ("simclr+blur", BLUR)] {
+            let config = toml::from_str(&format!("ops = [{CROP_FLIP_JITTER_GRAY}{blur}]")).unwrap();
+            let policy = Arc::new(Policy::new(&config, side, Fit::Squash));
+            group.bench_function(format!("{name} {side}"), |bencher| {
+                bencher.iter(|| {
+                    contrastive_batches(set.clone(), (0..PICTURES).collect(), policy.clone(), 32, 0..1, 1).count()
                 });
             });
         }
@@ -84,6 +109,6 @@ fn operators(criterion: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20).measurement_time(std::time::Duration::from_secs(2));
-    targets = views, operators
+    targets = views, batches, operators
 }
 criterion_main!(benches);

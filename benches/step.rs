@@ -1,6 +1,8 @@
 //! Views a second of one SimCLR training step: forward, NT-Xent, backward, SGD. The settings are those of the
 //! PyTorch script that the numbers in docs/results.md come from.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dfdx::prelude::*;
 use simclr::model::Network;

@@ -1,5 +1,7 @@
 //! t-SNE of features as wide as a small encoder's, ours and the `bhtsne` crate's on the same 50 components.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use simclr::analysis::{Features, TsneConfig, principal_components, tsne};
 use simclr::base::rng;

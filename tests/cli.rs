@@ -85,3 +85,18 @@ fn a_folder_binary_or_empty_file_is_an_error_and_no_panic() {
         }
     }
 }
+
+#[test]
+fn summary_counts_the_networks_of_the_report_to_the_digit() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/imagenet5-report.toml");
+    let run = assert_cmd::Command::new(env!("CARGO_BIN_EXE_simclr"))
+        .args(["summary", "--classes", "5"])
+        .arg(file)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&run.stdout).into_owned();
+    // Keras' `model.summary()` of the report's networks, whole and by layer of the head.
+    for count in ["24,151,602", "24,098,482", "53,120", "524,544", "32,896", "6,450", "24,113,541", "24,060,421"] {
+        assert!(text.contains(count), "no {count} in\n{text}");
+    }
+}

@@ -1,6 +1,8 @@
 //! ResNets held to torchvision's in float64: output, loss, every gradient, running statistics after three steps of
 //! SGD, inference, counts. `tests/golden/resnet.py` made the numbers and says how they are measured.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
+
 use dfdx::prelude::*;
 use serde::Deserialize;
 use simclr::model::config::{EncoderConfig, Flavour, ResnetConfig, Stem};

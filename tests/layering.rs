@@ -1,5 +1,7 @@
 //! Imports point down only: reads the `use crate::` lines of every module and holds them to the order of the layers.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -149,6 +149,9 @@ pub struct SummaryArguments {
     /// Text for people or JSON for programs
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+    /// Classes that supervised networks tell apart [default: those of the data]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub classes: Option<u16>,
 }
 
 /// Arguments of `preview`.

@@ -6,6 +6,7 @@ use super::output;
 use crate::base::{Error, Result};
 use crate::config;
 use crate::config::{Pipeline, Variant};
+use crate::dataset;
 use crate::model::EncoderConfig;
 use crate::model::{self, Summary};
 use serde::Serialize;
@@ -19,7 +20,7 @@ struct Network {
 
 pub(super) fn run(arguments: &SummaryArguments) -> Result<Finish, Failure> {
     let loaded = config::load(&arguments.pipeline.file, &arguments.pipeline.set)?;
-    let networks = networks(&loaded.study.variants)?;
+    let networks = networks(&loaded.study.variants, arguments.classes.map(usize::from))?;
     match arguments.format {
         Format::Text => show_text(&networks)?,
         Format::Json => show_json(&networks)?,
@@ -28,35 +29,50 @@ pub(super) fn run(arguments: &SummaryArguments) -> Result<Finish, Failure> {
 }
 
 /// The networks of all variants; those that a sweep does not change are there once.
-fn networks(variants: &[Variant]) -> Result<Vec<Network>> {
+fn networks(variants: &[Variant], classes: Option<usize>) -> Result<Vec<Network>> {
     let mut seen = Vec::new();
     let mut networks = Vec::new();
     for variant in variants {
-        for (stage, encoder, head, side) in parts(&variant.pipeline) {
-            let part = (stage, encoder.clone(), head.to_vec(), side);
+        for part in parts(&variant.pipeline, classes)? {
             if seen.contains(&part) {
                 continue;
             }
-            let summary = model::summarize(encoder, head, side).map_err(|error| error.at(part.0.clone()))?;
-            networks.push(Network { stage: part.0.clone(), summary });
+            let (stage, encoder, head, side) = &part;
+            let summary = model::summarize(encoder, head, *side).map_err(|error| error.at(stage.clone()))?;
+            networks.push(Network { stage: stage.clone(), summary });
             seen.push(part);
         }
     }
     Ok(networks)
 }
 
-/// Stage, encoder, layers after it and side of the pictures. The layer with one output a class, whose size only the
-/// data tell, is left out.
-fn parts(pipeline: &Pipeline) -> impl Iterator<Item = (String, &EncoderConfig, &[usize], usize)> {
+/// Stage, encoder, layers after it and side of the pictures.
+type Part = (String, EncoderConfig, Vec<usize>, usize);
+
+fn parts(pipeline: &Pipeline, classes: Option<usize>) -> Result<Vec<Part>> {
     let side = pipeline.dataset.image_size;
-    let pretrain = pipeline.pretrain.iter().map(move |stage| {
-        (format!("pretrain.{}", stage.name), &stage.encoder, stage.projection.layers.as_slice(), side)
-    });
-    let supervised = pipeline
-        .supervised
+    let mut parts: Vec<Part> = pipeline
+        .pretrain
         .iter()
-        .map(move |stage| (format!("supervised.{}", stage.name), &stage.encoder, stage.hidden.as_slice(), side));
-    pretrain.chain(supervised)
+        .map(|stage| (format!("pretrain.{}", stage.name), stage.encoder.clone(), stage.projection.layers.clone(), side))
+        .collect();
+    if !pipeline.supervised.is_empty() {
+        let classes = classes.map_or_else(|| count_classes(pipeline), Ok)?;
+        parts.extend(pipeline.supervised.iter().map(|stage| {
+            let head = stage.hidden.iter().copied().chain([classes]).collect();
+            (format!("supervised.{}", stage.name), stage.encoder.clone(), head, side)
+        }));
+    }
+    Ok(parts)
+}
+
+fn count_classes(pipeline: &Pipeline) -> Result<usize> {
+    let names = dataset::class_names(&pipeline.dataset);
+    names.map(|names| names.len()).map_err(|error| {
+        Error::stage(error.what()).at(error.place().unwrap_or("data set").to_owned()).help(
+            "supervised networks have an output for each class: name their number with --classes where the data are not there",
+        )
+    })
 }
 
 fn show_text(networks: &[Network]) -> Result<()> {

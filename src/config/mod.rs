@@ -1,7 +1,7 @@
 //! From the text of a pipeline file to checked types; every error has its place in the file.
 //!
-//! text -> tree with places ([`node`]) -> structure held to the JSON Schema ([`structure`]) -> raw types ([`raw`]) ->
-//! checked types ([`pipeline`]). What is wrong is reported and taken out of the tree, so that one run finds all of it.
+//! text -> tree with places (`node`) -> structure held to the JSON Schema (`structure`) -> raw types (`raw`) ->
+//! checked types (`pipeline`). What is wrong is reported and taken out of the tree, so that one run finds all of it.
 
 pub mod pipeline;
 

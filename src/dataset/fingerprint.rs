@@ -56,6 +56,14 @@ pub fn fingerprint(config: &DatasetConfig, memo: &Path) -> Result<Fingerprint> {
     Ok(Fingerprint { digest, classes: source.sizes() })
 }
 
+/// Names of the classes, without reading a picture.
+///
+/// # Errors
+/// The source is missing, unreadable or not as it should be.
+pub fn class_names(config: &DatasetConfig) -> Result<Vec<String>> {
+    Ok(Source::open(config)?.classes)
+}
+
 /// (name, label, whether for testing, digest) of each picture file.
 fn digest_files(source: &Source, memo: &Path) -> Result<Value> {
     let paths = source.items.iter().filter_map(|item| match &item.place {

@@ -2,6 +2,7 @@
 
 use crate::base::{Error, Result};
 use crate::loss::tape::failed;
+use crate::nn::{Traced, TracedScalar};
 use dfdx::prelude::*;
 
 /// Mean cross-entropy of `logits`, `[rows, classes]`, and the accuracy (the first of equal scores is the prediction).
@@ -10,11 +11,7 @@ use dfdx::prelude::*;
 ///
 /// # Errors
 /// Labels and rows do not agree, a label is no class, there are no rows, or the device failed.
-#[expect(clippy::type_complexity, reason = "dfdx spells out shape, device and tape")]
-pub fn cross_entropy<D: Device<f32>>(
-    logits: Tensor<(usize, usize), f32, D, OwnedTape<f32, D>>,
-    labels: &[usize],
-) -> Result<(Tensor<(), f32, D, OwnedTape<f32, D>>, f32)> {
+pub fn cross_entropy<D: Device<f32>>(logits: Traced<D>, labels: &[usize]) -> Result<(TracedScalar<D>, f32)> {
     let (rows, classes) = *logits.shape();
     if rows == 0 || rows != labels.len() || labels.iter().any(|&label| label >= classes) {
         return Err(Error::bug(format!("{} labels do not fit logits of [{rows}, {classes}]", labels.len())));
@@ -24,10 +21,7 @@ pub fn cross_entropy<D: Device<f32>>(
     Ok((loss, accuracy))
 }
 
-fn evaluate<D: Device<f32>>(
-    logits: Tensor<(usize, usize), f32, D, OwnedTape<f32, D>>,
-    labels: &[usize],
-) -> std::result::Result<Tensor<(), f32, D, OwnedTape<f32, D>>, D::Err> {
+fn evaluate<D: Device<f32>>(logits: Traced<D>, labels: &[usize]) -> std::result::Result<TracedScalar<D>, D::Err> {
     let labels = logits.device().try_tensor_from_vec(labels.to_vec(), (labels.len(),))?;
     // [rows, classes] -> [rows]
     let log_probabilities = logits.try_log_softmax::<Axis<1>>()?.try_select::<(usize,), _>(labels)?;

@@ -7,7 +7,7 @@ use crate::model::encoder::{Encoder, Trace};
 use crate::model::head::{Head, dfdx_error};
 use crate::model::parameters::{Parameters, Statistics};
 use crate::model::unit::{Norms, Pass};
-use crate::nn::{Backend, Spare, Trainable};
+use crate::nn::{Backend, Spare, Traced, TracedScalar, Trainable};
 use dfdx::prelude::*;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -80,11 +80,7 @@ impl<D: Backend> Network<D> {
     ///
     /// # Errors
     /// There are no pictures or their number of values is wrong, or memory is short.
-    pub fn forward(
-        &mut self,
-        images: Vec<f32>,
-        rows: usize,
-    ) -> Result<Tensor<(usize, usize), f32, D, OwnedTape<f32, D>>> {
+    pub fn forward(&mut self, images: Vec<f32>, rows: usize) -> Result<Traced<D>> {
         self.check_images(images.len(), rows)?;
         if let Some((trace, _)) = self.open.take() {
             trace.release(&mut self.spare);
@@ -109,10 +105,7 @@ impl<D: Backend> Network<D> {
 
     /// Puts the features on a new tape. The operation's way back hands their gradient to [`Network::backward`], which
     /// holds what the encoder needs to go on from there.
-    fn on_tape(
-        &self,
-        features: Tensor<(usize, usize), f32, D>,
-    ) -> (Tensor<(usize, usize), f32, D, OwnedTape<f32, D>>, Slot<D::Buffer>) {
+    fn on_tape(&self, features: Tensor<(usize, usize), f32, D>) -> (Traced<D>, Slot<D::Buffer>) {
         let slot: Slot<D::Buffer> = Arc::default();
         let (ghost, device, to) = (features.ghost(), self.device.clone(), slot.clone());
         let length = features.shape().num_elements();
@@ -133,7 +126,7 @@ impl<D: Backend> Network<D> {
     ///
     /// # Errors
     /// The loss was not computed from the last [`Network::forward`], or memory is short.
-    pub fn backward(&mut self, loss: Tensor<(), f32, D, OwnedTape<f32, D>>) -> Result<f32> {
+    pub fn backward(&mut self, loss: TracedScalar<D>) -> Result<f32> {
         let value = loss.as_vec().first().copied().unwrap_or(f32::NAN);
         let (trace, slot) = self.open.take().ok_or_else(|| Error::bug("backward without a forward pass"))?;
         let mut gradients = loss.try_backward().map_err(dfdx_error)?;

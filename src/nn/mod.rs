@@ -13,8 +13,10 @@ mod geometry;
 mod oracle;
 mod parameters;
 mod spare;
+mod traced;
 
 pub use backend::{Backend, Normalization, Running};
 pub use geometry::{Convolution, MaxPool};
 pub use parameters::{NamedArray, Role, Trainable};
 pub use spare::Spare;
+pub use traced::{Traced, TracedScalar};

@@ -64,7 +64,8 @@ impl Optimizer {
     /// The state does not fit the parameters.
     pub fn restore(&mut self, steps: u64, state: Vec<Vec<f32>>, lengths: &[usize]) -> Result<()> {
         let expected = lengths.iter().flat_map(|length| std::iter::repeat_n(length, self.state_vectors()));
-        if !(steps == 0 && state.is_empty()) && !state.iter().map(Vec::len).eq(expected.copied()) {
+        let fresh = steps == 0 && state.is_empty();
+        if !fresh && !state.iter().map(Vec::len).eq(expected.copied()) {
             return Err(Error::stage("the state of the optimiser does not fit the network")
                 .help("the checkpoint is of another network or optimiser: start the stage afresh"));
         }

@@ -1,6 +1,10 @@
 //! Augmented views beside their pictures, as one PNG.
 
-use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage, codecs::png::PngEncoder, imageops};
+use image::{
+    ExtendedColorType, ImageEncoder, Rgb, RgbImage,
+    codecs::png::{CompressionType, FilterType, PngEncoder},
+    imageops,
+};
 
 /// Small pictures are enlarged by whole factors to at least this side, so that they can be seen.
 const MIN_SIDE: usize = 112;
@@ -45,7 +49,7 @@ fn place(grid: &mut RgbImage, pixels: &[u8], side: usize, cell: u32, left: u32, 
 /// Encodes RGB pixels; memory is all that encoding needs, so it does not fail.
 pub(crate) fn png(pixels: &[u8], width: u32, height: u32) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let encoder = PngEncoder::new(&mut bytes);
+    let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive);
     let _in_memory = encoder.write_image(pixels, width, height, ExtendedColorType::Rgb8);
     bytes
 }

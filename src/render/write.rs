@@ -1,7 +1,7 @@
 //! The folder of a report.
 
-use crate::base::Result;
 use crate::base::files::{create_folder, write_atomic};
+use crate::base::{Error, Result};
 use crate::render::data::Report;
 use crate::render::draw::canvas;
 use crate::render::{markdown, page, plots, tables};
@@ -18,15 +18,18 @@ pub fn write(report: &Report, folder: &Path) -> Result<()> {
     create_folder(&table_folder)?;
     create_folder(&plot_folder)?;
     for (name, bytes) in tables::all(report)? {
-        write_atomic(&table_folder.join(name), &bytes)?;
+        put(&table_folder.join(name), &bytes)?;
     }
     let figures = plots::all(report)?;
     for figure in &figures {
-        write_atomic(&plot_folder.join(format!("{}.png", figure.name)), &figure.png)?;
-        let svg = canvas::standalone(&figure.svg);
-        write_atomic(&plot_folder.join(format!("{}.svg", figure.name)), svg.as_bytes())?;
+        put(&plot_folder.join(format!("{}.png", figure.name)), &figure.png)?;
+        put(&plot_folder.join(format!("{}.svg", figure.name)), canvas::standalone(&figure.svg).as_bytes())?;
     }
-    write_atomic(&folder.join("results.md"), markdown::results_markdown(report).as_bytes())?;
-    // Last, so that a page never shows before what it links to.
+    put(&folder.join("results.md"), markdown::results_markdown(report).as_bytes())?;
+    // Last and whole, so that a page never shows before what it links to.
     write_atomic(&folder.join("index.html"), page::html(report, &figures)?.as_bytes())
+}
+
+fn put(path: &Path, bytes: &[u8]) -> Result<()> {
+    std::fs::write(path, bytes).map_err(|error| Error::io("write", path, &error))
 }

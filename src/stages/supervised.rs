@@ -116,7 +116,7 @@ impl Run<'_> {
             (training.epochs, steps_per_epoch),
         );
         let policy = Arc::new(self.stage.training_policy());
-        let mut batches = batches::labeled_batches(
+        let batches = batches::labeled_batches(
             self.set.clone(),
             labeled.to_vec(),
             policy,
@@ -128,10 +128,10 @@ impl Run<'_> {
         let mut best: Option<(usize, Vec<NamedArray>)> = None;
         let (mut means, mut records, mut speed) = (EpochMeans::default(), Vec::new(), Speed::default());
         let (mut done, total) = (0, (training.epochs * steps_per_epoch) as u64);
-        while let Some(batch) = batches.next() {
+        for batch in batches {
             self.context.check_interrupted()?;
             let (epoch, last, rows) = (batch.epoch + 1, batch.last_of_epoch, batch.rows);
-            let report = trainer.step(batch, |logits, labels| cross_entropy(logits, labels))?;
+            let report = trainer.step(batch, cross_entropy)?;
             means.add(&report);
             speed.add(rows);
             done += 1;

@@ -3,15 +3,11 @@
 use crate::base::{Error, Result};
 use crate::dataset::batches::Batch;
 use crate::model::Network;
-use crate::nn::Backend;
+use crate::nn::{Backend, Traced, TracedScalar};
 use crate::optim::{Optimizer, OptimizerConfig, Schedule, ScheduleConfig, clip_gradients, gradient_norm};
-use dfdx::prelude::{OwnedTape, Tensor};
-
-/// The network's output on dfdx's tape: `[rows, width]`.
-pub type Traced<D> = Tensor<(usize, usize), f32, D, OwnedTape<f32, D>>;
 
 /// A loss on dfdx's tape, with the accuracy measured beside it.
-pub type TracedLoss<D> = (Tensor<(), f32, D, OwnedTape<f32, D>>, f32);
+pub type TracedLoss<D> = (TracedScalar<D>, f32);
 
 /// A network with what changes its parameters.
 pub struct Trainer<D: Backend> {

@@ -132,10 +132,8 @@ impl Backend for Cpu {
         scale_gradient: &mut Vec<f32>,
         shift_gradient: &mut Vec<f32>,
     ) -> Result<()> {
-        if let Some(output) = relu_output {
-            normalize::mask(output, gradient);
-        }
-        normalize::parameter_gradients(norm, input, gradient, scale_gradient, shift_gradient);
+        let output = relu_output.map(Vec::as_slice);
+        normalize::parameter_gradients(norm, input, output, gradient, scale_gradient, shift_gradient);
         normalize::input_gradient(norm, scale_gradient, shift_gradient, gradient, input);
         Ok(())
     }

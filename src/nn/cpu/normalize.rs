@@ -100,22 +100,35 @@ pub(super) fn apply(
     output.par_chunks_mut(size).zip(input.par_chunks(size)).enumerate().for_each(|(part, (output, input))| {
         let pixels = output.chunks_exact_mut(channels).zip(input.chunks_exact(channels));
         match residual.map(|residual| &residual[part * size..][..input.len()]) {
-            None => {
-                for (output, input) in pixels {
-                    for i in 0..channels {
-                        output[i] = at_least(floor, input[i] * factor[i] + offset[i]);
-                    }
-                }
-            }
+            None => pixels.for_each(|(output, input)| scaled(&factor, &offset, input, floor, output)),
             Some(residual) => {
                 for ((output, input), residual) in pixels.zip(residual.chunks_exact(channels)) {
-                    for i in 0..channels {
-                        output[i] = at_least(floor, input[i] * factor[i] + offset[i] + residual[i]);
-                    }
+                    scaled_sum(&factor, &offset, input, residual, floor, output);
                 }
             }
         }
     });
+}
+
+// The rows below are cut to one length first: only then does the compiler drop its checks and use vectors.
+
+/// One pixel: `output = max(factor * input + offset, floor)`.
+fn scaled(factor: &[f32], offset: &[f32], input: &[f32], floor: f32, output: &mut [f32]) {
+    let channels = output.len();
+    let (factor, offset, input) = (&factor[..channels], &offset[..channels], &input[..channels]);
+    for i in 0..channels {
+        output[i] = at_least(floor, input[i] * factor[i] + offset[i]);
+    }
+}
+
+/// One pixel: `output = max(factor * input + offset + residual, floor)`.
+fn scaled_sum(factor: &[f32], offset: &[f32], input: &[f32], residual: &[f32], floor: f32, output: &mut [f32]) {
+    let channels = output.len();
+    let (factor, offset) = (&factor[..channels], &offset[..channels]);
+    let (input, residual) = (&input[..channels], &residual[..channels]);
+    for i in 0..channels {
+        output[i] = at_least(floor, input[i] * factor[i] + offset[i] + residual[i]);
+    }
 }
 
 /// The larger one; a NaN stays one (`f32::max` would hide it).
@@ -123,45 +136,55 @@ fn at_least(floor: f32, value: f32) -> f32 {
     if value < floor { floor } else { value }
 }
 
-/// Stops the gradient where the ReLU's output is 0.
-pub(super) fn mask(output: &[f32], gradient: &mut [f32]) {
-    gradient.par_chunks_mut(CHUNK).zip(output.par_chunks(CHUNK)).for_each(|(gradient, output)| {
-        for (gradient, output) in gradient.iter_mut().zip(output) {
-            if *output <= 0.0 {
-                *gradient = 0.0;
-            }
-        }
-    });
-}
-
-/// Gradients of scale (sum of gradient times normalised input) and shift (sum of gradient).
+/// Gradients of scale (sum of gradient times normalised input) and shift (sum of gradient). On the way the gradient is
+/// stopped where the ReLU's output is 0.
 pub(super) fn parameter_gradients(
     norm: &Normalization<'_, Vec<f32>>,
     input: &[f32],
-    gradient: &[f32],
+    relu_output: Option<&[f32]>,
+    gradient: &mut [f32],
     scale_gradient: &mut [f32],
     shift_gradient: &mut [f32],
 ) {
     let channels = norm.mean.len();
     let size = chunk(channels);
-    let parts: Vec<(Vec<f32>, Vec<f32>)> = input
-        .par_chunks(size)
-        .zip(gradient.par_chunks(size))
-        .map(|(input, gradient)| {
-            let (mut products, mut sums) = (vec![0.0f32; channels], vec![0.0f32; channels]);
-            for (input, gradient) in input.chunks_exact(channels).zip(gradient.chunks_exact(channels)) {
-                for i in 0..channels {
-                    products[i] += gradient[i] * (input[i] - norm.mean[i]);
-                    sums[i] += gradient[i];
-                }
+    let sums_of = |(part, (gradient, input)): (usize, (&mut [f32], &[f32]))| {
+        let mut sums = (vec![0.0f32; channels], vec![0.0f32; channels]);
+        let output = relu_output.map(|output| &output[part * size..][..input.len()]);
+        for (pixel, (gradient, input)) in
+            gradient.chunks_exact_mut(channels).zip(input.chunks_exact(channels)).enumerate()
+        {
+            if let Some(output) = output {
+                stop(&output[pixel * channels..], gradient);
             }
-            (products, sums)
-        })
-        .collect();
+            add_products(norm.mean, input, gradient, &mut sums);
+        }
+        sums
+    };
+    let parts = gradient.par_chunks_mut(size).zip(input.par_chunks(size)).enumerate();
+    let parts: Vec<(Vec<f32>, Vec<f32>)> = parts.map(sums_of).collect();
     for i in 0..channels {
         let product: f64 = parts.iter().map(|(products, _)| f64::from(products[i])).sum();
         scale_gradient[i] = (product * f64::from(norm.inverse_deviation[i])) as f32;
         shift_gradient[i] = parts.iter().map(|(_, sums)| f64::from(sums[i])).sum::<f64>() as f32;
+    }
+}
+
+/// One pixel: no gradient where the ReLU's output is 0.
+fn stop(output: &[f32], gradient: &mut [f32]) {
+    for (gradient, output) in gradient.iter_mut().zip(output) {
+        *gradient = if *output <= 0.0 { 0.0 } else { *gradient };
+    }
+}
+
+/// One pixel: adds gradient times centred input, and the gradient.
+fn add_products(mean: &[f32], input: &[f32], gradient: &[f32], sums: &mut (Vec<f32>, Vec<f32>)) {
+    let channels = gradient.len();
+    let (mean, input) = (&mean[..channels], &input[..channels]);
+    let (products, sums) = (&mut sums.0[..channels], &mut sums.1[..channels]);
+    for i in 0..channels {
+        products[i] += gradient[i] * (input[i] - mean[i]);
+        sums[i] += gradient[i];
     }
 }
 
@@ -184,6 +207,8 @@ pub(super) fn input_gradient(
     let size = chunk(channels);
     input.par_chunks_mut(size).zip(gradient.par_chunks(size)).for_each(|(input, gradient)| {
         for (input, gradient) in input.chunks_exact_mut(channels).zip(gradient.chunks_exact(channels)) {
+            let (input, gradient) = (&mut input[..channels], &gradient[..channels]);
+            let (factor, slope, offset) = (&factor[..channels], &slope[..channels], &offset[..channels]);
             for i in 0..channels {
                 input[i] = gradient[i] * factor[i] + input[i] * slope[i] + offset[i];
             }

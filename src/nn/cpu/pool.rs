@@ -14,9 +14,7 @@ pub(super) fn max(shape: &MaxPool, input: &[f32], output: &mut [f32]) {
             for position in window(shape, pixel / side, pixel % side) {
                 for (output, input) in output.iter_mut().zip(&input[position * channels..]) {
                     // A NaN enters and stays, so that a diverged network is noticed.
-                    if *input > *output || input.is_nan() {
-                        *output = *input;
-                    }
+                    *output = if *input <= *output || output.is_nan() { *output } else { *input };
                 }
             }
         }
@@ -43,14 +41,21 @@ pub(super) fn max_gradient(
             open.extend_from_slice(gradient); // 0 once it has been given away
             for position in window(shape, pixel / side, pixel % side) {
                 let place = position * channels..(position + 1) * channels;
-                for (i, (to, input)) in input_gradient[place.clone()].iter_mut().zip(&input[place]).enumerate() {
-                    if *input == output[i] {
-                        *to += std::mem::take(&mut open[i]);
-                    }
-                }
+                hand_out(&input[place.clone()], output, open, &mut input_gradient[place]);
             }
         }
     });
+}
+
+/// One pixel of a window: takes what is still open where it holds the maximum.
+fn hand_out(input: &[f32], output: &[f32], open: &mut [f32], gradient: &mut [f32]) {
+    let channels = gradient.len();
+    let (input, output, open) = (&input[..channels], &output[..channels], &mut open[..channels]);
+    for i in 0..channels {
+        let taken = if input[i] == output[i] { open[i] } else { 0.0 };
+        gradient[i] += taken;
+        open[i] -= taken;
+    }
 }
 
 /// Pixels of a window inside the picture, in reading order.

@@ -4,6 +4,8 @@ use crate::render::words;
 
 /// About so many ticks on an axis.
 const TICKS: f64 = 5.0;
+/// Values further from an axis than this part of its length have no place.
+const FAR: f64 = 0.5;
 /// A logarithmic axis from this ratio of its ends on.
 const LOG_FROM_RATIO: f64 = 20.0;
 
@@ -33,14 +35,14 @@ impl Axis {
         let (_, high) = range(values);
         let high = high.max(1.0);
         let step = round_step(high).max(1.0);
-        let count = (high / step + 1e-9).floor() as usize;
+        let count = (high / step + 1e-9).floor().min(4.0 * TICKS) as usize;
         let ticks = (0..=count).map(|at| (at as f64 * step, words::number(at as f64 * step))).collect();
         Self { title: "Epoch".into(), low: 0.0, high, ticks, logarithmic: false }
     }
 
     /// Accuracies as percent, around the values but within 0 and 100 %.
     pub(crate) fn percent(title: &str, values: impl IntoIterator<Item = f64>) -> Self {
-        let (low, high) = padded(range(values));
+        let (low, high) = padded(range(values.into_iter().map(|value| value.clamp(0.0, 1.0))));
         let axis = Self::between(title, low, high, |value| format!("{} %", words::trimmed(100.0 * value, 2)));
         Self { low: axis.low.max(0.0), high: axis.high.min(1.0), ..axis }.within()
     }
@@ -93,14 +95,14 @@ impl Axis {
         self
     }
 
-    /// Where a value lies: 0 at the low end, 1 at the high end; none if it cannot be placed.
+    /// Where a value lies: 0 at the low end, 1 at the high end; none if it is no number or far from the axis.
     pub(crate) fn part(&self, value: f64) -> Option<f64> {
         let part = if self.logarithmic {
             (value / self.low).ln() / (self.high / self.low).ln()
         } else {
             (value - self.low) / (self.high - self.low)
         };
-        part.is_finite().then_some(part)
+        (-FAR..=1.0 + FAR).contains(&part).then_some(part)
     }
 }
 
@@ -146,7 +148,7 @@ mod tests {
 
     #[test]
     fn an_axis_is_finite_whatever_the_values() {
-        for values in [vec![], vec![f64::NAN], vec![0.0], vec![1e300, -1e300], vec![5.0, 5.0], vec![f64::INFINITY, 1.0]]
+        for values in [vec![], vec![f64::NAN], vec![0.0], vec![1e308, -1e308], vec![5.0, 5.0], vec![f64::INFINITY, 1.0]]
         {
             for axis in
                 [Axis::linear("", values.clone()), Axis::percent("", values.clone()), Axis::epochs(values.clone())]

@@ -1,7 +1,7 @@
 //! One description of a picture, as SVG and as PNG.
 
 use crate::base::{Error, Result};
-use crate::render::draw::pen::{Drawn, Pen, UNITS};
+use crate::render::draw::pen::{self, Drawn, Pen, UNITS};
 use crate::render::draw::raster::Raster;
 use crate::render::draw::{font, style};
 use crate::render::pairs;
@@ -78,5 +78,5 @@ fn paint<B: DrawingBackend>(backend: B, drawing: &impl Drawing) -> Result<()> {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    pen::printable(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

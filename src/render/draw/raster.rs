@@ -209,12 +209,16 @@ fn baseline_shift(anchor: VPos) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use plotters::style::{Color, RGBColor};
+    use plotters::style::{Color, RGBAColor, RGBColor, ShapeStyle};
 
     fn drawn(side: u32, draw: impl Fn(&mut Raster<'_>)) -> Vec<u8> {
         let mut pixels = vec![255; (side * side * 3) as usize];
         draw(&mut Raster::new(&mut pixels, (side, side), 2));
         pixels.chunks(3).map(|pixel| pixel[0]).collect()
+    }
+
+    fn stroke(color: RGBAColor, stroke_width: u32) -> ShapeStyle {
+        ShapeStyle { color, filled: false, stroke_width }
     }
 
     #[test]
@@ -227,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_translucent_line_is_even_at_its_joins() {
-        let style = Color::stroke_width(&RGBColor(0, 0, 0).mix(0.5), 8);
+        let style = stroke(RGBColor(0, 0, 0).mix(0.5), 8);
         let reds = drawn(40, |raster| raster.draw_path([(10, 20), (40, 20), (70, 20)], &style).unwrap());
         assert_eq!(reds[10 * 40 + 20], reds[10 * 40 + 10]);
         assert_ne!(reds[10 * 40 + 20], 255);
@@ -235,7 +239,7 @@ mod tests {
 
     #[test]
     fn drawing_outside_is_ignored() {
-        let style = Color::stroke_width(&RGBColor(0, 0, 0), 2);
+        let style = stroke(RGBColor(0, 0, 0).to_rgba(), 2);
         let reds = drawn(4, |raster| {
             raster.draw_path([(-100, -100), (-50, i32::MAX / 2)], &style).unwrap();
             raster.draw_rect((-9, -9), (-5, -5), &style.color, true).unwrap();

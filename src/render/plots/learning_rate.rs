@@ -18,11 +18,14 @@ pub(crate) fn figure(curves: &[TrainingCurve]) -> Result<Option<Figure>> {
     let all = schedules.len();
     schedules.truncate(SERIES_AT_MOST);
     let count = schedules.len();
-    let line = |(at, (points, curves)): (usize, &(Vec<(f64, f64)>, Vec<&TrainingCurve>))| {
-        let named = joined(&[&curves[0].stage, &without_seed(&curves[0].variant)]);
-        Line::new(if count > 1 { named } else { String::new() }, style::color(at, count), points.clone())
-    };
-    let lines: Vec<Line> = schedules.iter().enumerate().map(line).collect();
+    let lines: Vec<Line> = schedules
+        .iter()
+        .enumerate()
+        .map(|(at, (points, curves))| {
+            let named = joined(&[&curves[0].stage, &without_seed(&curves[0].variant)]);
+            Line::new(if count > 1 { named } else { String::new() }, style::color(at, count), points.clone())
+        })
+        .collect();
     let points = || lines.iter().flat_map(|line| &line.points);
     let y = Axis::linear("Learning rate", points().map(|point| point.1).chain([0.0]).collect::<Vec<_>>());
     let x = Axis::epochs(points().map(|point| point.0));

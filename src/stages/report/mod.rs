@@ -98,7 +98,7 @@ fn stage_rows(graph: &Graph) -> Vec<StageRow> {
         name: graph.name(id).to_owned(),
         kind: graph.kind(id).to_owned(),
         key: graph.key(id).to_owned(),
-        inputs: graph.inputs(id).iter().map(|(_, input)| graph.name(*input).to_owned()).collect(),
+        inputs: graph.inputs(id).values().map(|input| graph.name(*input).to_owned()).collect(),
         computed_seconds: None,
     };
     graph.iter().map(row).collect()

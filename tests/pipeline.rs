@@ -1,0 +1,191 @@
+//! Whole runs of a small pipeline from outside: the same bytes for any number of threads, nothing computed twice,
+//! broken pictures named.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
+
+use assert_cmd::Command;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every kind of stage on small drawn pictures.
+const PIPELINE: &str = r#"
+name = "small"
+seed = 3
+
+[dataset]
+source = { shapes = { train = 120, test = 60, classes = 3 } }
+image_size = 16
+validation_fraction = 0.2
+
+[augment.views]
+ops = [
+  { random_resized_crop = { scale = [0.5, 1.0] } },
+  { horizontal_flip = {} },
+  { color_jitter = {} },
+  { grayscale = {} },
+  { gaussian_blur = {} },
+]
+
+[pretrain.main]
+augment = "views"
+encoder = { tiny = { width = 0.25 } }
+projection = { layers = [16, 8] }
+optimizer = { sgd = { learning_rate = 0.05, momentum = 0.9 } }
+epochs = 2
+batch_size = 24
+
+[linear_eval.main]
+from = "main"
+depths = [0, 1, 2]
+labeled_fraction = [0.2, 1.0]
+
+[knn_eval.main]
+from = "main"
+
+[supervised.tuned]
+init_from = "main"
+augment = "views"
+encoder = { tiny = { width = 0.25 } }
+labeled_fraction = 0.5
+epochs = 2
+
+[embed.tsne]
+from = "main"
+method = { tsne = { perplexity = 5, iterations = 60 } }
+
+[embed.pca]
+from = "main"
+depths = [2]
+method = { pca = {} }
+"#;
+
+fn simclr() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_simclr"))
+}
+
+fn write(folder: &Path, text: &str) -> PathBuf {
+    let file = folder.join("small.toml");
+    fs::write(&file, text).unwrap();
+    file
+}
+
+fn run(file: &Path, output: &Path, more: &[&str]) -> String {
+    let run = simclr().arg("run").arg(file).arg("--output").arg(output).args(more).output().unwrap();
+    let text = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{text}");
+    text
+}
+
+/// Content of every file of every artifact; how an artifact came to be (`record.json`) is not part of it.
+fn artifacts(output: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    fn walk(folder: &Path, root: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, root, found);
+            } else if path.file_name().is_some_and(|name| name != "record.json") {
+                found.insert(path.strip_prefix(root).unwrap().to_owned(), fs::read(&path).unwrap());
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    let store = output.join("store-v1");
+    walk(&store, &store, &mut found);
+    found
+}
+
+#[test]
+fn one_and_two_threads_give_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), PIPELINE);
+    let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+    run(&file, &one, &["--threads", "1"]);
+    run(&file, &two, &["--threads", "2"]);
+    let (one, two) = (artifacts(&one), artifacts(&two));
+    assert_eq!(one.keys().collect::<Vec<_>>(), two.keys().collect::<Vec<_>>());
+    for kind in ["dataset", "split", "pretrain", "features", "linear_eval", "knn_eval", "supervised", "embed", "report"]
+    {
+        assert!(one.keys().any(|path| path.starts_with(kind)), "no artifact of {kind}");
+    }
+    for (path, bytes) in &one {
+        assert!(*bytes == two[path], "{} differs between 1 and 2 threads", path.display());
+    }
+}
+
+#[test]
+fn a_finished_pipeline_computes_nothing_and_a_changed_value_only_what_it_touches() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), PIPELINE);
+    let output = folder.path().join("out");
+    let first = run(&file, &output, &[]);
+    assert!(first.contains("cached 0"), "{first}");
+    assert!(output.join("small/report/index.html").is_file());
+    let again = run(&file, &output, &[]);
+    assert!(again.contains("computed 0"), "{again}");
+
+    fs::write(&file, format!("# a comment\n{PIPELINE}")).unwrap();
+    assert!(run(&file, &output, &[]).contains("computed 0"), "a comment changed a key");
+
+    let plan =
+        simclr().args(["plan", "--set", "knn_eval.main.k=3"]).arg(&file).arg("--output").arg(&output).output().unwrap();
+    let plan = String::from_utf8_lossy(&plan.stdout).into_owned();
+    assert!(plan.contains("knn.k 20 -> 3"), "{plan}");
+    assert!(run(&file, &output, &["--set", "knn_eval.main.k=3"]).contains("computed 2"), "kNN and report");
+}
+
+#[test]
+fn a_sweep_over_seeds_shares_the_pictures_and_reports_intervals() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), &format!("{PIPELINE}\n[sweep]\nseed = [1, 2]\n"));
+    let output = folder.path().join("out");
+    let text = run(&file, &output, &[]);
+    assert_eq!(fs::read_dir(output.join("store-v1/dataset")).unwrap().count(), 1, "pictures decoded once");
+    assert_eq!(fs::read_dir(output.join("store-v1/pretrain")).unwrap().count(), 2);
+    assert!(text.contains("seeds"), "{text}");
+}
+
+#[test]
+fn a_broken_picture_stops_the_run_before_training_or_is_left_out_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    for class in ["cat", "dog"] {
+        for part in ["train", "test"] {
+            let place = folder.path().join(part).join(class);
+            fs::create_dir_all(&place).unwrap();
+            for number in 0..20_u8 {
+                let value = if class == "cat" { number } else { 255 - number };
+                image::RgbImage::from_pixel(20, 24, image::Rgb([value; 3]))
+                    .save(place.join(format!("{number}.png")))
+                    .unwrap();
+            }
+        }
+    }
+    fs::write(folder.path().join("train/cat/torn.jpg"), b"\xff\xd8\xff\xe0 torn").unwrap();
+    let folders = PIPELINE.replace(
+        "source = { shapes = { train = 120, test = 60, classes = 3 } }",
+        "source = { folder = { train = \"train\", test = \"test\" } }",
+    );
+    let pipeline = folders.replace("batch_size = 24", "batch_size = 8");
+    let file = write(folder.path(), &pipeline);
+    let output = folder.path().join("out");
+    let stopped = simclr().arg("run").arg(&file).arg("--output").arg(&output).output().unwrap();
+    let text = String::from_utf8_lossy(&stopped.stderr).into_owned();
+    assert_eq!(stopped.status.code(), Some(3), "{text}");
+    assert!(text.contains("torn.jpg") && text.contains("broken_files"), "{text}");
+    assert!(!output.join("store-v1/pretrain").exists(), "training began");
+
+    fs::write(&file, pipeline.replace("image_size = 16", "image_size = 16\nbroken_files = \"skip\"")).unwrap();
+    run(&file, &output, &[]);
+    let page = fs::read_to_string(output.join("small/report/index.html")).unwrap();
+    assert!(page.contains("torn.jpg"), "the report does not name the file left out");
+}
+
+#[test]
+fn divergence_names_step_and_learning_rate() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = PIPELINE.replace("learning_rate = 0.05", "learning_rate = 1e30");
+    let run = simclr().arg("run").arg(write(folder.path(), &text)).arg("--output").arg(folder.path()).output().unwrap();
+    let text = String::from_utf8_lossy(&run.stderr).into_owned();
+    assert_eq!(run.status.code(), Some(3), "{text}");
+    assert!(text.contains("diverged") && text.contains("learning rate"), "{text}");
+}
