@@ -16,12 +16,14 @@ mod placeholder;
 mod raw;
 mod reference;
 mod schema;
+mod scope;
 mod section;
 mod setting;
 mod source;
 mod structure;
 mod sweep;
 mod text;
+mod wording;
 
 pub use data::{ClassCount, labeled_count};
 pub use diagnostic::{Diagnostic, Diagnostics};

@@ -8,8 +8,8 @@ use crate::config::raw::{RawEmbed, RawKnnEval, RawLinearEval, RawPretrain, RawSu
 use crate::config::schema::{self, Alternative};
 use crate::config::setting::NAMED_SECTIONS;
 use crate::config::source::Place;
-use crate::config::structure::{expected_plain, quoted};
 use crate::config::text::parse_file;
+use crate::config::wording::{expected_plain, quoted};
 use crate::dataset::DatasetConfig;
 use serde::Deserialize;
 use serde_json::Value as Schema;

@@ -125,3 +125,43 @@ fn within(
     search(schema, key, path, found);
     path.pop();
 }
+
+/// What a key is to the schema of its table.
+pub(super) enum Property {
+    Known(&'static Value),
+    Free,
+    Unknown,
+}
+
+/// Looks a key up in the schema of a table.
+pub(super) fn property(schema: &'static Value, key: &str) -> Property {
+    match schema.get("properties").and_then(|properties| properties.get(key)) {
+        Some(property) => Property::Known(property),
+        None => match schema.get("additionalProperties") {
+            Some(Value::Bool(true)) | None => Property::Free,
+            Some(Value::Bool(false)) => Property::Unknown,
+            Some(entry) => Property::Known(entry),
+        },
+    }
+}
+
+/// The alternatives that are no choices.
+pub(super) fn plains(alternatives: &[Alternative]) -> impl Iterator<Item = &'static Value> {
+    alternatives.iter().filter_map(|alternative| match alternative {
+        Alternative::Plain(schema) => Some(*schema),
+        Alternative::Choice(..) => None,
+    })
+}
+
+/// The alternative of this JSON type.
+pub(super) fn plain(alternatives: &[Alternative], kind: &str) -> Option<&'static Value> {
+    plains(alternatives).find(|schema| admits(schema, kind))
+}
+
+/// The choices, by name.
+pub(super) fn choices(alternatives: &[Alternative]) -> impl Iterator<Item = (&'static str, &'static Value)> {
+    alternatives.iter().filter_map(|alternative| match alternative {
+        Alternative::Choice(name, parameters, _) => Some((*name, *parameters)),
+        Alternative::Plain(_) => None,
+    })
+}
