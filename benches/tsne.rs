@@ -1,4 +1,4 @@
-//! t-SNE of features as wide as a small encoder's, ours and the `bhtsne` crate's on the same 50 components.
+//! t-SNE of features as wide as a small encoder's, and the principal components it starts from.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
 

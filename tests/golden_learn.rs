@@ -273,6 +273,33 @@ fn principal_components_of_many_columns_agree_with_the_whole_decomposition() {
 }
 
 #[test]
+fn principal_components_of_noise_and_of_few_directions() {
+    // No drop in the spectrum to hold on to; three directions and nothing else.
+    let (rows, width, count) = (300, 280, 20);
+    let (left, right) = (noise(11, rows * 3), noise(12, 3 * width));
+    let low_rank = (0..rows * width)
+        .map(|i| (0..3).map(|k| left[i / width * 3 + k] * right[k * width + i % width]).sum())
+        .collect();
+    for values in [noise(13, rows * width), low_rank] {
+        let features = Features::new(rows, width, &values);
+        let (few, all) = (principal_components(features, count), principal_components(features, width));
+        for k in 0..count {
+            let (got, wanted) = (few.explained_variance[k], all.explained_variance[k]);
+            assert!((got - wanted).abs() < 1e-9 * all.explained_variance[0], "{k}: {got} {wanted}");
+            // The points are orthogonal and as long as the variance says.
+            let product = |j: usize| -> f64 {
+                few.points.chunks(count).map(|row| f64::from(row[k]) * f64::from(row[j])).sum::<f64>()
+            };
+            for j in 0..count {
+                let wanted = if j == k { got * (rows - 1) as f64 } else { 0.0 };
+                let allowed = 1e-6 * all.explained_variance[0] * rows as f64;
+                assert!((product(j) - wanted).abs() < allowed, "{j} {k}: {} {wanted}", product(j));
+            }
+        }
+    }
+}
+
+#[test]
 fn principal_components_that_are_not_there_are_zero() {
     let found = principal_components(Features::new(3, 2, &[1.0; 6]), 4);
     assert_eq!((found.points, found.explained_variance), (vec![0.0; 12], vec![0.0; 4]));

@@ -6,8 +6,8 @@ use rayon::prelude::*;
 /// QR steps for each eigenvalue after which a matrix counts as hopeless (a few are normal; a NaN never ends).
 const MOST_STEPS: usize = 60;
 
-/// Rows of a matrix-vector product that one thread works on at a time.
-const ROWS: usize = 64;
+/// Fewest rows that are worth a thread of their own.
+const ROWS: usize = 128;
 
 /// Eigenvalues, the largest first, and the eigenvectors in the same order.
 pub(super) struct Eigen {

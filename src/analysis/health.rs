@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// Rows compared with all others at a time.
 const BLOCK: usize = 64;
 
+/// Singular values are those of a table with at most this many rows or columns; their cost grows with the third power.
+const WIDEST: usize = 1024;
+
 /// Health of a representation; all of it is measured on vectors scaled to length 1, as the cosine sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Health {
@@ -22,7 +25,7 @@ pub struct Health {
     /// representation, near 1 / sqrt(width) for one spread evenly.
     pub embedding_std: f64,
     /// exp of the entropy of the singular values (Roy and Vetterli 2007): between 1 and the width, how many dimensions
-    /// are in use.
+    /// are in use. Of wide tables (over 1024) only the first 512 pictures count.
     pub effective_rank: f64,
 }
 
@@ -35,11 +38,13 @@ pub fn health(first_views: Features<'_>, second_views: Features<'_>) -> Health {
     assert_eq!((rows, width), (second_views.rows, second_views.width));
     let (first, second) = (first_views.unit_rows(), second_views.unit_rows());
     let both = [first.as_slice(), second.as_slice()].concat();
+    let ranked = if rows.min(width) > WIDEST / 2 && width > WIDEST { WIDEST / 2 } else { rows };
+    let sample = [&first[..ranked * width], &second[..ranked * width]].concat();
     Health {
         alignment: alignment(&first, &second, rows),
         uniformity: (uniformity(&first, rows, width) + uniformity(&second, rows, width)) / 2.0,
         embedding_std: embedding_std(&both, width),
-        effective_rank: effective_rank(&both, 2 * rows, width),
+        effective_rank: effective_rank(&sample, 2 * ranked, width),
     }
 }
 
