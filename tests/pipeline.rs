@@ -146,6 +146,21 @@ fn a_sweep_over_seeds_shares_the_pictures_and_reports_intervals() {
 }
 
 #[test]
+fn a_sweep_is_refused_where_one_combination_does_not_suit_its_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    // Of 120 pictures 108 or 60 are left to train on: a batch of 100 suits the first alone.
+    let sweep = "\n[sweep]\n\"dataset.validation_fraction\" = [0.1, 0.5]\n\"pretrain.main.batch_size\" = ";
+    let validate = |batches: &str| {
+        let file = write(folder.path(), &format!("{PIPELINE}{sweep}{batches}\n"));
+        simclr().arg("validate").arg(file).arg("--output").arg(folder.path()).output().unwrap()
+    };
+    assert_eq!(validate("[24, 50]").status.code(), Some(0));
+    let refused = validate("[24, 100]");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("100"));
+}
+
+#[test]
 fn a_broken_picture_stops_the_run_before_training_or_is_left_out_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     for class in ["cat", "dog"] {

@@ -63,11 +63,11 @@ pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) ->
     let mut fingerprints = Fingerprints { memo, known: Vec::new() };
     let mut graph = Graph::new();
     let mut inputs = report::Inputs::default();
-    for variant in &loaded.study.variants {
+    for (number, variant) in loaded.study.variants.iter().enumerate() {
         let mut pipeline = variant.pipeline.clone();
         pipeline.device = device.unwrap_or(pipeline.device);
         let fingerprint = fingerprints.of(&pipeline)?;
-        loaded.check_data(&class_counts(&fingerprint, &pipeline))?;
+        loaded.check_data_of(number..number + 1, &class_counts(&fingerprint, &pipeline))?;
         let variant = report::Variant::new(&variant.settings);
         let mut builder =
             Builder { graph: &mut graph, inputs: &mut inputs, pipeline: &pipeline, variant: &variant, roots: None };

@@ -44,7 +44,7 @@ impl Stage for EmbedStage {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn parameters(&self) -> Value {

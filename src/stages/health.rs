@@ -51,7 +51,7 @@ impl Stage for HealthStage {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn parameters(&self) -> Value {
