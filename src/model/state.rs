@@ -5,36 +5,37 @@ use crate::model::network::Network;
 use crate::model::parameters::{Description, Layout};
 use crate::nn::{Backend, NamedArray};
 use std::collections::HashMap;
+use std::convert::Infallible;
 
 /// What the names of the head's arrays begin with.
 const HEAD: &str = "head.";
 
-impl<D: Backend> Network<D> {
+impl<D: Backend<Buffer = Vec<f32>>> Network<D> {
     /// Parameters, then running statistics.
-    ///
-    /// # Panics
-    /// Never: see [`Network::try_state`] for devices whose copies can fail.
     pub fn state(&self) -> Vec<NamedArray> {
-        self.try_state().unwrap_or_default()
+        let Ok(arrays) = self.arrays(|values| Ok::<_, Infallible>(values.clone()));
+        arrays
     }
+}
 
-    /// Parameters, then running statistics.
+impl<D: Backend> Network<D> {
+    /// Parameters, then running statistics, from any device.
     ///
     /// # Errors
     /// The device cannot be read.
-    pub fn try_state(&self) -> Result<Vec<NamedArray>> {
+    pub fn read_state(&self) -> Result<Vec<NamedArray>> {
+        self.arrays(|values| self.device().download(values))
+    }
+
+    fn arrays<E>(&self, read: impl Fn(&D::Buffer) -> Result<Vec<f32>, E>) -> Result<Vec<NamedArray>, E> {
         let mut arrays = Vec::new();
         for (about, values) in self.parameters.descriptions.iter().zip(&self.parameters.values) {
-            let values = self.device().download(values)?;
-            arrays.push(NamedArray {
-                name: about.name.clone(),
-                shape: file_shape(about.layout),
-                values: to_file(about.layout, values),
-            });
+            let values = to_file(about.layout, read(values)?);
+            arrays.push(NamedArray { name: about.name.clone(), shape: file_shape(about.layout), values });
         }
         for running in &self.statistics {
             for (part, values) in [("running_mean", &running.mean), ("running_var", &running.variance)] {
-                let values = self.device().download(values)?;
+                let values = read(values)?;
                 arrays.push(NamedArray { name: format!("{}.{part}", running.name), shape: vec![values.len()], values });
             }
         }

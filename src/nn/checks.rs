@@ -57,6 +57,10 @@ fn shapes() -> Vec<(Convolution, usize)> {
         (shape(4, 6, 3, 3, 2, 7), 2),
         (shape(16, 16, 3, 1, 1, 1), 4),
         (shape(16, 48, 3, 1, 1, 2), 9),
+        (shape(18, 21, 3, 1, 1, 6), 11), // by Winograd's method, like others with 16 channels, here with a ragged end
+        (shape(32, 19, 3, 1, 0, 8), 14),
+        (shape(16, 16, 3, 1, 2, 5), 2),
+        (shape(17, 16, 3, 1, 1, 26), 2),
     ]
 }
 

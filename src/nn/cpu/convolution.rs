@@ -2,6 +2,7 @@
 
 use super::product::{Matrix, multiply};
 use super::windows::gather;
+use super::winograd;
 use crate::nn::Convolution;
 use rayon::prelude::*;
 
@@ -10,6 +11,9 @@ pub(super) const BLOCK: usize = 192;
 
 /// `output = convolution(input, weights)`, or added to what is there; weights are `[window, outputs]`.
 pub(super) fn forward(shape: &Convolution, input: &[f32], weights: &[f32], accumulate: bool, output: &mut [f32]) {
+    if winograd::suits(shape) {
+        return winograd::forward(shape, input, weights, accumulate, output);
+    }
     let weights = Matrix::new(weights, shape.window(), shape.outputs);
     output.par_chunks_mut(BLOCK * shape.outputs).enumerate().for_each_init(Vec::new, |scratch, (block, output)| {
         let pixels = output.len() / shape.outputs;

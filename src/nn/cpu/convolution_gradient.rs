@@ -3,6 +3,7 @@
 use super::convolution::{BLOCK, block_windows, forward};
 use super::product::{Matrix, multiply};
 use super::windows::scatter;
+use super::winograd;
 use crate::nn::Convolution;
 use rayon::prelude::*;
 
@@ -84,6 +85,9 @@ fn spread(shape: &Convolution, weights: &[f32], output_gradient: &[f32], accumul
 
 /// The gradient of the weights: partial sums over fixed ranges of blocks, added in order.
 pub(super) fn of_weights(shape: &Convolution, input: &[f32], output_gradient: &[f32], weights: &mut [f32]) {
+    if winograd::suits(shape) {
+        return winograd::of_weights(shape, input, output_gradient, weights);
+    }
     let blocks = output_gradient.len().div_ceil(BLOCK * shape.outputs);
     let parts = (PARTIAL_BUDGET / shape.weights()).clamp(2, 16).min(blocks);
     let part_blocks = blocks.div_ceil(parts);

@@ -2,10 +2,13 @@
 
 mod convolution;
 mod convolution_gradient;
+mod lanes;
 mod normalize;
 mod pool;
 mod product;
+mod tiles;
 mod windows;
+mod winograd;
 
 use crate::base::{Error, Result};
 use crate::nn::{Backend, Convolution, MaxPool, Normalization, Running};
