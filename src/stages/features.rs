@@ -42,7 +42,7 @@ impl Stage for FeaturesStage {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn parameters(&self) -> Value {

@@ -51,7 +51,7 @@ impl Stage for HealthStage {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn parameters(&self) -> Value {

@@ -39,7 +39,7 @@ impl Stage for PretrainStage {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn parameters(&self) -> Value {

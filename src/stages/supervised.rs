@@ -42,7 +42,7 @@ impl Stage for SupervisedStage {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn parameters(&self) -> Value {
