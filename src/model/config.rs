@@ -85,7 +85,7 @@ pub struct ProjectionConfig {
     pub layers: Vec<usize>,
 }
 
-/// The supervised network's head: hidden layers with ReLU, then one output a class.
+/// Outputs of linear layers, each 1 to 65536.
 pub(crate) fn layer_sizes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<usize>, D::Error> {
     let sizes = Vec::<usize>::deserialize(deserializer)?;
     match sizes.iter().find(|size| !(1..=65_536).contains(*size)) {

@@ -22,4 +22,4 @@ mod write;
 pub use data::Report;
 pub use markdown::results_markdown;
 pub use pairs::pairs_png;
-pub use write::write;
+pub use write::{RESULTS, write};

@@ -7,6 +7,9 @@ use crate::render::draw::canvas;
 use crate::render::{markdown, page, plots, tables};
 use std::path::Path;
 
+/// Name of the file with the table of results, Markdown.
+pub const RESULTS: &str = "results.md";
+
 /// Writes a report: `index.html`, `results.md`, `plots/*.png` and `.svg`, `tables/*.csv`.
 ///
 /// Equal reports give equal bytes. The page needs none of the other files.
@@ -25,7 +28,7 @@ pub fn write(report: &Report, folder: &Path) -> Result<()> {
         put(&plot_folder.join(format!("{}.png", figure.name)), &figure.png)?;
         put(&plot_folder.join(format!("{}.svg", figure.name)), canvas::standalone(&figure.svg).as_bytes())?;
     }
-    put(&folder.join("results.md"), markdown::results_markdown(report).as_bytes())?;
+    put(&folder.join(RESULTS), markdown::results_markdown(report).as_bytes())?;
     // Last and whole, so that a page never shows before what it links to.
     write_atomic(&folder.join("index.html"), page::html(report, &figures)?.as_bytes())
 }

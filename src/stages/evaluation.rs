@@ -4,7 +4,7 @@ use crate::analysis::{Confusion, wilson_interval};
 use crate::base::Result;
 use crate::dataset::PictureSet;
 use crate::stages::formats;
-use crate::train::logits::best_classes;
+use crate::train::logits::{self, best_classes};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -105,9 +105,7 @@ pub fn labels(set: &PictureSet, pictures: &[usize]) -> Vec<usize> {
 
 /// Accuracy of scores `[pictures, classes]`; none where there are no pictures.
 pub fn accuracy(scores: &[f32], pictures: &[usize], set: &PictureSet) -> Option<f64> {
-    let predicted = best_classes(scores, set.classes().len());
-    let correct = pictures.iter().zip(predicted).filter(|(picture, class)| set.label(**picture) == *class).count();
-    (!pictures.is_empty()).then(|| correct as f64 / pictures.len() as f64)
+    (!pictures.is_empty()).then(|| logits::accuracy(scores, &labels(set, pictures), set.classes().len()))
 }
 
 /// `linear_eval.depths[depth 0, 10 % labels]`.

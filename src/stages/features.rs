@@ -59,7 +59,8 @@ impl Stage for FeaturesStage {
         let mut done = 0;
         for batch in batches::plain_batches(set, (0..total).collect(), policy, BATCH) {
             context.check_interrupted()?;
-            append(&mut by_depth, &network, &batch.images, batch.rows, self.statistics)?;
+            let outputs = depths(&network, &batch.images, batch.rows, self.statistics)?;
+            by_depth.iter_mut().zip(outputs).for_each(|(all, new)| all.extend(new));
             done += batch.rows;
             context.progress(done as u64, total as u64, "pictures");
         }
@@ -74,23 +75,23 @@ impl Stage for FeaturesStage {
     }
 }
 
-fn append(
-    by_depth: &mut [Vec<f32>],
+/// What a network makes of pictures at each depth: the encoder's output, then that of each layer of the head.
+///
+/// # Errors
+/// The network cannot take the pictures.
+pub fn depths(
     network: &Network<Device>,
     images: &[f32],
     rows: usize,
     statistics: Statistics,
-) -> Result<()> {
+) -> Result<impl Iterator<Item = Vec<f32>> + use<>> {
     let statistics = match statistics {
         Statistics::Running => BatchStatistics::Running,
         Statistics::Batch => BatchStatistics::Batch,
     };
     let encoded = network.encode(images, rows, statistics)?;
     let projected = network.project(&encoded, rows)?;
-    for (all, new) in by_depth.iter_mut().zip(std::iter::once(encoded).chain(projected)) {
-        all.extend(new);
-    }
-    Ok(())
+    Ok(std::iter::once(encoded).chain(projected))
 }
 
 fn array_name(depth: usize) -> String {
@@ -112,9 +113,7 @@ impl Features {
     /// The artifact is damaged or has no such depth.
     pub fn read(folder: &Path, depth: usize) -> Result<Self> {
         let path = folder.join(formats::FEATURES);
-        let name = array_name(depth);
-        let array = formats::read_arrays(&path)?.into_iter().find(|array| array.name == name);
-        match array {
+        match formats::read_array(&path, &array_name(depth))? {
             Some(NamedArray { shape, values, .. }) if shape.len() == 2 => Ok(Self { width: shape[1], values }),
             _ => Err(Error::stage(format!("no features of depth {depth}")).at(path.display().to_string())),
         }

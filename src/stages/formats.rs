@@ -49,19 +49,36 @@ pub fn write_arrays(path: &Path, arrays: &[NamedArray]) -> Result<()> {
 /// The file cannot be read, is damaged, or holds other numbers than 32-bit floats.
 pub fn read_arrays(path: &Path) -> Result<Vec<NamedArray>> {
     let bytes = files::read(path)?;
-    let damaged =
-        |why: String| Error::stage(format!("not a readable safetensors file: {why}")).at(path.display().to_string());
-    let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
-    let mut arrays = Vec::with_capacity(tensors.len());
-    for (name, view) in tensors.tensors() {
-        if view.dtype() != Dtype::F32 {
-            return Err(damaged(format!("array {name} is {:?}, expected F32", view.dtype())));
-        }
-        let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-        arrays.push(NamedArray { name, shape: view.shape().to_vec(), values });
-    }
+    let tensors = tensors(&bytes, path)?;
+    let mut arrays = tensors.iter().map(|(name, view)| array(name, &view, path)).collect::<Result<Vec<_>>>()?;
     arrays.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(arrays)
+}
+
+/// Reads one array of a safetensors file; none where there is no such array.
+///
+/// # Errors
+/// As for [`read_arrays`].
+pub fn read_array(path: &Path, name: &str) -> Result<Option<NamedArray>> {
+    let bytes = files::read(path)?;
+    let tensors = tensors(&bytes, path)?;
+    tensors.tensor(name).ok().map(|view| array(name, &view, path)).transpose()
+}
+
+fn tensors<'a>(bytes: &'a [u8], path: &Path) -> Result<SafeTensors<'a>> {
+    SafeTensors::deserialize(bytes).map_err(|error| damaged(error.to_string(), path))
+}
+
+fn array(name: &str, view: &TensorView<'_>, path: &Path) -> Result<NamedArray> {
+    if view.dtype() != Dtype::F32 {
+        return Err(damaged(format!("array {name} is {:?}, expected F32", view.dtype()), path));
+    }
+    let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    Ok(NamedArray { name: name.to_owned(), shape: view.shape().to_vec(), values })
+}
+
+fn damaged(why: String, path: &Path) -> Error {
+    Error::stage(format!("not a readable safetensors file: {why}")).at(path.display().to_string())
 }
 
 /// Writes a value as indented JSON.
@@ -111,6 +128,7 @@ pub fn read_rows<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::EpochRecord;
 
     #[test]
     fn arrays_survive_and_damage_is_told() {
@@ -123,5 +141,22 @@ mod tests {
         assert_eq!(read[1].values, [1.5, -2.0]);
         std::fs::write(&path, b"xx").unwrap();
         assert!(read_arrays(&path).unwrap_err().to_string().contains("a.safetensors"));
+    }
+
+    #[test]
+    fn records_of_a_training_survive_csv() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(HISTORY);
+        let record = EpochRecord {
+            epoch: 1,
+            loss: 1.5,
+            accuracy: 0.5,
+            learning_rate: 0.2,
+            gradient_norm: Some(3.0),
+            selection_loss: Some(0.1),
+            selection_accuracy: None,
+        };
+        write_rows(&path, [&record]).unwrap();
+        assert_eq!(read_rows::<EpochRecord>(&path).unwrap(), [record]);
     }
 }

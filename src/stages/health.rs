@@ -3,11 +3,10 @@
 use crate::analysis::{Health, health};
 use crate::augment::Policy;
 use crate::base::Result;
-use crate::config::pipeline::{DeviceChoice, Pretrain};
+use crate::config::pipeline::{DeviceChoice, Pretrain, Statistics};
 use crate::dataset::{DatasetConfig, batches};
 use crate::engine::{Context, Stage};
-use crate::model::BatchStatistics;
-use crate::stages::features::view;
+use crate::stages::features::{depths, view};
 use crate::stages::{dataset, formats, pretrain, split};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -71,9 +70,8 @@ impl Stage for HealthStage {
             batches::contrastive_batches(dataset::pictures(context)?, pictures, policy, batch_size, 0..1, self.seed)
         {
             context.check_interrupted()?;
-            let encoded = network.encode(&batch.images, batch.rows, BatchStatistics::Running)?;
-            let projected = network.project(&encoded, batch.rows)?;
-            for (views, values) in views.iter_mut().zip(std::iter::once(encoded).chain(projected)) {
+            let outputs = depths(&network, &batch.images, batch.rows, Statistics::Running)?;
+            for (views, values) in views.iter_mut().zip(outputs) {
                 let (first, second) = values.split_at(values.len() / 2);
                 views[0].extend_from_slice(first);
                 views[1].extend_from_slice(second);

@@ -8,7 +8,6 @@ use crate::nn::NamedArray;
 use crate::stages::evaluation::{self, Evaluation};
 use crate::stages::features::Features;
 use crate::stages::{dataset, formats, split};
-use crate::train::history;
 use crate::train::softmax::{SoftmaxClassifier, SoftmaxTraining, train_softmax};
 use crate::train::standardize::Standardizer;
 use serde_json::{Value, json};
@@ -69,7 +68,7 @@ impl Stage for LinearEvalStage {
             epochs: Some(records.len()),
             width: features.width,
         };
-        history::write_csv(&context.output().join(formats::HISTORY), &records)?;
+        formats::write_rows(&context.output().join(formats::HISTORY), &records)?;
         formats::write_arrays(&context.output().join("classifier.safetensors"), &arrays(&classifier, features.width))?;
         evaluation.write(context.output(), &set, &split.test, &predict(&split.test))
     }

@@ -12,7 +12,7 @@ use crate::stages::device::{self, Device};
 use crate::stages::{dataset, formats, split};
 use crate::train::progress::Speed;
 use crate::train::trainer::TracedLoss;
-use crate::train::{EpochMeans, EpochRecord, Trainer, history};
+use crate::train::{EpochMeans, EpochRecord, Trainer};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -64,7 +64,7 @@ impl Stage for PretrainStage {
         let network = self.initial_network(context)?;
         let (network, records) = self.train(context, network)?;
         formats::write_arrays(&context.output().join(formats::MODEL), &network.state())?;
-        history::write_csv(&context.output().join(formats::HISTORY), &records)?;
+        formats::write_rows(&context.output().join(formats::HISTORY), &records)?;
         Ok(summary(&records))
     }
 }

@@ -5,12 +5,12 @@ use crate::base::{Error, Result, files};
 use crate::config::Loaded;
 use crate::config::pipeline::Pipeline;
 use crate::dataset::{self, Split};
-use crate::stages::dataset::open;
+use crate::stages::dataset::{SEED as DATA_SEED, open};
 use crate::stages::pairs;
 use std::path::Path;
 
 /// Draws `count` pictures with augmented views of each into a PNG; the policy is that of the first pretraining unless
-/// one is named. The pictures are decoded into a temporary folder beside `png`.
+/// one is named. The pictures are decoded into a temporary folder.
 ///
 /// # Errors
 /// There is no such policy, the pictures cannot be read, or the PNG cannot be written.
@@ -22,10 +22,9 @@ pub fn preview(loaded: &Loaded, augment: Option<&str>, count: usize, png: &Path)
     let policy = policy(pipeline, augment)?;
     let folder =
         tempfile::tempdir().map_err(|error| Error::io("create a temporary folder", std::env::temp_dir(), &error))?;
-    dataset::decode(&pipeline.dataset, 0, folder.path(), &|_, _| (), &|| Ok(()))?;
+    dataset::decode(&pipeline.dataset, DATA_SEED, folder.path(), &|_, _| (), &|| Ok(()))?;
     let set = open(folder.path())?;
-    let is_test: Vec<bool> = (0..set.len()).map(|picture| set.is_test(picture)).collect();
-    let train = Split::draw(set.labels(), &is_test, pipeline.dataset.validation_fraction, pipeline.seed).train;
+    let train = Split::draw(set.labels(), set.test_flags(), pipeline.dataset.validation_fraction, pipeline.seed).train;
     let pictures = pairs::one_of_each_class(&set, &train, count);
     files::write_atomic(png, &pairs::draw(&set, &pictures, policy, &pipeline.dataset, pipeline.seed)?)
 }

@@ -1,12 +1,10 @@
-//! Brings the report out of the store to where people look for it, and adds what is not part of an artifact: times.
+//! Brings the report out of the store to where people look for it.
 
 use crate::base::{Error, Result, files};
 use crate::engine::Outcome;
 use crate::engine::store::{KEY_FILE, MANIFEST_FILE, RECORD_FILE};
 use crate::render;
-use crate::render::data::Report;
 use crate::stages::assemble::Assembly;
-use crate::stages::{formats, report};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -44,10 +42,9 @@ fn is_published(folder: &Path, key: &str) -> bool {
 /// The table of results, Markdown.
 ///
 /// # Errors
-/// The report is missing from the outcome or damaged.
+/// The report is missing from the outcome or cannot be read.
 pub fn results_table(assembly: &Assembly, outcome: &Outcome) -> Result<String> {
-    let report: Report = formats::read_json(&artifact(assembly, outcome)?.join(report::DATA))?;
-    Ok(render::results_markdown(&report))
+    files::read_text(&artifact(assembly, outcome)?.join(render::RESULTS))
 }
 
 fn artifact<'a>(assembly: &Assembly, outcome: &'a Outcome) -> Result<&'a Path> {

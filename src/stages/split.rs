@@ -34,8 +34,7 @@ impl Stage for SplitStage {
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
         let set = dataset::pictures(context)?;
-        let is_test: Vec<bool> = (0..set.len()).map(|picture| set.is_test(picture)).collect();
-        let split = Split::draw(set.labels(), &is_test, self.validation_fraction, self.seed);
+        let split = Split::draw(set.labels(), set.test_flags(), self.validation_fraction, self.seed);
         formats::write_json(&context.output().join(formats::SPLIT), &split)?;
         Ok(format!("{} train, {} validation, {} test", split.train.len(), split.validation.len(), split.test.len()))
     }

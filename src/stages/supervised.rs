@@ -14,7 +14,7 @@ use crate::stages::linear_eval::selection;
 use crate::stages::{dataset, formats, split};
 use crate::train::early_stopping::{EarlyStopping, Verdict};
 use crate::train::progress::Speed;
-use crate::train::{EpochMeans, EpochRecord, Trainer, history, logits};
+use crate::train::{EpochMeans, EpochRecord, Trainer, logits};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -76,7 +76,7 @@ impl Stage for SupervisedStage {
             epochs: Some(records.len()),
             width: network.widths()[0],
         };
-        history::write_csv(&context.output().join(formats::HISTORY), &records)?;
+        formats::write_rows(&context.output().join(formats::HISTORY), &records)?;
         formats::write_arrays(&context.output().join(formats::MODEL), &network.state())?;
         let scores = logits::probabilities(run.logits(&network, &split.test)?, run.set.classes().len());
         evaluation.write(context.output(), &run.set, &split.test, &scores)

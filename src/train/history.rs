@@ -1,9 +1,7 @@
-//! The record of a training, a row an epoch, and its CSV form.
+//! The record of a training, a row an epoch.
 
-use crate::base::{Error, Result, files};
 use crate::train::StepReport;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 
 /// What an epoch measured; means are over its steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,47 +58,17 @@ impl EpochMeans {
     }
 }
 
-/// Writes records as CSV.
-///
-/// # Errors
-/// The file cannot be written.
-pub fn write_csv(path: &Path, records: &[EpochRecord]) -> Result<()> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for record in records {
-        writer.serialize(record).map_err(|error| Error::bug(format!("history has no CSV form: {error}")))?;
-    }
-    let bytes = writer.into_inner().map_err(|error| Error::bug(format!("history has no CSV form: {error}")))?;
-    files::write_atomic(path, &bytes)
-}
-
-/// Reads records from CSV.
-///
-/// # Errors
-/// The file cannot be read or does not hold records.
-pub fn read_csv(path: &Path) -> Result<Vec<EpochRecord>> {
-    let bytes = files::read(path)?;
-    csv::Reader::from_reader(bytes.as_slice())
-        .deserialize()
-        .collect::<std::result::Result<_, csv::Error>>()
-        .map_err(|error| Error::stage(format!("not a training history: {error}")).at(path.display().to_string()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn records_survive_csv() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("history.csv");
+    fn an_epoch_is_the_mean_of_its_steps_and_ends_with_the_last_rate() {
         let mut means = EpochMeans::default();
         for loss in [1.0, 2.0] {
             means.add(&StepReport { loss, accuracy: 0.5, learning_rate: loss / 10.0, gradient_norm: 3.0 });
         }
-        let mut record = means.finish(1);
+        let record = means.finish(1);
         assert_eq!((record.loss, record.learning_rate, record.gradient_norm), (1.5, 0.2, Some(3.0)));
-        record.selection_loss = Some(0.1);
-        write_csv(&path, &[record.clone()]).unwrap();
-        assert_eq!(read_csv(&path).unwrap(), [record]);
     }
 }

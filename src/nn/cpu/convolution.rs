@@ -1,8 +1,8 @@
 //! Convolution as products of blocks of windows with the weights.
 
-use super::product::{Matrix, multiply};
 use super::windows::gather;
 use super::winograd;
+use crate::base::product::{Matrix, multiply};
 use crate::nn::Convolution;
 use rayon::prelude::*;
 

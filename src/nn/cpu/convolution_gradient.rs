@@ -1,9 +1,9 @@
 //! The way back through a convolution.
 
 use super::convolution::{BLOCK, block_windows, forward};
-use super::product::{Matrix, multiply};
 use super::windows::scatter;
 use super::winograd;
+use crate::base::product::{Matrix, multiply};
 use crate::nn::Convolution;
 use rayon::prelude::*;
 

@@ -5,7 +5,6 @@ mod convolution_gradient;
 mod lanes;
 mod normalize;
 mod pool;
-mod product;
 mod tiles;
 mod windows;
 mod winograd;

@@ -1,8 +1,8 @@
 //! 3x3 convolutions with stride 1 by Winograd's minimal filtering: less than half the multiplications.
 
 use super::lanes::Lanes;
-use super::product::{Matrix, multiply};
 use super::tiles::{input_line, output_gradient_line, output_line, transform, weight_gradient_line, weight_line};
+use crate::base::product::{Matrix, multiply};
 use crate::nn::Convolution;
 use rayon::prelude::*;
 

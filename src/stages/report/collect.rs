@@ -13,7 +13,7 @@ use crate::stages::evaluation::Metrics;
 use crate::stages::health::DepthHealth;
 use crate::stages::report::inputs::{Entry, Evaluated, Part};
 use crate::stages::{dataset, formats};
-use crate::train::history::{self, EpochRecord};
+use crate::train::EpochRecord;
 use std::path::Path;
 
 impl Entry {
@@ -75,7 +75,7 @@ impl Entry {
             selection_loss: record.selection_loss,
             selection_accuracy: record.selection_accuracy,
         };
-        let rows = history::read_csv(&folder.join(formats::HISTORY))?.into_iter().map(row).collect();
+        let rows = formats::read_rows(&folder.join(formats::HISTORY))?.into_iter().map(row).collect();
         Ok(TrainingCurve { kind, stage, variant: self.variant.label.clone(), rows, ..TrainingCurve::default() })
     }
 

@@ -79,6 +79,14 @@ pub(super) struct Evaluated {
     pub(super) selected_on_test: bool,
 }
 
+impl Evaluated {
+    /// An evaluation of a pretraining's features at one depth and labelled fraction.
+    fn of_features(name: &str, from: &str, (depth, fraction): (usize, f64), seed: u64) -> Self {
+        let (name, from) = (name.to_owned(), Some(from.to_owned()));
+        Self { name, from, depth: Some(depth), fraction, seed, selected_on_test: false }
+    }
+}
+
 /// The artifacts that go into the report, collected while the graph is made.
 #[derive(Default)]
 pub struct Inputs {
@@ -128,49 +136,20 @@ impl Inputs {
     }
 
     /// Adds a linear evaluation at one depth and fraction.
-    pub fn linear_eval(
-        &mut self,
-        variant: &Variant,
-        config: &LinearEval,
-        (depth, fraction): (usize, f64),
-        seed: u64,
-        id: StageId,
-    ) {
+    pub fn linear_eval(&mut self, variant: &Variant, config: &LinearEval, place: (usize, f64), seed: u64, id: StageId) {
         self.add(
             variant,
             id,
             Part::LinearEval(Evaluated {
-                name: config.name.clone(),
-                from: Some(config.from.clone()),
-                depth: Some(depth),
-                fraction,
-                seed,
                 selected_on_test: config.training.select_on == SelectOn::Test,
+                ..Evaluated::of_features(&config.name, &config.from, place, seed)
             }),
         );
     }
 
     /// Adds a kNN evaluation at one depth and fraction.
-    pub fn knn_eval(
-        &mut self,
-        variant: &Variant,
-        config: &KnnEval,
-        (depth, fraction): (usize, f64),
-        seed: u64,
-        id: StageId,
-    ) {
-        self.add(
-            variant,
-            id,
-            Part::KnnEval(Evaluated {
-                name: config.name.clone(),
-                from: Some(config.from.clone()),
-                depth: Some(depth),
-                fraction,
-                seed,
-                selected_on_test: false,
-            }),
-        );
+    pub fn knn_eval(&mut self, variant: &Variant, config: &KnnEval, place: (usize, f64), seed: u64, id: StageId) {
+        self.add(variant, id, Part::KnnEval(Evaluated::of_features(&config.name, &config.from, place, seed)));
     }
 
     /// Adds a supervised network at one fraction.
