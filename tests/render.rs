@@ -104,7 +104,7 @@ fn full() -> Report {
         }],
         health: vec![HealthRow { stage: "main".into(), alignment: f64::NAN, width: 64, ..HealthRow::default() }],
         models: vec![("main".into(), "layer 1".into())],
-        stages: vec![StageRow { name: "pretrain.main".into(), computed_seconds: Some(3.0), ..StageRow::default() }],
+        stages: vec![StageRow { name: "pretrain.main".into(), ..StageRow::default() }],
         failures: vec![("embed.tsne".into(), "the disk is full".into())],
         ..Report::default()
     };
@@ -139,8 +139,7 @@ fn hostile() -> Report {
     report.pairs[0].policy = evil();
     report.health[0].stage = evil();
     report.models = vec![(evil(), evil())];
-    report.stages[0] =
-        StageRow { name: evil(), kind: evil(), key: evil(), inputs: vec![evil()], computed_seconds: None };
+    report.stages[0] = StageRow { name: evil(), kind: evil(), key: evil(), inputs: vec![evil()] };
     report.reproduce.command = evil();
     report.reproduce.resolved_toml = evil();
     report.reproduce.versions = vec![(evil(), evil())];

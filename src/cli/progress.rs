@@ -139,7 +139,9 @@ pub(super) fn format_seconds(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64();
     match elapsed.as_secs() {
         0..10 => format!("{seconds:.2} s"),
-        10..60 => format!("{seconds:.1} s"),
+        10..60 if seconds < 59.95 => format!("{seconds:.1} s"),
+        // What would round to `60.0 s` is a minute.
+        10..60 => "1 min 00 s".to_owned(),
         whole @ 60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
         whole => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
     }
@@ -151,9 +153,15 @@ mod tests {
 
     #[test]
     fn durations_for_people() {
-        for (milliseconds, text) in
-            [(421, "0.42 s"), (12_340, "12.3 s"), (245_900, "4 min 05 s"), (7_380_000, "2 h 03 min")]
-        {
+        for (milliseconds, text) in [
+            (421, "0.42 s"),
+            (12_340, "12.3 s"),
+            (59_960, "1 min 00 s"),
+            (245_900, "4 min 05 s"),
+            (2_799_000, "46 min 39 s"),
+            (7_260_000, "2 h 01 min"),
+            (7_380_000, "2 h 03 min"),
+        ] {
             assert_eq!(format_seconds(Duration::from_millis(milliseconds)), text);
         }
     }

@@ -247,8 +247,6 @@ pub struct StageRow {
     pub key: String,
     /// Names of the stages whose artifacts it reads.
     pub inputs: Vec<String>,
-    /// Seconds that computing took; none if the artifact was there already.
-    pub computed_seconds: Option<f64>,
 }
 
 /// How to get these numbers again.

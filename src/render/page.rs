@@ -56,8 +56,7 @@ struct Page<'a> {
     skipped: &'a [(String, String)],
     skipped_count: usize,
     models: &'a [(String, String)],
-    stages: Vec<[String; 5]>,
-    computing: Option<String>,
+    stages: Vec<[String; 4]>,
     reproduce: &'a Reproduce,
     failures: &'a [(String, String)],
 }
@@ -101,7 +100,6 @@ fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
         skipped_count: skipped.len(),
         models: &report.models,
         stages: report.stages.iter().map(stage).collect(),
-        computing: computing(report),
         reproduce: &report.reproduce,
         failures: &report.failures,
     }
@@ -152,15 +150,9 @@ fn health(row: &HealthRow) -> [String; 6] {
     ]
 }
 
-fn stage(stage: &StageRow) -> [String; 5] {
-    let done = stage.computed_seconds.map_or_else(|| "was there already".into(), words::duration);
+fn stage(stage: &StageRow) -> [String; 4] {
     let key: String = stage.key.chars().take(12).collect();
-    [stage.name.clone(), stage.kind.clone(), stage.inputs.join(", "), key, done]
-}
-
-fn computing(report: &Report) -> Option<String> {
-    let seconds: Vec<f64> = report.stages.iter().filter_map(|stage| stage.computed_seconds).collect();
-    (!seconds.is_empty()).then(|| words::duration(seconds.iter().sum()))
+    [stage.name.clone(), stage.kind.clone(), stage.inputs.join(", "), key]
 }
 
 /// What the runs of the sweep were, each once.

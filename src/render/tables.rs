@@ -220,11 +220,10 @@ fn skipped(report: &Report) -> Result<Vec<u8>> {
 }
 
 fn stages(report: &Report) -> Result<Vec<u8>> {
-    let mut table = Rows::new(&["stage", "kind", "key", "inputs", "computed_seconds"])?;
+    let mut table = Rows::new(&["stage", "kind", "key", "inputs"])?;
     for stage in &report.stages {
         let inputs = stage.inputs.join(" ");
-        let seconds = optional(stage.computed_seconds);
-        table.add(&[stage.name.clone(), stage.kind.clone(), stage.key.clone(), inputs, seconds])?;
+        table.add(&[stage.name.clone(), stage.kind.clone(), stage.key.clone(), inputs])?;
     }
     table.bytes()
 }

@@ -47,19 +47,6 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
-/// Seconds as "12.3 s" or "46 min 39 s".
-pub(crate) fn duration(seconds: f64) -> String {
-    if !seconds.is_finite() {
-        return UNKNOWN.into();
-    }
-    let whole = seconds.round() as u64;
-    match whole {
-        0..60 => format!("{seconds:.1} s"),
-        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
-        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
-    }
-}
-
 /// The kind of an evaluation.
 pub(crate) fn kind(kind: EvaluationKind) -> &'static str {
     match kind {
@@ -159,8 +146,5 @@ mod tests {
         assert_eq!(number(4.844_187), "4.844");
         assert_eq!(number(1e-6), "1.00e-6");
         assert_eq!(number(f64::INFINITY), UNKNOWN);
-        assert_eq!(duration(2799.0), "46 min 39 s");
-        assert_eq!(duration(7260.0), "2 h 01 min");
-        assert_eq!(duration(59.96), "1 min 00 s");
     }
 }

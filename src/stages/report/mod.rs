@@ -64,7 +64,7 @@ impl Stage for ReportStage {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn parameters(&self) -> Value {
@@ -99,7 +99,6 @@ fn stage_rows(graph: &Graph) -> Vec<StageRow> {
         kind: graph.kind(id).to_owned(),
         key: graph.key(id).to_owned(),
         inputs: graph.inputs(id).values().map(|input| graph.name(*input).to_owned()).collect(),
-        computed_seconds: None,
     };
     graph.iter().map(row).collect()
 }
