@@ -15,7 +15,7 @@ pub(super) fn run(arguments: &ReportArguments) -> Result<Finish, Failure> {
     let assembly = &study.assembly;
     check_finished(&engine::plan(&assembly.graph, &study.store)?, assembly.report, &arguments.pipeline.file)?;
     let name = vec![assembly.graph.name(assembly.report).to_owned()];
-    let options = RunOptions { force: name.clone(), only: name };
+    let options = RunOptions { force: name.clone(), only: name, ..RunOptions::default() };
     let progress = Progress::new(true);
     let outcome = engine::run(&assembly.graph, &study.store, &options, &progress, interrupt::listen()?)?;
     let path = stages::publish(assembly, &outcome, &arguments.store.output)?;

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     start_threads(&arguments.store)?;
-    let options = RunOptions { force: arguments.force.clone(), only: arguments.only.clone() };
+    let options = RunOptions { force: arguments.force.clone(), only: arguments.only.clone(), ..RunOptions::default() };
     let Study { loaded, assembly, store } = open(&arguments.pipeline, &arguments.store)?;
     if arguments.dry_run {
         plan::show_text(&engine::plan_with(&assembly.graph, &store, &options)?)?;

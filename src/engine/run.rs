@@ -82,7 +82,7 @@ pub fn run(
     if needs.iter().any(Need::is_compute) {
         remove_leftovers(store)?;
     }
-    let mut run = Run { graph, store, events, interrupted, artifacts: vec![None; graph.len()] };
+    let mut run = Run { graph, store, options, events, interrupted, artifacts: vec![None; graph.len()] };
     let stages = graph.iter().map(|id| run.visit(id, &needs[id.index()])).collect::<Result<Vec<_>>>()?;
     let count = |status| stages.iter().filter(|stage| stage.status == status).count();
     let (computed, cached) = (count(StageStatus::Computed), count(StageStatus::Cached));
@@ -92,6 +92,7 @@ pub fn run(
 struct Run<'a> {
     graph: &'a Graph,
     store: &'a Store,
+    options: &'a RunOptions,
     events: &'a dyn EventSink,
     interrupted: &'a AtomicBool,
     artifacts: Vec<Option<PathBuf>>,
@@ -182,7 +183,15 @@ impl Run<'_> {
             inputs.insert(role.clone(), artifact);
         }
         let stage = self.graph.name(id).to_owned();
-        let context = Context { stage, output, inputs, events: self.events, interrupted: self.interrupted };
+        let context = Context {
+            stage,
+            output,
+            checkpoints: self.store.checkpoints(self.graph.kind(id), self.graph.key(id)),
+            checkpoint_every: self.options.checkpoint_every,
+            inputs,
+            events: self.events,
+            interrupted: self.interrupted,
+        };
         catch_unwind(AssertUnwindSafe(|| self.graph.stage(id).run(&context)))
             .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
     }

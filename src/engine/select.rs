@@ -3,14 +3,30 @@
 use crate::base::Result;
 use crate::engine::{Graph, State, Store, pattern};
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a kill costs at most, against writing some hundred megabytes of a large network.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// What the user asks of a run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct RunOptions {
     /// Patterns of stages that are computed even if their artifacts are there ([`pattern::matches`]).
     pub force: Vec<String>,
     /// Patterns of the stages that are wanted; all where there is none.
     pub only: Vec<String>,
+    /// Most stages that are computed at the same time.
+    pub jobs: usize,
+    /// After a failure go on with the stages that do not need the failed one.
+    pub keep_going: bool,
+    /// How often a long stage leaves a checkpoint.
+    pub checkpoint_every: Duration,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self { force: Vec::new(), only: Vec::new(), jobs: 1, keep_going: false, checkpoint_every: CHECKPOINT_EVERY }
+    }
 }
 
 /// What becomes of one stage.

@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// A unit of work that turns input artifacts into one artifact, a folder of files.
 pub trait Stage: Send + Sync {
@@ -26,6 +27,11 @@ pub trait Stage: Send + Sync {
     /// # Errors
     /// Whatever stops the work; what was written is thrown away then.
     fn run(&self, context: &Context<'_>) -> Result<String>;
+
+    /// Numbers of a finished artifact by which two runs are compared: `accuracy`, `loss`.
+    fn metrics(&self, _artifact: &Path) -> BTreeMap<String, f64> {
+        BTreeMap::new()
+    }
 }
 
 /// What a stage is given to run.
@@ -34,6 +40,11 @@ pub struct Context<'a> {
     pub stage: String,
     /// Folder to write into; becomes the artifact when the stage succeeds.
     pub output: PathBuf,
+    /// Folder for what lets a killed stage go on where it was; need not be there yet. It outlives the run, is no part of
+    /// the artifact, and is removed when the artifact is finished. Only the holder of the stage's lock touches it.
+    pub checkpoints: PathBuf,
+    /// How often a long stage should leave a checkpoint.
+    pub checkpoint_every: Duration,
     /// Artifact folders of the inputs, by role: `split`, `pretrain`, ...
     pub inputs: BTreeMap<String, PathBuf>,
     /// Takes progress.
@@ -59,6 +70,11 @@ impl Context<'_> {
             .ok_or_else(|| Error::bug(format!("stage {} has no input '{role}'", self.stage)))
     }
 
+    /// Whether the user asks to stop: time to leave a checkpoint.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
     /// Tells how far the stage is.
     pub fn progress(&self, done: u64, total: u64, detail: impl Into<String>) {
         self.events.emit(&Event::Progress { stage: self.stage.clone(), done, total, detail: detail.into() });
@@ -79,7 +95,7 @@ impl Context<'_> {
     /// # Errors
     /// The user asked to stop.
     pub fn check_interrupted(&self) -> Result<()> {
-        if self.interrupted.load(Ordering::Relaxed) {
+        if self.is_interrupted() {
             return Err(Error::new(ErrorKind::Interrupted, "interrupted").help("run again: finished stages are kept"));
         }
         Ok(())

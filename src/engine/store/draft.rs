@@ -1,6 +1,6 @@
 //! Writing an artifact: into a folder beside its place, flushed, manifest last, renamed into place.
 
-use super::{KEY_FILE, Lock, MANIFEST_FILE, Manifest, RECORD_FILE, Store, names};
+use super::{CHECKPOINTS, KEY_FILE, Lock, MANIFEST_FILE, Manifest, RECORD_FILE, Store, names};
 use crate::base::{Error, Result, files};
 use crate::engine::Record;
 use std::fs::{self, File};
@@ -52,6 +52,7 @@ impl<'a> Draft<'a> {
         rename(&self.folder, &self.place)?;
         self.place.parent().map_or(Ok(()), sync_folder)?;
         remove(&self.place.with_extension(REPLACED))?;
+        remove(&self.place.with_extension(CHECKPOINTS))?;
         Ok((self.place.clone(), replaced.is_some_and(|old| old != manifest)))
     }
 }

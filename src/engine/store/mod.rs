@@ -3,6 +3,7 @@
 //! ```text
 //! ROOT/store-v1/KIND/KEY/         files of the stage, key.json, record.json, manifest.json
 //! ROOT/store-v1/KIND/KEY.partial/ being written by the holder of the lock, or left by a killed run
+//! ROOT/store-v1/KIND/KEY.checkpoints/ what a killed stage goes on from; gone when its artifact is there
 //! ROOT/store-v1/KIND/KEY.damaged-1/
 //! ROOT/store-v1/.locks/KIND-KEY.lock
 //! ```
@@ -29,6 +30,9 @@ pub const KEY_FILE: &str = "key.json";
 pub const RECORD_FILE: &str = "record.json";
 /// Name of the file that lists the artifact's files; written last.
 pub const MANIFEST_FILE: &str = "manifest.json";
+
+/// Ending of the folder that a killed stage goes on from.
+const CHECKPOINTS: &str = "checkpoints";
 
 /// A folder of artifacts. Readers need no lock: what has its final name is whole.
 #[derive(Clone, Debug)]
@@ -71,6 +75,11 @@ impl Store {
     /// Where an artifact is or would be.
     pub fn place(&self, kind: &str, key: &str) -> PathBuf {
         self.folder.join(kind).join(key)
+    }
+
+    /// Where a stage leaves what it goes on from when it is killed.
+    pub fn checkpoints(&self, kind: &str, key: &str) -> PathBuf {
+        self.place(kind, key).with_extension(CHECKPOINTS)
     }
 
     /// The artifact's folder, if it is there: its manifest is, and every file has the size it says. No file is read.
