@@ -101,6 +101,7 @@ impl EventSink for Progress {
             Event::Progress { stage, done, total, detail } => self.advance(state, stage, (*done, *total), detail),
             Event::Note { stage, text } => state.line(&format!("{stage}: {text}")),
             Event::Finished { stage, elapsed, summary } => self.end(state, stage, *elapsed, summary),
+            Event::Skipped { stage, because } => state.line(&format!("{stage}: skipped, it needs {because}")),
             // The error itself is printed when the command ends.
             Event::Failed { .. } => state.clear_bar(),
             Event::Cached { .. } | Event::Warning { .. } => {}
