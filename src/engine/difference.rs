@@ -39,8 +39,15 @@ impl Fields {
 
     /// The differences as text, in the order of the paths.
     pub fn differences(&self, old: &Self) -> Vec<String> {
+        self.differences_in_words(old, |_| None)
+    }
+
+    /// The differences as text, in the order of the paths; in the words of `explain` for the paths that it knows.
+    pub fn differences_in_words(&self, old: &Self, explain: impl Fn(&str) -> Option<String>) -> Vec<String> {
         let mut lines = Vec::new();
-        self.compare(old, |path, old, new| lines.push(format!("{path} {} -> {}", shown(old), shown(new))));
+        self.compare(old, |path, old, new| {
+            lines.push(explain(path).unwrap_or_else(|| format!("{path} {} -> {}", shown(old), shown(new))));
+        });
         lines
     }
 
