@@ -4,7 +4,7 @@ use crate::base::{Error, Result};
 use crate::config::pipeline::{DeviceChoice, Pipeline, Pretrain, Statistics};
 use crate::config::{ClassCount, Diagnostics, Loaded};
 use crate::dataset::{self, Fingerprint};
-use crate::engine::{Cost, Graph, StageId};
+use crate::engine::{Cost, Graph, Outcome, StageId};
 use crate::model;
 use crate::stages::cost::{self, Pictures};
 use crate::stages::dataset::DatasetStage;
@@ -32,6 +32,25 @@ pub struct Assembly {
     pub report: StageId,
     /// Name of the study.
     pub study: String,
+    inputs: report::Inputs,
+}
+
+impl Assembly {
+    /// After a run in which stages failed: the report becomes one of what is there, with the places of what is missing.
+    ///
+    /// # Errors
+    /// None but bugs.
+    pub fn report_what_is_there(&mut self, loaded: &Loaded, outcome: &Outcome) -> Result<()> {
+        let inputs = self.inputs.clone().without_failed(&self.graph, outcome);
+        self.report = add_report(loaded, &mut self.graph, inputs)?;
+        Ok(())
+    }
+}
+
+fn add_report(loaded: &Loaded, graph: &mut Graph, inputs: report::Inputs) -> Result<StageId> {
+    let (stage, roles) = ReportStage::new(loaded, graph, inputs);
+    let roles: Vec<(&str, StageId)> = roles.iter().map(|(role, id)| (role.as_str(), *id)).collect();
+    graph.add(Box::new(stage), &roles)
 }
 
 /// Why a study does not become a graph.
@@ -86,10 +105,8 @@ pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) ->
             memo: fingerprints.memo.clone(),
         })?;
     }
-    let (stage, roles) = ReportStage::new(loaded, &graph, inputs);
-    let roles: Vec<(&str, StageId)> = roles.iter().map(|(role, id)| (role.as_str(), *id)).collect();
-    let report = graph.add(Box::new(stage), &roles)?;
-    Ok(Assembly { graph, report, study: loaded.study.name.clone() })
+    let report = add_report(loaded, &mut graph, inputs.clone())?;
+    Ok(Assembly { graph, report, study: loaded.study.name.clone(), inputs })
 }
 
 /// Fingerprints of the data sets of a study, each taken once.
@@ -209,7 +226,13 @@ impl Builder<'_> {
                 let id = self.graph.add(Box::new(stage), &inputs)?;
                 let cost = cost::linear_eval(config, (widths[depth], fraction), self.classes, self.pictures);
                 self.graph.set_cost(id, cost);
-                self.inputs.linear_eval(self.variant, config, (depth, fraction), seed, id);
+                self.inputs.linear_eval(
+                    self.variant,
+                    config,
+                    report::Place { depth, width: widths[depth], fraction },
+                    seed,
+                    id,
+                );
             }
         }
         Ok(())
@@ -224,7 +247,13 @@ impl Builder<'_> {
                 let stage = KnnEvalStage { config: config.clone(), depth, fraction, seed };
                 let id = self.graph.add(Box::new(stage), &inputs)?;
                 self.graph.set_cost(id, cost::knn_eval((widths[depth], fraction), self.pictures));
-                self.inputs.knn_eval(self.variant, config, (depth, fraction), seed, id);
+                self.inputs.knn_eval(
+                    self.variant,
+                    config,
+                    report::Place { depth, width: widths[depth], fraction },
+                    seed,
+                    id,
+                );
             }
         }
         Ok(())
