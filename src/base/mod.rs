@@ -1,5 +1,5 @@
-//! Foundations that every other module may use: errors, random numbers, digests, files, checked numbers, matrix
-//! products.
+//! Foundations that every other module may use: errors, random numbers, digests, files, tables, checked numbers,
+//! matrix products.
 
 pub mod error;
 pub mod files;
@@ -7,5 +7,6 @@ pub mod hash;
 pub mod product;
 pub mod range;
 pub mod rng;
+pub mod rows;
 
 pub use error::{Error, ErrorKind, Result};

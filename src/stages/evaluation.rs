@@ -6,6 +6,7 @@ use crate::dataset::PictureSet;
 use crate::stages::formats;
 use crate::train::logits::{self, best_classes};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What is known of an evaluation before the test pictures are looked at.
@@ -96,6 +97,16 @@ impl Evaluation {
         formats::write_rows(&folder.join(formats::PREDICTIONS), rows)?;
         Ok(format!("accuracy {accuracy:.3} [{:.3}, {:.3}]", interval.0, interval.1))
     }
+}
+
+/// The numbers by which two evaluations are compared; none where the artifact cannot be read.
+pub fn metrics(artifact: &Path) -> BTreeMap<String, f64> {
+    let metrics = formats::read_json::<Metrics>(&artifact.join(formats::METRICS)).ok();
+    let of = |metrics: Metrics| {
+        let validation = metrics.validation_accuracy.map(|accuracy| ("validation_accuracy".to_owned(), accuracy));
+        validation.into_iter().chain([("accuracy".to_owned(), metrics.accuracy)])
+    };
+    metrics.into_iter().flat_map(of).collect()
 }
 
 /// Labels of some pictures.
