@@ -6,6 +6,7 @@ use crate::dataset::PictureSet;
 use crate::stages::formats;
 use crate::train::logits::{self, best_classes};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What is known of an evaluation before the test pictures are looked at.
@@ -47,6 +48,26 @@ pub struct Metrics {
     pub classes: Vec<String>,
     /// Test pictures by true (row) and predicted (column) class.
     pub confusion: Vec<Vec<usize>>,
+}
+
+/// The numbers of an evaluation's artifact by which runs are compared; `accuracy_low` and `accuracy_high` are the bounds
+/// of the accuracy's interval.
+pub fn comparable(artifact: &Path) -> BTreeMap<String, f64> {
+    let Ok(metrics) = formats::read_json::<Comparable>(&artifact.join(formats::METRICS)) else {
+        return BTreeMap::new();
+    };
+    let (low, high) = metrics.interval;
+    let always = [("accuracy", metrics.accuracy), ("accuracy_low", low), ("accuracy_high", high)];
+    let validation = metrics.validation_accuracy.map(|accuracy| ("validation_accuracy", accuracy));
+    always.into_iter().chain(validation).map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The part of [`Metrics`] by which runs are compared; the confusion of a thousand classes takes long to read.
+#[derive(Deserialize)]
+struct Comparable {
+    accuracy: f64,
+    interval: (f64, f64),
+    validation_accuracy: Option<f64>,
 }
 
 /// A row of `predictions.csv`.

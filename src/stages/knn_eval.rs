@@ -8,6 +8,8 @@ use crate::stages::evaluation::{self, Evaluation};
 use crate::stages::features::Features;
 use crate::stages::{dataset, split};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Classifies the test pictures by their neighbours.
 pub struct KnnEvalStage {
@@ -56,5 +58,9 @@ impl Stage for KnnEvalStage {
             width: features.width,
         };
         evaluation.write(context.output(), &set, &split.test, &scores(&split.test))
+    }
+
+    fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
+        evaluation::comparable(artifact)
     }
 }

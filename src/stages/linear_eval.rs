@@ -11,6 +11,8 @@ use crate::stages::{dataset, formats, split};
 use crate::train::softmax::{SoftmaxClassifier, SoftmaxTraining, train_softmax};
 use crate::train::standardize::Standardizer;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Trains and tests a linear classifier.
 pub struct LinearEvalStage {
@@ -71,6 +73,10 @@ impl Stage for LinearEvalStage {
         formats::write_rows(&context.output().join(formats::HISTORY), &records)?;
         formats::write_arrays(&context.output().join("classifier.safetensors"), &arrays(&classifier, features.width))?;
         evaluation.write(context.output(), &set, &split.test, &predict(&split.test))
+    }
+
+    fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
+        evaluation::comparable(artifact)
     }
 }
 

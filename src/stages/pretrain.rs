@@ -14,6 +14,7 @@ use crate::train::progress::Speed;
 use crate::train::trainer::TracedLoss;
 use crate::train::{EpochMeans, EpochRecord, Trainer};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -66,6 +67,13 @@ impl Stage for PretrainStage {
         formats::write_arrays(&context.output().join(formats::MODEL), &network.state())?;
         formats::write_rows(&context.output().join(formats::HISTORY), &records)?;
         Ok(summary(&records))
+    }
+
+    fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
+        let records: Vec<EpochRecord> = formats::read_rows(&artifact.join(formats::HISTORY)).unwrap_or_default();
+        let of_last = |last: &EpochRecord| [("loss", last.loss), ("contrastive_accuracy", last.accuracy)];
+        let metrics = records.last().map(of_last).into_iter().flatten();
+        metrics.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 

@@ -16,6 +16,8 @@ use crate::train::early_stopping::{EarlyStopping, Verdict};
 use crate::train::progress::Speed;
 use crate::train::{EpochMeans, EpochRecord, Trainer, logits};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Trains and tests a supervised network.
@@ -80,6 +82,10 @@ impl Stage for SupervisedStage {
         formats::write_arrays(&context.output().join(formats::MODEL), &network.state())?;
         let scores = logits::probabilities(run.logits(&network, &split.test)?, run.set.classes().len());
         evaluation.write(context.output(), &run.set, &split.test, &scores)
+    }
+
+    fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
+        evaluation::comparable(artifact)
     }
 }
 
