@@ -84,7 +84,7 @@ fn tone(mark: Mark) -> Tone {
     match mark {
         Mark::Cached => Tone::Dim,
         Mark::Done => Tone::Good,
-        Mark::Warning => Tone::Warning,
+        Mark::Warning | Mark::Skipped => Tone::Warning,
         Mark::Failed => Tone::Error,
     }
 }

@@ -51,6 +51,13 @@ pub enum Event {
         /// One line of result: `accuracy 0.592 [0.530, 0.651]`.
         summary: String,
     },
+    /// A stage is not computed, since it needs one that failed.
+    Skipped {
+        /// Name of the stage.
+        stage: String,
+        /// Name of the stage that failed.
+        because: String,
+    },
     /// A stage failed.
     Failed {
         /// Name of the stage.

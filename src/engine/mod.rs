@@ -5,11 +5,14 @@
 //! decides the content ([`key`]), so an artifact that is in the [`Store`] need not be computed again. [`plan()`] says
 //! what a run would compute and why; [`run()`] computes it.
 
+mod board;
 pub mod clock;
+mod compute;
 pub mod difference;
 pub mod event;
 pub mod graph;
 pub mod key;
+pub mod outcome;
 pub mod pattern;
 pub mod plan;
 pub mod record;
@@ -21,9 +24,10 @@ pub mod store;
 pub use event::{Event, EventSink};
 pub use graph::{Graph, StageId};
 pub use key::KeyDocument;
+pub use outcome::{Outcome, StageOutcome, StageStatus};
 pub use plan::{PlanEntry, Status, plan, plan_with};
 pub use record::Record;
-pub use run::{Outcome, StageOutcome, StageStatus, run};
+pub use run::run;
 pub use select::RunOptions;
-pub use stage::{Context, Stage};
+pub use stage::{Context, Cost, Stage};
 pub use store::{State, Store};

@@ -11,6 +11,9 @@ pub struct Record {
     pub started: String,
     /// Time it took.
     pub seconds: f64,
+    /// Work that it was ([`Cost::work`](crate::engine::Cost)), where that is known.
+    #[serde(default)]
+    pub work: Option<f64>,
     /// Worker threads.
     pub threads: usize,
     /// Name of the machine.
@@ -23,11 +26,12 @@ pub struct Record {
 
 impl Record {
     /// The record of a stage that ran on this machine.
-    pub fn new(stage: &str, started: String, seconds: f64, summary: &str) -> Self {
+    pub fn new(stage: &str, started: String, seconds: f64, work: Option<f64>, summary: &str) -> Self {
         Self {
             stage: stage.to_owned(),
             started,
             seconds,
+            work,
             threads: rayon::current_num_threads(),
             host: host(),
             simclr: env!("CARGO_PKG_VERSION").to_owned(),

@@ -1,6 +1,7 @@
 //! What a stage is to the engine.
 
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{Error, Result};
+use crate::engine::compute::interruption;
 use crate::engine::{Event, EventSink};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -32,6 +33,32 @@ pub trait Stage: Send + Sync {
     fn metrics(&self, _artifact: &Path) -> BTreeMap<String, f64> {
         BTreeMap::new()
     }
+
+    /// What computing it takes, as far as that can be told beforehand.
+    fn cost(&self) -> Option<Cost> {
+        None
+    }
+
+    /// Why it cannot be computed on this machine, if so.
+    fn obstacle(&self) -> Option<Error> {
+        None
+    }
+
+    /// What a parameter that differs from that of an earlier artifact means, in words; `parameter` is its dotted path
+    /// and `artifact` the earlier artifact's folder. Without an answer both values are shown.
+    fn explain(&self, _parameter: &str, _artifact: &Path) -> Option<String> {
+        None
+    }
+}
+
+/// What computing a stage takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cost {
+    /// Work in a unit that stages of one kind share, such as multiply-adds; at most this much, where training may stop
+    /// early. Times are estimated from what work took before.
+    pub work: f64,
+    /// Memory at the peak, in bytes.
+    pub memory: u64,
 }
 
 /// What a stage is given to run.
@@ -51,6 +78,8 @@ pub struct Context<'a> {
     pub events: &'a dyn EventSink,
     /// Set when the user asks to stop.
     pub interrupted: &'a AtomicBool,
+    /// Set when another stage's failure ends the run.
+    pub halted: &'a AtomicBool,
 }
 
 impl Context<'_> {
@@ -70,9 +99,9 @@ impl Context<'_> {
             .ok_or_else(|| Error::bug(format!("stage {} has no input '{role}'", self.stage)))
     }
 
-    /// Whether the user asks to stop: time to leave a checkpoint.
+    /// Whether the stage is asked to stop: time to leave a checkpoint.
     pub fn is_interrupted(&self) -> bool {
-        self.interrupted.load(Ordering::Relaxed)
+        self.interrupted.load(Ordering::Relaxed) || self.halted.load(Ordering::Relaxed)
     }
 
     /// Tells how far the stage is.
@@ -90,13 +119,13 @@ impl Context<'_> {
         self.events.emit(&Event::Warning { stage: self.stage.clone(), text: text.into() });
     }
 
-    /// Stops the stage if the user asked for it.
+    /// Stops the stage if it is asked to.
     ///
     /// # Errors
-    /// The user asked to stop.
+    /// The stage is asked to stop.
     pub fn check_interrupted(&self) -> Result<()> {
         if self.is_interrupted() {
-            return Err(Error::new(ErrorKind::Interrupted, "interrupted").help("run again: finished stages are kept"));
+            return Err(interruption());
         }
         Ok(())
     }

@@ -24,6 +24,8 @@ pub enum Mark {
     Done,
     /// Something to look at.
     Warning,
+    /// A stage is not computed, since one that it needs failed.
+    Skipped,
     /// A stage failed.
     Failed,
 }
@@ -35,6 +37,7 @@ impl Mark {
             Self::Cached => "cached",
             Self::Done => "done",
             Self::Warning => "warning:",
+            Self::Skipped => "skipped",
             Self::Failed => "failed",
         }
     }
@@ -102,6 +105,7 @@ impl Lines {
             Event::Finished { stage, elapsed, summary } => {
                 (Some(Mark::Done), format!("{stage} in {}  {summary}", human::duration(*elapsed)))
             }
+            Event::Skipped { stage, because } => (Some(Mark::Skipped), format!("{stage}: {because} failed")),
             Event::Failed { error, .. } => (Some(Mark::Failed), error.clone()),
             Event::Cached { .. } | Event::Started { .. } | Event::Progress { .. } => return None,
         };

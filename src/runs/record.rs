@@ -148,6 +148,7 @@ impl RunRecord {
         | Event::Cached { stage: name }
         | Event::Progress { stage: name, .. }
         | Event::Finished { stage: name, .. }
+        | Event::Skipped { stage: name, .. }
         | Event::Failed { stage: name, .. }) = event
         else {
             return;
@@ -199,6 +200,10 @@ impl StageRecord {
             Event::Failed { error, .. } => {
                 self.status = Some(StageState::Failed);
                 self.reason = Some(error.clone());
+            }
+            Event::Skipped { because, .. } => {
+                self.status = Some(StageState::Skipped);
+                self.reason = Some(format!("{because} failed"));
             }
             Event::Note { .. } | Event::Warning { .. } => {}
         }

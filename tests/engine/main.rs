@@ -1,6 +1,9 @@
 //! The engine, with stages that write a line: keys, caching, plans, and what failures, kills and damage leave behind.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops by panicking")]
+
+mod model;
+mod schedule;
 
 use serde_json::{Value, json};
 use simclr::base::{Error, ErrorKind, Result};
