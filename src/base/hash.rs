@@ -44,6 +44,11 @@ pub fn canonical_json(value: &impl Serialize) -> Result<String> {
     Ok(value.to_string())
 }
 
+/// Whether a text is a digest as these functions write it.
+pub fn is_digest(text: &str) -> bool {
+    text.len() == DIGITS && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 fn shorten(digest: blake3::Hash) -> String {
     digest.to_hex()[..DIGITS].to_owned()
 }

@@ -4,7 +4,7 @@ use super::{KEY_FILE, MANIFEST_FILE, RECORD_FILE};
 use crate::base::{Error, Result, hash};
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::path::Path;
+use std::path::{Component, Path};
 
 /// Content of `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +42,11 @@ impl Manifest {
     /// Reads the manifest of an artifact's folder, or says what is wrong with it.
     pub(super) fn read(folder: &Path) -> Result<Self, String> {
         let bytes = fs::read(folder.join(MANIFEST_FILE)).map_err(|error| format!("{MANIFEST_FILE}: {error}"))?;
-        serde_json::from_slice(&bytes).map_err(|error| format!("{MANIFEST_FILE}: {error}"))
+        let manifest: Self = serde_json::from_slice(&bytes).map_err(|error| format!("{MANIFEST_FILE}: {error}"))?;
+        match manifest.files.iter().find(|file| !is_below(&file.name)) {
+            Some(file) => Err(format!("{MANIFEST_FILE} names {}, which is no file of the artifact", file.name)),
+            None => Ok(manifest),
+        }
     }
 
     /// Compares key and sizes, or says what is wrong.
@@ -84,9 +88,17 @@ impl FileEntry {
     }
 }
 
+/// Whether a name leads nowhere but into the folder; a manifest may come from elsewhere.
+fn is_below(name: &str) -> bool {
+    !name.is_empty() && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
+}
+
 /// Collects the names of all files below a folder; `prefix` is the folder's own name below the artifact's, with a `/`.
 fn list(folder: &Path, prefix: &str, names: &mut Vec<String>) -> Result<()> {
-    let failed = |error| Error::io("list the folder", folder, &error);
+    let failed = |error| {
+        let error = Error::io("list the folder", folder, &error);
+        error.help("was it removed while the stage ran? run again: finished stages are kept")
+    };
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let bug = |what: &str| Error::bug(format!("a stage wrote {what}")).at(entry.path().display().to_string());

@@ -4,17 +4,34 @@
 //! ROOT/store-v1/KIND/KEY/         files of the stage, key.json, record.json, manifest.json
 //! ROOT/store-v1/KIND/KEY.partial/ being written by the holder of the lock, or left by a killed run
 //! ROOT/store-v1/KIND/KEY.checkpoints/ what a killed stage goes on from; gone when its artifact is there
-//! ROOT/store-v1/KIND/KEY.damaged-1/
-//! ROOT/store-v1/.locks/KIND-KEY.lock
+//! ROOT/store-v1/KIND/KEY.replaced/    makes room for one that was computed again; comes back where that is not there
+//! ROOT/store-v1/KIND/KEY.damaged-1/   was in the place of an artifact and was not whole
+//! ROOT/store-v1/.locks/KIND-KEY.lock  while an artifact is written
+//! ROOT/store-v1/.locks/store.lock     while a run starts, or what nobody counts on is collected
+//! ROOT/store-v1/.trash/               about to be deleted
 //! ```
 
+mod artifact;
+mod collect;
+mod disk;
 mod draft;
+mod import;
+mod leftovers;
 mod lock;
 mod manifest;
+mod registration;
 
-pub(crate) use draft::{Draft, remove_leftovers, set_aside};
+pub use artifact::Artifact;
+pub use collect::{Collected, Freed, FreedKind};
+pub use disk::{Disk, RealDisk, Sharing};
+pub(crate) use draft::{Draft, set_aside};
+pub use import::Imported;
+pub(crate) use leftovers::remove_leftovers;
+pub use leftovers::{Leftover, LeftoverKind};
+pub use lock::HeldLock;
 pub(crate) use lock::Lock;
 pub use manifest::{FileEntry, Manifest};
+pub use registration::Registration;
 
 use crate::base::{Error, Result, files, hash};
 use crate::engine::key::STORE_VERSION;
@@ -22,6 +39,7 @@ use crate::engine::{KeyDocument, Record};
 use serde::de::DeserializeOwned;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Name of the file with the key document.
@@ -31,13 +49,11 @@ pub const RECORD_FILE: &str = "record.json";
 /// Name of the file that lists the artifact's files; written last.
 pub const MANIFEST_FILE: &str = "manifest.json";
 
-/// Ending of the folder that a killed stage goes on from.
-const CHECKPOINTS: &str = "checkpoints";
-
 /// A folder of artifacts. Readers need no lock: what has its final name is whole.
 #[derive(Clone, Debug)]
 pub struct Store {
     folder: PathBuf,
+    changes: disk::Changes,
 }
 
 /// What is in the place of an artifact.
@@ -57,6 +73,14 @@ impl Store {
     /// # Errors
     /// The output folder or the store's is something else than a folder.
     pub fn open(root: &Path) -> Result<Self> {
+        Self::open_with(root, Arc::new(RealDisk))
+    }
+
+    /// As [`Store::open`], with everything that changes the disk done by `disk`.
+    ///
+    /// # Errors
+    /// As for [`Store::open`].
+    pub fn open_with(root: &Path, disk: Arc<dyn Disk>) -> Result<Self> {
         let folder = root.join(format!("store-v{STORE_VERSION}"));
         for path in [root, &folder] {
             if path.exists() && !path.is_dir() {
@@ -64,7 +88,7 @@ impl Store {
                 return Err(error.help("name another one with --output"));
             }
         }
-        Ok(Self { folder })
+        Ok(Self { folder, changes: disk::Changes::to(disk) })
     }
 
     /// The store's own folder.
@@ -79,7 +103,7 @@ impl Store {
 
     /// Where a stage leaves what it goes on from when it is killed.
     pub fn checkpoints(&self, kind: &str, key: &str) -> PathBuf {
-        self.place(kind, key).with_extension(CHECKPOINTS)
+        self.place(kind, key).with_extension(leftovers::CHECKPOINTS)
     }
 
     /// The artifact's folder, if it is there: its manifest is, and every file has the size it says. No file is read.
@@ -95,9 +119,34 @@ impl Store {
         let place = self.place(kind, key);
         match Manifest::read(&place).and_then(|manifest| manifest.check_sizes(&place, key)) {
             Ok(()) => State::Whole(place),
-            Err(_) if fs::symlink_metadata(&place).is_err() => State::Missing,
+            Err(_) if !is_there(&place) => State::Missing,
             Err(damage) => State::Damaged(damage),
         }
+    }
+
+    /// The folder of an artifact that was there before.
+    ///
+    /// # Errors
+    /// It was removed or changed meanwhile.
+    pub fn require(&self, kind: &str, key: &str) -> Result<PathBuf> {
+        let lost = |what: String| {
+            let error = Error::stage(what).at(self.place(kind, key).display().to_string());
+            error.help("run again: what is missing is computed anew, finished stages are kept")
+        };
+        match self.state(kind, key) {
+            State::Whole(path) => Ok(path),
+            State::Missing => Err(lost("the artifact was removed while it was needed".to_owned())),
+            State::Damaged(damage) => Err(lost(format!("the artifact was changed while it was needed: {damage}"))),
+        }
+    }
+
+    fn require_something(&self, kind: &str, key: &str) -> Result<()> {
+        let place = self.place(kind, key);
+        if is_there(&place) {
+            return Ok(());
+        }
+        let error = Error::stage("the artifact is not there").at(place.display().to_string());
+        Err(error.help("run the pipeline that needs it"))
     }
 
     /// Reads every file of an artifact and compares digests.
@@ -105,6 +154,7 @@ impl Store {
     /// # Errors
     /// The artifact is missing, or a file is not what was written.
     pub fn verify(&self, kind: &str, key: &str) -> Result<()> {
+        self.require_something(kind, key)?;
         let place = self.place(kind, key);
         let damaged = |what: String| {
             let error = Error::stage(format!("the artifact is damaged: {what}")).at(place.display().to_string());
@@ -156,6 +206,29 @@ impl Store {
 fn names(folder: &Path) -> impl Iterator<Item = String> + use<> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().into_string().ok())
+}
+
+/// Whether there is anything under a name, be it a link to nowhere.
+fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// The first name that is free, of those with the numbers 1, 2, ...
+fn first_free(name: impl Fn(u32) -> PathBuf) -> PathBuf {
+    let mut number = 1;
+    while is_there(&name(number)) {
+        number += 1;
+    }
+    name(number)
+}
+
+/// Size of a file, or of all files in a folder; what cannot be read counts for nothing.
+fn bytes_below(path: &Path) -> u64 {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => names(path).map(|name| bytes_below(&path.join(name))).sum(),
+        Ok(found) => found.len(),
+        Err(_) => 0,
+    }
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {

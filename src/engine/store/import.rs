@@ -1,0 +1,65 @@
+//! Copying an artifact from another store, of another disk or another machine.
+
+use super::{Draft, KEY_FILE, Lock, Manifest, RECORD_FILE, State, Store, set_aside};
+use crate::base::{Error, Result, files};
+use crate::engine::Record;
+use std::path::Path;
+
+/// What became of an artifact that was to be imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Imported {
+    /// It was copied.
+    Copied,
+    /// The store had it already.
+    AlreadyThere,
+}
+
+impl Store {
+    /// Copies an artifact from another store, with its record. Digests are compared on both sides, so that nothing
+    /// damaged comes in; what is damaged here is set aside.
+    ///
+    /// # Errors
+    /// The artifact is missing or damaged there, another run is writing it here, or the copy cannot be written or is
+    /// not the same.
+    pub fn import(&self, other: &Store, kind: &str, key: &str) -> Result<Imported> {
+        if self.artifact(kind, key).is_some() {
+            return Ok(Imported::AlreadyThere);
+        }
+        other.verify(kind, key)?;
+        if other.key_document(kind, key)?.kind != kind {
+            let error = Error::stage(format!("the artifact is not of kind {kind}"));
+            return Err(error.at(other.place(kind, key).display().to_string()).help("delete the folder"));
+        }
+        let lock = Lock::take(self, kind, key)?;
+        match self.state(kind, key) {
+            State::Whole(_) => return Ok(Imported::AlreadyThere),
+            State::Damaged(_) => _ = set_aside(self, kind, key, &lock)?,
+            State::Missing => {}
+        }
+        self.copy_from(&other.place(kind, key), kind, key, &lock)?;
+        Ok(Imported::Copied)
+    }
+
+    fn copy_from(&self, source: &Path, kind: &str, key: &str, lock: &Lock) -> Result<()> {
+        let manifest = Manifest::read(source).map_err(|damage| differs(source, &damage))?;
+        let draft = Draft::new(self, kind, key, lock)?;
+        for file in &manifest.files {
+            let target = draft.folder().join(&file.name);
+            target.parent().map_or(Ok(()), |folder| self.changes.create_folder(folder))?;
+            self.changes.copy(&source.join(&file.name), &target)?;
+        }
+        if Manifest::of_folder(draft.folder(), key)? != manifest {
+            return Err(differs(draft.folder(), "a file has other content"));
+        }
+        // A record that cannot be read is worth nothing here either.
+        let record = files::read(&source.join(RECORD_FILE)).ok();
+        let record = record.filter(|bytes| serde_json::from_slice::<Record>(bytes).is_ok());
+        draft.commit_as(&manifest, &files::read(&source.join(KEY_FILE))?, record.as_deref())?;
+        Ok(())
+    }
+}
+
+fn differs(folder: &Path, damage: &str) -> Error {
+    let error = Error::stage(format!("the copy is not the same as the artifact: {damage}"));
+    error.at(folder.display().to_string()).help("check both disks and try again")
+}
