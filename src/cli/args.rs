@@ -3,7 +3,10 @@
 mod records;
 mod start;
 
-pub use records::{CacheArguments, CacheCommand, CompareArguments, OutputArguments, PinArguments, StatusArguments};
+pub use records::{
+    CacheArguments, CacheCommand, CacheListArguments, CollectArguments, CompareArguments, ImportArguments,
+    OutputArguments, PinArguments, StatusArguments, VerifyArguments,
+};
 pub use start::{CompletionsArguments, InitArguments};
 
 use crate::config::pipeline::DeviceChoice;
@@ -88,7 +91,8 @@ Examples:
         arg_required_else_help = true,
         after_help = "\
 Examples:
-  simclr cache pin latest"
+  simclr cache ls
+  simclr cache gc --dry-run"
     )]
     Cache(CacheArguments),
     /// Write a small pipeline to start from

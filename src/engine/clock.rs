@@ -7,7 +7,12 @@ const DAY: u64 = 86_400;
 
 /// Now in UTC as RFC 3339: `2026-04-14T09:03:27Z`.
 pub fn now() -> String {
-    rfc3339(seconds_since_1970(SystemTime::now()))
+    text(SystemTime::now())
+}
+
+/// A time in UTC as RFC 3339.
+pub fn text(time: SystemTime) -> String {
+    rfc3339(seconds_since_1970(time))
 }
 
 /// Now in UTC as part of a file name, in an order that sorts: `20260414-090327`.

@@ -57,11 +57,13 @@ struct State {
 }
 
 impl<'a> Recorder<'a> {
-    /// Makes `OUTPUT/runs/STUDY/TIME-ID/` and leaves a first record in it.
+    /// Makes `OUTPUT/runs/STUDY/TIME-ID/` and leaves a first record in it. What the run has in its record from then on
+    /// is not collected; it looks at the store only after this.
     ///
     /// # Errors
     /// The folder cannot be written.
     pub fn create(output: &Path, run: &Description<'_>, graph: &'a Graph, store: &'a Store) -> Result<Self> {
+        let _registration = store.register()?;
         let folder = make_folder(&output.join(RUNS).join(run.study))?;
         let living = LivingRun::take(&folder)?;
         // The file as it was; the resolved settings are in the record.
