@@ -15,9 +15,9 @@ pub fn text(time: SystemTime) -> String {
     rfc3339(seconds_since_1970(time))
 }
 
-/// Now in UTC as part of a file name, in an order that sorts: `20260414-090327`.
-pub fn now_for_file_name() -> String {
-    now().chars().filter(|c| !matches!(c, '-' | ':' | 'Z')).map(|c| if c == 'T' { '-' } else { c }).collect()
+/// A time in UTC as part of a file name, in an order that sorts: `20260414-090327`.
+pub fn for_file_name(time: SystemTime) -> String {
+    text(time).chars().filter(|c| !matches!(c, '-' | ':' | 'Z')).map(|c| if c == 'T' { '-' } else { c }).collect()
 }
 
 /// Time from one text of [`now`] to a later one; none where a text is no such time.

@@ -6,6 +6,9 @@ use crate::runs::{RunRecord, StageRecord};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+/// The kind of stage whose settings repeat those of the stages that it shows.
+const REPORT: &str = "report";
+
 /// Two runs, stage by stage.
 #[derive(Clone, Debug, Serialize)]
 pub struct Comparison {
@@ -84,19 +87,27 @@ fn only_with_stem<'a>(stages: &[&'a StageRecord], like: &StageRecord) -> Option<
 }
 
 fn compare_stage(first: &StageRecord, second: &StageRecord) -> StageComparison {
-    let changes = fields(second).changes(&fields(first));
     StageComparison {
         name: second.name.clone(),
         first_name: (first.name != second.name).then(|| first.name.clone()),
         same: first.key == second.key,
-        changes,
+        changes: changes(first, second),
         metrics: compare_metrics(&first.metrics, &second.metrics),
     }
 }
 
-fn fields(stage: &StageRecord) -> Fields {
-    let (kind, parameters) = (stage.kind.clone(), stage.parameters.clone());
-    Fields::of(&KeyDocument { store: 0, kind, version: stage.version, parameters, inputs: BTreeMap::new() })
+fn changes(first: &StageRecord, second: &StageRecord) -> Vec<Change> {
+    if second.kind == REPORT {
+        return Vec::new();
+    }
+    // Older records do not say.
+    let has_versions = first.version > 0 && second.version > 0;
+    let fields = |stage: &StageRecord| {
+        let version = if has_versions { stage.version } else { 0 };
+        let (kind, parameters) = (stage.kind.clone(), stage.parameters.clone());
+        Fields::of(&KeyDocument { store: 0, kind, version, parameters, inputs: BTreeMap::new() })
+    };
+    fields(second).changes(&fields(first))
 }
 
 /// Endings of the bounds of a metric's 95 % interval: `accuracy_low`, `accuracy_high`.

@@ -215,14 +215,15 @@ fn create_file(path: &Path) -> Result<File> {
     File::create(path).map_err(|error| Error::io("write", path, &error))
 }
 
-/// Makes a folder named by time and a few digits that tell runs of the same second apart.
+/// Makes a folder named by time, to less than a microsecond: names sort as runs start.
 fn make_folder(parent: &Path) -> Result<PathBuf> {
     files::create_folder(parent)?;
     let mut tries = 0;
     loop {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let digits = (since.subsec_nanos() ^ std::process::id().rotate_left(16) ^ tries) & 0xff_ffff;
-        let folder = parent.join(format!("{}-{digits:06x}", clock::now_for_file_name()));
+        let now = SystemTime::now();
+        // 24 of the 30 bits that nanoseconds take.
+        let fraction = now.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_nanos() >> 6;
+        let folder = parent.join(format!("{}-{fraction:06x}", clock::for_file_name(now)));
         match fs::create_dir(&folder) {
             Ok(()) => return Ok(folder),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && tries < NAME_TRIES => tries += 1,

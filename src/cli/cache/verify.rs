@@ -41,16 +41,15 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<()> {
 }
 
 fn look_at<'a>(store: &Store, artifact: &'a Artifact) -> Option<Damaged<'a>> {
-    let found = || store.verify(&artifact.kind, &artifact.key).err().map(|error| error.what().to_owned());
-    let damage = artifact.damage.clone().or_else(found)?;
-    Some(Damaged { artifact, damage, aside: None })
+    let error = store.verify(&artifact.kind, &artifact.key).err()?;
+    Some(Damaged { artifact, damage: error.what().to_owned(), aside: None })
 }
 
 fn text(artifacts: &[Artifact], damaged: &[Damaged<'_>], color: bool) -> String {
     let line = |Damaged { artifact, damage, aside }: &Damaged<'_>| {
-        let (word, key) = (paint("damaged", Tone::Error, color), short(&artifact.key));
+        let name = paint(&format!("{} {}", artifact.kind, short(&artifact.key)), Tone::Error, color);
         let aside = aside.as_ref().map(|path| format!("; it is now {}", path.display())).unwrap_or_default();
-        format!("{word}  {} {key}: {damage}{aside}\n", artifact.kind)
+        format!("{name}: {damage}{aside}\n")
     };
     let lines: String = damaged.iter().map(line).collect();
     let bytes = human::bytes(artifacts.iter().map(|artifact| artifact.bytes).sum());
