@@ -135,7 +135,7 @@ fn shapes_fingerprint_by_parameters_and_match_what_is_decoded() {
         assert_eq!((size.name.as_str(), size.train, size.test), (&*set.classes()[class], count(false), count(true)));
     }
     for other in [shapes(101, 50, 6, 24), shapes(100, 51, 6, 24), shapes(100, 50, 5, 24), shapes(100, 50, 6, 25)] {
-        assert_ne!(print(&config).digest, print(&other).digest);
+        assert_ne!(print(&config).content, print(&other).content);
     }
 }
 
@@ -244,7 +244,7 @@ fn the_digest_is_of_content_not_of_place() {
     class_folders(&first.path().join("train"));
     class_folders(&second.path().join("train"));
     let memo = first.path().join("memo.json");
-    let digest = |root: &TempDir| fingerprint(&folders("folder", root.path(), ""), &memo).unwrap().digest;
+    let digest = |root: &TempDir| fingerprint(&folders("folder", root.path(), ""), &memo).unwrap().content;
     let before = digest(&first);
     assert_eq!(before, digest(&second));
     fs::rename(second.path().join("train/ant"), second.path().join("train/art")).unwrap();
@@ -478,7 +478,7 @@ fn cifar10_records() {
     write(root.path().join("batches.meta.txt"), b"a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n");
     let after = fingerprint(&config, &memo).unwrap();
     assert_eq!(after.classes[9].name, "j");
-    assert_ne!(before.digest, after.digest);
+    assert_ne!(before.content, after.content);
 }
 
 #[test]

@@ -41,6 +41,9 @@ fn line(entry: &PlanEntry, width: usize, color: bool) -> String {
     match &entry.status {
         Status::Cached => format!("{}      {name}\n", paint("cached", Tone::Dim, color)),
         Status::NotNeeded => format!("{}  {name}\n", paint("not needed", Tone::Dim, color)),
+        Status::CannotRun { reason } => {
+            format!("{}  {name:width$}  {reason}\n", paint("cannot run", Tone::Error, color))
+        }
         Status::WillRun { reason } => {
             format!("{}    {name:width$}  {reason}\n", paint("will run", Tone::Good, color))
         }
@@ -59,6 +62,7 @@ fn entry_json(graph: &Graph, entry: &PlanEntry) -> Value {
         Status::Cached => ("cached", None),
         Status::NotNeeded => ("not_needed", None),
         Status::WillRun { reason } => ("will_run", Some(reason)),
+        Status::CannotRun { reason } => ("cannot_run", Some(reason)),
     };
     let kind = graph.kind(entry.id);
     json!({ "name": entry.name, "kind": kind, "key": entry.key, "status": status, "reason": reason })

@@ -3,14 +3,14 @@
 use crate::base::{Result, hash};
 use crate::dataset::config::{DatasetConfig, SourceConfig};
 use crate::dataset::memo::{Known, Memo};
-use crate::dataset::source::{Place, Source};
+use crate::dataset::source::{Item, Place, Source};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// Changes when the same source gives other pictures, as when shapes are drawn anew.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Pictures of one class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,13 +24,25 @@ pub struct ClassSize {
 }
 
 /// What a source holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// Digest of the pictures' content, their names inside the source, their classes, and whether they came from the
-    /// training or the test part; the same pictures in another folder give the same digest.
-    pub digest: String,
+    /// What decides the pictures, with one digest, under `files`, in the place of all files: their content, their names
+    /// inside the source, their classes, and whether they are of the training or the test part. The same pictures in
+    /// another folder have the same.
+    pub content: Value,
     /// Pictures of each class, in the order of the labels. Files that turn out broken count.
     pub classes: Vec<ClassSize>,
+    /// The files; none where pictures are drawn.
+    pub files: Vec<SourceFile>,
+}
+
+/// A file of a source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceFile {
+    /// Name inside the source: `train/cat/12.jpg`.
+    pub name: String,
+    /// Digest of its content.
+    pub digest: String,
 }
 
 /// Lists a source and takes the digest of its content; nothing is decoded or drawn.
@@ -43,17 +55,22 @@ pub struct Fingerprint {
 /// cannot be written.
 pub fn fingerprint(config: &DatasetConfig, memo: &Path) -> Result<Fingerprint> {
     let source = Source::open(config)?;
-    let content = match &config.source {
-        SourceConfig::Shapes(shapes) => json!({ "shapes": shapes, "side": config.image_size }),
-        SourceConfig::Folder(folders) | SourceConfig::Prefixed(folders) => json!({
-            "pictures": digest_files(&source, memo)?,
-            "test_fraction": folders.test.is_none().then_some(folders.test_fraction),
-        }),
-        SourceConfig::Cifar10(_) => json!({ "cifar10": digest_records(&source, memo)? }),
-        SourceConfig::Stl10(_) => json!({ "stl10": digest_records(&source, memo)? }),
+    let (files, rows) = match &config.source {
+        SourceConfig::Shapes(_) => (Vec::new(), Value::Null),
+        SourceConfig::Folder(_) | SourceConfig::Prefixed(_) => picture_files(&source, memo)?,
+        SourceConfig::Cifar10(_) | SourceConfig::Stl10(_) => record_files(&source, memo)?,
     };
-    let digest = hash::digest_json(&json!({ "version": VERSION, "classes": source.classes, "content": content }))?;
-    Ok(Fingerprint { digest, classes: source.sizes() })
+    let about = match &config.source {
+        SourceConfig::Shapes(shapes) => json!({ "shapes": shapes, "side": config.image_size }),
+        SourceConfig::Folder(folders) | SourceConfig::Prefixed(folders) => {
+            json!({ "test_fraction": folders.test.is_none().then_some(folders.test_fraction) })
+        }
+        SourceConfig::Cifar10(_) => json!("CIFAR-10"),
+        SourceConfig::Stl10(_) => json!("STL-10"),
+    };
+    let files_digest = if files.is_empty() { Value::Null } else { hash::digest_json(&rows)?.into() };
+    let content = json!({ "version": VERSION, "classes": source.classes, "source": about, "files": files_digest });
+    Ok(Fingerprint { content, classes: source.sizes(), files })
 }
 
 /// Names of the classes, without reading a picture.
@@ -64,21 +81,30 @@ pub fn class_names(config: &DatasetConfig) -> Result<Vec<String>> {
     Ok(Source::open(config)?.classes)
 }
 
-/// (name, label, whether for testing, digest) of each picture file.
-fn digest_files(source: &Source, memo: &Path) -> Result<Value> {
+/// The picture files, and (name, label, whether for testing, digest) of each.
+fn picture_files(source: &Source, memo: &Path) -> Result<(Vec<SourceFile>, Value)> {
     let paths = source.items.iter().filter_map(|item| match &item.place {
         Place::File(path) => Some(path.clone()),
         _ => None,
     });
     let known = digests(paths.collect(), memo)?;
-    let rows =
-        source.items.iter().zip(known).map(|(item, digest)| json!([item.name, item.label, item.is_test, digest]));
-    Ok(rows.collect())
+    let pairs = source.items.iter().zip(known);
+    let rows = pairs.clone().map(|(item, digest)| json!([item.name, item.label, item.is_test, digest])).collect();
+    let file = |(item, digest): (&Item, String)| {
+        let part = if item.is_test { "test" } else { "train" };
+        SourceFile { name: format!("{part}/{}", item.name), digest }
+    };
+    Ok((pairs.map(file).collect(), rows))
 }
 
-/// (label counts, digest) of each binary file.
-fn digest_records(source: &Source, memo: &Path) -> Result<Value> {
-    Ok(json!(digests(source.record_files(), memo)?))
+/// The binary files, and the digest of each.
+fn record_files(source: &Source, memo: &Path) -> Result<(Vec<SourceFile>, Value)> {
+    let paths = source.record_files();
+    let digests = digests(paths.clone(), memo)?;
+    let rows = json!(digests);
+    let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let file = |(path, digest)| SourceFile { name: name(path), digest };
+    Ok((paths.iter().zip(digests).map(file).collect(), rows))
 }
 
 /// Digests of files, in parallel, from memory where it has them.

@@ -17,6 +17,6 @@ mod split;
 pub use batches::{Batch, Batches, contrastive_batches, labeled_batches, plain_batches};
 pub use config::{DatasetConfig, SourceConfig};
 pub use decode::{Decoded, decode};
-pub use fingerprint::{ClassSize, Fingerprint, class_names, fingerprint};
+pub use fingerprint::{ClassSize, Fingerprint, SourceFile, class_names, fingerprint};
 pub use picture_set::{PictureSet, Skipped};
 pub use split::{Split, split_sizes};

@@ -62,7 +62,7 @@ impl Compute<'_> {
         self.events.emit(&Event::Started { stage: name.to_owned() });
         let draft = Draft::new(self.store, kind, key, lock)?;
         let summary = self.call(id, inputs, draft.folder().to_owned())?;
-        let work = self.graph.stage(id).cost().map(|cost| cost.work);
+        let work = self.graph.cost(id).map(|cost| cost.work);
         let record = Record::new(name, started, start.elapsed().as_secs_f64(), work, &summary);
         let (path, differs) = draft.commit(self.graph.key_text(id), &record)?;
         if differs {

@@ -52,7 +52,13 @@ impl Fields {
 
     /// The differences as text, in the order of the paths.
     pub fn differences(&self, old: &Self) -> Vec<String> {
-        self.changes(old).iter().map(Change::to_string).collect()
+        self.differences_in_words(old, |_| None)
+    }
+
+    /// The differences as text, in the order of the paths; in the words of `explain` for the paths that it knows.
+    pub fn differences_in_words(&self, old: &Self, explain: impl Fn(&str) -> Option<String>) -> Vec<String> {
+        let in_words = |change: &Change| explain(&change.path).unwrap_or_else(|| change.to_string());
+        self.changes(old).iter().map(in_words).collect()
     }
 
     /// The differences, in the order of the paths.

@@ -2,7 +2,7 @@
 //! order to run in.
 
 use crate::base::{Error, Result, hash};
-use crate::engine::{KeyDocument, Stage};
+use crate::engine::{Cost, KeyDocument, Stage};
 use std::collections::{BTreeMap, HashMap};
 
 /// A stage of one [`Graph`].
@@ -31,6 +31,7 @@ struct Node {
     document: KeyDocument,
     text: String,
     key: String,
+    cost: Option<Cost>,
 }
 
 impl Graph {
@@ -58,7 +59,7 @@ impl Graph {
         let name = self.free_name(stage.name());
         self.by_key.insert(key.clone(), id);
         self.by_name.insert(name.clone(), id);
-        self.nodes.push(Node { stage, name, inputs, document, text, key });
+        self.nodes.push(Node { stage, name, inputs, document, text, key, cost: None });
         Ok(id)
     }
 
@@ -81,6 +82,16 @@ impl Graph {
         }
         let numbered = (2..).map(|number: usize| format!("{name} ({number})"));
         numbered.into_iter().find(|candidate| !self.by_name.contains_key(candidate)).unwrap_or(name)
+    }
+
+    /// Says what computing a stage takes, where that can be told beforehand.
+    pub fn set_cost(&mut self, id: StageId, cost: Cost) {
+        self.nodes[id.0].cost = Some(cost);
+    }
+
+    /// What computing a stage takes, if that is known.
+    pub fn cost(&self, id: StageId) -> Option<Cost> {
+        self.nodes[id.0].cost
     }
 
     /// Number of stages.

@@ -1,20 +1,14 @@
 //! What a run would compute, and why.
 
 use crate::base::Result;
-use crate::engine::difference::Fields;
+use crate::engine::estimate::Estimates;
+use crate::engine::reason::History;
 use crate::engine::select::{Need, needs};
-use crate::engine::{Graph, KeyDocument, RunOptions, StageId, Store};
+use crate::engine::{Cost, Graph, RunOptions, StageId, Store};
 use serde::Serialize;
-use std::collections::HashMap;
-use std::rc::Rc;
-
-/// Artifacts of a kind that a missing one is compared with, the newest first: what was changed since the last runs.
-const COMPARED: usize = 100;
-/// Differences that a reason lists.
-const LISTED: usize = 3;
 
 /// One stage of a plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PlanEntry {
     /// The stage.
     pub id: StageId,
@@ -24,6 +18,10 @@ pub struct PlanEntry {
     pub key: String,
     /// What a run does with it.
     pub status: Status,
+    /// What computing it takes, where that can be told.
+    pub cost: Option<Cost>,
+    /// How many seconds computing it will take, by what its kind took on this machine before.
+    pub seconds: Option<f64>,
 }
 
 /// What a run does with a stage.
@@ -35,6 +33,11 @@ pub enum Status {
     /// The stage is computed.
     WillRun {
         /// `new`, `loss.nt_xent.temperature 0.1 -> 0.5`, `input pretrain changed`, `forced`, ...
+        reason: String,
+    },
+    /// The stage is to be computed, and cannot be.
+    CannotRun {
+        /// Why: there is no such device, or it needs a stage that cannot run.
         reason: String,
     },
     /// The artifact is missing, but nothing that is asked for needs it.
@@ -56,148 +59,39 @@ pub fn plan(graph: &Graph, store: &Store) -> Result<Vec<PlanEntry>> {
 pub fn plan_with(graph: &Graph, store: &Store, options: &RunOptions) -> Result<Vec<PlanEntry>> {
     let needs = needs(graph, store, options)?;
     let mut history = History::new(graph, store);
-    let entry = |id: StageId| PlanEntry {
-        id,
-        name: graph.name(id).to_owned(),
-        key: graph.key(id).to_owned(),
-        status: match &needs[id.index()] {
-            Need::Cached(_) => Status::Cached,
-            Need::NotNeeded => Status::NotNeeded,
-            Need::Compute { damage: Some(damage), .. } => Status::WillRun { reason: format!("damaged: {damage}") },
-            Need::Compute { forced: true, .. } => Status::WillRun { reason: "forced".to_owned() },
-            Need::Compute { .. } => Status::WillRun { reason: history.reason(id, &needs) },
-        },
-    };
-    Ok(graph.iter().map(entry).collect())
-}
-
-/// What the store tells of earlier runs.
-struct History<'a> {
-    graph: &'a Graph,
-    store: &'a Store,
-    kinds: Vec<String>,
-    newest: HashMap<String, Rc<[String]>>,
-    documents: HashMap<String, Option<Rc<Document>>>,
-    distances: HashMap<(String, String), usize>,
-}
-
-struct Document {
-    fields: Fields,
-    key_document: KeyDocument,
-}
-
-impl<'a> History<'a> {
-    fn new(graph: &'a Graph, store: &'a Store) -> Self {
-        let (kinds, newest) = (store.kinds(), HashMap::new());
-        Self { graph, store, kinds, newest, documents: HashMap::new(), distances: HashMap::new() }
-    }
-
-    /// Why a missing stage is missing: how it differs from the nearest artifact of its kind.
-    fn reason(&mut self, id: StageId, needs: &[Need]) -> String {
-        let key = self.graph.key(id);
-        let Some(nearest) = self.nearest(self.graph.kind(id), key) else { return "new".to_owned() };
-        let (Some(new), Some(old)) = (self.document(key), self.document(&nearest)) else { return "new".to_owned() };
-        let mut reasons = new.fields.differences(&old.fields);
-        if reasons.len() * 2 > new.fields.len() + 1 {
-            return "new".to_owned();
-        }
-        for (role, input) in self.graph.inputs(id) {
-            let before = old.key_document.inputs.get(role);
-            if before.map(String::as_str) != Some(self.graph.key(*input)) {
-                reasons.push(self.input_reason(role, *input, before, needs));
-            }
-        }
-        let gone = old.key_document.inputs.keys().filter(|role| !new.key_document.inputs.contains_key(*role));
-        reasons.extend(gone.map(|role| format!("no input {role} any more")));
-        shorten(reasons)
-    }
-
-    /// An input that runs says why in its own line; why one that does not run is another one is told here.
-    fn input_reason(&mut self, role: &str, input: StageId, before: Option<&String>, needs: &[Need]) -> String {
-        let Some(before) = before else { return format!("new input {role}") };
-        let mut causes = Vec::new();
-        if !needs[input.index()].is_compute() {
-            self.causes(self.graph.key(input), before, &mut causes);
-        }
-        match causes.is_empty() {
-            true => format!("input {role} changed"),
-            false => format!("input {role} changed ({})", shorten(causes)),
-        }
-    }
-
-    /// The differences of two artifacts, or where they have none of their own, those of their inputs.
-    fn causes(&mut self, new: &str, old: &str, causes: &mut Vec<String>) {
-        let (Some(new), Some(old)) = (self.document(new), self.document(old)) else { return };
-        let own = new.fields.differences(&old.fields);
-        if own.is_empty() {
-            for (role, key) in &new.key_document.inputs {
-                if let Some(before) = old.key_document.inputs.get(role).filter(|before| *before != key) {
-                    self.causes(key, before, causes);
-                }
-            }
-        }
-        causes.extend(own.into_iter().filter(|cause| !causes.contains(cause)).collect::<Vec<_>>());
-    }
-
-    /// The key of the nearest artifact of a kind; of equally near ones the newest.
-    fn nearest(&mut self, kind: &str, key: &str) -> Option<String> {
-        let newest = match self.newest.get(kind) {
-            Some(newest) => Rc::clone(newest),
-            None => {
-                let keys: Rc<[String]> = self.store.keys(kind).into_iter().take(COMPARED).collect();
-                self.newest.insert(kind.to_owned(), Rc::clone(&keys));
-                keys
-            }
+    let mut estimates = Estimates::new(store);
+    let mut entries: Vec<PlanEntry> = Vec::with_capacity(graph.len());
+    for id in graph.iter() {
+        let status = match obstacle(graph, id, &needs, &entries) {
+            Some(reason) => Status::CannotRun { reason },
+            None => status(id, &needs, &mut history),
         };
-        newest.iter().min_by_key(|old| self.distance(key, old)).cloned()
+        let cost = graph.cost(id);
+        let seconds = cost.and_then(|cost| estimates.seconds(graph.kind(id), cost));
+        let (name, key) = (graph.name(id).to_owned(), graph.key(id).to_owned());
+        entries.push(PlanEntry { id, name, key, status, cost, seconds });
     }
+    Ok(entries)
+}
 
-    /// Fields that differ between two documents and, where inputs differ, between those.
-    fn distance(&mut self, new: &str, old: &str) -> usize {
-        if new == old {
-            return 0;
-        }
-        let pair = (new.to_owned(), old.to_owned());
-        if let Some(distance) = self.distances.get(&pair) {
-            return *distance;
-        }
-        let distance = match (self.document(new), self.document(old)) {
-            (Some(new), Some(old)) => new.fields.distance(&old.fields) + self.input_distance(&new, &old),
-            _ => 1,
-        };
-        self.distances.insert(pair, distance);
-        distance
-    }
-
-    fn input_distance(&mut self, new: &Document, old: &Document) -> usize {
-        let (new, old) = (&new.key_document.inputs, &old.key_document.inputs);
-        let gone = old.keys().filter(|role| !new.contains_key(*role)).count();
-        let changed = new.iter().map(|(role, key)| old.get(role).map_or(1, |old| self.distance(key, old)));
-        gone + changed.sum::<usize>()
-    }
-
-    /// The document of a key, from the graph or the store.
-    fn document(&mut self, key: &str) -> Option<Rc<Document>> {
-        if let Some(document) = self.documents.get(key) {
-            return document.clone();
-        }
-        // The graph's document takes the way through text too, so that numbers compare as those read from the store.
-        let key_document = match self.graph.with_key(key) {
-            Some(id) => serde_json::from_str(self.graph.key_text(id)).ok(),
-            None => self.kinds.iter().find_map(|kind| self.store.key_document(kind, key).ok()),
-        };
-        let document = key_document
-            .map(|key_document: KeyDocument| Rc::new(Document { fields: Fields::of(&key_document), key_document }));
-        self.documents.insert(key.to_owned(), document.clone());
-        document
+fn status(id: StageId, needs: &[Need], history: &mut History<'_>) -> Status {
+    match &needs[id.index()] {
+        Need::Cached(_) => Status::Cached,
+        Need::NotNeeded => Status::NotNeeded,
+        Need::Compute { damage: Some(damage), .. } => Status::WillRun { reason: format!("damaged: {damage}") },
+        Need::Compute { forced: true, .. } => Status::WillRun { reason: "forced".to_owned() },
+        Need::Compute { .. } => Status::WillRun { reason: history.reason(id, needs) },
     }
 }
 
-fn shorten(mut reasons: Vec<String>) -> String {
-    let more = reasons.len().saturating_sub(LISTED);
-    if more > 0 {
-        reasons.truncate(LISTED);
-        reasons.push(format!("and {more} more"));
+/// Why a stage cannot be computed: by itself, or since one that it needs cannot be; `before` are the earlier entries.
+fn obstacle(graph: &Graph, id: StageId, needs: &[Need], before: &[PlanEntry]) -> Option<String> {
+    if !needs[id.index()].is_compute() {
+        return None;
     }
-    reasons.join(", ")
+    if let Some(error) = graph.stage(id).obstacle() {
+        return Some(error.what().to_owned());
+    }
+    let cannot_run = |input: &&StageId| matches!(before[input.index()].status, Status::CannotRun { .. });
+    graph.inputs(id).values().find(cannot_run).map(|input| format!("needs {}", graph.name(*input)))
 }

@@ -34,11 +34,6 @@ pub trait Stage: Send + Sync {
         BTreeMap::new()
     }
 
-    /// What computing it takes, as far as that can be told beforehand.
-    fn cost(&self) -> Option<Cost> {
-        None
-    }
-
     /// Why it cannot be computed on this machine, if so.
     fn obstacle(&self) -> Option<Error> {
         None

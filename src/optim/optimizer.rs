@@ -17,6 +17,17 @@ pub struct Optimizer {
     state: Vec<Vec<f32>>,
 }
 
+impl OptimizerConfig {
+    /// Numbers that the optimiser keeps for each parameter.
+    pub fn state_vectors(&self) -> usize {
+        match self {
+            Self::Sgd(config) => sgd::state_vectors(config),
+            Self::Adam(_) | Self::Adamw(_) => adam::STATE_VECTORS,
+            Self::Lars(_) => lars::STATE_VECTORS,
+        }
+    }
+}
+
 impl Optimizer {
     /// An optimiser that has made no step.
     pub fn new(config: &OptimizerConfig) -> Self {
@@ -63,7 +74,7 @@ impl Optimizer {
     /// # Errors
     /// The state does not fit the parameters.
     pub fn restore(&mut self, steps: u64, state: Vec<Vec<f32>>, lengths: &[usize]) -> Result<()> {
-        let expected = lengths.iter().flat_map(|length| std::iter::repeat_n(length, self.state_vectors()));
+        let expected = lengths.iter().flat_map(|length| std::iter::repeat_n(length, self.config.state_vectors()));
         let fresh = steps == 0 && state.is_empty();
         if !fresh && !state.iter().map(Vec::len).eq(expected.copied()) {
             return Err(Error::stage("the state of the optimiser does not fit the network")
@@ -74,17 +85,10 @@ impl Optimizer {
         Ok(())
     }
 
-    fn state_vectors(&self) -> usize {
-        match &self.config {
-            OptimizerConfig::Sgd(config) => sgd::state_vectors(config),
-            OptimizerConfig::Adam(_) | OptimizerConfig::Adamw(_) => adam::STATE_VECTORS,
-            OptimizerConfig::Lars(_) => lars::STATE_VECTORS,
-        }
-    }
-
     fn fresh_state(&self, parameters: &[Trainable<'_>]) -> Vec<Vec<f32>> {
-        let zeros =
-            |parameter: &Trainable<'_>| std::iter::repeat_n(vec![0.0; parameter.values.len()], self.state_vectors());
+        let zeros = |parameter: &Trainable<'_>| {
+            std::iter::repeat_n(vec![0.0; parameter.values.len()], self.config.state_vectors())
+        };
         parameters.iter().flat_map(zeros).collect()
     }
 }

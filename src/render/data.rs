@@ -158,6 +158,8 @@ pub struct EvaluationResult {
     /// Accuracy on the test set, 0 to 1.
     #[serde(deserialize_with = "number")]
     pub accuracy: f64,
+    /// It should be here and is not: its stage failed or needs one that did. The accuracy is not a number then.
+    pub is_missing: bool,
     /// 95 % interval over the test set (Wilson).
     #[serde(deserialize_with = "interval")]
     pub interval: (f64, f64),

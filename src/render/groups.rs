@@ -9,8 +9,10 @@ pub(crate) const SEEDS_FOR_INTERVAL: usize = 3;
 /// Results that differ in their seed alone; never empty.
 #[derive(Clone, Debug)]
 pub(crate) struct Group<'a> {
-    /// One result a seed.
+    /// One result a seed: those that were measured, or all where none was.
     pub(crate) results: Vec<&'a EvaluationResult>,
+    /// Seeds whose result is missing.
+    pub(crate) missing: usize,
     /// The variant without its seed.
     pub(crate) variant: String,
     /// Mean accuracy.
@@ -22,7 +24,10 @@ pub(crate) struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    fn new(results: Vec<&'a EvaluationResult>) -> Self {
+    fn new(all: Vec<&'a EvaluationResult>) -> Self {
+        let measured: Vec<_> = all.iter().filter(|result| result.accuracy.is_finite()).copied().collect();
+        let missing = all.iter().filter(|result| result.is_missing).count();
+        let results = if measured.is_empty() { all } else { measured };
         let accuracies: Vec<f64> = results.iter().map(|result| result.accuracy).collect();
         let mean = mean(&accuracies);
         let over_test = match results.as_slice() {
@@ -30,7 +35,7 @@ impl<'a> Group<'a> {
             _ => over_test(mean, &results),
         };
         let variant = without_seed(&results[0].variant);
-        Self { variant, mean, over_test, over_seeds: over_seeds(&accuracies), results }
+        Self { variant, mean, over_test, over_seeds: over_seeds(&accuracies), results, missing }
     }
 
     /// What the results have in common.
@@ -150,6 +155,17 @@ mod tests {
         assert!((groups[0].mean - 0.55).abs() < 1e-12);
         assert!(groups[0].over_seeds.is_some() && groups[1].over_seeds.is_none());
         assert_eq!(groups[1].over_test, (0.4, 0.6));
+    }
+
+    #[test]
+    fn a_missing_seed_is_counted_and_not_averaged() {
+        let missing = |variant| EvaluationResult { is_missing: true, ..result(variant, f64::NAN) };
+        let results = [result("seed 1", 0.5), missing("seed 2"), result("seed 3", 0.7), missing("a, seed 1")];
+        let groups = by_seed(&results);
+        assert!((groups[0].mean - 0.6).abs() < 1e-12);
+        assert_eq!((groups[0].results.len(), groups[0].missing), (2, 1));
+        assert!(groups[1].mean.is_nan());
+        assert_eq!((groups[1].results.len(), groups[1].missing), (1, 1));
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub(crate) struct Column {
 }
 
 const SELECTED_ON_TEST: &str = "† The test set chose the epoch, so this accuracy flatters.";
+const MISSING: &str = "Missing results are of stages that failed, or that need one that did: see Failures.";
 const ONE_SEED: &str = "Intervals are 95 % Wilson intervals over the pictures of the test set.";
 const SEVERAL_SEEDS: &str = "The interval over the test set is Wilson's (95 %) at the mean accuracy; seeds share the \
      pictures, so they do not narrow it. The interval over seeds is Student's (95 %).";
@@ -53,7 +54,7 @@ fn columns(groups: &[Group<'_>]) -> Vec<(Column, Cell)> {
         }),
         (naming.variant, text("Variant"), |group| or_unknown(&group.variant)),
         (true, number("Labels"), labels),
-        (any(|group| group.results.len() > 1), number("Seeds"), |group| group.results.len().to_string()),
+        (any(|group| group.results.len() + group.missing > 1), number("Seeds"), seeds),
         (true, number("Test accuracy"), accuracy),
         (true, number("95 % over test set"), |group| words::percent_range(group.over_test)),
         (any(|group| group.over_seeds.is_some()), number("95 % over seeds"), |group| {
@@ -69,10 +70,25 @@ fn or_unknown(text: &str) -> String {
 }
 
 fn labels(group: &Group<'_>) -> String {
+    if group.first().is_missing {
+        return words::share(group.first().fraction);
+    }
     format!("{} ({})", words::share(group.first().fraction), group.first().labeled)
 }
 
+/// `3`, or `2 of 3` where one is missing.
+fn seeds(group: &Group<'_>) -> String {
+    let measured = group.results.iter().filter(|result| !result.is_missing).count();
+    match group.missing {
+        0 => measured.to_string(),
+        missing => format!("{measured} of {}", measured + missing),
+    }
+}
+
 fn accuracy(group: &Group<'_>) -> String {
+    if group.first().is_missing {
+        return "missing".into();
+    }
     let mark = if group.results.iter().any(|result| result.selected_on_test) { " †" } else { "" };
     words::percent(group.mean) + mark
 }
@@ -90,6 +106,9 @@ fn notes(groups: &[Group<'_>]) -> Vec<&'static str> {
     }
     if groups.iter().any(|group| group.results.iter().any(|result| result.selected_on_test)) {
         notes.push(SELECTED_ON_TEST);
+    }
+    if groups.iter().any(|group| group.missing > 0) {
+        notes.push(MISSING);
     }
     notes
 }

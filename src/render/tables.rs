@@ -58,9 +58,9 @@ fn results(report: &Report) -> Result<Vec<u8>> {
             result.seed.to_string(),
             result.correct.to_string(),
             result.total.to_string(),
-            result.accuracy.to_string(),
-            result.interval.0.to_string(),
-            result.interval.1.to_string(),
+            measured(result.accuracy),
+            measured(result.interval.0),
+            measured(result.interval.1),
             result.selected_on_test.to_string(),
             optional(result.validation_accuracy),
             optional(result.best_epoch),
@@ -98,10 +98,10 @@ fn summary(report: &Report) -> Result<Vec<u8>> {
             result.fraction.to_string(),
             result.labeled.to_string(),
             group.variant.clone(),
-            group.results.len().to_string(),
-            group.mean.to_string(),
-            group.over_test.0.to_string(),
-            group.over_test.1.to_string(),
+            group.results.iter().filter(|result| !result.is_missing).count().to_string(),
+            measured(group.mean),
+            measured(group.over_test.0),
+            measured(group.over_test.1),
             optional(group.over_seeds.map(|interval| interval.0)),
             optional(group.over_seeds.map(|interval| interval.1)),
         ])?;
@@ -226,6 +226,11 @@ fn stages(report: &Report) -> Result<Vec<u8>> {
         table.add(&[stage.name.clone(), stage.kind.clone(), stage.key.clone(), inputs])?;
     }
     table.bytes()
+}
+
+/// Nothing where there is no number.
+fn measured(value: f64) -> String {
+    optional(value.is_finite().then_some(value))
 }
 
 fn optional(value: Option<impl ToString>) -> String {

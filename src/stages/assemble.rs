@@ -4,12 +4,13 @@ use crate::base::{Error, Result};
 use crate::config::pipeline::{DeviceChoice, Pipeline, Pretrain, Statistics};
 use crate::config::{ClassCount, Diagnostics, Loaded};
 use crate::dataset::{self, Fingerprint};
-use crate::engine::{Graph, StageId};
+use crate::engine::{Cost, Graph, Outcome, StageId};
 use crate::model;
+use crate::stages::cost::{self, Pictures};
 use crate::stages::dataset::DatasetStage;
 use crate::stages::embed::EmbedStage;
 use crate::stages::features::FeaturesStage;
-use crate::stages::health::HealthStage;
+use crate::stages::health::{self, HealthStage};
 use crate::stages::knn_eval::KnnEvalStage;
 use crate::stages::linear_eval::LinearEvalStage;
 use crate::stages::pairs::PairsStage;
@@ -31,6 +32,25 @@ pub struct Assembly {
     pub report: StageId,
     /// Name of the study.
     pub study: String,
+    inputs: report::Inputs,
+}
+
+impl Assembly {
+    /// After a run in which stages failed: the report becomes one of what is there, with the places of what is missing.
+    ///
+    /// # Errors
+    /// None but bugs.
+    pub fn report_what_is_there(&mut self, loaded: &Loaded, outcome: &Outcome) -> Result<()> {
+        let inputs = self.inputs.clone().without_failed(&self.graph, outcome);
+        self.report = add_report(loaded, &mut self.graph, inputs)?;
+        Ok(())
+    }
+}
+
+fn add_report(loaded: &Loaded, graph: &mut Graph, inputs: report::Inputs) -> Result<StageId> {
+    let (stage, roles) = ReportStage::new(loaded, graph, inputs);
+    let roles: Vec<(&str, StageId)> = roles.iter().map(|(role, id)| (role.as_str(), *id)).collect();
+    graph.add(Box::new(stage), &roles)
 }
 
 /// Why a study does not become a graph.
@@ -67,16 +87,26 @@ pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) ->
         let mut pipeline = variant.pipeline.clone();
         pipeline.device = device.unwrap_or(pipeline.device);
         let fingerprint = fingerprints.of(&pipeline)?;
-        loaded.check_data_of(number..number + 1, &class_counts(&fingerprint, &pipeline))?;
+        let classes = class_counts(&fingerprint, &pipeline);
+        loaded.check_data_of(number..number + 1, &classes)?;
         let variant = report::Variant::new(&variant.settings);
-        let mut builder =
-            Builder { graph: &mut graph, inputs: &mut inputs, pipeline: &pipeline, variant: &variant, roots: None };
-        builder.build(&fingerprint)?;
+        let mut builder = Builder {
+            graph: &mut graph,
+            inputs: &mut inputs,
+            pipeline: &pipeline,
+            variant: &variant,
+            pictures: Pictures::of(&classes),
+            classes: classes.len(),
+            roots: None,
+        };
+        builder.build(DatasetStage {
+            config: pipeline.dataset.clone(),
+            fingerprint,
+            memo: fingerprints.memo.clone(),
+        })?;
     }
-    let (stage, roles) = ReportStage::new(loaded, &graph, inputs);
-    let roles: Vec<(&str, StageId)> = roles.iter().map(|(role, id)| (role.as_str(), *id)).collect();
-    let report = graph.add(Box::new(stage), &roles)?;
-    Ok(Assembly { graph, report, study: loaded.study.name.clone() })
+    let report = add_report(loaded, &mut graph, inputs.clone())?;
+    Ok(Assembly { graph, report, study: loaded.study.name.clone(), inputs })
 }
 
 /// Fingerprints of the data sets of a study, each taken once.
@@ -113,17 +143,17 @@ struct Builder<'a> {
     inputs: &'a mut report::Inputs,
     pipeline: &'a Pipeline,
     variant: &'a report::Variant,
+    pictures: Pictures,
+    classes: usize,
     roots: Option<(StageId, StageId)>,
 }
 
 impl Builder<'_> {
-    fn build(&mut self, fingerprint: &Fingerprint) -> Result<()> {
+    fn build(&mut self, dataset: DatasetStage) -> Result<()> {
         let pipeline = self.pipeline;
-        let config = pipeline.dataset.clone();
-        let dataset = self
-            .graph
-            .add(Box::new(DatasetStage { config: config.clone(), digest: fingerprint.digest.clone() }), &[])?;
-        let split = SplitStage { validation_fraction: config.validation_fraction, seed: pipeline.seed };
+        let dataset = self.graph.add(Box::new(dataset), &[])?;
+        self.graph.set_cost(dataset, cost::dataset(self.pictures));
+        let split = SplitStage { validation_fraction: pipeline.dataset.validation_fraction, seed: pipeline.seed };
         let split = self.graph.add(Box::new(split), &[("dataset", dataset)])?;
         self.roots = Some((dataset, split));
         self.inputs.dataset(self.variant, pipeline, dataset, split);
@@ -135,7 +165,7 @@ impl Builder<'_> {
         self.linear_eval(&pretrained)?;
         self.knn_eval(&pretrained)?;
         self.embed(&pretrained)?;
-        self.supervised(&pretrained, (dataset, split), fingerprint.classes.len())
+        self.supervised(&pretrained, (dataset, split))
     }
 
     fn pretrain(
@@ -153,13 +183,19 @@ impl Builder<'_> {
         }
         let stage = PretrainStage { config: config.clone(), dataset: data.clone(), seed, device };
         let id = self.graph.add(Box::new(stage), &inputs)?;
+        self.estimate(id, cost::pretrain(config, self.pipeline, self.pictures));
         let health = HealthStage { pretrain: config.clone(), dataset: data.clone(), seed, device };
         let health = self.graph.add(Box::new(health), &[("dataset", dataset), ("split", split), ("pretrain", id)])?;
+        self.estimate(health, cost::health(config, self.pipeline, health::PICTURES, self.pictures));
         let policy = config.policy.clone();
         let pairs = PairsStage { name: config.name.clone(), policy, dataset: data, seed };
         let pairs = self.graph.add(Box::new(pairs), &[("dataset", dataset), ("split", split)])?;
         self.inputs.pretrain(self.variant, config, self.pipeline, [id, health, pairs]);
         Ok(id)
+    }
+
+    fn estimate(&mut self, id: StageId, cost: Option<Cost>) {
+        cost.into_iter().for_each(|cost| self.graph.set_cost(id, cost));
     }
 
     /// The inputs that every evaluation of a pretraining has.
@@ -176,6 +212,7 @@ impl Builder<'_> {
             device: self.pipeline.device,
         };
         let features = self.graph.add(Box::new(stage), &[("dataset", dataset), ("pretrain", id)])?;
+        self.estimate(features, cost::features(pretrain, self.pipeline, self.pictures));
         Ok([("dataset", dataset), ("split", split), ("features", features)])
     }
 
@@ -183,10 +220,19 @@ impl Builder<'_> {
         let seed = self.pipeline.seed;
         for config in &self.pipeline.linear_eval {
             let inputs = self.features(*find(pretrained, &config.from)?, config.statistics)?;
+            let widths = widths(find(pretrained, &config.from)?.0, self.pipeline.dataset.image_size)?;
             for (depth, fraction) in grid(&config.depths, &config.labeled_fractions) {
                 let stage = LinearEvalStage { config: config.clone(), depth, fraction, seed };
                 let id = self.graph.add(Box::new(stage), &inputs)?;
-                self.inputs.linear_eval(self.variant, config, (depth, fraction), seed, id);
+                let cost = cost::linear_eval(config, (widths[depth], fraction), self.classes, self.pictures);
+                self.graph.set_cost(id, cost);
+                self.inputs.linear_eval(
+                    self.variant,
+                    config,
+                    report::Place { depth, width: widths[depth], fraction },
+                    seed,
+                    id,
+                );
             }
         }
         Ok(())
@@ -196,10 +242,18 @@ impl Builder<'_> {
         let seed = self.pipeline.seed;
         for config in &self.pipeline.knn_eval {
             let inputs = self.features(*find(pretrained, &config.from)?, config.statistics)?;
+            let widths = widths(find(pretrained, &config.from)?.0, self.pipeline.dataset.image_size)?;
             for (depth, fraction) in grid(&config.depths, &config.labeled_fractions) {
                 let stage = KnnEvalStage { config: config.clone(), depth, fraction, seed };
                 let id = self.graph.add(Box::new(stage), &inputs)?;
-                self.inputs.knn_eval(self.variant, config, (depth, fraction), seed, id);
+                self.graph.set_cost(id, cost::knn_eval((widths[depth], fraction), self.pictures));
+                self.inputs.knn_eval(
+                    self.variant,
+                    config,
+                    report::Place { depth, width: widths[depth], fraction },
+                    seed,
+                    id,
+                );
             }
         }
         Ok(())
@@ -212,6 +266,7 @@ impl Builder<'_> {
             let widths = widths(find(pretrained, &config.from)?.0, self.pipeline.dataset.image_size)?;
             for &depth in &config.depths {
                 let id = self.graph.add(Box::new(EmbedStage { config: config.clone(), depth, seed }), &inputs)?;
+                self.graph.set_cost(id, cost::embed(config, widths[depth], self.pictures));
                 self.inputs.embed(self.variant, config, (depth, widths[depth]), id);
             }
         }
@@ -222,7 +277,6 @@ impl Builder<'_> {
         &mut self,
         pretrained: &BTreeMap<String, (&Pretrain, StageId)>,
         (dataset, split): (StageId, StageId),
-        classes: usize,
     ) -> Result<()> {
         let Pipeline { seed, device, .. } = *self.pipeline;
         for config in &self.pipeline.supervised {
@@ -234,9 +288,10 @@ impl Builder<'_> {
                 let data = self.pipeline.dataset.clone();
                 let stage = SupervisedStage { config: config.clone(), dataset: data, fraction, seed, device };
                 let id = self.graph.add(Box::new(stage), &inputs)?;
+                self.estimate(id, cost::supervised(config, fraction, self.classes, self.pipeline, self.pictures));
                 self.inputs.supervised(self.variant, config, fraction, self.pipeline, id);
             }
-            self.inputs.supervised_model(config, classes, self.pipeline);
+            self.inputs.supervised_model(config, self.classes, self.pipeline);
         }
         Ok(())
     }

@@ -1,21 +1,27 @@
 //! `dataset`: every picture decoded once and kept as bytes.
 
-use crate::base::Result;
-use crate::dataset::{self, DatasetConfig, PictureSet};
+use crate::base::{Error, Result};
+use crate::dataset::{self, DatasetConfig, Fingerprint, PictureSet, SourceFile};
 use crate::engine::{Context, Stage};
+use crate::stages::formats;
 use serde_json::{Value, json};
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Pictures of `shapes` and a test set split off do not change with the pipeline's seed, so that seeds compare.
 pub(super) const SEED: u64 = 0;
+/// The files of the source with their digests, so that a later plan can say which of them changed.
+const FILES: &str = "files.csv";
 
 /// Decodes the pictures of a source.
 pub struct DatasetStage {
     /// What the file says of the data set.
     pub config: DatasetConfig,
-    /// Digest of the pictures' content.
-    pub digest: String,
+    /// What the source held when the run began.
+    pub fingerprint: Fingerprint,
+    /// File that remembers digests of picture files.
+    pub memo: PathBuf,
 }
 
 impl Stage for DatasetStage {
@@ -28,12 +34,12 @@ impl Stage for DatasetStage {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn parameters(&self) -> Value {
         json!({
-            "content": self.digest,
+            "content": self.fingerprint.content,
             "image_size": self.config.image_size,
             "stored_side": self.config.stored_side,
             "broken_files": self.config.broken_files,
@@ -47,7 +53,50 @@ impl Stage for DatasetStage {
         for skipped in &decoded.skipped {
             context.warn(format!("skipped {}: {}", skipped.name, skipped.reason));
         }
+        self.check_unchanged()?;
+        formats::write_rows(&context.output().join(FILES), &self.fingerprint.files)?;
         Ok(format!("{} pictures", decoded.pictures))
+    }
+
+    fn explain(&self, parameter: &str, artifact: &Path) -> Option<String> {
+        if parameter != "content.files" {
+            return None;
+        }
+        changed_files(&formats::read_rows(&artifact.join(FILES)).ok()?, &self.fingerprint.files)
+    }
+}
+
+impl DatasetStage {
+    /// The artifact's key says what the source held when the run began; it must not hold other pictures.
+    fn check_unchanged(&self) -> Result<()> {
+        let now = dataset::fingerprint(&self.config, &self.memo)?;
+        match changed_files(&self.fingerprint.files, &now.files) {
+            Some(changes) => Err(Error::stage(format!("the pictures changed while they were read: {changes}"))
+                .help("run again when they are complete")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `3 files changed, first: train/cat/12.jpg`; none where all are the same.
+fn changed_files(old: &[SourceFile], new: &[SourceFile]) -> Option<String> {
+    let by_name = |files: &[SourceFile]| -> BTreeMap<String, String> {
+        files.iter().map(|file| (file.name.clone(), file.digest.clone())).collect()
+    };
+    let (old, new) = (by_name(old), by_name(new));
+    let changed = new.iter().filter(|(name, digest)| old.get(*name).is_some_and(|old| old != *digest));
+    let added = new.keys().filter(|name| !old.contains_key(*name));
+    let removed = old.keys().filter(|name| !new.contains_key(*name));
+    let parts = [told(changed.map(|(name, _)| name), "changed"), told(added, "added"), told(removed, "removed")];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+fn told<'a>(mut names: impl Iterator<Item = &'a String>, what: &str) -> Option<String> {
+    let first = names.next()?;
+    match names.count() {
+        0 => Some(format!("1 file {what}: {first}")),
+        more => Some(format!("{} files {what}, first: {first}", more + 1)),
     }
 }
 
@@ -65,4 +114,21 @@ pub fn pictures(context: &Context<'_>) -> Result<Arc<PictureSet>> {
 /// The artifact is damaged.
 pub fn open(folder: &Path) -> Result<Arc<PictureSet>> {
     PictureSet::open(folder).map(Arc::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_of_files_are_counted_and_the_first_is_named() {
+        let files = |pairs: &[(&str, &str)]| -> Vec<SourceFile> {
+            pairs.iter().map(|(name, digest)| SourceFile { name: (*name).into(), digest: (*digest).into() }).collect()
+        };
+        let old = files(&[("train/a", "1"), ("train/b", "2"), ("test/c", "3")]);
+        assert_eq!(changed_files(&old, &old), None);
+        let new = files(&[("train/a", "9"), ("train/b", "9"), ("train/d", "4")]);
+        let text = "2 files changed, first: train/a; 1 file added: train/d; 1 file removed: test/c";
+        assert_eq!(changed_files(&old, &new).unwrap(), text);
+    }
 }

@@ -8,7 +8,7 @@ use crate::dataset::{DatasetConfig, batches};
 use crate::engine::{Context, Stage};
 use crate::model::{BatchStatistics, Network};
 use crate::nn::NamedArray;
-use crate::stages::device::Device;
+use crate::stages::device::{self, Device};
 use crate::stages::{dataset, formats, pretrain};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -43,6 +43,10 @@ impl Stage for FeaturesStage {
 
     fn version(&self) -> u32 {
         2
+    }
+
+    fn obstacle(&self) -> Option<Error> {
+        device::open(self.device).err()
     }
 
     fn parameters(&self) -> Value {

@@ -2,18 +2,18 @@
 
 use crate::analysis::{Health, health};
 use crate::augment::Policy;
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::config::pipeline::{DeviceChoice, Pretrain, Statistics};
 use crate::dataset::{DatasetConfig, batches};
 use crate::engine::{Context, Stage};
 use crate::stages::features::{depths, view};
-use crate::stages::{dataset, formats, pretrain, split};
+use crate::stages::{dataset, device, formats, pretrain, split};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Pictures looked at: enough for two digits of every figure, and quick.
-const PICTURES: usize = 512;
+pub(super) const PICTURES: usize = 512;
 /// Pictures in a batch.
 const BATCH: usize = 32;
 
@@ -51,6 +51,10 @@ impl Stage for HealthStage {
 
     fn version(&self) -> u32 {
         3
+    }
+
+    fn obstacle(&self) -> Option<Error> {
+        device::open(self.device).err()
     }
 
     fn parameters(&self) -> Value {

@@ -29,6 +29,7 @@ pub mod supervised;
 pub mod report;
 
 pub mod assemble;
+mod cost;
 pub mod device;
 pub mod preview;
 pub mod publish;

@@ -43,6 +43,10 @@ impl Stage for PretrainStage {
         2
     }
 
+    fn obstacle(&self) -> Option<Error> {
+        device::open(self.device).err()
+    }
+
     fn parameters(&self) -> Value {
         let config = &self.config;
         json!({

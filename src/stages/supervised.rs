@@ -1,7 +1,7 @@
 //! `supervised`: the baseline, a network trained on labelled pictures, from scratch or from a pretraining.
 
 use crate::augment::Policy;
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::config::pipeline::{DeviceChoice, Supervised};
 use crate::dataset::{DatasetConfig, PictureSet, batches};
 use crate::engine::{Context, Stage};
@@ -45,6 +45,10 @@ impl Stage for SupervisedStage {
 
     fn version(&self) -> u32 {
         2
+    }
+
+    fn obstacle(&self) -> Option<Error> {
+        device::open(self.device).err()
     }
 
     fn parameters(&self) -> Value {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops by panicking")]
 
 mod model;
+mod plans;
 mod schedule;
 
 use serde_json::{Value, json};
@@ -112,6 +113,7 @@ impl Place {
     fn reasons(&self, graph: &Graph) -> Vec<String> {
         let reason = |entry: PlanEntry| match entry.status {
             Status::WillRun { reason } => reason,
+            Status::CannotRun { reason } => format!("cannot run: {reason}"),
             Status::Cached => "cached".to_owned(),
             Status::NotNeeded => "not needed".to_owned(),
         };

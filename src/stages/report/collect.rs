@@ -19,6 +19,10 @@ use std::path::Path;
 impl Entry {
     /// Adds what the entry's artifact says to the report.
     pub(super) fn collect(&self, context: &Context<'_>, report: &mut Report) -> Result<()> {
+        if self.is_missing {
+            self.collect_missing(report);
+            return Ok(());
+        }
         let folder = context.input(&self.role)?;
         match &self.part {
             Part::Dataset => {
@@ -28,7 +32,10 @@ impl Entry {
                 report.dataset.classes = set.classes().iter().map(|class| (class.clone(), 0, 0, 0)).collect();
                 Ok(())
             }
-            Part::Split { dataset } => collect_split(folder, context.input(dataset)?, report),
+            Part::Split { dataset } => match context.inputs.get(dataset) {
+                Some(dataset) => collect_split(folder, dataset, report),
+                None => Ok(()),
+            },
             Part::Pretrain { name, batch_size } => {
                 let mut curve = self.curve(folder, CurveKind::Pretrain, format!("pretrain.{name}"))?;
                 curve.chance = Some(nt_xent_chance(*batch_size));
@@ -63,6 +70,35 @@ impl Entry {
                 report.embeddings.push(panel);
                 Ok(())
             }
+        }
+    }
+
+    /// Keeps the place of a result that could not be made.
+    fn collect_missing(&self, report: &mut Report) {
+        let (kind, evaluated) = match &self.part {
+            Part::LinearEval(evaluated) => (EvaluationKind::LinearEval, evaluated),
+            Part::KnnEval(evaluated) => (EvaluationKind::Knn, evaluated),
+            Part::Supervised(evaluated) => (EvaluationKind::Supervised, evaluated),
+            _ => return,
+        };
+        let (accuracy, interval) = (f64::NAN, (f64::NAN, f64::NAN));
+        report.results.push(EvaluationResult { is_missing: true, accuracy, interval, ..self.result(kind, evaluated) });
+    }
+
+    /// A result's place in the study, without what was measured.
+    fn result(&self, kind: EvaluationKind, evaluated: &Evaluated) -> EvaluationResult {
+        EvaluationResult {
+            kind,
+            stage: format!("{}.{}", result_stage(kind), evaluated.name),
+            from: evaluated.from.clone(),
+            depth: evaluated.depth,
+            depth_label: evaluated.depth.map(|depth| depth_label(depth, evaluated.width)).unwrap_or_default(),
+            fraction: evaluated.fraction,
+            variant: self.variant.label.clone(),
+            values: self.variant.values.clone(),
+            seed: evaluated.seed,
+            selected_on_test: evaluated.selected_on_test,
+            ..EvaluationResult::default()
         }
     }
 
@@ -102,26 +138,17 @@ impl Entry {
     ) -> Result<()> {
         let metrics: Metrics = formats::read_json(&folder.join(formats::METRICS))?;
         report.results.push(EvaluationResult {
-            kind,
-            stage: format!("{}.{}", result_stage(kind), evaluated.name),
-            from: evaluated.from.clone(),
-            depth: evaluated.depth,
-            depth_label: evaluated.depth.map(|depth| depth_label(depth, metrics.width)).unwrap_or_default(),
-            fraction: evaluated.fraction,
             labeled: metrics.labeled,
-            variant: self.variant.label.clone(),
-            values: self.variant.values.clone(),
-            seed: evaluated.seed,
             correct: metrics.correct,
             total: metrics.total,
             accuracy: metrics.accuracy,
             interval: metrics.interval,
-            selected_on_test: evaluated.selected_on_test,
             validation_accuracy: metrics.validation_accuracy,
             classes: metrics.classes,
             confusion: metrics.confusion,
             best_epoch: metrics.best_epoch,
             epochs: metrics.epochs.unwrap_or(0),
+            ..self.result(kind, evaluated)
         });
         Ok(())
     }

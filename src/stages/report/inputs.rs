@@ -1,9 +1,10 @@
 //! The artifacts that go into the report, collected while the graph is made.
 
 use crate::analysis::config::EmbedMethod;
+use crate::base::Error;
 use crate::config::pipeline::{Embed, KnnEval, LinearEval, Pipeline, Pretrain, SelectOn, Supervised};
 use crate::dataset::DatasetConfig;
-use crate::engine::StageId;
+use crate::engine::{Graph, Outcome, StageId};
 use crate::model::{self, EncoderConfig};
 use serde::Serialize;
 
@@ -16,6 +17,8 @@ pub(super) struct Entry {
     pub(super) variant: Variant,
     #[serde(skip)]
     pub(super) stage: StageId,
+    /// The artifact could not be made.
+    pub(super) is_missing: bool,
     pub(super) part: Part,
 }
 
@@ -74,33 +77,58 @@ pub(super) struct Evaluated {
     pub(super) name: String,
     pub(super) from: Option<String>,
     pub(super) depth: Option<usize>,
+    /// Values of a feature vector at that depth.
+    pub(super) width: usize,
     pub(super) fraction: f64,
     pub(super) seed: u64,
     pub(super) selected_on_test: bool,
 }
 
+/// Where an evaluation takes its features, and how many labels it sees.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Depth of the features.
+    pub depth: usize,
+    /// Values of a feature vector at that depth.
+    pub width: usize,
+    /// Labelled part of the training set.
+    pub fraction: f64,
+}
+
 impl Evaluated {
     /// An evaluation of a pretraining's features at one depth and labelled fraction.
-    fn of_features(name: &str, from: &str, (depth, fraction): (usize, f64), seed: u64) -> Self {
+    fn of_features(name: &str, from: &str, Place { depth, width, fraction }: Place, seed: u64) -> Self {
         let (name, from) = (name.to_owned(), Some(from.to_owned()));
-        Self { name, from, depth: Some(depth), fraction, seed, selected_on_test: false }
+        Self { name, from, depth: Some(depth), width, fraction, seed, selected_on_test: false }
     }
 }
 
 /// The artifacts that go into the report, collected while the graph is made.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Inputs {
     pub(super) entries: Vec<Entry>,
     pub(super) models: Vec<(String, String)>,
     pub(super) data: Option<DatasetConfig>,
     pub(super) seeds: Vec<u64>,
+    /// Stages that failed, and why.
+    pub(super) failures: Vec<(String, String)>,
 }
 
 impl Inputs {
+    /// The inputs of a report on a run in which some stages failed.
+    pub fn without_failed(mut self, graph: &Graph, outcome: &Outcome) -> Self {
+        for entry in &mut self.entries {
+            entry.is_missing = outcome.artifacts.get(entry.stage.index()).is_none_or(Option::is_none);
+        }
+        let told = |(id, error): &(StageId, Error)| (graph.name(*id).to_owned(), error.to_string());
+        self.failures = outcome.failures.iter().map(told).collect();
+        self
+    }
+
     /// Adds an entry and returns its role.
     fn add(&mut self, variant: &Variant, stage: StageId, part: Part) -> String {
         let role = format!("{:04}", self.entries.len());
-        self.entries.push(Entry { role: role.clone(), variant: variant.clone(), stage, part });
+        self.entries.push(Entry { role: role.clone(), variant: variant.clone(), stage, is_missing: false, part });
         role
     }
 
@@ -136,7 +164,7 @@ impl Inputs {
     }
 
     /// Adds a linear evaluation at one depth and fraction.
-    pub fn linear_eval(&mut self, variant: &Variant, config: &LinearEval, place: (usize, f64), seed: u64, id: StageId) {
+    pub fn linear_eval(&mut self, variant: &Variant, config: &LinearEval, place: Place, seed: u64, id: StageId) {
         self.add(
             variant,
             id,
@@ -148,7 +176,7 @@ impl Inputs {
     }
 
     /// Adds a kNN evaluation at one depth and fraction.
-    pub fn knn_eval(&mut self, variant: &Variant, config: &KnnEval, place: (usize, f64), seed: u64, id: StageId) {
+    pub fn knn_eval(&mut self, variant: &Variant, config: &KnnEval, place: Place, seed: u64, id: StageId) {
         self.add(variant, id, Part::KnnEval(Evaluated::of_features(&config.name, &config.from, place, seed)));
     }
 
@@ -168,6 +196,7 @@ impl Inputs {
                 name: config.name.clone(),
                 from: config.init_from.clone(),
                 depth: None,
+                width: 0,
                 fraction,
                 seed: pipeline.seed,
                 selected_on_test: config.training.select_on == SelectOn::Test,

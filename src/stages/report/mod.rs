@@ -13,10 +13,12 @@ use crate::stages::formats;
 use inputs::Entry;
 use serde_json::{Value, json};
 
-pub use inputs::{Inputs, Variant};
+pub use inputs::{Inputs, Place, Variant};
 
 /// The report's data, from which it can be drawn again.
 pub const DATA: &str = "report.json";
+
+const KIND: &str = "report";
 
 /// Renders the report.
 pub struct ReportStage {
@@ -27,7 +29,8 @@ pub struct ReportStage {
 impl ReportStage {
     /// The stage, and its inputs by role.
     pub fn new(loaded: &Loaded, graph: &Graph, inputs: Inputs) -> (Self, Vec<(String, StageId)>) {
-        let roles = inputs.entries.iter().map(|entry| (entry.role.clone(), entry.stage)).collect();
+        let there = inputs.entries.iter().filter(|entry| !entry.is_missing);
+        let roles = there.map(|entry| (entry.role.clone(), entry.stage)).collect();
         let study = &loaded.study;
         let mut settings: Vec<String> = Vec::new();
         for (path, _) in study.variants.iter().flat_map(|variant| &variant.settings) {
@@ -48,6 +51,7 @@ impl ReportStage {
                 versions: vec![("simclr".into(), env!("CARGO_PKG_VERSION").into())],
                 seeds: inputs.seeds,
             },
+            failures: inputs.failures,
             ..Report::default()
         };
         (Self { entries: inputs.entries, frame }, roles)
@@ -56,11 +60,11 @@ impl ReportStage {
 
 impl Stage for ReportStage {
     fn name(&self) -> String {
-        "report".into()
+        if self.frame.failures.is_empty() { "report".into() } else { "partial report".into() }
     }
 
     fn kind(&self) -> &'static str {
-        "report"
+        KIND
     }
 
     fn version(&self) -> u32 {
@@ -100,7 +104,7 @@ fn stage_rows(graph: &Graph) -> Vec<StageRow> {
         key: graph.key(id).to_owned(),
         inputs: graph.inputs(id).values().map(|input| graph.name(*input).to_owned()).collect(),
     };
-    graph.iter().map(row).collect()
+    graph.iter().filter(|id| graph.kind(*id) != KIND).map(row).collect()
 }
 
 /// The same TOML with sorted keys, without comments and spacing, so that these do not change the report.

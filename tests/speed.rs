@@ -1,0 +1,98 @@
+//! What a person waits for at the keyboard: checking a file, planning a large sweep, running what is finished. The
+//! quickest of several tries counts, so that a busy machine does not matter; the limits are many times what is measured.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+const TRIES: usize = 10;
+
+const PIPELINE: &str = r#"
+[dataset]
+source = { shapes = { train = 60, test = 20, classes = 2 } }
+image_size = 8
+
+[augment.views]
+ops = [{ horizontal_flip = {} }]
+
+[pretrain.main]
+augment = "views"
+encoder = { tiny = { width = 0.25 } }
+projection = { layers = [8] }
+optimizer = { sgd = { learning_rate = 0.05 } }
+epochs = 0
+batch_size = 8
+"#;
+
+fn simclr(command: &str, file: &Path, output: &Path) -> String {
+    let run = Command::new(env!("CARGO_BIN_EXE_simclr")).arg(command).arg(file).arg("--output").arg(output).output();
+    let run = run.unwrap();
+    let text = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{text}");
+    text
+}
+
+fn quickest(work: impl Fn()) -> Duration {
+    let time = || {
+        let start = Instant::now();
+        work();
+        start.elapsed()
+    };
+    (0..TRIES).map(|_| time()).min().unwrap()
+}
+
+fn written(folder: &Path, more: &str) -> PathBuf {
+    let file = folder.join("quick.toml");
+    fs::write(&file, format!("{PIPELINE}{more}")).unwrap();
+    file
+}
+
+#[test]
+fn a_file_is_checked_in_20_ms() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = written(folder.path(), "[linear_eval.main]\nfrom = \"main\"\ndepths = [0, 1]\n");
+    let time = quickest(|| drop(simclr("validate", &file, folder.path())));
+    assert!(time < Duration::from_millis(20), "{time:?}");
+}
+
+#[test]
+fn a_sweep_of_1000_stages_is_planned_in_200_ms() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut more =
+        "[linear_eval.main]\nfrom = \"main\"\ndepths = [0, 1]\n[knn_eval.main]\nfrom = \"main\"\nk = 5\n".to_owned();
+    let seeds: Vec<String> = (0..140).map(|seed| seed.to_string()).collect();
+    write!(more, "[sweep]\nseed = [{}]\n", seeds.join(", ")).unwrap();
+    let file = written(folder.path(), &more);
+    let plan = simclr("plan", &file, folder.path());
+    let stages: usize = plan.lines().last().unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!(stages >= 1000, "{stages} stages");
+    let time = quickest(|| drop(simclr("plan", &file, folder.path())));
+    assert!(time < Duration::from_millis(200), "{time:?}");
+    // With artifacts in the store each missing one is compared with what is there.
+    simclr("run", &written(folder.path(), more.split("[sweep]").next().unwrap()), folder.path());
+    let file = written(folder.path(), &more);
+    let time = quickest(|| drop(simclr("plan", &file, folder.path())));
+    assert!(time < Duration::from_millis(200), "{time:?} beside a finished run");
+}
+
+#[test]
+fn a_finished_pipeline_of_100_stages_runs_in_300_ms() {
+    let folder = tempfile::tempdir().unwrap();
+    let fractions: Vec<String> = (0..48).map(|number| (0.1 + 0.018 * f64::from(number)).to_string()).collect();
+    let more = format!(
+        "[knn_eval.main]\nfrom = \"main\"\ndepths = [0, 1]\nk = 3\nlabeled_fraction = [{}]\n",
+        fractions.join(", ")
+    );
+    let file = written(folder.path(), &more);
+    let first = simclr("run", &file, folder.path());
+    assert!(first.contains("cached 0"), "{first}");
+    let again = simclr("run", &file, folder.path());
+    let cached: usize = again.split("cached ").last().unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!(again.contains("computed 0") && cached >= 100, "{again}");
+    let time = quickest(|| drop(simclr("run", &file, folder.path())));
+    assert!(time < Duration::from_millis(300), "{time:?}");
+}
