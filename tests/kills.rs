@@ -108,7 +108,7 @@ fn assert_like_unbroken(output: &Path, unbroken: &Unbroken, number: usize) {
             store.verify(&kind, &key).unwrap();
         }
     }
-    assert_eq!(store.locks(), Vec::<String>::new(), "kill {number}: a lock stayed");
+    assert_eq!(store.locks(), [], "kill {number}: a lock stayed");
 }
 
 #[test]
