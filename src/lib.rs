@@ -8,6 +8,8 @@ pub mod cli;
 pub mod config;
 pub mod stages;
 
+pub mod runs;
+
 pub mod engine;
 pub mod render;
 pub mod train;

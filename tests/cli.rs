@@ -18,19 +18,52 @@ fn output(arguments: &[&str]) -> (i32, String, String) {
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
-const COMMANDS: [&str; 6] = ["run", "plan", "validate", "summary", "preview", "report"];
+/// The commands that read a pipeline file, then the others.
+const FILE_COMMANDS: [&str; 6] = ["run", "plan", "validate", "summary", "preview", "report"];
+const OTHER_COMMANDS: [&str; 6] = ["status", "compare", "cache", "init", "schema", "completions"];
+const CACHE_COMMANDS: [&str; 6] = ["ls", "verify", "gc", "import", "pin", "unpin"];
 
 #[test]
 fn help_shows_every_command_and_examples() {
     let (code, stdout, stderr) = output(&["--help"]);
     assert_eq!((code, stderr.as_str()), (0, ""));
     assert!(stdout.contains("Examples:") && stdout.contains("Exit codes:"));
-    for command in COMMANDS {
+    for command in FILE_COMMANDS.into_iter().chain(OTHER_COMMANDS) {
         assert!(stdout.contains(&format!("\n  {command} ")), "{command}");
-        let (code, stdout, _) = output(&[command, "--help"]);
-        assert_eq!(code, 0);
-        assert!(stdout.contains(&format!("Examples:\n  simclr {command} ")), "{stdout}");
-        assert!(stdout.lines().all(|line| line.chars().count() <= 100), "{stdout}");
+        has_examples(&[command]);
+    }
+    let (_, stdout, _) = output(&["cache", "--help"]);
+    for command in CACHE_COMMANDS {
+        assert!(stdout.contains(&format!("\n  {command} ")), "{command}");
+        has_examples(&["cache", command]);
+    }
+}
+
+fn has_examples(command: &[&str]) {
+    let (code, stdout, _) = output(&[command, &["--help"]].concat());
+    assert_eq!(code, 0);
+    assert!(stdout.contains(&format!("Examples:\n  simclr {}", command.join(" "))), "{stdout}");
+    assert!(stdout.lines().all(|line| line.chars().count() <= 100), "{stdout}");
+}
+
+#[test]
+fn every_shell_has_completions_that_know_the_commands() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let (code, stdout, stderr) = output(&["completions", shell]);
+        assert_eq!((code, stderr.as_str()), (0, ""), "{shell}");
+        for word in ["simclr", "compare", "unpin", "keep"] {
+            assert!(stdout.contains(word), "{shell} does not know {word}");
+        }
+    }
+}
+
+#[test]
+fn the_schema_names_the_sections_of_a_pipeline() {
+    let (code, stdout, _) = output(&["schema"]);
+    assert_eq!(code, 0);
+    let schema: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    for section in ["dataset", "augment", "pretrain", "linear_eval", "sweep"] {
+        assert!(schema["properties"][section].is_object(), "{section}");
     }
 }
 
@@ -52,6 +85,11 @@ fn mistakes_on_the_command_line_are_usage_errors() {
         &["run", "a.toml", "--device", "gpu"],
         &["plan", "a.toml", "--format", "yaml"],
         &["preview", "a.toml", "--count", "0"],
+        &["status", "latest", "--all"],
+        &["compare", "latest"],
+        &["cache"],
+        &["cache", "gc", "--keep", "-1"],
+        &["completions", "tcsh"],
     ] {
         let (code, stdout, stderr) = output(arguments);
         assert_eq!((code, stdout.as_str()), (2, ""), "{arguments:?}");
@@ -64,7 +102,7 @@ fn mistakes_on_the_command_line_are_usage_errors() {
 fn a_missing_file_is_a_usage_error_of_every_command() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing.toml");
-    for command in COMMANDS {
+    for command in FILE_COMMANDS {
         let (code, stdout, stderr) = output(&[command, missing.to_str().unwrap()]);
         assert_eq!((code, stdout.as_str()), (2, ""), "{command}");
         assert!(stderr.contains("error") && stderr.contains("missing.toml"), "{stderr}");
@@ -79,7 +117,7 @@ fn a_folder_binary_or_empty_file_is_an_error_and_no_panic() {
     let binary = folder.path().join("binary.toml");
     fs::write(&binary, [0xff, 0xfe, 0x00, 0x80]).unwrap();
     for file in [folder.path(), &binary] {
-        for command in COMMANDS {
+        for command in FILE_COMMANDS {
             let (code, _, stderr) = output(&[command, file.to_str().unwrap()]);
             assert_eq!(code, 2, "{command} {}: {stderr}", file.display());
         }

@@ -10,6 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["cli"],
     &["stages"],
     &["config"],
+    &["runs"],
     &["engine", "render", "train"],
     &["dataset"],
     &["analysis", "augment", "loss", "model", "optim"],

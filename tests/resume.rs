@@ -136,6 +136,7 @@ impl Study {
             inputs: self.inputs.clone(),
             events: watch,
             interrupted: &watch.interrupted,
+            halted: &AtomicBool::new(false),
         };
         self.stage.run(&context).map(|_| files(output.path()))
     }

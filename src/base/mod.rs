@@ -1,9 +1,10 @@
-//! Foundations that every other module may use: errors, random numbers, digests, files, tables, checked numbers,
-//! matrix products.
+//! Foundations that every other module may use: errors, random numbers, digests, files, tables, checked numbers, times
+//! and sizes for people, matrix products.
 
 pub mod error;
 pub mod files;
 pub mod hash;
+pub mod human;
 pub mod product;
 pub mod range;
 pub mod rng;

@@ -1,5 +1,14 @@
 //! The arguments of every command.
 
+mod records;
+mod start;
+
+pub use records::{
+    CacheArguments, CacheCommand, CacheListArguments, CollectArguments, CompareArguments, ImportArguments,
+    OutputArguments, PinArguments, StatusArguments, VerifyArguments,
+};
+pub use start::{CompletionsArguments, InitArguments};
+
 use crate::config::pipeline::DeviceChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -18,6 +27,7 @@ Examples:
   simclr run pipelines/quickstart.toml                 compute what is missing, render the report
   simclr run study.toml --set pretrain.main.epochs=50  with one value changed
   simclr plan study.toml                               what would run, and why
+  simclr compare 20260414-0903 latest                  what two runs differ in
 
 Exit codes:
   0 all went well   1 a bug of simclr   2 wrong command line or pipeline file   3 a stage failed
@@ -63,6 +73,45 @@ Examples:
 Examples:
   simclr report study.toml")]
     Report(ReportArguments),
+    /// List the runs, or show one: its stages, how far it is
+    #[command(after_help = "\
+Examples:
+  simclr status                                         the newest runs
+  simclr status latest                                  the stages of the newest
+  simclr status quickstart --format json")]
+    Status(StatusArguments),
+    /// Show what differs between two runs, in settings and in results
+    #[command(after_help = "\
+Examples:
+  simclr compare 20260414-0903 latest
+  simclr compare quickstart/20260414-0903 quickstart --format json")]
+    Compare(CompareArguments),
+    /// Look after the artifacts that runs have left
+    #[command(
+        arg_required_else_help = true,
+        after_help = "\
+Examples:
+  simclr cache ls
+  simclr cache gc --dry-run"
+    )]
+    Cache(CacheArguments),
+    /// Write a small pipeline to start from
+    #[command(after_help = "\
+Examples:
+  simclr init                                           pipeline.toml, on drawn shapes
+  simclr init study.toml --data data/mine               on your own pictures")]
+    Init(InitArguments),
+    /// Print the JSON Schema of pipeline files, for editors
+    #[command(after_help = "\
+Examples:
+  simclr schema > pipeline.schema.json")]
+    Schema,
+    /// Print a shell's completions of commands and options
+    #[command(after_help = "\
+Examples:
+  simclr completions bash > ~/.local/share/bash-completion/completions/simclr
+  simclr completions zsh > ~/.zfunc/_simclr")]
+    Completions(CompletionsArguments),
 }
 
 /// A pipeline file and changes to it.

@@ -1,11 +1,14 @@
-//! The command line: arguments, one file a command, events on the terminal and in the run's folder. Only this module
-//! prints or ends the process.
+//! The command line: arguments, one file a command, events on the terminal. Only this module prints or ends the
+//! process.
 
 pub mod args;
 pub mod exit_code;
 
+mod cache;
+mod compare;
+mod completions;
 mod failure;
-mod hardware;
+mod init;
 mod interrupt;
 mod output;
 mod plan;
@@ -13,9 +16,11 @@ mod preview;
 mod progress;
 mod report;
 mod run;
-mod run_folder;
+mod schema;
 mod sinks;
+mod status;
 mod summary;
+mod table;
 mod validate;
 
 use crate::base::Error;
@@ -50,5 +55,11 @@ fn dispatch(command: &Command) -> Result<Finish, Failure> {
         Command::Summary(arguments) => summary::run(arguments),
         Command::Preview(arguments) => preview::run(arguments),
         Command::Report(arguments) => report::run(arguments),
+        Command::Status(arguments) => status::run(arguments),
+        Command::Compare(arguments) => compare::run(arguments),
+        Command::Cache(arguments) => cache::run(arguments),
+        Command::Init(arguments) => init::run(arguments),
+        Command::Schema => schema::run(),
+        Command::Completions(arguments) => completions::run(arguments),
     }
 }

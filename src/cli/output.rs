@@ -2,6 +2,7 @@
 
 use super::failure::Failure;
 use crate::base::{Error, Result};
+use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal, Write};
 
 const RED: &str = "\x1b[1;31m";
@@ -28,6 +29,18 @@ pub(super) fn print(text: &str) -> Result<()> {
     }
 }
 
+/// Prints a value as indented JSON to standard output.
+pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value);
+    let text = text.map_err(|error| Error::bug(format!("the answer has no JSON form: {error}")))?;
+    print(&format!("{text}\n"))
+}
+
+/// Prints a warning to standard error.
+pub(super) fn warn(text: impl std::fmt::Display) {
+    message(&format!("{} {text}", paint("warning:", Tone::Warning, color_on_stderr())));
+}
+
 /// Prints a line to standard error; if that fails there is nobody to tell.
 pub(super) fn message(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
@@ -51,6 +64,11 @@ pub(super) fn paint(word: &str, tone: Tone, color: bool) -> String {
         Tone::Dim => DIM,
     };
     if color { format!("{code}{word}{RESET}") } else { word.to_owned() }
+}
+
+/// The word in a tone's colour, if it has a tone and there are colours.
+pub(super) fn paint_maybe(word: &str, tone: Option<Tone>, color: bool) -> String {
+    tone.map_or_else(|| word.to_owned(), |tone| paint(word, tone, color))
 }
 
 /// Whether standard output shows colours.

@@ -4,7 +4,7 @@ use super::args::{Format, PlanArguments};
 use super::failure::{Failure, Finish};
 use super::output::{self, Tone, paint};
 use super::run;
-use crate::base::{Error, Result};
+use crate::base::Result;
 use crate::engine::{self, Graph, PlanEntry, Status};
 use serde_json::{Value, json};
 
@@ -54,9 +54,7 @@ fn show_json(study: &str, graph: &Graph, entries: &[PlanEntry]) -> Result<()> {
     let stages: Vec<Value> = entries.iter().map(|entry| entry_json(graph, entry)).collect();
     let to_run = entries.iter().filter(|entry| will_run(entry)).count();
     let plan = json!({ "study": study, "stages": stages, "to_compute": to_run, "cached": entries.len() - to_run });
-    let text = serde_json::to_string_pretty(&plan);
-    let text = text.map_err(|error| Error::bug(format!("the plan has no JSON form: {error}")))?;
-    output::print(&format!("{text}\n"))
+    output::print_json(&plan)
 }
 
 fn entry_json(graph: &Graph, entry: &PlanEntry) -> Value {

@@ -13,6 +13,8 @@ pub(super) fn run(arguments: &ReportArguments) -> Result<Finish, Failure> {
     run::start_threads(&arguments.store)?;
     let study = run::open(&arguments.pipeline, &arguments.store)?;
     let assembly = &study.assembly;
+    // No record says what is read here.
+    let _registration = study.store.register()?;
     check_finished(&engine::plan(&assembly.graph, &study.store)?, assembly.report, &arguments.pipeline.file)?;
     let name = vec![assembly.graph.name(assembly.report).to_owned()];
     let options = RunOptions { force: name.clone(), only: name, ..RunOptions::default() };

@@ -2,14 +2,14 @@
 
 use super::args::{PipelineArguments, RunArguments, StoreArguments};
 use super::failure::{Failure, Finish};
-use super::progress::{Progress, format_seconds};
-use super::run_folder::RunFolder;
+use super::progress::Progress;
 use super::sinks::Sinks;
 use super::{interrupt, output, plan};
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, human};
 use crate::config::{self, Loaded};
 use crate::engine::{self, Outcome, RunOptions, Store};
-use crate::stages::{self, Assembly};
+use crate::runs::{Description, Recorder};
+use crate::stages::{self, Assembly, device};
 use std::time::Instant;
 
 pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
@@ -22,19 +22,19 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     }
     let start = Instant::now();
     let interrupted = interrupt::listen()?;
-    let (folder, name) = (&arguments.store.output, &loaded.study.name);
-    let PipelineArguments { file, set } = &arguments.pipeline;
-    let record = RunFolder::create(folder, name, file, set, &assembly.graph)?;
-    let record_path = record.path().join("run.json");
+    let PipelineArguments { file, set: overrides } = &arguments.pipeline;
+    let device = device_name(&loaded, &arguments.store);
+    let description = Description { study: &loaded.study.name, file, overrides, device: &device };
+    let record = Recorder::create(&arguments.store.output, &description, &assembly.graph, &store)?;
+    let record_path = record.record();
     let progress = Progress::new(arguments.quiet);
     let result = engine::run(&assembly.graph, &store, &options, &Sinks(vec![&progress, &record]), interrupted)
         .and_then(|outcome| Ok((results(&assembly, &outcome, arguments)?, outcome)));
     progress.finish();
-    let log_warning = record.finish(result.as_ref().err());
+    record.finish(result.as_ref().err()).iter().for_each(output::warn);
     let (results, outcome) = result?;
-    log_warning?.iter().for_each(|warning| output::message(&format!("warning: {warning}")));
     if !arguments.quiet {
-        let (computed, cached, time) = (outcome.computed, outcome.cached, format_seconds(start.elapsed()));
+        let (computed, cached, time) = (outcome.computed, outcome.cached, human::duration(start.elapsed()));
         output::message(&format!("computed {computed}, cached {cached} in {time}; record: {}", record_path.display()));
     }
     output::print(&results)?;
@@ -54,6 +54,12 @@ pub(super) fn open(pipeline: &PipelineArguments, store: &StoreArguments) -> Resu
     let opened = Store::open(&store.output)?;
     let assembly = stages::assemble(&loaded, &store.output, store.device)?;
     Ok(Study { loaded, assembly, store: opened })
+}
+
+/// The device of the first variant; a sweep does not change it.
+fn device_name(loaded: &Loaded, store: &StoreArguments) -> String {
+    let choice = store.device.or_else(|| loaded.study.variants.first().map(|variant| variant.pipeline.device));
+    device::name(choice.unwrap_or_default())
 }
 
 /// Starts the worker threads, once a process.

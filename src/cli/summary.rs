@@ -23,7 +23,7 @@ pub(super) fn run(arguments: &SummaryArguments) -> Result<Finish, Failure> {
     let networks = networks(&loaded.study.variants, arguments.classes.map(usize::from))?;
     match arguments.format {
         Format::Text => show_text(&networks)?,
-        Format::Json => show_json(&networks)?,
+        Format::Json => output::print_json(&networks)?,
     }
     Ok(Finish::Done)
 }
@@ -79,10 +79,4 @@ fn show_text(networks: &[Network]) -> Result<()> {
     let tables =
         networks.iter().map(|Network { stage, summary }| format!("{stage}\n{}\n", summary.to_string().trim_end()));
     output::print(&tables.collect::<Vec<_>>().join("\n"))
-}
-
-fn show_json(networks: &[Network]) -> Result<()> {
-    let text = serde_json::to_string_pretty(networks);
-    let text = text.map_err(|error| Error::bug(format!("the summary has no JSON form: {error}")))?;
-    output::print(&format!("{text}\n"))
 }

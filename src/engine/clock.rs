@@ -1,18 +1,34 @@
 //! Wall-clock times as text. They go into records and logs, never into an artifact's files.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Seconds in a day.
 const DAY: u64 = 86_400;
 
 /// Now in UTC as RFC 3339: `2026-04-14T09:03:27Z`.
 pub fn now() -> String {
-    rfc3339(seconds_since_1970(SystemTime::now()))
+    text(SystemTime::now())
 }
 
-/// Now in UTC as part of a file name, in an order that sorts: `20260414-090327`.
-pub fn now_for_file_name() -> String {
-    now().chars().filter(|c| !matches!(c, '-' | ':' | 'Z')).map(|c| if c == 'T' { '-' } else { c }).collect()
+/// A time in UTC as RFC 3339.
+pub fn text(time: SystemTime) -> String {
+    rfc3339(seconds_since_1970(time))
+}
+
+/// A time in UTC as part of a file name, in an order that sorts: `20260414-090327`.
+pub fn for_file_name(time: SystemTime) -> String {
+    text(time).chars().filter(|c| !matches!(c, '-' | ':' | 'Z')).map(|c| if c == 'T' { '-' } else { c }).collect()
+}
+
+/// Time from one text of [`now`] to a later one; none where a text is no such time.
+pub fn between(earlier: &str, later: &str) -> Option<Duration> {
+    let (earlier, later) = (seconds_of(earlier)?, seconds_of(later)?);
+    Some(Duration::from_secs(later.saturating_sub(earlier)))
+}
+
+/// Time since a text of [`now`]; none where it is no such time.
+pub fn since(text: &str) -> Option<Duration> {
+    between(text, &now())
 }
 
 fn seconds_since_1970(time: SystemTime) -> u64 {
@@ -27,22 +43,54 @@ fn rfc3339(seconds: u64) -> String {
 
 /// Year, month and day of the Gregorian calendar, by walking years and months: at most a few hundred steps.
 fn date(mut days: u64) -> (u64, u64, u64) {
-    let is_leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let mut year = 1970;
     while days >= 365 + u64::from(is_leap(year)) {
         days -= 365 + u64::from(is_leap(year));
         year += 1;
     }
-    let february = 28 + u64::from(is_leap(year));
     let mut month = 1;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
-        if days < length {
-            break;
-        }
-        days -= length;
+    while days >= month_length(year, month) {
+        days -= month_length(year, month);
         month += 1;
     }
     (year, month, days + 1)
+}
+
+fn is_leap(year: u64) -> bool {
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+}
+
+/// Days of a month, from 1.
+fn month_length(year: u64, month: u64) -> u64 {
+    match month {
+        2 => 28 + u64::from(is_leap(year)),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// The way back from [`rfc3339`].
+fn seconds_of(text: &str) -> Option<u64> {
+    let (day, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let numbers = |text: &str, separator| -> Option<[u64; 3]> {
+        let parts: Option<Vec<u64>> = text.split(separator).map(|part| part.parse().ok()).collect();
+        parts?.try_into().ok()
+    };
+    let [year, month, day] = numbers(day, '-')?;
+    let [hour, minute, second] = numbers(time, ':')?;
+    let days = days_before(year, month)? + day.checked_sub(1)?;
+    Some(days * DAY + hour.checked_mul(3600)? + minute.checked_mul(60)? + second)
+}
+
+/// Days from 1970-01-01 to the first of a month.
+fn days_before(year: u64, month: u64) -> Option<u64> {
+    if !(1970..10_000).contains(&year) || !(1..=12).contains(&month) {
+        return None;
+    }
+    let leap_days = |year: u64| year / 4 - year / 100 + year / 400;
+    let years = (year - 1970) * 365 + leap_days(year - 1) - leap_days(1969);
+    let months = (1..month).map(|month| month_length(year, month)).sum::<u64>();
+    Some(years + months)
 }
 
 #[cfg(test)]
@@ -61,6 +109,16 @@ mod tests {
             (4_107_542_400, "2100-03-01T00:00:00Z"),
         ] {
             assert_eq!(rfc3339(seconds), text);
+            assert_eq!(seconds_of(text), Some(seconds));
         }
+    }
+
+    #[test]
+    fn what_is_no_time_is_none() {
+        for text in ["", "2026", "2026-04-14", "2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z", "-1-1-1T0:0:0Z"] {
+            assert_eq!(seconds_of(text), None, "{text}");
+        }
+        assert_eq!(between("2026-04-14T00:00:00Z", "2026-04-14T00:01:05Z"), Some(Duration::from_secs(65)));
+        assert_eq!(between("2026-04-14T00:01:00Z", "2026-04-14T00:00:00Z"), Some(Duration::ZERO));
     }
 }

@@ -1,8 +1,10 @@
 //! What differs between two key documents, as fields that a user knows: `loss.nt_xent.temperature 0.1 -> 0.5`.
 
 use crate::engine::KeyDocument;
+use serde::Serialize;
 use serde_json::Value;
 use std::cmp::Ordering;
+use std::fmt;
 
 /// Longest value that is shown whole, in characters.
 const LONGEST_VALUE: usize = 40;
@@ -10,6 +12,17 @@ const LONGEST_VALUE: usize = 40;
 /// The fields of a key document, apart from its inputs: dotted paths with values as JSON, sorted by path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields(Vec<(String, String)>);
+
+/// One field in which two documents differ. As text: `loss.nt_xent.temperature 0.1 -> 0.5`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Change {
+    /// Dotted path of the field.
+    pub path: String,
+    /// Its old value as JSON; none where there was no such field.
+    pub old: Option<String>,
+    /// Its new value as JSON; none where there is no such field any more.
+    pub new: Option<String>,
+}
 
 impl Fields {
     /// The fields of a document.
@@ -44,11 +57,18 @@ impl Fields {
 
     /// The differences as text, in the order of the paths; in the words of `explain` for the paths that it knows.
     pub fn differences_in_words(&self, old: &Self, explain: impl Fn(&str) -> Option<String>) -> Vec<String> {
-        let mut lines = Vec::new();
+        let in_words = |change: &Change| explain(&change.path).unwrap_or_else(|| change.to_string());
+        self.changes(old).iter().map(in_words).collect()
+    }
+
+    /// The differences, in the order of the paths.
+    pub fn changes(&self, old: &Self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let owned = |value: Option<&str>| value.map(str::to_owned);
         self.compare(old, |path, old, new| {
-            lines.push(explain(path).unwrap_or_else(|| format!("{path} {} -> {}", shown(old), shown(new))));
+            changes.push(Change { path: path.to_owned(), old: owned(old), new: owned(new) });
         });
-        lines
+        changes
     }
 
     /// Calls `differs(path, old value, new value)` for each difference.
@@ -68,6 +88,12 @@ impl Fields {
                 differs(path, values.0, values.1);
             }
         }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} -> {}", self.path, shown(self.old.as_deref()), shown(self.new.as_deref()))
     }
 }
 

@@ -7,6 +7,14 @@ use dfdx::prelude::Cpu;
 /// The device of every stage that trains.
 pub type Device = Cpu;
 
+/// Name of the device that a choice means, for the record of a run.
+pub fn name(choice: DeviceChoice) -> String {
+    match choice {
+        DeviceChoice::Auto | DeviceChoice::Cpu => "cpu".to_owned(),
+        DeviceChoice::Cuda(number) => format!("cuda:{number}"),
+    }
+}
+
 /// The device asked for.
 ///
 /// # Errors

@@ -50,6 +50,26 @@ pub struct Metrics {
     pub confusion: Vec<Vec<usize>>,
 }
 
+/// The numbers of an evaluation's artifact by which runs are compared; `accuracy_low` and `accuracy_high` are the bounds
+/// of the accuracy's interval.
+pub fn comparable(artifact: &Path) -> BTreeMap<String, f64> {
+    let Ok(metrics) = formats::read_json::<Comparable>(&artifact.join(formats::METRICS)) else {
+        return BTreeMap::new();
+    };
+    let (low, high) = metrics.interval;
+    let always = [("accuracy", metrics.accuracy), ("accuracy_low", low), ("accuracy_high", high)];
+    let validation = metrics.validation_accuracy.map(|accuracy| ("validation_accuracy", accuracy));
+    always.into_iter().chain(validation).map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The part of [`Metrics`] by which runs are compared; the confusion of a thousand classes takes long to read.
+#[derive(Deserialize)]
+struct Comparable {
+    accuracy: f64,
+    interval: (f64, f64),
+    validation_accuracy: Option<f64>,
+}
+
 /// A row of `predictions.csv`.
 #[derive(Serialize)]
 struct Prediction<'a> {
@@ -97,16 +117,6 @@ impl Evaluation {
         formats::write_rows(&folder.join(formats::PREDICTIONS), rows)?;
         Ok(format!("accuracy {accuracy:.3} [{:.3}, {:.3}]", interval.0, interval.1))
     }
-}
-
-/// The numbers by which two evaluations are compared; none where the artifact cannot be read.
-pub fn metrics(artifact: &Path) -> BTreeMap<String, f64> {
-    let metrics = formats::read_json::<Metrics>(&artifact.join(formats::METRICS)).ok();
-    let of = |metrics: Metrics| {
-        let validation = metrics.validation_accuracy.map(|accuracy| ("validation_accuracy".to_owned(), accuracy));
-        validation.into_iter().chain([("accuracy".to_owned(), metrics.accuracy)])
-    };
-    metrics.into_iter().flat_map(of).collect()
 }
 
 /// Labels of some pictures.

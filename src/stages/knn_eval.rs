@@ -61,6 +61,6 @@ impl Stage for KnnEvalStage {
     }
 
     fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
-        evaluation::metrics(artifact)
+        evaluation::comparable(artifact)
     }
 }

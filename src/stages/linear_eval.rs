@@ -76,7 +76,7 @@ impl Stage for LinearEvalStage {
     }
 
     fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
-        evaluation::metrics(artifact)
+        evaluation::comparable(artifact)
     }
 }
 

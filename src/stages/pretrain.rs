@@ -75,9 +75,10 @@ impl Stage for PretrainStage {
     }
 
     fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
-        let records = formats::read_rows::<EpochRecord>(&artifact.join(formats::HISTORY)).unwrap_or_default();
-        let of = |last: &EpochRecord| [("loss".to_owned(), last.loss), ("accuracy".to_owned(), last.accuracy)];
-        records.last().into_iter().flat_map(of).collect()
+        let records: Vec<EpochRecord> = formats::read_rows(&artifact.join(formats::HISTORY)).unwrap_or_default();
+        let of_last = |last: &EpochRecord| [("loss", last.loss), ("contrastive_accuracy", last.accuracy)];
+        let metrics = records.last().map(of_last).into_iter().flatten();
+        metrics.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 

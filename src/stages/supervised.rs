@@ -74,7 +74,7 @@ impl Stage for SupervisedStage {
     }
 
     fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
-        evaluation::metrics(artifact)
+        evaluation::comparable(artifact)
     }
 }
 

@@ -1,22 +1,29 @@
 //! What the machine is, for the record of a run.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fs;
 
 /// The machine.
-#[derive(Debug, Serialize)]
-pub(super) struct Hardware {
-    host: String,
-    system: String,
-    processor: String,
-    cores: usize,
-    threads: usize,
-    memory_bytes: Option<u64>,
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Hardware {
+    /// Name of the machine.
+    pub host: String,
+    /// Operating system and instruction set.
+    pub system: String,
+    /// Name of the processor, where the system tells.
+    pub processor: String,
+    /// Processors that this process may use.
+    pub cores: usize,
+    /// Worker threads.
+    pub threads: usize,
+    /// Main memory, where the system tells.
+    pub memory_bytes: Option<u64>,
 }
 
 impl Hardware {
     /// This machine, as far as the system tells.
-    pub(super) fn here() -> Self {
+    pub fn here() -> Self {
         Self {
             host: crate::engine::record::host(),
             system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),

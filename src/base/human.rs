@@ -1,0 +1,104 @@
+//! Times and sizes for people.
+
+use std::time::Duration;
+
+/// Seconds in a minute, an hour, a day.
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// How long something took: `0.42 s`, `12.3 s`, `4 min 05 s`, `2 h 03 min`.
+pub fn duration(elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs_f64();
+    match elapsed.as_secs() {
+        0..10 => format!("{seconds:.2} s"),
+        10..MINUTE if seconds < 59.95 => format!("{seconds:.1} s"),
+        // What would round to `60.0 s` is a minute.
+        10..MINUTE => "1 min 00 s".to_owned(),
+        whole @ MINUTE..HOUR => format!("{} min {:02} s", whole / MINUTE, whole % MINUTE),
+        whole => format!("{} h {:02} min", whole / HOUR, whole % HOUR / MINUTE),
+    }
+}
+
+/// How long something is ago, in its largest unit: `12 s`, `5 min`, `3 h`, `1 day`, `40 days`.
+pub fn age(elapsed: Duration) -> String {
+    match elapsed.as_secs() {
+        seconds @ 0..MINUTE => format!("{seconds} s"),
+        seconds @ MINUTE..HOUR => format!("{} min", seconds / MINUTE),
+        seconds @ HOUR..DAY => format!("{} h", seconds / HOUR),
+        seconds if seconds < 2 * DAY => "1 day".to_owned(),
+        seconds => format!("{} days", seconds / DAY),
+    }
+}
+
+/// A number of bytes in decimal units: `512 B`, `1.2 GB`, `340 MB`.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    if count < 1000 {
+        return format!("{count} B");
+    }
+    let mut value = count as f64 / 1000.0;
+    let mut units = UNITS.iter();
+    let mut unit = units.next();
+    // 999.5 would round to a number of four digits.
+    while value >= 999.5 {
+        value /= 1000.0;
+        unit = units.next();
+    }
+    let digits = usize::from(value < 9.95);
+    format!("{value:.digits$} {}", unit.unwrap_or(&"EB"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (milliseconds, text) in [
+            (421, "0.42 s"),
+            (12_340, "12.3 s"),
+            (59_960, "1 min 00 s"),
+            (245_900, "4 min 05 s"),
+            (2_799_000, "46 min 39 s"),
+            (7_260_000, "2 h 01 min"),
+            (7_380_000, "2 h 03 min"),
+        ] {
+            assert_eq!(duration(Duration::from_millis(milliseconds)), text);
+        }
+    }
+
+    #[test]
+    fn ages() {
+        for (seconds, text) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (3599, "59 min"),
+            (3600, "1 h"),
+            (86_400, "1 day"),
+            (172_799, "1 day"),
+            (172_800, "2 days"),
+            (34_560_000, "400 days"),
+        ] {
+            assert_eq!(age(Duration::from_secs(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        for (count, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (9_949, "9.9 kB"),
+            (9_950, "10 kB"),
+            (999_499, "999 kB"),
+            (999_500, "1.0 MB"),
+            (1_234_567_890, "1.2 GB"),
+            (u64::MAX, "18 EB"),
+        ] {
+            assert_eq!(bytes(count), text);
+        }
+    }
+}

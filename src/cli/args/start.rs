@@ -1,0 +1,27 @@
+//! The arguments of the commands that help to begin.
+
+use clap::Args;
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// Arguments of `init`.
+#[derive(Args, Debug)]
+pub struct InitArguments {
+    /// Pipeline file to write
+    #[arg(default_value = "pipeline.toml")]
+    pub file: PathBuf,
+    /// Your pictures: a folder for each class, below `train` and `test` if there are such [default: drawn shapes]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Replace the file if it is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Args, Debug)]
+pub struct CompletionsArguments {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}

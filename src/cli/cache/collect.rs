@@ -1,0 +1,70 @@
+//! `simclr cache gc`: frees what no run uses that is to be kept.
+
+use super::{count, short};
+use crate::base::{Error, Result, human};
+use crate::cli::args::{CollectArguments, Format};
+use crate::cli::output;
+use crate::cli::table::{Cell, table};
+use crate::engine::Store;
+use crate::engine::store::{Collected, Freed};
+use crate::runs::{self, Run, RunState};
+use serde_json::{Value, json};
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+pub(super) fn run(arguments: &CollectArguments) -> Result<()> {
+    let (output, dry_run) = (&arguments.output.output, arguments.dry_run);
+    let store = Store::open(output)?;
+    let keep = || kept_keys(output, &store, arguments.keep);
+    let collected =
+        if store.kinds().is_empty() { Collected::default() } else { store.collect_with(dry_run, || Ok(()), keep)? };
+    match arguments.format {
+        Format::Text => output::print(&text(&collected, dry_run)),
+        Format::Json => output::print_json(&json!({
+            "dry_run": dry_run,
+            "bytes": collected.bytes,
+            "freed": collected.freed.iter().map(freed_json).collect::<Vec<_>>(),
+        })),
+    }
+}
+
+/// The keys of the newest runs of each study, of pinned runs and of living ones.
+fn kept_keys(output: &Path, store: &Store, newest: usize) -> Result<HashSet<String>> {
+    let listing = runs::list(output);
+    // What such a run uses is not known, and it may be pinned.
+    if let Some(error) = listing.unreadable.into_iter().next() {
+        return Err(error.help("delete the folder of this run if nothing is to be kept for it"));
+    }
+    if listing.runs.is_empty() {
+        let error = Error::usage("there are no runs, so nothing would be kept").at(output.display().to_string());
+        return Err(error.help(format!("delete the folder {} to free everything", store.folder().display())));
+    }
+    Ok(keys_of(&listing.runs, newest))
+}
+
+fn keys_of(runs: &[Run], newest: usize) -> HashSet<String> {
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    let mut keys = HashSet::new();
+    for run in runs {
+        let number = seen.entry(&run.study).or_default();
+        *number += 1;
+        if *number <= newest || run.pinned || run.state == RunState::Running {
+            keys.extend(run.record.stages.iter().map(|stage| stage.key.clone()));
+        }
+    }
+    keys
+}
+
+fn text(collected: &Collected, dry_run: bool) -> String {
+    let row = |freed: &Freed| -> [Cell; 4] {
+        let size = human::bytes(freed.bytes);
+        [freed.kind.as_str().into(), short(&freed.key).into(), freed.what.to_string().into(), size.into()]
+    };
+    let rows: Vec<_> = collected.freed.iter().map(row).collect();
+    let (verb, size) = (if dry_run { "would free" } else { "freed" }, human::bytes(collected.bytes));
+    format!("{}{verb} {size} in {}\n", table(&rows, &[3], false), count(rows.len(), "folder"))
+}
+
+fn freed_json(freed: &Freed) -> Value {
+    json!({ "kind": freed.kind, "key": freed.key, "what": freed.what.to_string(), "bytes": freed.bytes })
+}

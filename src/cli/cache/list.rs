@@ -1,0 +1,87 @@
+//! `simclr cache ls`: the artifacts and the runs that use them.
+
+use super::users::Users;
+use super::{count, short};
+use crate::base::{Result, human};
+use crate::cli::args::{CacheListArguments, Format};
+use crate::cli::output::{self, Tone};
+use crate::cli::table::{Cell, table};
+use crate::engine::store::{Artifact, Leftover};
+use crate::engine::{Store, clock};
+use crate::runs;
+use serde_json::{Value, json};
+
+pub(super) fn run(arguments: &CacheListArguments) -> Result<()> {
+    let output = &arguments.output.output;
+    let store = Store::open(output)?;
+    let listing = runs::list(output);
+    listing.unreadable.iter().for_each(output::warn);
+    let users = Users::of(&listing.runs);
+    let (artifacts, leftovers) = (store.artifacts(), store.leftovers());
+    match arguments.format {
+        Format::Json => output::print_json(&json!({
+            "artifacts": artifacts.iter().map(|artifact| artifact_json(artifact, &users)).collect::<Vec<_>>(),
+            "leftovers": leftovers.iter().map(leftover_json).collect::<Vec<_>>(),
+        })),
+        Format::Text => output::print(&text(&artifacts, &leftovers, &users, output::color_on_stdout())),
+    }
+}
+
+fn text(artifacts: &[Artifact], leftovers: &[Leftover], users: &Users, color: bool) -> String {
+    let head = ["stage", "key", "size", "written", "used by"].map(|name| Cell::toned(name, Some(Tone::Dim)));
+    let rows = artifacts.iter().map(|artifact| artifact_row(artifact, users)).chain(leftovers.iter().map(leftover_row));
+    let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
+    let table = if rows.len() > 1 { table(&rows, &[2], color) } else { String::new() };
+    let bytes = |sizes: &mut dyn Iterator<Item = u64>| human::bytes(sizes.sum());
+    let mut total = count(artifacts.len(), "artifact");
+    total.push_str(&format!(", {}", bytes(&mut artifacts.iter().map(|artifact| artifact.bytes))));
+    if !leftovers.is_empty() {
+        let size = bytes(&mut leftovers.iter().map(|leftover| leftover.bytes));
+        total.push_str(&format!("; {}, {size}", count(leftovers.len(), "leftover")));
+    }
+    format!("{table}{total}\n")
+}
+
+fn artifact_row(artifact: &Artifact, users: &Users) -> [Cell; 5] {
+    let age = artifact.written.elapsed().map(|age| format!("{} ago", human::age(age))).unwrap_or_default();
+    let used = match (&artifact.damage, users.shown(&artifact.key)) {
+        (Some(damage), _) => Cell::toned(format!("damaged: {damage}"), Some(Tone::Error)),
+        (None, used) if used.is_empty() => Cell::toned("no run", Some(Tone::Warning)),
+        (None, used) => used.into(),
+    };
+    [stage(artifact).into(), short(&artifact.key).into(), human::bytes(artifact.bytes).into(), age.into(), used]
+}
+
+fn leftover_row(leftover: &Leftover) -> [Cell; 5] {
+    let used = if leftover.in_use { "in use" } else { "" };
+    let what = Cell::toned(format!("{} ({})", leftover.kind, leftover.what), Some(Tone::Dim));
+    [what, short(&leftover.key).into(), human::bytes(leftover.bytes).into(), "".into(), used.into()]
+}
+
+/// The name of the stage that wrote it, or else its kind.
+fn stage(artifact: &Artifact) -> &str {
+    artifact.record.as_ref().map_or(artifact.kind.as_str(), |record| record.stage.as_str())
+}
+
+fn artifact_json(artifact: &Artifact, users: &Users) -> Value {
+    json!({
+        "kind": artifact.kind,
+        "key": artifact.key,
+        "stage": artifact.record.as_ref().map(|record| &record.stage),
+        "bytes": artifact.bytes,
+        "written": clock::text(artifact.written),
+        "damage": artifact.damage,
+        "runs": users.runs(&artifact.key),
+    })
+}
+
+fn leftover_json(leftover: &Leftover) -> Value {
+    json!({
+        "kind": leftover.kind,
+        "key": leftover.key,
+        "what": leftover.what,
+        "path": leftover.path,
+        "bytes": leftover.bytes,
+        "in_use": leftover.in_use,
+    })
+}

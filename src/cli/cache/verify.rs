@@ -1,0 +1,62 @@
+//! `simclr cache verify`: whether the artifacts are still what was written.
+
+use super::{count, short};
+use crate::base::{Error, Result, human};
+use crate::cli::args::{Format, VerifyArguments};
+use crate::cli::output::{self, Tone, paint};
+use crate::engine::Store;
+use crate::engine::store::Artifact;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// An artifact that is not what was written.
+struct Damaged<'a> {
+    artifact: &'a Artifact,
+    damage: String,
+    /// Where it was moved.
+    aside: Option<PathBuf>,
+}
+
+pub(super) fn run(arguments: &VerifyArguments) -> Result<()> {
+    let store = Store::open(&arguments.output.output)?;
+    let artifacts = store.artifacts();
+    let mut damaged: Vec<Damaged<'_>> = artifacts.iter().filter_map(|artifact| look_at(&store, artifact)).collect();
+    if arguments.set_aside {
+        for Damaged { artifact, aside, .. } in &mut damaged {
+            *aside = Some(store.set_damaged_aside(&artifact.kind, &artifact.key)?);
+        }
+    }
+    match arguments.format {
+        Format::Text => output::print(&text(&artifacts, &damaged, output::color_on_stdout()))?,
+        Format::Json => output::print_json(&json!({
+            "artifacts": artifacts.len(),
+            "damaged": damaged.iter().map(json).collect::<Vec<_>>(),
+        }))?,
+    }
+    match damaged.iter().filter(|damaged| damaged.aside.is_none()).count() {
+        0 => Ok(()),
+        left => Err(Error::stage(format!("damaged: {}", count(left, "artifact")))
+            .help("check the disk; `simclr cache verify --set-aside` lets the next run make them anew")),
+    }
+}
+
+fn look_at<'a>(store: &Store, artifact: &'a Artifact) -> Option<Damaged<'a>> {
+    let error = store.verify(&artifact.kind, &artifact.key).err()?;
+    Some(Damaged { artifact, damage: error.what().to_owned(), aside: None })
+}
+
+fn text(artifacts: &[Artifact], damaged: &[Damaged<'_>], color: bool) -> String {
+    let line = |Damaged { artifact, damage, aside }: &Damaged<'_>| {
+        let name = paint(&format!("{} {}", artifact.kind, short(&artifact.key)), Tone::Error, color);
+        let aside = aside.as_ref().map(|path| format!("; it is now {}", path.display())).unwrap_or_default();
+        format!("{name}: {damage}{aside}\n")
+    };
+    let lines: String = damaged.iter().map(line).collect();
+    let bytes = human::bytes(artifacts.iter().map(|artifact| artifact.bytes).sum());
+    let whole = artifacts.len() - damaged.len();
+    format!("{lines}{}, {bytes}: {whole} whole, {} damaged\n", count(artifacts.len(), "artifact"), damaged.len())
+}
+
+fn json(Damaged { artifact, damage, aside }: &Damaged<'_>) -> serde_json::Value {
+    json!({ "kind": artifact.kind, "key": artifact.key, "damage": damage, "aside": aside })
+}

@@ -1,0 +1,126 @@
+//! `simclr compare`: what differs between two runs.
+
+use super::args::{CompareArguments, Format};
+use super::failure::{Failure, Finish};
+use super::output::{self, Tone};
+use super::status::{started, state_name, state_tone};
+use super::table::{Cell, table};
+use crate::base::Result;
+use crate::engine::difference::Change;
+use crate::runs::compare::{MetricComparison, StageComparison};
+use crate::runs::{self, Comparison, Run};
+use serde_json::json;
+
+/// A difference that more stages than these share is told once, by the first of them.
+const NAMED: usize = 2;
+
+pub(super) fn run(arguments: &CompareArguments) -> Result<Finish, Failure> {
+    let output = &arguments.output.output;
+    let (first, second) = (runs::find(output, &arguments.first)?, runs::find(output, &arguments.second)?);
+    let comparison = runs::compare(&first.record, &second.record);
+    match arguments.format {
+        Format::Text => output::print(&text(&first, &second, &comparison, output::color_on_stdout()))?,
+        Format::Json => {
+            output::print_json(&json!({ "first": first.name(), "second": second.name(), "comparison": comparison }))?;
+        }
+    }
+    Ok(Finish::Done)
+}
+
+fn text(first: &Run, second: &Run, comparison: &Comparison, color: bool) -> String {
+    let heads = [head("A", first), head("B", second)];
+    let parts = [
+        table(&heads, &[], color),
+        settings(comparison, color),
+        metrics(&comparison.stages, color),
+        same(&comparison.stages),
+    ];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+fn head(name: &str, run: &Run) -> [Cell; 4] {
+    [name.into(), run.name().into(), Cell::toned(state_name(run.state), state_tone(run.state)), started(run).into()]
+}
+
+/// What was asked of one run and not of the other.
+fn settings(comparison: &Comparison, color: bool) -> String {
+    let mut rows: Vec<[Cell; 2]> = Vec::new();
+    for (change, stages) in changes(&comparison.stages) {
+        let (first, more) = (stages.first().copied().unwrap_or_default(), stages.len().saturating_sub(1));
+        let stages = if stages.len() > NAMED { format!("{first} and {more} more") } else { stages.join(", ") };
+        rows.push([stages.into(), change.to_string().into()]);
+    }
+    let only = |names: &[String], run: &str| -> Vec<[Cell; 2]> {
+        names.iter().map(|name| [name.as_str().into(), format!("only in {run}").into()]).collect()
+    };
+    rows.extend(only(&comparison.only_first, "A"));
+    rows.extend(only(&comparison.only_second, "B"));
+    if rows.is_empty() {
+        return "the settings are the same\n".to_owned();
+    }
+    format!("settings, A -> B\n{}", table(&rows, &[], color))
+}
+
+/// Each difference with the stages that have it.
+fn changes(stages: &[StageComparison]) -> Vec<(&Change, Vec<&str>)> {
+    let mut changes: Vec<(&Change, Vec<&str>)> = Vec::new();
+    for stage in stages {
+        for change in &stage.changes {
+            match changes.iter_mut().find(|(known, _)| *known == change) {
+                Some((_, names)) => names.push(&stage.name),
+                None => changes.push((change, vec![&stage.name])),
+            }
+        }
+    }
+    changes
+}
+
+/// The numbers of the stages that have another artifact.
+fn metrics(stages: &[StageComparison], color: bool) -> String {
+    let changed = stages.iter().filter(|stage| !stage.same);
+    let rows: Vec<[Cell; 6]> =
+        changed.flat_map(|stage| stage.metrics.iter().map(|metric| metric_row(&stage.name, metric))).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let head = ["stage", "metric", "A", "B", "B - A", "95 % interval"].map(|name| Cell::toned(name, Some(Tone::Dim)));
+    let has_intervals = stages.iter().flat_map(|stage| &stage.metrics).any(|metric| metric.interval.is_some());
+    let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
+    let note = if has_intervals { INTERVALS } else { "" };
+    format!("results\n{}{note}", table(&rows, &[2, 3, 4], color))
+}
+
+const INTERVALS: &str = "\
+  * the interval is on one side of 0. It is over the draw of the test pictures (Newcombe); another seed may change
+  the numbers by more: sweep over seeds to see.
+";
+
+fn metric_row(stage: &str, metric: &MetricComparison) -> [Cell; 6] {
+    let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), shown);
+    let difference = metric.difference.map_or_else(String::new, |difference| format!("{difference:+.4}"));
+    let interval = metric.interval.map_or_else(String::new, |(low, high)| {
+        let star = if low > 0.0 || high < 0.0 { " *" } else { "" };
+        format!("[{low:+.3}, {high:+.3}]{star}")
+    });
+    [
+        stage.into(),
+        metric.metric.as_str().into(),
+        number(metric.first).into(),
+        number(metric.second).into(),
+        difference.into(),
+        interval.into(),
+    ]
+}
+
+fn shown(value: f64) -> String {
+    format!("{value:.4}")
+}
+
+fn same(stages: &[StageComparison]) -> String {
+    match stages.iter().filter(|stage| stage.same).count() {
+        0 => "no artifact is the same\n".to_owned(),
+        count if count == stages.len() => "all artifacts are the same\n".to_owned(),
+        1 => "1 stage has the same artifact\n".to_owned(),
+        count => format!("{count} stages have the same artifacts\n"),
+    }
+}

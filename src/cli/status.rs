@@ -1,0 +1,161 @@
+//! `simclr status`: the runs of an output folder, or the stages of one run.
+
+use super::args::{Format, StatusArguments};
+use super::failure::{Failure, Finish};
+use super::output::{self, Tone};
+use super::table::{Cell, table};
+use crate::base::{Result, human};
+use crate::runs::{self, Listing, Run, RunState, StageRecord, StageState};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::Duration;
+
+/// Runs that are listed without `--all`.
+const LISTED: usize = 20;
+
+pub(super) fn run(arguments: &StatusArguments) -> Result<Finish, Failure> {
+    let (output, format) = (&arguments.output.output, arguments.format);
+    match &arguments.run {
+        Some(name) => {
+            let run = runs::find(output, name)?;
+            match format {
+                Format::Text => output::print(&run_text(&run, output::color_on_stdout()))?,
+                Format::Json => output::print_json(&run_json(&run, true))?,
+            }
+        }
+        None => show_list(output, arguments.all, format)?,
+    }
+    Ok(Finish::Done)
+}
+
+fn show_list(output: &Path, all: bool, format: Format) -> Result<()> {
+    let Listing { mut runs, unreadable } = runs::list(output);
+    unreadable.iter().for_each(output::warn);
+    let more = if all { 0 } else { runs.len().saturating_sub(LISTED) };
+    runs.truncate(runs.len() - more);
+    if format == Format::Json {
+        return output::print_json(&runs.iter().map(|run| run_json(run, false)).collect::<Vec<_>>());
+    }
+    if runs.is_empty() {
+        return output::print(&format!("no runs in {}\n", output.display()));
+    }
+    let mut text = list_text(&runs, output::color_on_stdout());
+    if more > 0 {
+        text.push_str(&format!("  and {more} older: simclr status --all\n"));
+    }
+    output::print(&text)
+}
+
+fn list_text(runs: &[Run], color: bool) -> String {
+    let head = ["study", "run", "state", "started", "took", "computed", "cached", ""];
+    let head = head.map(|name| Cell::toned(name, Some(Tone::Dim)));
+    let row = |run: &Run| {
+        let record = &run.record;
+        [
+            run.study.as_str().into(),
+            run.id.as_str().into(),
+            Cell::toned(state_name(run.state), state_tone(run.state)),
+            started(run).into(),
+            took(record.seconds).into(),
+            record.computed.to_string().into(),
+            record.cached.to_string().into(),
+            if run.pinned { "pinned".into() } else { "".into() },
+        ]
+    };
+    let rows: Vec<_> = std::iter::once(head).chain(runs.iter().map(row)).collect();
+    table(&rows, &[4, 5, 6], color)
+}
+
+fn run_text(run: &Run, color: bool) -> String {
+    let record = &run.record;
+    let took = took(record.seconds);
+    let time = if run.state == RunState::Running { format!("for {took}") } else { format!("took {took}") };
+    let state = output::paint_maybe(state_name(run.state), state_tone(run.state), color);
+    let pinned = if run.pinned { ", pinned" } else { "" };
+    let mut text = format!("{}  {state}, started {}, {time}{pinned}\n", run.name(), started(run));
+    let commit = record.commit.as_ref().map(|commit| {
+        let changed = if commit.changed { " (the pipeline file is another one)" } else { "" };
+        format!("{}{changed}", commit.hash.get(..12).unwrap_or(&commit.hash))
+    });
+    let hardware = &record.hardware;
+    let machine = format!("{} ({}, {} threads)", hardware.host, hardware.processor, hardware.threads);
+    let facts = [
+        ("command", Some(record.command.join(" "))),
+        ("commit", commit),
+        ("machine", Some(machine)),
+        ("record", Some(run.folder.display().to_string())),
+    ];
+    let facts = facts.into_iter().filter_map(|(name, fact)| Some([Cell::toned(name, Some(Tone::Dim)), fact?.into()]));
+    text.push_str(&table(&facts.collect::<Vec<_>>(), &[], color));
+    text.push('\n');
+    text.push_str(&table(&record.stages.iter().map(stage_row).collect::<Vec<_>>(), &[2], color));
+    if let Some(error) = &record.error {
+        text.push_str(&format!("\n{} {error}\n", output::paint_maybe("error:", Some(Tone::Error), color)));
+    }
+    text
+}
+
+fn stage_row(stage: &StageRecord) -> [Cell; 4] {
+    let (state, tone) = match stage.status {
+        None => ("-", Some(Tone::Dim)),
+        Some(StageState::Running) => ("running", Some(Tone::Warning)),
+        Some(StageState::Computed) => ("computed", Some(Tone::Good)),
+        Some(StageState::Cached) => ("cached", Some(Tone::Dim)),
+        Some(StageState::Failed) => ("failed", Some(Tone::Error)),
+        Some(StageState::Skipped) => ("skipped", Some(Tone::Warning)),
+        Some(StageState::Interrupted) => ("interrupted", Some(Tone::Warning)),
+    };
+    let time = if stage.status == Some(StageState::Computed) { took(stage.seconds) } else { String::new() };
+    let reason = stage.reason.as_deref().and_then(|reason| reason.lines().next());
+    let progress = stage.progress.as_ref().map(|progress| {
+        let percent = (100 * progress.done).checked_div(progress.total).unwrap_or(0);
+        format!("{}/{} ({percent} %)  {}", progress.done, progress.total, progress.detail)
+    });
+    let line = reason.map(str::to_owned).or(progress).unwrap_or_else(|| stage.summary.clone());
+    [Cell::toned(state, tone), stage.name.as_str().into(), time.into(), line.into()]
+}
+
+fn run_json(run: &Run, with_stages: bool) -> Value {
+    let record = &run.record;
+    let mut value = match with_stages {
+        true => json!(record),
+        false => json!({
+            "started": record.started, "seconds": record.seconds, "computed": record.computed,
+            "cached": record.cached, "failed": record.failed, "skipped": record.skipped,
+        }),
+    };
+    value["id"] = json!(run.id);
+    value["study"] = json!(run.study);
+    value["status"] = json!(run.state);
+    value["pinned"] = json!(run.pinned);
+    value["folder"] = json!(run.folder);
+    value
+}
+
+/// `3 days ago`.
+pub(super) fn started(run: &Run) -> String {
+    run.age().map(|age| format!("{} ago", human::age(age))).unwrap_or_default()
+}
+
+fn took(seconds: f64) -> String {
+    Duration::try_from_secs_f64(seconds).map(human::duration).unwrap_or_default()
+}
+
+pub(super) fn state_name(state: RunState) -> &'static str {
+    match state {
+        RunState::Running => "running",
+        RunState::Finished => "finished",
+        RunState::Partial => "partial",
+        RunState::Failed => "failed",
+        RunState::Interrupted => "interrupted",
+        RunState::Killed => "killed",
+    }
+}
+
+pub(super) fn state_tone(state: RunState) -> Option<Tone> {
+    match state {
+        RunState::Running | RunState::Interrupted | RunState::Partial => Some(Tone::Warning),
+        RunState::Finished => Some(Tone::Good),
+        RunState::Failed | RunState::Killed => Some(Tone::Error),
+    }
+}

@@ -1,0 +1,233 @@
+//! Records a run while it goes on.
+
+use super::{EVENTS, LOG, PIPELINE, RECORD, RUNS};
+use crate::base::{Error, ErrorKind, Result, files};
+use crate::engine::key::STORE_VERSION;
+use crate::engine::{Event, EventSink, Graph, Store, clock};
+use crate::runs::lock::LivingRun;
+use crate::runs::record::{RunRecord, RunState, StageRecord, StageState, Versions};
+use crate::runs::{Commit, Hardware, Line, Lines};
+use serde_json::json;
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Least time between two progress events of a stage that are kept.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
+/// Least time between two progress lines of a stage in the log.
+const LINE_INTERVAL: Duration = Duration::from_secs(60);
+/// Tries to find a name that no other run has.
+const NAME_TRIES: u32 = 16;
+
+/// What is asked of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Description<'a> {
+    /// Name of the study.
+    pub study: &'a str,
+    /// The pipeline file.
+    pub file: &'a Path,
+    /// The `--set` values.
+    pub overrides: &'a [String],
+    /// Where training runs: `cpu`, `cuda:0`.
+    pub device: &'a str,
+}
+
+/// A run that is being recorded; takes its events.
+pub struct Recorder<'a> {
+    folder: PathBuf,
+    graph: &'a Graph,
+    store: &'a Store,
+    start: Instant,
+    state: Mutex<State>,
+    _living: LivingRun,
+}
+
+struct State {
+    record: RunRecord,
+    lines: Lines,
+    /// When the last progress of each stage was kept.
+    kept: HashMap<String, Instant>,
+    events: File,
+    log: File,
+    /// Why a line could not be written; the run goes on.
+    failed: Option<String>,
+}
+
+impl<'a> Recorder<'a> {
+    /// Makes `OUTPUT/runs/STUDY/TIME-ID/` and leaves a first record in it. What the run has in its record from then on
+    /// is not collected; it looks at the store only after this.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn create(output: &Path, run: &Description<'_>, graph: &'a Graph, store: &'a Store) -> Result<Self> {
+        let _registration = store.register()?;
+        let folder = make_folder(&output.join(RUNS).join(run.study))?;
+        let living = LivingRun::take(&folder)?;
+        // The file as it was; the resolved settings are in the record.
+        files::write_atomic(&folder.join(PIPELINE), &files::read(run.file)?)?;
+        let record = RunRecord::new(run, graph);
+        write_record(&folder, &record)?;
+        let state = State {
+            record,
+            lines: Lines::new(LINE_INTERVAL),
+            kept: HashMap::new(),
+            events: create_file(&folder.join(EVENTS))?,
+            log: create_file(&folder.join(LOG))?,
+            failed: None,
+        };
+        Ok(Self { folder, graph, store, start: Instant::now(), state: Mutex::new(state), _living: living })
+    }
+
+    /// The record's file.
+    pub fn record(&self) -> PathBuf {
+        self.folder.join(RECORD)
+    }
+
+    /// Writes how the run ended. What cannot be written is no reason to lose the results of a run: it is returned as
+    /// warnings.
+    pub fn finish(mut self, error: Option<&Error>) -> Vec<String> {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let rest = state.lines.rest();
+        state.write_lines(rest.as_slice());
+        let record = &mut state.record;
+        record.seconds = self.start.elapsed().as_secs_f64();
+        record.end(error);
+        record.stages.iter_mut().for_each(|stage| add_results(stage, self.graph, self.store));
+        let log = state.failed.take().map(|error| {
+            let folder = self.folder.display();
+            format!("{folder}: the log of the run is not whole: {error}")
+        });
+        let record = write_record(&self.folder, record).err().map(|error| format!("no record of the run: {error}"));
+        log.into_iter().chain(record).collect()
+    }
+}
+
+impl EventSink for Recorder<'_> {
+    fn emit(&self, event: &Event) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = state.lines.of(event);
+        state.write_lines(&lines);
+        if state.is_kept(event) {
+            state.record.apply(event);
+            state.write_event(event);
+        }
+    }
+}
+
+impl State {
+    /// Of progress only a part is kept, enough to see how far a stage is.
+    fn is_kept(&mut self, event: &Event) -> bool {
+        let Event::Progress { stage, .. } = event else { return true };
+        let recent = self.kept.get(stage).is_some_and(|last| last.elapsed() < PROGRESS_INTERVAL);
+        if !recent {
+            self.kept.insert(stage.clone(), Instant::now());
+        }
+        !recent
+    }
+
+    fn write_event(&mut self, event: &Event) {
+        let line = json!({ "time": clock::now(), "event": event });
+        let written = self.events.write_all(format!("{line}\n").as_bytes());
+        self.note(written);
+    }
+
+    fn write_lines(&mut self, lines: &[Line]) {
+        for line in lines {
+            let written = self.log.write_all(format!("{}  {line}\n", clock::now()).as_bytes());
+            self.note(written);
+        }
+    }
+
+    fn note(&mut self, written: std::io::Result<()>) {
+        if let Err(error) = written {
+            self.failed.get_or_insert(error.to_string());
+        }
+    }
+}
+
+impl RunRecord {
+    fn new(run: &Description<'_>, graph: &Graph) -> Self {
+        Self {
+            study: run.study.to_owned(),
+            status: RunState::Running,
+            error: None,
+            command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+            directory: std::env::current_dir().map_or_else(|_| String::new(), |path| path.display().to_string()),
+            overrides: run.overrides.to_vec(),
+            commit: Commit::of(run.file),
+            started: clock::now(),
+            seconds: 0.0,
+            computed: 0,
+            cached: 0,
+            failed: 0,
+            skipped: 0,
+            versions: Versions { simclr: env!("CARGO_PKG_VERSION").to_owned(), store: STORE_VERSION },
+            device: run.device.to_owned(),
+            hardware: Hardware::here(),
+            stages: graph.iter().map(|id| StageRecord::new(graph, id)).collect(),
+        }
+    }
+
+    /// Says how the run ended.
+    fn end(&mut self, error: Option<&Error>) {
+        self.error = error.map(ToString::to_string);
+        let is_interrupted = error.is_some_and(|error| error.kind() == ErrorKind::Interrupted);
+        let stopped = |stage: &StageRecord| {
+            stage.status == Some(StageState::Running) || (is_interrupted && stage.reason == self.error)
+        };
+        self.stages.iter_mut().filter(|stage| stopped(stage)).for_each(StageRecord::interrupt);
+        self.count();
+        self.status = match error {
+            Some(_) if is_interrupted => RunState::Interrupted,
+            // A run that goes on after a failure skips what needs the failed stage.
+            _ if self.skipped > 0 => RunState::Partial,
+            None if self.failed > 0 => RunState::Partial,
+            None => RunState::Finished,
+            Some(_) => RunState::Failed,
+        };
+    }
+}
+
+/// What the artifact of a finished stage tells: the numbers to compare runs by and, where another run computed it, its
+/// line of result.
+fn add_results(stage: &mut StageRecord, graph: &Graph, store: &Store) {
+    let (Some(StageState::Computed | StageState::Cached), Some(id)) = (stage.status, graph.with_key(&stage.key)) else {
+        return;
+    };
+    let metrics = graph.stage(id).metrics(&store.place(&stage.kind, &stage.key));
+    // JSON has no numbers that are not finite.
+    stage.metrics = metrics.into_iter().filter(|(_, value)| value.is_finite()).collect();
+    if stage.status == Some(StageState::Cached) {
+        stage.summary = store.record(&stage.kind, &stage.key).map(|record| record.summary).unwrap_or_default();
+    }
+}
+
+fn write_record(folder: &Path, record: &RunRecord) -> Result<()> {
+    let text = serde_json::to_string_pretty(record);
+    let text = text.map_err(|error| Error::bug(format!("the record has no JSON form: {error}")))?;
+    files::write_atomic(&folder.join(RECORD), format!("{text}\n").as_bytes())
+}
+
+fn create_file(path: &Path) -> Result<File> {
+    File::create(path).map_err(|error| Error::io("write", path, &error))
+}
+
+/// Makes a folder named by time, to less than a microsecond: names sort as runs start.
+fn make_folder(parent: &Path) -> Result<PathBuf> {
+    files::create_folder(parent)?;
+    let mut tries = 0;
+    loop {
+        let now = SystemTime::now();
+        // 24 of the 30 bits that nanoseconds take.
+        let fraction = now.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_nanos() >> 6;
+        let folder = parent.join(format!("{}-{fraction:06x}", clock::for_file_name(now)));
+        match fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && tries < NAME_TRIES => tries += 1,
+            Err(error) => return Err(Error::io("create the folder", &folder, &error)),
+        }
+    }
+}

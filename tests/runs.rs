@@ -1,0 +1,511 @@
+//! Records of runs: written while stages run, read back, and used by `status`, `compare` and `cache`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
+
+use assert_cmd::Command;
+use serde_json::{Value, json};
+use simclr::base::{Error, ErrorKind, Result};
+use simclr::engine::{self, Context, Event, EventSink, Graph, RunOptions, Stage, Store};
+use simclr::runs::{self, Description, Recorder, RunState, StageState};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+// ---- The recorder, on stages that do nothing.
+
+/// A stage that succeeds with these metrics or fails.
+struct Toy {
+    name: &'static str,
+    metrics: Option<f64>,
+}
+
+impl Stage for Toy {
+    fn name(&self) -> String {
+        self.name.to_owned()
+    }
+    fn kind(&self) -> &'static str {
+        "toy"
+    }
+    fn version(&self) -> u32 {
+        4
+    }
+    fn parameters(&self) -> Value {
+        json!({ "name": self.name })
+    }
+    fn run(&self, context: &Context<'_>) -> Result<String> {
+        fs::write(context.output().join("file"), self.name).unwrap();
+        self.metrics.map(|value| format!("found {value}")).ok_or_else(|| Error::stage("it does not work"))
+    }
+    fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
+        assert_eq!(fs::read_to_string(artifact.join("file")).unwrap(), self.name);
+        BTreeMap::from([("found".to_owned(), self.metrics.unwrap()), ("infinite".to_owned(), f64::INFINITY)])
+    }
+}
+
+/// `good`, then `bad` and `also good`, and `last` after both.
+fn toys(bad: Option<f64>) -> Graph {
+    let mut graph = Graph::new();
+    let mut add = |name, metrics, inputs: &[_]| graph.add(Box::new(Toy { name, metrics }), inputs).unwrap();
+    let good = add("good", Some(0.5), &[]);
+    let bad = add("bad", bad, &[("good", good)]);
+    let also = add("also good", Some(0.25), &[("good", good)]);
+    add("last", Some(1.0), &[("also", also), ("bad", bad)]);
+    graph
+}
+
+/// A folder with a pipeline file, and the outputs in it.
+fn workplace() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("toy.toml"), "# the file as it was").unwrap();
+    let output = folder.path().join("out");
+    (folder, output)
+}
+
+fn record(folder: &TempDir, output: &Path, graph: &Graph, options: &RunOptions) -> (runs::Run, Vec<String>) {
+    let store = Store::open(output).unwrap();
+    let file = folder.path().join("toy.toml");
+    let description = Description { study: "toy", file: &file, overrides: &["a=1".to_owned()], device: "cpu" };
+    let recorder = Recorder::create(output, &description, graph, &store).unwrap();
+    let result = engine::run(graph, &store, options, &recorder, &AtomicBool::new(false));
+    let warnings = recorder.finish(result.as_ref().err());
+    (runs::find(output, "latest").unwrap(), warnings)
+}
+
+fn states(run: &runs::Run) -> Vec<Option<StageState>> {
+    run.record.stages.iter().map(|stage| stage.status).collect()
+}
+
+#[test]
+fn a_record_holds_what_was_asked_and_what_came_out() {
+    let (folder, output) = workplace();
+    let (run, warnings) = record(&folder, &output, &toys(Some(0.1)), &RunOptions::default());
+    assert_eq!(warnings, Vec::<String>::new());
+    assert_eq!((run.state, run.record.computed, run.record.cached), (RunState::Finished, 4, 0));
+    assert_eq!((run.record.overrides.as_slice(), run.record.device.as_str()), (["a=1".to_owned()].as_slice(), "cpu"));
+    let bad = &run.record.stages[1];
+    assert_eq!((bad.name.as_str(), bad.version, bad.summary.as_str()), ("bad", 4, "found 0.1"));
+    assert_eq!(bad.parameters, json!({ "name": "bad" }));
+    assert_eq!(bad.inputs, BTreeMap::from([("good".to_owned(), "good".to_owned())]));
+    assert_eq!(bad.metrics, BTreeMap::from([("found".to_owned(), 0.1)]), "what JSON cannot hold is left out");
+    assert_eq!(fs::read_to_string(run.folder.join("pipeline.toml")).unwrap(), "# the file as it was");
+    let log = fs::read_to_string(run.folder.join("log.txt")).unwrap();
+    assert!(log.contains("Z  bad: started\n") && log.contains("Z  done bad in "), "{log}");
+    // The file holds the record and nothing else, and reading it gives the same again.
+    let text = fs::read_to_string(run.folder.join("run.json")).unwrap();
+    let again: runs::RunRecord = serde_json::from_str(&text).unwrap();
+    assert_eq!(again, run.record);
+    assert_eq!(serde_json::to_value(&again).unwrap(), serde_json::from_str::<Value>(&text).unwrap());
+    assert!(!run.folder.join("run.lock").exists(), "the lock goes with the run");
+
+    let (cached, _) = record(&folder, &output, &toys(Some(0.1)), &RunOptions::default());
+    assert_eq!((cached.record.computed, cached.record.cached), (0, 4));
+    assert_ne!(cached.id, run.id);
+    let [first, second] = [&run, &cached].map(|run| {
+        run.record.stages.iter().map(|stage| (stage.metrics.clone(), stage.summary.clone())).collect::<Vec<_>>()
+    });
+    assert_eq!(first, second, "cached stages have their results too");
+}
+
+#[test]
+fn a_failure_ends_a_run_or_makes_it_partial() {
+    let (folder, output) = workplace();
+    let (run, _) = record(&folder, &output, &toys(None), &RunOptions::default());
+    assert_eq!((run.state, run.record.failed, run.record.skipped), (RunState::Failed, 1, 0));
+    assert_eq!(states(&run)[..2], [Some(StageState::Computed), Some(StageState::Failed)]);
+    assert_eq!(states(&run)[3], None, "not tried");
+    assert!(run.record.error.as_ref().unwrap().contains("it does not work"));
+
+    let options = RunOptions { keep_going: true, ..RunOptions::default() };
+    let (run, _) = record(&folder, &output, &toys(None), &options);
+    assert_eq!((run.state, run.record.failed, run.record.skipped), (RunState::Partial, 1, 1));
+    let [good, bad, also, last] = states(&run)[..] else { panic!() };
+    assert_eq!(good, Some(StageState::Cached));
+    assert!(matches!(also, Some(StageState::Cached | StageState::Computed)));
+    assert_eq!((bad, last), (Some(StageState::Failed), Some(StageState::Skipped)));
+    assert_eq!(run.record.stages[3].reason.as_deref(), Some("bad failed"));
+    assert!(run.record.stages[1].reason.as_ref().unwrap().contains("it does not work"));
+    assert_eq!(run.record.stages[2].metrics["found"], 0.25);
+}
+
+#[test]
+fn a_stage_that_was_interrupted_did_not_fail() {
+    let (folder, output) = workplace();
+    let (graph, store) = (toys(Some(0.1)), Store::open(&output).unwrap());
+    let file = folder.path().join("toy.toml");
+    let description = Description { study: "toy", file: &file, overrides: &[], device: "cpu" };
+    let recorder = Recorder::create(&output, &description, &graph, &store).unwrap();
+    assert_eq!(runs::find(&output, "latest").unwrap().state, RunState::Running);
+    recorder.emit(&Event::Started { stage: "good".into() });
+    recorder.emit(&Event::Progress { stage: "good".into(), done: 3, total: 4, detail: "epoch 3".into() });
+    // A run that goes on is read from its events.
+    let living = runs::find(&output, "latest").unwrap();
+    assert_eq!((living.state, states(&living)[0]), (RunState::Running, Some(StageState::Running)));
+    assert_eq!(living.record.stages[0].progress.as_ref().map(|progress| progress.done), Some(3));
+    assert!(recorder.finish(Some(&Error::new(ErrorKind::Interrupted, "interrupted"))).is_empty());
+    let run = runs::find(&output, "latest").unwrap();
+    assert_eq!((run.state, states(&run)[0]), (RunState::Interrupted, Some(StageState::Interrupted)));
+    assert_eq!(run.record.stages[0].progress, living.record.stages[0].progress);
+}
+
+#[test]
+fn a_record_that_cannot_be_written_is_a_warning() {
+    let (folder, output) = workplace();
+    let (graph, store) = (toys(Some(0.1)), Store::open(&output).unwrap());
+    let file = folder.path().join("toy.toml");
+    let description = Description { study: "toy", file: &file, overrides: &[], device: "cpu" };
+    let recorder = Recorder::create(&output, &description, &graph, &store).unwrap();
+    fs::remove_dir_all(output.join("runs")).unwrap();
+    let warnings = recorder.finish(None);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("run.json"), "{warnings:?}");
+}
+
+#[test]
+fn runs_are_found_by_what_a_user_calls_them() {
+    let (folder, output) = workplace();
+    assert!(runs::find(&output, "latest").unwrap_err().what().contains("no runs"));
+    let graph = toys(Some(0.1));
+    let ids: Vec<String> = (0..2).map(|_| record(&folder, &output, &graph, &RunOptions::default()).0.id).collect();
+    let rename =
+        |from: &str, to: &str| fs::rename(output.join("runs/toy").join(from), output.join("runs/toy").join(to));
+    rename(&ids[0], "20260101-000000-aaaaaa").unwrap();
+    rename(&ids[1], "20260101-000000-abbbbb").unwrap();
+    fs::create_dir(output.join("runs/other")).unwrap();
+    let other = output.join("runs/other/20260301-000000-cccccc");
+    fs::create_dir(&other).unwrap();
+    fs::copy(output.join("runs/toy/20260101-000000-aaaaaa/run.json"), other.join("run.json")).unwrap();
+    let found = |name: &str| runs::find(&output, name).map(|run| run.name());
+    for (name, expected) in [
+        ("latest", "other/20260301-000000-cccccc"),
+        ("toy", "toy/20260101-000000-abbbbb"),
+        ("toy/latest", "toy/20260101-000000-abbbbb"),
+        ("20260101-000000-aa", "toy/20260101-000000-aaaaaa"),
+        ("toy/20260101-000000-aaaaaa", "toy/20260101-000000-aaaaaa"),
+        ("202603", "other/20260301-000000-cccccc"),
+    ] {
+        assert_eq!(found(name).unwrap(), expected, "{name}");
+    }
+    let error = |name: &str| found(name).unwrap_err();
+    let help = |name: &str| error(name).next_step().unwrap().to_owned();
+    assert_eq!(error("20260101-000000-a").kind(), ErrorKind::Usage);
+    assert_eq!(help("toy/2026"), "one of toy/20260101-000000-abbbbb, toy/20260101-000000-aaaaaa");
+    assert!(help("ohter").contains("'other'"), "{}", help("ohter"));
+    assert!(help("20260301-000000-cccccd").contains("'20260301-000000-cccccc'"));
+    assert!(found("toy/202603").is_err(), "of another study");
+}
+
+#[test]
+fn the_commit_of_the_pipeline_file_is_kept() {
+    let (folder, output) = workplace();
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "commit.gpgsign=false"];
+        let mut command = std::process::Command::new("git");
+        command.args(identity).args(arguments).current_dir(folder.path()).env_remove("GIT_DIR");
+        command.output().is_ok_and(|output| output.status.success())
+    };
+    let commit = || record(&folder, &output, &toys(Some(0.1)), &RunOptions::default()).0.record.commit;
+    if !git(&["init", "-q"]) {
+        return; // There is no git here, so there is no commit to keep.
+    }
+    assert_eq!(commit(), None, "nothing is committed");
+    assert!(git(&["add", "toy.toml"]) && git(&["commit", "-qm", "one"]));
+    let clean = commit().unwrap();
+    assert!(!clean.changed && clean.hash.len() >= 40, "{clean:?}");
+    fs::write(folder.path().join("toy.toml"), "# changed").unwrap();
+    assert_eq!(commit().map(|commit| (commit.hash, commit.changed)), Some((clean.hash, true)));
+}
+
+// ---- The commands, from outside.
+
+const PIPELINE: &str = r#"
+name = "small"
+
+[dataset]
+source = { shapes = { train = 60, test = 30, classes = 3 } }
+image_size = 16
+validation_fraction = 0.2
+
+[augment.views]
+ops = [{ random_resized_crop = { scale = [0.5, 1.0] } }]
+
+[pretrain.main]
+augment = "views"
+encoder = { tiny = { width = 0.25 } }
+projection = { layers = [8] }
+optimizer = { sgd = { learning_rate = 0.05 } }
+epochs = 1
+batch_size = 16
+
+[knn_eval.main]
+from = "main"
+k = 5
+"#;
+
+struct Small {
+    _folder: TempDir,
+    file: PathBuf,
+    output: PathBuf,
+}
+
+impl Small {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, output) = (folder.path().join("small.toml"), folder.path().join("out"));
+        fs::write(&file, PIPELINE).unwrap();
+        Self { _folder: folder, file, output }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_simclr"));
+        command.args(arguments).arg("--output").arg(&self.output);
+        command
+    }
+
+    /// Exit code, standard output, standard error.
+    fn call(&self, arguments: &[&str]) -> (i32, String, String) {
+        let output = self.command(arguments).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    }
+
+    fn ok(&self, arguments: &[&str]) -> String {
+        let (code, stdout, stderr) = self.call(arguments);
+        assert_eq!(code, 0, "{arguments:?}: {stdout}{stderr}");
+        stdout
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.ok(&[arguments, &["--format", "json"]].concat())).unwrap()
+    }
+
+    fn run(&self, more: &[&str]) {
+        self.ok(&[&["run", "-q", self.file.to_str().unwrap()], more].concat());
+    }
+
+    /// Starts a run that would take hours.
+    fn start_endless(&self) -> Child {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_simclr"));
+        command.args(["run", "--set", "pretrain.main.epochs=1000000"]).arg(&self.file);
+        command.arg("--output").arg(&self.output).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    }
+
+    /// Waits until a run's stage is being computed and has told how far it is.
+    fn wait_for_progress(&self) -> Value {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(120) {
+            if self.json(&["status"]).as_array().is_some_and(|runs| !runs.is_empty()) {
+                let run = self.json(&["status", "latest"]);
+                let mut stages = run["stages"].as_array().unwrap().iter();
+                if stages.any(|stage| stage["status"] == "running" && stage["progress"].is_object()) {
+                    return run;
+                }
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("no progress in two minutes");
+    }
+}
+
+fn stage<'a>(run: &'a Value, name: &str) -> &'a Value {
+    run["stages"].as_array().unwrap().iter().find(|stage| stage["name"] == name).unwrap()
+}
+
+#[test]
+fn an_output_folder_that_is_not_there_has_no_runs_and_is_not_made() {
+    let small = Small::new();
+    assert!(small.ok(&["status"]).starts_with("no runs in "));
+    assert_eq!(small.json(&["status"]), json!([]));
+    assert!(small.ok(&["cache", "ls"]).contains("0 artifacts"));
+    assert!(small.ok(&["cache", "verify"]).contains("0 artifacts"));
+    assert!(small.ok(&["cache", "gc"]).contains("freed 0 B"));
+    for arguments in [&["status", "latest"][..], &["compare", "a", "b"], &["cache", "pin", "latest"]] {
+        let (code, _, stderr) = small.call(arguments);
+        assert!(code == 2 && stderr.contains("there are no runs"), "{arguments:?}: {stderr}");
+    }
+    assert!(!small.output.exists());
+}
+
+#[test]
+fn a_run_that_goes_on_is_told_from_one_that_was_killed() {
+    let small = Small::new();
+    let mut child = small.start_endless();
+    let living = small.wait_for_progress();
+    assert_eq!(living["status"], "running");
+    assert_eq!(stage(&living, "split")["status"], "computed");
+    assert!(living["seconds"].as_f64().unwrap() < 1000.0);
+    let text = small.ok(&["status", "latest"]);
+    assert!(text.contains("running") && text.contains("pretrain.main") && text.contains("epoch"), "{text}");
+    // What a living run counts on is not collected, however few runs are kept.
+    assert_eq!(small.json(&["cache", "gc", "--keep", "0", "--dry-run"])["bytes"], 0);
+
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let killed = small.json(&["status", "latest"]);
+    assert_eq!(killed["status"], "killed");
+    assert_eq!(stage(&killed, "pretrain.main")["status"], "interrupted");
+    assert_eq!(stage(&killed, "report")["status"], Value::Null);
+    assert!(small.ok(&["status"]).contains("killed"));
+    assert!(small.json(&["cache", "gc", "--keep", "0", "--dry-run"])["bytes"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn two_runs_are_compared_in_settings_and_results() {
+    let small = Small::new();
+    small.run(&[]);
+    small.run(&["--set", "pretrain.main.loss.nt_xent.temperature=0.9", "--set", "knn_eval.main.depths=[0, 1]"]);
+    let list = small.json(&["status"]);
+    let (newest, oldest) = (list[0]["id"].as_str().unwrap(), list[1]["id"].as_str().unwrap());
+    assert!(newest > oldest, "the newest first");
+    assert_eq!((&list[0]["status"], &list[0]["pinned"]), (&json!("finished"), &json!(false)));
+
+    let compared = small.json(&["compare", oldest, "latest"]);
+    let comparison = &compared["comparison"];
+    assert_eq!(compared["first"], format!("small/{oldest}"));
+    let pretrain = stage(comparison, "pretrain.main");
+    assert_eq!(pretrain["changes"].as_array().unwrap().len(), 1);
+    assert_eq!(pretrain["changes"][0]["path"], "loss.nt_xent.temperature");
+    assert_eq!((&stage(comparison, "split")["same"], &pretrain["same"]), (&json!(true), &json!(false)));
+    assert_eq!(comparison["only_second"], json!(["knn_eval.main[depth 1, 100 % labels]"]));
+    let metrics = stage(comparison, "knn_eval.main[depth 0, 100 % labels]")["metrics"].as_array().unwrap();
+    let accuracy = metrics.iter().find(|metric| metric["metric"] == "accuracy").unwrap();
+    let value = |name: &str| accuracy[name].as_f64().unwrap();
+    assert!((value("second") - value("first") - value("difference")).abs() < 1e-12);
+    assert!(accuracy["interval"][0].as_f64() < accuracy["difference"].as_f64());
+
+    let text = small.ok(&["compare", oldest, "latest"]);
+    assert!(text.contains("loss.nt_xent.temperature 0.1 -> 0.9") && text.contains("only in B"), "{text}");
+    assert!(!text.contains('\x1b') && !text.contains("frame"), "{text}");
+    let same = small.ok(&["compare", "latest", "small"]);
+    assert!(same.contains("the settings are the same") && same.contains("all artifacts are the same"), "{same}");
+}
+
+#[test]
+fn what_pinned_and_new_runs_use_is_kept() {
+    let small = Small::new();
+    small.run(&[]);
+    let first = small.json(&["status"])[0]["id"].as_str().unwrap().to_owned();
+    small.run(&["--set", "seed=2"]);
+    small.run(&["--set", "seed=3"]);
+    let keys = || {
+        let list = small.json(&["cache", "ls"]);
+        let artifacts = list["artifacts"].as_array().unwrap().clone();
+        artifacts
+            .into_iter()
+            .map(|artifact| (artifact["key"].as_str().unwrap().to_owned(), artifact))
+            .collect::<BTreeMap<_, _>>()
+    };
+    let all = keys();
+    assert!(all.values().all(|artifact| artifact["bytes"].as_u64().unwrap() > 0 && artifact["damage"].is_null()));
+    let dataset = all.values().find(|artifact| artifact["kind"] == "dataset").unwrap();
+    assert_eq!(dataset["runs"].as_array().unwrap().len(), 3, "seeds share the pictures");
+
+    assert!(small.ok(&["cache", "pin", &first]).contains("pinned"));
+    let dry = small.json(&["cache", "gc", "--keep", "1", "--dry-run"]);
+    assert_eq!(keys().len(), all.len(), "nothing is touched");
+    let freed = small.json(&["cache", "gc", "--keep", "1"]);
+    assert_eq!((&freed["freed"], &freed["bytes"]), (&dry["freed"], &dry["bytes"]));
+    let kept = keys();
+    let used_by = |run: &Value| {
+        run["stages"].as_array().unwrap().iter().all(|stage| kept.contains_key(stage["key"].as_str().unwrap()))
+    };
+    assert!(used_by(&small.json(&["status", &first])) && used_by(&small.json(&["status", "latest"])));
+    assert!(kept.len() < all.len(), "the run between is not kept");
+
+    small.ok(&["cache", "unpin", &first]);
+    assert!(small.json(&["cache", "gc", "--keep", "1"])["bytes"].as_u64().unwrap() > 0);
+    assert!(!keys().contains_key(stage(&small.json(&["status", &first]), "pretrain.main")["key"].as_str().unwrap()));
+
+    // A record that cannot be read may be of a pinned run.
+    fs::write(small.output.join("runs/small").join(&first).join("run.json"), "{").unwrap();
+    let (code, _, stderr) = small.call(&["cache", "gc", "--keep", "0"]);
+    assert!(code == 3 && stderr.contains("run.json") && stderr.contains("delete"), "{code} {stderr}");
+    let (code, stdout, stderr) = small.call(&["status"]);
+    assert!(code == 0 && stdout.contains("finished") && stderr.contains("warning: "), "{stdout}{stderr}");
+}
+
+#[test]
+fn a_store_without_records_is_not_emptied() {
+    let small = Small::new();
+    small.run(&[]);
+    fs::remove_dir_all(small.output.join("runs")).unwrap();
+    let (code, _, stderr) = small.call(&["cache", "gc"]);
+    assert!(code == 2 && stderr.contains("no runs"), "{stderr}");
+    assert!(small.ok(&["cache", "ls"]).contains("no run"));
+}
+
+#[test]
+fn damage_is_found_set_aside_and_made_good_by_an_import() {
+    let small = Small::new();
+    small.run(&[]);
+    let copy = small.output.with_file_name("copy");
+    let from = small.output.to_str().unwrap().to_owned();
+    let import = |output: &Path, from: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_simclr"));
+        command.args(["cache", "import", from, "--output"]).arg(output).output().unwrap()
+    };
+    assert!(import(&copy, &from).status.success());
+    assert!(small.ok(&["cache", "verify"]).contains("0 damaged"));
+
+    let latest = small.json(&["status", "latest"]);
+    let key = stage(&latest, "features.main")["key"].as_str().unwrap();
+    let file = small.output.join("store-v1/features").join(key).join("features.safetensors");
+    let mut bytes = fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let (code, stdout, stderr) = small.call(&["cache", "verify"]);
+    assert_eq!(code, 3, "{stdout}{stderr}");
+    assert!(stdout.contains("features.safetensors") && stderr.contains("--set-aside"), "{stdout}{stderr}");
+    assert!(!import(&copy.with_file_name("third"), &from).status.success(), "damage is not spread");
+
+    let aside = small.json(&["cache", "verify", "--set-aside"]);
+    assert_eq!(aside["damaged"][0]["key"], key);
+    let there = import(&small.output, copy.to_str().unwrap());
+    let text = String::from_utf8_lossy(&there.stdout).into_owned();
+    assert!(text.contains("copied 1 artifact,"), "{text}");
+    assert!(small.ok(&["cache", "verify"]).contains("0 damaged"));
+    small.run(&[]);
+    assert_eq!(small.json(&["status", "latest"])["computed"], 0);
+}
+
+#[test]
+fn the_pipeline_that_init_writes_is_valid_and_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let call = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_simclr"));
+        command.args(arguments).current_dir(folder.path()).output().unwrap()
+    };
+    let ok = |arguments: &[&str]| {
+        let output = call(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    ok(&["init"]);
+    ok(&["validate", "pipeline.toml"]);
+    assert_eq!(call(&["init"]).status.code(), Some(2), "it is there");
+    ok(&["init", "--force"]);
+
+    for (part, count) in [("train", 60), ("test", 10)] {
+        for class in ["a \"cat\"", "dog"] {
+            let place = folder.path().join("my pictures").join(part).join(class);
+            fs::create_dir_all(&place).unwrap();
+            for number in 0..count {
+                let color = image::Rgb([number, 255 - number, u8::from(class == "dog") * 200]);
+                image::RgbImage::from_pixel(8, 8, color).save(place.join(format!("{number}.png"))).unwrap();
+            }
+        }
+    }
+    fs::create_dir(folder.path().join("below")).unwrap();
+    for file in ["mine.toml", "below/mine.toml"] {
+        ok(&["init", file, "--data", "my pictures"]);
+        ok(&["validate", file]);
+        let text = fs::read_to_string(folder.path().join(file)).unwrap();
+        assert!(text.contains("test = ") && !text.contains('@'), "{text}");
+    }
+    let missing = call(&["init", "other.toml", "--data", "nowhere"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(!folder.path().join("other.toml").exists());
+}
