@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     let description = Description { study: &loaded.study.name, file, overrides, device: &device };
     let record = Recorder::create(&arguments.store.output, &description, &assembly.graph, &store)?;
     let record_path = record.record();
-    let progress = Progress::new(arguments.quiet);
+    let progress = Progress::new(arguments.quiet).of_run_that_goes_on(options.keep_going);
     let result = engine::run(&assembly.graph, &store, &options, &Sinks(vec![&progress, &record]), interrupted)
         .and_then(|outcome| Ok((results(&assembly, &outcome, arguments)?, outcome)));
     progress.finish();
