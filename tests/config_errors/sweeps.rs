@@ -73,7 +73,7 @@ fn mistakes_of_groups() {
         (
             "[[sweep.together]]\nseed = [1, 2]\nknn_eval.knn.k = [3]",
             (2, 18),
-            "`knn_eval.knn.k` has 1 values, and `seed` 2",
+            "`knn_eval.knn.k` has 1 value, and `seed` has 2 values",
         ),
         ("[[sweep.together]]\nseed = [1]\nknn_eval.knn.k = []", (2, 18), "the list of values is empty"),
         ("[[sweep.together]]", (0, 1), "the group has no keys"),

@@ -99,13 +99,11 @@ impl Section<'_> {
         let mut is_even = true;
         for other in keys.iter().filter(|other| other.values.len() != first.values.len()) {
             is_even = false;
-            let (count, wanted) = (other.values.len(), first.values.len());
+            let message =
+                format!("`{}` has {}, and `{}` has {}", other.name(), values_of(other), first.name(), values_of(first));
             self.problems.report(
-                Problem::new(
-                    other.place,
-                    format!("`{}` has {count} values, and `{}` {wanted}", other.name(), first.name()),
-                )
-                .help("keys that go together have equally many: the first value of each is run, then the second"),
+                Problem::new(other.place, message)
+                    .help("keys that go together have equally many: the first value of each is run, then the second"),
             );
         }
         if is_even {
@@ -188,6 +186,13 @@ impl Section<'_> {
 }
 
 const GROUP_HELP: &str = "a group is a table of paths with lists of equal length below `[[sweep.together]]`";
+
+fn values_of(key: &SweptKey) -> String {
+    match key.values.len() {
+        1 => "1 value".to_owned(),
+        count => format!("{count} values"),
+    }
+}
 
 fn clash_problem(key: &SweptKey, place: Place, clash: Clash) -> Problem {
     let name = key.name();
