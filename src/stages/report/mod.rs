@@ -1,6 +1,7 @@
 //! `report`: collects what the other stages left and renders it. Reads artifacts, recomputes nothing.
 
 mod collect;
+mod command;
 mod inputs;
 
 use crate::base::Result;
@@ -46,8 +47,8 @@ impl ReportStage {
             models: inputs.models,
             stages: stage_rows(graph),
             reproduce: Reproduce {
-                command: format!("simclr run {}", loaded.path().display()),
-                resolved_toml: without_comments(loaded.text()),
+                command: command::command(loaded),
+                resolved_toml: loaded.resolved_toml(),
                 versions: vec![("simclr".into(), env!("CARGO_PKG_VERSION").into())],
                 seeds: inputs.seeds,
             },
@@ -68,7 +69,7 @@ impl Stage for ReportStage {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn parameters(&self) -> Value {
@@ -105,13 +106,4 @@ fn stage_rows(graph: &Graph) -> Vec<StageRow> {
         inputs: graph.inputs(id).values().map(|input| graph.name(*input).to_owned()).collect(),
     };
     graph.iter().filter(|id| graph.kind(*id) != KIND).map(row).collect()
-}
-
-/// The same TOML with sorted keys, without comments and spacing, so that these do not change the report.
-fn without_comments(source: &str) -> String {
-    source
-        .parse::<toml::Table>()
-        .ok()
-        .and_then(|table| toml::to_string(&table).ok())
-        .unwrap_or_else(|| source.to_owned())
 }
