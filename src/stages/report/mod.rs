@@ -13,6 +13,7 @@ use crate::render::data::{DatasetFacts, Report, Reproduce, StageRow};
 use crate::stages::formats;
 use inputs::Entry;
 use serde_json::{Value, json};
+use std::path::Path;
 
 pub use inputs::{Inputs, Place, Variant};
 
@@ -74,6 +75,11 @@ impl Stage for ReportStage {
 
     fn parameters(&self) -> Value {
         json!({ "entries": self.entries, "frame": self.frame })
+    }
+
+    fn explain(&self, parameter: &str, _: &Path) -> Option<String> {
+        let is_shown = parameter.starts_with("frame") || parameter.starts_with("entries");
+        is_shown.then(|| "what it shows changed".to_owned())
     }
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
