@@ -31,7 +31,8 @@ fn will_run(entry: &PlanEntry) -> bool {
 pub(super) fn show_text(entries: &[PlanEntry]) -> Result<()> {
     let rows: Vec<[Cell; 5]> = entries.iter().map(row).collect();
     output::print(&(table(&rows, &[2, 3], output::color_on_stdout()) + &sums(entries)))?;
-    entries.iter().filter_map(too_large).for_each(|warning| output::warn(&warning));
+    let memory = Hardware::here().memory_bytes.unwrap_or(u64::MAX);
+    entries.iter().filter_map(|entry| too_large(entry, memory)).for_each(|warning| output::warn(&warning));
     Ok(())
 }
 
@@ -90,11 +91,10 @@ fn sums(entries: &[PlanEntry]) -> String {
 }
 
 /// A warning where a stage needs more memory than the machine has.
-fn too_large(entry: &PlanEntry) -> Option<String> {
-    let (needed, there) = (entry.cost?.memory, Hardware::here().memory_bytes?);
-    let told =
-        || format!("{} needs about {} and this machine has {}", entry.name, human::bytes(needed), human::bytes(there));
-    (will_run(entry) && needed > there).then(told)
+fn too_large(entry: &PlanEntry, there: u64) -> Option<String> {
+    let needed = entry.cost.filter(|cost| will_run(entry) && cost.memory > there)?.memory;
+    let (name, needed, there) = (&entry.name, human::bytes(needed), human::bytes(there));
+    Some(format!("{name} needs about {needed} and this machine has {there}"))
 }
 
 fn show_json(study: &str, graph: &Graph, entries: &[PlanEntry]) -> Result<()> {
