@@ -30,9 +30,8 @@ pub(super) struct Trace<D: Backend> {
 }
 
 impl<D: Backend> Trace<D> {
-    /// Gives the buffers back unused.
+    /// Gives the buffers back unused; the pictures, which came from outside, are freed.
     pub(super) fn release(self, spare: &mut Spare<D>) {
-        spare.give(self.images);
         self.stem.release(spare);
         if let Some(map) = self.unpooled {
             spare.give(map);
@@ -76,7 +75,7 @@ impl Encoder {
     pub(super) fn infer<D: Backend>(&self, pass: &mut Pass<'_, D>, images: D::Buffer) -> Result<D::Buffer> {
         let (stem, mut map) = self.stem.forward(pass, &images, None, true)?;
         stem.release(pass.spare);
-        pass.spare.give(images);
+        drop(images);
         if let Some(unpooled) = self.pooled(pass, &mut map)? {
             pass.spare.give(unpooled);
         }
@@ -129,7 +128,7 @@ impl Encoder {
         }
         let images = trace.images;
         self.stem.backward(&mut pass, trace.stem, &images, Some(&map), &mut gradient, InputGradient::Unwanted)?;
-        for buffer in [images, map, gradient] {
+        for buffer in [map, gradient] {
             pass.spare.give(buffer);
         }
         Ok(())

@@ -137,7 +137,6 @@ impl<D: Backend> Network<D> {
             head.read_gradients(&self.device, &mut gradients, &mut self.parameters)?;
         }
         self.encoder.backward(&self.device, &mut self.parameters, &mut self.spare, trace, &features)?;
-        self.spare.give(features);
         Ok(value)
     }
 
@@ -249,7 +248,7 @@ pub(super) fn check_head(head: &[usize]) -> Result<()> {
 mod tests {
     use super::*;
     use crate::base::rng;
-    use crate::model::config::TinyConfig;
+    use crate::model::config::{ResnetConfig, TinyConfig};
 
     const SIDE: usize = 16;
     const ROWS: usize = 12;
@@ -274,6 +273,22 @@ mod tests {
         }
         network.parameters_changed().unwrap();
         loss
+    }
+
+    #[test]
+    fn a_step_leaves_no_more_buffers_than_the_one_before() {
+        let pooled = EncoderConfig::Resnet18(ResnetConfig { width: 0.125, ..ResnetConfig::default() });
+        let pooled = Network::new(&pooled, &[8], SIDE, 1, &Cpu::default()).unwrap();
+        for mut network in [tiny(&[8], 1), pooled] {
+            step(&mut network, 0.1);
+            let count = network.spare.count();
+            (0..4).for_each(|_| drop(step(&mut network, 0.1)));
+            assert_eq!(network.spare.count(), count);
+            // Also where a forward pass is not followed by one back.
+            (0..4).for_each(|_| drop(network.forward(pictures(), ROWS).unwrap()));
+            step(&mut network, 0.1);
+            assert_eq!(network.spare.count(), count);
+        }
     }
 
     #[test]

@@ -28,9 +28,15 @@ impl<D: Backend> Spare<D> {
         }
     }
 
-    /// Keeps a buffer for the next taker.
+    /// Keeps a buffer for the next taker. Only what was taken here is to be given back: what comes from elsewhere in
+    /// each step would be kept for ever.
     pub fn give(&mut self, buffer: D::Buffer) {
         self.buffers.entry(self.device.length(&buffer)).or_default().push(buffer);
+    }
+
+    /// Number of buffers.
+    pub fn count(&self) -> usize {
+        self.buffers.values().map(Vec::len).sum()
     }
 
     /// Frees them all.
