@@ -71,7 +71,7 @@ impl Stage for PretrainStage {
     }
 
     fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
-        let records = formats::read_rows::<EpochRecord>(&artifact.join(formats::HISTORY)).unwrap_or_default();
+        let records: Vec<EpochRecord> = formats::read_rows(&artifact.join(formats::HISTORY)).unwrap_or_default();
         let of = |last: &EpochRecord| [("loss".to_owned(), last.loss), ("accuracy".to_owned(), last.accuracy)];
         records.last().into_iter().flat_map(of).collect()
     }
