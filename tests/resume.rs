@@ -60,37 +60,21 @@ struct Study {
 
 impl Study {
     fn pretrain(settings: &[&str]) -> Self {
-        Self::in_new_folder(|folder| Self::pretrain_in(folder, settings))
+        Self::in_new_folder(settings, pretrain_stage)
     }
 
     fn supervised(settings: &[&str]) -> Self {
-        Self::in_new_folder(|folder| Self::supervised_in(folder, settings))
+        Self::in_new_folder(settings, supervised_stage)
     }
 
-    fn in_new_folder(make: impl FnOnce(&Path) -> Self) -> Self {
+    fn in_new_folder(settings: &[&str], stage: fn(&Pipeline) -> Box<dyn Stage>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let study = make(folder.path());
+        let study = Self::in_folder(folder.path(), settings, stage);
         Self { _temporary: Some(folder), ..study }
     }
 
-    fn pretrain_in(folder: &Path, settings: &[&str]) -> Self {
-        Self::new(folder, settings, |pipeline| {
-            let Pipeline { seed, device, .. } = *pipeline;
-            let config = pipeline.pretrain.last().unwrap().clone();
-            Box::new(PretrainStage { config, dataset: pipeline.dataset.clone(), seed, device })
-        })
-    }
-
-    fn supervised_in(folder: &Path, settings: &[&str]) -> Self {
-        Self::new(folder, settings, |pipeline| {
-            let Pipeline { seed, device, .. } = *pipeline;
-            let config = pipeline.supervised[0].clone();
-            Box::new(SupervisedStage { config, dataset: pipeline.dataset.clone(), fraction: 1.0, seed, device })
-        })
-    }
-
     /// Computes what the stage reads.
-    fn new(folder: &Path, settings: &[&str], stage: impl FnOnce(&Pipeline) -> Box<dyn Stage>) -> Self {
+    fn in_folder(folder: &Path, settings: &[&str], stage: fn(&Pipeline) -> Box<dyn Stage>) -> Self {
         let settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
         let loaded = config::parse(PIPELINE, &folder.join("resume.toml"), &settings).unwrap();
         let assembly = stages::assemble(&loaded, folder, None).unwrap_or_else(|_| panic!("no graph"));
@@ -138,7 +122,8 @@ impl Study {
             interrupted: &watch.interrupted,
             halted: &AtomicBool::new(false),
         };
-        self.stage.run(&context).map(|_| files(output.path()))
+        self.stage.run(&context)?;
+        Ok(files(output.path()))
     }
 
     /// The files of a run that nothing stops and that finds nothing to go on from.
@@ -171,6 +156,18 @@ impl Study {
         let files = self.run(NEVER, &watch).unwrap();
         (files, watch)
     }
+}
+
+fn pretrain_stage(pipeline: &Pipeline) -> Box<dyn Stage> {
+    let Pipeline { seed, device, .. } = *pipeline;
+    let (config, dataset) = (pipeline.pretrain[0].clone(), pipeline.dataset.clone());
+    Box::new(PretrainStage { config, dataset, seed, device })
+}
+
+fn supervised_stage(pipeline: &Pipeline) -> Box<dyn Stage> {
+    let Pipeline { seed, device, .. } = *pipeline;
+    let (config, dataset) = (pipeline.supervised[0].clone(), pipeline.dataset.clone());
+    Box::new(SupervisedStage { config, dataset, fraction: 1.0, seed, device })
 }
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -262,39 +259,39 @@ fn an_interruption_before_the_first_step_leaves_nothing() {
     assert!(study.names().is_empty());
 }
 
-/// Every run takes one step, for every optimiser, with another number of threads than the run that is not stopped.
+/// Every run takes one step, with another number of threads than the run that is not stopped.
+fn assert_one_step_a_run(study: &Study, threads: [usize; 2], what: &str) {
+    let expected = with_threads(threads[0], || study.unbroken());
+    let files = with_threads(threads[1], || {
+        loop {
+            match study.run(NEVER, &Watch { stop_after: Some(1), ..Watch::default() }) {
+                Ok(files) => return files,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}"),
+            }
+        }
+    });
+    assert_same(&files, &expected, what);
+}
+
 #[test]
 fn one_step_a_run_gives_the_same_bytes_with_every_optimizer() {
-    let optimizers = [
+    for optimizer in [
         "{ sgd = { learning_rate = 0.05 } }",
         "{ sgd = { learning_rate = 0.05, momentum = 0.9, nesterov = true, weight_decay = 1e-4 } }",
         "{ adam = { learning_rate = 0.001 } }",
         "{ adamw = { learning_rate = 0.001, weight_decay = 0.01 } }",
         "{ lars = { learning_rate = 0.5, weight_decay = 1e-4 } }",
-    ];
-    for (i, optimizer) in optimizers.iter().enumerate() {
-        let schedule = "{ cosine = { warmup_epochs = 1 } }";
-        let setting = |stage: &str, key: &str, value: &str| format!("{stage}.main.{key}={value}");
-        let settings = |stage| {
-            let settings =
-                [("optimizer", *optimizer), ("schedule", schedule), ("gradient_clip", "0.5"), ("epochs", "2")];
-            settings.map(|(key, value)| setting(stage, key, value))
+    ] {
+        let optimizer = format!("optimizer={optimizer}");
+        let settings = |stage: &str| {
+            let schedule = "schedule={ cosine = { warmup_epochs = 1 } }";
+            [&optimizer, schedule, "gradient_clip=0.5", "epochs=2"].map(|setting| format!("{stage}.main.{setting}"))
         };
         let (pretrain, supervised) = (settings("pretrain"), settings("supervised"));
-        let study = match i % 2 {
-            0 => Study::pretrain(&pretrain.each_ref().map(String::as_str)),
-            _ => Study::supervised(&supervised.each_ref().map(String::as_str)),
-        };
-        let expected = with_threads(1 + i % 2, || study.unbroken());
-        let files = with_threads(2 - i % 2, || {
-            loop {
-                match study.run(NEVER, &Watch { stop_after: Some(1), ..Watch::default() }) {
-                    Ok(files) => return files,
-                    Err(error) => assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}"),
-                }
-            }
-        });
-        assert_same(&files, &expected, optimizer);
+        let (pretrain, supervised) =
+            (pretrain.each_ref().map(String::as_str), supervised.each_ref().map(String::as_str));
+        assert_one_step_a_run(&Study::pretrain(&pretrain), [1, 2], &optimizer);
+        assert_one_step_a_run(&Study::supervised(&supervised), [2, 1], &optimizer);
     }
 }
 
@@ -361,7 +358,7 @@ const CHILD: &str = "SIMCLR_RESUME_TEST_FOLDER";
 #[test]
 fn child_that_trains() {
     let Some(folder) = std::env::var_os(CHILD).map(PathBuf::from) else { return };
-    let files = Study::supervised_in(&folder, &[]).run(Duration::ZERO, &Watch::default()).unwrap();
+    let files = Study::in_folder(&folder, &[], supervised_stage).run(Duration::ZERO, &Watch::default()).unwrap();
     fs::create_dir(folder.join("result")).unwrap();
     files.iter().for_each(|(name, bytes)| fs::write(folder.join("result").join(name), bytes).unwrap());
 }
@@ -393,52 +390,52 @@ fn killed_again_and_again_it_still_ends_in_the_same_bytes() {
 
 // ------------------------------------------------------------------------------------------ damage
 
-/// What may happen to a file.
-fn damages() -> Vec<(String, Box<dyn Fn(&Path)>)> {
-    type Damage = Box<dyn Fn(&Path)>;
-    let change = |edit: Box<dyn Fn(&mut Vec<u8>)>| -> Damage {
-        Box::new(move |path| {
-            let mut bytes = fs::read(path).unwrap();
-            edit(&mut bytes);
-            fs::write(path, bytes).unwrap();
-        })
+/// What may become of a file, with its content then.
+fn damages(whole: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let flipped = |place: usize| {
+        let mut bytes = whole.to_vec();
+        bytes[place] ^= 16;
+        (format!("byte {place} flipped"), bytes)
     };
-    let mut damages: Vec<(String, Damage)> = Vec::new();
-    for place in [0, 7, 8, 100, 5_000, 20_000, usize::MAX] {
-        let flip = change(Box::new(move |bytes| {
-            let last = bytes.len() - 1;
-            bytes[place.min(last)] ^= 16;
-        }));
-        damages.push((format!("byte {place} flipped"), flip));
-    }
-    for length in [0, 1, 31, 32, 33, 3_000] {
-        damages.push((format!("cut to {length} bytes"), change(Box::new(move |bytes| bytes.truncate(length)))));
-    }
-    damages.push(("a byte too many".into(), change(Box::new(|bytes| bytes.push(0)))));
-    damages.push(("deleted".into(), Box::new(|path| fs::remove_file(path).unwrap())));
-    damages
+    let cut = |length: usize| (format!("cut to {length} bytes"), whole[..length].to_vec());
+    let last = whole.len() - 1;
+    let flips = [0, 7, 8, 100, 5_000, last / 2, last - 32, last].map(flipped);
+    let cuts = [0, 1, 31, 32, 33, 3_000, last].map(cut);
+    let longer = ("a byte too many".to_owned(), [whole, &[0]].concat());
+    flips.into_iter().chain(cuts).chain([longer]).collect()
 }
 
 #[test]
 fn a_damaged_checkpoint_is_set_aside_and_the_one_before_it_is_used() {
     let study = Study::pretrain(&[]);
     let expected = study.unbroken();
-    for (what, damage) in damages() {
+    let newest = study.checkpoints().join("step-5.safetensors");
+    study.kill_after(6, Duration::ZERO);
+    for (what, content) in damages(&fs::read(&newest).unwrap()) {
         study.forget();
         study.kill_after(6, Duration::ZERO);
-        damage(&study.checkpoints().join("step-5.safetensors"));
+        fs::write(&newest, content).unwrap();
         let (files, watch) = study.finish();
         assert_eq!(watch.notes(), ["going on from epoch 2, step 4"], "{what}");
-        if what != "deleted" {
-            let [warning] = watch.warnings().try_into().unwrap();
-            for part in ["step-5.safetensors", "not what was written", "step-5.damaged", "goes on from step 4 instead"]
-            {
-                assert!(warning.contains(part), "{what}: {warning}");
-            }
-            assert!(study.names().contains(&"step-5.damaged".into()), "{what}");
+        let [warning] = watch.warnings().try_into().unwrap();
+        for part in ["step-5.safetensors", "not what was written", "step-5.damaged", "goes on from step 4 instead"] {
+            assert!(warning.contains(part), "{what}: {warning}");
         }
+        assert_eq!(study.names(), ["step-5.damaged", "step-4.safetensors"], "{what}");
         assert_same(&files, &expected, &what);
     }
+}
+
+#[test]
+fn a_deleted_checkpoint_is_not_missed() {
+    let study = Study::pretrain(&[]);
+    let expected = study.unbroken();
+    study.kill_after(6, Duration::ZERO);
+    fs::remove_file(study.checkpoints().join("step-5.safetensors")).unwrap();
+    let (files, watch) = study.finish();
+    assert_eq!(watch.notes(), ["going on from epoch 2, step 4"]);
+    assert!(watch.warnings().is_empty());
+    assert_same(&files, &expected, "deleted");
 }
 
 #[test]

@@ -148,6 +148,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn metrics_are_those_of_the_file_and_none_without_one() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(comparable(folder.path()).is_empty());
+        let written = Metrics {
+            accuracy: 0.75,
+            interval: (0.6, 0.9),
+            correct: 3,
+            total: 4,
+            validation_accuracy: None,
+            labeled: 5,
+            best_epoch: None,
+            epochs: None,
+            width: 6,
+            classes: Vec::new(),
+            confusion: Vec::new(),
+        };
+        let path = folder.path().join(formats::METRICS);
+        formats::write_json(&path, &written).unwrap();
+        assert_eq!(comparable(folder.path())["accuracy"], 0.75);
+        assert!(!comparable(folder.path()).contains_key("validation_accuracy"));
+        formats::write_json(&path, &Metrics { validation_accuracy: Some(0.5), ..written }).unwrap();
+        assert_eq!(comparable(folder.path())["validation_accuracy"], 0.5);
+    }
+
+    #[test]
     fn names_are_short() {
         assert_eq!(stage_name("knn_eval", "k", Some(0), Some(0.1)), "knn_eval.k[depth 0, 10 % labels]");
         assert_eq!(percent(0.005), "0.5");

@@ -104,14 +104,9 @@ impl<D: Backend<Buffer = Vec<f32>>> Trainer<D> {
         &self.network
     }
 
-    /// The network, for restoring weights.
+    /// The network, for going back to other weights.
     pub fn network_mut(&mut self) -> &mut Network<D> {
         &mut self.network
-    }
-
-    /// Ends training.
-    pub fn into_network(self) -> Network<D> {
-        self.network
     }
 }
 
