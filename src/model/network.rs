@@ -282,7 +282,9 @@ mod tests {
         for mut network in [tiny(&[8], 1), pooled] {
             step(&mut network, 0.1);
             let count = network.spare.count();
-            (0..4).for_each(|_| drop(step(&mut network, 0.1)));
+            for _ in 0..4 {
+                step(&mut network, 0.1);
+            }
             assert_eq!(network.spare.count(), count);
             // Also where a forward pass is not followed by one back.
             (0..4).for_each(|_| drop(network.forward(pictures(), ROWS).unwrap()));

@@ -8,7 +8,7 @@ use crate::engine::Cost;
 use crate::model::{Summary, summarize};
 
 /// Memory of the program itself with its threads, measured.
-const PROGRAM: u64 = 40 << 20;
+const PROGRAM: u64 = 24 << 20;
 /// Bytes of a number.
 const BYTES: u64 = 4;
 /// A training step is a forward pass and, twice as much work, a backward pass.
