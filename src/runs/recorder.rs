@@ -1,7 +1,7 @@
 //! Records a run while it goes on.
 
 use super::{EVENTS, LOG, PIPELINE, RECORD, RUNS};
-use crate::base::{Error, ErrorKind, Result, files};
+use crate::base::{Error, ErrorKind, Result, files, human};
 use crate::engine::key::STORE_VERSION;
 use crate::engine::{Event, EventSink, Graph, Store, clock};
 use crate::runs::lock::LivingRun;
@@ -96,11 +96,14 @@ impl<'a> Recorder<'a> {
         record.seconds = self.start.elapsed().as_secs_f64();
         record.end(error);
         record.stages.iter_mut().for_each(|stage| add_results(stage, self.graph, self.store));
+        let last = Line { mark: None, text: last_line(record) };
+        state.write_lines(&[last]);
         let log = state.failed.take().map(|error| {
             let folder = self.folder.display();
             format!("{folder}: the log of the run is not whole: {error}")
         });
-        let record = write_record(&self.folder, record).err().map(|error| format!("no record of the run: {error}"));
+        let record =
+            write_record(&self.folder, &state.record).err().map(|error| format!("no record of the run: {error}"));
         log.into_iter().chain(record).collect()
     }
 }
@@ -188,6 +191,16 @@ impl RunRecord {
             None => RunState::Finished,
             Some(_) => RunState::Failed,
         };
+    }
+}
+
+/// How the run ended, for the log.
+fn last_line(record: &RunRecord) -> String {
+    let time = human::duration(Duration::try_from_secs_f64(record.seconds).unwrap_or_default());
+    let counts = format!("computed {}, cached {} in {time}", record.computed, record.cached);
+    match &record.error {
+        Some(error) => format!("{counts}; {error}"),
+        None => format!("{}: {counts}", record.status),
     }
 }
 
