@@ -7,7 +7,7 @@ use simclr::augment::config::Clip;
 use simclr::augment::gaussian_blur::BlurBuffers;
 use simclr::augment::{Policy, Scratch, color_jitter, gaussian_blur, grayscale, hue, random_rotation, sobel};
 use simclr::base::rng::{below, stream};
-use simclr::dataset::{PictureSet, contrastive_batches, decode};
+use simclr::dataset::{Course, PictureSet, contrastive_batches, decode};
 use simclr::picture::resample::Source;
 use simclr::picture::{Fit, Flip, OwnedPicture, Region, Resampler};
 use std::hint::black_box;
@@ -59,10 +59,10 @@ fn batches(criterion: &mut Criterion) {
         for (name, blur) in [("simclr", ""), ("simclr+blur", BLUR)] {
             let config = toml::from_str(&format!("ops = [{CROP_FLIP_JITTER_GRAY}{blur}]")).unwrap();
             let policy = Arc::new(Policy::new(&config, side, Fit::Squash));
+            let course = Course { batch_size: 32, epochs: 1, skip: 0, seed: 1 };
             group.bench_function(format!("{name} {side}"), |bencher| {
-                bencher.iter(|| {
-                    contrastive_batches(set.clone(), (0..PICTURES).collect(), policy.clone(), 32, 0..1, 1).count()
-                });
+                bencher
+                    .iter(|| contrastive_batches(set.clone(), (0..PICTURES).collect(), policy.clone(), course).count());
             });
         }
     }

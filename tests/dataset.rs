@@ -6,7 +6,7 @@ use simclr::augment::{Policy, PolicyConfig};
 use simclr::base::rng::{below, stream};
 use simclr::base::{Error, Result};
 use simclr::dataset::{
-    Batch, Batches, DatasetConfig, Decoded, PictureSet, Split, contrastive_batches, decode, fingerprint,
+    Batch, Batches, Course, DatasetConfig, Decoded, PictureSet, Split, contrastive_batches, decode, fingerprint,
     labeled_batches, plain_batches, split_sizes,
 };
 use simclr::picture::{Fit, Picture, encode_png};
@@ -562,18 +562,27 @@ fn twenty_shapes() -> (TempDir, Arc<PictureSet>) {
     open(&shapes(20, 4, 4, 16), 1)
 }
 
-fn contrastive(set: &Arc<PictureSet>, epochs: std::ops::Range<usize>) -> Batches {
-    contrastive_batches(set.clone(), (0..20).collect(), policy(SIMCLR, 16), 6, epochs, 5)
+fn course(batch_size: usize, epochs: usize) -> Course {
+    Course { batch_size, epochs, skip: 0, seed: 5 }
+}
+
+fn contrastive(set: &Arc<PictureSet>, epochs: usize) -> Batches {
+    contrastive_from(set, epochs, 0)
+}
+
+fn contrastive_from(set: &Arc<PictureSet>, epochs: usize, skip: usize) -> Batches {
+    let course = Course { skip, ..course(6, epochs) };
+    contrastive_batches(set.clone(), (0..20).collect(), policy(SIMCLR, 16), course)
 }
 
 #[test]
 fn contrastive_batches_hold_two_views_of_each_picture() {
     let (_folder, set) = twenty_shapes();
-    let batches: Vec<Batch> = contrastive(&set, 0..2).collect();
+    let batches: Vec<Batch> = contrastive(&set, 2).collect();
     assert_eq!(batches.len(), 6);
     for (number, batch) in batches.iter().enumerate() {
         assert_eq!((batch.rows, batch.images.len()), (12, 12 * 16 * 16 * 3));
-        assert_eq!((batch.epoch, batch.last_of_epoch), (number / 3, number % 3 == 2));
+        assert_eq!(batch.epoch, number / 3);
         assert_eq!(batch.pictures[..6], batch.pictures[6..]);
         assert!(batch.pictures.iter().zip(&batch.labels).all(|(&picture, &label)| set.label(picture) == label));
         let (first, second) = batch.images.split_at(batch.images.len() / 2);
@@ -590,18 +599,24 @@ fn contrastive_batches_hold_two_views_of_each_picture() {
 #[test]
 fn batches_do_not_depend_on_threads_or_on_where_training_goes_on() {
     let (_folder, set) = twenty_shapes();
-    let all: Vec<Batch> = contrastive(&set, 0..3).collect();
+    let all: Vec<Batch> = contrastive(&set, 3).collect();
     for threads in [1, 2, 3] {
-        assert_eq!(all, in_pool(threads, || contrastive(&set, 0..3).collect::<Vec<_>>()), "{threads} threads");
+        assert_eq!(all, in_pool(threads, || contrastive(&set, 3).collect::<Vec<_>>()), "{threads} threads");
     }
-    assert_eq!(all[6..], contrastive(&set, 2..3).collect::<Vec<_>>());
+    for skip in 0..=9 {
+        assert_eq!(all[skip..], contrastive_from(&set, 3, skip).collect::<Vec<_>>(), "from batch {skip}");
+    }
+    assert_eq!(contrastive_from(&set, 3, 10).count(), 0);
 }
 
 #[test]
 fn labelled_batches_keep_the_last_short_one_and_plain_batches_the_order() {
     let (_folder, set) = twenty_shapes();
     let indices: Vec<usize> = (0..20).step_by(2).collect();
-    let labeled: Vec<Batch> = labeled_batches(set.clone(), indices.clone(), policy(SIMCLR, 16), 4, 0..2, 5).collect();
+    let labeled: Vec<Batch> = labeled_batches(set.clone(), indices.clone(), policy(SIMCLR, 16), course(4, 2)).collect();
+    let later = Course { skip: 4, ..course(4, 2) };
+    let later: Vec<Batch> = labeled_batches(set.clone(), indices.clone(), policy(SIMCLR, 16), later).collect();
+    assert_eq!(labeled[4..], later);
     assert_eq!(labeled.iter().map(|batch| batch.rows).collect::<Vec<_>>(), [4, 4, 2, 4, 4, 2]);
     let mut seen: Vec<usize> = labeled[..3].iter().flat_map(|batch| batch.pictures.clone()).collect();
     assert_ne!(seen, indices);
@@ -610,7 +625,7 @@ fn labelled_batches_keep_the_last_short_one_and_plain_batches_the_order() {
     let evaluation = Arc::new(Policy::evaluation(None, 16, Fit::Squash));
     let plain: Vec<Batch> = plain_batches(set.clone(), indices.clone(), evaluation, 4).collect();
     assert_eq!(plain.iter().flat_map(|batch| batch.pictures.clone()).collect::<Vec<_>>(), indices);
-    assert_eq!((plain.len(), plain[2].last_of_epoch), (3, true));
+    assert_eq!(plain.len(), 3);
     let expected = set.picture(2).rgb.iter().map(|&value| f32::from(value) / 255.0);
     assert!(plain[0].images[768..1536].iter().zip(expected).all(|(ours, theirs)| (ours - theirs).abs() < 1e-6));
 }
@@ -622,7 +637,7 @@ fn a_policy_that_draws_once_a_batch_does_the_same_to_every_picture() {
     let ops = |draw: &str| format!("{draw}\nops = [{{ solarize = {{ p = 0.5, threshold = 0.0 }} }}]");
     let plain: Vec<f32> = (0..20).map(|index| f32::from(set.picture(index).rgb[0]) / 255.0).collect();
     let solarized = |draw: &str| -> Vec<Vec<bool>> {
-        let batches = contrastive_batches(set.clone(), (0..20).collect(), policy(&ops(draw), 16), 10, 0..8, 5);
+        let batches = contrastive_batches(set.clone(), (0..20).collect(), policy(&ops(draw), 16), course(10, 8));
         let is_solarized =
             |batch: &Batch, row: usize| (batch.images[row * 768] - plain[batch.pictures[row]]).abs() > 1e-6;
         batches
@@ -640,19 +655,19 @@ fn a_policy_that_draws_once_a_batch_does_the_same_to_every_picture() {
 fn batches_end_when_there_is_nothing_to_make() {
     let (_folder, set) = twenty_shapes();
     let make = |indices: Vec<usize>, size, epochs| {
-        contrastive_batches(set.clone(), indices, policy(SIMCLR, 16), size, epochs, 5)
+        contrastive_batches(set.clone(), indices, policy(SIMCLR, 16), course(size, epochs))
     };
-    assert_eq!(make((0..20).collect(), 21, 0..5).count(), 0);
-    assert_eq!(make(Vec::new(), 4, 0..5).count(), 0);
-    assert_eq!(make((0..20).collect(), 4, 3..3).count(), 0);
+    assert_eq!(make((0..20).collect(), 21, 5).count(), 0);
+    assert_eq!(make(Vec::new(), 4, 5).count(), 0);
+    assert_eq!(make((0..20).collect(), 4, 0).count(), 0);
 }
 
 #[test]
 fn dropping_batches_early_is_fine() {
     let (_folder, set) = twenty_shapes();
     for taken in 0..3 {
-        assert_eq!(contrastive(&set, 0..1000).take(taken).count(), taken);
-        in_pool(1, || assert_eq!(contrastive(&set, 0..1000).take(taken).count(), taken));
+        assert_eq!(contrastive(&set, 1000).take(taken).count(), taken);
+        in_pool(1, || assert_eq!(contrastive(&set, 1000).take(taken).count(), taken));
     }
 }
 
@@ -670,7 +685,7 @@ fn a_panic_while_a_batch_is_made_is_raised_where_it_is_asked_for() {
 #[test]
 fn waiting_is_counted() {
     let (_folder, set) = twenty_shapes();
-    let mut batches = contrastive(&set, 0..3);
+    let mut batches = contrastive(&set, 3);
     batches.by_ref().for_each(drop);
     assert!((0.0..10.0).contains(&batches.waited()));
     assert_eq!(batches.per_epoch(), 3);

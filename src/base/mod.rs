@@ -1,5 +1,5 @@
-//! Foundations that every other module may use: errors, random numbers, digests, files, checked numbers, times and
-//! sizes for people, matrix products.
+//! Foundations that every other module may use: errors, random numbers, digests, files, tables, checked numbers, times
+//! and sizes for people, matrix products.
 
 pub mod error;
 pub mod files;
@@ -8,5 +8,6 @@ pub mod human;
 pub mod product;
 pub mod range;
 pub mod rng;
+pub mod rows;
 
 pub use error::{Error, ErrorKind, Result};

@@ -31,6 +31,7 @@ Examples:
 
 Exit codes:
   0 all went well   1 a bug of simclr   2 wrong command line or pipeline file   3 a stage failed
+  5 some stages failed, the others are done (run --keep-going)
   10 there is something to compute (plan --exit-code)   130 interrupted";
 
 /// What to do.
@@ -42,7 +43,8 @@ Examples:
   simclr run pipelines/quickstart.toml
   simclr run study.toml --set seed=7 --set pretrain.main.loss.nt_xent.temperature=0.5
   simclr run study.toml --only pretrain                 only the pretrainings and what they need
-  simclr run study.toml --force 'linear_eval.depths*'   these again")]
+  simclr run study.toml --force 'linear_eval.depths*'   these again
+  simclr run sweep.toml --jobs 2 --keep-going           two stages at a time, past failures")]
     Run(RunArguments),
     /// Show what a run would compute, and why
     #[command(after_help = "\
@@ -153,6 +155,15 @@ pub struct RunArguments {
     /// Compute these stages though their artifacts are there: a name, its beginning, or a pattern with *
     #[arg(long, value_name = "NAME")]
     pub force: Vec<String>,
+    /// Compute up to N stages at the same time; they share the worker threads, and memory adds up
+    #[arg(long, short, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: u16,
+    /// After a failure go on with the stages that do not need the failed one; exit code 5
+    #[arg(long, short)]
+    pub keep_going: bool,
+    /// Minutes between checkpoints of a training, from which it goes on after a kill; 0 for every step
+    #[arg(long, value_name = "MINUTES", default_value_t = 5.0, value_parser = minutes)]
+    pub checkpoint_every: f64,
     /// Show what would run, and stop
     #[arg(long)]
     pub dry_run: bool,
@@ -244,6 +255,13 @@ pub enum Format {
     Json,
 }
 
+fn minutes(text: &str) -> Result<f64, String> {
+    /// A year: longer than any run, and far below what a duration holds.
+    const MOST: f64 = 525_600.0;
+    let minutes: f64 = text.parse().map_err(|_| "must be a number of minutes".to_owned())?;
+    if (0.0..=MOST).contains(&minutes) { Ok(minutes) } else { Err(format!("must be between 0 and {MOST}")) }
+}
+
 fn device(text: &str) -> Result<DeviceChoice, String> {
     match text {
         "auto" => Ok(DeviceChoice::Auto),
@@ -265,6 +283,14 @@ mod tests {
     #[test]
     fn arguments_are_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn minutes_are_not_negative_and_finite() {
+        assert_eq!(minutes("0.5"), Ok(0.5));
+        for wrong in ["-1", "nan", "inf", "1e9", "", "five"] {
+            assert!(minutes(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

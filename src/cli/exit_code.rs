@@ -8,6 +8,8 @@ pub const BUG: u8 = 1;
 pub const USAGE: u8 = 2;
 /// A stage failed: data, disk, device, diverged training. Finished stages are kept.
 pub const STAGE: u8 = 3;
+/// `run --keep-going`: some stages failed, the others are done.
+pub const PARTIAL: u8 = 5;
 /// `plan --exit-code`: there is something to compute.
 pub const STALE: u8 = 10;
 /// Stopped by SIGINT or SIGTERM. Finished stages are kept.

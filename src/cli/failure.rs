@@ -9,6 +9,8 @@ use crate::{config, stages};
 pub(super) enum Finish {
     /// All went well.
     Done,
+    /// `run --keep-going` could not compute everything.
+    Partial,
     /// `plan --exit-code` found something to compute.
     Stale,
 }

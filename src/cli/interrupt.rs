@@ -6,6 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
+/// Whether the user asked to stop.
+pub(super) fn flag() -> &'static AtomicBool {
+    &INTERRUPTED
+}
+
 /// Listens for SIGINT, SIGTERM and SIGHUP. Returns the flag that they set.
 ///
 /// # Errors

@@ -39,6 +39,7 @@ pub fn main() -> ExitCode {
     });
     match finish {
         Ok(Finish::Done) => ExitCode::SUCCESS,
+        Ok(Finish::Partial) => ExitCode::from(exit_code::PARTIAL),
         Ok(Finish::Stale) => ExitCode::from(exit_code::STALE),
         Err(failure) => {
             output::print_failure(&failure);

@@ -48,11 +48,15 @@ pub(super) fn message(line: &str) {
 
 /// Prints why a command did not do its work.
 pub(super) fn print_failure(failure: &Failure) {
-    let color = color_on_stderr();
     match failure {
-        Failure::Diagnostics(diagnostics) => message(diagnostics.render(color).trim_end()),
-        Failure::Error(error) => message(&format!("{} {error}", paint("error:", Tone::Error, color))),
+        Failure::Diagnostics(diagnostics) => message(diagnostics.render(color_on_stderr()).trim_end()),
+        Failure::Error(error) => print_error(error),
     }
+}
+
+/// Prints what went wrong.
+pub(super) fn print_error(error: &Error) {
+    message(&format!("{} {error}", paint("error:", Tone::Error, color_on_stderr())));
 }
 
 /// The word in the tone's colour, if there are colours.

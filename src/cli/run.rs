@@ -10,12 +10,12 @@ use crate::config::{self, Loaded};
 use crate::engine::{self, Outcome, RunOptions, Store};
 use crate::runs::{Description, Recorder};
 use crate::stages::{self, Assembly, device};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     start_threads(&arguments.store)?;
-    let options = RunOptions { force: arguments.force.clone(), only: arguments.only.clone(), ..RunOptions::default() };
-    let Study { loaded, assembly, store } = open(&arguments.pipeline, &arguments.store)?;
+    let options = options(arguments);
+    let Study { loaded, mut assembly, store } = open(&arguments.pipeline, &arguments.store)?;
     if arguments.dry_run {
         plan::show_text(&engine::plan_with(&assembly.graph, &store, &options)?)?;
         return Ok(Finish::Done);
@@ -32,13 +32,54 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
         .and_then(|outcome| Ok((results(&assembly, &outcome, arguments)?, outcome)));
     progress.finish();
     record.finish(result.as_ref().err()).iter().for_each(output::warn);
-    let (results, outcome) = result?;
-    if !arguments.quiet {
-        let (computed, cached, time) = (outcome.computed, outcome.cached, human::duration(start.elapsed()));
-        output::message(&format!("computed {computed}, cached {cached} in {time}; record: {}", record_path.display()));
+    let (mut results_text, outcome) = result?;
+    if !outcome.is_whole() {
+        results_text = partial_results(&loaded, &mut assembly, &store, &outcome, arguments)?;
     }
-    output::print(&results)?;
-    Ok(Finish::Done)
+    if !arguments.quiet {
+        let (counts, time) = (counts(&outcome), human::duration(start.elapsed()));
+        output::message(&format!("{counts} in {time}; record: {}", record_path.display()));
+    }
+    output::print(&results_text)?;
+    Ok(if outcome.is_whole() { Finish::Done } else { Finish::Partial })
+}
+
+fn options(arguments: &RunArguments) -> RunOptions {
+    RunOptions {
+        force: arguments.force.clone(),
+        only: arguments.only.clone(),
+        jobs: usize::from(arguments.jobs),
+        keep_going: arguments.keep_going,
+        checkpoint_every: Duration::from_secs_f64(60.0 * arguments.checkpoint_every),
+    }
+}
+
+/// `computed 3, cached 24`, and what could not be computed.
+fn counts(outcome: &Outcome) -> String {
+    let done = format!("computed {}, cached {}", outcome.computed, outcome.cached);
+    match (outcome.failures.len(), outcome.skipped.len()) {
+        (0, _) => done,
+        (failed, skipped) => format!("{done}, failed {failed}, skipped {skipped}"),
+    }
+}
+
+/// Says why stages failed, and makes the report of what is there.
+fn partial_results(
+    loaded: &Loaded,
+    assembly: &mut Assembly,
+    store: &Store,
+    outcome: &Outcome,
+    arguments: &RunArguments,
+) -> Result<String> {
+    outcome.failures.iter().for_each(|(_, error)| output::print_error(error));
+    if !outcome.skipped.iter().any(|(id, _)| *id == assembly.report) {
+        return Ok("no report\n".to_owned());
+    }
+    assembly.report_what_is_there(loaded, outcome)?;
+    let report = assembly.graph.name(assembly.report).to_owned();
+    let options = RunOptions { only: vec![report], ..RunOptions::default() };
+    let outcome = engine::run(&assembly.graph, store, &options, &Progress::new(true), interrupt::flag())?;
+    results(assembly, &outcome, arguments)
 }
 
 /// A pipeline that is ready to run.

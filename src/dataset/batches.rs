@@ -37,8 +37,19 @@ pub struct Batch {
     pub labels: Vec<usize>,
     /// Epoch, counted from 0.
     pub epoch: usize,
-    /// Whether the epoch ends with it.
-    pub last_of_epoch: bool,
+}
+
+/// How a training goes through its pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Course {
+    /// Pictures in a batch.
+    pub batch_size: usize,
+    /// Passes over the pictures.
+    pub epochs: usize,
+    /// Batches, over all epochs, that are left out at the start; the others are the same as without it.
+    pub skip: usize,
+    /// Seed of the order of the pictures and of their views.
+    pub seed: u64,
 }
 
 /// Two views of each picture: `rows = 2 * batch_size`, first all first views, then all second views, so that rows `i`
@@ -47,37 +58,27 @@ pub struct Batch {
 /// The order is drawn anew for each epoch, as `stream(seed, "order", [epoch])`; a last batch that is not full is left
 /// out. Views are drawn from `stream(seed, "augment", [epoch, picture, view])`, or from
 /// `stream(seed, "augment-batch", [epoch, batch, view])` where the policy draws once a batch.
-pub fn contrastive_batches(
-    set: Arc<PictureSet>,
-    indices: Vec<usize>,
-    policy: Arc<Policy>,
-    batch_size: usize,
-    epochs: Range<usize>,
-    seed: u64,
-) -> Batches {
+pub fn contrastive_batches(set: Arc<PictureSet>, indices: Vec<usize>, policy: Arc<Policy>, course: Course) -> Batches {
+    let Course { batch_size, epochs, skip, seed } = course;
     let per_epoch = indices.len() / batch_size.max(1);
-    Batches::new(Plan { set, indices, policy, batch_size, views: 2, seed: Some(seed) }, per_epoch, epochs)
+    let plan = Plan { set, indices, policy, batch_size, views: 2, seed: Some(seed) };
+    Batches::new(plan, per_epoch, skip..per_epoch * epochs)
 }
 
 /// One view of each picture, in an order drawn anew for each epoch; the last batch of an epoch may be smaller. Random
 /// streams as for [`contrastive_batches`].
-pub fn labeled_batches(
-    set: Arc<PictureSet>,
-    indices: Vec<usize>,
-    policy: Arc<Policy>,
-    batch_size: usize,
-    epochs: Range<usize>,
-    seed: u64,
-) -> Batches {
+pub fn labeled_batches(set: Arc<PictureSet>, indices: Vec<usize>, policy: Arc<Policy>, course: Course) -> Batches {
+    let Course { batch_size, epochs, skip, seed } = course;
     let per_epoch = indices.len().div_ceil(batch_size.max(1));
-    Batches::new(Plan { set, indices, policy, batch_size, views: 1, seed: Some(seed) }, per_epoch, epochs)
+    let plan = Plan { set, indices, policy, batch_size, views: 1, seed: Some(seed) };
+    Batches::new(plan, per_epoch, skip..per_epoch * epochs)
 }
 
 /// Each picture once, in the order given, without randomness; the last batch may be smaller. Meant for a policy of
 /// [`Policy::evaluation`].
 pub fn plain_batches(set: Arc<PictureSet>, indices: Vec<usize>, policy: Arc<Policy>, batch_size: usize) -> Batches {
     let per_epoch = indices.len().div_ceil(batch_size.max(1));
-    Batches::new(Plan { set, indices, policy, batch_size, views: 1, seed: None }, per_epoch, 0..1)
+    Batches::new(Plan { set, indices, policy, batch_size, views: 1, seed: None }, per_epoch, 0..per_epoch)
 }
 
 /// Batches in order, made ahead.
@@ -88,10 +89,9 @@ pub struct Batches {
     plan: Arc<Plan>,
     /// Batches of an epoch.
     per_epoch: usize,
-    epochs: Range<usize>,
-    /// Number of the next batch to start, over all epochs.
-    next: usize,
-    /// Order of the pictures in the epoch of the last batch started.
+    /// Numbers of the batches that are not started, over all epochs.
+    ahead: Range<usize>,
+    /// Order of the pictures in the epoch of the last batch started; empty before the first.
     order: Arc<Vec<usize>>,
     in_the_making: VecDeque<Receiver<Made>>,
     dropped: Arc<AtomicBool>,
@@ -101,12 +101,11 @@ pub struct Batches {
 type Made = Result<Batch, Box<dyn Any + Send>>;
 
 impl Batches {
-    fn new(plan: Plan, per_epoch: usize, epochs: Range<usize>) -> Self {
+    fn new(plan: Plan, per_epoch: usize, numbers: Range<usize>) -> Self {
         let mut batches = Self {
             plan: Arc::new(plan),
             per_epoch,
-            epochs,
-            next: 0,
+            ahead: numbers,
             order: Arc::default(),
             in_the_making: VecDeque::new(),
             dropped: Arc::default(),
@@ -128,22 +127,21 @@ impl Batches {
 
     /// Starts batches until enough are in the making.
     fn start_ahead(&mut self) {
-        let total = self.per_epoch * self.epochs.len();
-        while self.next < total && self.in_the_making.len() < AHEAD {
-            let (epoch, number) = (self.epochs.start + self.next / self.per_epoch, self.next % self.per_epoch);
-            if number == 0 {
+        while self.in_the_making.len() < AHEAD
+            && let Some(next) = self.ahead.next()
+        {
+            let (epoch, number) = (next / self.per_epoch, next % self.per_epoch);
+            if number == 0 || self.order.is_empty() {
                 self.order = Arc::new(self.plan.order(epoch));
             }
             let (sender, receiver) = sync_channel(1);
             let (plan, order, dropped) = (self.plan.clone(), self.order.clone(), self.dropped.clone());
-            let last_of_epoch = number + 1 == self.per_epoch;
             rayon::spawn_fifo(move || {
-                let make = || Batch { last_of_epoch, ..plan.make(&order, epoch, number, &dropped) };
+                let make = || plan.make(&order, epoch, number, &dropped);
                 // Nobody listens any more if the batches were dropped.
                 let _ = sender.send(catch_unwind(AssertUnwindSafe(make)));
             });
             self.in_the_making.push_back(receiver);
-            self.next += 1;
         }
     }
 }
@@ -234,7 +232,7 @@ impl Plan {
             }
         });
         let labels = pictures.iter().map(|&picture| self.set.label(picture)).collect();
-        Batch { images, rows: pictures.len(), pictures, labels, epoch, last_of_epoch: false }
+        Batch { images, rows: pictures.len(), pictures, labels, epoch }
     }
 
     /// The random stream of a view.

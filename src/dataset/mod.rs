@@ -14,7 +14,7 @@ pub mod shapes;
 mod source;
 mod split;
 
-pub use batches::{Batch, Batches, contrastive_batches, labeled_batches, plain_batches};
+pub use batches::{Batch, Batches, Course, contrastive_batches, labeled_batches, plain_batches};
 pub use config::{DatasetConfig, SourceConfig};
 pub use decode::{Decoded, decode};
 pub use fingerprint::{ClassSize, Fingerprint, SourceFile, class_names, fingerprint};

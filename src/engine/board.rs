@@ -82,14 +82,6 @@ impl<'a> Board<'a> {
         self.fates[id.index()] = Fate::Running;
     }
 
-    /// Artifact of a stage, if it is there.
-    pub(super) fn artifact(&self, id: StageId) -> Option<&PathBuf> {
-        match &self.fates[id.index()] {
-            Fate::There { artifact, .. } => Some(artifact),
-            _ => None,
-        }
-    }
-
     /// A stage is there; those that waited for it alone become ready.
     pub(super) fn finish(&mut self, id: StageId, artifact: PathBuf, status: StageStatus, seconds: f64) {
         self.running -= 1;

@@ -6,7 +6,7 @@ use crate::engine::compute::{Compute, at_stage, interruption};
 use crate::engine::select::{Need, needs};
 use crate::engine::store::{Lock, remove_leftovers};
 use crate::engine::{Event, EventSink, Graph, Outcome, RunOptions, StageId, StageStatus, Store};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -120,14 +120,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn inputs(&self, id: StageId) -> Result<std::collections::BTreeMap<String, PathBuf>> {
-        let board = self.board();
-        let inputs = self.compute.graph.inputs(id).iter();
-        let artifact = |(role, input): (&String, &StageId)| match board.artifact(*input) {
-            Some(path) => Ok((role.clone(), path.clone())),
-            None => Err(Error::bug(format!("input '{role}' was not computed"))),
+    /// The artifacts that a stage reads, looked at once more: a run takes hours.
+    fn inputs(&self, id: StageId) -> Result<BTreeMap<String, PathBuf>> {
+        let Compute { graph, store, .. } = &self.compute;
+        let artifact = |(role, input): (&String, &StageId)| {
+            Ok((role.clone(), store.require(graph.kind(*input), graph.key(*input))?))
         };
-        inputs.map(artifact).collect()
+        graph.inputs(id).iter().map(artifact).collect()
     }
 
     fn settle(&self, id: StageId, result: Result<(PathBuf, StageStatus)>, elapsed: Duration) {

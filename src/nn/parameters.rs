@@ -1,5 +1,8 @@
 //! Parameters as optimisers and files see them.
 
+use crate::base::{Error, Result};
+use safetensors::{Dtype, tensor::TensorView};
+
 /// What a parameter does, which decides whether weight decay and LARS touch it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -33,4 +36,18 @@ pub struct NamedArray {
     pub shape: Vec<usize>,
     /// The values, last dimension fastest.
     pub values: Vec<f32>,
+}
+
+impl NamedArray {
+    /// The array that a safetensors file holds under this name.
+    ///
+    /// # Errors
+    /// It holds other numbers than 32-bit floats.
+    pub fn from_view(name: &str, view: &TensorView<'_>) -> Result<Self> {
+        if view.dtype() != Dtype::F32 {
+            return Err(Error::stage(format!("array {name} is {:?}, expected F32", view.dtype())));
+        }
+        let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        Ok(Self { name: name.to_owned(), shape: view.shape().to_vec(), values })
+    }
 }

@@ -34,6 +34,12 @@ impl Optimizer {
         Self { config: config.clone(), steps: 0, state: Vec::new() }
     }
 
+    /// The same optimiser before its first step.
+    #[must_use]
+    pub fn fresh(&self) -> Self {
+        Self::new(&self.config)
+    }
+
     /// The learning rate that the schedule starts from.
     pub fn peak_learning_rate(&self) -> f64 {
         match &self.config {

@@ -1,6 +1,6 @@
 //! The files that stages leave in artifacts and read from them.
 
-use crate::base::{Error, Result, files};
+use crate::base::{Error, Result, files, rows};
 use crate::nn::NamedArray;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Serialize;
@@ -50,7 +50,8 @@ pub fn write_arrays(path: &Path, arrays: &[NamedArray]) -> Result<()> {
 pub fn read_arrays(path: &Path) -> Result<Vec<NamedArray>> {
     let bytes = files::read(path)?;
     let tensors = tensors(&bytes, path)?;
-    let mut arrays = tensors.iter().map(|(name, view)| array(name, &view, path)).collect::<Result<Vec<_>>>()?;
+    let array = |(name, view)| NamedArray::from_view(name, &view).map_err(|error| error.at(path.display().to_string()));
+    let mut arrays = tensors.iter().map(array).collect::<Result<Vec<_>>>()?;
     arrays.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(arrays)
 }
@@ -62,23 +63,13 @@ pub fn read_arrays(path: &Path) -> Result<Vec<NamedArray>> {
 pub fn read_array(path: &Path, name: &str) -> Result<Option<NamedArray>> {
     let bytes = files::read(path)?;
     let tensors = tensors(&bytes, path)?;
-    tensors.tensor(name).ok().map(|view| array(name, &view, path)).transpose()
+    let array = |view| NamedArray::from_view(name, &view).map_err(|error| error.at(path.display().to_string()));
+    tensors.tensor(name).ok().map(array).transpose()
 }
 
 fn tensors<'a>(bytes: &'a [u8], path: &Path) -> Result<SafeTensors<'a>> {
-    SafeTensors::deserialize(bytes).map_err(|error| damaged(error.to_string(), path))
-}
-
-fn array(name: &str, view: &TensorView<'_>, path: &Path) -> Result<NamedArray> {
-    if view.dtype() != Dtype::F32 {
-        return Err(damaged(format!("array {name} is {:?}, expected F32", view.dtype()), path));
-    }
-    let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-    Ok(NamedArray { name: name.to_owned(), shape: view.shape().to_vec(), values })
-}
-
-fn damaged(why: String, path: &Path) -> Error {
-    Error::stage(format!("not a readable safetensors file: {why}")).at(path.display().to_string())
+    let damaged = |error| Error::stage(format!("not a readable safetensors file: {error}"));
+    SafeTensors::deserialize(bytes).map_err(|error| damaged(error).at(path.display().to_string()))
 }
 
 /// Writes a value as indented JSON.
@@ -106,12 +97,7 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
 /// # Errors
 /// The file cannot be written.
 pub fn write_rows<T: Serialize>(path: &Path, rows: impl IntoIterator<Item = T>) -> Result<()> {
-    let no_form = |error: String| Error::bug(format!("rows have no CSV form: {error}"));
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in rows {
-        writer.serialize(row).map_err(|error| no_form(error.to_string()))?;
-    }
-    files::write_atomic(path, &writer.into_inner().map_err(|error| no_form(error.to_string()))?)
+    files::write_atomic(path, &rows::to_csv(rows)?)
 }
 
 /// Reads rows from CSV.
@@ -119,10 +105,7 @@ pub fn write_rows<T: Serialize>(path: &Path, rows: impl IntoIterator<Item = T>) 
 /// # Errors
 /// The file cannot be read or does not hold such rows.
 pub fn read_rows<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
-    csv::Reader::from_reader(files::read(path)?.as_slice())
-        .deserialize()
-        .collect::<Result<_, csv::Error>>()
-        .map_err(|error| Error::stage(format!("not the expected CSV: {error}")).at(path.display().to_string()))
+    rows::from_csv(&files::read(path)?).map_err(|error| error.at(path.display().to_string()))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::analysis::{Health, health};
 use crate::augment::Policy;
 use crate::base::{Error, Result};
 use crate::config::pipeline::{DeviceChoice, Pretrain, Statistics};
-use crate::dataset::{DatasetConfig, batches};
+use crate::dataset::{Course, DatasetConfig, batches};
 use crate::engine::{Context, Stage};
 use crate::stages::features::{depths, view};
 use crate::stages::{dataset, device, formats, pretrain, split};
@@ -70,9 +70,8 @@ impl Stage for HealthStage {
         spread(&mut pictures, PICTURES);
         let batch_size = BATCH.min(pictures.len()).max(1);
         let mut views = vec![[Vec::new(), Vec::new()]; widths.len()];
-        for batch in
-            batches::contrastive_batches(dataset::pictures(context)?, pictures, policy, batch_size, 0..1, self.seed)
-        {
+        let course = Course { batch_size, epochs: 1, skip: 0, seed: self.seed };
+        for batch in batches::contrastive_batches(dataset::pictures(context)?, pictures, policy, course) {
             context.check_interrupted()?;
             let outputs = depths(&network, &batch.images, batch.rows, Statistics::Running)?;
             for (views, values) in views.iter_mut().zip(outputs) {

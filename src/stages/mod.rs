@@ -14,6 +14,8 @@ pub mod formats;
 pub mod dataset;
 pub mod split;
 
+pub mod training;
+
 pub mod pairs;
 pub mod pretrain;
 

@@ -3,16 +3,16 @@
 use crate::augment::Policy;
 use crate::base::{Error, Result};
 use crate::config::pipeline::{DeviceChoice, Pretrain};
-use crate::dataset::{DatasetConfig, Split, batches};
+use crate::dataset::{Course, DatasetConfig, Split, batches};
 use crate::engine::{Context, Stage};
 use crate::loss::{LossConfig, nt_xent, nt_xent_chance};
 use crate::model::Network;
 use crate::nn::Traced;
 use crate::stages::device::{self, Device};
+use crate::stages::training::Training;
 use crate::stages::{dataset, formats, split};
-use crate::train::progress::Speed;
 use crate::train::trainer::TracedLoss;
-use crate::train::{EpochMeans, EpochRecord, Trainer};
+use crate::train::{EpochRecord, Recipe, Session};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -66,11 +66,12 @@ impl Stage for PretrainStage {
     }
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
-        let network = self.initial_network(context)?;
-        let (network, records) = self.train(context, network)?;
-        formats::write_arrays(&context.output().join(formats::MODEL), &network.state())?;
-        formats::write_rows(&context.output().join(formats::HISTORY), &records)?;
-        Ok(summary(&records))
+        let mut training = self.training(context)?;
+        training.interruptible(|training| self.train(training))?;
+        let session = &training.session;
+        formats::write_arrays(&context.output().join(formats::MODEL), &session.network().state())?;
+        formats::write_rows(&context.output().join(formats::HISTORY), session.records())?;
+        Ok(summary(session.records()))
     }
 
     fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
@@ -82,6 +83,30 @@ impl Stage for PretrainStage {
 }
 
 impl PretrainStage {
+    fn training<'a>(&self, context: &'a Context<'_>) -> Result<Training<'a>> {
+        let config = &self.config;
+        let Split { train, .. } = split::read(context)?;
+        let steps_per_epoch = train.len() / config.batch_size;
+        if steps_per_epoch == 0 && config.epochs > 0 {
+            return Err(too_few(train.len(), config.batch_size));
+        }
+        let recipe = Recipe {
+            optimizer: &config.optimizer,
+            schedule: &config.schedule,
+            gradient_clip: config.gradient_clip,
+            epochs: config.epochs,
+            steps_per_epoch,
+        };
+        let session = Session::new(self.initial_network(context)?, &recipe);
+        let policy = Arc::new(Policy::new(&config.policy, self.dataset.image_size, self.dataset.fit));
+        let set = dataset::pictures(context)?;
+        let batches = |skip| {
+            let course = Course { batch_size: config.batch_size, epochs: config.epochs, skip, seed: self.seed };
+            batches::contrastive_batches(set, train, policy, course)
+        };
+        Ok(Training::resume(context, session, nt_xent_chance(config.batch_size), batches))
+    }
+
     fn initial_network(&self, context: &Context<'_>) -> Result<Network<Device>> {
         let mut network = untrained(&self.config, self.dataset.image_size, self.seed, self.device)?;
         if self.config.init_from.is_some() {
@@ -91,51 +116,14 @@ impl PretrainStage {
         Ok(network)
     }
 
-    fn train(&self, context: &Context<'_>, network: Network<Device>) -> Result<(Network<Device>, Vec<EpochRecord>)> {
-        let config = &self.config;
-        let Split { train, .. } = split::read(context)?;
-        let steps_per_epoch = train.len() / config.batch_size;
-        if steps_per_epoch == 0 && config.epochs > 0 {
-            return Err(too_few(train.len(), config.batch_size));
-        }
-        let policy = Arc::new(Policy::new(&config.policy, self.dataset.image_size, self.dataset.fit));
-        let set = dataset::pictures(context)?;
-        let mut batches =
-            batches::contrastive_batches(set, train, policy, config.batch_size, 0..config.epochs, self.seed);
-        let mut trainer = Trainer::new(
-            network,
-            &config.optimizer,
-            &config.schedule,
-            config.gradient_clip,
-            (config.epochs, steps_per_epoch),
-        );
-        let (mut means, mut records, mut speed) = (EpochMeans::default(), Vec::new(), Speed::default());
-        let total = (config.epochs * steps_per_epoch) as u64;
-        let mut done = 0;
-        while let Some(batch) = batches.next() {
-            context.check_interrupted()?;
-            let (epoch, last, views) = (batch.epoch, batch.last_of_epoch, batch.rows);
-            let report = trainer.step(batch, |z, _| contrastive_loss(z, &config.loss))?;
-            means.add(&report);
-            speed.add(views);
-            done += 1;
-            let detail = format!(
-                "epoch {}/{}  loss {:.3} (chance {:.3})  accuracy {:.3}  lr {:.2e}  {:.0} views/s  waiting {:.1} %",
-                epoch + 1,
-                config.epochs,
-                report.loss,
-                nt_xent_chance(config.batch_size),
-                report.accuracy,
-                report.learning_rate,
-                speed.views_per_second(),
-                100.0 * speed.share(batches.waited()),
-            );
-            context.progress(done, total, detail);
-            if last {
-                records.push(means.finish(epoch + 1));
+    fn train(&self, training: &mut Training<'_>) -> Result<()> {
+        while training.session.has_epochs_left() {
+            while let Some(batch) = training.next_batch()? {
+                training.step(batch, |z, _| contrastive_loss(z, &self.config.loss))?;
             }
+            training.session.finish_epoch(training.session.record());
         }
-        Ok((trainer.into_network(), records))
+        Ok(())
     }
 }
 

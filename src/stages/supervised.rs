@@ -3,18 +3,16 @@
 use crate::augment::Policy;
 use crate::base::{Error, Result};
 use crate::config::pipeline::{DeviceChoice, Supervised};
-use crate::dataset::{DatasetConfig, PictureSet, batches};
+use crate::dataset::{Course, DatasetConfig, PictureSet, Split, batches};
 use crate::engine::{Context, Stage};
 use crate::loss::cross_entropy;
 use crate::model::{BatchStatistics, Network};
-use crate::nn::NamedArray;
 use crate::stages::device::{self, Device};
 use crate::stages::evaluation::{self, Evaluation};
 use crate::stages::linear_eval::selection;
+use crate::stages::training::Training;
 use crate::stages::{dataset, formats, split};
-use crate::train::early_stopping::{EarlyStopping, Verdict};
-use crate::train::progress::Speed;
-use crate::train::{EpochMeans, EpochRecord, Trainer, logits};
+use crate::train::{EarlyStopping, EpochRecord, Recipe, Session, logits};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -68,24 +66,11 @@ impl Stage for SupervisedStage {
     }
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
-        let set = dataset::pictures(context)?;
-        let split = split::read(context)?;
-        let labeled = split::labeled(&split, &set, self.fraction, self.config.label_draw, self.seed)?;
-        let run = Run { stage: self, context, set, evaluation: Arc::new(self.evaluation_policy()) };
-        let selection = selection(&split, self.config.training.select_on);
-        let (network, records, best_epoch) = run.train(&labeled, selection)?;
-        let validation = run.logits(&network, &split.validation)?;
-        let evaluation = Evaluation {
-            labeled: labeled.len(),
-            validation: evaluation::accuracy(&validation, &split.validation, &run.set),
-            best_epoch: Some(best_epoch),
-            epochs: Some(records.len()),
-            width: network.widths()[0],
-        };
-        formats::write_rows(&context.output().join(formats::HISTORY), &records)?;
-        formats::write_arrays(&context.output().join(formats::MODEL), &network.state())?;
-        let scores = logits::probabilities(run.logits(&network, &split.test)?, run.set.classes().len());
-        evaluation.write(context.output(), &run.set, &split.test, &scores)
+        let run = Run::new(self, context)?;
+        run.training()?.interruptible(|training| {
+            let best_epoch = run.train(training)?;
+            run.evaluate(&training.session, best_epoch)
+        })
     }
 
     fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
@@ -111,66 +96,36 @@ struct Run<'a> {
     stage: &'a SupervisedStage,
     context: &'a Context<'a>,
     set: Arc<PictureSet>,
+    split: Split,
+    /// Labelled pictures.
+    labeled: Vec<usize>,
     evaluation: Arc<Policy>,
 }
 
-impl Run<'_> {
-    fn train(&self, labeled: &[usize], selection: &[usize]) -> Result<(Network<Device>, Vec<EpochRecord>, usize)> {
-        let training = &self.stage.config.training;
-        let steps_per_epoch = labeled.len().div_ceil(training.batch_size);
-        let mut trainer = Trainer::new(
-            self.initial_network()?,
-            &training.optimizer,
-            &training.schedule,
-            self.stage.config.gradient_clip,
-            (training.epochs, steps_per_epoch),
-        );
-        let policy = Arc::new(self.stage.training_policy());
-        let batches = batches::labeled_batches(
-            self.set.clone(),
-            labeled.to_vec(),
-            policy,
-            training.batch_size,
-            0..training.epochs,
-            self.stage.seed,
-        );
-        let mut stopping = EarlyStopping::new(training.patience);
-        let mut best: Option<(usize, Vec<NamedArray>)> = None;
-        let (mut means, mut records, mut speed) = (EpochMeans::default(), Vec::new(), Speed::default());
-        let (mut done, total) = (0, (training.epochs * steps_per_epoch) as u64);
-        for batch in batches {
-            self.context.check_interrupted()?;
-            let (epoch, last, rows) = (batch.epoch + 1, batch.last_of_epoch, batch.rows);
-            let report = trainer.step(batch, cross_entropy)?;
-            means.add(&report);
-            speed.add(rows);
-            done += 1;
-            let detail = format!(
-                "epoch {epoch}/{}  loss {:.3}  accuracy {:.3}  lr {:.2e}  {:.0} pictures/s",
-                training.epochs,
-                report.loss,
-                report.accuracy,
-                report.learning_rate,
-                speed.views_per_second(),
-            );
-            self.context.progress(done, total, detail);
-            if !last {
-                continue;
-            }
-            let record = self.select(means.finish(epoch), trainer.network(), selection)?;
-            let selection_loss = record.selection_loss;
-            records.push(record);
-            // Without pictures to choose on, the last weights are the best known.
-            match selection_loss.map_or(Verdict::Improved, |loss| stopping.observe(epoch, loss)) {
-                Verdict::Improved => best = Some((epoch, trainer.network().state())),
-                Verdict::Wait => {}
-                Verdict::Stop => break,
-            }
-        }
-        if let Some((_, weights)) = &best {
-            trainer.network_mut().load_state(weights)?;
-        }
-        Ok((trainer.into_network(), records, best.map_or(0, |(epoch, _)| epoch)))
+impl<'a> Run<'a> {
+    fn new(stage: &'a SupervisedStage, context: &'a Context<'a>) -> Result<Self> {
+        let set = dataset::pictures(context)?;
+        let split = split::read(context)?;
+        let labeled = split::labeled(&split, &set, stage.fraction, stage.config.label_draw, stage.seed)?;
+        Ok(Self { stage, context, set, split, labeled, evaluation: Arc::new(stage.evaluation_policy()) })
+    }
+
+    fn training(&self) -> Result<Training<'a>> {
+        let (stage, training) = (self.stage, &self.stage.config.training);
+        let recipe = Recipe {
+            optimizer: &training.optimizer,
+            schedule: &training.schedule,
+            gradient_clip: stage.config.gradient_clip,
+            epochs: training.epochs,
+            steps_per_epoch: self.labeled.len().div_ceil(training.batch_size),
+        };
+        let session = Session::new(self.initial_network()?, &recipe);
+        let chance = (self.set.classes().len() as f64).ln();
+        Ok(Training::resume(self.context, session, chance, |skip| {
+            let course = Course { batch_size: training.batch_size, epochs: training.epochs, skip, seed: stage.seed };
+            let policy = Arc::new(stage.training_policy());
+            batches::labeled_batches(self.set.clone(), self.labeled.clone(), policy, course)
+        }))
     }
 
     fn initial_network(&self) -> Result<Network<Device>> {
@@ -183,6 +138,42 @@ impl Run<'_> {
             network.load_encoder(&formats::read_arrays(&weights)?)?;
         }
         Ok(network)
+    }
+
+    /// Trains up to the best weights. Returns the best epoch.
+    fn train(&self, training: &mut Training<'_>) -> Result<usize> {
+        let config = &self.stage.config.training;
+        let selection = selection(&self.split, config.select_on);
+        let mut stopping = EarlyStopping::after(config.patience, training.session.records());
+        while training.session.has_epochs_left() && !stopping.is_over() {
+            while let Some(batch) = training.next_batch()? {
+                training.step(batch, cross_entropy)?;
+            }
+            let session = &mut training.session;
+            let record = self.select(session.record(), session.network(), selection)?;
+            if stopping.observe(&record) {
+                session.keep_best();
+            }
+            session.finish_epoch(record);
+        }
+        training.session.load_best()?;
+        Ok(stopping.best_epoch())
+    }
+
+    fn evaluate(&self, session: &Session<Device>, best_epoch: usize) -> Result<String> {
+        let (network, split, output) = (session.network(), &self.split, self.context.output());
+        let validation = self.logits(network, &split.validation)?;
+        let evaluation = Evaluation {
+            labeled: self.labeled.len(),
+            validation: evaluation::accuracy(&validation, &split.validation, &self.set),
+            best_epoch: Some(best_epoch),
+            epochs: Some(session.records().len()),
+            width: network.widths()[0],
+        };
+        formats::write_rows(&output.join(formats::HISTORY), session.records())?;
+        formats::write_arrays(&output.join(formats::MODEL), &network.state())?;
+        let scores = logits::probabilities(self.logits(network, &split.test)?, self.set.classes().len());
+        evaluation.write(output, &self.set, &split.test, &scores)
     }
 
     fn select(&self, record: EpochRecord, network: &Network<Device>, selection: &[usize]) -> Result<EpochRecord> {

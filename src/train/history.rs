@@ -23,7 +23,7 @@ pub struct EpochRecord {
 }
 
 /// Sums steps into the record of an epoch.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EpochMeans {
     steps: usize,
     loss: f64,
@@ -42,16 +42,20 @@ impl EpochMeans {
         self.learning_rate = step.learning_rate;
     }
 
-    /// The epoch's record; `self` starts anew.
-    pub fn finish(&mut self, epoch: usize) -> EpochRecord {
-        let sums = std::mem::take(self);
-        let steps = sums.steps.max(1) as f64;
+    /// Steps added.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// The record of the epoch whose steps were added.
+    pub fn record(&self, epoch: usize) -> EpochRecord {
+        let steps = self.steps.max(1) as f64;
         EpochRecord {
             epoch,
-            loss: sums.loss / steps,
-            accuracy: sums.accuracy / steps,
-            learning_rate: sums.learning_rate,
-            gradient_norm: Some(sums.gradient_norm / steps),
+            loss: self.loss / steps,
+            accuracy: self.accuracy / steps,
+            learning_rate: self.learning_rate,
+            gradient_norm: Some(self.gradient_norm / steps),
             selection_loss: None,
             selection_accuracy: None,
         }
@@ -68,7 +72,7 @@ mod tests {
         for loss in [1.0, 2.0] {
             means.add(&StepReport { loss, accuracy: 0.5, learning_rate: loss / 10.0, gradient_norm: 3.0 });
         }
-        let record = means.finish(1);
+        let record = means.record(1);
         assert_eq!((record.loss, record.learning_rate, record.gradient_norm), (1.5, 0.2, Some(3.0)));
     }
 }

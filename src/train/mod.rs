@@ -1,13 +1,19 @@
-//! Training: the optimisation step, its record by epoch, early stopping; shared by all stages that train.
+//! Training: the optimisation step, its record by epoch, early stopping, checkpoints; shared by all stages that train.
 
+pub mod checkpoint;
+pub mod checkpoints;
 pub mod early_stopping;
 pub mod history;
 pub mod logits;
 pub mod progress;
+pub mod session;
 pub mod softmax;
 pub mod standardize;
 pub mod trainer;
 
+pub use checkpoint::Checkpoint;
+pub use checkpoints::Checkpoints;
 pub use early_stopping::EarlyStopping;
 pub use history::{EpochMeans, EpochRecord};
-pub use trainer::{StepReport, Trainer};
+pub use session::Session;
+pub use trainer::{Recipe, StepReport, Trainer};

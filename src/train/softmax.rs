@@ -6,8 +6,7 @@ use crate::base::{Error, Result, rng};
 use crate::loss::cross_entropy;
 use crate::nn::{Role, Trainable};
 use crate::optim::{Optimizer, OptimizerConfig, Schedule, ScheduleConfig};
-use crate::train::early_stopping::{EarlyStopping, Verdict};
-use crate::train::{EpochRecord, logits};
+use crate::train::{EarlyStopping, EpochRecord, logits};
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -92,19 +91,16 @@ pub fn train_softmax(job: &SoftmaxTraining<'_>) -> Result<(SoftmaxClassifier, Ve
     check(job)?;
     let mut training = Training::new(job);
     let mut stopping = EarlyStopping::new(job.patience);
-    let (mut best, mut best_epoch) = (training.classifier.clone(), 0);
+    let mut best = training.classifier.clone();
     let mut records = Vec::new();
-    for epoch in 1..=job.epochs {
-        let record = training.epoch(epoch)?;
-        let verdict = record.selection_loss.map_or(Verdict::Improved, |loss| stopping.observe(epoch, loss));
-        records.push(record);
-        match verdict {
-            Verdict::Improved => (best, best_epoch) = (training.classifier.clone(), epoch),
-            Verdict::Wait => {}
-            Verdict::Stop => break,
+    while records.len() < job.epochs && !stopping.is_over() {
+        let record = training.epoch(records.len() + 1)?;
+        if stopping.observe(&record) {
+            best.clone_from(&training.classifier);
         }
+        records.push(record);
     }
-    Ok((best, records, best_epoch))
+    Ok((best, records, stopping.best_epoch()))
 }
 
 fn check(job: &SoftmaxTraining<'_>) -> Result<()> {

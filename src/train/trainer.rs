@@ -3,11 +3,26 @@
 use crate::base::{Error, Result};
 use crate::dataset::batches::Batch;
 use crate::model::Network;
-use crate::nn::{Backend, Traced, TracedScalar};
+use crate::nn::{Backend, NamedArray, Traced, TracedScalar};
 use crate::optim::{Optimizer, OptimizerConfig, Schedule, ScheduleConfig, clip_gradients, gradient_norm};
 
 /// A loss on dfdx's tape, with the accuracy measured beside it.
 pub type TracedLoss<D> = (TracedScalar<D>, f32);
+
+/// How a network is trained.
+#[derive(Clone, Copy, Debug)]
+pub struct Recipe<'a> {
+    /// Optimiser.
+    pub optimizer: &'a OptimizerConfig,
+    /// Learning-rate schedule.
+    pub schedule: &'a ScheduleConfig,
+    /// Largest L2 norm of all gradients.
+    pub gradient_clip: Option<f64>,
+    /// Most epochs.
+    pub epochs: usize,
+    /// Steps of an epoch.
+    pub steps_per_epoch: usize,
+}
 
 /// A network with what changes its parameters.
 pub struct Trainer<D: Backend> {
@@ -32,18 +47,30 @@ pub struct StepReport {
 }
 
 impl<D: Backend<Buffer = Vec<f32>>> Trainer<D> {
-    /// A trainer at step 0 of a run of `epochs * steps_per_epoch` steps.
-    pub fn new(
-        network: Network<D>,
-        optimizer: &OptimizerConfig,
-        schedule: &ScheduleConfig,
-        gradient_clip: Option<f64>,
-        (epochs, steps_per_epoch): (usize, usize),
-    ) -> Self {
-        let optimizer = Optimizer::new(optimizer);
-        let peak = optimizer.peak_learning_rate();
-        let schedule = Schedule::new(schedule, peak, steps_per_epoch as u64, epochs as u64);
-        Self { network, optimizer, schedule, gradient_clip, step: 0 }
+    /// A trainer at step 0.
+    pub fn new(network: Network<D>, recipe: &Recipe<'_>) -> Self {
+        let optimizer = Optimizer::new(recipe.optimizer);
+        let (steps_per_epoch, epochs) = (recipe.steps_per_epoch as u64, recipe.epochs as u64);
+        let schedule = Schedule::new(recipe.schedule, optimizer.peak_learning_rate(), steps_per_epoch, epochs);
+        Self { network, optimizer, schedule, gradient_clip: recipe.gradient_clip, step: 0 }
+    }
+
+    /// Steps taken, and the state vectors of the optimiser ([`Optimizer::state`]).
+    pub fn state(&self) -> (u64, &[Vec<f32>]) {
+        (self.step, self.optimizer.state().1)
+    }
+
+    /// Goes on from the state of a trainer of the same recipe and network; the optimiser has made as many steps.
+    ///
+    /// # Errors
+    /// The state does not fit; nothing is changed then.
+    pub fn restore(&mut self, step: u64, optimizer: Vec<Vec<f32>>, network: &[NamedArray]) -> Result<()> {
+        let lengths: Vec<usize> = self.network.trainables().iter().map(|parameter| parameter.values.len()).collect();
+        let mut restored = self.optimizer.fresh();
+        restored.restore(step, optimizer, &lengths)?;
+        self.network.load_state(network)?;
+        (self.optimizer, self.step) = (restored, step);
+        Ok(())
     }
 
     /// Takes one step on a batch.

@@ -90,3 +90,34 @@ fn times_are_estimated_from_the_work_and_the_time_of_earlier_stages_of_the_kind(
     assert!((seconds / (10.0 * took) - 1.0).abs() < 1e-9, "{seconds} for ten times {took}");
     assert_eq!((tenfold[1].cost, tenfold[1].seconds), (None, None), "nothing is known of its cost");
 }
+
+#[test]
+fn plans_say_why() {
+    let place = place();
+    let (graph, _) = chain(0.1, 0);
+    assert_eq!(place.reasons(&graph), ["new"; 4]);
+    place.run(&graph).unwrap();
+    assert_eq!(place.reasons(&graph), ["cached"; 4]);
+    let input = |role| format!("input {role} changed");
+    let temperature = "loss.nt_xent.temperature 0.1 -> 0.5".to_owned();
+    let expected = ["cached".to_owned(), temperature, input("pretrain"), input("features")];
+    assert_eq!(place.reasons(&chain(0.5, 0).0), expected);
+    let (deeper, _) = chain(0.1, 1);
+    assert_eq!(place.reasons(&deeper), ["cached", "cached", "depth 0 -> 1", "input features changed"]);
+}
+
+#[test]
+fn a_reason_names_the_nearest_artifact_and_what_changed_in_a_cached_input() {
+    let place = place();
+    for temperature in [0.1, 0.5] {
+        place.run(&chain(temperature, 0).0).unwrap();
+    }
+    // Nearest to (0.5, 1) are the features of 0.5, not the first or the newest of all.
+    assert_eq!(place.reasons(&chain(0.5, 1).0)[2], "depth 0 -> 1");
+    assert_eq!(place.reasons(&chain(0.1, 1).0)[2], "depth 0 -> 1");
+    // Pretraining and features at 0.9 are there; the linear evaluation is not, and why is told in its own line.
+    let (other, _) = chain(0.9, 0);
+    place.run_with(&other, &only(&["features"]), &Events::default()).unwrap();
+    let reason = &place.reasons(&other)[3];
+    assert_eq!(reason, "input features changed (loss.nt_xent.temperature 0.5 -> 0.9)");
+}

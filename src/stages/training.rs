@@ -1,0 +1,125 @@
+//! What the stages that train have in common: going on after a kill, progress, interruption.
+
+use crate::base::{Error, ErrorKind, Result};
+use crate::dataset::{Batch, Batches};
+use crate::engine::Context;
+use crate::nn::Traced;
+use crate::stages::device::Device;
+use crate::train::progress::Speed;
+use crate::train::trainer::TracedLoss;
+use crate::train::{Checkpoints, Session, StepReport};
+
+/// A training that leaves checkpoints and goes on from the newest one.
+pub struct Training<'a> {
+    context: &'a Context<'a>,
+    /// The training as far as it has come.
+    pub session: Session<Device>,
+    batches: Batches,
+    checkpoints: Checkpoints,
+    /// Whether the user knows that checkpoints cannot be written.
+    told: bool,
+    /// Loss of a network that knows nothing.
+    chance: f64,
+    speed: Speed,
+}
+
+impl<'a> Training<'a> {
+    /// Goes on where an earlier run stopped, or starts. `batches` are to leave out as many as it is given; `chance` is
+    /// the loss of a network that knows nothing.
+    pub fn resume(
+        context: &'a Context<'a>,
+        mut session: Session<Device>,
+        chance: f64,
+        batches: impl FnOnce(usize) -> Batches,
+    ) -> Self {
+        let mut checkpoints = Checkpoints::new(&context.checkpoints, context.checkpoint_every);
+        let warnings = checkpoints.resume(|checkpoint| session.restore(checkpoint));
+        warnings.into_iter().for_each(|warning| context.warn(warning));
+        if session.steps() > 0 {
+            context.note(format!("going on from epoch {}, step {}", session.epoch(), session.steps()));
+        }
+        let batches = batches(session.steps() as usize);
+        Self { context, session, batches, checkpoints, told: false, chance, speed: Speed::default() }
+    }
+
+    /// Runs a part of the stage that can be interrupted; when it is, leaves a checkpoint.
+    ///
+    /// # Errors
+    /// Those of `part`.
+    pub fn interruptible<T>(&mut self, part: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        part(self).map_err(|error| match error.kind() {
+            ErrorKind::Interrupted => self.interrupted(error),
+            _ => error,
+        })
+    }
+
+    /// The next batch of the epoch; none at its end.
+    ///
+    /// # Errors
+    /// The user interrupted.
+    pub fn next_batch(&mut self) -> Result<Option<Batch>> {
+        if !self.session.has_steps_left() {
+            return Ok(None);
+        }
+        self.context.check_interrupted()?;
+        let ended = || Error::bug("the batches ended before the epoch");
+        self.batches.next().map(Some).ok_or_else(ended)
+    }
+
+    /// Takes one step, tells of it, and leaves a checkpoint when one is due.
+    ///
+    /// # Errors
+    /// The loss or a gradient is not finite.
+    pub fn step(
+        &mut self,
+        batch: Batch,
+        loss: impl FnOnce(Traced<Device>, &[usize]) -> Result<TracedLoss<Device>>,
+    ) -> Result<()> {
+        self.speed.add(batch.rows);
+        let report = self.session.step(batch, loss)?;
+        self.context.progress(self.session.steps(), self.session.total_steps(), self.detail(&report));
+        if self.checkpoints.is_due() {
+            self.save();
+        }
+        Ok(())
+    }
+
+    fn detail(&self, report: &StepReport) -> String {
+        format!(
+            "epoch {}/{}  loss {:.3} (chance {:.3})  accuracy {:.3}  lr {:.2e}  {:.0} views/s  waiting {:.1} %",
+            self.session.epoch(),
+            self.session.epochs(),
+            report.loss,
+            self.chance,
+            report.accuracy,
+            report.learning_rate,
+            self.speed.views_per_second(),
+            100.0 * self.speed.share(self.batches.waited()),
+        )
+    }
+
+    /// Leaves a checkpoint. Returns whether one is there; that it cannot be written does not stop the training, and the
+    /// user hears of it once.
+    fn save(&mut self) -> bool {
+        let saved = self.checkpoints.save(&self.session.checkpoint());
+        if let Err(error) = &saved
+            && !self.told
+        {
+            let (place, latest) = (error.place().unwrap_or_default(), self.checkpoints.latest());
+            let what = format!("{place}: {} ", error.what());
+            self.context.warn(format!("{what}(a checkpoint); a run that is stopped goes on from {latest}"));
+            self.told = true;
+        }
+        saved.is_ok()
+    }
+
+    /// What to tell a user who interrupted, after leaving a checkpoint.
+    fn interrupted(&mut self, error: Error) -> Error {
+        // Whoever stops the run wants to know what is lost, also if they were told that something would be.
+        self.told = false;
+        match self.session.steps() > 0 && self.save() {
+            true => Error::new(ErrorKind::Interrupted, error.what()).help("run again: it goes on from here"),
+            false => error,
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! A training as it was after a step, and the file that holds it.
+//!
+//! The file is a safetensors file: the arrays of the network, of the optimiser and of the best weights, and the numbers
+//! as CSV in its metadata, since JSON cannot say every number. Its last array is the BLAKE3 digest of every byte before
+//! it, so that damage is noticed wherever it is.
+
+use crate::base::{Error, Result, files, rows};
+use crate::nn::NamedArray;
+use crate::train::{EpochMeans, EpochRecord};
+use safetensors::tensor::{Metadata, TensorInfo, TensorView};
+use safetensors::{Dtype, SafeTensors};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Raised when this version cannot go on from what the version before left.
+const FORMAT: &str = "1";
+
+/// Names of the arrays begin with what they belong to.
+const NETWORK: &str = "network/";
+const OPTIMIZER: &str = "optimizer/";
+const BEST: &str = "best/";
+/// The array that ends the file.
+const DIGEST: &str = "digest";
+/// The header of a safetensors file is filled up to a multiple of this.
+const ALIGNMENT: usize = 8;
+
+/// Everything that a training needs to go on as if it had never stopped.
+#[derive(Clone, Debug)]
+pub struct Checkpoint<'a> {
+    /// Steps taken.
+    pub step: u64,
+    /// The steps of the epoch that is not finished.
+    pub means: EpochMeans,
+    /// Finished epochs.
+    pub records: Cow<'a, [EpochRecord]>,
+    /// Parameters and running statistics.
+    pub network: Cow<'a, [NamedArray]>,
+    /// State vectors of the optimiser.
+    pub optimizer: Cow<'a, [Vec<f32>]>,
+    /// The network after its best epoch, where it is chosen by epoch.
+    pub best: Option<Cow<'a, [NamedArray]>>,
+}
+
+impl Checkpoint<'_> {
+    /// Writes the file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let arrays = self.arrays();
+        let header = self.header(&arrays)?;
+        let length = (header.len() as u64).to_le_bytes();
+        let values = arrays.iter().map(|array| bytemuck::cast_slice(array.values));
+        files::write_atomic_with(path, |file| {
+            let mut hasher = blake3::Hasher::new();
+            for bytes in [&length, header.as_slice()].into_iter().chain(values) {
+                hasher.update(bytes);
+                file.write_all(bytes)?;
+            }
+            file.write_all(hasher.finalize().as_bytes())
+        })
+    }
+
+    /// Every array, in the order of the file.
+    fn arrays(&self) -> Vec<Array<'_>> {
+        let named = |prefix: &'static str| move |array| Array::named(prefix, array);
+        let network = self.network.iter().map(named(NETWORK));
+        let optimizer = self.optimizer.iter().enumerate().map(|(i, values)| Array {
+            name: format!("{OPTIMIZER}{i}"),
+            shape: vec![values.len()],
+            values,
+        });
+        network.chain(optimizer).chain(self.best.iter().flat_map(|best| best.iter().map(named(BEST)))).collect()
+    }
+
+    /// The header: metadata, and where each array is.
+    fn header(&self, arrays: &[Array<'_>]) -> Result<Vec<u8>> {
+        let (mut tensors, mut start) = (Vec::with_capacity(arrays.len() + 1), 0);
+        for Array { name, shape, values } in arrays {
+            let data_offsets = (start, start + size_of_val(*values));
+            tensors.push((name.clone(), TensorInfo { dtype: Dtype::F32, shape: shape.clone(), data_offsets }));
+            start = data_offsets.1;
+        }
+        let data_offsets = (start, start + blake3::OUT_LEN);
+        tensors.push((DIGEST.into(), TensorInfo { dtype: Dtype::U8, shape: vec![blake3::OUT_LEN], data_offsets }));
+        let no_form = |error: &dyn std::fmt::Display| Error::bug(format!("a checkpoint has no file form: {error}"));
+        let metadata = Metadata::new(Some(self.metadata()?), tensors).map_err(|error| no_form(&error))?;
+        let mut header = serde_json::to_vec(&metadata).map_err(|error| no_form(&error))?;
+        header.resize(header.len().next_multiple_of(ALIGNMENT), b' ');
+        Ok(header)
+    }
+
+    fn metadata(&self) -> Result<HashMap<String, String>> {
+        let text = |csv: Vec<u8>| String::from_utf8_lossy(&csv).into_owned();
+        Ok(HashMap::from([
+            ("format".into(), FORMAT.into()),
+            ("step".into(), self.step.to_string()),
+            ("means".into(), text(rows::to_csv([&self.means])?)),
+            ("records".into(), text(rows::to_csv(self.records.iter())?)),
+        ]))
+    }
+}
+
+impl Checkpoint<'static> {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not as it was written, or has another format. The error says which.
+    pub fn read(path: &Path) -> Result<Self> {
+        Self::from_bytes(&files::read(path)?)
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        check_digest(bytes)?;
+        let unreadable = |error| Error::stage(format!("it is not a safetensors file: {error}"));
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(unreadable)?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(unreadable)?;
+        let mut checkpoint = Self::from_metadata(header.metadata().as_ref())?;
+        let mut best = Vec::new();
+        for name in header.offset_keys() {
+            let view = tensors.tensor(&name).map_err(unreadable)?;
+            checkpoint.take(&name, &view, &mut best)?;
+        }
+        checkpoint.best = (!best.is_empty()).then_some(Cow::Owned(best));
+        Ok(checkpoint)
+    }
+
+    /// A checkpoint still without arrays.
+    fn from_metadata(metadata: Option<&HashMap<String, String>>) -> Result<Self> {
+        let text = |name: &str| {
+            let text = metadata.and_then(|metadata| metadata.get(name));
+            text.ok_or_else(|| Error::stage(format!("it is no checkpoint of a training: it has no `{name}`")))
+        };
+        let format = text("format")?;
+        if format != FORMAT {
+            return Err(Error::stage(format!("it has format {format}, this version goes on from format {FORMAT}")));
+        }
+        let not_a_number = |_| Error::stage("its step is not a number");
+        let means = rows::from_csv(text("means")?.as_bytes())?.pop();
+        Ok(Self {
+            step: text("step")?.parse().map_err(not_a_number)?,
+            means: means.ok_or_else(|| Error::stage("the sums of its epoch are missing"))?,
+            records: rows::from_csv(text("records")?.as_bytes())?.into(),
+            network: Cow::default(),
+            optimizer: Cow::default(),
+            best: None,
+        })
+    }
+
+    /// Takes the next array of the file.
+    fn take(&mut self, name: &str, view: &TensorView<'_>, best: &mut Vec<NamedArray>) -> Result<()> {
+        if let Some(name) = name.strip_prefix(NETWORK) {
+            self.network.to_mut().push(NamedArray::from_view(name, view)?);
+        } else if let Some(name) = name.strip_prefix(OPTIMIZER) {
+            self.optimizer.to_mut().push(NamedArray::from_view(name, view)?.values);
+        } else if let Some(name) = name.strip_prefix(BEST) {
+            best.push(NamedArray::from_view(name, view)?);
+        }
+        Ok(())
+    }
+}
+
+/// An array as the file holds it.
+struct Array<'a> {
+    name: String,
+    shape: Vec<usize>,
+    values: &'a [f32],
+}
+
+impl<'a> Array<'a> {
+    fn named(prefix: &str, array: &'a NamedArray) -> Self {
+        Self { name: format!("{prefix}{}", array.name), shape: array.shape.clone(), values: &array.values }
+    }
+}
+
+fn check_digest(bytes: &[u8]) -> Result<()> {
+    match bytes.split_last_chunk::<{ blake3::OUT_LEN }>() {
+        Some((content, digest)) if blake3::hash(content) == *digest => Ok(()),
+        _ => Err(Error::stage("its content is not what was written")),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use std::fs;
+
+    fn array(name: &str, shape: &[usize], values: &[f32]) -> NamedArray {
+        NamedArray { name: name.into(), shape: shape.to_vec(), values: values.to_vec() }
+    }
+
+    /// A checkpoint with numbers of every kind.
+    pub(crate) fn sample(step: u64) -> Checkpoint<'static> {
+        let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 5e-324, -0.0, 0.1 + 0.2, f64::MAX, 1.0 / 3.0];
+        let record = |(epoch, &number): (usize, &f64)| EpochRecord {
+            loss: number,
+            selection_loss: Some(number),
+            gradient_norm: (epoch != 1).then_some(number),
+            ..EpochMeans::default().record(epoch + 1)
+        };
+        let network = vec![
+            array("b.weight", &[2, 1], &[f32::NAN, f32::MIN_POSITIVE / 4.0]),
+            array("a.running_mean", &[3], &[-0.0, f32::INFINITY, 0.1]),
+        ];
+        Checkpoint {
+            step,
+            means: rows::from_csv(b"steps,loss,accuracy,gradient_norm,learning_rate\n3,NaN,0.1,5e-324,inf\n")
+                .unwrap()
+                .remove(0),
+            records: odd.iter().enumerate().map(record).collect(),
+            best: Some(network.iter().rev().cloned().collect()),
+            network: network.into(),
+            optimizer: (0..12).map(|i| vec![i as f32; i]).collect(),
+        }
+    }
+
+    /// `{:?}` tells every number from every other.
+    fn text(checkpoint: &Checkpoint<'_>) -> String {
+        format!("{checkpoint:?}")
+    }
+
+    #[test]
+    fn every_number_survives() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
+        let without_best = Checkpoint { best: None, records: Cow::default(), optimizer: Cow::default(), ..sample(0) };
+        for checkpoint in [sample(u64::MAX), without_best] {
+            checkpoint.write(&path).unwrap();
+            assert_eq!(text(&Checkpoint::read(&path).unwrap()), text(&checkpoint));
+        }
+    }
+
+    #[test]
+    fn the_file_is_a_safetensors_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
+        sample(7).write(&path).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!(tensors.tensor("network/b.weight").unwrap().shape(), [2, 1]);
+        assert_eq!(tensors.tensor("digest").unwrap().data(), &bytes[bytes.len() - 32..]);
+    }
+
+    #[test]
+    fn a_changed_byte_or_a_missing_end_is_noticed_wherever_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
+        sample(7).write(&path).unwrap();
+        let whole = fs::read(&path).unwrap();
+        for place in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[place] ^= 1 << (place % 8);
+            assert!(Checkpoint::from_bytes(&damaged).is_err(), "byte {place} of {}", whole.len());
+            assert!(Checkpoint::from_bytes(&whole[..place]).is_err(), "cut to {place} bytes of {}", whole.len());
+        }
+    }
+
+    /// The file with its text changed and the digest made anew.
+    fn rewritten(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
+        assert_eq!(from.len(), to.len());
+        let content = &bytes[..bytes.len() - blake3::OUT_LEN];
+        let at = content.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
+        let content = [&content[..at], to.as_bytes(), &content[at + to.len()..]].concat();
+        [content.as_slice(), blake3::hash(&content).as_bytes()].concat()
+    }
+
+    #[test]
+    fn what_another_version_or_another_program_wrote_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
+        sample(7).write(&path).unwrap();
+        let whole = fs::read(&path).unwrap();
+        for (from, to, why) in [
+            ("\"format\":\"1\"", "\"format\":\"2\"", "format 2"),
+            ("\"format\"", "\"farmat\"", "no `format`"),
+            ("\"step\":\"7\"", "\"step\":\"x\"", "not a number"),
+            ("accuracy", "accurate", "CSV"),
+            ("\"F32\"", "\"I32\"", "I32"),
+        ] {
+            let error = Checkpoint::from_bytes(&rewritten(&whole, from, to)).unwrap_err();
+            assert!(error.what().contains(why), "{from} -> {to}: {error}");
+        }
+    }
+}

@@ -1,0 +1,498 @@
+//! Trainings that are interrupted, killed and damaged end in the same bytes as one that was never stopped.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops by panicking")]
+
+use simclr::base::ErrorKind;
+use simclr::config::pipeline::Pipeline;
+use simclr::engine::{Context, Event, EventSink, RunOptions, Stage, Store};
+use simclr::stages::pretrain::PretrainStage;
+use simclr::stages::supervised::SupervisedStage;
+use simclr::{config, engine, stages};
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::RangeInclusive;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Three steps an epoch for both stages.
+const PIPELINE: &str = r#"
+name = "resume"
+seed = 3
+
+[dataset]
+source = { shapes = { train = 60, test = 12, classes = 3 } }
+image_size = 16
+validation_fraction = 0.2
+
+[augment.views]
+ops = [{ random_resized_crop = {} }, { horizontal_flip = {} }, { color_jitter = {} }]
+
+[pretrain.main]
+augment = "views"
+encoder = { tiny = { width = 0.25 } }
+projection = { layers = [8] }
+optimizer = { sgd = { learning_rate = 0.05, momentum = 0.9 } }
+epochs = 3
+batch_size = 16
+
+[supervised.main]
+augment = "views"
+encoder = { tiny = { width = 0.25 } }
+optimizer = { sgd = { learning_rate = 0.05, momentum = 0.9 } }
+epochs = 3
+batch_size = 20
+"#;
+const STEPS: usize = 9;
+const NEVER: Duration = Duration::MAX;
+
+/// A training stage and the artifacts that it reads.
+struct Study {
+    folder: PathBuf,
+    _temporary: Option<TempDir>,
+    stage: Box<dyn Stage>,
+    inputs: BTreeMap<String, PathBuf>,
+}
+
+impl Study {
+    fn pretrain(settings: &[&str]) -> Self {
+        Self::in_new_folder(|folder| Self::pretrain_in(folder, settings))
+    }
+
+    fn supervised(settings: &[&str]) -> Self {
+        Self::in_new_folder(|folder| Self::supervised_in(folder, settings))
+    }
+
+    fn in_new_folder(make: impl FnOnce(&Path) -> Self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let study = make(folder.path());
+        Self { _temporary: Some(folder), ..study }
+    }
+
+    fn pretrain_in(folder: &Path, settings: &[&str]) -> Self {
+        Self::new(folder, settings, |pipeline| {
+            let Pipeline { seed, device, .. } = *pipeline;
+            let config = pipeline.pretrain.last().unwrap().clone();
+            Box::new(PretrainStage { config, dataset: pipeline.dataset.clone(), seed, device })
+        })
+    }
+
+    fn supervised_in(folder: &Path, settings: &[&str]) -> Self {
+        Self::new(folder, settings, |pipeline| {
+            let Pipeline { seed, device, .. } = *pipeline;
+            let config = pipeline.supervised[0].clone();
+            Box::new(SupervisedStage { config, dataset: pipeline.dataset.clone(), fraction: 1.0, seed, device })
+        })
+    }
+
+    /// Computes what the stage reads.
+    fn new(folder: &Path, settings: &[&str], stage: impl FnOnce(&Pipeline) -> Box<dyn Stage>) -> Self {
+        let settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
+        let loaded = config::parse(PIPELINE, &folder.join("resume.toml"), &settings).unwrap();
+        let assembly = stages::assemble(&loaded, folder, None).unwrap_or_else(|_| panic!("no graph"));
+        let store = Store::open(folder).unwrap();
+        let wanted = ["split", "pretrain.main"].map(str::to_owned).to_vec();
+        let options = RunOptions { only: wanted, ..RunOptions::default() };
+        let outcome =
+            engine::run(&assembly.graph, &store, &options, &Watch::default(), &AtomicBool::new(false)).unwrap();
+        let artifact = |name| outcome.artifact(assembly.graph.with_name(name).unwrap()).unwrap().clone();
+        let inputs = [("dataset", "dataset"), ("split", "split"), ("init", "pretrain.main")];
+        let inputs = inputs.map(|(role, name)| (role.to_owned(), artifact(name))).into();
+        let stage = stage(&loaded.study.variants[0].pipeline);
+        Self { stage, inputs, folder: folder.to_owned(), _temporary: None }
+    }
+
+    fn checkpoints(&self) -> PathBuf {
+        self.folder.join("checkpoints")
+    }
+
+    /// Names of the checkpoints, the newest first.
+    fn names(&self) -> Vec<String> {
+        let step = |name: &String| name.trim_start_matches("step-").split('.').next().unwrap().parse::<usize>().ok();
+        let mut names: Vec<String> = fs::read_dir(self.checkpoints()).map_or_else(
+            |_| Vec::new(),
+            |entries| entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect(),
+        );
+        names.sort_by_key(|name| std::cmp::Reverse(step(name)));
+        names
+    }
+
+    fn forget(&self) {
+        let _ = fs::remove_dir_all(self.checkpoints());
+    }
+
+    /// One run of the stage.
+    fn run(&self, every: Duration, watch: &Watch) -> Result<Files, simclr::base::Error> {
+        let output = tempfile::tempdir_in(&self.folder).unwrap();
+        let context = Context {
+            stage: self.stage.name(),
+            output: output.path().to_owned(),
+            checkpoints: self.checkpoints(),
+            checkpoint_every: every,
+            inputs: self.inputs.clone(),
+            events: watch,
+            interrupted: &watch.interrupted,
+            halted: &AtomicBool::new(false),
+        };
+        self.stage.run(&context).map(|_| files(output.path()))
+    }
+
+    /// The files of a run that nothing stops and that finds nothing to go on from.
+    fn unbroken(&self) -> Files {
+        self.forget();
+        let files = self.run(NEVER, &Watch::default()).unwrap();
+        assert!(files.contains_key("model.safetensors") && files.contains_key("history.csv"));
+        assert!(self.names().is_empty(), "a checkpoint before it was due");
+        files
+    }
+
+    /// Stops after this many steps as Ctrl-C does; the warnings.
+    fn interrupt_after(&self, steps: usize) -> Vec<String> {
+        let watch = Watch { stop_after: Some(steps), ..Watch::default() };
+        let error = self.run(NEVER, &watch).unwrap_err();
+        assert_eq!((error.kind(), watch.steps()), (ErrorKind::Interrupted, steps));
+        assert!(error.to_string().contains("it goes on from here"), "{error}");
+        watch.warnings()
+    }
+
+    /// Stops in the middle as a kill does, without a last checkpoint.
+    fn kill_after(&self, steps: usize, every: Duration) {
+        let watch = Watch { kill_after: Some(steps), ..Watch::default() };
+        assert!(catch_unwind(AssertUnwindSafe(|| self.run(every, &watch))).is_err());
+    }
+
+    /// Goes on to the end; the files and what was told.
+    fn finish(&self) -> (Files, Watch) {
+        let watch = Watch::default();
+        let files = self.run(NEVER, &watch).unwrap();
+        (files, watch)
+    }
+}
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+fn files(folder: &Path) -> Files {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect()
+}
+
+fn assert_same(files: &Files, expected: &Files, what: &str) {
+    assert_eq!(files.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    for (name, bytes) in files {
+        assert!(*bytes == expected[name], "{name} differs: {what}");
+    }
+}
+
+/// Counts steps, keeps what is told, and stops a run.
+#[derive(Default)]
+struct Watch {
+    stop_after: Option<usize>,
+    kill_after: Option<usize>,
+    interrupted: AtomicBool,
+    steps: Mutex<usize>,
+    notes: Mutex<Vec<String>>,
+    warnings: Mutex<Vec<String>>,
+}
+
+impl Watch {
+    fn steps(&self) -> usize {
+        *self.steps.lock().unwrap()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.warnings.lock().unwrap().clone()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.lock().unwrap().clone()
+    }
+}
+
+impl EventSink for Watch {
+    fn emit(&self, event: &Event) {
+        match event {
+            Event::Progress { stage, .. } if stage.starts_with("pretrain") || stage.starts_with("supervised") => {
+                let steps = {
+                    let mut steps = self.steps.lock().unwrap();
+                    *steps += 1;
+                    *steps
+                };
+                self.interrupted.store(self.stop_after.is_some_and(|most| steps >= most), Ordering::Relaxed);
+                assert!(self.kill_after.is_none_or(|most| steps < most), "killed");
+            }
+            Event::Note { text, .. } => self.notes.lock().unwrap().push(text.clone()),
+            Event::Warning { text, .. } => self.warnings.lock().unwrap().push(text.clone()),
+            _ => {}
+        }
+    }
+}
+
+fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
+}
+
+// ------------------------------------------------------------------------------------------ interruption
+
+#[test]
+fn an_interruption_after_any_step_leaves_no_trace() {
+    // The last step of a pretraining finishes it; a classifier is evaluated after it.
+    for (study, last) in [(Study::pretrain(&[]), STEPS - 1), (Study::supervised(&[]), STEPS)] {
+        let expected = study.unbroken();
+        for steps in 1..=last {
+            study.forget();
+            assert!(study.interrupt_after(steps).is_empty());
+            let (files, watch) = study.finish();
+            assert_eq!(watch.steps(), STEPS - steps);
+            let epoch = if last == STEPS && steps % 3 == 0 { steps / 3 } else { steps / 3 + 1 };
+            assert_eq!(watch.notes(), [format!("going on from epoch {epoch}, step {steps}")]);
+            assert_same(&files, &expected, &format!("{} interrupted after {steps} steps", study.stage.name()));
+        }
+    }
+}
+
+#[test]
+fn an_interruption_before_the_first_step_leaves_nothing() {
+    let study = Study::pretrain(&[]);
+    let watch = Watch { interrupted: true.into(), ..Watch::default() };
+    assert_eq!(study.run(NEVER, &watch).unwrap_err().kind(), ErrorKind::Interrupted);
+    assert!(study.names().is_empty());
+}
+
+/// Every run takes one step, for every optimiser, with another number of threads than the run that is not stopped.
+#[test]
+fn one_step_a_run_gives_the_same_bytes_with_every_optimizer() {
+    let optimizers = [
+        "{ sgd = { learning_rate = 0.05 } }",
+        "{ sgd = { learning_rate = 0.05, momentum = 0.9, nesterov = true, weight_decay = 1e-4 } }",
+        "{ adam = { learning_rate = 0.001 } }",
+        "{ adamw = { learning_rate = 0.001, weight_decay = 0.01 } }",
+        "{ lars = { learning_rate = 0.5, weight_decay = 1e-4 } }",
+    ];
+    for (i, optimizer) in optimizers.iter().enumerate() {
+        let schedule = "{ cosine = { warmup_epochs = 1 } }";
+        let setting = |stage: &str, key: &str, value: &str| format!("{stage}.main.{key}={value}");
+        let settings = |stage| {
+            let settings =
+                [("optimizer", *optimizer), ("schedule", schedule), ("gradient_clip", "0.5"), ("epochs", "2")];
+            settings.map(|(key, value)| setting(stage, key, value))
+        };
+        let (pretrain, supervised) = (settings("pretrain"), settings("supervised"));
+        let study = match i % 2 {
+            0 => Study::pretrain(&pretrain.each_ref().map(String::as_str)),
+            _ => Study::supervised(&supervised.each_ref().map(String::as_str)),
+        };
+        let expected = with_threads(1 + i % 2, || study.unbroken());
+        let files = with_threads(2 - i % 2, || {
+            loop {
+                match study.run(NEVER, &Watch { stop_after: Some(1), ..Watch::default() }) {
+                    Ok(files) => return files,
+                    Err(error) => assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}"),
+                }
+            }
+        });
+        assert_same(&files, &expected, optimizer);
+    }
+}
+
+/// Interrupts after each of some steps and goes on; every run is to end in the same files.
+fn assert_interruptible(study: &Study, expected: &Files, steps: RangeInclusive<usize>) {
+    for steps in steps {
+        study.forget();
+        study.interrupt_after(steps);
+        assert_same(&study.finish().0, expected, &format!("interrupted after {steps} steps"));
+    }
+}
+
+fn epochs(files: &Files) -> (u64, u64) {
+    let metrics: serde_json::Value = serde_json::from_slice(&files["metrics.json"]).unwrap();
+    (metrics["best_epoch"].as_u64().unwrap(), metrics["epochs"].as_u64().unwrap())
+}
+
+#[test]
+fn the_best_weights_and_early_stopping_survive() {
+    let stopping = ["supervised.main.epochs=12", "supervised.main.patience=2", "supervised.main.init_from=main"];
+    let study = Study::supervised(&stopping);
+    let expected = study.unbroken();
+    let (best, epochs) = epochs(&expected);
+    assert!(best + 2 == epochs && epochs < 12, "the best of {epochs} epochs is {best}");
+    let last = 3 * epochs as usize;
+    assert_interruptible(&study, &expected, last - 7..=last);
+}
+
+/// Nothing is measured at the end of an epoch then, and an interruption after the last step is noticed while the best
+/// weights are evaluated.
+#[test]
+fn an_interruption_of_the_last_evaluation_leaves_no_trace() {
+    let mut study = Study::supervised(&[]);
+    let path = study.inputs["split"].join("split.json");
+    let mut split: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    split["validation"] = serde_json::json!([]);
+    fs::write(study.folder.join("split.json"), split.to_string()).unwrap();
+    study.inputs.insert("split".into(), study.folder.clone());
+    let expected = study.unbroken();
+    assert_eq!(epochs(&expected), (3, 3));
+    assert_interruptible(&study, &expected, STEPS - 1..=STEPS);
+}
+
+// ------------------------------------------------------------------------------------------ kills
+
+#[test]
+fn a_kill_costs_what_came_after_the_last_checkpoint() {
+    let study = Study::pretrain(&[]);
+    let expected = study.unbroken();
+    for (every, kept, told) in [(Duration::ZERO, 4, "going on from epoch 2, step 4"), (NEVER, 0, "")] {
+        study.forget();
+        study.kill_after(5, every);
+        let names = study.names();
+        assert_eq!(names, if kept > 0 { vec!["step-4.safetensors", "step-3.safetensors"] } else { Vec::new() });
+        let (files, watch) = study.finish();
+        assert_eq!((watch.steps(), watch.notes().concat().as_str()), (STEPS - kept, told));
+        assert_same(&files, &expected, "killed");
+    }
+}
+
+const CHILD: &str = "SIMCLR_RESUME_TEST_FOLDER";
+
+/// Runs in the child: trains, with a checkpoint after every step, and leaves the files in `result`.
+#[test]
+fn child_that_trains() {
+    let Some(folder) = std::env::var_os(CHILD).map(PathBuf::from) else { return };
+    let files = Study::supervised_in(&folder, &[]).run(Duration::ZERO, &Watch::default()).unwrap();
+    fs::create_dir(folder.join("result")).unwrap();
+    files.iter().for_each(|(name, bytes)| fs::write(folder.join("result").join(name), bytes).unwrap());
+}
+
+#[test]
+fn killed_again_and_again_it_still_ends_in_the_same_bytes() {
+    let study = Study::supervised(&[]);
+    let expected = study.unbroken();
+    let result = study.folder.join("result");
+    let mut kills = 0;
+    while !result.is_dir() {
+        let before = study.names();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["child_that_trains", "--exact"]).env(CHILD, &study.folder);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // Until it has come further, then a moment that differs from kill to kill.
+        while study.names() == before && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(kills * 5 % 17));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+        assert!(kills < 100, "it comes no further");
+    }
+    assert!(kills > 1, "never killed before it was done");
+    assert_same(&files(&result), &expected, &format!("killed {kills} times"));
+}
+
+// ------------------------------------------------------------------------------------------ damage
+
+/// What may happen to a file.
+fn damages() -> Vec<(String, Box<dyn Fn(&Path)>)> {
+    type Damage = Box<dyn Fn(&Path)>;
+    let change = |edit: Box<dyn Fn(&mut Vec<u8>)>| -> Damage {
+        Box::new(move |path| {
+            let mut bytes = fs::read(path).unwrap();
+            edit(&mut bytes);
+            fs::write(path, bytes).unwrap();
+        })
+    };
+    let mut damages: Vec<(String, Damage)> = Vec::new();
+    for place in [0, 7, 8, 100, 5_000, 20_000, usize::MAX] {
+        let flip = change(Box::new(move |bytes| {
+            let last = bytes.len() - 1;
+            bytes[place.min(last)] ^= 16;
+        }));
+        damages.push((format!("byte {place} flipped"), flip));
+    }
+    for length in [0, 1, 31, 32, 33, 3_000] {
+        damages.push((format!("cut to {length} bytes"), change(Box::new(move |bytes| bytes.truncate(length)))));
+    }
+    damages.push(("a byte too many".into(), change(Box::new(|bytes| bytes.push(0)))));
+    damages.push(("deleted".into(), Box::new(|path| fs::remove_file(path).unwrap())));
+    damages
+}
+
+#[test]
+fn a_damaged_checkpoint_is_set_aside_and_the_one_before_it_is_used() {
+    let study = Study::pretrain(&[]);
+    let expected = study.unbroken();
+    for (what, damage) in damages() {
+        study.forget();
+        study.kill_after(6, Duration::ZERO);
+        damage(&study.checkpoints().join("step-5.safetensors"));
+        let (files, watch) = study.finish();
+        assert_eq!(watch.notes(), ["going on from epoch 2, step 4"], "{what}");
+        if what != "deleted" {
+            let [warning] = watch.warnings().try_into().unwrap();
+            for part in ["step-5.safetensors", "not what was written", "step-5.damaged", "goes on from step 4 instead"]
+            {
+                assert!(warning.contains(part), "{what}: {warning}");
+            }
+            assert!(study.names().contains(&"step-5.damaged".into()), "{what}");
+        }
+        assert_same(&files, &expected, &what);
+    }
+}
+
+#[test]
+fn with_every_checkpoint_damaged_it_starts_again() {
+    let study = Study::supervised(&[]);
+    let expected = study.unbroken();
+    study.kill_after(6, Duration::ZERO);
+    for name in study.names() {
+        fs::write(study.checkpoints().join(name), b"").unwrap();
+    }
+    let (files, watch) = study.finish();
+    let warnings = watch.warnings();
+    assert!(warnings.len() == 2 && warnings.iter().all(|warning| warning.contains("from the start instead")));
+    assert_eq!((watch.steps(), watch.notes().len()), (STEPS, 0));
+    assert_same(&files, &expected, "both damaged");
+}
+
+#[test]
+fn a_checkpoint_of_another_training_is_refused() {
+    let no_momentum = "pretrain.main.optimizer.sgd.momentum=0.0";
+    for (own, other, why) in [
+        (&[][..], "pretrain.main.projection.layers=[7]", "optimiser"),
+        (&[no_momentum], "pretrain.main.projection.layers=[7]", "shape"),
+        (&[], no_momentum, "optimiser"),
+        (&[], "pretrain.main.optimizer={ adam = { learning_rate = 0.1 } }", "optimiser"),
+        (&[], "pretrain.main.batch_size=8", "another training"),
+    ] {
+        let study = Study::pretrain(own);
+        let expected = study.unbroken();
+        let other_study = Study::pretrain(&[own, &[other]].concat());
+        other_study.interrupt_after(5);
+        fs::rename(other_study.checkpoints(), study.checkpoints()).unwrap();
+        let (files, watch) = study.finish();
+        let [warning] = watch.warnings().try_into().unwrap();
+        assert!(warning.contains(why) && warning.contains("the start"), "{other}: {warning}");
+        assert_same(&files, &expected, other);
+    }
+}
+
+// ------------------------------------------------------------------------------------------ a disk that is full
+
+#[test]
+fn a_training_goes_on_without_checkpoints_and_says_so_once() {
+    let study = Study::pretrain(&[]);
+    let expected = study.unbroken();
+    fs::write(study.checkpoints(), b"a file where the folder is to be").unwrap();
+    let watch = Watch::default();
+    let files = study.run(Duration::ZERO, &watch).unwrap();
+    let [warning] = watch.warnings().try_into().unwrap();
+    assert!(warning.contains("checkpoint") && warning.contains("from the start"), "{warning}");
+    assert_same(&files, &expected, "without checkpoints");
+
+    let watch = Watch { stop_after: Some(5), ..Watch::default() };
+    let error = study.run(Duration::ZERO, &watch).unwrap_err();
+    assert!(!error.to_string().contains("from here"), "{error}");
+    assert_eq!(watch.warnings().len(), 2, "once while it trains, once when it is lost");
+}
