@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &InitArguments) -> Result<Finish, Failure> {
 
 fn shapes() -> Parts {
     [
-        ("@SOURCE@", "{ shapes = { train = 2000, test = 500, classes = 4 } }".to_owned()),
+        ("@SOURCE@", "{ shapes = { train = 3000, test = 1000, classes = 6 } }".to_owned()),
         ("@SIZE@", "32".to_owned()),
         ("@ENCODER@", "{ tiny = { width = 0.5 } }".to_owned()),
         ("@EPOCHS@", "20".to_owned()),

@@ -63,12 +63,15 @@ impl<'a> Recorder<'a> {
     /// # Errors
     /// The folder cannot be written.
     pub fn create(output: &Path, run: &Description<'_>, graph: &'a Graph, store: &'a Store) -> Result<Self> {
+        let file = run.file.to_owned();
+        // Git answers while folder and file are written.
+        let commit = std::thread::spawn(move || Commit::of(&file));
         let _registration = store.register()?;
         let folder = make_folder(&output.join(RUNS).join(run.study))?;
         let living = LivingRun::take(&folder)?;
         // The file as it was; the resolved settings are in the record.
         files::write_atomic(&folder.join(PIPELINE), &files::read(run.file)?)?;
-        let record = RunRecord::new(run, graph);
+        let record = RunRecord::new(run, graph, commit.join().unwrap_or_default());
         write_record(&folder, &record)?;
         let state = State {
             record,
@@ -152,7 +155,7 @@ impl State {
 }
 
 impl RunRecord {
-    fn new(run: &Description<'_>, graph: &Graph) -> Self {
+    fn new(run: &Description<'_>, graph: &Graph, commit: Option<Commit>) -> Self {
         Self {
             study: run.study.to_owned(),
             status: RunState::Running,
@@ -160,7 +163,7 @@ impl RunRecord {
             command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
             directory: std::env::current_dir().map_or_else(|_| String::new(), |path| path.display().to_string()),
             overrides: run.overrides.to_vec(),
-            commit: Commit::of(run.file),
+            commit,
             started: clock::now(),
             seconds: 0.0,
             computed: 0,
