@@ -204,3 +204,36 @@ fn divergence_names_step_and_learning_rate() {
     assert_eq!(run.status.code(), Some(3), "{text}");
     assert!(text.contains("diverged") && text.contains("learning rate"), "{text}");
 }
+
+#[test]
+fn a_run_that_keeps_going_ends_with_code_5_and_a_report_that_shows_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let sweep = "\n[sweep]\n\"pretrain.main.optimizer.sgd.learning_rate\" = [1e30, 0.05]\n";
+    let file = write(folder.path(), &format!("{PIPELINE}{sweep}"));
+    let output = folder.path().join("out");
+    let started = |more: &[&str]| {
+        let run = simclr().arg("run").arg(&file).arg("--output").arg(&output).args(more).output().unwrap();
+        let text = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
+        (run.status.code(), text)
+    };
+    let (code, text) = started(&["--keep-going", "--jobs", "2"]);
+    assert_eq!(code, Some(5), "{text}");
+    assert!(text.contains("training diverged") && text.contains("failed 1"), "{text}");
+    assert!(text.contains("missing"), "the table of results does not show what is missing: {text}");
+    let page = fs::read_to_string(output.join("small/report/index.html")).unwrap();
+    assert!(page.contains("id=\"failures\"") && page.contains("training diverged"));
+    // The linear evaluations of the learning rate that works are there.
+    let table = fs::read_to_string(output.join("small/report/results.md")).unwrap();
+    assert!(table.lines().any(|line| line.contains("0.05") && line.contains(" % |")), "{table}");
+    assert_eq!(started(&[]).0, Some(3), "without --keep-going a failure ends the run");
+}
+
+#[test]
+fn stages_at_the_same_time_give_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), PIPELINE);
+    let (one, three) = (folder.path().join("one"), folder.path().join("three"));
+    run(&file, &one, &[]);
+    run(&file, &three, &["--jobs", "3"]);
+    assert!(artifacts(&one) == artifacts(&three));
+}

@@ -68,7 +68,14 @@ fn workplace() -> (TempDir, PathBuf) {
 fn record(folder: &TempDir, output: &Path, graph: &Graph, options: &RunOptions) -> (runs::Run, Vec<String>) {
     let store = Store::open(output).unwrap();
     let file = folder.path().join("toy.toml");
-    let description = Description { study: "toy", file: &file, overrides: &["a=1".to_owned()], device: "cpu" };
+    let description = Description {
+        study: "toy",
+        file: &file,
+        texts: &["# the file as it was", "seed = 1\n"],
+        resolved: "seed = 2\n",
+        overrides: &["a=1".to_owned()],
+        device: "cpu",
+    };
     let recorder = Recorder::create(output, &description, graph, &store).unwrap();
     let result = engine::run(graph, &store, options, &recorder, &AtomicBool::new(false));
     let warnings = recorder.finish(result.as_ref().err());
@@ -91,7 +98,9 @@ fn a_record_holds_what_was_asked_and_what_came_out() {
     assert_eq!(bad.parameters, json!({ "name": "bad" }));
     assert_eq!(bad.inputs, BTreeMap::from([("good".to_owned(), "good".to_owned())]));
     assert_eq!(bad.metrics, BTreeMap::from([("found".to_owned(), 0.1)]), "what JSON cannot hold is left out");
-    assert_eq!(fs::read_to_string(run.folder.join("pipeline.toml")).unwrap(), "# the file as it was");
+    let read = |name: &str| fs::read_to_string(run.folder.join(name)).unwrap();
+    let texts = ["pipeline.toml", "extended-1.toml", "resolved.toml"].map(read);
+    assert_eq!(texts, ["# the file as it was", "seed = 1\n", "seed = 2\n"]);
     let log = fs::read_to_string(run.folder.join("log.txt")).unwrap();
     assert!(log.contains("Z  bad: started\n") && log.contains("Z  done bad in "), "{log}");
     assert!(log.contains("Z  finished: computed 4, cached 0 in "), "{log}");
@@ -137,7 +146,8 @@ fn a_stage_that_was_interrupted_did_not_fail() {
     let (folder, output) = workplace();
     let (graph, store) = (toys(Some(0.1)), Store::open(&output).unwrap());
     let file = folder.path().join("toy.toml");
-    let description = Description { study: "toy", file: &file, overrides: &[], device: "cpu" };
+    let description =
+        Description { study: "toy", file: &file, texts: &[], resolved: "", overrides: &[], device: "cpu" };
     let recorder = Recorder::create(&output, &description, &graph, &store).unwrap();
     assert_eq!(runs::find(&output, "latest").unwrap().state, RunState::Running);
     recorder.emit(&Event::Started { stage: "good".into() });
@@ -157,7 +167,8 @@ fn a_record_that_cannot_be_written_is_a_warning() {
     let (folder, output) = workplace();
     let (graph, store) = (toys(Some(0.1)), Store::open(&output).unwrap());
     let file = folder.path().join("toy.toml");
-    let description = Description { study: "toy", file: &file, overrides: &[], device: "cpu" };
+    let description =
+        Description { study: "toy", file: &file, texts: &[], resolved: "", overrides: &[], device: "cpu" };
     let recorder = Recorder::create(&output, &description, &graph, &store).unwrap();
     fs::remove_dir_all(output.join("runs")).unwrap();
     let warnings = recorder.finish(None);

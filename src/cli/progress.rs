@@ -17,6 +17,8 @@ const TICK: Duration = Duration::from_millis(200);
 pub(super) struct Progress {
     color: bool,
     quiet: bool,
+    /// Whether a run goes on after a failure, so that its end may be far away.
+    goes_on: bool,
     state: Mutex<State>,
 }
 
@@ -39,7 +41,12 @@ impl Progress {
             true => (Lines::without_progress(), Some(Bars::default())),
             false => (Lines::new(LINE_INTERVAL), None),
         };
-        Self { color: output::color_on_stderr(), quiet, state: Mutex::new(State { lines, bars }) }
+        Self { color: output::color_on_stderr(), quiet, goes_on: false, state: Mutex::new(State { lines, bars }) }
+    }
+
+    /// Tells of failures at once, for a run that goes on after them.
+    pub(super) fn of_run_that_goes_on(self, goes_on: bool) -> Self {
+        Self { goes_on, ..self }
     }
 
     /// Ends the bars and tells of cached stages that no line has told of yet.
@@ -75,7 +82,7 @@ impl EventSink for Progress {
         }
         let lines = state.lines.of(event);
         // Why a stage failed is printed when the command ends.
-        let shown = lines.iter().filter(|line| line.mark != Some(Mark::Failed));
+        let shown = lines.iter().filter(|line| self.goes_on || line.mark != Some(Mark::Failed));
         shown.for_each(|line| self.show(&state, line));
     }
 }

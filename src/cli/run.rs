@@ -24,10 +24,12 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     let interrupted = interrupt::listen()?;
     let PipelineArguments { file, set: overrides } = &arguments.pipeline;
     let device = device_name(&loaded, &arguments.store);
-    let description = Description { study: &loaded.study.name, file, overrides, device: &device };
+    let texts: Vec<&str> = loaded.files().map(|(_, text)| text).collect();
+    let (study, resolved) = (&loaded.study.name, loaded.resolved_toml());
+    let description = Description { study, file, texts: &texts, resolved: &resolved, overrides, device: &device };
     let record = Recorder::create(&arguments.store.output, &description, &assembly.graph, &store)?;
     let record_path = record.record();
-    let progress = Progress::new(arguments.quiet);
+    let progress = Progress::new(arguments.quiet).of_run_that_goes_on(options.keep_going);
     let result = engine::run(&assembly.graph, &store, &options, &Sinks(vec![&progress, &record]), interrupted)
         .and_then(|outcome| Ok((results(&assembly, &outcome, arguments)?, outcome)));
     progress.finish();

@@ -121,7 +121,7 @@ pub struct Diagnostics {
 pub struct Diagnostic<'a> {
     /// What is wrong, a sentence without a full stop.
     pub message: &'a str,
-    /// The pipeline file, or `--set path=value`.
+    /// The file in which it is, or `--set path=value`.
     pub source: &'a str,
     /// Line from 1; 0 where the file as a whole is meant.
     pub line: usize,
@@ -175,7 +175,7 @@ impl Diagnostics {
             group = group.element(
                 Snippet::source(text)
                     .line_start(excerpt.line)
-                    .line_numbering(source.has_lines)
+                    .line_numbering(source.has_lines())
                     .annotation(AnnotationKind::Primary.span(range)),
             );
         }
@@ -202,7 +202,7 @@ impl std::error::Error for Diagnostics {}
 fn place_name(source: &Source, excerpt: Option<&Excerpt<'_>>) -> String {
     match excerpt {
         None => source.name.clone(),
-        Some(excerpt) if source.has_lines => format!("{}:{}:{}", source.name, excerpt.line, excerpt.column),
+        Some(excerpt) if source.has_lines() => format!("{}:{}:{}", source.name, excerpt.line, excerpt.column),
         Some(excerpt) => format!("{}:{}", source.name, excerpt.column),
     }
 }

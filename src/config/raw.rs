@@ -23,6 +23,9 @@ use std::fmt;
 #[schemars(deny_unknown_fields, rename = "Pipeline")]
 #[expect(dead_code, reason = "read through its schema")]
 pub(super) struct RawPipeline {
+    /// A pipeline file that this one builds on, relative to the folder of this file: its values hold where this file
+    /// has none of its own. `name` and the report's `title` are not taken over.
+    extends: Option<String>,
     /// Name of the study and of its folder under `outputs/runs`; default the file's name without `.toml`.
     name: Option<String>,
     /// Seed of every random number; a whole number of at least 0.
@@ -53,9 +56,47 @@ pub(super) struct RawPipeline {
     embed: BTreeMap<String, RawEmbed>,
     /// The report.
     report: Option<RawReport>,
-    /// Values to be tried, every combination of them: dotted paths (quoted) with lists of values.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    sweep: BTreeMap<String, serde_json::Value>,
+    /// Values to be tried.
+    sweep: Option<RawSweep>,
+}
+
+/// Values to be tried, every combination of them: dotted paths (quoted) with lists of values.
+#[derive(JsonSchema)]
+#[schemars(rename = "Sweep")]
+#[expect(dead_code, reason = "read through its schema")]
+pub(super) struct RawSweep {
+    /// Paths whose values go together, the first with the first and so on: a table of lists of equal length. Several
+    /// such tables, `[[sweep.together]]`, are combined with each other and with the other keys.
+    together: Option<RawTogether>,
+    #[serde(flatten)]
+    keys: BTreeMap<String, RawSwept>,
+}
+
+/// One group of paths that go together, or several.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+#[expect(dead_code, reason = "read through its schema")]
+enum RawTogether {
+    One(BTreeMap<String, RawSwept>),
+    Several(Vec<BTreeMap<String, RawSwept>>),
+}
+
+/// The values of a swept path, or a table of the paths below it.
+struct RawSwept;
+
+impl JsonSchema for RawSwept {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Swept".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["array", "object"], "minItems": 1 })
+    }
 }
 
 /// The report.
@@ -63,7 +104,7 @@ pub(super) struct RawPipeline {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Report")]
 pub(super) struct RawReport {
-    /// Title; default the name of the study.
+    /// Title; default the name of the study. A file that is extended does not hand its title on.
     pub(super) title: Option<String>,
 }
 

@@ -6,12 +6,7 @@ use std::sync::LazyLock;
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(RawPipeline).to_value());
 
-/// The JSON Schema (2020-12) of a pipeline file, for editors; files are checked against the same.
-pub fn schema() -> Value {
-    SCHEMA.clone()
-}
-
-/// The schema without a copy.
+/// The JSON Schema (2020-12) of a whole pipeline.
 pub(super) fn root() -> &'static Value {
     &SCHEMA
 }

@@ -3,12 +3,15 @@
 use crate::config::diagnostic::{Problem, Problems};
 use crate::config::nearest::{listed, nearest};
 use crate::config::node::{Entry, Node, Value};
-use crate::config::source::{Place, Source};
+use crate::config::source::Place;
 use crate::config::text::parse_value as parse_toml;
 use std::ops::Range;
 
 /// Sections that hold named tables.
 pub(super) const NAMED_SECTIONS: [&str; 6] = ["augment", "pretrain", "linear_eval", "knn_eval", "supervised", "embed"];
+
+/// The key that names the file which a file builds on.
+pub(super) const EXTENDS: &str = "extends";
 
 /// Longest dotted path.
 const MOST_SEGMENTS: usize = 32;
@@ -132,11 +135,6 @@ pub(super) struct Override {
     value: Node,
 }
 
-/// The source of a setting of the command line.
-pub(super) fn override_source(text: &str) -> Source {
-    Source { name: format!("--set {}", text.escape_debug()), text: text.to_owned(), has_lines: false }
-}
-
 /// Reads `path=value`: the value is TOML; a bare word is a string.
 pub(super) fn parse_override(text: &str, source: u32, problems: &mut Problems) -> Option<Override> {
     let Some(equals) = equals_sign(text) else {
@@ -147,7 +145,13 @@ pub(super) fn parse_override(text: &str, source: u32, problems: &mut Problems) -
     let start = text.len() - text.trim_start().len();
     let path = parse_path(text[..equals].trim(), source, start.min(equals)).map_err(|problem| problems.report(problem));
     let value = parse_value(text, equals + 1, source).map_err(|problem| problems.report(problem));
-    Some(Override { path: path.ok()?, value: value.ok()? })
+    let (path, value) = (path.ok()?, value.ok()?);
+    if let Some(first) = path.first().filter(|first| first.name == EXTENDS) {
+        let problem = Problem::new(first.place, "`extends` cannot be set on the command line");
+        problems.report(problem.help("write a file of its own that extends the other one, and run that"));
+        return None;
+    }
+    Some(Override { path, value })
 }
 
 /// The first `=` outside of quotes.

@@ -1,19 +1,22 @@
 //! The texts that a configuration is made of, and places in them.
 
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 /// Most bytes of a pipeline file; a longer one is surely another file.
 pub(super) const MOST_BYTES: usize = 1 << 20;
 
-/// A text: the pipeline file, or a setting of the command line.
+/// A text: the pipeline file, a setting of the command line, or a file that the pipeline file extends.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
     /// Path of the file, or `--set path=value`.
     pub(super) name: String,
     /// Its text.
     pub(super) text: String,
-    /// Whether places in it are told by line and column, or by column alone.
-    pub(super) has_lines: bool,
+    /// The file; none for a setting.
+    pub(super) file: Option<PathBuf>,
+    /// The folder that relative paths in it are relative to, as seen from the folder of the pipeline file.
+    pub(super) folder: PathBuf,
 }
 
 /// A range of bytes in one of the sources.
@@ -61,6 +64,22 @@ pub(super) struct Excerpt<'a> {
 }
 
 impl Source {
+    /// The pipeline file.
+    pub(super) fn of_file(path: &Path, text: String) -> Self {
+        Self { name: path.display().to_string(), text, file: Some(path.to_owned()), folder: PathBuf::new() }
+    }
+
+    /// A setting of the command line; relative paths in it are relative to the folder of the pipeline file.
+    pub(super) fn of_setting(text: &str) -> Self {
+        let name = format!("--set {}", text.escape_debug());
+        Self { name, text: text.to_owned(), file: None, folder: PathBuf::new() }
+    }
+
+    /// Whether places in it are told by line and column, or by column alone.
+    pub(super) fn has_lines(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// The line where a place begins, the place cut to that line.
     pub(super) fn excerpt(&self, place: Place) -> Excerpt<'_> {
         let start = floor_boundary(&self.text, place.range().start);
@@ -97,7 +116,7 @@ mod tests {
     use super::*;
 
     fn excerpt(text: &str, range: Range<usize>) -> (usize, usize, String, Range<usize>) {
-        let source = Source { name: "a.toml".into(), text: text.into(), has_lines: true };
+        let source = Source::of_file(Path::new("a.toml"), text.into());
         let excerpt = source.excerpt(Place::new(0, range));
         (excerpt.line, excerpt.column, excerpt.text.to_owned(), excerpt.range)
     }

@@ -17,20 +17,29 @@ pub(super) type Tainted = BTreeSet<(String, String)>;
 
 /// Checks the tree of a pipeline file and takes out what is wrong.
 pub(super) fn check(root: &mut Node, problems: &mut Problems) -> Tainted {
-    let mut walk = Walk { problems: Some(problems), tainted: Tainted::new() };
+    let mut walk = Walk { problems: Some(problems), tainted: Tainted::new(), is_whole: true };
     walk.value(root, schema::root(), &Scope::of_file(root.place));
     walk.tainted
 }
 
+/// Checks the tree of a file that others extend, which need not have all that a pipeline must have.
+pub(super) fn check_part(mut root: Node, problems: &mut Problems) {
+    let mut walk = Walk { problems: Some(problems), tainted: Tainted::new(), is_whole: false };
+    let scope = Scope::of_file(root.place);
+    walk.value(&mut root, schema::root(), &scope);
+}
+
 /// Fills in what must be there and has been taken out; reports nothing.
 pub(super) fn fill(root: &mut Node) {
-    let mut walk = Walk { problems: None, tainted: Tainted::new() };
+    let mut walk = Walk { problems: None, tainted: Tainted::new(), is_whole: true };
     walk.value(root, schema::root(), &Scope::of_file(root.place));
 }
 
 struct Walk<'a> {
     problems: Option<&'a mut Problems>,
     tainted: Tainted,
+    /// Whether what must be there must be there.
+    is_whole: bool,
 }
 
 impl Walk<'_> {
@@ -183,7 +192,7 @@ impl Walk<'_> {
         for required in schema::required(schema) {
             // A key that is probably this one, misspelt, is reported as such below.
             let is_there = |entry: &Entry| entry.key == required || wording::meant(entry, schema) == Some(required);
-            if !entries.iter().any(is_there) {
+            if self.is_whole && !entries.iter().any(is_there) {
                 self.report(scope, || wording::missing(required, schema, scope));
             }
         }

@@ -4,6 +4,7 @@ use crate::engine::KeyDocument;
 use serde::Serialize;
 use serde_json::Value;
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::fmt;
 
 /// Longest value that is shown whole, in characters.
@@ -55,10 +56,14 @@ impl Fields {
         self.differences_in_words(old, |_| None)
     }
 
-    /// The differences as text, in the order of the paths; in the words of `explain` for the paths that it knows.
+    /// The differences as text, in the order of the paths; in the words of `explain` for the paths that it knows, the
+    /// same words once.
     pub fn differences_in_words(&self, old: &Self, explain: impl Fn(&str) -> Option<String>) -> Vec<String> {
         let in_words = |change: &Change| explain(&change.path).unwrap_or_else(|| change.to_string());
-        self.changes(old).iter().map(in_words).collect()
+        let mut lines: Vec<String> = self.changes(old).iter().map(in_words).collect();
+        let mut told = HashSet::new();
+        lines.retain(|line| told.insert(line.clone()));
+        lines
     }
 
     /// The differences, in the order of the paths.

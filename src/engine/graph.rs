@@ -22,6 +22,8 @@ pub struct Graph {
     nodes: Vec<Node>,
     by_key: HashMap<String, StageId>,
     by_name: HashMap<String, StageId>,
+    /// How many stages asked for each name.
+    used: HashMap<String, usize>,
 }
 
 struct Node {
@@ -76,12 +78,24 @@ impl Graph {
         Ok(roles)
     }
 
-    fn free_name(&self, name: String) -> String {
-        if !self.by_name.contains_key(&name) {
-            return name;
+    /// The name, or with the first number that makes it one of its own.
+    fn free_name(&mut self, name: String) -> String {
+        let number = self.used.entry(name.clone()).or_insert(0);
+        loop {
+            *number += 1;
+            let candidate = if *number == 1 { name.clone() } else { format!("{name} ({number})") };
+            if !self.by_name.contains_key(&candidate) {
+                return candidate;
+            }
         }
-        let numbered = (2..).map(|number: usize| format!("{name} ({number})"));
-        numbered.into_iter().find(|candidate| !self.by_name.contains_key(candidate)).unwrap_or(name)
+    }
+
+    /// Gives a stage another name, with a number where that is taken.
+    pub fn rename(&mut self, id: StageId, name: String) {
+        self.by_name.remove(&self.nodes[id.0].name);
+        let name = self.free_name(name);
+        self.by_name.insert(name.clone(), id);
+        self.nodes[id.0].name = name;
     }
 
     /// Says what computing a stage takes, where that can be told beforehand.

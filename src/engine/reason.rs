@@ -54,6 +54,8 @@ impl<'a> History<'a> {
 
     /// An input that runs says why in its own line; why one that does not run is another one is told here.
     fn input_reason(&mut self, role: &str, input: StageId, before: Option<&String>, needs: &[Need]) -> String {
+        // A role that is only a number says nothing to a user.
+        let role = if role.bytes().all(|byte| byte.is_ascii_digit()) { self.graph.name(input) } else { role };
         let Some(before) = before else { return format!("new input {role}") };
         let mut causes = Vec::new();
         if !needs[input.index()].is_compute() {

@@ -56,7 +56,7 @@ fn columns(groups: &[Group<'_>]) -> Vec<(Column, Cell)> {
         (true, number("Labels"), labels),
         (any(|group| group.results.len() + group.missing > 1), number("Seeds"), seeds),
         (true, number("Test accuracy"), accuracy),
-        (true, number("95 % over test set"), |group| words::percent_range(group.over_test)),
+        (true, number("95 % over test set"), over_test),
         (any(|group| group.over_seeds.is_some()), number("95 % over seeds"), |group| {
             group.over_seeds.map_or_else(|| words::UNKNOWN.into(), words::percent_range)
         }),
@@ -91,6 +91,10 @@ fn accuracy(group: &Group<'_>) -> String {
     }
     let mark = if group.results.iter().any(|result| result.selected_on_test) { " †" } else { "" };
     words::percent(group.mean) + mark
+}
+
+fn over_test(group: &Group<'_>) -> String {
+    if group.first().is_missing { words::UNKNOWN.into() } else { words::percent_range(group.over_test) }
 }
 
 fn validation(group: &Group<'_>) -> String {

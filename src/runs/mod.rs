@@ -40,6 +40,8 @@ const EVENTS: &str = "events.jsonl";
 const LOG: &str = "log.txt";
 /// The pipeline file as it was.
 const PIPELINE: &str = "pipeline.toml";
+/// The pipeline as it was run: what it extends and `--set` values merged into one text.
+const RESOLVED: &str = "resolved.toml";
 /// Locked as long as the run lives.
 const LOCK: &str = "run.lock";
 /// There if the artifacts of the run are kept.

@@ -1,6 +1,6 @@
 //! Records a run while it goes on.
 
-use super::{EVENTS, LOG, PIPELINE, RECORD, RUNS};
+use super::{EVENTS, LOG, PIPELINE, RECORD, RESOLVED, RUNS};
 use crate::base::{Error, ErrorKind, Result, files, human};
 use crate::engine::key::STORE_VERSION;
 use crate::engine::{Event, EventSink, Graph, Store, clock};
@@ -29,6 +29,10 @@ pub struct Description<'a> {
     pub study: &'a str,
     /// The pipeline file.
     pub file: &'a Path,
+    /// Its text and those of the files that it extends, as they were read.
+    pub texts: &'a [&'a str],
+    /// The pipeline as it is run, as one text.
+    pub resolved: &'a str,
     /// The `--set` values.
     pub overrides: &'a [String],
     /// Where training runs: `cpu`, `cuda:0`.
@@ -69,8 +73,7 @@ impl<'a> Recorder<'a> {
         let _registration = store.register()?;
         let folder = make_folder(&output.join(RUNS).join(run.study))?;
         let living = LivingRun::take(&folder)?;
-        // The file as it was; the resolved settings are in the record.
-        files::write_atomic(&folder.join(PIPELINE), &files::read(run.file)?)?;
+        write_texts(&folder, run)?;
         let record = RunRecord::new(run, graph, commit.join().unwrap_or_default());
         write_record(&folder, &record)?;
         let state = State {
@@ -225,6 +228,15 @@ fn write_record(folder: &Path, record: &RunRecord) -> Result<()> {
     let text = serde_json::to_string_pretty(record);
     let text = text.map_err(|error| Error::bug(format!("the record has no JSON form: {error}")))?;
     files::write_atomic(&folder.join(RECORD), format!("{text}\n").as_bytes())
+}
+
+/// The pipeline as it was written, and as it is run.
+fn write_texts(folder: &Path, run: &Description<'_>) -> Result<()> {
+    for (number, text) in run.texts.iter().enumerate() {
+        let name = if number == 0 { PIPELINE.to_owned() } else { format!("extended-{number}.toml") };
+        files::write_atomic(&folder.join(name), text.as_bytes())?;
+    }
+    files::write_atomic(&folder.join(RESOLVED), run.resolved.as_bytes())
 }
 
 fn create_file(path: &Path) -> Result<File> {

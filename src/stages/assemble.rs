@@ -4,7 +4,7 @@ use crate::base::{Error, Result};
 use crate::config::pipeline::{DeviceChoice, Pipeline, Pretrain, Statistics};
 use crate::config::{ClassCount, Diagnostics, Loaded};
 use crate::dataset::{self, Fingerprint};
-use crate::engine::{Cost, Graph, Outcome, StageId};
+use crate::engine::{Cost, Graph, Outcome, Stage, StageId};
 use crate::model;
 use crate::stages::cost::{self, Pictures};
 use crate::stages::dataset::DatasetStage;
@@ -13,6 +13,7 @@ use crate::stages::features::FeaturesStage;
 use crate::stages::health::{self, HealthStage};
 use crate::stages::knn_eval::KnnEvalStage;
 use crate::stages::linear_eval::LinearEvalStage;
+use crate::stages::names::{Users, name_by_values};
 use crate::stages::pairs::PairsStage;
 use crate::stages::pretrain::PretrainStage;
 use crate::stages::report::{self, ReportStage};
@@ -83,18 +84,21 @@ pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) ->
     let mut fingerprints = Fingerprints { memo, known: Vec::new() };
     let mut graph = Graph::new();
     let mut inputs = report::Inputs::default();
+    let (mut users, short_names) = (Users::default(), loaded.study.short_names());
     for (number, variant) in loaded.study.variants.iter().enumerate() {
         let mut pipeline = variant.pipeline.clone();
         pipeline.device = device.unwrap_or(pipeline.device);
         let fingerprint = fingerprints.of(&pipeline)?;
         let classes = class_counts(&fingerprint, &pipeline);
         loaded.check_data_of(number..number + 1, &classes)?;
-        let variant = report::Variant::new(&variant.settings);
+        let variant = report::Variant::new(&variant.settings, &short_names);
         let mut builder = Builder {
             graph: &mut graph,
             inputs: &mut inputs,
             pipeline: &pipeline,
             variant: &variant,
+            number,
+            users: &mut users,
             pictures: Pictures::of(&classes),
             classes: classes.len(),
             roots: None,
@@ -105,6 +109,7 @@ pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) ->
             memo: fingerprints.memo.clone(),
         })?;
     }
+    name_by_values(&mut graph, &users, &loaded.study);
     let report = add_report(loaded, &mut graph, inputs.clone())?;
     Ok(Assembly { graph, report, study: loaded.study.name.clone(), inputs })
 }
@@ -143,6 +148,9 @@ struct Builder<'a> {
     inputs: &'a mut report::Inputs,
     pipeline: &'a Pipeline,
     variant: &'a report::Variant,
+    /// Number of the combination.
+    number: usize,
+    users: &'a mut Users,
     pictures: Pictures,
     classes: usize,
     roots: Option<(StageId, StageId)>,
@@ -151,10 +159,10 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn build(&mut self, dataset: DatasetStage) -> Result<()> {
         let pipeline = self.pipeline;
-        let dataset = self.graph.add(Box::new(dataset), &[])?;
+        let dataset = self.add(Box::new(dataset), &[])?;
         self.graph.set_cost(dataset, cost::dataset(self.pictures));
         let split = SplitStage { validation_fraction: pipeline.dataset.validation_fraction, seed: pipeline.seed };
-        let split = self.graph.add(Box::new(split), &[("dataset", dataset)])?;
+        let split = self.add(Box::new(split), &[("dataset", dataset)])?;
         self.roots = Some((dataset, split));
         self.inputs.dataset(self.variant, pipeline, dataset, split);
         let mut pretrained = BTreeMap::new();
@@ -182,15 +190,22 @@ impl Builder<'_> {
             inputs.push(("init", find(pretrained, from)?.1));
         }
         let stage = PretrainStage { config: config.clone(), dataset: data.clone(), seed, device };
-        let id = self.graph.add(Box::new(stage), &inputs)?;
+        let id = self.add(Box::new(stage), &inputs)?;
         self.estimate(id, cost::pretrain(config, self.pipeline, self.pictures));
         let health = HealthStage { pretrain: config.clone(), dataset: data.clone(), seed, device };
-        let health = self.graph.add(Box::new(health), &[("dataset", dataset), ("split", split), ("pretrain", id)])?;
+        let health = self.add(Box::new(health), &[("dataset", dataset), ("split", split), ("pretrain", id)])?;
         self.estimate(health, cost::health(config, self.pipeline, health::PICTURES, self.pictures));
         let policy = config.policy.clone();
         let pairs = PairsStage { name: config.name.clone(), policy, dataset: data, seed };
-        let pairs = self.graph.add(Box::new(pairs), &[("dataset", dataset), ("split", split)])?;
+        let pairs = self.add(Box::new(pairs), &[("dataset", dataset), ("split", split)])?;
         self.inputs.pretrain(self.variant, config, self.pipeline, [id, health, pairs]);
+        Ok(id)
+    }
+
+    /// Adds a stage for this combination of the sweep.
+    fn add(&mut self, stage: Box<dyn Stage>, inputs: &[(&str, StageId)]) -> Result<StageId> {
+        let id = self.graph.add(stage, inputs)?;
+        self.users.add(id, self.number);
         Ok(id)
     }
 
@@ -211,7 +226,7 @@ impl Builder<'_> {
             statistics,
             device: self.pipeline.device,
         };
-        let features = self.graph.add(Box::new(stage), &[("dataset", dataset), ("pretrain", id)])?;
+        let features = self.add(Box::new(stage), &[("dataset", dataset), ("pretrain", id)])?;
         self.estimate(features, cost::features(pretrain, self.pipeline, self.pictures));
         Ok([("dataset", dataset), ("split", split), ("features", features)])
     }
@@ -223,7 +238,7 @@ impl Builder<'_> {
             let widths = widths(find(pretrained, &config.from)?.0, self.pipeline.dataset.image_size)?;
             for (depth, fraction) in grid(&config.depths, &config.labeled_fractions) {
                 let stage = LinearEvalStage { config: config.clone(), depth, fraction, seed };
-                let id = self.graph.add(Box::new(stage), &inputs)?;
+                let id = self.add(Box::new(stage), &inputs)?;
                 let cost = cost::linear_eval(config, (widths[depth], fraction), self.classes, self.pictures);
                 self.graph.set_cost(id, cost);
                 self.inputs.linear_eval(
@@ -245,7 +260,7 @@ impl Builder<'_> {
             let widths = widths(find(pretrained, &config.from)?.0, self.pipeline.dataset.image_size)?;
             for (depth, fraction) in grid(&config.depths, &config.labeled_fractions) {
                 let stage = KnnEvalStage { config: config.clone(), depth, fraction, seed };
-                let id = self.graph.add(Box::new(stage), &inputs)?;
+                let id = self.add(Box::new(stage), &inputs)?;
                 self.graph.set_cost(id, cost::knn_eval((widths[depth], fraction), self.pictures));
                 self.inputs.knn_eval(
                     self.variant,
@@ -265,7 +280,7 @@ impl Builder<'_> {
             let inputs = self.features(*find(pretrained, &config.from)?, config.statistics)?;
             let widths = widths(find(pretrained, &config.from)?.0, self.pipeline.dataset.image_size)?;
             for &depth in &config.depths {
-                let id = self.graph.add(Box::new(EmbedStage { config: config.clone(), depth, seed }), &inputs)?;
+                let id = self.add(Box::new(EmbedStage { config: config.clone(), depth, seed }), &inputs)?;
                 self.graph.set_cost(id, cost::embed(config, widths[depth], self.pictures));
                 self.inputs.embed(self.variant, config, (depth, widths[depth]), id);
             }
@@ -287,7 +302,7 @@ impl Builder<'_> {
             for &fraction in &config.labeled_fractions {
                 let data = self.pipeline.dataset.clone();
                 let stage = SupervisedStage { config: config.clone(), dataset: data, fraction, seed, device };
-                let id = self.graph.add(Box::new(stage), &inputs)?;
+                let id = self.add(Box::new(stage), &inputs)?;
                 self.estimate(id, cost::supervised(config, fraction, self.classes, self.pipeline, self.pictures));
                 self.inputs.supervised(self.variant, config, fraction, self.pipeline, id);
             }

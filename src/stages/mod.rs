@@ -33,6 +33,7 @@ pub mod report;
 pub mod assemble;
 mod cost;
 pub mod device;
+mod names;
 pub mod preview;
 pub mod publish;
 

@@ -2,8 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
 
+mod damaged;
+mod extends;
 mod files;
+mod folder;
 mod mistakes;
 mod mutations;
 mod pipelines;
 mod reference;
+mod resolved;
+mod sweeps;

@@ -1,4 +1,4 @@
-//! `docs/configuration.md` and `docs/every_key.toml` are up to date.
+//! `docs/configuration.md`, `docs/pipeline.schema.json` and `docs/every_key.toml` are up to date.
 
 use serde_json::Value;
 use simclr::config::{load, reference, schema};
@@ -17,12 +17,22 @@ fn the_committed_reference_is_up_to_date() {
     let text = std::fs::read_to_string(&path).unwrap();
     let mark = text.find(MARK).expect("the mark between prose and reference is gone");
     let line_end = mark + text[mark..].find('\n').unwrap() + 1;
-    let wanted = format!("{}\n{}", &text[..line_end], reference().trim_end().to_owned() + "\n");
+    hold_to("configuration.md", &format!("{}\n{}\n", &text[..line_end], reference().trim_end()));
+}
+
+#[test]
+fn the_committed_schema_is_up_to_date() {
+    hold_to("pipeline.schema.json", &format!("{}\n", serde_json::to_string_pretty(&schema()).unwrap()));
+}
+
+/// A file of `docs/` is what it should be, or becomes it.
+fn hold_to(name: &str, wanted: &str) {
+    let path = in_docs(name);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, wanted).unwrap();
-    } else {
-        assert!(text == wanted, "docs/configuration.md is out of date; run with UPDATE_DOCS=1");
     }
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(text == wanted, "docs/{name} is out of date; run with UPDATE_DOCS=1");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::dataset::DatasetConfig;
 use crate::engine::{Graph, Outcome, StageId};
 use crate::model::{self, EncoderConfig};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// One artifact that the report shows, with what the report says of it.
 #[derive(Clone, Debug, Serialize)]
@@ -27,14 +28,14 @@ pub(super) struct Entry {
 pub struct Variant {
     /// `temperature 0.1, seed 2`; empty where there is no sweep.
     pub(super) label: String,
-    /// Last part of each swept path, and its value.
+    /// Short name of each swept path, and its value.
     pub(super) values: Vec<(String, String)>,
 }
 
 impl Variant {
-    /// Names the combination of some settings, (dotted path, value).
-    pub fn new(settings: &[(String, String)]) -> Self {
-        let short = |path: &str| path.rsplit('.').next().unwrap_or(path).to_owned();
+    /// Names the combination of some settings, (dotted path, value), by the paths' short names.
+    pub fn new(settings: &[(String, String)], short_names: &BTreeMap<&str, &str>) -> Self {
+        let short = |path: &str| short_names.get(path).copied().unwrap_or(path).to_owned();
         let values: Vec<(String, String)> = settings.iter().map(|(path, value)| (short(path), value.clone())).collect();
         let label = values.iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ");
         Self { label, values }

@@ -1,6 +1,7 @@
 //! `report`: collects what the other stages left and renders it. Reads artifacts, recomputes nothing.
 
 mod collect;
+mod command;
 mod inputs;
 
 use crate::base::Result;
@@ -12,6 +13,7 @@ use crate::render::data::{DatasetFacts, Report, Reproduce, StageRow};
 use crate::stages::formats;
 use inputs::Entry;
 use serde_json::{Value, json};
+use std::path::Path;
 
 pub use inputs::{Inputs, Place, Variant};
 
@@ -46,8 +48,8 @@ impl ReportStage {
             models: inputs.models,
             stages: stage_rows(graph),
             reproduce: Reproduce {
-                command: format!("simclr run {}", loaded.path().display()),
-                resolved_toml: without_comments(loaded.text()),
+                command: command::command(loaded),
+                resolved_toml: loaded.resolved_toml(),
                 versions: vec![("simclr".into(), env!("CARGO_PKG_VERSION").into())],
                 seeds: inputs.seeds,
             },
@@ -68,11 +70,16 @@ impl Stage for ReportStage {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn parameters(&self) -> Value {
         json!({ "entries": self.entries, "frame": self.frame })
+    }
+
+    fn explain(&self, parameter: &str, _: &Path) -> Option<String> {
+        let is_shown = parameter.starts_with("frame") || parameter.starts_with("entries");
+        is_shown.then(|| "what it shows changed".to_owned())
     }
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
@@ -105,13 +112,4 @@ fn stage_rows(graph: &Graph) -> Vec<StageRow> {
         inputs: graph.inputs(id).values().map(|input| graph.name(*input).to_owned()).collect(),
     };
     graph.iter().filter(|id| graph.kind(*id) != KIND).map(row).collect()
-}
-
-/// The same TOML with sorted keys, without comments and spacing, so that these do not change the report.
-fn without_comments(source: &str) -> String {
-    source
-        .parse::<toml::Table>()
-        .ok()
-        .and_then(|table| toml::to_string(&table).ok())
-        .unwrap_or_else(|| source.to_owned())
 }

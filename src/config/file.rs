@@ -1,0 +1,65 @@
+//! Reads the text of a pipeline file.
+
+use crate::config::nearest::nearest;
+use crate::config::source::MOST_BYTES;
+use std::fs::File;
+use std::io::{Error, ErrorKind, Read};
+use std::path::Path;
+
+/// Why a file cannot be used.
+pub(super) struct Unreadable {
+    /// What is wrong, a sentence without a full stop.
+    pub(super) message: String,
+    /// What to do next.
+    pub(super) help: Option<String>,
+}
+
+/// Reads a file of at most [`MOST_BYTES`] of UTF-8.
+pub(super) fn read_text(path: &Path) -> Result<String, Unreadable> {
+    let mut bytes = Vec::new();
+    let most = MOST_BYTES as u64 + 1;
+    let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
+    read.map_err(|error| refused(path, &error))?;
+    if bytes.len() > MOST_BYTES {
+        return Err(Unreadable {
+            message: "the file is larger than 1 MB, so it is surely no pipeline file".to_owned(),
+            help: Some("name a TOML file such as those in `pipelines/`".to_owned()),
+        });
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let before = error.utf8_error().valid_up_to();
+        let bytes = error.as_bytes();
+        let line = bytes[..before].iter().filter(|byte| **byte == b'\n').count() + 1;
+        Unreadable {
+            message: format!("the file is not UTF-8 text: line {line} has the byte 0x{:02x}", bytes[before]),
+            help: Some("save it as UTF-8 in your editor".to_owned()),
+        }
+    })
+}
+
+fn refused(path: &Path, error: &Error) -> Unreadable {
+    let help = match error.kind() {
+        ErrorKind::NotFound => near_file(path),
+        ErrorKind::IsADirectory => Some("name a file in it".to_owned()),
+        _ => None,
+    };
+    Unreadable { message: format!("cannot read the pipeline file: {error}"), help }
+}
+
+/// A file of the same folder that was probably meant.
+fn near_file(path: &Path) -> Option<String> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let names: Vec<String> = std::fs::read_dir(folder)
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".toml"))
+        .collect();
+    let wanted = path.file_name()?.to_str()?;
+    let near = nearest(wanted, names.iter().map(String::as_str))?;
+    Some(format!("did you mean {}?", path.with_file_name(near).display()))
+}
+
+/// Whether a text has nothing in it that could be read.
+pub(super) fn is_blank(text: &str) -> bool {
+    text.trim_start_matches('\u{feff}').trim().is_empty()
+}

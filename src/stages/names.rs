@@ -1,0 +1,61 @@
+//! Names of the stages of a sweep: by the values that make them what they are, so that they stay when the sweep grows.
+
+use crate::config::Study;
+use crate::engine::{Graph, StageId};
+use std::collections::BTreeSet;
+
+/// The combinations of a sweep that each stage belongs to.
+#[derive(Default)]
+pub(super) struct Users(Vec<BTreeSet<usize>>);
+
+impl Users {
+    /// A stage belongs to the combination with this number.
+    pub(super) fn add(&mut self, id: StageId, variant: usize) {
+        if self.0.len() <= id.index() {
+            self.0.resize_with(id.index() + 1, BTreeSet::new);
+        }
+        self.0[id.index()].insert(variant);
+    }
+}
+
+/// Adds to each stage's name the values that all its combinations share and not all of the study do:
+/// `linear_eval.main[depth 0, 10 % labels, temperature 0.5]`.
+pub(super) fn name_by_values(graph: &mut Graph, users: &Users, study: &Study) {
+    let names = study.short_names();
+    let swept: Vec<(usize, &str)> = settings(study, 0)
+        .iter()
+        .enumerate()
+        .filter(|(place, _)| {
+            (0..study.variants.len()).any(|variant| value(study, variant, *place) != value(study, 0, *place))
+        })
+        .map(|(place, (path, _))| (place, names.get(path.as_str()).copied().unwrap_or(path)))
+        .collect();
+    for (id, variants) in graph.iter().zip(&users.0) {
+        let Some(first) = variants.first() else { continue };
+        let is_shared =
+            |place: usize| variants.iter().all(|variant| value(study, *variant, place) == value(study, *first, place));
+        let shared = swept.iter().filter(|(place, _)| is_shared(*place));
+        let words: Vec<String> =
+            shared.map(|(place, name)| format!("{name} {}", value(study, *first, *place))).collect();
+        if !words.is_empty() {
+            let name = with_words(&graph.stage(id).name(), &words.join(", "));
+            graph.rename(id, name);
+        }
+    }
+}
+
+fn settings(study: &Study, variant: usize) -> &[(String, String)] {
+    study.variants.get(variant).map_or(&[], |variant| &variant.settings)
+}
+
+fn value(study: &Study, variant: usize, place: usize) -> &str {
+    settings(study, variant).get(place).map_or("", |(_, value)| value)
+}
+
+/// `split` and `seed 2` make `split[seed 2]`.
+fn with_words(name: &str, words: &str) -> String {
+    match name.strip_suffix(']') {
+        Some(open) => format!("{open}, {words}]"),
+        None => format!("{name}[{words}]"),
+    }
+}

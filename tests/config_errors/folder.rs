@@ -1,0 +1,54 @@
+//! Pipeline files in a folder of their own.
+
+use simclr::config::{Diagnostics, Loaded, load};
+use std::path::{Path, PathBuf};
+
+/// The temporary folder; gone when dropped.
+pub(crate) struct Folder(tempfile::TempDir);
+
+impl Folder {
+    /// A folder with these files.
+    pub(crate) fn with(files: &[(&str, &str)]) -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        files.iter().for_each(|(name, text)| folder.write(name, text.as_bytes()));
+        folder
+    }
+
+    /// Writes a file, with the folders that lead to it.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Reads a file, which must be right.
+    pub(crate) fn load(&self, name: &str, overrides: &[&str]) -> Loaded {
+        self.try_load(name, overrides).unwrap_or_else(|errors| panic!("{errors}"))
+    }
+
+    /// Reads a file, which must be wrong.
+    pub(crate) fn errors(&self, name: &str, overrides: &[&str]) -> Diagnostics {
+        self.try_load(name, overrides).expect_err("the file was taken")
+    }
+
+    fn try_load(&self, name: &str, overrides: &[&str]) -> Result<Loaded, Diagnostics> {
+        let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+        load(&self.path(name), &overrides)
+    }
+
+    /// The only error, as `file:line:column: message`, the file seen from the folder.
+    pub(crate) fn error(&self, name: &str, overrides: &[&str]) -> String {
+        let errors = self.errors(name, overrides);
+        let [error] = errors.iter().collect::<Vec<_>>().try_into().unwrap_or_else(|_| panic!("{errors}"));
+        let here = format!("{}/", self.root().display());
+        format!("{}: {}", error.place, error.message).replace(&here, "")
+    }
+}
