@@ -103,6 +103,7 @@ fn a_record_holds_what_was_asked_and_what_came_out() {
     assert_eq!(texts, ["# the file as it was", "seed = 1\n", "seed = 2\n"]);
     let log = fs::read_to_string(run.folder.join("log.txt")).unwrap();
     assert!(log.contains("Z  bad: started\n") && log.contains("Z  done bad in "), "{log}");
+    assert!(log.contains("Z  finished: computed 4, cached 0 in "), "{log}");
     // The file holds the record and nothing else, and reading it gives the same again.
     let text = fs::read_to_string(run.folder.join("run.json")).unwrap();
     let again: runs::RunRecord = serde_json::from_str(&text).unwrap();

@@ -3,7 +3,7 @@
 use super::args::{CompareArguments, Format};
 use super::failure::{Failure, Finish};
 use super::output::{self, Tone};
-use super::status::{started, state_name, state_tone};
+use super::status::{started, state_tone};
 use super::table::{Cell, table};
 use crate::base::Result;
 use crate::engine::difference::Change;
@@ -39,7 +39,7 @@ fn text(first: &Run, second: &Run, comparison: &Comparison, color: bool) -> Stri
 }
 
 fn head(name: &str, run: &Run) -> [Cell; 4] {
-    [name.into(), run.name().into(), Cell::toned(state_name(run.state), state_tone(run.state)), started(run).into()]
+    [name.into(), run.name().into(), Cell::toned(run.state.to_string(), state_tone(run.state)), started(run).into()]
 }
 
 /// What was asked of one run and not of the other.
@@ -90,9 +90,8 @@ fn metrics(stages: &[StageComparison], color: bool) -> String {
     format!("results\n{}{note}", table(&rows, &[2, 3, 4], color))
 }
 
-const INTERVALS: &str = "\
-  * the interval is on one side of 0. It is over the draw of the test pictures (Newcombe); another seed may change
-  the numbers by more: sweep over seeds to see.
+const INTERVALS: &str = "  The interval is that of B - A over the draw of the test pictures (Newcombe); * where it leaves out 0. Another seed
+  can change a result by more: sweep over seeds to see.
 ";
 
 fn metric_row(stage: &str, metric: &MetricComparison) -> [Cell; 6] {

@@ -9,8 +9,21 @@ use std::path::{Path, PathBuf};
 /// The pipeline, with places for what depends on the pictures.
 const TEMPLATE: &str = include_str!("init.toml");
 
+/// Shapes differ in their outline alone, so colour and place are what a network should overlook.
+const SHAPES_OPS: &str = "\
+  { random_resized_crop = { scale = [0.7, 1.0] } },
+  { color_jitter = { strength = 0.8, hue = 0.5 } },
+  { grayscale = { p = 0.5 } },";
+
+/// As in the SimCLR paper, with a crop that is milder for a short training.
+const PICTURES_OPS: &str = "\
+  { random_resized_crop = { scale = [0.2, 1.0] } },
+  { horizontal_flip = { p = 0.5 } },
+  { color_jitter = { p = 0.8, strength = 1.0 } },
+  { grayscale = { p = 0.2 } },";
+
 /// What depends on the pictures: places in the template and what is put there.
-type Parts = [(&'static str, String); 4];
+type Parts = [(&'static str, String); 5];
 
 pub(super) fn run(arguments: &InitArguments) -> Result<Finish, Failure> {
     let file = &arguments.file;
@@ -31,10 +44,11 @@ pub(super) fn run(arguments: &InitArguments) -> Result<Finish, Failure> {
 
 fn shapes() -> Parts {
     [
-        ("@SOURCE@", "{ shapes = { train = 1000, test = 500, classes = 4 } }".to_owned()),
+        ("@SOURCE@", "{ shapes = { train = 3000, test = 1000, classes = 6 } }".to_owned()),
         ("@SIZE@", "32".to_owned()),
         ("@ENCODER@", "{ tiny = { width = 0.5 } }".to_owned()),
-        ("@EPOCHS@", "10".to_owned()),
+        ("@EPOCHS@", "20".to_owned()),
+        ("@OPS@", SHAPES_OPS.to_owned()),
     ]
 }
 
@@ -54,6 +68,7 @@ fn pictures(data: &Path, file: &Path) -> Result<Parts> {
         ("@SIZE@", "64".to_owned()),
         ("@ENCODER@", "{ resnet18 = { width = 0.5, stem = \"cifar\" } }".to_owned()),
         ("@EPOCHS@", "50".to_owned()),
+        ("@OPS@", PICTURES_OPS.to_owned()),
     ])
 }
 

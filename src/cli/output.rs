@@ -67,7 +67,7 @@ pub(super) fn paint(word: &str, tone: Tone, color: bool) -> String {
         Tone::Good => GREEN,
         Tone::Dim => DIM,
     };
-    if color { format!("{code}{word}{RESET}") } else { word.to_owned() }
+    if color && !word.is_empty() { format!("{code}{word}{RESET}") } else { word.to_owned() }
 }
 
 /// The word in a tone's colour, if it has a tone and there are colours.

@@ -54,7 +54,7 @@ fn list_text(runs: &[Run], color: bool) -> String {
         [
             run.study.as_str().into(),
             run.id.as_str().into(),
-            Cell::toned(state_name(run.state), state_tone(run.state)),
+            Cell::toned(run.state.to_string(), state_tone(run.state)),
             started(run).into(),
             took(record.seconds).into(),
             record.computed.to_string().into(),
@@ -70,7 +70,7 @@ fn run_text(run: &Run, color: bool) -> String {
     let record = &run.record;
     let took = took(record.seconds);
     let time = if run.state == RunState::Running { format!("for {took}") } else { format!("took {took}") };
-    let state = output::paint_maybe(state_name(run.state), state_tone(run.state), color);
+    let state = output::paint_maybe(&run.state.to_string(), state_tone(run.state), color);
     let pinned = if run.pinned { ", pinned" } else { "" };
     let mut text = format!("{}  {state}, started {}, {time}{pinned}\n", run.name(), started(run));
     let commit = record.commit.as_ref().map(|commit| {
@@ -139,17 +139,6 @@ pub(super) fn started(run: &Run) -> String {
 
 fn took(seconds: f64) -> String {
     Duration::try_from_secs_f64(seconds).map(human::duration).unwrap_or_default()
-}
-
-pub(super) fn state_name(state: RunState) -> &'static str {
-    match state {
-        RunState::Running => "running",
-        RunState::Finished => "finished",
-        RunState::Partial => "partial",
-        RunState::Failed => "failed",
-        RunState::Interrupted => "interrupted",
-        RunState::Killed => "killed",
-    }
 }
 
 pub(super) fn state_tone(state: RunState) -> Option<Tone> {

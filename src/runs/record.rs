@@ -5,6 +5,7 @@ use crate::runs::{Commit, Hardware};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// What was asked of a run, what it computed, on what machine, and how it ended. Fields that earlier versions did not
 /// write are empty when their records are read.
@@ -77,6 +78,19 @@ pub enum RunState {
     Interrupted,
     /// It ended without saying so: killed, out of memory, power lost. Never written, only found.
     Killed,
+}
+
+impl fmt::Display for RunState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+            Self::Killed => "killed",
+        })
+    }
 }
 
 /// One stage of a run. The parameters of all stages are the resolved configuration.

@@ -1,7 +1,7 @@
 //! Records a run while it goes on.
 
 use super::{EVENTS, LOG, PIPELINE, RECORD, RESOLVED, RUNS};
-use crate::base::{Error, ErrorKind, Result, files};
+use crate::base::{Error, ErrorKind, Result, files, human};
 use crate::engine::key::STORE_VERSION;
 use crate::engine::{Event, EventSink, Graph, Store, clock};
 use crate::runs::lock::LivingRun;
@@ -67,11 +67,14 @@ impl<'a> Recorder<'a> {
     /// # Errors
     /// The folder cannot be written.
     pub fn create(output: &Path, run: &Description<'_>, graph: &'a Graph, store: &'a Store) -> Result<Self> {
+        let file = run.file.to_owned();
+        // Git answers while folder and file are written.
+        let commit = std::thread::spawn(move || Commit::of(&file));
         let _registration = store.register()?;
         let folder = make_folder(&output.join(RUNS).join(run.study))?;
         let living = LivingRun::take(&folder)?;
         write_texts(&folder, run)?;
-        let record = RunRecord::new(run, graph);
+        let record = RunRecord::new(run, graph, commit.join().unwrap_or_default());
         write_record(&folder, &record)?;
         let state = State {
             record,
@@ -99,11 +102,14 @@ impl<'a> Recorder<'a> {
         record.seconds = self.start.elapsed().as_secs_f64();
         record.end(error);
         record.stages.iter_mut().for_each(|stage| add_results(stage, self.graph, self.store));
+        let last = Line { mark: None, text: last_line(record) };
+        state.write_lines(&[last]);
         let log = state.failed.take().map(|error| {
             let folder = self.folder.display();
             format!("{folder}: the log of the run is not whole: {error}")
         });
-        let record = write_record(&self.folder, record).err().map(|error| format!("no record of the run: {error}"));
+        let record =
+            write_record(&self.folder, &state.record).err().map(|error| format!("no record of the run: {error}"));
         log.into_iter().chain(record).collect()
     }
 }
@@ -152,7 +158,7 @@ impl State {
 }
 
 impl RunRecord {
-    fn new(run: &Description<'_>, graph: &Graph) -> Self {
+    fn new(run: &Description<'_>, graph: &Graph, commit: Option<Commit>) -> Self {
         Self {
             study: run.study.to_owned(),
             status: RunState::Running,
@@ -160,7 +166,7 @@ impl RunRecord {
             command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
             directory: std::env::current_dir().map_or_else(|_| String::new(), |path| path.display().to_string()),
             overrides: run.overrides.to_vec(),
-            commit: Commit::of(run.file),
+            commit,
             started: clock::now(),
             seconds: 0.0,
             computed: 0,
@@ -191,6 +197,16 @@ impl RunRecord {
             None => RunState::Finished,
             Some(_) => RunState::Failed,
         };
+    }
+}
+
+/// How the run ended, for the log.
+fn last_line(record: &RunRecord) -> String {
+    let time = human::duration(Duration::try_from_secs_f64(record.seconds).unwrap_or_default());
+    let counts = format!("computed {}, cached {} in {time}", record.computed, record.cached);
+    match &record.error {
+        Some(error) => format!("{counts}; {error}"),
+        None => format!("{}: {counts}", record.status),
     }
 }
 
