@@ -306,14 +306,15 @@ impl Small {
         command.spawn().unwrap()
     }
 
-    /// Waits until a run's stage is being computed and has told how far it is.
+    /// Waits until a run's pretraining is being computed and has told how far it is.
     fn wait_for_progress(&self) -> Value {
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(120) {
             if self.json(&["status"]).as_array().is_some_and(|runs| !runs.is_empty()) {
                 let run = self.json(&["status", "latest"]);
                 let mut stages = run["stages"].as_array().unwrap().iter();
-                if stages.any(|stage| stage["status"] == "running" && stage["progress"].is_object()) {
+                let trains = |stage: &Value| stage["kind"] == "pretrain" && stage["status"] == "running";
+                if stages.any(|stage| trains(stage) && stage["progress"].is_object()) {
                     return run;
                 }
             }
