@@ -237,3 +237,61 @@ fn stages_at_the_same_time_give_the_same_bytes() {
     run(&file, &three, &["--jobs", "3"]);
     assert!(artifacts(&one) == artifacts(&three));
 }
+
+/// Pictures in class folders below `root/data`, and a study of them in `root/study.toml`.
+fn study_of_pictures(root: &Path, text: &str) -> PathBuf {
+    for (class, base) in [("cat", 0_u8), ("dog", 120)] {
+        let place = root.join("data/train").join(class);
+        fs::create_dir_all(&place).unwrap();
+        for number in 0..24_u8 {
+            let color = image::Rgb([base + number, 255 - base, 3 * number]);
+            image::RgbImage::from_pixel(20, 18, color).save(place.join(format!("{number}.png"))).unwrap();
+        }
+    }
+    let file = root.join("study.toml");
+    fs::write(&file, text).unwrap();
+    file
+}
+
+const OF_PICTURES: &str = r#"
+[dataset]
+source = { folder = { train = "data/train" } }
+image_size = 8
+
+[augment.views]
+ops = [{ horizontal_flip = { p = 0.5 } }]
+
+[pretrain.main]
+augment = "views"
+encoder = { tiny = { width = 0.25 } }
+projection = { layers = [8] }
+optimizer = { sgd = { learning_rate = 0.05, momentum = 0.9 } }
+epochs = 1
+batch_size = 8
+
+[knn_eval.main]
+from = "main"
+k = 3
+"#;
+
+#[test]
+fn what_decides_nothing_changes_no_key_and_a_changed_picture_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out");
+    let first = study_of_pictures(&folder.path().join("first"), OF_PICTURES);
+    run(&first, &output, &[]);
+    // Another folder, later times, other threads and jobs, comments, spacing, order of sections and keys.
+    let (top, rest) = OF_PICTURES.split_once("[augment.views]").unwrap();
+    let reordered = format!("# moved\n[augment.views]   # first\n{rest}\n{top}")
+        .replace("{ learning_rate = 0.05, momentum = 0.9 }", "{ momentum = 0.9,   learning_rate = 0.05 }");
+    let second = study_of_pictures(&folder.path().join("second"), &reordered);
+    let again = run(&second, &output, &["--threads", "1", "--jobs", "2"]);
+    assert!(again.contains("computed 0"), "{again}");
+
+    let changed = folder.path().join("second/data/train/dog/7.png");
+    image::RgbImage::from_pixel(20, 18, image::Rgb([1, 2, 3])).save(&changed).unwrap();
+    let plan = simclr().arg("plan").arg(&second).arg("--output").arg(&output).output().unwrap();
+    let plan = String::from_utf8_lossy(&plan.stdout).into_owned();
+    assert!(plan.contains("1 file changed: train/dog/7.png"), "{plan}");
+    assert!(run(&second, &output, &[]).contains("cached 0"), "everything is behind the pictures");
+}

@@ -2,9 +2,11 @@
 
 use crate::config::Loaded;
 
-/// `simclr run` with the file and the settings, as it would be typed into a shell.
+/// `simclr run` with the file and the settings, as it would be typed into a shell in the file's folder: where that is
+/// decides nothing, and must not change the report.
 pub(super) fn command(loaded: &Loaded) -> String {
-    let mut words = vec!["simclr".to_owned(), "run".to_owned(), quoted(&loaded.path().display().to_string())];
+    let file = loaded.path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut words = vec!["simclr".to_owned(), "run".to_owned(), quoted(&file)];
     for setting in loaded.overrides() {
         words.extend(["--set".to_owned(), quoted(setting)]);
     }
@@ -31,8 +33,8 @@ mod tests {
     fn the_command_has_the_settings_in_quotes_where_needed() {
         let text = "dataset = { source = { shapes = {} }, image_size = 32 }\n[supervised.a]\nencoder = { tiny = {} }";
         let settings = ["seed=3", "supervised.a.hidden=[1, 2]"].map(str::to_owned);
-        let loaded = parse(text, Path::new("my studies/a.toml"), &settings).unwrap();
-        assert_eq!(command(&loaded), "simclr run 'my studies/a.toml' --set seed=3 --set 'supervised.a.hidden=[1, 2]'");
+        let loaded = parse(text, Path::new("studies/my a.toml"), &settings).unwrap();
+        assert_eq!(command(&loaded), "simclr run 'my a.toml' --set seed=3 --set 'supervised.a.hidden=[1, 2]'");
     }
 
     #[cfg(unix)]
