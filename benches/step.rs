@@ -1,18 +1,26 @@
-//! Views a second of one SimCLR training step: forward, NT-Xent, backward, SGD. The settings are those of the
-//! PyTorch script that the numbers in docs/results.md come from.
+//! Views a second of one SimCLR training step, from a batch of views to moved parameters: forward, NT-Xent, backward,
+//! SGD with momentum; and the peak memory of the process, which means most with one setting chosen by name:
+//! `cargo bench --bench step -- resnet50`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark may fail loudly")]
+#![allow(clippy::print_stdout, reason = "criterion prints too")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use dfdx::prelude::*;
+use dfdx::prelude::Cpu;
+use simclr::dataset::Batch;
+use simclr::loss::config::{NtXentConfig, Similarity};
+use simclr::loss::nt_xent;
 use simclr::model::Network;
 use simclr::model::config::{EncoderConfig, ResnetConfig, Stem, TinyConfig};
+use simclr::optim::{OptimizerConfig, ScheduleConfig};
+use simclr::train::{Recipe, Trainer};
 use std::time::Duration;
 
-/// Width, width, width of the head.
+/// Outputs of the head's layers.
 const HEAD: [usize; 3] = [256, 128, 50];
+const LOSS: NtXentConfig = NtXentConfig { temperature: 0.1, similarity: Similarity::Cosine };
 
-/// Encoder, side of the pictures, rows of the batch.
+/// Name, encoder, side of the pictures, views of the batch.
 fn settings() -> Vec<(&'static str, EncoderConfig, usize, usize)> {
     let cifar = ResnetConfig { stem: Stem::Cifar, ..ResnetConfig::default() };
     vec![
@@ -23,34 +31,48 @@ fn settings() -> Vec<(&'static str, EncoderConfig, usize, usize)> {
     ]
 }
 
-/// Mean squared output stands for the loss: what comes after the encoder takes no time beside it.
-fn step(network: &mut Network<Cpu>, images: Vec<f32>, rows: usize) -> f32 {
-    let Ok(output) = network.forward(images, rows) else { return f32::NAN };
-    let Ok(loss) = network.backward(output.square().mean()) else { return f32::NAN };
-    for trainable in network.trainables() {
-        for (value, gradient) in trainable.values.iter_mut().zip(trainable.gradient) {
-            *value -= 1e-3 * *gradient;
-        }
-    }
-    loss
+fn trainer(encoder: &EncoderConfig, side: usize) -> Trainer<Cpu> {
+    let optimizer: OptimizerConfig = toml::from_str("sgd = { learning_rate = 0.01, momentum = 0.9 }").unwrap();
+    let schedule: ScheduleConfig = toml::from_str("constant = {}").unwrap();
+    let network = Network::new(encoder, &HEAD, side, 1, &Cpu::default()).unwrap();
+    let recipe =
+        Recipe { optimizer: &optimizer, schedule: &schedule, gradient_clip: None, epochs: 1, steps_per_epoch: 1 };
+    Trainer::new(network, &recipe)
+}
+
+fn batch(side: usize, rows: usize) -> Batch {
+    let images = (0..rows * side * side * 3).map(|i| (i * 7919 % 1000) as f32 / 1000.0).collect();
+    let pictures: Vec<usize> = (0..rows / 2).chain(0..rows / 2).collect();
+    Batch { images, rows, labels: vec![0; rows], pictures, epoch: 0 }
 }
 
 fn steps(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("step");
     group.sample_size(10).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(10));
     for (name, encoder, side, rows) in settings() {
-        let Ok(mut network) = Network::new(&encoder, &HEAD, side, 1, &Cpu::default()) else { continue };
-        let images: Vec<f32> = (0..rows * side * side * 3).map(|i| (i * 7919 % 1000) as f32 / 1000.0).collect();
+        let mut trainer = None;
         group.throughput(Throughput::Elements(rows as u64));
         group.bench_function(name, |bencher| {
-            bencher.iter_batched(
-                || images.clone(),
-                |images| step(&mut network, images, rows),
-                criterion::BatchSize::LargeInput,
-            );
+            let trainer = trainer.get_or_insert_with(|| self::trainer(&encoder, side));
+            let step = |batch: Batch| {
+                let loss = |z, _: &[usize]| nt_xent(z, &LOSS).map(|output| (output.loss, output.accuracy));
+                trainer.step(batch, loss).unwrap()
+            };
+            bencher.iter_batched(|| batch(side, rows), step, criterion::BatchSize::PerIteration);
         });
+        if trainer.is_some() {
+            println!("{name}: peak of the process {} MB", peak_megabytes());
+        }
     }
     group.finish();
+}
+
+/// Largest resident memory of this process so far, where the system tells.
+fn peak_megabytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes: u64 = peak.and_then(|peak| peak.trim().split(' ').next()?.parse().ok()).unwrap_or(0);
+    kibibytes * 1024 / 1_000_000
 }
 
 criterion_group!(benches, steps);
