@@ -445,6 +445,19 @@ fn an_old_artifact_comes_back_when_the_new_one_is_not_whole() {
 }
 
 #[test]
+fn what_another_killed_run_left_since_the_start_is_no_obstacle() {
+    let (_folder, graph, store) = finished();
+    let forced = chain_with(&Arc::default(), &[], |context| {
+        let replaced = context.output().with_extension("replaced");
+        fs::create_dir_all(&replaced).unwrap();
+        fs::write(replaced.join("lines.txt"), "old").map_err(|error| Error::io("write", &replaced, &error))
+    });
+    run_with(&forced, &store, &["split"]).unwrap();
+    store.verify("split", &key(&graph, "split")).unwrap();
+    assert_eq!(names(&store.folder().join("split")).len(), 1);
+}
+
+#[test]
 fn artifacts_are_listed_with_what_is_known_of_them() {
     let (_folder, graph, store) = eventful();
     let artifacts = store.artifacts();
