@@ -10,7 +10,9 @@ use rayon::prelude::*;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::sync::mpsc::sync_channel;
 
 /// Pictures decoded before they are written: enough for any number of threads, small against memory.
 const CHUNK: usize = 64;
@@ -47,23 +49,49 @@ pub fn decode(
     let mut source = Source::open(config)?;
     source.set_test_apart(seed);
     let stored_side = config.stored_side.unwrap_or(STORED_PER_IMAGE_SIDE * config.image_size);
-    let mut writer = SetWriter::create(output, &source)?;
+    let writer = SetWriter::create(output, &source)?;
     let total = source.items.len() as u64;
-    let mut done = 0;
-    for chunk in source.items.chunks(CHUNK) {
-        keep_going()?;
-        let read = |item: &Item| source.picture(item, seed).map(|picture| reduce(picture, stored_side));
-        let pictures: Vec<Result<OwnedPicture, String>> = chunk.par_iter().map(read).collect();
-        for (item, picture) in chunk.iter().zip(pictures) {
-            writer.add(item, picture)?;
+    let index = std::thread::scope(|scope| {
+        // One chunk is written while the next is decoded.
+        let (sender, receiver) = sync_channel::<Vec<(&Item, Result<OwnedPicture, String>)>>(1);
+        let writing = scope.spawn(move || {
+            let mut writer = writer;
+            receiver.into_iter().flatten().try_for_each(|(item, picture)| writer.add(item, picture))?;
+            writer.flush()
+        });
+        let mut done = 0;
+        for chunk in source.items.chunks(CHUNK) {
+            keep_going()?;
+            let read = |item| (item, source.picture(item, seed).map(|picture| reduce(picture, stored_side)));
+            if sender.send(chunk.par_iter().map(read).collect()).is_err() {
+                break; // The writer has stopped and says why.
+            }
+            done += chunk.len() as u64;
+            progress(done, total);
         }
-        done += chunk.len() as u64;
-        progress(done, total);
+        drop(sender);
+        writing.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })?;
+    if config.broken_files == BrokenFiles::Stop && !index.skipped.is_empty() {
+        return Err(broken(&index.skipped));
     }
-    if config.broken_files == BrokenFiles::Stop && !writer.index.skipped.is_empty() {
-        return Err(broken(&writer.index.skipped));
+    finish(output, index)
+}
+
+/// Writes down what the pictures are.
+fn finish(output: &Path, index: Index) -> Result<Decoded> {
+    check_classes(&sizes(&index))?;
+    files::write_atomic(&output.join(INDEX), hash::canonical_json(&index)?.as_bytes())?;
+    Ok(Decoded { pictures: index.names.len(), skipped: index.skipped, ignored: index.ignored })
+}
+
+fn sizes(index: &Index) -> Vec<ClassSize> {
+    let mut sizes: Vec<ClassSize> =
+        index.classes.iter().map(|name| ClassSize { name: name.clone(), train: 0, test: 0 }).collect();
+    for (&label, &is_test) in index.labels.iter().zip(&index.is_test) {
+        *(if is_test { &mut sizes[label].test } else { &mut sizes[label].train }) += 1;
     }
-    writer.finish()
+    sizes
 }
 
 /// Reduces a picture whose shorter side is longer than `stored_side` to that side.
@@ -128,21 +156,10 @@ impl<'a> SetWriter<'a> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Decoded> {
-        check_classes(&self.sizes())?;
-        let flushed = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
-        flushed.map_err(|error| self.failed(&error))?;
-        files::write_atomic(&self.folder.join(INDEX), hash::canonical_json(&self.index)?.as_bytes())?;
-        Ok(Decoded { pictures: self.index.names.len(), skipped: self.index.skipped, ignored: self.index.ignored })
-    }
-
-    fn sizes(&self) -> Vec<ClassSize> {
-        let mut sizes: Vec<ClassSize> =
-            self.index.classes.iter().map(|name| ClassSize { name: name.clone(), train: 0, test: 0 }).collect();
-        for (&label, &is_test) in self.index.labels.iter().zip(&self.index.is_test) {
-            *(if is_test { &mut sizes[label].test } else { &mut sizes[label].train }) += 1;
-        }
-        sizes
+    /// The index of the pictures, which all are in the file then.
+    fn flush(mut self) -> Result<Index> {
+        self.file.flush().map_err(|error| self.failed(&error))?;
+        Ok(self.index)
     }
 
     fn failed(&self, error: &std::io::Error) -> Error {

@@ -1,0 +1,74 @@
+//! Seconds of what a study does beside training: t-SNE, kNN, and decoding a folder of pictures named by the variable
+//! PICTURES (`cargo bench --bench analysis -- tsne`, `knn` or `decode`; all without a name).
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark may fail loudly and has something to say")]
+
+use simclr::analysis::{Features, KnnConfig, TsneConfig, knn, tsne};
+use simclr::base::rng;
+use simclr::dataset::decode;
+use std::hint::black_box;
+use std::time::Instant;
+
+const CLUSTERS: usize = 10;
+
+/// Ten clusters in `width` dimensions, centres and points drawn from standard normal distributions.
+fn clusters(rows: usize, width: usize) -> Vec<f32> {
+    let mut random = rng::stream(1, "bench", &[]);
+    let centres: Vec<f32> = (0..CLUSTERS * width).map(|_| rng::normal(&mut random)).collect();
+    let centre = |i: usize| centres[(i / width % CLUSTERS) * width + i % width];
+    (0..rows * width).map(|i| rng::normal(&mut random) + centre(i)).collect()
+}
+
+/// The median of some runs, in seconds.
+fn report(name: &str, runs: usize, mut work: impl FnMut()) {
+    let mut time = || {
+        let start = Instant::now();
+        work();
+        start.elapsed().as_secs_f64()
+    };
+    let mut seconds: Vec<f64> = (0..runs).map(|_| time()).collect();
+    seconds.sort_unstable_by(f64::total_cmp);
+    println!("{name}: {:.2} s, the median of {runs}", seconds[runs / 2]);
+}
+
+fn time_tsne(rows: usize, width: usize, runs: usize) {
+    let values = clusters(rows, width);
+    let config = TsneConfig { perplexity: 30.0, iterations: 1000 };
+    report(&format!("tsne {rows}x{width}"), runs, || {
+        black_box(tsne(Features::new(rows, width, &values), &config, 1, &|_, _| {}).unwrap());
+    });
+}
+
+fn time_knn(rows: usize, width: usize) {
+    let values = clusters(rows, width);
+    let labels: Vec<usize> = (0..rows).map(|row| row % CLUSTERS).collect();
+    let features = Features::new(rows, width, &values);
+    let config = KnnConfig::default();
+    report(&format!("knn {rows}x{rows}x{width}"), 3, || {
+        black_box(knn(&config, features, &labels, features, CLUSTERS));
+    });
+}
+
+fn time_decoding(folder: &str) {
+    let toml = format!("source = {{ prefixed = {{ train = {folder:?} }} }}\nimage_size = 224\nstored_side = 256");
+    let config = toml::from_str(&toml).unwrap();
+    report("decode", 3, || {
+        let output = tempfile::tempdir().unwrap();
+        black_box(decode(&config, 1, output.path(), &|_, _| {}, &|| Ok(())).unwrap());
+    });
+}
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str()));
+    if is_wanted("tsne") {
+        time_tsne(1250, 2048, 3);
+        time_tsne(10_000, 512, 1);
+    }
+    if is_wanted("knn") {
+        time_knn(10_000, 512);
+    }
+    if let (true, Ok(folder)) = (is_wanted("decode"), std::env::var("PICTURES")) {
+        time_decoding(&folder);
+    }
+}
