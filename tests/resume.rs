@@ -121,6 +121,7 @@ impl Study {
             events: watch,
             interrupted: &watch.interrupted,
             halted: &AtomicBool::new(false),
+            measured: &Mutex::default(),
         };
         self.stage.run(&context)?;
         Ok(files(output.path()))

@@ -53,10 +53,15 @@ impl Error {
     pub fn io(doing: &str, path: impl AsRef<Path>, source: &std::io::Error) -> Self {
         let error = Self::stage(format!("cannot {doing}: {source}")).at(path.as_ref().display().to_string());
         match source.kind() {
-            std::io::ErrorKind::StorageFull => error.help("free some space and run again: finished stages are kept"),
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => error.help(
+                "free some space (`simclr cache gc` deletes what no recent run uses) and run again: finished stages are kept",
+            ),
             std::io::ErrorKind::PermissionDenied => error.help("check the permissions of the folder"),
             std::io::ErrorKind::ReadOnlyFilesystem => {
                 error.help("the file system is read-only: name another folder with --output")
+            }
+            std::io::ErrorKind::NotFound if doing == "write" => {
+                error.help("the folder is not there: make it, or run again if it was removed meanwhile")
             }
             _ => error,
         }

@@ -2,7 +2,7 @@
 
 use crate::base::{Error, Result};
 use std::fs::{self, File};
-use std::io::{self, BufWriter, IntoInnerError, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 /// What the names of files that are being written begin with.
@@ -23,9 +23,12 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
 pub fn write_atomic_with(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> io::Result<()> {
-        let mut buffered = BufWriter::new(beside(folder)?);
+        let file = beside(folder)?;
+        // Past tempfile, whose errors go on about the temporary name.
+        let mut buffered = BufWriter::new(file.as_file());
         write(&mut buffered)?;
-        let file = buffered.into_inner().map_err(IntoInnerError::into_error)?;
+        buffered.flush()?;
+        drop(buffered);
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
         sync_folder(folder)

@@ -1,6 +1,9 @@
 //! Matrix products on one thread, over the `gemm` crate; callers spread blocks of fixed size over rayon's threads, so
 //! that the bits do not depend on how many there are.
 
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
 /// A matrix in a slice: element (i, j) is at `i * row_stride + j * column_stride`.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a, T> {
@@ -43,6 +46,27 @@ impl<'a, T> Matrix<'a, T> {
         let skipped = (first * self.column_stride).min(self.values.len());
         Self { values: &self.values[skipped..], columns: count, ..self }
     }
+}
+
+/// Floating-point operations a second that products of 32-bit numbers reach on all of rayon's threads together,
+/// measured once a process, in about a tenth of a second; a multiply-add is two.
+pub fn peak_flops() -> f64 {
+    static PEAK: OnceLock<f64> = OnceLock::new();
+    *PEAK.get_or_init(|| rayon::broadcast(|_| flops_of_a_thread()).into_iter().sum())
+}
+
+fn flops_of_a_thread() -> f64 {
+    /// Three of these matrices stay in a second-level cache.
+    const SIDE: usize = 192;
+    const LONG_ENOUGH: Duration = Duration::from_millis(100);
+    let (left, right) = (vec![1.0f32; SIDE * SIDE], vec![1.0f32; SIDE * SIDE]);
+    let mut product = vec![0.0f32; SIDE * SIDE];
+    let (start, mut rounds) = (Instant::now(), 0.0);
+    while start.elapsed() < LONG_ENOUGH {
+        multiply(Matrix::new(&left, SIDE, SIDE), Matrix::new(&right, SIDE, SIDE), false, &mut product);
+        rounds += 1.0;
+    }
+    rounds * 2.0 * (SIDE * SIDE * SIDE) as f64 / start.elapsed().as_secs_f64()
 }
 
 /// The numbers that can be multiplied: `f32` and `f64`.

@@ -20,7 +20,7 @@ pub(super) fn run(arguments: &ReportArguments) -> Result<Finish, Failure> {
     let options = RunOptions { force: name.clone(), only: name, ..RunOptions::default() };
     let progress = Progress::new(true);
     let outcome = engine::run(&assembly.graph, &study.store, &options, &progress, interrupt::listen()?)?;
-    let path = stages::publish(assembly, &outcome, &arguments.store.output)?;
+    let path = stages::publish(assembly, &outcome, &study.store, &arguments.store.output)?;
     output::print(&format!("report: {}\n", path.display()))?;
     Ok(Finish::Done)
 }

@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     let record_path = record.record();
     let progress = Progress::new(arguments.quiet).of_run_that_goes_on(options.keep_going);
     let result = engine::run(&assembly.graph, &store, &options, &Sinks(vec![&progress, &record]), interrupted)
-        .and_then(|outcome| Ok((results(&assembly, &outcome, arguments)?, outcome)));
+        .and_then(|outcome| Ok((results(&assembly, &outcome, &store, arguments)?, outcome)));
     progress.finish();
     record.finish(result.as_ref().err()).iter().for_each(output::warn);
     let (mut results_text, outcome) = result?;
@@ -81,7 +81,7 @@ fn partial_results(
     let report = assembly.graph.name(assembly.report).to_owned();
     let options = RunOptions { only: vec![report], ..RunOptions::default() };
     let outcome = engine::run(&assembly.graph, store, &options, &Progress::new(true), interrupt::flag())?;
-    results(assembly, &outcome, arguments)
+    results(assembly, &outcome, store, arguments)
 }
 
 /// A pipeline that is ready to run.
@@ -113,11 +113,11 @@ pub(super) fn start_threads(store: &StoreArguments) -> Result<()> {
 }
 
 /// The results table and where the report is; a run with `--only` has neither unless it made the report.
-fn results(assembly: &Assembly, outcome: &Outcome, arguments: &RunArguments) -> Result<String> {
+fn results(assembly: &Assembly, outcome: &Outcome, store: &Store, arguments: &RunArguments) -> Result<String> {
     if outcome.artifacts[assembly.report.index()].is_none() {
         return Ok("no report: run again without --only\n".to_owned());
     }
-    let path = stages::publish(assembly, outcome, &arguments.store.output)?;
+    let path = stages::publish(assembly, outcome, store, &arguments.store.output)?;
     let table = stages::results_table(assembly, outcome)?;
     Ok(format!("{}\n\nreport: {}\n", table.trim_end(), path.display()))
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 /// What every stage of a run is computed with.
@@ -61,9 +62,13 @@ impl Compute<'_> {
         let (start, started) = (Instant::now(), clock::now());
         self.events.emit(&Event::Started { stage: name.to_owned() });
         let draft = Draft::new(self.store, kind, key, lock)?;
-        let summary = self.call(id, inputs, draft.folder().to_owned())?;
-        let work = self.graph.cost(id).map(|cost| cost.work);
-        let record = Record::new(name, started, start.elapsed().as_secs_f64(), work, &summary);
+        let measured = Mutex::default();
+        let summary = self.call(id, inputs, draft.folder().to_owned(), &measured)?;
+        let record = Record {
+            work: self.graph.cost(id).map(|cost| cost.work),
+            measured: measured.into_inner().unwrap_or_else(PoisonError::into_inner),
+            ..Record::new(name, started, start.elapsed().as_secs_f64(), &summary)
+        };
         let (path, differs) = draft.commit(self.graph.key_text(id), &record)?;
         if differs {
             let text = "computed again, it differs from what was in the store: the stage is not reproducible";
@@ -74,7 +79,13 @@ impl Compute<'_> {
     }
 
     /// Calls the stage; a panic becomes an error.
-    fn call(&self, id: StageId, inputs: BTreeMap<String, PathBuf>, output: PathBuf) -> Result<String> {
+    fn call(
+        &self,
+        id: StageId,
+        inputs: BTreeMap<String, PathBuf>,
+        output: PathBuf,
+        measured: &Mutex<BTreeMap<String, f64>>,
+    ) -> Result<String> {
         let context = Context {
             stage: self.graph.name(id).to_owned(),
             output,
@@ -84,6 +95,7 @@ impl Compute<'_> {
             events: self.events,
             interrupted: self.interrupted,
             halted: self.halted,
+            measured,
         };
         catch_unwind(AssertUnwindSafe(|| self.graph.stage(id).run(&context)))
             .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))

@@ -1,6 +1,7 @@
 //! How an artifact came to be: when, where, how long. Says nothing of its content and is no part of its bytes.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Content of an artifact's `record.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,6 +15,9 @@ pub struct Record {
     /// Work that it was ([`Cost::work`](crate::engine::Cost)), where that is known.
     #[serde(default)]
     pub work: Option<f64>,
+    /// What the stage measured of its own work: `views_per_second`, `wait_share`, `gigaflops`, `peak_gigaflops`.
+    #[serde(default)]
+    pub measured: BTreeMap<String, f64>,
     /// Worker threads.
     pub threads: usize,
     /// Name of the machine.
@@ -26,12 +30,13 @@ pub struct Record {
 
 impl Record {
     /// The record of a stage that ran on this machine.
-    pub fn new(stage: &str, started: String, seconds: f64, work: Option<f64>, summary: &str) -> Self {
+    pub fn new(stage: &str, started: String, seconds: f64, summary: &str) -> Self {
         Self {
             stage: stage.to_owned(),
             started,
             seconds,
-            work,
+            work: None,
+            measured: BTreeMap::new(),
             threads: rayon::current_num_threads(),
             host: host(),
             simclr: env!("CARGO_PKG_VERSION").to_owned(),

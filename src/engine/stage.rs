@@ -7,6 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// A unit of work that turns input artifacts into one artifact, a folder of files.
@@ -75,6 +76,8 @@ pub struct Context<'a> {
     pub interrupted: &'a AtomicBool,
     /// Set when another stage's failure ends the run.
     pub halted: &'a AtomicBool,
+    /// What the stage measured of its own work, for its record.
+    pub measured: &'a Mutex<BTreeMap<String, f64>>,
 }
 
 impl Context<'_> {
@@ -97,6 +100,12 @@ impl Context<'_> {
     /// Whether the stage is asked to stop: time to leave a checkpoint.
     pub fn is_interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed) || self.halted.load(Ordering::Relaxed)
+    }
+
+    /// Leaves a number in the artifact's record that says how the work went and is no part of the result, such as a
+    /// speed.
+    pub fn measure(&self, name: &str, value: f64) {
+        self.measured.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), value);
     }
 
     /// Tells how far the stage is.

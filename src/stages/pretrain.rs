@@ -6,7 +6,7 @@ use crate::config::pipeline::{DeviceChoice, Pretrain};
 use crate::dataset::{Course, DatasetConfig, Split, batches};
 use crate::engine::{Context, Stage};
 use crate::loss::{LossConfig, nt_xent, nt_xent_chance};
-use crate::model::Network;
+use crate::model::{self, Network};
 use crate::nn::Traced;
 use crate::stages::device::{self, Device};
 use crate::stages::training::Training;
@@ -68,6 +68,7 @@ impl Stage for PretrainStage {
     fn run(&self, context: &Context<'_>) -> Result<String> {
         let mut training = self.training(context)?;
         training.interruptible(|training| self.train(training))?;
+        training.tell_speed();
         let session = &training.session;
         formats::write_arrays(&context.output().join(formats::MODEL), &session.network().state())?;
         formats::write_rows(&context.output().join(formats::HISTORY), session.records())?;
@@ -98,13 +99,15 @@ impl PretrainStage {
             steps_per_epoch,
         };
         let session = Session::new(self.initial_network(context)?, &recipe);
+        let side = self.dataset.image_size;
+        let multiply_adds = model::summarize(&config.encoder, &config.projection.layers, side)?.multiply_adds;
         let policy = Arc::new(Policy::new(&config.policy, self.dataset.image_size, self.dataset.fit));
         let set = dataset::pictures(context)?;
         let batches = |skip| {
             let course = Course { batch_size: config.batch_size, epochs: config.epochs, skip, seed: self.seed };
             batches::contrastive_batches(set, train, policy, course)
         };
-        Ok(Training::resume(context, session, nt_xent_chance(config.batch_size), batches))
+        Ok(Training::resume(context, session, (nt_xent_chance(config.batch_size), multiply_adds), batches))
     }
 
     fn initial_network(&self, context: &Context<'_>) -> Result<Network<Device>> {

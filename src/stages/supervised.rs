@@ -6,7 +6,7 @@ use crate::config::pipeline::{DeviceChoice, Supervised};
 use crate::dataset::{Course, DatasetConfig, PictureSet, Split, batches};
 use crate::engine::{Context, Stage};
 use crate::loss::cross_entropy;
-use crate::model::{BatchStatistics, Network};
+use crate::model::{self, BatchStatistics, Network};
 use crate::stages::device::{self, Device};
 use crate::stages::evaluation::{self, Evaluation};
 use crate::stages::linear_eval::selection;
@@ -69,6 +69,7 @@ impl Stage for SupervisedStage {
         let run = Run::new(self, context)?;
         run.training()?.interruptible(|training| {
             let best_epoch = run.train(training)?;
+            training.tell_speed();
             run.evaluate(&training.session, best_epoch)
         })
     }
@@ -121,18 +122,24 @@ impl<'a> Run<'a> {
         };
         let session = Session::new(self.initial_network()?, &recipe);
         let chance = (self.set.classes().len() as f64).ln();
-        Ok(Training::resume(self.context, session, chance, |skip| {
+        let side = stage.dataset.image_size;
+        let multiply_adds = model::summarize(&stage.config.encoder, &self.head(), side)?.multiply_adds;
+        Ok(Training::resume(self.context, session, (chance, multiply_adds), |skip| {
             let course = Course { batch_size: training.batch_size, epochs: training.epochs, skip, seed: stage.seed };
             let policy = Arc::new(stage.training_policy());
             batches::labeled_batches(self.set.clone(), self.labeled.clone(), policy, course)
         }))
     }
 
+    /// Outputs of the layers after the encoder.
+    fn head(&self) -> Vec<usize> {
+        self.stage.config.hidden.iter().copied().chain([self.set.classes().len()]).collect()
+    }
+
     fn initial_network(&self) -> Result<Network<Device>> {
         let (stage, config) = (self.stage, &self.stage.config);
-        let head: Vec<usize> = config.hidden.iter().copied().chain([self.set.classes().len()]).collect();
         let device = device::open(stage.device)?;
-        let mut network = Network::new(&config.encoder, &head, stage.dataset.image_size, stage.seed, &device)?;
+        let mut network = Network::new(&config.encoder, &self.head(), stage.dataset.image_size, stage.seed, &device)?;
         if config.init_from.is_some() {
             let weights = self.context.input("init")?.join(formats::MODEL);
             network.load_encoder(&formats::read_arrays(&weights)?)?;

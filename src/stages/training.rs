@@ -1,5 +1,6 @@
 //! What the stages that train have in common: going on after a kill, progress, interruption.
 
+use crate::base::product::peak_flops;
 use crate::base::{Error, ErrorKind, Result};
 use crate::dataset::{Batch, Batches};
 use crate::engine::Context;
@@ -8,6 +9,12 @@ use crate::stages::device::Device;
 use crate::train::progress::Speed;
 use crate::train::trainer::TracedLoss;
 use crate::train::{Checkpoints, Session, StepReport};
+
+/// A multiply-add is two operations, and a step does each three times: forward, for the gradient of the input, for that
+/// of the weights.
+const FLOPS_PER_MULTIPLY_ADD: f64 = 6.0;
+/// Seconds after which a speed says something.
+const LONG_ENOUGH: f64 = 2.0;
 
 /// A training that leaves checkpoints and goes on from the newest one.
 pub struct Training<'a> {
@@ -20,16 +27,18 @@ pub struct Training<'a> {
     told: bool,
     /// Loss of a network that knows nothing.
     chance: f64,
+    /// Floating-point operations of a step for one view, convolutions counted as direct ones.
+    flops_per_view: f64,
     speed: Speed,
 }
 
 impl<'a> Training<'a> {
     /// Goes on where an earlier run stopped, or starts. `batches` are to leave out as many as it is given; `chance` is
-    /// the loss of a network that knows nothing.
+    /// the loss of a network that knows nothing, `multiply_adds` the work of a forward pass for one view.
     pub fn resume(
         context: &'a Context<'a>,
         mut session: Session<Device>,
-        chance: f64,
+        (chance, multiply_adds): (f64, u64),
         batches: impl FnOnce(usize) -> Batches,
     ) -> Self {
         let mut checkpoints = Checkpoints::new(&context.checkpoints, context.checkpoint_every);
@@ -39,7 +48,8 @@ impl<'a> Training<'a> {
             context.note(format!("going on from epoch {}, step {}", session.epoch(), session.steps()));
         }
         let batches = batches(session.steps() as usize);
-        Self { context, session, batches, checkpoints, told: false, chance, speed: Speed::default() }
+        let flops_per_view = FLOPS_PER_MULTIPLY_ADD * multiply_adds as f64;
+        Self { context, session, batches, checkpoints, told: false, chance, flops_per_view, speed: Speed::default() }
     }
 
     /// Runs a part of the stage that can be interrupted; when it is, leaves a checkpoint.
@@ -82,6 +92,23 @@ impl<'a> Training<'a> {
             self.save();
         }
         Ok(())
+    }
+
+    /// Says how fast the training of this run was, and leaves that in the record; not where it was too short to tell.
+    pub fn tell_speed(&self) {
+        if self.speed.seconds() < LONG_ENOUGH {
+            return;
+        }
+        let (views, waiting) = (self.speed.views_per_second(), self.speed.share(self.batches.waited()));
+        let (reached, peak) = (1e-9 * self.flops_per_view * views, 1e-9 * peak_flops());
+        let share = 100.0 * reached / peak;
+        self.context.note(format!(
+            "{views:.0} views/s, {:.1} % of the time waiting for data, {reached:.0} GF/s of a peak of {peak:.0} ({share:.0} %)",
+            100.0 * waiting,
+        ));
+        let measured =
+            [("views_per_second", views), ("wait_share", waiting), ("gigaflops", reached), ("peak_gigaflops", peak)];
+        measured.into_iter().for_each(|(name, value)| self.context.measure(name, value));
     }
 
     fn detail(&self, report: &StepReport) -> String {

@@ -25,6 +25,11 @@ impl Speed {
         self.views as f64 / self.start.elapsed().as_secs_f64().max(1e-9)
     }
 
+    /// Seconds since the start.
+    pub fn seconds(&self) -> f64 {
+        self.start.elapsed().as_secs_f64()
+    }
+
     /// Part of the time since the start that `waited` seconds are.
     pub fn share(&self, waited: f64) -> f64 {
         waited / self.start.elapsed().as_secs_f64().max(1e-9)

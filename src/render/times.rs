@@ -1,0 +1,62 @@
+//! The section of a published page that says how long things took. It is put into the page when that is published, since
+//! the report itself has the same bytes for the same results.
+
+use crate::base::{Error, Result};
+use minijinja::Environment;
+use minijinja::value::Serde;
+use serde::Serialize;
+
+const TEMPLATE: &str = include_str!("../../assets/times.html");
+/// Where the page has its place for the section; the last thing in its `main`.
+const PLACE: &str = "</main>";
+
+/// What is known of one stage.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct StageTimes {
+    /// Name of the stage.
+    pub stage: String,
+    /// `4 min 05 s`.
+    pub took: String,
+    /// When it was computed.
+    pub started: String,
+    /// Machine and threads.
+    pub machine: String,
+    /// Views a second.
+    pub views: String,
+    /// Part of the time spent waiting for data.
+    pub waiting: String,
+    /// `27 of 62 (44 %)`.
+    pub speed: String,
+}
+
+/// A page of the report with the section in it.
+///
+/// # Errors
+/// The template is wrong, which is a bug.
+pub fn with_times(page: &str, rows: &[StageTimes]) -> Result<String> {
+    #[derive(Serialize)]
+    struct Section<'a> {
+        rows: &'a [StageTimes],
+    }
+    let bug = |error: minijinja::Error| Error::bug(format!("the times of the report cannot be shown: {error:#}"));
+    let mut environment = Environment::new();
+    environment.add_template("times.html", TEMPLATE).map_err(bug)?;
+    let section = environment.get_template("times.html").and_then(|times| times.render(Serde(Section { rows })));
+    Ok(match page.rsplit_once(PLACE) {
+        Some((before, after)) => format!("{before}{}{PLACE}{after}", section.map_err(bug)?),
+        None => page.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_section_is_last_and_names_are_text() {
+        let row = StageTimes { stage: "a <b>".into(), took: "1 s".into(), ..StageTimes::default() };
+        let page = with_times("<main><p>x</p>\n</main></html>", &[row]).unwrap();
+        assert!(page.starts_with("<main><p>x</p>\n<section id=\"times\">"), "{page}");
+        assert!(page.contains("a &lt;b&gt;") && page.ends_with("</section></main></html>"), "{page}");
+    }
+}
