@@ -50,7 +50,7 @@ pub struct Summary {
 impl Summary {
     /// Memory of training at its peak, in bytes, without that of the program itself: parameters and gradients, what the
     /// optimiser keeps (`state_vectors` numbers a parameter), the activations of `rows` pictures, the gradients of the
-    /// maps, and the state being written. Within 10 % of what was measured on five networks.
+    /// maps, and the state being written. Within 13 % of what was measured on five networks.
     pub fn training_bytes(&self, rows: usize, state_vectors: usize) -> u64 {
         /// Parameters and gradients, and the copies from which a file is written.
         const COPIES: u64 = 4;
