@@ -3,7 +3,7 @@
 use super::args::{Format, SummaryArguments};
 use super::failure::{Failure, Finish};
 use super::output;
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, human};
 use crate::config;
 use crate::config::{Pipeline, Variant};
 use crate::dataset;
@@ -16,6 +16,10 @@ use serde::Serialize;
 struct Network {
     stage: String,
     summary: Summary,
+    /// Views in a step of its training.
+    views: usize,
+    /// Memory of its training at the peak, without that of the program.
+    training_bytes: u64,
 }
 
 pub(super) fn run(arguments: &SummaryArguments) -> Result<Finish, Failure> {
@@ -37,30 +41,53 @@ fn networks(variants: &[Variant], classes: Option<usize>) -> Result<Vec<Network>
             if seen.contains(&part) {
                 continue;
             }
-            let (stage, encoder, head, side) = &part;
+            let Part { stage, encoder, head, side, views, state_vectors } = &part;
             let summary = model::summarize(encoder, head, *side).map_err(|error| error.at(stage.clone()))?;
-            networks.push(Network { stage: stage.clone(), summary });
+            let training_bytes = summary.training_bytes(*views, *state_vectors);
+            networks.push(Network { stage: stage.clone(), summary, views: *views, training_bytes });
             seen.push(part);
         }
     }
     Ok(networks)
 }
 
-/// Stage, encoder, layers after it and side of the pictures.
-type Part = (String, EncoderConfig, Vec<usize>, usize);
+/// What a network is made and trained with.
+#[derive(PartialEq)]
+struct Part {
+    stage: String,
+    encoder: EncoderConfig,
+    /// Outputs of the layers after the encoder.
+    head: Vec<usize>,
+    /// Side of the pictures.
+    side: usize,
+    views: usize,
+    /// Numbers that the optimiser keeps for each parameter.
+    state_vectors: usize,
+}
 
 fn parts(pipeline: &Pipeline, classes: Option<usize>) -> Result<Vec<Part>> {
     let side = pipeline.dataset.image_size;
     let mut parts: Vec<Part> = pipeline
         .pretrain
         .iter()
-        .map(|stage| (format!("pretrain.{}", stage.name), stage.encoder.clone(), stage.projection.layers.clone(), side))
+        .map(|stage| Part {
+            stage: format!("pretrain.{}", stage.name),
+            encoder: stage.encoder.clone(),
+            head: stage.projection.layers.clone(),
+            side,
+            views: 2 * stage.batch_size,
+            state_vectors: stage.optimizer.state_vectors(),
+        })
         .collect();
     if !pipeline.supervised.is_empty() {
         let classes = classes.map_or_else(|| count_classes(pipeline), Ok)?;
-        parts.extend(pipeline.supervised.iter().map(|stage| {
-            let head = stage.hidden.iter().copied().chain([classes]).collect();
-            (format!("supervised.{}", stage.name), stage.encoder.clone(), head, side)
+        parts.extend(pipeline.supervised.iter().map(|stage| Part {
+            stage: format!("supervised.{}", stage.name),
+            encoder: stage.encoder.clone(),
+            head: stage.hidden.iter().copied().chain([classes]).collect(),
+            side,
+            views: stage.training.batch_size,
+            state_vectors: stage.training.optimizer.state_vectors(),
         }));
     }
     Ok(parts)
@@ -76,7 +103,12 @@ fn count_classes(pipeline: &Pipeline) -> Result<usize> {
 }
 
 fn show_text(networks: &[Network]) -> Result<()> {
-    let tables =
-        networks.iter().map(|Network { stage, summary }| format!("{stage}\n{}\n", summary.to_string().trim_end()));
+    let tables = networks.iter().map(|Network { stage, summary, views, training_bytes }| {
+        let memory = human::bytes(*training_bytes);
+        format!(
+            "{stage}\n{}\ntraining memory {memory:>14}  with {views} views a step\n",
+            summary.to_string().trim_end()
+        )
+    });
     output::print(&tables.collect::<Vec<_>>().join("\n"))
 }
