@@ -88,7 +88,8 @@ impl<'a> Board<'a> {
         self.fates[id.index()] = Fate::There { artifact, status, seconds };
         for reader in &self.readers[id.index()] {
             self.missing[reader.index()] -= 1;
-            if self.missing[reader.index()] == 0 {
+            // One that cannot be computed on this machine has failed already.
+            if self.missing[reader.index()] == 0 && matches!(self.fates[reader.index()], Fate::Waiting) {
                 self.ready.insert(*reader);
             }
         }

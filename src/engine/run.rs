@@ -29,14 +29,14 @@ pub fn run(
     interrupted: &AtomicBool,
 ) -> Result<Outcome> {
     let mut needs = needs(graph, store, options)?;
-    let obstacles = obstacles(graph, &needs);
-    if let (Some((_, error)), false) = (obstacles.first(), options.keep_going) {
-        return Err(error.clone());
-    }
     if needs.iter().any(Need::is_compute) {
         remove_leftovers(store)?;
         // An artifact that a killed run was replacing may have come back.
         needs = select::needs(graph, store, options)?;
+    }
+    let obstacles = obstacles(graph, &needs);
+    if let (Some((_, error)), false) = (obstacles.first(), options.keep_going) {
+        return Err(error.clone());
     }
     for id in graph.iter().filter(|id| matches!(needs[id.index()], Need::Cached(_))) {
         events.emit(&Event::Cached { stage: graph.name(id).to_owned() });
@@ -105,7 +105,11 @@ impl<'a> Run<'a> {
                         return Some((id, lock));
                     }
                     Ok(None) => self.tell_waiting(id, &board),
-                    Err(error) => self.fail(&mut board, id, error),
+                    Err(error) => {
+                        // The others may no longer be wanted.
+                        self.fail(&mut board, id, error);
+                        break;
+                    }
                 }
             }
             let waited = self.changed.wait_timeout(board, LOCK_POLL);

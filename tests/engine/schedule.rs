@@ -208,6 +208,7 @@ fn what_cannot_be_computed_is_told_before_anything_is() {
     let outcome = place.run_with(&graph, &keep_going(1), &Events::default()).unwrap();
     use StageStatus::{Computed, Failed, Skipped};
     assert_eq!(statuses(&outcome), [Computed, Failed, Skipped]);
+    assert_eq!(outcome.failures[0].1.to_string(), error.to_string(), "it was tried");
 }
 
 #[test]
