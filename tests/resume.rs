@@ -360,8 +360,12 @@ const CHILD: &str = "SIMCLR_RESUME_TEST_FOLDER";
 fn child_that_trains() {
     let Some(folder) = std::env::var_os(CHILD).map(PathBuf::from) else { return };
     let files = Study::in_folder(&folder, &[], supervised_stage).run(Duration::ZERO, &Watch::default()).unwrap();
-    fs::create_dir(folder.join("result")).unwrap();
-    files.iter().for_each(|(name, bytes)| fs::write(folder.join("result").join(name), bytes).unwrap());
+    // The kill may come while they are written: `result` is all of them or not there.
+    let unfinished = folder.join("unfinished");
+    let _ = fs::remove_dir_all(&unfinished);
+    fs::create_dir(&unfinished).unwrap();
+    files.iter().for_each(|(name, bytes)| fs::write(unfinished.join(name), bytes).unwrap());
+    fs::rename(&unfinished, folder.join("result")).unwrap();
 }
 
 #[test]
