@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
 #![cfg(unix)]
 
+mod common;
+
+use common::artifacts;
 use simclr::base::rng::{stream, unit};
 use simclr::engine::Store;
 use std::collections::BTreeMap;
@@ -56,23 +59,6 @@ fn command(file: &Path, output: &Path) -> Command {
     command
 }
 
-/// Content of every file in the store but `record.json`, which says how an artifact came to be.
-fn files(output: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    fn walk(folder: &Path, root: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, root, found);
-            } else if path.file_name().is_some_and(|name| name != "record.json") {
-                found.insert(path.strip_prefix(root).unwrap().to_owned(), fs::read(&path).unwrap());
-            }
-        }
-    }
-    let (root, mut found) = (output.join("store-v1"), BTreeMap::new());
-    walk(&root, &root, &mut found);
-    found
-}
-
 /// What a run leaves in the store, the published report, and how long the run took.
 struct Unbroken {
     files: BTreeMap<PathBuf, Vec<u8>>,
@@ -98,7 +84,7 @@ fn kill(file: &Path, output: &Path, after: Duration) -> bool {
 }
 
 fn assert_like_unbroken(output: &Path, unbroken: &Unbroken, number: usize) {
-    let found = files(output);
+    let found = artifacts(output);
     let names = |files: &BTreeMap<PathBuf, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&found), names(&unbroken.files), "kill {number}: other files");
     for (path, bytes) in &found {
@@ -122,7 +108,7 @@ fn two_hundred_killed_runs_end_in_the_bytes_of_the_unbroken_one() {
     let output = folder.path().join("unbroken");
     let start = Instant::now();
     assert!(command(&file, &output).status().unwrap().success());
-    let unbroken = Unbroken { files: files(&output), page: page(&output), time: start.elapsed() };
+    let unbroken = Unbroken { files: artifacts(&output), page: page(&output), time: start.elapsed() };
 
     let (next, killed) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {

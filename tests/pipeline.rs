@@ -3,8 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
 
+mod common;
+
 use assert_cmd::Command;
-use std::collections::BTreeMap;
+use common::artifacts;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -75,24 +77,6 @@ fn run(file: &Path, output: &Path, more: &[&str]) -> String {
     let text = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
     assert!(run.status.success(), "{text}");
     text
-}
-
-/// Content of every file of every artifact; how an artifact came to be (`record.json`) is not part of it.
-fn artifacts(output: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    fn walk(folder: &Path, root: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, root, found);
-            } else if path.file_name().is_some_and(|name| name != "record.json") {
-                found.insert(path.strip_prefix(root).unwrap().to_owned(), fs::read(&path).unwrap());
-            }
-        }
-    }
-    let mut found = BTreeMap::new();
-    let store = output.join("store-v1");
-    walk(&store, &store, &mut found);
-    found
 }
 
 #[test]

@@ -20,6 +20,24 @@ pub fn duration(elapsed: Duration) -> String {
     }
 }
 
+/// As [`duration`], of seconds as records and estimates hold them: more than a duration can be is the longest there is,
+/// what is no time is none.
+pub fn seconds(seconds: f64) -> String {
+    let longest = if seconds > 0.0 { Duration::MAX } else { Duration::ZERO };
+    duration(Duration::try_from_secs_f64(seconds).unwrap_or(longest))
+}
+
+/// `1 stage`, `3 stages`.
+pub fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// How far something is: `3/20 (15 %)  loss 2.31`.
+pub fn progress(done: u64, total: u64, detail: &str) -> String {
+    let percent = (100 * done).checked_div(total).unwrap_or(0);
+    format!("{done}/{total} ({percent} %)  {detail}")
+}
+
 /// How long something is ago, in its largest unit: `12 s`, `5 min`, `3 h`, `1 day`, `40 days`.
 pub fn age(elapsed: Duration) -> String {
     match elapsed.as_secs() {
@@ -66,6 +84,13 @@ mod tests {
         ] {
             assert_eq!(duration(Duration::from_millis(milliseconds)), text);
         }
+    }
+
+    #[test]
+    fn seconds_that_are_no_time_or_too_many() {
+        assert_eq!(seconds(12.34), "12.3 s");
+        assert_eq!([seconds(-1.0), seconds(f64::NAN)], ["0.00 s", "0.00 s"]);
+        assert_eq!(seconds(1e300), duration(Duration::MAX));
     }
 
     #[test]

@@ -9,7 +9,6 @@ use crate::base::{Result, human};
 use crate::engine::{self, Graph, PlanEntry, Status};
 use crate::runs::Hardware;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 pub(super) fn run(arguments: &PlanArguments) -> Result<Finish, Failure> {
     run::start_threads(&arguments.store)?;
@@ -54,16 +53,11 @@ fn row(entry: &PlanEntry) -> [Cell; 5] {
 
 /// How long a stage takes, where its kind has been computed on this machine before.
 fn time(entry: &PlanEntry) -> String {
-    entry.seconds.map(|seconds| format!("~ {}", human::duration(rounded(seconds)))).unwrap_or_default()
+    entry.seconds.map(|seconds| format!("~ {}", human::seconds(seconds))).unwrap_or_default()
 }
 
 fn memory(entry: &PlanEntry) -> String {
     entry.cost.map(|cost| human::bytes(cost.memory)).unwrap_or_default()
-}
-
-/// Seconds as a duration; the longest there is where they are more.
-fn rounded(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
 /// `5 to compute, 22 cached; about 4 min 10 s, up to 1.2 GB`
@@ -77,7 +71,7 @@ fn sums(entries: &[PlanEntry]) -> String {
     let to_run: Vec<&PlanEntry> = entries.iter().filter(|entry| will_run(entry)).collect();
     let known: Vec<f64> = to_run.iter().filter_map(|entry| entry.seconds).collect();
     if !known.is_empty() {
-        text.push_str(&format!("; about {}", human::duration(rounded(known.iter().sum()))));
+        text.push_str(&format!("; about {}", human::seconds(known.iter().sum())));
         // Stages that cost nothing worth telling have no estimate either.
         let unknown = to_run.iter().filter(|entry| entry.seconds.is_none() && entry.cost.is_some()).count();
         if unknown > 0 {

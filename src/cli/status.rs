@@ -8,7 +8,6 @@ use crate::base::{Result, human};
 use crate::runs::{self, Listing, Run, RunState, StageRecord, StageState};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::time::Duration;
 
 /// Runs that are listed without `--all`.
 const LISTED: usize = 20;
@@ -56,7 +55,7 @@ fn list_text(runs: &[Run], color: bool) -> String {
             run.id.as_str().into(),
             Cell::toned(run.state.to_string(), state_tone(run.state)),
             started(run).into(),
-            took(record.seconds).into(),
+            human::seconds(record.seconds).into(),
             record.computed.to_string().into(),
             record.cached.to_string().into(),
             if run.pinned { "pinned".into() } else { "".into() },
@@ -68,7 +67,7 @@ fn list_text(runs: &[Run], color: bool) -> String {
 
 fn run_text(run: &Run, color: bool) -> String {
     let record = &run.record;
-    let took = took(record.seconds);
+    let took = human::seconds(record.seconds);
     let time = if run.state == RunState::Running { format!("for {took}") } else { format!("took {took}") };
     let state = output::paint_maybe(&run.state.to_string(), state_tone(run.state), color);
     let pinned = if run.pinned { ", pinned" } else { "" };
@@ -105,12 +104,10 @@ fn stage_row(stage: &StageRecord) -> [Cell; 4] {
         Some(StageState::Skipped) => ("skipped", Some(Tone::Warning)),
         Some(StageState::Interrupted) => ("interrupted", Some(Tone::Warning)),
     };
-    let time = if stage.status == Some(StageState::Computed) { took(stage.seconds) } else { String::new() };
+    let time = if stage.status == Some(StageState::Computed) { human::seconds(stage.seconds) } else { String::new() };
     let reason = stage.reason.as_deref().and_then(|reason| reason.lines().next());
-    let progress = stage.progress.as_ref().map(|progress| {
-        let percent = (100 * progress.done).checked_div(progress.total).unwrap_or(0);
-        format!("{}/{} ({percent} %)  {}", progress.done, progress.total, progress.detail)
-    });
+    let progress = stage.progress.as_ref();
+    let progress = progress.map(|progress| human::progress(progress.done, progress.total, &progress.detail));
     let line = reason.map(str::to_owned).or(progress).unwrap_or_else(|| stage.summary.clone());
     [Cell::toned(state, tone), stage.name.as_str().into(), time.into(), line.into()]
 }
@@ -135,10 +132,6 @@ fn run_json(run: &Run, with_stages: bool) -> Value {
 /// `3 days ago`.
 pub(super) fn started(run: &Run) -> String {
     run.age().map(|age| format!("{} ago", human::age(age))).unwrap_or_default()
-}
-
-fn took(seconds: f64) -> String {
-    Duration::try_from_secs_f64(seconds).map(human::duration).unwrap_or_default()
 }
 
 pub(super) fn state_tone(state: RunState) -> Option<Tone> {

@@ -14,6 +14,7 @@ mod diagnostic;
 mod editor;
 mod extends;
 mod file;
+mod fractions;
 mod load;
 mod merge;
 mod naming;

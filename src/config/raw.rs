@@ -4,6 +4,7 @@
 use crate::analysis::config::{EmbedMethod, KnnConfig, TsneConfig};
 use crate::augment::PolicyConfig;
 use crate::base::range;
+use crate::config::fractions::Fractions;
 use crate::config::pipeline::{LabelDraw, SelectOn, Statistics, Subset};
 use crate::dataset::DatasetConfig;
 use crate::loss::{LossConfig, NtXentConfig, Similarity};
@@ -12,10 +13,9 @@ use crate::model::{EncoderConfig, ProjectionConfig};
 use crate::optim::config::{AdamConfig, ConstantConfig};
 use crate::optim::{OptimizerConfig, ScheduleConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserializer, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde::de::Deserializer;
 use std::collections::BTreeMap;
-use std::fmt;
 
 /// A pipeline file: one SimCLR study.
 // Sections are read one by one, so this type is only the schema.
@@ -277,92 +277,6 @@ pub(super) struct RawEmbed {
     /// The method.
     #[serde(default = "tsne")]
     pub(super) method: EmbedMethod,
-}
-
-/// One labelled part of the training set, or several.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
-pub(super) enum Fractions {
-    /// A number.
-    One(f64),
-    /// A list.
-    Several(Vec<f64>),
-}
-
-impl Default for Fractions {
-    fn default() -> Self {
-        Self::One(1.0)
-    }
-}
-
-impl Fractions {
-    /// The parts in the order written.
-    pub(super) fn to_vec(&self) -> Vec<f64> {
-        match self {
-            Self::One(fraction) => vec![*fraction],
-            Self::Several(fractions) => fractions.clone(),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Fractions {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FractionsVisitor)
-    }
-}
-
-struct FractionsVisitor;
-
-impl<'de> Visitor<'de> for FractionsVisitor {
-    type Value = Fractions;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number or a list of numbers")
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Fractions, E> {
-        range::fraction(serde::de::value::F64Deserializer::new(number)).map(Fractions::One)
-    }
-
-    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Fractions, E> {
-        self.visit_f64(number as f64)
-    }
-
-    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Fractions, E> {
-        self.visit_f64(number as f64)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Fractions, A::Error> {
-        let mut fractions = Vec::new();
-        while let Some(Fraction(fraction)) = list.next_element()? {
-            fractions.push(fraction);
-        }
-        Ok(Fractions::Several(fractions))
-    }
-}
-
-/// One part, held to its range at its own place.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Fraction(#[serde(deserialize_with = "range::fraction")] f64);
-
-impl JsonSchema for Fractions {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Fractions".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "anyOf": [
-                { "type": "number", "exclusiveMinimum": 0, "maximum": 1 },
-                { "type": "array", "minItems": 1, "items": { "type": "number", "exclusiveMinimum": 0, "maximum": 1 } },
-            ]
-        })
-    }
 }
 
 /// Epochs without a better loss after which training stops, where the file does not say.

@@ -51,11 +51,6 @@ impl Fields {
         count
     }
 
-    /// The differences as text, in the order of the paths.
-    pub fn differences(&self, old: &Self) -> Vec<String> {
-        self.differences_in_words(old, |_| None)
-    }
-
     /// The differences as text, in the order of the paths; in the words of `explain` for the paths that it knows, the
     /// same words once.
     pub fn differences_in_words(&self, old: &Self, explain: impl Fn(&str) -> Option<String>) -> Vec<String> {
@@ -147,7 +142,7 @@ mod tests {
         let lines = ["algorithm version 1 -> 2", "layers [256,128] -> [128]", "loss.nt_xent.temperature 0.1 -> 0.5"];
         // A field that is new and null is still a field: the key differs by it.
         assert_eq!(
-            new.differences(&old),
+            new.differences_in_words(&old, |_| None),
             [&lines[..1], &["clip none -> none"], &lines[1..], &["seed 1 -> none"]].concat()
         );
         assert_eq!(new.distance(&old), 5);
@@ -157,13 +152,16 @@ mod tests {
     #[test]
     fn lists_of_tables_differ_by_item() {
         let ops = |p: f64| json!({"ops": [{"flip": {"p": 0.5}}, {"blur": {"p": p}}, "sobel"]});
-        assert_eq!(fields(1, ops(1.0)).differences(&fields(1, ops(0.5))), ["ops[1].blur.p 0.5 -> 1.0"]);
+        assert_eq!(
+            fields(1, ops(1.0)).differences_in_words(&fields(1, ops(0.5)), |_| None),
+            ["ops[1].blur.p 0.5 -> 1.0"]
+        );
     }
 
     #[test]
     fn long_values_are_cut() {
         let long = fields(1, json!({"text": "x".repeat(100)}));
-        let line = &long.differences(&fields(1, json!({"text": "é"})))[0];
+        let line = &long.differences_in_words(&fields(1, json!({"text": "é"})), |_| None)[0];
         assert_eq!(line, &format!("text \"é\" -> \"{}...", "x".repeat(39)));
     }
 }

@@ -1,5 +1,6 @@
 //! The outcome in plain sentences. A difference counts only where the intervals do not overlap.
 
+use crate::base::human::count;
 use crate::render::data::{EvaluationKind, Report};
 use crate::render::groups::{self, Group};
 use crate::render::words;
@@ -178,10 +179,6 @@ fn points(difference: f64) -> String {
 
 fn pictures(group: &Group<'_>) -> String {
     count(group.first().total, "test picture")
-}
-
-fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 #[cfg(test)]

@@ -89,16 +89,14 @@ impl Lines {
     /// The line of the cached stages that no line has told of yet.
     pub fn rest(&mut self) -> Option<Line> {
         let count = std::mem::take(&mut self.cached);
-        let stages = if count == 1 { "stage" } else { "stages" };
-        (count > 0).then(|| Line { mark: Some(Mark::Cached), text: format!("{count} {stages}") })
+        (count > 0).then(|| Line { mark: Some(Mark::Cached), text: human::count(count, "stage") })
     }
 
     fn line(&mut self, event: &Event) -> Option<Line> {
         let (mark, text) = match event {
             Event::Started { stage } if self.is_due(stage, true) => (None, format!("{stage}: started")),
             Event::Progress { stage, done, total, detail } if self.is_due(stage, false) => {
-                let percent = (100 * done).checked_div(*total).unwrap_or(0);
-                (None, format!("{stage}: {done}/{total} ({percent} %)  {detail}"))
+                (None, format!("{stage}: {}", human::progress(*done, *total, detail)))
             }
             Event::Note { stage, text } => (None, format!("{stage}: {text}")),
             Event::Warning { stage, text } => (Some(Mark::Warning), format!("{stage}: {text}")),

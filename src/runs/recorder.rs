@@ -202,7 +202,7 @@ impl RunRecord {
 
 /// How the run ended, for the log.
 fn last_line(record: &RunRecord) -> String {
-    let time = human::duration(Duration::try_from_secs_f64(record.seconds).unwrap_or_default());
+    let time = human::seconds(record.seconds);
     let counts = format!("computed {}, cached {} in {time}", record.computed, record.cached);
     match &record.error {
         Some(error) => format!("{counts}; {error}"),

@@ -6,6 +6,7 @@ use crate::config::pipeline::{Embed, LinearEval, Pipeline, Pretrain, Subset, Sup
 use crate::config::{ClassCount, labeled_count};
 use crate::engine::Cost;
 use crate::model::{Summary, summarize};
+use crate::stages::features;
 
 /// Memory of the program itself with its threads, measured.
 const PROGRAM: u64 = 24 << 20;
@@ -13,8 +14,6 @@ const PROGRAM: u64 = 24 << 20;
 const BYTES: u64 = 4;
 /// A training step is a forward pass and, twice as much work, a backward pass.
 const STEP_PER_FORWARD: f64 = 3.0;
-/// Pictures that go through an encoder together when features are computed.
-const INFERENCE_ROWS: usize = 64;
 /// Batches that are there at once: one in use and two made ahead.
 const BATCHES: u64 = 3;
 
@@ -94,7 +93,7 @@ fn inference(config: &Pretrain, pipeline: &Pipeline, pictures: usize, widths: us
     let side = pipeline.dataset.image_size;
     let summary = summarize(&config.encoder, &config.projection.layers, side).ok()?;
     let encoder = summarize(&config.encoder, &[], side).ok()?.features();
-    let rows = INFERENCE_ROWS.min(pictures);
+    let rows = features::BATCH.min(pictures);
     let kept = 2 * BYTES * (pictures * (widths + encoder)) as u64;
     let memory = PROGRAM + summary.inference_bytes(rows) + BATCHES * rows as u64 * picture_bytes(side) + kept;
     Some(Cost { work: pictures as f64 * summary.multiply_adds as f64, memory })

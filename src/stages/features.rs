@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Pictures in a batch; part of the key, since with the statistics of the batch it decides the features. The report's.
-const BATCH: usize = 64;
+pub(super) const BATCH: usize = 64;
 
 /// Computes the features of a pretraining.
 pub struct FeaturesStage {

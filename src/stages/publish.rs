@@ -7,7 +7,6 @@ use crate::render::{self, StageTimes, with_times};
 use crate::stages::assemble::Assembly;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Name of the file that says which artifact a published report is.
 const KEY: &str = ".key";
@@ -59,10 +58,9 @@ fn add_times(page: &Path, assembly: &Assembly, store: &Store) -> Result<()> {
 fn times(stage: &str, record: &Record) -> StageTimes {
     let measured = |name: &str| record.measured.get(name).copied();
     let of_peak = |(reached, peak): (f64, f64)| format!("{reached:.0} of {peak:.0} ({:.0} %)", 100.0 * reached / peak);
-    let took = Duration::try_from_secs_f64(record.seconds).unwrap_or_default();
     StageTimes {
         stage: stage.to_owned(),
-        took: human::duration(took),
+        took: human::seconds(record.seconds),
         started: unbroken(record.started.get(..MINUTE).unwrap_or(&record.started)).replace('T', NO_BREAK),
         machine: unbroken(&format!("{}, {} threads", record.host, record.threads)),
         views: measured("views_per_second").map(|views| format!("{views:.0}")).unwrap_or_default(),

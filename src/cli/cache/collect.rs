@@ -1,6 +1,7 @@
 //! `simclr cache gc`: frees what no run uses that is to be kept.
 
-use super::{count, short};
+use super::short;
+use crate::base::human::count;
 use crate::base::{Error, Result, human};
 use crate::cli::args::{CollectArguments, Format};
 use crate::cli::output;

@@ -1,6 +1,7 @@
 //! `simclr cache import`: the artifacts of another output folder that are not here.
 
-use super::{count, short};
+use super::short;
+use crate::base::human::count;
 use crate::base::{Error, Result, human};
 use crate::cli::args::ImportArguments;
 use crate::cli::output;

@@ -29,8 +29,3 @@ pub(super) fn run(arguments: &CacheArguments) -> Result<Finish, Failure> {
 fn short(key: &str) -> &str {
     key.get(..KEY_SHOWN).unwrap_or(key)
 }
-
-/// `1 artifact`, `3 artifacts`.
-fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
-}

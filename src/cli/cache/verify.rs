@@ -1,6 +1,7 @@
 //! `simclr cache verify`: whether the artifacts are still what was written.
 
-use super::{count, short};
+use super::short;
+use crate::base::human::count;
 use crate::base::{Error, Result, human};
 use crate::cli::args::{Format, VerifyArguments};
 use crate::cli::output::{self, Tone, paint};
