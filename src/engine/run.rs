@@ -3,7 +3,7 @@
 use crate::base::{Error, ErrorKind, Result};
 use crate::engine::board::Board;
 use crate::engine::compute::{Compute, at_stage, interruption};
-use crate::engine::select::{self, Need, needs};
+use crate::engine::select::{Need, needs};
 use crate::engine::store::{Lock, remove_leftovers};
 use crate::engine::{Event, EventSink, Graph, Outcome, RunOptions, StageId, StageStatus, Store};
 use std::collections::{BTreeMap, HashSet};
@@ -28,12 +28,9 @@ pub fn run(
     events: &dyn EventSink,
     interrupted: &AtomicBool,
 ) -> Result<Outcome> {
-    let mut needs = needs(graph, store, options)?;
-    if needs.iter().any(Need::is_compute) {
-        remove_leftovers(store)?;
-        // An artifact that a killed run was replacing may have come back.
-        needs = select::needs(graph, store, options)?;
-    }
+    // First, since an artifact that a killed run was replacing may come back.
+    remove_leftovers(store)?;
+    let needs = needs(graph, store, options)?;
     let obstacles = obstacles(graph, &needs);
     if let (Some((_, error)), false) = (obstacles.first(), options.keep_going) {
         return Err(error.clone());
