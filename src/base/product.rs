@@ -1,6 +1,7 @@
 //! Matrix products on one thread, over the `gemm` crate; callers spread blocks of fixed size over rayon's threads, so
 //! that the bits do not depend on how many there are.
 
+use half::bf16;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -45,6 +46,16 @@ impl<'a, T> Matrix<'a, T> {
         assert!(first + count <= self.columns);
         let skipped = (first * self.column_stride).min(self.values.len());
         Self { values: &self.values[skipped..], columns: count, ..self }
+    }
+}
+
+impl Matrix<'_, bf16> {
+    /// The same matrix in 32 bits, its numbers in `scratch`.
+    pub fn widened<'a>(&self, scratch: &'a mut Vec<f32>) -> Matrix<'a, f32> {
+        scratch.clear();
+        scratch.extend(self.values.iter().map(|value| f32::from_bits(u32::from(value.to_bits()) << 16)));
+        let Self { rows, columns, row_stride, column_stride, .. } = *self;
+        Matrix { values: scratch, rows, columns, row_stride, column_stride }
     }
 }
 

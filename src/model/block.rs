@@ -17,19 +17,19 @@ pub(super) struct Block {
 #[derive(Debug)]
 pub(super) struct BlockTrace<D: Backend> {
     /// The block's input.
-    pub(super) input: D::Buffer,
+    pub(super) input: D::Map,
     /// Of each unit but the last: its trace and its output.
-    units: Vec<(UnitTrace<D>, D::Buffer)>,
+    units: Vec<(UnitTrace<D>, D::Map)>,
     last: UnitTrace<D>,
     shortcut: Option<UnitTrace<D>>,
 }
 
 impl<D: Backend> BlockTrace<D> {
     pub(super) fn release(self, spare: &mut Spare<D>) {
-        spare.give(self.input);
+        spare.give_map(self.input);
         for (trace, output) in self.units {
             trace.release(spare);
-            spare.give(output);
+            spare.give_map(output);
         }
         self.last.release(spare);
         if let Some(trace) = self.shortcut {
@@ -47,12 +47,8 @@ impl Block {
     }
 
     /// Gives what the way back needs, and the output.
-    pub(super) fn forward<D: Backend>(
-        &self,
-        pass: &mut Pass<'_, D>,
-        input: D::Buffer,
-    ) -> Result<(BlockTrace<D>, D::Buffer)> {
-        let mut units: Vec<(UnitTrace<D>, D::Buffer)> = Vec::new();
+    pub(super) fn forward<D: Backend>(&self, pass: &mut Pass<'_, D>, input: D::Map) -> Result<(BlockTrace<D>, D::Map)> {
+        let mut units: Vec<(UnitTrace<D>, D::Map)> = Vec::new();
         for unit in &self.units {
             let from = units.last().map_or(&input, |(_, output)| output);
             let traced = unit.forward(pass, from, None, true)?;
@@ -63,7 +59,7 @@ impl Block {
         let from = units.last().map_or(&input, |(_, output)| output);
         let (last, output) = self.last.forward(pass, from, Some(residual), true)?;
         let shortcut = shortcut.map(|(trace, projected)| {
-            pass.spare.give(projected);
+            pass.spare.give_map(projected);
             trace
         });
         Ok((BlockTrace { input, units, last, shortcut }, output))
@@ -74,36 +70,36 @@ impl Block {
         &self,
         pass: &mut PassBack<'_, D>,
         trace: BlockTrace<D>,
-        output: D::Buffer,
-        mut gradient: D::Buffer,
-    ) -> Result<(D::Buffer, D::Buffer)> {
+        output: D::Map,
+        mut gradient: D::Map,
+    ) -> Result<(D::Map, D::Map)> {
         let BlockTrace { input, mut units, last, shortcut } = trace;
         // The gradients of the row's maps, from the last unit's input down to the first unit's output.
-        let mut row = pass.spare.take(pass.rows * self.last.input_len())?;
+        let mut row = pass.spare.take_map(pass.rows * self.last.input_len())?;
         let from = units.last().map_or(&input, |(_, output)| output);
         self.last.backward(pass, last, from, Some(&output), &mut gradient, InputGradient::Write(&mut row))?;
-        pass.spare.give(output);
+        pass.spare.give_map(output);
         // The residual path. `gradient` is now what passed the last ReLU.
         if let (Some(unit), Some(trace)) = (&self.shortcut, shortcut) {
-            let mut projected = pass.spare.take(pass.rows * unit.input_len())?;
+            let mut projected = pass.spare.take_map(pass.rows * unit.input_len())?;
             unit.backward(pass, trace, &input, None, &mut gradient, InputGradient::Write(&mut projected))?;
-            pass.spare.give(std::mem::replace(&mut gradient, projected));
+            pass.spare.give_map(std::mem::replace(&mut gradient, projected));
         }
         for unit in self.units.iter().rev() {
             let Some((trace, output)) = units.pop() else { break };
             match units.last() {
                 Some((_, from)) => {
-                    let mut below = pass.spare.take(pass.rows * unit.input_len())?;
+                    let mut below = pass.spare.take_map(pass.rows * unit.input_len())?;
                     unit.backward(pass, trace, from, Some(&output), &mut row, InputGradient::Write(&mut below))?;
-                    pass.spare.give(std::mem::replace(&mut row, below));
+                    pass.spare.give_map(std::mem::replace(&mut row, below));
                 }
                 None => {
                     unit.backward(pass, trace, &input, Some(&output), &mut row, InputGradient::Add(&mut gradient))?;
                 }
             }
-            pass.spare.give(output);
+            pass.spare.give_map(output);
         }
-        pass.spare.give(row);
+        pass.spare.give_map(row);
         Ok((input, gradient))
     }
 }

@@ -21,12 +21,12 @@ pub(super) struct Encoder {
 #[derive(Debug)]
 pub(super) struct Trace<D: Backend> {
     rows: usize,
-    images: D::Buffer,
+    images: D::Map,
     stem: UnitTrace<D>,
     /// The stem's output where a pool follows it (else it is the first block's input).
-    unpooled: Option<D::Buffer>,
+    unpooled: Option<D::Map>,
     blocks: Vec<BlockTrace<D>>,
-    last: D::Buffer,
+    last: D::Map,
 }
 
 impl<D: Backend> Trace<D> {
@@ -34,12 +34,12 @@ impl<D: Backend> Trace<D> {
     pub(super) fn release(self, spare: &mut Spare<D>) {
         self.stem.release(spare);
         if let Some(map) = self.unpooled {
-            spare.give(map);
+            spare.give_map(map);
         }
         for block in self.blocks {
             block.release(spare);
         }
-        spare.give(self.last);
+        spare.give_map(self.last);
     }
 }
 
@@ -54,11 +54,7 @@ impl Encoder {
     }
 
     /// `[rows, side, side, 3]` to `[rows, features]`, with a trace.
-    pub(super) fn forward<D: Backend>(
-        &self,
-        pass: &mut Pass<'_, D>,
-        images: D::Buffer,
-    ) -> Result<(Trace<D>, D::Buffer)> {
+    pub(super) fn forward<D: Backend>(&self, pass: &mut Pass<'_, D>, images: D::Map) -> Result<(Trace<D>, D::Buffer)> {
         let (stem, mut map) = self.stem.forward(pass, &images, None, true)?;
         let unpooled = self.pooled(pass, &mut map)?;
         let mut blocks = Vec::with_capacity(self.blocks.len());
@@ -72,12 +68,12 @@ impl Encoder {
     }
 
     /// `[rows, side, side, 3]` to `[rows, features]`, keeping nothing.
-    pub(super) fn infer<D: Backend>(&self, pass: &mut Pass<'_, D>, images: D::Buffer) -> Result<D::Buffer> {
+    pub(super) fn infer<D: Backend>(&self, pass: &mut Pass<'_, D>, images: D::Map) -> Result<D::Buffer> {
         let (stem, mut map) = self.stem.forward(pass, &images, None, true)?;
         stem.release(pass.spare);
         drop(images);
         if let Some(unpooled) = self.pooled(pass, &mut map)? {
-            pass.spare.give(unpooled);
+            pass.spare.give_map(unpooled);
         }
         for block in &self.blocks {
             let (trace, output) = block.forward(pass, map)?;
@@ -85,19 +81,19 @@ impl Encoder {
             map = output;
         }
         let features = self.average(pass, &map)?;
-        pass.spare.give(map);
+        pass.spare.give_map(map);
         Ok(features)
     }
 
     /// Pools the map in place; gives what it was if there is a pool.
-    fn pooled<D: Backend>(&self, pass: &mut Pass<'_, D>, map: &mut D::Buffer) -> Result<Option<D::Buffer>> {
+    fn pooled<D: Backend>(&self, pass: &mut Pass<'_, D>, map: &mut D::Map) -> Result<Option<D::Map>> {
         let Some(pool) = &self.pool else { return Ok(None) };
-        let mut pooled = pass.spare.take(pass.rows * pool.output_len())?;
+        let mut pooled = pass.spare.take_map(pass.rows * pool.output_len())?;
         pass.device.max_pool(pool, map, &mut pooled)?;
         Ok(Some(std::mem::replace(map, pooled)))
     }
 
-    fn average<D: Backend>(&self, pass: &mut Pass<'_, D>, map: &D::Buffer) -> Result<D::Buffer> {
+    fn average<D: Backend>(&self, pass: &mut Pass<'_, D>, map: &D::Map) -> Result<D::Buffer> {
         let mut features = pass.spare.take(pass.rows * self.features)?;
         pass.device.average_pool(self.features, map, pass.rows, &mut features)?;
         Ok(features)
@@ -113,7 +109,7 @@ impl Encoder {
         features_gradient: &D::Buffer,
     ) -> Result<()> {
         let rows = trace.rows;
-        let mut gradient = spare.take(rows * self.last_len)?;
+        let mut gradient = spare.take_map(rows * self.last_len)?;
         device.average_pool_gradient(self.features, features_gradient, rows, &mut gradient)?;
         let mut pass = PassBack { device, parameters, spare, rows };
         let mut map = trace.last;
@@ -121,15 +117,15 @@ impl Encoder {
             (map, gradient) = block.backward(&mut pass, trace, map, gradient)?;
         }
         if let (Some(pool), Some(unpooled)) = (&self.pool, trace.unpooled) {
-            let mut below = pass.spare.take(pass.device.length(&unpooled))?;
+            let mut below = pass.spare.take_map(pass.device.map_length(&unpooled))?;
             pass.device.max_pool_gradient(pool, &unpooled, &map, &gradient, &mut below)?;
-            pass.spare.give(std::mem::replace(&mut gradient, below));
-            pass.spare.give(std::mem::replace(&mut map, unpooled));
+            pass.spare.give_map(std::mem::replace(&mut gradient, below));
+            pass.spare.give_map(std::mem::replace(&mut map, unpooled));
         }
         let images = trace.images;
         self.stem.backward(&mut pass, trace.stem, &images, Some(&map), &mut gradient, InputGradient::Unwanted)?;
         for buffer in [map, gradient] {
-            pass.spare.give(buffer);
+            pass.spare.give_map(buffer);
         }
         Ok(())
     }

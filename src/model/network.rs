@@ -7,7 +7,7 @@ use crate::model::encoder::{Encoder, Trace};
 use crate::model::head::{Head, dfdx_error};
 use crate::model::parameters::{Parameters, Statistics};
 use crate::model::unit::{Norms, Pass};
-use crate::nn::{Backend, Spare, Traced, TracedScalar, Trainable};
+use crate::nn::{Backend, Precision, Spare, Traced, TracedScalar, Trainable};
 use dfdx::prelude::*;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -41,6 +41,7 @@ pub struct Network<D: Backend> {
     pub(super) statistics: Vec<Statistics<D>>,
     /// Copies of the head's parameters; none while they are out of date.
     head: Option<Head<D>>,
+    precision: Precision,
     spare: Spare<D>,
     open: Option<(Trace<D>, Slot<D::Buffer>)>,
 }
@@ -64,10 +65,17 @@ impl<D: Backend> Network<D> {
             parameters: Parameters::new(&architecture, head, seed, device)?,
             statistics: Statistics::of(&architecture, device)?,
             head: None,
-            spare: Spare::new(device),
+            precision: Precision::default(),
+            spare: Spare::new(device, Precision::default()),
             open: None,
             architecture,
         })
+    }
+
+    /// The same network with the encoder computing in another precision than 32 bits.
+    #[must_use]
+    pub fn in_precision(self, precision: Precision) -> Self {
+        Self { precision, spare: Spare::new(&self.device, precision), ..self }
     }
 
     /// Features by depth: the encoder's, then the outputs of each layer of the head.
@@ -85,7 +93,7 @@ impl<D: Backend> Network<D> {
         if let Some((trace, _)) = self.open.take() {
             trace.release(&mut self.spare);
         }
-        let images = self.device.upload(images)?;
+        let images = self.device.upload_map(images, self.precision)?;
         let mut pass = Pass {
             device: &self.device,
             parameters: &self.parameters,
@@ -172,7 +180,7 @@ impl<D: Backend> Network<D> {
             BatchStatistics::Running => INFERENCE_ROWS,
             BatchStatistics::Batch => rows,
         };
-        let mut spare = Spare::new(&self.device);
+        let mut spare = Spare::new(&self.device, self.precision);
         let mut features = Vec::with_capacity(rows * self.architecture.features);
         for images in images.chunks(together * self.picture_len()) {
             let mut pass = Pass {
@@ -187,7 +195,8 @@ impl<D: Backend> Network<D> {
                 epsilon: self.architecture.epsilon,
                 momentum: self.architecture.momentum,
             };
-            let encoded = self.encoder.infer(&mut pass, self.device.upload(images.to_vec())?)?;
+            let images = self.device.upload_map(images.to_vec(), self.precision)?;
+            let encoded = self.encoder.infer(&mut pass, images)?;
             features.extend(self.device.download(&encoded)?);
             spare.give(encoded);
         }

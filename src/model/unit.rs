@@ -63,27 +63,27 @@ pub(super) struct PassBack<'a, D: Backend> {
 #[derive(Debug)]
 pub(super) struct UnitTrace<D: Backend> {
     /// The convolution's output.
-    convolved: D::Buffer,
+    convolved: D::Map,
     mean: D::Buffer,
     inverse_deviation: D::Buffer,
 }
 
 impl<D: Backend> UnitTrace<D> {
     pub(super) fn release(self, spare: &mut Spare<D>) {
-        spare.give(self.convolved);
+        spare.give_map(self.convolved);
         spare.give(self.mean);
         spare.give(self.inverse_deviation);
     }
 }
 
 /// Where the gradient of a unit's input goes.
-pub(super) enum InputGradient<'a, B> {
+pub(super) enum InputGradient<'a, M> {
     /// Nowhere: the input is the pictures.
     Unwanted,
     /// Written.
-    Write(&'a mut B),
+    Write(&'a mut M),
     /// Added to what is there.
-    Add(&'a mut B),
+    Add(&'a mut M),
 }
 
 impl Unit {
@@ -108,14 +108,14 @@ impl Unit {
     pub(super) fn forward<D: Backend>(
         &self,
         pass: &mut Pass<'_, D>,
-        input: &D::Buffer,
-        residual: Option<&D::Buffer>,
+        input: &D::Map,
+        residual: Option<&D::Map>,
         relu: bool,
-    ) -> Result<(UnitTrace<D>, D::Buffer)> {
+    ) -> Result<(UnitTrace<D>, D::Map)> {
         let length = pass.rows * self.convolution.output_len();
         let values = &pass.parameters.values;
         let bias = self.bias.map(|bias| &values[bias]);
-        let mut convolved = pass.spare.take(length)?;
+        let mut convolved = pass.spare.take_map(length)?;
         pass.device.convolution(&self.convolution, input, &values[self.weight], bias, &mut convolved)?;
         let (mean, inverse_deviation) = self.moments(pass, &convolved)?;
         let norm = Normalization {
@@ -124,12 +124,12 @@ impl Unit {
             scale: &values[self.scale],
             shift: &values[self.shift],
         };
-        let mut output = pass.spare.take(length)?;
+        let mut output = pass.spare.take_map(length)?;
         pass.device.normalize(&norm, &convolved, residual, relu, &mut output)?;
         Ok((UnitTrace { convolved, mean, inverse_deviation }, output))
     }
 
-    fn moments<D: Backend>(&self, pass: &mut Pass<'_, D>, convolved: &D::Buffer) -> Result<(D::Buffer, D::Buffer)> {
+    fn moments<D: Backend>(&self, pass: &mut Pass<'_, D>, convolved: &D::Map) -> Result<(D::Buffer, D::Buffer)> {
         let channels = self.convolution.outputs;
         let mut inverse = pass.spare.take(channels)?;
         let mut mean = pass.spare.take(channels)?;
@@ -156,10 +156,10 @@ impl Unit {
         &self,
         pass: &mut PassBack<'_, D>,
         mut trace: UnitTrace<D>,
-        input: &D::Buffer,
-        relu_output: Option<&D::Buffer>,
-        gradient: &mut D::Buffer,
-        input_gradient: InputGradient<'_, D::Buffer>,
+        input: &D::Map,
+        relu_output: Option<&D::Map>,
+        gradient: &mut D::Map,
+        input_gradient: InputGradient<'_, D::Map>,
     ) -> Result<()> {
         let Parameters { values, gradients, .. } = &mut *pass.parameters;
         let norm = Normalization {

@@ -1,7 +1,7 @@
 //! The kernels that an encoder needs of a device.
 
 use crate::base::Result;
-use crate::nn::{Convolution, MaxPool};
+use crate::nn::{Convolution, MaxPool, Precision};
 use dfdx::prelude::{Device, Storage, Tensor};
 
 /// A dfdx device with our kernels. Maps are `[rows, side, side, channels]`; "pixels" are `rows * side * side`.
@@ -10,8 +10,11 @@ use dfdx::prelude::{Device, Storage, Tensor};
 /// Every method fails only where the device does (memory, driver): lengths are the caller's duty.
 #[expect(clippy::missing_errors_doc, reason = "said once, above")]
 pub trait Backend: Device<f32> {
-    /// Numbers on the device, in our layout.
+    /// Parameters, their gradients, statistics and features on the device, 32-bit.
     type Buffer: std::fmt::Debug + Send + Sync + 'static;
+
+    /// Feature maps, or their gradients, in one [`Precision`].
+    type Map: std::fmt::Debug + Send + Sync + 'static;
 
     /// A buffer of zeros.
     fn allocate(&self, length: usize) -> Result<Self::Buffer>;
@@ -23,6 +26,14 @@ pub trait Backend: Device<f32> {
     fn copy(&self, from: &Self::Buffer, into: &mut Self::Buffer) -> Result<()>;
     /// How many numbers a buffer holds.
     fn length(&self, buffer: &Self::Buffer) -> usize;
+    /// A map of zeros.
+    fn allocate_map(&self, length: usize, precision: Precision) -> Result<Self::Map>;
+    /// A map of numbers from the host.
+    fn upload_map(&self, values: Vec<f32>, precision: Precision) -> Result<Self::Map>;
+    /// The numbers of a map to the host.
+    fn download_map(&self, map: &Self::Map) -> Result<Vec<f32>>;
+    /// How many numbers a map holds.
+    fn map_length(&self, map: &Self::Map) -> usize;
     /// A dfdx tensor with a buffer's numbers.
     fn to_tensor(&self, buffer: &Self::Buffer, shape: (usize, usize)) -> Result<Tensor<(usize, usize), f32, Self>>;
     /// Copies a dfdx gradient into a buffer of the same length.
@@ -32,26 +43,26 @@ pub trait Backend: Device<f32> {
     fn convolution(
         &self,
         shape: &Convolution,
-        input: &Self::Buffer,
+        input: &Self::Map,
         weights: &Self::Buffer,
         bias: Option<&Self::Buffer>,
-        output: &mut Self::Buffer,
+        output: &mut Self::Map,
     ) -> Result<()>;
     /// The gradient of the input, added to what is there with `accumulate`.
     fn convolution_input_gradient(
         &self,
         shape: &Convolution,
         weights: &Self::Buffer,
-        output_gradient: &Self::Buffer,
+        output_gradient: &Self::Map,
         accumulate: bool,
-        input_gradient: &mut Self::Buffer,
+        input_gradient: &mut Self::Map,
     ) -> Result<()>;
     /// The gradients of the weights and the bias.
     fn convolution_weight_gradient(
         &self,
         shape: &Convolution,
-        input: &Self::Buffer,
-        output_gradient: &Self::Buffer,
+        input: &Self::Map,
+        output_gradient: &Self::Map,
         weights: &mut Self::Buffer,
         bias: Option<&mut Self::Buffer>,
     ) -> Result<()>;
@@ -62,7 +73,7 @@ pub trait Backend: Device<f32> {
     fn batch_moments(
         &self,
         epsilon: f32,
-        input: &Self::Buffer,
+        input: &Self::Map,
         mean: &mut Self::Buffer,
         inverse_deviation: &mut Self::Buffer,
         running: Option<Running<'_, Self::Buffer>>,
@@ -73,10 +84,10 @@ pub trait Backend: Device<f32> {
     fn normalize(
         &self,
         norm: &Normalization<'_, Self::Buffer>,
-        input: &Self::Buffer,
-        residual: Option<&Self::Buffer>,
+        input: &Self::Map,
+        residual: Option<&Self::Map>,
         relu: bool,
-        output: &mut Self::Buffer,
+        output: &mut Self::Map,
     ) -> Result<()>;
     /// The way back through [`Backend::batch_moments`] and [`Backend::normalize`]. `relu_output` is their output where
     /// a ReLU was applied. In place: `input` becomes its gradient, `gradient` (of the output) becomes what passes the
@@ -84,34 +95,33 @@ pub trait Backend: Device<f32> {
     fn normalize_gradient(
         &self,
         norm: &Normalization<'_, Self::Buffer>,
-        relu_output: Option<&Self::Buffer>,
-        gradient: &mut Self::Buffer,
-        input: &mut Self::Buffer,
+        relu_output: Option<&Self::Map>,
+        gradient: &mut Self::Map,
+        input: &mut Self::Map,
         scale_gradient: &mut Self::Buffer,
         shift_gradient: &mut Self::Buffer,
     ) -> Result<()>;
 
     /// Maximum over windows.
-    fn max_pool(&self, shape: &MaxPool, input: &Self::Buffer, output: &mut Self::Buffer) -> Result<()>;
+    fn max_pool(&self, shape: &MaxPool, input: &Self::Map, output: &mut Self::Map) -> Result<()>;
     /// The gradient goes to the first maximum of each window, in reading order.
     fn max_pool_gradient(
         &self,
         shape: &MaxPool,
-        input: &Self::Buffer,
-        output: &Self::Buffer,
-        output_gradient: &Self::Buffer,
-        input_gradient: &mut Self::Buffer,
+        input: &Self::Map,
+        output: &Self::Map,
+        output_gradient: &Self::Map,
+        input_gradient: &mut Self::Map,
     ) -> Result<()>;
     /// Mean of each channel over the pixels of each picture: `[rows, pixels, channels]` to `[rows, channels]`.
-    fn average_pool(&self, channels: usize, input: &Self::Buffer, rows: usize, output: &mut Self::Buffer)
-    -> Result<()>;
+    fn average_pool(&self, channels: usize, input: &Self::Map, rows: usize, output: &mut Self::Buffer) -> Result<()>;
     /// The way back: every pixel gets its part.
     fn average_pool_gradient(
         &self,
         channels: usize,
         output_gradient: &Self::Buffer,
         rows: usize,
-        input_gradient: &mut Self::Buffer,
+        input_gradient: &mut Self::Map,
     ) -> Result<()>;
 }
 

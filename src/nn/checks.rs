@@ -1,7 +1,7 @@
 //! Tests of the kernels: against the oracle, by finite differences, and with different numbers of threads.
 
 use crate::base::rng::{self, stream};
-use crate::nn::{Backend, Convolution, MaxPool, Normalization, oracle};
+use crate::nn::{Backend, Convolution, CpuMap, MaxPool, Normalization, Precision, oracle};
 use dfdx::prelude::*;
 
 const EPSILON: f32 = 1e-5;
@@ -9,6 +9,19 @@ const EPSILON: f32 = 1e-5;
 fn numbers(name: &str, length: usize) -> Vec<f32> {
     let mut rng = stream(7, name, &[]);
     (0..length).map(|_| rng::uniform(-1.0, 1.0, &mut rng)).collect()
+}
+
+fn map(values: &[f32]) -> CpuMap {
+    CpuMap::Single(values.to_vec())
+}
+
+/// A map that an operation is to fill.
+fn unset(length: usize) -> CpuMap {
+    CpuMap::Single(vec![f32::NAN; length])
+}
+
+fn values(map: &CpuMap) -> Vec<f32> {
+    Cpu::default().download_map(map).unwrap()
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f64 {
@@ -85,21 +98,21 @@ impl Case {
     }
 
     fn output(&self, input: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f32> {
-        let mut output = vec![f32::NAN; self.cotangent.len()];
-        let (input, weights, bias) = (&input.to_vec(), &weights.to_vec(), bias.to_vec());
+        let mut output = unset(self.cotangent.len());
+        let (input, weights, bias) = (&map(input), &weights.to_vec(), bias.to_vec());
         Cpu::default().convolution(&self.shape, input, weights, Some(&bias), &mut output).unwrap();
-        output
+        values(&output)
     }
 
     /// Of input, weights and bias.
     fn gradients(&self) -> [Vec<f32>; 3] {
-        let (device, shape) = (Cpu::default(), &self.shape);
-        let mut input = vec![f32::NAN; self.input.len()];
-        device.convolution_input_gradient(shape, &self.weights, &self.cotangent, false, &mut input).unwrap();
+        let (device, shape, cotangent) = (Cpu::default(), &self.shape, map(&self.cotangent));
+        let mut input = unset(self.input.len());
+        device.convolution_input_gradient(shape, &self.weights, &cotangent, false, &mut input).unwrap();
         let (mut weights, mut bias) = (vec![f32::NAN; self.weights.len()], vec![f32::NAN; self.bias.len()]);
         let into = (&mut weights, Some(&mut bias));
-        device.convolution_weight_gradient(shape, &self.input, &self.cotangent, into.0, into.1).unwrap();
-        [input, weights, bias]
+        device.convolution_weight_gradient(shape, &map(&self.input), &cotangent, into.0, into.1).unwrap();
+        [values(&input), weights, bias]
     }
 }
 
@@ -145,10 +158,10 @@ fn input_gradients_add_up() {
         let case = Case::new(shape, rows);
         let [written, ..] = case.gradients();
         let before = numbers("before", written.len());
-        let mut added = before.clone();
-        Cpu::default().convolution_input_gradient(&shape, &case.weights, &case.cotangent, true, &mut added).unwrap();
+        let (mut added, cotangent) = (map(&before), map(&case.cotangent));
+        Cpu::default().convolution_input_gradient(&shape, &case.weights, &cotangent, true, &mut added).unwrap();
         let sum: Vec<f32> = written.iter().zip(&before).map(|(a, b)| a + b).collect();
-        assert_close(&format!("{shape:?}"), &added, &sum);
+        assert_close(&format!("{shape:?}"), &values(&added), &sum);
     }
 }
 
@@ -186,7 +199,7 @@ impl Norm {
 
     fn moments(&self, input: &[f32]) -> (Vec<f32>, Vec<f32>) {
         let (mut mean, mut inverse) = (vec![f32::NAN; self.scale.len()], vec![f32::NAN; self.scale.len()]);
-        Cpu::default().batch_moments(EPSILON, &input.to_vec(), &mut mean, &mut inverse, None).unwrap();
+        Cpu::default().batch_moments(EPSILON, &map(input), &mut mean, &mut inverse, None).unwrap();
         (mean, inverse)
     }
 
@@ -194,10 +207,10 @@ impl Norm {
         let (mean, inverse_deviation) = self.moments(input);
         let (scale, shift) = (&scale.to_vec(), &shift.to_vec());
         let norm = Normalization { mean: &mean, inverse_deviation: &inverse_deviation, scale, shift };
-        let mut output = vec![f32::NAN; input.len()];
-        let (input, residual) = (&input.to_vec(), Some(&residual.to_vec()).cloned());
-        Cpu::default().normalize(&norm, input, residual.as_ref(), self.relu, &mut output).unwrap();
-        output
+        let mut output = unset(input.len());
+        let residual = map(residual);
+        Cpu::default().normalize(&norm, &map(input), Some(&residual), self.relu, &mut output).unwrap();
+        values(&output)
     }
 
     fn loss(&self, input: &[f32], scale: &[f32], shift: &[f32], residual: &[f32]) -> f64 {
@@ -213,13 +226,13 @@ impl Norm {
             scale: &self.scale,
             shift: &self.shift,
         };
-        let output = self.output(&self.input, &self.scale, &self.shift, &self.residual);
-        let (mut input, mut gradient) = (self.input.clone(), self.cotangent.clone());
+        let output = map(&self.output(&self.input, &self.scale, &self.shift, &self.residual));
+        let (mut input, mut gradient) = (map(&self.input), map(&self.cotangent));
         let (mut scale, mut shift) = (vec![f32::NAN; mean.len()], vec![f32::NAN; mean.len()]);
         let output = self.relu.then_some(&output);
         let device = Cpu::default();
         device.normalize_gradient(&norm, output, &mut gradient, &mut input, &mut scale, &mut shift).unwrap();
-        [input, scale, shift, gradient]
+        [values(&input), scale, shift, values(&gradient)]
     }
 }
 
@@ -265,15 +278,17 @@ fn batch_norm_is_the_oracles() {
 #[test]
 fn a_diverged_value_stays_visible() {
     let device = Cpu::default();
-    let (zero, one, input) = (vec![0.0], vec![1.0], vec![1.0, f32::NAN, 2.0]);
-    let norm = Normalization { mean: &zero, inverse_deviation: &one, scale: &one, shift: &zero };
-    let mut output = vec![0.0; 3];
-    device.normalize(&norm, &input, None, true, &mut output).unwrap();
-    assert!(output[1].is_nan());
-    let shape = MaxPool { channels: 1, kernel: 2, stride: 2, padding: 0, side: 2 };
-    let mut pooled = vec![0.0];
-    device.max_pool(&shape, &vec![1.0, f32::NAN, 3.0, 4.0], &mut pooled).unwrap();
-    assert!(pooled[0].is_nan());
+    for precision in [Precision::F32, Precision::Bf16] {
+        let map = |values: &[f32]| device.upload_map(values.to_vec(), precision).unwrap();
+        let (zero, one, mut output) = (vec![0.0], vec![1.0], map(&[0.0; 3]));
+        let norm = Normalization { mean: &zero, inverse_deviation: &one, scale: &one, shift: &zero };
+        device.normalize(&norm, &map(&[1.0, f32::NAN, 2.0]), None, true, &mut output).unwrap();
+        assert!(values(&output)[1].is_nan());
+        let shape = MaxPool { channels: 1, kernel: 2, stride: 2, padding: 0, side: 2 };
+        let mut pooled = map(&[0.0]);
+        device.max_pool(&shape, &map(&[1.0, f32::NAN, 3.0, 4.0]), &mut pooled).unwrap();
+        assert!(values(&pooled)[0].is_nan());
+    }
 }
 
 /// Values at least 0.01 apart, so that steps of 0.002 change no maximum.
@@ -290,14 +305,15 @@ fn max_pooling_is_the_oracles_and_its_gradient_the_slope() {
         let (rows, what) = (3, format!("{shape:?}"));
         let input = distinct(rows * side * side * 5);
         let pool = |input: &[f32]| {
-            let mut output = vec![f32::NAN; rows * shape.output_len()];
-            device.max_pool(&shape, &input.to_vec(), &mut output).unwrap();
-            output
+            let mut output = unset(rows * shape.output_len());
+            device.max_pool(&shape, &map(input), &mut output).unwrap();
+            values(&output)
         };
         let output = pool(&input);
         let cotangent = numbers("cotangent", output.len());
-        let mut gradient = vec![f32::NAN; input.len()];
-        device.max_pool_gradient(&shape, &input, &output, &cotangent, &mut gradient).unwrap();
+        let mut gradient = unset(input.len());
+        device.max_pool_gradient(&shape, &map(&input), &map(&output), &map(&cotangent), &mut gradient).unwrap();
+        let gradient = values(&gradient);
         assert_slope(&what, &input, &gradient, 0.002, |input| dot(&pool(input), &cotangent));
         let tensor = device.tensor_from_vec(input.clone(), (rows * side * side, 5));
         let expected = oracle::max_pool(&shape, &tensor);
@@ -315,12 +331,13 @@ fn average_pooling_is_the_oracles_and_its_gradient_the_slope() {
     let input = numbers("input", rows * pixels * channels);
     let pool = |input: &[f32]| {
         let mut output = vec![f32::NAN; rows * channels];
-        device.average_pool(channels, &input.to_vec(), rows, &mut output).unwrap();
+        device.average_pool(channels, &map(input), rows, &mut output).unwrap();
         output
     };
     let cotangent = numbers("cotangent", rows * channels);
-    let mut gradient = vec![f32::NAN; input.len()];
+    let mut gradient = unset(input.len());
     device.average_pool_gradient(channels, &cotangent, rows, &mut gradient).unwrap();
+    let gradient = values(&gradient);
     assert_slope("average", &input, &gradient, 0.5, |input| dot(&pool(input), &cotangent));
     let tensor = device.tensor_from_vec(input.clone(), (rows * pixels, channels));
     let expected = oracle::average_pool(&tensor, rows);

@@ -10,13 +10,18 @@ mod checks;
 mod cpu;
 mod geometry;
 #[cfg(test)]
+mod half_checks;
+#[cfg(test)]
 mod oracle;
 mod parameters;
+mod precision;
 mod spare;
 mod traced;
 
 pub use backend::{Backend, Normalization, Running};
+pub use cpu::Map as CpuMap;
 pub use geometry::{Convolution, MaxPool};
 pub use parameters::{NamedArray, Role, Trainable};
+pub use precision::Precision;
 pub use spare::Spare;
 pub use traced::{Traced, TracedScalar};

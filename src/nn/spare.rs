@@ -1,20 +1,23 @@
 //! Buffers that go from one step to the next without being freed.
 
 use crate::base::Result;
-use crate::nn::Backend;
+use crate::nn::{Backend, Precision};
 use std::collections::BTreeMap;
 
-/// Spare buffers by length. What [`Spare::take`] gives holds old numbers: the taker overwrites all of it.
+/// Spare buffers and maps by length. What [`Spare::take`] and [`Spare::take_map`] give holds old numbers: the taker
+/// overwrites all of it.
 #[derive(Debug)]
 pub struct Spare<D: Backend> {
     device: D,
+    precision: Precision,
     buffers: BTreeMap<usize, Vec<D::Buffer>>,
+    maps: BTreeMap<usize, Vec<D::Map>>,
 }
 
 impl<D: Backend> Spare<D> {
-    /// None yet.
-    pub fn new(device: &D) -> Self {
-        Self { device: device.clone(), buffers: BTreeMap::new() }
+    /// None yet; maps are to be of the given precision.
+    pub fn new(device: &D, precision: Precision) -> Self {
+        Self { device: device.clone(), precision, buffers: BTreeMap::new(), maps: BTreeMap::new() }
     }
 
     /// A buffer of `length` numbers with any content.
@@ -28,19 +31,30 @@ impl<D: Backend> Spare<D> {
         }
     }
 
+    /// A map of `length` numbers with any content.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn take_map(&mut self, length: usize) -> Result<D::Map> {
+        match self.maps.get_mut(&length).and_then(Vec::pop) {
+            Some(map) => Ok(map),
+            None => self.device.allocate_map(length, self.precision),
+        }
+    }
+
     /// Keeps a buffer for the next taker. Only what was taken here is to be given back: what comes from elsewhere in
     /// each step would be kept for ever.
     pub fn give(&mut self, buffer: D::Buffer) {
         self.buffers.entry(self.device.length(&buffer)).or_default().push(buffer);
     }
 
-    /// Number of buffers.
-    pub fn count(&self) -> usize {
-        self.buffers.values().map(Vec::len).sum()
+    /// Keeps a map for the next taker, as [`Spare::give`] does.
+    pub fn give_map(&mut self, map: D::Map) {
+        self.maps.entry(self.device.map_length(&map)).or_default().push(map);
     }
 
-    /// Frees them all.
-    pub fn clear(&mut self) {
-        self.buffers.clear();
+    /// Number of buffers and maps.
+    pub fn count(&self) -> usize {
+        self.buffers.values().map(Vec::len).sum::<usize>() + self.maps.values().map(Vec::len).sum::<usize>()
     }
 }

@@ -1,8 +1,9 @@
 //! Convolution as products of blocks of windows with the weights.
 
+use super::element::Element;
 use super::windows::gather;
 use super::winograd;
-use crate::base::product::{Matrix, multiply};
+use crate::base::product::Matrix;
 use crate::nn::Convolution;
 use rayon::prelude::*;
 
@@ -10,40 +11,60 @@ use rayon::prelude::*;
 pub(super) const BLOCK: usize = 192;
 
 /// `output = convolution(input, weights)`, or added to what is there; weights are `[window, outputs]`.
-pub(super) fn forward(shape: &Convolution, input: &[f32], weights: &[f32], accumulate: bool, output: &mut [f32]) {
+pub(super) fn forward<E: Element>(
+    shape: &Convolution,
+    input: &[E],
+    weights: &[f32],
+    accumulate: bool,
+    output: &mut [E],
+) {
     if winograd::suits(shape) {
         return winograd::forward(shape, input, weights, accumulate, output);
     }
-    let weights = Matrix::new(weights, shape.window(), shape.outputs);
-    output.par_chunks_mut(BLOCK * shape.outputs).enumerate().for_each_init(Vec::new, |scratch, (block, output)| {
+    let weights = E::weights(weights, shape.window(), shape.outputs, false);
+    let blocks = output.par_chunks_mut(BLOCK * shape.outputs).enumerate();
+    blocks.for_each_init(Scratch::default, |Scratch { windows, sums }, (block, output)| {
         let pixels = output.len() / shape.outputs;
-        let windows = block_windows(shape, input, block * BLOCK, pixels, scratch);
-        multiply(Matrix::new(windows, pixels, shape.window()), weights, accumulate, output);
+        let windows = block_windows(shape, input, block * BLOCK, pixels, windows);
+        let windows = Matrix::new(windows, pixels, shape.window());
+        E::in_full(output, accumulate, sums, |output| E::multiply(windows, &weights, accumulate, output));
     });
 }
 
+/// Kept from block to block.
+struct Scratch<E> {
+    windows: Vec<E>,
+    sums: Vec<f32>,
+}
+
+impl<E> Default for Scratch<E> {
+    fn default() -> Self {
+        Self { windows: Vec::new(), sums: Vec::new() }
+    }
+}
+
 /// The windows of `pixels` output pixels from `first`: the input itself where each window is one pixel.
-pub(super) fn block_windows<'a>(
+pub(super) fn block_windows<'a, E: Element>(
     shape: &Convolution,
-    input: &'a [f32],
+    input: &'a [E],
     first: usize,
     pixels: usize,
-    scratch: &'a mut Vec<f32>,
-) -> &'a [f32] {
+    scratch: &'a mut Vec<E>,
+) -> &'a [E] {
     if shape.is_pointwise() {
         return &input[first * shape.inputs..][..pixels * shape.inputs];
     }
-    scratch.resize(pixels * shape.window(), 0.0);
+    scratch.resize(pixels * shape.window(), E::default());
     gather(shape, input, first, scratch);
     scratch
 }
 
 /// Adds the bias to every pixel.
-pub(super) fn add_bias(bias: &[f32], output: &mut [f32]) {
+pub(super) fn add_bias<E: Element>(bias: &[f32], output: &mut [E]) {
     output.par_chunks_mut(BLOCK * bias.len()).for_each(|block| {
         for pixel in block.chunks_exact_mut(bias.len()) {
             for (output, bias) in pixel.iter_mut().zip(bias) {
-                *output += bias;
+                *output = E::narrow(output.wide() + bias);
             }
         }
     });

@@ -1,9 +1,10 @@
 //! The way back through a convolution.
 
 use super::convolution::{BLOCK, block_windows, forward};
+use super::element::Element;
 use super::windows::scatter;
 use super::winograd;
-use crate::base::product::{Matrix, multiply};
+use crate::base::product::Matrix;
 use crate::nn::Convolution;
 use rayon::prelude::*;
 
@@ -16,12 +17,12 @@ const TILE: usize = 16;
 
 /// The gradient of the input. With stride 1 it is itself a convolution, with the window turned by 180 degrees;
 /// else every output pixel's share is computed and added where it belongs.
-pub(super) fn of_input(
+pub(super) fn of_input<E: Element>(
     shape: &Convolution,
     weights: &[f32],
-    output_gradient: &[f32],
+    output_gradient: &[E],
     accumulate: bool,
-    input_gradient: &mut [f32],
+    input_gradient: &mut [E],
 ) {
     if shape.stride == 1 && shape.padding < shape.kernel {
         let (mirrored, weights) = (mirror(shape), turned(shape, weights));
@@ -65,26 +66,35 @@ fn transpose(from: &[f32], columns: usize, to: &mut [f32], rows: usize) {
     }
 }
 
-fn spread(shape: &Convolution, weights: &[f32], output_gradient: &[f32], accumulate: bool, input_gradient: &mut [f32]) {
-    let weights = Matrix::new(weights, shape.window(), shape.outputs).transposed();
+fn spread<E: Element>(
+    shape: &Convolution,
+    weights: &[f32],
+    output_gradient: &[E],
+    accumulate: bool,
+    input_gradient: &mut [E],
+) {
+    let weights = E::weights(weights, shape.window(), shape.outputs, true);
     let pictures = BLOCK.div_ceil(shape.output_pixels());
     let outputs = output_gradient.par_chunks(pictures * shape.output_len());
     let inputs = input_gradient.par_chunks_mut(pictures * shape.input_len());
-    outputs.zip(inputs).for_each_init(Vec::new, |scratch, (outputs, inputs)| {
-        if !accumulate {
-            inputs.fill(0.0);
-        }
-        for (block, outputs) in outputs.chunks(BLOCK * shape.outputs).enumerate() {
-            let pixels = outputs.len() / shape.outputs;
-            scratch.resize(pixels * shape.window(), 0.0);
-            multiply(Matrix::new(outputs, pixels, shape.outputs), weights, false, scratch);
-            scatter(shape, scratch, block * BLOCK, inputs);
-        }
+    let scratch = || (Vec::new(), Vec::new());
+    outputs.zip(inputs).for_each_init(scratch, |(windows, sums), (outputs, inputs)| {
+        E::in_full(inputs, accumulate, sums, |inputs| {
+            if !accumulate {
+                inputs.fill(0.0);
+            }
+            for (block, outputs) in outputs.chunks(BLOCK * shape.outputs).enumerate() {
+                let pixels = outputs.len() / shape.outputs;
+                windows.resize(pixels * shape.window(), 0.0);
+                E::multiply(Matrix::new(outputs, pixels, shape.outputs), &weights, false, windows);
+                scatter(shape, windows, block * BLOCK, inputs);
+            }
+        });
     });
 }
 
 /// The gradient of the weights: partial sums over fixed ranges of blocks, added in order.
-pub(super) fn of_weights(shape: &Convolution, input: &[f32], output_gradient: &[f32], weights: &mut [f32]) {
+pub(super) fn of_weights<E: Element>(shape: &Convolution, input: &[E], output_gradient: &[E], weights: &mut [f32]) {
     if winograd::suits(shape) {
         return winograd::of_weights(shape, input, output_gradient, weights);
     }
@@ -101,7 +111,7 @@ pub(super) fn of_weights(shape: &Convolution, input: &[f32], output_gradient: &[
                 let (first, pixels) = ((part * part_blocks + block) * BLOCK, gradient.len() / shape.outputs);
                 let windows = block_windows(shape, input, first, pixels, &mut scratch);
                 let windows = Matrix::new(windows, pixels, shape.window()).transposed();
-                multiply(windows, Matrix::new(gradient, pixels, shape.outputs), true, &mut sum);
+                E::multiply(windows, &E::right(gradient, pixels, shape.outputs), true, &mut sum);
             }
             sum
         })

@@ -3,6 +3,7 @@
 //! The compiler takes arrays of this length apart into single numbers wherever tiles are shuffled, which costs more
 //! than the arithmetic. So on x86-64 they are a register of SSE, which every such processor has.
 
+use super::element::Element;
 use std::ops::{Add, Sub};
 
 /// How many numbers.
@@ -21,39 +22,51 @@ impl Lanes {
     /// Zeros.
     #[inline(always)]
     pub(super) fn zero() -> Self {
-        Self(bytemuck::cast([0.0f32; LANES]))
+        Self::new([0.0; LANES])
+    }
+
+    /// These numbers.
+    #[inline(always)]
+    pub(super) fn new(numbers: [f32; LANES]) -> Self {
+        Self(bytemuck::cast(numbers))
+    }
+
+    /// As an array.
+    #[inline(always)]
+    pub(super) fn numbers(self) -> [f32; LANES] {
+        bytemuck::cast(self.0)
     }
 
     /// The numbers from `at`, with zeros after the end.
     #[inline(always)]
-    pub(super) fn load(from: &[f32], at: usize) -> Self {
+    pub(super) fn load<E: Element>(from: &[E], at: usize) -> Self {
         let from = &from[at..];
         match from.first_chunk::<LANES>() {
-            Some(numbers) => Self(bytemuck::cast(*numbers)),
+            Some(numbers) => E::wide_lanes(*numbers),
             None => Self::load_end(from),
         }
     }
 
     #[cold]
-    fn load_end(from: &[f32]) -> Self {
-        let mut numbers = [0.0f32; LANES];
+    fn load_end<E: Element>(from: &[E]) -> Self {
+        let mut numbers = [E::default(); LANES];
         numbers[..from.len()].copy_from_slice(from);
-        Self(bytemuck::cast(numbers))
+        E::wide_lanes(numbers)
     }
 
     /// Writes the numbers from `at` as far as there is room.
     #[inline(always)]
-    pub(super) fn store(self, to: &mut [f32], at: usize) {
+    pub(super) fn store<E: Element>(self, to: &mut [E], at: usize) {
         let to = &mut to[at..];
         match to.first_chunk_mut::<LANES>() {
-            Some(to) => *to = bytemuck::cast(self.0),
+            Some(to) => *to = E::narrow_lanes(self),
             None => self.store_end(to),
         }
     }
 
     #[cold]
-    fn store_end(self, to: &mut [f32]) {
-        let numbers: [f32; LANES] = bytemuck::cast(self.0);
+    fn store_end<E: Element>(self, to: &mut [E]) {
+        let numbers = E::narrow_lanes(self);
         let length = to.len();
         to.copy_from_slice(&numbers[..length]);
     }

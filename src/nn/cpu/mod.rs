@@ -2,7 +2,10 @@
 
 mod convolution;
 mod convolution_gradient;
+mod element;
 mod lanes;
+mod map;
+mod maps;
 mod normalize;
 mod pool;
 mod tiles;
@@ -10,20 +13,18 @@ mod windows;
 mod winograd;
 
 use crate::base::{Error, Result};
-use crate::nn::{Backend, Convolution, MaxPool, Normalization, Running};
+use crate::nn::{Backend, Convolution, MaxPool, Normalization, Precision, Running};
 use dfdx::prelude::{Cpu, Storage, Tensor, TensorFromVec};
+use map::for_numbers_of;
+
+pub use map::Map;
 
 impl Backend for Cpu {
     type Buffer = Vec<f32>;
+    type Map = Map;
 
     fn allocate(&self, length: usize) -> Result<Vec<f32>> {
-        let mut buffer = Vec::new();
-        buffer.try_reserve_exact(length).map_err(|_| {
-            Error::stage(format!("no memory for {} MiB of activations", length * 4 / (1 << 20)))
-                .help("use a smaller batch, smaller pictures or a narrower encoder")
-        })?;
-        buffer.resize(length, 0.0);
-        Ok(buffer)
+        zeros(length)
     }
 
     fn upload(&self, values: Vec<f32>) -> Result<Vec<f32>> {
@@ -52,58 +53,75 @@ impl Backend for Cpu {
         Ok(())
     }
 
+    fn allocate_map(&self, length: usize, precision: Precision) -> Result<Map> {
+        Ok(match precision {
+            Precision::F32 | Precision::Tf32 => Map::Single(zeros(length)?),
+            Precision::Bf16 => Map::Half(zeros(length)?),
+        })
+    }
+
+    fn upload_map(&self, values: Vec<f32>, precision: Precision) -> Result<Map> {
+        Ok(Map::new(values, precision))
+    }
+
+    fn download_map(&self, map: &Map) -> Result<Vec<f32>> {
+        Ok(map.values())
+    }
+
+    fn map_length(&self, map: &Map) -> usize {
+        map.len()
+    }
+
     fn convolution(
         &self,
         shape: &Convolution,
-        input: &Vec<f32>,
+        input: &Map,
         weights: &Vec<f32>,
         bias: Option<&Vec<f32>>,
-        output: &mut Vec<f32>,
+        output: &mut Map,
     ) -> Result<()> {
-        convolution::forward(shape, input, weights, false, output);
-        if let Some(bias) = bias {
-            convolution::add_bias(bias, output);
-        }
-        Ok(())
+        for_numbers_of!(input, maps::convolve, shape, input, weights, bias, output)
     }
 
     fn convolution_input_gradient(
         &self,
         shape: &Convolution,
         weights: &Vec<f32>,
-        output_gradient: &Vec<f32>,
+        output_gradient: &Map,
         accumulate: bool,
-        input_gradient: &mut Vec<f32>,
+        input_gradient: &mut Map,
     ) -> Result<()> {
-        convolution_gradient::of_input(shape, weights, output_gradient, accumulate, input_gradient);
-        Ok(())
+        for_numbers_of!(
+            output_gradient,
+            maps::gradient_of_input,
+            shape,
+            weights,
+            output_gradient,
+            accumulate,
+            input_gradient
+        )
     }
 
     fn convolution_weight_gradient(
         &self,
         shape: &Convolution,
-        input: &Vec<f32>,
-        output_gradient: &Vec<f32>,
+        input: &Map,
+        output_gradient: &Map,
         weights: &mut Vec<f32>,
         bias: Option<&mut Vec<f32>>,
     ) -> Result<()> {
-        convolution_gradient::of_weights(shape, input, output_gradient, weights);
-        if let Some(bias) = bias {
-            normalize::channel_sums(output_gradient, bias);
-        }
-        Ok(())
+        for_numbers_of!(input, maps::gradient_of_weights, shape, input, output_gradient, weights, bias)
     }
 
     fn batch_moments(
         &self,
         epsilon: f32,
-        input: &Vec<f32>,
+        input: &Map,
         mean: &mut Vec<f32>,
         inverse_deviation: &mut Vec<f32>,
         running: Option<Running<'_, Vec<f32>>>,
     ) -> Result<()> {
-        normalize::moments(epsilon, input, mean, inverse_deviation, running);
-        Ok(())
+        for_numbers_of!(input, maps::moments, epsilon, input, mean, inverse_deviation, running)
     }
 
     fn inverse_deviation(&self, epsilon: f32, variance: &Vec<f32>, inverse: &mut Vec<f32>) -> Result<()> {
@@ -116,50 +134,44 @@ impl Backend for Cpu {
     fn normalize(
         &self,
         norm: &Normalization<'_, Vec<f32>>,
-        input: &Vec<f32>,
-        residual: Option<&Vec<f32>>,
+        input: &Map,
+        residual: Option<&Map>,
         relu: bool,
-        output: &mut Vec<f32>,
+        output: &mut Map,
     ) -> Result<()> {
-        normalize::apply(norm, input, residual.map(Vec::as_slice), relu, output);
-        Ok(())
+        for_numbers_of!(input, maps::normalize, norm, input, residual, relu, output)
     }
 
     fn normalize_gradient(
         &self,
         norm: &Normalization<'_, Vec<f32>>,
-        relu_output: Option<&Vec<f32>>,
-        gradient: &mut Vec<f32>,
-        input: &mut Vec<f32>,
+        relu_output: Option<&Map>,
+        gradient: &mut Map,
+        input: &mut Map,
         scale_gradient: &mut Vec<f32>,
         shift_gradient: &mut Vec<f32>,
     ) -> Result<()> {
-        let output = relu_output.map(Vec::as_slice);
-        normalize::parameter_gradients(norm, input, output, gradient, scale_gradient, shift_gradient);
-        normalize::input_gradient(norm, scale_gradient, shift_gradient, gradient, input);
-        Ok(())
+        let parameters = [scale_gradient, shift_gradient];
+        for_numbers_of!(input, maps::normalize_gradient, norm, relu_output, gradient, input, parameters)
     }
 
-    fn max_pool(&self, shape: &MaxPool, input: &Vec<f32>, output: &mut Vec<f32>) -> Result<()> {
-        pool::max(shape, input, output);
-        Ok(())
+    fn max_pool(&self, shape: &MaxPool, input: &Map, output: &mut Map) -> Result<()> {
+        for_numbers_of!(input, maps::max_pool, shape, input, output)
     }
 
     fn max_pool_gradient(
         &self,
         shape: &MaxPool,
-        input: &Vec<f32>,
-        output: &Vec<f32>,
-        output_gradient: &Vec<f32>,
-        input_gradient: &mut Vec<f32>,
+        input: &Map,
+        output: &Map,
+        output_gradient: &Map,
+        input_gradient: &mut Map,
     ) -> Result<()> {
-        pool::max_gradient(shape, input, output, output_gradient, input_gradient);
-        Ok(())
+        for_numbers_of!(input, maps::max_pool_gradient, shape, input, output, output_gradient, input_gradient)
     }
 
-    fn average_pool(&self, channels: usize, input: &Vec<f32>, rows: usize, output: &mut Vec<f32>) -> Result<()> {
-        pool::average(channels, input, rows, output);
-        Ok(())
+    fn average_pool(&self, channels: usize, input: &Map, rows: usize, output: &mut Vec<f32>) -> Result<()> {
+        for_numbers_of!(input, maps::average_pool, channels, input, rows, output)
     }
 
     fn average_pool_gradient(
@@ -167,9 +179,18 @@ impl Backend for Cpu {
         channels: usize,
         output_gradient: &Vec<f32>,
         rows: usize,
-        input_gradient: &mut Vec<f32>,
+        input_gradient: &mut Map,
     ) -> Result<()> {
-        pool::average_gradient(channels, output_gradient, rows, input_gradient);
-        Ok(())
+        for_numbers_of!(input_gradient, maps::average_pool_gradient, channels, output_gradient, rows, input_gradient)
     }
+}
+
+fn zeros<T: bytemuck::Zeroable + Clone>(length: usize) -> Result<Vec<T>> {
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(length).map_err(|_| {
+        Error::stage(format!("no memory for {} MiB of activations", length * size_of::<T>() / (1 << 20)))
+            .help("use a smaller batch, smaller pictures or a narrower encoder")
+    })?;
+    buffer.resize(length, T::zeroed());
+    Ok(buffer)
 }

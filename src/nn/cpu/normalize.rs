@@ -1,5 +1,6 @@
 //! Batch norm (Ioffe & Szegedy 2015) over pixels of `[pixels, channels]`, with ReLU and residual in the same pass.
 
+use super::element::Element;
 use crate::nn::{Normalization, Running};
 use rayon::prelude::*;
 
@@ -19,12 +20,12 @@ struct Moments {
 }
 
 impl Moments {
-    fn of(values: &[f32], channels: usize) -> Self {
+    fn of<E: Element>(values: &[E], channels: usize) -> Self {
         let pixels = (values.len() / channels) as f64;
         let mut mean = vec![0.0f32; channels];
         for pixel in values.chunks_exact(channels) {
             for (sum, value) in mean.iter_mut().zip(pixel) {
-                *sum += value;
+                *sum += value.wide();
             }
         }
         for sum in &mut mean {
@@ -33,7 +34,8 @@ impl Moments {
         let mut squares = vec![0.0f32; channels];
         for pixel in values.chunks_exact(channels) {
             for ((sum, value), mean) in squares.iter_mut().zip(pixel).zip(&mean) {
-                *sum += (value - mean) * (value - mean);
+                let difference = value.wide() - mean;
+                *sum += difference * difference;
             }
         }
         let wide = |values: Vec<f32>| values.into_iter().map(f64::from).collect();
@@ -54,9 +56,9 @@ impl Moments {
 }
 
 /// Moments of each channel, and the running ones moved towards them.
-pub(super) fn moments(
+pub(super) fn moments<E: Element>(
     epsilon: f32,
-    input: &[f32],
+    input: &[E],
     mean: &mut [f32],
     inverse_deviation: &mut [f32],
     running: Option<Running<'_, Vec<f32>>>,
@@ -85,12 +87,12 @@ pub(super) fn moments(
 }
 
 /// `output = [relu](scale * (input - mean) * inverse_deviation + shift [+ residual])`.
-pub(super) fn apply(
+pub(super) fn apply<E: Element>(
     norm: &Normalization<'_, Vec<f32>>,
-    input: &[f32],
-    residual: Option<&[f32]>,
+    input: &[E],
+    residual: Option<&[E]>,
     relu: bool,
-    output: &mut [f32],
+    output: &mut [E],
 ) {
     let channels = norm.mean.len();
     let factor: Vec<f32> = norm.scale.iter().zip(norm.inverse_deviation).map(|(s, i)| s * i).collect();
@@ -113,21 +115,22 @@ pub(super) fn apply(
 // The rows below are cut to one length first: only then does the compiler drop its checks and use vectors.
 
 /// One pixel: `output = max(factor * input + offset, floor)`.
-fn scaled(factor: &[f32], offset: &[f32], input: &[f32], floor: f32, output: &mut [f32]) {
+fn scaled<E: Element>(factor: &[f32], offset: &[f32], input: &[E], floor: f32, output: &mut [E]) {
     let channels = output.len();
     let (factor, offset, input) = (&factor[..channels], &offset[..channels], &input[..channels]);
     for i in 0..channels {
-        output[i] = at_least(floor, input[i] * factor[i] + offset[i]);
+        output[i] = E::narrow(at_least(floor, input[i].wide() * factor[i] + offset[i]));
     }
 }
 
 /// One pixel: `output = max(factor * input + offset + residual, floor)`.
-fn scaled_sum(factor: &[f32], offset: &[f32], input: &[f32], residual: &[f32], floor: f32, output: &mut [f32]) {
+fn scaled_sum<E: Element>(factor: &[f32], offset: &[f32], input: &[E], residual: &[E], floor: f32, output: &mut [E]) {
     let channels = output.len();
     let (factor, offset) = (&factor[..channels], &offset[..channels]);
     let (input, residual) = (&input[..channels], &residual[..channels]);
     for i in 0..channels {
-        output[i] = at_least(floor, input[i] * factor[i] + offset[i] + residual[i]);
+        let sum = input[i].wide() * factor[i] + offset[i] + residual[i].wide();
+        output[i] = E::narrow(at_least(floor, sum));
     }
 }
 
@@ -138,17 +141,17 @@ fn at_least(floor: f32, value: f32) -> f32 {
 
 /// Gradients of scale (sum of gradient times normalised input) and shift (sum of gradient). On the way the gradient is
 /// stopped where the ReLU's output is 0.
-pub(super) fn parameter_gradients(
+pub(super) fn parameter_gradients<E: Element>(
     norm: &Normalization<'_, Vec<f32>>,
-    input: &[f32],
-    relu_output: Option<&[f32]>,
-    gradient: &mut [f32],
+    input: &[E],
+    relu_output: Option<&[E]>,
+    gradient: &mut [E],
     scale_gradient: &mut [f32],
     shift_gradient: &mut [f32],
 ) {
     let channels = norm.mean.len();
     let size = chunk(channels);
-    let sums_of = |(part, (gradient, input)): (usize, (&mut [f32], &[f32]))| {
+    let sums_of = |(part, (gradient, input)): (usize, (&mut [E], &[E]))| {
         let mut sums = (vec![0.0f32; channels], vec![0.0f32; channels]);
         let output = relu_output.map(|output| &output[part * size..][..input.len()]);
         for (pixel, (gradient, input)) in
@@ -171,31 +174,31 @@ pub(super) fn parameter_gradients(
 }
 
 /// One pixel: no gradient where the ReLU's output is 0.
-fn stop(output: &[f32], gradient: &mut [f32]) {
+fn stop<E: Element>(output: &[E], gradient: &mut [E]) {
     for (gradient, output) in gradient.iter_mut().zip(output) {
-        *gradient = if *output <= 0.0 { 0.0 } else { *gradient };
+        *gradient = if output.wide() <= 0.0 { E::default() } else { *gradient };
     }
 }
 
 /// One pixel: adds gradient times centred input, and the gradient.
-fn add_products(mean: &[f32], input: &[f32], gradient: &[f32], sums: &mut (Vec<f32>, Vec<f32>)) {
+fn add_products<E: Element>(mean: &[f32], input: &[E], gradient: &[E], sums: &mut (Vec<f32>, Vec<f32>)) {
     let channels = gradient.len();
     let (mean, input) = (&mean[..channels], &input[..channels]);
     let (products, sums) = (&mut sums.0[..channels], &mut sums.1[..channels]);
     for i in 0..channels {
-        products[i] += gradient[i] * (input[i] - mean[i]);
-        sums[i] += gradient[i];
+        products[i] += gradient[i].wide() * (input[i].wide() - mean[i]);
+        sums[i] += gradient[i].wide();
     }
 }
 
 /// Turns `input` into its gradient:
 /// `scale * inverse_deviation * (gradient - mean(gradient) - normalised * mean(gradient * normalised))`.
-pub(super) fn input_gradient(
+pub(super) fn input_gradient<E: Element>(
     norm: &Normalization<'_, Vec<f32>>,
     scale_gradient: &[f32],
     shift_gradient: &[f32],
-    gradient: &[f32],
-    input: &mut [f32],
+    gradient: &[E],
+    input: &mut [E],
 ) {
     let channels = norm.mean.len();
     let pixels = (input.len() / channels) as f32;
@@ -210,14 +213,14 @@ pub(super) fn input_gradient(
             let (input, gradient) = (&mut input[..channels], &gradient[..channels]);
             let (factor, slope, offset) = (&factor[..channels], &slope[..channels], &offset[..channels]);
             for i in 0..channels {
-                input[i] = gradient[i] * factor[i] + input[i] * slope[i] + offset[i];
+                input[i] = E::narrow(gradient[i].wide() * factor[i] + input[i].wide() * slope[i] + offset[i]);
             }
         }
     });
 }
 
 /// Sum of each channel over all pixels.
-pub(super) fn channel_sums(values: &[f32], sums: &mut [f32]) {
+pub(super) fn channel_sums<E: Element>(values: &[E], sums: &mut [f32]) {
     let channels = sums.len();
     let parts: Vec<Vec<f32>> = values
         .par_chunks(chunk(channels))
@@ -225,7 +228,7 @@ pub(super) fn channel_sums(values: &[f32], sums: &mut [f32]) {
             let mut sums = vec![0.0f32; channels];
             for pixel in part.chunks_exact(channels) {
                 for (sum, value) in sums.iter_mut().zip(pixel) {
-                    *sum += value;
+                    *sum += value.wide();
                 }
             }
             sums

@@ -4,6 +4,7 @@
 //! with 16 multiplications instead of 36: `output = A' [(G weights G') * (B' input B)] A`. The way back to the weights
 //! is the same with every map transposed.
 
+use super::element::Element;
 use super::lanes::{LANES, Lanes};
 
 /// B': a line of the input.
@@ -42,8 +43,8 @@ pub(super) fn weight_gradient_line([a, b, c, d]: [Lanes; 4]) -> [Lanes; 3] {
 /// column, place in the slices, and numbers.
 #[expect(clippy::needless_range_loop, reason = "iterators over arrays by value are not unrolled: twice the time")]
 #[inline(always)]
-pub(super) fn transform<const N: usize, const M: usize>(
-    from: [[&[f32]; N]; N],
+pub(super) fn transform<E: Element, const N: usize, const M: usize>(
+    from: [[&[E]; N]; N],
     line: impl Fn([Lanes; N]) -> [Lanes; M],
     mut write: impl FnMut(usize, usize, usize, Lanes),
 ) {

@@ -1,19 +1,20 @@
 //! The windows of a convolution as rows of a matrix (im2col), a block of output pixels at a time, and back.
 
+use super::element::Element;
 use crate::nn::Convolution;
 
 /// Copies the windows of output pixels `first..` into `rows`, `[pixels, kernel * kernel * inputs]`; padding is 0.
-pub(super) fn gather(shape: &Convolution, input: &[f32], first: usize, rows: &mut [f32]) {
+pub(super) fn gather<E: Element>(shape: &Convolution, input: &[E], first: usize, rows: &mut [E]) {
     for (offset, row) in rows.chunks_exact_mut(shape.window()).enumerate() {
         for (line, part) in row.chunks_exact_mut(shape.kernel * shape.inputs).enumerate() {
             match Line::of(shape, first + offset, line) {
                 Some(run) => {
                     let (from, to) = (run.skipped * shape.inputs, (run.skipped + run.length) * shape.inputs);
-                    part[..from].fill(0.0);
+                    part[..from].fill(E::default());
                     part[from..to].copy_from_slice(&input[run.start..][..to - from]);
-                    part[to..].fill(0.0);
+                    part[to..].fill(E::default());
                 }
-                None => part.fill(0.0),
+                None => part.fill(E::default()),
             }
         }
     }

@@ -1,5 +1,6 @@
 //! 3x3 convolutions with stride 1 by Winograd's minimal filtering: less than half the multiplications.
 
+use super::element::Element;
 use super::lanes::Lanes;
 use super::tiles::{input_line, output_gradient_line, output_line, transform, weight_gradient_line, weight_line};
 use crate::base::product::{Matrix, multiply};
@@ -35,9 +36,15 @@ pub(super) fn suits(shape: &Convolution) -> bool {
 }
 
 /// `output = convolution(input, weights)`, or added to what is there.
-pub(super) fn forward(shape: &Convolution, input: &[f32], weights: &[f32], accumulate: bool, output: &mut [f32]) {
+pub(super) fn forward<E: Element>(
+    shape: &Convolution,
+    input: &[E],
+    weights: &[f32],
+    accumulate: bool,
+    output: &mut [E],
+) {
     let grid = Grid::of(shape);
-    let mapped = map_weights(weights);
+    let mapped = map_weights(&E::rounded(weights));
     let plane = shape.inputs * shape.outputs;
     let outputs = output.par_chunks_mut(grid.pictures * shape.output_len());
     outputs.zip(input.par_chunks(grid.pictures * shape.input_len())).for_each_init(
@@ -65,14 +72,14 @@ pub(super) fn forward(shape: &Convolution, input: &[f32], weights: &[f32], accum
 }
 
 /// The gradient of the weights: partial sums over fixed ranges of pictures, added in order.
-pub(super) fn of_weights(shape: &Convolution, input: &[f32], output_gradient: &[f32], weights: &mut [f32]) {
+pub(super) fn of_weights<E: Element>(shape: &Convolution, input: &[E], output_gradient: &[E], weights: &mut [f32]) {
     let grid = Grid::of(shape);
     let plane = shape.inputs * shape.outputs;
     let groups = output_gradient.len().div_ceil(grid.pictures * shape.output_len());
     let parts = (PARTIAL_BUDGET / (TILE * plane)).clamp(2, 16).min(groups);
     let pictures = groups.div_ceil(parts) * grid.pictures;
     let gradients = output_gradient.par_chunks(pictures * shape.output_len());
-    let sum_of = |(gradient, input): (&[f32], &[f32])| {
+    let sum_of = |(gradient, input): (&[E], &[E])| {
         let mut sum = vec![0.0; TILE * plane];
         let mut scratch = Scratch::default();
         for tiles in grid.blocks(gradient.len() / shape.output_len()) {
@@ -135,9 +142,9 @@ impl<'a> Grid<'a> {
         (tile / tiles, 2 * (tile / self.side % self.side), 2 * (tile % self.side))
     }
 
-    fn map_input(&self, input: &[f32], tiles: std::ops::Range<usize>, mapped: &mut Vec<f32>) {
+    fn map_input<E: Element>(&self, input: &[E], tiles: std::ops::Range<usize>, mapped: &mut Vec<f32>) {
         let Convolution { inputs: channels, side, padding, .. } = *self.shape;
-        let zeros = vec![0.0; channels];
+        let zeros = vec![E::default(); channels];
         let plane = tiles.len() * channels + GAP;
         mapped.resize(TILE * plane, 0.0);
         for (i, tile) in tiles.enumerate() {
@@ -157,7 +164,13 @@ impl<'a> Grid<'a> {
         }
     }
 
-    fn map_output(&self, products: &[f32], tiles: std::ops::Range<usize>, accumulate: bool, output: &mut [f32]) {
+    fn map_output<E: Element>(
+        &self,
+        products: &[f32],
+        tiles: std::ops::Range<usize>,
+        accumulate: bool,
+        output: &mut [E],
+    ) {
         let (channels, side) = (self.shape.outputs, self.shape.output_side());
         let plane = tiles.len() * channels + GAP;
         for (i, tile) in tiles.enumerate() {
@@ -176,9 +189,9 @@ impl<'a> Grid<'a> {
         }
     }
 
-    fn map_output_gradient(&self, gradient: &[f32], tiles: std::ops::Range<usize>, mapped: &mut Vec<f32>) {
+    fn map_output_gradient<E: Element>(&self, gradient: &[E], tiles: std::ops::Range<usize>, mapped: &mut Vec<f32>) {
         let (channels, side) = (self.shape.outputs, self.shape.output_side());
-        let zeros = vec![0.0; channels];
+        let zeros = vec![E::default(); channels];
         let plane = tiles.len() * channels + GAP;
         mapped.resize(TILE * plane, 0.0);
         for (i, tile) in tiles.enumerate() {

@@ -1,0 +1,205 @@
+//! What the numbers of feature maps must be able to do.
+
+use super::lanes::{LANES, Lanes};
+use super::map::Map;
+use crate::base::product::{Matrix, multiply};
+use crate::base::{Error, Result};
+use half::bf16;
+use std::borrow::Cow;
+
+/// A number of a feature map; arithmetic is 32-bit.
+pub(super) trait Element: Copy + Default + Send + Sync + 'static {
+    /// A right factor, made once for the products of many blocks.
+    type Right<'a>: Send + Sync;
+
+    /// The nearest number, ties to even; a NaN stays one.
+    fn narrow(value: f32) -> Self;
+    /// The same number in 32 bits.
+    fn wide(self) -> f32;
+    /// [`Element::wide`] of some at once.
+    fn wide_lanes(from: [Self; LANES]) -> Lanes;
+    /// [`Element::narrow`] of some at once.
+    fn narrow_lanes(lanes: Lanes) -> [Self; LANES];
+
+    /// A map of such numbers.
+    fn of(map: &Map) -> Result<&[Self]>;
+    /// A map of such numbers, to be written.
+    fn of_mut(map: &mut Map) -> Result<&mut [Self]>;
+
+    /// Weights in the precision of maps.
+    fn rounded(weights: &[f32]) -> Cow<'_, [f32]>;
+    /// Weights `[rows, columns]` as the right factor, or with `transposed` their transpose.
+    fn weights(weights: &[f32], rows: usize, columns: usize, transposed: bool) -> Self::Right<'_>;
+    /// A part of a map, `[rows, columns]`, as the right factor.
+    fn right(part: &[Self], rows: usize, columns: usize) -> Self::Right<'_>;
+    /// `output = left * right`, or added to what is there.
+    fn multiply(left: Matrix<'_, Self>, right: &Self::Right<'_>, accumulate: bool, output: &mut [f32]);
+    /// Calls `work` with the numbers of a part of a map in 32 bits, or with any numbers unless `keep`, and writes what
+    /// it leaves.
+    fn in_full(part: &mut [Self], keep: bool, scratch: &mut Vec<f32>, work: impl FnOnce(&mut [f32]));
+}
+
+impl Element for f32 {
+    type Right<'a> = Matrix<'a, f32>;
+
+    #[inline(always)]
+    fn narrow(value: f32) -> Self {
+        value
+    }
+
+    #[inline(always)]
+    fn wide(self) -> f32 {
+        self
+    }
+
+    #[inline(always)]
+    fn wide_lanes(from: [Self; LANES]) -> Lanes {
+        Lanes::new(from)
+    }
+
+    #[inline(always)]
+    fn narrow_lanes(lanes: Lanes) -> [Self; LANES] {
+        lanes.numbers()
+    }
+
+    fn of(map: &Map) -> Result<&[Self]> {
+        match map {
+            Map::Single(values) => Ok(values),
+            Map::Half(_) => Err(mixed()),
+        }
+    }
+
+    fn of_mut(map: &mut Map) -> Result<&mut [Self]> {
+        match map {
+            Map::Single(values) => Ok(values),
+            Map::Half(_) => Err(mixed()),
+        }
+    }
+
+    fn rounded(weights: &[f32]) -> Cow<'_, [f32]> {
+        Cow::Borrowed(weights)
+    }
+
+    fn weights(weights: &[f32], rows: usize, columns: usize, transposed: bool) -> Matrix<'_, f32> {
+        let matrix = Matrix::new(weights, rows, columns);
+        if transposed { matrix.transposed() } else { matrix }
+    }
+
+    fn right(part: &[Self], rows: usize, columns: usize) -> Matrix<'_, f32> {
+        Matrix::new(part, rows, columns)
+    }
+
+    fn multiply(left: Matrix<'_, Self>, right: &Matrix<'_, f32>, accumulate: bool, output: &mut [f32]) {
+        multiply(left, *right, accumulate, output);
+    }
+
+    fn in_full(part: &mut [Self], _: bool, _: &mut Vec<f32>, work: impl FnOnce(&mut [f32])) {
+        work(part);
+    }
+}
+
+fn mixed() -> Error {
+    Error::bug("an operation got maps of two precisions")
+}
+
+impl Element for bf16 {
+    type Right<'a> = Widened;
+
+    #[inline(always)]
+    fn narrow(value: f32) -> Self {
+        // Of a NaN only the upper half is kept, with a bit set that makes it one.
+        let (bits, nan) = (value.to_bits(), value.is_nan());
+        let rounded = bits.wrapping_add(0x7FFF + (bits >> 16 & 1));
+        Self::from_bits(((if nan { bits | 0x0040_0000 } else { rounded }) >> 16) as u16)
+    }
+
+    #[inline(always)]
+    fn wide(self) -> f32 {
+        f32::from_bits(u32::from(self.to_bits()) << 16)
+    }
+
+    #[inline(always)]
+    fn wide_lanes(from: [Self; LANES]) -> Lanes {
+        Lanes::new(from.map(Self::wide))
+    }
+
+    #[inline(always)]
+    fn narrow_lanes(lanes: Lanes) -> [Self; LANES] {
+        lanes.numbers().map(Self::narrow)
+    }
+
+    fn of(map: &Map) -> Result<&[Self]> {
+        match map {
+            Map::Half(values) => Ok(values),
+            Map::Single(_) => Err(mixed()),
+        }
+    }
+
+    fn of_mut(map: &mut Map) -> Result<&mut [Self]> {
+        match map {
+            Map::Half(values) => Ok(values),
+            Map::Single(_) => Err(mixed()),
+        }
+    }
+
+    fn rounded(weights: &[f32]) -> Cow<'_, [f32]> {
+        Cow::Owned(weights.iter().map(|weight| Self::narrow(*weight).wide()).collect())
+    }
+
+    fn weights(weights: &[f32], rows: usize, columns: usize, transposed: bool) -> Widened {
+        Widened { values: Self::rounded(weights).into_owned(), rows, columns, transposed }
+    }
+
+    fn right(part: &[Self], rows: usize, columns: usize) -> Widened {
+        Widened { values: part.iter().map(|value| value.wide()).collect(), rows, columns, transposed: false }
+    }
+
+    fn multiply(left: Matrix<'_, Self>, right: &Widened, accumulate: bool, output: &mut [f32]) {
+        let mut scratch = Vec::new();
+        multiply(left.widened(&mut scratch), right.matrix(), accumulate, output);
+    }
+
+    fn in_full(part: &mut [Self], keep: bool, scratch: &mut Vec<f32>, work: impl FnOnce(&mut [f32])) {
+        scratch.resize(part.len(), 0.0);
+        if keep {
+            scratch.iter_mut().zip(part.iter()).for_each(|(full, number)| *full = number.wide());
+        }
+        work(scratch);
+        part.iter_mut().zip(scratch).for_each(|(number, full)| *number = Self::narrow(*full));
+    }
+}
+
+/// A right factor in 32 bits.
+pub(super) struct Widened {
+    values: Vec<f32>,
+    rows: usize,
+    columns: usize,
+    transposed: bool,
+}
+
+impl Widened {
+    fn matrix(&self) -> Matrix<'_, f32> {
+        <f32 as Element>::weights(&self.values, self.rows, self.columns, self.transposed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_rounded_to_the_nearest_with_ties_to_even() {
+        let mut values: Vec<f32> = (0..=u16::MAX)
+            .flat_map(|high| {
+                let bits = |low: u32| f32::from_bits(u32::from(high) << 16 | low);
+                [0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF].map(bits)
+            })
+            .collect();
+        values.extend([f32::MAX, f32::MIN, f32::MIN_POSITIVE, -0.0]);
+        for value in values {
+            let (ours, theirs) = (<bf16 as Element>::narrow(value), bf16::from_f32(value));
+            assert!(ours.to_bits() == theirs.to_bits(), "{value}: {ours} instead of {theirs}");
+            assert!(ours.wide() == theirs.to_f32() || value.is_nan());
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The operations of the backend for maps whose numbers are known.
+
+use super::element::Element;
+use super::map::Map;
+use super::{convolution, convolution_gradient, normalize as norm_passes, pool};
+use crate::base::Result;
+use crate::nn::{Convolution, MaxPool, Normalization, Running};
+
+type Norm<'a> = Normalization<'a, Vec<f32>>;
+
+pub(super) fn convolve<E: Element>(
+    shape: &Convolution,
+    input: &Map,
+    weights: &[f32],
+    bias: Option<&Vec<f32>>,
+    output: &mut Map,
+) -> Result<()> {
+    let output = E::of_mut(output)?;
+    convolution::forward(shape, E::of(input)?, weights, false, output);
+    if let Some(bias) = bias {
+        convolution::add_bias(bias, output);
+    }
+    Ok(())
+}
+
+pub(super) fn gradient_of_input<E: Element>(
+    shape: &Convolution,
+    weights: &[f32],
+    output_gradient: &Map,
+    accumulate: bool,
+    input_gradient: &mut Map,
+) -> Result<()> {
+    let (from, to) = (E::of(output_gradient)?, E::of_mut(input_gradient)?);
+    convolution_gradient::of_input(shape, weights, from, accumulate, to);
+    Ok(())
+}
+
+pub(super) fn gradient_of_weights<E: Element>(
+    shape: &Convolution,
+    input: &Map,
+    output_gradient: &Map,
+    weights: &mut [f32],
+    bias: Option<&mut Vec<f32>>,
+) -> Result<()> {
+    let output_gradient = E::of(output_gradient)?;
+    convolution_gradient::of_weights(shape, E::of(input)?, output_gradient, weights);
+    if let Some(bias) = bias {
+        norm_passes::channel_sums(output_gradient, bias);
+    }
+    Ok(())
+}
+
+pub(super) fn moments<E: Element>(
+    epsilon: f32,
+    input: &Map,
+    mean: &mut [f32],
+    inverse_deviation: &mut [f32],
+    running: Option<Running<'_, Vec<f32>>>,
+) -> Result<()> {
+    norm_passes::moments(epsilon, E::of(input)?, mean, inverse_deviation, running);
+    Ok(())
+}
+
+pub(super) fn normalize<E: Element>(
+    norm: &Norm<'_>,
+    input: &Map,
+    residual: Option<&Map>,
+    relu: bool,
+    output: &mut Map,
+) -> Result<()> {
+    norm_passes::apply(norm, E::of(input)?, residual.map(E::of).transpose()?, relu, E::of_mut(output)?);
+    Ok(())
+}
+
+pub(super) fn normalize_gradient<E: Element>(
+    norm: &Norm<'_>,
+    relu_output: Option<&Map>,
+    gradient: &mut Map,
+    input: &mut Map,
+    [scale_gradient, shift_gradient]: [&mut Vec<f32>; 2],
+) -> Result<()> {
+    let output = relu_output.map(E::of).transpose()?;
+    let (gradient, input) = (E::of_mut(gradient)?, E::of_mut(input)?);
+    norm_passes::parameter_gradients(norm, input, output, gradient, scale_gradient, shift_gradient);
+    norm_passes::input_gradient(norm, scale_gradient, shift_gradient, gradient, input);
+    Ok(())
+}
+
+pub(super) fn max_pool<E: Element>(shape: &MaxPool, input: &Map, output: &mut Map) -> Result<()> {
+    pool::max(shape, E::of(input)?, E::of_mut(output)?);
+    Ok(())
+}
+
+pub(super) fn max_pool_gradient<E: Element>(
+    shape: &MaxPool,
+    input: &Map,
+    output: &Map,
+    output_gradient: &Map,
+    input_gradient: &mut Map,
+) -> Result<()> {
+    let (output, output_gradient) = (E::of(output)?, E::of(output_gradient)?);
+    pool::max_gradient(shape, E::of(input)?, output, output_gradient, E::of_mut(input_gradient)?);
+    Ok(())
+}
+
+pub(super) fn average_pool<E: Element>(channels: usize, input: &Map, rows: usize, output: &mut [f32]) -> Result<()> {
+    pool::average(channels, E::of(input)?, rows, output);
+    Ok(())
+}
+
+pub(super) fn average_pool_gradient<E: Element>(
+    channels: usize,
+    output_gradient: &[f32],
+    rows: usize,
+    input_gradient: &mut Map,
+) -> Result<()> {
+    pool::average_gradient(channels, output_gradient, rows, E::of_mut(input_gradient)?);
+    Ok(())
+}
