@@ -6,6 +6,8 @@ use crate::config::pipeline::{Embed, LinearEval, Pipeline, Pretrain, Subset, Sup
 use crate::config::{ClassCount, labeled_count};
 use crate::engine::Cost;
 use crate::model::{Summary, summarize};
+use crate::nn::Precision;
+use crate::optim::OptimizerConfig;
 use crate::stages::features;
 
 /// Memory of the program itself with its threads, measured.
@@ -48,7 +50,7 @@ pub(super) fn pretrain(config: &Pretrain, pipeline: &Pipeline, pictures: Picture
     let views = 2 * config.batch_size;
     let steps = config.epochs * (pictures.train / config.batch_size.max(1));
     let work = STEP_PER_FORWARD * (steps * views) as f64 * summary.multiply_adds as f64;
-    Some(Cost { work, memory: training(&summary, views, config.optimizer.state_vectors(), side) })
+    Some(Cost { work, memory: training(&summary, (views, side), &config.optimizer, config.precision) })
 }
 
 /// Training of a network on labelled pictures for as long as it may take: multiply-adds.
@@ -66,11 +68,13 @@ pub(super) fn supervised(
     let an_epoch = STEP_PER_FORWARD * labeled as f64 + pictures.validation as f64;
     let work = (training_config.epochs as f64 * an_epoch + pictures.test as f64) * summary.multiply_adds as f64;
     let rows = training_config.batch_size.min(labeled);
-    Some(Cost { work, memory: training(&summary, rows, training_config.optimizer.state_vectors(), side) })
+    Some(Cost { work, memory: training(&summary, (rows, side), &training_config.optimizer, config.precision) })
 }
 
-fn training(summary: &Summary, rows: usize, state_vectors: usize, side: usize) -> u64 {
-    PROGRAM + summary.training_bytes(rows, state_vectors) + BATCHES * rows as u64 * picture_bytes(side)
+fn training(summary: &Summary, (rows, side): (usize, usize), optimizer: &OptimizerConfig, precision: Precision) -> u64 {
+    PROGRAM
+        + summary.training_bytes(rows, optimizer.state_vectors(), precision)
+        + BATCHES * rows as u64 * picture_bytes(side)
 }
 
 fn picture_bytes(side: usize) -> u64 {
@@ -95,7 +99,8 @@ fn inference(config: &Pretrain, pipeline: &Pipeline, pictures: usize, widths: us
     let encoder = summarize(&config.encoder, &[], side).ok()?.features();
     let rows = features::BATCH.min(pictures);
     let kept = 2 * BYTES * (pictures * (widths + encoder)) as u64;
-    let memory = PROGRAM + summary.inference_bytes(rows) + BATCHES * rows as u64 * picture_bytes(side) + kept;
+    let memory =
+        PROGRAM + summary.inference_bytes(rows, config.precision) + BATCHES * rows as u64 * picture_bytes(side) + kept;
     Some(Cost { work: pictures as f64 * summary.multiply_adds as f64, memory })
 }
 

@@ -54,6 +54,7 @@ impl Stage for PretrainStage {
             "image_size": self.dataset.image_size,
             "fit": self.dataset.fit,
             "encoder": config.encoder,
+            "precision": config.precision,
             "projection": config.projection,
             "loss": config.loss,
             "optimizer": config.optimizer,
@@ -135,7 +136,8 @@ impl PretrainStage {
 /// # Errors
 /// The network cannot be built for the image size, or the device is not there.
 pub fn untrained(config: &Pretrain, side: usize, seed: u64, device: DeviceChoice) -> Result<Network<Device>> {
-    Network::new(&config.encoder, &config.projection.layers, side, seed, &device::open(device)?)
+    let network = Network::new(&config.encoder, &config.projection.layers, side, seed, &device::open(device)?)?;
+    Ok(network.in_precision(config.precision))
 }
 
 /// The network of a pretraining as its artifact holds it.

@@ -56,6 +56,7 @@ impl Stage for SupervisedStage {
             "image_size": self.dataset.image_size,
             "fit": self.dataset.fit,
             "encoder": config.encoder,
+            "precision": config.precision,
             "hidden": config.hidden,
             "labeled_fraction": self.fraction,
             "label_draw": config.label_draw,
@@ -139,7 +140,8 @@ impl<'a> Run<'a> {
     fn initial_network(&self) -> Result<Network<Device>> {
         let (stage, config) = (self.stage, &self.stage.config);
         let device = device::open(stage.device)?;
-        let mut network = Network::new(&config.encoder, &self.head(), stage.dataset.image_size, stage.seed, &device)?;
+        let network = Network::new(&config.encoder, &self.head(), stage.dataset.image_size, stage.seed, &device)?;
+        let mut network = network.in_precision(config.precision);
         if config.init_from.is_some() {
             let weights = self.context.input("init")?.join(formats::MODEL);
             network.load_encoder(&formats::read_arrays(&weights)?)?;
