@@ -296,6 +296,14 @@ fn one_step_a_run_gives_the_same_bytes_with_every_optimizer() {
     }
 }
 
+#[test]
+fn one_step_a_run_gives_the_same_bytes_in_bf16() {
+    let pretrain = Study::pretrain(&["pretrain.main.precision='bf16'", "pretrain.main.epochs=2"]);
+    assert_one_step_a_run(&pretrain, [1, 2], "pretrain in bf16");
+    let supervised = Study::supervised(&["supervised.main.precision='bf16'", "supervised.main.epochs=2"]);
+    assert_one_step_a_run(&supervised, [2, 1], "supervised in bf16");
+}
+
 /// Interrupts after each of some steps and goes on; every run is to end in the same files.
 fn assert_interruptible(study: &Study, expected: &Files, steps: RangeInclusive<usize>) {
     for steps in steps {
