@@ -8,6 +8,7 @@ mod backend;
 #[cfg(test)]
 mod checks;
 mod cpu;
+mod device_report;
 mod geometry;
 #[cfg(test)]
 mod half_checks;
@@ -20,6 +21,7 @@ mod traced;
 
 pub use backend::{Backend, Normalization, Running};
 pub use cpu::Map as CpuMap;
+pub use device_report::DeviceReport;
 pub use geometry::{Convolution, MaxPool};
 pub use parameters::{NamedArray, Role, Trainable};
 pub use precision::Precision;
