@@ -162,13 +162,13 @@ impl Study {
 fn pretrain_stage(pipeline: &Pipeline) -> Box<dyn Stage> {
     let Pipeline { seed, device, .. } = *pipeline;
     let (config, dataset) = (pipeline.pretrain[0].clone(), pipeline.dataset.clone());
-    Box::new(PretrainStage { config, dataset, seed, device })
+    Box::new(PretrainStage { config, dataset, seed, device, memory: None })
 }
 
 fn supervised_stage(pipeline: &Pipeline) -> Box<dyn Stage> {
     let Pipeline { seed, device, .. } = *pipeline;
     let (config, dataset) = (pipeline.supervised[0].clone(), pipeline.dataset.clone());
-    Box::new(SupervisedStage { config, dataset, fraction: 1.0, seed, device })
+    Box::new(SupervisedStage { config, dataset, fraction: 1.0, seed, device, memory: None })
 }
 
 type Files = BTreeMap<String, Vec<u8>>;

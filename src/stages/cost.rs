@@ -67,7 +67,7 @@ pub(super) fn supervised(config: &Supervised, labels: Labels<'_>) -> Option<Cost
 
 /// Memory of a training by the size of its batch.
 #[derive(Clone, Debug)]
-pub(super) struct TrainingMemory {
+pub struct TrainingMemory {
     summary: Summary,
     batch_size: usize,
     /// Views of a picture in a batch.

@@ -30,7 +30,7 @@ pub struct PretrainStage {
     /// Where it runs.
     pub device: DeviceChoice,
     /// Memory of its training, where that can be told.
-    pub(super) memory: Option<TrainingMemory>,
+    pub memory: Option<TrainingMemory>,
 }
 
 impl Stage for PretrainStage {

@@ -29,7 +29,7 @@ pub struct SupervisedStage {
     /// Labelled part of the training set.
     pub fraction: f64,
     /// Memory of its training, where that can be told.
-    pub(super) memory: Option<TrainingMemory>,
+    pub memory: Option<TrainingMemory>,
     /// The pipeline's seed.
     pub seed: u64,
     /// Where it runs.
