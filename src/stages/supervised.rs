@@ -42,7 +42,7 @@ impl Stage for SupervisedStage {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn obstacle(&self) -> Option<Error> {

@@ -1,7 +1,8 @@
 //! Convolution as products of blocks of windows with the weights.
 
+use super::scratch::Scratch;
 use super::windows::gather;
-use super::winograd;
+use super::winograd::Tiles;
 use crate::base::product::{Matrix, multiply};
 use crate::nn::Convolution;
 use rayon::prelude::*;
@@ -11,15 +12,18 @@ pub(super) const BLOCK: usize = 192;
 
 /// `output = convolution(input, weights)`, or added to what is there; weights are `[window, outputs]`.
 pub(super) fn forward(shape: &Convolution, input: &[f32], weights: &[f32], accumulate: bool, output: &mut [f32]) {
-    if winograd::suits(shape) {
-        return winograd::forward(shape, input, weights, accumulate, output);
+    if let Some(tiles) = Tiles::of(shape) {
+        return tiles.forward(shape, input, weights, accumulate, output);
     }
     let weights = Matrix::new(weights, shape.window(), shape.outputs);
-    output.par_chunks_mut(BLOCK * shape.outputs).enumerate().for_each_init(Vec::new, |scratch, (block, output)| {
-        let pixels = output.len() / shape.outputs;
-        let windows = block_windows(shape, input, block * BLOCK, pixels, scratch);
-        multiply(Matrix::new(windows, pixels, shape.window()), weights, accumulate, output);
-    });
+    output.par_chunks_mut(BLOCK * shape.outputs).enumerate().for_each_init(
+        Scratch::default,
+        |scratch, (block, output)| {
+            let pixels = output.len() / shape.outputs;
+            let windows = block_windows(shape, input, block * BLOCK, pixels, scratch);
+            multiply(Matrix::new(windows, pixels, shape.window()), weights, accumulate, output);
+        },
+    );
 }
 
 /// The windows of `pixels` output pixels from `first`: the input itself where each window is one pixel.
@@ -28,12 +32,12 @@ pub(super) fn block_windows<'a>(
     input: &'a [f32],
     first: usize,
     pixels: usize,
-    scratch: &'a mut Vec<f32>,
+    scratch: &'a mut Scratch,
 ) -> &'a [f32] {
     if shape.is_pointwise() {
         return &input[first * shape.inputs..][..pixels * shape.inputs];
     }
-    scratch.resize(pixels * shape.window(), 0.0);
+    scratch.resize(pixels * shape.window());
     gather(shape, input, first, scratch);
     scratch
 }

@@ -5,7 +5,7 @@ mod convolution_gradient;
 mod lanes;
 mod normalize;
 mod pool;
-mod tiles;
+mod scratch;
 mod windows;
 mod winograd;
 
