@@ -74,6 +74,9 @@ fn shapes() -> Vec<(Convolution, usize)> {
         (shape(32, 19, 3, 1, 0, 8), 14),
         (shape(16, 16, 3, 1, 2, 5), 2),
         (shape(17, 16, 3, 1, 1, 26), 2),
+        (shape(16, 48, 3, 1, 1, 4), 9), // by tiles of 4x4 outputs, like others whose side they fill better
+        (shape(19, 34, 3, 1, 1, 8), 3),
+        (shape(128, 64, 3, 1, 1, 7), 3),
     ]
 }
 

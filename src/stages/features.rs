@@ -43,7 +43,7 @@ impl Stage for FeaturesStage {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn obstacle(&self) -> Option<Error> {

@@ -52,7 +52,7 @@ impl Stage for HealthStage {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn obstacle(&self) -> Option<Error> {

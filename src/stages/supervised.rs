@@ -46,7 +46,7 @@ impl Stage for SupervisedStage {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn obstacle(&self) -> Option<Error> {

@@ -1,8 +1,9 @@
 //! Convolution as products of blocks of windows with the weights.
 
 use super::element::Element;
+use super::scratch::Scratch;
 use super::windows::gather;
-use super::winograd;
+use super::winograd::Tiles;
 use crate::base::product::Matrix;
 use crate::nn::Convolution;
 use rayon::prelude::*;
@@ -10,37 +11,32 @@ use rayon::prelude::*;
 /// Output pixels of a block: enough rows for the product to pay, few enough to stay in the cache.
 pub(super) const BLOCK: usize = 192;
 
-/// `output = convolution(input, weights)`, or added to what is there; weights are `[window, outputs]`.
-pub(super) fn forward<E: Element>(
+/// `output = convolution(input, weights)`; weights are `[window, outputs]`.
+pub(super) fn forward<E: Element>(shape: &Convolution, input: &[E], weights: &[f32], output: &mut [E]) {
+    convolve(shape, Tiles::of_output(shape), input, weights, false, output);
+}
+
+/// `output = convolution(input, weights)`, or added to what is there, by tiles or directly.
+pub(super) fn convolve<E: Element>(
     shape: &Convolution,
+    tiles: Option<Tiles>,
     input: &[E],
     weights: &[f32],
     accumulate: bool,
     output: &mut [E],
 ) {
-    if winograd::suits(shape) {
-        return winograd::forward(shape, input, weights, accumulate, output);
+    if let Some(tiles) = tiles {
+        return tiles.forward(shape, input, weights, accumulate, output);
     }
     let weights = E::weights(weights, shape.window(), shape.outputs, false);
     let blocks = output.par_chunks_mut(BLOCK * shape.outputs).enumerate();
-    blocks.for_each_init(Scratch::default, |Scratch { windows, sums }, (block, output)| {
+    let scratch = || (Scratch::default(), Scratch::default());
+    blocks.for_each_init(scratch, |(windows, sums), (block, output)| {
         let pixels = output.len() / shape.outputs;
         let windows = block_windows(shape, input, block * BLOCK, pixels, windows);
         let windows = Matrix::new(windows, pixels, shape.window());
         E::in_full(output, accumulate, sums, |output| E::multiply(windows, &weights, accumulate, output));
     });
-}
-
-/// Kept from block to block.
-struct Scratch<E> {
-    windows: Vec<E>,
-    sums: Vec<f32>,
-}
-
-impl<E> Default for Scratch<E> {
-    fn default() -> Self {
-        Self { windows: Vec::new(), sums: Vec::new() }
-    }
 }
 
 /// The windows of `pixels` output pixels from `first`: the input itself where each window is one pixel.
@@ -49,14 +45,14 @@ pub(super) fn block_windows<'a, E: Element>(
     input: &'a [E],
     first: usize,
     pixels: usize,
-    scratch: &'a mut Vec<E>,
+    scratch: &'a mut Scratch,
 ) -> &'a [E] {
     if shape.is_pointwise() {
         return &input[first * shape.inputs..][..pixels * shape.inputs];
     }
-    scratch.resize(pixels * shape.window(), E::default());
-    gather(shape, input, first, scratch);
-    scratch
+    let windows = scratch.elements(pixels * shape.window());
+    gather(shape, input, first, windows);
+    windows
 }
 
 /// Adds the bias to every pixel.

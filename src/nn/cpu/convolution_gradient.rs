@@ -1,9 +1,10 @@
 //! The way back through a convolution.
 
-use super::convolution::{BLOCK, block_windows, forward};
+use super::convolution::{BLOCK, block_windows, convolve};
 use super::element::Element;
+use super::scratch::Scratch;
 use super::windows::scatter;
-use super::winograd;
+use super::winograd::Tiles;
 use crate::base::product::Matrix;
 use crate::nn::Convolution;
 use rayon::prelude::*;
@@ -26,7 +27,8 @@ pub(super) fn of_input<E: Element>(
 ) {
     if shape.stride == 1 && shape.padding < shape.kernel {
         let (mirrored, weights) = (mirror(shape), turned(shape, weights));
-        forward(&mirrored, output_gradient, &weights, accumulate, input_gradient);
+        let tiles = Tiles::of_gradient(&mirrored);
+        convolve(&mirrored, tiles, output_gradient, &weights, accumulate, input_gradient);
     } else {
         spread(shape, weights, output_gradient, accumulate, input_gradient);
     }
@@ -44,9 +46,9 @@ fn mirror(shape: &Convolution) -> Convolution {
 }
 
 /// `[kernel, kernel, inputs, outputs]` to `[kernel, kernel, outputs, inputs]` with the window turned by 180 degrees.
-fn turned(shape: &Convolution, weights: &[f32]) -> Vec<f32> {
+fn turned(shape: &Convolution, weights: &[f32]) -> Scratch {
     let tap_len = shape.inputs * shape.outputs;
-    let mut turned = vec![0.0; weights.len()];
+    let mut turned = Scratch::of(weights.len());
     turned.par_chunks_exact_mut(tap_len).zip(weights.par_chunks_exact(tap_len).rev()).for_each(|(to, from)| {
         transpose(from, shape.outputs, to, shape.inputs);
     });
@@ -77,7 +79,7 @@ fn spread<E: Element>(
     let pictures = BLOCK.div_ceil(shape.output_pixels());
     let outputs = output_gradient.par_chunks(pictures * shape.output_len());
     let inputs = input_gradient.par_chunks_mut(pictures * shape.input_len());
-    let scratch = || (Vec::new(), Vec::new());
+    let scratch = || (Scratch::default(), Scratch::default());
     outputs.zip(inputs).for_each_init(scratch, |(windows, sums), (outputs, inputs)| {
         E::in_full(inputs, accumulate, sums, |inputs| {
             if !accumulate {
@@ -85,7 +87,7 @@ fn spread<E: Element>(
             }
             for (block, outputs) in outputs.chunks(BLOCK * shape.outputs).enumerate() {
                 let pixels = outputs.len() / shape.outputs;
-                windows.resize(pixels * shape.window(), 0.0);
+                windows.resize(pixels * shape.window());
                 E::multiply(Matrix::new(outputs, pixels, shape.outputs), &weights, false, windows);
                 scatter(shape, windows, block * BLOCK, inputs);
             }
@@ -95,23 +97,23 @@ fn spread<E: Element>(
 
 /// The gradient of the weights: partial sums over fixed ranges of blocks, added in order.
 pub(super) fn of_weights<E: Element>(shape: &Convolution, input: &[E], output_gradient: &[E], weights: &mut [f32]) {
-    if winograd::suits(shape) {
-        return winograd::of_weights(shape, input, output_gradient, weights);
+    if let Some(tiles) = Tiles::of_gradient(shape) {
+        return tiles.of_weights(shape, input, output_gradient, weights);
     }
     let blocks = output_gradient.len().div_ceil(BLOCK * shape.outputs);
     let parts = (PARTIAL_BUDGET / shape.weights()).clamp(2, 16).min(blocks);
     let part_blocks = blocks.div_ceil(parts);
-    let partial_sums: Vec<Vec<f32>> = output_gradient
+    let partial_sums: Vec<Scratch> = output_gradient
         .par_chunks(part_blocks * BLOCK * shape.outputs)
         .enumerate()
         .map(|(part, gradient)| {
-            let mut sum = vec![0.0; shape.weights()];
-            let mut scratch = Vec::new();
+            let mut sum = Scratch::of(shape.weights());
+            let mut scratch = Scratch::default();
             for (block, gradient) in gradient.chunks(BLOCK * shape.outputs).enumerate() {
                 let (first, pixels) = ((part * part_blocks + block) * BLOCK, gradient.len() / shape.outputs);
                 let windows = block_windows(shape, input, first, pixels, &mut scratch);
                 let windows = Matrix::new(windows, pixels, shape.window()).transposed();
-                E::multiply(windows, &E::right(gradient, pixels, shape.outputs), true, &mut sum);
+                E::multiply(windows, &E::right(gradient, pixels, shape.outputs), block > 0, &mut sum);
             }
             sum
         })

@@ -1,14 +1,16 @@
 //! What the numbers of feature maps must be able to do.
 
-use super::lanes::{LANES, Lanes};
+use super::lanes::Lanes;
 use super::map::Map;
+use super::scratch::Scratch;
 use crate::base::product::{Matrix, multiply};
 use crate::base::{Error, Result};
+use bytemuck::Pod;
 use half::bf16;
 use std::borrow::Cow;
 
 /// A number of a feature map; arithmetic is 32-bit.
-pub(super) trait Element: Copy + Default + Send + Sync + 'static {
+pub(super) trait Element: Pod + Default + Send + Sync {
     /// A right factor, made once for the products of many blocks.
     type Right<'a>: Send + Sync;
 
@@ -17,9 +19,15 @@ pub(super) trait Element: Copy + Default + Send + Sync + 'static {
     /// The same number in 32 bits.
     fn wide(self) -> f32;
     /// [`Element::wide`] of some at once.
-    fn wide_lanes(from: [Self; LANES]) -> Lanes;
+    ///
+    /// # Safety
+    /// They are there to be read.
+    unsafe fn load<L: Lanes>(from: *const Self) -> L;
     /// [`Element::narrow`] of some at once.
-    fn narrow_lanes(lanes: Lanes) -> [Self; LANES];
+    ///
+    /// # Safety
+    /// There is room for them.
+    unsafe fn store<L: Lanes>(lanes: L, to: *mut Self);
 
     /// A map of such numbers.
     fn of(map: &Map) -> Result<&[Self]>;
@@ -36,7 +44,7 @@ pub(super) trait Element: Copy + Default + Send + Sync + 'static {
     fn multiply(left: Matrix<'_, Self>, right: &Self::Right<'_>, accumulate: bool, output: &mut [f32]);
     /// Calls `work` with the numbers of a part of a map in 32 bits, or with any numbers unless `keep`, and writes what
     /// it leaves.
-    fn in_full(part: &mut [Self], keep: bool, scratch: &mut Vec<f32>, work: impl FnOnce(&mut [f32]));
+    fn in_full(part: &mut [Self], keep: bool, scratch: &mut Scratch, work: impl FnOnce(&mut [f32]));
 }
 
 impl Element for f32 {
@@ -53,13 +61,15 @@ impl Element for f32 {
     }
 
     #[inline(always)]
-    fn wide_lanes(from: [Self; LANES]) -> Lanes {
-        Lanes::new(from)
+    unsafe fn load<L: Lanes>(from: *const Self) -> L {
+        // SAFETY: the caller's.
+        unsafe { L::load(from) }
     }
 
     #[inline(always)]
-    fn narrow_lanes(lanes: Lanes) -> [Self; LANES] {
-        lanes.numbers()
+    unsafe fn store<L: Lanes>(lanes: L, to: *mut Self) {
+        // SAFETY: the caller's.
+        unsafe { lanes.store(to) }
     }
 
     fn of(map: &Map) -> Result<&[Self]> {
@@ -93,7 +103,7 @@ impl Element for f32 {
         multiply(left, *right, accumulate, output);
     }
 
-    fn in_full(part: &mut [Self], _: bool, _: &mut Vec<f32>, work: impl FnOnce(&mut [f32])) {
+    fn in_full(part: &mut [Self], _: bool, _: &mut Scratch, work: impl FnOnce(&mut [f32])) {
         work(part);
     }
 }
@@ -119,13 +129,15 @@ impl Element for bf16 {
     }
 
     #[inline(always)]
-    fn wide_lanes(from: [Self; LANES]) -> Lanes {
-        Lanes::new(from.map(Self::wide))
+    unsafe fn load<L: Lanes>(from: *const Self) -> L {
+        // SAFETY: the caller's.
+        unsafe { L::load_half(from) }
     }
 
     #[inline(always)]
-    fn narrow_lanes(lanes: Lanes) -> [Self; LANES] {
-        lanes.numbers().map(Self::narrow)
+    unsafe fn store<L: Lanes>(lanes: L, to: *mut Self) {
+        // SAFETY: the caller's.
+        unsafe { lanes.store_half(to) }
     }
 
     fn of(map: &Map) -> Result<&[Self]> {
@@ -159,13 +171,13 @@ impl Element for bf16 {
         multiply(left.widened(&mut scratch), right.matrix(), accumulate, output);
     }
 
-    fn in_full(part: &mut [Self], keep: bool, scratch: &mut Vec<f32>, work: impl FnOnce(&mut [f32])) {
-        scratch.resize(part.len(), 0.0);
+    fn in_full(part: &mut [Self], keep: bool, scratch: &mut Scratch, work: impl FnOnce(&mut [f32])) {
+        scratch.resize(part.len());
         if keep {
             scratch.iter_mut().zip(part.iter()).for_each(|(full, number)| *full = number.wide());
         }
         work(scratch);
-        part.iter_mut().zip(scratch).for_each(|(number, full)| *number = Self::narrow(*full));
+        part.iter_mut().zip(scratch.iter()).for_each(|(number, full)| *number = Self::narrow(*full));
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) fn convolve<E: Element>(
     output: &mut Map,
 ) -> Result<()> {
     let output = E::of_mut(output)?;
-    convolution::forward(shape, E::of(input)?, weights, false, output);
+    convolution::forward(shape, E::of(input)?, weights, output);
     if let Some(bias) = bias {
         convolution::add_bias(bias, output);
     }

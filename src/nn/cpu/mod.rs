@@ -8,7 +8,7 @@ mod map;
 mod maps;
 mod normalize;
 mod pool;
-mod tiles;
+mod scratch;
 mod windows;
 mod winograd;
 

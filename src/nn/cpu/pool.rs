@@ -1,6 +1,7 @@
 //! Max-pooling and global average pooling, a picture at a time.
 
 use super::element::Element;
+use super::scratch::Scratch;
 use crate::nn::MaxPool;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -33,7 +34,7 @@ pub(super) fn max_gradient<E: Element>(
 ) {
     let (channels, side) = (shape.channels, shape.output_side());
     let (input_len, output_len) = (shape.side * shape.side * channels, shape.output_len());
-    let scratch = || (Vec::new(), Vec::new());
+    let scratch = || (Vec::new(), Scratch::default());
     let pictures = input_gradient.par_chunks_mut(input_len).enumerate();
     pictures.for_each_init(scratch, |(open, sums), (picture, input_gradient)| {
         let input = &input[picture * input_len..][..input_len];
