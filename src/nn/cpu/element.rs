@@ -3,7 +3,7 @@
 use super::lanes::Lanes;
 use super::map::Map;
 use super::scratch::Scratch;
-use crate::base::product::{Matrix, multiply};
+use crate::base::product::{Matrix, PackedHalves, multiply, multiply_halves};
 use crate::base::{Error, Result};
 use bytemuck::Pod;
 use half::bf16;
@@ -113,7 +113,7 @@ fn mixed() -> Error {
 }
 
 impl Element for bf16 {
-    type Right<'a> = Widened;
+    type Right<'a> = PackedHalves;
 
     #[inline(always)]
     fn narrow(value: f32) -> Self {
@@ -158,17 +158,18 @@ impl Element for bf16 {
         Cow::Owned(weights.iter().map(|weight| Self::narrow(*weight).wide()).collect())
     }
 
-    fn weights(weights: &[f32], rows: usize, columns: usize, transposed: bool) -> Widened {
-        Widened { values: Self::rounded(weights).into_owned(), rows, columns, transposed }
+    fn weights(weights: &[f32], rows: usize, columns: usize, transposed: bool) -> PackedHalves {
+        let rounded: Vec<Self> = weights.iter().map(|weight| Self::narrow(*weight)).collect();
+        let matrix = Matrix::new(&rounded, rows, columns);
+        PackedHalves::new(if transposed { matrix.transposed() } else { matrix })
     }
 
-    fn right(part: &[Self], rows: usize, columns: usize) -> Widened {
-        Widened { values: part.iter().map(|value| value.wide()).collect(), rows, columns, transposed: false }
+    fn right(part: &[Self], rows: usize, columns: usize) -> PackedHalves {
+        PackedHalves::new(Matrix::new(part, rows, columns))
     }
 
-    fn multiply(left: Matrix<'_, Self>, right: &Widened, accumulate: bool, output: &mut [f32]) {
-        let mut scratch = Vec::new();
-        multiply(left.widened(&mut scratch), right.matrix(), accumulate, output);
+    fn multiply(left: Matrix<'_, Self>, right: &PackedHalves, accumulate: bool, output: &mut [f32]) {
+        multiply_halves(left, right, accumulate, output);
     }
 
     fn in_full(part: &mut [Self], keep: bool, scratch: &mut Scratch, work: impl FnOnce(&mut [f32])) {
@@ -178,20 +179,6 @@ impl Element for bf16 {
         }
         work(scratch);
         part.iter_mut().zip(scratch.iter()).for_each(|(number, full)| *number = Self::narrow(*full));
-    }
-}
-
-/// A right factor in 32 bits.
-pub(super) struct Widened {
-    values: Vec<f32>,
-    rows: usize,
-    columns: usize,
-    transposed: bool,
-}
-
-impl Widened {
-    fn matrix(&self) -> Matrix<'_, f32> {
-        <f32 as Element>::weights(&self.values, self.rows, self.columns, self.transposed)
     }
 }
 

@@ -1,7 +1,14 @@
 //! Matrix products on one thread, over the `gemm` crate; callers spread blocks of fixed size over rayon's threads, so
-//! that the bits do not depend on how many there are.
+//! that the bits do not depend on how many there are. Products of 16-bit numbers are in `halves`.
 
-use half::bf16;
+#[cfg(target_arch = "x86_64")]
+mod dots;
+mod halves;
+#[cfg(target_arch = "x86_64")]
+mod tiles;
+
+pub use halves::{PackedHalves, multiply_halves};
+
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -46,16 +53,6 @@ impl<'a, T> Matrix<'a, T> {
         assert!(first + count <= self.columns);
         let skipped = (first * self.column_stride).min(self.values.len());
         Self { values: &self.values[skipped..], columns: count, ..self }
-    }
-}
-
-impl Matrix<'_, bf16> {
-    /// The same matrix in 32 bits, its numbers in `scratch`.
-    pub fn widened<'a>(&self, scratch: &'a mut Vec<f32>) -> Matrix<'a, f32> {
-        scratch.clear();
-        scratch.extend(self.values.iter().map(|value| f32::from_bits(u32::from(value.to_bits()) << 16)));
-        let Self { rows, columns, row_stride, column_stride, .. } = *self;
-        Matrix { values: scratch, rows, columns, row_stride, column_stride }
     }
 }
 

@@ -1,0 +1,375 @@
+//! Products of bf16 numbers that are added up as f32, by the best instructions that the processor has.
+
+use super::{Matrix, multiply};
+#[cfg(target_arch = "x86_64")]
+use super::{dots, tiles};
+use half::bf16;
+use std::cell::RefCell;
+use std::sync::OnceLock;
+
+/// Columns of a panel of the right operand.
+pub(super) const PANEL: usize = 32;
+/// The rows of a packed panel are filled up with zeros to a multiple of this.
+pub(super) const STEP: usize = 32;
+/// Rows of the left operand that are multiplied with every panel before the next ones are fetched.
+const BLOCK_ROWS: usize = 192;
+/// Numbers of a row that are taken together, so that a block of rows stays in the second-level cache.
+const BLOCK_DEPTH: usize = 512;
+
+thread_local! {
+    static HALVES: RefCell<Vec<bf16>> = const { RefCell::new(Vec::new()) };
+    static WIDENED: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// How products are computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Way {
+    /// As products of 32-bit numbers.
+    #[default]
+    Widened,
+    /// By dot products of pairs: AVX512-BF16.
+    #[cfg(target_arch = "x86_64")]
+    Dots,
+    /// By products of tiles: AMX-BF16.
+    #[cfg(target_arch = "x86_64")]
+    Tiles,
+}
+
+impl Way {
+    /// All that this processor can do, the fastest first.
+    pub(super) fn all() -> &'static [Self] {
+        static ALL: OnceLock<Vec<Way>> = OnceLock::new();
+        ALL.get_or_init(|| {
+            let mut all = Vec::new();
+            #[cfg(target_arch = "x86_64")]
+            {
+                all.extend(tiles::are_available().then_some(Self::Tiles));
+                all.extend(dots::are_available().then_some(Self::Dots));
+            }
+            all.push(Self::Widened);
+            all
+        })
+    }
+}
+
+/// The right operand of products of bf16 numbers, laid out for this processor; packed once, it serves many blocks.
+#[derive(Clone, Debug, Default)]
+pub struct PackedHalves {
+    way: Way,
+    rows: usize,
+    columns: usize,
+    /// `[panels, rows / 2, PANEL, 2]`: the numbers of two rows side by side, with zeros where there are none.
+    pairs: Vec<bf16>,
+    /// `[rows, columns]`.
+    widened: Vec<f32>,
+}
+
+impl PackedHalves {
+    /// Packs a matrix.
+    #[must_use]
+    pub fn new(right: Matrix<'_, bf16>) -> Self {
+        let mut packed = Self::default();
+        packed.pack(right);
+        packed
+    }
+
+    /// Packs another matrix into the same memory.
+    pub fn pack(&mut self, right: Matrix<'_, bf16>) {
+        self.pack_for(Way::all()[0], right);
+    }
+
+    pub(super) fn pack_for(&mut self, way: Way, right: Matrix<'_, bf16>) {
+        (self.way, self.rows, self.columns) = (way, right.rows, right.columns);
+        match way {
+            Way::Widened => self.widen(right),
+            #[cfg(target_arch = "x86_64")]
+            Way::Dots | Way::Tiles => self.pair(right),
+        }
+    }
+
+    fn widen(&mut self, right: Matrix<'_, bf16>) {
+        self.widened.clear();
+        if right.column_stride == 1 {
+            self.widened
+                .extend((0..right.rows).flat_map(|i| &right.values[i * right.row_stride..][..right.columns]).map(wide));
+        } else {
+            let at = |i, j| wide(&right.values[i * right.row_stride + j * right.column_stride]);
+            self.widened.extend((0..right.rows).flat_map(|i| (0..right.columns).map(move |j| at(i, j))));
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn pair(&mut self, right: Matrix<'_, bf16>) {
+        let padded = right.rows.next_multiple_of(STEP);
+        self.pairs.clear();
+        self.pairs.resize(right.columns.div_ceil(PANEL) * padded * PANEL, bf16::ZERO);
+        for (panel, pairs) in self.pairs.chunks_exact_mut((padded * PANEL).max(1)).enumerate() {
+            let first = panel * PANEL;
+            let columns = PANEL.min(right.columns - first);
+            for row in 0..right.rows {
+                let to = &mut pairs[row / 2 * 2 * PANEL + row % 2..];
+                let from = &right.values[row * right.row_stride + first * right.column_stride..];
+                for (to, from) in to.iter_mut().step_by(2).zip(from.iter().step_by(right.column_stride)).take(columns) {
+                    *to = *from;
+                }
+            }
+        }
+    }
+
+    /// Rows `depth` of a panel.
+    #[cfg(target_arch = "x86_64")]
+    fn panel(&self, panel: usize, depth: std::ops::Range<usize>) -> &[bf16] {
+        let padded = self.rows.next_multiple_of(STEP);
+        let depth = depth.start..depth.end.next_multiple_of(STEP);
+        &self.pairs[(panel * padded + depth.start) * PANEL..][..depth.len() * PANEL]
+    }
+}
+
+fn wide(number: &bf16) -> f32 {
+    f32::from_bits(u32::from(number.to_bits()) << 16)
+}
+
+/// `output = left * right`, or added to what is there, on one thread; `output` is `[left.rows, right.columns]`, rows one
+/// after the other.
+///
+/// Products are exact and added up as f32, in an order and with roundings that depend on the processor: its
+/// instructions for bf16 take subnormal numbers for zeros, and add in pairs. So results agree between processors
+/// to the precision of f32, not to the bit.
+///
+/// # Panics
+/// The shapes do not fit.
+pub fn multiply_halves(left: Matrix<'_, bf16>, right: &PackedHalves, accumulate: bool, output: &mut [f32]) {
+    assert_eq!(left.columns, right.rows);
+    assert_eq!(output.len(), left.rows * right.columns);
+    match right.way {
+        Way::Widened => multiply_widened(left, right, accumulate, output),
+        #[cfg(target_arch = "x86_64")]
+        Way::Dots | Way::Tiles => multiply_pairs(left, right, accumulate, output),
+    }
+}
+
+fn multiply_widened(left: Matrix<'_, bf16>, right: &PackedHalves, accumulate: bool, output: &mut [f32]) {
+    let last = |count: usize, stride: usize| count.saturating_sub(1) * stride;
+    let used = (last(left.rows, left.row_stride) + last(left.columns, left.column_stride) + 1).min(left.values.len());
+    WIDENED.with_borrow_mut(|scratch| {
+        scratch.clear();
+        scratch.extend(left.values[..used].iter().map(wide));
+        let Matrix { rows, columns, row_stride, column_stride, .. } = left;
+        let left = Matrix { values: scratch.as_slice(), rows, columns, row_stride, column_stride };
+        multiply(left, Matrix::new(&right.widened, right.rows, right.columns), accumulate, output);
+    });
+}
+
+/// Some rows of the left operand and one panel of the right.
+#[cfg(target_arch = "x86_64")]
+pub(super) struct Block<'a> {
+    /// `[rows, depth]`, rows `stride` apart; `depth` is a multiple of `STEP`.
+    pub(super) left: &'a [bf16],
+    pub(super) stride: usize,
+    pub(super) rows: usize,
+    /// `[depth / 2, PANEL, 2]`.
+    pub(super) right: &'a [bf16],
+    /// How many columns of the panel are meant.
+    pub(super) columns: usize,
+    /// Whether the product is added to what is there.
+    pub(super) accumulate: bool,
+}
+
+#[cfg(target_arch = "x86_64")]
+fn multiply_pairs(left: Matrix<'_, bf16>, right: &PackedHalves, accumulate: bool, output: &mut [f32]) {
+    if left.columns == 0 && !accumulate {
+        output.fill(0.0);
+    }
+    HALVES.with_borrow_mut(|scratch| {
+        for depth in ranges(left.columns, BLOCK_DEPTH) {
+            for rows in ranges(left.rows, BLOCK_ROWS) {
+                let (left, stride) = rows_of(left, rows.clone(), depth.clone(), right.way, scratch);
+                for (panel, first) in (0..right.columns).step_by(PANEL).enumerate() {
+                    let block = Block {
+                        left,
+                        stride,
+                        rows: rows.len(),
+                        right: right.panel(panel, depth.clone()),
+                        columns: PANEL.min(right.columns - first),
+                        accumulate: accumulate || depth.start > 0,
+                    };
+                    let output = &mut output[rows.start * right.columns + first..];
+                    match right.way {
+                        Way::Tiles => tiles::multiply(&block, output, right.columns),
+                        _ => dots::multiply(&block, output, right.columns),
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[cfg(target_arch = "x86_64")]
+fn ranges(length: usize, step: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    (0..length).step_by(step).map(move |start| start..(start + step).min(length))
+}
+
+/// Part of the left operand and the distance of its rows: as it lies where the instructions can read that, else a copy
+/// in `scratch` with zeros around it.
+#[cfg(target_arch = "x86_64")]
+fn rows_of<'a>(
+    left: Matrix<'a, bf16>,
+    rows: std::ops::Range<usize>,
+    depth: std::ops::Range<usize>,
+    way: Way,
+    scratch: &'a mut Vec<bf16>,
+) -> (&'a [bf16], usize) {
+    let values = &left.values[rows.start * left.row_stride + depth.start * left.column_stride..];
+    let whole_tiles = way != Way::Tiles || rows.len().is_multiple_of(tiles::ROWS);
+    if left.column_stride == 1 && depth.len().is_multiple_of(STEP) && whole_tiles {
+        return (values, left.row_stride);
+    }
+    let stride = depth.len().next_multiple_of(STEP);
+    scratch.clear();
+    scratch.resize(rows.len().next_multiple_of(tiles::ROWS) * stride, bf16::ZERO);
+    for (group, to) in ranges(rows.len(), tiles::ROWS).zip(scratch.chunks_mut(tiles::ROWS * stride)) {
+        if left.column_stride == 1 {
+            for (row, to) in group.zip(to.chunks_mut(stride)) {
+                to[..depth.len()].copy_from_slice(&values[row * left.row_stride..][..depth.len()]);
+            }
+        } else {
+            for column in 0..depth.len() {
+                let from = values[group.start * left.row_stride + column * left.column_stride..].iter();
+                let to = to[column..].iter_mut().step_by(stride);
+                to.zip(from.step_by(left.row_stride)).take(group.len()).for_each(|(to, from)| *to = *from);
+            }
+        }
+    }
+    (scratch, stride)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rng;
+
+    /// Rows, depth and columns: within and across tiles, registers and blocks, odd and even.
+    const SHAPES: [[usize; 3]; 10] = [
+        [1, 1, 1],
+        [3, 2, 5],
+        [12, 32, 32],
+        [13, 27, 33],
+        [31, 33, 31],
+        [32, 64, 64],
+        [65, 45, 47],
+        [195, 96, 16],
+        [200, 63, 40],
+        [33, 1061, 35],
+    ];
+
+    /// bf16 numbers of either sign, of sizes that differ by up to a million.
+    fn numbers(count: usize, name: &str) -> Vec<bf16> {
+        let mut rng = rng::stream(1, name, &[count as u64]);
+        let mut number = || rng::normal(&mut rng) * 2f32.powf(rng::uniform(-10.0, 10.0, &mut rng));
+        (0..count).map(|_| bf16::from_f32(number())).collect()
+    }
+
+    /// Element for element: the exact sum, and the sum of the absolute terms, which bounds what rounding can do.
+    fn oracle(left: Matrix<'_, bf16>, right: Matrix<'_, bf16>, before: Option<&[f32]>) -> Vec<(f64, f64)> {
+        let at = |matrix: Matrix<'_, bf16>, i: usize, j: usize| {
+            matrix.values[i * matrix.row_stride + j * matrix.column_stride].to_f64()
+        };
+        let element = |index: usize| {
+            let (i, j) = (index / right.columns, index % right.columns);
+            let before = before.map_or(0.0, |before| f64::from(before[index]));
+            let terms = (0..left.columns).map(|k| at(left, i, k) * at(right, k, j)).chain([before]);
+            terms.fold((0.0, 0.0), |(sum, size), term| (sum + term, size + term.abs()))
+        };
+        (0..left.rows * right.columns).map(element).collect()
+    }
+
+    fn check(way: Way, left: Matrix<'_, bf16>, right: Matrix<'_, bf16>) {
+        let mut packed = PackedHalves::default();
+        packed.pack_for(way, right);
+        for accumulate in [false, true] {
+            let mut output: Vec<f32> = (0..left.rows * right.columns).map(|i| (i % 7) as f32 - 3.0).collect();
+            let expected = oracle(left, right, accumulate.then_some(&output));
+            multiply_halves(left, &packed, accumulate, &mut output);
+            for (i, (found, (sum, size))) in output.iter().zip(expected).enumerate() {
+                let error = (f64::from(*found) - sum).abs();
+                assert!(error <= 1e-5 * size, "{way:?} {left:?} {accumulate} {i}: {found}, not {sum}");
+            }
+        }
+    }
+
+    fn check_all_shapes(way: Way) {
+        if !Way::all().contains(&way) {
+            println!("skipped: this processor has no {way:?}");
+            return;
+        }
+        for [rows, depth, columns] in SHAPES {
+            let left = numbers(rows * depth, "left");
+            let right = numbers(depth * columns, "right");
+            let lefts = [Matrix::new(&left, rows, depth), Matrix::new(&left, depth, rows).transposed()];
+            let rights = [Matrix::new(&right, depth, columns), Matrix::new(&right, columns, depth).transposed()];
+            for left in lefts {
+                rights.iter().for_each(|right| check(way, left, *right));
+            }
+        }
+        println!("{way:?} holds");
+    }
+
+    #[test]
+    fn widened_products_are_those_of_the_oracle() {
+        check_all_shapes(Way::Widened);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn products_of_pairs_are_those_of_the_oracle() {
+        check_all_shapes(Way::Dots);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn products_of_tiles_are_those_of_the_oracle() {
+        check_all_shapes(Way::Tiles);
+    }
+
+    #[test]
+    fn blocks_of_columns_are_multiplied_and_packed_again() {
+        let (left, right) = (numbers(40 * 70, "left"), numbers(50 * 90, "right"));
+        let (left, right) = (Matrix::new(&left, 40, 70).column_block(11, 50), Matrix::new(&right, 50, 90));
+        let mut packed = PackedHalves::new(right);
+        let mut output = vec![0.0; 40 * 33];
+        let right = right.column_block(57, 33);
+        packed.pack(right);
+        multiply_halves(left, &packed, false, &mut output);
+        for (found, (sum, size)) in output.iter().zip(oracle(left, right, None)) {
+            assert!((f64::from(*found) - sum).abs() <= 1e-5 * size, "{found}, not {sum}");
+        }
+    }
+
+    /// Rows that are not there are zeros, not what else lies in memory: infinity times zero would show.
+    #[test]
+    fn edges_see_nothing_beyond_themselves() {
+        let mut left = vec![bf16::INFINITY; 5 * 40];
+        left.chunks_exact_mut(40).for_each(|row| row[..33].fill(bf16::ONE));
+        let right = vec![bf16::ONE; 33 * 3];
+        for way in Way::all() {
+            let mut packed = PackedHalves::default();
+            packed.pack_for(*way, Matrix::new(&right, 33, 3));
+            let mut output = vec![0.0; 15];
+            multiply_halves(Matrix::new(&left, 5, 40).column_block(0, 33), &packed, false, &mut output);
+            assert_eq!(output, [33.0; 15], "{way:?}");
+        }
+    }
+
+    #[test]
+    fn products_without_terms_are_zero() {
+        for way in Way::all() {
+            let mut packed = PackedHalves::default();
+            packed.pack_for(*way, Matrix::new(&[], 0, 3));
+            let mut output = vec![5.0; 6];
+            multiply_halves(Matrix::new(&[], 2, 0), &packed, true, &mut output);
+            assert_eq!(output, [5.0; 6], "{way:?}");
+            multiply_halves(Matrix::new(&[], 2, 0), &packed, false, &mut output);
+            assert_eq!(output, [0.0; 6], "{way:?}");
+        }
+    }
+}
