@@ -105,7 +105,9 @@ mod tests {
     #[test]
     fn an_error_ends_the_work() {
         let worked = AtomicUsize::new(0);
-        let work = |_: &usize, _: &mut ()| drop(worked.fetch_add(1, Ordering::Relaxed));
+        let work = |_: &usize, _: &mut ()| {
+            worked.fetch_add(1, Ordering::Relaxed);
+        };
         let take = |&item: &usize, (): &()| if item < 20 { Ok(()) } else { Err(Error::stage("stop")) };
         let items: Vec<usize> = (0..10_000).collect();
         let error = with_threads(2, || in_order(&items, work, take)).unwrap_err();
