@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Bytes of a write. Each begins at a multiple of this, so that the page cache takes it in large pages.
-const BLOCK: usize = 1 << 20;
+/// Bytes of a write. Each begins at a multiple of this, so that the page cache takes it in large pages; 1 MiB cost a
+/// tenth less, but six times as much on a virtual machine that gives its largest free pages back to the host.
+const BLOCK: usize = 256 << 10;
 /// Bytes of disk asked for at once, ahead of the writes.
 const STRETCH: u64 = 64 << 20;
 
