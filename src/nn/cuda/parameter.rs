@@ -1,0 +1,75 @@
+//! What kernels take.
+
+use cudarc::driver::DeviceRepr;
+
+/// A parameter of a kernel, passed by value.
+pub(super) trait Parameter: DeviceRepr {
+    /// Its type in CUDA C++, `*` for every pointer.
+    const KIND: &'static str;
+}
+
+impl Parameter for i32 {
+    const KIND: &'static str = "int";
+}
+
+impl Parameter for i64 {
+    const KIND: &'static str = "long long";
+}
+
+impl Parameter for f32 {
+    const KIND: &'static str = "float";
+}
+
+impl Parameter for f64 {
+    const KIND: &'static str = "double";
+}
+
+/// `MaxPoolShape` of `max_pool.cu`.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(super) struct MaxPoolShape {
+    pub(super) channels: i32,
+    pub(super) kernel: i32,
+    pub(super) stride: i32,
+    pub(super) padding: i32,
+    pub(super) side: i32,
+    pub(super) output_side: i32,
+}
+
+// SAFETY: six ints in the order of the kernel's structure.
+unsafe impl DeviceRepr for MaxPoolShape {}
+
+impl Parameter for MaxPoolShape {
+    const KIND: &'static str = "MaxPoolShape";
+}
+
+/// `AdamStep` of `optimizers.cu`, whose table says how it is computed.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct AdamStep {
+    /// `rate / (1 - beta1^step)`.
+    pub(crate) size: f32,
+    /// `1 / sqrt(1 - beta2^step)`.
+    pub(crate) root: f32,
+    /// `beta1`.
+    pub(crate) keep1: f32,
+    /// `1 - beta1`.
+    pub(crate) add1: f32,
+    /// `beta2`.
+    pub(crate) keep2: f32,
+    /// `1 - beta2`.
+    pub(crate) add2: f32,
+    /// Added to the root of the second moment.
+    pub(crate) epsilon: f32,
+    /// Weight decay that is added to the gradient.
+    pub(crate) in_gradient: f32,
+    /// What weights are multiplied by.
+    pub(crate) shrink: f32,
+}
+
+// SAFETY: nine floats in the order of the kernel's structure.
+unsafe impl DeviceRepr for AdamStep {}
+
+impl Parameter for AdamStep {
+    const KIND: &'static str = "AdamStep";
+}
