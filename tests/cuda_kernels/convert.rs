@@ -67,7 +67,9 @@ fn pictures_as_maps<T: Number>(host: &Host) -> Vec<Vec<u32>> {
     let pictures: Vec<u8> = (0..pixels * 3).map(|i| (i * 37 % 256) as u8).collect();
     let floats = random("floats", pixels * 3);
     let padded_to = |padded: usize, value: &dyn Fn(usize, usize) -> f32| -> Vec<T> {
-        (0..pixels * padded).map(|i| T::of(if i % padded < 3 { value(i / padded * 3, i % padded) } else { 0.0 })).collect()
+        (0..pixels * padded)
+            .map(|i| T::of(if i % padded < 3 { value(i / padded * 3, i % padded) } else { 0.0 }))
+            .collect()
     };
     let mut all = Vec::new();
     for padded in [3, 4, 8] {

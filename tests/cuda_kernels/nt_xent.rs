@@ -69,11 +69,9 @@ fn agrees(host: &Host, rows: usize, width: usize, config: &NtXentConfig) -> (Vec
 fn the_loss_and_its_gradient() {
     in_both_orders(|host| {
         let mut all = Vec::new();
-        for (rows, width) in [(2, 3), (6, 7), (8, 64), (130, 130), (300, 20)] {
-            for temperature in [0.1, 0.5] {
-                for similarity in [Similarity::Cosine, Similarity::Dot] {
-                    all.push(agrees(host, rows, width, &NtXentConfig { temperature, similarity }));
-                }
+        for similarity in [Similarity::Cosine, Similarity::Dot] {
+            for (rows, width, temperature) in [(2, 3, 0.1), (6, 7, 0.5), (8, 64, 0.5), (130, 130, 0.1), (260, 5, 0.5)] {
+                all.push(agrees(host, rows, width, &NtXentConfig { temperature, similarity }));
             }
         }
         all

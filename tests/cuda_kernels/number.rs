@@ -42,9 +42,10 @@ impl Number for Bf16 {
         }
         let (low, high) = (Self(below), Self(below + 1));
         // Past the largest number the next step would be 2^128.
-        let step = |number: Self| if number.0 & 0x7fff == 0x7f80 { 2f64.powi(128) } else { f64::from(number.value()).abs() };
+        let step =
+            |number: Self| if number.0 & 0x7fff == 0x7f80 { 2f64.powi(128) } else { f64::from(number.value()).abs() };
         let (down, up) = (f64::from(x).abs() - step(low), step(high) - f64::from(x).abs());
-        if x.is_infinite() || down < up || (down == up && below % 2 == 0) { low } else { high }
+        if x.is_infinite() || down < up || (down == up && below.is_multiple_of(2)) { low } else { high }
     }
     fn value(self) -> f32 {
         f32::from_bits(u32::from(self.0) << 16)

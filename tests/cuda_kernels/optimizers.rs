@@ -53,7 +53,8 @@ impl Parameters {
             let values = PARAMETERS.iter().enumerate();
             values.map(|(i, &(length, _))| if i == zero { vec![0.0; length] } else { random(name, length) }).collect()
         };
-        let states = PARAMETERS.iter().flat_map(|&(length, _)| std::iter::repeat_n(vec![0.0; length], vectors)).collect();
+        let states =
+            PARAMETERS.iter().flat_map(|&(length, _)| std::iter::repeat_n(vec![0.0; length], vectors)).collect();
         Self { values: make("values", 0), gradients: make("gradient", 2), states, vectors }
     }
 

@@ -22,6 +22,6 @@ pub(crate) fn program() -> String {
 
 /// Names of the kernels in a program.
 pub(crate) fn kernels(program: &str) -> Vec<String> {
-    let starts = program.split("extern \"C\" __global__ void __launch_bounds__(THREADS) ").skip(1);
+    let starts = program.split("\nKERNEL ").skip(1);
     starts.map(|rest| rest.split('(').next().unwrap().to_owned()).collect()
 }

@@ -29,12 +29,12 @@ template <int V, class T> __device__ void average_pool_in(
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) average_pool_f32(
+KERNEL average_pool_f32(
     const float* input, long long pictures, int pixels, int channels, float* output) {
     BY_WIDTH(float, channels, average_pool_in, input, pictures, pixels, channels, output);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) average_pool_bf16(
+KERNEL average_pool_bf16(
     const bf16* input, long long pictures, int pixels, int channels, float* output) {
     BY_WIDTH(bf16, channels, average_pool_in, input, pictures, pixels, channels, output);
 }
@@ -54,12 +54,12 @@ template <int V, class T> __device__ void average_pool_gradient_in(
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) average_pool_gradient_f32(
+KERNEL average_pool_gradient_f32(
     const float* output_gradient, long long pictures, int pixels, int channels, float* input_gradient) {
     BY_WIDTH(float, channels, average_pool_gradient_in, output_gradient, pictures, pixels, channels, input_gradient);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) average_pool_gradient_bf16(
+KERNEL average_pool_gradient_bf16(
     const float* output_gradient, long long pictures, int pixels, int channels, bf16* input_gradient) {
     BY_WIDTH(bf16, channels, average_pool_gradient_in, output_gradient, pictures, pixels, channels, input_gradient);
 }

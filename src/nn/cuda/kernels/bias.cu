@@ -28,12 +28,12 @@ template <int V, class T> __device__ void bias_in(const float* bias, long long p
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) bias_f32(
+KERNEL bias_f32(
     const float* bias, long long pixels, int channels, float* map) {
     BY_WIDTH(float, channels, bias_in, bias, pixels, channels, map);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) bias_bf16(
+KERNEL bias_bf16(
     const float* bias, long long pixels, int channels, bf16* map) {
     BY_WIDTH(bf16, channels, bias_in, bias, pixels, channels, map);
 }
@@ -56,17 +56,17 @@ template <int V, class T> __device__ void channel_sums_in(
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) channel_sums_f32(
+KERNEL channel_sums_f32(
     const float* map, long long pixels, int channels, float* part_sums) {
     BY_WIDTH(float, channels, channel_sums_in, map, pixels, channels, part_sums);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) channel_sums_bf16(
+KERNEL channel_sums_bf16(
     const bf16* map, long long pixels, int channels, float* part_sums) {
     BY_WIDTH(bf16, channels, channel_sums_in, map, pixels, channels, part_sums);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) channel_sums_merge(
+KERNEL channel_sums_merge(
     const float* part_sums, int parts, int channels, float* sums) {
     int channel = blockIdx.x * MERGED + threadIdx.x % MERGED;
     double sum = merged_sum(part_sums, parts, channels, channel);

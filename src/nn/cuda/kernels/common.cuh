@@ -10,6 +10,9 @@
 //   sums          in an order that depends on shape and grid alone: the same launch gives the same bits
 
 constexpr int THREADS = 256;
+/// An exported kernel. With no number of blocks ptxas spills registers for the sake of more blocks than are needed.
+#define KERNEL extern "C" __global__ void __launch_bounds__(THREADS, 2)
+
 constexpr int WARP = 32;
 constexpr unsigned EVERY_LANE = 0xffffffffu;
 

@@ -24,7 +24,7 @@ struct Colours {
     float of[3];
 };
 
-extern "C" __global__ void __launch_bounds__(THREADS) to_bf16(
+KERNEL to_bf16(
     const float* __restrict__ from, long long length, bf16* __restrict__ to) {
     constexpr int V = 8;
     for (long long i = first_index(); i < length / V; i += index_step()) {
@@ -35,7 +35,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) to_bf16(
     for (long long i = length / V * V + first_index(); i < length; i += index_step()) set(to[i], from[i]);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) to_f32(
+KERNEL to_f32(
     const bf16* __restrict__ from, long long length, float* __restrict__ to) {
     constexpr int V = 8;
     for (long long i = first_index(); i < length / V; i += index_step()) {
@@ -88,22 +88,22 @@ template <class T> __device__ void weights_gradient(
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) weights_f32(
+KERNEL weights_f32(
     const float* from, int taps, int inputs, int padded, int outputs, float* to) {
     weights(from, taps, inputs, padded, outputs, to);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) weights_bf16(
+KERNEL weights_bf16(
     const float* from, int taps, int inputs, int padded, int outputs, bf16* to) {
     weights(from, taps, inputs, padded, outputs, to);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) weights_gradient_f32(
+KERNEL weights_gradient_f32(
     const float* from, int taps, int inputs, int padded, int outputs, float* to) {
     weights_gradient(from, taps, inputs, padded, outputs, to);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) weights_gradient_bf16(
+KERNEL weights_gradient_bf16(
     const bf16* from, int taps, int inputs, int padded, int outputs, float* to) {
     weights_gradient(from, taps, inputs, padded, outputs, to);
 }
@@ -128,12 +128,12 @@ template <class T> __device__ void pictures(
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) pictures_f32(
+KERNEL pictures_f32(
     const unsigned char* from, long long pixels, Colours mean, Colours factor, int padded, float* to) {
     pictures(from, pixels, mean, factor, padded, to);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) pictures_bf16(
+KERNEL pictures_bf16(
     const unsigned char* from, long long pixels, Colours mean, Colours factor, int padded, bf16* to) {
     pictures(from, pixels, mean, factor, padded, to);
 }
@@ -146,12 +146,12 @@ template <class T> __device__ void pad(const float* from, long long pixels, int 
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) pad_f32(
+KERNEL pad_f32(
     const float* from, long long pixels, int channels, int padded, float* to) {
     pad(from, pixels, channels, padded, to);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) pad_bf16(
+KERNEL pad_bf16(
     const float* from, long long pixels, int channels, int padded, bf16* to) {
     pad(from, pixels, channels, padded, to);
 }

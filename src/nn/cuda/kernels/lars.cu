@@ -15,7 +15,7 @@ struct Squares {
     double values, gradient;
 };
 
-extern "C" __global__ void __launch_bounds__(THREADS) lars_squares(
+KERNEL lars_squares(
     const Tensor* tensors, const Chunk* chunks, int count, float decay, Squares* squares) {
     for (int c = blockIdx.x; c < count; c += gridDim.x) {
         Tensor tensor = tensors[chunks[c].tensor];
@@ -45,7 +45,7 @@ __device__ inline double trust_ratio(const Tensor& tensor, const Squares* square
     return values > 0.0 && gradient > 0.0 ? trust * values / gradient : 1.0;
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) lars(
+KERNEL lars(
     const Tensor* tensors, const Chunk* chunks, int count, float decay, const Squares* squares, double rate,
     double trust, float momentum) {
     for (int c = blockIdx.x; c < count; c += gridDim.x) {

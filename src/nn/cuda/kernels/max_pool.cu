@@ -50,12 +50,12 @@ template <int V, class T> __device__ void max_pool_in(
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) max_pool_f32(
+KERNEL max_pool_f32(
     const float* input, long long pictures, MaxPoolShape shape, float* output) {
     BY_WIDTH(float, shape.channels, max_pool_in, input, pictures, shape, output);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) max_pool_bf16(
+KERNEL max_pool_bf16(
     const bf16* input, long long pictures, MaxPoolShape shape, bf16* output) {
     BY_WIDTH(bf16, shape.channels, max_pool_in, input, pictures, shape, output);
 }
@@ -126,14 +126,14 @@ template <int V, class T> __device__ void max_pool_gradient_in(
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) max_pool_gradient_f32(
+KERNEL max_pool_gradient_f32(
     const float* input, const float* output, const float* output_gradient, long long pictures, MaxPoolShape shape,
     float* input_gradient) {
     BY_WIDTH(float, shape.channels, max_pool_gradient_in,
         input, output, output_gradient, pictures, shape, input_gradient);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) max_pool_gradient_bf16(
+KERNEL max_pool_gradient_bf16(
     const bf16* input, const bf16* output, const bf16* output_gradient, long long pictures, MaxPoolShape shape,
     bf16* input_gradient) {
     BY_WIDTH(bf16, shape.channels, max_pool_gradient_in,

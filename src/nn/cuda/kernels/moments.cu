@@ -95,17 +95,17 @@ template <int V, class T> __device__ void moments_in(
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) moments_f32(
+KERNEL moments_f32(
     const float* input, long long pixels, int channels, float* part_means, float* part_squares) {
     BY_WIDTH(float, channels, moments_in, input, pixels, channels, part_means, part_squares);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) moments_bf16(
+KERNEL moments_bf16(
     const bf16* input, long long pixels, int channels, float* part_means, float* part_squares) {
     BY_WIDTH(bf16, channels, moments_in, input, pixels, channels, part_means, part_squares);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) moments_merge(
+KERNEL moments_merge(
     const float* part_means, const float* part_squares, int parts, long long pixels, int channels, float epsilon,
     float* mean, float* inverse_deviation, float* running_mean, float* running_variance, float momentum) {
     int channel = blockIdx.x * MERGED + threadIdx.x % MERGED, first = threadIdx.x / MERGED;
@@ -133,7 +133,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) moments_merge(
     running_variance[channel] = static_cast<float>(keep * running_variance[channel] + part * (squares / degrees));
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) inverse_deviation(
+KERNEL inverse_deviation(
     float epsilon, const float* variance, int channels, float* inverse) {
     for (long long channel = first_index(); channel < channels; channel += index_step()) {
         inverse[channel] = 1.0f / sqrtf(variance[channel] + epsilon);

@@ -59,14 +59,14 @@ template <int V, class T> __device__ void normalize_in(
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) normalize_f32(
+KERNEL normalize_f32(
     const float* input, const float* residual, long long pixels, int channels, const float* mean,
     const float* inverse_deviation, const float* scale, const float* shift, int relu, float* output) {
     BY_WIDTH(float, channels, normalize_in,
         input, residual, pixels, channels, mean, inverse_deviation, scale, shift, relu, output);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) normalize_bf16(
+KERNEL normalize_bf16(
     const bf16* input, const bf16* residual, long long pixels, int channels, const float* mean,
     const float* inverse_deviation, const float* scale, const float* shift, int relu, bf16* output) {
     BY_WIDTH(bf16, channels, normalize_in,

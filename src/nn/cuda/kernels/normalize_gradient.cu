@@ -62,21 +62,21 @@ template <int V, class T> __device__ void gradient_sums_in(
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) gradient_sums_f32(
+KERNEL gradient_sums_f32(
     const float* input, const float* relu_output, float* gradient, long long pixels, int channels, const float* mean,
     float* part_products, float* part_sums) {
     BY_WIDTH(float, channels, gradient_sums_in,
         input, relu_output, gradient, pixels, channels, mean, part_products, part_sums);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) gradient_sums_bf16(
+KERNEL gradient_sums_bf16(
     const bf16* input, const bf16* relu_output, bf16* gradient, long long pixels, int channels, const float* mean,
     float* part_products, float* part_sums) {
     BY_WIDTH(bf16, channels, gradient_sums_in,
         input, relu_output, gradient, pixels, channels, mean, part_products, part_sums);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) gradient_sums_merge(
+KERNEL gradient_sums_merge(
     const float* part_products, const float* part_sums, int parts, int channels, const float* inverse_deviation,
     float* scale_gradient, float* shift_gradient) {
     int channel = blockIdx.x * MERGED + threadIdx.x % MERGED;
@@ -116,14 +116,14 @@ template <int V, class T> __device__ void input_gradient_in(
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) input_gradient_f32(
+KERNEL input_gradient_f32(
     const float* gradient, long long pixels, int channels, const float* mean, const float* inverse_deviation,
     const float* scale, const float* scale_gradient, const float* shift_gradient, float* input) {
     BY_WIDTH(float, channels, input_gradient_in,
         gradient, pixels, channels, mean, inverse_deviation, scale, scale_gradient, shift_gradient, input);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) input_gradient_bf16(
+KERNEL input_gradient_bf16(
     const bf16* gradient, long long pixels, int channels, const float* mean, const float* inverse_deviation,
     const float* scale, const float* scale_gradient, const float* shift_gradient, bf16* input) {
     BY_WIDTH(bf16, channels, input_gradient_in,

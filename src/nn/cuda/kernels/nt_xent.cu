@@ -24,7 +24,7 @@
 /// Shorter vectors are divided by this.
 constexpr float SHORTEST = 1e-6f;
 
-extern "C" __global__ void __launch_bounds__(THREADS) unit_rows(
+KERNEL unit_rows(
     const float* z, int rows, int width, float* u, float* lengths) {
     for (long long row = blockIdx.x; row < rows; row += gridDim.x) {
         float sum = 0.0f;
@@ -36,7 +36,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) unit_rows(
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) unit_rows_gradient(
+KERNEL unit_rows_gradient(
     const float* u, const float* lengths, int rows, int width, float* gradient) {
     for (long long row = blockIdx.x; row < rows; row += gridDim.x) {
         const float* own = u + row * width;
@@ -52,7 +52,7 @@ __device__ inline long long pair_of_row(long long row, int rows) {
     return row < rows / 2 ? row + rows / 2 : row - rows / 2;
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) nt_xent_rows(
+KERNEL nt_xent_rows(
     const float* s, int rows, float temperature, float* largest, float* inverse_sum, float* positive, float* other,
     float* loss) {
     for (long long row = blockIdx.x; row < rows; row += gridDim.x) {
@@ -77,7 +77,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) nt_xent_rows(
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) nt_xent_measure(
+KERNEL nt_xent_measure(
     const float* positive, const float* other, const float* loss, int rows, double temperature, float* measured) {
     double losses = 0.0, positives = 0.0, right = 0.0;
     for (int row = threadIdx.x; row < rows; row += THREADS) {
@@ -94,7 +94,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) nt_xent_measure(
     measured[2] = static_cast<float>(positives / rows * temperature);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) nt_xent_weights(
+KERNEL nt_xent_weights(
     const float* largest, const float* inverse_sum, int rows, float temperature, float* s) {
     for (long long row = blockIdx.x; row < rows; row += gridDim.x) {
         float *own = s + row * rows, most = largest[row], part = inverse_sum[row];

@@ -18,7 +18,7 @@
 // in_gradient = weight decay for Adam and 0 for AdamW, shrink = 1 for Adam and 1 - rate * weight decay for AdamW.
 // clip leaves gradients that are short enough, or whose length is not finite: the caller reads `total` and stops.
 
-extern "C" __global__ void __launch_bounds__(THREADS) sgd(
+KERNEL sgd(
     const Tensor* tensors, const Chunk* chunks, int count, float rate, float momentum, float decay, int nesterov) {
     each_number(tensors, chunks, count, [=](const Tensor& tensor, long long i) {
         float w = tensor.values[i], g = tensor.gradient[i] + (tensor.decays ? decay : 0.0f) * w;
@@ -36,7 +36,7 @@ struct AdamStep {
     float size, root, keep1, add1, keep2, add2, epsilon, in_gradient, shrink;
 };
 
-extern "C" __global__ void __launch_bounds__(THREADS) adam(
+KERNEL adam(
     const Tensor* tensors, const Chunk* chunks, int count, AdamStep step) {
     each_number(tensors, chunks, count, [=](const Tensor& tensor, long long i) {
         float w = tensor.values[i], g = tensor.gradient[i] + (tensor.decays ? step.in_gradient : 0.0f) * w;
@@ -49,7 +49,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) adam(
     });
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) square_sums(
+KERNEL square_sums(
     const Tensor* tensors, const Chunk* chunks, int count, double* sums) {
     for (int c = blockIdx.x; c < count; c += gridDim.x) {
         Tensor tensor = tensors[chunks[c].tensor];
@@ -63,14 +63,14 @@ extern "C" __global__ void __launch_bounds__(THREADS) square_sums(
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) square_sums_merge(const double* sums, int count, double* total) {
+KERNEL square_sums_merge(const double* sums, int count, double* total) {
     double sum = 0.0;
     for (int c = threadIdx.x; c < count; c += THREADS) sum += sums[c];
     sum = block_reduce(sum, Sum());
     if (threadIdx.x == 0) *total = sum;
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) clip(
+KERNEL clip(
     const Tensor* tensors, const Chunk* chunks, int count, const double* total, double most) {
     double length = sqrt(*total), factor = most / (length + 1e-6);
     if (!(length - length == 0.0) || factor >= 1.0) return; // infinity less itself is no number
