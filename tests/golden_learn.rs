@@ -12,7 +12,7 @@ use simclr::analysis::{
 };
 use simclr::loss::{NtXentConfig, cross_entropy, nt_xent, nt_xent_chance};
 use simclr::nn::{Role, Trainable};
-use simclr::optim::{Optimizer, OptimizerConfig, Schedule, ScheduleConfig, clip_gradients, gradient_norm};
+use simclr::optim::{Optimize, Optimizer, OptimizerConfig, Schedule, ScheduleConfig, clip_gradients};
 use simclr::train::softmax::{SoftmaxTraining, train_softmax};
 
 const TOLERANCE: f64 = 1e-4;
@@ -141,13 +141,18 @@ fn role(name: &str) -> Role {
 }
 
 /// Values, gradients and roles as an optimiser takes them.
-fn trainables<'a>(values: &'a mut [Vec<f32>], gradients: &'a mut [Vec<f32>], roles: &[String]) -> Vec<Trainable<'a>> {
+fn trainables<'a>(
+    values: &'a mut [Vec<f32>],
+    gradients: &'a mut [Vec<f32>],
+    roles: &[String],
+) -> Vec<Trainable<'a, Vec<f32>>> {
     let pairs = values.iter_mut().zip(gradients.iter_mut()).zip(roles);
     pairs.map(|((values, gradient), name)| Trainable { values, gradient, role: role(name) }).collect()
 }
 
 #[test]
 fn optimizers_over_several_steps() {
+    let device = Cpu::default();
     let file = golden("optim");
     let roles: Vec<String> = get(&file, "roles");
     let rates: Vec<f64> = get(&file, "rates");
@@ -159,32 +164,33 @@ fn optimizers_over_several_steps() {
         let lengths: Vec<usize> = values.iter().map(Vec::len).collect();
         let mut optimizer = Optimizer::new(&config);
         for (step, gradients) in gradients.iter_mut().enumerate() {
-            optimizer.step(&mut trainables(&mut values, gradients, &roles), factor * rates[step]);
+            optimizer.step(&device, &mut trainables(&mut values, gradients, &roles), factor * rates[step]).unwrap();
             // Every step as after an interruption.
             let (steps, state) = optimizer.state();
             let mut restored = Optimizer::new(&config);
-            restored.restore(steps, state.to_vec(), &lengths).unwrap();
+            restored.restore(&device, steps, state.to_vec(), &lengths).unwrap();
             optimizer = restored;
         }
         let after: Vec<Vec<f64>> = get(case, "after");
         for (i, after) in after.iter().enumerate() {
             assert_near(&format!("{config:?}, parameter {i}"), &values[i], after);
         }
-        assert!(optimizer.restore(3, vec![vec![0.0; 2]], &lengths).is_err());
+        assert!(optimizer.restore(&device, 3, vec![vec![0.0; 2]], &lengths).is_err());
     }
 }
 
 #[test]
 fn gradients_are_clipped() {
+    let device = Cpu::default();
     let file = golden("optim");
     let roles: Vec<String> = get(&file, "roles");
     for case in file["clips"].as_array().unwrap() {
         let mut values: Vec<Vec<f32>> = get(&file, "start");
         let mut gradients: Vec<Vec<f32>> = get::<Vec<Vec<Vec<f32>>>>(&file, "gradients").swap_remove(0);
         let mut parameters = trainables(&mut values, &mut gradients, &roles);
-        let norm = gradient_norm(&parameters);
+        let norm = device.gradient_norm(&parameters).unwrap();
         assert_close("norm", norm, get(case, "norm"), 1e-6);
-        clip_gradients(&mut parameters, norm, get(case, "most"));
+        clip_gradients(&device, &mut parameters, norm, get(case, "most")).unwrap();
         for (got, wanted) in gradients.iter().zip(&get::<Vec<Vec<f64>>>(case, "after")) {
             assert_near("clipped", got, wanted);
         }
@@ -192,7 +198,7 @@ fn gradients_are_clipped() {
     for bad in [f32::NAN, f32::INFINITY] {
         let (mut values, mut gradient) = (vec![0.0; 2], vec![1.0, bad]);
         let parameter = Trainable { values: &mut values, gradient: &mut gradient, role: Role::Bias };
-        assert!(!gradient_norm(&[parameter]).is_finite());
+        assert!(!device.gradient_norm(&[parameter]).unwrap().is_finite());
     }
 }
 
@@ -512,6 +518,7 @@ fn the_loss_has_the_same_bits_on_two_threads() {
 
 #[test]
 fn optimizers_have_the_same_bits_on_two_threads() {
+    let device = Cpu::default();
     let start = noise(8, 100_000);
     for config in [
         r#"{"sgd": {"learning_rate": 0.1, "momentum": 0.9}}"#,
@@ -525,9 +532,9 @@ fn optimizers_have_the_same_bits_on_two_threads() {
             for _ in 0..3 {
                 let parameter = Trainable { values: &mut values, gradient: &mut gradient, role: Role::Weight };
                 let mut parameters = [parameter];
-                norms.push(gradient_norm(&parameters));
-                clip_gradients(&mut parameters, norms[0], 1.0);
-                optimizer.step(&mut parameters, 0.1);
+                norms.push(device.gradient_norm(&parameters).unwrap());
+                clip_gradients(&device, &mut parameters, norms[0], 1.0).unwrap();
+                optimizer.step(&device, &mut parameters, 0.1).unwrap();
             }
             (values, norms)
         });

@@ -119,7 +119,8 @@ impl<'a> Run<'a> {
     fn new(golden: &'a Golden) -> Self {
         let (rows, side, device) = (golden.rows, golden.side, Cpu::default());
         let mut network = Network::new(&encoder(golden), &golden.head, side, 0, &device).unwrap();
-        let state: Vec<NamedArray> = network.state().iter().map(|array| initial(array, &golden.last_norm)).collect();
+        let state: Vec<NamedArray> =
+            network.state().unwrap().iter().map(|array| initial(array, &golden.last_norm)).collect();
         network.load_state(&state).unwrap();
         let pictures = uniform(&format!("pictures{}", golden.seed), rows * side * side * 3);
         let targets = uniform("targets", rows * golden.width).into_iter().map(|u| u as f32).collect();
@@ -171,7 +172,7 @@ fn check(json: &str) {
             golden.losses
         );
     }
-    let state = run.network.state();
+    let state = run.network.state().unwrap();
     for sketch in &golden.statistics {
         assert_close(sketch, &find(&state, sketch).values);
     }

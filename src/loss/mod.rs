@@ -1,11 +1,13 @@
 //! Losses on dfdx's tape: NT-Xent and cross-entropy.
 
 pub mod config;
-mod contrast;
+pub mod contrast;
+mod cpu;
 pub mod cross_entropy;
 pub mod nt_xent;
 mod tape;
 
 pub use config::{LossConfig, NtXentConfig, Similarity};
+pub use contrast::Contrast;
 pub use cross_entropy::cross_entropy;
-pub use nt_xent::{NtXentOutput, nt_xent, nt_xent_chance};
+pub use nt_xent::{NtXentOutput, nt_xent, nt_xent_chance, nt_xent_plain};

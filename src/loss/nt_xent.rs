@@ -6,19 +6,19 @@
 //! the loss is the mean over all 2n. Sums of exponentials are taken relative to the largest, so neither a small
 //! temperature nor a large dot product overflows. A vector shorter than 1e-6 is divided by 1e-6, as in the reference.
 //!
-//! On the CPU it is one operation on the tape with an analytic gradient, on rayon's threads; elsewhere it is made of
-//! dfdx's operations, which also are the oracle of the first in tests.
+//! Devices have it as one operation on the tape with an analytic gradient ([`Contrast`]); [`nt_xent_plain`] is made of
+//! dfdx's operations and is the oracle of the first.
 
 use crate::base::{Error, Result};
-use crate::loss::{NtXentConfig, contrast, tape};
-use dfdx::prelude::{Cpu, Device, HasShape, OwnedTape, Tensor};
-use std::any::TypeId;
+use crate::loss::{Contrast, NtXentConfig, tape};
+use crate::nn::{Traced, TracedScalar};
+use dfdx::prelude::{Device, HasShape};
 
 /// The loss of a batch and what is measured with it.
 #[derive(Debug)]
 pub struct NtXentOutput<D: Device<f32>> {
     /// The mean loss over the 2n rows.
-    pub loss: Tensor<(), f32, D, OwnedTape<f32, D>>,
+    pub loss: TracedScalar<D>,
     /// Part of the rows whose positive is nearer than each other row; a tie counts against it, so that a collapsed
     /// network has accuracy 0 and not luck.
     pub accuracy: f32,
@@ -30,15 +30,26 @@ pub struct NtXentOutput<D: Device<f32>> {
 ///
 /// # Errors
 /// The number of rows is odd or 0, the width is 0, or the device failed.
-pub fn nt_xent<D: Device<f32>>(
-    z: Tensor<(usize, usize), f32, D, OwnedTape<f32, D>>,
-    config: &NtXentConfig,
-) -> Result<NtXentOutput<D>> {
+pub fn nt_xent<D: Contrast>(z: Traced<D>, config: &NtXentConfig) -> Result<NtXentOutput<D>> {
+    check(&z)?;
+    D::nt_xent(z, config)
+}
+
+/// The same loss, slowly, on any dfdx device.
+///
+/// # Errors
+/// As for [`nt_xent`].
+pub fn nt_xent_plain<D: Device<f32>>(z: Traced<D>, config: &NtXentConfig) -> Result<NtXentOutput<D>> {
+    check(&z)?;
+    tape::nt_xent(z, config)
+}
+
+fn check<D: Device<f32>>(z: &Traced<D>) -> Result<()> {
     let (rows, width) = *z.shape();
     if rows == 0 || rows % 2 == 1 || width == 0 {
         return Err(Error::bug(format!("NT-Xent needs two views of each picture, got a [{rows}, {width}] tensor")));
     }
-    if TypeId::of::<D>() == TypeId::of::<Cpu>() { contrast::nt_xent(z, config) } else { tape::nt_xent(z, config) }
+    Ok(())
 }
 
 /// The loss of a network that cannot tell the vectors of `pictures` pictures apart: ln(2n - 1).

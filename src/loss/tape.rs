@@ -1,7 +1,7 @@
 //! NT-Xent out of dfdx's own operations, for any device.
 
 use crate::base::{Error, Result};
-use crate::loss::contrast::{SHORTEST, accuracy};
+use crate::loss::cpu::{SHORTEST, accuracy};
 use crate::loss::{NtXentConfig, NtXentOutput, Similarity};
 use dfdx::prelude::*;
 use std::fmt::Display;
@@ -87,14 +87,14 @@ fn diagonal<D: Device<f32>>(
 mod tests {
     use super::*;
     use crate::base::rng;
-    use crate::loss::contrast;
+    use crate::loss;
 
     fn both(rows: usize, width: usize, scale: f32, config: &NtXentConfig) {
         let device = Cpu::default();
         let mut random = rng::stream(1, "test", &[rows as u64]);
         let values = (0..rows * width).map(|_| scale * rng::normal(&mut random)).collect();
         let z: Tensor<(usize, usize), f32, Cpu> = device.tensor_from_vec(values, (rows, width));
-        let ours = contrast::nt_xent(z.leaky_trace(), config).unwrap();
+        let ours = loss::nt_xent(z.leaky_trace(), config).unwrap();
         let plain = nt_xent(z.leaky_trace(), config).unwrap();
         assert!((ours.loss.array() - plain.loss.array()).abs() < 1e-5 * (1.0 + plain.loss.array()));
         assert_eq!(ours.accuracy, plain.accuracy);

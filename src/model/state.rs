@@ -5,29 +5,17 @@ use crate::model::network::Network;
 use crate::model::parameters::{Description, Layout};
 use crate::nn::{Backend, NamedArray};
 use std::collections::HashMap;
-use std::convert::Infallible;
 
 /// What the names of the head's arrays begin with.
 const HEAD: &str = "head.";
 
-impl<D: Backend<Buffer = Vec<f32>>> Network<D> {
-    /// Parameters, then running statistics.
-    pub fn state(&self) -> Vec<NamedArray> {
-        let Ok(arrays) = self.arrays(|values| Ok::<_, Infallible>(values.clone()));
-        arrays
-    }
-}
-
 impl<D: Backend> Network<D> {
-    /// Parameters, then running statistics, from any device.
+    /// Parameters, then running statistics.
     ///
     /// # Errors
     /// The device cannot be read.
-    pub fn read_state(&self) -> Result<Vec<NamedArray>> {
-        self.arrays(|values| self.device().download(values))
-    }
-
-    fn arrays<E>(&self, read: impl Fn(&D::Buffer) -> Result<Vec<f32>, E>) -> Result<Vec<NamedArray>, E> {
+    pub fn state(&self) -> Result<Vec<NamedArray>> {
+        let read = |values| self.device().download(values);
         let mut arrays = Vec::new();
         for (about, values) in self.parameters.descriptions.iter().zip(&self.parameters.values) {
             let values = to_file(about.layout, read(values)?);

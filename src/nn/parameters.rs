@@ -16,13 +16,13 @@ pub enum Role {
     NormShift,
 }
 
-/// One parameter and its gradient, of the same length.
+/// One parameter and its gradient, of the same length, in a device's buffers.
 #[derive(Debug)]
-pub struct Trainable<'a> {
+pub struct Trainable<'a, B> {
     /// The values, which an optimiser writes.
-    pub values: &'a mut [f32],
+    pub values: &'a mut B,
     /// The gradient of the last backward pass; clipping may write it.
-    pub gradient: &'a mut [f32],
+    pub gradient: &'a mut B,
     /// What the parameter does.
     pub role: Role,
 }

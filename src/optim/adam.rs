@@ -20,7 +20,7 @@ pub(super) const STATE_VECTORS: usize = 2;
 pub(super) fn step(
     config: &AdamConfig,
     kind: Decay,
-    parameters: &mut [Trainable<'_>],
+    parameters: &mut [Trainable<'_, Vec<f32>>],
     state: &mut [Vec<f32>],
     rate: f64,
     count: u64,

@@ -10,7 +10,7 @@ use crate::optim::sweep;
 pub(super) const STATE_VECTORS: usize = 1;
 
 /// One step.
-pub(super) fn step(config: &LarsConfig, parameters: &mut [Trainable<'_>], state: &mut [Vec<f32>], rate: f64) {
+pub(super) fn step(config: &LarsConfig, parameters: &mut [Trainable<'_, Vec<f32>>], state: &mut [Vec<f32>], rate: f64) {
     let decay = config.weight_decay as f32;
     decay_gradients(parameters, decay);
     let rates: Vec<f32> =
@@ -26,7 +26,7 @@ pub(super) fn step(config: &LarsConfig, parameters: &mut [Trainable<'_>], state:
     });
 }
 
-fn decay_gradients(parameters: &mut [Trainable<'_>], decay: f32) {
+fn decay_gradients(parameters: &mut [Trainable<'_, Vec<f32>>], decay: f32) {
     if decay == 0.0 {
         return;
     }
@@ -38,7 +38,7 @@ fn decay_gradients(parameters: &mut [Trainable<'_>], decay: f32) {
 }
 
 /// `trust * |weights| / |gradient|`, or 1 where either is 0 or the parameter is no weight.
-fn trust_ratio(trust: f64, parameter: &Trainable<'_>) -> f64 {
+fn trust_ratio(trust: f64, parameter: &Trainable<'_, Vec<f32>>) -> f64 {
     if parameter.role != Role::Weight {
         return 1.0;
     }

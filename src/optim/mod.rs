@@ -3,13 +3,16 @@
 mod adam;
 pub mod clip;
 pub mod config;
+mod cpu;
 mod lars;
+pub mod optimize;
 pub mod optimizer;
 pub mod schedule;
 mod sgd;
 mod sweep;
 
-pub use clip::{clip_gradients, gradient_norm};
+pub use clip::clip_gradients;
 pub use config::{OptimizerConfig, ScheduleConfig};
+pub use optimize::{Optimize, Update};
 pub use optimizer::Optimizer;
 pub use schedule::Schedule;

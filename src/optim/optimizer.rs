@@ -2,19 +2,18 @@
 
 use crate::base::{Error, Result};
 use crate::nn::Trainable;
-use crate::optim::adam::{self, Decay};
-use crate::optim::{OptimizerConfig, lars, sgd};
+use crate::optim::{Optimize, OptimizerConfig, Update, adam, lars, sgd};
 
 /// Updates parameters from their gradients.
 ///
 /// Weight decay and the trust ratio of LARS touch weights alone ([`Role::Weight`](crate::nn::Role)); PyTorch's
-/// optimisers decay every parameter they are given. Results do not depend on the number of threads.
-#[derive(Clone, Debug)]
-pub struct Optimizer {
+/// optimisers decay every parameter they are given.
+#[derive(Debug)]
+pub struct Optimizer<D: Optimize> {
     config: OptimizerConfig,
     steps: u64,
     /// The state vectors of the first parameter, then those of the second, and so on; empty before the first step.
-    state: Vec<Vec<f32>>,
+    state: Vec<D::Buffer>,
 }
 
 impl OptimizerConfig {
@@ -28,7 +27,7 @@ impl OptimizerConfig {
     }
 }
 
-impl Optimizer {
+impl<D: Optimize> Optimizer<D> {
     /// An optimiser that has made no step.
     pub fn new(config: &OptimizerConfig) -> Self {
         Self { config: config.clone(), steps: 0, state: Vec::new() }
@@ -51,50 +50,43 @@ impl Optimizer {
 
     /// One step with the given learning rate. The parameters must be the same at each step, in the same order; LARS
     /// leaves gradients with the weight decay added.
-    pub fn step(&mut self, parameters: &mut [Trainable<'_>], learning_rate: f64) {
-        self.steps += 1;
+    ///
+    /// # Errors
+    /// The device failed.
+    pub fn step(&mut self, device: &D, parameters: &mut [Trainable<'_, D::Buffer>], learning_rate: f64) -> Result<()> {
         if self.state.is_empty() {
-            self.state = self.fresh_state(parameters);
+            self.state = self.fresh_state(device, parameters)?;
         }
-        let state = &mut self.state;
-        match &self.config {
-            OptimizerConfig::Sgd(config) => sgd::step(config, parameters, state, learning_rate),
-            OptimizerConfig::Lars(config) => lars::step(config, parameters, state, learning_rate),
-            OptimizerConfig::Adam(config) => {
-                adam::step(config, Decay::InGradient, parameters, state, learning_rate, self.steps);
-            }
-            OptimizerConfig::Adamw(config) => {
-                adam::step(config, Decay::Apart, parameters, state, learning_rate, self.steps);
-            }
-        }
+        self.steps += 1;
+        let update = Update { rule: &self.config, learning_rate, count: self.steps };
+        device.update(&update, parameters, &mut self.state)
     }
 
     /// Steps made, and the state vectors in the order of the parameters: SGD with momentum and LARS one each, Adam
     /// and AdamW two, SGD without momentum none; none at all before the first step.
-    pub fn state(&self) -> (u64, &[Vec<f32>]) {
+    pub fn state(&self) -> (u64, &[D::Buffer]) {
         (self.steps, &self.state)
     }
 
     /// Goes on from the state of an optimiser with the same configuration; `lengths` are those of the parameters.
     ///
     /// # Errors
-    /// The state does not fit the parameters.
-    pub fn restore(&mut self, steps: u64, state: Vec<Vec<f32>>, lengths: &[usize]) -> Result<()> {
+    /// The state does not fit the parameters, or the device failed; nothing is changed then.
+    pub fn restore(&mut self, device: &D, steps: u64, state: Vec<Vec<f32>>, lengths: &[usize]) -> Result<()> {
         let expected = lengths.iter().flat_map(|length| std::iter::repeat_n(length, self.config.state_vectors()));
         let fresh = steps == 0 && state.is_empty();
         if !fresh && !state.iter().map(Vec::len).eq(expected.copied()) {
             return Err(Error::stage("the state of the optimiser does not fit the network")
                 .help("the checkpoint is of another network or optimiser: start the stage afresh"));
         }
+        self.state = state.into_iter().map(|vector| device.upload(vector)).collect::<Result<_>>()?;
         self.steps = steps;
-        self.state = state;
         Ok(())
     }
 
-    fn fresh_state(&self, parameters: &[Trainable<'_>]) -> Vec<Vec<f32>> {
-        let zeros = |parameter: &Trainable<'_>| {
-            std::iter::repeat_n(vec![0.0; parameter.values.len()], self.config.state_vectors())
-        };
-        parameters.iter().flat_map(zeros).collect()
+    fn fresh_state(&self, device: &D, parameters: &[Trainable<'_, D::Buffer>]) -> Result<Vec<D::Buffer>> {
+        let lengths = parameters.iter().map(|parameter| device.length(parameter.values));
+        let vectors = lengths.flat_map(|length| std::iter::repeat_n(length, self.config.state_vectors()));
+        vectors.map(|length| device.allocate(length)).collect()
     }
 }

@@ -10,7 +10,7 @@ pub(super) fn state_vectors(config: &SgdConfig) -> usize {
 }
 
 /// One step.
-pub(super) fn step(config: &SgdConfig, parameters: &mut [Trainable<'_>], state: &mut [Vec<f32>], rate: f64) {
+pub(super) fn step(config: &SgdConfig, parameters: &mut [Trainable<'_, Vec<f32>>], state: &mut [Vec<f32>], rate: f64) {
     let (rate, momentum) = (rate as f32, config.momentum as f32);
     sweep::update(parameters, state, |chunk| {
         let decay = if chunk.role == Role::Weight { config.weight_decay as f32 } else { 0.0 };

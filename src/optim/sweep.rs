@@ -17,7 +17,7 @@ pub(super) struct Chunk<'a> {
 
 /// Calls `update` for each chunk of each parameter; `state` holds the same number of vectors for each parameter.
 pub(super) fn update(
-    parameters: &mut [Trainable<'_>],
+    parameters: &mut [Trainable<'_, Vec<f32>>],
     state: &mut [Vec<f32>],
     update: impl Fn(&mut Chunk<'_>) + Send + Sync,
 ) {

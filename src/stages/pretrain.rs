@@ -70,7 +70,7 @@ impl Stage for PretrainStage {
         training.interruptible(|training| self.train(training))?;
         training.tell_speed();
         let session = &training.session;
-        formats::write_arrays(&context.output().join(formats::MODEL), &session.network().state())?;
+        formats::write_arrays(&context.output().join(formats::MODEL), &session.network().state()?)?;
         formats::write_rows(&context.output().join(formats::HISTORY), session.records())?;
         Ok(summary(session.records()))
     }

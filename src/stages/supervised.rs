@@ -159,7 +159,7 @@ impl<'a> Run<'a> {
             let session = &mut training.session;
             let record = self.select(session.record(), session.network(), selection)?;
             if stopping.observe(&record) {
-                session.keep_best();
+                session.keep_best()?;
             }
             session.finish_epoch(record);
         }
@@ -178,7 +178,7 @@ impl<'a> Run<'a> {
             width: network.widths()[0],
         };
         formats::write_rows(&output.join(formats::HISTORY), session.records())?;
-        formats::write_arrays(&output.join(formats::MODEL), &network.state())?;
+        formats::write_arrays(&output.join(formats::MODEL), &network.state()?)?;
         let scores = logits::probabilities(self.logits(network, &split.test)?, self.set.classes().len());
         evaluation.write(output, &self.set, &split.test, &scores)
     }

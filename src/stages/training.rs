@@ -128,7 +128,7 @@ impl<'a> Training<'a> {
     /// Leaves a checkpoint. Returns whether one is there; that it cannot be written does not stop the training, and the
     /// user hears of it once.
     fn save(&mut self) -> bool {
-        let saved = self.checkpoints.save(&self.session.checkpoint());
+        let saved = self.session.checkpoint().and_then(|checkpoint| self.checkpoints.save(&checkpoint));
         if let Err(error) = &saved
             && !self.told
         {

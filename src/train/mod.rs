@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 pub mod checkpoints;
+pub mod compute;
 pub mod early_stopping;
 pub mod history;
 pub mod logits;
@@ -13,6 +14,7 @@ pub mod trainer;
 
 pub use checkpoint::Checkpoint;
 pub use checkpoints::Checkpoints;
+pub use compute::Compute;
 pub use early_stopping::EarlyStopping;
 pub use history::{EpochMeans, EpochRecord};
 pub use session::Session;

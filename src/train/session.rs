@@ -3,16 +3,16 @@
 use crate::base::{Error, Result};
 use crate::dataset::Batch;
 use crate::model::Network;
-use crate::nn::{Backend, NamedArray, Traced};
+use crate::nn::{NamedArray, Traced};
 use crate::train::trainer::TracedLoss;
-use crate::train::{Checkpoint, EpochMeans, EpochRecord, Recipe, StepReport, Trainer};
+use crate::train::{Checkpoint, Compute, EpochMeans, EpochRecord, Recipe, StepReport, Trainer};
 use std::borrow::Cow;
 
 /// A training by epochs: the trainer, what the epochs measured, and the best weights where they are chosen by epoch.
 ///
 /// It can be saved between any two steps, and also when the last step of an epoch is taken and the epoch is not
 /// finished yet, because something is measured on other pictures first.
-pub struct Session<D: Backend> {
+pub struct Session<D: Compute> {
     trainer: Trainer<D>,
     epochs: usize,
     steps_per_epoch: usize,
@@ -21,7 +21,7 @@ pub struct Session<D: Backend> {
     best: Option<Vec<NamedArray>>,
 }
 
-impl<D: Backend<Buffer = Vec<f32>>> Session<D> {
+impl<D: Compute> Session<D> {
     /// A training before its first step; over at once if an epoch has no steps.
     pub fn new(network: Network<D>, recipe: &Recipe<'_>) -> Self {
         Self {
@@ -50,7 +50,7 @@ impl<D: Backend<Buffer = Vec<f32>>> Session<D> {
 
     /// Steps taken.
     pub fn steps(&self) -> u64 {
-        self.trainer.state().0
+        self.trainer.steps()
     }
 
     /// Steps of the whole training.
@@ -100,8 +100,12 @@ impl<D: Backend<Buffer = Vec<f32>>> Session<D> {
     }
 
     /// Keeps the weights as the best.
-    pub fn keep_best(&mut self) {
-        self.best = Some(self.network().state());
+    ///
+    /// # Errors
+    /// The device cannot be read.
+    pub fn keep_best(&mut self) -> Result<()> {
+        self.best = Some(self.network().state()?);
+        Ok(())
     }
 
     /// Goes back to the best weights, if any were kept.
@@ -116,16 +120,18 @@ impl<D: Backend<Buffer = Vec<f32>>> Session<D> {
     }
 
     /// The training as it is now.
-    pub fn checkpoint(&self) -> Checkpoint<'_> {
-        let (step, optimizer) = self.trainer.state();
-        Checkpoint {
-            step,
+    ///
+    /// # Errors
+    /// The device cannot be read.
+    pub fn checkpoint(&self) -> Result<Checkpoint<'_>> {
+        Ok(Checkpoint {
+            step: self.steps(),
             means: self.means.clone(),
             records: Cow::Borrowed(&self.records),
-            network: Cow::Owned(self.network().state()),
-            optimizer: Cow::Borrowed(optimizer),
+            network: Cow::Owned(self.network().state()?),
+            optimizer: Cow::Owned(self.trainer.optimizer_state()?),
             best: self.best.as_deref().map(Cow::Borrowed),
-        }
+        })
     }
 
     /// Goes on from a checkpoint of the same training.

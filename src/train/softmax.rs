@@ -120,7 +120,7 @@ struct Training<'a> {
     job: &'a SoftmaxTraining<'a>,
     device: Cpu,
     classifier: SoftmaxClassifier,
-    optimizer: Optimizer,
+    optimizer: Optimizer<Cpu>,
     schedule: Schedule,
     step: u64,
 }
@@ -182,7 +182,7 @@ impl<'a> Training<'a> {
             Trainable { values: weights, gradient: &mut weight_gradient, role: Role::Weight },
             Trainable { values: biases, gradient: &mut bias_gradient, role: Role::Bias },
         ];
-        self.optimizer.step(&mut parameters, learning_rate);
+        self.optimizer.step(&self.device, &mut parameters, learning_rate)?;
         Ok((loss, accuracy))
     }
 

@@ -3,8 +3,9 @@
 use crate::base::{Error, Result};
 use crate::dataset::batches::Batch;
 use crate::model::Network;
-use crate::nn::{Backend, NamedArray, Traced, TracedScalar};
-use crate::optim::{Optimizer, OptimizerConfig, Schedule, ScheduleConfig, clip_gradients, gradient_norm};
+use crate::nn::{NamedArray, Traced, TracedScalar};
+use crate::optim::{Optimizer, OptimizerConfig, Schedule, ScheduleConfig, clip_gradients};
+use crate::train::Compute;
 
 /// A loss on dfdx's tape, with the accuracy measured beside it.
 pub type TracedLoss<D> = (TracedScalar<D>, f32);
@@ -25,9 +26,9 @@ pub struct Recipe<'a> {
 }
 
 /// A network with what changes its parameters.
-pub struct Trainer<D: Backend> {
+pub struct Trainer<D: Compute> {
     network: Network<D>,
-    optimizer: Optimizer,
+    optimizer: Optimizer<D>,
     schedule: Schedule,
     gradient_clip: Option<f64>,
     step: u64,
@@ -46,7 +47,7 @@ pub struct StepReport {
     pub gradient_norm: f64,
 }
 
-impl<D: Backend<Buffer = Vec<f32>>> Trainer<D> {
+impl<D: Compute> Trainer<D> {
     /// A trainer at step 0.
     pub fn new(network: Network<D>, recipe: &Recipe<'_>) -> Self {
         let optimizer = Optimizer::new(recipe.optimizer);
@@ -55,9 +56,18 @@ impl<D: Backend<Buffer = Vec<f32>>> Trainer<D> {
         Self { network, optimizer, schedule, gradient_clip: recipe.gradient_clip, step: 0 }
     }
 
-    /// Steps taken, and the state vectors of the optimiser ([`Optimizer::state`]).
-    pub fn state(&self) -> (u64, &[Vec<f32>]) {
-        (self.step, self.optimizer.state().1)
+    /// Steps taken.
+    pub fn steps(&self) -> u64 {
+        self.step
+    }
+
+    /// The state vectors of the optimiser ([`Optimizer::state`]).
+    ///
+    /// # Errors
+    /// The device cannot be read.
+    pub fn optimizer_state(&self) -> Result<Vec<Vec<f32>>> {
+        let device = self.network.device();
+        self.optimizer.state().1.iter().map(|vector| device.download(vector)).collect()
     }
 
     /// Goes on from the state of a trainer of the same recipe and network; the optimiser has made as many steps.
@@ -65,9 +75,12 @@ impl<D: Backend<Buffer = Vec<f32>>> Trainer<D> {
     /// # Errors
     /// The state does not fit; nothing is changed then.
     pub fn restore(&mut self, step: u64, optimizer: Vec<Vec<f32>>, network: &[NamedArray]) -> Result<()> {
-        let lengths: Vec<usize> = self.network.trainables().iter().map(|parameter| parameter.values.len()).collect();
+        let device = self.network.device().clone();
+        let trainables = self.network.trainables();
+        let lengths: Vec<usize> = trainables.iter().map(|parameter| device.length(parameter.values)).collect();
+        drop(trainables);
         let mut restored = self.optimizer.fresh();
-        restored.restore(step, optimizer, &lengths)?;
+        restored.restore(&device, step, optimizer, &lengths)?;
         self.network.load_state(network)?;
         (self.optimizer, self.step) = (restored, step);
         Ok(())
@@ -76,7 +89,7 @@ impl<D: Backend<Buffer = Vec<f32>>> Trainer<D> {
     /// Takes one step on a batch.
     ///
     /// # Errors
-    /// The loss or a gradient is not finite; the message says the step, the learning rate and what to try.
+    /// The device failed, or the loss or a gradient is not finite; the message says the step, the learning rate and what to try.
     pub fn step(
         &mut self,
         batch: Batch,
@@ -86,14 +99,15 @@ impl<D: Backend<Buffer = Vec<f32>>> Trainer<D> {
         let output = self.network.forward(batch.images, batch.rows)?;
         let (loss, accuracy) = loss(output, &batch.labels)?;
         let loss = f64::from(self.network.backward(loss)?);
+        let device = self.network.device().clone();
         let mut parameters = self.network.trainables();
-        let norm = gradient_norm(&parameters);
+        let norm = device.gradient_norm(&parameters)?;
         self.step += 1;
         check_finite(loss, norm, self.step, learning_rate)?;
         if let Some(most) = self.gradient_clip {
-            clip_gradients(&mut parameters, norm, most);
+            clip_gradients(&device, &mut parameters, norm, most)?;
         }
-        self.optimizer.step(&mut parameters, learning_rate);
+        self.optimizer.step(&device, &mut parameters, learning_rate)?;
         drop(parameters);
         self.network.parameters_changed()?;
         Ok(StepReport { loss, accuracy: f64::from(accuracy), learning_rate, gradient_norm: norm })
