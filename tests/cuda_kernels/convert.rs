@@ -65,7 +65,8 @@ fn pictures_as_maps<T: Number>(host: &Host) -> Vec<Vec<u32>> {
     let factor = std.map(|std| 1.0 / std);
     let pixels = 1000;
     let pictures: Vec<u8> = (0..pixels * 3).map(|i| (i * 37 % 256) as u8).collect();
-    let floats = random("floats", pixels * 3);
+    let numbers: Vec<T> = random("numbers", pixels * 3).into_iter().map(T::of).collect();
+    let values = widened(&numbers);
     let padded_to = |padded: usize, value: &dyn Fn(usize, usize) -> f32| -> Vec<T> {
         (0..pixels * padded)
             .map(|i| T::of(if i % padded < 3 { value(i / padded * 3, i % padded) } else { 0.0 }))
@@ -74,14 +75,14 @@ fn pictures_as_maps<T: Number>(host: &Host) -> Vec<Vec<u32>> {
     let mut all = Vec::new();
     for padded in [3, 4, 8] {
         let colour = |at: usize, i: usize| (f32::from(pictures[at + i]) / 255.0 - mean[i]) * factor[i];
-        let (mut to, mut from_floats) = (blank::<T>(pixels * padded), blank::<T>(pixels * padded));
+        let (mut to, mut from_numbers) = (blank::<T>(pixels * padded), blank::<T>(pixels * padded));
         launch!(host, format!("pictures_{}", T::SUFFIX), [2, 1]; &pictures, pixels as i64,
             Argument::value(Colours(mean)), Argument::value(Colours(factor)), padded as i32, &mut to);
         assert_eq!(to, padded_to(padded, &colour));
         launch!(host, format!("pad_{}", T::SUFFIX), [2, 1];
-            &floats, pixels as i64, 3, padded as i32, &mut from_floats);
-        assert_eq!(from_floats, padded_to(padded, &|at, i| floats[at + i]));
-        all.extend([bits(&to), bits(&from_floats)]);
+            &numbers, pixels as i64, 3, padded as i32, &mut from_numbers);
+        assert_eq!(from_numbers, padded_to(padded, &|at, i| values[at + i]));
+        all.extend([bits(&to), bits(&from_numbers)]);
     }
     all
 }

@@ -136,7 +136,6 @@ impl fmt::Debug for Map {
 
 /// As the kernels count.
 pub(super) fn int(number: usize) -> Result<i32> {
-    i32::try_from(number).map_err(|_| {
-        Error::stage(format!("{number} is more than a CUDA kernel counts to")).help("use a smaller batch")
-    })
+    i32::try_from(number)
+        .map_err(|_| Error::stage(format!("{number} is more than a CUDA kernel counts to")).help("use a smaller batch"))
 }

@@ -44,11 +44,8 @@ pub(super) fn input_gradient(
     output_gradient.goes_with(input_gradient)?;
     let case = case(shape, input_gradient, shape.inputs);
     let filter = laid_out(&case, weights)?;
-    let operands = Operands {
-        input: input_gradient.address(),
-        weights: filter.address(),
-        output: output_gradient.address(),
-    };
+    let operands =
+        Operands { input: input_gradient.address(), weights: filter.address(), output: output_gradient.address() };
     direction::run::<ToInput>(output_gradient.gpu(), &case, operands, accumulate, input_gradient.bytes())
 }
 
@@ -82,14 +79,7 @@ fn channel_sums(map: &Map, channels: usize, sums: &mut Buffer) -> Result<()> {
     let cut = Cut::new(pixels, channels, precision);
     let parts = Buffer::new(gpu, cut.parts() * channels)?;
     kernels::channel_sums(gpu, precision, cut.sums()?, map.address(), pixels as i64, int(channels)?, parts.address())?;
-    kernels::channel_sums_merge(
-        gpu,
-        cut.merge()?,
-        parts.address(),
-        int(cut.parts())?,
-        int(channels)?,
-        sums.address(),
-    )
+    kernels::channel_sums_merge(gpu, cut.merge()?, parts.address(), int(cut.parts())?, int(channels)?, sums.address())
 }
 
 fn case(shape: &Convolution, input: &Map, inputs: usize) -> Case {

@@ -89,7 +89,8 @@ pub(super) fn run<D: Direction>(
             // Measuring writes the result many times.
             let spare = if keep { Some(Memory::new(gpu, written)?) } else { None };
             let operands = spare.as_ref().map_or(operands, |spare| D::writing(operands, spare.address()));
-            *D::chosen(known).insert(search::<D>(gpu, *handle, &known.plan, case, operands)?)
+            let found = search::<D>(gpu, *handle, &known.plan, case, operands)?;
+            *D::chosen(known).insert(found)
         }
     };
     known.plan.multiply_with(chosen.math)?;
@@ -116,7 +117,13 @@ fn search<D: Direction>(
         let Case { shape, rows, precision, .. } = case;
         Error::stage(format!(
             "{} finds no algorithm for {rows} maps of {}x{} pixels, {} to {} channels by {}x{}, in {precision:?}",
-            D::FIND, shape.side, shape.side, shape.inputs, shape.outputs, shape.kernel, shape.kernel
+            D::FIND,
+            shape.side,
+            shape.side,
+            shape.inputs,
+            shape.outputs,
+            shape.kernel,
+            shape.kernel
         ))
         .help("use a smaller batch, a width that makes channels multiples of 8, or another precision")
     })
@@ -136,7 +143,7 @@ where
 }
 
 /// Factor of the result.
-const ONE: f32 = 1.0;
+static ONE: f32 = 1.0;
 
 fn one() -> Factor {
     (&raw const ONE).cast()
@@ -171,7 +178,19 @@ impl Direction for Forward {
             // SAFETY: by the contract of this function; there is room for `most` results.
             unsafe {
                 cudnnFindConvolutionForwardAlgorithmEx(
-                    handle, input.0, x, weights.0, w, convolution.0, output.0, y, most, count, results, scratch, bytes,
+                    handle,
+                    input.0,
+                    x,
+                    weights.0,
+                    w,
+                    convolution.0,
+                    output.0,
+                    y,
+                    most,
+                    count,
+                    results,
+                    scratch,
+                    bytes,
                 )
             }
             .result()
@@ -192,8 +211,19 @@ impl Direction for Forward {
         // SAFETY: by the contract of this function.
         unsafe {
             result::convolution_forward(
-                handle, one(), input.0, x, weights.0, w, convolution.0, chosen.algorithm, scratch, bytes, keep,
-                output.0, y,
+                handle,
+                one(),
+                input.0,
+                x,
+                weights.0,
+                w,
+                convolution.0,
+                chosen.algorithm,
+                scratch,
+                bytes,
+                keep,
+                output.0,
+                y,
             )
         }
     }
@@ -228,7 +258,18 @@ impl Direction for ToInput {
             // SAFETY: by the contract of this function; there is room for `most` results.
             unsafe {
                 cudnnFindConvolutionBackwardDataAlgorithmEx(
-                    handle, weights.0, w, output.0, dy, convolution.0, input.0, dx, most, count, results, scratch,
+                    handle,
+                    weights.0,
+                    w,
+                    output.0,
+                    dy,
+                    convolution.0,
+                    input.0,
+                    dx,
+                    most,
+                    count,
+                    results,
+                    scratch,
                     bytes,
                 )
             }
@@ -250,8 +291,19 @@ impl Direction for ToInput {
         // SAFETY: by the contract of this function.
         unsafe {
             result::convolution_backward_data(
-                handle, one(), weights.0, w, output.0, dy, convolution.0, chosen.algorithm, scratch, bytes, keep,
-                input.0, dx,
+                handle,
+                one(),
+                weights.0,
+                w,
+                output.0,
+                dy,
+                convolution.0,
+                chosen.algorithm,
+                scratch,
+                bytes,
+                keep,
+                input.0,
+                dx,
             )
         }
     }
@@ -286,7 +338,18 @@ impl Direction for ToWeights {
             // SAFETY: by the contract of this function; there is room for `most` results.
             unsafe {
                 cudnnFindConvolutionBackwardFilterAlgorithmEx(
-                    handle, input.0, x, output.0, dy, convolution.0, weights.0, dw, most, count, results, scratch,
+                    handle,
+                    input.0,
+                    x,
+                    output.0,
+                    dy,
+                    convolution.0,
+                    weights.0,
+                    dw,
+                    most,
+                    count,
+                    results,
+                    scratch,
                     bytes,
                 )
             }
@@ -308,8 +371,19 @@ impl Direction for ToWeights {
         // SAFETY: by the contract of this function.
         unsafe {
             result::convolution_backward_filter(
-                handle, one(), input.0, x, output.0, dy, convolution.0, chosen.algorithm, scratch, bytes, keep,
-                weights.0, dw,
+                handle,
+                one(),
+                input.0,
+                x,
+                output.0,
+                dy,
+                convolution.0,
+                chosen.algorithm,
+                scratch,
+                bytes,
+                keep,
+                weights.0,
+                dw,
             )
         }
     }

@@ -192,10 +192,8 @@ fn convolution(shape: &Convolution, precision: Precision) -> Result<ConvolutionD
     let mode = cudnnConvolutionMode_t::CUDNN_CROSS_CORRELATION;
     let sums = cudnnDataType_t::CUDNN_DATA_FLOAT;
     // SAFETY: the descriptor was just made.
-    unsafe {
-        result::set_convolution2d_descriptor(descriptor.0, padding, padding, stride, stride, 1, 1, mode, sums)
-    }
-    .checked("cudnnSetConvolution2dDescriptor")?;
+    unsafe { result::set_convolution2d_descriptor(descriptor.0, padding, padding, stride, stride, 1, 1, mode, sums) }
+        .checked("cudnnSetConvolution2dDescriptor")?;
     // SAFETY: the descriptor was just made.
     unsafe { result::set_convolution_math_type(descriptor.0, math(precision)) }
         .checked("cudnnSetConvolutionMathType")?;

@@ -9,6 +9,7 @@ use super::dnn::Dnn;
 use super::program::Program;
 use super::staging::Staging;
 use super::status::Checked;
+use super::tables::Tables;
 use super::{libraries, probe};
 use crate::base::{Error, Result};
 use cudarc::driver::sys::{CUmemPool_attribute, CUmemoryPool};
@@ -26,6 +27,7 @@ pub(crate) struct Gpu {
     dnn: Mutex<Dnn>,
     blas: Mutex<Blas>,
     staging: Mutex<Staging>,
+    tables: Mutex<Vec<Arc<Tables>>>,
 }
 
 /// Devices that were opened, by number. They stay: the driver frees everything when the process ends.
@@ -57,6 +59,7 @@ impl Gpu {
             dnn: Mutex::new(Dnn::new(&stream)?),
             blas: Mutex::new(Blas::new(&stream)?),
             staging: Mutex::new(Staging::new(&context)?),
+            tables: Mutex::default(),
             stream,
             context,
         })
@@ -83,6 +86,12 @@ impl Gpu {
     pub(super) fn staging(&self) -> Result<MutexGuard<'_, Staging>> {
         self.bind()?;
         Ok(locked(&self.staging))
+    }
+
+    /// Tables of parameters that were used lately, for one thread at a time.
+    pub(super) fn tables(&self) -> Result<MutexGuard<'_, Vec<Arc<Tables>>>> {
+        self.bind()?;
+        Ok(locked(&self.tables))
     }
 
     /// Bytes that can be allocated, those among them that the pool holds already; and bytes of the device.

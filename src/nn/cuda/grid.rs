@@ -110,12 +110,9 @@ mod tests {
 
     #[test]
     fn vectors_divide_the_channels() {
-        for (channels, precision, expected) in [
-            (64, Precision::Bf16, 8),
-            (12, Precision::Bf16, 1),
-            (12, Precision::Tf32, 4),
-            (3, Precision::F32, 1),
-        ] {
+        for (channels, precision, expected) in
+            [(64, Precision::Bf16, 8), (12, Precision::Bf16, 1), (12, Precision::Tf32, 4), (3, Precision::F32, 1)]
+        {
             assert_eq!(vector(channels, precision), expected);
         }
     }

@@ -3,7 +3,9 @@
 use super::address::Address;
 use super::gpu::Gpu;
 use super::grid::Grid;
-use super::parameter::{AdamStep, MaxPoolShape, Parameter};
+#[cfg(test)]
+use super::parameter::Parameter;
+use super::parameter::{AdamStep, MaxPoolShape};
 use super::status::Checked;
 use crate::base::Result;
 use crate::nn::Precision;
@@ -120,7 +122,7 @@ alone {
     );
     square_sums(tensors: Address<'_>, chunks: Address<'_>, count: i32, sums: Address<'_>);
     square_sums_merge(sums: Address<'_>, count: i32, total: Address<'_>);
-    clip(tensors: Address<'_>, chunks: Address<'_>, count: i32, total: Address<'_>, most: f64);
+    scale_gradients(tensors: Address<'_>, chunks: Address<'_>, count: i32, factor: f32);
 }
 }
 
@@ -131,8 +133,7 @@ mod tests {
 
     /// The kinds of a kernel's parameters, as its source says.
     fn kinds_in_source(program: &str, name: &str) -> Option<Vec<String>> {
-        let start = program.find(&format!("__launch_bounds__(THREADS) {name}("))?;
-        let list = program[start..].split_once(&format!("{name}("))?.1.split_once(')')?.0;
+        let list = program.split_once(&format!("\nKERNEL {name}("))?.1.split_once(')')?.0;
         let kind = |parameter: &str| {
             let words: Vec<&str> = parameter.split_whitespace().filter(|word| *word != "const").collect();
             let pointer = parameter.contains('*');

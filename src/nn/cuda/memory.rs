@@ -66,7 +66,11 @@ impl Memory {
     }
 
     /// Copies numbers to the host when the device has done what was queued.
-    pub(super) fn read<T: bytemuck::AnyBitPattern + bytemuck::NoUninit>(&self, gpu: &Gpu, into: &mut [T]) -> Result<()> {
+    pub(super) fn read<T: bytemuck::AnyBitPattern + bytemuck::NoUninit>(
+        &self,
+        gpu: &Gpu,
+        into: &mut [T],
+    ) -> Result<()> {
         let into: &mut [u8] = bytemuck::cast_slice_mut(into);
         self.check(into.len())?;
         gpu.bind()?;
@@ -124,10 +128,7 @@ mod tests {
     #[test]
     fn out_of_memory_says_what_was_asked_and_is_free() {
         let error = out_of_memory(5 * MIB + 1, 3 * MIB, 80 << 30);
-        assert_eq!(
-            error.what(),
-            "the GPU is out of memory: 6 MiB were asked for, 3 of 81920 MiB are free"
-        );
+        assert_eq!(error.what(), "the GPU is out of memory: 6 MiB were asked for, 3 of 81920 MiB are free");
         assert!(error.next_step().is_some_and(|help| help.contains("smaller batch")));
     }
 }

@@ -13,6 +13,7 @@ mod algorithm;
 mod blas;
 mod bridge;
 mod buffer;
+mod contrast;
 mod convolution;
 mod direction;
 mod dnn;
@@ -29,9 +30,14 @@ mod program;
 mod source;
 mod staging;
 mod status;
+mod tables;
 
+pub(crate) use bridge::{from_tensor, to_numbers};
 pub use buffer::{Buffer, Map};
+pub(crate) use contrast::{Contrasted, nt_xent};
+pub(crate) use parameter::AdamStep;
 pub use probe::{DeviceInfo, probe};
+pub(crate) use tables::{Parameter, Sweep};
 
 use crate::base::Result;
 use crate::nn::{Backend, Convolution, MaxPool, Normalization, Precision, Running};

@@ -48,14 +48,7 @@ pub(super) fn moments(
 pub(super) fn inverse_deviation(epsilon: f32, variance: &Buffer, inverse: &mut Buffer) -> Result<()> {
     let channels = variance.len();
     let grid = Grid::over(channels, 256)?;
-    kernels::inverse_deviation(
-        variance.gpu(),
-        grid,
-        epsilon,
-        variance.address(),
-        int(channels)?,
-        inverse.address(),
-    )
+    kernels::inverse_deviation(variance.gpu(), grid, epsilon, variance.address(), int(channels)?, inverse.address())
 }
 
 /// `[relu](scale * (input - mean) * inverse_deviation + shift [+ residual])`.
@@ -108,19 +101,7 @@ pub(super) fn gradient(
         (norm.scale.address(), scale_gradient.address(), shift_gradient.address());
     let stopped = relu_output.map_or(Address::none(), Map::address);
     let (input, gradient) = (input.address(), gradient.address());
-    kernels::gradient_sums(
-        gpu,
-        precision,
-        cut.sums()?,
-        input,
-        stopped,
-        gradient,
-        count,
-        width,
-        mean,
-        products,
-        sums,
-    )?;
+    kernels::gradient_sums(gpu, precision, cut.sums()?, input, stopped, gradient, count, width, mean, products, sums)?;
     let parts = int(cut.parts())?;
     kernels::gradient_sums_merge(
         gpu,

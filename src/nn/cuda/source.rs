@@ -24,6 +24,6 @@ pub(super) fn program() -> String {
 
 /// The names of all kernels.
 pub(super) fn kernels(program: &str) -> Vec<&str> {
-    let starts = program.split("extern \"C\" __global__ void __launch_bounds__(THREADS) ").skip(1);
+    let starts = program.split("\nKERNEL ").skip(1);
     starts.filter_map(|rest| rest.split('(').next()).collect()
 }

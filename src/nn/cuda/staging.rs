@@ -52,7 +52,8 @@ impl Staging {
         let map = Map::new(gpu, values.len(), precision)?;
         let bytes = map.bytes();
         let pinned = self.filled(values, precision, bytes)?;
-        let landing = self.landing(gpu, bytes)?.address();
+        self.make_landing(gpu, bytes)?;
+        let Some(landing) = self.landing.as_ref().map(Memory::address) else { return Ok(map) };
         self.transfer.wait(&self.taken).checked("cuStreamWaitEvent")?;
         // SAFETY: pinned memory and the landing block are at least that long and live as long as this; neither is
         // written before the events that follow.
@@ -92,18 +93,15 @@ impl Staging {
         Ok(place)
     }
 
-    /// The landing block, of at least so many bytes.
-    fn landing(&mut self, gpu: &Gpu, bytes: usize) -> Result<&Memory> {
-        let landing = match self.landing.take() {
-            Some(landing) if landing.bytes() >= bytes => landing,
-            _ => {
-                let landing = Memory::new(gpu, bytes)?;
-                // The block comes in the order of the compute stream; the transfer stream waits for that.
-                self.taken.record(&gpu.stream).checked("cuEventRecord")?;
-                landing
-            }
-        };
-        Ok(self.landing.insert(landing))
+    /// Makes the landing block hold at least so many bytes.
+    fn make_landing(&mut self, gpu: &Gpu, bytes: usize) -> Result<()> {
+        if self.landing.as_ref().is_some_and(|landing| landing.bytes() >= bytes) {
+            return Ok(());
+        }
+        self.landing = None;
+        self.landing = Some(Memory::new(gpu, bytes)?);
+        // The block comes in the order of the compute stream, which the transfer stream waits for.
+        self.taken.record(&gpu.stream).checked("cuEventRecord")
     }
 }
 

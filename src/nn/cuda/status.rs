@@ -62,7 +62,7 @@ fn driver_help(status: CUresult) -> &'static str {
         CUresult::CUDA_ERROR_SYSTEM_DRIVER_MISMATCH | CUresult::CUDA_ERROR_SYSTEM_NOT_READY => {
             "driver and kernel module disagree or are not ready: reboot, or restart NVIDIA's services"
         }
-        CUresult::CUDA_ERROR_INSUFFICIENT_DRIVER | CUresult::CUDA_ERROR_UNSUPPORTED_PTX_VERSION => {
+        CUresult::CUDA_ERROR_UNSUPPORTED_PTX_VERSION | CUresult::CUDA_ERROR_JIT_COMPILER_NOT_FOUND => {
             "the driver is too old: install 580 or newer"
         }
         CUresult::CUDA_ERROR_NO_BINARY_FOR_GPU => {

@@ -14,11 +14,11 @@
 // |                            | Colours factor (three float each, by value), i32 padded,    | most 16384                |
 // |                            | T* to [pixels, padded] = (from / 255 - mean) * factor,      |                           |
 // |                            | 0 past the third                                            |                           |
-// | pad_f32, _bf16             | const float* from [pixels, channels], i64 pixels,           | ceil(pixels / 256), at    |
+// | pad_f32, _bf16             | const T* from [pixels, channels], i64 pixels,               | ceil(pixels / 256), at    |
 // |                            | i32 channels, i32 padded, T* to [pixels, padded]            | most 16384                |
 //
-// taps: kernel * kernel. padded: inputs, or more where the tensor cores want 4 or 8 of them. pad with padded = channels
-// converts a float map of any kind; so does to_bf16, faster. y of a grid is at most 65535.
+// taps: kernel * kernel. padded: inputs, or more where the tensor cores want 4 or 8 of them. y of a grid is at most
+// 65535.
 
 struct Colours {
     float of[3];
@@ -138,10 +138,10 @@ KERNEL pictures_bf16(
     pictures(from, pixels, mean, factor, padded, to);
 }
 
-template <class T> __device__ void pad(const float* from, long long pixels, int channels, int padded, T* to) {
+template <class T> __device__ void pad(const T* from, long long pixels, int channels, int padded, T* to) {
     for (long long pixel = first_index(); pixel < pixels; pixel += index_step()) {
         for (int i = 0; i < padded; i++) {
-            set(to[pixel * padded + i], i < channels ? from[pixel * channels + i] : 0.0f);
+            set(to[pixel * padded + i], i < channels ? to_float(from[pixel * channels + i]) : 0.0f);
         }
     }
 }
@@ -152,6 +152,6 @@ KERNEL pad_f32(
 }
 
 KERNEL pad_bf16(
-    const float* from, long long pixels, int channels, int padded, bf16* to) {
+    const bf16* from, long long pixels, int channels, int padded, bf16* to) {
     pad(from, pixels, channels, padded, to);
 }

@@ -1,4 +1,4 @@
-// SGD, Adam and AdamW over all parameters, the length of the gradient, and clipping; rules and rounding as in src/optim.
+// SGD, Adam and AdamW over all parameters, the length of the gradient, and scaling it; rules and rounding as in src/optim.
 //
 // | kernel            | parameters in order                                                | grid                          |
 // | ----------------- | ------------------------------------------------------------------ | ----------------------------- |
@@ -9,14 +9,13 @@
 // | square_sums       | const Tensor* tensors, const Chunk* chunks, i32 count,             | (count)                       |
 // |                   | double* sums [count] (of each chunk's gradient)                    |                               |
 // | square_sums_merge | const double* sums, i32 count, double* total (one number)          | (1) exactly                   |
-// | clip              | const Tensor* tensors, const Chunk* chunks, i32 count,             | (count)                       |
-// |                   | const double* total, double most                                   |                               |
+// | scale_gradients   | const Tensor* tensors, const Chunk* chunks, i32 count,             | (count)                       |
+// |                   | float factor                                                       |                               |
 //
 // Tensor and Chunk: tensors.cuh. SGD without momentum has no state (first_state null). With rate, betas, epsilon and
 // weight decay in double and `step` the number of the step from 1, AdamStep is: size = rate / (1 - beta1^step),
 // root = 1 / sqrt(1 - beta2^step), keep1 = beta1, add1 = 1 - beta1, keep2 = beta2, add2 = 1 - beta2, epsilon,
 // in_gradient = weight decay for Adam and 0 for AdamW, shrink = 1 for Adam and 1 - rate * weight decay for AdamW.
-// clip leaves gradients that are short enough, or whose length is not finite: the caller reads `total` and stops.
 
 KERNEL sgd(
     const Tensor* tensors, const Chunk* chunks, int count, float rate, float momentum, float decay, int nesterov) {
@@ -70,10 +69,6 @@ KERNEL square_sums_merge(const double* sums, int count, double* total) {
     if (threadIdx.x == 0) *total = sum;
 }
 
-KERNEL clip(
-    const Tensor* tensors, const Chunk* chunks, int count, const double* total, double most) {
-    double length = sqrt(*total), factor = most / (length + 1e-6);
-    if (!(length - length == 0.0) || factor >= 1.0) return; // infinity less itself is no number
-    float scale = static_cast<float>(factor);
-    each_number(tensors, chunks, count, [=](const Tensor& tensor, long long i) { tensor.gradient[i] *= scale; });
+KERNEL scale_gradients(const Tensor* tensors, const Chunk* chunks, int count, float factor) {
+    each_number(tensors, chunks, count, [=](const Tensor& tensor, long long i) { tensor.gradient[i] *= factor; });
 }
