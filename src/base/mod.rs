@@ -1,5 +1,5 @@
 //! Foundations that every other module may use: errors, random numbers, digests, files, tables, checked numbers, times
-//! and sizes for people, matrix products.
+//! and sizes for people, matrix products, what the machine is.
 
 pub mod error;
 pub mod files;
@@ -9,5 +9,6 @@ pub mod product;
 pub mod range;
 pub mod rng;
 pub mod rows;
+pub mod system;
 
 pub use error::{Error, ErrorKind, Result};

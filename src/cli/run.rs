@@ -6,6 +6,7 @@ use super::progress::Progress;
 use super::sinks::Sinks;
 use super::{interrupt, output, plan};
 use crate::base::{Error, Result, human};
+use crate::config::pipeline::DeviceChoice;
 use crate::config::{self, Loaded};
 use crate::engine::{self, Outcome, RunOptions, Store};
 use crate::runs::{Description, Recorder};
@@ -23,7 +24,11 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     let start = Instant::now();
     let interrupted = interrupt::listen()?;
     let PipelineArguments { file, set: overrides } = &arguments.pipeline;
-    let device = device_name(&loaded, &arguments.store);
+    let choice = device_choice(&loaded, &arguments.store);
+    if let (Some(why), false) = (device::why_cpu(choice), arguments.quiet) {
+        output::message(&why);
+    }
+    let device = device::name(choice);
     let texts: Vec<&str> = loaded.files().map(|(_, text)| text).collect();
     let (study, resolved) = (&loaded.study.name, loaded.resolved_toml());
     let description = Description { study, file, texts: &texts, resolved: &resolved, overrides, device: &device };
@@ -100,9 +105,9 @@ pub(super) fn open(pipeline: &PipelineArguments, store: &StoreArguments) -> Resu
 }
 
 /// The device of the first variant; a sweep does not change it.
-fn device_name(loaded: &Loaded, store: &StoreArguments) -> String {
+fn device_choice(loaded: &Loaded, store: &StoreArguments) -> DeviceChoice {
     let choice = store.device.or_else(|| loaded.study.variants.first().map(|variant| variant.pipeline.device));
-    device::name(choice.unwrap_or_default())
+    choice.unwrap_or_default()
 }
 
 /// Starts the worker threads, once a process.

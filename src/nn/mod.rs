@@ -10,6 +10,7 @@ mod checks;
 mod cpu;
 #[cfg(feature = "cuda")]
 pub mod cuda;
+mod device_report;
 mod geometry;
 #[cfg(test)]
 mod half_checks;
@@ -22,6 +23,7 @@ mod traced;
 
 pub use backend::{Backend, Normalization, Running};
 pub use cpu::Map as CpuMap;
+pub use device_report::DeviceReport;
 pub use geometry::{Convolution, MaxPool};
 pub use parameters::{NamedArray, Role, Trainable};
 pub use precision::Precision;

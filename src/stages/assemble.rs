@@ -6,7 +6,7 @@ use crate::config::{ClassCount, Diagnostics, Loaded};
 use crate::dataset::{self, Fingerprint};
 use crate::engine::{Cost, Graph, Outcome, Stage, StageId};
 use crate::model;
-use crate::stages::cost::{self, Pictures};
+use crate::stages::cost::{self, Pictures, TrainingMemory};
 use crate::stages::dataset::DatasetStage;
 use crate::stages::embed::EmbedStage;
 use crate::stages::features::FeaturesStage;
@@ -189,7 +189,8 @@ impl Builder<'_> {
         if let Some(from) = &config.init_from {
             inputs.push(("init", find(pretrained, from)?.1));
         }
-        let stage = PretrainStage { config: config.clone(), dataset: data.clone(), seed, device };
+        let memory = TrainingMemory::of_pretrain(config, data.image_size);
+        let stage = PretrainStage { config: config.clone(), dataset: data.clone(), seed, device, memory };
         let id = self.add(Box::new(stage), &inputs)?;
         self.estimate(id, cost::pretrain(config, self.pipeline, self.pictures));
         let health = HealthStage { pretrain: config.clone(), dataset: data.clone(), seed, device };
@@ -301,9 +302,12 @@ impl Builder<'_> {
             }
             for &fraction in &config.labeled_fractions {
                 let data = self.pipeline.dataset.clone();
-                let stage = SupervisedStage { config: config.clone(), dataset: data, fraction, seed, device };
+                let of_training = (fraction, self.classes, self.pipeline, self.pictures);
+                let memory = TrainingMemory::of_supervised(config, of_training);
+                let cost = cost::supervised(config, of_training);
+                let stage = SupervisedStage { config: config.clone(), dataset: data, fraction, seed, device, memory };
                 let id = self.add(Box::new(stage), &inputs)?;
-                self.estimate(id, cost::supervised(config, fraction, self.classes, self.pipeline, self.pictures));
+                self.estimate(id, cost);
                 self.inputs.supervised(self.variant, config, fraction, self.pipeline, id);
             }
             self.inputs.supervised_model(config, self.classes, self.pipeline);

@@ -2,6 +2,7 @@
 //! time, memory for the estimate of what fits.
 
 use crate::analysis::config::EmbedMethod;
+use crate::base::{Error, human};
 use crate::config::pipeline::{Embed, LinearEval, Pipeline, Pretrain, Subset, Supervised};
 use crate::config::{ClassCount, labeled_count};
 use crate::engine::Cost;
@@ -43,34 +44,88 @@ pub(super) fn dataset(pictures: Pictures) -> Cost {
 
 /// Training of a network: multiply-adds.
 pub(super) fn pretrain(config: &Pretrain, pipeline: &Pipeline, pictures: Pictures) -> Option<Cost> {
-    let side = pipeline.dataset.image_size;
-    let summary = summarize(&config.encoder, &config.projection.layers, side).ok()?;
-    let views = 2 * config.batch_size;
+    let memory = TrainingMemory::of_pretrain(config, pipeline.dataset.image_size)?;
     let steps = config.epochs * (pictures.train / config.batch_size.max(1));
-    let work = STEP_PER_FORWARD * (steps * views) as f64 * summary.multiply_adds as f64;
-    Some(Cost { work, memory: training(&summary, views, config.optimizer.state_vectors(), side) })
+    let work = STEP_PER_FORWARD * (steps * 2 * config.batch_size) as f64 * memory.summary.multiply_adds as f64;
+    Some(Cost { work, memory: PROGRAM + memory.bytes(config.batch_size) })
 }
+
+/// What decides how long a supervised training is: the labelled part, the classes, the data set and its split.
+pub(super) type Labels<'a> = (f64, usize, &'a Pipeline, Pictures);
 
 /// Training of a network on labelled pictures for as long as it may take: multiply-adds.
-pub(super) fn supervised(
-    config: &Supervised,
-    fraction: f64,
-    classes: usize,
-    pipeline: &Pipeline,
-    pictures: Pictures,
-) -> Option<Cost> {
-    let side = pipeline.dataset.image_size;
-    let head: Vec<usize> = config.hidden.iter().copied().chain([classes]).collect();
-    let summary = summarize(&config.encoder, &head, side).ok()?;
-    let (training_config, labeled) = (&config.training, labeled_count(fraction, pictures.train));
+pub(super) fn supervised(config: &Supervised, labels: Labels<'_>) -> Option<Cost> {
+    let memory = TrainingMemory::of_supervised(config, labels)?;
+    let (fraction, _, _, pictures) = labels;
+    let labeled = labeled_count(fraction, pictures.train);
     let an_epoch = STEP_PER_FORWARD * labeled as f64 + pictures.validation as f64;
-    let work = (training_config.epochs as f64 * an_epoch + pictures.test as f64) * summary.multiply_adds as f64;
-    let rows = training_config.batch_size.min(labeled);
-    Some(Cost { work, memory: training(&summary, rows, training_config.optimizer.state_vectors(), side) })
+    let epochs = config.training.epochs as f64;
+    let work = (epochs * an_epoch + pictures.test as f64) * memory.summary.multiply_adds as f64;
+    Some(Cost { work, memory: PROGRAM + memory.bytes(memory.batch_size) })
 }
 
-fn training(summary: &Summary, rows: usize, state_vectors: usize, side: usize) -> u64 {
-    PROGRAM + summary.training_bytes(rows, state_vectors) + BATCHES * rows as u64 * picture_bytes(side)
+/// Memory of a training by the size of its batch.
+#[derive(Clone, Debug)]
+pub(super) struct TrainingMemory {
+    summary: Summary,
+    batch_size: usize,
+    /// Views of a picture in a batch.
+    views: usize,
+    state_vectors: usize,
+    side: usize,
+}
+
+impl TrainingMemory {
+    pub(super) fn of_pretrain(config: &Pretrain, side: usize) -> Option<Self> {
+        let summary = summarize(&config.encoder, &config.projection.layers, side).ok()?;
+        let state_vectors = config.optimizer.state_vectors();
+        Some(Self { summary, batch_size: config.batch_size, views: 2, state_vectors, side })
+    }
+
+    pub(super) fn of_supervised(
+        config: &Supervised,
+        (fraction, classes, pipeline, pictures): Labels<'_>,
+    ) -> Option<Self> {
+        let (side, training) = (pipeline.dataset.image_size, &config.training);
+        let head: Vec<usize> = config.hidden.iter().copied().chain([classes]).collect();
+        let summary = summarize(&config.encoder, &head, side).ok()?;
+        let batch_size = training.batch_size.min(labeled_count(fraction, pictures.train));
+        Some(Self { summary, batch_size, views: 1, state_vectors: training.optimizer.state_vectors(), side })
+    }
+
+    /// Bytes at the peak, without the program itself.
+    fn bytes(&self, batch_size: usize) -> u64 {
+        let rows = self.views * batch_size;
+        // Similarities of all views with all others.
+        let similarities = if self.views > 1 { BYTES * (rows * rows) as u64 } else { 0 };
+        similarities
+            + self.summary.training_bytes(rows, self.state_vectors)
+            + BATCHES * rows as u64 * picture_bytes(self.side)
+    }
+
+    /// The largest batch, of those up to the wanted one, that fits into so many bytes; 0 where none does.
+    fn largest_batch(&self, bytes: u64) -> usize {
+        let (mut fits, mut too_large) = (0, self.batch_size + 1);
+        while too_large - fits > 1 {
+            let middle = fits.midpoint(too_large);
+            *(if self.bytes(middle) <= bytes { &mut fits } else { &mut too_large }) = middle;
+        }
+        fits
+    }
+
+    /// The error of a training that does not fit into the free memory of a device, with what would fit.
+    pub(super) fn too_large(&self, device: &str, free: u64) -> Option<Error> {
+        let needed = self.bytes(self.batch_size);
+        if needed <= free {
+            return None;
+        }
+        let (batch, needed, free_text) = (self.batch_size, human::bytes(needed), human::bytes(free));
+        let what = format!("a batch of {batch} needs about {needed} of memory and {device} has {free_text} free");
+        Some(Error::stage(what).help(match self.largest_batch(free) {
+            0 => "use a smaller encoder or smaller pictures: no batch fits".to_owned(),
+            fits => format!("set `batch_size` to {fits} or less, or use a smaller encoder or smaller pictures"),
+        }))
+    }
 }
 
 fn picture_bytes(side: usize) -> u64 {
@@ -136,4 +191,36 @@ pub(super) fn embed(config: &Embed, width: usize, pictures: Pictures) -> Cost {
 
 fn of_features(rows: usize, width: usize) -> u64 {
     PROGRAM + BYTES * (rows * width) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::EncoderConfig;
+    use crate::model::config::ResnetConfig;
+
+    fn memory(batch_size: usize) -> TrainingMemory {
+        let summary = summarize(&EncoderConfig::Resnet50(ResnetConfig::default()), &[128], 224).unwrap();
+        TrainingMemory { summary, batch_size, views: 2, state_vectors: 1, side: 224 }
+    }
+
+    #[test]
+    fn the_largest_batch_that_fits_is_found() {
+        let memory = memory(300);
+        for batch in [1, 2, 77, 299, 300] {
+            assert_eq!(memory.largest_batch(memory.bytes(batch)), batch);
+            assert_eq!(memory.largest_batch(memory.bytes(batch) - 1), batch - 1);
+        }
+        assert_eq!((memory.largest_batch(0), memory.largest_batch(u64::MAX)), (0, 300));
+    }
+
+    #[test]
+    fn a_batch_that_does_not_fit_is_told_with_one_that_does() {
+        let memory = memory(256);
+        assert!(memory.too_large("cuda:0", memory.bytes(256)).is_none());
+        let error = memory.too_large("cuda:0", memory.bytes(100)).unwrap().to_string();
+        assert!(error.contains("a batch of 256") && error.contains("cuda:0"), "{error}");
+        assert!(error.contains("`batch_size` to 100 or less"), "{error}");
+        assert!(memory.too_large("cuda:0", 1 << 20).unwrap().to_string().contains("no batch fits"));
+    }
 }

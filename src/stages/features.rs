@@ -7,9 +7,10 @@ use crate::config::pipeline::{DeviceChoice, Pretrain, Statistics};
 use crate::dataset::{DatasetConfig, batches};
 use crate::engine::{Context, Stage};
 use crate::model::{BatchStatistics, Network};
-use crate::nn::NamedArray;
-use crate::stages::device::{self, Device};
+use crate::nn::{Backend, NamedArray};
+use crate::stages::device::{self, DeviceStage};
 use crate::stages::{dataset, formats, pretrain};
+use crate::train::Compute;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -46,7 +47,7 @@ impl Stage for FeaturesStage {
     }
 
     fn obstacle(&self) -> Option<Error> {
-        device::open(self.device).err()
+        device::obstacle(self.device, None)
     }
 
     fn parameters(&self) -> Value {
@@ -54,8 +55,18 @@ impl Stage for FeaturesStage {
     }
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
+        device::compute(self, context)
+    }
+}
+
+impl DeviceStage for FeaturesStage {
+    fn device(&self) -> DeviceChoice {
+        self.device
+    }
+
+    fn compute<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<String> {
         let side = self.dataset.image_size;
-        let network = pretrain::trained(&self.pretrain, side, context.input("pretrain")?, self.device)?;
+        let network = pretrain::trained(&self.pretrain, side, context.input("pretrain")?, device)?;
         let set = dataset::pictures(context)?;
         let policy = Arc::new(Policy::evaluation(Some(&self.pretrain.policy), side, self.dataset.fit));
         let total = set.len();
@@ -83,12 +94,12 @@ impl Stage for FeaturesStage {
 ///
 /// # Errors
 /// The network cannot take the pictures.
-pub fn depths(
-    network: &Network<Device>,
+pub fn depths<D: Backend>(
+    network: &Network<D>,
     images: &[f32],
     rows: usize,
     statistics: Statistics,
-) -> Result<impl Iterator<Item = Vec<f32>> + use<>> {
+) -> Result<impl Iterator<Item = Vec<f32>> + use<D>> {
     let statistics = match statistics {
         Statistics::Running => BatchStatistics::Running,
         Statistics::Batch => BatchStatistics::Batch,

@@ -6,8 +6,10 @@ use crate::base::{Error, Result};
 use crate::config::pipeline::{DeviceChoice, Pretrain, Statistics};
 use crate::dataset::{Course, DatasetConfig, batches};
 use crate::engine::{Context, Stage};
+use crate::stages::device::{self, DeviceStage};
 use crate::stages::features::{depths, view};
-use crate::stages::{dataset, device, formats, pretrain, split};
+use crate::stages::{dataset, formats, pretrain, split};
+use crate::train::Compute;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -54,7 +56,7 @@ impl Stage for HealthStage {
     }
 
     fn obstacle(&self) -> Option<Error> {
-        device::open(self.device).err()
+        device::obstacle(self.device, None)
     }
 
     fn parameters(&self) -> Value {
@@ -62,8 +64,18 @@ impl Stage for HealthStage {
     }
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
+        device::compute(self, context)
+    }
+}
+
+impl DeviceStage for HealthStage {
+    fn device(&self) -> DeviceChoice {
+        self.device
+    }
+
+    fn compute<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<String> {
         let side = self.dataset.image_size;
-        let network = pretrain::trained(&self.pretrain, side, context.input("pretrain")?, self.device)?;
+        let network = pretrain::trained(&self.pretrain, side, context.input("pretrain")?, device)?;
         let widths = network.widths();
         let policy = Arc::new(Policy::new(&self.pretrain.policy, side, self.dataset.fit));
         let mut pictures = split::read(context)?.test;

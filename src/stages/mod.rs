@@ -34,6 +34,8 @@ pub mod assemble;
 mod cost;
 pub mod device;
 mod names;
+#[cfg(not(feature = "cuda"))]
+mod no_cuda;
 pub mod preview;
 pub mod publish;
 

@@ -7,12 +7,13 @@ use crate::dataset::{Course, DatasetConfig, Split, batches};
 use crate::engine::{Context, Stage};
 use crate::loss::{LossConfig, nt_xent, nt_xent_chance};
 use crate::model::{self, Network};
-use crate::nn::Traced;
-use crate::stages::device::{self, Device};
+use crate::nn::{Backend, Traced};
+use crate::stages::cost::TrainingMemory;
+use crate::stages::device::{self, DeviceStage};
 use crate::stages::training::Training;
 use crate::stages::{dataset, formats, split};
 use crate::train::trainer::TracedLoss;
-use crate::train::{EpochRecord, Recipe, Session};
+use crate::train::{Compute, EpochRecord, Recipe, Session};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,6 +29,8 @@ pub struct PretrainStage {
     pub seed: u64,
     /// Where it runs.
     pub device: DeviceChoice,
+    /// Memory of its training, where that can be told.
+    pub(super) memory: Option<TrainingMemory>,
 }
 
 impl Stage for PretrainStage {
@@ -44,7 +47,7 @@ impl Stage for PretrainStage {
     }
 
     fn obstacle(&self) -> Option<Error> {
-        device::open(self.device).err()
+        device::obstacle(self.device, self.memory.as_ref())
     }
 
     fn parameters(&self) -> Value {
@@ -66,13 +69,7 @@ impl Stage for PretrainStage {
     }
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
-        let mut training = self.training(context)?;
-        training.interruptible(|training| self.train(training))?;
-        training.tell_speed();
-        let session = &training.session;
-        formats::write_arrays(&context.output().join(formats::MODEL), &session.network().state()?)?;
-        formats::write_rows(&context.output().join(formats::HISTORY), session.records())?;
-        Ok(summary(session.records()))
+        device::compute(self, context)
     }
 
     fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
@@ -83,8 +80,25 @@ impl Stage for PretrainStage {
     }
 }
 
+impl DeviceStage for PretrainStage {
+    fn device(&self) -> DeviceChoice {
+        self.device
+    }
+
+    fn compute<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<String> {
+        device::warn_of_memory(self.device, self.memory.as_ref(), context);
+        let mut training = self.training(device, context)?;
+        training.interruptible(|training| self.train(training))?;
+        training.tell_speed(self.device);
+        let session = &training.session;
+        formats::write_arrays(&context.output().join(formats::MODEL), &session.network().state()?)?;
+        formats::write_rows(&context.output().join(formats::HISTORY), session.records())?;
+        Ok(summary(session.records()))
+    }
+}
+
 impl PretrainStage {
-    fn training<'a>(&self, context: &'a Context<'_>) -> Result<Training<'a>> {
+    fn training<'a, D: Compute>(&self, device: &D, context: &'a Context<'_>) -> Result<Training<'a, D>> {
         let config = &self.config;
         let Split { train, .. } = split::read(context)?;
         let steps_per_epoch = train.len() / config.batch_size;
@@ -98,7 +112,7 @@ impl PretrainStage {
             epochs: config.epochs,
             steps_per_epoch,
         };
-        let session = Session::new(self.initial_network(context)?, &recipe);
+        let session = Session::new(self.initial_network(device, context)?, &recipe);
         let side = self.dataset.image_size;
         let multiply_adds = model::summarize(&config.encoder, &config.projection.layers, side)?.multiply_adds;
         let policy = Arc::new(Policy::new(&config.policy, self.dataset.image_size, self.dataset.fit));
@@ -110,8 +124,8 @@ impl PretrainStage {
         Ok(Training::resume(context, session, (nt_xent_chance(config.batch_size), multiply_adds), batches))
     }
 
-    fn initial_network(&self, context: &Context<'_>) -> Result<Network<Device>> {
-        let mut network = untrained(&self.config, self.dataset.image_size, self.seed, self.device)?;
+    fn initial_network<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<Network<D>> {
+        let mut network = untrained(&self.config, self.dataset.image_size, self.seed, device)?;
         if self.config.init_from.is_some() {
             let weights = context.input("init")?.join(formats::MODEL);
             network.load_encoder(&formats::read_arrays(&weights)?)?;
@@ -119,7 +133,7 @@ impl PretrainStage {
         Ok(network)
     }
 
-    fn train(&self, training: &mut Training<'_>) -> Result<()> {
+    fn train<D: Compute>(&self, training: &mut Training<'_, D>) -> Result<()> {
         while training.session.has_epochs_left() {
             while let Some(batch) = training.next_batch()? {
                 training.step(batch, |z, _| contrastive_loss(z, &self.config.loss))?;
@@ -133,22 +147,22 @@ impl PretrainStage {
 /// The network of a pretraining before its first step.
 ///
 /// # Errors
-/// The network cannot be built for the image size, or the device is not there.
-pub fn untrained(config: &Pretrain, side: usize, seed: u64, device: DeviceChoice) -> Result<Network<Device>> {
-    Network::new(&config.encoder, &config.projection.layers, side, seed, &device::open(device)?)
+/// The network cannot be built for the image size, or the device is out of memory.
+pub fn untrained<D: Backend>(config: &Pretrain, side: usize, seed: u64, device: &D) -> Result<Network<D>> {
+    Network::new(&config.encoder, &config.projection.layers, side, seed, device)
 }
 
 /// The network of a pretraining as its artifact holds it.
 ///
 /// # Errors
-/// The artifact is damaged, or the device is not there.
-pub fn trained(config: &Pretrain, side: usize, folder: &Path, device: DeviceChoice) -> Result<Network<Device>> {
+/// The artifact is damaged, or the device is out of memory.
+pub fn trained<D: Backend>(config: &Pretrain, side: usize, folder: &Path, device: &D) -> Result<Network<D>> {
     let mut network = untrained(config, side, 0, device)?;
     network.load_state(&formats::read_arrays(&folder.join(formats::MODEL))?)?;
     Ok(network)
 }
 
-fn contrastive_loss(z: Traced<Device>, config: &LossConfig) -> Result<TracedLoss<Device>> {
+fn contrastive_loss<D: Compute>(z: Traced<D>, config: &LossConfig) -> Result<TracedLoss<D>> {
     let LossConfig::NtXent(config) = config;
     let output = nt_xent(z, config)?;
     Ok((output.loss, output.accuracy))

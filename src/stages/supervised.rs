@@ -7,12 +7,14 @@ use crate::dataset::{Course, DatasetConfig, PictureSet, Split, batches};
 use crate::engine::{Context, Stage};
 use crate::loss::cross_entropy;
 use crate::model::{self, BatchStatistics, Network};
-use crate::stages::device::{self, Device};
+use crate::nn::Backend;
+use crate::stages::cost::TrainingMemory;
+use crate::stages::device::{self, DeviceStage};
 use crate::stages::evaluation::{self, Evaluation};
 use crate::stages::linear_eval::selection;
 use crate::stages::training::Training;
 use crate::stages::{dataset, formats, split};
-use crate::train::{EarlyStopping, EpochRecord, Recipe, Session, logits};
+use crate::train::{Compute, EarlyStopping, EpochRecord, Recipe, Session, logits};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,6 +28,8 @@ pub struct SupervisedStage {
     pub dataset: DatasetConfig,
     /// Labelled part of the training set.
     pub fraction: f64,
+    /// Memory of its training, where that can be told.
+    pub(super) memory: Option<TrainingMemory>,
     /// The pipeline's seed.
     pub seed: u64,
     /// Where it runs.
@@ -46,7 +50,7 @@ impl Stage for SupervisedStage {
     }
 
     fn obstacle(&self) -> Option<Error> {
-        device::open(self.device).err()
+        device::obstacle(self.device, self.memory.as_ref())
     }
 
     fn parameters(&self) -> Value {
@@ -66,16 +70,27 @@ impl Stage for SupervisedStage {
     }
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
-        let run = Run::new(self, context)?;
-        run.training()?.interruptible(|training| {
-            let best_epoch = run.train(training)?;
-            training.tell_speed();
-            run.evaluate(&training.session, best_epoch)
-        })
+        device::compute(self, context)
     }
 
     fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
         evaluation::comparable(artifact)
+    }
+}
+
+impl DeviceStage for SupervisedStage {
+    fn device(&self) -> DeviceChoice {
+        self.device
+    }
+
+    fn compute<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<String> {
+        device::warn_of_memory(self.device, self.memory.as_ref(), context);
+        let run = Run::new(self, context)?;
+        run.training(device)?.interruptible(|training| {
+            let best_epoch = run.train(training)?;
+            training.tell_speed(self.device);
+            run.evaluate(&training.session, best_epoch)
+        })
     }
 }
 
@@ -111,7 +126,7 @@ impl<'a> Run<'a> {
         Ok(Self { stage, context, set, split, labeled, evaluation: Arc::new(stage.evaluation_policy()) })
     }
 
-    fn training(&self) -> Result<Training<'a>> {
+    fn training<D: Compute>(&self, device: &D) -> Result<Training<'a, D>> {
         let (stage, training) = (self.stage, &self.stage.config.training);
         let recipe = Recipe {
             optimizer: &training.optimizer,
@@ -120,7 +135,7 @@ impl<'a> Run<'a> {
             epochs: training.epochs,
             steps_per_epoch: self.labeled.len().div_ceil(training.batch_size),
         };
-        let session = Session::new(self.initial_network()?, &recipe);
+        let session = Session::new(self.initial_network(device)?, &recipe);
         let chance = (self.set.classes().len() as f64).ln();
         let side = stage.dataset.image_size;
         let multiply_adds = model::summarize(&stage.config.encoder, &self.head(), side)?.multiply_adds;
@@ -136,10 +151,9 @@ impl<'a> Run<'a> {
         self.stage.config.hidden.iter().copied().chain([self.set.classes().len()]).collect()
     }
 
-    fn initial_network(&self) -> Result<Network<Device>> {
+    fn initial_network<D: Compute>(&self, device: &D) -> Result<Network<D>> {
         let (stage, config) = (self.stage, &self.stage.config);
-        let device = device::open(stage.device)?;
-        let mut network = Network::new(&config.encoder, &self.head(), stage.dataset.image_size, stage.seed, &device)?;
+        let mut network = Network::new(&config.encoder, &self.head(), stage.dataset.image_size, stage.seed, device)?;
         if config.init_from.is_some() {
             let weights = self.context.input("init")?.join(formats::MODEL);
             network.load_encoder(&formats::read_arrays(&weights)?)?;
@@ -148,7 +162,7 @@ impl<'a> Run<'a> {
     }
 
     /// Trains up to the best weights. Returns the best epoch.
-    fn train(&self, training: &mut Training<'_>) -> Result<usize> {
+    fn train<D: Compute>(&self, training: &mut Training<'_, D>) -> Result<usize> {
         let config = &self.stage.config.training;
         let selection = selection(&self.split, config.select_on);
         let mut stopping = EarlyStopping::after(config.patience, training.session.records());
@@ -167,7 +181,7 @@ impl<'a> Run<'a> {
         Ok(stopping.best_epoch())
     }
 
-    fn evaluate(&self, session: &Session<Device>, best_epoch: usize) -> Result<String> {
+    fn evaluate<D: Compute>(&self, session: &Session<D>, best_epoch: usize) -> Result<String> {
         let (network, split, output) = (session.network(), &self.split, self.context.output());
         let validation = self.logits(network, &split.validation)?;
         let evaluation = Evaluation {
@@ -183,7 +197,12 @@ impl<'a> Run<'a> {
         evaluation.write(output, &self.set, &split.test, &scores)
     }
 
-    fn select(&self, record: EpochRecord, network: &Network<Device>, selection: &[usize]) -> Result<EpochRecord> {
+    fn select<D: Backend>(
+        &self,
+        record: EpochRecord,
+        network: &Network<D>,
+        selection: &[usize],
+    ) -> Result<EpochRecord> {
         if selection.is_empty() {
             return Ok(record);
         }
@@ -195,7 +214,7 @@ impl<'a> Run<'a> {
     }
 
     /// Logits `[pictures, classes]` in inference mode.
-    fn logits(&self, network: &Network<Device>, pictures: &[usize]) -> Result<Vec<f32>> {
+    fn logits<D: Backend>(&self, network: &Network<D>, pictures: &[usize]) -> Result<Vec<f32>> {
         let mut logits = Vec::with_capacity(pictures.len() * self.set.classes().len());
         let batches = batches::plain_batches(
             self.set.clone(),

@@ -1,14 +1,14 @@
 //! What the stages that train have in common: going on after a kill, progress, interruption.
 
-use crate::base::product::peak_flops;
 use crate::base::{Error, ErrorKind, Result};
+use crate::config::pipeline::DeviceChoice;
 use crate::dataset::{Batch, Batches};
 use crate::engine::Context;
 use crate::nn::Traced;
-use crate::stages::device::Device;
+use crate::stages::device;
 use crate::train::progress::Speed;
 use crate::train::trainer::TracedLoss;
-use crate::train::{Checkpoints, Session, StepReport};
+use crate::train::{Checkpoints, Compute, Session, StepReport};
 
 /// A multiply-add is two operations, and a step does each three times: forward, for the gradient of the input, for that
 /// of the weights.
@@ -17,10 +17,10 @@ const FLOPS_PER_MULTIPLY_ADD: f64 = 6.0;
 const LONG_ENOUGH: f64 = 2.0;
 
 /// A training that leaves checkpoints and goes on from the newest one.
-pub struct Training<'a> {
+pub struct Training<'a, D: Compute> {
     context: &'a Context<'a>,
     /// The training as far as it has come.
-    pub session: Session<Device>,
+    pub session: Session<D>,
     batches: Batches,
     checkpoints: Checkpoints,
     /// Whether the user knows that checkpoints cannot be written.
@@ -32,12 +32,12 @@ pub struct Training<'a> {
     speed: Speed,
 }
 
-impl<'a> Training<'a> {
+impl<'a, D: Compute> Training<'a, D> {
     /// Goes on where an earlier run stopped, or starts. `batches` are to leave out as many as it is given; `chance` is
     /// the loss of a network that knows nothing, `multiply_adds` the work of a forward pass for one view.
     pub fn resume(
         context: &'a Context<'a>,
-        mut session: Session<Device>,
+        mut session: Session<D>,
         (chance, multiply_adds): (f64, u64),
         batches: impl FnOnce(usize) -> Batches,
     ) -> Self {
@@ -83,7 +83,7 @@ impl<'a> Training<'a> {
     pub fn step(
         &mut self,
         batch: Batch,
-        loss: impl FnOnce(Traced<Device>, &[usize]) -> Result<TracedLoss<Device>>,
+        loss: impl FnOnce(Traced<D>, &[usize]) -> Result<TracedLoss<D>>,
     ) -> Result<()> {
         self.speed.add(batch.rows);
         let report = self.session.step(batch, loss)?;
@@ -95,19 +95,21 @@ impl<'a> Training<'a> {
     }
 
     /// Says how fast the training of this run was, and leaves that in the record; not where it was too short to tell.
-    pub fn tell_speed(&self) {
+    pub fn tell_speed(&self, device: DeviceChoice) {
         if self.speed.seconds() < LONG_ENOUGH {
             return;
         }
         let (views, waiting) = (self.speed.views_per_second(), self.speed.share(self.batches.waited()));
-        let (reached, peak) = (1e-9 * self.flops_per_view * views, 1e-9 * peak_flops());
-        let share = 100.0 * reached / peak;
+        let reached = 1e-9 * self.flops_per_view * views;
+        let peak = device::peak_flops(device).map(|peak| 1e-9 * peak);
+        let of_peak =
+            peak.map(|peak| format!(" of a peak of {peak:.0} ({:.0} %)", 100.0 * reached / peak)).unwrap_or_default();
+        let waited = 100.0 * waiting;
         self.context.note(format!(
-            "{views:.0} views/s, {:.1} % of the time waiting for data, {reached:.0} GF/s of a peak of {peak:.0} ({share:.0} %)",
-            100.0 * waiting,
+            "{views:.0} views/s, {waited:.1} % of the time waiting for data, {reached:.0} GF/s{of_peak}"
         ));
-        let measured =
-            [("views_per_second", views), ("wait_share", waiting), ("gigaflops", reached), ("peak_gigaflops", peak)];
+        let measured = [("views_per_second", views), ("wait_share", waiting), ("gigaflops", reached)];
+        let measured = measured.into_iter().chain(peak.map(|peak| ("peak_gigaflops", peak)));
         measured.into_iter().for_each(|(name, value)| self.context.measure(name, value));
     }
 

@@ -1,6 +1,5 @@
 //! Places in device memory as kernels and libraries take them.
 
-use crate::nn::cuda::parameter::Parameter;
 use cudarc::driver::DeviceRepr;
 use std::ffi::c_void;
 use std::marker::PhantomData;
@@ -37,7 +36,3 @@ impl Address<'_> {
 
 // SAFETY: a transparent u64, which is what a pointer is on the device.
 unsafe impl DeviceRepr for Address<'_> {}
-
-impl Parameter for Address<'_> {
-    const KIND: &'static str = "*";
-}

@@ -48,11 +48,7 @@ impl Gpu {
     fn new(ordinal: usize) -> Result<Self> {
         let info = probe(ordinal)?;
         libraries::open()?;
-        let context = CudaContext::new(ordinal).checked("cuDevicePrimaryCtxRetain")?;
-        // SAFETY: all blocks are allocated, used and freed on the null stream; `Staging`, which alone has another one,
-        // orders the two by events of its own.
-        unsafe { context.disable_event_tracking() };
-        keep_freed_memory(&context)?;
+        let context = context(ordinal)?;
         let stream = context.default_stream();
         Ok(Self {
             program: Program::new(&context, info.capability)?,
@@ -94,19 +90,40 @@ impl Gpu {
         Ok(locked(&self.tables))
     }
 
-    /// Bytes that can be allocated, those among them that the pool holds already; and bytes of the device.
+    /// Bytes that can still be allocated, and bytes of the device.
     pub(super) fn memory(&self) -> Result<(u64, u64)> {
-        let (free, total) = self.context.mem_get_info().checked("cuMemGetInfo")?;
-        let pool = pool(&self.context)?;
-        let reserved = pool_bytes(pool, CUmemPool_attribute::CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT)?;
-        let used = pool_bytes(pool, CUmemPool_attribute::CU_MEMPOOL_ATTR_USED_MEM_CURRENT)?;
-        Ok((free as u64 + reserved.saturating_sub(used), total as u64))
+        memory(&self.context)
     }
 
     /// Waits until everything that was queued is done.
     pub(super) fn synchronize(&self) -> Result<()> {
         self.stream.synchronize().checked("cuStreamSynchronize")
     }
+}
+
+/// The primary context of a device. It stays as [`Gpu`] does; making one takes a while.
+pub(super) fn context(ordinal: usize) -> Result<Arc<CudaContext>> {
+    static RETAINED: Mutex<BTreeMap<usize, Arc<CudaContext>>> = Mutex::new(BTreeMap::new());
+    let mut retained = locked(&RETAINED);
+    if let Some(context) = retained.get(&ordinal) {
+        return Ok(context.clone());
+    }
+    let context = CudaContext::new(ordinal).checked("cuDevicePrimaryCtxRetain")?;
+    // SAFETY: all blocks are allocated, used and freed on the null stream; `Staging`, which alone has another one,
+    // orders the two by events of its own.
+    unsafe { context.disable_event_tracking() };
+    keep_freed_memory(&context)?;
+    retained.insert(ordinal, context.clone());
+    Ok(context)
+}
+
+/// Bytes that can still be allocated, those among them that the pool holds already; and bytes of the device.
+pub(super) fn memory(context: &Arc<CudaContext>) -> Result<(u64, u64)> {
+    let (free, total) = context.mem_get_info().checked("cuMemGetInfo")?;
+    let pool = pool(context)?;
+    let reserved = pool_bytes(pool, CUmemPool_attribute::CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT)?;
+    let used = pool_bytes(pool, CUmemPool_attribute::CU_MEMPOOL_ATTR_USED_MEM_CURRENT)?;
+    Ok((free as u64 + reserved.saturating_sub(used), total as u64))
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

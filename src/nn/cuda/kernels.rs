@@ -3,8 +3,6 @@
 use super::address::Address;
 use super::gpu::Gpu;
 use super::grid::Grid;
-#[cfg(test)]
-use super::parameter::Parameter;
 use super::parameter::{AdamStep, MaxPoolShape};
 use super::status::Checked;
 use crate::base::Result;
@@ -22,7 +20,7 @@ macro_rules! launch {
         $(launch.arg(&$parameter);)*
         // SAFETY: the types are those of the kernel, to which a test holds them. The addresses lie in device memory,
         // where Rust has no references: a wrong length could spoil numbers there or stop the kernel, not this process.
-        unsafe { launch.launch($grid.launch()) }.checked(concat!("cuLaunchKernel"))?;
+        unsafe { launch.launch($grid.launch()) }.checked("cuLaunchKernel")?;
         Ok(())
     }};
 }
@@ -32,7 +30,7 @@ macro_rules! kernels {
     (by precision { $($half:ident($($half_parameter:ident: $half_kind:ty),*);)* }
      alone { $($name:ident($($parameter:ident: $kind:ty),*);)* }) => {
         $(
-            #[expect(clippy::too_many_arguments, reason = "as the kernel")]
+            #[allow(clippy::too_many_arguments, reason = "as many as the kernel has")]
             pub(super) fn $half(gpu: &Gpu, precision: Precision, grid: Grid, $($half_parameter: $half_kind),*) -> Result<()> {
                 let name = match precision {
                     Precision::F32 | Precision::Tf32 => concat!(stringify!($half), "_f32"),
@@ -42,6 +40,7 @@ macro_rules! kernels {
             }
         )*
         $(
+            #[allow(clippy::too_many_arguments, reason = "as many as the kernel has")]
             pub(super) fn $name(gpu: &Gpu, grid: Grid, $($parameter: $kind),*) -> Result<()> {
                 launch!(gpu, grid, stringify!($name), ($($parameter),*))
             }
@@ -49,10 +48,10 @@ macro_rules! kernels {
         #[cfg(test)]
         const SIGNATURES: &[Signature] = &[
             $(
-                (concat!(stringify!($half), "_f32"), &[$(<$half_kind as Parameter>::KIND),*]),
-                (concat!(stringify!($half), "_bf16"), &[$(<$half_kind as Parameter>::KIND),*]),
+                (concat!(stringify!($half), "_f32"), &[$(<$half_kind as tests::Parameter>::KIND),*]),
+                (concat!(stringify!($half), "_bf16"), &[$(<$half_kind as tests::Parameter>::KIND),*]),
             )*
-            $((stringify!($name), &[$(<$kind as Parameter>::KIND),*]),)*
+            $((stringify!($name), &[$(<$kind as tests::Parameter>::KIND),*]),)*
         ];
     };
 }
@@ -130,6 +129,24 @@ alone {
 mod tests {
     use super::*;
     use crate::nn::cuda::source;
+
+    pub(super) trait Parameter {
+        /// The type in CUDA C++, `*` for every pointer.
+        const KIND: &'static str;
+    }
+
+    macro_rules! kinds {
+        ($($kind:ty => $name:literal),*) => {
+            $(impl Parameter for $kind {
+                const KIND: &'static str = $name;
+            })*
+        };
+    }
+
+    kinds!(
+        Address<'_> => "*", i32 => "int", i64 => "long long", f32 => "float", f64 => "double",
+        MaxPoolShape => "MaxPoolShape", AdamStep => "AdamStep"
+    );
 
     /// The kinds of a kernel's parameters, as its source says.
     fn kinds_in_source(program: &str, name: &str) -> Option<Vec<String>> {

@@ -27,6 +27,7 @@ mod parameter;
 mod pool;
 mod probe;
 mod program;
+mod report;
 mod source;
 mod staging;
 mod status;
@@ -37,6 +38,7 @@ pub use buffer::{Buffer, Map};
 pub(crate) use contrast::{Contrasted, nt_xent};
 pub(crate) use parameter::AdamStep;
 pub use probe::{DeviceInfo, probe};
+pub use report::report;
 pub(crate) use tables::{Parameter, Sweep};
 
 use crate::base::Result;

@@ -1,28 +1,6 @@
-//! What kernels take.
+//! Structures that kernels take by value.
 
 use cudarc::driver::DeviceRepr;
-
-/// A parameter of a kernel, passed by value.
-pub(super) trait Parameter: DeviceRepr {
-    /// Its type in CUDA C++, `*` for every pointer.
-    const KIND: &'static str;
-}
-
-impl Parameter for i32 {
-    const KIND: &'static str = "int";
-}
-
-impl Parameter for i64 {
-    const KIND: &'static str = "long long";
-}
-
-impl Parameter for f32 {
-    const KIND: &'static str = "float";
-}
-
-impl Parameter for f64 {
-    const KIND: &'static str = "double";
-}
 
 /// `MaxPoolShape` of `max_pool.cu`.
 #[derive(Clone, Copy, Debug)]
@@ -38,10 +16,6 @@ pub(super) struct MaxPoolShape {
 
 // SAFETY: six ints in the order of the kernel's structure.
 unsafe impl DeviceRepr for MaxPoolShape {}
-
-impl Parameter for MaxPoolShape {
-    const KIND: &'static str = "MaxPoolShape";
-}
 
 /// `AdamStep` of `optimizers.cu`, whose table says how it is computed.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +43,3 @@ pub(crate) struct AdamStep {
 
 // SAFETY: nine floats in the order of the kernel's structure.
 unsafe impl DeviceRepr for AdamStep {}
-
-impl Parameter for AdamStep {
-    const KIND: &'static str = "AdamStep";
-}

@@ -1,0 +1,18 @@
+//! What stands in for `nn::cuda` in a binary without CUDA: there is never such a device.
+
+use crate::base::{Error, Result};
+use crate::nn::DeviceReport;
+use dfdx::prelude::Cpu;
+
+/// Fails.
+pub(super) fn report(number: usize) -> Result<DeviceReport> {
+    Err(Error::stage(format!("device cuda:{number} is not available: this binary was built without CUDA")).help(
+        "build with `cargo build --release --features cuda` (docs/cuda.md), or set `device = \"auto\"`, or run with \
+         `--device cpu`",
+    ))
+}
+
+/// Fails.
+pub(super) fn open(number: usize) -> Result<Cpu> {
+    report(number).map(|_| Cpu::default())
+}
