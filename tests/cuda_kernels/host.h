@@ -1,10 +1,10 @@
 // Runs the CUDA kernels on the host, so that they can be tested without a GPU.
 //
-// Blocks run one after the other, so `__shared__` is plain static. The threads of a block are fibers: one runs until it
-// waits for others, then the next one does, in ascending order of threads and blocks or in descending order. Of any two
-// threads each is ahead of the other in one of the two orders, so a missing __syncthreads() changes results in one of
-// them. A barrier that not all threads reach ends the process. With -DREAL_THREADS they are threads of the system
-// instead, for -fsanitize=thread.
+// Blocks run one after the other, so `__shared__` is plain static. The threads of a block are fibers: a warp runs as far
+// as it gets without the others, then the next one does, in ascending order of lanes, warps and blocks or in descending
+// order. Of any two threads each is ahead of the other in one of the two orders, so a missing __syncthreads() changes
+// results in one of them. A barrier that not all threads reach ends the process. With -DREAL_THREADS they are threads of
+// the system instead, for -fsanitize=thread.
 
 #pragma once
 #include <cmath>
@@ -44,7 +44,11 @@ inline unsigned __float_as_uint(float x) { return bits_as<unsigned>(x); }
 inline float __uint_as_float(unsigned x) { return bits_as<float>(x); }
 
 struct Index { unsigned x, y, z; };
+#ifdef REAL_THREADS
 inline thread_local Index threadIdx, blockIdx, gridDim;
+#else
+inline Index threadIdx, blockIdx, gridDim;
+#endif
 
 namespace host {
 
@@ -66,61 +70,74 @@ inline void run_threads(const std::function<void(unsigned)>& work, bool descendi
 
 #else
 
-struct Fibers {
-    static constexpr size_t stack_size = 1 << 17;
-    std::vector<char> stacks = std::vector<char>(threads * stack_size);
-    std::vector<ucontext_t> contexts = std::vector<ucontext_t>(threads);
-    ucontext_t scheduler;
-    unsigned current = 0, finished = 0, events = 0;
-    std::vector<bool> done;
-    const std::function<void(unsigned)>* work = nullptr;
+struct Barrier;
+
+struct Fiber {
+    ucontext_t context;
+    std::vector<char> stack = std::vector<char>(1 << 17);
+    bool done;
+    const Barrier* waits_at; // null before the first
+    unsigned generation;     // of the barrier, when the wait began
 };
-inline Fibers fibers;
-
-inline void yield() { swapcontext(&fibers.contexts[fibers.current], &fibers.scheduler); }
-
-inline void fiber() {
-    (*fibers.work)(fibers.current);
-    fibers.done[fibers.current] = true;
-    fibers.finished++;
-    fibers.events++;
-}
+inline std::vector<Fiber> fibers(threads);
+inline ucontext_t scheduler;
+inline unsigned current, finished;
+inline const std::function<void(unsigned)>* the_work;
 
 struct Barrier {
     unsigned expected, arrived = 0, generation = 0;
     explicit Barrier(unsigned expected) : expected(expected) {}
     void wait() {
-        unsigned mine = generation;
         if (++arrived == expected) {
             arrived = 0;
             generation++;
-            fibers.events++;
             return;
         }
-        while (generation == mine) yield();
+        Fiber& own = fibers[current];
+        own.waits_at = this;
+        own.generation = generation;
+        swapcontext(&own.context, &scheduler);
     }
 };
 
-inline void run_threads(const std::function<void(unsigned)>& work, bool descending) {
-    fibers.work = &work;
-    fibers.finished = 0;
-    fibers.done.assign(threads, false);
-    for (unsigned i = 0; i < threads; i++) {
-        ucontext_t& context = fibers.contexts[i];
-        getcontext(&context);
-        context.uc_stack.ss_sp = &fibers.stacks[i * Fibers::stack_size];
-        context.uc_stack.ss_size = Fibers::stack_size;
-        context.uc_link = &fibers.scheduler;
-        makecontext(&context, fiber, 0);
+inline void run_fiber() {
+    (*the_work)(current);
+    fibers[current].done = true;
+    finished++;
+}
+
+/// Runs those of a warp that wait for nothing, once; whether there was one.
+inline bool run_warp(unsigned index, bool descending) {
+    bool any = false;
+    for (unsigned i = 0; i < warp; i++) {
+        current = index * warp + (descending ? warp - 1 - i : i);
+        Fiber& fiber = fibers[current];
+        if (fiber.done || (fiber.waits_at && fiber.waits_at->generation == fiber.generation)) continue;
+        any = true;
+        swapcontext(&scheduler, &fiber.context);
     }
-    while (fibers.finished < threads) {
-        unsigned before = fibers.events;
-        for (unsigned i = 0; i < threads; i++) {
-            fibers.current = descending ? threads - 1 - i : i;
-            if (fibers.done[fibers.current]) continue;
-            swapcontext(&fibers.scheduler, &fibers.contexts[fibers.current]);
+    return any;
+}
+
+inline void run_threads(const std::function<void(unsigned)>& work, bool descending) {
+    the_work = &work;
+    finished = 0;
+    for (Fiber& fiber : fibers) {
+        getcontext(&fiber.context);
+        fiber.context.uc_stack.ss_sp = fiber.stack.data();
+        fiber.context.uc_stack.ss_size = fiber.stack.size();
+        fiber.context.uc_link = &scheduler;
+        fiber.done = false;
+        fiber.waits_at = nullptr;
+        makecontext(&fiber.context, run_fiber, 0);
+    }
+    while (finished < threads) {
+        bool any = false;
+        for (unsigned i = 0; i < threads / warp; i++) {
+            // On as far as this warp gets without the others.
+            while (run_warp(descending ? threads / warp - 1 - i : i, descending)) any = true;
         }
-        if (fibers.events == before) {
+        if (!any) {
             std::fputs("a barrier that not all threads reach\n", stderr);
             std::abort();
         }
@@ -150,12 +167,9 @@ void launch(void (*kernel)(A...), const unsigned* grid, void** arguments, bool d
         Block shared;
         block = &shared;
         run_threads([&](unsigned thread) {
-            auto place = [=] {
-                threadIdx = {thread, 0, 0};
-                blockIdx = {own % grid[0], own / grid[0] % grid[1], own / grid[0] / grid[1]};
-                gridDim = {grid[0], grid[1], grid[2]};
-            };
-            place();
+            threadIdx = {thread, 0, 0};
+            blockIdx = {own % grid[0], own / grid[0] % grid[1], own / grid[0] / grid[1]};
+            gridDim = {grid[0], grid[1], grid[2]};
             [&]<size_t... I>(std::index_sequence<I...>) {
                 kernel(*static_cast<A*>(arguments[I])...);
             }(std::index_sequence_for<A...>());
