@@ -1,7 +1,7 @@
 //! Moments, batch norm, its gradient, and biases.
 
 use crate::host::{Host, in_both_orders, launch};
-use crate::number::{Bf16, Number, assert_close, bits, blank, random, rounded, widened};
+use crate::number::{Bf16, Number, assert_close, bits, blank, blank_map, map, numbers, random, rounded, widened};
 use dfdx::prelude::Cpu;
 use simclr::nn::{Backend, Normalization, Running};
 
@@ -34,7 +34,7 @@ impl<T: Number> Norm<T> {
         let input: Vec<f32> = random("input", pixels * channels).iter().map(|x| 20.0 + 2.0 * x).collect();
         let input = rounded(&input);
         let (mut mean, mut inverse_deviation) = (blank(channels), blank(channels));
-        Cpu::default().batch_moments(EPSILON, &widened::<T>(&input), &mut mean, &mut inverse_deviation, None).unwrap();
+        Cpu::default().batch_moments(EPSILON, &map(&input), &mut mean, &mut inverse_deviation, None).unwrap();
         let scale = random("scale", channels).iter().map(|x| x + 1.5).collect();
         let residual = relu.then(|| rounded(&random("residual", pixels * channels)));
         Self {
@@ -56,11 +56,11 @@ impl<T: Number> Norm<T> {
     }
 
     fn expected(&self) -> Vec<f32> {
-        let mut output = blank(self.input.len());
-        let residual = self.residual.as_ref().map(|residual| widened(residual));
-        let input = widened(&self.input);
+        let mut output = blank_map(self.input.len());
+        let residual = self.residual.as_ref().map(|residual| map(residual));
+        let input = map(&self.input);
         Cpu::default().normalize(&self.normalization(), &input, residual.as_ref(), self.relu, &mut output).unwrap();
-        output
+        numbers(&output)
     }
 
     fn output(&self, host: &Host, grid: [usize; 2]) -> Vec<T> {
@@ -95,7 +95,7 @@ fn moments_are_those_of_the_cpu<T: Number>(host: &Host) -> Vec<[Vec<f32>; 4]> {
         let (mut mean, mut inverse) = (blank(channels), blank(channels));
         let (mut running_mean, mut running_variance) = (random("mean", channels), vec![2.0; channels]);
         let running = Running { mean: &mut running_mean, variance: &mut running_variance, momentum: MOMENTUM };
-        let input = widened(&norm.input);
+        let input = map(&norm.input);
         Cpu::default().batch_moments(EPSILON, &input, &mut mean, &mut inverse, Some(running)).unwrap();
         for &grid in GRIDS {
             let ours = moments_of(host, &norm.input, channels, grid);
@@ -179,9 +179,9 @@ fn gradients_are_those_of_the_cpu<T: Number>(host: &Host) -> Vec<Vec<u32>> {
             let norm = Norm::<T>::new(pixels, channels, relu);
             let output: Option<Vec<T>> = relu.then(|| rounded(&norm.expected()));
             let cotangent = rounded::<T>(&random("cotangent", pixels * channels));
-            let (mut input, mut gradient) = (widened(&norm.input), widened(&cotangent));
+            let (mut input, mut gradient) = (map(&norm.input), map(&cotangent));
             let (mut scale, mut shift) = (blank(channels), blank(channels));
-            let wide_output = output.as_ref().map(|output| widened(output));
+            let wide_output = output.as_ref().map(|output| map(output));
             Cpu::default()
                 .normalize_gradient(
                     &norm.normalization(),
@@ -192,6 +192,7 @@ fn gradients_are_those_of_the_cpu<T: Number>(host: &Host) -> Vec<Vec<u32>> {
                     &mut shift,
                 )
                 .unwrap();
+            let (input, gradient) = (numbers(&input), numbers(&gradient));
             for &grid in GRIDS {
                 let ours = gradients(host, &norm, output.as_ref(), &cotangent, grid);
                 let what = format!("{pixels} pixels, {channels} channels, relu {relu}, {grid:?}");

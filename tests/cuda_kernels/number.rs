@@ -1,6 +1,7 @@
 //! Numbers of maps: f32 and bf16.
 
 use simclr::base::rng;
+use simclr::nn::CpuMap;
 
 /// What a map holds.
 pub(crate) trait Number: Copy + PartialEq + std::fmt::Debug {
@@ -57,7 +58,25 @@ pub(crate) fn rounded<T: Number>(values: &[f32]) -> Vec<T> {
     values.iter().map(|&x| T::of(x)).collect()
 }
 
-/// A map as the CPU backend takes it.
+/// A map as the CPU backend takes it, in 32 bits.
+pub(crate) fn map<T: Number>(numbers: &[T]) -> CpuMap {
+    CpuMap::Single(widened(numbers))
+}
+
+/// A map that the CPU backend is to fill.
+pub(crate) fn blank_map(length: usize) -> CpuMap {
+    CpuMap::Single(blank(length))
+}
+
+/// What the CPU backend has filled a map with.
+pub(crate) fn numbers(map: &CpuMap) -> Vec<f32> {
+    match map {
+        CpuMap::Single(numbers) => numbers.clone(),
+        CpuMap::Half(_) => panic!("a map of 32 bits was given"),
+    }
+}
+
+/// The same numbers in 32 bits.
 pub(crate) fn widened<T: Number>(map: &[T]) -> Vec<f32> {
     map.iter().map(|x| x.value()).collect()
 }

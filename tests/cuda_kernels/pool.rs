@@ -1,7 +1,7 @@
 //! Max-pooling and average pooling.
 
 use crate::host::{Argument, Host, in_both_orders, launch};
-use crate::number::{Bf16, Number, assert_close, bits, blank, random, rounded, widened};
+use crate::number::{Bf16, Number, assert_close, bits, blank, blank_map, map, numbers, random, rounded};
 use dfdx::prelude::Cpu;
 use simclr::nn::{Backend, MaxPool};
 
@@ -46,9 +46,10 @@ fn max_pools_are_those_of_the_cpu<T: Number>(host: &Host) -> Vec<Vec<u32>> {
     for shape in shapes() {
         let (input, length) = (input::<T>(&shape), PICTURES * shape.output_len());
         let cotangent = rounded::<T>(&random("cotangent", length));
-        let (wide, mut expected, mut expected_gradient) = (widened(&input), blank(length), blank(input.len()));
+        let (wide, mut expected, mut expected_gradient) = (map(&input), blank_map(length), blank_map(input.len()));
         device.max_pool(&shape, &wide, &mut expected).unwrap();
-        device.max_pool_gradient(&shape, &wide, &expected, &widened(&cotangent), &mut expected_gradient).unwrap();
+        device.max_pool_gradient(&shape, &wide, &expected, &map(&cotangent), &mut expected_gradient).unwrap();
+        let (expected, expected_gradient) = (numbers(&expected), numbers(&expected_gradient));
         for &grid in GRIDS {
             let (mut output, mut gradient) = (blank::<T>(length), blank::<T>(input.len()));
             output.fill(T::of(77.0));
@@ -75,9 +76,10 @@ fn average_pools_are_those_of_the_cpu<T: Number>(host: &Host) -> Vec<Vec<u32>> {
     for (pixels, channels) in [(1, 3), (4, 7), (49, 64), (9, 130), (16, 264), (2, 2048)] {
         let input = rounded::<T>(&random("input", PICTURES * pixels * channels));
         let cotangent = random("cotangent", PICTURES * channels);
-        let (mut expected, mut expected_gradient) = (blank(PICTURES * channels), blank(input.len()));
-        device.average_pool(channels, &widened(&input), PICTURES, &mut expected).unwrap();
+        let (mut expected, mut expected_gradient) = (blank(PICTURES * channels), blank_map(input.len()));
+        device.average_pool(channels, &map(&input), PICTURES, &mut expected).unwrap();
         device.average_pool_gradient(channels, &cotangent, PICTURES, &mut expected_gradient).unwrap();
+        let expected_gradient = numbers(&expected_gradient);
         for &grid in GRIDS {
             let (mut output, mut gradient) = (blank::<f32>(expected.len()), blank::<T>(input.len()));
             launch!(host, format!("average_pool_{}", T::SUFFIX), grid;
