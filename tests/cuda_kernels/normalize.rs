@@ -1,7 +1,7 @@
 //! Moments, batch norm, its gradient, and biases.
 
 use crate::host::{Host, in_both_orders, launch};
-use crate::number::{Bf16, Number, assert_close, bits, blank, blank_map, map, numbers, random, rounded, widened};
+use crate::number::{Bf16, Number, assert_close, bits, blank, blank_map, map, numbers, random, rounded};
 use dfdx::prelude::Cpu;
 use simclr::nn::{Backend, Normalization, Running};
 
