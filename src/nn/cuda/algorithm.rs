@@ -60,18 +60,29 @@ pub(super) fn math(precision: Precision) -> cudnnMathType_t {
     }
 }
 
-/// The fastest that works, keeps the precision and the bound of the workspace; a deterministic one where that costs
-/// little.
+/// The fastest that works within the bound of the workspace; a deterministic one where that costs little.
+///
+/// In full precision it is to multiply so, however it was measured: cuDNN measures its default too, which is TF32, and
+/// may name it where it was told otherwise.
 pub(super) fn choose<A: Copy>(
     measured: &[Candidate<A>],
     precision: Precision,
     workspace: usize,
 ) -> Option<Candidate<A>> {
-    // cuDNN also tries its default, which would be TF32 where 32 bits were asked for.
-    let exact = |candidate: &Candidate<A>| precision != Precision::F32 || candidate.math == math(precision);
-    let fits = |candidate: &&Candidate<A>| candidate.works && candidate.workspace <= workspace && exact(candidate);
+    let fits = |candidate: &&Candidate<A>| candidate.works && candidate.workspace <= workspace;
+    let suited: Vec<Candidate<A>> = measured.iter().filter(fits).copied().collect();
+    if precision != Precision::F32 {
+        return best(&suited);
+    }
+    let exact: Vec<Candidate<A>> =
+        suited.iter().filter(|candidate| candidate.math == math(precision)).copied().collect();
+    let chosen = best(&exact).or_else(|| best(&suited))?;
+    Some(Candidate { math: math(precision), ..chosen })
+}
+
+fn best<A: Copy>(measured: &[Candidate<A>]) -> Option<Candidate<A>> {
     let fastest = |deterministic: bool| {
-        let suited = measured.iter().filter(fits).filter(|candidate| candidate.deterministic || !deterministic);
+        let suited = measured.iter().filter(|candidate| candidate.deterministic || !deterministic);
         suited.min_by(|a, b| a.milliseconds.total_cmp(&b.milliseconds)).copied()
     };
     let any = fastest(false)?;
@@ -108,7 +119,8 @@ mod tests {
         let tf32 = candidate(0, 1.0, CUDNN_DEFAULT_MATH);
         let full = candidate(1, 5.0, CUDNN_FMA_MATH);
         assert_eq!(chosen(&[tf32, full], Precision::F32), Some(1));
-        assert_eq!(chosen(&[tf32], Precision::F32), None);
+        let only = choose(&[tf32], Precision::F32, 1000).unwrap();
+        assert_eq!((only.algorithm, only.math), (0, CUDNN_FMA_MATH));
         assert_eq!(chosen(&[tf32, full], Precision::Tf32), Some(0));
     }
 

@@ -4,7 +4,8 @@
 
 use super::address::Address;
 use super::buffer::{Buffer, Map, int};
-use super::direction::{self, Forward, Operands, ToInput, ToWeights};
+use super::direction::{self, Operands};
+use super::directions::{Forward, ToInput, ToWeights};
 use super::dnn::Case;
 use super::grid::{Cut, Grid};
 use super::kernels;

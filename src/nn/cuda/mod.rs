@@ -16,6 +16,7 @@ mod buffer;
 mod contrast;
 mod convolution;
 mod direction;
+mod directions;
 mod dnn;
 mod gpu;
 mod grid;
