@@ -22,6 +22,7 @@ mod gpu;
 mod grid;
 mod kernels;
 mod libraries;
+mod linked;
 mod memory;
 mod norm;
 mod parameter;
