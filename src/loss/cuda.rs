@@ -26,7 +26,7 @@ impl Contrast for Cuda {
     }
 }
 
-/// `into += factor * values`: SGD's update is `parameter -= rate * gradient`. dfdx names the trait to generic code only.
+/// `into += factor * values`: SGD's update is `parameter -= rate * gradient`. Only generic code can name it.
 fn add<D: Device<f32>>(
     device: &D,
     into: &mut <D as Storage<f32>>::Vec,

@@ -31,7 +31,9 @@ macro_rules! kernels {
      alone { $($name:ident($($parameter:ident: $kind:ty),*);)* }) => {
         $(
             #[allow(clippy::too_many_arguments, reason = "as many as the kernel has")]
-            pub(super) fn $half(gpu: &Gpu, precision: Precision, grid: Grid, $($half_parameter: $half_kind),*) -> Result<()> {
+            pub(super) fn $half(
+                gpu: &Gpu, precision: Precision, grid: Grid, $($half_parameter: $half_kind),*
+            ) -> Result<()> {
                 let name = match precision {
                     Precision::F32 | Precision::Tf32 => concat!(stringify!($half), "_f32"),
                     Precision::Bf16 => concat!(stringify!($half), "_bf16"),
@@ -57,72 +59,72 @@ macro_rules! kernels {
 }
 
 kernels! {
-by precision {
-    weights(from: Address<'_>, taps: i32, inputs: i32, padded: i32, outputs: i32, to: Address<'_>);
-    weights_gradient(from: Address<'_>, taps: i32, inputs: i32, padded: i32, outputs: i32, to: Address<'_>);
-    pad(from: Address<'_>, pixels: i64, channels: i32, padded: i32, to: Address<'_>);
-    bias(bias: Address<'_>, pixels: i64, channels: i32, map: Address<'_>);
-    channel_sums(map: Address<'_>, pixels: i64, channels: i32, part_sums: Address<'_>);
-    moments(input: Address<'_>, pixels: i64, channels: i32, part_means: Address<'_>, part_squares: Address<'_>);
-    normalize(
-        input: Address<'_>, residual: Address<'_>, pixels: i64, channels: i32, mean: Address<'_>,
-        inverse_deviation: Address<'_>, scale: Address<'_>, shift: Address<'_>, relu: i32, output: Address<'_>
-    );
-    gradient_sums(
-        input: Address<'_>, relu_output: Address<'_>, gradient: Address<'_>, pixels: i64, channels: i32,
-        mean: Address<'_>, part_products: Address<'_>, part_sums: Address<'_>
-    );
-    input_gradient(
-        gradient: Address<'_>, pixels: i64, channels: i32, mean: Address<'_>, inverse_deviation: Address<'_>,
-        scale: Address<'_>, scale_gradient: Address<'_>, shift_gradient: Address<'_>, input: Address<'_>
-    );
-    max_pool(input: Address<'_>, pictures: i64, shape: MaxPoolShape, output: Address<'_>);
-    max_pool_gradient(
-        input: Address<'_>, output: Address<'_>, output_gradient: Address<'_>, pictures: i64, shape: MaxPoolShape,
-        input_gradient: Address<'_>
-    );
-    average_pool(input: Address<'_>, pictures: i64, pixels: i32, channels: i32, output: Address<'_>);
-    average_pool_gradient(
-        output_gradient: Address<'_>, pictures: i64, pixels: i32, channels: i32, input_gradient: Address<'_>
-    );
-}
+    by precision {
+        weights(from: Address<'_>, taps: i32, inputs: i32, padded: i32, outputs: i32, to: Address<'_>);
+        weights_gradient(from: Address<'_>, taps: i32, inputs: i32, padded: i32, outputs: i32, to: Address<'_>);
+        pad(from: Address<'_>, pixels: i64, channels: i32, padded: i32, to: Address<'_>);
+        bias(bias: Address<'_>, pixels: i64, channels: i32, map: Address<'_>);
+        channel_sums(map: Address<'_>, pixels: i64, channels: i32, part_sums: Address<'_>);
+        moments(input: Address<'_>, pixels: i64, channels: i32, part_means: Address<'_>, part_squares: Address<'_>);
+        normalize(
+            input: Address<'_>, residual: Address<'_>, pixels: i64, channels: i32, mean: Address<'_>,
+            inverse_deviation: Address<'_>, scale: Address<'_>, shift: Address<'_>, relu: i32, output: Address<'_>
+        );
+        gradient_sums(
+            input: Address<'_>, relu_output: Address<'_>, gradient: Address<'_>, pixels: i64, channels: i32,
+            mean: Address<'_>, part_products: Address<'_>, part_sums: Address<'_>
+        );
+        input_gradient(
+            gradient: Address<'_>, pixels: i64, channels: i32, mean: Address<'_>, inverse_deviation: Address<'_>,
+            scale: Address<'_>, scale_gradient: Address<'_>, shift_gradient: Address<'_>, input: Address<'_>
+        );
+        max_pool(input: Address<'_>, pictures: i64, shape: MaxPoolShape, output: Address<'_>);
+        max_pool_gradient(
+            input: Address<'_>, output: Address<'_>, output_gradient: Address<'_>, pictures: i64, shape: MaxPoolShape,
+            input_gradient: Address<'_>
+        );
+        average_pool(input: Address<'_>, pictures: i64, pixels: i32, channels: i32, output: Address<'_>);
+        average_pool_gradient(
+            output_gradient: Address<'_>, pictures: i64, pixels: i32, channels: i32, input_gradient: Address<'_>
+        );
+    }
 
-alone {
-    channel_sums_merge(part_sums: Address<'_>, parts: i32, channels: i32, sums: Address<'_>);
-    moments_merge(
-        part_means: Address<'_>, part_squares: Address<'_>, parts: i32, pixels: i64, channels: i32, epsilon: f32,
-        mean: Address<'_>, inverse_deviation: Address<'_>, running_mean: Address<'_>, running_variance: Address<'_>,
-        momentum: f32
-    );
-    inverse_deviation(epsilon: f32, variance: Address<'_>, channels: i32, inverse: Address<'_>);
-    gradient_sums_merge(
-        part_products: Address<'_>, part_sums: Address<'_>, parts: i32, channels: i32, inverse_deviation: Address<'_>,
-        scale_gradient: Address<'_>, shift_gradient: Address<'_>
-    );
-    unit_rows(z: Address<'_>, rows: i32, width: i32, u: Address<'_>, lengths: Address<'_>);
-    unit_rows_gradient(u: Address<'_>, lengths: Address<'_>, rows: i32, width: i32, gradient: Address<'_>);
-    nt_xent_rows(
-        s: Address<'_>, rows: i32, temperature: f32, largest: Address<'_>, inverse_sum: Address<'_>,
-        positive: Address<'_>, other: Address<'_>, loss: Address<'_>
-    );
-    nt_xent_measure(
-        positive: Address<'_>, other: Address<'_>, loss: Address<'_>, rows: i32, temperature: f64,
-        measured: Address<'_>
-    );
-    nt_xent_weights(largest: Address<'_>, inverse_sum: Address<'_>, rows: i32, temperature: f32, s: Address<'_>);
-    sgd(
-        tensors: Address<'_>, chunks: Address<'_>, count: i32, rate: f32, momentum: f32, decay: f32, nesterov: i32
-    );
-    adam(tensors: Address<'_>, chunks: Address<'_>, count: i32, step: AdamStep);
-    lars_squares(tensors: Address<'_>, chunks: Address<'_>, count: i32, decay: f32, squares: Address<'_>);
-    lars(
-        tensors: Address<'_>, chunks: Address<'_>, count: i32, decay: f32, squares: Address<'_>, rate: f64,
-        trust: f64, momentum: f32
-    );
-    square_sums(tensors: Address<'_>, chunks: Address<'_>, count: i32, sums: Address<'_>);
-    square_sums_merge(sums: Address<'_>, count: i32, total: Address<'_>);
-    scale_gradients(tensors: Address<'_>, chunks: Address<'_>, count: i32, factor: f32);
-}
+    alone {
+        channel_sums_merge(part_sums: Address<'_>, parts: i32, channels: i32, sums: Address<'_>);
+        moments_merge(
+            part_means: Address<'_>, part_squares: Address<'_>, parts: i32, pixels: i64, channels: i32, epsilon: f32,
+            mean: Address<'_>, inverse_deviation: Address<'_>, running_mean: Address<'_>, running_variance: Address<'_>,
+            momentum: f32
+        );
+        inverse_deviation(epsilon: f32, variance: Address<'_>, channels: i32, inverse: Address<'_>);
+        gradient_sums_merge(
+            part_products: Address<'_>, part_sums: Address<'_>, parts: i32, channels: i32,
+            inverse_deviation: Address<'_>, scale_gradient: Address<'_>, shift_gradient: Address<'_>
+        );
+        unit_rows(z: Address<'_>, rows: i32, width: i32, u: Address<'_>, lengths: Address<'_>);
+        unit_rows_gradient(u: Address<'_>, lengths: Address<'_>, rows: i32, width: i32, gradient: Address<'_>);
+        nt_xent_rows(
+            s: Address<'_>, rows: i32, temperature: f32, largest: Address<'_>, inverse_sum: Address<'_>,
+            positive: Address<'_>, other: Address<'_>, loss: Address<'_>
+        );
+        nt_xent_measure(
+            positive: Address<'_>, other: Address<'_>, loss: Address<'_>, rows: i32, temperature: f64,
+            measured: Address<'_>
+        );
+        nt_xent_weights(largest: Address<'_>, inverse_sum: Address<'_>, rows: i32, temperature: f32, s: Address<'_>);
+        sgd(
+            tensors: Address<'_>, chunks: Address<'_>, count: i32, rate: f32, momentum: f32, decay: f32, nesterov: i32
+        );
+        adam(tensors: Address<'_>, chunks: Address<'_>, count: i32, step: AdamStep);
+        lars_squares(tensors: Address<'_>, chunks: Address<'_>, count: i32, decay: f32, squares: Address<'_>);
+        lars(
+            tensors: Address<'_>, chunks: Address<'_>, count: i32, decay: f32, squares: Address<'_>, rate: f64,
+            trust: f64, momentum: f32
+        );
+        square_sums(tensors: Address<'_>, chunks: Address<'_>, count: i32, sums: Address<'_>);
+        square_sums_merge(sums: Address<'_>, count: i32, total: Address<'_>);
+        scale_gradients(tensors: Address<'_>, chunks: Address<'_>, count: i32, factor: f32);
+    }
 }
 
 #[cfg(test)]

@@ -118,7 +118,10 @@ fn out_of_memory(asked: u64, free: u64, total: u64) -> Error {
         free / MIB,
         mib(total)
     ))
-    .help("use a smaller batch, smaller pictures or `precision = \"bf16\"`, or end what else runs on the GPU (`nvidia-smi`)")
+    .help(
+        "use a smaller batch, smaller pictures or `precision = \"bf16\"`, or end what else runs on the GPU \
+         (`nvidia-smi`)",
+    )
 }
 
 #[cfg(test)]
