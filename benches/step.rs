@@ -1,6 +1,6 @@
 //! Views a second of one SimCLR training step, from a batch of views to moved parameters: forward, NT-Xent, backward,
 //! SGD with momentum; and the peak memory of the process, which means most with one setting chosen by name:
-//! `cargo bench --bench step -- resnet50`.
+//! `cargo bench --bench step -- "resnet50 224px 16 views$"`, or `... views bf16$` for bfloat16.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark may fail loudly")]
 #![allow(clippy::print_stdout, reason = "criterion prints too")]
@@ -12,6 +12,7 @@ use simclr::loss::config::{NtXentConfig, Similarity};
 use simclr::loss::nt_xent;
 use simclr::model::Network;
 use simclr::model::config::{EncoderConfig, ResnetConfig, Stem, TinyConfig};
+use simclr::nn::Precision;
 use simclr::optim::{OptimizerConfig, ScheduleConfig};
 use simclr::train::{Recipe, Trainer};
 use std::time::Duration;
@@ -31,10 +32,14 @@ fn settings() -> Vec<(&'static str, EncoderConfig, usize, usize)> {
     ]
 }
 
-fn trainer(encoder: &EncoderConfig, side: usize) -> Trainer<Cpu> {
+fn cross<A: Clone, B: Clone>(first: Vec<A>, second: [B; 2]) -> impl Iterator<Item = (A, B)> {
+    first.into_iter().flat_map(move |a| second.clone().map(|b| (a.clone(), b)))
+}
+
+fn trainer(encoder: &EncoderConfig, side: usize, precision: Precision) -> Trainer<Cpu> {
     let optimizer: OptimizerConfig = toml::from_str("sgd = { learning_rate = 0.01, momentum = 0.9 }").unwrap();
     let schedule: ScheduleConfig = toml::from_str("constant = {}").unwrap();
-    let network = Network::new(encoder, &HEAD, side, 1, &Cpu::default()).unwrap();
+    let network = Network::new(encoder, &HEAD, side, 1, &Cpu::default()).unwrap().in_precision(precision);
     let recipe =
         Recipe { optimizer: &optimizer, schedule: &schedule, gradient_clip: None, epochs: 1, steps_per_epoch: 1 };
     Trainer::new(network, &recipe)
@@ -49,11 +54,12 @@ fn batch(side: usize, rows: usize) -> Batch {
 fn steps(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("step");
     group.sample_size(10).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(10));
-    for (name, encoder, side, rows) in settings() {
-        let mut trainer = None;
+    let precisions = [("", Precision::F32), (" bf16", Precision::Bf16)];
+    for ((name, encoder, side, rows), (suffix, precision)) in cross(settings(), precisions) {
+        let (mut trainer, name) = (None, format!("{name}{suffix}"));
         group.throughput(Throughput::Elements(rows as u64));
-        group.bench_function(name, |bencher| {
-            let trainer = trainer.get_or_insert_with(|| self::trainer(&encoder, side));
+        group.bench_function(&name, |bencher| {
+            let trainer = trainer.get_or_insert_with(|| self::trainer(&encoder, side, precision));
             let step = |batch: Batch| {
                 let loss = |z, _: &[usize]| nt_xent(z, &LOSS).map(|output| (output.loss, output.accuracy));
                 trainer.step(batch, loss).unwrap()

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod stages;
 
+pub mod doctor;
 pub mod runs;
 
 pub mod engine;

@@ -7,7 +7,7 @@ use dfdx::prelude::*;
 use serde::Deserialize;
 use simclr::model::config::{EncoderConfig, Flavour, ResnetConfig, Stem};
 use simclr::model::{BatchStatistics, Network, summarize};
-use simclr::nn::NamedArray;
+use simclr::nn::{NamedArray, Precision};
 
 const TOLERANCE: f64 = 1e-4;
 
@@ -25,11 +25,20 @@ struct Golden {
     trainable: u64,
     not_trainable: u64,
     seed: u64,
+    torch_bf16: HalfErrors,
     losses: Vec<f64>,
     output: Sketch,
     gradients: Vec<Sketch>,
     statistics: Vec<Sketch>,
     inference: Sketch,
+}
+
+/// Errors of torch under bf16 autocast.
+#[derive(Deserialize)]
+struct HalfErrors {
+    output: f64,
+    /// The mean over all gradients.
+    gradients: f64,
 }
 
 #[derive(Deserialize)]
@@ -116,9 +125,10 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(golden: &'a Golden) -> Self {
+    fn new(golden: &'a Golden, precision: Precision) -> Self {
         let (rows, side, device) = (golden.rows, golden.side, Cpu::default());
-        let mut network = Network::new(&encoder(golden), &golden.head, side, 0, &device).unwrap();
+        let network = Network::new(&encoder(golden), &golden.head, side, 0, &device).unwrap();
+        let mut network = network.in_precision(precision);
         let state: Vec<NamedArray> =
             network.state().unwrap().iter().map(|array| initial(array, &golden.last_norm)).collect();
         network.load_state(&state).unwrap();
@@ -154,7 +164,7 @@ fn check(json: &str) {
     let golden: Golden = serde_json::from_str(json).unwrap();
     let summary = summarize(&encoder(&golden), &golden.head, golden.side).unwrap();
     assert_eq!((summary.trainable, summary.not_trainable), (golden.trainable, golden.not_trainable));
-    let mut run = Run::new(&golden);
+    let mut run = Run::new(&golden, Precision::F32);
     let mut losses = Vec::new();
     for step in 0..golden.losses.len() {
         let (output, loss) = run.pass();
@@ -179,6 +189,21 @@ fn check(json: &str) {
     let features = run.network.encode(&run.pictures, golden.rows, BatchStatistics::Running).unwrap();
     let inference = run.network.project(&features, golden.rows).unwrap().pop().unwrap_or(features);
     assert_close(&golden.inference, &inference);
+}
+
+/// In bfloat16 the errors are of the size that torch's are under autocast. Roundings are as good as random, so a single
+/// array may come out better here or there; over all gradients they even out.
+fn check_half(json: &str) {
+    let golden: Golden = serde_json::from_str(json).unwrap();
+    let mut run = Run::new(&golden, Precision::Bf16);
+    let (output, _) = run.pass();
+    let gradients = run.network.gradients().unwrap();
+    let sketches = golden.gradients.iter().filter(|sketch| sketch.norm > 1e-9);
+    let errors: Vec<f64> = sketches.map(|sketch| sketch.error(&find(&gradients, sketch).values)).collect();
+    let (theirs, ours) = (&golden.torch_bf16, errors.iter().sum::<f64>() / errors.len() as f64);
+    assert!(ours < 1.25 * theirs.gradients, "gradients: {ours:.2e}, torch {:.2e}", theirs.gradients);
+    let output = golden.output.error(&output);
+    assert!(output < 2.5 * theirs.output, "output: {output:.2e}, torch {:.2e}", theirs.output);
 }
 
 /// Every gradient; but a bias before a batch norm has none, so there ours is held against the weights' beside it.
@@ -215,8 +240,18 @@ fn resnet18_with_a_head() {
 }
 
 #[test]
+fn resnet18_in_bf16() {
+    check_half(include_str!("golden/resnet18.json"));
+}
+
+#[test]
 fn resnet18_with_the_cifar_stem() {
     check(include_str!("golden/resnet18_cifar.json"));
+}
+
+#[test]
+fn resnet18_cifar_in_bf16() {
+    check_half(include_str!("golden/resnet18_cifar.json"));
 }
 
 #[test]
@@ -225,6 +260,16 @@ fn resnet50() {
 }
 
 #[test]
+fn resnet50_in_bf16() {
+    check_half(include_str!("golden/resnet50.json"));
+}
+
+#[test]
 fn resnet50_in_the_keras_flavour_with_a_linear_head() {
     check(include_str!("golden/resnet50_keras.json"));
+}
+
+#[test]
+fn resnet50_keras_in_bf16() {
+    check_half(include_str!("golden/resnet50_keras.json"));
 }

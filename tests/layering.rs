@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["cli"],
     &["stages"],
     &["config"],
-    &["runs"],
+    &["runs", "doctor"],
     &["engine", "render", "train"],
     &["dataset"],
     &["analysis", "augment", "loss", "model", "optim"],

@@ -162,13 +162,13 @@ impl Study {
 fn pretrain_stage(pipeline: &Pipeline) -> Box<dyn Stage> {
     let Pipeline { seed, device, .. } = *pipeline;
     let (config, dataset) = (pipeline.pretrain[0].clone(), pipeline.dataset.clone());
-    Box::new(PretrainStage { config, dataset, seed, device })
+    Box::new(PretrainStage { config, dataset, seed, device, memory: None })
 }
 
 fn supervised_stage(pipeline: &Pipeline) -> Box<dyn Stage> {
     let Pipeline { seed, device, .. } = *pipeline;
     let (config, dataset) = (pipeline.supervised[0].clone(), pipeline.dataset.clone());
-    Box::new(SupervisedStage { config, dataset, fraction: 1.0, seed, device })
+    Box::new(SupervisedStage { config, dataset, fraction: 1.0, seed, device, memory: None })
 }
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -294,6 +294,14 @@ fn one_step_a_run_gives_the_same_bytes_with_every_optimizer() {
         assert_one_step_a_run(&Study::pretrain(&pretrain), [1, 2], &optimizer);
         assert_one_step_a_run(&Study::supervised(&supervised), [2, 1], &optimizer);
     }
+}
+
+#[test]
+fn one_step_a_run_gives_the_same_bytes_in_bf16() {
+    let pretrain = Study::pretrain(&["pretrain.main.precision='bf16'", "pretrain.main.epochs=2"]);
+    assert_one_step_a_run(&pretrain, [1, 2], "pretrain in bf16");
+    let supervised = Study::supervised(&["supervised.main.precision='bf16'", "supervised.main.epochs=2"]);
+    assert_one_step_a_run(&supervised, [2, 1], "supervised in bf16");
 }
 
 /// Interrupts after each of some steps and goes on; every run is to end in the same files.

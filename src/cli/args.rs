@@ -1,8 +1,10 @@
 //! The arguments of every command.
 
+mod doctor;
 mod records;
 mod start;
 
+pub use doctor::{DoctorArguments, PrecisionArgument};
 pub use records::{
     CacheArguments, CacheCommand, CacheListArguments, CollectArguments, CompareArguments, ImportArguments,
     OutputArguments, PinArguments, StatusArguments, VerifyArguments,
@@ -97,6 +99,15 @@ Examples:
   simclr cache gc --dry-run"
     )]
     Cache(CacheArguments),
+    /// Check the device that trains: every operation and whole training steps against a slow reference
+    #[command(after_help = "\
+Examples:
+  simclr doctor                                         the device that `auto` means
+  simclr doctor --device cuda:1
+  simclr doctor --time                                  and how fast it trains
+
+Needs nothing but the program. Exit code 3 where an error is over its tolerance or the device is not there.")]
+    Doctor(DoctorArguments),
     /// Write a small pipeline to start from
     #[command(after_help = "\
 Examples:

@@ -7,6 +7,7 @@ pub mod exit_code;
 mod cache;
 mod compare;
 mod completions;
+mod doctor;
 mod failure;
 mod init;
 mod interrupt;
@@ -59,6 +60,7 @@ fn dispatch(command: &Command) -> Result<Finish, Failure> {
         Command::Status(arguments) => status::run(arguments),
         Command::Compare(arguments) => compare::run(arguments),
         Command::Cache(arguments) => cache::run(arguments),
+        Command::Doctor(arguments) => doctor::run(arguments),
         Command::Init(arguments) => init::run(arguments),
         Command::Schema => schema::run(),
         Command::Completions(arguments) => completions::run(arguments),

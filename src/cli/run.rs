@@ -112,7 +112,12 @@ fn device_choice(loaded: &Loaded, store: &StoreArguments) -> DeviceChoice {
 
 /// Starts the worker threads, once a process.
 pub(super) fn start_threads(store: &StoreArguments) -> Result<()> {
-    let threads = store.threads.map_or(0, usize::from);
+    start_worker_threads(store.threads)
+}
+
+/// Starts this many worker threads, or one a core.
+pub(super) fn start_worker_threads(threads: Option<u16>) -> Result<()> {
+    let threads = threads.map_or(0, usize::from);
     let started = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     started.map_err(|error| Error::stage(format!("cannot start the worker threads: {error}")))
 }

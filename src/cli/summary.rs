@@ -9,6 +9,7 @@ use crate::config::{Pipeline, Variant};
 use crate::dataset;
 use crate::model::EncoderConfig;
 use crate::model::{self, Summary};
+use crate::nn::Precision;
 use serde::Serialize;
 
 /// One network, under the name of the stage that trains it.
@@ -41,9 +42,9 @@ fn networks(variants: &[Variant], classes: Option<usize>) -> Result<Vec<Network>
             if seen.contains(&part) {
                 continue;
             }
-            let Part { stage, encoder, head, side, views, state_vectors } = &part;
+            let Part { stage, encoder, head, side, precision, views, state_vectors } = &part;
             let summary = model::summarize(encoder, head, *side).map_err(|error| error.at(stage.clone()))?;
-            let training_bytes = summary.training_bytes(*views, *state_vectors);
+            let training_bytes = summary.training_bytes(*views, *state_vectors, *precision);
             networks.push(Network { stage: stage.clone(), summary, views: *views, training_bytes });
             seen.push(part);
         }
@@ -60,6 +61,7 @@ struct Part {
     head: Vec<usize>,
     /// Side of the pictures.
     side: usize,
+    precision: Precision,
     views: usize,
     /// Numbers that the optimiser keeps for each parameter.
     state_vectors: usize,
@@ -73,6 +75,7 @@ fn parts(pipeline: &Pipeline, classes: Option<usize>) -> Result<Vec<Part>> {
         .map(|stage| Part {
             stage: format!("pretrain.{}", stage.name),
             encoder: stage.encoder.clone(),
+            precision: stage.precision,
             head: stage.projection.layers.clone(),
             side,
             views: 2 * stage.batch_size,
@@ -84,6 +87,7 @@ fn parts(pipeline: &Pipeline, classes: Option<usize>) -> Result<Vec<Part>> {
         parts.extend(pipeline.supervised.iter().map(|stage| Part {
             stage: format!("supervised.{}", stage.name),
             encoder: stage.encoder.clone(),
+            precision: stage.precision,
             head: stage.hidden.iter().copied().chain([classes]).collect(),
             side,
             views: stage.training.batch_size,

@@ -6,6 +6,7 @@ use crate::augment::PolicyConfig;
 use crate::dataset::DatasetConfig;
 use crate::loss::LossConfig;
 use crate::model::{EncoderConfig, ProjectionConfig};
+use crate::nn::Precision;
 use crate::optim::{OptimizerConfig, ScheduleConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -77,6 +78,8 @@ pub struct Pretrain {
     pub init_from: Option<String>,
     /// Encoder f.
     pub encoder: EncoderConfig,
+    /// Precision of the encoder.
+    pub precision: Precision,
     /// Projection head g.
     pub projection: ProjectionConfig,
     /// Contrastive loss.
@@ -142,6 +145,8 @@ pub struct Supervised {
     pub init_from: Option<String>,
     /// Encoder.
     pub encoder: EncoderConfig,
+    /// Precision of the encoder.
+    pub precision: Precision,
     /// Outputs of the hidden layers between encoder and classes.
     pub hidden: Vec<usize>,
     /// Labelled parts of the training set.

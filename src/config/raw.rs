@@ -10,6 +10,7 @@ use crate::dataset::DatasetConfig;
 use crate::loss::{LossConfig, NtXentConfig, Similarity};
 use crate::model::config::layer_sizes;
 use crate::model::{EncoderConfig, ProjectionConfig};
+use crate::nn::Precision;
 use crate::optim::config::{AdamConfig, ConstantConfig};
 use crate::optim::{OptimizerConfig, ScheduleConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -119,6 +120,9 @@ pub(super) struct RawPretrain {
     pub(super) init_from: Option<String>,
     /// The encoder.
     pub(super) encoder: EncoderConfig,
+    /// Precision that the encoder computes in.
+    #[serde(default)]
+    pub(super) precision: Precision,
     /// The projection head.
     pub(super) projection: ProjectionConfig,
     /// The contrastive loss.
@@ -222,6 +226,9 @@ pub(super) struct RawSupervised {
     pub(super) init_from: Option<String>,
     /// The encoder.
     pub(super) encoder: EncoderConfig,
+    /// Precision that the encoder computes in.
+    #[serde(default)]
+    pub(super) precision: Precision,
     /// Outputs of hidden layers with ReLU between the encoder and the classes.
     #[serde(default, deserialize_with = "layer_sizes")]
     pub(super) hidden: Vec<usize>,

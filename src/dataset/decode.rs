@@ -3,19 +3,16 @@
 use crate::base::{Error, Result, files, hash};
 use crate::dataset::config::{BrokenFiles, DatasetConfig};
 use crate::dataset::fingerprint::ClassSize;
-use crate::dataset::picture_set::{INDEX, Index, PICTURES, Skipped, VERSION};
+use crate::dataset::in_order::in_order;
+use crate::dataset::picture_set::{INDEX, Index, Skipped};
+use crate::dataset::set_writer::SetWriter;
 use crate::dataset::source::{Item, NAMED, Source, check_classes};
 use crate::picture::{OwnedPicture, Resampler};
-use rayon::prelude::*;
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::panic::resume_unwind;
 use std::path::Path;
-use std::sync::mpsc::sync_channel;
 
-/// Pictures decoded before they are written: enough for any number of threads, small against memory.
-const CHUNK: usize = 64;
+/// Pictures between two reports of progress.
+const CHUNK: u64 = 64;
 /// Smallest stored side as a multiple of the image size, so that crops keep their detail.
 const STORED_PER_IMAGE_SIDE: usize = 2;
 
@@ -30,11 +27,23 @@ pub struct Decoded {
     pub ignored: usize,
 }
 
+/// A picture as it was read, and why not where it could not be.
+struct Read {
+    picture: OwnedPicture,
+    outcome: Result<(), String>,
+}
+
+impl Default for Read {
+    fn default() -> Self {
+        Self { picture: OwnedPicture::default(), outcome: Ok(()) }
+    }
+}
+
 /// Decodes a source into the folder `output`, as `pictures.bin` and `index.json`, for
 /// [`PictureSet`](crate::dataset::PictureSet).
 ///
 /// In parallel, with the same bytes for any number of threads. `progress` gets (pictures done, all pictures);
-/// `keep_going` is asked between chunks, and its error ends the work.
+/// `keep_going` is asked as often, and its error ends the work.
 ///
 /// # Errors
 /// The source is not as it should be, a file cannot be decoded (unless broken files are skipped), a class has no
@@ -49,29 +58,27 @@ pub fn decode(
     let mut source = Source::open(config)?;
     source.set_test_apart(seed);
     let stored_side = config.stored_side.unwrap_or(STORED_PER_IMAGE_SIDE * config.image_size);
-    let writer = SetWriter::create(output, &source)?;
-    let total = source.items.len() as u64;
-    let index = std::thread::scope(|scope| {
-        // One chunk is written while the next is decoded.
-        let (sender, receiver) = sync_channel::<Vec<(&Item, Result<OwnedPicture, String>)>>(1);
-        let writing = scope.spawn(move || {
-            let mut writer = writer;
-            receiver.into_iter().flatten().try_for_each(|(item, picture)| writer.add(item, picture))?;
-            writer.flush()
-        });
-        let mut done = 0;
-        for chunk in source.items.chunks(CHUNK) {
-            keep_going()?;
-            let read = |item| (item, source.picture(item, seed).map(|picture| reduce(picture, stored_side)));
-            if sender.send(chunk.par_iter().map(read).collect()).is_err() {
-                break; // The writer has stopped and says why.
-            }
-            done += chunk.len() as u64;
-            progress(done, total);
+    let mut writer = SetWriter::create(output, &source)?;
+    let (mut done, total) = (0, source.items.len() as u64);
+    let read = |item: &Item, read: &mut Read| {
+        read.outcome = source.read(item, seed, &mut read.picture);
+        if read.outcome.is_ok() {
+            reduce(&mut read.picture, stored_side);
         }
-        drop(sender);
-        writing.join().unwrap_or_else(|panic| resume_unwind(panic))
+    };
+    in_order(&source.items, read, |item, read| {
+        match &read.outcome {
+            Ok(()) => writer.add(item, &read.picture)?,
+            Err(reason) => writer.skip(item, reason),
+        }
+        done += 1;
+        if done % CHUNK != 0 && done != total {
+            return Ok(());
+        }
+        progress(done, total);
+        keep_going()
     })?;
+    let index = writer.finish()?;
     if config.broken_files == BrokenFiles::Stop && !index.skipped.is_empty() {
         return Err(broken(&index.skipped));
     }
@@ -95,14 +102,14 @@ fn sizes(index: &Index) -> Vec<ClassSize> {
 }
 
 /// Reduces a picture whose shorter side is longer than `stored_side` to that side.
-fn reduce(picture: OwnedPicture, stored_side: usize) -> OwnedPicture {
+fn reduce(picture: &mut OwnedPicture, stored_side: usize) {
     let shorter = picture.width.min(picture.height);
     if shorter <= stored_side {
-        return picture;
+        return;
     }
     let scaled = |side: usize| ((side * stored_side + shorter / 2) / shorter).max(1);
     let (width, height) = (scaled(picture.width), scaled(picture.height));
-    Resampler::default().picture(picture.view(), width, height)
+    *picture = Resampler::default().picture(picture.view(), width, height);
 }
 
 fn broken(skipped: &[Skipped]) -> Error {
@@ -118,51 +125,4 @@ fn broken(skipped: &[Skipped]) -> Error {
         let _ = write!(what, "\n    and {} more", skipped.len() - NAMED);
     }
     Error::stage(what).help("repair or remove them, or leave them out with broken_files = \"skip\" under [dataset]")
-}
-
-/// Writes pictures one after the other.
-struct SetWriter<'a> {
-    folder: &'a Path,
-    file: BufWriter<File>,
-    index: Index,
-    offset: usize,
-}
-
-impl<'a> SetWriter<'a> {
-    fn create(folder: &'a Path, source: &Source) -> Result<Self> {
-        files::create_folder(folder)?;
-        let path = folder.join(PICTURES);
-        let file = File::create(&path).map_err(|error| Error::io("write", &path, &error))?;
-        let index =
-            Index { version: VERSION, classes: source.classes.clone(), ignored: source.ignored, ..Index::default() };
-        Ok(Self { folder, file: BufWriter::new(file), index, offset: 0 })
-    }
-
-    fn add(&mut self, item: &Item, picture: Result<OwnedPicture, String>) -> Result<()> {
-        let picture = match picture {
-            Ok(picture) => picture,
-            Err(reason) => {
-                self.index.skipped.push(Skipped { name: item.name.clone(), reason });
-                return Ok(());
-            }
-        };
-        self.file.write_all(&picture.rgb).map_err(|error| self.failed(&error))?;
-        self.index.names.push(item.name.clone());
-        self.index.labels.push(item.label);
-        self.index.is_test.push(item.is_test);
-        self.index.sizes.push((picture.width, picture.height));
-        self.index.offsets.push(self.offset);
-        self.offset += picture.rgb.len();
-        Ok(())
-    }
-
-    /// The index of the pictures, which all are in the file then.
-    fn flush(mut self) -> Result<Index> {
-        self.file.flush().map_err(|error| self.failed(&error))?;
-        Ok(self.index)
-    }
-
-    fn failed(&self, error: &std::io::Error) -> Error {
-        Error::io("write", self.folder.join(PICTURES), error)
-    }
 }

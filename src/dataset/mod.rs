@@ -5,11 +5,14 @@
 //! apart, and [`batches`] makes the arrays that networks see.
 
 pub mod batches;
+mod block_file;
 pub mod config;
 mod decode;
 mod fingerprint;
+mod in_order;
 mod memo;
 mod picture_set;
+mod set_writer;
 pub mod shapes;
 mod source;
 mod split;

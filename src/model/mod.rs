@@ -8,6 +8,7 @@ mod encoder;
 mod head;
 mod initial;
 mod network;
+pub mod oracle;
 mod parameters;
 mod state;
 mod summary;

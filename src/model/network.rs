@@ -286,7 +286,7 @@ mod tests {
     fn a_step_leaves_no_more_buffers_than_the_one_before() {
         let pooled = EncoderConfig::Resnet18(ResnetConfig { width: 0.125, ..ResnetConfig::default() });
         let pooled = Network::new(&pooled, &[8], SIDE, 1, &Cpu::default()).unwrap();
-        for mut network in [tiny(&[8], 1), pooled] {
+        for mut network in [tiny(&[8], 1), pooled, tiny(&[8], 1).in_precision(Precision::Bf16)] {
             step(&mut network, 0.1);
             let count = network.spare.count();
             for _ in 0..4 {
@@ -302,11 +302,11 @@ mod tests {
 
     #[test]
     fn training_lowers_the_loss() {
-        for head in [&[][..], &[8], &[16, 8]] {
-            let mut network = tiny(head, 1);
+        for (head, precision) in [(&[][..], Precision::F32), (&[8], Precision::F32), (&[16, 8], Precision::Bf16)] {
+            let mut network = tiny(head, 1).in_precision(precision);
             let first = step(&mut network, 0.1);
             let last = (0..20).map(|_| step(&mut network, 0.1)).last().unwrap();
-            assert!(last < 0.8 * first, "{first} -> {last} with head {head:?}");
+            assert!(last < 0.8 * first, "{first} -> {last} with head {head:?} in {precision:?}");
         }
     }
 

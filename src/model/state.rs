@@ -92,7 +92,7 @@ fn find<'a>(given: &HashMap<&str, &'a NamedArray>, name: &str, shape: &[usize]) 
     Err(Error::stage(format!("`{name}` of the saved network has shape {:?}, not {shape:?}", array.shape)).help(help))
 }
 
-fn file_shape(layout: Layout) -> Vec<usize> {
+pub(super) fn file_shape(layout: Layout) -> Vec<usize> {
     match layout {
         Layout::Channels(channels) => vec![channels],
         Layout::Linear { outputs, inputs } => vec![outputs, inputs],
@@ -101,7 +101,7 @@ fn file_shape(layout: Layout) -> Vec<usize> {
 }
 
 /// `[kernel, kernel, inputs, outputs]` to `[outputs, inputs, kernel, kernel]`; other layouts are the same.
-fn to_file(layout: Layout, values: Vec<f32>) -> Vec<f32> {
+pub(super) fn to_file(layout: Layout, values: Vec<f32>) -> Vec<f32> {
     match layout {
         Layout::Convolution { kernel, inputs, outputs } => transposed(&values, kernel * kernel * inputs, outputs)
             .chunks_exact(kernel * kernel * inputs)
@@ -112,7 +112,7 @@ fn to_file(layout: Layout, values: Vec<f32>) -> Vec<f32> {
 }
 
 /// The way back from [`to_file`].
-fn from_file(layout: Layout, values: &[f32]) -> Vec<f32> {
+pub(super) fn from_file(layout: Layout, values: &[f32]) -> Vec<f32> {
     match layout {
         Layout::Convolution { kernel, inputs, outputs } => {
             let area = kernel * kernel;

@@ -4,11 +4,12 @@ use crate::base::Result;
 use crate::model::architecture::{Architecture, UnitShape};
 use crate::model::config::EncoderConfig;
 use crate::model::network::check_head;
+use crate::nn::Precision;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// Bytes of an activation.
+/// Bytes of a 32-bit number.
 const ACTIVATION_BYTES: u64 = 4;
 
 /// One layer.
@@ -43,7 +44,7 @@ pub struct Summary {
     pub multiply_adds: u64,
     /// Floating-point operations of one forward pass for one picture: a multiply-add is two.
     pub flops: u64,
-    /// Bytes that one picture's activations take in training: what the backward pass needs.
+    /// Bytes that one picture's activations take in training in 32 bits: what the backward pass needs.
     pub activation_bytes_per_picture: u64,
 }
 
@@ -51,22 +52,23 @@ impl Summary {
     /// Memory of training at its peak, in bytes, without that of the program itself: parameters and gradients, what the
     /// optimiser keeps (`state_vectors` numbers a parameter), the activations of `rows` pictures, the gradients of the
     /// maps, and the state being written. Within 13 % of what was measured on five networks.
-    pub fn training_bytes(&self, rows: usize, state_vectors: usize) -> u64 {
+    pub fn training_bytes(&self, rows: usize, state_vectors: usize, precision: Precision) -> u64 {
         /// Parameters and gradients, and the copies from which a file is written.
         const COPIES: u64 = 4;
         let maps: BTreeSet<usize> = self.rows.iter().map(|row| row.output.iter().product()).collect();
         // Buffers of one size are used again: of each size about two are there beside the activations.
-        let gradients = maps.into_iter().sum::<usize>() as u64 * ACTIVATION_BYTES * 2;
+        let gradients = maps.into_iter().sum::<usize>() as u64 * precision.bytes() * 2;
         let parameters = (COPIES + state_vectors as u64) * self.total * ACTIVATION_BYTES;
-        parameters + rows as u64 * (self.activation_bytes_per_picture + gradients)
+        let activations = self.activation_bytes_per_picture / ACTIVATION_BYTES * precision.bytes();
+        parameters + rows as u64 * (activations + gradients)
     }
 
     /// Memory of a forward pass over `rows` pictures, in bytes, without that of the program itself.
-    pub fn inference_bytes(&self, rows: usize) -> u64 {
+    pub fn inference_bytes(&self, rows: usize, precision: Precision) -> u64 {
         // The input, the convolution and the output of the largest block lie side by side.
         const LIVE_MAPS: u64 = 4;
         let largest = self.rows.iter().map(|row| row.output.iter().product::<usize>()).max().unwrap_or(0) as u64;
-        self.total * ACTIVATION_BYTES + rows as u64 * LIVE_MAPS * largest * ACTIVATION_BYTES
+        self.total * ACTIVATION_BYTES + rows as u64 * LIVE_MAPS * largest * precision.bytes()
     }
 
     /// Values that the last layer puts out for one picture.

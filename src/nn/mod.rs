@@ -14,8 +14,7 @@ mod device_report;
 mod geometry;
 #[cfg(test)]
 mod half_checks;
-#[cfg(test)]
-mod oracle;
+pub mod oracle;
 mod parameters;
 mod precision;
 mod spare;

@@ -1,14 +1,23 @@
-//! The same operations made of dfdx's alone: slow, simple, for any dfdx device; what our kernels are tested against.
+//! The same operations made of dfdx's alone: slow, simple, for any dfdx device; what our kernels are held against, in
+//! tests and by `simclr doctor`.
 //!
-//! Maps are `[pixels, channels]` here. A window's tap is a gather of rows; padding is one more row.
+//! Maps are `[pixels, channels]` here. A window's tap is a gather of rows; what lies outside is masked. Operations that
+//! dfdx compiles when they are called (concatenation) are not used.
+//!
+//! The device's failures are panics here, as in dfdx.
 
-use crate::nn::{Convolution, MaxPool};
+use crate::nn::{Convolution, MaxPool, Traced};
 use dfdx::prelude::*;
 
-/// A tensor with a tape.
-type Taped<S> = Tensor<S, f32, Cpu, OwnedTape<f32, Cpu>>;
 /// `[pixels, channels]` or another matrix.
 type Matrix = (usize, usize);
+/// A number for each channel.
+type Channels<D> = Tensor<(usize,), f32, D>;
+/// The same on a tape.
+type TracedChannels<D> = Tensor<(usize,), f32, D, OwnedTape<f32, D>>;
+
+/// What stands for a place outside the picture in a maximum: below everything, yet finite.
+const LOWEST: f32 = -1e30;
 
 /// Square windows over square maps.
 #[derive(Clone, Copy)]
@@ -21,15 +30,11 @@ struct Windows {
 }
 
 impl Windows {
-    /// For each tap, the input row that each output pixel sees there; `outside` stands for padding.
-    fn taps(self, rows: usize, outside: usize) -> Vec<Vec<usize>> {
-        let place = |picture: usize, y: usize, x: usize| {
-            let inside = |at: usize| at.checked_sub(self.padding).filter(|at| *at < self.side);
-            match (inside(y), inside(x)) {
-                (Some(y), Some(x)) => (picture * self.side + y) * self.side + x,
-                _ => outside,
-            }
-        };
+    /// For each tap, the input row that each output pixel sees there; none where it is padding.
+    fn taps(self, rows: usize) -> Vec<Vec<Option<usize>>> {
+        let inside = |at: usize| at.checked_sub(self.padding).filter(|at| *at < self.side);
+        let place =
+            |picture: usize, y: usize, x: usize| Some((picture * self.side + inside(y)?) * self.side + inside(x)?);
         let outputs = |tap_y: usize, tap_x: usize| {
             let mut sees = Vec::new();
             for picture in 0..rows {
@@ -45,72 +50,77 @@ impl Windows {
 }
 
 /// What each tap of the windows sees, `[output pixels, channels]` each; `padding_value` outside the picture.
-fn gather_taps(windows: Windows, input: &Tensor<Matrix, f32, Cpu>, padding_value: f32) -> Vec<Taped<Matrix>> {
-    let device = input.device();
+fn gather_taps<D: Device<f32>>(windows: Windows, input: Traced<D>, padding_value: f32) -> Vec<Traced<D>> {
     let (pixels, channels) = *input.shape();
-    let rows = pixels / (windows.side * windows.side);
-    let tap = |sees: Vec<usize>| {
-        let padding = device.tensor_from_vec(vec![padding_value; channels], (1, channels));
-        let padded = (input.retaped::<OwnedTape<f32, Cpu>>(), padding).concat_along(Axis::<0>);
-        let padded: Taped<Matrix> = padded.realize();
+    let (input, tape) = input.split_tape();
+    let mut tape = Some(tape);
+    let mut tap = |sees: Vec<Option<usize>>| {
         let length = sees.len();
-        let sees: Tensor<(usize,), usize, Cpu> = device.tensor_from_vec(sees, (length,));
-        padded.gather(sees)
+        let spread = |number: fn(bool) -> f32| -> Tensor<Matrix, f32, D> {
+            let numbers = sees.iter().map(|sees| number(sees.is_some())).collect();
+            let numbers: Channels<D> = input.device().tensor_from_vec(numbers, (length,));
+            numbers.broadcast_like::<Matrix, Axis<1>>(&(length, channels))
+        };
+        let (inside, outside) = (spread(f32::from), spread(|inside| f32::from(!inside)));
+        let places: Vec<usize> = sees.iter().map(|sees| sees.unwrap_or(0)).collect();
+        let places: Tensor<(usize,), usize, D> = input.device().tensor_from_vec(places, (length,));
+        let seen: Traced<D> = input.clone().put_tape(tape.take().unwrap_or_default()).gather(places);
+        seen * inside + outside * padding_value
     };
-    windows.taps(rows, pixels).into_iter().map(tap).collect()
+    windows.taps(pixels / (windows.side * windows.side)).into_iter().map(&mut tap).collect()
 }
 
 /// `[pixels, inputs]` and `[window, outputs]` to `[output pixels, outputs]`.
-pub(super) fn convolution(
+pub fn convolution<D: Device<f32>>(
     shape: &Convolution,
-    input: &Tensor<Matrix, f32, Cpu>,
-    weights: &Tensor<Matrix, f32, Cpu>,
-    bias: &Tensor<(usize,), f32, Cpu>,
-) -> Taped<Matrix> {
+    input: Traced<D>,
+    weights: &Tensor<Matrix, f32, D>,
+    bias: Option<&Channels<D>>,
+) -> Traced<D> {
     let Convolution { kernel, stride, padding, side, .. } = *shape;
     let windows = Windows { kernel, stride, padding, side, output_side: shape.output_side() };
-    let taps = gather_taps(windows, input, 0.0);
-    let pixels = taps[0].shape().0;
-    let bias = bias.retaped::<OwnedTape<f32, Cpu>>();
-    let mut output = bias.broadcast_like::<Matrix, Axis<0>>(&(pixels, shape.outputs));
-    for (tap, seen) in taps.into_iter().enumerate() {
+    let pixels = input.shape().0 / (side * side) * shape.output_pixels();
+    let zeros = || input.device().tensor_from_vec(vec![0.0; shape.outputs], (shape.outputs,));
+    let bias: TracedChannels<D> = bias.cloned().unwrap_or_else(zeros).retaped();
+    let mut output: Traced<D> = bias.broadcast_like::<Matrix, Axis<0>>(&(pixels, shape.outputs));
+    for (tap, seen) in gather_taps(windows, input, 0.0).into_iter().enumerate() {
         let rows = tap * shape.inputs..(tap + 1) * shape.inputs;
-        let weights: Taped<Matrix> = weights.retaped::<OwnedTape<f32, Cpu>>().slice((rows, 0..shape.outputs)).realize();
+        let weights: Traced<D> = weights.retaped::<OwnedTape<f32, D>>().slice((rows, 0..shape.outputs)).realize();
         output = output + seen.matmul(weights);
     }
     output
 }
 
-/// Batch norm with the batch's statistics, the residual, ReLU.
-pub(super) fn norm_relu(
-    input: &Tensor<Matrix, f32, Cpu>,
-    scale: &Tensor<(usize,), f32, Cpu>,
-    shift: &Tensor<(usize,), f32, Cpu>,
-    residual: &Tensor<Matrix, f32, Cpu>,
+/// Batch norm with the batch's statistics.
+pub fn batch_norm<D: Device<f32>>(
+    input: Traced<D>,
+    scale: &Channels<D>,
+    shift: &Channels<D>,
     epsilon: f32,
-) -> Taped<Matrix> {
+) -> Traced<D> {
     let shape = *input.shape();
-    let taped = || input.retaped::<OwnedTape<f32, Cpu>>();
-    let spread = |channels: Taped<(usize,)>| -> Taped<Matrix> { channels.broadcast_like::<Matrix, Axis<0>>(&shape) };
-    let mean = || spread(taped().mean::<(usize,), Axis<0>>());
-    let variance = (taped() - mean()).square().mean::<(usize,), Axis<0>>();
-    let normalised = (taped() - mean()) / spread((variance + epsilon).sqrt());
-    let scaled = normalised * spread(scale.retaped()) + spread(shift.retaped());
-    (scaled + residual.retaped::<OwnedTape<f32, Cpu>>()).relu()
+    let spread = |channels: TracedChannels<D>| -> Traced<D> { channels.broadcast_like::<Matrix, Axis<0>>(&shape) };
+    let (input, tape) = input.split_tape();
+    let mean = input.retaped::<OwnedTape<f32, D>>().mean::<(usize,), Axis<0>>();
+    let (centred, tape) = (input.put_tape(tape) - spread(mean)).split_tape();
+    let variance = centred.retaped::<OwnedTape<f32, D>>().square().mean::<(usize,), Axis<0>>();
+    let normalised = centred.put_tape(tape) / spread((variance + epsilon).sqrt());
+    normalised * spread(scale.retaped()) + spread(shift.retaped())
 }
 
 /// Maximum of each window.
-pub(super) fn max_pool(shape: &MaxPool, input: &Tensor<Matrix, f32, Cpu>) -> Taped<Matrix> {
+pub fn max_pool<D: Device<f32>>(shape: &MaxPool, input: Traced<D>) -> Traced<D> {
     let MaxPool { kernel, stride, padding, side, .. } = *shape;
     let windows = Windows { kernel, stride, padding, side, output_side: shape.output_side() };
-    let mut taps = gather_taps(windows, input, -1e30).into_iter();
-    let first = taps.next().unwrap();
-    taps.fold(first, |largest, tap| largest.maximum(tap))
+    let (input, tape) = input.split_tape();
+    let taps = gather_taps(windows, input.clone().put_tape(tape), LOWEST).into_iter();
+    // A window has at least one tap, so the map itself is never what is left.
+    taps.reduce(|largest, tap| largest.maximum(tap)).unwrap_or_else(|| input.retaped())
 }
 
 /// `[pixels, channels]` to `[rows, channels]`.
-pub(super) fn average_pool(input: &Tensor<Matrix, f32, Cpu>, rows: usize) -> Taped<Matrix> {
+pub fn average_pool<D: Device<f32>>(input: Traced<D>, rows: usize) -> Traced<D> {
     let (pixels, channels) = *input.shape();
-    let maps = input.retaped::<OwnedTape<f32, Cpu>>().reshape_like(&(rows, pixels / rows, channels));
+    let maps = input.reshape_like(&(rows, pixels / rows, channels));
     maps.mean::<Matrix, Axis<1>>()
 }

@@ -20,6 +20,15 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// As pipeline files name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Tf32 => "tf32",
+            Self::Bf16 => "bf16",
+        }
+    }
+
     /// Bytes of a number of a feature map.
     pub fn bytes(self) -> u64 {
         match self {

@@ -1,13 +1,13 @@
 //! JPEG, PNG and WebP files to pictures.
 
-use crate::picture::{CHANNELS, OwnedPicture};
+use crate::picture::{CHANNELS, OwnedPicture, jpeg};
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use std::io::Cursor;
 
 /// Most pixels on a side: far above any camera, far below what a forged header asks for.
-const MOST_SIDE: u32 = 30_000;
+pub(super) const MOST_SIDE: u32 = 30_000;
 /// Most bytes of decoded pixels (as stored in the file: up to 8 a pixel), so that one file cannot use up the memory.
-const MOST_BYTES: u64 = 768 << 20;
+pub(super) const MOST_BYTES: u64 = 768 << 20;
 /// Memory that a decoder may use beside the pixels.
 const DECODER_BYTES: u64 = 1 << 30;
 
@@ -19,10 +19,31 @@ const DECODER_BYTES: u64 = 1 << 30;
 /// # Errors
 /// The reason why the bytes are no such picture, as a phrase: damaged, cut short, too large, another format.
 pub fn decode(bytes: &[u8]) -> Result<OwnedPicture, String> {
+    let mut picture = OwnedPicture::default();
+    decode_into(bytes, &mut picture)?;
+    Ok(picture)
+}
+
+/// As [`decode`], into a picture whose memory is used again: the allocation of fresh pixels for each of many pictures is
+/// what the kernel is busiest with.
+///
+/// # Errors
+/// Those of [`decode`]; what `picture` holds then means nothing.
+pub fn decode_into(bytes: &[u8], picture: &mut OwnedPicture) -> Result<(), String> {
     let format = recognise(bytes)?;
-    if format == ImageFormat::Jpeg && !jpeg_is_complete(bytes) {
-        return Err("the JPEG ends before its end marker (cut short)".to_owned());
+    if format == ImageFormat::Jpeg {
+        if !jpeg_is_complete(bytes) {
+            return Err("the JPEG ends before its end marker (cut short)".to_owned());
+        }
+        if jpeg::decode_usual(bytes, picture) {
+            return Ok(());
+        }
     }
+    *picture = decode_any(bytes, format)?;
+    Ok(())
+}
+
+fn decode_any(bytes: &[u8], format: ImageFormat) -> Result<OwnedPicture, String> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits());
     let mut decoder = reader.into_decoder().map_err(reason)?;
@@ -81,7 +102,8 @@ fn jpeg_is_complete(bytes: &[u8]) -> bool {
         at += 2 + usize::from(u16::from_be_bytes([high, low]));
         if marker == START_OF_SCAN {
             // Inside a scan 0xFF is followed by 0 or a restart marker, so these two bytes are the marker itself.
-            return bytes.get(at..).is_some_and(|rest| rest.windows(2).any(|pair| pair == END_OF_IMAGE));
+            let ends = |scan: &[u8]| scan.ends_with(&END_OF_IMAGE) || scan.windows(2).any(|pair| pair == END_OF_IMAGE);
+            return bytes.get(at..).is_some_and(ends);
         }
     }
     true // Not made as we know it: the decoder says what is wrong.
@@ -101,4 +123,53 @@ fn over_white(image: &image::RgbaImage) -> Vec<u8> {
         rgb.extend([mix(red), mix(green), mix(blue)]);
     }
     rgb
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::codecs::jpeg::JpegEncoder;
+    use image::{ExtendedColorType, ImageEncoder};
+
+    /// A JPEG of this size, in colour or in grey, with an EXIF orientation where one is given.
+    fn jpeg_file(width: u32, height: u32, color: ExtendedColorType, orientation: Option<u8>) -> Vec<u8> {
+        let length = u64::from(width * height) * u64::from(color.channel_count());
+        let values: Vec<u8> = (0..length).map(|i| (i * i / 7 + i * 3) as u8).collect();
+        let mut file = Vec::new();
+        let mut encoder = JpegEncoder::new_with_quality(&mut file, 80);
+        if let Some(orientation) = orientation {
+            let entry = [0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0];
+            let chunk = [&b"MM\0\x2a\0\0\0\x08\0\x01"[..], &entry, &[0; 4]].concat();
+            encoder.set_exif_metadata(chunk).unwrap();
+        }
+        encoder.write_image(&values, width, height, color).unwrap();
+        file
+    }
+
+    #[test]
+    fn the_short_way_gives_the_pixels_of_the_long_one_for_what_it_takes() {
+        // A picture that held a larger one, then a smaller one: nothing of it may shine through.
+        let mut picture = OwnedPicture { width: 90, height: 80, rgb: vec![123; 90 * 80 * CHANNELS] };
+        let rgb = |width, height, orientation| jpeg_file(width, height, ExtendedColorType::Rgb8, orientation);
+        for file in [rgb(61, 37, None), rgb(1, 1, None), rgb(64, 48, Some(1)), rgb(17, 80, None)] {
+            assert!(jpeg::decode_usual(&file, &mut picture));
+            assert_eq!(picture, decode_any(&file, ImageFormat::Jpeg).unwrap());
+        }
+    }
+
+    #[test]
+    fn the_short_way_leaves_grey_turned_and_damaged_files_to_the_long_one() {
+        let grey = jpeg_file(20, 30, ExtendedColorType::L8, None);
+        let turned = jpeg_file(20, 30, ExtendedColorType::Rgb8, Some(6));
+        let mut picture = OwnedPicture::default();
+        for (file, size) in [(&grey, (20, 30)), (&turned, (30, 20))] {
+            assert!(!jpeg::decode_usual(file, &mut picture));
+            decode_into(file, &mut picture).unwrap();
+            assert_eq!((picture.width, picture.height), size);
+            assert_eq!(picture, decode(file).unwrap());
+        }
+        let damaged = [&turned[..60], &turned[turned.len() - 2..]].concat();
+        assert!(!jpeg::decode_usual(&damaged, &mut picture));
+        assert_eq!(decode_into(&damaged, &mut picture), decode_any(&damaged, ImageFormat::Jpeg).map(|_| ()));
+    }
 }

@@ -2,11 +2,12 @@
 
 mod decode;
 mod encode;
+mod jpeg;
 mod region;
 pub mod resample;
 pub(crate) mod vector;
 
-pub use decode::decode;
+pub use decode::{decode, decode_into};
 pub use encode::encode_png;
 pub use region::{Fit, Region};
 pub use resample::{Flip, Resampler};
@@ -26,7 +27,7 @@ pub struct Picture<'a> {
 }
 
 /// A [`Picture`] that owns its bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OwnedPicture {
     /// Pixels in a row.
     pub width: usize,

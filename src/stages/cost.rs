@@ -7,6 +7,7 @@ use crate::config::pipeline::{Embed, LinearEval, Pipeline, Pretrain, Subset, Sup
 use crate::config::{ClassCount, labeled_count};
 use crate::engine::Cost;
 use crate::model::{Summary, summarize};
+use crate::nn::Precision;
 use crate::stages::features;
 
 /// Memory of the program itself with its threads, measured.
@@ -66,12 +67,13 @@ pub(super) fn supervised(config: &Supervised, labels: Labels<'_>) -> Option<Cost
 
 /// Memory of a training by the size of its batch.
 #[derive(Clone, Debug)]
-pub(super) struct TrainingMemory {
+pub struct TrainingMemory {
     summary: Summary,
     batch_size: usize,
     /// Views of a picture in a batch.
     views: usize,
     state_vectors: usize,
+    precision: Precision,
     side: usize,
 }
 
@@ -79,7 +81,8 @@ impl TrainingMemory {
     pub(super) fn of_pretrain(config: &Pretrain, side: usize) -> Option<Self> {
         let summary = summarize(&config.encoder, &config.projection.layers, side).ok()?;
         let state_vectors = config.optimizer.state_vectors();
-        Some(Self { summary, batch_size: config.batch_size, views: 2, state_vectors, side })
+        let (batch_size, precision) = (config.batch_size, config.precision);
+        Some(Self { summary, batch_size, views: 2, state_vectors, precision, side })
     }
 
     pub(super) fn of_supervised(
@@ -90,7 +93,8 @@ impl TrainingMemory {
         let head: Vec<usize> = config.hidden.iter().copied().chain([classes]).collect();
         let summary = summarize(&config.encoder, &head, side).ok()?;
         let batch_size = training.batch_size.min(labeled_count(fraction, pictures.train));
-        Some(Self { summary, batch_size, views: 1, state_vectors: training.optimizer.state_vectors(), side })
+        let (state_vectors, precision) = (training.optimizer.state_vectors(), config.precision);
+        Some(Self { summary, batch_size, views: 1, state_vectors, precision, side })
     }
 
     /// Bytes at the peak, without the program itself.
@@ -99,7 +103,7 @@ impl TrainingMemory {
         // Similarities of all views with all others.
         let similarities = if self.views > 1 { BYTES * (rows * rows) as u64 } else { 0 };
         similarities
-            + self.summary.training_bytes(rows, self.state_vectors)
+            + self.summary.training_bytes(rows, self.state_vectors, self.precision)
             + BATCHES * rows as u64 * picture_bytes(self.side)
     }
 
@@ -150,7 +154,8 @@ fn inference(config: &Pretrain, pipeline: &Pipeline, pictures: usize, widths: us
     let encoder = summarize(&config.encoder, &[], side).ok()?.features();
     let rows = features::BATCH.min(pictures);
     let kept = 2 * BYTES * (pictures * (widths + encoder)) as u64;
-    let memory = PROGRAM + summary.inference_bytes(rows) + BATCHES * rows as u64 * picture_bytes(side) + kept;
+    let memory =
+        PROGRAM + summary.inference_bytes(rows, config.precision) + BATCHES * rows as u64 * picture_bytes(side) + kept;
     Some(Cost { work: pictures as f64 * summary.multiply_adds as f64, memory })
 }
 
@@ -201,7 +206,7 @@ mod tests {
 
     fn memory(batch_size: usize) -> TrainingMemory {
         let summary = summarize(&EncoderConfig::Resnet50(ResnetConfig::default()), &[128], 224).unwrap();
-        TrainingMemory { summary, batch_size, views: 2, state_vectors: 1, side: 224 }
+        TrainingMemory { summary, batch_size, views: 2, state_vectors: 1, precision: Precision::F32, side: 224 }
     }
 
     #[test]

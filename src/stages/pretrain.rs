@@ -30,7 +30,7 @@ pub struct PretrainStage {
     /// Where it runs.
     pub device: DeviceChoice,
     /// Memory of its training, where that can be told.
-    pub(super) memory: Option<TrainingMemory>,
+    pub memory: Option<TrainingMemory>,
 }
 
 impl Stage for PretrainStage {
@@ -57,6 +57,7 @@ impl Stage for PretrainStage {
             "image_size": self.dataset.image_size,
             "fit": self.dataset.fit,
             "encoder": config.encoder,
+            "precision": config.precision,
             "projection": config.projection,
             "loss": config.loss,
             "optimizer": config.optimizer,
@@ -149,7 +150,8 @@ impl PretrainStage {
 /// # Errors
 /// The network cannot be built for the image size, or the device is out of memory.
 pub fn untrained<D: Backend>(config: &Pretrain, side: usize, seed: u64, device: &D) -> Result<Network<D>> {
-    Network::new(&config.encoder, &config.projection.layers, side, seed, device)
+    let network = Network::new(&config.encoder, &config.projection.layers, side, seed, device)?;
+    Ok(network.in_precision(config.precision))
 }
 
 /// The network of a pretraining as its artifact holds it.

@@ -29,7 +29,7 @@ pub struct SupervisedStage {
     /// Labelled part of the training set.
     pub fraction: f64,
     /// Memory of its training, where that can be told.
-    pub(super) memory: Option<TrainingMemory>,
+    pub memory: Option<TrainingMemory>,
     /// The pipeline's seed.
     pub seed: u64,
     /// Where it runs.
@@ -60,6 +60,7 @@ impl Stage for SupervisedStage {
             "image_size": self.dataset.image_size,
             "fit": self.dataset.fit,
             "encoder": config.encoder,
+            "precision": config.precision,
             "hidden": config.hidden,
             "labeled_fraction": self.fraction,
             "label_draw": config.label_draw,
@@ -153,7 +154,8 @@ impl<'a> Run<'a> {
 
     fn initial_network<D: Compute>(&self, device: &D) -> Result<Network<D>> {
         let (stage, config) = (self.stage, &self.stage.config);
-        let mut network = Network::new(&config.encoder, &self.head(), stage.dataset.image_size, stage.seed, device)?;
+        let network = Network::new(&config.encoder, &self.head(), stage.dataset.image_size, stage.seed, device)?;
+        let mut network = network.in_precision(config.precision);
         if config.init_from.is_some() {
             let weights = self.context.input("init")?.join(formats::MODEL);
             network.load_encoder(&formats::read_arrays(&weights)?)?;

@@ -7,7 +7,7 @@ relative error of 1e-4: differences are taken relative to the norm (products) or
 A ReLU whose input is within rounding of 0, or two almost equal entries of a pooling window, would make the gradients
 of f32 and f64 differ for reasons that are no error. So the pictures are those of the seed, out of SEEDS, that stays
 farthest from such a place in the first step ("margin"). "torch_f32" is the worst error of torch's own f32 under the
-same measure.
+same measure; "torch_bf16" are its errors under bf16 autocast, by which the encoder's bf16 is judged.
 """
 import json, math, pathlib, sys
 import numpy as np, torch, torchvision
@@ -140,15 +140,16 @@ def margin(case, seed):
     return min(margins)
 
 
-def train(case, seed, dtype):
+def train(case, seed, dtype, autocast=False):
     """Three steps of plain SGD on the mean squared distance to fixed targets."""
     net, losses = build(case).to(dtype), []
     pictures = batch(case, seed, dtype)
     targets = torch.from_numpy(uniform("targets", case["rows"] * case["width"]).reshape(case["rows"], -1)).to(dtype)
     gradients = output = None
     for step in range(STEPS):
-        z = net(pictures)
-        loss = (z - targets).square().mean()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+            z = net(pictures)
+        loss = (z.to(dtype) - targets).square().mean()
         net.zero_grad(set_to_none=True)
         loss.backward()
         losses.append(float(loss.detach()))
@@ -164,17 +165,23 @@ def train(case, seed, dtype):
     return {"losses": losses, "output": output, "gradients": gradients, "statistics": statistics, "inference": inference}
 
 
+def difference(a, b):
+    """The measure of the test for one array."""
+    return max([abs(a["norm"] - b["norm"]) / a["norm"]]
+               + [abs(x - y) / a["norm"] for x, y in zip(a["products"], b["products"])]
+               + [abs(x - y) / a["largest"] for x, y in zip(a["samples"], b["samples"])])
+
+
 def error(golden, other):
-    """The measure of the test, biases before a batch norm (whose gradient is 0) left out."""
-    worst = 0.0
+    """The worst of all arrays, biases before a batch norm (whose gradient is 0) left out."""
     arrays = lambda result: [result["output"], result["inference"]] + result["gradients"] + result["statistics"]
-    for a, b in zip(arrays(golden), arrays(other)):
-        if a["norm"] < 1e-9:
-            continue
-        worst = max([worst, abs(a["norm"] - b["norm"]) / a["norm"]]
-                    + [abs(x - y) / a["norm"] for x, y in zip(a["products"], b["products"])]
-                    + [abs(x - y) / a["largest"] for x, y in zip(a["samples"], b["samples"])])
-    return worst
+    return max(difference(a, b) for a, b in zip(arrays(golden), arrays(other)) if a["norm"] > 1e-9)
+
+
+def bf16_errors(golden, other):
+    """Of the first output, and the mean over all gradients."""
+    gradients = [difference(a, b) for a, b in zip(golden["gradients"], other["gradients"]) if a["norm"] > 1e-9]
+    return {"output": difference(golden["output"], other["output"]), "gradients": sum(gradients) / len(gradients)}
 
 
 CASES = [
@@ -208,8 +215,9 @@ if __name__ == "__main__":
         farthest, seed = max((margin(case, seed), seed) for seed in range(SEEDS))
         best = {"seed": seed, "margin": farthest} | train(case, seed, torch.float64)
         f32 = error(best, train(case, seed, torch.float32))
+        bf16 = bf16_errors(best, train(case, seed, torch.float32, autocast=True))
         golden = case | {"made_with": f"torch {torch.__version__}, torchvision {torchvision.__version__}, float64",
-                         "trainable": counts[0], "not_trainable": counts[1], "torch_f32": f32} | best
+                         "trainable": counts[0], "not_trainable": counts[1], "torch_f32": f32, "torch_bf16": bf16} | best
         path = pathlib.Path(__file__).with_name(case["name"] + ".json")
         path.write_text(json.dumps(rounded(golden), separators=(",", ":")).replace("},{", "},\n{") + "\n")
-        print(case["name"], "seed", best["seed"], "margin", best["margin"], "torch f32", f32, path.stat().st_size, flush=True)
+        print(case["name"], "seed", best["seed"], "margin", best["margin"], "torch f32", f32, "bf16", bf16, path.stat().st_size, flush=True)

@@ -104,24 +104,24 @@ impl Source {
         }
     }
 
-    /// Reads or draws a picture.
+    /// Reads or draws a picture into the memory of another.
     ///
     /// # Errors
-    /// The reason why it cannot be.
-    pub(crate) fn picture(&self, item: &Item, seed: u64) -> Result<OwnedPicture, String> {
-        match (&item.place, &self.reader) {
-            (Place::File(path), _) => {
-                picture::decode(&std::fs::read(path).map_err(|error| format!("cannot read it: {error}"))?)
-            }
+    /// The reason why it cannot be; what `picture` holds then means nothing.
+    pub(crate) fn read(&self, item: &Item, seed: u64, picture: &mut OwnedPicture) -> Result<(), String> {
+        let unreadable = |error| format!("cannot read it: {error}");
+        *picture = match (&item.place, &self.reader) {
+            (Place::File(path), _) => return picture::decode_into(&std::fs::read(path).map_err(unreadable)?, picture),
             (&Place::Record { file, record }, Reader::Records(files)) => {
-                files[file].picture(record).map_err(|error| format!("cannot read it: {error}"))
+                files[file].picture(record).map_err(unreadable)?
             }
             (&Place::Drawn(number), &Reader::Shapes { side }) => {
                 let rng = &mut stream(seed, "shapes", &[u64::from(item.is_test), number as u64]);
-                Ok(shapes::draw(Shape::ALL[item.label], side, rng))
+                shapes::draw(Shape::ALL[item.label], side, rng)
             }
-            _ => Err("the picture and its source do not fit together".to_owned()),
-        }
+            _ => return Err("the picture and its source do not fit together".to_owned()),
+        };
+        Ok(())
     }
 
     /// The binary files of a source that has them.

@@ -1,0 +1,134 @@
+//! Batch norm, alone and with the residual sum and the ReLU that follow it.
+
+use super::check::{Comparison, Operation};
+use super::numbers;
+use crate::base::Result;
+use crate::nn::{Normalization, Precision, Running, oracle};
+use crate::train::Compute;
+use dfdx::prelude::*;
+
+const PIXELS: usize = 1568;
+const CHANNELS: usize = 64;
+const EPSILON: f32 = 1e-5;
+const MOMENTUM: f32 = 0.1;
+/// Sums stay as far from 0, where the slope of the ReLU jumps.
+const MARGIN: f32 = 0.3;
+
+pub(super) fn operations<D: Compute>() -> Vec<Operation<D>> {
+    vec![
+        Operation::new("batch norm", |device: &D, precision| compare(device, false, precision)),
+        Operation::new("batch norm + residual + ReLU", |device: &D, precision| compare(device, true, precision)),
+    ]
+}
+
+fn compare<D: Compute>(device: &D, with_residual: bool, precision: Precision) -> Result<Vec<Comparison>> {
+    let input = device.upload_map(numbers("input", PIXELS * CHANNELS), precision)?;
+    let cotangent = device.upload_map(numbers("cotangent", PIXELS * CHANNELS), precision)?;
+    let mut host = Case {
+        input: device.download_map(&input)?,
+        cotangent: device.download_map(&cotangent)?,
+        scale: numbers("scale", CHANNELS).into_iter().map(|x| x + 1.5).collect(),
+        shift: numbers("shift", CHANNELS),
+        residual: None,
+    };
+    let residual =
+        with_residual.then(|| device.upload_map(residual(&host.expected().output), precision)).transpose()?;
+    host.residual = residual.as_ref().map(|residual| device.download_map(residual)).transpose()?;
+    let expected = host.expected();
+
+    let (scale, shift) = (device.upload(host.scale.clone())?, device.upload(host.shift.clone())?);
+    let (mut mean, mut inverse) = (device.allocate(CHANNELS)?, device.allocate(CHANNELS)?);
+    let (mut running_mean, mut running_variance) = (device.allocate(CHANNELS)?, device.allocate(CHANNELS)?);
+    let running = Running { mean: &mut running_mean, variance: &mut running_variance, momentum: MOMENTUM };
+    device.batch_moments(EPSILON, &input, &mut mean, &mut inverse, Some(running))?;
+    let norm = Normalization { mean: &mean, inverse_deviation: &inverse, scale: &scale, shift: &shift };
+    let mut output = device.allocate_map(PIXELS * CHANNELS, precision)?;
+    device.normalize(&norm, &input, residual.as_ref(), with_residual, &mut output)?;
+    let (mut of_scale, mut of_shift) = (device.allocate(CHANNELS)?, device.allocate(CHANNELS)?);
+    let (mut gradient, mut of_input) = (cotangent, input);
+    let relu_output = with_residual.then_some(&output);
+    device.normalize_gradient(&norm, relu_output, &mut gradient, &mut of_input, &mut of_scale, &mut of_shift)?;
+    let (running_mean, running_variance) = (device.download(&running_mean)?, device.download(&running_variance)?);
+    let mut comparisons = vec![
+        Comparison::new("forward", device.download_map(&output)?, expected.output),
+        Comparison::new("forward", running_mean, expected.running_mean),
+        Comparison::new("forward", running_variance, expected.running_variance),
+        Comparison::new("backward", device.download_map(&of_input)?, expected.of_input),
+        Comparison::new("backward", device.download(&of_scale)?, expected.of_scale),
+        Comparison::new("backward", device.download(&of_shift)?, expected.of_shift),
+    ];
+    if with_residual {
+        comparisons.push(Comparison::new("backward", device.download_map(&gradient)?, expected.of_residual));
+    }
+    Ok(comparisons)
+}
+
+/// Random numbers that leave no sum with what is normalised near 0.
+fn residual(normalised: &[f32]) -> Vec<f32> {
+    let noise = numbers("residual", normalised.len());
+    let push = |(x, noise): (&f32, f32)| if (x + noise).abs() < MARGIN { noise.signum() - x } else { noise };
+    normalised.iter().zip(noise).map(push).collect()
+}
+
+/// The arguments on the host.
+struct Case {
+    input: Vec<f32>,
+    cotangent: Vec<f32>,
+    scale: Vec<f32>,
+    shift: Vec<f32>,
+    /// With it a ReLU follows.
+    residual: Option<Vec<f32>>,
+}
+
+/// What the oracle has.
+struct Expected {
+    output: Vec<f32>,
+    running_mean: Vec<f32>,
+    running_variance: Vec<f32>,
+    of_input: Vec<f32>,
+    of_scale: Vec<f32>,
+    of_shift: Vec<f32>,
+    of_residual: Vec<f32>,
+}
+
+impl Case {
+    fn expected(&self) -> Expected {
+        let (host, shape) = (Cpu::default(), (PIXELS, CHANNELS));
+        let input = host.tensor_from_vec(self.input.clone(), shape);
+        let scale = host.tensor_from_vec(self.scale.clone(), (CHANNELS,));
+        let shift = host.tensor_from_vec(self.shift.clone(), (CHANNELS,));
+        let residual =
+            host.tensor_from_vec(self.residual.clone().unwrap_or_else(|| vec![0.0; PIXELS * CHANNELS]), shape);
+        let mut output = oracle::batch_norm(input.leaky_trace(), &scale, &shift, EPSILON) + residual.leaky_trace();
+        if self.residual.is_some() {
+            output = output.relu();
+        }
+        let values = output.as_vec();
+        let cotangent = host.tensor_from_vec(self.cotangent.clone(), shape);
+        let gradients = (output * cotangent).sum().backward();
+        let (running_mean, running_variance) = self.running();
+        Expected {
+            output: values,
+            running_mean,
+            running_variance,
+            of_input: gradients.get(&input).as_vec(),
+            of_scale: gradients.get(&scale).as_vec(),
+            of_shift: gradients.get(&shift).as_vec(),
+            of_residual: gradients.get(&residual).as_vec(),
+        }
+    }
+
+    /// Running statistics after one batch, from 0.
+    fn running(&self) -> (Vec<f32>, Vec<f32>) {
+        let column = |channel: usize| self.input.iter().skip(channel).step_by(CHANNELS).map(|x| f64::from(*x));
+        let mean = |channel| column(channel).sum::<f64>() / PIXELS as f64;
+        let part = f64::from(MOMENTUM);
+        let means = (0..CHANNELS).map(|channel| (part * mean(channel)) as f32);
+        let variances = (0..CHANNELS).map(|channel| {
+            let mean = mean(channel);
+            let squares = column(channel).map(|x| (x - mean).powi(2)).sum::<f64>();
+            (part * squares / (PIXELS - 1) as f64) as f32
+        });
+        (means.collect(), variances.collect())
+    }
+}

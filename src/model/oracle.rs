@@ -1,0 +1,140 @@
+//! A network in training mode made of dfdx's operations alone, on any dfdx device: slow; what [`Network`](super::Network)
+//! is held against by `simclr doctor`.
+
+use crate::base::{Error, Result};
+use crate::model::architecture::{Architecture, BlockShape, COLOURS, UnitShape};
+use crate::model::config::EncoderConfig;
+use crate::model::parameters::Layout;
+use crate::model::state::{from_file, to_file};
+use crate::nn::{NamedArray, Traced, TracedScalar, oracle};
+use dfdx::prelude::*;
+use std::collections::BTreeMap;
+
+/// Weights of a layer.
+type Matrix<D> = Tensor<(usize, usize), f32, D>;
+
+/// Encoder and head with their parameters; running statistics are left out.
+#[derive(Debug)]
+pub struct OracleNetwork<D: Device<f32>> {
+    device: D,
+    architecture: Architecture,
+    layers: usize,
+    /// `[window, outputs]` of convolutions, `[outputs, inputs]` of linear layers.
+    matrices: BTreeMap<String, (Layout, Matrix<D>)>,
+    /// Biases, and what batch norm learns.
+    channels: BTreeMap<String, Tensor<(usize,), f32, D>>,
+}
+
+impl<D: Device<f32>> OracleNetwork<D> {
+    /// The network that [`Network::new`](super::Network::new) makes of the same description, with parameters from its
+    /// state.
+    ///
+    /// # Errors
+    /// The pictures are too small for the encoder, or the state is of another network.
+    pub fn new(encoder: &EncoderConfig, head: &[usize], side: usize, state: &[NamedArray], device: &D) -> Result<Self> {
+        let architecture = Architecture::new(encoder, side)?;
+        let (mut matrices, mut channels) = (BTreeMap::new(), BTreeMap::new());
+        for NamedArray { name, shape, values } in state {
+            let (layout, rows, columns) = match shape[..] {
+                [outputs, inputs, kernel, _] => {
+                    (Layout::Convolution { kernel, inputs, outputs }, kernel * kernel * inputs, outputs)
+                }
+                [outputs, inputs] => (Layout::Linear { outputs, inputs }, outputs, inputs),
+                _ => {
+                    channels.insert(name.clone(), device.tensor_from_vec(values.clone(), (values.len(),)));
+                    continue;
+                }
+            };
+            let matrix = device.tensor_from_vec(from_file(layout, values), (rows, columns));
+            matrices.insert(name.clone(), (layout, matrix));
+        }
+        Ok(Self { device: device.clone(), architecture, layers: head.len(), matrices, channels })
+    }
+
+    /// `[rows, side, side, 3]` pictures to the head's output `[rows, last width]`, batch norm with the batch's statistics.
+    ///
+    /// # Errors
+    /// The state had no such parameter.
+    pub fn forward(&self, images: Vec<f32>, rows: usize) -> Result<Traced<D>> {
+        let pixels = images.len() / COLOURS;
+        let images = self.device.tensor_from_vec(images, (pixels, COLOURS));
+        let mut map = self.unit(&self.architecture.stem, images.retaped())?.relu();
+        if let Some(pool) = &self.architecture.pool {
+            map = oracle::max_pool(pool, map);
+        }
+        for block in &self.architecture.blocks {
+            map = self.block(block, map)?;
+        }
+        let mut batch = oracle::average_pool(map, rows);
+        for layer in 0..self.layers {
+            batch = self.linear(&format!("head.{layer}"), batch)?;
+            if layer + 1 < self.layers {
+                batch = batch.relu();
+            }
+        }
+        Ok(batch)
+    }
+
+    /// The gradient of every parameter, named and shaped as in files, and the loss.
+    pub fn backward(&self, loss: TracedScalar<D>) -> (Vec<NamedArray>, f32) {
+        let value = loss.as_vec().first().copied().unwrap_or(f32::NAN);
+        let gradients = loss.backward();
+        let matrices = self.matrices.iter().map(|(name, (layout, matrix))| NamedArray {
+            name: name.clone(),
+            shape: super::state::file_shape(*layout),
+            values: to_file(*layout, gradients.get(matrix).as_vec()),
+        });
+        let is_running = |name: &str| name.ends_with("running_mean") || name.ends_with("running_var");
+        let channels = self.channels.iter().filter(|(name, _)| !is_running(name)).map(|(name, channels)| NamedArray {
+            name: name.clone(),
+            shape: vec![channels.shape().0],
+            values: gradients.get(channels).as_vec(),
+        });
+        (matrices.chain(channels).collect(), value)
+    }
+
+    fn block(&self, block: &BlockShape, input: Traced<D>) -> Result<Traced<D>> {
+        let (input, tape) = input.split_tape();
+        let mut row = input.clone().put_tape(tape);
+        for (place, unit) in block.units.iter().enumerate() {
+            row = self.unit(unit, row)?;
+            if place + 1 < block.units.len() {
+                row = row.relu();
+            }
+        }
+        let residual = match &block.shortcut {
+            Some(unit) => self.unit(unit, input.retaped())?,
+            None => input.retaped(),
+        };
+        Ok((row + residual).relu())
+    }
+
+    fn unit(&self, unit: &UnitShape, input: Traced<D>) -> Result<Traced<D>> {
+        let (weights, bias) = (self.matrix(&unit.convolution_name)?, self.bias(&unit.convolution_name));
+        let convolved = oracle::convolution(&unit.convolution, input, weights, bias);
+        let (scale, shift) = (self.channels.get(&format!("{}.weight", unit.norm_name)), self.bias(&unit.norm_name));
+        let (Some(scale), Some(shift)) = (scale, shift) else { return Err(missing(&unit.norm_name)) };
+        Ok(oracle::batch_norm(convolved, scale, shift, self.architecture.epsilon))
+    }
+
+    fn linear(&self, name: &str, input: Traced<D>) -> Result<Traced<D>> {
+        let (weight, bias) = (self.matrix(name)?, self.bias(name).ok_or_else(|| missing(name))?);
+        let shape = (input.shape().0, bias.shape().0);
+        let weight: Traced<D> = weight.retaped::<OwnedTape<f32, D>>().permute::<_, Axes2<1, 0>>();
+        let bias: Traced<D> = bias.retaped::<OwnedTape<f32, D>>().broadcast_like::<(usize, usize), Axis<0>>(&shape);
+        Ok(input.matmul(weight) + bias)
+    }
+
+    fn matrix(&self, layer: &str) -> Result<&Matrix<D>> {
+        let named = self.matrices.get(&format!("{layer}.weight"));
+        named.map(|(_, matrix)| matrix).ok_or_else(|| missing(layer))
+    }
+
+    fn bias(&self, layer: &str) -> Option<&Tensor<(usize,), f32, D>> {
+        self.channels.get(&format!("{layer}.bias"))
+    }
+}
+
+fn missing(layer: &str) -> Error {
+    Error::bug(format!("the state of the oracle's network has no `{layer}`"))
+}
