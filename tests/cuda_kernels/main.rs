@@ -1,7 +1,8 @@
 //! The CUDA kernels, whose source runs on the host here, against the CPU backend; and compiled for GPUs.
 //!
-//! `CXX` names another compiler. `CXXFLAGS` are added, such as `-O2 -march=native` for fused multiply-adds as on a GPU,
-//! or a sanitizer, whose library must be loaded first:
+//! `CXX` names another compiler. `CXXFLAGS` are added, such as `-O2 -march=native` for fused multiply-adds as on a GPU
+//! (`normalize` then fails for a batch of one pixel: its deviation is 0, so a last bit is multiplied by 300), or a
+//! sanitizer, whose library must be loaded first:
 //!
 //! - `CXXFLAGS=-fsanitize=address,undefined`, `LD_PRELOAD="$(c++ -print-file-name=libasan.so) $(c++
 //!   -print-file-name=libubsan.so)"`, `ASAN_OPTIONS=detect_leaks=0`
