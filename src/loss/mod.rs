@@ -4,6 +4,8 @@ pub mod config;
 pub mod contrast;
 mod cpu;
 pub mod cross_entropy;
+#[cfg(feature = "cuda")]
+mod cuda;
 pub mod nt_xent;
 mod tape;
 

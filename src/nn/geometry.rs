@@ -3,7 +3,7 @@
 use crate::base::{Error, Result};
 
 /// A convolution over square maps; weights are `[kernel, kernel, inputs, outputs]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Convolution {
     /// Channels of the input.
     pub inputs: usize,

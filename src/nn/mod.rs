@@ -8,6 +8,8 @@ mod backend;
 #[cfg(test)]
 mod checks;
 mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod device_report;
 mod geometry;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// How an encoder keeps its feature maps and multiplies; parameters, batch-norm statistics, head, loss and optimiser are
 /// 32-bit throughout.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// 32-bit numbers.

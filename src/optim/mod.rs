@@ -4,6 +4,8 @@ mod adam;
 pub mod clip;
 pub mod config;
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod lars;
 pub mod optimize;
 pub mod optimizer;

@@ -1,0 +1,39 @@
+//! NT-Xent on an NVIDIA GPU.
+
+use crate::base::Result;
+use crate::loss::tape::failed;
+use crate::loss::{Contrast, NtXentConfig, NtXentOutput, Similarity};
+use crate::nn::Traced;
+use crate::nn::cuda::{self, Contrasted};
+use dfdx::prelude::*;
+
+impl Contrast for Cuda {
+    fn nt_xent(z: Traced<Self>, config: &NtXentConfig) -> Result<NtXentOutput<Self>> {
+        let rows = z.shape().0;
+        let (z, mut history) = z.split_tape();
+        let device = z.device().clone();
+        let cosine = config.similarity == Similarity::Cosine;
+        let Contrasted { loss, accuracy, positive_similarity, gradient } =
+            cuda::nt_xent(cuda::from_tensor(&z)?, rows, config.temperature, cosine)?;
+        let gradient = cuda::to_numbers(&device, &gradient)?;
+        let loss = device.try_tensor_from_vec(vec![loss], ()).map_err(failed)?;
+        let (z, result) = (z.ghost(), loss.ghost());
+        history.add_backward_op(move |gradients| {
+            let upstream = gradients.get(&result).as_vec()[0];
+            add(&device, gradients.get_or_alloc_mut(&z)?, upstream, &gradient)
+        });
+        Ok(NtXentOutput { loss: loss.put_tape(history), accuracy, positive_similarity })
+    }
+}
+
+/// `into += factor * values`: SGD's update is `parameter -= rate * gradient`. Only generic code can name it.
+fn add<D: Device<f32>>(
+    device: &D,
+    into: &mut <D as Storage<f32>>::Vec,
+    factor: f32,
+    values: &<D as Storage<f32>>::Vec,
+) -> std::result::Result<(), D::Err> {
+    let rule = SgdConfig { lr: -f64::from(factor), momentum: None, weight_decay: None };
+    let mut unused = Storage::<f32>::try_alloc_len(device, Storage::<f32>::len(device, values))?;
+    device.sgd_kernel(&rule, into, &mut unused, values)
+}

@@ -1,0 +1,135 @@
+//! Which of cuDNN's algorithms a convolution gets.
+
+use crate::nn::Precision;
+use cudarc::cudnn::sys::{
+    cudnnConvolutionBwdDataAlgo_t, cudnnConvolutionBwdDataAlgoPerf_t, cudnnConvolutionBwdFilterAlgo_t,
+    cudnnConvolutionBwdFilterAlgoPerf_t, cudnnConvolutionFwdAlgo_t, cudnnConvolutionFwdAlgoPerf_t, cudnnDeterminism_t,
+    cudnnMathType_t, cudnnStatus_t,
+};
+
+/// How much longer a step may take so that it gives the same bits each time.
+const COST_OF_DETERMINISM: f32 = 1.1;
+
+/// An algorithm as cuDNN has measured it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Candidate<A> {
+    /// Its name.
+    pub(super) algorithm: A,
+    /// How it multiplies.
+    pub(super) math: cudnnMathType_t,
+    /// Bytes of workspace.
+    pub(super) workspace: usize,
+    milliseconds: f32,
+    deterministic: bool,
+    works: bool,
+}
+
+/// cuDNN has a structure of its own for each direction, of the same fields.
+macro_rules! candidates {
+    ($($measured:ty => $algorithm:ty),*) => {
+        $(
+            impl From<$measured> for Candidate<$algorithm> {
+                fn from(measured: $measured) -> Self {
+                    Self {
+                        algorithm: measured.algo,
+                        math: measured.mathType,
+                        workspace: measured.memory,
+                        milliseconds: measured.time,
+                        deterministic: measured.determinism == cudnnDeterminism_t::CUDNN_DETERMINISTIC,
+                        works: measured.status == cudnnStatus_t::CUDNN_STATUS_SUCCESS,
+                    }
+                }
+            }
+        )*
+    };
+}
+
+candidates!(
+    cudnnConvolutionFwdAlgoPerf_t => cudnnConvolutionFwdAlgo_t,
+    cudnnConvolutionBwdDataAlgoPerf_t => cudnnConvolutionBwdDataAlgo_t,
+    cudnnConvolutionBwdFilterAlgoPerf_t => cudnnConvolutionBwdFilterAlgo_t
+);
+
+/// How products are to be made.
+pub(super) fn math(precision: Precision) -> cudnnMathType_t {
+    match precision {
+        Precision::F32 => cudnnMathType_t::CUDNN_FMA_MATH,
+        // On 32-bit maps the default is TF32.
+        Precision::Tf32 => cudnnMathType_t::CUDNN_DEFAULT_MATH,
+        Precision::Bf16 => cudnnMathType_t::CUDNN_TENSOR_OP_MATH,
+    }
+}
+
+/// The fastest that works within the bound of the workspace; a deterministic one where that costs little.
+///
+/// In full precision it is to multiply so, however it was measured: cuDNN measures its default too, which is TF32, and
+/// may name it where it was told otherwise.
+pub(super) fn choose<A: Copy>(
+    measured: &[Candidate<A>],
+    precision: Precision,
+    workspace: usize,
+) -> Option<Candidate<A>> {
+    let fits = |candidate: &&Candidate<A>| candidate.works && candidate.workspace <= workspace;
+    let suited: Vec<Candidate<A>> = measured.iter().filter(fits).copied().collect();
+    if precision != Precision::F32 {
+        return best(&suited);
+    }
+    let exact: Vec<Candidate<A>> =
+        suited.iter().filter(|candidate| candidate.math == math(precision)).copied().collect();
+    let chosen = best(&exact).or_else(|| best(&suited))?;
+    Some(Candidate { math: math(precision), ..chosen })
+}
+
+fn best<A: Copy>(measured: &[Candidate<A>]) -> Option<Candidate<A>> {
+    let fastest = |deterministic: bool| {
+        let suited = measured.iter().filter(|candidate| candidate.deterministic || !deterministic);
+        suited.min_by(|a, b| a.milliseconds.total_cmp(&b.milliseconds)).copied()
+    };
+    let any = fastest(false)?;
+    let same_bits = fastest(true).filter(|other| other.milliseconds <= COST_OF_DETERMINISM * any.milliseconds);
+    Some(same_bits.unwrap_or(any))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cudnnMathType_t::{CUDNN_DEFAULT_MATH, CUDNN_FMA_MATH, CUDNN_TENSOR_OP_MATH};
+
+    fn candidate(algorithm: u8, milliseconds: f32, math: cudnnMathType_t) -> Candidate<u8> {
+        Candidate { algorithm, math, workspace: 100, milliseconds, deterministic: true, works: true }
+    }
+
+    fn chosen(measured: &[Candidate<u8>], precision: Precision) -> Option<u8> {
+        choose(measured, precision, 1000).map(|candidate| candidate.algorithm)
+    }
+
+    #[test]
+    fn the_fastest_that_works_and_fits_is_chosen() {
+        let fast = candidate(0, 1.0, CUDNN_TENSOR_OP_MATH);
+        let slow = candidate(1, 2.0, CUDNN_TENSOR_OP_MATH);
+        assert_eq!(chosen(&[slow, fast], Precision::Bf16), Some(0));
+        let broken = Candidate { works: false, milliseconds: -1.0, ..fast };
+        let greedy = Candidate { workspace: 1001, ..fast };
+        assert_eq!(chosen(&[broken, greedy, slow], Precision::Bf16), Some(1));
+        assert_eq!(chosen(&[broken, greedy], Precision::Bf16), None);
+    }
+
+    #[test]
+    fn full_precision_is_kept() {
+        let tf32 = candidate(0, 1.0, CUDNN_DEFAULT_MATH);
+        let full = candidate(1, 5.0, CUDNN_FMA_MATH);
+        assert_eq!(chosen(&[tf32, full], Precision::F32), Some(1));
+        let only = choose(&[tf32], Precision::F32, 1000).unwrap();
+        assert_eq!((only.algorithm, only.math), (0, CUDNN_FMA_MATH));
+        assert_eq!(chosen(&[tf32, full], Precision::Tf32), Some(0));
+    }
+
+    #[test]
+    fn the_same_bits_are_worth_a_tenth() {
+        let loose = Candidate { deterministic: false, ..candidate(0, 1.0, CUDNN_TENSOR_OP_MATH) };
+        let near = candidate(1, 1.09, CUDNN_TENSOR_OP_MATH);
+        let far = candidate(2, 1.2, CUDNN_TENSOR_OP_MATH);
+        assert_eq!(chosen(&[loose, near, far], Precision::Bf16), Some(1));
+        assert_eq!(chosen(&[loose, far], Precision::Bf16), Some(0));
+    }
+}

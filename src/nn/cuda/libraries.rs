@@ -1,0 +1,121 @@
+//! Finds CUDA's libraries: by the loader first, then where pip puts them, `site-packages/nvidia/*/lib`.
+//!
+//! A library that was opened once by its path answers to its name from then on, which is how `cudarc` asks for it.
+
+use crate::base::{Error, Result};
+use libloading::os::unix::{Library as Opened, RTLD_GLOBAL, RTLD_NOW};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// A library and the package that brings it; in the order in which they need each other.
+struct Library {
+    file: &'static str,
+    package: &'static str,
+}
+
+const LIBRARIES: [Library; 4] = [
+    Library { file: "libnvrtc.so.13", package: "nvidia-cuda-nvrtc" },
+    Library { file: "libcublasLt.so.13", package: "nvidia-cublas" },
+    Library { file: "libcublas.so.13", package: "nvidia-cublas" },
+    Library { file: "libcudnn.so.9", package: "nvidia-cudnn-cu13" },
+];
+
+/// Opens all libraries that the kernels need, once in a process.
+///
+/// # Errors
+/// There is no driver, or a library is not found.
+pub(super) fn open() -> Result<()> {
+    static OPENED: OnceLock<Result<()>> = OnceLock::new();
+    OPENED.get_or_init(open_all).clone()
+}
+
+/// Whether the loader finds the driver's own library.
+pub(super) fn driver() -> Result<()> {
+    open_global(Path::new("libcuda.so.1")).map_err(|reason| {
+        Error::stage(format!("there is no NVIDIA driver: {reason}"))
+            .help("install NVIDIA's driver 580 or newer, or run with `--device cpu`")
+    })
+}
+
+/// Opens the compiler of the kernels alone.
+#[cfg(test)]
+pub(super) fn compiler() -> Result<()> {
+    open_library(&LIBRARIES[0], &mut None)
+}
+
+fn open_all() -> Result<()> {
+    driver()?;
+    let mut folders = None;
+    LIBRARIES.iter().try_for_each(|library| open_library(library, &mut folders))
+}
+
+/// `folders` are pip's, looked for when the first library is missing.
+fn open_library(library: &Library, folders: &mut Option<Vec<PathBuf>>) -> Result<()> {
+    let Err(reason) = open_global(Path::new(library.file)) else { return Ok(()) };
+    let folders = folders.get_or_insert_with(|| library_folders(&python_path()));
+    let found = folders.iter().map(|folder| folder.join(library.file)).find(|path| path.is_file());
+    let opened = found.map_or(Err(reason), |path| open_global(&path));
+    opened.map_err(|reason| missing(library, &reason))
+}
+
+fn missing(library: &Library, reason: &str) -> Error {
+    Error::stage(format!("{} cannot be loaded: {reason}", library.file)).help(format!(
+        "`pip install {}` into the Python that `python3` starts, or name the library's folder in LD_LIBRARY_PATH",
+        library.package
+    ))
+}
+
+/// Opens a library for the rest of the process, its symbols being visible to the ones that follow.
+fn open_global(path: &Path) -> Result<(), String> {
+    // SAFETY: runs the initialisers of NVIDIA's libraries, which have no conditions; it is never closed.
+    let library = unsafe { Opened::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }.map_err(|error| error.to_string())?;
+    std::mem::forget(library);
+    Ok(())
+}
+
+/// Where `python3` looks for packages; nothing where there is none.
+fn python_path() -> Vec<PathBuf> {
+    let asked = Command::new("python3").args(["-c", "import sys; print('\\n'.join(sys.path))"]).output();
+    let Ok(answer) = asked else { return Vec::new() };
+    String::from_utf8_lossy(&answer.stdout).lines().filter(|line| !line.is_empty()).map(PathBuf::from).collect()
+}
+
+/// The folders `nvidia/*/lib` below the given ones, by name.
+fn library_folders(packages: &[PathBuf]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for folder in packages {
+        let Ok(entries) = std::fs::read_dir(folder.join("nvidia")) else { continue };
+        let mut below: Vec<PathBuf> = entries.flatten().map(|entry| entry.path().join("lib")).collect();
+        below.retain(|path| path.is_dir());
+        below.sort();
+        found.extend(below);
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pips_folders_are_found() {
+        let site = tempfile::tempdir().unwrap();
+        for package in ["cudnn", "cu13"] {
+            std::fs::create_dir_all(site.path().join("nvidia").join(package).join("lib")).unwrap();
+        }
+        std::fs::create_dir_all(site.path().join("nvidia/headers/include")).unwrap();
+        let folders = library_folders(&[PathBuf::from("/nowhere"), site.path().to_owned()]);
+        let expected = ["cu13", "cudnn"].map(|package| site.path().join("nvidia").join(package).join("lib"));
+        assert_eq!(folders, expected);
+    }
+
+    #[test]
+    fn a_missing_library_says_what_to_install() {
+        let library = Library { file: "libnone.so.1", package: "nvidia-none" };
+        let reason = open_global(Path::new(library.file)).unwrap_err();
+        let error = missing(&library, &reason);
+        assert!(error.what().starts_with("libnone.so.1 cannot be loaded"), "{error}");
+        assert!(error.next_step().is_some_and(|help| help.contains("pip install nvidia-none")));
+    }
+}

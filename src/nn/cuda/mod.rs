@@ -1,0 +1,228 @@
+//! The kernels on an NVIDIA GPU, beside dfdx's own.
+//!
+//! Convolutions are cuDNN's, everything between them is in `kernels/*.cu`, compiled for the device at hand when a
+//! process first opens it. Maps are channels-last, in 32 bits or bfloat16; sums are 32-bit or wider. All work is queued
+//! on one stream and nothing waits but what hands numbers to the host. What a device needs for the whole process is in
+//! [`gpu`]'s registry, for dfdx's `Cuda` cannot be extended.
+//!
+//! Our kernels give the same bits each time; cuDNN's algorithms do where that costs less than a tenth, but which are
+//! chosen is measured; sums of dfdx (of the head) are atomic and do not.
+
+mod address;
+mod algorithm;
+mod blas;
+mod bridge;
+mod buffer;
+mod contrast;
+mod convolution;
+mod direction;
+mod directions;
+mod dnn;
+mod gpu;
+mod grid;
+mod kernels;
+mod libraries;
+mod linked;
+mod memory;
+mod norm;
+mod parameter;
+mod pool;
+mod probe;
+mod program;
+mod report;
+mod source;
+mod staging;
+mod status;
+mod tables;
+
+pub(crate) use bridge::{from_tensor, to_numbers};
+pub use buffer::{Buffer, Map};
+pub(crate) use contrast::{Contrasted, nt_xent};
+pub(crate) use parameter::AdamStep;
+pub use probe::{DeviceInfo, probe};
+pub use report::report;
+pub(crate) use tables::{Parameter, Sweep};
+
+use crate::base::Result;
+use crate::nn::{Backend, Convolution, MaxPool, Normalization, Precision, Running};
+use dfdx::prelude::{Cuda, Storage, Tensor};
+use gpu::Gpu;
+
+/// The dfdx device of this number, with our kernels compiled for it.
+///
+/// dfdx's own cache of freed memory stays off: the driver's pool, which keeps what is freed, serves both.
+///
+/// # Errors
+/// There is no driver or no such device, it is too old, a library is missing, or memory is short.
+pub fn open(ordinal: usize) -> Result<Cuda> {
+    // Before dfdx, which panics where the driver does not start.
+    Gpu::open(ordinal)?;
+    Cuda::try_build(ordinal, 0).map_err(bridge::failed)
+}
+
+/// Bytes that can still be allocated, and bytes of the whole device.
+///
+/// # Errors
+/// The driver fails.
+pub fn memory(device: &Cuda) -> Result<(u64, u64)> {
+    bridge::gpu_of(device)?.memory()
+}
+
+/// Waits until the device has done everything that was queued.
+///
+/// # Errors
+/// Something that was queued has failed.
+pub fn synchronize(device: &Cuda) -> Result<()> {
+    bridge::gpu_of(device)?.synchronize()
+}
+
+impl Backend for Cuda {
+    type Buffer = Buffer;
+    type Map = Map;
+
+    fn allocate(&self, length: usize) -> Result<Buffer> {
+        Buffer::zeros(&bridge::gpu_of(self)?, length)
+    }
+
+    fn upload(&self, values: Vec<f32>) -> Result<Buffer> {
+        Buffer::from_host(&bridge::gpu_of(self)?, &values)
+    }
+
+    fn download(&self, buffer: &Buffer) -> Result<Vec<f32>> {
+        buffer.to_host()
+    }
+
+    fn copy(&self, from: &Buffer, into: &mut Buffer) -> Result<()> {
+        let bytes = into.len().min(from.len()) * size_of::<f32>();
+        memory::copy(from.gpu(), from.address(), into.address(), bytes)
+    }
+
+    fn length(&self, buffer: &Buffer) -> usize {
+        buffer.len()
+    }
+
+    fn allocate_map(&self, length: usize, precision: Precision) -> Result<Map> {
+        Map::zeros(&bridge::gpu_of(self)?, length, precision)
+    }
+
+    fn upload_map(&self, values: Vec<f32>, precision: Precision) -> Result<Map> {
+        let gpu = bridge::gpu_of(self)?;
+        gpu.staging()?.upload(&gpu, &values, precision)
+    }
+
+    fn download_map(&self, map: &Map) -> Result<Vec<f32>> {
+        map.to_host()
+    }
+
+    fn map_length(&self, map: &Map) -> usize {
+        map.len()
+    }
+
+    fn to_tensor(&self, buffer: &Buffer, shape: (usize, usize)) -> Result<Tensor<(usize, usize), f32, Self>> {
+        bridge::to_tensor(self, buffer, shape)
+    }
+
+    fn read_gradient(&self, gradient: &<Self as Storage<f32>>::Vec, into: &mut Buffer) -> Result<()> {
+        bridge::read_gradient(gradient, into)
+    }
+
+    fn convolution(
+        &self,
+        shape: &Convolution,
+        input: &Map,
+        weights: &Buffer,
+        bias: Option<&Buffer>,
+        output: &mut Map,
+    ) -> Result<()> {
+        convolution::forward(shape, input, weights, bias, output)
+    }
+
+    fn convolution_input_gradient(
+        &self,
+        shape: &Convolution,
+        weights: &Buffer,
+        output_gradient: &Map,
+        accumulate: bool,
+        input_gradient: &mut Map,
+    ) -> Result<()> {
+        convolution::input_gradient(shape, weights, output_gradient, accumulate, input_gradient)
+    }
+
+    fn convolution_weight_gradient(
+        &self,
+        shape: &Convolution,
+        input: &Map,
+        output_gradient: &Map,
+        weights: &mut Buffer,
+        bias: Option<&mut Buffer>,
+    ) -> Result<()> {
+        convolution::weight_gradient(shape, input, output_gradient, weights, bias)
+    }
+
+    fn batch_moments(
+        &self,
+        epsilon: f32,
+        input: &Map,
+        mean: &mut Buffer,
+        inverse_deviation: &mut Buffer,
+        running: Option<Running<'_, Buffer>>,
+    ) -> Result<()> {
+        norm::moments(epsilon, input, mean, inverse_deviation, running)
+    }
+
+    fn inverse_deviation(&self, epsilon: f32, variance: &Buffer, inverse: &mut Buffer) -> Result<()> {
+        norm::inverse_deviation(epsilon, variance, inverse)
+    }
+
+    fn normalize(
+        &self,
+        norm: &Normalization<'_, Buffer>,
+        input: &Map,
+        residual: Option<&Map>,
+        relu: bool,
+        output: &mut Map,
+    ) -> Result<()> {
+        norm::normalize(norm, input, residual, relu, output)
+    }
+
+    fn normalize_gradient(
+        &self,
+        norm: &Normalization<'_, Buffer>,
+        relu_output: Option<&Map>,
+        gradient: &mut Map,
+        input: &mut Map,
+        scale_gradient: &mut Buffer,
+        shift_gradient: &mut Buffer,
+    ) -> Result<()> {
+        norm::gradient(norm, relu_output, gradient, input, scale_gradient, shift_gradient)
+    }
+
+    fn max_pool(&self, shape: &MaxPool, input: &Map, output: &mut Map) -> Result<()> {
+        pool::max_pool(shape, input, output)
+    }
+
+    fn max_pool_gradient(
+        &self,
+        shape: &MaxPool,
+        input: &Map,
+        output: &Map,
+        output_gradient: &Map,
+        input_gradient: &mut Map,
+    ) -> Result<()> {
+        pool::max_pool_gradient(shape, input, output, output_gradient, input_gradient)
+    }
+
+    fn average_pool(&self, channels: usize, input: &Map, rows: usize, output: &mut Buffer) -> Result<()> {
+        pool::average_pool(channels, input, rows, output)
+    }
+
+    fn average_pool_gradient(
+        &self,
+        channels: usize,
+        output_gradient: &Buffer,
+        rows: usize,
+        input_gradient: &mut Map,
+    ) -> Result<()> {
+        pool::average_pool_gradient(channels, output_gradient, rows, input_gradient)
+    }
+}

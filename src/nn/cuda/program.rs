@@ -1,0 +1,161 @@
+//! The kernels, compiled for the device at hand by NVRTC when a process first opens it.
+
+use super::source;
+use super::status::Checked;
+use crate::base::{Error, Result};
+use cudarc::driver::{CudaContext, CudaFunction};
+use cudarc::nvrtc::{Ptx, result, sys};
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString, c_int};
+use std::sync::Arc;
+
+/// The compiled kernels of one device.
+#[derive(Debug)]
+pub(super) struct Program {
+    functions: BTreeMap<String, CudaFunction>,
+}
+
+impl Program {
+    /// Compiles and loads all kernels.
+    pub(super) fn new(context: &Arc<CudaContext>, capability: (i32, i32)) -> Result<Self> {
+        let text = source::program();
+        let architecture = Architecture::of(capability, &supported()?)?;
+        let module = context.load_module(compile(&text, architecture)?).checked("cuModuleLoadData")?;
+        let load = |name: &str| Ok((name.to_owned(), module.load_function(name).checked("cuModuleGetFunction")?));
+        let functions = source::kernels(&text).into_iter().map(load).collect::<Result<_>>()?;
+        Ok(Self { functions })
+    }
+
+    /// The kernel of this name.
+    pub(super) fn function(&self, name: &str) -> Result<&CudaFunction> {
+        self.functions.get(name).ok_or_else(|| Error::bug(format!("there is no kernel {name}")))
+    }
+}
+
+/// What is compiled for: major times 10 plus minor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Architecture {
+    /// The device itself: machine code.
+    Real(c_int),
+    /// An older one, where the compiler does not know the device: PTX, which the driver translates.
+    Virtual(c_int),
+}
+
+impl Architecture {
+    /// The best for a device among what the compiler knows.
+    fn of((major, minor): (i32, i32), supported: &[c_int]) -> Result<Self> {
+        let device = 10 * major + minor;
+        if supported.contains(&device) {
+            return Ok(Self::Real(device));
+        }
+        let older = supported.iter().copied().filter(|known| *known < device).max();
+        older.map(Self::Virtual).ok_or_else(|| {
+            Error::stage(format!("NVRTC cannot compile for compute capability {major}.{minor}"))
+                .help("install NVRTC of CUDA 13")
+        })
+    }
+
+    fn option(self) -> String {
+        match self {
+            Self::Real(number) => format!("--gpu-architecture=sm_{number}"),
+            Self::Virtual(number) => format!("--gpu-architecture=compute_{number}"),
+        }
+    }
+}
+
+/// The architectures that the compiler knows.
+fn supported() -> Result<Vec<c_int>> {
+    let mut count = 0;
+    // SAFETY: writes one int.
+    unsafe { sys::nvrtcGetNumSupportedArchs(&raw mut count) }.result().checked("nvrtcGetNumSupportedArchs")?;
+    let mut known = vec![0; usize::try_from(count).unwrap_or_default()];
+    // SAFETY: writes as many ints as the call before has said.
+    unsafe { sys::nvrtcGetSupportedArchs(known.as_mut_ptr()) }.result().checked("nvrtcGetSupportedArchs")?;
+    Ok(known)
+}
+
+/// NVRTC's handle of a program, destroyed at the end.
+struct Compilation(sys::nvrtcProgram);
+
+impl Drop for Compilation {
+    fn drop(&mut self) {
+        // SAFETY: made by `nvrtcCreateProgram` and used no more. A failure would only leave memory behind.
+        let _ = unsafe { result::destroy_program(self.0) };
+    }
+}
+
+fn compile(text: &str, architecture: Architecture) -> Result<Ptx> {
+    let text = CString::new(text).map_err(|_| Error::bug("the kernels have a zero byte"))?;
+    let program = result::create_program(&text, Some(c"simclr.cu")).checked("nvrtcCreateProgram")?;
+    let program = Compilation(program);
+    let options = [architecture.option(), "--std=c++17".to_owned()];
+    // SAFETY: the program was just made and lives to the end of the function.
+    let compiled = unsafe { result::compile_program(program.0, &options) };
+    compiled.checked("nvrtcCompileProgram").map_err(|error| error.at(log(&program)))?;
+    match architecture {
+        Architecture::Real(_) => machine_code(&program),
+        Architecture::Virtual(_) => ptx(&program),
+    }
+}
+
+/// What the compiler says.
+fn log(program: &Compilation) -> String {
+    // SAFETY: the program has been compiled.
+    let log = unsafe { result::get_program_log(program.0) }.unwrap_or_default();
+    text_of(&log)
+}
+
+fn ptx(program: &Compilation) -> Result<Ptx> {
+    // SAFETY: the program has been compiled.
+    let ptx = unsafe { result::get_ptx(program.0) }.checked("nvrtcGetPTX")?;
+    Ok(Ptx::from_src(text_of(&ptx)))
+}
+
+/// Characters up to the zero that ends them.
+fn text_of(characters: &[std::ffi::c_char]) -> String {
+    let bytes: Vec<u8> = characters.iter().map(|character| character.to_ne_bytes()[0]).collect();
+    CStr::from_bytes_until_nul(&bytes).map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn machine_code(program: &Compilation) -> Result<Ptx> {
+    let mut size = 0;
+    // SAFETY: the program has been compiled; writes one size.
+    unsafe { sys::nvrtcGetCUBINSize(program.0, &raw mut size) }.result().checked("nvrtcGetCUBINSize")?;
+    let mut code = vec![0u8; size];
+    // SAFETY: writes as many bytes as the call before has said.
+    unsafe { sys::nvrtcGetCUBIN(program.0, code.as_mut_ptr().cast()) }.result().checked("nvrtcGetCUBIN")?;
+    Ok(Ptx::from_binary(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::cuda::libraries;
+
+    #[test]
+    fn the_device_itself_is_compiled_for_or_the_next_older_one() {
+        let known = [75, 80, 86, 90, 100];
+        assert_eq!(Architecture::of((9, 0), &known).unwrap(), Architecture::Real(90));
+        assert_eq!(Architecture::of((9, 0), &known).unwrap().option(), "--gpu-architecture=sm_90");
+        assert_eq!(Architecture::of((13, 0), &known).unwrap(), Architecture::Virtual(100));
+        assert!(Architecture::of((7, 0), &known).is_err());
+    }
+
+    /// Needs NVRTC alone, no device.
+    #[test]
+    fn the_kernels_compile() {
+        if let Err(error) = libraries::compiler() {
+            eprintln!("skipped: {error}");
+            return;
+        }
+        let text = source::program();
+        for number in [80, 90, 100] {
+            for architecture in [Architecture::Real(number), Architecture::Virtual(number)] {
+                let compiled = compile(&text, architecture).unwrap();
+                assert!(compiled.as_bytes().map_or(compiled.to_src().len(), <[u8]>::len) > 10_000);
+            }
+        }
+        let error = compile("extern \"C\" __global__ void wrong() { none; }", Architecture::Real(80)).unwrap_err();
+        assert!(error.to_string().contains("\"none\" is undefined"), "{error}");
+    }
+}

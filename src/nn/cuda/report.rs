@@ -1,0 +1,56 @@
+//! A device for people: what it is and what it runs on.
+
+use super::probe::{DeviceInfo, probe};
+use super::status::Checked;
+use super::{gpu, libraries};
+use crate::base::Result;
+use crate::nn::DeviceReport;
+use cudarc::{cublas, cudnn, nvrtc};
+
+/// The device of this number and the versions of driver and libraries. Makes a context but compiles no kernels.
+///
+/// # Errors
+/// There is no driver or no such device, it is too old, or a library is missing.
+pub fn report(ordinal: usize) -> Result<DeviceReport> {
+    let DeviceInfo { name, capability, memory, driver, .. } = probe(ordinal)?;
+    libraries::open()?;
+    let (free, _) = gpu::memory(&gpu::context(ordinal)?)?;
+    let versions = [
+        ("compute capability", capability),
+        ("driver, CUDA", driver),
+        ("NVRTC", nvrtc_version()?),
+        ("cuBLAS", cublas_version()?),
+        ("cuDNN", cudnn_version()),
+    ];
+    Ok(DeviceReport {
+        name: format!("cuda:{ordinal}"),
+        model: name,
+        memory: Some(memory),
+        free: Some(free),
+        parts: versions.map(|(part, (major, minor))| (part.to_owned(), format!("{major}.{minor}"))).to_vec(),
+    })
+}
+
+fn nvrtc_version() -> Result<(i32, i32)> {
+    let (mut major, mut minor) = (0, 0);
+    // SAFETY: writes two ints.
+    unsafe { nvrtc::sys::nvrtcVersion(&raw mut major, &raw mut minor) }.result().checked("nvrtcVersion")?;
+    Ok((major, minor))
+}
+
+fn cublas_version() -> Result<(i32, i32)> {
+    use cublas::sys::{cublasGetProperty, libraryPropertyType};
+    let ask = |property| {
+        let mut number = 0;
+        // SAFETY: writes one int.
+        unsafe { cublasGetProperty(property, &raw mut number) }.result().checked("cublasGetProperty")?;
+        Ok(number)
+    };
+    Ok((ask(libraryPropertyType::MAJOR_VERSION)?, ask(libraryPropertyType::MINOR_VERSION)?))
+}
+
+/// cuDNN 9 counts major * 10000 + minor * 100 + patch.
+fn cudnn_version() -> (i32, i32) {
+    let version = i32::try_from(cudnn::result::get_version()).unwrap_or_default();
+    (version / 10_000, version / 100 % 100)
+}

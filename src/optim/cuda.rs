@@ -1,0 +1,106 @@
+//! Optimisers on an NVIDIA GPU: all parameters in one or two launches.
+
+use crate::base::Result;
+use crate::nn::cuda::{AdamStep, Buffer, Parameter, Sweep};
+use crate::nn::{Role, Trainable};
+use crate::optim::OptimizerConfig;
+use crate::optim::adam::Decay;
+use crate::optim::config::AdamConfig;
+use crate::optim::optimize::{Optimize, Update};
+use dfdx::prelude::Cuda;
+
+impl Optimize for Cuda {
+    fn gradient_norm(&self, parameters: &[Trainable<'_, Buffer>]) -> Result<f64> {
+        sweep(parameters, &[], 0)?.gradient_norm()
+    }
+
+    fn scale_gradients(&self, parameters: &mut [Trainable<'_, Buffer>], factor: f32) -> Result<()> {
+        sweep(parameters, &[], 0)?.scale_gradients(factor)
+    }
+
+    fn update(
+        &self,
+        update: &Update<'_>,
+        parameters: &mut [Trainable<'_, Buffer>],
+        state: &mut [Buffer],
+    ) -> Result<()> {
+        let sweep = sweep(parameters, state, update.rule.state_vectors())?;
+        let rate = update.learning_rate;
+        match update.rule {
+            OptimizerConfig::Sgd(config) => {
+                let decay = config.weight_decay as f32;
+                sweep.sgd(rate as f32, config.momentum as f32, decay, config.nesterov)
+            }
+            OptimizerConfig::Lars(config) => {
+                sweep.lars(rate, config.momentum as f32, config.weight_decay as f32, config.trust)
+            }
+            OptimizerConfig::Adam(config) => sweep.adam(adam_step(config, Decay::InGradient, rate, update.count)),
+            OptimizerConfig::Adamw(config) => sweep.adam(adam_step(config, Decay::Apart, rate, update.count)),
+        }
+    }
+}
+
+/// The parameters with their state, `vectors` of it each.
+fn sweep(parameters: &[Trainable<'_, Buffer>], state: &[Buffer], vectors: usize) -> Result<Sweep> {
+    let own = |place: usize| state.get(place * vectors..(place + 1) * vectors).unwrap_or_default();
+    let with_state = |(place, trainable): (usize, _)| parameter(trainable, own(place));
+    let parameters: Vec<Parameter<'_>> = parameters.iter().enumerate().map(with_state).collect();
+    Sweep::over(&parameters)
+}
+
+fn parameter<'a>(trainable: &'a Trainable<'_, Buffer>, state: &'a [Buffer]) -> Parameter<'a> {
+    let Trainable { values, gradient, role } = trainable;
+    Parameter { values, gradient, state, decays: *role == Role::Weight }
+}
+
+/// What one step multiplies by; the same for all parameters.
+fn adam_step(config: &AdamConfig, kind: Decay, rate: f64, count: u64) -> AdamStep {
+    let [beta1, beta2] = config.betas;
+    let correction = |beta: f64| 1.0 - beta.powf(count as f64);
+    let (in_gradient, shrink) = match kind {
+        Decay::InGradient => (config.weight_decay, 1.0),
+        Decay::Apart => (0.0, 1.0 - rate * config.weight_decay),
+    };
+    AdamStep {
+        size: (rate / correction(beta1)) as f32,
+        root: (1.0 / correction(beta2).sqrt()) as f32,
+        keep1: beta1 as f32,
+        add1: (1.0 - beta1) as f32,
+        keep2: beta2 as f32,
+        add2: (1.0 - beta2) as f32,
+        epsilon: config.epsilon as f32,
+        in_gradient: in_gradient as f32,
+        shrink: shrink as f32,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dfdx::prelude::Cpu;
+
+    /// Two steps of one weight by what the kernel is given, against the CPU's.
+    #[test]
+    fn the_numbers_for_the_kernel_make_the_cpus_step() {
+        let adam = AdamConfig { learning_rate: 0.1, betas: [0.8, 0.95], epsilon: 1e-3, weight_decay: 0.2 };
+        for (rule, kind) in [
+            (OptimizerConfig::Adam(adam.clone()), Decay::InGradient),
+            (OptimizerConfig::Adamw(adam.clone()), Decay::Apart),
+        ] {
+            let (mut value, mut gradient) = (vec![0.7f32], vec![-0.3f32]);
+            let mut state = vec![vec![0.0f32]; 2];
+            let (mut w, mut m, mut v) = (0.7f32, 0.0f32, 0.0f32);
+            for count in 1..=2 {
+                let update = Update { rule: &rule, learning_rate: 0.1, count };
+                let trainable = Trainable { values: &mut value, gradient: &mut gradient, role: Role::Weight };
+                Cpu::default().update(&update, &mut [trainable], &mut state).unwrap();
+                let step = adam_step(&adam, kind, 0.1, count);
+                let g = -0.3 + step.in_gradient * w;
+                m = step.keep1 * m + step.add1 * g;
+                v = step.keep2 * v + step.add2 * g * g;
+                w = step.shrink * w - step.size * m / (v.sqrt() * step.root + step.epsilon);
+                assert_eq!(w, value[0]);
+            }
+        }
+    }
+}
