@@ -54,9 +54,28 @@ fn open_all() -> Result<()> {
 fn open_library(library: &Library, folders: &mut Option<Vec<PathBuf>>) -> Result<()> {
     let Err(reason) = open_global(Path::new(library.file)) else { return Ok(()) };
     let folders = folders.get_or_insert_with(|| library_folders(&python_path()));
-    let found = folders.iter().map(|folder| folder.join(library.file)).find(|path| path.is_file());
-    let opened = found.map_or(Err(reason), |path| open_global(&path));
+    let opened = match folders.iter().find(|folder| folder.join(library.file).is_file()) {
+        Some(folder) => open_in(folder, library),
+        None => Err(reason),
+    };
     opened.map_err(|reason| missing(library, &reason))
+}
+
+/// Opens a library by its path, after what it would look for by name alone.
+fn open_in(folder: &Path, library: &Library) -> Result<(), String> {
+    if library.file.starts_with("libnvrtc.") {
+        beginning_with(folder, "libnvrtc-builtins.so.").iter().try_for_each(|path| open_global(path))?;
+    }
+    open_global(&folder.join(library.file))
+}
+
+/// The files of a folder whose names begin so, by name.
+fn beginning_with(folder: &Path, name: &str) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let named = entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(name));
+    let mut found: Vec<PathBuf> = named.map(|entry| entry.path()).collect();
+    found.sort();
+    found
 }
 
 fn missing(library: &Library, reason: &str) -> Error {
@@ -69,9 +88,14 @@ fn missing(library: &Library, reason: &str) -> Error {
 /// Opens a library for the rest of the process, its symbols being visible to the ones that follow.
 fn open_global(path: &Path) -> Result<(), String> {
     // SAFETY: runs the initialisers of NVIDIA's libraries, which have no conditions; it is never closed.
-    let library = unsafe { Opened::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }.map_err(|error| error.to_string())?;
+    let library = unsafe { Opened::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }.map_err(|error| reason(&error))?;
     std::mem::forget(library);
     Ok(())
+}
+
+/// What the loader says, which the error of `libloading` keeps below its own words.
+fn reason(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// Where `python3` looks for packages; nothing where there is none.
@@ -115,7 +139,7 @@ mod tests {
         let library = Library { file: "libnone.so.1", package: "nvidia-none" };
         let reason = open_global(Path::new(library.file)).unwrap_err();
         let error = missing(&library, &reason);
-        assert!(error.what().starts_with("libnone.so.1 cannot be loaded"), "{error}");
+        assert!(error.what().starts_with("libnone.so.1 cannot be loaded: libnone.so.1: cannot open"), "{error}");
         assert!(error.next_step().is_some_and(|help| help.contains("pip install nvidia-none")));
     }
 }
