@@ -27,6 +27,10 @@ def gigabytes(count):
     return "" if count is None else f"{count / 1e9:.1f} GB"
 
 
+def views(speed):
+    return f"{speed:,.0f}" if speed >= 100 else f"{speed:.2f}"
+
+
 def main():
     folder = Path(sys.argv[1])
     ours = [read(path) for path in sorted(folder.glob("doctor-*.json"))]
@@ -51,10 +55,10 @@ def main():
     print(f"| training step | precision | views | simclr, views/s | {torch}, views/s | ratio | memory | PyTorch's |")
     print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     for key, (speed, memory) in best(ours).items():
-        setting, precision, views = key
+        setting, precision, rows = key
         peer, peer_memory = theirs.get(key, (None, None))
-        ratio, peer = ("", "") if peer is None else (f"{speed / peer:.2f}", f"{peer:,.0f}")
-        print(f"| {setting} | {precision} | {views} | {speed:,.0f} | {peer} | {ratio} "
+        ratio, peer = ("", "") if peer is None else (f"{speed / peer:.2f}", views(peer))
+        print(f"| {setting} | {precision} | {rows} | {views(speed)} | {peer} | {ratio} "
               f"| {gigabytes(memory)} | {gigabytes(peer_memory)} |")
 
 
