@@ -10,9 +10,21 @@ use rayon::prelude::*;
 /// Output pixels of a block: enough rows for the product to pay, few enough to stay in the cache.
 pub(super) const BLOCK: usize = 192;
 
-/// `output = convolution(input, weights)`, or added to what is there; weights are `[window, outputs]`.
-pub(super) fn forward(shape: &Convolution, input: &[f32], weights: &[f32], accumulate: bool, output: &mut [f32]) {
-    if let Some(tiles) = Tiles::of(shape) {
+/// `output = convolution(input, weights)`; weights are `[window, outputs]`.
+pub(super) fn forward(shape: &Convolution, input: &[f32], weights: &[f32], output: &mut [f32]) {
+    convolve(shape, Tiles::of_output(shape), input, weights, false, output);
+}
+
+/// `output = convolution(input, weights)`, or added to what is there, by tiles or directly.
+pub(super) fn convolve(
+    shape: &Convolution,
+    tiles: Option<Tiles>,
+    input: &[f32],
+    weights: &[f32],
+    accumulate: bool,
+    output: &mut [f32],
+) {
+    if let Some(tiles) = tiles {
         return tiles.forward(shape, input, weights, accumulate, output);
     }
     let weights = Matrix::new(weights, shape.window(), shape.outputs);

@@ -1,6 +1,6 @@
 //! The way back through a convolution.
 
-use super::convolution::{BLOCK, block_windows, forward};
+use super::convolution::{BLOCK, block_windows, convolve};
 use super::scratch::Scratch;
 use super::windows::scatter;
 use super::winograd::Tiles;
@@ -26,7 +26,8 @@ pub(super) fn of_input(
 ) {
     if shape.stride == 1 && shape.padding < shape.kernel {
         let (mirrored, weights) = (mirror(shape), turned(shape, weights));
-        forward(&mirrored, output_gradient, &weights, accumulate, input_gradient);
+        let tiles = Tiles::of_gradient(&mirrored);
+        convolve(&mirrored, tiles, output_gradient, &weights, accumulate, input_gradient);
     } else {
         spread(shape, weights, output_gradient, accumulate, input_gradient);
     }
@@ -86,7 +87,7 @@ fn spread(shape: &Convolution, weights: &[f32], output_gradient: &[f32], accumul
 
 /// The gradient of the weights: partial sums over fixed ranges of blocks, added in order.
 pub(super) fn of_weights(shape: &Convolution, input: &[f32], output_gradient: &[f32], weights: &mut [f32]) {
-    if let Some(tiles) = Tiles::of(shape) {
+    if let Some(tiles) = Tiles::of_gradient(shape) {
         return tiles.of_weights(shape, input, output_gradient, weights);
     }
     let blocks = output_gradient.len().div_ceil(BLOCK * shape.outputs);

@@ -60,7 +60,7 @@ impl Backend for Cpu {
         bias: Option<&Vec<f32>>,
         output: &mut Vec<f32>,
     ) -> Result<()> {
-        convolution::forward(shape, input, weights, false, output);
+        convolution::forward(shape, input, weights, output);
         if let Some(bias) = bias {
             convolution::add_bias(bias, output);
         }
