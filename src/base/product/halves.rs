@@ -52,6 +52,15 @@ impl Way {
     }
 }
 
+/// Whether this processor multiplies whole tiles of bf16 numbers (AMX): by design sixteen times as many a cycle as 32-bit
+/// ones.
+pub fn multiplies_tiles() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return Way::all().contains(&Way::Tiles);
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
+}
+
 /// The right operand of products of bf16 numbers, laid out for this processor; packed once, it serves many blocks.
 #[derive(Clone, Debug, Default)]
 pub struct PackedHalves {

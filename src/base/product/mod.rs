@@ -7,7 +7,7 @@ mod halves;
 #[cfg(target_arch = "x86_64")]
 mod tiles;
 
-pub use halves::{PackedHalves, multiply_halves};
+pub use halves::{PackedHalves, multiplies_tiles, multiply_halves};
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};

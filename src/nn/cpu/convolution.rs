@@ -13,7 +13,7 @@ pub(super) const BLOCK: usize = 192;
 
 /// `output = convolution(input, weights)`; weights are `[window, outputs]`.
 pub(super) fn forward<E: Element>(shape: &Convolution, input: &[E], weights: &[f32], output: &mut [E]) {
-    convolve(shape, Tiles::of_output(shape), input, weights, false, output);
+    convolve(shape, Tiles::of_output::<E>(shape), input, weights, false, output);
 }
 
 /// `output = convolution(input, weights)`, or added to what is there, by tiles or directly.

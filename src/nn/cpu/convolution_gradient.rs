@@ -27,7 +27,7 @@ pub(super) fn of_input<E: Element>(
 ) {
     if shape.stride == 1 && shape.padding < shape.kernel {
         let (mirrored, weights) = (mirror(shape), turned(shape, weights));
-        let tiles = Tiles::of_gradient(&mirrored);
+        let tiles = Tiles::of_gradient::<E>(&mirrored);
         convolve(&mirrored, tiles, output_gradient, &weights, accumulate, input_gradient);
     } else {
         spread(shape, weights, output_gradient, accumulate, input_gradient);
@@ -97,7 +97,7 @@ fn spread<E: Element>(
 
 /// The gradient of the weights: partial sums over fixed ranges of blocks, added in order.
 pub(super) fn of_weights<E: Element>(shape: &Convolution, input: &[E], output_gradient: &[E], weights: &mut [f32]) {
-    if let Some(tiles) = Tiles::of_gradient(shape) {
+    if let Some(tiles) = Tiles::of_gradient::<E>(shape) {
         return tiles.of_weights(shape, input, output_gradient, weights);
     }
     let blocks = output_gradient.len().div_ceil(BLOCK * shape.outputs);

@@ -3,7 +3,7 @@
 use super::lanes::Lanes;
 use super::map::Map;
 use super::scratch::Scratch;
-use crate::base::product::{Matrix, PackedHalves, multiply, multiply_halves};
+use crate::base::product::{Matrix, PackedHalves, multiplies_tiles, multiply, multiply_halves};
 use crate::base::{Error, Result};
 use bytemuck::Pod;
 use half::bf16;
@@ -11,6 +11,9 @@ use std::borrow::Cow;
 
 /// A number of a feature map; arithmetic is 32-bit.
 pub(super) trait Element: Pod + Default + Send + Sync {
+    /// Whether these are 32-bit numbers.
+    const IS_SINGLE: bool;
+
     /// A right factor, made once for the products of many blocks.
     type Right<'a>: Send + Sync;
 
@@ -34,6 +37,9 @@ pub(super) trait Element: Pod + Default + Send + Sync {
     /// A map of such numbers, to be written.
     fn of_mut(map: &mut Map) -> Result<&mut [Self]>;
 
+    /// Whether the processor multiplies these numbers so much faster than 32-bit ones that saving products by arithmetic in
+    /// 32 bits does not pay.
+    fn multiplies_fast() -> bool;
     /// Weights in the precision of maps.
     fn rounded(weights: &[f32]) -> Cow<'_, [f32]>;
     /// Weights `[rows, columns]` as the right factor, or with `transposed` their transpose.
@@ -48,7 +54,12 @@ pub(super) trait Element: Pod + Default + Send + Sync {
 }
 
 impl Element for f32 {
+    const IS_SINGLE: bool = true;
     type Right<'a> = Matrix<'a, f32>;
+
+    fn multiplies_fast() -> bool {
+        false
+    }
 
     #[inline(always)]
     fn narrow(value: f32) -> Self {
@@ -113,7 +124,12 @@ fn mixed() -> Error {
 }
 
 impl Element for bf16 {
+    const IS_SINGLE: bool = false;
     type Right<'a> = PackedHalves;
+
+    fn multiplies_fast() -> bool {
+        multiplies_tiles()
+    }
 
     #[inline(always)]
     fn narrow(value: f32) -> Self {

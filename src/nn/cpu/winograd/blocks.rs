@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use std::ops::Range;
 
 /// Tiles of a block: enough rows for the products to pay; with 32 to 96 the late layers, whose weights fill the caches,
-/// take up to half longer, and the early ones as long.
+/// take up to 40 % longer, and the early ones as long.
 const BLOCK: usize = 128;
 
 /// Numbers that the partial sums of one weight gradient may take together.
