@@ -2,7 +2,7 @@
 
 use super::halves::{Block, PANEL};
 use std::arch::x86_64::{
-    __m512, __m512i, _mm512_dpbf16_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
+    __m512, __m512bh, __m512i, _mm512_dpbf16_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
     _mm512_set1_epi32, _mm512_setzero_ps,
 };
 
@@ -83,7 +83,12 @@ unsafe fn rows_at<const ROWS: usize>(block: &Block<'_>, first: usize, output: &m
 #[inline]
 fn add_products(sums: &mut [__m512; REGISTERS], left: __m512i, right: &[__m512i; REGISTERS]) {
     for (sum, right) in sums.iter_mut().zip(right) {
-        // SAFETY: both types are 64 bytes of which every pattern is valid.
-        *sum = unsafe { _mm512_dpbf16_ps(*sum, std::mem::transmute(left), std::mem::transmute(*right)) };
+        *sum = _mm512_dpbf16_ps(*sum, as_halves(left), as_halves(*right));
     }
+}
+
+#[inline(always)]
+fn as_halves(bits: __m512i) -> __m512bh {
+    // SAFETY: both types are 64 bytes of which every pattern is valid.
+    unsafe { std::mem::transmute::<__m512i, __m512bh>(bits) }
 }
