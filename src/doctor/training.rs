@@ -30,7 +30,7 @@ const LOSS: NtXentConfig = NtXentConfig { temperature: 0.5, similarity: Similari
 fn rate(precision: Precision) -> f64 {
     match precision {
         Precision::F32 => 0.05,
-        Precision::Tf32 | Precision::Bf16 => 0.01,
+        Precision::Tf32 | Precision::Bf16 => 0.002,
     }
 }
 
