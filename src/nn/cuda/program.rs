@@ -152,7 +152,7 @@ mod tests {
         for number in [80, 90, 100] {
             for architecture in [Architecture::Real(number), Architecture::Virtual(number)] {
                 let compiled = compile(&text, architecture).unwrap();
-                assert!(compiled.as_bytes().map_or(compiled.to_src().len(), <[u8]>::len) > 10_000);
+                assert!(compiled.as_bytes().map_or_else(|| compiled.to_src().len(), <[u8]>::len) > 10_000);
             }
         }
         let error = compile("extern \"C\" __global__ void wrong() { none; }", Architecture::Real(80)).unwrap_err();
