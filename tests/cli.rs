@@ -20,7 +20,7 @@ fn output(arguments: &[&str]) -> (i32, String, String) {
 
 /// The commands that read a pipeline file, then the others.
 const FILE_COMMANDS: [&str; 6] = ["run", "plan", "validate", "summary", "preview", "report"];
-const OTHER_COMMANDS: [&str; 6] = ["status", "compare", "cache", "init", "schema", "completions"];
+const OTHER_COMMANDS: [&str; 7] = ["status", "compare", "cache", "doctor", "init", "schema", "completions"];
 const CACHE_COMMANDS: [&str; 6] = ["ls", "verify", "gc", "import", "pin", "unpin"];
 
 #[test]
@@ -137,4 +137,20 @@ fn summary_counts_the_networks_of_the_report_to_the_digit() {
     for count in ["24,151,602", "24,098,482", "53,120", "524,544", "32,896", "6,450", "24,113,541", "24,060,421"] {
         assert!(text.contains(count), "no {count} in\n{text}");
     }
+}
+
+#[test]
+fn the_doctor_finds_this_machine_sound() {
+    let (code, stdout, stderr) = output(&["doctor", "--device", "cpu", "--precision", "f32", "--precision", "bf16"]);
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    assert!(stdout.contains(&format!("simclr        {}", env!("CARGO_PKG_VERSION"))), "{stdout}");
+    let of = |precision: &str| stdout.lines().filter(|line| line.contains(precision) && line.ends_with("ok")).count();
+    assert!(of(" f32 ") > 25 && of(" bf16 ") > 20, "{stdout}");
+}
+
+#[test]
+fn a_device_that_is_not_there_fails_with_what_to_do() {
+    let (code, stdout, stderr) = output(&["doctor", "--device", "cuda:4000"]);
+    assert_eq!((code, stdout.as_str()), (3, ""));
+    assert!(stderr.starts_with("error: ") && stderr.contains("help: ") && !stderr.contains("panic"), "{stderr}");
 }

@@ -55,8 +55,7 @@ impl Comparison {
             return f64::INFINITY;
         }
         let differences = self.ours.iter().zip(&self.expected).map(|(a, b)| (f64::from(*a) - f64::from(*b)).abs());
-        // Not `f64::max`, which would hide a NaN.
-        differences.fold(0.0, |most: f64, difference| if difference <= most { most } else { difference }) / largest
+        differences.fold(0.0, worse) / largest
     }
 }
 
@@ -111,14 +110,18 @@ pub fn examine<D: Compute>(device: &D, operations: &[Operation<D>], precisions: 
     Ok(checks)
 }
 
+/// The larger of two errors; one that is no number is the worst.
+fn worse(a: f64, b: f64) -> f64 {
+    if a.is_nan() || a >= b { a } else { b }
+}
+
 /// A check for each pass.
 fn worst(operation: &str, precision: Precision, comparisons: &[Comparison]) -> Vec<Check> {
     let mut passes: Vec<(&'static str, f64)> = Vec::new();
     for comparison in comparisons {
         let error = comparison.error();
         match passes.iter_mut().find(|(pass, _)| *pass == comparison.pass) {
-            Some((_, most)) if error <= *most => {}
-            Some((_, most)) => *most = error,
+            Some((_, most)) => *most = worse(*most, error),
             None => passes.push((comparison.pass, error)),
         }
     }

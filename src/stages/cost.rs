@@ -127,7 +127,8 @@ impl TrainingMemory {
         let what = format!("a batch of {batch} needs about {needed} of memory and {device} has {free_text} free");
         Some(Error::stage(what).help(match self.largest_batch(free) {
             0 => "use a smaller encoder or smaller pictures: no batch fits".to_owned(),
-            fits => format!("set `batch_size` to {fits} or less, or use a smaller encoder or smaller pictures"),
+            fits if self.precision == Precision::Bf16 => format!("set `batch_size` to {fits} or less"),
+            fits => format!("set `batch_size` to {fits} or less, or `precision = \"bf16\"`"),
         }))
     }
 }

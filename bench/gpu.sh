@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Is the GPU sound, and how fast does it train beside PyTorch? One call of less than 9 minutes.
+#
+#   bench/gpu.sh BINARY FOLDER [--device cuda:0] [--views N] [--rounds 2]
+#
+# BINARY is built with `--features cuda` (docs/cuda.md); the machine needs NVIDIA's driver, CUDA's and cuDNN's libraries
+# (in Python's site-packages will do) and, for the comparison, PyTorch. Leaves FOLDER/table.md, the logs and JSON that it
+# was made from, and a profile where nsys is installed. The two programs take turns; the best round of each counts.
+# Ends with the exit code of the doctor: 3 where an operation is over its tolerance.
+set -euo pipefail
+
+usage() {
+  sed -n '2,/^set -euo/s/^# \{0,1\}//p' "$0" >&2
+  exit 2
+}
+
+[ $# -ge 2 ] || usage
+binary=$(realpath "$1")
+folder=$2
+shift 2
+device=cuda:0 rounds=2 views=()
+while [ $# -gt 0 ]; do
+  [ $# -ge 2 ] || usage
+  case $1 in
+    --device) device=$2 ;;
+    --rounds) rounds=$2 ;;
+    --views) views=(--views "$2") ;;
+    *) usage ;;
+  esac
+  shift 2
+done
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$folder"
+folder=$(cd "$folder" && pwd)
+# Answers of an earlier call would mix with this one's.
+rm -f "$folder"/doctor-*.json "$folder"/torch-*.json "$folder"/table.md
+
+# CUDA's libraries as pip installs them, for programs that are linked against them.
+libraries=$(python3 - <<'PYTHON'
+import pathlib, sys
+print(":".join(str(folder) for path in sys.path for folder in sorted(pathlib.Path(path).glob("nvidia/*/lib"))))
+PYTHON
+)
+export LD_LIBRARY_PATH="${libraries:+$libraries:}${LD_LIBRARY_PATH:-}"
+
+# Seconds that are left of the call.
+remaining() { echo $((530 - SECONDS)); }
+
+# Runs a command for at most some seconds, or as long as is left: LOG SECONDS COMMAND...
+limited() {
+  local log=$1 seconds=$2 left
+  shift 2
+  left=$(remaining)
+  [ "$left" -gt 5 ] || { echo "no time left" >>"$log"; return 124; }
+  timeout "$((seconds < left ? seconds : left))" "$@" 2>>"$log"
+}
+
+if command -v nvidia-smi >/dev/null; then
+  nvidia-smi >"$folder/nvidia-smi.txt" 2>&1 || true
+fi
+
+status=0
+limited "$folder/doctor.log" 120 "$binary" doctor --device "$device" >"$folder/doctor.txt" || status=$?
+for round in $(seq "$rounds"); do
+  limited "$folder/doctor.log" 150 "$binary" doctor --device "$device" --time ${views[@]+"${views[@]}"} --format json \
+    >"$folder/doctor-$round.json" || status=$?
+  limited "$folder/torch.log" 150 python3 "$here/step.py" --device "$device" ${views[@]+"${views[@]}"} \
+    >"$folder/torch-$round.json" || echo "PyTorch did not run: see $folder/torch.log" >&2
+done
+if command -v nsys >/dev/null; then
+  limited "$folder/profile.log" 90 nsys profile --force-overwrite=true --stats=true --output "$folder/profile" \
+    "$binary" doctor --device "$device" --precision bf16 --time ${views[@]+"${views[@]}"} >"$folder/profile.txt" ||
+    echo "no profile: see $folder/profile.log" >&2
+fi
+
+python3 "$here/gpu_table.py" "$folder" >"$folder/table.md"
+cat "$folder/table.md"
+exit "$status"

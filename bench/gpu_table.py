@@ -1,0 +1,66 @@
+"""The table of bench/gpu.sh, in Markdown, from what it left in a folder: `python3 bench/gpu_table.py FOLDER`."""
+
+import json
+import sys
+from pathlib import Path
+
+
+def read(path):
+    try:
+        return json.loads(path.read_text())
+    except (OSError, json.JSONDecodeError):
+        return None
+
+
+def best(rounds):
+    """By setting, precision and views: the most views a second, and the most memory."""
+    found = {}
+    for timing in (timing for rounds_ in rounds if rounds_ for timing in rounds_["timings"]):
+        key = (timing["setting"], timing["precision"], timing["views"])
+        speed, memory = found.get(key, (0.0, None))
+        memories = [bytes_ for bytes_ in (memory, timing["memory"]) if bytes_ is not None]
+        found[key] = (max(speed, timing["views_per_second"]), max(memories, default=None))
+    return found
+
+
+def gigabytes(count):
+    return "" if count is None else f"{count / 1e9:.1f} GB"
+
+
+def views(speed):
+    return f"{speed:,.0f}" if speed >= 100 else f"{speed:.2f}"
+
+
+def main():
+    folder = Path(sys.argv[1])
+    ours = [read(path) for path in sorted(folder.glob("doctor-*.json"))]
+    peers = [read(path) for path in sorted(folder.glob("torch-*.json"))]
+    first = next((findings for findings in ours if findings), None)
+    if first is None:
+        sys.exit("doctor has left no answer: see the logs in " + str(folder))
+    device, checks = first["device"], first["checks"]
+    all_checks = [check for findings in ours if findings for check in findings["checks"]]
+    wrong = {(check["operation"], check["pass"], check["precision"]): check for check in all_checks if not check["ok"]}
+    versions = ", ".join(f"{part} {version}" for part, version in device["parts"])
+    print(f"# simclr {first['version']} on {device['model']}\n\n{device['name']}: {versions}\n")
+    print(f"Checks: {len(checks)} a round, {len(wrong)} over their tolerance.\n")
+    if wrong:
+        print("| operation | pass | precision | error | tolerance |\n| --- | --- | --- | ---: | ---: |")
+        for check in wrong.values():
+            print(f"| {check['operation']} | {check['pass']} | {check['precision']} "
+                  f"| {'not finite' if check['error'] is None else check['error']} | {check['tolerance']} |")
+        print()
+    torch = next((f"PyTorch {findings['version']}" for findings in peers if findings), "PyTorch (did not run)")
+    theirs = best(peers)
+    print(f"| training step | precision | views | simclr, views/s | {torch}, views/s | ratio | memory | PyTorch's |")
+    print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for key, (speed, memory) in best(ours).items():
+        setting, precision, rows = key
+        peer, peer_memory = theirs.get(key, (None, None))
+        ratio, peer = ("", "") if peer is None else (f"{speed / peer:.2f}", views(peer))
+        print(f"| {setting} | {precision} | {rows} | {views(speed)} | {peer} | {ratio} "
+              f"| {gigabytes(memory)} | {gigabytes(peer_memory)} |")
+
+
+if __name__ == "__main__":
+    main()
