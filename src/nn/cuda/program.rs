@@ -6,7 +6,7 @@ use crate::base::{Error, Result};
 use cudarc::driver::{CudaContext, CudaFunction};
 use cudarc::nvrtc::{Ptx, result, sys};
 use std::collections::BTreeMap;
-use std::ffi::{CStr, CString, c_int};
+use std::ffi::{CString, c_char, c_int};
 use std::sync::Arc;
 
 /// The compiled kernels of one device.
@@ -20,7 +20,8 @@ impl Program {
     pub(super) fn new(context: &Arc<CudaContext>, capability: (i32, i32)) -> Result<Self> {
         let text = source::program();
         let architecture = Architecture::of(capability, &supported()?)?;
-        let module = context.load_module(compile(&text, architecture)?).checked("cuModuleLoadData")?;
+        let module =
+            context.load_module(Ptx::from_binary(compile(&text, architecture)?)).checked("cuModuleLoadData")?;
         let load = |name: &str| Ok((name.to_owned(), module.load_function(name).checked("cuModuleGetFunction")?));
         let functions = source::kernels(&text).into_iter().map(load).collect::<Result<_>>()?;
         Ok(Self { functions })
@@ -84,7 +85,8 @@ impl Drop for Compilation {
     }
 }
 
-fn compile(text: &str, architecture: Architecture) -> Result<Ptx> {
+/// An image that the driver loads: machine code, or PTX with the zero that ends it.
+fn compile(text: &str, architecture: Architecture) -> Result<Vec<u8>> {
     let text = CString::new(text).map_err(|_| Error::bug("the kernels have a zero byte"))?;
     let program = result::create_program(&text, Some(c"simclr.cu")).checked("nvrtcCreateProgram")?;
     let program = Compilation(program);
@@ -102,29 +104,27 @@ fn compile(text: &str, architecture: Architecture) -> Result<Ptx> {
 fn log(program: &Compilation) -> String {
     // SAFETY: the program has been compiled.
     let log = unsafe { result::get_program_log(program.0) }.unwrap_or_default();
-    text_of(&log)
+    String::from_utf8_lossy(&bytes_of(&log)).trim_end_matches('\0').to_owned()
 }
 
-fn ptx(program: &Compilation) -> Result<Ptx> {
+fn ptx(program: &Compilation) -> Result<Vec<u8>> {
     // SAFETY: the program has been compiled.
     let ptx = unsafe { result::get_ptx(program.0) }.checked("nvrtcGetPTX")?;
-    Ok(Ptx::from_src(text_of(&ptx)))
+    Ok(bytes_of(&ptx))
 }
 
-/// Characters up to the zero that ends them.
-fn text_of(characters: &[std::ffi::c_char]) -> String {
-    let bytes: Vec<u8> = characters.iter().map(|character| character.to_ne_bytes()[0]).collect();
-    CStr::from_bytes_until_nul(&bytes).map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
+fn bytes_of(characters: &[c_char]) -> Vec<u8> {
+    characters.iter().map(|character| character.to_ne_bytes()[0]).collect()
 }
 
-fn machine_code(program: &Compilation) -> Result<Ptx> {
+fn machine_code(program: &Compilation) -> Result<Vec<u8>> {
     let mut size = 0;
     // SAFETY: the program has been compiled; writes one size.
     unsafe { sys::nvrtcGetCUBINSize(program.0, &raw mut size) }.result().checked("nvrtcGetCUBINSize")?;
     let mut code = vec![0u8; size];
     // SAFETY: writes as many bytes as the call before has said.
     unsafe { sys::nvrtcGetCUBIN(program.0, code.as_mut_ptr().cast()) }.result().checked("nvrtcGetCUBIN")?;
-    Ok(Ptx::from_binary(code))
+    Ok(code)
 }
 
 #[cfg(test)]
@@ -151,8 +151,9 @@ mod tests {
         let text = source::program();
         for number in [80, 90, 100] {
             for architecture in [Architecture::Real(number), Architecture::Virtual(number)] {
-                let compiled = compile(&text, architecture).unwrap();
-                assert!(compiled.as_bytes().map_or(compiled.to_src().len(), <[u8]>::len) > 10_000);
+                let image = compile(&text, architecture).unwrap();
+                let is_text = image.windows(8).any(|word| word == b".version");
+                assert!(image.len() > 10_000 && is_text == matches!(architecture, Architecture::Virtual(_)));
             }
         }
         let error = compile("extern \"C\" __global__ void wrong() { none; }", Architecture::Real(80)).unwrap_err();
