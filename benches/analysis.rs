@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark may fail loudly and has something to say")]
 
+use rayon::prelude::*;
 use simclr::analysis::{Features, KnnConfig, TsneConfig, knn, tsne};
 use simclr::base::rng;
 use simclr::dataset::decode;
+use simclr::picture::{OwnedPicture, decode_into};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -59,6 +61,17 @@ fn time_decoding(folder: &str) {
     });
 }
 
+/// The pictures alone, without writing them down: what a loader does that decodes in every pass.
+fn time_reading(folder: &str) {
+    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    report("decode without writing", 5, || {
+        files.par_iter().for_each_init(OwnedPicture::default, |picture, file| {
+            decode_into(&std::fs::read(file).unwrap(), picture).unwrap();
+            black_box(&picture);
+        });
+    });
+}
+
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str()));
@@ -71,5 +84,6 @@ fn main() {
     }
     if let (true, Ok(folder)) = (is_wanted("decode"), std::env::var("PICTURES")) {
         time_decoding(&folder);
+        time_reading(&folder);
     }
 }
