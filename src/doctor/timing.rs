@@ -1,7 +1,7 @@
 //! Views a second of whole training steps at two sizes, for a comparison with other programs on the same machine.
 
 use super::numbers;
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::dataset::Batch;
 use crate::loss::{NtXentConfig, Similarity, nt_xent};
 use crate::model::config::{ResnetConfig, Stem};
@@ -9,7 +9,7 @@ use crate::model::{EncoderConfig, Network};
 use crate::nn::Precision;
 use crate::optim::config::{ConstantConfig, SgdConfig};
 use crate::optim::{OptimizerConfig, ScheduleConfig};
-use crate::train::{Compute, Recipe, Trainer};
+use crate::train::{Compute, Recipe, Trainer, Uploaded};
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
@@ -94,10 +94,14 @@ fn median_step<D: Compute>(
     let network = Network::new(&setting.encoder, &HEAD, setting.side, 1, device)?.in_precision(precision);
     let mut trainer = Trainer::new(network, &recipe);
     let batch = batch(setting.side, views);
+    let mut ahead = Some(Uploaded::new(batch.clone(), trainer.network())?);
     let mut step = || {
-        let batch = batch.clone();
+        let (now, next) = (ahead.take().ok_or_else(|| Error::bug("no batch"))?, batch.clone());
         let start = Instant::now();
-        trainer.step(batch, |z, _| nt_xent(z, &LOSS).map(|output| (output.loss, output.accuracy)))?;
+        let loss = |z, _: &[usize]| nt_xent(z, &LOSS).map(|output| (output.loss, output.accuracy));
+        // As in a training, the next batch crosses during the step.
+        let (_, uploaded) = trainer.step_with(now, loss, |network| Uploaded::new(next, network))?;
+        ahead = Some(uploaded);
         Ok(start.elapsed().as_secs_f64())
     };
     (0..WARM_UP).try_for_each(|_| step().map(drop))?;

@@ -7,7 +7,7 @@ use crate::model::encoder::{Encoder, Trace};
 use crate::model::head::{Head, dfdx_error};
 use crate::model::parameters::{Parameters, Statistics};
 use crate::model::unit::{Norms, Pass};
-use crate::nn::{Backend, Precision, Spare, Traced, TracedScalar, Trainable};
+use crate::nn::{Backend, Precision, Spare, Traced, TracedScalar, Trainable, number};
 use dfdx::prelude::*;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -89,11 +89,27 @@ impl<D: Backend> Network<D> {
     /// # Errors
     /// There are no pictures or their number of values is wrong, or memory is short.
     pub fn forward(&mut self, images: Vec<f32>, rows: usize) -> Result<Traced<D>> {
+        let images = self.upload(images, rows)?;
+        self.forward_uploaded(images, rows)
+    }
+
+    /// Sends `[rows, side, side, 3]` pictures to the device; they may still be on their way when this returns.
+    ///
+    /// # Errors
+    /// There are no pictures or their number of values is wrong, or memory is short.
+    pub fn upload(&self, images: Vec<f32>, rows: usize) -> Result<D::Map> {
         self.check_images(images.len(), rows)?;
+        self.device.upload_map(images, self.precision)
+    }
+
+    /// [`Network::forward`] of pictures that [`Network::upload`] gave.
+    ///
+    /// # Errors
+    /// Memory is short.
+    pub fn forward_uploaded(&mut self, images: D::Map, rows: usize) -> Result<Traced<D>> {
         if let Some((trace, _)) = self.open.take() {
             trace.release(&mut self.spare);
         }
-        let images = self.device.upload_map(images, self.precision)?;
         let mut pass = Pass {
             device: &self.device,
             parameters: &self.parameters,
@@ -135,9 +151,18 @@ impl<D: Backend> Network<D> {
     /// # Errors
     /// The loss was not computed from the last [`Network::forward`], or memory is short.
     pub fn backward(&mut self, loss: TracedScalar<D>) -> Result<f32> {
-        let value = loss.as_vec().first().copied().unwrap_or(f32::NAN);
+        self.queue_backward(loss).map(|loss| number(&loss))
+    }
+
+    /// [`Network::backward`] without reading the loss, which on a device that queues its work waits for what comes
+    /// before.
+    ///
+    /// # Errors
+    /// As for [`Network::backward`].
+    pub fn queue_backward(&mut self, loss: TracedScalar<D>) -> Result<Tensor<(), f32, D>> {
         let (trace, slot) = self.open.take().ok_or_else(|| Error::bug("backward without a forward pass"))?;
-        let mut gradients = loss.try_backward().map_err(dfdx_error)?;
+        let (loss, history) = loss.split_tape();
+        let mut gradients = loss.clone().put_tape(history).try_backward().map_err(dfdx_error)?;
         let features = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         let features =
             features.ok_or_else(|| Error::bug("the loss does not depend on the network's last output"))??;
@@ -145,7 +170,7 @@ impl<D: Backend> Network<D> {
             head.read_gradients(&self.device, &mut gradients, &mut self.parameters)?;
         }
         self.encoder.backward(&self.device, &mut self.parameters, &mut self.spare, trace, &features)?;
-        Ok(value)
+        Ok(loss)
     }
 
     /// Every parameter with its gradient, in a fixed order.

@@ -27,4 +27,4 @@ pub use geometry::{Convolution, MaxPool};
 pub use parameters::{NamedArray, Role, Trainable};
 pub use precision::Precision;
 pub use spare::Spare;
-pub use traced::{Traced, TracedScalar};
+pub use traced::{Traced, TracedScalar, number};

@@ -16,8 +16,8 @@ const PROGRAM: u64 = 24 << 20;
 const BYTES: u64 = 4;
 /// A training step is a forward pass and, twice as much work, a backward pass.
 const STEP_PER_FORWARD: f64 = 3.0;
-/// Batches that are there at once: one in use and two made ahead.
-const BATCHES: u64 = 3;
+/// Batches that are there at once: one in use, the next one on the device, and two made ahead.
+const BATCHES: u64 = 4;
 
 /// Pictures of each part of the split.
 #[derive(Clone, Copy, Debug, Default)]

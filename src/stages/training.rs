@@ -2,10 +2,11 @@
 
 use crate::base::{Error, ErrorKind, Result};
 use crate::config::pipeline::DeviceChoice;
-use crate::dataset::{Batch, Batches};
+use crate::dataset::Batches;
 use crate::engine::Context;
 use crate::nn::Traced;
 use crate::stages::device;
+use crate::train::Uploaded;
 use crate::train::progress::Speed;
 use crate::train::trainer::TracedLoss;
 use crate::train::{Checkpoints, Compute, Session, StepReport};
@@ -22,6 +23,8 @@ pub struct Training<'a, D: Compute> {
     /// The training as far as it has come.
     pub session: Session<D>,
     batches: Batches,
+    /// The next batch, which was sent to the device during the last step.
+    ahead: Option<Uploaded<D>>,
     checkpoints: Checkpoints,
     /// Whether the user knows that checkpoints cannot be written.
     told: bool,
@@ -49,7 +52,17 @@ impl<'a, D: Compute> Training<'a, D> {
         }
         let batches = batches(session.steps() as usize);
         let flops_per_view = FLOPS_PER_MULTIPLY_ADD * multiply_adds as f64;
-        Self { context, session, batches, checkpoints, told: false, chance, flops_per_view, speed: Speed::default() }
+        Self {
+            context,
+            session,
+            batches,
+            ahead: None,
+            checkpoints,
+            told: false,
+            chance,
+            flops_per_view,
+            speed: Speed::default(),
+        }
     }
 
     /// Runs a part of the stage that can be interrupted; when it is, leaves a checkpoint.
@@ -63,30 +76,37 @@ impl<'a, D: Compute> Training<'a, D> {
         })
     }
 
-    /// The next batch of the epoch; none at its end.
+    /// The next batch of the epoch, on the device; none at its end.
     ///
     /// # Errors
     /// The user interrupted.
-    pub fn next_batch(&mut self) -> Result<Option<Batch>> {
+    pub fn next_batch(&mut self) -> Result<Option<Uploaded<D>>> {
         if !self.session.has_steps_left() {
             return Ok(None);
         }
         self.context.check_interrupted()?;
-        let ended = || Error::bug("the batches ended before the epoch");
-        self.batches.next().map(Some).ok_or_else(ended)
+        if let Some(batch) = self.ahead.take() {
+            return Ok(Some(batch));
+        }
+        let batch = self.batches.next().ok_or_else(|| Error::bug("the batches ended before the epoch"))?;
+        Uploaded::new(batch, self.session.network()).map(Some)
     }
 
-    /// Takes one step, tells of it, and leaves a checkpoint when one is due.
+    /// Takes one step, sending the next batch meanwhile, tells of it, and leaves a checkpoint when one is due.
     ///
     /// # Errors
     /// The loss or a gradient is not finite.
     pub fn step(
         &mut self,
-        batch: Batch,
+        batch: Uploaded<D>,
         loss: impl FnOnce(Traced<D>, &[usize]) -> Result<TracedLoss<D>>,
     ) -> Result<()> {
         self.speed.add(batch.rows);
-        let report = self.session.step(batch, loss)?;
+        let batches = &mut self.batches;
+        let (report, ahead) = self
+            .session
+            .step_with(batch, loss, |network| batches.next().map(|batch| Uploaded::new(batch, network)).transpose())?;
+        self.ahead = ahead;
         self.context.progress(self.session.steps(), self.session.total_steps(), self.detail(&report));
         if self.checkpoints.is_due() {
             self.save();

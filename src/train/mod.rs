@@ -18,4 +18,4 @@ pub use compute::Compute;
 pub use early_stopping::EarlyStopping;
 pub use history::{EpochMeans, EpochRecord};
 pub use session::Session;
-pub use trainer::{Recipe, StepReport, Trainer};
+pub use trainer::{Recipe, StepReport, Trainer, Uploaded};

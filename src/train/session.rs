@@ -1,9 +1,9 @@
 //! A training by epochs, as far as it has come.
 
 use crate::base::{Error, Result};
-use crate::dataset::Batch;
 use crate::model::Network;
 use crate::nn::{NamedArray, Traced};
+use crate::train::Uploaded;
 use crate::train::trainer::TracedLoss;
 use crate::train::{Checkpoint, Compute, EpochMeans, EpochRecord, Recipe, StepReport, Trainer};
 use std::borrow::Cow;
@@ -34,18 +34,19 @@ impl<D: Compute> Session<D> {
         }
     }
 
-    /// Takes one step on a batch.
+    /// Takes one step on a batch, and does something else while the device works on it.
     ///
     /// # Errors
-    /// As for [`Trainer::step`].
-    pub fn step(
+    /// As for [`Trainer::step_with`].
+    pub fn step_with<T>(
         &mut self,
-        batch: Batch,
+        batch: Uploaded<D>,
         loss: impl FnOnce(Traced<D>, &[usize]) -> Result<TracedLoss<D>>,
-    ) -> Result<StepReport> {
-        let report = self.trainer.step(batch, loss)?;
+        meanwhile: impl FnOnce(&Network<D>) -> Result<T>,
+    ) -> Result<(StepReport, T)> {
+        let (report, done) = self.trainer.step_with(batch, loss, meanwhile)?;
         self.means.add(&report);
-        Ok(report)
+        Ok((report, done))
     }
 
     /// Steps taken.

@@ -3,7 +3,7 @@
 use crate::base::{Error, Result};
 use crate::dataset::batches::Batch;
 use crate::model::Network;
-use crate::nn::{NamedArray, Traced, TracedScalar};
+use crate::nn::{Backend, NamedArray, Traced, TracedScalar, number};
 use crate::optim::{Optimizer, OptimizerConfig, Schedule, ScheduleConfig, clip_gradients};
 use crate::train::Compute;
 
@@ -32,6 +32,25 @@ pub struct Trainer<D: Compute> {
     schedule: Schedule,
     gradient_clip: Option<f64>,
     step: u64,
+}
+
+/// A batch that was sent to the device; it may still be on its way.
+pub struct Uploaded<D: Backend> {
+    images: D::Map,
+    /// Pictures.
+    pub rows: usize,
+    labels: Vec<usize>,
+}
+
+impl<D: Backend> Uploaded<D> {
+    /// Sends a batch to the device of a network.
+    ///
+    /// # Errors
+    /// The pictures are not those of the network, or the device is out of memory.
+    pub fn new(batch: Batch, network: &Network<D>) -> Result<Self> {
+        let Batch { images, rows, labels, .. } = batch;
+        Ok(Self { images: network.upload(images, rows)?, rows, labels })
+    }
 }
 
 /// What one step measured.
@@ -89,16 +108,32 @@ impl<D: Compute> Trainer<D> {
     /// Takes one step on a batch.
     ///
     /// # Errors
-    /// The device failed, or the loss or a gradient is not finite; the message says the step, the learning rate and what to try.
+    /// As for [`Trainer::step_with`].
     pub fn step(
         &mut self,
         batch: Batch,
         loss: impl FnOnce(Traced<D>, &[usize]) -> Result<TracedLoss<D>>,
     ) -> Result<StepReport> {
+        let batch = Uploaded::new(batch, &self.network)?;
+        self.step_with(batch, loss, |_| Ok(())).map(|(report, ())| report)
+    }
+
+    /// Takes one step on a batch that was sent to the device, and does something else while the device works on it.
+    ///
+    /// # Errors
+    /// The device or `meanwhile` failed, or the loss or a gradient is not finite; the message says the step, the learning rate and what to try.
+    pub fn step_with<T>(
+        &mut self,
+        batch: Uploaded<D>,
+        loss: impl FnOnce(Traced<D>, &[usize]) -> Result<TracedLoss<D>>,
+        meanwhile: impl FnOnce(&Network<D>) -> Result<T>,
+    ) -> Result<(StepReport, T)> {
         let learning_rate = self.schedule.learning_rate(self.step);
-        let output = self.network.forward(batch.images, batch.rows)?;
+        let output = self.network.forward_uploaded(batch.images, batch.rows)?;
         let (loss, accuracy) = loss(output, &batch.labels)?;
-        let loss = f64::from(self.network.backward(loss)?);
+        let loss = self.network.queue_backward(loss)?;
+        let done = meanwhile(&self.network)?;
+        let loss = f64::from(number(&loss));
         let device = self.network.device().clone();
         let mut parameters = self.network.trainables();
         let norm = device.gradient_norm(&parameters)?;
@@ -110,7 +145,7 @@ impl<D: Compute> Trainer<D> {
         self.optimizer.step(&device, &mut parameters, learning_rate)?;
         drop(parameters);
         self.network.parameters_changed()?;
-        Ok(StepReport { loss, accuracy: f64::from(accuracy), learning_rate, gradient_norm: norm })
+        Ok((StepReport { loss, accuracy: f64::from(accuracy), learning_rate, gradient_norm: norm }, done))
     }
 
     /// The network as it is now.
