@@ -16,6 +16,8 @@ use std::path::Path;
 
 /// Is there where NVIDIA's driver is loaded, so that a binary with CUDA would find a GPU.
 const NVIDIA_DRIVER: &str = "/proc/driver/nvidia/version";
+/// What cuDNN may take of a GPU's memory for itself, in bytes, but at most a quarter.
+const WORKSPACE: u64 = 1 << 30;
 /// The CUDA device that `auto` tries.
 const FIRST: usize = 0;
 
@@ -109,7 +111,8 @@ pub(super) fn obstacle(choice: DeviceChoice, memory: Option<&TrainingMemory>) ->
         Ok(None) => None,
         Ok(Some(number)) => {
             let report = cuda::report(number).ok()?;
-            memory?.too_large(&report.name, report.free?)
+            let free = report.free?;
+            memory?.too_large(&report.name, free - WORKSPACE.min(free / 4))
         }
         Err(error) => Some(error),
     }
