@@ -1,4 +1,4 @@
-"""The table of bench/gpu.sh, in Markdown, from what it left in a folder: `python3 bench/gpu_table.py FOLDER`."""
+"""The table of benches/gpu/run.sh, in Markdown, from what it left in a folder: `python3 bench/table.py FOLDER`."""
 
 import json
 import sys

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Is the GPU sound, and how fast does it train beside PyTorch? One call of less than 9 minutes.
 #
-#   bench/gpu.sh BINARY FOLDER [--device cuda:0] [--views N] [--rounds 2]
+#   benches/gpu/run.sh BINARY FOLDER [--device cuda:0] [--views N] [--rounds 2]
 #
 # BINARY is built with `--features cuda` (docs/cuda.md); the machine needs NVIDIA's driver, CUDA's and cuDNN's libraries
 # (in Python's site-packages will do) and, for the comparison, PyTorch. Leaves FOLDER/table.md, the logs and JSON that it
@@ -73,6 +73,6 @@ if command -v nsys >/dev/null; then
     echo "no profile: see $folder/profile.log" >&2
 fi
 
-python3 "$here/gpu_table.py" "$folder" >"$folder/table.md"
+python3 "$here/table.py" "$folder" >"$folder/table.md"
 cat "$folder/table.md"
 exit "$status"
