@@ -1,7 +1,7 @@
 """Views a second of one SimCLR training step in PyTorch, for a comparison with `simclr doctor --time`: forward, NT-Xent,
 backward, SGD with momentum; channels-last. Prints a JSON list.
 
-    python3 bench/step.py --device cuda:0
+    python3 benches/gpu/step.py --device cuda:0
 """
 
 import argparse

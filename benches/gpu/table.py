@@ -1,4 +1,4 @@
-"""The table of benches/gpu/run.sh, in Markdown, from what it left in a folder: `python3 bench/table.py FOLDER`."""
+"""The table of benches/gpu/run.sh, in Markdown, from what it left in a folder: `python3 benches/gpu/table.py FOLDER`."""
 
 import json
 import sys
