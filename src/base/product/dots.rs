@@ -1,6 +1,6 @@
 //! Products by AVX512-BF16: one instruction adds 16 sums of two products each.
 
-use super::halves::{Block, PANEL};
+use super::pairs::{Block, PANEL};
 use std::arch::x86_64::{
     __m512, __m512bh, __m512i, _mm512_dpbf16_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
     _mm512_set1_epi32, _mm512_setzero_ps,

@@ -2,22 +2,12 @@
 
 use super::{Matrix, multiply};
 #[cfg(target_arch = "x86_64")]
-use super::{dots, tiles};
+use super::{dots, pairs, tiles};
 use half::bf16;
 use std::cell::RefCell;
 use std::sync::OnceLock;
 
-/// Columns of a panel of the right operand.
-pub(super) const PANEL: usize = 32;
-/// The rows of a packed panel are filled up with zeros to a multiple of this.
-pub(super) const STEP: usize = 32;
-/// Rows of the left operand that are multiplied with every panel before the next ones are fetched.
-const BLOCK_ROWS: usize = 192;
-/// Numbers of a row that are taken together, so that a block of rows stays in the second-level cache.
-const BLOCK_DEPTH: usize = 512;
-
 thread_local! {
-    static HALVES: RefCell<Vec<bf16>> = const { RefCell::new(Vec::new()) };
     static WIDENED: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -67,8 +57,8 @@ pub struct PackedHalves {
     way: Way,
     rows: usize,
     columns: usize,
-    /// `[panels, rows / 2, PANEL, 2]`: the numbers of two rows side by side, with zeros where there are none.
-    pairs: Vec<bf16>,
+    #[cfg(target_arch = "x86_64")]
+    pairs: pairs::Pairs,
     /// `[rows, columns]`.
     widened: Vec<f32>,
 }
@@ -92,7 +82,7 @@ impl PackedHalves {
         match way {
             Way::Widened => self.widen(right),
             #[cfg(target_arch = "x86_64")]
-            Way::Dots | Way::Tiles => self.pair(right),
+            Way::Dots | Way::Tiles => self.pairs.pack(right),
         }
     }
 
@@ -105,32 +95,6 @@ impl PackedHalves {
             let at = |i, j| wide(&right.values[i * right.row_stride + j * right.column_stride]);
             self.widened.extend((0..right.rows).flat_map(|i| (0..right.columns).map(move |j| at(i, j))));
         }
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    fn pair(&mut self, right: Matrix<'_, bf16>) {
-        let padded = right.rows.next_multiple_of(STEP);
-        self.pairs.clear();
-        self.pairs.resize(right.columns.div_ceil(PANEL) * padded * PANEL, bf16::ZERO);
-        for (panel, pairs) in self.pairs.chunks_exact_mut((padded * PANEL).max(1)).enumerate() {
-            let first = panel * PANEL;
-            let columns = PANEL.min(right.columns - first);
-            for row in 0..right.rows {
-                let to = &mut pairs[row / 2 * 2 * PANEL + row % 2..];
-                let from = &right.values[row * right.row_stride + first * right.column_stride..];
-                for (to, from) in to.iter_mut().step_by(2).zip(from.iter().step_by(right.column_stride)).take(columns) {
-                    *to = *from;
-                }
-            }
-        }
-    }
-
-    /// Rows `depth` of a panel.
-    #[cfg(target_arch = "x86_64")]
-    fn panel(&self, panel: usize, depth: std::ops::Range<usize>) -> &[bf16] {
-        let padded = self.rows.next_multiple_of(STEP);
-        let depth = depth.start..depth.end.next_multiple_of(STEP);
-        &self.pairs[(panel * padded + depth.start) * PANEL..][..depth.len() * PANEL]
     }
 }
 
@@ -153,7 +117,9 @@ pub fn multiply_halves(left: Matrix<'_, bf16>, right: &PackedHalves, accumulate:
     match right.way {
         Way::Widened => multiply_widened(left, right, accumulate, output),
         #[cfg(target_arch = "x86_64")]
-        Way::Dots | Way::Tiles => multiply_pairs(left, right, accumulate, output),
+        Way::Dots => pairs::multiply(left, &right.pairs, accumulate, output, 1, dots::multiply),
+        #[cfg(target_arch = "x86_64")]
+        Way::Tiles => pairs::multiply(left, &right.pairs, accumulate, output, tiles::ROWS, tiles::multiply),
     }
 }
 
@@ -167,89 +133,6 @@ fn multiply_widened(left: Matrix<'_, bf16>, right: &PackedHalves, accumulate: bo
         let left = Matrix { values: scratch.as_slice(), rows, columns, row_stride, column_stride };
         multiply(left, Matrix::new(&right.widened, right.rows, right.columns), accumulate, output);
     });
-}
-
-/// Some rows of the left operand and one panel of the right.
-#[cfg(target_arch = "x86_64")]
-pub(super) struct Block<'a> {
-    /// `[rows, depth]`, rows `stride` apart; `depth` is a multiple of `STEP`.
-    pub(super) left: &'a [bf16],
-    pub(super) stride: usize,
-    pub(super) rows: usize,
-    /// `[depth / 2, PANEL, 2]`.
-    pub(super) right: &'a [bf16],
-    /// How many columns of the panel are meant.
-    pub(super) columns: usize,
-    /// Whether the product is added to what is there.
-    pub(super) accumulate: bool,
-}
-
-#[cfg(target_arch = "x86_64")]
-fn multiply_pairs(left: Matrix<'_, bf16>, right: &PackedHalves, accumulate: bool, output: &mut [f32]) {
-    if left.columns == 0 && !accumulate {
-        output.fill(0.0);
-    }
-    HALVES.with_borrow_mut(|scratch| {
-        for depth in ranges(left.columns, BLOCK_DEPTH) {
-            for rows in ranges(left.rows, BLOCK_ROWS) {
-                let (left, stride) = rows_of(left, rows.clone(), depth.clone(), right.way, scratch);
-                for (panel, first) in (0..right.columns).step_by(PANEL).enumerate() {
-                    let block = Block {
-                        left,
-                        stride,
-                        rows: rows.len(),
-                        right: right.panel(panel, depth.clone()),
-                        columns: PANEL.min(right.columns - first),
-                        accumulate: accumulate || depth.start > 0,
-                    };
-                    let output = &mut output[rows.start * right.columns + first..];
-                    match right.way {
-                        Way::Tiles => tiles::multiply(&block, output, right.columns),
-                        _ => dots::multiply(&block, output, right.columns),
-                    }
-                }
-            }
-        }
-    });
-}
-
-#[cfg(target_arch = "x86_64")]
-fn ranges(length: usize, step: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
-    (0..length).step_by(step).map(move |start| start..(start + step).min(length))
-}
-
-/// Part of the left operand and the distance of its rows: as it lies where the instructions can read that, else a copy
-/// in `scratch` with zeros around it.
-#[cfg(target_arch = "x86_64")]
-fn rows_of<'a>(
-    left: Matrix<'a, bf16>,
-    rows: std::ops::Range<usize>,
-    depth: std::ops::Range<usize>,
-    way: Way,
-    scratch: &'a mut Vec<bf16>,
-) -> (&'a [bf16], usize) {
-    let values = &left.values[rows.start * left.row_stride + depth.start * left.column_stride..];
-    let whole_tiles = way != Way::Tiles || rows.len().is_multiple_of(tiles::ROWS);
-    if left.column_stride == 1 && depth.len().is_multiple_of(STEP) && whole_tiles {
-        return (values, left.row_stride);
-    }
-    let stride = depth.len().next_multiple_of(STEP);
-    scratch.clear();
-    scratch.resize(rows.len().next_multiple_of(tiles::ROWS) * stride, bf16::ZERO);
-    for (group, to) in ranges(rows.len(), tiles::ROWS).zip(scratch.chunks_mut(tiles::ROWS * stride)) {
-        if left.column_stride == 1 {
-            for (row, to) in group.zip(to.chunks_mut(stride)) {
-                to[..depth.len()].copy_from_slice(&values[row * left.row_stride..][..depth.len()]);
-            }
-        } else {
-            for column in 0..depth.len() {
-                let from = values[group.start * left.row_stride + column * left.column_stride..].iter();
-                let to = to[column..].iter_mut().step_by(stride);
-                to.zip(from.step_by(left.row_stride)).take(group.len()).for_each(|(to, from)| *to = *from);
-            }
-        }
-    }
-    (scratch, stride)
 }
 
 #[cfg(test)]

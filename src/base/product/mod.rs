@@ -5,6 +5,8 @@
 mod dots;
 mod halves;
 #[cfg(target_arch = "x86_64")]
+mod pairs;
+#[cfg(target_arch = "x86_64")]
 mod tiles;
 
 pub use halves::{PackedHalves, multiplies_tiles, multiply_halves};

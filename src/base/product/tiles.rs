@@ -1,6 +1,6 @@
 //! Products by AMX-BF16: one instruction multiplies two tiles of 16 rows of 64 bytes.
 
-use super::halves::{Block, PANEL, STEP};
+use super::pairs::{Block, PANEL, STEP};
 use std::arch::asm;
 use std::sync::OnceLock;
 
@@ -35,7 +35,11 @@ pub(super) fn are_available() -> bool {
 fn processor_has_tiles() -> bool {
     use std::arch::x86_64::{__cpuid, __cpuid_count};
     const BF16_AND_TILES: u32 = 1 << 22 | 1 << 24;
-    __cpuid(0).eax >= 7 && __cpuid_count(7, 0).edx & BF16_AND_TILES == BF16_AND_TILES
+    #[allow(unused_unsafe, reason = "older compilers call it unsafe")]
+    // SAFETY: every x86-64 processor has the instruction.
+    unsafe {
+        __cpuid(0).eax >= 7 && __cpuid_count(7, 0).edx & BF16_AND_TILES == BF16_AND_TILES
+    }
 }
 
 /// Asks Linux for the tiles' state, which it keeps only for processes that asked; the answer holds for all threads.
