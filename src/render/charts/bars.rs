@@ -66,7 +66,7 @@ impl BarChart {
 
     fn draw_bar<B: DrawingBackend>(&self, pen: &Pen<'_, B>, bar: &Bar, y: f64) -> Drawn<B> {
         let names_end = MARGIN + self.names_width();
-        let name = font::fitted(&bar.name, TEXT, false, self.names_width() - 12.0);
+        let name = font::fitted_around(&bar.name, TEXT, false, self.names_width() - 12.0);
         pen.text(&name, (names_end - 12.0, y), Lettering::new(TEXT, INK).flush_right())?;
         if let Some(end) = self.across(bar.value) {
             let color = bar.color.mix(0.75);

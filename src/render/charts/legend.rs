@@ -49,7 +49,7 @@ impl Entry {
             Sample::Dashed => pen.dashed(&sample, self.color.to_rgba(), STROKE)?,
             Sample::Disc => pen.disc((x + SAMPLE / 2.0, y), 4.5, self.color.to_rgba())?,
         }
-        let name = font::fitted(&self.name, TEXT, false, room - SAMPLE - GAP);
+        let name = font::fitted_around(&self.name, TEXT, false, room - SAMPLE - GAP);
         pen.text(&name, (x + SAMPLE + GAP, y), Lettering::new(TEXT, INK))
     }
 }

@@ -50,6 +50,21 @@ pub(crate) fn fitted(text: &str, size: f64, bold: bool, room: f64) -> String {
     String::new()
 }
 
+/// The text, with an ellipsis for its middle where it would be wider than `room`: names of results begin with what they
+/// are and end with what tells them apart.
+pub(crate) fn fitted_around(text: &str, size: f64, bold: bool, room: f64) -> String {
+    if width(text, size, bold) <= room {
+        return text.to_owned();
+    }
+    let all: Vec<char> = text.chars().collect();
+    let cut = |kept: usize| {
+        let (start, end) = (kept / 2, all.len() - kept.div_ceil(2));
+        let part = |chars: &[char]| chars.iter().collect::<String>();
+        format!("{}…{}", part(&all[..start]).trim_end(), part(&all[end..]).trim_start())
+    };
+    (1..all.len()).rev().map(cut).find(|cut| width(cut, size, bold) <= room).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,5 +84,14 @@ mod tests {
         let cut = fitted(&"wide ".repeat(40), 13.0, false, 100.0);
         assert!(cut.ends_with('…') && width(&cut, 13.0, false) <= 100.0, "{cut}");
         assert_eq!(fitted("x", 13.0, false, 0.0), "");
+    }
+
+    #[test]
+    fn a_name_keeps_both_of_its_ends() {
+        assert_eq!(fitted_around("short", 13.0, false, 100.0), "short");
+        let cut = fitted_around(&format!("Linear {} bf16", "wide ".repeat(40)), 13.0, false, 150.0);
+        assert!(cut.starts_with("Linear") && cut.ends_with("bf16") && cut.contains('…'), "{cut}");
+        assert!(width(&cut, 13.0, false) <= 150.0, "{cut}");
+        assert_eq!(fitted_around("x", 13.0, false, 0.0), "");
     }
 }

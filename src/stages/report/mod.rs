@@ -70,7 +70,7 @@ impl Stage for ReportStage {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn parameters(&self) -> Value {
