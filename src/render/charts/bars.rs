@@ -10,6 +10,9 @@ use plotters::style::{Color, RGBColor};
 
 const MARGIN: f64 = 8.0;
 const ROW: f64 = 27.0;
+/// Height of a row where names take two lines, and the distance of these.
+const TALL_ROW: f64 = 37.0;
+const LINE: f64 = 15.0;
 const BAR: f64 = 15.0;
 /// Names take at most this part of the width.
 const NAME_PART: f64 = 0.45;
@@ -40,7 +43,12 @@ pub(crate) struct BarChart {
 
 impl BarChart {
     fn bottom(&self) -> f64 {
-        MARGIN + self.bars.len() as f64 * ROW
+        MARGIN + self.bars.len() as f64 * self.row()
+    }
+
+    fn row(&self) -> f64 {
+        let room = self.names_width() - 12.0;
+        if self.bars.iter().any(|bar| name_lines(&bar.name, room).len() > 1) { TALL_ROW } else { ROW }
     }
 
     fn names_width(&self) -> f64 {
@@ -66,8 +74,11 @@ impl BarChart {
 
     fn draw_bar<B: DrawingBackend>(&self, pen: &Pen<'_, B>, bar: &Bar, y: f64) -> Drawn<B> {
         let names_end = MARGIN + self.names_width();
-        let name = font::fitted_around(&bar.name, TEXT, false, self.names_width() - 12.0);
-        pen.text(&name, (names_end - 12.0, y), Lettering::new(TEXT, INK).flush_right())?;
+        let lines = name_lines(&bar.name, self.names_width() - 12.0);
+        let first = y - LINE / 2.0 * (lines.len() - 1) as f64;
+        for (i, line) in lines.iter().enumerate() {
+            pen.text(line, (names_end - 12.0, first + i as f64 * LINE), Lettering::new(TEXT, INK).flush_right())?;
+        }
         if let Some(end) = self.across(bar.value) {
             let color = bar.color.mix(0.75);
             pen.rectangle((names_end, y - BAR / 2.0), (end, y + BAR / 2.0), color)?;
@@ -80,6 +91,18 @@ impl BarChart {
     }
 }
 
+/// A name on one line, or on two where it is too long: what it shows, and what is left of it.
+fn name_lines(name: &str, room: f64) -> Vec<String> {
+    if font::width(name, TEXT, false) <= room {
+        return vec![name.to_owned()];
+    }
+    let breaks = name.match_indices(", ").map(|(at, comma)| name.split_at(at + comma.len()));
+    let longest = breaks.filter(|(first, _)| font::width(first.trim_end(), TEXT, false) <= room).last();
+    let (first, rest) = longest.unwrap_or(("", name));
+    let rest = font::fitted_around(rest, TEXT, false, room);
+    if first.is_empty() { vec![rest] } else { vec![first.trim_end().to_owned(), rest] }
+}
+
 impl Drawing for BarChart {
     fn size(&self) -> (f64, f64) {
         (WIDTH, self.bottom() + BELOW + MARGIN)
@@ -88,8 +111,24 @@ impl Drawing for BarChart {
     fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> Drawn<B> {
         self.draw_axis(pen)?;
         for (at, bar) in self.bars.iter().enumerate() {
-            self.draw_bar(pen, bar, MARGIN + (at as f64 + 0.5) * ROW)?;
+            self.draw_bar(pen, bar, MARGIN + (at as f64 + 0.5) * self.row())?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_takes_two_lines() {
+        let name = "Linear evaluation, main, after layer 1 (128-d), 100 % of labels, precision \"bf16\"";
+        let lines = name_lines(name, 340.0);
+        assert_eq!(lines.join(" "), name);
+        assert_eq!(lines.len(), 2);
+        assert!(lines.iter().all(|line| font::width(line, TEXT, false) <= 340.0));
+        assert_eq!(name_lines("short", 340.0), ["short"]);
+        assert_eq!(name_lines(&"x".repeat(200), 340.0).len(), 1);
     }
 }
