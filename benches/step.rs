@@ -7,6 +7,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dfdx::prelude::Cpu;
+use simclr::base::system::memory_peak;
 use simclr::dataset::Batch;
 use simclr::loss::config::{NtXentConfig, Similarity};
 use simclr::loss::nt_xent;
@@ -67,18 +68,10 @@ fn steps(criterion: &mut Criterion) {
             bencher.iter_batched(|| batch(side, rows), step, criterion::BatchSize::PerIteration);
         });
         if trainer.is_some() {
-            println!("{name}: peak of the process {} MB", peak_megabytes());
+            println!("{name}: peak of the process {} MB", memory_peak().unwrap_or(0) / 1_000_000);
         }
     }
     group.finish();
-}
-
-/// Largest resident memory of this process so far, where the system tells.
-fn peak_megabytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kibibytes: u64 = peak.and_then(|peak| peak.trim().split(' ').next()?.parse().ok()).unwrap_or(0);
-    kibibytes * 1024 / 1_000_000
 }
 
 criterion_group!(benches, steps);

@@ -3,6 +3,12 @@
 use crate::base::system;
 use serde::Serialize;
 
+/// What cuDNN may take for itself of a GPU's free memory, in bytes: at most a quarter. What is left is there for a batch.
+pub fn workspace(free: u64) -> u64 {
+    const MOST: u64 = 1 << 30;
+    MOST.min(free / 4)
+}
+
 /// A device that is there, and the versions of what it runs on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DeviceReport {

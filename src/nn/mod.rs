@@ -22,7 +22,7 @@ mod traced;
 
 pub use backend::{Backend, Normalization, Running};
 pub use cpu::Map as CpuMap;
-pub use device_report::DeviceReport;
+pub use device_report::{DeviceReport, workspace};
 pub use geometry::{Convolution, MaxPool};
 pub use parameters::{NamedArray, Role, Trainable};
 pub use precision::Precision;

@@ -6,9 +6,9 @@ use crate::base::product;
 use crate::base::{Error, Result};
 use crate::config::pipeline::DeviceChoice;
 use crate::engine::Context;
-use crate::nn::DeviceReport;
 #[cfg(feature = "cuda")]
 use crate::nn::cuda;
+use crate::nn::{DeviceReport, workspace};
 use crate::stages::cost::TrainingMemory;
 use crate::train::Compute;
 use dfdx::prelude::Cpu;
@@ -16,8 +16,6 @@ use std::path::Path;
 
 /// Is there where NVIDIA's driver is loaded, so that a binary with CUDA would find a GPU.
 const NVIDIA_DRIVER: &str = "/proc/driver/nvidia/version";
-/// What cuDNN may take of a GPU's memory for itself, in bytes, but at most a quarter.
-const WORKSPACE: u64 = 1 << 30;
 /// The CUDA device that `auto` tries.
 const FIRST: usize = 0;
 
@@ -112,7 +110,7 @@ pub(super) fn obstacle(choice: DeviceChoice, memory: Option<&TrainingMemory>) ->
         Ok(Some(number)) => {
             let report = cuda::report(number).ok()?;
             let free = report.free?;
-            memory?.too_large(&report.name, free - WORKSPACE.min(free / 4))
+            memory?.too_large(&report.name, free - workspace(free))
         }
         Err(error) => Some(error),
     }

@@ -121,7 +121,8 @@ impl<D: Compute> Trainer<D> {
     /// Takes one step on a batch that was sent to the device, and does something else while the device works on it.
     ///
     /// # Errors
-    /// The device or `meanwhile` failed, or the loss or a gradient is not finite; the message says the step, the learning rate and what to try.
+    /// The device or `meanwhile` failed, or the loss or a gradient is not finite; the message then says the step, the
+    /// learning rate and what to try.
     pub fn step_with<T>(
         &mut self,
         batch: Uploaded<D>,

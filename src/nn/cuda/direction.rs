@@ -7,12 +7,10 @@ use super::gpu::Gpu;
 use super::memory::Memory;
 use super::status::Checked;
 use crate::base::{Error, Result};
+use crate::nn::workspace;
 use cudarc::cudnn::result::CudnnResult;
 use cudarc::cudnn::sys::cudnnHandle_t;
 use std::ffi::c_void;
-
-/// Bytes that an algorithm may use beside its operands.
-const WORKSPACE: usize = 1 << 30;
 
 /// The arrays of a convolution: two are read, the third is written.
 #[derive(Clone, Copy, Debug)]
@@ -110,7 +108,7 @@ fn search<D: Direction>(
     operands: Operands<'_>,
 ) -> Result<Candidate<D::Algorithm>> {
     let (free, _) = gpu.memory()?;
-    let bytes = WORKSPACE.min(usize::try_from(free / 4).unwrap_or(WORKSPACE));
+    let bytes = usize::try_from(workspace(free)).unwrap_or(usize::MAX);
     let workspace = Memory::new(gpu, bytes)?;
     // SAFETY: handle and plan live, and the operands have the case's sizes by contract.
     let measured = unsafe { D::find(handle, plan, operands, &workspace) }.checked(D::FIND)?;
