@@ -1,5 +1,6 @@
 //! What is computed from features and predictions: kNN, PCA, t-SNE, intervals, confusion, representation health.
 
+pub mod comparison;
 pub mod config;
 pub mod confusion;
 mod eigen;
@@ -9,8 +10,10 @@ pub mod health;
 pub mod intervals;
 pub mod knn;
 pub mod pca;
+pub mod student;
 pub mod tsne;
 
+pub use comparison::{Difference, Outcomes, Pairing, difference, holm, mean_difference};
 pub use config::{EmbedMethod, KnnConfig, PcaConfig, TsneConfig};
 pub use confusion::Confusion;
 pub use features::Features;

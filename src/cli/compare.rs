@@ -5,10 +5,13 @@ use super::failure::{Failure, Finish};
 use super::output::{self, Tone};
 use super::status::{started, state_tone};
 use super::table::{Cell, table};
+use crate::analysis::comparison::SIGNIFICANT;
 use crate::base::Result;
+use crate::engine::Store;
 use crate::engine::difference::Change;
 use crate::runs::compare::{MetricComparison, StageComparison};
-use crate::runs::{self, Comparison, Run};
+use crate::runs::{self, Comparison, Run, StageRecord};
+use crate::stages;
 use serde_json::json;
 
 /// A difference that more stages than these share is told once, by the first of them.
@@ -17,7 +20,9 @@ const NAMED: usize = 2;
 pub(super) fn run(arguments: &CompareArguments) -> Result<Finish, Failure> {
     let output = &arguments.output.output;
     let (first, second) = (runs::find(output, &arguments.first)?, runs::find(output, &arguments.second)?);
-    let comparison = runs::compare(&first.record, &second.record);
+    let store = Store::open(output)?;
+    let tested = |stage: &StageRecord| stages::tested(&store.artifact(&stage.kind, &stage.key)?);
+    let comparison = runs::compare(&first.record, &second.record, &tested);
     match arguments.format {
         Format::Text => output::print(&text(&first, &second, &comparison, output::color_on_stdout()))?,
         Format::Json => {
@@ -78,28 +83,44 @@ fn changes(stages: &[StageComparison]) -> Vec<(&Change, Vec<&str>)> {
 /// The numbers of the stages that have another artifact.
 fn metrics(stages: &[StageComparison], color: bool) -> String {
     let changed = stages.iter().filter(|stage| !stage.same);
-    let rows: Vec<[Cell; 6]> =
+    let rows: Vec<[Cell; 7]> =
         changed.flat_map(|stage| stage.metrics.iter().map(|metric| metric_row(&stage.name, metric))).collect();
     if rows.is_empty() {
         return String::new();
     }
-    let head = ["stage", "metric", "A", "B", "B - A", "95 % interval"].map(|name| Cell::toned(name, Some(Tone::Dim)));
-    let has_intervals = stages.iter().flat_map(|stage| &stage.metrics).any(|metric| metric.interval.is_some());
+    let head =
+        ["stage", "metric", "A", "B", "B - A", "95 % interval", "p"].map(|name| Cell::toned(name, Some(Tone::Dim)));
     let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
-    let note = if has_intervals { INTERVALS } else { "" };
-    format!("results\n{}{note}", table(&rows, &[2, 3, 4], color))
+    format!("results\n{}{}", table(&rows, &[2, 3, 4], color), notes(stages))
 }
 
-const INTERVALS: &str = "  The interval is that of B - A over the draw of the test pictures (Newcombe); * where it leaves out 0. Another seed
-  can change a result by more: sweep over seeds to see.
+/// How the intervals were made.
+fn notes(stages: &[StageComparison]) -> String {
+    let changed = || stages.iter().filter(|stage| !stage.same).flat_map(|stage| &stage.metrics);
+    let intervals = || changed().filter(|metric| metric.interval.is_some());
+    let (paired, unpaired) = (intervals().any(|metric| metric.is_paired), intervals().any(|metric| !metric.is_paired));
+    let notes = [(paired, PAIRED), (unpaired, UNPAIRED), (paired || unpaired, SEEDS)];
+    notes.into_iter().filter(|(is_said, _)| *is_said).map(|(_, note)| note).collect()
+}
+
+const PAIRED: &str = "  Intervals are those of B - A, image by image on the same test images; p is of McNemar's exact test, corrected for
+  how many there are (Holm), * where it is below .05.
+";
+const UNPAIRED: &str = "  ~ The test images differ, or predictions no longer exist: such intervals take the test sets for independent (Newcombe).
+";
+const SEEDS: &str = "  Another seed can change a result by more: sweep over seeds to see.
 ";
 
-fn metric_row(stage: &str, metric: &MetricComparison) -> [Cell; 6] {
+fn metric_row(stage: &str, metric: &MetricComparison) -> [Cell; 7] {
     let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), shown);
     let difference = metric.difference.map_or_else(String::new, |difference| format!("{difference:+.4}"));
     let interval = metric.interval.map_or_else(String::new, |(low, high)| {
-        let star = if low > 0.0 || high < 0.0 { " *" } else { "" };
-        format!("[{low:+.3}, {high:+.3}]{star}")
+        let mark = if metric.is_paired { "" } else { " ~" };
+        format!("[{low:+.3}, {high:+.3}]{mark}")
+    });
+    let p_value = metric.adjusted_p_value.map_or_else(String::new, |p| {
+        let star = if p < SIGNIFICANT { " *" } else { "" };
+        format!("{p:.3}{star}")
     });
     [
         stage.into(),
@@ -108,6 +129,7 @@ fn metric_row(stage: &str, metric: &MetricComparison) -> [Cell; 6] {
         number(metric.second).into(),
         difference.into(),
         interval.into(),
+        p_value.into(),
     ]
 }
 

@@ -96,6 +96,13 @@ pub struct Pretrain {
     pub gradient_clip: Option<f64>,
 }
 
+impl Pretrain {
+    /// Whether its encoder keeps the weights it was initialized with: the baseline of what training adds.
+    pub fn is_untrained(&self) -> bool {
+        self.epochs == 0 && self.init_from.is_none()
+    }
+}
+
 /// A linear evaluation of frozen features.
 #[derive(Clone, Debug, Serialize)]
 pub struct LinearEval {

@@ -2,7 +2,9 @@
 //!
 //! Numbers that are not finite survive a round trip through JSON (where they are `null`) as NaN, and are drawn as gaps.
 
+use crate::render::correctness::Correctness;
 use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
 
 /// Everything a report says. Any part may be empty; an empty part leaves its section out.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -22,6 +24,10 @@ pub struct Report {
     pub curves: Vec<TrainingCurve>,
     /// One entry a measured accuracy.
     pub results: Vec<EvaluationResult>,
+    /// The test sets of the results, by [`EvaluationResult::test_set`].
+    pub test_sets: BTreeMap<String, TestSet>,
+    /// What makes comparisons in this study unfair, in sentences.
+    pub warnings: Vec<String>,
     /// Features as points in the plane.
     pub embeddings: Vec<EmbeddingPanel>,
     /// Augmented pictures, see [`pairs_png`](crate::render::pairs_png).
@@ -50,6 +56,18 @@ pub struct DatasetFacts {
     pub image_size: usize,
     /// Files that were left out, with the reason.
     pub skipped: Vec<(String, String)>,
+    /// Test images that are training or validation images too, each with the name of one of those.
+    pub shared: Vec<(String, String)>,
+}
+
+/// The test images of evaluations, as far as comparisons need them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TestSet {
+    /// The most frequent class; the first of equally frequent ones.
+    pub most_frequent: String,
+    /// What guessing it gets right.
+    pub guessed: Correctness,
 }
 
 /// What a training curve trains.
@@ -135,9 +153,13 @@ pub struct EvaluationResult {
     pub stage: String,
     /// The pretraining that the features come from; none for supervised training.
     pub from: Option<String>,
+    /// The encoder has its initial weights: a baseline of what training adds.
+    pub is_untrained: bool,
+    /// The encoder in any form that is the same for equal ones.
+    pub encoder: String,
     /// Depth of the features: 0 is the encoder's output, k comes after k layers of the projection head.
     pub depth: Option<usize>,
-    /// The depth in words: "h (512-d)", "after layer 1 (256-d)".
+    /// The depth in words: "h (512-d)", "projection layer 1 (256-d)".
     pub depth_label: String,
     /// Fraction of the labels used.
     pub fraction: f64,
@@ -163,6 +185,10 @@ pub struct EvaluationResult {
     /// 95 % interval over the test set (Wilson).
     #[serde(deserialize_with = "interval")]
     pub interval: (f64, f64),
+    /// Which test images: results with the same are on the same images in the same order.
+    pub test_set: String,
+    /// The test images that were classified correctly; empty where that is not known.
+    pub right: Correctness,
     /// The test set chose the epoch, so the accuracy flatters.
     pub selected_on_test: bool,
     /// Accuracy on the validation split.
@@ -219,6 +245,8 @@ pub struct HealthRow {
     pub stage: String,
     /// What distinguishes this row in the sweep.
     pub variant: String,
+    /// The encoder has its initial weights.
+    pub is_untrained: bool,
     /// The depth in words.
     pub depth_label: String,
     /// Mean squared distance of the two views of a picture, on the unit sphere.

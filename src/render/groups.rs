@@ -1,10 +1,7 @@
 //! Results that differ in their seed alone, taken together.
 
-use crate::analysis::{mean_interval, wilson_interval};
+use crate::analysis::{Outcomes, mean_interval, wilson_interval};
 use crate::render::data::{EvaluationKind, EvaluationResult};
-
-/// Fewer seeds than this give an interval too wide to draw.
-pub(crate) const SEEDS_FOR_INTERVAL: usize = 3;
 
 /// Results that differ in their seed alone; never empty.
 #[derive(Clone, Debug)]
@@ -15,12 +12,12 @@ pub(crate) struct Group<'a> {
     pub(crate) missing: usize,
     /// The variant without its seed.
     pub(crate) variant: String,
-    /// Mean accuracy.
+    /// Mean accuracy on the test set.
     pub(crate) mean: f64,
-    /// 95 % interval that the size of the test set leaves. Seeds share the pictures, so they do not narrow it.
-    pub(crate) over_test: (f64, f64),
-    /// 95 % interval over seeds, from two seeds on.
-    pub(crate) over_seeds: Option<(f64, f64)>,
+    /// 95 % interval of the accuracy: over test images for one seed, over test images and seeds for several.
+    pub(crate) interval: (f64, f64),
+    /// Which test images each seed got right, where all seeds have the same test images.
+    pub(crate) outcomes: Option<Outcomes<'a>>,
 }
 
 impl<'a> Group<'a> {
@@ -28,28 +25,43 @@ impl<'a> Group<'a> {
         let measured: Vec<_> = all.iter().filter(|result| result.accuracy.is_finite()).copied().collect();
         let missing = all.iter().filter(|result| result.is_missing).count();
         let results = if measured.is_empty() { all } else { measured };
-        let accuracies: Vec<f64> = results.iter().map(|result| result.accuracy).collect();
-        let mean = mean(&accuracies);
-        let over_test = match results.as_slice() {
-            [single] => single.interval,
-            _ => over_test(mean, &results),
+        let outcomes = outcomes(&results);
+        let (mean, interval) = match (&outcomes, results.as_slice()) {
+            (_, [single]) => (single.accuracy, single.interval),
+            (Some(outcomes), _) => outcomes.accuracy(),
+            (None, several) => of_counts(several),
         };
         let variant = without_seed(&results[0].variant);
-        Self { variant, mean, over_test, over_seeds: over_seeds(&accuracies), results, missing }
+        Self { variant, mean, interval, outcomes, results, missing }
+    }
+
+    /// Mean accuracy on the validation images; none where a seed has none.
+    pub(crate) fn validation(&self) -> Option<f64> {
+        let values: Option<Vec<f64>> = self.results.iter().map(|result| result.validation_accuracy).collect();
+        values.map(|values| mean(&values)).filter(|mean| mean.is_finite())
+    }
+
+    /// Mean over the classes of the share of their test images that was found; NaN where that is not known.
+    pub(crate) fn balanced_accuracy(&self) -> f64 {
+        let recalls = self.class_counts().filter(|(_, all)| *all > 0).map(|(right, all)| right as f64 / all as f64);
+        mean(&recalls.collect::<Vec<_>>())
+    }
+
+    /// Whether the classes have as many test images each.
+    pub(crate) fn is_balanced(&self) -> bool {
+        let sizes: Vec<usize> = self.class_counts().map(|(_, all)| all).collect();
+        sizes.windows(2).all(|pair| pair[0] == pair[1])
+    }
+
+    /// Test images found and all of each class, summed over seeds.
+    fn class_counts(&self) -> impl Iterator<Item = (usize, usize)> {
+        let rows = self.confusion().into_iter().enumerate();
+        rows.map(|(class, row)| (row.get(class).copied().unwrap_or(0), row.iter().sum()))
     }
 
     /// What the results have in common.
     pub(crate) fn first(&self) -> &'a EvaluationResult {
         self.results[0]
-    }
-
-    /// The interval to draw and to judge by: over the test set, widened to that over seeds where there are enough.
-    pub(crate) fn interval(&self) -> (f64, f64) {
-        let (low, high) = if self.mean.is_finite() { self.over_test } else { (f64::NAN, f64::NAN) };
-        match self.over_seeds.filter(|_| self.results.len() >= SEEDS_FOR_INTERVAL) {
-            Some((seeds_low, seeds_high)) => (low.min(seeds_low), high.max(seeds_high)),
-            None => (low, high),
-        }
     }
 
     /// Confusion summed over seeds; empty if they disagree in shape.
@@ -67,17 +79,23 @@ impl<'a> Group<'a> {
     }
 }
 
-/// Wilson's interval at a mean accuracy, for as many pictures as one test set has.
-fn over_test(mean: f64, results: &[&EvaluationResult]) -> (f64, f64) {
-    let pictures = results.iter().map(|result| result.total).sum::<usize>() / results.len().max(1);
-    if mean.is_finite() { wilson_interval((mean * pictures as f64).round() as usize, pictures) } else { (0.0, 1.0) }
+/// Which images each seed got right; none where that is not known or the test images differ.
+fn outcomes<'a>(results: &[&'a EvaluationResult]) -> Option<Outcomes<'a>> {
+    let test_set = &results.first()?.test_set;
+    let is_same = results.iter().all(|result| result.test_set == *test_set && result.accuracy.is_finite());
+    let runs = results.iter().map(|result| (result.seed, result.right.0.as_slice())).collect();
+    is_same.then(|| Outcomes::new(runs)).flatten()
 }
 
-/// Student's interval of the mean, clipped to `[0, 1]`; none for fewer than two values.
-fn over_seeds(accuracies: &[f64]) -> Option<(f64, f64)> {
-    let (mean, half) = mean_interval(accuracies);
-    let interval = ((mean - half).max(0.0), (mean + half).min(1.0));
-    (accuracies.len() > 1 && half.is_finite()).then_some(interval)
+/// From counts alone: the spread over images (Wilson) and that over seeds (Student), whichever is wider.
+fn of_counts(results: &[&EvaluationResult]) -> (f64, (f64, f64)) {
+    let (mean, half) = mean_interval(&results.iter().map(|result| result.accuracy).collect::<Vec<_>>());
+    if !mean.is_finite() {
+        return (mean, (f64::NAN, f64::NAN));
+    }
+    let images = results.iter().map(|result| result.total).sum::<usize>() / results.len().max(1);
+    let (low, high) = wilson_interval((mean * images as f64).round() as usize, images);
+    (mean, (low.min(mean - half).max(0.0), high.max(mean + half).min(1.0)))
 }
 
 /// Arithmetic mean; NaN of nothing.
@@ -137,6 +155,7 @@ pub(crate) fn without_seed(variant: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::correctness::Correctness;
 
     fn result(variant: &str, accuracy: f64) -> EvaluationResult {
         EvaluationResult { variant: variant.into(), accuracy, total: 100, interval: (0.4, 0.6), ..Default::default() }
@@ -153,8 +172,8 @@ mod tests {
         assert_eq!(groups.len(), 2);
         assert_eq!(groups[0].variant, "temperature 0.1");
         assert!((groups[0].mean - 0.55).abs() < 1e-12);
-        assert!(groups[0].over_seeds.is_some() && groups[1].over_seeds.is_none());
-        assert_eq!(groups[1].over_test, (0.4, 0.6));
+        assert!(groups[0].interval.0 < 0.4 && groups[0].interval.1 > 0.6, "{:?}", groups[0].interval);
+        assert_eq!(groups[1].interval, (0.4, 0.6));
     }
 
     #[test]
@@ -166,6 +185,24 @@ mod tests {
         assert_eq!((groups[0].results.len(), groups[0].missing), (2, 1));
         assert!(groups[1].mean.is_nan());
         assert_eq!((groups[1].results.len(), groups[1].missing), (1, 1));
+    }
+
+    #[test]
+    fn seeds_on_the_same_images_are_judged_image_by_image() {
+        let right = |every: usize| Correctness((0..100).map(|image| image % every != 0).collect());
+        let of = |seed, every| {
+            let accuracy = 1.0 - 1.0 / every as f64;
+            let (variant, confusion) = (format!("seed {seed}"), vec![vec![90, 0], vec![5, 5]]);
+            EvaluationResult { seed, variant, accuracy, right: right(every), confusion, ..Default::default() }
+        };
+        let results = [of(1, 2), of(2, 4), of(3, 2)];
+        let group = &by_seed(&results)[0];
+        assert_eq!(group.outcomes.as_ref().map(|outcomes| outcomes.images()), Some(100));
+        assert!((group.mean - (0.5 + 0.75 + 0.5) / 3.0).abs() < 1e-12);
+        assert!((group.balanced_accuracy() - 0.75).abs() < 1e-12 && !group.is_balanced());
+        let others = EvaluationResult { test_set: "other".into(), ..of(4, 2) };
+        let results = [of(1, 2), others];
+        assert!(by_seed(&results)[0].outcomes.is_none());
     }
 
     #[test]

@@ -3,10 +3,13 @@
 //! [`Report`] is everything a report says; [`write()`] puts it into a folder. Nothing here knows of stages, stores or
 //! the clock: equal input gives equal bytes.
 
+pub mod correctness;
 pub mod data;
 
 mod base64;
 mod charts;
+mod comparison_table;
+mod comparisons;
 mod draw;
 mod groups;
 mod markdown;

@@ -4,7 +4,8 @@ use crate::base::{Error, Result};
 use crate::render::data::{HealthRow, Report, Reproduce, StageRow};
 use crate::render::draw::canvas;
 use crate::render::plots::{Figure, Section};
-use crate::render::{base64, table, verdict, words};
+use crate::render::verdict::{Statement, collapse};
+use crate::render::{base64, comparison_table, table, verdict, words};
 use minijinja::Environment;
 use minijinja::value::Serde;
 use serde::Serialize;
@@ -39,7 +40,8 @@ struct Page<'a> {
     style: &'static str,
     fonts: String,
     shapes: &'static str,
-    verdict: Vec<String>,
+    verdict: Vec<Statement>,
+    comparisons: TableView,
     description: &'a [(String, String)],
     settings: &'a [String],
     variants: Vec<&'a str>,
@@ -48,7 +50,7 @@ struct Page<'a> {
     training_figures: Vec<FigureView<'a>>,
     confusion_figures: Vec<FigureView<'a>>,
     embedding_figures: Vec<FigureView<'a>>,
-    health: Vec<[String; 6]>,
+    health: Vec<[String; 7]>,
     pairs: Vec<(&'a str, String)>,
     source: &'a str,
     image_size: usize,
@@ -82,7 +84,8 @@ fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
         fonts: canvas::font_faces(),
         shapes: canvas::SHAPES,
         // A number and its unit stay on one line.
-        verdict: verdict::sentences(report).iter().map(|sentence| sentence.replace(" %", "\u{a0}%")).collect(),
+        verdict: verdict::statements(report).into_iter().map(unbroken).collect(),
+        comparisons: table_view(comparison_table::shown(report)),
         description: &report.description,
         settings: &report.settings,
         variants: variants(report),
@@ -91,7 +94,7 @@ fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
         training_figures: section(Section::Training),
         confusion_figures: section(Section::Confusion),
         embedding_figures: section(Section::Embedding),
-        health: report.health.iter().map(health).collect(),
+        health: report.health.iter().map(|row| health(row, report.dataset.classes.len())).collect(),
         pairs: report.pairs.iter().map(|pair| (pair.policy.as_str(), base64::encode(&pair.png))).collect(),
         source: &report.dataset.source,
         image_size: report.dataset.image_size,
@@ -124,6 +127,11 @@ fn table_view(table: table::Table) -> TableView {
     TableView { columns, rows: table.rows, notes: table.notes }
 }
 
+/// A number and its unit stay on one line.
+fn unbroken(statement: Statement) -> Statement {
+    Statement { text: statement.text.replace(" %", "\u{a0}%"), ..statement }
+}
+
 /// Classes with their pictures, and the sums.
 fn classes(report: &Report) -> Vec<(String, usize, usize, usize)> {
     let mut rows = report.dataset.classes.clone();
@@ -134,7 +142,7 @@ fn classes(report: &Report) -> Vec<(String, usize, usize, usize)> {
     rows
 }
 
-fn health(row: &HealthRow) -> [String; 6] {
+fn health(row: &HealthRow, classes: usize) -> [String; 7] {
     let even = 1.0 / (row.width.max(1) as f64).sqrt();
     [
         [row.stage.as_str(), row.variant.as_str()]
@@ -147,6 +155,7 @@ fn health(row: &HealthRow) -> [String; 6] {
         words::number(row.uniformity),
         format!("{} of {}", words::number(row.spread), words::number(even)),
         format!("{} of {}", words::number(row.effective_rank), row.width),
+        collapse::answer(row, classes).to_owned(),
     ]
 }
 

@@ -26,9 +26,12 @@ pub(crate) struct Column {
 
 const SELECTED_ON_TEST: &str = "† The test set chose the epoch, so this accuracy flatters.";
 const MISSING: &str = "Missing results are of stages that failed, or that need one that did: see Failures.";
-const ONE_SEED: &str = "Intervals are 95 % Wilson intervals over the pictures of the test set.";
-const SEVERAL_SEEDS: &str = "The interval over the test set is Wilson's (95 %) at the mean accuracy; seeds share the \
-     pictures, so they do not narrow it. The interval over seeds is Student's (95 %).";
+const ONE_SEED: &str = "Intervals are 95 % intervals over the images of the test set (Wilson). They are not for judging \
+     differences, since all evaluations are on the same images: see Comparisons.";
+const SEVERAL_SEEDS: &str = "Intervals are 95 % intervals over the images of the test set and over seeds together. They \
+     are not for judging differences, since all evaluations are on the same images: see Comparisons.";
+const BALANCED: &str = "Balanced accuracy is the mean over classes of the share of their test images that was found; \
+     classes differ in their number of test images.";
 
 /// One row a group of seeds, only the columns that say something.
 pub(crate) fn results(report: &Report) -> Table {
@@ -56,9 +59,9 @@ fn columns(groups: &[Group<'_>]) -> Vec<(Column, Cell)> {
         (true, number("Labels"), labels),
         (any(|group| group.results.len() + group.missing > 1), number("Seeds"), seeds),
         (true, number("Test accuracy"), accuracy),
-        (true, number("95 % over test set"), over_test),
-        (any(|group| group.over_seeds.is_some()), number("95 % over seeds"), |group| {
-            group.over_seeds.map_or_else(|| words::UNKNOWN.into(), words::percent_range)
+        (true, number("95 % interval"), interval),
+        (any(|group| !group.is_balanced()), number("Balanced accuracy"), |group| {
+            words::percent(group.balanced_accuracy())
         }),
         (any(|group| group.first().validation_accuracy.is_some()), number("Validation accuracy"), validation),
     ];
@@ -93,13 +96,12 @@ fn accuracy(group: &Group<'_>) -> String {
     words::percent(group.mean) + mark
 }
 
-fn over_test(group: &Group<'_>) -> String {
-    if group.first().is_missing { words::UNKNOWN.into() } else { words::percent_range(group.over_test) }
+fn interval(group: &Group<'_>) -> String {
+    if group.first().is_missing { words::UNKNOWN.into() } else { words::percent_range(group.interval) }
 }
 
 fn validation(group: &Group<'_>) -> String {
-    let measured: Vec<f64> = group.results.iter().filter_map(|result| result.validation_accuracy).collect();
-    words::percent(groups::mean(&measured))
+    words::percent(group.validation().unwrap_or(f64::NAN))
 }
 
 fn notes(groups: &[Group<'_>]) -> Vec<&'static str> {
@@ -107,6 +109,9 @@ fn notes(groups: &[Group<'_>]) -> Vec<&'static str> {
     if !groups.is_empty() {
         let several = groups.iter().any(|group| group.results.len() > 1);
         notes.push(if several { SEVERAL_SEEDS } else { ONE_SEED });
+    }
+    if groups.iter().any(|group| !group.is_balanced()) {
+        notes.push(BALANCED);
     }
     if groups.iter().any(|group| group.results.iter().any(|result| result.selected_on_test)) {
         notes.push(SELECTED_ON_TEST);

@@ -1,6 +1,7 @@
 //! The numbers of the report as CSV, for other programs.
 
 use crate::base::{Error, Result};
+use crate::render::comparison_table;
 use crate::render::data::Report;
 use crate::render::groups;
 use crate::render::words;
@@ -14,6 +15,7 @@ pub(crate) fn all(report: &Report) -> Result<Vec<CsvFile>> {
     Ok(vec![
         ("results.csv", results(report)?),
         ("summary.csv", summary(report)?),
+        ("comparisons.csv", comparisons(report)?),
         ("curves.csv", curves(report)?),
         ("confusion.csv", confusion(report)?),
         ("embeddings.csv", embeddings(report)?),
@@ -82,10 +84,10 @@ fn summary(report: &Report) -> Result<Vec<u8>> {
         "variant",
         "seeds",
         "accuracy",
-        "test_low",
-        "test_high",
-        "seeds_low",
-        "seeds_high",
+        "low",
+        "high",
+        "balanced_accuracy",
+        "validation_accuracy",
     ])?;
     for group in groups::by_seed(&report.results) {
         let result = group.first();
@@ -100,11 +102,20 @@ fn summary(report: &Report) -> Result<Vec<u8>> {
             group.variant.clone(),
             group.results.iter().filter(|result| !result.is_missing).count().to_string(),
             measured(group.mean),
-            measured(group.over_test.0),
-            measured(group.over_test.1),
-            optional(group.over_seeds.map(|interval| interval.0)),
-            optional(group.over_seeds.map(|interval| interval.1)),
+            measured(group.interval.0),
+            measured(group.interval.1),
+            measured(group.balanced_accuracy()),
+            optional(group.validation()),
         ])?;
+    }
+    table.bytes()
+}
+
+/// Every comparison of the study. Its p-values are not corrected for how many there are.
+fn comparisons(report: &Report) -> Result<Vec<u8>> {
+    let mut table = Rows::new(&comparison_table::COLUMNS)?;
+    for row in comparison_table::all(report) {
+        table.add(&row)?;
     }
     table.bytes()
 }

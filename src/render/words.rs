@@ -20,6 +20,52 @@ pub(crate) fn percent_range((low, high): (f64, f64)) -> String {
     }
 }
 
+/// A difference of fractions in points: "+2.9", "−2.9", "0.0".
+pub(crate) fn points(difference: f64) -> String {
+    if !difference.is_finite() {
+        return UNKNOWN.into();
+    }
+    match format!("{:.1}", 100.0 * difference.abs()) {
+        size if size == "0.0" => size,
+        size if difference < 0.0 => format!("\u{2212}{size}"),
+        size => format!("+{size}"),
+    }
+}
+
+/// A difference at a tick of an axis: "+5", "−2.5", "0".
+pub(crate) fn points_tick(difference: f64) -> String {
+    match trimmed(100.0 * difference.abs(), 2) {
+        size if size == "0" => size,
+        size if difference < 0.0 => format!("\u{2212}{size}"),
+        size => format!("+{size}"),
+    }
+}
+
+/// An interval of differences: "+1.2 to +4.6".
+pub(crate) fn points_range((low, high): (f64, f64)) -> String {
+    format!("{} to {}", points(low), points(high))
+}
+
+/// A p-value: "p = .03", "p < .001".
+pub(crate) fn p_value(p: f64) -> String {
+    match p {
+        _ if !p.is_finite() => format!("p {UNKNOWN}"),
+        p if p < 0.001 => "p < .001".into(),
+        p if p > 0.995 => "p = 1".into(),
+        p if p < 0.01 || (p - 0.05).abs() < 0.005 => format!("p = {}", format!("{p:.3}").trim_start_matches('0')),
+        p => format!("p = {}", format!("{p:.2}").trim_start_matches('0')),
+    }
+}
+
+/// "a", "a and b", "a, b and c".
+pub(crate) fn listed(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
 /// A fraction of the labels as "10 %", without needless digits.
 pub(crate) fn share(fraction: f64) -> String {
     if !fraction.is_finite() {
@@ -94,6 +140,11 @@ impl Naming {
         Self { kind: true, depth: true, ..self }
     }
 
+    /// Names the variant in any case.
+    pub(crate) fn with_variant(self) -> Self {
+        Self { variant: true, ..self }
+    }
+
     /// Leaves the depth out, for a plot whose axis shows it.
     pub(crate) fn without_depth(self) -> Self {
         Self { depth: false, ..self }
@@ -146,5 +197,8 @@ mod tests {
         assert_eq!(number(4.844_187), "4.844");
         assert_eq!(number(1e-6), "1.00e-6");
         assert_eq!(number(f64::INFINITY), UNKNOWN);
+        assert_eq!([0.0291, -0.0291, 0.0004].map(points), ["+2.9", "\u{2212}2.9", "0.0"]);
+        assert_eq!([0.9999, 0.034, 0.0012, 1e-9].map(p_value), ["p = 1", "p = .03", "p = .001", "p < .001"]);
+        assert_eq!(listed(&["a", "b", "c"].map(String::from)), "a, b and c");
     }
 }

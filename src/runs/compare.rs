@@ -1,5 +1,6 @@
 //! What differs between two runs: in what was asked, and in what came out.
 
+use crate::analysis::{Difference, Outcomes, Pairing, difference, holm};
 use crate::engine::KeyDocument;
 use crate::engine::difference::{Change, Fields};
 use crate::runs::{RunRecord, StageRecord};
@@ -50,18 +51,39 @@ pub struct MetricComparison {
     /// 95 % interval of the difference, where both values come with one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval: Option<(f64, f64)>,
+    /// p-value of the difference, where the predictions of both are known: McNemar's exact test on the same test images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p_value: Option<f64>,
+    /// The p-value corrected for how many differences of accuracies the two runs have (Holm).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adjusted_p_value: Option<f64>,
+    /// Whether both are on the same test images, so that they were compared image by image.
+    pub is_paired: bool,
 }
 
-/// Compares two runs. Stages are the same if they have the same name; of what is left, if there is one in each run with
+/// What an evaluation got right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tested {
+    /// Which test images: the same for the same images in the same order.
+    pub test_set: String,
+    /// For each test image whether it was classified correctly.
+    pub right: Vec<bool>,
+}
+
+/// Compares two runs; `tested` gives what an evaluation's artifact got right, where that still exists.
+///
+/// Stages are the same if they have the same name; of what is left, if there is one in each run with
 /// the same name up to the brackets: `linear_eval.main[depth 0, 10 % labels]` and `linear_eval.main[depth 1]`.
-pub fn compare(first: &RunRecord, second: &RunRecord) -> Comparison {
+pub fn compare(first: &RunRecord, second: &RunRecord, tested: &dyn Fn(&StageRecord) -> Option<Tested>) -> Comparison {
     let pairs = pair(&first.stages, &second.stages);
     let names = |stages: &[StageRecord], is_paired: &dyn Fn(&StageRecord) -> bool| {
         stages.iter().filter(|stage| !is_paired(stage)).map(|stage| stage.name.clone()).collect()
     };
     let only_first = names(&first.stages, &|stage| pairs.iter().any(|(first, _)| first.name == stage.name));
     let only_second = names(&second.stages, &|stage| pairs.iter().any(|(_, second)| second.name == stage.name));
-    let stages = pairs.into_iter().map(|(first, second)| compare_stage(first, second)).collect();
+    let mut stages: Vec<StageComparison> =
+        pairs.into_iter().map(|(first, second)| compare_stage(first, second, tested)).collect();
+    adjust(&mut stages);
     Comparison { stages, only_first, only_second }
 }
 
@@ -86,14 +108,46 @@ fn only_with_stem<'a>(stages: &[&'a StageRecord], like: &StageRecord) -> Option<
     if alike.next().is_none() { only } else { None }
 }
 
-fn compare_stage(first: &StageRecord, second: &StageRecord) -> StageComparison {
+/// Corrects the p-values for how many of them there are.
+fn adjust(stages: &mut [StageComparison]) {
+    let metrics = || stages.iter().filter(|stage| !stage.same).flat_map(|stage| &stage.metrics);
+    let mut adjusted = holm(&metrics().filter_map(|metric| metric.p_value).collect::<Vec<_>>()).into_iter();
+    let changed = stages.iter_mut().filter(|stage| !stage.same).flat_map(|stage| &mut stage.metrics);
+    for metric in changed.filter(|metric| metric.p_value.is_some()) {
+        metric.adjusted_p_value = adjusted.next();
+    }
+}
+
+fn compare_stage(
+    first: &StageRecord,
+    second: &StageRecord,
+    tested: &dyn Fn(&StageRecord) -> Option<Tested>,
+) -> StageComparison {
+    let mut metrics = compare_metrics(&first.metrics, &second.metrics);
+    let accuracy = metrics.iter_mut().find(|metric| metric.metric == ACCURACY && metric.interval.is_some());
+    if let Some(accuracy) = accuracy
+        && first.key != second.key
+        && let Some(found) = tested(first).zip(tested(second)).and_then(|(first, second)| of_images(&first, &second))
+    {
+        accuracy.interval = Some(found.interval);
+        accuracy.p_value = Some(found.p_value);
+        accuracy.is_paired = found.pairing != Pairing::Unpaired;
+    }
     StageComparison {
         name: second.name.clone(),
         first_name: (first.name != second.name).then(|| first.name.clone()),
         same: first.key == second.key,
         changes: changes(first, second),
-        metrics: compare_metrics(&first.metrics, &second.metrics),
+        metrics,
     }
+}
+
+/// The second accuracy less the first, image by image where the test images are the same.
+fn of_images(first: &Tested, second: &Tested) -> Option<Difference> {
+    // Whatever their seeds, it is these two networks that are compared.
+    let outcomes = |tested| Outcomes::new(vec![(0, tested)]);
+    let (a, b) = (outcomes(first.right.as_slice())?, outcomes(second.right.as_slice())?);
+    Some(difference(&b, &a, first.test_set == second.test_set))
 }
 
 fn changes(first: &StageRecord, second: &StageRecord) -> Vec<Change> {
@@ -109,6 +163,9 @@ fn changes(first: &StageRecord, second: &StageRecord) -> Vec<Change> {
     };
     fields(second).changes(&fields(first))
 }
+
+/// The metric that is compared image by image.
+const ACCURACY: &str = "accuracy";
 
 /// Endings of the bounds of a metric's 95 % interval: `accuracy_low`, `accuracy_high`.
 const LOW: &str = "_low";
@@ -127,7 +184,16 @@ fn compare_metrics(first: &BTreeMap<String, f64>, second: &BTreeMap<String, f64>
             let difference = a.zip(b).map(|(a, b)| b - a);
             let interval = interval(first, name).zip(interval(second, name));
             let interval = interval.map(|(first, second)| interval_of_difference(first, second));
-            MetricComparison { metric: name.clone(), first: a, second: b, difference, interval }
+            MetricComparison {
+                metric: name.clone(),
+                first: a,
+                second: b,
+                difference,
+                interval,
+                p_value: None,
+                adjusted_p_value: None,
+                is_paired: false,
+            }
         })
         .collect();
     metrics.sort_by(|a, b| a.metric.cmp(&b.metric));
@@ -147,8 +213,8 @@ fn interval(metrics: &BTreeMap<String, f64>, name: &str) -> Option<Interval> {
     Some(Interval { value: *metrics.get(name)?, low: bound(LOW)?, high: bound(HIGH)? })
 }
 
-/// Newcombe's interval of the difference of two proportions, from their Wilson intervals (1998, method 10). It takes
-/// the two test sets for independent; on the same pictures the true interval is mostly narrower.
+/// Newcombe's interval of the difference of two proportions, from their Wilson intervals (1998, method 10), for
+/// evaluations whose predictions no longer exist. It takes the two test sets for independent.
 fn interval_of_difference(first: Interval, second: Interval) -> (f64, f64) {
     let difference = second.value - first.value;
     let below = (second.value - second.low).hypot(first.high - first.value);
@@ -176,7 +242,7 @@ mod tests {
         let pairs = pair(&first, &second);
         let names: Vec<_> = pairs.iter().map(|(a, b)| (a.name.as_str(), b.name.as_str())).collect();
         assert_eq!(names, [("e.x[depth 0]", "e.x[depth 1]"), ("split", "split")]);
-        let compared = compare_stage(pairs[0].0, pairs[0].1);
+        let compared = compare_stage(pairs[0].0, pairs[0].1, &|_| None);
         assert_eq!(compared.changes[0].to_string(), "a 1 -> 2");
         assert_eq!((compared.same, compared.first_name.as_deref()), (false, Some("e.x[depth 0]")));
     }
@@ -206,5 +272,33 @@ mod tests {
     fn a_metric_of_one_run_has_no_difference() {
         let compared = compare_metrics(&BTreeMap::from([("loss".into(), 1.0)]), &BTreeMap::new());
         assert_eq!((compared[0].first, compared[0].second, compared[0].difference), (Some(1.0), None, None));
+    }
+
+    #[test]
+    fn accuracies_on_the_same_images_are_compared_image_by_image() {
+        let of = |key: &str, correct: usize| {
+            let (low, high) = crate::analysis::wilson_interval(correct, 250);
+            let accuracy = correct as f64 / 250.0;
+            let mut stage = stage("knn_eval.k[depth 0]", json!({ "a": key }));
+            stage.metrics = BTreeMap::from([
+                ("accuracy".into(), accuracy),
+                ("accuracy_low".into(), low),
+                ("accuracy_high".into(), high),
+            ]);
+            stage
+        };
+        let (first, second) = (of("1", 120), of("2", 143));
+        let right = |correct: usize| Tested { test_set: "t".into(), right: (0..250).map(|i| i < correct).collect() };
+        let tested = |stage: &StageRecord| Some(right((stage.metrics["accuracy"] * 250.0).round() as usize));
+        let mut compared = [compare_stage(&first, &second, &tested)];
+        adjust(&mut compared);
+        let [accuracy] = compared[0].metrics.as_slice() else { panic!("{compared:?}") };
+        assert!(accuracy.is_paired && accuracy.interval.unwrap().0 > 0.05, "{accuracy:?}");
+        assert!(accuracy.p_value.unwrap() < 1e-6 && accuracy.adjusted_p_value == accuracy.p_value, "{accuracy:?}");
+        let unpaired = compare_stage(&first, &second, &|_| None);
+        assert!(!unpaired.metrics[0].is_paired && unpaired.metrics[0].interval.unwrap().0 < 0.05);
+        let other = |stage: &StageRecord| Some(Tested { test_set: stage.key.clone(), ..tested(stage)? });
+        let elsewhere = compare_stage(&first, &second, &other);
+        assert!(!elsewhere.metrics[0].is_paired && elsewhere.metrics[0].p_value.unwrap() > 0.01);
     }
 }

@@ -21,7 +21,7 @@ pub mod recorder;
 pub mod run;
 
 pub use commit::Commit;
-pub use compare::{Comparison, compare};
+pub use compare::{Comparison, Tested, compare};
 pub use find::find;
 pub use hardware::Hardware;
 pub use lines::{Line, Lines, Mark};

@@ -13,7 +13,7 @@ use crate::stages::features::FeaturesStage;
 use crate::stages::health::{self, HealthStage};
 use crate::stages::knn_eval::KnnEvalStage;
 use crate::stages::linear_eval::LinearEvalStage;
-use crate::stages::names::{Users, name_by_values};
+use crate::stages::names::{Users, name_by_values, values_by_stage};
 use crate::stages::pairs::PairsStage;
 use crate::stages::pretrain::PretrainStage;
 use crate::stages::report::{self, ReportStage};
@@ -84,19 +84,17 @@ pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) ->
     let mut fingerprints = Fingerprints { memo, known: Vec::new() };
     let mut graph = Graph::new();
     let mut inputs = report::Inputs::default();
-    let (mut users, short_names) = (Users::default(), loaded.study.short_names());
+    let mut users = Users::default();
     for (number, variant) in loaded.study.variants.iter().enumerate() {
         let mut pipeline = variant.pipeline.clone();
         pipeline.device = device.unwrap_or(pipeline.device);
         let fingerprint = fingerprints.of(&pipeline)?;
         let classes = class_counts(&fingerprint, &pipeline);
         loaded.check_data_of(number..number + 1, &classes)?;
-        let variant = report::Variant::new(&variant.settings, &short_names);
         let mut builder = Builder {
             graph: &mut graph,
             inputs: &mut inputs,
             pipeline: &pipeline,
-            variant: &variant,
             number,
             users: &mut users,
             pictures: Pictures::of(&classes),
@@ -109,7 +107,9 @@ pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) ->
             memo: fingerprints.memo.clone(),
         })?;
     }
-    name_by_values(&mut graph, &users, &loaded.study);
+    let values = values_by_stage(&users, &loaded.study);
+    name_by_values(&mut graph, &values);
+    inputs.name_variants(&values);
     let report = add_report(loaded, &mut graph, inputs.clone())?;
     Ok(Assembly { graph, report, study: loaded.study.name.clone(), inputs })
 }
@@ -147,7 +147,6 @@ struct Builder<'a> {
     graph: &'a mut Graph,
     inputs: &'a mut report::Inputs,
     pipeline: &'a Pipeline,
-    variant: &'a report::Variant,
     /// Number of the combination.
     number: usize,
     users: &'a mut Users,
@@ -164,7 +163,7 @@ impl Builder<'_> {
         let split = SplitStage { validation_fraction: pipeline.dataset.validation_fraction, seed: pipeline.seed };
         let split = self.add(Box::new(split), &[("dataset", dataset)])?;
         self.roots = Some((dataset, split));
-        self.inputs.dataset(self.variant, pipeline, dataset, split);
+        self.inputs.dataset(pipeline, dataset, split);
         let mut pretrained = BTreeMap::new();
         for pretrain in &pipeline.pretrain {
             let id = self.pretrain(pretrain, &pretrained, dataset, split)?;
@@ -199,7 +198,7 @@ impl Builder<'_> {
         let policy = config.policy.clone();
         let pairs = PairsStage { name: config.name.clone(), policy, dataset: data, seed };
         let pairs = self.add(Box::new(pairs), &[("dataset", dataset), ("split", split)])?;
-        self.inputs.pretrain(self.variant, config, self.pipeline, [id, health, pairs]);
+        self.inputs.pretrain(config, self.pipeline, [id, health, pairs]);
         Ok(id)
     }
 
@@ -235,20 +234,16 @@ impl Builder<'_> {
     fn linear_eval(&mut self, pretrained: &BTreeMap<String, (&Pretrain, StageId)>) -> Result<()> {
         let seed = self.pipeline.seed;
         for config in &self.pipeline.linear_eval {
-            let inputs = self.features(*find(pretrained, &config.from)?, config.statistics)?;
-            let widths = widths(find(pretrained, &config.from)?.0, self.pipeline.dataset.image_size)?;
+            let (pretrain, id) = *find(pretrained, &config.from)?;
+            let inputs = self.features((pretrain, id), config.statistics)?;
+            let widths = widths(pretrain, self.pipeline.dataset.image_size)?;
             for (depth, fraction) in grid(&config.depths, &config.labeled_fractions) {
                 let stage = LinearEvalStage { config: config.clone(), depth, fraction, seed };
                 let id = self.add(Box::new(stage), &inputs)?;
                 let cost = cost::linear_eval(config, (widths[depth], fraction), self.classes, self.pictures);
                 self.graph.set_cost(id, cost);
-                self.inputs.linear_eval(
-                    self.variant,
-                    config,
-                    report::Place { depth, width: widths[depth], fraction },
-                    seed,
-                    id,
-                );
+                let place = report::Place { depth, width: widths[depth], fraction, seed };
+                self.inputs.linear_eval(config, pretrain, place, id);
             }
         }
         Ok(())
@@ -257,19 +252,15 @@ impl Builder<'_> {
     fn knn_eval(&mut self, pretrained: &BTreeMap<String, (&Pretrain, StageId)>) -> Result<()> {
         let seed = self.pipeline.seed;
         for config in &self.pipeline.knn_eval {
-            let inputs = self.features(*find(pretrained, &config.from)?, config.statistics)?;
-            let widths = widths(find(pretrained, &config.from)?.0, self.pipeline.dataset.image_size)?;
+            let (pretrain, id) = *find(pretrained, &config.from)?;
+            let inputs = self.features((pretrain, id), config.statistics)?;
+            let widths = widths(pretrain, self.pipeline.dataset.image_size)?;
             for (depth, fraction) in grid(&config.depths, &config.labeled_fractions) {
                 let stage = KnnEvalStage { config: config.clone(), depth, fraction, seed };
                 let id = self.add(Box::new(stage), &inputs)?;
                 self.graph.set_cost(id, cost::knn_eval((widths[depth], fraction), self.pictures));
-                self.inputs.knn_eval(
-                    self.variant,
-                    config,
-                    report::Place { depth, width: widths[depth], fraction },
-                    seed,
-                    id,
-                );
+                let place = report::Place { depth, width: widths[depth], fraction, seed };
+                self.inputs.knn_eval(config, pretrain, place, id);
             }
         }
         Ok(())
@@ -283,7 +274,7 @@ impl Builder<'_> {
             for &depth in &config.depths {
                 let id = self.add(Box::new(EmbedStage { config: config.clone(), depth, seed }), &inputs)?;
                 self.graph.set_cost(id, cost::embed(config, widths[depth], self.pictures));
-                self.inputs.embed(self.variant, config, (depth, widths[depth]), id);
+                self.inputs.embed(config, (depth, widths[depth]), id);
             }
         }
         Ok(())
@@ -308,7 +299,7 @@ impl Builder<'_> {
                 let stage = SupervisedStage { config: config.clone(), dataset: data, fraction, seed, device, memory };
                 let id = self.add(Box::new(stage), &inputs)?;
                 self.estimate(id, cost);
-                self.inputs.supervised(self.variant, config, fraction, self.pipeline, id);
+                self.inputs.supervised(config, fraction, self.pipeline, id);
             }
             self.inputs.supervised_model(config, self.classes, self.pipeline);
         }

@@ -42,3 +42,4 @@ pub mod publish;
 pub use assemble::{AssembleError, Assembly, assemble};
 pub use preview::preview;
 pub use publish::{publish, results_table};
+pub use report::tested;

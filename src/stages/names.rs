@@ -18,25 +18,35 @@ impl Users {
     }
 }
 
-/// Adds to each stage's name the values that all its combinations share and not all of the study do:
-/// `linear_eval.main[depth 0, 10 % labels, temperature 0.5]`.
-pub(super) fn name_by_values(graph: &mut Graph, users: &Users, study: &Study) {
+/// The swept settings that decide a stage, each by its short name with its value; empty where the sweep does not touch it.
+pub(super) type Values = Vec<(String, String)>;
+
+/// For each stage of the graph the values that all its combinations share and not all of the study do.
+pub(super) fn values_by_stage(users: &Users, study: &Study) -> Vec<Values> {
     let names = study.short_names();
+    let is_swept =
+        |place: usize| (0..study.variants.len()).any(|variant| value(study, variant, place) != value(study, 0, place));
     let swept: Vec<(usize, &str)> = settings(study, 0)
         .iter()
         .enumerate()
-        .filter(|(place, _)| {
-            (0..study.variants.len()).any(|variant| value(study, variant, *place) != value(study, 0, *place))
-        })
+        .filter(|(place, _)| is_swept(*place))
         .map(|(place, (path, _))| (place, names.get(path.as_str()).copied().unwrap_or(path)))
         .collect();
-    for (id, variants) in graph.iter().zip(&users.0) {
-        let Some(first) = variants.first() else { continue };
+    let of_stage = |variants: &BTreeSet<usize>| {
+        let Some(&first) = variants.first() else { return Values::new() };
         let is_shared =
-            |place: usize| variants.iter().all(|variant| value(study, *variant, place) == value(study, *first, place));
+            |place: usize| variants.iter().all(|&variant| value(study, variant, place) == value(study, first, place));
         let shared = swept.iter().filter(|(place, _)| is_shared(*place));
-        let words: Vec<String> =
-            shared.map(|(place, name)| format!("{name} {}", value(study, *first, *place))).collect();
+        shared.map(|(place, name)| ((*name).to_owned(), value(study, first, *place).to_owned())).collect()
+    };
+    users.0.iter().map(of_stage).collect()
+}
+
+/// Adds to each stage's name its values: `linear_eval.main[depth 0, 10 % labels, temperature 0.5]`.
+pub(super) fn name_by_values(graph: &mut Graph, values: &[Values]) {
+    let ids: Vec<StageId> = graph.iter().collect();
+    for (id, values) in ids.into_iter().zip(values) {
+        let words: Vec<String> = values.iter().map(|(name, value)| format!("{name} {value}")).collect();
         if !words.is_empty() {
             let name = with_words(&graph.stage(id).name(), &words.join(", "));
             graph.rename(id, name);

@@ -37,6 +37,8 @@ pub(crate) struct Bar {
 pub(crate) struct BarChart {
     /// The bars, from above.
     pub(crate) bars: Vec<Bar>,
+    /// A level that all bars are compared with.
+    pub(crate) rule: Option<f64>,
     /// The axis below.
     pub(crate) axis: Axis,
 }
@@ -113,7 +115,10 @@ impl Drawing for BarChart {
         for (at, bar) in self.bars.iter().enumerate() {
             self.draw_bar(pen, bar, MARGIN + (at as f64 + 0.5) * self.row())?;
         }
-        Ok(())
+        match self.rule.and_then(|level| self.across(level)) {
+            Some(x) => pen.line(&[(x, MARGIN), (x, self.bottom())], INK.to_rgba(), 1.5),
+            None => Ok(()),
+        }
     }
 }
 

@@ -47,6 +47,12 @@ impl Axis {
         Self { low: axis.low.max(0.0), high: axis.high.min(1.0), ..axis }.within()
     }
 
+    /// Differences of accuracies in points, around the values.
+    pub(crate) fn points(title: &str, values: impl IntoIterator<Item = f64>) -> Self {
+        let (low, high) = padded(range(values));
+        Self::between(title, low, high, words::points_tick)
+    }
+
     /// From zero, as bars need.
     pub(crate) fn from_zero(title: &str, values: impl IntoIterator<Item = f64>) -> Self {
         Self::percent(title, values.into_iter().chain([0.0])).starting_at_zero()

@@ -6,8 +6,8 @@ use crate::render::data::EvaluationKind;
 use crate::render::draw::{Axis, style};
 use crate::render::groups::Group;
 use crate::render::plots::{
-    Figure, SERIES_AT_MOST, Section, gathered, intervals_caption, left_out_caption, line_of_groups, reach,
-    singles_caption,
+    Figure, SERIES_AT_MOST, Section, gathered, guessing_rules, intervals_caption, left_out_caption, line_of_groups,
+    reach, singles_caption,
 };
 use crate::render::words::{self, Naming};
 use plotters::style::RGBColor;
@@ -15,7 +15,7 @@ use plotters::style::RGBColor;
 /// More levels than this hide the lines.
 const LEVELS_AT_MOST: usize = 3;
 
-pub(crate) fn figure(groups: &[Group<'_>]) -> Result<Option<Figure>> {
+pub(crate) fn figure(groups: &[Group<'_>], guessing: Option<f64>) -> Result<Option<Figure>> {
     let deep: Vec<&Group<'_>> = groups.iter().filter(|group| group.first().depth.is_some()).collect();
     let depths = depths(&deep);
     if depths.len() < 2 {
@@ -47,10 +47,10 @@ pub(crate) fn figure(groups: &[Group<'_>]) -> Result<Option<Figure>> {
     let ends = [x.low, x.high];
     lines.extend(levels.iter().map(|(group, color)| level(name(group), group, *color, ends)));
     let means = levels.iter().map(|(group, _)| group.mean);
-    let y = Axis::percent("Accuracy on the test set", reach(&lines).into_iter().chain(means));
-    let chart = LineChart::single(Panel { heading: String::new(), x, y, lines, rules: Vec::new() });
+    let y = Axis::percent("Accuracy on the test set", reach(&lines).into_iter().chain(means).chain(guessing));
+    let chart = LineChart::single(Panel { heading: String::new(), x, y, lines, rules: guessing_rules(guessing) });
     let caption = format!(
-        "Depth 0 is the output of the encoder; the others come after a layer of the projection head. {}{}{}{}",
+        "h is the output of the encoder; the others come after a layer of the projection head. {}{}{}{}",
         if levels.is_empty() { "" } else { "Dashed: supervised training with as many labels. " },
         intervals_caption(&deep),
         singles_caption(&deep),

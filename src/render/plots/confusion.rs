@@ -1,9 +1,10 @@
-//! Confusion matrices of the best evaluations.
+//! Confusion matrices of the evaluations that validation chooses.
 
 use crate::base::Result;
 use crate::render::charts::Heatmap;
 use crate::render::groups::Group;
 use crate::render::plots::{Figure, Section, gathered};
+use crate::render::verdict::choice::choose;
 use crate::render::words::{self, Naming};
 
 /// More matrices than this are not looked at.
@@ -14,7 +15,7 @@ const SVG_CELLS_AT_MOST: usize = 900;
 pub(crate) fn figures(groups: &[Group<'_>]) -> Result<Vec<Figure>> {
     let with_counts: Vec<&Group<'_>> = groups.iter().filter(|group| is_square(&group.confusion())).collect();
     let shown = best(with_counts);
-    let naming = Naming::of(&shown).with_kind_and_depth();
+    let naming = Naming::of(&shown).with_kind_and_depth().with_variant();
     shown.iter().enumerate().map(|(at, group)| figure(at, group, naming)).collect()
 }
 
@@ -22,16 +23,19 @@ fn is_square(counts: &[Vec<usize>]) -> bool {
     !counts.is_empty() && counts.iter().all(|row| row.len() == counts.len())
 }
 
-/// All, or where they are many the most accurate of each kind and label fraction.
+/// All, or where they are many that of each kind and label fraction which validation chooses.
 fn best<'a, 'b>(groups: Vec<&'b Group<'a>>) -> Vec<&'b Group<'a>> {
     if groups.len() <= MATRICES_AT_MOST {
         return groups;
     }
-    let kinds = gathered(groups, |group| (group.first().kind, group.first().fraction.to_bits()));
-    let most_accurate = |(_, members): (_, Vec<&'b Group<'a>>)| {
-        members.into_iter().reduce(|best, group| if group.mean > best.mean { group } else { best })
+    let learned = groups.into_iter().filter(|group| !group.first().is_untrained);
+    let kinds = gathered(learned, |group| (group.first().kind, group.first().fraction.to_bits()));
+    // Without validation images the first of a kind is shown, not the best on the test set.
+    let chosen = |(_, members): (_, Vec<&'b Group<'a>>)| match choose(&members) {
+        Some(choice) => Some(choice.group),
+        None => members.first().copied(),
     };
-    kinds.into_iter().filter_map(most_accurate).take(MATRICES_AT_MOST).collect()
+    kinds.into_iter().filter_map(chosen).take(MATRICES_AT_MOST).collect()
 }
 
 fn figure(at: usize, group: &Group<'_>, naming: Naming) -> Result<Figure> {

@@ -5,12 +5,12 @@ use crate::render::charts::{Line, LineChart, Panel};
 use crate::render::draw::Axis;
 use crate::render::groups::Group;
 use crate::render::plots::{
-    Figure, SERIES_AT_MOST, Section, gathered, intervals_caption, left_out_caption, line_of_groups, reach,
-    singles_caption,
+    Figure, SERIES_AT_MOST, Section, gathered, guessing_rules, intervals_caption, left_out_caption, line_of_groups,
+    reach, singles_caption,
 };
 use crate::render::words::{self, Naming};
 
-pub(crate) fn figure(groups: &[Group<'_>]) -> Result<Option<Figure>> {
+pub(crate) fn figure(groups: &[Group<'_>], guessing: Option<f64>) -> Result<Option<Figure>> {
     let mut series = series(groups);
     if !series.iter().any(|members| fractions(members).len() > 1) {
         return Ok(None);
@@ -28,9 +28,9 @@ pub(crate) fn figure(groups: &[Group<'_>]) -> Result<Option<Figure>> {
         })
         .collect();
     let shown: Vec<&Group<'_>> = series.concat();
-    let y = Axis::percent("Accuracy on the test set", reach(&lines));
+    let y = Axis::percent("Accuracy on the test set", reach(&lines).into_iter().chain(guessing));
     let x = Axis::at_values("Fraction of the training labels", fractions(&shown), words::share);
-    let chart = LineChart::single(Panel { heading: String::new(), x, y, lines, rules: Vec::new() });
+    let chart = LineChart::single(Panel { heading: String::new(), x, y, lines, rules: guessing_rules(guessing) });
     let caption = intervals_caption(&shown) + singles_caption(&shown) + &left_out_caption(count, all, "summary.csv");
     let title = "Accuracy by fraction of the labels";
     Figure::draw(Section::Results, "label-efficiency", title, caption, &chart).map(Some)

@@ -3,6 +3,7 @@
 mod accuracy_by_depth;
 mod comparison;
 mod confusion;
+mod depth_differences;
 mod embedding;
 mod label_efficiency;
 mod learning_rate;
@@ -12,10 +13,12 @@ mod supervised_curves;
 mod sweep;
 
 use crate::base::Result;
-use crate::render::charts::Line;
-use crate::render::data::Report;
+use crate::render::charts::{Line, Rule};
+use crate::render::data::{EvaluationKind, Report};
 use crate::render::draw::{Drawing, canvas, style};
 use crate::render::groups::{self, Group};
+use crate::render::verdict::choice::subject;
+use crate::render::words;
 
 /// More series than this in one plot cannot be told apart.
 const SERIES_AT_MOST: usize = 8;
@@ -61,11 +64,13 @@ impl Figure {
 
 /// Every figure that the report has data for.
 pub(crate) fn all(report: &Report) -> Result<Vec<Figure>> {
-    let groups = groups::by_seed(&report.results);
+    let groups = by_prominence(groups::by_seed(&report.results));
+    let guessing = guessing(report);
     let mut figures = Vec::new();
-    figures.extend(comparison::figure(&groups)?);
-    figures.extend(accuracy_by_depth::figure(&groups)?);
-    figures.extend(label_efficiency::figure(&groups)?);
+    figures.extend(comparison::figure(&groups, guessing)?);
+    figures.extend(accuracy_by_depth::figure(&groups, guessing)?);
+    figures.extend(depth_differences::figure(&groups)?);
+    figures.extend(label_efficiency::figure(&groups, guessing)?);
     figures.extend(sweep::figures(&groups)?);
     figures.extend(linear_eval_curves::figure(&report.curves)?);
     figures.extend(pretraining::figure(&report.curves)?);
@@ -76,11 +81,54 @@ pub(crate) fn all(report: &Report) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
+/// The run that validation chooses first, then the baselines, then the rest, each in the order of the file: where a
+/// figure has no place for all, it shows the first ones.
+fn by_prominence(groups: Vec<Group<'_>>) -> Vec<Group<'_>> {
+    let measured: Vec<&Group<'_>> = groups.iter().filter(|group| group.mean.is_finite()).collect();
+    let chosen = subject(&measured).ok().map(|subject| subject.yardstick);
+    let is_chosen = |group: &Group<'_>| {
+        let is_of_run =
+            |chosen: &Group<'_>| chosen.first().from == group.first().from && chosen.variant == group.variant;
+        chosen.is_some_and(is_of_run)
+    };
+    let is_baseline = |group: &Group<'_>| {
+        group.first().is_untrained || (group.first().kind == EvaluationKind::Supervised && group.first().from.is_none())
+    };
+    let order: Vec<u8> = groups
+        .iter()
+        .map(|group| {
+            if is_chosen(group) {
+                0
+            } else if is_baseline(group) {
+                1
+            } else {
+                2
+            }
+        })
+        .collect();
+    let mut ordered: Vec<(u8, Group<'_>)> = order.into_iter().zip(groups).collect();
+    ordered.sort_by_key(|(prominence, _)| *prominence);
+    ordered.into_iter().map(|(_, group)| group).collect()
+}
+
+/// The share of the most frequent class, where all results are on one test set.
+fn guessing(report: &Report) -> Option<f64> {
+    let mut sets = report.test_sets.values();
+    let (only, None) = (sets.next()?, sets.next()) else { return None };
+    let right = only.guessed.0.iter().filter(|&&right| right).count();
+    (!only.guessed.0.is_empty()).then(|| right as f64 / only.guessed.0.len() as f64)
+}
+
+/// The level of guessing as a line across a panel.
+fn guessing_rules(guessing: Option<f64>) -> Vec<Rule> {
+    guessing.map(|y| Rule { y, text: format!("guessing {}", words::percent(y)) }).into_iter().collect()
+}
+
 /// What whiskers and rings mean, for a caption.
 fn intervals_caption(groups: &[&Group<'_>]) -> String {
-    let seeds = groups.iter().any(|group| group.results.len() >= groups::SEEDS_FOR_INTERVAL);
-    let or_seeds = if seeds { ", or over seeds where that is wider" } else { "" };
-    format!("Whiskers are 95 % intervals over the pictures of the test set{or_seeds}.")
+    let seeds = groups.iter().any(|group| group.results.len() > 1);
+    let and_seeds = if seeds { " and over seeds" } else { "; another seed can differ by more" };
+    format!("Whiskers are 95 % intervals over the images of the test set{and_seeds}. What differs is in Comparisons.")
 }
 
 /// What the rings are, for a caption.
@@ -100,7 +148,7 @@ fn line_of_groups(
     let points = groups.iter().map(|group| (x(group), group.mean)).collect();
     let several = groups.iter().filter(|group| group.results.len() > 1);
     let singles = several.flat_map(|group| group.results.iter().map(|result| (x(group), result.accuracy))).collect();
-    let intervals = groups.iter().map(|group| group.interval()).collect();
+    let intervals = groups.iter().map(|group| group.interval).collect();
     let line = Line::new(name, style::color(at, count), points).dodged(at, count);
     Line { intervals, singles, marked: true, ..line }
 }
@@ -112,7 +160,12 @@ fn reach(lines: &[Line]) -> Vec<f64> {
 
 /// Says that series were left out.
 fn left_out_caption(shown: usize, of: usize, table: &str) -> String {
-    if shown < of { format!(" Shown are {shown} of {of}; all are in tables/{table}.") } else { String::new() }
+    if shown == of {
+        return String::new();
+    }
+    format!(
+        " Shown are {shown} of {of}, first those of the run that validation chooses and baselines; all are in tables/{table}."
+    )
 }
 
 /// Items by key, in the order of their first item.

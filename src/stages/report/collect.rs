@@ -12,6 +12,7 @@ use crate::stages::embed::Point;
 use crate::stages::evaluation::Metrics;
 use crate::stages::health::DepthHealth;
 use crate::stages::report::inputs::{Entry, Evaluated, Part};
+use crate::stages::report::tested;
 use crate::stages::{dataset, formats};
 use crate::train::EpochRecord;
 use std::path::Path;
@@ -42,10 +43,10 @@ impl Entry {
                 report.curves.push(curve);
                 Ok(())
             }
-            Part::Health { name } => self.collect_health(folder, name, report),
-            Part::Pairs { name } => {
+            Part::Health { name, is_untrained } => self.collect_health(folder, (name, *is_untrained), report),
+            Part::Pairs { policy } => {
                 let png = files::read(&folder.join(formats::PAIRS))?;
-                report.pairs.push(PairsPicture { policy: name.clone(), png });
+                report.pairs.push(PairsPicture { policy: policy.clone(), png });
                 Ok(())
             }
             Part::LinearEval(evaluated) => {
@@ -91,6 +92,8 @@ impl Entry {
             kind,
             stage: format!("{}.{}", result_stage(kind), evaluated.name),
             from: evaluated.from.clone(),
+            is_untrained: evaluated.is_untrained,
+            encoder: serde_json::to_string(&evaluated.encoder).unwrap_or_default(),
             depth: evaluated.depth,
             depth_label: evaluated.depth.map(|depth| depth_label(depth, evaluated.width)).unwrap_or_default(),
             fraction: evaluated.fraction,
@@ -137,7 +140,11 @@ impl Entry {
         report: &mut Report,
     ) -> Result<()> {
         let metrics: Metrics = formats::read_json(&folder.join(formats::METRICS))?;
+        let tested = tested::read(folder)?;
+        report.test_sets.entry(tested.test_set.clone()).or_insert(tested.guess);
         report.results.push(EvaluationResult {
+            test_set: tested.test_set,
+            right: tested.right,
             labeled: metrics.labeled,
             correct: metrics.correct,
             total: metrics.total,
@@ -153,11 +160,12 @@ impl Entry {
         Ok(())
     }
 
-    fn collect_health(&self, folder: &Path, name: &str, report: &mut Report) -> Result<()> {
+    fn collect_health(&self, folder: &Path, (name, is_untrained): (&str, bool), report: &mut Report) -> Result<()> {
         let rows: Vec<DepthHealth> = formats::read_json(&folder.join(formats::HEALTH))?;
         report.health.extend(rows.into_iter().map(|row| HealthRow {
             stage: format!("pretrain.{name}"),
             variant: self.variant.label.clone(),
+            is_untrained,
             depth_label: depth_label(row.depth, row.width),
             alignment: row.health.alignment,
             uniformity: row.health.uniformity,
@@ -199,11 +207,11 @@ fn points(folder: &Path) -> Result<EmbeddingPanel> {
     })
 }
 
-/// `h (512-d)`, `after layer 1 (256-d)`.
+/// `h (512-d)`, `projection layer 1 (256-d)`.
 fn depth_label(depth: usize, width: usize) -> String {
     match depth {
         0 => format!("h ({width}-d)"),
-        _ => format!("after layer {depth} ({width}-d)"),
+        _ => format!("projection layer {depth} ({width}-d)"),
     }
 }
 

@@ -6,15 +6,15 @@ use crate::config::pipeline::{Embed, KnnEval, LinearEval, Pipeline, Pretrain, Se
 use crate::dataset::DatasetConfig;
 use crate::engine::{Graph, Outcome, StageId};
 use crate::model::{self, EncoderConfig};
+use crate::stages::names::Values;
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// One artifact that the report shows, with what the report says of it.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Entry {
     /// Role of the input, unique in the report.
     pub(super) role: String,
-    /// The combination of the sweep: swept settings and their values.
+    /// The swept settings that decide it, and their values.
     pub(super) variant: Variant,
     #[serde(skip)]
     pub(super) stage: StageId,
@@ -23,27 +23,24 @@ pub(super) struct Entry {
     pub(super) part: Part,
 }
 
-/// One combination of a sweep, as the report names it.
+/// What the sweep made of an artifact.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Variant {
-    /// `temperature 0.1, seed 2`; empty where there is no sweep.
+pub(super) struct Variant {
+    /// `temperature 0.1, seed 2`; empty for what the sweep does not touch.
     pub(super) label: String,
     /// Short name of each swept path, and its value.
-    pub(super) values: Vec<(String, String)>,
+    pub(super) values: Values,
 }
 
 impl Variant {
-    /// Names the combination of some settings, (dotted path, value), by the paths' short names.
-    pub fn new(settings: &[(String, String)], short_names: &BTreeMap<&str, &str>) -> Self {
-        let short = |path: &str| short_names.get(path).copied().unwrap_or(path).to_owned();
-        let values: Vec<(String, String)> = settings.iter().map(|(path, value)| (short(path), value.clone())).collect();
+    fn new(values: &Values) -> Self {
         let label = values.iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ");
-        Self { label, values }
+        Self { label, values: values.clone() }
     }
 }
 
 /// What an entry is.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) enum Part {
     Dataset,
     /// Needs the data set's labels as well: their role.
@@ -56,9 +53,11 @@ pub(super) enum Part {
     },
     Health {
         name: String,
+        is_untrained: bool,
     },
     Pairs {
-        name: String,
+        /// Name of the augmentation policy.
+        policy: String,
     },
     LinearEval(Evaluated),
     KnnEval(Evaluated),
@@ -73,10 +72,14 @@ pub(super) enum Part {
 }
 
 /// An evaluation's place in the study.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Evaluated {
     pub(super) name: String,
     pub(super) from: Option<String>,
+    /// The encoder has its initial weights.
+    pub(super) is_untrained: bool,
+    /// The encoder, so that equal ones are known.
+    pub(super) encoder: EncoderConfig,
     pub(super) depth: Option<usize>,
     /// Values of a feature vector at that depth.
     pub(super) width: usize,
@@ -85,22 +88,33 @@ pub(super) struct Evaluated {
     pub(super) selected_on_test: bool,
 }
 
-/// Where an evaluation takes its features, and how many labels it sees.
+/// Where an evaluation takes its features, how many labels it sees, and its seed.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
     /// Depth of the features.
     pub depth: usize,
     /// Values of a feature vector at that depth.
     pub width: usize,
-    /// Labelled part of the training set.
+    /// Fraction of the labels.
     pub fraction: f64,
+    /// Seed of the pipeline.
+    pub seed: u64,
 }
 
 impl Evaluated {
-    /// An evaluation of a pretraining's features at one depth and labelled fraction.
-    fn of_features(name: &str, from: &str, Place { depth, width, fraction }: Place, seed: u64) -> Self {
-        let (name, from) = (name.to_owned(), Some(from.to_owned()));
-        Self { name, from, depth: Some(depth), width, fraction, seed, selected_on_test: false }
+    /// An evaluation of the features of a pretraining run.
+    fn of_features(name: &str, pretrain: &Pretrain, Place { depth, width, fraction, seed }: Place) -> Self {
+        Self {
+            name: name.to_owned(),
+            from: Some(pretrain.name.clone()),
+            is_untrained: pretrain.is_untrained(),
+            encoder: pretrain.encoder.clone(),
+            depth: Some(depth),
+            width,
+            fraction,
+            seed,
+            selected_on_test: false,
+        }
     }
 }
 
@@ -126,76 +140,74 @@ impl Inputs {
         self
     }
 
-    /// Adds an entry and returns its role.
-    fn add(&mut self, variant: &Variant, stage: StageId, part: Part) -> String {
+    /// Names what the sweep made of each artifact, by the values that decide its stage.
+    pub fn name_variants(&mut self, values: &[Values]) {
+        for entry in &mut self.entries {
+            entry.variant = values.get(entry.stage.index()).map(Variant::new).unwrap_or_default();
+        }
+    }
+
+    /// Adds an entry and returns its role. What several combinations of the sweep share is one entry.
+    fn add(&mut self, stage: StageId, part: Part) -> String {
+        if let Some(known) = self.entries.iter().find(|entry| entry.stage == stage && entry.part == part) {
+            return known.role.clone();
+        }
         let role = format!("{:04}", self.entries.len());
-        self.entries.push(Entry { role: role.clone(), variant: variant.clone(), stage, is_missing: false, part });
+        let entry = Entry { role: role.clone(), variant: Variant::default(), stage, is_missing: false, part };
+        self.entries.push(entry);
         role
     }
 
     /// Adds a data set and its split; the report describes the first.
-    pub fn dataset(&mut self, variant: &Variant, pipeline: &Pipeline, dataset: StageId, split: StageId) {
+    pub fn dataset(&mut self, pipeline: &Pipeline, dataset: StageId, split: StageId) {
         if !self.seeds.contains(&pipeline.seed) {
             self.seeds.push(pipeline.seed);
         }
         if self.data.is_none() {
             self.data = Some(pipeline.dataset.clone());
-            let role = self.add(variant, dataset, Part::Dataset);
-            self.add(variant, split, Part::Split { dataset: role });
+            let role = self.add(dataset, Part::Dataset);
+            self.add(split, Part::Split { dataset: role });
         }
     }
 
     /// Adds a pretraining with its health and its positive pairs.
-    pub fn pretrain(
-        &mut self,
-        variant: &Variant,
-        config: &Pretrain,
-        pipeline: &Pipeline,
-        [pretrain, health, pairs]: [StageId; 3],
-    ) {
+    pub fn pretrain(&mut self, config: &Pretrain, pipeline: &Pipeline, [pretrain, health, pairs]: [StageId; 3]) {
         let name = config.name.clone();
         self.model(&format!("pretrain.{name}"), &config.encoder, &config.projection.layers, pipeline);
         if config.epochs > 0 {
-            self.add(variant, pretrain, Part::Pretrain { name: name.clone(), batch_size: config.batch_size });
+            self.add(pretrain, Part::Pretrain { name: name.clone(), batch_size: config.batch_size });
             if !self.entries.iter().any(|entry| entry.stage == pairs) {
-                self.add(variant, pairs, Part::Pairs { name: name.clone() });
+                self.add(pairs, Part::Pairs { policy: policy_name(config, pipeline) });
             }
         }
-        self.add(variant, health, Part::Health { name });
+        self.add(health, Part::Health { name, is_untrained: config.is_untrained() });
     }
 
     /// Adds a linear evaluation at one depth and fraction.
-    pub fn linear_eval(&mut self, variant: &Variant, config: &LinearEval, place: Place, seed: u64, id: StageId) {
+    pub fn linear_eval(&mut self, config: &LinearEval, pretrain: &Pretrain, place: Place, id: StageId) {
         self.add(
-            variant,
             id,
             Part::LinearEval(Evaluated {
                 selected_on_test: config.training.select_on == SelectOn::Test,
-                ..Evaluated::of_features(&config.name, &config.from, place, seed)
+                ..Evaluated::of_features(&config.name, pretrain, place)
             }),
         );
     }
 
     /// Adds a kNN evaluation at one depth and fraction.
-    pub fn knn_eval(&mut self, variant: &Variant, config: &KnnEval, place: Place, seed: u64, id: StageId) {
-        self.add(variant, id, Part::KnnEval(Evaluated::of_features(&config.name, &config.from, place, seed)));
+    pub fn knn_eval(&mut self, config: &KnnEval, pretrain: &Pretrain, place: Place, id: StageId) {
+        self.add(id, Part::KnnEval(Evaluated::of_features(&config.name, pretrain, place)));
     }
 
     /// Adds a supervised network at one fraction.
-    pub fn supervised(
-        &mut self,
-        variant: &Variant,
-        config: &Supervised,
-        fraction: f64,
-        pipeline: &Pipeline,
-        id: StageId,
-    ) {
+    pub fn supervised(&mut self, config: &Supervised, fraction: f64, pipeline: &Pipeline, id: StageId) {
         self.add(
-            variant,
             id,
             Part::Supervised(Evaluated {
                 name: config.name.clone(),
                 from: config.init_from.clone(),
+                is_untrained: false,
+                encoder: config.encoder.clone(),
                 depth: None,
                 width: 0,
                 fraction,
@@ -212,13 +224,13 @@ impl Inputs {
     }
 
     /// Adds an embedding at one depth.
-    pub fn embed(&mut self, variant: &Variant, config: &Embed, (depth, width): (usize, usize), id: StageId) {
+    pub fn embed(&mut self, config: &Embed, (depth, width): (usize, usize), id: StageId) {
         let method = match &config.method {
             EmbedMethod::Tsne(tsne) => format!("t-SNE, perplexity {}", tsne.perplexity),
             EmbedMethod::Pca(_) => "PCA".to_owned(),
         };
         let (name, from) = (config.name.clone(), config.from.clone());
-        self.add(variant, id, Part::Embed { name, from, depth, width, method });
+        self.add(id, Part::Embed { name, from, depth, width, method });
     }
 
     fn model(&mut self, name: &str, encoder: &EncoderConfig, head: &[usize], pipeline: &Pipeline) {
@@ -229,4 +241,10 @@ impl Inputs {
             }
         }
     }
+}
+
+/// The name of the policy that makes a pretraining run's views.
+fn policy_name(config: &Pretrain, pipeline: &Pipeline) -> String {
+    let named = pipeline.augment.iter().find(|(_, policy)| **policy == config.policy);
+    named.map(|(name, _)| name.clone()).unwrap_or_default()
 }

@@ -3,6 +3,7 @@
 mod collect;
 mod command;
 mod inputs;
+mod tested;
 
 use crate::base::Result;
 use crate::config::Loaded;
@@ -15,7 +16,8 @@ use inputs::Entry;
 use serde_json::{Value, json};
 use std::path::Path;
 
-pub use inputs::{Inputs, Place, Variant};
+pub use inputs::{Inputs, Place};
+pub use tested::tested;
 
 /// The report's data, from which it can be drawn again.
 pub const DATA: &str = "report.json";

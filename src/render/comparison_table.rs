@@ -1,0 +1,111 @@
+//! Comparisons as rows of text, for the page and as CSV.
+
+use crate::analysis::Pairing;
+use crate::render::comparisons::{self, Comparison, Question};
+use crate::render::data::Report;
+use crate::render::groups::{self, Group};
+use crate::render::table::{Column, Table};
+use crate::render::verdict;
+use crate::render::words::{self, Naming};
+
+const NOTE: &str = "Differences are those of the accuracies on the test set, image by image and, where there are several \
+     seeds, seed by seed; their 95 % intervals are over test images, with several seeds over both. p is of McNemar's exact \
+     test for one seed and of Student's for several, corrected for the comparisons of each kind (Holm); * where it is below .05.";
+const UNPAIRED: &str = "‡ On different test images, so not compared image by image.";
+
+/// Columns of `comparisons.csv`.
+pub(crate) const COLUMNS: [&str; 17] = [
+    "question",
+    "kind",
+    "stage",
+    "from",
+    "depth",
+    "fraction",
+    "variant",
+    "accuracy",
+    "against_stage",
+    "against_depth",
+    "against_accuracy",
+    "difference",
+    "low",
+    "high",
+    "p_value",
+    "images",
+    "seeds",
+];
+
+/// The comparisons that the verdict is made of.
+pub(crate) fn shown(report: &Report) -> Table {
+    let groups = groups::by_seed(&report.results);
+    let measured: Vec<&Group<'_>> = groups.iter().filter(|group| group.mean.is_finite()).collect();
+    let shown = verdict::shown(&measured);
+    if shown.is_empty() {
+        return Table::default();
+    }
+    let text = |name| Column { name, number: false };
+    let number = |name| Column { name, number: true };
+    let columns = vec![
+        text("Of"),
+        text("Against"),
+        number("Labels"),
+        number("Accuracies"),
+        number("Difference"),
+        number("95 % interval"),
+        number("p"),
+    ];
+    let naming =
+        Naming::of(&shown.iter().flat_map(|comparison| [comparison.first, comparison.second]).collect::<Vec<_>>());
+    let naming = naming.with_kind_and_depth().without_fraction();
+    let is_unpaired = shown.iter().any(|comparison| comparison.difference.pairing == Pairing::Unpaired);
+    let notes = [Some(NOTE), is_unpaired.then_some(UNPAIRED)].into_iter().flatten().collect();
+    Table { columns, rows: shown.iter().map(|comparison| row(comparison, naming)).collect(), notes }
+}
+
+fn row(comparison: &Comparison<'_, '_>, naming: Naming) -> Vec<String> {
+    let Comparison { first, second, difference, adjusted, .. } = comparison;
+    let mark = if difference.pairing == Pairing::Unpaired { " ‡" } else { "" };
+    let star = if *adjusted < crate::analysis::comparison::SIGNIFICANT { " *" } else { "" };
+    let p = words::p_value(*adjusted);
+    vec![
+        naming.name(first),
+        naming.name(second),
+        words::share(first.first().fraction),
+        format!("{} / {}", words::percent(first.mean), words::percent(second.mean)),
+        words::points(difference.value) + mark,
+        words::points_range(difference.interval),
+        p.trim_start_matches("p = ").trim_start_matches("p ").to_owned() + star,
+    ]
+}
+
+/// Every comparison of the study, as cells of [`COLUMNS`].
+pub(crate) fn all(report: &Report) -> Vec<Vec<String>> {
+    let groups = groups::by_seed(&report.results);
+    let measured: Vec<&Group<'_>> = groups.iter().filter(|group| group.mean.is_finite()).collect();
+    let of_question = |question| comparisons::compare(question, comparisons::pairs(question, &measured));
+    Question::ALL.into_iter().flat_map(of_question).map(|comparison| cells(&comparison)).collect()
+}
+
+fn cells(comparison: &Comparison<'_, '_>) -> Vec<String> {
+    let Comparison { question, first, second, difference, .. } = comparison;
+    let (a, b) = (first.first(), second.first());
+    let depth = |depth: Option<usize>| depth.map(|depth| depth.to_string()).unwrap_or_default();
+    vec![
+        question.title().to_owned(),
+        words::kind(a.kind).to_owned(),
+        a.stage.clone(),
+        a.from.clone().unwrap_or_default(),
+        depth(a.depth),
+        a.fraction.to_string(),
+        first.variant.clone(),
+        first.mean.to_string(),
+        b.stage.clone(),
+        depth(b.depth),
+        second.mean.to_string(),
+        difference.value.to_string(),
+        difference.interval.0.to_string(),
+        difference.interval.1.to_string(),
+        difference.p_value.to_string(),
+        difference.images.to_string(),
+        difference.seeds.to_string(),
+    ]
+}

@@ -1,0 +1,86 @@
+//! Comparisons in words.
+
+use crate::analysis::Pairing;
+use crate::analysis::comparison::SIGNIFICANT;
+use crate::render::comparisons::Comparison;
+use crate::render::groups::Group;
+use crate::render::words;
+
+/// What a comparison settles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Finding {
+    Higher,
+    Lower,
+    /// The difference may be chance.
+    Unsettled,
+}
+
+pub(super) fn finding(comparison: &Comparison<'_, '_>) -> Finding {
+    let is_settled = comparison.adjusted < SIGNIFICANT;
+    match comparison.difference.value {
+        value if is_settled && value > 0.0 => Finding::Higher,
+        value if is_settled && value < 0.0 => Finding::Lower,
+        _ => Finding::Unsettled,
+    }
+}
+
+/// Whether all comparisons find the same.
+pub(super) fn all_find(comparisons: &[&Comparison<'_, '_>], wanted: Finding) -> bool {
+    !comparisons.is_empty() && comparisons.iter().all(|comparison| finding(comparison) == wanted)
+}
+
+/// "+24.6 points with 10 % of the labels (41.3 % against 16.7 %; 95 %: +21.5 to +27.7, p < .001)"
+pub(super) fn with_fraction(comparison: &Comparison<'_, '_>) -> String {
+    let share = words::share(comparison.first.first().fraction);
+    format!("{} with {share} of the labels ({})", points(comparison), figures(comparison))
+}
+
+/// "+24.6 points"
+fn points(comparison: &Comparison<'_, '_>) -> String {
+    format!("{} points", words::points(comparison.difference.value))
+}
+
+/// "41.3 % against 16.7 %; 95 %: +21.5 to +27.7, p < .001"
+fn figures(comparison: &Comparison<'_, '_>) -> String {
+    let accuracies = [comparison.first, comparison.second].map(|group| words::percent(group.mean));
+    format!("{} against {}; {}", accuracies[0], accuracies[1], uncertainty(comparison))
+}
+
+/// "95 %: +21.5 to +27.7, p < .001"
+pub(super) fn uncertainty(comparison: &Comparison<'_, '_>) -> String {
+    let unpaired = match comparison.difference.pairing {
+        Pairing::Unpaired => ", on different test images",
+        Pairing::Images | Pairing::ImagesAndSeeds => "",
+    };
+    let range = words::points_range(comparison.difference.interval);
+    format!("95 %: {range}, {}{unpaired}", words::p_value(comparison.adjusted))
+}
+
+/// The name of a kind within a sentence.
+pub(super) fn kind(group: &Group<'_>) -> &'static str {
+    match group.first().kind {
+        crate::render::data::EvaluationKind::LinearEval => "linear evaluation",
+        crate::render::data::EvaluationKind::Knn => "kNN classification",
+        crate::render::data::EvaluationKind::Supervised => "supervised training",
+    }
+}
+
+/// "linear evaluation of h", "supervised training"
+pub(super) fn what(group: &Group<'_>) -> String {
+    match group.first().depth {
+        Some(_) => format!("{} of {}", kind(group), layer(group)),
+        None => kind(group).to_owned(),
+    }
+}
+
+/// "h", "projection layer 2"
+pub(super) fn layer(group: &Group<'_>) -> String {
+    let label = &group.first().depth_label;
+    label.split(" (").next().unwrap_or(label).to_owned()
+}
+
+/// A text with a capital letter in front.
+pub(super) fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

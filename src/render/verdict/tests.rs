@@ -1,0 +1,226 @@
+use super::*;
+use crate::analysis::wilson_interval;
+use crate::render::correctness::Correctness;
+use crate::render::data::{EvaluationKind, EvaluationResult, HealthRow, TestSet};
+
+const IMAGES: usize = 1000;
+
+/// A result that gets `right` of 1,000 images right; one with more has those of one with fewer and further ones, but for
+/// every `swap`-th image, where it is the other way round.
+fn result(kind: EvaluationKind, stage: &str, depth: Option<usize>, right: usize) -> EvaluationResult {
+    let right = Correctness((0..IMAGES).map(|image| (image * 7) % IMAGES < right).collect());
+    let correct = right.0.iter().filter(|&&right| right).count();
+    let depth_label = match depth {
+        Some(0) => "h (64-d)".to_owned(),
+        Some(layer) => format!("projection layer {layer} (64-d)"),
+        None => String::new(),
+    };
+    EvaluationResult {
+        kind,
+        stage: stage.into(),
+        depth,
+        depth_label,
+        fraction: 0.1,
+        labeled: 100,
+        from: depth.map(|_| "main".to_owned()),
+        seed: 1,
+        correct,
+        total: IMAGES,
+        accuracy: correct as f64 / IMAGES as f64,
+        interval: wilson_interval(correct, IMAGES),
+        validation_accuracy: Some(correct as f64 / IMAGES as f64),
+        right,
+        confusion: vec![vec![1; 5]; 5],
+        classes: ["a", "b", "c", "d", "e"].map(String::from).to_vec(),
+        ..EvaluationResult::default()
+    }
+}
+
+fn linear(depth: usize, right: usize) -> EvaluationResult {
+    result(EvaluationKind::LinearEval, "linear_eval.main", Some(depth), right)
+}
+
+fn untrained(right: usize) -> EvaluationResult {
+    let from = Some("untrained".to_owned());
+    let stage = "linear_eval.untrained";
+    EvaluationResult { from, is_untrained: true, ..result(EvaluationKind::LinearEval, stage, Some(0), right) }
+}
+
+fn supervised(right: usize) -> EvaluationResult {
+    result(EvaluationKind::Supervised, "supervised.scratch", None, right)
+}
+
+/// A fifth of the images are of the most frequent class.
+fn report(results: Vec<EvaluationResult>) -> Report {
+    let guessed = Correctness((0..IMAGES).map(|image| image % 5 == 3).collect());
+    let set = TestSet { most_frequent: "d".into(), guessed };
+    Report { results, test_sets: [(String::new(), set)].into(), ..Report::default() }
+}
+
+fn verdict(results: Vec<EvaluationResult>) -> String {
+    text(&report(results))
+}
+
+fn text(report: &Report) -> String {
+    let texts = statements(report).into_iter().map(|statement| format!("{}: {}", statement.topic, statement.text));
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+fn contains(text: &str, wanted: &[&str]) {
+    for wanted in wanted {
+        assert!(text.contains(wanted), "missing: {wanted}\n{text}");
+    }
+}
+
+#[test]
+fn an_untrained_encoder_is_a_baseline_and_never_a_success() {
+    let text = verdict(vec![linear(0, 400), untrained(450)]);
+    contains(&text, &["Linear evaluation of h from `main` reaches 40.0 %", "Pretraining makes the encoder worse"]);
+    contains(&text, &["\u{2212}5.0 points with 10 % of the labels (40.0 % against 45.0 %"]);
+    let text = verdict(vec![linear(0, 460), untrained(450)]);
+    contains(&text, &["Over the same encoder untrained, pretraining is worth +1.0 points"]);
+    let text = verdict(vec![linear(0, 451), untrained(450)]);
+    contains(&text, &["Pretraining is not shown to be worth anything", "+0.1 points", "p = 1"]);
+    assert!(verdict(vec![linear(0, 400)]).contains("add a pretraining run with `epochs = 0`"));
+}
+
+#[test]
+fn pairs_on_the_same_images_settle_what_overlapping_intervals_hide() {
+    // 53 images apart, all one way: the intervals of the two overlap, McNemar's test is sure.
+    let results = vec![linear(0, 528), untrained(200), supervised(500)];
+    let (a, b) = (&results[0].interval, &results[2].interval);
+    assert!(a.0 < b.1, "the intervals overlap");
+    let text = verdict(results);
+    contains(&text, &["linear evaluation of h is higher by 2.8 points with 10 % of the labels (52.8 % against 50.0 %"]);
+    let text = verdict(vec![linear(0, 502), untrained(200), supervised(500)]);
+    contains(&text, &["not distinguishable on 1000 test images: +0.2 points"]);
+}
+
+#[test]
+fn depths_are_differences_to_h_and_validation_chooses() {
+    let better_on_test = EvaluationResult { validation_accuracy: Some(0.3), ..linear(1, 560) };
+    let text = verdict(vec![linear(0, 500), better_on_test, linear(2, 440), untrained(200)]);
+    contains(
+        &text,
+        &[
+            "relative to h (50.0 %): projection layer 1 +6.0 points",
+            "projection layer 2 \u{2212}6.0 points",
+            "h is above projection layer 2 and below projection layer 1",
+            "Validation chooses h of 3 depths (50.0 % on the test images)",
+            "corrected for 2 comparisons (Holm)",
+            "Linear evaluation of h from `main` reaches 50.0 %",
+        ],
+    );
+    let tied = verdict(vec![linear(0, 500), linear(1, 500), untrained(200)]);
+    contains(&tied, &["projection layer 1 0.0 points", "no layer differs from it by more than chance"]);
+}
+
+#[test]
+fn nothing_is_chosen_without_validation() {
+    let of =
+        |from: &str, right| EvaluationResult { from: Some(from.into()), validation_accuracy: None, ..linear(0, right) };
+    let text = verdict(vec![of("a", 500), of("b", 600)]);
+    contains(&text, &["There are 2 pretraining runs or settings and no validation images to choose one by"]);
+    assert!(!text.contains("60.0 %"), "{text}");
+}
+
+#[test]
+fn a_sweep_says_what_its_setting_does() {
+    let of = |temperature: &str, seed: u64, right| {
+        let values = vec![("temperature".to_owned(), temperature.to_owned()), ("seed".to_owned(), seed.to_string())];
+        let variant = format!("temperature {temperature}, seed {seed}");
+        EvaluationResult { values, variant, seed, ..linear(0, right) }
+    };
+    let base = |seed: u64| EvaluationResult {
+        seed,
+        variant: format!("seed {seed}"),
+        values: vec![("seed".into(), seed.to_string())],
+        ..untrained(200)
+    };
+    let seeds = [1, 2, 3];
+    let results = seeds.iter().flat_map(|&seed| {
+        let luck = seed as usize;
+        [of("0.1", seed, 550 + luck), of("0.5", seed, 480 + 2 * luck), of("1.0", seed, 552 - luck), base(seed)]
+    });
+    let text = verdict(results.collect());
+    contains(
+        &text,
+        &[
+            "from `main` with temperature 0.1, which validation chooses of 3 runs, reaches 55.2 %",
+            "Temperature: Validation chooses temperature 0.1 of 3 values",
+            "0.5 \u{2212}6.8 points",
+            "So temperature matters: 0.5 below the chosen value",
+            "Intervals are over test images and seeds together",
+        ],
+    );
+    assert!(!text.contains("1.0 below"), "{text}");
+}
+
+#[test]
+fn settings_that_are_swept_together_are_one() {
+    let of = |batch: &str, rate: &str, right| {
+        let values = vec![("batch_size".to_owned(), batch.to_owned()), ("learning_rate".to_owned(), rate.to_owned())];
+        EvaluationResult { values, variant: format!("batch_size {batch}, learning_rate {rate}"), ..linear(0, right) }
+    };
+    let text = verdict(vec![of("16", "1e-3", 500), of("64", "2e-3", 420)]);
+    contains(
+        &text,
+        &["Validation chooses batch_size / learning_rate 16 / 1e-3 of 2 values", "64 / 2e-3 \u{2212}8.0 points"],
+    );
+    assert_eq!(text.matches("Validation chooses").count(), 1, "{text}");
+}
+
+#[test]
+fn results_no_better_than_the_most_frequent_class_come_first() {
+    let text = verdict(vec![linear(0, 200), supervised(190)]);
+    assert!(text.starts_with("Guessing: Guessing the most frequent class gets 20.0 %"), "{text}");
+    contains(&text, &["no result here can be distinguished from that"]);
+    let text = verdict(vec![linear(0, 500), supervised(190)]);
+    contains(&text, &["these results cannot be distinguished from that: Supervised"]);
+    let text = verdict(vec![linear(0, 500), supervised(600)]);
+    contains(&text, &["every result of a trained network is better"]);
+}
+
+#[test]
+fn a_collapse_is_named() {
+    let row = |effective_rank, spread, alignment| HealthRow {
+        stage: "pretrain.main".into(),
+        depth_label: "h (64-d)".into(),
+        effective_rank,
+        spread,
+        alignment,
+        width: 64,
+        ..HealthRow::default()
+    };
+    let of = |row: HealthRow| {
+        let classes = ["a", "b", "c", "d", "e"].map(|name| (name.to_owned(), 1, 1, 1)).to_vec();
+        let dataset = crate::render::data::DatasetFacts { classes, ..Default::default() };
+        text(&Report { health: vec![row], dataset, ..report(vec![linear(0, 500)]) })
+    };
+    contains(
+        &of(row(22.3, 0.11, 0.3)),
+        &["No representation of a pretrained network has collapsed; h uses 22.3 of 64"],
+    );
+    contains(
+        &of(row(1.6, 0.009, 0.001)),
+        &["A representation has collapsed: all images have nearly the same direction"],
+    );
+    contains(&of(row(3.1, 0.1, 0.3)), &["uses fewer dimensions than the classes need"]);
+    contains(&of(row(40.0, 0.12, 1.9)), &["does not bring the two views of an image together"]);
+    let untrained = HealthRow { is_untrained: true, ..row(1.0, 0.0, 0.0) };
+    assert!(!of(untrained).contains("Collapse"));
+}
+
+#[test]
+fn what_spoils_results_is_said() {
+    let mut shared = report(vec![linear(0, 900)]);
+    shared.dataset.classes = vec![("a".into(), 10, 0, 12)];
+    shared.dataset.shared = vec![("test/a/1.png".into(), "train/a/7.png".into())];
+    shared.warnings = vec!["`supervised.scratch` makes 120 steps.".into()];
+    shared.results[0].selected_on_test = true;
+    let text = text(&shared);
+    assert!(text.starts_with("Shared images: 1 of 12 test images is a training or validation image as well"), "{text}");
+    contains(&text, &["`test/a/1.png` is the same as `train/a/7.png`", "Unequal terms: `supervised.scratch`"]);
+    contains(&text, &["The test set chose the epochs", "Another seed can differ by more"]);
+    assert!(verdict(vec![]).contains("no result yet"));
+}
