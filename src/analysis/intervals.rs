@@ -24,5 +24,5 @@ pub fn mean_interval(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    (mean, student::quantile(n - 1.0) * (variance / n).sqrt())
+    (mean, student::quantile(0.05, n - 1.0) * (variance / n).sqrt())
 }

@@ -5,12 +5,14 @@ use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 /// From here on the normal distribution is the same to four digits, and does not lose digits for large numbers.
 const NORMAL_FROM: f64 = 1e4;
 
-/// The two-sided 95 % quantile; `freedom` is positive and need not be a whole number. NaN without freedom.
-pub fn quantile(freedom: f64) -> f64 {
+/// The quantile that values are beyond, on both sides together, with probability `level`; `freedom` is positive and need
+/// not be a whole number. NaN without freedom.
+pub fn quantile(level: f64, freedom: f64) -> f64 {
+    let below = 1.0 - level / 2.0;
     if freedom > NORMAL_FROM {
-        return Normal::standard().inverse_cdf(0.975);
+        return Normal::standard().inverse_cdf(below);
     }
-    StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |student| student.inverse_cdf(0.975))
+    StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |student| student.inverse_cdf(below))
 }
 
 /// The two-sided p-value of a statistic: how likely one at least as far from 0 is by chance. NaN without freedom.
@@ -36,9 +38,13 @@ mod tests {
             (9999.0, 1.960_201_263_621_358, 0.012_435_221_140_020_176),
             (f64::INFINITY, 1.959_963_984_540_053_8, 0.012_419_330_651_552_27),
         ] {
-            assert!((quantile(freedom) / wanted_quantile - 1.0).abs() < 1e-6, "{freedom}: {}", quantile(freedom));
+            assert!(
+                (quantile(0.05, freedom) / wanted_quantile - 1.0).abs() < 1e-6,
+                "{freedom}: {}",
+                quantile(0.05, freedom)
+            );
             assert!((p_value(-2.5, freedom) / wanted_p - 1.0).abs() < 1e-5, "{freedom}: {}", p_value(2.5, freedom));
         }
-        assert!(quantile(0.0).is_nan() && p_value(1.0, -1.0).is_nan());
+        assert!(quantile(0.05, 0.0).is_nan() && p_value(1.0, -1.0).is_nan());
     }
 }

@@ -27,6 +27,11 @@ pub fn seconds(seconds: f64) -> String {
     duration(Duration::try_from_secs_f64(seconds).unwrap_or(longest))
 }
 
+/// A fraction as a percentage with one decimal, "52.8 %"; halves are rounded up.
+pub fn percent(fraction: f64) -> String {
+    format!("{:.1} %", (1000.0 * fraction).round() / 10.0)
+}
+
 /// `1 stage`, `3 stages`.
 pub fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 pub(super) fn run(arguments: &PlanArguments) -> Result<Finish, Failure> {
     run::start_threads(&arguments.store)?;
     let study = run::open(&arguments.pipeline, &arguments.store)?;
+    study.assembly.warnings.iter().for_each(output::warn);
     let entries = engine::plan(&study.assembly.graph, &study.store)?;
     match arguments.format {
         Format::Text => show_text(&entries)?,

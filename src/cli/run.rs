@@ -21,6 +21,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
         plan::show_text(&engine::plan_with(&assembly.graph, &store, &options)?)?;
         return Ok(Finish::Done);
     }
+    assembly.warnings.iter().for_each(output::warn);
     let start = Instant::now();
     let interrupted = interrupt::listen()?;
     let PipelineArguments { file, set: overrides } = &arguments.pipeline;

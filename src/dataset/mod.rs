@@ -11,9 +11,11 @@ mod decode;
 mod fingerprint;
 mod in_order;
 mod memo;
+mod notes;
 mod picture_set;
 mod set_writer;
 pub mod shapes;
+pub mod shared;
 mod source;
 mod split;
 
@@ -21,5 +23,7 @@ pub use batches::{Batch, Batches, Course, contrastive_batches, labeled_batches, 
 pub use config::{DatasetConfig, SourceConfig};
 pub use decode::{Decoded, decode};
 pub use fingerprint::{ClassSize, Fingerprint, SourceFile, class_names, fingerprint};
+pub use notes::notes;
 pub use picture_set::{PictureSet, Skipped};
+pub use shared::shared_images;
 pub use split::{Split, split_sizes};

@@ -1,9 +1,9 @@
 //! The results as a Markdown table.
 
 use crate::render::data::Report;
-use crate::render::table;
+use crate::render::{table, verdict};
 
-/// The results as a Markdown table, one row a measurement, seeds averaged; a sentence if there are none.
+/// The verdict, and the results as a Markdown table, one row a measurement, seeds averaged; a sentence if there are none.
 ///
 /// ```
 /// let report = simclr::render::Report::default();
@@ -14,7 +14,10 @@ pub fn results_markdown(report: &Report) -> String {
     if table.rows.is_empty() {
         return "No results.\n".into();
     }
-    let mut text = line(table.columns.iter().map(|column| column.name));
+    let verdict = verdict::statements(report).into_iter();
+    let mut text: String =
+        verdict.map(|statement| format!("**{}.** {}\n\n", statement.topic, statement.text)).collect();
+    text += &line(table.columns.iter().map(|column| column.name));
     text += &line(table.columns.iter().map(|column| if column.number { "---:" } else { "---" }));
     for row in &table.rows {
         text += &line(row.iter().map(String::as_str));
@@ -55,7 +58,8 @@ mod tests {
     fn a_hostile_name_stays_in_its_cell() {
         let hostile = EvaluationResult { stage: "a|b\n<b>".into(), ..Default::default() };
         let text = results_markdown(&Report { results: vec![hostile], ..Report::default() });
-        let bars: Vec<usize> = text.lines().take(3).map(|line| line.replace("\\|", "").matches('|').count()).collect();
+        let rows = text.lines().filter(|line| line.starts_with('|'));
+        let bars: Vec<usize> = rows.take(3).map(|line| line.replace("\\|", "").matches('|').count()).collect();
         assert!(bars.windows(2).all(|pair| pair[0] == pair[1]), "{text}");
         assert!(text.contains(r"a\|b &lt;b&gt;"), "{text}");
     }

@@ -1,5 +1,6 @@
 //! How numbers and kinds are written for people.
 
+use crate::base::human;
 use crate::render::data::EvaluationKind;
 use crate::render::groups::Group;
 
@@ -8,13 +9,13 @@ pub(crate) const UNKNOWN: &str = "–";
 
 /// 0.528 as "52.8 %".
 pub(crate) fn percent(fraction: f64) -> String {
-    if fraction.is_finite() { format!("{:.1} %", 100.0 * fraction) } else { UNKNOWN.into() }
+    if fraction.is_finite() { human::percent(fraction) } else { UNKNOWN.into() }
 }
 
 /// An interval of fractions as "46.6 – 58.9 %".
 pub(crate) fn percent_range((low, high): (f64, f64)) -> String {
     if low.is_finite() && high.is_finite() {
-        format!("{:.1} – {:.1} %", 100.0 * low, 100.0 * high)
+        format!("{} – {}", human::percent(low).trim_end_matches(" %"), human::percent(high))
     } else {
         UNKNOWN.into()
     }
@@ -190,6 +191,7 @@ mod tests {
     #[test]
     fn numbers_read_well() {
         assert_eq!(percent(0.528), "52.8 %");
+        assert_eq!(percent(653.0 / 2000.0), "32.7 %");
         assert_eq!(percent(f64::NAN), UNKNOWN);
         assert_eq!(share(0.1), "10 %");
         assert_eq!(share(0.0125), "1.25 %");

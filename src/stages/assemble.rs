@@ -33,6 +33,8 @@ pub struct Assembly {
     pub report: StageId,
     /// Name of the study.
     pub study: String,
+    /// What a user should know before anything is trained.
+    pub warnings: Vec<String>,
     inputs: report::Inputs,
 }
 
@@ -84,12 +86,14 @@ pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) ->
     let mut fingerprints = Fingerprints { memo, known: Vec::new() };
     let mut graph = Graph::new();
     let mut inputs = report::Inputs::default();
+    let mut warnings: Vec<String> = Vec::new();
     let mut users = Users::default();
     for (number, variant) in loaded.study.variants.iter().enumerate() {
         let mut pipeline = variant.pipeline.clone();
         pipeline.device = device.unwrap_or(pipeline.device);
         let fingerprint = fingerprints.of(&pipeline)?;
         let classes = class_counts(&fingerprint, &pipeline);
+        add_new(&mut warnings, dataset::notes(&pipeline.dataset, &fingerprint));
         loaded.check_data_of(number..number + 1, &classes)?;
         let mut builder = Builder {
             graph: &mut graph,
@@ -110,8 +114,18 @@ pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) ->
     let values = values_by_stage(&users, &loaded.study);
     name_by_values(&mut graph, &values);
     inputs.name_variants(&values);
+    inputs.notes.clone_from(&warnings);
     let report = add_report(loaded, &mut graph, inputs.clone())?;
-    Ok(Assembly { graph, report, study: loaded.study.name.clone(), inputs })
+    Ok(Assembly { graph, report, study: loaded.study.name.clone(), warnings, inputs })
+}
+
+/// Adds what is not there yet: variants of a sweep say the same.
+fn add_new(known: &mut Vec<String>, more: Vec<String>) {
+    for text in more {
+        if !known.contains(&text) {
+            known.push(text);
+        }
+    }
 }
 
 /// Fingerprints of the data sets of a study, each taken once.

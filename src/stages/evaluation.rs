@@ -1,7 +1,7 @@
 //! What the stages that evaluate on the test set have in common: names, metrics, predictions.
 
 use crate::analysis::{Confusion, wilson_interval};
-use crate::base::Result;
+use crate::base::{Result, human};
 use crate::dataset::PictureSet;
 use crate::stages::formats;
 use crate::train::logits::{self, best_classes};
@@ -115,7 +115,8 @@ impl Evaluation {
             confidence: scores[row * classes.len() + class],
         });
         formats::write_rows(&folder.join(formats::PREDICTIONS), rows)?;
-        Ok(format!("accuracy {accuracy:.3} [{:.3}, {:.3}]", interval.0, interval.1))
+        let [accuracy, low, high] = [accuracy, interval.0, interval.1].map(human::percent);
+        Ok(format!("accuracy {accuracy} [{low}, {high}]"))
     }
 }
 

@@ -21,6 +21,8 @@ pub const PREDICTIONS: &str = "predictions.csv";
 pub const EMBEDDING: &str = "embedding.csv";
 /// Train, validation and test pictures by number.
 pub const SPLIT: &str = "split.json";
+/// Test images that are training or validation images too.
+pub const SHARED: &str = "shared.csv";
 /// Is the representation collapsing?
 pub const HEALTH: &str = "health.json";
 /// Positive pairs as a picture.

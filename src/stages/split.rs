@@ -2,10 +2,12 @@
 
 use crate::base::Result;
 use crate::config::pipeline::LabelDraw;
+use crate::dataset::shared::{self, Shared, shared_images};
 use crate::dataset::{PictureSet, Split};
 use crate::engine::{Context, Stage};
 use crate::stages::{dataset, formats};
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// Draws the split.
 pub struct SplitStage {
@@ -36,6 +38,9 @@ impl Stage for SplitStage {
         let set = dataset::pictures(context)?;
         let split = Split::draw(set.labels(), set.test_flags(), self.validation_fraction, self.seed);
         formats::write_json(&context.output().join(formats::SPLIT), &split)?;
+        let shared = shared_images(&set, &split);
+        shared::worded(&shared, split.test.len()).into_iter().for_each(|warning| context.warn(warning));
+        formats::write_rows(&context.output().join(formats::SHARED), &shared)?;
         Ok(format!("{} train, {} validation, {} test", split.train.len(), split.validation.len(), split.test.len()))
     }
 }
@@ -46,6 +51,16 @@ impl Stage for SplitStage {
 /// The artifact is damaged.
 pub fn read(context: &Context<'_>) -> Result<Split> {
     formats::read_json(&context.input("split")?.join(formats::SPLIT))
+}
+
+/// Test images of a split that are training or validation images too.
+///
+/// # Errors
+/// The artifact is damaged.
+pub fn shared(folder: &Path, set: &PictureSet, split: &Split) -> Result<Vec<Shared>> {
+    let path = folder.join(formats::SHARED);
+    // Artifacts of earlier versions do not have the file.
+    if path.exists() { formats::read_rows(&path) } else { Ok(shared_images(set, split)) }
 }
 
 /// The labelled training pictures for a fraction.

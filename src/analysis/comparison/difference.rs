@@ -44,7 +44,7 @@ pub fn difference(first: &Outcomes<'_>, second: &Outcomes<'_>, same_images: bool
     Difference {
         value: a - b,
         interval: (a - b - below, a - b + above),
-        p_value: student::p_value((a - b) / towards_zero * student::quantile(f64::INFINITY), f64::INFINITY),
+        p_value: student::p_value((a - b) / towards_zero * student::quantile(0.05, f64::INFINITY), f64::INFINITY),
         pairing: Pairing::Unpaired,
         images: first.images().min(second.images()),
         seeds: fewer_seeds(&[(first, second)]),

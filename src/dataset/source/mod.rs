@@ -71,6 +71,9 @@ impl Source {
             SourceConfig::Shapes(shapes) => Self::of_shapes(shapes, config.image_size),
         };
         check_classes(&source.sizes()).map_err(|error| error.at(place(&config.source)))?;
+        if let SourceConfig::Folder(_) = &config.source {
+            check_names(&source.classes).map_err(|error| error.at(place(&config.source)))?;
+        }
         Ok(source)
     }
 
@@ -206,6 +209,22 @@ pub(crate) fn check_classes(sizes: &[ClassSize]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Names that directories of the parts of a data set have.
+const PARTS: [&str; 6] = ["train", "training", "test", "val", "valid", "validation"];
+
+/// Checks that the directories are not the parts of a data set, one level above the classes.
+///
+/// # Errors
+/// All of them are named like parts.
+fn check_names(classes: &[String]) -> Result<()> {
+    if classes.iter().any(|class| !PARTS.contains(&class.to_lowercase().as_str())) {
+        return Ok(());
+    }
+    let names = classes.iter().map(|class| format!("`{class}`")).collect::<Vec<_>>().join(" and ");
+    Err(Error::stage(format!("the only classes are {names}, which are names of parts of a data set"))
+        .help("name the directories that hold the classes: `train = \"DIRECTORY/train\", test = \"DIRECTORY/test\"`"))
 }
 
 /// Names listed in a message before it only counts.

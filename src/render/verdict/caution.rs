@@ -4,6 +4,7 @@ use crate::base::human::count;
 use crate::render::data::Report;
 use crate::render::groups::Group;
 use crate::render::verdict::Statement;
+use crate::render::verdict::phrase::capitalized;
 
 /// Test images that were trained on.
 pub(super) fn shared_images(report: &Report) -> Option<Statement> {
@@ -25,8 +26,9 @@ pub(super) fn shared_images(report: &Report) -> Option<Statement> {
 
 /// Unfair comparisons, results that were chosen on the test set, what intervals leave out, and failures.
 pub(super) fn all(report: &Report, groups: &[&Group<'_>]) -> Vec<Statement> {
-    let mut statements: Vec<Statement> =
-        report.warnings.iter().map(|warning| Statement::new("Unequal terms", warning.as_str())).collect();
+    let mut statements: Vec<Statement> = data_notes(report);
+    let warnings = report.warnings.iter().map(|warning| Statement::new("Unequal terms", warning.as_str()));
+    statements.extend(warnings);
     if groups.iter().any(|group| group.results.iter().any(|result| result.selected_on_test)) {
         let text = "The test set chose the epochs of the results marked †, so those accuracies are too high.";
         statements.push(Statement::new("Chosen on the test set", text));
@@ -34,6 +36,13 @@ pub(super) fn all(report: &Report, groups: &[&Group<'_>]) -> Vec<Statement> {
     statements.push(intervals(groups));
     statements.extend(failures(report));
     statements
+}
+
+/// What is known of the data; shared images are said by their pixels, so not once more by their files.
+fn data_notes(report: &Report) -> Vec<Statement> {
+    let shared = !report.dataset.shared.is_empty();
+    let notes = report.dataset.notes.iter().filter(|note| !(shared && note.contains("is the same as")));
+    notes.map(|note| Statement::new("Data", format!("{}.", capitalized(note)))).collect()
 }
 
 /// What the intervals of this report cover.

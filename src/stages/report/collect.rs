@@ -13,7 +13,7 @@ use crate::stages::evaluation::Metrics;
 use crate::stages::health::DepthHealth;
 use crate::stages::report::inputs::{Entry, Evaluated, Part};
 use crate::stages::report::tested;
-use crate::stages::{dataset, formats};
+use crate::stages::{dataset, formats, split};
 use crate::train::EpochRecord;
 use std::path::Path;
 
@@ -180,6 +180,8 @@ impl Entry {
 fn collect_split(folder: &Path, dataset: &Path, report: &mut Report) -> Result<()> {
     let split: Split = formats::read_json(&folder.join(formats::SPLIT))?;
     let set = dataset::open(dataset)?;
+    let shared = split::shared(folder, &set, &split)?;
+    report.dataset.shared = shared.into_iter().map(|shared| (shared.test, shared.other)).collect();
     for picture in split.train {
         report.dataset.classes[set.label(picture)].1 += 1;
     }

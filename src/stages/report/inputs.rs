@@ -125,6 +125,8 @@ pub struct Inputs {
     pub(super) models: Vec<(String, String)>,
     pub(super) data: Option<DatasetConfig>,
     pub(super) seeds: Vec<u64>,
+    /// What a user should know of the data.
+    pub notes: Vec<String>,
     /// Stages that failed, and why.
     pub(super) failures: Vec<(String, String)>,
 }

@@ -45,7 +45,10 @@ impl ReportStage {
         let frame = Report {
             title: study.title.clone(),
             study: study.name.clone(),
-            dataset: inputs.data.as_ref().map(dataset_facts).unwrap_or_default(),
+            dataset: DatasetFacts {
+                notes: inputs.notes,
+                ..inputs.data.as_ref().map(dataset_facts).unwrap_or_default()
+            },
             settings,
             models: inputs.models,
             stages: stage_rows(graph),
@@ -72,7 +75,7 @@ impl Stage for ReportStage {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn parameters(&self) -> Value {

@@ -1,0 +1,82 @@
+//! Test images that are training images as well.
+
+use crate::base::hash;
+use crate::dataset::{Fingerprint, PictureSet, SourceFile, Split};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// A test image and one that is not held out from training with the same pixels, by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shared {
+    /// The test image.
+    pub test: String,
+    /// The training or validation image.
+    pub other: String,
+}
+
+/// Width, height and digest of an image's bytes.
+type Pixels = (usize, usize, String);
+
+/// Finds test images whose stored pixels are those of a training or validation image, in the order of the test set.
+pub fn shared_images(set: &PictureSet, split: &Split) -> Vec<Shared> {
+    let digest = |&image: &usize| {
+        let pixels = set.picture(image);
+        (image, (pixels.width, pixels.height, hash::digest_bytes(pixels.rgb)))
+    };
+    let known: Vec<(usize, Pixels)> = split.train.par_iter().chain(split.validation.par_iter()).map(digest).collect();
+    let mut first: HashMap<&Pixels, usize> = HashMap::new();
+    for (image, digest) in &known {
+        first.entry(digest).or_insert(*image);
+    }
+    let tested: Vec<(usize, Pixels)> = split.test.par_iter().map(digest).collect();
+    let name = |image: usize| set.name(image).to_owned();
+    let shared =
+        |(image, digest): &(usize, Pixels)| Some(Shared { test: name(*image), other: name(*first.get(digest)?) });
+    tested.iter().filter_map(shared).collect()
+}
+
+/// The same from the digests of the files, before anything is decoded; nothing for sources without a file per image.
+pub fn shared_files(fingerprint: &Fingerprint) -> Vec<Shared> {
+    let is_test = |name: &str| name.starts_with("test/");
+    let mut first: HashMap<&str, &str> = HashMap::new();
+    for file in fingerprint.files.iter().filter(|file| !is_test(&file.name)) {
+        first.entry(&file.digest).or_insert(&file.name);
+    }
+    let shared = |file: &SourceFile| {
+        Some(Shared { test: file.name.clone(), other: (*first.get(file.digest.as_str())?).to_owned() })
+    };
+    fingerprint.files.iter().filter(|file| is_test(&file.name)).filter_map(shared).collect()
+}
+
+/// "12 of 12 test images are training or validation images as well, the first ...".
+pub fn worded(shared: &[Shared], test_images: usize) -> Option<String> {
+    let Shared { test, other } = shared.first()?;
+    let are = if shared.len() == 1 { "is" } else { "are" };
+    Some(format!(
+        "{} of {test_images} test images {are} among the training or validation images as well, so that accuracies will \
+         be too high; the first: the test image `{test}` is the same as `{other}`",
+        shared.len()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    #[test]
+    fn files_with_one_digest_on_both_sides_are_found() {
+        let file = |(name, digest): (&str, &str)| SourceFile { name: name.into(), digest: digest.into() };
+        let files = [("train/a/1", "x"), ("train/a/2", "x"), ("test/a/3", "y"), ("test/b/4", "x")].map(file).to_vec();
+        let fingerprint = Fingerprint { content: Value::Null, classes: Vec::new(), files };
+        let shared = shared_files(&fingerprint);
+        assert_eq!(shared, [Shared { test: "test/b/4".into(), other: "train/a/1".into() }]);
+        let text = worded(&shared, 2).unwrap();
+        assert!(
+            text.starts_with("1 of 2 test images is among") && text.contains("`test/b/4` is the same as"),
+            "{text}"
+        );
+        assert_eq!(worded(&[], 2), None);
+    }
+}

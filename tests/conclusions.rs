@@ -1,0 +1,178 @@
+//! What the program says of results that mean nothing: unbalanced classes, test images that were trained on, directories
+//! one level too high.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may fail loudly")]
+
+use assert_cmd::Command;
+use std::fs;
+use std::path::Path;
+
+const STUDY: &str = r#"
+[dataset]
+source = { folder = { train = "train", test = "test" } }
+image_size = 16
+
+[augment.views]
+ops = [{ random_resized_crop = {} }, { horizontal_flip = {} }]
+
+[pretrain.main]
+augment = "views"
+encoder = { tiny = { width = 0.25 } }
+projection = { layers = [8] }
+optimizer = { adam = { learning_rate = 1e-3 } }
+epochs = 1
+batch_size = 4
+
+[linear_eval.main]
+from = "main"
+epochs = 5
+
+[knn_eval.main]
+from = "main"
+k = 1
+"#;
+
+/// A study in a directory of its own.
+struct Study(tempfile::TempDir);
+
+impl Study {
+    fn new(text: &str) -> Self {
+        let study = Self(tempfile::tempdir().unwrap());
+        fs::write(study.path().join("p.toml"), text).unwrap();
+        study
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// An image of noise: the same bytes for the same seed.
+    fn noise(&self, name: &str, seed: u32) {
+        let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
+        let image = image::RgbImage::from_fn(20, 20, |_, _| {
+            image::Rgb([0; 3].map(|_: u8| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 24) as u8
+            }))
+        });
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        image.save(path).unwrap();
+    }
+
+    /// Standard output and standard error.
+    fn simclr(&self, command: &[&str]) -> (String, String) {
+        let mut simclr = Command::cargo_bin("simclr").unwrap();
+        let output = simclr.current_dir(self.path()).args(command).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (text(&output.stdout), text(&output.stderr))
+    }
+
+    /// The published page without its markup's line breaks.
+    fn page(&self) -> String {
+        let page = fs::read_to_string(self.path().join("outputs/p/report/index.html")).unwrap();
+        page.replace('\u{a0}', " ")
+    }
+}
+
+#[test]
+fn guessing_the_most_frequent_class_is_no_success() {
+    let study =
+        Study::new(&format!("{STUDY}\n[supervised.s]\nencoder = {{ tiny = {{ width = 0.25 }} }}\nepochs = 5\n"));
+    for (part, offset) in [("train", 0), ("test", 1000)] {
+        for number in 0..40 {
+            let class = if number % 10 == 0 { "ill" } else { "healthy" };
+            study.noise(&format!("{part}/{class}/{number}.png"), offset + number);
+        }
+    }
+    let (results, _) = study.simclr(&["run", "p.toml", "-q"]);
+    let page = study.page();
+    let guessing = "Guessing the most frequent class (`healthy`) gets 90.0 % of the test images right, and no result here \
+                    can be distinguished from that.";
+    assert!(page.contains(guessing) && results.contains("gets 90.0 %"), "{results}");
+    assert!(page.contains("Balanced accuracy") && results.contains("Balanced accuracy"), "{results}");
+    // A network that calls everything healthy is right for half of the classes.
+    for row in results.lines().filter(|row| row.contains("| 90.0 %")) {
+        assert!(row.contains("| 50.0 %"), "{row}");
+    }
+}
+
+#[test]
+fn test_images_that_were_trained_on_are_named_everywhere() {
+    let study = Study::new(STUDY);
+    for class in ["a", "b"] {
+        for number in 0..12 {
+            let seed = number + if class == "a" { 0 } else { 100 };
+            study.noise(&format!("train/{class}/{number}.png"), seed);
+            if number < 6 {
+                study.noise(&format!("test/{class}/copy-{number}.png"), seed);
+            }
+        }
+    }
+    let (valid, warned) = study.simclr(&["validate", "p.toml"]);
+    assert!(valid.contains("ok"), "{valid}{warned}");
+    let wanted = "12 of 12 test images are among the training or validation images as well";
+    assert!(
+        warned.contains(wanted) && warned.contains("`test/a/copy-0.png` is the same as `train/a/0.png`"),
+        "{warned}"
+    );
+    let (_, log) = study.simclr(&["run", "p.toml"]);
+    assert!(log.contains(wanted), "{log}");
+    let page = study.page();
+    let first = page.split("<h2>Verdict</h2>").nth(1).unwrap().trim_start();
+    assert!(
+        first.starts_with("<p class=\"lead\"><strong>Shared images.</strong> 12 of 12 test images are"),
+        "{first:.300}"
+    );
+    // One pixel changed is another image.
+    study.noise("test/a/copy-0.png", 999);
+    let (_, warned) = study.simclr(&["validate", "p.toml"]);
+    assert!(warned.contains("11 of 12 test images are"), "{warned}");
+}
+
+#[test]
+fn parts_of_a_data_set_are_not_taken_for_classes() {
+    let study = Study::new(&STUDY.replace("train = \"train\", test = \"test\"", "train = \"data\""));
+    for part in ["train", "test"] {
+        for number in 0..12 {
+            study.noise(&format!("data/{part}/{number}.png"), number);
+        }
+    }
+    let (_, error) = study.simclr(&["validate", "p.toml"]);
+    assert!(
+        error.contains("the only classes are `test` and `train`, which are names of parts of a data set"),
+        "{error}"
+    );
+}
+
+#[test]
+fn two_runs_are_compared_image_by_image() {
+    let text = STUDY
+        .replace("folder = { train = \"train\", test = \"test\" }", "shapes = { train = 120, test = 60, classes = 3 }");
+    let study = Study::new(&text);
+    study.simclr(&["run", "p.toml", "-q"]);
+    study.simclr(&["run", "p.toml", "-q", "--set", "pretrain.main.epochs=3"]);
+    let ids = study.simclr(&["status", "--format", "json"]).0;
+    let runs: serde_json::Value = serde_json::from_str(&ids).unwrap();
+    let runs: Vec<String> = find_strings(&runs, "id");
+    assert_eq!(runs.len(), 2, "{ids}");
+    let (text, error) = study.simclr(&["compare", &runs[0], &runs[1]]);
+    assert!(text.contains("image by image on the same test images; p is of McNemar's exact test"), "{text}{error}");
+    let (json, _) = study.simclr(&["compare", &runs[0], &runs[1], "--format", "json"]);
+    assert!(json.contains("\"adjusted_p_value\"") && json.contains("\"is_paired\": true"), "{json}");
+}
+
+/// Values of all keys of a name.
+fn find_strings(value: &serde_json::Value, name: &str) -> Vec<String> {
+    match value {
+        serde_json::Value::Object(map) => map
+            .iter()
+            .flat_map(|(key, value)| match value.as_str() {
+                Some(text) if key == name => vec![text.to_owned()],
+                _ => find_strings(value, name),
+            })
+            .collect(),
+        serde_json::Value::Array(items) => items.iter().flat_map(|item| find_strings(item, name)).collect(),
+        _ => Vec::new(),
+    }
+}
