@@ -287,7 +287,7 @@ pub struct StageRow {
 pub struct Reproduce {
     /// The command line.
     pub command: String,
-    /// The configuration with every default written out.
+    /// The configuration as it was run, with extended files and overrides merged in.
     pub resolved_toml: String,
     /// Program, libraries, machine: name and version.
     pub versions: Vec<(String, String)>,
