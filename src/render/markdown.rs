@@ -14,9 +14,10 @@ pub fn results_markdown(report: &Report) -> String {
     if table.rows.is_empty() {
         return "No results.\n".into();
     }
-    let verdict = verdict::statements(report).into_iter();
-    let mut text: String =
-        verdict.map(|statement| format!("**{}.** {}\n\n", statement.topic, statement.text)).collect();
+    let mut text = String::new();
+    for statement in verdict::statements(report) {
+        text += &format!("**{}.** {}\n\n", escape(&statement.topic), escape_markup(&statement.text));
+    }
     text += &line(table.columns.iter().map(|column| column.name));
     text += &line(table.columns.iter().map(|column| if column.number { "---:" } else { "---" }));
     for row in &table.rows {
@@ -31,6 +32,12 @@ pub fn results_markdown(report: &Report) -> String {
 fn line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
     let cells: Vec<String> = cells.map(escape).collect();
     format!("| {} |\n", cells.join(" | "))
+}
+
+/// Leaves a sentence readable, but no HTML in it.
+fn escape_markup(sentence: &str) -> String {
+    let text = sentence.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// Keeps a cell in its cell: no bars, no line breaks, no HTML.

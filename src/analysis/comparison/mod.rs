@@ -10,9 +10,6 @@ mod mcnemar;
 mod outcomes;
 mod spread;
 
-#[cfg(test)]
-mod coverage;
-
 pub use difference::{Difference, Pairing, difference, mean_difference};
 pub use holm::holm;
 pub use mcnemar::mcnemar;

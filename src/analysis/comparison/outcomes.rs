@@ -6,7 +6,7 @@ use crate::analysis::wilson_interval;
 /// An evaluation that was run with one or several seeds on the same test images.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcomes<'a> {
-    pub(super) runs: Vec<(u64, &'a [bool])>,
+    runs: Vec<(u64, &'a [bool])>,
 }
 
 impl<'a> Outcomes<'a> {

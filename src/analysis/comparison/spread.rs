@@ -95,12 +95,11 @@ impl Spread<'_> {
     /// Half the width of an interval that leaves out `level` of what could be.
     ///
     /// Student's with Satterthwaite's degrees of freedom, and not narrower than what the parts' own intervals come to
-    /// (Graybill and Wang 1980): few seeds understate their spread too often for the first alone. The tests of this
-    /// module measure how often the interval holds.
+    /// (Graybill and Wang 1980): few seeds understate their spread too often for the first alone. tests/coverage.rs
+    /// measures how often the interval holds.
     fn half_width(&self, level: f64) -> f64 {
         let variance = self.of_images + self.seeds.iter().map(|seeds| seeds.net).sum::<f64>();
-        let uncertain: f64 =
-            self.seeds.iter().map(|seeds| f64::midpoint(seeds.raw, seeds.net).powi(2) / seeds.freedom()).sum();
+        let uncertain: f64 = self.seeds.iter().map(|seeds| seeds.raw.powi(2) / seeds.freedom()).sum();
         let freedom = if uncertain > 0.0 { variance.powi(2) / uncertain } else { f64::INFINITY };
         let together = student::quantile(level, freedom) * variance.sqrt();
         let part = |variance: f64, freedom: f64| student::quantile(level, freedom).powi(2) * variance;

@@ -3,9 +3,11 @@
 //! An image is classified correctly where skill + its ease + luck of the training run + luck of this image in this run
 //! is above 0; all are normal, so that the expected accuracy is a normal probability.
 
-use super::{Outcomes, difference};
-use crate::base::rng::{self, normal};
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests may fail loudly and say what they measured")]
+
 use rayon::prelude::*;
+use simclr::analysis::{Outcomes, difference};
+use simclr::base::rng::{self, normal};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 const STUDIES: u64 = 2000;
@@ -63,16 +65,9 @@ fn holds(interval: (f64, f64), truth: f64) -> bool {
 /// of images.
 fn worlds() -> Vec<World> {
     let mut worlds = Vec::new();
-    for (images, seeds, luck) in [
-        (250, 1, 0.0),
-        (2000, 1, 0.0),
-        (250, 3, 0.05),
-        (250, 3, 0.1),
-        (1000, 3, 0.05),
-        (1000, 3, 0.2),
-        (250, 5, 0.1),
-        (2000, 5, 0.1),
-    ] {
+    for (images, seeds, luck) in
+        [(250, 1, 0.0), (2000, 1, 0.0), (250, 3, 0.1), (1000, 3, 0.05), (1000, 3, 0.2), (250, 5, 0.1), (2000, 5, 0.1)]
+    {
         for skills in [[0.0, 0.1], [1.0, -0.5]] {
             worlds.push(World { images, seeds, skills, shared: 1.5, own: 1.0, luck });
         }
@@ -104,7 +99,9 @@ fn intervals_of_accuracies_cover_95_percent() {
 /// few seeds are judged by chance alone: such intervals hold more often than they say, never less.
 #[test]
 fn where_intervals_are_not_exact_they_are_on_the_safe_side() {
-    for (seeds, own, luck) in [(2, 1.0, 0.0), (2, 1.0, 0.05), (2, 1.0, 0.2), (3, 1.0, 0.0), (3, 0.0, 0.1)] {
+    for (seeds, own, luck) in
+        [(2, 1.0, 0.0), (2, 1.0, 0.05), (2, 1.0, 0.2), (3, 1.0, 0.0), (3, 1.0, 0.05), (3, 0.0, 0.1)]
+    {
         let world = World { images: 500, seeds, skills: [0.3, 0.1], shared: 1.5, own, luck };
         let [first, second] = world.truth();
         let coverage = world.share(|a, b| holds(difference(a, b, true).interval, first - second));
@@ -139,5 +136,5 @@ fn intervals_on_other_images_cover_too() {
 
 /// Runs with the seeds 0, 1, ...
 fn outcomes(runs: &[Vec<bool>]) -> Outcomes<'_> {
-    Outcomes { runs: runs.iter().enumerate().map(|(seed, run)| (seed as u64, run.as_slice())).collect() }
+    Outcomes::new(runs.iter().enumerate().map(|(seed, run)| (seed as u64, run.as_slice())).collect()).unwrap()
 }
