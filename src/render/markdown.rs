@@ -34,10 +34,18 @@ fn line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 
-/// Leaves a sentence readable, but no HTML in it.
+/// Leaves a sentence readable ("p < .001"), but no HTML in it.
 fn escape_markup(sentence: &str) -> String {
-    let text = sentence.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let mut text = String::with_capacity(sentence.len());
+    let mut rest = sentence.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '<' if rest.peek() != Some(&' ') => text.push_str("&lt;"),
+            c if c.is_control() => text.push(' '),
+            c => text.push(c),
+        }
+    }
+    text
 }
 
 /// Keeps a cell in its cell: no bars, no line breaks, no HTML.
