@@ -1,5 +1,6 @@
 //! What is computed from features and predictions: kNN, PCA, t-SNE, intervals, confusion, representation health.
 
+pub mod axes;
 pub mod comparison;
 pub mod config;
 pub mod confusion;
@@ -13,6 +14,7 @@ pub mod pca;
 pub mod student;
 pub mod tsne;
 
+pub use axes::{PrincipalAxes, principal_axes};
 pub use comparison::{Difference, Outcomes, Pairing, difference, holm, mean_difference};
 pub use config::{EmbedMethod, KnnConfig, PcaConfig, TsneConfig};
 pub use confusion::Confusion;

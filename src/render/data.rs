@@ -26,7 +26,7 @@ pub struct Report {
     pub results: Vec<EvaluationResult>,
     /// The test sets of the results, by [`EvaluationResult::test_set`].
     pub test_sets: BTreeMap<String, TestSet>,
-    /// What makes comparisons in this study unfair, in sentences.
+    /// What a reader of the comparisons has to know, such as networks that are not trained alike; a sentence each.
     pub warnings: Vec<String>,
     /// Features as points in the plane.
     pub embeddings: Vec<EmbeddingPanel>,

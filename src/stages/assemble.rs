@@ -9,6 +9,7 @@ use crate::model;
 use crate::stages::cost::{self, Pictures, TrainingMemory};
 use crate::stages::dataset::DatasetStage;
 use crate::stages::embed::EmbedStage;
+use crate::stages::fairness;
 use crate::stages::features::FeaturesStage;
 use crate::stages::health::{self, HealthStage};
 use crate::stages::knn_eval::KnnEvalStage;
@@ -33,7 +34,7 @@ pub struct Assembly {
     pub report: StageId,
     /// Name of the study.
     pub study: String,
-    /// What a user should know before anything is trained.
+    /// What a user should know before anything is trained, a sentence each.
     pub warnings: Vec<String>,
     inputs: report::Inputs,
 }
@@ -105,6 +106,7 @@ pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) ->
             classes: classes.len(),
             roots: None,
         };
+        builder.inputs.warn(fairness::warnings(builder.pipeline, builder.pictures.train()));
         builder.build(DatasetStage {
             config: pipeline.dataset.clone(),
             fingerprint,
@@ -116,6 +118,7 @@ pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) ->
     inputs.name_variants(&values);
     inputs.notes.clone_from(&warnings);
     let report = add_report(loaded, &mut graph, inputs.clone())?;
+    warnings.extend(inputs.warnings.iter().cloned());
     Ok(Assembly { graph, report, study: loaded.study.name.clone(), warnings, inputs })
 }
 

@@ -27,7 +27,8 @@ pub(super) fn shared_images(report: &Report) -> Option<Statement> {
 /// Unfair comparisons, results that were chosen on the test set, what intervals leave out, and failures.
 pub(super) fn all(report: &Report, groups: &[&Group<'_>]) -> Vec<Statement> {
     let mut statements: Vec<Statement> = data_notes(report);
-    let warnings = report.warnings.iter().map(|warning| Statement::new("Unequal terms", warning.as_str()));
+    let warnings =
+        report.warnings.iter().map(|warning| Statement::new("Unequal terms", format!("{}.", capitalized(warning))));
     statements.extend(warnings);
     if groups.iter().any(|group| group.results.iter().any(|result| result.selected_on_test)) {
         let text = "The test set chose the epochs of the results marked †, so those accuracies are too high.";

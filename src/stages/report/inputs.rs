@@ -126,7 +126,9 @@ pub struct Inputs {
     pub(super) data: Option<DatasetConfig>,
     pub(super) seeds: Vec<u64>,
     /// What a user should know of the data.
-    pub notes: Vec<String>,
+    pub(in crate::stages) notes: Vec<String>,
+    /// What a reader of the comparisons has to know, a sentence each.
+    pub(in crate::stages) warnings: Vec<String>,
     /// Stages that failed, and why.
     pub(super) failures: Vec<(String, String)>,
 }
@@ -140,6 +142,15 @@ impl Inputs {
         let told = |(id, error): &(StageId, Error)| (graph.name(*id).to_owned(), error.to_string());
         self.failures = outcome.failures.iter().map(told).collect();
         self
+    }
+
+    /// Adds warnings that are not there yet.
+    pub fn warn(&mut self, warnings: Vec<String>) {
+        for warning in warnings {
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
     }
 
     /// Names what the sweep made of each artifact, by the values that decide its stage.
@@ -190,7 +201,7 @@ impl Inputs {
         self.add(
             id,
             Part::LinearEval(Evaluated {
-                selected_on_test: config.training.select_on == SelectOn::Test,
+                selected_on_test: config.training.chooses_on() == Some(SelectOn::Test),
                 ..Evaluated::of_features(&config.name, pretrain, place)
             }),
         );
@@ -214,7 +225,7 @@ impl Inputs {
                 width: 0,
                 fraction,
                 seed: pipeline.seed,
-                selected_on_test: config.training.select_on == SelectOn::Test,
+                selected_on_test: config.training.chooses_on() == Some(SelectOn::Test),
             }),
         );
     }
