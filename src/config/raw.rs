@@ -5,14 +5,14 @@ use crate::analysis::config::{EmbedMethod, KnnConfig, TsneConfig};
 use crate::augment::PolicyConfig;
 use crate::base::range;
 use crate::config::fractions::Fractions;
-use crate::config::pipeline::{LabelDraw, SelectOn, Statistics, Subset};
+use crate::config::pipeline::{BatchOrder, LabelDraw, SelectOn, Statistics, Subset};
 use crate::dataset::DatasetConfig;
 use crate::loss::{LossConfig, NtXentConfig, Similarity};
 use crate::model::config::layer_sizes;
-use crate::model::{EncoderConfig, ProjectionConfig};
+use crate::model::{BatchNorm, EncoderConfig, ProjectionConfig};
 use crate::nn::Precision;
 use crate::optim::config::{AdamConfig, ConstantConfig};
-use crate::optim::{OptimizerConfig, ScheduleConfig};
+use crate::optim::{Decayed, OptimizerConfig, RateScale, ScheduleConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::Deserializer;
@@ -125,6 +125,9 @@ pub(super) struct RawPretrain {
     pub(super) precision: Precision,
     /// The projection head.
     pub(super) projection: ProjectionConfig,
+    /// Images over which batch norm takes its statistics while this network is trained.
+    #[serde(default)]
+    pub(super) batch_norm: BatchNorm,
     /// The contrastive loss.
     #[serde(default = "nt_xent")]
     pub(super) loss: LossConfig,
@@ -164,6 +167,11 @@ pub(super) struct RawLinearEval {
     /// Batch-norm statistics of the encoder while features are computed.
     #[serde(default)]
     pub(super) statistics: Statistics,
+    /// Images in a batch with `statistics = "batch"`; default 64. That of Keras' `predict` is 32.
+    #[serde(default, deserialize_with = "some_at_least_two")]
+    pub(super) statistics_batch: Option<usize>,
+    /// Order in which images are put into these batches; default that of the data set.
+    pub(super) statistics_order: Option<BatchOrder>,
     /// Bring features to mean 0 and variance 1 over the labelled pictures.
     #[serde(default = "yes")]
     pub(super) standardize: bool,
@@ -207,6 +215,11 @@ pub(super) struct RawKnnEval {
     /// Batch-norm statistics of the encoder while features are computed.
     #[serde(default)]
     pub(super) statistics: Statistics,
+    /// Images in a batch with `statistics = "batch"`; default 64. That of Keras' `predict` is 32.
+    #[serde(default, deserialize_with = "some_at_least_two")]
+    pub(super) statistics_batch: Option<usize>,
+    /// Order in which images are put into these batches; default that of the data set.
+    pub(super) statistics_order: Option<BatchOrder>,
     /// Neighbours that vote; at most as many as there are labelled pictures.
     #[serde(default = "neighbours", deserialize_with = "range::at_least_one")]
     pub(super) k: usize,
@@ -281,6 +294,11 @@ pub(super) struct RawEmbed {
     /// Batch-norm statistics of the encoder while features are computed.
     #[serde(default)]
     pub(super) statistics: Statistics,
+    /// Images in a batch with `statistics = "batch"`; default 64. That of Keras' `predict` is 32.
+    #[serde(default, deserialize_with = "some_at_least_two")]
+    pub(super) statistics_batch: Option<usize>,
+    /// Order in which images are put into these batches; default that of the data set.
+    pub(super) statistics_order: Option<BatchOrder>,
     /// The method.
     #[serde(default = "tsne")]
     pub(super) method: EmbedMethod,
@@ -288,6 +306,9 @@ pub(super) struct RawEmbed {
 
 /// Epochs without a better loss after which training stops, where the file does not say.
 pub(super) const DEFAULT_PATIENCE: usize = 10;
+
+/// Images in a batch of features, where the file does not say.
+pub(super) const DEFAULT_STATISTICS_BATCH: usize = 64;
 
 fn auto() -> String {
     "auto".to_owned()
@@ -322,7 +343,14 @@ fn nt_xent() -> LossConfig {
 }
 
 fn adam() -> OptimizerConfig {
-    OptimizerConfig::Adam(AdamConfig { learning_rate: 1e-3, betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: 0.0 })
+    OptimizerConfig::Adam(AdamConfig {
+        learning_rate: 1e-3,
+        betas: [0.9, 0.999],
+        epsilon: 1e-8,
+        weight_decay: 0.0,
+        decay: Decayed::default(),
+        scale: RateScale::default(),
+    })
 }
 
 fn constant() -> ScheduleConfig {
@@ -356,6 +384,10 @@ fn at_least_two<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::
         number @ ..2 => Err(serde::de::Error::custom(format!("must be at least 2, got {number}"))),
         number => Ok(number),
     }
+}
+
+fn some_at_least_two<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    at_least_two(deserializer).map(Some)
 }
 
 fn some_at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {

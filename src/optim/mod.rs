@@ -1,6 +1,7 @@
 //! Optimisers and learning-rate schedules.
 
 mod adam;
+mod choices;
 pub mod clip;
 pub mod config;
 mod cpu;
@@ -13,6 +14,7 @@ pub mod schedule;
 mod sgd;
 mod sweep;
 
+pub use choices::{Decayed, RateScale};
 pub use clip::clip_gradients;
 pub use config::{OptimizerConfig, ScheduleConfig};
 pub use optimize::{Optimize, Update};
