@@ -29,7 +29,7 @@ fn settings() -> Vec<(&'static str, EncoderConfig, usize, usize)> {
         ("resnet18-cifar 32px 64 views", EncoderConfig::Resnet18(cifar), 32, 64),
         ("resnet18 96px 32 views", EncoderConfig::Resnet18(ResnetConfig::default()), 96, 32),
         ("resnet50 224px 16 views", EncoderConfig::Resnet50(ResnetConfig::default()), 224, 16),
-        ("tiny 32px 128 views", EncoderConfig::Tiny(TinyConfig { width: 1.0 }), 32, 128),
+        ("tiny 32px 128 views", EncoderConfig::Tiny(TinyConfig::default()), 32, 128),
     ]
 }
 

@@ -139,6 +139,69 @@ fn summary_counts_the_networks_of_the_report_to_the_digit() {
     }
 }
 
+const NETWORKS: &str = r#"
+[dataset]
+source = { folder = { train = "missing/train", test = "missing/test" } }
+image_size = 224
+[augment.views]
+ops = []
+[pretrain.main]
+augment = "views"
+encoder = { resnet50 = { flavour = "keras" } }
+projection = { layers = [256, 128], batch_norm = "all" }
+optimizer = { lars = { learning_rate = 0.075, scale = "sqrt" } }
+epochs = 1
+batch_size = 64
+"#;
+
+fn summary_of(text: &str, arguments: &[&str]) -> (i32, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("networks.toml");
+    fs::write(&file, text).unwrap();
+    output(&[&["summary", file.to_str().unwrap()], arguments].concat())
+}
+
+#[test]
+fn summary_counts_the_encoder_alone_and_the_batch_norms_of_the_head() {
+    let (code, stdout, stderr) = summary_of(NETWORKS, &[]);
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    let has = |words: &[&str]| stdout.lines().any(|line| line.split_whitespace().eq(words.iter().copied()));
+    // Keras' `model.summary()` of the encoder; the head has 2048 * 256 + 256 * 128 weights, scales, and shifts but the last.
+    assert!(has(&["parameters", "24,146,048", "encoder", "alone", "23,587,712"]), "{stdout}");
+    assert!(has(&["trainable", "24,092,160", "encoder", "alone", "23,534,592"]), "{stdout}");
+    assert!(has(&["not", "trainable", "53,888", "encoder", "alone", "53,120"]), "{stdout}");
+    assert!(has(&["head.0.norm", "batch", "norm", "256", "1,024", "0"]), "{stdout}");
+    assert!(has(&["head.1.norm", "batch", "norm", "128", "384", "0"]), "{stdout}");
+}
+
+#[test]
+fn summary_shows_the_rate_of_each_swept_batch_size() {
+    let sweep = "[sweep]\n\"pretrain.main.batch_size\" = [64, 256]\n";
+    let (code, stdout, _) = summary_of(&format!("{NETWORKS}{sweep}"), &["--format", "json"]);
+    assert_eq!(code, 0);
+    let networks: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let shown: Vec<(u64, f64)> = networks
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|network| (network["views"].as_u64().unwrap(), network["learning_rates"][0].as_f64().unwrap()))
+        .collect();
+    assert_eq!(shown, [(128, 0.6), (512, 1.2)]);
+}
+
+#[test]
+fn summary_without_the_data_leaves_out_what_needs_the_number_of_classes() {
+    let supervised = "[supervised.baseline]\nencoder = { tiny = {} }\n";
+    let text = format!("{NETWORKS}{supervised}");
+    let (code, stdout, stderr) = summary_of(&text, &[]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stdout.contains("pretrain.main") && !stdout.contains("supervised.baseline"), "{stdout}");
+    assert!(stderr.contains("warning: supervised networks are left out") && stderr.contains("--classes"), "{stderr}");
+    let (code, stdout, stderr) = summary_of(&text, &["--classes", "5"]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert!(stdout.contains("supervised.baseline"));
+}
+
 #[test]
 fn the_doctor_finds_this_machine_sound() {
     let (code, stdout, stderr) = output(&["doctor", "--device", "cpu", "--precision", "f32", "--precision", "bf16"]);

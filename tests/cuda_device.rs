@@ -140,22 +140,24 @@ fn convolutions_agree() {
 fn norms<D: Backend>(device: &D, precision: Precision) -> Results {
     let make = Made { device, precision };
     let mut results = Vec::new();
-    for (pixels, channels) in [(1000, 64), (77, 40), (300, 3), (20_000, 8)] {
+    for (pixels, channels, groups) in
+        [(1000, 64, 1), (77, 40, 1), (300, 3, 1), (20_000, 8, 1), (1000, 64, 2), (78, 40, 2), (300, 3, 2)]
+    {
         let length = pixels * channels;
         let (mut input, residual, mut gradient) =
             (make.map("input", length), make.map("residual", length), make.map("gradient", length));
         let [scale, shift] = ["scale", "shift"].map(|name| make.buffer(name, channels));
-        let [mut mean, mut inverse_deviation] = ["", ""].map(|name| make.buffer(name, channels));
+        let [mut mean, mut inverse_deviation] = ["", ""].map(|name| make.buffer(name, groups * channels));
         let [mut running_mean, mut running_variance] = ["running", "variance"].map(|name| make.buffer(name, channels));
         let running = Running { mean: &mut running_mean, variance: &mut running_variance, momentum: 0.1 };
-        device.batch_moments(1e-5, &input, &mut mean, &mut inverse_deviation, Some(running)).unwrap();
+        device.batch_moments(groups, 1e-5, &input, &mut mean, &mut inverse_deviation, Some(running)).unwrap();
         let norm = Normalization { mean: &mean, inverse_deviation: &inverse_deviation, scale: &scale, shift: &shift };
         let mut output = make.full(length);
         device.normalize(&norm, &input, Some(&residual), true, &mut output).unwrap();
         let [mut scale_gradient, mut shift_gradient] = ["", ""].map(|name| make.buffer(name, channels));
         let gradients = (&mut scale_gradient, &mut shift_gradient);
         device.normalize_gradient(&norm, Some(&output), &mut gradient, &mut input, gradients.0, gradients.1).unwrap();
-        let named = |name: &str| format!("{name} of {pixels} pixels, {channels} channels");
+        let named = |name: &str| format!("{name} of {pixels} pixels, {channels} channels, {groups} groups");
         for (name, map) in [("output", &output), ("input gradient", &input), ("residual gradient", &gradient)] {
             results.push(make.map_values(&named(name), map));
         }
@@ -231,7 +233,7 @@ fn trained<D: Compute>(device: &D, precision: Precision, encoder: &EncoderConfig
 #[test]
 fn training_steps_agree() {
     let Some(device) = device() else { return };
-    let tiny = EncoderConfig::Tiny(TinyConfig { width: 0.5 });
+    let tiny = EncoderConfig::Tiny(TinyConfig { width: 0.5, ..TinyConfig::default() });
     let pooled = EncoderConfig::Resnet18(ResnetConfig { width: 0.25, ..ResnetConfig::default() });
     for optimizer in [
         r#"{"sgd": {"learning_rate": 0.05, "momentum": 0.9, "nesterov": true, "weight_decay": 1e-4}}"#,

@@ -8,7 +8,7 @@ use simclr::augment::color_jitter::{self, Change};
 use simclr::augment::config::Clip;
 use simclr::augment::cutout::{Hole, cutout};
 use simclr::augment::gaussian_blur::{BlurBuffers, gaussian_blur};
-use simclr::augment::{flip, grayscale, normalize, random_rotation, sobel, solarize};
+use simclr::augment::{contrast, flip, grayscale, hue, normalize, random_rotation, saturation, sobel, solarize};
 use simclr::picture::resample::Source;
 use simclr::picture::{self, Flip, Region, Resampler};
 
@@ -43,7 +43,9 @@ fn change(name: &str, amount: &Value) -> Change {
         "brightness" => Change::Brightness(amount),
         "shift" => Change::Shift(amount),
         "contrast" => Change::Contrast(amount),
+        "channel_contrast" => Change::ChannelContrast(amount),
         "saturation" => Change::Saturation(amount),
+        "hsv_saturation" => Change::HsvSaturation(amount),
         "hue" => Change::Hue(amount),
         other => panic!("no change {other}"),
     }
@@ -119,6 +121,52 @@ fn operators_give_the_numbers_of_torchvision() {
             assert!((ours - expected).abs() <= allowed, "{label} at {index}: {ours} instead of {expected}");
         }
     }
+}
+
+/// Applied one by one, for `color_jitter::apply` always clips.
+fn unclipped(planes: &mut [f32], changes: &[Change]) {
+    for &change in changes {
+        match change {
+            Change::ChannelContrast(factor) => contrast::channel_contrast(planes, factor),
+            Change::HsvSaturation(factor) => saturation::hsv_saturation(planes, factor),
+            Change::Hue(turns) => hue::hue(planes, turns),
+            other => panic!("{other:?} is not of the file"),
+        }
+    }
+}
+
+/// `tests/golden/jitter_tensorflow.py` made the numbers.
+#[test]
+fn the_tensorflow_variant_gives_the_numbers_of_tensorflow() {
+    let golden: Value = serde_json::from_str(include_str!("golden/jitter_tensorflow.json")).unwrap();
+    for case in golden["cases"].as_array().unwrap() {
+        let name = case["image"].as_str().unwrap();
+        let mut planes = floats(&golden["images"][name]);
+        let changes = case["changes"].as_array().unwrap();
+        let changes: Vec<Change> = changes.iter().map(|pair| change(pair[0].as_str().unwrap(), &pair[1])).collect();
+        match case["clip"].as_bool() {
+            Some(true) => color_jitter::apply(&mut planes, &changes, Clip::End),
+            _ => unclipped(&mut planes, &changes),
+        }
+        for (index, (ours, expected)) in planes.iter().zip(&floats(&case["expected"])).enumerate() {
+            let allowed = TOLERANCE as f32 * expected.abs().max(SMALL as f32);
+            assert!((ours - expected).abs() <= allowed, "{name} {changes:?} at {index}: {ours}, not {expected}");
+        }
+    }
+}
+
+#[test]
+fn the_variant_decides_contrast_and_saturation() {
+    let drawn = |variant: &str| {
+        let config = serde_json::from_str(&format!(r#"{{"order": "fixed", "variant": "{variant}"}}"#)).unwrap();
+        color_jitter::draw(&config, &mut simclr::base::rng::stream(1, "test", &[]))
+    };
+    let [first, contrast, saturation, last] = drawn("torchvision");
+    let (Change::Contrast(contrast), Change::Saturation(saturation)) = (contrast, saturation) else {
+        panic!("{contrast:?}, {saturation:?}");
+    };
+    let other = [first, Change::ChannelContrast(contrast), Change::HsvSaturation(saturation), last];
+    assert_eq!(drawn("tensorflow"), other);
 }
 
 #[test]

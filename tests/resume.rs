@@ -307,6 +307,19 @@ fn one_step_a_run_gives_the_same_bytes_in_bf16() {
     assert_one_step_a_run(&supervised, [2, 1], "supervised in bf16");
 }
 
+/// Running statistics of the head and of each view are part of what is restored.
+#[test]
+fn one_step_a_run_gives_the_same_bytes_with_batch_norm_per_view_and_in_the_head() {
+    let pretrain = Study::pretrain(&[
+        "pretrain.main.batch_norm='per_view'",
+        "pretrain.main.projection={ layers = [8, 4], batch_norm = 'all' }",
+        "pretrain.main.encoder={ tiny = { width = 0.25, zero_init_residual = true, bn_momentum = 0.3 } }",
+        "supervised.main.encoder={ tiny = { width = 0.25 } }",
+        "pretrain.main.epochs=2",
+    ]);
+    assert_one_step_a_run(&pretrain, [1, 2], "pretrain with batch norm in the head");
+}
+
 /// Interrupts after each of some steps and goes on; every run is to end in the same files.
 fn assert_interruptible(study: &Study, expected: &Files, steps: RangeInclusive<usize>) {
     for steps in steps {

@@ -1,6 +1,6 @@
 //! Colour jitter: brightness, contrast, saturation and hue changed at random (Howard 2013).
 
-use crate::augment::config::{BrightnessMode, Clip, ColorJitterConfig, JitterOrder, MOST_HUE};
+use crate::augment::config::{BrightnessMode, Clip, ColorJitterConfig, JitterOrder, JitterVariant, MOST_HUE};
 use crate::augment::{brightness, contrast, hue, saturation};
 use crate::base::rng::{Rng, shuffle, uniform};
 
@@ -13,8 +13,12 @@ pub enum Change {
     Shift(f32),
     /// Distance from the mean luma is multiplied.
     Contrast(f32),
+    /// Distance from each channel's mean is multiplied.
+    ChannelContrast(f32),
     /// Distance from each pixel's luma is multiplied.
     Saturation(f32),
+    /// The saturation of HSV is multiplied.
+    HsvSaturation(f32),
     /// The hue is turned, in turns.
     Hue(f32),
 }
@@ -30,8 +34,11 @@ pub fn draw(config: &ColorJitterConfig, rng: &mut Rng) -> [Change; 4] {
         BrightnessMode::Multiplicative => Change::Brightness(factor(bright, rng)),
         BrightnessMode::Additive => Change::Shift(uniform(-bright, bright, rng)),
     };
-    let second = Change::Contrast(factor(range(config.contrast), rng));
-    let third = Change::Saturation(factor(range(config.saturation), rng));
+    let (second, third) = (factor(range(config.contrast), rng), factor(range(config.saturation), rng));
+    let (second, third) = match config.variant {
+        JitterVariant::Torchvision => (Change::Contrast(second), Change::Saturation(third)),
+        JitterVariant::Tensorflow => (Change::ChannelContrast(second), Change::HsvSaturation(third)),
+    };
     let most = range(config.hue).min(MOST_HUE as f32);
     let mut changes = [first, second, third, Change::Hue(uniform(-most, most, rng))];
     if config.order == JitterOrder::Random {
@@ -50,7 +57,9 @@ pub fn apply(planes: &mut [f32], changes: &[Change], clip: Clip) {
             Change::Brightness(factor) => brightness::multiply(planes, factor),
             Change::Shift(shift) => brightness::add(planes, shift),
             Change::Contrast(factor) => contrast::contrast(planes, factor),
+            Change::ChannelContrast(factor) => contrast::channel_contrast(planes, factor),
             Change::Saturation(factor) => saturation::saturation(planes, factor),
+            Change::HsvSaturation(factor) => saturation::hsv_saturation(planes, factor),
             Change::Hue(turns) => hue::hue(planes, turns),
         }
         if clip == Clip::Each {
@@ -65,7 +74,11 @@ pub fn apply(planes: &mut [f32], changes: &[Change], clip: Clip) {
 /// Changes switched off with a range of 0 cost nothing.
 fn is_nothing(change: Change) -> bool {
     match change {
-        Change::Brightness(factor) | Change::Contrast(factor) | Change::Saturation(factor) => factor == 1.0,
+        Change::Brightness(factor)
+        | Change::Contrast(factor)
+        | Change::ChannelContrast(factor)
+        | Change::Saturation(factor)
+        | Change::HsvSaturation(factor) => factor == 1.0,
         Change::Shift(amount) | Change::Hue(amount) => amount == 0.0,
     }
 }

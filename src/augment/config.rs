@@ -194,6 +194,9 @@ pub struct ColorJitterConfig {
     /// When values are clipped to [0, 1].
     #[serde(default)]
     pub clip: Clip,
+    /// Whose contrast and saturation are meant.
+    #[serde(default, skip_serializing_if = "JitterVariant::is_torchvision")]
+    pub variant: JitterVariant,
 }
 
 impl ColorJitterConfig {
@@ -228,6 +231,23 @@ pub enum BrightnessMode {
     Multiplicative,
     /// Add `U[-b, b]`, as in the report.
     Additive,
+}
+
+/// Whose contrast and saturation color jitter has. Hue is the same in both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JitterVariant {
+    /// Contrast around the image's mean luma, saturation around each pixel's luma.
+    #[default]
+    Torchvision,
+    /// Contrast around each channel's own mean, the saturation of HSV (`tf.image`, so also the SimCLR code).
+    Tensorflow,
+}
+
+impl JitterVariant {
+    fn is_torchvision(&self) -> bool {
+        *self == Self::Torchvision
+    }
 }
 
 /// When colour jitter clips values to [0, 1].

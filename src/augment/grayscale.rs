@@ -45,6 +45,29 @@ vectorized! {
     }
 }
 
+vectorized! {
+    /// Mean of the values of one plane.
+    pub fn mean(plane: &[f32]) -> f32 {
+        let total: f64 = plane.chunks(RUN).map(|run| f64::from(sum(run))).sum();
+        (total / plane.len() as f64) as f32
+    }
+}
+
+#[inline(always)]
+fn sum(values: &[f32]) -> f32 {
+    let mut sums = [0.0_f32; LANES];
+    let (whole, rest) = values.as_chunks::<LANES>();
+    for values in whole {
+        for lane in 0..LANES {
+            sums[lane] += values[lane];
+        }
+    }
+    for (sum, value) in sums.iter_mut().zip(rest) {
+        *sum += value;
+    }
+    sums.iter().sum()
+}
+
 #[inline(always)]
 fn sum_luma(red: &[f32], green: &[f32], blue: &[f32]) -> f32 {
     let mut sums = [0.0_f32; LANES];

@@ -1,4 +1,4 @@
-//! Saturation: colours move towards or away from their luma.
+//! Saturation: colors move towards or away from gray.
 
 use crate::augment::grayscale::luma;
 use crate::augment::planes_mut;
@@ -7,8 +7,7 @@ use crate::picture::vector::vectorized;
 vectorized! {
     /// Scales the distance of every value of `[3, side, side]` from its pixel's luma by `factor`; the caller clips.
     ///
-    /// torchvision's `adjust_saturation`. TensorFlow, and so the SimCLR code and the report, scales the saturation of
-    /// HSV instead.
+    /// torchvision's `adjust_saturation`.
     pub fn saturation(image: &mut [f32], factor: f32) {
         let (red, green, blue) = planes_mut(image);
         for ((red, green), blue) in red.iter_mut().zip(green).zip(blue) {
@@ -18,4 +17,28 @@ vectorized! {
             *blue = factor * *blue + shift;
         }
     }
+}
+
+vectorized! {
+    /// Scales the saturation that every pixel of `[3, side, side]` has in HSV by `factor` and clips it to [0, 1]; the
+    /// caller clips the values.
+    ///
+    /// TensorFlow's `tf.image.adjust_saturation`, and so that of the SimCLR code, also for values outside [0, 1]: the
+    /// largest value of a pixel stays, and where it is not above 0 the others become equal to it.
+    pub fn hsv_saturation(image: &mut [f32], factor: f32) {
+        let (red, green, blue) = planes_mut(image);
+        for ((red, green), blue) in red.iter_mut().zip(green).zip(blue) {
+            (*red, *green, *blue) = scale_in_hsv(*red, *green, *blue, factor);
+        }
+    }
+}
+
+/// Distances from the largest value are the saturation times that value, in proportions that are the hue.
+#[inline(always)]
+fn scale_in_hsv(red: f32, green: f32, blue: f32, factor: f32) -> (f32, f32, f32) {
+    let highest = red.max(green).max(blue);
+    let range = highest - red.min(green).min(blue);
+    let most = if range > 0.0 { highest / range } else { 0.0 };
+    let scale = factor.min(most).max(0.0);
+    (highest - scale * (highest - red), highest - scale * (highest - green), highest - scale * (highest - blue))
 }

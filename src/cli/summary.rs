@@ -5,10 +5,11 @@ use super::failure::{Failure, Finish};
 use super::output;
 use crate::base::{Error, Result, human};
 use crate::config;
+use crate::config::pipeline::{Pretrain, Supervised};
 use crate::config::{Pipeline, Variant};
 use crate::dataset;
 use crate::model::EncoderConfig;
-use crate::model::{self, Summary};
+use crate::model::{self, ProjectionConfig, Summary};
 use crate::nn::Precision;
 use serde::Serialize;
 
@@ -21,6 +22,8 @@ struct Network {
     views: usize,
     /// Memory of its training at the peak, without that of the program.
     training_bytes: u64,
+    /// Peak learning rates of its training, in the order of the sweep.
+    learning_rates: Vec<f64>,
 }
 
 pub(super) fn run(arguments: &SummaryArguments) -> Result<Finish, Failure> {
@@ -33,21 +36,31 @@ pub(super) fn run(arguments: &SummaryArguments) -> Result<Finish, Failure> {
     Ok(Finish::Done)
 }
 
-/// The networks of all variants; those that a sweep does not change are there once.
+/// The networks of all variants; those that a sweep does not change appear once.
 fn networks(variants: &[Variant], classes: Option<usize>) -> Result<Vec<Network>> {
-    let mut seen = Vec::new();
-    let mut networks = Vec::new();
-    for variant in variants {
-        for part in parts(&variant.pipeline, classes)? {
-            if seen.contains(&part) {
-                continue;
+    let mut seen: Vec<Part> = Vec::new();
+    let mut networks: Vec<Network> = Vec::new();
+    let mut unknown = None;
+    for Variant { pipeline, .. } in variants {
+        for (part, learning_rate) in parts(pipeline, classes, &mut unknown) {
+            let place = match seen.iter().position(|other| *other == part) {
+                Some(place) => place,
+                None => {
+                    networks.push(part.network()?);
+                    seen.push(part);
+                    seen.len() - 1
+                }
+            };
+            let rates = &mut networks[place].learning_rates;
+            if !rates.contains(&learning_rate) {
+                rates.push(learning_rate);
             }
-            let Part { stage, encoder, head, side, precision, views, state_vectors } = &part;
-            let summary = model::summarize(encoder, head, *side).map_err(|error| error.at(stage.clone()))?;
-            let training_bytes = summary.training_bytes(*views, *state_vectors, *precision);
-            networks.push(Network { stage: stage.clone(), summary, views: *views, training_bytes });
-            seen.push(part);
         }
+    }
+    match unknown {
+        Some(error) if networks.is_empty() => return Err(error),
+        Some(error) => output::warn(format!("supervised networks are left out: {error}")),
+        None => {}
     }
     Ok(networks)
 }
@@ -57,61 +70,88 @@ fn networks(variants: &[Variant], classes: Option<usize>) -> Result<Vec<Network>
 struct Part {
     stage: String,
     encoder: EncoderConfig,
-    /// Outputs of the layers after the encoder.
-    head: Vec<usize>,
-    /// Side of the pictures.
+    /// The layers after the encoder.
+    head: ProjectionConfig,
+    /// Side of the images.
     side: usize,
     precision: Precision,
     views: usize,
-    /// Numbers that the optimiser keeps for each parameter.
+    /// Numbers that the optimizer keeps for each parameter.
     state_vectors: usize,
 }
 
-fn parts(pipeline: &Pipeline, classes: Option<usize>) -> Result<Vec<Part>> {
-    let side = pipeline.dataset.image_size;
-    let mut parts: Vec<Part> = pipeline
-        .pretrain
-        .iter()
-        .map(|stage| Part {
+impl Part {
+    fn of_pretrain(stage: &Pretrain, side: usize) -> Self {
+        Self {
             stage: format!("pretrain.{}", stage.name),
             encoder: stage.encoder.clone(),
             precision: stage.precision,
-            head: stage.projection.layers.clone(),
+            head: stage.projection.clone(),
             side,
             views: 2 * stage.batch_size,
             state_vectors: stage.optimizer.state_vectors(),
-        })
-        .collect();
-    if !pipeline.supervised.is_empty() {
-        let classes = classes.map_or_else(|| count_classes(pipeline), Ok)?;
-        parts.extend(pipeline.supervised.iter().map(|stage| Part {
+        }
+    }
+
+    fn of_supervised(stage: &Supervised, classes: usize, side: usize) -> Self {
+        let layers: Vec<usize> = stage.hidden.iter().copied().chain([classes]).collect();
+        Self {
             stage: format!("supervised.{}", stage.name),
             encoder: stage.encoder.clone(),
             precision: stage.precision,
-            head: stage.hidden.iter().copied().chain([classes]).collect(),
+            head: ProjectionConfig::from(&layers),
             side,
             views: stage.training.batch_size,
             state_vectors: stage.training.optimizer.state_vectors(),
-        }));
+        }
     }
-    Ok(parts)
+
+    fn network(&self) -> Result<Network> {
+        let summary = model::summarize(&self.encoder, &self.head, self.side);
+        let summary = summary.map_err(|error| error.at(self.stage.clone()))?;
+        let training_bytes = summary.training_bytes(self.views, self.state_vectors, self.precision);
+        let (stage, views) = (self.stage.clone(), self.views);
+        Ok(Network { stage, summary, views, training_bytes, learning_rates: Vec::new() })
+    }
+}
+
+/// The networks of one variant with their peak learning rates. Supervised networks, whose output has as many numbers as
+/// there are classes, are left out where it is `unknown` how many.
+fn parts(pipeline: &Pipeline, classes: Option<usize>, unknown: &mut Option<Error>) -> Vec<(Part, f64)> {
+    let side = pipeline.dataset.image_size;
+    let pretrained = pipeline.pretrain.iter();
+    let mut parts: Vec<(Part, f64)> =
+        pretrained.map(|stage| (Part::of_pretrain(stage, side), stage.optimizer.learning_rate())).collect();
+    if pipeline.supervised.is_empty() {
+        return parts;
+    }
+    match classes.map_or_else(|| count_classes(pipeline), Ok) {
+        Ok(classes) => parts.extend(pipeline.supervised.iter().map(|stage| {
+            let rate = stage.training.optimizer.learning_rate();
+            (Part::of_supervised(stage, classes, side), rate)
+        })),
+        Err(error) => *unknown = Some(error),
+    }
+    parts
 }
 
 fn count_classes(pipeline: &Pipeline) -> Result<usize> {
     let names = dataset::class_names(&pipeline.dataset);
     names.map(|names| names.len()).map_err(|error| {
         Error::stage(error.what()).at(error.place().unwrap_or("data set").to_owned()).help(
-            "supervised networks have an output for each class: name their number with --classes where the data are not there",
+            "supervised networks have an output for each class: name their number with --classes where the data are missing",
         )
     })
 }
 
 fn show_text(networks: &[Network]) -> Result<()> {
-    let tables = networks.iter().map(|Network { stage, summary, views, training_bytes }| {
+    let tables = networks.iter().map(|Network { stage, summary, views, training_bytes, learning_rates }| {
         let memory = human::bytes(*training_bytes);
+        let rates: Vec<String> = learning_rates.iter().map(f64::to_string).collect();
         format!(
-            "{stage}\n{}\ntraining memory {memory:>14}  with {views} views a step\n",
-            summary.to_string().trim_end()
+            "{stage}\n{}\ntraining memory {memory:>14}  with {views} views a step\nlearning rate   {:>14}  at its peak\n",
+            summary.to_string().trim_end(),
+            rates.join(", ")
         )
     });
     output::print(&tables.collect::<Vec<_>>().join("\n"))

@@ -5,7 +5,7 @@ use crate::analysis::config::{EmbedMethod, KnnConfig};
 use crate::augment::PolicyConfig;
 use crate::dataset::DatasetConfig;
 use crate::loss::LossConfig;
-use crate::model::{EncoderConfig, ProjectionConfig};
+use crate::model::{BatchNorm, EncoderConfig, ProjectionConfig};
 use crate::nn::Precision;
 use crate::optim::{OptimizerConfig, ScheduleConfig};
 use crate::train::Stopping;
@@ -83,6 +83,9 @@ pub struct Pretrain {
     pub precision: Precision,
     /// Projection head g.
     pub projection: ProjectionConfig,
+    /// Images over which batch norm takes its statistics.
+    #[serde(skip_serializing_if = "BatchNorm::is_joint")]
+    pub batch_norm: BatchNorm,
     /// Contrastive loss.
     pub loss: LossConfig,
     /// Optimiser.
@@ -118,7 +121,7 @@ pub struct LinearEval {
     /// How labelled pictures are drawn.
     pub label_draw: LabelDraw,
     /// Batch-norm statistics of the encoder while features are computed.
-    pub statistics: Statistics,
+    pub statistics: FeatureStatistics,
     /// Features are brought to mean 0 and variance 1 over the labelled pictures.
     pub standardize: bool,
     /// How the linear classifier is trained.
@@ -137,7 +140,7 @@ pub struct KnnEval {
     /// Labelled parts of the training set that are searched.
     pub labeled_fractions: Vec<f64>,
     /// Batch-norm statistics of the encoder while features are computed.
-    pub statistics: Statistics,
+    pub statistics: FeatureStatistics,
     /// Neighbours and temperature.
     pub knn: KnnConfig,
 }
@@ -181,7 +184,7 @@ pub struct Embed {
     /// Pictures shown.
     pub subset: Subset,
     /// Batch-norm statistics of the encoder while features are computed.
-    pub statistics: Statistics,
+    pub statistics: FeatureStatistics,
     /// Method.
     pub method: EmbedMethod,
 }
@@ -285,8 +288,34 @@ pub enum Statistics {
     /// The running statistics of training (inference mode).
     #[default]
     Running,
-    /// Those of each batch of features, as the report did.
+    /// Those of each batch of features, as Keras' `predict` of a model that was built with `training=True`.
     Batch,
+}
+
+/// Order in which images are put into the batches whose statistics are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchOrder {
+    /// That of the data set, where the images of a class often follow each other.
+    #[default]
+    Dataset,
+    /// A random order; training and test images in batches of their own.
+    Random,
+}
+
+/// Batch-norm statistics used while features are computed, with the batches where they matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeatureStatistics {
+    /// The running statistics of training.
+    Running,
+    /// Those of batches of so many images; the last may be smaller.
+    Batch {
+        /// Images in a batch.
+        images: usize,
+        /// Which images those are.
+        order: BatchOrder,
+    },
 }
 
 /// Pictures of an embedding.

@@ -6,14 +6,14 @@ use crate::augment::PolicyConfig;
 use crate::base::range;
 use crate::config::fractions::Fractions;
 use crate::config::linear_optimizer::LinearOptimizerConfig;
-use crate::config::pipeline::{LabelDraw, SelectOn, Statistics, Subset};
+use crate::config::pipeline::{BatchOrder, LabelDraw, SelectOn, Statistics, Subset};
 use crate::dataset::DatasetConfig;
 use crate::loss::{LossConfig, NtXentConfig, Similarity};
 use crate::model::config::layer_sizes;
-use crate::model::{EncoderConfig, ProjectionConfig};
+use crate::model::{BatchNorm, EncoderConfig, ProjectionConfig};
 use crate::nn::Precision;
 use crate::optim::config::{AdamConfig, ConstantConfig};
-use crate::optim::{OptimizerConfig, ScheduleConfig};
+use crate::optim::{Decayed, OptimizerConfig, RateScale, ScheduleConfig};
 use crate::train::Monitor;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -127,6 +127,9 @@ pub(super) struct RawPretrain {
     pub(super) precision: Precision,
     /// The projection head.
     pub(super) projection: ProjectionConfig,
+    /// Images over which batch norm takes its statistics while this network is trained.
+    #[serde(default)]
+    pub(super) batch_norm: BatchNorm,
     /// The contrastive loss.
     #[serde(default = "nt_xent")]
     pub(super) loss: LossConfig,
@@ -166,6 +169,11 @@ pub(super) struct RawLinearEval {
     /// Batch-norm statistics of the encoder while features are computed.
     #[serde(default)]
     pub(super) statistics: Statistics,
+    /// Images in a batch with `statistics = "batch"`; default 64. That of Keras' `predict` is 32.
+    #[serde(default, deserialize_with = "some_at_least_two")]
+    pub(super) statistics_batch: Option<usize>,
+    /// Order in which images are put into these batches; default that of the data set.
+    pub(super) statistics_order: Option<BatchOrder>,
     /// Bring features to mean 0 and variance 1 over the labelled pictures.
     #[serde(default = "yes")]
     pub(super) standardize: bool,
@@ -209,6 +217,11 @@ pub(super) struct RawKnnEval {
     /// Batch-norm statistics of the encoder while features are computed.
     #[serde(default)]
     pub(super) statistics: Statistics,
+    /// Images in a batch with `statistics = "batch"`; default 64. That of Keras' `predict` is 32.
+    #[serde(default, deserialize_with = "some_at_least_two")]
+    pub(super) statistics_batch: Option<usize>,
+    /// Order in which images are put into these batches; default that of the data set.
+    pub(super) statistics_order: Option<BatchOrder>,
     /// Neighbours that vote; at most as many as there are labelled pictures.
     #[serde(default = "neighbours", deserialize_with = "range::at_least_one")]
     pub(super) k: usize,
@@ -292,10 +305,18 @@ pub(super) struct RawEmbed {
     /// Batch-norm statistics of the encoder while features are computed.
     #[serde(default)]
     pub(super) statistics: Statistics,
+    /// Images in a batch with `statistics = "batch"`; default 64. That of Keras' `predict` is 32.
+    #[serde(default, deserialize_with = "some_at_least_two")]
+    pub(super) statistics_batch: Option<usize>,
+    /// Order in which images are put into these batches; default that of the data set.
+    pub(super) statistics_order: Option<BatchOrder>,
     /// The method.
     #[serde(default = "tsne")]
     pub(super) method: EmbedMethod,
 }
+
+/// Images in a batch of features, where the file does not say.
+pub(super) const DEFAULT_STATISTICS_BATCH: usize = 64;
 
 fn auto() -> String {
     "auto".to_owned()
@@ -327,7 +348,14 @@ fn nt_xent() -> LossConfig {
 
 /// The optimizer of classifiers where the file does not say.
 pub(super) fn adam() -> OptimizerConfig {
-    OptimizerConfig::Adam(AdamConfig { learning_rate: 1e-3, betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: 0.0 })
+    OptimizerConfig::Adam(AdamConfig {
+        learning_rate: 1e-3,
+        betas: [0.9, 0.999],
+        epsilon: 1e-8,
+        weight_decay: 0.0,
+        decay: Decayed::default(),
+        scale: RateScale::default(),
+    })
 }
 
 /// The schedule of linear classifiers where the file does not say.
@@ -372,6 +400,10 @@ fn at_least_two<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::
         number @ ..2 => Err(serde::de::Error::custom(format!("must be at least 2, got {number}"))),
         number => Ok(number),
     }
+}
+
+fn some_at_least_two<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    at_least_two(deserializer).map(Some)
 }
 
 fn some_at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {

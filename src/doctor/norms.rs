@@ -40,7 +40,7 @@ fn compare<D: Compute>(device: &D, with_residual: bool, precision: Precision) ->
     let (mut mean, mut inverse) = (device.allocate(CHANNELS)?, device.allocate(CHANNELS)?);
     let (mut running_mean, mut running_variance) = (device.allocate(CHANNELS)?, device.allocate(CHANNELS)?);
     let running = Running { mean: &mut running_mean, variance: &mut running_variance, momentum: MOMENTUM };
-    device.batch_moments(EPSILON, &input, &mut mean, &mut inverse, Some(running))?;
+    device.batch_moments(1, EPSILON, &input, &mut mean, &mut inverse, Some(running))?;
     let norm = Normalization { mean: &mean, inverse_deviation: &inverse, scale: &scale, shift: &shift };
     let mut output = device.allocate_map(PIXELS * CHANNELS, precision)?;
     device.normalize(&norm, &input, residual.as_ref(), with_residual, &mut output)?;

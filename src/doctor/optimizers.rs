@@ -5,7 +5,7 @@ use super::numbers;
 use crate::base::Result;
 use crate::nn::{Role, Trainable};
 use crate::optim::config::{AdamConfig, LarsConfig, SgdConfig};
-use crate::optim::{Optimizer, OptimizerConfig, clip_gradients};
+use crate::optim::{Decayed, Optimizer, OptimizerConfig, RateScale, clip_gradients};
 use crate::train::Compute;
 
 const STEPS: usize = 3;
@@ -17,9 +17,30 @@ const PARAMETERS: [(usize, Role); 4] =
     [(100_003, Role::Weight), (65, Role::Bias), (64, Role::NormScale), (7, Role::NormShift)];
 
 pub(super) fn operations<D: Compute>() -> Vec<Operation<D>> {
-    let sgd = SgdConfig { learning_rate: RATE, momentum: 0.9, nesterov: true, weight_decay: 0.01 };
-    let adam = AdamConfig { learning_rate: RATE, betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: 0.01 };
-    let lars = LarsConfig { learning_rate: RATE, momentum: 0.9, weight_decay: 0.01, trust: 0.02 };
+    let sgd = SgdConfig {
+        learning_rate: RATE,
+        momentum: 0.9,
+        nesterov: true,
+        weight_decay: 0.01,
+        decay: Decayed::default(),
+        scale: RateScale::default(),
+    };
+    let adam = AdamConfig {
+        learning_rate: RATE,
+        betas: [0.9, 0.999],
+        epsilon: 1e-8,
+        weight_decay: 0.01,
+        decay: Decayed::default(),
+        scale: RateScale::default(),
+    };
+    let lars = LarsConfig {
+        learning_rate: RATE,
+        momentum: 0.9,
+        weight_decay: 0.01,
+        trust: 0.02,
+        decay: Decayed::default(),
+        scale: RateScale::default(),
+    };
     [
         ("SGD, clipped gradients", OptimizerConfig::Sgd(sgd)),
         ("Adam, clipped gradients", OptimizerConfig::Adam(adam.clone())),

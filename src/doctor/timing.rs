@@ -8,7 +8,7 @@ use crate::model::config::{ResnetConfig, Stem};
 use crate::model::{EncoderConfig, Network};
 use crate::nn::Precision;
 use crate::optim::config::{ConstantConfig, SgdConfig};
-use crate::optim::{OptimizerConfig, ScheduleConfig};
+use crate::optim::{Decayed, OptimizerConfig, RateScale, ScheduleConfig};
 use crate::train::{Compute, Recipe, Trainer, Uploaded};
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -86,7 +86,14 @@ fn median_step<D: Compute>(
     views: usize,
     memory: &dyn Fn() -> Option<u64>,
 ) -> Result<(f64, Option<u64>)> {
-    let sgd = SgdConfig { learning_rate: 0.01, momentum: 0.9, nesterov: false, weight_decay: 1e-4 };
+    let sgd = SgdConfig {
+        learning_rate: 0.01,
+        momentum: 0.9,
+        nesterov: false,
+        weight_decay: 1e-4,
+        decay: Decayed::default(),
+        scale: RateScale::default(),
+    };
     let optimizer = OptimizerConfig::Sgd(sgd);
     let schedule = ScheduleConfig::Constant(ConstantConfig { warmup_epochs: 0.0 });
     let recipe =

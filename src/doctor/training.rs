@@ -11,7 +11,7 @@ use crate::model::oracle::OracleNetwork;
 use crate::model::{EncoderConfig, Network};
 use crate::nn::{NamedArray, Precision, Role};
 use crate::optim::config::{ConstantConfig, SgdConfig};
-use crate::optim::{OptimizerConfig, ScheduleConfig};
+use crate::optim::{Decayed, OptimizerConfig, RateScale, ScheduleConfig};
 use crate::train::{Compute, Recipe, Trainer};
 use dfdx::prelude::Cpu;
 use std::collections::BTreeMap;
@@ -42,7 +42,14 @@ pub(super) fn operation<D: Compute>() -> Operation<D> {
 
 fn compare<D: Compute>(device: &D, precision: Precision) -> Result<Vec<Comparison>> {
     let encoder = EncoderConfig::Resnet18(ResnetConfig { width: 0.25, ..ResnetConfig::default() });
-    let sgd = SgdConfig { learning_rate: rate(precision), momentum: 0.9, nesterov: false, weight_decay: 1e-4 };
+    let sgd = SgdConfig {
+        learning_rate: rate(precision),
+        momentum: 0.9,
+        nesterov: false,
+        weight_decay: 1e-4,
+        decay: Decayed::default(),
+        scale: RateScale::default(),
+    };
     let optimizer = OptimizerConfig::Sgd(sgd);
     let mut network = Network::new(&encoder, &HEAD, SIDE, 1, device)?.in_precision(precision);
     let start = far_from_kinks(network.state()?);

@@ -6,6 +6,10 @@
 //! the loss is the mean over all 2n. Sums of exponentials are taken relative to the largest, so neither a small
 //! temperature nor a large dot product overflows. A vector shorter than 1e-6 is divided by 1e-6, as in the reference.
 //!
+//! The reference adds the mean over the first views and the mean over the second ones, twice the mean over all of them:
+//! a learning rate of SGD that was found with it has to be doubled here for the same step. Optimizers that divide by the
+//! size of the gradient (Adam, LARS) are not affected.
+//!
 //! Devices have it as one operation on the tape with an analytic gradient ([`Contrast`]); [`nt_xent_plain`] is made of
 //! dfdx's operations and is the oracle of the first.
 

@@ -42,6 +42,8 @@ pub(super) struct UnitShape {
     pub(super) norm_name: String,
     pub(super) convolution: Convolution,
     pub(super) bias: bool,
+    /// What batch norm's scale is at the start.
+    pub(super) initial_scale: f32,
 }
 
 /// Residual blocks come in two kinds.
@@ -81,7 +83,14 @@ impl Architecture {
             EncoderConfig::Resnet50(config) => resnet(config, BlockKind::Bottleneck, [3, 4, 6, 3], side),
             EncoderConfig::Tiny(config) => {
                 let stem = Convolution { inputs: COLOURS, outputs: 32, kernel: 3, stride: 2, padding: 1, side };
-                let builder = Builder { width: config.width, flavour: Flavour::Torchvision, kind: BlockKind::Basic };
+                let builder = Builder {
+                    width: config.width,
+                    flavour: Flavour::Torchvision,
+                    kind: BlockKind::Basic,
+                    last_scale: last_scale(config.zero_init_residual),
+                    momentum: config.bn_momentum,
+                    epsilon: config.bn_epsilon,
+                };
                 builder.build(stem, false, &TINY_STAGES)
             }
         }
@@ -102,14 +111,31 @@ fn resnet(config: &ResnetConfig, kind: BlockKind, depths: [usize; 4], side: usiz
     let stem = Convolution { inputs: COLOURS, outputs: 64, kernel, stride, padding, side };
     let [first, second, third, fourth] = depths;
     let stages = [(first, 64, 1), (second, 128, 2), (third, 256, 2), (fourth, 512, 2)];
-    let builder = Builder { width: config.width, flavour: config.flavour, kind };
+    let builder = Builder {
+        width: config.width,
+        flavour: config.flavour,
+        kind,
+        last_scale: last_scale(config.zero_init_residual),
+        momentum: config.bn_momentum,
+        epsilon: config.bn_epsilon,
+    };
     builder.build(stem, config.stem == Stem::Imagenet, &stages)
+}
+
+/// What the last scale of a block is at the start.
+fn last_scale(zero_init_residual: bool) -> f32 {
+    if zero_init_residual { 0.0 } else { 1.0 }
 }
 
 struct Builder {
     width: f64,
     flavour: Flavour,
     kind: BlockKind,
+    /// What the last scale of each block is at the start.
+    last_scale: f32,
+    /// Batch norm's, where they are not the flavour's.
+    momentum: Option<f64>,
+    epsilon: Option<f64>,
 }
 
 impl Builder {
@@ -137,6 +163,8 @@ impl Builder {
             Flavour::Torchvision => (1e-5, 0.1),
             Flavour::Keras => (1.001e-5, 0.01),
         };
+        let epsilon = self.epsilon.map_or(epsilon, |epsilon| epsilon as f32);
+        let momentum = self.momentum.map_or(momentum, |momentum| momentum as f32);
         Ok(Architecture { stem, pool, blocks, features: channels, flavour: self.flavour, epsilon, momentum })
     }
 
@@ -163,6 +191,9 @@ impl Builder {
             (from, at) = (outputs, shape.output_side());
             units.push(unit);
         }
+        if let Some(last) = units.last_mut() {
+            last.initial_scale = self.last_scale;
+        }
         let projection = Convolution { inputs, outputs: wide, kernel: 1, stride, padding: 0, side };
         let shortcut = if stride != 1 || inputs != wide {
             Some(self.unit(&format!("{name}.downsample.0"), &format!("{name}.downsample.1"), projection)?)
@@ -179,6 +210,7 @@ impl Builder {
             norm_name: norm_name.to_owned(),
             convolution,
             bias: self.flavour == Flavour::Keras,
+            initial_scale: 1.0,
         })
     }
 }

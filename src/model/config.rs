@@ -31,6 +31,17 @@ pub struct ResnetConfig {
     /// Whose details are followed.
     #[serde(default)]
     pub flavour: Flavour,
+    /// Start the scale of the last batch norm of each residual block at 0, so that the block is the identity at first
+    /// (Goyal et al. 2017; torchvision's option of this name, and the SimCLR code's default).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub zero_init_residual: bool,
+    /// Weight of a batch in the running statistics of batch norm, in PyTorch's convention: `running = (1 - m) * running
+    /// + m * batch`; TensorFlow's decay is `1 - m`. Default that of the flavour: 0.1, Keras 0.01.
+    #[serde(default, deserialize_with = "bn_momentum", skip_serializing_if = "Option::is_none")]
+    pub bn_momentum: Option<f64>,
+    /// Added to the variance in batch norm. Default that of the flavour: 1e-5, Keras 1.001e-5.
+    #[serde(default, deserialize_with = "bn_epsilon", skip_serializing_if = "Option::is_none")]
+    pub bn_epsilon: Option<f64>,
 }
 
 impl ResnetConfig {
@@ -41,7 +52,14 @@ impl ResnetConfig {
 
 impl Default for ResnetConfig {
     fn default() -> Self {
-        Self { width: 1.0, stem: Stem::default(), flavour: Flavour::default() }
+        Self {
+            width: 1.0,
+            stem: Stem::default(),
+            flavour: Flavour::default(),
+            zero_init_residual: false,
+            bn_momentum: None,
+            bn_epsilon: None,
+        }
     }
 }
 
@@ -52,6 +70,44 @@ pub struct TinyConfig {
     /// Factor on the number of channels of every layer.
     #[serde(default = "ResnetConfig::default_width", deserialize_with = "width")]
     pub width: f64,
+    /// Start the scale of the last batch norm of each residual block at 0.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub zero_init_residual: bool,
+    /// Weight of a batch in the running statistics of batch norm, in PyTorch's convention; default 0.1.
+    #[serde(default, deserialize_with = "bn_momentum", skip_serializing_if = "Option::is_none")]
+    pub bn_momentum: Option<f64>,
+    /// Added to the variance in batch norm; default 1e-5.
+    #[serde(default, deserialize_with = "bn_epsilon", skip_serializing_if = "Option::is_none")]
+    pub bn_epsilon: Option<f64>,
+}
+
+impl Default for TinyConfig {
+    fn default() -> Self {
+        Self { width: 1.0, zero_init_residual: false, bn_momentum: None, bn_epsilon: None }
+    }
+}
+
+impl EncoderConfig {
+    /// Whether the two have the same layers, so that one can start from the weights of the other.
+    pub fn has_layers_of(&self, other: &Self) -> bool {
+        self.layers() == other.layers()
+    }
+
+    /// The same layers with the options that decide no shape at their defaults.
+    fn layers(&self) -> Self {
+        let layers = |config: &ResnetConfig| ResnetConfig {
+            width: config.width,
+            stem: config.stem,
+            flavour: config.flavour,
+            ..ResnetConfig::default()
+        };
+        match self {
+            Self::Resnet18(config) => Self::Resnet18(layers(config)),
+            Self::Resnet34(config) => Self::Resnet34(layers(config)),
+            Self::Resnet50(config) => Self::Resnet50(layers(config)),
+            Self::Tiny(config) => Self::Tiny(TinyConfig { width: config.width, ..TinyConfig::default() }),
+        }
+    }
 }
 
 /// First layers of a ResNet.
@@ -76,13 +132,31 @@ pub enum Flavour {
     Keras,
 }
 
-/// The projection head g: feature vector h to the vector z that the loss sees.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ProjectionConfig {
-    /// Outputs of each linear layer, ReLU between them: `[]` no head, `[128]` linear, `[256, 128, 50]` as in the report.
-    #[serde(deserialize_with = "layer_sizes")]
-    pub layers: Vec<usize>,
+/// Images over which batch norm takes its statistics in pretraining.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchNorm {
+    /// Over both views of the batch together, as one call of the model on 2N images does (the SimCLR code, lightly).
+    #[default]
+    Joint,
+    /// Over each view by itself, as two calls of the model do (Keras and PyTorch): the first views are normalized by
+    /// their own statistics, then the second views by theirs, and the running statistics are moved twice.
+    PerView,
+}
+
+impl BatchNorm {
+    /// Groups of rows with statistics of their own.
+    pub fn groups(self) -> usize {
+        match self {
+            Self::Joint => 1,
+            Self::PerView => 2,
+        }
+    }
+
+    /// Whether it is the default, which configuration written before this option had.
+    pub(crate) fn is_joint(&self) -> bool {
+        *self == Self::Joint
+    }
 }
 
 /// Outputs of linear layers, each 1 to 65536.
@@ -96,4 +170,41 @@ pub(crate) fn layer_sizes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> 
 
 fn width<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     range::checked(deserializer, "between 0.05 and 8", |w| (0.05..=8.0).contains(&w))
+}
+
+fn bn_momentum<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    range::fraction(deserializer).map(Some)
+}
+
+fn bn_epsilon<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    range::positive(deserializer).map(Some)
+}
+
+fn is_false(option: &bool) -> bool {
+    !option
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Artifacts are found by this text: an option at its default must not be in it.
+    #[test]
+    fn options_at_their_defaults_are_not_written() {
+        let written = |config: EncoderConfig| serde_json::to_string(&config).unwrap();
+        let resnet = r#"{"resnet18":{"width":1.0,"stem":"imagenet","flavour":"torchvision"}}"#;
+        assert_eq!(written(EncoderConfig::Resnet18(ResnetConfig::default())), resnet);
+        assert_eq!(written(EncoderConfig::Tiny(TinyConfig::default())), r#"{"tiny":{"width":1.0}}"#);
+        let head = crate::model::ProjectionConfig::from(&[128]);
+        assert_eq!(serde_json::to_string(&head).unwrap(), r#"{"layers":[128]}"#);
+    }
+
+    #[test]
+    fn options_that_decide_no_shape_do_not_keep_weights_from_being_taken_over() {
+        let config = |zero_init_residual, width| {
+            EncoderConfig::Tiny(TinyConfig { width, zero_init_residual, ..TinyConfig::default() })
+        };
+        assert!(config(true, 1.0).has_layers_of(&config(false, 1.0)));
+        assert!(!config(false, 0.5).has_layers_of(&config(false, 1.0)));
+    }
 }

@@ -1,57 +1,107 @@
 //! The head: linear layers with ReLU between them, made of dfdx operations on the tape.
 
 use crate::base::{Error, Result};
-use crate::model::parameters::{Layout, Parameters};
+use crate::model::ProjectionConfig;
+use crate::model::head_norm::{HeadNormLayer, Moments, NormMode};
+use crate::model::parameters::Parameters;
 use crate::nn::Backend;
 use dfdx::prelude::*;
 
 /// A batch of vectors, `[rows, features]`.
-type Batch<D, T> = Tensor<(usize, usize), f32, D, T>;
+pub(super) type Batch<D, T> = Tensor<(usize, usize), f32, D, T>;
+/// A number for each output.
+pub(super) type Channels<D> = Tensor<(usize,), f32, D>;
 
 /// The head's parameters as dfdx tensors.
 #[derive(Debug)]
 pub(super) struct Head<D: Backend> {
-    layers: Vec<Linear<D>>,
+    layers: Vec<Layer<D>>,
 }
 
+/// Linear layer, batch norm if any, and ReLU except after the last.
 #[derive(Debug)]
-struct Linear<D: Backend> {
-    /// Where the weight is among the parameters; the bias follows.
-    place: usize,
+struct Layer<D: Backend> {
     /// `[outputs, inputs]`.
-    weight: Tensor<(usize, usize), f32, D>,
+    weight: Placed<(usize, usize), D>,
     /// `[outputs]`.
-    bias: Tensor<(usize,), f32, D>,
+    bias: Option<Placed<(usize,), D>>,
+    norm: Option<HeadNormLayer<D>>,
+    relu: bool,
+}
+
+/// A parameter, and where it is among the network's.
+#[derive(Debug)]
+pub(super) struct Placed<S: Shape, D: Backend> {
+    place: usize,
+    pub(super) values: Tensor<S, f32, D>,
+}
+
+impl<S: Shape, D: Backend> Placed<S, D> {
+    fn read_gradient(
+        &self,
+        device: &D,
+        gradients: &mut Gradients<f32, D>,
+        parameters: &mut Parameters<D>,
+    ) -> Result<()> {
+        let gradient = gradients.get_or_alloc_mut(&self.values).map_err(dfdx_error)?;
+        device.read_gradient(gradient, &mut parameters.gradients[self.place])
+    }
+}
+
+impl<D: Backend> Placed<(usize,), D> {
+    /// Copies a parameter `[channels]`; none where the network has no such.
+    pub(super) fn channels(parameters: &Parameters<D>, name: &str, device: &D) -> Result<Option<Self>> {
+        let Some(place) = parameters.place(name) else { return Ok(None) };
+        let length = parameters.descriptions[place].layout.len();
+        let values = device.to_tensor(&parameters.values[place], (1, length))?;
+        Ok(Some(Self { place, values: values.try_reshape_like(&(length,)).map_err(dfdx_error)? }))
+    }
 }
 
 impl<D: Backend> Head<D> {
-    /// Copies the parameters.
-    pub(super) fn of(parameters: &Parameters<D>, device: &D) -> Result<Self> {
+    /// Copies the parameters of a head upon `features` features.
+    pub(super) fn of(
+        config: &ProjectionConfig,
+        features: usize,
+        parameters: &Parameters<D>,
+        device: &D,
+    ) -> Result<Self> {
+        let inputs = std::iter::once(&features).chain(&config.layers);
         let mut layers = Vec::new();
-        for (place, description) in parameters.descriptions.iter().enumerate() {
-            let Layout::Linear { outputs, inputs } = description.layout else { continue };
-            let weight = device.to_tensor(&parameters.values[place], (outputs, inputs))?;
-            let bias = device.to_tensor(&parameters.values[place + 1], (1, outputs))?;
-            let bias = bias.try_reshape_like(&(outputs,)).map_err(dfdx_error)?;
-            layers.push(Linear { place, weight, bias });
+        for (number, (inputs, outputs)) in inputs.zip(&config.layers).enumerate() {
+            let name = format!("head.{number}");
+            let missing = || Error::bug(format!("the network has no `{name}.weight`"));
+            let place = parameters.place(&format!("{name}.weight")).ok_or_else(missing)?;
+            layers.push(Layer {
+                weight: Placed { place, values: device.to_tensor(&parameters.values[place], (*outputs, *inputs))? },
+                bias: Placed::channels(parameters, &format!("{name}.bias"), device)?,
+                norm: HeadNormLayer::of(parameters, &format!("{name}.norm"), device)?,
+                relu: !config.is_last(number),
+            });
         }
         Ok(Self { layers })
     }
 
-    /// The output of the last layer; the input itself without layers.
-    pub(super) fn forward<T: Tape<f32, D> + Merge<T>>(&self, input: Batch<D, T>) -> Result<Batch<D, T>> {
+    /// The output of the last layer, the input itself without layers. The moments of each batch norm's input are added
+    /// to `all`, first to last.
+    pub(super) fn forward<T: Tape<f32, D> + Merge<T>>(
+        &self,
+        input: Batch<D, T>,
+        mode: &NormMode<'_, D>,
+        all: &mut Vec<Moments<D>>,
+    ) -> Result<Batch<D, T>> {
         let mut batch = input;
-        for (i, layer) in self.layers.iter().enumerate() {
-            batch = layer.forward(batch, i + 1 < self.layers.len())?;
+        for layer in &self.layers {
+            batch = layer.forward(batch, mode, all)?;
         }
         Ok(batch)
     }
 
     /// The outputs of every layer, after the ReLU where there is one.
-    pub(super) fn outputs(&self, input: Batch<D, NoneTape>) -> Result<Vec<Vec<f32>>> {
-        let (mut batch, mut outputs) = (input, Vec::new());
-        for (i, layer) in self.layers.iter().enumerate() {
-            batch = layer.forward(batch, i + 1 < self.layers.len())?;
+    pub(super) fn outputs(&self, input: Batch<D, NoneTape>, mode: &NormMode<'_, D>) -> Result<Vec<Vec<f32>>> {
+        let (mut batch, mut all, mut outputs) = (input, Vec::new(), Vec::new());
+        for layer in &self.layers {
+            batch = layer.forward(batch, mode, &mut all)?;
             outputs.push(batch.as_vec());
         }
         Ok(outputs)
@@ -65,27 +115,49 @@ impl<D: Backend> Head<D> {
         parameters: &mut Parameters<D>,
     ) -> Result<()> {
         for layer in &self.layers {
-            let weight = gradients.get_or_alloc_mut(&layer.weight).map_err(dfdx_error)?;
-            device.read_gradient(weight, &mut parameters.gradients[layer.place])?;
-            let bias = gradients.get_or_alloc_mut(&layer.bias).map_err(dfdx_error)?;
-            device.read_gradient(bias, &mut parameters.gradients[layer.place + 1])?;
+            layer.weight.read_gradient(device, gradients, parameters)?;
+            let norm = layer.norm.iter().flat_map(HeadNormLayer::parameters);
+            for channels in layer.bias.iter().chain(norm) {
+                channels.read_gradient(device, gradients, parameters)?;
+            }
         }
         Ok(())
     }
 }
 
-impl<D: Backend> Linear<D> {
-    /// `[rows, inputs] * [inputs, outputs] + [outputs]`.
-    fn forward<T: Tape<f32, D> + Merge<T>>(&self, input: Batch<D, T>, relu: bool) -> Result<Batch<D, T>> {
-        let rows = input.shape().0;
-        let weight = self.weight.retaped::<T>().try_permute::<(usize, usize), Axes2<1, 0>>().map_err(dfdx_error)?;
-        let product = input.try_matmul(weight).map_err(dfdx_error)?;
-        let shape = (rows, self.bias.shape().0);
-        let bias =
-            self.bias.retaped::<T>().try_broadcast_like::<(usize, usize), Axis<0>>(&shape).map_err(dfdx_error)?;
-        let output = product.try_add(bias).map_err(dfdx_error)?;
-        if relu { output.try_relu().map_err(dfdx_error) } else { Ok(output) }
+impl<D: Backend> Layer<D> {
+    fn forward<T: Tape<f32, D> + Merge<T>>(
+        &self,
+        input: Batch<D, T>,
+        mode: &NormMode<'_, D>,
+        all: &mut Vec<Moments<D>>,
+    ) -> Result<Batch<D, T>> {
+        let mut output = self.linear(input)?;
+        if let Some(norm) = &self.norm {
+            let (normalized, moments) = norm.forward(output, mode, all.len())?;
+            all.push(moments);
+            output = normalized;
+        }
+        if self.relu { output.try_relu().map_err(dfdx_error) } else { Ok(output) }
     }
+
+    /// `[rows, inputs] * [inputs, outputs] [+ [outputs]]`.
+    fn linear<T: Tape<f32, D> + Merge<T>>(&self, input: Batch<D, T>) -> Result<Batch<D, T>> {
+        let weight = self.weight.values.retaped::<T>();
+        let weight = weight.try_permute::<(usize, usize), Axes2<1, 0>>().map_err(dfdx_error)?;
+        let product = input.try_matmul(weight).map_err(dfdx_error)?;
+        let Some(bias) = &self.bias else { return Ok(product) };
+        let bias = spread::<D, T>(&bias.values, product.shape())?;
+        product.try_add(bias).map_err(dfdx_error)
+    }
+}
+
+/// A number for each output as a batch `[rows, outputs]`.
+pub(super) fn spread<D: Backend, T: Tape<f32, D> + Merge<T>>(
+    channels: &Channels<D>,
+    shape: &(usize, usize),
+) -> Result<Batch<D, T>> {
+    channels.retaped::<T>().try_broadcast_like::<(usize, usize), Axis<0>>(shape).map_err(dfdx_error)
 }
 
 /// dfdx fails for want of memory or by its driver.

@@ -1,10 +1,12 @@
 //! An encoder and the head upon it, trained through dfdx's tape.
 
 use crate::base::{Error, Result};
+use crate::model::ProjectionConfig;
 use crate::model::architecture::{Architecture, COLOURS};
-use crate::model::config::EncoderConfig;
+use crate::model::config::{BatchNorm, EncoderConfig};
 use crate::model::encoder::{Encoder, Trace};
 use crate::model::head::{Head, dfdx_error};
+use crate::model::head_norm::NormMode;
 use crate::model::parameters::{Parameters, Statistics};
 use crate::model::unit::{Norms, Pass};
 use crate::nn::{Backend, Precision, Spare, Traced, TracedScalar, Trainable, number};
@@ -34,6 +36,7 @@ type Slot<B> = Arc<Mutex<Option<Result<B>>>>;
 pub struct Network<D: Backend> {
     device: D,
     architecture: Architecture,
+    head_config: ProjectionConfig,
     widths: Vec<usize>,
     side: usize,
     encoder: Encoder,
@@ -42,6 +45,8 @@ pub struct Network<D: Backend> {
     /// Copies of the head's parameters; none while they are out of date.
     head: Option<Head<D>>,
     precision: Precision,
+    /// Images over which batch norm takes its statistics in training.
+    batch_norm: BatchNorm,
     spare: Spare<D>,
     open: Option<(Trace<D>, Slot<D::Buffer>)>,
 }
@@ -49,23 +54,32 @@ pub struct Network<D: Backend> {
 impl<D: Backend> Network<D> {
     /// A network with freshly drawn weights; the encoder's depend on the seed alone, not on the head.
     ///
-    /// `head` gives the outputs of each linear layer, with ReLU between layers and none after the last; `side` is that
-    /// of the square pictures, in pixels.
+    /// `head` is a list of outputs of linear layers, with ReLU between layers and none after the last, or such with batch
+    /// norm; `side` is that of the square images, in pixels.
     ///
     /// # Errors
     /// The pictures are too small for the encoder, a layer of the head has no outputs, or memory is short.
-    pub fn new(encoder: &EncoderConfig, head: &[usize], side: usize, seed: u64, device: &D) -> Result<Self> {
-        check_head(head)?;
+    pub fn new(
+        encoder: &EncoderConfig,
+        head: impl Into<ProjectionConfig>,
+        side: usize,
+        seed: u64,
+        device: &D,
+    ) -> Result<Self> {
+        let head = head.into();
+        check_head(&head.layers)?;
         let architecture = Architecture::new(encoder, side)?;
         Ok(Self {
             device: device.clone(),
-            widths: std::iter::once(architecture.features).chain(head.iter().copied()).collect(),
+            widths: std::iter::once(architecture.features).chain(head.layers.iter().copied()).collect(),
             side,
             encoder: Encoder::new(&architecture),
-            parameters: Parameters::new(&architecture, head, seed, device)?,
-            statistics: Statistics::of(&architecture, device)?,
+            parameters: Parameters::new(&architecture, &head, seed, device)?,
+            statistics: Statistics::of(&architecture, &head, device)?,
+            head_config: head,
             head: None,
             precision: Precision::default(),
+            batch_norm: BatchNorm::default(),
             spare: Spare::new(device, Precision::default()),
             open: None,
             architecture,
@@ -78,16 +92,22 @@ impl<D: Backend> Network<D> {
         Self { precision, spare: Spare::new(&self.device, precision), ..self }
     }
 
+    /// The same network with batch norm's statistics in training over other images than all of a batch together.
+    #[must_use]
+    pub fn with_batch_norm(self, batch_norm: BatchNorm) -> Self {
+        Self { batch_norm, ..self }
+    }
+
     /// Features by depth: the encoder's, then the outputs of each layer of the head.
     pub fn widths(&self) -> Vec<usize> {
         self.widths.clone()
     }
 
     /// Training mode: `[rows, side, side, 3]` pictures to the head's output `[rows, last width]` with the tape. Batch
-    /// norm uses the batch's statistics and moves the running ones.
+    /// norm uses the batch's statistics and moves the running ones. Per view, the first half of the rows is one view.
     ///
     /// # Errors
-    /// There are no pictures or their number of values is wrong, or memory is short.
+    /// There are no images, their number of values is wrong or they are not as many in each view, or memory is short.
     pub fn forward(&mut self, images: Vec<f32>, rows: usize) -> Result<Traced<D>> {
         let images = self.upload(images, rows)?;
         self.forward_uploaded(images, rows)
@@ -110,12 +130,17 @@ impl<D: Backend> Network<D> {
         if let Some((trace, _)) = self.open.take() {
             trace.release(&mut self.spare);
         }
+        let groups = self.batch_norm.groups();
+        if !rows.is_multiple_of(groups) {
+            return Err(Error::bug(format!("{rows} images are not two views")));
+        }
         let mut pass = Pass {
             device: &self.device,
             parameters: &self.parameters,
             statistics: Norms::Training(&mut self.statistics),
             spare: &mut self.spare,
             rows,
+            groups,
             epsilon: self.architecture.epsilon,
             momentum: self.architecture.momentum,
         };
@@ -124,7 +149,19 @@ impl<D: Backend> Network<D> {
         self.spare.give(features);
         let (tensor, slot) = self.on_tape(tensor);
         self.open = Some((trace, slot));
-        self.head()?.forward(tensor)
+        self.head_forward(tensor, groups)
+    }
+
+    /// The head in training mode; its running statistics follow the encoder's.
+    fn head_forward(&mut self, features: Traced<D>, groups: usize) -> Result<Traced<D>> {
+        let Architecture { epsilon, momentum, .. } = self.architecture;
+        let mut moments = Vec::new();
+        let output = self.head()?.forward(features, &NormMode::Batch { groups, epsilon }, &mut moments)?;
+        let first = self.statistics.len() - moments.len();
+        for (moments, running) in moments.iter().zip(&mut self.statistics[first..]) {
+            moments.follow(running, momentum, &self.device)?;
+        }
+        Ok(output)
     }
 
     /// Puts the features on a new tape. The operation's way back hands their gradient to [`Network::backward`], which
@@ -200,9 +237,13 @@ impl<D: Backend> Network<D> {
     fn head(&mut self) -> Result<&Head<D>> {
         let head = match self.head.take() {
             Some(head) => head,
-            None => Head::of(&self.parameters, &self.device)?,
+            None => self.copy_head()?,
         };
         Ok(self.head.insert(head))
+    }
+
+    fn copy_head(&self) -> Result<Head<D>> {
+        Head::of(&self.head_config, self.architecture.features, &self.parameters, &self.device)
     }
 
     /// Features of `[rows, side, side, 3]` pictures, `[rows, features]`, without a tape.
@@ -227,6 +268,7 @@ impl<D: Backend> Network<D> {
                 },
                 spare: &mut spare,
                 rows: images.len() / self.picture_len(),
+                groups: 1,
                 epsilon: self.architecture.epsilon,
                 momentum: self.architecture.momentum,
             };
@@ -238,12 +280,12 @@ impl<D: Backend> Network<D> {
         Ok(features)
     }
 
-    /// From features `[rows, features]` to the outputs after each layer of the head, after the ReLU for all but the
-    /// last.
+    /// From features `[rows, features]` to the outputs after each layer of the head, after batch norm if any and the
+    /// ReLU for all but the last. `statistics` are those of the head's batch norm.
     ///
     /// # Errors
     /// The number of values is wrong, or memory is short.
-    pub fn project(&self, features: &[f32], rows: usize) -> Result<Vec<Vec<f32>>> {
+    pub fn project(&self, features: &[f32], rows: usize, statistics: BatchStatistics) -> Result<Vec<Vec<f32>>> {
         if features.len() != rows * self.architecture.features {
             return Err(Error::bug(format!("{rows} rows of features cannot have {} values", features.len())));
         }
@@ -252,7 +294,15 @@ impl<D: Backend> Network<D> {
         }
         let features = self.device.upload(features.to_vec())?;
         let features = self.device.to_tensor(&features, (rows, self.architecture.features))?;
-        Head::of(&self.parameters, &self.device)?.outputs(features)
+        let head = self.copy_head()?;
+        let epsilon = self.architecture.epsilon;
+        match statistics {
+            BatchStatistics::Batch => head.outputs(features, &NormMode::Batch { groups: 1, epsilon }),
+            BatchStatistics::Running => {
+                let statistics = &self.statistics[self.architecture.units().count()..];
+                head.outputs(features, &NormMode::Running { statistics, epsilon })
+            }
+        }
     }
 
     fn picture_len(&self) -> usize {
@@ -280,13 +330,14 @@ pub(super) fn check_head(head: &[usize]) -> Result<()> {
 mod tests {
     use super::*;
     use crate::base::rng;
+    use crate::model::HeadNorm;
     use crate::model::config::{ResnetConfig, TinyConfig};
 
     const SIDE: usize = 16;
     const ROWS: usize = 12;
 
     fn tiny(head: &[usize], seed: u64) -> Network<Cpu> {
-        let encoder = EncoderConfig::Tiny(TinyConfig { width: 0.25 });
+        let encoder = EncoderConfig::Tiny(TinyConfig { width: 0.25, ..TinyConfig::default() });
         Network::new(&encoder, head, SIDE, seed, &Cpu::default()).unwrap()
     }
 
@@ -370,11 +421,92 @@ mod tests {
     fn inference_with_batch_statistics_is_the_training_forward() {
         let mut network = tiny(&[16, 8], 1);
         let features = network.encode(&pictures(), ROWS, BatchStatistics::Batch).unwrap();
-        let outputs = network.project(&features, ROWS).unwrap();
+        let outputs = network.project(&features, ROWS, BatchStatistics::Batch).unwrap();
         assert_eq!(network.widths(), [32, 16, 8]);
         assert_eq!(outputs.iter().map(Vec::len).collect::<Vec<_>>(), [ROWS * 16, ROWS * 8]);
         assert!(outputs[0].iter().all(|output| *output >= 0.0) && outputs[1].iter().any(|output| *output < 0.0));
         assert_eq!(network.forward(pictures(), ROWS).unwrap().as_vec(), outputs[1]);
+    }
+
+    /// A network with batch norm after every layer of the head.
+    fn normed(seed: u64) -> Network<Cpu> {
+        let encoder = EncoderConfig::Tiny(TinyConfig { width: 0.25, ..TinyConfig::default() });
+        let head = ProjectionConfig { layers: vec![16, 8], batch_norm: HeadNorm::All };
+        Network::new(&encoder, &head, SIDE, seed, &Cpu::default()).unwrap()
+    }
+
+    #[test]
+    fn the_batch_norm_of_a_head_is_saved_and_leaves_the_encoder_alone() {
+        let mut from = normed(1);
+        step(&mut from, 0.1);
+        let state = from.state().unwrap();
+        let names: Vec<&str> =
+            state.iter().map(|array| array.name.as_str()).filter(|n| n.starts_with("head")).collect();
+        let parameters =
+            ["head.0.weight", "head.0.norm.weight", "head.0.norm.bias", "head.1.weight", "head.1.norm.weight"];
+        assert_eq!(names[..5], parameters);
+        let running = [
+            "head.0.norm.running_mean",
+            "head.0.norm.running_var",
+            "head.1.norm.running_mean",
+            "head.1.norm.running_var",
+        ];
+        assert_eq!(names[5..], running);
+        let mut to = normed(2);
+        to.load_state(&state).unwrap();
+        assert_eq!(to.state().unwrap(), state);
+        // A head without batch norm starts from the encoder of one with it, and the other way around.
+        tiny(&[4], 3).load_encoder(&state).unwrap();
+        normed(3).load_encoder(&tiny(&[4], 1).state().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn features_of_a_head_with_batch_norm_by_the_statistics_of_the_batch_are_the_training_forward() {
+        let mut network = normed(1);
+        let features = network.encode(&pictures(), ROWS, BatchStatistics::Batch).unwrap();
+        let outputs = network.project(&features, ROWS, BatchStatistics::Batch).unwrap();
+        assert_ne!(outputs, network.project(&features, ROWS, BatchStatistics::Running).unwrap());
+        assert_eq!(network.forward(pictures(), ROWS).unwrap().as_vec(), outputs[1]);
+    }
+
+    #[test]
+    fn per_view_is_two_calls_of_the_model() {
+        let half = ROWS / 2 * SIDE * SIDE * COLOURS;
+        let mut two_calls = normed(1);
+        let calls: Vec<f32> = pictures()
+            .chunks(half)
+            .flat_map(|view| two_calls.forward(view.to_vec(), ROWS / 2).unwrap().as_vec())
+            .collect();
+        let mut one_call = normed(1).with_batch_norm(BatchNorm::PerView);
+        let output = one_call.forward(pictures(), ROWS).unwrap().as_vec();
+        for (ours, theirs) in output.iter().zip(&calls) {
+            assert!((ours - theirs).abs() < 1e-5, "{ours} {theirs}");
+        }
+        for (ours, theirs) in one_call.state().unwrap().iter().zip(two_calls.state().unwrap()) {
+            for (ours, theirs) in ours.values.iter().zip(&theirs.values) {
+                assert!((ours - theirs).abs() < 1e-5, "{ours} {theirs}");
+            }
+        }
+        assert!(one_call.forward(pictures()[half / (ROWS / 2)..].to_vec(), ROWS - 1).is_err());
+    }
+
+    /// The arrays that torchvision's `zero_init_residual` sets to 0.
+    #[test]
+    fn the_last_scale_of_each_block_may_start_at_zero() {
+        let zeros = |encoder: EncoderConfig| {
+            let state = Network::new(&encoder, &[], 32, 1, &Cpu::default()).unwrap().state().unwrap();
+            let weights = state.into_iter().filter(|array| array.name.ends_with("weight"));
+            let zero = weights.filter(|array| array.values.iter().all(|value| *value == 0.0));
+            zero.map(|array| array.name).collect::<Vec<_>>()
+        };
+        let config = ResnetConfig { width: 0.125, zero_init_residual: true, ..ResnetConfig::default() };
+        let blocks = |counts: [usize; 4], norm: &str| -> Vec<String> {
+            let stages = counts.into_iter().enumerate();
+            stages.flat_map(|(i, n)| (0..n).map(move |j| format!("layer{}.{j}.{norm}.weight", i + 1))).collect()
+        };
+        assert_eq!(zeros(EncoderConfig::Resnet18(config.clone())), blocks([2, 2, 2, 2], "bn2"));
+        assert_eq!(zeros(EncoderConfig::Resnet50(config)), blocks([3, 4, 6, 3], "bn3"));
+        assert!(zeros(EncoderConfig::Tiny(TinyConfig::default())).is_empty());
     }
 
     #[test]

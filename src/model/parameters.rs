@@ -1,6 +1,7 @@
 //! The parameters of a network with their gradients, and the running statistics.
 
 use crate::base::Result;
+use crate::model::ProjectionConfig;
 use crate::model::architecture::{Architecture, UnitShape};
 use crate::model::config::Flavour;
 use crate::model::initial::{Draw, draw};
@@ -48,7 +49,7 @@ pub(super) struct Parameters<D: Backend> {
 
 impl<D: Backend> Parameters<D> {
     /// Freshly drawn parameters of an encoder and the head upon it.
-    pub(super) fn new(architecture: &Architecture, head: &[usize], seed: u64, device: &D) -> Result<Self> {
+    pub(super) fn new(architecture: &Architecture, head: &ProjectionConfig, seed: u64, device: &D) -> Result<Self> {
         let mut descriptions: Vec<Description> =
             architecture.units().flat_map(|unit| describe_unit(unit, architecture.flavour)).collect();
         descriptions.extend(describe_head(architecture.features, head, architecture.flavour));
@@ -61,6 +62,11 @@ impl<D: Backend> Parameters<D> {
         let gradients = gradients.collect::<Result<_>>()?;
         let values = drawn.into_iter().map(|values| device.upload(values)).collect::<Result<_>>()?;
         Ok(Self { descriptions, values, gradients })
+    }
+
+    /// Where the parameter of this name is.
+    pub(super) fn place(&self, name: &str) -> Option<usize> {
+        self.descriptions.iter().position(|description| description.name == name)
     }
 }
 
@@ -77,26 +83,32 @@ fn describe_unit(unit: &UnitShape, flavour: Flavour) -> Vec<Description> {
     let channels = |name: String, role, draw| Description { name, layout: Layout::Channels(shape.outputs), role, draw };
     let weight = Description { name: format!("{}.weight", unit.convolution_name), layout, role: Role::Weight, draw };
     let bias = unit.bias.then(|| channels(format!("{}.bias", unit.convolution_name), Role::Bias, Draw::Constant(0.0)));
-    let scale = channels(format!("{}.weight", unit.norm_name), Role::NormScale, Draw::Constant(1.0));
+    let scale = channels(format!("{}.weight", unit.norm_name), Role::NormScale, Draw::Constant(unit.initial_scale));
     let shift = channels(format!("{}.bias", unit.norm_name), Role::NormShift, Draw::Constant(0.0));
     std::iter::once(weight).chain(bias).chain([scale, shift]).collect()
 }
 
-/// Weight and bias of each linear layer, `head.0.weight` and so on.
-fn describe_head(features: usize, head: &[usize], flavour: Flavour) -> Vec<Description> {
-    let inputs = std::iter::once(&features).chain(head);
+/// Of each layer of the head: the linear layer's weight and, without batch norm, bias; batch norm's scale and, but for
+/// the head's output, shift. Names are `head.0.weight`, `head.0.bias`, `head.0.norm.weight`, `head.0.norm.bias`.
+fn describe_head(features: usize, head: &ProjectionConfig, flavour: Flavour) -> Vec<Description> {
+    let inputs = std::iter::once(&features).chain(&head.layers);
     let layer = |(i, (inputs, outputs)): (usize, (&usize, &usize))| {
         let (weight, bias) = match flavour {
             Flavour::Torchvision => (Draw::torch_linear(*inputs), Draw::torch_linear(*inputs)),
             Flavour::Keras => (Draw::glorot_uniform(*inputs, *outputs), Draw::Constant(0.0)),
         };
         let describe = |part, layout, role, draw| Description { name: format!("head.{i}.{part}"), layout, role, draw };
-        [
-            describe("weight", Layout::Linear { outputs: *outputs, inputs: *inputs }, Role::Weight, weight),
-            describe("bias", Layout::Channels(*outputs), Role::Bias, bias),
-        ]
+        let channels = |part, role, draw| describe(part, Layout::Channels(*outputs), role, draw);
+        let linear = Layout::Linear { outputs: *outputs, inputs: *inputs };
+        let weight = describe("weight", linear, Role::Weight, weight);
+        if !head.has_norm(i) {
+            return vec![weight, channels("bias", Role::Bias, bias)];
+        }
+        let shift = || channels("norm.bias", Role::NormShift, Draw::Constant(0.0));
+        let scale = channels("norm.weight", Role::NormScale, Draw::Constant(1.0));
+        [weight, scale].into_iter().chain((!head.is_last(i)).then(shift)).collect()
     };
-    inputs.zip(head).enumerate().flat_map(layer).collect()
+    inputs.zip(&head.layers).enumerate().flat_map(layer).collect()
 }
 
 /// Running mean and variance of one batch norm.
@@ -109,13 +121,15 @@ pub(super) struct Statistics<D: Backend> {
 }
 
 impl<D: Backend> Statistics<D> {
-    /// Means 0 and variances 1 for every batch norm of an encoder.
-    pub(super) fn of(architecture: &Architecture, device: &D) -> Result<Vec<Self>> {
-        let fresh = |unit: &UnitShape| {
-            let channels = unit.convolution.outputs;
-            let (mean, variance) = (device.allocate(channels)?, device.upload(vec![1.0; channels])?);
-            Ok(Self { name: unit.norm_name.clone(), mean, variance })
-        };
-        architecture.units().map(fresh).collect()
+    /// Means 0 and variances 1 for every batch norm of an encoder, then of the head.
+    pub(super) fn of(architecture: &Architecture, head: &ProjectionConfig, device: &D) -> Result<Vec<Self>> {
+        let units = architecture.units().map(|unit| (unit.norm_name.clone(), unit.convolution.outputs));
+        let layers = head.layers.iter().enumerate().filter(|(layer, _)| head.has_norm(*layer));
+        let layers = layers.map(|(layer, outputs)| (format!("head.{layer}.norm"), *outputs));
+        units.chain(layers).map(|(name, channels)| Self::fresh(name, channels, device)).collect()
+    }
+
+    fn fresh(name: String, channels: usize, device: &D) -> Result<Self> {
+        Ok(Self { name, mean: device.allocate(channels)?, variance: device.upload(vec![1.0; channels])? })
     }
 }

@@ -67,16 +67,17 @@ impl<D: Backend> Network<D> {
             parameters.push((place, self.device().upload(from_file(about.layout, values))?));
         }
         let mut statistics = Vec::new();
-        for running in &self.statistics {
+        for (place, running) in self.statistics.iter().enumerate().filter(|(_, running)| wanted(&running.name)) {
             let shape = [self.device().length(&running.mean)];
             let mean = find(&given, &format!("{}.running_mean", running.name), &shape)?;
             let variance = find(&given, &format!("{}.running_var", running.name), &shape)?;
-            statistics.push((self.device().upload(mean.to_vec())?, self.device().upload(variance.to_vec())?));
+            statistics.push((place, self.device().upload(mean.to_vec())?, self.device().upload(variance.to_vec())?));
         }
         for (place, values) in parameters {
             self.parameters.values[place] = values;
         }
-        for (running, (mean, variance)) in self.statistics.iter_mut().zip(statistics) {
+        for (place, mean, variance) in statistics {
+            let running = &mut self.statistics[place];
             (running.mean, running.variance) = (mean, variance);
         }
         self.parameters_changed()

@@ -1,6 +1,7 @@
 //! The table of a network's layers with shapes, parameters and work, counted from the description alone.
 
 use crate::base::Result;
+use crate::model::ProjectionConfig;
 use crate::model::architecture::{Architecture, UnitShape};
 use crate::model::config::EncoderConfig;
 use crate::model::network::check_head;
@@ -40,12 +41,33 @@ pub struct Summary {
     pub trainable: u64,
     /// Running statistics.
     pub not_trainable: u64,
+    /// The parameters of the encoder alone, without the head.
+    pub encoder: Counts,
     /// Multiply-adds of one forward pass for one picture.
     pub multiply_adds: u64,
     /// Floating-point operations of one forward pass for one picture: a multiply-add is two.
     pub flops: u64,
     /// Bytes that one picture's activations take in training in 32 bits: what the backward pass needs.
     pub activation_bytes_per_picture: u64,
+}
+
+/// Numbers of parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// All, running statistics included.
+    pub total: u64,
+    /// Those that training moves.
+    pub trainable: u64,
+    /// Running statistics.
+    pub not_trainable: u64,
+}
+
+impl Counts {
+    fn of(rows: &[SummaryRow]) -> Self {
+        let total = rows.iter().map(|row| row.parameters).sum();
+        let trainable = rows.iter().map(|row| row.trainable).sum();
+        Self { total, trainable, not_trainable: total - trainable }
+    }
 }
 
 impl Summary {
@@ -87,9 +109,14 @@ impl fmt::Display for Summary {
             writeln!(f, "{:<28} {:<26} {output:>14} {parameters:>12} {multiply_adds:>14}", row.name, row.kind)?;
         }
         writeln!(f)?;
-        writeln!(f, "parameters      {:>14}", grouped(self.total))?;
-        writeln!(f, "  trainable     {:>14}", grouped(self.trainable))?;
-        writeln!(f, "  not trainable {:>14}", grouped(self.not_trainable))?;
+        let encoder = self.encoder;
+        for (name, all, encoder) in [
+            ("parameters", self.total, encoder.total),
+            ("  trainable", self.trainable, encoder.trainable),
+            ("  not trainable", self.not_trainable, encoder.not_trainable),
+        ] {
+            writeln!(f, "{name:<15} {:>14}  encoder alone {:>14}", grouped(all), grouped(encoder))?;
+        }
         writeln!(f, "multiply-adds   {:>14}  forward, a picture", grouped(self.multiply_adds))?;
         write!(f, "activations     {:>14}  bytes in training, a picture", grouped(self.activation_bytes_per_picture))
     }
@@ -112,8 +139,9 @@ fn grouped(number: u64) -> String {
 ///
 /// # Errors
 /// The pictures are too small for the encoder or a layer of the head has no outputs.
-pub fn summarize(encoder: &EncoderConfig, head: &[usize], side: usize) -> Result<Summary> {
-    check_head(head)?;
+pub fn summarize(encoder: &EncoderConfig, head: impl Into<ProjectionConfig>, side: usize) -> Result<Summary> {
+    let head = head.into();
+    check_head(&head.layers)?;
     let architecture = Architecture::new(encoder, side)?;
     let mut rows = unit_rows(&architecture.stem).to_vec();
     if let Some(pool) = &architecture.pool {
@@ -124,13 +152,25 @@ pub fn summarize(encoder: &EncoderConfig, head: &[usize], side: usize) -> Result
         rows.extend(block.units.iter().chain(&block.shortcut).flat_map(unit_rows));
     }
     rows.push(row("avgpool", "global average", vec![architecture.features], [0; 3]));
-    let inputs = std::iter::once(&architecture.features).chain(head);
-    for (i, (inputs, outputs)) in inputs.zip(head).enumerate() {
-        let weights = (inputs * outputs) as u64;
-        let parameters = weights + *outputs as u64;
-        rows.push(row(format!("head.{i}"), "linear", vec![*outputs], [parameters, parameters, weights]));
-    }
-    Ok(add_up(rows, side))
+    let encoder = Counts::of(&rows);
+    let inputs = std::iter::once(&architecture.features).chain(&head.layers);
+    rows.extend(inputs.zip(&head.layers).enumerate().flat_map(|(i, (inputs, outputs))| {
+        let norm = head.has_norm(i).then(|| head_norm_row(i, *outputs, !head.is_last(i)));
+        std::iter::once(linear_row(i, *inputs, *outputs, norm.is_none())).chain(norm)
+    }));
+    Ok(add_up(rows, encoder, side))
+}
+
+fn linear_row(layer: usize, inputs: usize, outputs: usize, bias: bool) -> SummaryRow {
+    let weights = (inputs * outputs) as u64;
+    let parameters = weights + if bias { outputs as u64 } else { 0 };
+    row(format!("head.{layer}"), "linear", vec![outputs], [parameters, parameters, weights])
+}
+
+fn head_norm_row(layer: usize, outputs: usize, shift: bool) -> SummaryRow {
+    let (channels, learned) = (outputs as u64, if shift { 2 } else { 1 });
+    let counts = [(learned + 2) * channels, learned * channels, 0];
+    row(format!("head.{layer}.norm"), "batch norm", vec![outputs], counts)
 }
 
 fn unit_rows(unit: &UnitShape) -> [SummaryRow; 2] {
@@ -150,15 +190,17 @@ fn row(name: impl Into<String>, kind: impl Into<String>, output: Vec<usize>, cou
     SummaryRow { name: name.into(), kind: kind.into(), output, parameters, trainable, multiply_adds }
 }
 
-fn add_up(rows: Vec<SummaryRow>, side: usize) -> Summary {
+fn add_up(rows: Vec<SummaryRow>, encoder: Counts, side: usize) -> Summary {
     let sum = |count: fn(&SummaryRow) -> u64| rows.iter().map(count).sum::<u64>();
-    let (total, trainable, multiply_adds) = (sum(|r| r.parameters), sum(|r| r.trainable), sum(|r| r.multiply_adds));
+    let Counts { total, trainable, not_trainable } = Counts::of(&rows);
+    let multiply_adds = sum(|row| row.multiply_adds);
     let pictures = (side * side * super::architecture::COLOURS) as u64;
     let kept = sum(|row| row.output.iter().product::<usize>() as u64) + pictures;
     Summary {
         total,
         trainable,
-        not_trainable: total - trainable,
+        not_trainable,
+        encoder,
         multiply_adds,
         flops: 2 * multiply_adds,
         activation_bytes_per_picture: kept * ACTIVATION_BYTES,
@@ -177,7 +219,7 @@ mod tests {
     }
 
     fn resnet(flavour: Flavour, stem: Stem) -> ResnetConfig {
-        ResnetConfig { width: 1.0, stem, flavour }
+        ResnetConfig { stem, flavour, ..ResnetConfig::default() }
     }
 
     #[test]
@@ -205,7 +247,7 @@ mod tests {
 
     #[test]
     fn the_tiny_encoder_is_small() {
-        let summary = summarize(&EncoderConfig::Tiny(TinyConfig { width: 1.0 }), &[], 32).unwrap();
+        let summary = summarize(&EncoderConfig::Tiny(TinyConfig::default()), &[], 32).unwrap();
         assert_eq!(summary.rows.last().unwrap().output, [128]);
         assert!((5_000_000..10_000_000).contains(&summary.multiply_adds), "{}", summary.multiply_adds);
     }

@@ -37,11 +37,13 @@ pub(super) struct Pass<'a, D: Backend> {
     pub(super) statistics: Norms<'a, D>,
     pub(super) spare: &'a mut Spare<D>,
     pub(super) rows: usize,
+    /// Equal ranges of the rows that batch norm takes the statistics of, each by itself.
+    pub(super) groups: usize,
     pub(super) epsilon: f32,
     pub(super) momentum: f32,
 }
 
-/// Which statistics batch norm uses.
+/// Which statistics batch norm uses; the running ones are of one group alone.
 pub(super) enum Norms<'a, D: Backend> {
     /// The batch's; the running ones move towards them.
     Training(&'a mut [Statistics<D>]),
@@ -130,9 +132,9 @@ impl Unit {
     }
 
     fn moments<D: Backend>(&self, pass: &mut Pass<'_, D>, convolved: &D::Map) -> Result<(D::Buffer, D::Buffer)> {
-        let channels = self.convolution.outputs;
-        let mut inverse = pass.spare.take(channels)?;
-        let mut mean = pass.spare.take(channels)?;
+        let numbers = pass.groups * self.convolution.outputs;
+        let mut inverse = pass.spare.take(numbers)?;
+        let mut mean = pass.spare.take(numbers)?;
         let momentum = pass.momentum;
         let running = match &mut pass.statistics {
             Norms::Running(statistics) => {
@@ -147,7 +149,7 @@ impl Unit {
                 Some(Running { mean: &mut running.mean, variance: &mut running.variance, momentum })
             }
         };
-        pass.device.batch_moments(pass.epsilon, convolved, &mut mean, &mut inverse, running)?;
+        pass.device.batch_moments(pass.groups, pass.epsilon, convolved, &mut mean, &mut inverse, running)?;
         Ok((mean, inverse))
     }
 

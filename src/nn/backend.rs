@@ -36,6 +36,8 @@ pub trait Backend: Device<f32> {
     fn map_length(&self, map: &Self::Map) -> usize;
     /// A dfdx tensor with a buffer's numbers.
     fn to_tensor(&self, buffer: &Self::Buffer, shape: (usize, usize)) -> Result<Tensor<(usize, usize), f32, Self>>;
+    /// A buffer with a dfdx tensor's numbers.
+    fn read_tensor(&self, tensor: &Tensor<(usize, usize), f32, Self>) -> Result<Self::Buffer>;
     /// Copies a dfdx gradient into a buffer of the same length.
     fn read_gradient(&self, gradient: &<Self as Storage<f32>>::Vec, into: &mut Self::Buffer) -> Result<()>;
 
@@ -67,11 +69,13 @@ pub trait Backend: Device<f32> {
         bias: Option<&mut Self::Buffer>,
     ) -> Result<()>;
 
-    /// Mean and `1 / sqrt(variance + epsilon)` of each channel over all pixels (the biased variance), and the running
-    /// statistics moved towards them (the variance with Bessel's correction, as in torch and in TensorFlow's fused
-    /// kernel).
+    /// Mean and `1 / sqrt(variance + epsilon)` of each channel over the pixels of each group (the biased variance), both
+    /// `[groups, channels]`. The groups are as many equal ranges of the input's rows. The running statistics are moved
+    /// towards those of one group after the other (the variance with Bessel's correction, as in torch and in
+    /// TensorFlow's fused kernel), as if the model had been called once per group.
     fn batch_moments(
         &self,
+        groups: usize,
         epsilon: f32,
         input: &Self::Map,
         mean: &mut Self::Buffer,
@@ -80,7 +84,8 @@ pub trait Backend: Device<f32> {
     ) -> Result<()>;
     /// `1 / sqrt(variance + epsilon)`.
     fn inverse_deviation(&self, epsilon: f32, variance: &Self::Buffer, inverse: &mut Self::Buffer) -> Result<()>;
-    /// `output = [relu](scale * (input - mean) * inverse_deviation + shift [+ residual])` in one pass.
+    /// `output = [relu](scale * (input - mean) * inverse_deviation + shift [+ residual])` in one pass, each group of rows
+    /// by its own moments.
     fn normalize(
         &self,
         norm: &Normalization<'_, Self::Buffer>,
@@ -91,7 +96,7 @@ pub trait Backend: Device<f32> {
     ) -> Result<()>;
     /// The way back through [`Backend::batch_moments`] and [`Backend::normalize`]. `relu_output` is their output where
     /// a ReLU was applied. In place: `input` becomes its gradient, `gradient` (of the output) becomes what passes the
-    /// ReLU, which is the gradient of the residual.
+    /// ReLU, which is the gradient of the residual. The gradients of scale and shift are sums over the groups.
     fn normalize_gradient(
         &self,
         norm: &Normalization<'_, Self::Buffer>,
@@ -125,22 +130,22 @@ pub trait Backend: Device<f32> {
     ) -> Result<()>;
 }
 
-/// What batch norm needs of each channel, `[channels]` each.
+/// What batch norm needs of each channel.
 #[derive(Debug)]
-pub struct Normalization<'a, B> {
-    /// Mean that is taken off.
+pub struct Normalization<'a, B: ?Sized> {
+    /// Mean that is taken off, `[groups, channels]`.
     pub mean: &'a B,
-    /// `1 / sqrt(variance + epsilon)`.
+    /// `1 / sqrt(variance + epsilon)`, `[groups, channels]`.
     pub inverse_deviation: &'a B,
-    /// The learned factor, gamma.
+    /// The learned factor, gamma, `[channels]`.
     pub scale: &'a B,
-    /// The learned offset, beta.
+    /// The learned offset, beta, `[channels]`.
     pub shift: &'a B,
 }
 
 /// Running statistics to move: `running = (1 - momentum) * running + momentum * batch`.
 #[derive(Debug)]
-pub struct Running<'a, B> {
+pub struct Running<'a, B: ?Sized> {
     /// Running mean, `[channels]`.
     pub mean: &'a mut B,
     /// Running variance, `[channels]`.

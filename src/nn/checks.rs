@@ -1,7 +1,7 @@
 //! Tests of the kernels: against the oracle, by finite differences, and with different numbers of threads.
 
 use crate::base::rng::{self, stream};
-use crate::nn::{Backend, Convolution, CpuMap, MaxPool, Normalization, Precision, oracle};
+use crate::nn::{Backend, Convolution, CpuMap, MaxPool, Normalization, Precision, Running, oracle};
 use dfdx::prelude::*;
 
 const EPSILON: f32 = 1e-5;
@@ -202,7 +202,7 @@ impl Norm {
 
     fn moments(&self, input: &[f32]) -> (Vec<f32>, Vec<f32>) {
         let (mut mean, mut inverse) = (vec![f32::NAN; self.scale.len()], vec![f32::NAN; self.scale.len()]);
-        Cpu::default().batch_moments(EPSILON, &map(input), &mut mean, &mut inverse, None).unwrap();
+        Cpu::default().batch_moments(1, EPSILON, &map(input), &mut mean, &mut inverse, None).unwrap();
         (mean, inverse)
     }
 
@@ -277,6 +277,44 @@ fn batch_norm_is_the_oracles() {
     assert_close("scale", &ours[1], &gradients.get(&scale).as_vec());
     assert_close("shift", &ours[2], &gradients.get(&shift).as_vec());
     assert_close("residual", &ours[3], &gradients.get(&residual).as_vec());
+}
+
+/// Moments, running statistics, output and gradients (input, residual, scale, shift) of a batch norm.
+fn normalized_by(groups: usize, norm: &Norm, rows: std::ops::Range<usize>, running: [Vec<f32>; 2]) -> [Vec<f32>; 9] {
+    let (device, channels) = (Cpu::default(), norm.scale.len());
+    let part = |values: &[f32]| map(&values[rows.start * channels..rows.end * channels]);
+    let (mut input, residual, mut gradient) = (part(&norm.input), part(&norm.residual), part(&norm.cotangent));
+    let [mut mean, mut inverse] = [(); 2].map(|()| vec![f32::NAN; groups * channels]);
+    let [mut running_mean, mut running_variance] = running;
+    let moved = Running { mean: &mut running_mean, variance: &mut running_variance, momentum: 0.3 };
+    device.batch_moments(groups, EPSILON, &input, &mut mean, &mut inverse, Some(moved)).unwrap();
+    let of = Normalization { mean: &mean, inverse_deviation: &inverse, scale: &norm.scale, shift: &norm.shift };
+    let mut output = unset(rows.len() * channels);
+    device.normalize(&of, &input, Some(&residual), true, &mut output).unwrap();
+    let [mut scale, mut shift] = [(); 2].map(|()| vec![f32::NAN; channels]);
+    device.normalize_gradient(&of, Some(&output), &mut gradient, &mut input, &mut scale, &mut shift).unwrap();
+    let maps = [&output, &input, &gradient].map(values);
+    let [output, input, gradient] = maps;
+    [mean, inverse, running_mean, running_variance, output, input, gradient, scale, shift]
+}
+
+#[test]
+fn groups_are_normalized_as_batches_of_their_own() {
+    for (pixels, channels) in [(6, 3), (2000, 7), (300, 64)] {
+        let norm = Norm::new(pixels, channels, true);
+        let start = [vec![0.5; channels], vec![2.0; channels]];
+        let together = normalized_by(2, &norm, 0..pixels, start.clone());
+        let first = normalized_by(1, &norm, 0..pixels / 2, start);
+        let second = normalized_by(1, &norm, pixels / 2..pixels, [first[2].clone(), first[3].clone()]);
+        for place in [0, 1, 4, 5, 6] {
+            assert_eq!(together[place], [&first[place][..], &second[place]].concat(), "{pixels} {channels} {place}");
+        }
+        assert_eq!(together[2..4], second[2..4], "running statistics follow one group after the other");
+        for place in [7, 8] {
+            let sum: Vec<f32> = first[place].iter().zip(&second[place]).map(|(a, b)| a + b).collect();
+            assert_eq!(together[place], sum);
+        }
+    }
 }
 
 #[test]

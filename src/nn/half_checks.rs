@@ -101,7 +101,7 @@ fn batch_norm() {
         let (mut outputs, mut moments) = (empty(length), [(); 2].map(|()| [vec![0.0; channels], vec![0.0; channels]]));
         for i in 0..2 {
             let [mean, inverse] = &mut moments[i];
-            device.batch_moments(1e-5, &inputs[i], mean, inverse, None).unwrap();
+            device.batch_moments(1, 1e-5, &inputs[i], mean, inverse, None).unwrap();
             let norm = Normalization { mean, inverse_deviation: inverse, scale: &scale, shift: &shift };
             device.normalize(&norm, &inputs[i], Some(&residuals[i]), true, &mut outputs[i]).unwrap();
         }

@@ -1,6 +1,6 @@
 //! Adam (Kingma and Ba 2014) and AdamW (Loshchilov and Hutter 2017), as `torch.optim.Adam` and `torch.optim.AdamW`.
 
-use crate::nn::{Role, Trainable};
+use crate::nn::Trainable;
 use crate::optim::config::AdamConfig;
 use crate::optim::sweep;
 
@@ -32,7 +32,7 @@ pub(super) fn step(
     let (keep1, add1, keep2, add2) = (beta1 as f32, (1.0 - beta1) as f32, beta2 as f32, (1.0 - beta2) as f32);
     let epsilon = config.epsilon as f32;
     sweep::update(parameters, state, |chunk| {
-        let decay = if chunk.role == Role::Weight { config.weight_decay } else { 0.0 };
+        let decay = if config.decay.includes(chunk.role) { config.weight_decay } else { 0.0 };
         let (in_gradient, shrink) = match kind {
             Decay::InGradient => (decay as f32, 1.0),
             Decay::Apart => (0.0, (1.0 - rate * decay) as f32),

@@ -1,6 +1,7 @@
 //! What a pipeline file says of optimisers and schedules.
 
 use crate::base::range;
+use crate::optim::{Decayed, RateScale};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,7 @@ pub enum OptimizerConfig {
     Adam(AdamConfig),
     /// AdamW (Loshchilov and Hutter 2017); weight decay is apart from the gradient.
     Adamw(AdamConfig),
-    /// LARS (You et al. 2017); biases and batch norm are not adapted and not decayed.
+    /// LARS (You et al. 2017); by default biases and batch norm are not adapted and not decayed.
     Lars(LarsConfig),
 }
 
@@ -22,7 +23,7 @@ pub enum OptimizerConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SgdConfig {
-    /// Peak learning rate.
+    /// Peak learning rate, before `scale`.
     #[serde(deserialize_with = "range::positive")]
     pub learning_rate: f64,
     /// Momentum; 0 for none.
@@ -31,16 +32,22 @@ pub struct SgdConfig {
     /// Nesterov's momentum; needs `momentum` above 0.
     #[serde(default)]
     pub nesterov: bool,
-    /// L2 penalty added to the gradient of weights (not of biases and batch norm).
+    /// L2 penalty added to the gradient of the parameters that `decay` names.
     #[serde(default, deserialize_with = "range::not_negative")]
     pub weight_decay: f64,
+    /// Parameters that are decayed.
+    #[serde(default, skip_serializing_if = "Decayed::is_default")]
+    pub decay: Decayed,
+    /// How the learning rate grows with the batch size of the section.
+    #[serde(default, skip_serializing_if = "RateScale::is_default")]
+    pub scale: RateScale,
 }
 
 /// Adam and AdamW, as in PyTorch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdamConfig {
-    /// Peak learning rate.
+    /// Peak learning rate, before `scale`.
     #[serde(deserialize_with = "range::positive")]
     pub learning_rate: f64,
     /// Decay of the two moments.
@@ -49,9 +56,15 @@ pub struct AdamConfig {
     /// Added to the denominator.
     #[serde(default = "AdamConfig::default_epsilon", deserialize_with = "range::positive")]
     pub epsilon: f64,
-    /// Weight decay of weights (not of biases and batch norm).
+    /// Weight decay of the parameters that `decay` names.
     #[serde(default, deserialize_with = "range::not_negative")]
     pub weight_decay: f64,
+    /// Parameters that are decayed.
+    #[serde(default, skip_serializing_if = "Decayed::is_default")]
+    pub decay: Decayed,
+    /// How the learning rate grows with the batch size of the section.
+    #[serde(default, skip_serializing_if = "RateScale::is_default")]
+    pub scale: RateScale,
 }
 
 impl AdamConfig {
@@ -67,18 +80,24 @@ impl AdamConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LarsConfig {
-    /// Peak learning rate.
+    /// Peak learning rate, before `scale`.
     #[serde(deserialize_with = "range::positive")]
     pub learning_rate: f64,
     /// Momentum.
     #[serde(default = "LarsConfig::default_momentum", deserialize_with = "range::below_one")]
     pub momentum: f64,
-    /// Weight decay of weights (not of biases and batch norm).
+    /// Weight decay of the parameters that `decay` names.
     #[serde(default = "LarsConfig::default_weight_decay", deserialize_with = "range::not_negative")]
     pub weight_decay: f64,
     /// Trust coefficient eta.
     #[serde(default = "LarsConfig::default_trust", deserialize_with = "range::positive")]
     pub trust: f64,
+    /// Parameters that are decayed and get a trust ratio; the others have momentum alone.
+    #[serde(default, skip_serializing_if = "Decayed::is_default")]
+    pub decay: Decayed,
+    /// How the learning rate grows with the batch size of the section.
+    #[serde(default, skip_serializing_if = "RateScale::is_default")]
+    pub scale: RateScale,
 }
 
 impl LarsConfig {

@@ -1,21 +1,21 @@
 //! Optimisers on an NVIDIA GPU: all parameters in one or two launches.
 
 use crate::base::Result;
+use crate::nn::Trainable;
 use crate::nn::cuda::{AdamStep, Buffer, Parameter, Sweep};
-use crate::nn::{Role, Trainable};
-use crate::optim::OptimizerConfig;
 use crate::optim::adam::Decay;
 use crate::optim::config::AdamConfig;
 use crate::optim::optimize::{Optimize, Update};
+use crate::optim::{Decayed, OptimizerConfig};
 use dfdx::prelude::Cuda;
 
 impl Optimize for Cuda {
     fn gradient_norm(&self, parameters: &[Trainable<'_, Buffer>]) -> Result<f64> {
-        sweep(parameters, &[], 0)?.gradient_norm()
+        sweep(parameters, &[], 0, Decayed::default())?.gradient_norm()
     }
 
     fn scale_gradients(&self, parameters: &mut [Trainable<'_, Buffer>], factor: f32) -> Result<()> {
-        sweep(parameters, &[], 0)?.scale_gradients(factor)
+        sweep(parameters, &[], 0, Decayed::default())?.scale_gradients(factor)
     }
 
     fn update(
@@ -24,7 +24,7 @@ impl Optimize for Cuda {
         parameters: &mut [Trainable<'_, Buffer>],
         state: &mut [Buffer],
     ) -> Result<()> {
-        let sweep = sweep(parameters, state, update.rule.state_vectors())?;
+        let sweep = sweep(parameters, state, update.rule.state_vectors(), update.rule.decayed())?;
         let rate = update.learning_rate;
         match update.rule {
             OptimizerConfig::Sgd(config) => {
@@ -41,16 +41,16 @@ impl Optimize for Cuda {
 }
 
 /// The parameters with their state, `vectors` of it each.
-fn sweep(parameters: &[Trainable<'_, Buffer>], state: &[Buffer], vectors: usize) -> Result<Sweep> {
+fn sweep(parameters: &[Trainable<'_, Buffer>], state: &[Buffer], vectors: usize, decayed: Decayed) -> Result<Sweep> {
     let own = |place: usize| state.get(place * vectors..(place + 1) * vectors).unwrap_or_default();
-    let with_state = |(place, trainable): (usize, _)| parameter(trainable, own(place));
+    let with_state = |(place, trainable): (usize, _)| parameter(trainable, own(place), decayed);
     let parameters: Vec<Parameter<'_>> = parameters.iter().enumerate().map(with_state).collect();
     Sweep::over(&parameters)
 }
 
-fn parameter<'a>(trainable: &'a Trainable<'_, Buffer>, state: &'a [Buffer]) -> Parameter<'a> {
+fn parameter<'a>(trainable: &'a Trainable<'_, Buffer>, state: &'a [Buffer], decayed: Decayed) -> Parameter<'a> {
     let Trainable { values, gradient, role } = trainable;
-    Parameter { values, gradient, state, decays: *role == Role::Weight }
+    Parameter { values, gradient, state, decays: decayed.includes(*role) }
 }
 
 /// What one step multiplies by; the same for all parameters.
@@ -77,12 +77,21 @@ fn adam_step(config: &AdamConfig, kind: Decay, rate: f64, count: u64) -> AdamSte
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::Role;
+    use crate::optim::RateScale;
     use dfdx::prelude::Cpu;
 
     /// Two steps of one weight by what the kernel is given, against the CPU's.
     #[test]
     fn the_numbers_for_the_kernel_make_the_cpus_step() {
-        let adam = AdamConfig { learning_rate: 0.1, betas: [0.8, 0.95], epsilon: 1e-3, weight_decay: 0.2 };
+        let adam = AdamConfig {
+            learning_rate: 0.1,
+            betas: [0.8, 0.95],
+            epsilon: 1e-3,
+            weight_decay: 0.2,
+            decay: Decayed::default(),
+            scale: RateScale::default(),
+        };
         for (rule, kind) in [
             (OptimizerConfig::Adam(adam.clone()), Decay::InGradient),
             (OptimizerConfig::Adamw(adam.clone()), Decay::Apart),

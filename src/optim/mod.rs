@@ -1,6 +1,7 @@
 //! Optimisers and learning-rate schedules.
 
 mod adam;
+mod choices;
 pub mod clip;
 pub mod config;
 mod cpu;
@@ -15,6 +16,7 @@ mod sgd;
 mod sweep;
 mod wolfe;
 
+pub use choices::{Decayed, RateScale};
 pub use clip::clip_gradients;
 pub use config::{OptimizerConfig, ScheduleConfig};
 pub use lbfgs::{Lbfgs, Minimum};

@@ -6,8 +6,8 @@ use crate::optim::{Optimize, OptimizerConfig, Update, adam, lars, sgd};
 
 /// Updates parameters from their gradients.
 ///
-/// Weight decay and the trust ratio of LARS touch weights alone ([`Role::Weight`](crate::nn::Role)); PyTorch's
-/// optimisers decay every parameter they are given.
+/// Weight decay and the trust ratio of LARS touch the parameters that [`Decayed`](crate::optim::Decayed) names: weights
+/// alone by default, where PyTorch's optimizers decay every parameter that they are given.
 #[derive(Debug)]
 pub struct Optimizer<D: Optimize> {
     config: OptimizerConfig,
@@ -41,11 +41,7 @@ impl<D: Optimize> Optimizer<D> {
 
     /// The learning rate that the schedule starts from.
     pub fn peak_learning_rate(&self) -> f64 {
-        match &self.config {
-            OptimizerConfig::Sgd(config) => config.learning_rate,
-            OptimizerConfig::Adam(config) | OptimizerConfig::Adamw(config) => config.learning_rate,
-            OptimizerConfig::Lars(config) => config.learning_rate,
-        }
+        self.config.learning_rate()
     }
 
     /// One step with the given learning rate. The parameters must be the same at each step, in the same order; LARS

@@ -1,6 +1,6 @@
 //! Stochastic gradient descent, as `torch.optim.SGD` with dampening 0: the learning rate is outside the momentum.
 
-use crate::nn::{Role, Trainable};
+use crate::nn::Trainable;
 use crate::optim::config::SgdConfig;
 use crate::optim::sweep;
 
@@ -13,7 +13,7 @@ pub(super) fn state_vectors(config: &SgdConfig) -> usize {
 pub(super) fn step(config: &SgdConfig, parameters: &mut [Trainable<'_, Vec<f32>>], state: &mut [Vec<f32>], rate: f64) {
     let (rate, momentum) = (rate as f32, config.momentum as f32);
     sweep::update(parameters, state, |chunk| {
-        let decay = if chunk.role == Role::Weight { config.weight_decay as f32 } else { 0.0 };
+        let decay = if config.decay.includes(chunk.role) { config.weight_decay as f32 } else { 0.0 };
         let elements = chunk.values.iter_mut().zip(chunk.gradient.iter());
         let Some(velocity) = chunk.state.first_mut() else {
             elements.for_each(|(w, g)| *w -= rate * (g + decay * *w));

@@ -1,7 +1,7 @@
 //! From a checked study to the graph of its stages.
 
 use crate::base::{Error, Result};
-use crate::config::pipeline::{DeviceChoice, Pipeline, Pretrain, Statistics};
+use crate::config::pipeline::{DeviceChoice, FeatureStatistics, Pipeline, Pretrain};
 use crate::config::{ClassCount, Diagnostics, Loaded};
 use crate::dataset::{self, Fingerprint};
 use crate::engine::{Cost, Graph, Outcome, Stage, StageId};
@@ -234,13 +234,14 @@ impl Builder<'_> {
     fn features(
         &mut self,
         (pretrain, id): (&Pretrain, StageId),
-        statistics: Statistics,
+        statistics: FeatureStatistics,
     ) -> Result<[(&'static str, StageId); 3]> {
         let (dataset, split) = self.roots.ok_or_else(|| Error::bug("features before the data set"))?;
         let stage = FeaturesStage {
             pretrain: pretrain.clone(),
             dataset: self.pipeline.dataset.clone(),
             statistics,
+            seed: self.pipeline.seed,
             device: self.pipeline.device,
         };
         let features = self.add(Box::new(stage), &[("dataset", dataset), ("pretrain", id)])?;

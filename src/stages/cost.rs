@@ -86,7 +86,7 @@ pub struct TrainingMemory {
 
 impl TrainingMemory {
     pub(super) fn of_pretrain(config: &Pretrain, side: usize) -> Option<Self> {
-        let summary = summarize(&config.encoder, &config.projection.layers, side).ok()?;
+        let summary = summarize(&config.encoder, &config.projection, side).ok()?;
         let state_vectors = config.optimizer.state_vectors();
         let (batch_size, precision) = (config.batch_size, config.precision);
         Some(Self { summary, batch_size, views: 2, state_vectors, precision, side })
@@ -158,7 +158,7 @@ pub(super) fn health(config: &Pretrain, pipeline: &Pipeline, most: usize, pictur
 
 fn inference(config: &Pretrain, pipeline: &Pipeline, pictures: usize, widths: usize) -> Option<Cost> {
     let side = pipeline.dataset.image_size;
-    let summary = summarize(&config.encoder, &config.projection.layers, side).ok()?;
+    let summary = summarize(&config.encoder, &config.projection, side).ok()?;
     let encoder = summarize(&config.encoder, &[], side).ok()?.features();
     let rows = features::BATCH.min(pictures);
     let kept = 2 * BYTES * (pictures * (widths + encoder)) as u64;

@@ -2,9 +2,10 @@
 
 use crate::analysis;
 use crate::augment::Policy;
+use crate::base::rng::{permutation, stream};
 use crate::base::{Error, Result};
-use crate::config::pipeline::{DeviceChoice, Pretrain, Statistics};
-use crate::dataset::{DatasetConfig, batches};
+use crate::config::pipeline::{BatchOrder, DeviceChoice, FeatureStatistics, Pretrain};
+use crate::dataset::{DatasetConfig, PictureSet, batches};
 use crate::engine::{Context, Stage};
 use crate::model::{BatchStatistics, Network};
 use crate::nn::{Backend, NamedArray};
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Pictures in a batch; part of the key, since with the statistics of the batch it decides the features. The report's.
+/// Images in a batch where its size does not decide the features. It is part of the key as where it does.
 pub(super) const BATCH: usize = 64;
 
 /// Computes the features of a pretraining.
@@ -25,16 +26,27 @@ pub struct FeaturesStage {
     /// What the file says of the data set.
     pub dataset: DatasetConfig,
     /// Batch-norm statistics.
-    pub statistics: Statistics,
+    pub statistics: FeatureStatistics,
+    /// The pipeline's seed, for a random order of the images.
+    pub seed: u64,
     /// Where it runs.
     pub device: DeviceChoice,
 }
 
 impl Stage for FeaturesStage {
     fn name(&self) -> String {
+        let (name, order) = (&self.pretrain.name, self.order());
         match self.statistics {
-            Statistics::Running => format!("features.{}", self.pretrain.name),
-            Statistics::Batch => format!("features.{}[batch statistics]", self.pretrain.name),
+            FeatureStatistics::Running => format!("features.{name}"),
+            FeatureStatistics::Batch { images: BATCH, .. } if order == BatchOrder::Dataset => {
+                format!("features.{name}[batch statistics]")
+            }
+            FeatureStatistics::Batch { images, .. } if order == BatchOrder::Dataset => {
+                format!("features.{name}[statistics of {images}]")
+            }
+            FeatureStatistics::Batch { images, .. } => {
+                format!("features.{name}[statistics of {images} at random]")
+            }
         }
     }
 
@@ -51,7 +63,14 @@ impl Stage for FeaturesStage {
     }
 
     fn parameters(&self) -> Value {
-        json!({ "statistics": self.statistics, "fit": self.dataset.fit, "batch_size": BATCH })
+        let (statistics, batch_size) = self.batches();
+        let mut parameters = json!({ "statistics": statistics, "fit": self.dataset.fit, "batch_size": batch_size });
+        // Only where it is not the default: artifacts from before it was a choice keep their keys.
+        if self.order() == BatchOrder::Random {
+            parameters["order"] = json!(BatchOrder::Random);
+            parameters["seed"] = json!(self.seed);
+        }
+        parameters
     }
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
@@ -69,15 +88,17 @@ impl DeviceStage for FeaturesStage {
         let network = pretrain::trained(&self.pretrain, side, context.input("pretrain")?, device)?;
         let set = dataset::pictures(context)?;
         let policy = Arc::new(Policy::evaluation(Some(&self.pretrain.policy), side, self.dataset.fit));
-        let total = set.len();
-        let mut by_depth: Vec<Vec<f32>> = vec![Vec::new(); network.widths().len()];
+        let (total, (_, batch_size)) = (set.len(), self.batches());
+        let mut by_depth: Vec<Vec<f32>> = network.widths().into_iter().map(|width| vec![0.0; total * width]).collect();
         let mut done = 0;
-        for batch in batches::plain_batches(set, (0..total).collect(), policy, BATCH) {
-            context.check_interrupted()?;
-            let outputs = depths(&network, &batch.images, batch.rows, self.statistics)?;
-            by_depth.iter_mut().zip(outputs).for_each(|(all, new)| all.extend(new));
-            done += batch.rows;
-            context.progress(done as u64, total as u64, "pictures");
+        for images in self.ordered(&set) {
+            for batch in batches::plain_batches(set.clone(), images, policy.clone(), batch_size) {
+                context.check_interrupted()?;
+                let outputs = depths(&network, &batch.images, batch.rows, self.statistics)?;
+                by_depth.iter_mut().zip(outputs).for_each(|(all, new)| place_rows(&batch.pictures, &new, all));
+                done += batch.rows;
+                context.progress(done as u64, total as u64, "pictures");
+            }
         }
         let widths = network.widths();
         let arrays: Vec<NamedArray> = by_depth
@@ -90,6 +111,44 @@ impl DeviceStage for FeaturesStage {
     }
 }
 
+impl FeaturesStage {
+    /// The statistics as the key has them, and the images in a batch.
+    fn batches(&self) -> (&'static str, usize) {
+        match self.statistics {
+            FeatureStatistics::Running => ("running", BATCH),
+            FeatureStatistics::Batch { images, .. } => ("batch", images),
+        }
+    }
+
+    fn order(&self) -> BatchOrder {
+        match self.statistics {
+            FeatureStatistics::Running => BatchOrder::Dataset,
+            FeatureStatistics::Batch { order, .. } => order,
+        }
+    }
+
+    /// The images in the order of the batches, those that share none in lists of their own.
+    fn ordered(&self, set: &PictureSet) -> Vec<Vec<usize>> {
+        if self.order() == BatchOrder::Dataset {
+            return vec![(0..set.len()).collect()];
+        }
+        let shuffled = |test: bool| {
+            let images: Vec<usize> = (0..set.len()).filter(|image| set.is_test(*image) == test).collect();
+            let mut rng = stream(self.seed, "statistics", &[u64::from(test)]);
+            permutation(images.len(), &mut rng).into_iter().map(|place| images[place]).collect()
+        };
+        vec![shuffled(false), shuffled(true)]
+    }
+}
+
+/// Puts `[images, width]` to where the images are in `all`, `[total, width]`.
+fn place_rows(images: &[usize], rows: &[f32], all: &mut [f32]) {
+    let width = rows.len() / images.len();
+    for (image, row) in images.iter().zip(rows.chunks_exact(width)) {
+        all[image * width..(image + 1) * width].copy_from_slice(row);
+    }
+}
+
 /// What a network makes of pictures at each depth: the encoder's output, then that of each layer of the head.
 ///
 /// # Errors
@@ -98,14 +157,14 @@ pub fn depths<D: Backend>(
     network: &Network<D>,
     images: &[f32],
     rows: usize,
-    statistics: Statistics,
+    statistics: FeatureStatistics,
 ) -> Result<impl Iterator<Item = Vec<f32>> + use<D>> {
     let statistics = match statistics {
-        Statistics::Running => BatchStatistics::Running,
-        Statistics::Batch => BatchStatistics::Batch,
+        FeatureStatistics::Running => BatchStatistics::Running,
+        FeatureStatistics::Batch { .. } => BatchStatistics::Batch,
     };
     let encoded = network.encode(images, rows, statistics)?;
-    let projected = network.project(&encoded, rows)?;
+    let projected = network.project(&encoded, rows, statistics)?;
     Ok(std::iter::once(encoded).chain(projected))
 }
 

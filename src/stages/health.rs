@@ -3,7 +3,7 @@
 use crate::analysis::{Health, health};
 use crate::augment::Policy;
 use crate::base::{Error, Result};
-use crate::config::pipeline::{DeviceChoice, Pretrain, Statistics};
+use crate::config::pipeline::{DeviceChoice, FeatureStatistics, Pretrain};
 use crate::dataset::{Course, DatasetConfig, batches};
 use crate::engine::{Context, Stage};
 use crate::stages::device::{self, DeviceStage};
@@ -85,7 +85,7 @@ impl DeviceStage for HealthStage {
         let course = Course { batch_size, epochs: 1, skip: 0, seed: self.seed };
         for batch in batches::contrastive_batches(dataset::pictures(context)?, pictures, policy, course) {
             context.check_interrupted()?;
-            let outputs = depths(&network, &batch.images, batch.rows, Statistics::Running)?;
+            let outputs = depths(&network, &batch.images, batch.rows, FeatureStatistics::Running)?;
             for (views, values) in views.iter_mut().zip(outputs) {
                 let (first, second) = values.split_at(values.len() / 2);
                 views[0].extend_from_slice(first);

@@ -52,7 +52,7 @@ impl Stage for PretrainStage {
 
     fn parameters(&self) -> Value {
         let config = &self.config;
-        json!({
+        let mut parameters = json!({
             "augment": config.policy,
             "image_size": self.dataset.image_size,
             "fit": self.dataset.fit,
@@ -66,7 +66,12 @@ impl Stage for PretrainStage {
             "batch_size": config.batch_size,
             "gradient_clip": config.gradient_clip,
             "seed": self.seed,
-        })
+        });
+        // Only where it is not the default: artifacts from before it was a choice keep their keys.
+        if !config.batch_norm.is_joint() {
+            parameters["batch_norm"] = json!(config.batch_norm);
+        }
+        parameters
     }
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
@@ -115,7 +120,7 @@ impl PretrainStage {
         };
         let session = Session::new(self.initial_network(device, context)?, &recipe);
         let side = self.dataset.image_size;
-        let multiply_adds = model::summarize(&config.encoder, &config.projection.layers, side)?.multiply_adds;
+        let multiply_adds = model::summarize(&config.encoder, &config.projection, side)?.multiply_adds;
         let policy = Arc::new(Policy::new(&config.policy, self.dataset.image_size, self.dataset.fit));
         let set = dataset::pictures(context)?;
         let batches = |skip| {
@@ -150,8 +155,8 @@ impl PretrainStage {
 /// # Errors
 /// The network cannot be built for the image size, or the device is out of memory.
 pub fn untrained<D: Backend>(config: &Pretrain, side: usize, seed: u64, device: &D) -> Result<Network<D>> {
-    let network = Network::new(&config.encoder, &config.projection.layers, side, seed, device)?;
-    Ok(network.in_precision(config.precision))
+    let network = Network::new(&config.encoder, &config.projection, side, seed, device)?;
+    Ok(network.in_precision(config.precision).with_batch_norm(config.batch_norm))
 }
 
 /// The network of a pretraining as its artifact holds it.

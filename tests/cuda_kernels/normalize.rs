@@ -34,7 +34,7 @@ impl<T: Number> Norm<T> {
         let input: Vec<f32> = random("input", pixels * channels).iter().map(|x| 20.0 + 2.0 * x).collect();
         let input = rounded(&input);
         let (mut mean, mut inverse_deviation) = (blank(channels), blank(channels));
-        Cpu::default().batch_moments(EPSILON, &map(&input), &mut mean, &mut inverse_deviation, None).unwrap();
+        Cpu::default().batch_moments(1, EPSILON, &map(&input), &mut mean, &mut inverse_deviation, None).unwrap();
         let scale = random("scale", channels).iter().map(|x| x + 1.5).collect();
         let residual = relu.then(|| rounded(&random("residual", pixels * channels)));
         Self {
@@ -96,7 +96,7 @@ fn moments_are_those_of_the_cpu<T: Number>(host: &Host) -> Vec<[Vec<f32>; 4]> {
         let (mut running_mean, mut running_variance) = (random("mean", channels), vec![2.0; channels]);
         let running = Running { mean: &mut running_mean, variance: &mut running_variance, momentum: MOMENTUM };
         let input = map(&norm.input);
-        Cpu::default().batch_moments(EPSILON, &input, &mut mean, &mut inverse, Some(running)).unwrap();
+        Cpu::default().batch_moments(1, EPSILON, &input, &mut mean, &mut inverse, Some(running)).unwrap();
         for &grid in GRIDS {
             let ours = moments_of(host, &norm.input, channels, grid);
             let what = format!("{pixels} pixels, {channels} channels, {grid:?}");
@@ -211,6 +211,66 @@ fn gradients_are_those_of_the_cpu<T: Number>(host: &Host) -> Vec<Vec<u32>> {
 fn normalize_gradient() {
     in_both_orders(gradients_are_those_of_the_cpu::<f32>);
     in_both_orders(gradients_are_those_of_the_cpu::<Bf16>);
+}
+
+/// Two groups by the kernels on one half of the map after the other, the gradients of scale and shift then added up.
+fn two_groups_are_those_of_the_cpu<T: Number>(host: &Host) -> Vec<Vec<u32>> {
+    let mut all = Vec::new();
+    for (half, channels) in [(5, 7), (500, 64), (150, 264)] {
+        let whole = Norm::<T>::new(2 * half, channels, false);
+        let cotangent = rounded::<T>(&random("cotangent", 2 * half * channels));
+        let [mut mean, mut inverse] = [(); 2].map(|()| blank(2 * channels));
+        let input = map(&whole.input);
+        Cpu::default().batch_moments(2, EPSILON, &input, &mut mean, &mut inverse, None).unwrap();
+        let norm = Normalization { mean: &mean, inverse_deviation: &inverse, scale: &whole.scale, shift: &whole.shift };
+        let (mut of_input, mut gradient) = (map(&whole.input), map(&cotangent));
+        let [mut scale, mut shift] = [(); 2].map(|()| blank(channels));
+        let into = (&mut gradient, &mut of_input);
+        Cpu::default().normalize_gradient(&norm, None, into.0, into.1, &mut scale, &mut shift).unwrap();
+        for &grid in GRIDS {
+            let mut inputs: Vec<T> = Vec::new();
+            let (mut scales, mut shifts): (Vec<f32>, Vec<f32>) = Default::default();
+            for group in 0..2 {
+                let rows = group * half * channels..(group + 1) * half * channels;
+                let input = whole.input[rows.clone()].to_vec();
+                let [mean, inverse, ..] = moments_of(host, &input, channels, grid);
+                let Norm { scale, shift, .. } = &whole;
+                let (scale, shift) = (scale.clone(), shift.clone());
+                let part = Norm {
+                    pixels: half,
+                    channels,
+                    input,
+                    residual: None,
+                    relu: false,
+                    mean,
+                    inverse_deviation: inverse,
+                    scale,
+                    shift,
+                };
+                let ours = gradients(host, &part, None, &cotangent[rows], grid);
+                inputs.extend(ours.0);
+                let [scale, shift] = ours.2;
+                scales.extend(scale);
+                shifts.extend(shift);
+            }
+            let [mut of_scale, mut of_shift] = [(); 2].map(|()| blank::<f32>(channels));
+            for (parts, sums) in [(&scales, &mut of_scale), (&shifts, &mut of_shift)] {
+                launch!(host, "channel_sums_merge", [channels.div_ceil(8), 1]; parts, 2, channels as i32, sums);
+            }
+            let what = format!("2 times {half} pixels, {channels} channels, {grid:?}");
+            assert_close(&format!("scale, {what}"), &of_scale, &scale);
+            assert_close(&format!("shift, {what}"), &of_shift, &shift);
+            assert_close(&format!("input, {what}"), &inputs, &numbers(&of_input));
+            all.extend([bits(&inputs), bits(&of_scale), bits(&of_shift)]);
+        }
+    }
+    all
+}
+
+#[test]
+fn groups() {
+    in_both_orders(two_groups_are_those_of_the_cpu::<f32>);
+    in_both_orders(two_groups_are_those_of_the_cpu::<Bf16>);
 }
 
 fn biases<T: Number>(host: &Host) -> Vec<Vec<u32>> {

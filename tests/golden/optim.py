@@ -1,6 +1,7 @@
 """Golden parameters after several steps of each optimiser, in 64 bits: python3 optim.py > optim.json
 
-SGD, Adam and AdamW are torch.optim's, with weight decay on the weights' group alone. LARS is written out from the
+SGD, Adam and AdamW are torch.optim's, with weight decay on the weights' group alone or, with decay = "all", on every
+parameter, which is torch's default. LARS is written out from the
 definition in the reference implementation of SimCLR (lars_optimizer.py, classic momentum)."""
 
 import json
@@ -25,11 +26,12 @@ gradients = [draw(0.3) for _ in range(STEPS)]
 gradients[2][2].zero_()  # a gradient without length
 
 
-def run_torch(make, decay, factor):
+def run_torch(make, decay, factor, everything=False):
     parameters = [torch.nn.Parameter(values.clone()) for values in start]
-    weights = [p for p, role in zip(parameters, ROLES) if role == "weight"]
-    others = [p for p, role in zip(parameters, ROLES) if role != "weight"]
-    optimizer = make([{"params": weights, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}])
+    weights = [p for p, role in zip(parameters, ROLES) if everything or role == "weight"]
+    others = [p for p, role in zip(parameters, ROLES) if not everything and role != "weight"]
+    groups = [{"params": weights, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+    optimizer = make([group for group in groups if group["params"]])
     for step in range(STEPS):
         for parameter, gradient in zip(parameters, gradients[step]):
             parameter.grad = gradient.clone()
@@ -39,13 +41,13 @@ def run_torch(make, decay, factor):
     return [p.detach().tolist() for p in parameters]
 
 
-def run_lars(momentum, decay, trust, factor):
+def run_lars(momentum, decay, trust, factor, everything=False):
     values = [v.clone() for v in start]
     velocity = [torch.zeros_like(v) for v in start]
     for step in range(STEPS):
         for i, role in enumerate(ROLES):
             gradient, ratio = gradients[step][i].clone(), 1.0
-            if role == "weight":
+            if everything or role == "weight":
                 gradient += decay * values[i]
                 w, g = values[i].norm().item(), gradient.norm().item()
                 ratio = trust * w / g if w > 0 and g > 0 else 1.0
@@ -71,6 +73,17 @@ for betas, epsilon, decay in [((0.9, 0.999), 1e-8, 0.0), ((0.8, 0.95), 1e-3, 0.1
 for momentum, decay, trust in [(0.9, 1e-6, 1e-3), (0.9, 0.1, 0.02), (0.0, 0.0, 1.0)]:
     settings = {"momentum": momentum, "weight_decay": decay, "trust": trust}
     cases.append(case("lars", settings, 3.0, run_lars(momentum, decay, trust, 3.0)))
+
+# Every parameter decays.
+settings = {"momentum": 0.9, "nesterov": False, "weight_decay": 0.1, "decay": "all"}
+after = run_torch(lambda g: torch.optim.SGD(g, lr=0.1, momentum=0.9), 0.1, 1.0, everything=True)
+cases.append(case("sgd", settings, 1.0, after))
+settings = {"betas": (0.8, 0.95), "epsilon": 1e-3, "weight_decay": 0.1, "decay": "all"}
+for kind, rule in [("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW)]:
+    after = run_torch(lambda g: rule(g, lr=0.1, betas=(0.8, 0.95), eps=1e-3), 0.1, 0.1, everything=True)
+    cases.append(case(kind, settings, 0.1, after))
+settings = {"momentum": 0.9, "weight_decay": 0.1, "trust": 0.02, "decay": "all"}
+cases.append(case("lars", settings, 3.0, run_lars(0.9, 0.1, 0.02, 3.0, everything=True)))
 
 clips = []
 for most in [0.5, 2.0, 100.0]:

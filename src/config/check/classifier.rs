@@ -39,6 +39,7 @@ impl Checker<'_> {
         let schedule = raw.schedule.clone().unwrap_or_else(constant);
         self.optimizer(stage, &optimizer);
         self.schedule(stage, &schedule, epochs);
+        let optimizer = optimizer.for_batch_size(batch_size);
         let stopping = self.stopping(
             stage,
             raw.early_stopping.unwrap_or(true),
@@ -101,7 +102,7 @@ impl Checker<'_> {
         };
         let monitor = raw.monitor.unwrap_or(Monitor::Accuracy);
         let stopping = self.stopping(stage, early, Stopping { monitor, patience });
-        let (optimizer, schedule) = (raw.optimizer.clone(), raw.schedule.clone());
+        let (optimizer, schedule) = (raw.optimizer.for_batch_size(raw.batch_size), raw.schedule.clone());
         let (batch_size, select_on) = (raw.batch_size, raw.select_on);
         (budget, ClassifierTraining { optimizer, schedule, batch_size, stopping, select_on })
     }

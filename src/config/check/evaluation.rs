@@ -2,8 +2,8 @@
 
 use super::{Checker, Named, Stage, find};
 use crate::analysis::config::KnnConfig;
-use crate::config::pipeline::{Embed, KnnEval, LinearEval};
-use crate::config::raw::{RawEmbed, RawKnnEval, RawLinearEval, RawPretrain};
+use crate::config::pipeline::{BatchOrder, Embed, FeatureStatistics, KnnEval, LinearEval, Statistics};
+use crate::config::raw::{DEFAULT_STATISTICS_BATCH, RawEmbed, RawKnnEval, RawLinearEval, RawPretrain};
 
 impl Checker<'_> {
     pub(super) fn linear_evals(&mut self, pretrains: &Named<RawPretrain>) -> Vec<LinearEval> {
@@ -12,6 +12,7 @@ impl Checker<'_> {
             let Some(raw) = raw else { continue };
             let stage = Stage { section: "linear_eval", name: &name };
             self.depths(stage, &raw.depths, &raw.from, find(pretrains, &raw.from));
+            let statistics = self.statistics(stage, raw.statistics, (raw.statistics_batch, raw.statistics_order));
             let labeled_fractions = raw.labeled_fraction.to_vec();
             self.fractions(stage, &labeled_fractions);
             let training = self.linear_training(stage, &raw);
@@ -20,7 +21,7 @@ impl Checker<'_> {
                 depths: raw.depths,
                 labeled_fractions,
                 label_draw: raw.label_draw,
-                statistics: raw.statistics,
+                statistics,
                 standardize: raw.standardize,
                 training,
                 name,
@@ -35,13 +36,14 @@ impl Checker<'_> {
             let Some(raw) = raw else { continue };
             let stage = Stage { section: "knn_eval", name: &name };
             self.depths(stage, &raw.depths, &raw.from, find(pretrains, &raw.from));
+            let statistics = self.statistics(stage, raw.statistics, (raw.statistics_batch, raw.statistics_order));
             let labeled_fractions = raw.labeled_fraction.to_vec();
             self.fractions(stage, &labeled_fractions);
             evaluations.push(KnnEval {
                 from: raw.from,
                 depths: raw.depths,
                 labeled_fractions,
-                statistics: raw.statistics,
+                statistics,
                 knn: KnnConfig { k: raw.k, temperature: raw.temperature },
                 name,
             });
@@ -55,15 +57,36 @@ impl Checker<'_> {
             let Some(raw) = raw else { continue };
             let stage = Stage { section: "embed", name: &name };
             self.depths(stage, &raw.depths, &raw.from, find(pretrains, &raw.from));
+            let statistics = self.statistics(stage, raw.statistics, (raw.statistics_batch, raw.statistics_order));
             embeddings.push(Embed {
                 from: raw.from,
                 depths: raw.depths,
                 subset: raw.subset,
-                statistics: raw.statistics,
+                statistics,
                 method: raw.method,
                 name,
             });
         }
         embeddings
+    }
+    /// Batch-norm statistics, and the batches where they are a batch's.
+    fn statistics(
+        &mut self,
+        stage: Stage<'_>,
+        statistics: Statistics,
+        (images, order): (Option<usize>, Option<BatchOrder>),
+    ) -> FeatureStatistics {
+        if statistics == Statistics::Batch {
+            let (images, order) = (images.unwrap_or(DEFAULT_STATISTICS_BATCH), order.unwrap_or_default());
+            return FeatureStatistics::Batch { images, order };
+        }
+        for (key, is_written) in [("statistics_batch", images.is_some()), ("statistics_order", order.is_some())] {
+            if is_written {
+                let message = format!("`{key}` has no effect beside `statistics = \"running\"`");
+                let help = "take it out, or set `statistics = \"batch\"`".to_owned();
+                self.report(&stage.at(&[key]), message, help);
+            }
+        }
+        FeatureStatistics::Running
     }
 }

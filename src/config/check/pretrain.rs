@@ -60,7 +60,7 @@ impl Checker<'_> {
     fn start(&mut self, stage: Stage<'_>, from: Option<&str>, encoder: &EncoderConfig, pretrains: &Named<RawPretrain>) {
         let Some(from) = from else { return };
         if let Some(start) = find(pretrains, from)
-            && start.encoder != *encoder
+            && !start.encoder.has_layers_of(encoder)
         {
             let message = format!(
                 "the encoder of `[pretrain.{from}]` is another than that of `[{}.{}]`",
@@ -124,8 +124,9 @@ fn build(name: &str, raw: &RawPretrain, policy: &PolicyConfig) -> Pretrain {
         encoder: raw.encoder.clone(),
         precision: raw.precision,
         projection: raw.projection.clone(),
+        batch_norm: raw.batch_norm,
         loss: raw.loss.clone(),
-        optimizer: raw.optimizer.clone(),
+        optimizer: raw.optimizer.for_batch_size(raw.batch_size),
         schedule: raw.schedule.clone(),
         epochs: raw.epochs,
         batch_size: raw.batch_size,

@@ -2,7 +2,7 @@
 
 use super::element::Element;
 use super::map::Map;
-use super::{convolution, convolution_gradient, normalize as norm_passes, pool};
+use super::{convolution, convolution_gradient, groups, normalize as norm_passes, pool};
 use crate::base::Result;
 use crate::nn::{Convolution, MaxPool, Normalization, Running};
 
@@ -51,13 +51,14 @@ pub(super) fn gradient_of_weights<E: Element>(
 }
 
 pub(super) fn moments<E: Element>(
+    groups: usize,
     epsilon: f32,
     input: &Map,
     mean: &mut [f32],
     inverse_deviation: &mut [f32],
     running: Option<Running<'_, Vec<f32>>>,
 ) -> Result<()> {
-    norm_passes::moments(epsilon, E::of(input)?, mean, inverse_deviation, running);
+    groups::moments(groups, epsilon, E::of(input)?, mean, inverse_deviation, running);
     Ok(())
 }
 
@@ -68,7 +69,7 @@ pub(super) fn normalize<E: Element>(
     relu: bool,
     output: &mut Map,
 ) -> Result<()> {
-    norm_passes::apply(norm, E::of(input)?, residual.map(E::of).transpose()?, relu, E::of_mut(output)?);
+    groups::normalize(norm, E::of(input)?, residual.map(E::of).transpose()?, relu, E::of_mut(output)?);
     Ok(())
 }
 
@@ -77,12 +78,10 @@ pub(super) fn normalize_gradient<E: Element>(
     relu_output: Option<&Map>,
     gradient: &mut Map,
     input: &mut Map,
-    [scale_gradient, shift_gradient]: [&mut Vec<f32>; 2],
+    parameters: [&mut Vec<f32>; 2],
 ) -> Result<()> {
     let output = relu_output.map(E::of).transpose()?;
-    let (gradient, input) = (E::of_mut(gradient)?, E::of_mut(input)?);
-    norm_passes::parameter_gradients(norm, input, output, gradient, scale_gradient, shift_gradient);
-    norm_passes::input_gradient(norm, scale_gradient, shift_gradient, gradient, input);
+    groups::gradient(norm, output, E::of_mut(gradient)?, E::of_mut(input)?, parameters.map(|p| p.as_mut_slice()));
     Ok(())
 }
 

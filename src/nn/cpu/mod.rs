@@ -3,6 +3,7 @@
 mod convolution;
 mod convolution_gradient;
 mod element;
+mod groups;
 mod lanes;
 mod map;
 mod maps;
@@ -46,6 +47,10 @@ impl Backend for Cpu {
 
     fn to_tensor(&self, buffer: &Vec<f32>, shape: (usize, usize)) -> Result<Tensor<(usize, usize), f32, Self>> {
         self.try_tensor_from_vec(buffer.clone(), shape).map_err(|error| Error::stage(format!("dfdx: {error}")))
+    }
+
+    fn read_tensor(&self, tensor: &Tensor<(usize, usize), f32, Self>) -> Result<Vec<f32>> {
+        Ok(tensor.as_vec())
     }
 
     fn read_gradient(&self, gradient: &<Self as Storage<f32>>::Vec, into: &mut Vec<f32>) -> Result<()> {
@@ -115,13 +120,14 @@ impl Backend for Cpu {
 
     fn batch_moments(
         &self,
+        groups: usize,
         epsilon: f32,
         input: &Map,
         mean: &mut Vec<f32>,
         inverse_deviation: &mut Vec<f32>,
         running: Option<Running<'_, Vec<f32>>>,
     ) -> Result<()> {
-        for_numbers_of!(input, maps::moments, epsilon, input, mean, inverse_deviation, running)
+        for_numbers_of!(input, maps::moments, groups, epsilon, input, mean, inverse_deviation, running)
     }
 
     fn inverse_deviation(&self, epsilon: f32, variance: &Vec<f32>, inverse: &mut Vec<f32>) -> Result<()> {

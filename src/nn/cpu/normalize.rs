@@ -1,4 +1,5 @@
-//! Batch norm (Ioffe & Szegedy 2015) over pixels of `[pixels, channels]`, with ReLU and residual in the same pass.
+//! Batch norm (Ioffe & Szegedy 2015) of one group of rows, over pixels of `[pixels, channels]`, with ReLU and residual in
+//! the same pass.
 
 use super::element::Element;
 use crate::nn::{Normalization, Running};
@@ -61,7 +62,7 @@ pub(super) fn moments<E: Element>(
     input: &[E],
     mean: &mut [f32],
     inverse_deviation: &mut [f32],
-    running: Option<Running<'_, Vec<f32>>>,
+    running: Option<Running<'_, [f32]>>,
 ) {
     let channels = mean.len();
     let parts: Vec<Moments> = input.par_chunks(chunk(channels)).map(|part| Moments::of(part, channels)).collect();
@@ -88,7 +89,7 @@ pub(super) fn moments<E: Element>(
 
 /// `output = [relu](scale * (input - mean) * inverse_deviation + shift [+ residual])`.
 pub(super) fn apply<E: Element>(
-    norm: &Normalization<'_, Vec<f32>>,
+    norm: &Normalization<'_, [f32]>,
     input: &[E],
     residual: Option<&[E]>,
     relu: bool,
@@ -142,7 +143,7 @@ fn at_least(floor: f32, value: f32) -> f32 {
 /// Gradients of scale (sum of gradient times normalised input) and shift (sum of gradient). On the way the gradient is
 /// stopped where the ReLU's output is 0.
 pub(super) fn parameter_gradients<E: Element>(
-    norm: &Normalization<'_, Vec<f32>>,
+    norm: &Normalization<'_, [f32]>,
     input: &[E],
     relu_output: Option<&[E]>,
     gradient: &mut [E],
@@ -194,7 +195,7 @@ fn add_products<E: Element>(mean: &[f32], input: &[E], gradient: &[E], sums: &mu
 /// Turns `input` into its gradient:
 /// `scale * inverse_deviation * (gradient - mean(gradient) - normalised * mean(gradient * normalised))`.
 pub(super) fn input_gradient<E: Element>(
-    norm: &Normalization<'_, Vec<f32>>,
+    norm: &Normalization<'_, [f32]>,
     scale_gradient: &[f32],
     shift_gradient: &[f32],
     gradient: &[E],

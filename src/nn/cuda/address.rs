@@ -23,6 +23,11 @@ impl Address<'_> {
         Self::new(0)
     }
 
+    /// The place so many bytes further on in the same block.
+    pub(super) fn after(self, bytes: usize) -> Self {
+        Self::new(self.place + bytes as u64)
+    }
+
     /// The driver's number for it.
     pub(super) fn place(self) -> u64 {
         self.place

@@ -122,6 +122,10 @@ impl Backend for Cuda {
         bridge::to_tensor(self, buffer, shape)
     }
 
+    fn read_tensor(&self, tensor: &Tensor<(usize, usize), f32, Self>) -> Result<Buffer> {
+        bridge::from_tensor(tensor)
+    }
+
     fn read_gradient(&self, gradient: &<Self as Storage<f32>>::Vec, into: &mut Buffer) -> Result<()> {
         bridge::read_gradient(gradient, into)
     }
@@ -161,13 +165,14 @@ impl Backend for Cuda {
 
     fn batch_moments(
         &self,
+        groups: usize,
         epsilon: f32,
         input: &Map,
         mean: &mut Buffer,
         inverse_deviation: &mut Buffer,
         running: Option<Running<'_, Buffer>>,
     ) -> Result<()> {
-        norm::moments(epsilon, input, mean, inverse_deviation, running)
+        norm::moments(groups, epsilon, input, mean, inverse_deviation, running)
     }
 
     fn inverse_deviation(&self, epsilon: f32, variance: &Buffer, inverse: &mut Buffer) -> Result<()> {

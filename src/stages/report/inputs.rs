@@ -5,7 +5,7 @@ use crate::base::Error;
 use crate::config::pipeline::{Embed, KnnEval, LinearEval, Pipeline, Pretrain, SelectOn, Supervised};
 use crate::dataset::DatasetConfig;
 use crate::engine::{Graph, Outcome, StageId};
-use crate::model::{self, EncoderConfig};
+use crate::model::{self, EncoderConfig, ProjectionConfig};
 use crate::stages::names::Values;
 use serde::Serialize;
 
@@ -186,7 +186,7 @@ impl Inputs {
     /// Adds a pretraining with its health and its positive pairs.
     pub fn pretrain(&mut self, config: &Pretrain, pipeline: &Pipeline, [pretrain, health, pairs]: [StageId; 3]) {
         let name = config.name.clone();
-        self.model(&format!("pretrain.{name}"), &config.encoder, &config.projection.layers, pipeline);
+        self.model(&format!("pretrain.{name}"), &config.encoder, &config.projection, pipeline);
         if config.epochs > 0 {
             self.add(pretrain, Part::Pretrain { name: name.clone(), batch_size: config.batch_size });
             if !self.entries.iter().any(|entry| entry.stage == pairs) {
@@ -246,7 +246,7 @@ impl Inputs {
         self.add(id, Part::Embed { name, from, depth, width, method });
     }
 
-    fn model(&mut self, name: &str, encoder: &EncoderConfig, head: &[usize], pipeline: &Pipeline) {
+    fn model(&mut self, name: &str, encoder: &EncoderConfig, head: impl Into<ProjectionConfig>, pipeline: &Pipeline) {
         if let Ok(summary) = model::summarize(encoder, head, pipeline.dataset.image_size) {
             let model = (name.to_owned(), summary.to_string());
             if !self.models.contains(&model) {

@@ -1,0 +1,77 @@
+//! The layers upon an encoder, as a pipeline file describes them.
+
+use crate::model::config::layer_sizes;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The projection head g: feature vector h to the vector z that the loss sees.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectionConfig {
+    /// Outputs of each linear layer, ReLU between them: `[]` no head, `[128]` linear, `[256, 128, 50]` as in the report.
+    #[serde(deserialize_with = "layer_sizes")]
+    pub layers: Vec<usize>,
+    /// Layers that are followed by batch norm, with the encoder's momentum and epsilon.
+    #[serde(default, skip_serializing_if = "HeadNorm::is_none")]
+    pub batch_norm: HeadNorm,
+}
+
+/// Layers of the head that are followed by batch norm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HeadNorm {
+    /// None: linear layers with biases and ReLU (the paper's formula).
+    #[default]
+    None,
+    /// All but the last, between linear layer and ReLU; these linear layers have no bias.
+    Hidden,
+    /// All, as in the SimCLR code: no linear layer has a bias, and the last batch norm has no shift.
+    All,
+}
+
+impl HeadNorm {
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+}
+
+impl ProjectionConfig {
+    /// Whether batch norm follows the linear layer of this number.
+    pub(crate) fn has_norm(&self, layer: usize) -> bool {
+        match self.batch_norm {
+            HeadNorm::None => false,
+            HeadNorm::Hidden => !self.is_last(layer),
+            HeadNorm::All => true,
+        }
+    }
+
+    /// Whether no ReLU follows: it is the head's output.
+    pub(crate) fn is_last(&self, layer: usize) -> bool {
+        layer + 1 == self.layers.len()
+    }
+}
+
+/// Linear layers with ReLU between them, without batch norm.
+impl From<&[usize]> for ProjectionConfig {
+    fn from(layers: &[usize]) -> Self {
+        Self { layers: layers.to_vec(), batch_norm: HeadNorm::None }
+    }
+}
+
+impl From<&Vec<usize>> for ProjectionConfig {
+    fn from(layers: &Vec<usize>) -> Self {
+        layers.as_slice().into()
+    }
+}
+
+impl<const LAYERS: usize> From<&[usize; LAYERS]> for ProjectionConfig {
+    fn from(layers: &[usize; LAYERS]) -> Self {
+        layers.as_slice().into()
+    }
+}
+
+impl From<&Self> for ProjectionConfig {
+    fn from(head: &Self) -> Self {
+        head.clone()
+    }
+}
