@@ -14,6 +14,7 @@ mod memo;
 mod picture_set;
 mod set_writer;
 pub mod shapes;
+pub mod signs;
 mod source;
 mod split;
 
