@@ -1,14 +1,22 @@
-//! Seconds of what a study does beside training: t-SNE, kNN, and decoding a folder of pictures named by the variable
-//! PICTURES (`cargo bench --bench analysis -- tsne`, `knn` or `decode`; all without a name).
+//! Seconds of what a study does beside training: t-SNE, kNN, decoding a folder of pictures named by the variable
+//! PICTURES, and the exact linear evaluations of a finished study in the output directory named by the variable OUTPUTS
+//! (`cargo bench --bench analysis -- tsne`, `knn`, `decode` or `linear`; all without a name).
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark may fail loudly and has something to say")]
 
 use rayon::prelude::*;
+use serde::Deserialize;
+use serde_json::Value;
 use simclr::analysis::{Features, KnnConfig, TsneConfig, knn, tsne};
 use simclr::base::rng;
-use simclr::dataset::decode;
+use simclr::dataset::{Split, decode};
 use simclr::picture::{OwnedPicture, decode_into};
+use simclr::stages;
+use simclr::stages::formats::{read_json, read_rows};
+use simclr::train::logistic::{LogisticProblem, Selection, solve_path};
+use simclr::train::standardize::Standardizer;
 use std::hint::black_box;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 const CLUSTERS: usize = 10;
@@ -30,7 +38,7 @@ fn report<T>(name: &str, runs: usize, mut work: impl FnMut() -> T) {
     };
     let mut seconds: Vec<f64> = (0..runs).map(|_| time()).collect();
     seconds.sort_unstable_by(f64::total_cmp);
-    println!("{name}: {:.2} s, the median of {runs}", seconds[runs / 2]);
+    println!("{name}: {:.3} s, the median of {runs}", seconds[runs / 2]);
 }
 
 fn time_tsne(rows: usize, width: usize, runs: usize) {
@@ -72,6 +80,42 @@ fn time_reading(folder: &str) {
     });
 }
 
+/// The whole path over C of each exact linear evaluation, from features in memory to the chosen classifier; the same work
+/// as in `benches/linear_eval/compare.py`.
+fn time_linear_evaluations(outputs: &str) {
+    let store = Path::new(outputs).join("store-v1");
+    let mut artifacts: Vec<PathBuf> =
+        std::fs::read_dir(store.join("linear_eval")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    artifacts.sort();
+    for artifact in artifacts.iter().filter(|artifact| artifact.join("regularization.csv").exists()) {
+        let key: Value = read_json(&artifact.join("key.json")).unwrap();
+        let (parameters, inputs) = (&key["parameters"], &key["inputs"]);
+        let input = |role: &str| store.join(role).join(inputs[role].as_str().unwrap());
+        let depth = parameters["depth"].as_u64().unwrap() as usize;
+        let features = stages::features::Features::read(&input("features"), depth).unwrap();
+        let set = stages::dataset::open(&input("dataset")).unwrap();
+        let split: Split = read_json(&input("split").join("split.json")).unwrap();
+        let labeled: Vec<LabeledImage> = read_rows(&artifact.join("labeled.csv")).unwrap();
+        let labeled: Vec<usize> = labeled.iter().map(|image| image.row).collect();
+        let labels = |images: &[usize]| images.iter().map(|&image| set.label(image)).collect::<Vec<_>>();
+        let (rows, chosen_on) = (features.rows(&labeled), features.rows(&split.validation));
+        let (labels, chosen_labels, classes) = (labels(&labeled), labels(&split.validation), set.classes().len());
+        let grid: Vec<f64> = serde_json::from_value(parameters["training"]["lbfgs"]["c"].clone()).unwrap();
+        let name = format!("linear {} depth {depth}, {} labels", inputs["features"].as_str().unwrap(), labels.len());
+        report(&name, 3, || {
+            let standardizer = Standardizer::fit(features.view(&rows));
+            let problem = LogisticProblem::new(features.view(&rows), &labels, classes, &standardizer).unwrap();
+            let selection = Selection { features: features.view(&chosen_on), labels: &chosen_labels };
+            solve_path(&problem, &grid, selection, &|| Ok(())).unwrap()
+        });
+    }
+}
+
+#[derive(Deserialize)]
+struct LabeledImage {
+    row: usize,
+}
+
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str()));
@@ -81,6 +125,9 @@ fn main() {
     }
     if is_wanted("knn") {
         time_knn(10_000, 512);
+    }
+    if let (true, Ok(outputs)) = (is_wanted("linear"), std::env::var("OUTPUTS")) {
+        time_linear_evaluations(&outputs);
     }
     if let (true, Ok(folder)) = (is_wanted("decode"), std::env::var("PICTURES")) {
         time_decoding(&folder);

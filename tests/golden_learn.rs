@@ -14,6 +14,7 @@ use simclr::loss::{NtXentConfig, cross_entropy, nt_xent, nt_xent_chance};
 use simclr::nn::{Role, Trainable};
 use simclr::optim::{Optimize, Optimizer, OptimizerConfig, Schedule, ScheduleConfig, clip_gradients};
 use simclr::train::softmax::{SoftmaxTraining, train_softmax};
+use simclr::train::{Monitor, Patience, Stopping};
 
 const TOLERANCE: f64 = 1e-4;
 
@@ -477,7 +478,7 @@ fn softmax_learns_stops_early_and_keeps_the_best() {
         schedule: &schedule,
         epochs: 200,
         batch_size: 50,
-        patience: Some(3),
+        stopping: Some(Stopping { monitor: Monitor::Loss, patience: Patience::Epochs(3) }),
         seed: 1,
     };
     let (classifier, records, best) = train_softmax(&job).unwrap();
@@ -485,6 +486,7 @@ fn softmax_learns_stops_early_and_keeps_the_best() {
     let kept = &records[best - 1];
     assert_eq!((Some(loss), Some(accuracy)), (kept.selection_loss, kept.selection_accuracy));
     assert!(accuracy > 0.9, "{accuracy}");
+    let records_of_best = records.clone();
     assert!(records.len() < 200 && records.len() == best + 3, "{} epochs, best {best}", records.len());
     assert!(records.iter().all(|record| record.selection_loss >= Some(loss)));
     assert!(classifier.probabilities(job.features).chunks(4).all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-5));
@@ -501,6 +503,12 @@ fn softmax_learns_stops_early_and_keeps_the_best() {
     assert_eq!((records.len(), best), (7, 7), "without pictures to choose on the last epoch is kept");
     assert!(last.evaluate(job.features, &labels).1 > 0.9);
     assert!(train_softmax(&SoftmaxTraining { features: none, labels: &[], ..job }).is_err());
+
+    // Without early stopping the last weights are kept, though others had a smaller selection loss.
+    let to_the_end = SoftmaxTraining { stopping: None, epochs: records_of_best.len() + 20, ..job };
+    let (last, records, kept) = train_softmax(&to_the_end).unwrap();
+    assert_eq!((records.len(), kept), (to_the_end.epochs, to_the_end.epochs));
+    assert_eq!(records.last().unwrap().selection_loss, Some(last.evaluate(job.selection_features, &chosen_labels).0));
 }
 
 #[test]

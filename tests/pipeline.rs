@@ -7,6 +7,8 @@ mod common;
 
 use assert_cmd::Command;
 use common::artifacts;
+use serde_json::Value;
+use simclr::stages::formats::{read_array, read_rows};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -116,6 +118,98 @@ fn a_finished_pipeline_computes_nothing_and_a_changed_value_only_what_it_touches
     let plan = String::from_utf8_lossy(&plan.stdout).into_owned();
     assert!(plan.contains("knn.k 20 -> 3"), "{plan}");
     assert!(run(&file, &output, &["--set", "knn_eval.main.k=3"]).contains("computed 2"), "kNN and report");
+}
+
+/// The classifiers that were saved, exact ones and one trained by epochs, on the features that were saved.
+#[test]
+fn saved_classifiers_and_saved_features_give_the_predictions() {
+    let folder = tempfile::tempdir().unwrap();
+    let by_epochs = "[linear_eval.by-epochs]\nfrom = \"main\"\ndepths = [1]\nepochs = 3\n";
+    let file = write(folder.path(), &format!("{PIPELINE}\n{by_epochs}"));
+    let output = folder.path().join("out");
+    run(&file, &output, &[]);
+    let store = output.join("store-v1");
+    let (mut exact, mut with_epochs) = (0, 0);
+    for artifact in fs::read_dir(store.join("linear_eval")).unwrap().map(|entry| entry.unwrap().path()) {
+        let json = |path: PathBuf| serde_json::from_slice::<Value>(&fs::read(path).unwrap()).unwrap();
+        let key = json(artifact.join("key.json"));
+        let input = |role: &str| store.join(role).join(key["inputs"][role].as_str().unwrap());
+        let array = |path: PathBuf, name: &str| read_array(&path, name).unwrap().unwrap();
+        let depth = format!("depth{}", key["parameters"]["depth"]);
+        let features = array(input("features").join("features.safetensors"), &depth);
+        let weight = array(artifact.join("classifier.safetensors"), "weight");
+        let bias = array(artifact.join("classifier.safetensors"), "bias");
+        let (width, classes) = (weight.shape[0], weight.shape[1]);
+        assert_eq!((features.shape[1], bias.shape[0]), (width, classes));
+        let score = |image: usize, class: usize| {
+            let row = &features.values[image * width..(image + 1) * width];
+            let products = row.iter().enumerate().map(|(i, x)| x * weight.values[i * classes + class]);
+            bias.values[class] + products.sum::<f32>()
+        };
+        let predicted = |image: usize| {
+            (1..classes).fold(0, |best, class| if score(image, class) > score(image, best) { class } else { best })
+        };
+        let names = json(input("dataset").join("index.json"))["classes"].clone();
+        let test = json(input("split").join("split.json"))["test"].as_array().unwrap().clone();
+        let reported: Vec<Prediction> = read_rows(&artifact.join("predictions.csv")).unwrap();
+        for (image, reported) in test.iter().zip(&reported) {
+            let class = predicted(image.as_u64().unwrap() as usize);
+            assert_eq!(names[class].as_str(), Some(reported.predicted.as_str()), "{}", artifact.display());
+        }
+        let labeled: Vec<LabeledImage> = read_rows(&artifact.join("labeled.csv")).unwrap();
+        let metrics = json(artifact.join("metrics.json"));
+        assert_eq!(labeled.len() as u64, metrics["labeled"].as_u64().unwrap());
+        assert!(
+            labeled
+                .iter()
+                .all(|image| !image.image.is_empty()
+                    && names.as_array().unwrap().iter().any(|name| *name == *image.class))
+        );
+        if artifact.join("regularization.csv").exists() {
+            let norm = metrics["gradient_norm"].as_f64().unwrap();
+            assert!(!artifact.join("history.csv").exists() && norm <= 1e-7, "{norm}");
+            exact += 1;
+        } else {
+            assert!(metrics["kept"].as_str().unwrap().starts_with("epoch ") && metrics.get("c").is_none());
+            with_epochs += 1;
+        }
+    }
+    assert_eq!((exact, with_epochs), (6, 1));
+}
+
+#[derive(serde::Deserialize)]
+struct Prediction {
+    predicted: String,
+}
+
+#[derive(serde::Deserialize)]
+struct LabeledImage {
+    image: String,
+    class: String,
+}
+
+#[test]
+fn networks_that_are_not_trained_alike_are_told_everywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let starved =
+        PIPELINE.replace("init_from = \"main\"\n", "").replace("labeled_fraction = 0.5\nepochs = 2", "steps = 1");
+    let starved = starved.replace("epochs = 2\nbatch_size = 24", "epochs = 4\nbatch_size = 24");
+    let file = write(folder.path(), &starved);
+    let output = folder.path().join("out");
+    let warning = "`supervised.tuned` with 100 % of the labels makes 1 step on";
+    for command in ["plan", "validate"] {
+        let told = simclr().arg(command).arg(&file).arg("--output").arg(&output).output().unwrap();
+        assert!(told.status.success());
+        assert!(String::from_utf8_lossy(&told.stderr).contains(warning), "{command}");
+    }
+    let text = run(&file, &output, &[]);
+    assert!(text.contains(warning), "{text}");
+    let report = fs::read(output.join("small/report/report.json")).unwrap_or_else(|_| {
+        let place = fs::read_dir(output.join("store-v1/report")).unwrap().next().unwrap().unwrap().path();
+        fs::read(place.join("report.json")).unwrap()
+    });
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    assert!(report["warnings"][0].as_str().unwrap().contains(warning), "{}", report["warnings"]);
 }
 
 #[test]

@@ -44,7 +44,6 @@ batch_size = 16
 augment = "views"
 encoder = { tiny = { width = 0.25 } }
 optimizer = { sgd = { learning_rate = 0.05, momentum = 0.9 } }
-epochs = 3
 batch_size = 20
 "#;
 const STEPS: usize = 9;
@@ -63,8 +62,12 @@ impl Study {
         Self::in_new_folder(settings, pretrain_stage)
     }
 
+    /// Three epochs, unless a setting says otherwise.
     fn supervised(settings: &[&str]) -> Self {
-        Self::in_new_folder(settings, supervised_stage)
+        let lengths = ["supervised.main.epochs=", "supervised.main.steps="];
+        let has_length = settings.iter().any(|setting| lengths.iter().any(|length| setting.starts_with(length)));
+        let three: &[&str] = if has_length { &[] } else { &["supervised.main.epochs=3"] };
+        Self::in_new_folder(&[settings, three].concat(), supervised_stage)
     }
 
     fn in_new_folder(settings: &[&str], stage: fn(&Pipeline) -> Box<dyn Stage>) -> Self {
@@ -320,13 +323,44 @@ fn epochs(files: &Files) -> (u64, u64) {
 
 #[test]
 fn the_best_weights_and_early_stopping_survive() {
-    let stopping = ["supervised.main.epochs=12", "supervised.main.patience=2", "supervised.main.init_from=main"];
+    let stopping = [
+        "supervised.main.epochs=12",
+        "supervised.main.patience=2",
+        "supervised.main.monitor=loss",
+        "supervised.main.schedule={ constant = {} }",
+        "supervised.main.init_from=main",
+    ];
     let study = Study::supervised(&stopping);
     let expected = study.unbroken();
     let (best, epochs) = epochs(&expected);
     assert!(best + 2 == epochs && epochs < 12, "the best of {epochs} epochs is {best}");
     let last = 3 * epochs as usize;
     assert_interruptible(&study, &expected, last - 7..=last);
+}
+
+/// A row of history has at least 50 steps, here 17 epochs of 3, and the last one is cut short.
+#[test]
+fn a_budget_in_steps_survives_with_and_without_early_stopping() {
+    let study = Study::supervised(&["supervised.main.steps=115"]);
+    let expected = study.unbroken();
+    let history = String::from_utf8(expected["history.csv"].clone()).unwrap();
+    let rows: Vec<&str> = history.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(rows, ["17", "34", "39"], "{history}");
+    let rates: Vec<f64> =
+        history.lines().skip(1).map(|line| line.split(',').nth(3).unwrap().parse().unwrap()).collect();
+    assert!(rates[2] > 0.0 && rates[2] < 1e-4 * rates[0], "the schedule ends with the last step: {rates:?}");
+    let metrics: serde_json::Value = serde_json::from_slice(&expected["metrics.json"]).unwrap();
+    assert_eq!((metrics["kept"].as_str(), epochs(&expected)), (Some("last"), (39, 39)));
+    for steps in [1..=2, 50..=52, 101..=103, 114..=115] {
+        assert_interruptible(&study, &expected, steps);
+    }
+
+    let stopping = ["supervised.main.steps=400", "supervised.main.patience_steps=60", "supervised.main.monitor=loss"];
+    let study = Study::supervised(&[&stopping[..], &["supervised.main.schedule={ constant = {} }"]].concat());
+    let expected = study.unbroken();
+    let (best, last) = epochs(&expected);
+    assert!(best + 34 == last && last < 134, "60 steps are two rows: the best of {last} epochs is {best}");
+    assert_interruptible(&study, &expected, 3 * last as usize - 1..=3 * last as usize);
 }
 
 /// Nothing is measured at the end of an epoch then, and an interruption after the last step is noticed while the best
@@ -367,7 +401,9 @@ const CHILD: &str = "SIMCLR_RESUME_TEST_FOLDER";
 #[test]
 fn child_that_trains() {
     let Some(folder) = std::env::var_os(CHILD).map(PathBuf::from) else { return };
-    let files = Study::in_folder(&folder, &[], supervised_stage).run(Duration::ZERO, &Watch::default()).unwrap();
+    let files = Study::in_folder(&folder, &["supervised.main.epochs=3"], supervised_stage)
+        .run(Duration::ZERO, &Watch::default())
+        .unwrap();
     // The kill may come while they are written: `result` is all of them or not there.
     let unfinished = folder.join("unfinished");
     let _ = fs::remove_dir_all(&unfinished);

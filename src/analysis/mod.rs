@@ -1,5 +1,6 @@
 //! What is computed from features and predictions: kNN, PCA, t-SNE, intervals, confusion, representation health.
 
+pub mod axes;
 pub mod config;
 pub mod confusion;
 mod eigen;
@@ -11,6 +12,7 @@ pub mod knn;
 pub mod pca;
 pub mod tsne;
 
+pub use axes::{PrincipalAxes, principal_axes};
 pub use config::{EmbedMethod, KnnConfig, PcaConfig, TsneConfig};
 pub use confusion::Confusion;
 pub use features::Features;

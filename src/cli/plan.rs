@@ -8,6 +8,7 @@ use super::table::{Cell, table};
 use crate::base::{Result, human};
 use crate::engine::{self, Graph, PlanEntry, Status};
 use crate::runs::Hardware;
+use crate::stages::Assembly;
 use serde_json::{Value, json};
 
 pub(super) fn run(arguments: &PlanArguments) -> Result<Finish, Failure> {
@@ -16,8 +17,9 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<Finish, Failure> {
     let entries = engine::plan(&study.assembly.graph, &study.store)?;
     match arguments.format {
         Format::Text => show_text(&entries)?,
-        Format::Json => show_json(&study.loaded.study.name, &study.assembly.graph, &entries)?,
+        Format::Json => show_json(&study.loaded.study.name, &study.assembly, &entries)?,
     }
+    study.assembly.warnings.iter().for_each(output::warn);
     let stale = entries.iter().any(will_run);
     Ok(if stale && arguments.exit_code { Finish::Stale } else { Finish::Done })
 }
@@ -91,11 +93,13 @@ fn too_large(entry: &PlanEntry, there: u64) -> Option<String> {
     Some(format!("{name} needs about {needed} and this machine has {there}"))
 }
 
-fn show_json(study: &str, graph: &Graph, entries: &[PlanEntry]) -> Result<()> {
-    let stages: Vec<Value> = entries.iter().map(|entry| entry_json(graph, entry)).collect();
+fn show_json(study: &str, assembly: &Assembly, entries: &[PlanEntry]) -> Result<()> {
+    let stages: Vec<Value> = entries.iter().map(|entry| entry_json(&assembly.graph, entry)).collect();
     let to_run = entries.iter().filter(|entry| will_run(entry)).count();
     let cached = entries.iter().filter(|entry| entry.status == Status::Cached).count();
-    let plan = json!({ "study": study, "stages": stages, "to_compute": to_run, "cached": cached });
+    let warnings = &assembly.warnings;
+    let plan =
+        json!({ "study": study, "stages": stages, "to_compute": to_run, "cached": cached, "warnings": warnings });
     output::print_json(&plan)
 }
 

@@ -8,7 +8,7 @@ use super::{interrupt, output, plan};
 use crate::base::{Error, Result, human};
 use crate::config::pipeline::DeviceChoice;
 use crate::config::{self, Loaded};
-use crate::engine::{self, Outcome, RunOptions, Store};
+use crate::engine::{self, Event, EventSink, Outcome, RunOptions, Store};
 use crate::runs::{Description, Recorder};
 use crate::stages::{self, Assembly, device};
 use std::time::{Duration, Instant};
@@ -19,6 +19,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     let Study { loaded, mut assembly, store } = open(&arguments.pipeline, &arguments.store)?;
     if arguments.dry_run {
         plan::show_text(&engine::plan_with(&assembly.graph, &store, &options)?)?;
+        assembly.warnings.iter().for_each(output::warn);
         return Ok(Finish::Done);
     }
     let start = Instant::now();
@@ -35,7 +36,11 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     let record = Recorder::create(&arguments.store.output, &description, &assembly.graph, &store)?;
     let record_path = record.record();
     let progress = Progress::new(arguments.quiet).of_run_that_goes_on(options.keep_going);
-    let result = engine::run(&assembly.graph, &store, &options, &Sinks(vec![&progress, &record]), interrupted)
+    let sinks = Sinks(vec![&progress, &record]);
+    for text in assembly.warnings.clone() {
+        sinks.emit(&Event::Warning { stage: "comparison".to_owned(), text });
+    }
+    let result = engine::run(&assembly.graph, &store, &options, &sinks, interrupted)
         .and_then(|outcome| Ok((results(&assembly, &outcome, &store, arguments)?, outcome)));
     progress.finish();
     record.finish(result.as_ref().err()).iter().for_each(output::warn);

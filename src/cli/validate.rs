@@ -13,5 +13,6 @@ pub(super) fn run(arguments: &ValidateArguments) -> Result<Finish, Failure> {
         count => format!(" of {count} variants"),
     };
     output::print(&format!("{file}: ok, {stages} stages{variants}\n"))?;
+    study.assembly.warnings.iter().for_each(output::warn);
     Ok(Finish::Done)
 }

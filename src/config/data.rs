@@ -4,7 +4,7 @@ use crate::analysis::config::EmbedMethod;
 use crate::config::diagnostic::{Diagnostics, Problem, Problems};
 use crate::config::load::Loaded;
 use crate::config::node::{Node, Step};
-use crate::config::pipeline::{LabelDraw, Pipeline, SelectOn, Subset};
+use crate::config::pipeline::{Budget, LabelDraw, LinearTraining, Pipeline, SelectOn, Subset, Supervised};
 use std::ops::Range;
 
 /// How many pictures a class has in each part of the split.
@@ -71,11 +71,14 @@ impl DataCheck<'_> {
         }
         for stage in &pipeline.linear_eval {
             self.labels(&["linear_eval", &stage.name, "labeled_fraction"], &stage.labeled_fractions, stage.label_draw);
-            self.selection("linear_eval", &stage.name, stage.training.select_on);
+            if let LinearTraining::Epochs { training, .. } = &stage.training {
+                self.selection("linear_eval", &stage.name, training.chooses_on());
+            }
         }
         for stage in &pipeline.supervised {
             self.labels(&["supervised", &stage.name, "labeled_fraction"], &stage.labeled_fractions, stage.label_draw);
-            self.selection("supervised", &stage.name, stage.training.select_on);
+            self.selection("supervised", &stage.name, stage.training.chooses_on());
+            self.warm_up(stage);
         }
         for stage in &pipeline.knn_eval {
             let draw = LabelDraw::Stratified;
@@ -86,6 +89,24 @@ impl DataCheck<'_> {
             if let EmbedMethod::Tsne(tsne) = &stage.method {
                 let keys = ["embed", &stage.name, "method", "tsne", "perplexity"];
                 self.perplexity(&keys, tsne.perplexity, stage.subset);
+            }
+        }
+    }
+
+    /// The warm-up of a supervised network whose budget is in steps ends before the run does.
+    fn warm_up(&mut self, stage: &Supervised) {
+        let Budget::Steps(total) = stage.budget else { return };
+        let train = self.total(|class| class.train);
+        for fraction in &stage.labeled_fractions {
+            let steps_per_epoch = labeled_count(*fraction, train).div_ceil(stage.training.batch_size.max(1));
+            let warm_up = stage.training.schedule.warmup_epochs() * steps_per_epoch as f64;
+            if warm_up > total as f64 {
+                let message = format!(
+                    "`warmup_epochs` is {warm_up:.0} steps with the labeled fraction {fraction}, and there are {total}"
+                );
+                let help = "the learning rate would never reach its peak: set a larger `steps`".to_owned();
+                self.report(&steps(&["supervised", &stage.name, "schedule"]), message, help);
+                return;
             }
         }
     }
@@ -138,7 +159,8 @@ impl DataCheck<'_> {
         self.report(path, message, help);
     }
 
-    fn selection(&mut self, section: &str, name: &str, select_on: SelectOn) {
+    fn selection(&mut self, section: &str, name: &str, select_on: Option<SelectOn>) {
+        let Some(select_on) = select_on else { return };
         let (part, count, help) = match select_on {
             SelectOn::Validation => (
                 "validation",

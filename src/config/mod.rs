@@ -15,6 +15,7 @@ mod editor;
 mod extends;
 mod file;
 mod fractions;
+mod linear_optimizer;
 mod load;
 mod merge;
 mod naming;

@@ -8,6 +8,7 @@ use crate::loss::LossConfig;
 use crate::model::{EncoderConfig, ProjectionConfig};
 use crate::nn::Precision;
 use crate::optim::{OptimizerConfig, ScheduleConfig};
+use crate::train::Stopping;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -114,7 +115,7 @@ pub struct LinearEval {
     /// Features are brought to mean 0 and variance 1 over the labelled pictures.
     pub standardize: bool,
     /// How the linear classifier is trained.
-    pub training: ClassifierTraining,
+    pub training: LinearTraining,
 }
 
 /// A k-nearest-neighbours evaluation of frozen features.
@@ -139,7 +140,7 @@ pub struct KnnEval {
 pub struct Supervised {
     /// Name in the pipeline file.
     pub name: String,
-    /// Augmentation of the training pictures; none leaves them as for evaluation.
+    /// Augmentation of the training images; none leaves them as for evaluation.
     pub policy: Option<PolicyConfig>,
     /// Pretraining whose encoder it starts from.
     pub init_from: Option<String>,
@@ -153,6 +154,8 @@ pub struct Supervised {
     pub labeled_fractions: Vec<f64>,
     /// How labelled pictures are drawn.
     pub label_draw: LabelDraw,
+    /// How long it is trained.
+    pub budget: Budget,
     /// How it is trained.
     pub training: ClassifierTraining,
     /// Gradients are scaled down to this length, over all parameters.
@@ -176,6 +179,54 @@ pub struct Embed {
     pub method: EmbedMethod,
 }
 
+/// How a linear classifier is trained.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinearTraining {
+    /// To the minimum, for each inverse strength of regularization of `c`, of which one is chosen.
+    Lbfgs {
+        /// Inverse strengths of regularization.
+        c: Vec<f64>,
+        /// Images on which one of them is chosen.
+        select_on: SelectOn,
+    },
+    /// By minibatches.
+    Epochs {
+        /// Maximum number of passes over the labeled images.
+        epochs: usize,
+        /// How it is trained.
+        training: ClassifierTraining,
+    },
+}
+
+impl LinearTraining {
+    /// Images on which training is watched, or something is chosen.
+    pub fn watched_on(&self) -> SelectOn {
+        match self {
+            Self::Lbfgs { select_on, .. } => *select_on,
+            Self::Epochs { training, .. } => training.select_on,
+        }
+    }
+
+    /// Images on which something is chosen; none where nothing is.
+    pub fn chooses_on(&self) -> Option<SelectOn> {
+        match self {
+            Self::Lbfgs { c, select_on } => (c.len() > 1).then_some(*select_on),
+            Self::Epochs { training, .. } => training.chooses_on(),
+        }
+    }
+}
+
+/// How long a network is trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Budget {
+    /// Passes over the labeled images.
+    Epochs(usize),
+    /// Steps, whatever the number of labeled images.
+    Steps(usize),
+}
+
 /// How a classifier is trained and when it stops.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassifierTraining {
@@ -183,15 +234,19 @@ pub struct ClassifierTraining {
     pub optimizer: OptimizerConfig,
     /// Learning-rate schedule.
     pub schedule: ScheduleConfig,
-    /// Most passes over the labelled pictures.
-    pub epochs: usize,
-    /// Pictures in a batch; the last one may be smaller.
+    /// Images in a batch; the last one of an epoch may be smaller.
     pub batch_size: usize,
-    /// Epochs without a better validation loss after which training stops; none runs to the end. The best weights are
-    /// restored either way.
-    pub patience: Option<usize>,
-    /// Pictures on which the best weights are chosen.
+    /// When training stops early and the best weights are restored; none runs to the end and keeps the last weights.
+    pub stopping: Option<Stopping>,
+    /// Images on which training is watched.
     pub select_on: SelectOn,
+}
+
+impl ClassifierTraining {
+    /// Images on which weights are chosen; none where the last ones are kept.
+    pub fn chooses_on(&self) -> Option<SelectOn> {
+        self.stopping.map(|_| self.select_on)
+    }
 }
 
 /// Pictures on which early stopping chooses.

@@ -5,6 +5,7 @@ use crate::analysis::config::{EmbedMethod, KnnConfig, TsneConfig};
 use crate::augment::PolicyConfig;
 use crate::base::range;
 use crate::config::fractions::Fractions;
+use crate::config::linear_optimizer::LinearOptimizerConfig;
 use crate::config::pipeline::{LabelDraw, SelectOn, Statistics, Subset};
 use crate::dataset::DatasetConfig;
 use crate::loss::{LossConfig, NtXentConfig, Similarity};
@@ -13,6 +14,7 @@ use crate::model::{EncoderConfig, ProjectionConfig};
 use crate::nn::Precision;
 use crate::optim::config::{AdamConfig, ConstantConfig};
 use crate::optim::{OptimizerConfig, ScheduleConfig};
+use crate::train::Monitor;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::Deserializer;
@@ -167,26 +169,26 @@ pub(super) struct RawLinearEval {
     /// Bring features to mean 0 and variance 1 over the labelled pictures.
     #[serde(default = "yes")]
     pub(super) standardize: bool,
-    /// The optimiser.
-    #[serde(default = "adam")]
-    pub(super) optimizer: OptimizerConfig,
-    /// The learning-rate schedule.
-    #[serde(default = "constant")]
-    pub(super) schedule: ScheduleConfig,
-    /// Most passes over the labelled pictures.
-    #[serde(default = "hundred", deserialize_with = "epochs_from_one")]
-    pub(super) epochs: usize,
-    /// Pictures in a batch; the last one may be smaller.
-    #[serde(default = "sixty_four", deserialize_with = "range::at_least_one")]
-    pub(super) batch_size: usize,
-    /// Stop after `patience` epochs without a better loss on the pictures of `select_on`. With `false` all epochs are
-    /// run. The best weights are restored either way.
-    #[serde(default = "yes")]
-    pub(super) early_stopping: bool,
-    /// Epochs without a better loss after which training stops; default 10. Not beside `early_stopping = false`.
+    /// The optimizer. Default `{ lbfgs = {} }`, the exact solution; where one of `schedule`, `epochs`, `batch_size`,
+    /// `early_stopping`, `monitor` and `patience` is given, `{ adam = { learning_rate = 1e-3 } }`.
+    pub(super) optimizer: Option<LinearOptimizerConfig>,
+    /// The learning-rate schedule; default constant.
+    pub(super) schedule: Option<ScheduleConfig>,
+    /// Maximum number of passes over the labeled images; default 100.
+    #[serde(default, deserialize_with = "some_epochs")]
+    pub(super) epochs: Option<usize>,
+    /// Images in a batch, the last one of an epoch may be smaller; default 64.
+    #[serde(default, deserialize_with = "some_at_least_one")]
+    pub(super) batch_size: Option<usize>,
+    /// Stop after `patience` epochs without anything better by `monitor` on the images of `select_on`, and restore the
+    /// best weights; with `false` all epochs are run and the last weights are kept. Default `true`.
+    pub(super) early_stopping: Option<bool>,
+    /// What early stopping watches; default `"loss"`.
+    pub(super) monitor: Option<Monitor>,
+    /// Epochs without anything better after which training stops; default 10. Not beside `early_stopping = false`.
     #[serde(default, deserialize_with = "some_at_least_one")]
     pub(super) patience: Option<usize>,
-    /// Pictures on which the best weights are chosen.
+    /// Images on which `c` or the best weights are chosen.
     #[serde(default)]
     pub(super) select_on: SelectOn,
 }
@@ -220,7 +222,8 @@ pub(super) struct RawKnnEval {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Supervised")]
 pub(super) struct RawSupervised {
-    /// Name of the augmentation policy of the training pictures; default none.
+    /// Name of the augmentation policy of the training images, or `"none"`. Default: the policy of the pretraining run
+    /// that it starts from, or else of the first one in the file, so that a baseline sees what pretraining sees.
     pub(super) augment: Option<String>,
     /// Name of a pretraining whose encoder it starts from; their encoders must be the same. Default: from scratch.
     pub(super) init_from: Option<String>,
@@ -238,26 +241,34 @@ pub(super) struct RawSupervised {
     /// How labelled pictures are drawn.
     #[serde(default)]
     pub(super) label_draw: LabelDraw,
-    /// The optimiser.
+    /// The optimizer.
     #[serde(default = "adam")]
     pub(super) optimizer: OptimizerConfig,
     /// The learning-rate schedule.
-    #[serde(default = "constant")]
+    #[serde(default)]
     pub(super) schedule: ScheduleConfig,
-    /// Most passes over the labelled pictures.
-    #[serde(default = "hundred", deserialize_with = "epochs_from_one")]
-    pub(super) epochs: usize,
-    /// Pictures in a batch; the last one may be smaller.
+    /// Steps of training, whatever the number of labeled images; default 2000. Not beside `epochs`.
+    #[serde(default, deserialize_with = "some_steps")]
+    pub(super) steps: Option<usize>,
+    /// Passes over the labeled images, in place of `steps`.
+    #[serde(default, deserialize_with = "some_epochs")]
+    pub(super) epochs: Option<usize>,
+    /// Images in a batch; the last one of an epoch may be smaller.
     #[serde(default = "sixty_four", deserialize_with = "at_least_two")]
     pub(super) batch_size: usize,
-    /// Stop after `patience` epochs without a better loss on the pictures of `select_on`. With `false` all epochs are
-    /// run. The best weights are restored either way.
-    #[serde(default = "yes")]
-    pub(super) early_stopping: bool,
-    /// Epochs without a better loss after which training stops; default 10. Not beside `early_stopping = false`.
+    /// Stop when `monitor` has not become better for as long as `patience` or `patience_steps` says, and restore the best
+    /// weights; with `false` all steps are made and the last weights are kept. Default `true` where `monitor`,
+    /// `patience` or `patience_steps` is given, else `false`.
+    pub(super) early_stopping: Option<bool>,
+    /// What early stopping watches on the images of `select_on`; default `"accuracy"`.
+    pub(super) monitor: Option<Monitor>,
+    /// Epochs without anything better after which training stops; default 10 with `epochs`.
     #[serde(default, deserialize_with = "some_at_least_one")]
     pub(super) patience: Option<usize>,
-    /// Pictures on which the best weights are chosen.
+    /// Steps without anything better after which training stops; default a quarter of `steps`. Not beside `patience`.
+    #[serde(default, deserialize_with = "some_at_least_one")]
+    pub(super) patience_steps: Option<usize>,
+    /// Images on which training is watched, and with early stopping the best weights are chosen.
     #[serde(default)]
     pub(super) select_on: SelectOn,
     /// Gradients longer than this, over all parameters, are scaled down to it; default no limit.
@@ -286,9 +297,6 @@ pub(super) struct RawEmbed {
     pub(super) method: EmbedMethod,
 }
 
-/// Epochs without a better loss after which training stops, where the file does not say.
-pub(super) const DEFAULT_PATIENCE: usize = 10;
-
 fn auto() -> String {
     "auto".to_owned()
 }
@@ -299,10 +307,6 @@ fn yes() -> bool {
 
 fn encoder_output() -> Vec<usize> {
     vec![0]
-}
-
-fn hundred() -> usize {
-    100
 }
 
 fn sixty_four() -> usize {
@@ -321,11 +325,13 @@ fn nt_xent() -> LossConfig {
     LossConfig::NtXent(NtXentConfig { temperature: 0.1, similarity: Similarity::Cosine })
 }
 
-fn adam() -> OptimizerConfig {
+/// The optimizer of classifiers where the file does not say.
+pub(super) fn adam() -> OptimizerConfig {
     OptimizerConfig::Adam(AdamConfig { learning_rate: 1e-3, betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: 0.0 })
 }
 
-fn constant() -> ScheduleConfig {
+/// The schedule of linear classifiers where the file does not say.
+pub(super) fn constant() -> ScheduleConfig {
     ScheduleConfig::Constant(ConstantConfig { warmup_epochs: 0.0 })
 }
 
@@ -340,8 +346,18 @@ fn epochs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error>
     epochs_from(0, usize::deserialize(deserializer)?)
 }
 
-fn epochs_from_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
-    epochs_from(1, usize::deserialize(deserializer)?)
+fn some_epochs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    epochs_from(1, usize::deserialize(deserializer)?).map(Some)
+}
+
+/// Maximum number of steps: more are a slip.
+const MAX_STEPS: usize = 1_000_000_000;
+
+fn some_steps<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    match usize::deserialize(deserializer)? {
+        steps @ 1..=MAX_STEPS => Ok(Some(steps)),
+        steps => Err(serde::de::Error::custom(format!("must be between 1 and {MAX_STEPS}, got {steps}"))),
+    }
 }
 
 fn epochs_from<E: serde::de::Error>(least: usize, epochs: usize) -> Result<usize, E> {

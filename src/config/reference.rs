@@ -92,7 +92,7 @@ impl Page {
         let items = list.iter().find_map(|alternative| plain(*alternative)?.get("items"));
         let value = items.unwrap_or(value);
         let alternatives = schema::alternatives(value);
-        let resolved = schema::resolve(value);
+        let resolved = schema::resolve_some(value);
         let is_told = !self.told.insert(std::ptr::from_ref(resolved).addr());
         if is_told {
             return;
@@ -197,6 +197,12 @@ impl Page {
 
     /// The range that a value out of it is told.
     fn range(&self, path: &[Step]) -> Option<String> {
+        let (last, parent) = path.split_last()?;
+        let elsewhere = match last {
+            Step::Key(key) if self.example.get(path).is_none() => self.path_of_choice(parent, key),
+            _ => None,
+        };
+        let path = elsewhere.as_deref().unwrap_or(path);
         let node = self.example.get(path)?;
         let far = [Value::Number(1e18), Value::Whole(1 << 50), Value::Number(-1.0), Value::Whole(0)];
         let probes = match &node.value {

@@ -28,6 +28,16 @@ pub(super) fn resolve(schema: &'static Value) -> &'static Value {
     }
 }
 
+/// The definition of a value, also of one that may be left out.
+pub(super) fn resolve_some(schema: &'static Value) -> &'static Value {
+    let members = schema.get("anyOf").and_then(Value::as_array);
+    let mut present = members.into_iter().flatten().filter(|member| member["type"] != "null");
+    match (present.next(), present.next()) {
+        (Some(only), None) => resolve(only),
+        _ => resolve(schema),
+    }
+}
+
 /// What a value may be, without `null`, which TOML does not have.
 pub(super) fn alternatives(schema: &'static Value) -> Vec<Alternative> {
     let schema = resolve(schema);

@@ -20,7 +20,14 @@ pub(super) fn unknown_choice(entry: &Entry, alternatives: &[Alternative], scope:
     let names: Vec<&str> = choices(alternatives).map(|(name, _)| name).collect();
     Problem::new(entry.key_place, format!("unknown kind `{}` of `{}`", shortened(&entry.key), scope.key))
         .maybe_help(nearest(&entry.key, names.iter().copied()).map(|near| format!("did you mean `{near}`?")))
+        .maybe_help(for_linear_evaluation(&entry.key, scope))
         .help(kinds(alternatives))
+}
+
+/// L-BFGS takes all images at once and finds the minimum of a convex loss, which no network has.
+fn for_linear_evaluation(kind: &str, scope: &Scope<'_>) -> Option<String> {
+    let is_it = scope.key == "optimizer" && kind == "lbfgs";
+    is_it.then(|| "`lbfgs` trains linear classifiers only, in `[linear_eval.NAME]`".to_owned())
 }
 
 pub(super) fn kinds(alternatives: &[Alternative]) -> String {

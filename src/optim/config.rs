@@ -105,6 +105,17 @@ pub enum ScheduleConfig {
     Step(StepConfig),
 }
 
+impl ScheduleConfig {
+    /// Epochs over which the rate rises linearly from 0.
+    pub fn warmup_epochs(&self) -> f64 {
+        match self {
+            Self::Constant(constant) => constant.warmup_epochs,
+            Self::Cosine(cosine) => cosine.warmup_epochs,
+            Self::Step(step) => step.warmup_epochs,
+        }
+    }
+}
+
 impl Default for ScheduleConfig {
     fn default() -> Self {
         Self::Cosine(CosineConfig { warmup_epochs: 0.0, steps: None })

@@ -7,14 +7,17 @@ mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod lars;
+pub mod lbfgs;
 pub mod optimize;
 pub mod optimizer;
 pub mod schedule;
 mod sgd;
 mod sweep;
+mod wolfe;
 
 pub use clip::clip_gradients;
 pub use config::{OptimizerConfig, ScheduleConfig};
+pub use lbfgs::{Lbfgs, Minimum};
 pub use optimize::{Optimize, Update};
 pub use optimizer::Optimizer;
 pub use schedule::Schedule;

@@ -30,12 +30,17 @@ enum Shape {
 impl Schedule {
     /// The schedule of a run of `epochs` epochs with the optimiser's peak learning rate.
     pub fn new(config: &ScheduleConfig, peak: f64, steps_per_epoch: u64, epochs: u64) -> Self {
+        Self::of_steps(config, peak, steps_per_epoch, steps_per_epoch.saturating_mul(epochs))
+    }
+
+    /// The schedule of a run of `total` steps, whose last epoch may be cut short.
+    pub fn of_steps(config: &ScheduleConfig, peak: f64, steps_per_epoch: u64, total: u64) -> Self {
         // The cast saturates: a warm-up longer than any run is one that never ends.
         let steps = |epochs: f64| (epochs * steps_per_epoch as f64).round() as u64;
         let (warmup_epochs, shape) = match config {
             ScheduleConfig::Constant(config) => (config.warmup_epochs, Shape::Constant),
             ScheduleConfig::Cosine(config) => {
-                let end = config.steps.unwrap_or(steps_per_epoch.saturating_mul(epochs));
+                let end = config.steps.unwrap_or(total);
                 (config.warmup_epochs, Shape::Cosine { end })
             }
             ScheduleConfig::Step(config) => {

@@ -34,6 +34,8 @@ pub struct Report {
     pub stages: Vec<StageRow>,
     /// How to get these numbers again.
     pub reproduce: Reproduce,
+    /// What a reader of the comparisons has to know, such as networks that are not trained alike; a sentence each.
+    pub warnings: Vec<String>,
     /// Stages that failed, with the reason.
     pub failures: Vec<(String, String)>,
 }

@@ -9,6 +9,7 @@ use crate::model;
 use crate::stages::cost::{self, Pictures, TrainingMemory};
 use crate::stages::dataset::DatasetStage;
 use crate::stages::embed::EmbedStage;
+use crate::stages::fairness;
 use crate::stages::features::FeaturesStage;
 use crate::stages::health::{self, HealthStage};
 use crate::stages::knn_eval::KnnEvalStage;
@@ -33,6 +34,8 @@ pub struct Assembly {
     pub report: StageId,
     /// Name of the study.
     pub study: String,
+    /// What a reader of its comparisons has to know, a sentence each.
+    pub warnings: Vec<String>,
     inputs: report::Inputs,
 }
 
@@ -103,6 +106,7 @@ pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) ->
             classes: classes.len(),
             roots: None,
         };
+        builder.inputs.warn(fairness::warnings(builder.pipeline, builder.pictures.train()));
         builder.build(DatasetStage {
             config: pipeline.dataset.clone(),
             fingerprint,
@@ -111,7 +115,7 @@ pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) ->
     }
     name_by_values(&mut graph, &users, &loaded.study);
     let report = add_report(loaded, &mut graph, inputs.clone())?;
-    Ok(Assembly { graph, report, study: loaded.study.name.clone(), inputs })
+    Ok(Assembly { graph, report, study: loaded.study.name.clone(), warnings: inputs.warnings.clone(), inputs })
 }
 
 /// Fingerprints of the data sets of a study, each taken once.

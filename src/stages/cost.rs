@@ -3,12 +3,13 @@
 
 use crate::analysis::config::EmbedMethod;
 use crate::base::{Error, human};
-use crate::config::pipeline::{Embed, LinearEval, Pipeline, Pretrain, Subset, Supervised};
+use crate::config::pipeline::{Embed, LinearEval, LinearTraining, Pipeline, Pretrain, Subset, Supervised};
 use crate::config::{ClassCount, labeled_count};
 use crate::engine::Cost;
 use crate::model::{Summary, summarize};
 use crate::nn::Precision;
 use crate::stages::features;
+use crate::stages::length::Length;
 
 /// Memory of the program itself with its threads, measured.
 const PROGRAM: u64 = 24 << 20;
@@ -31,6 +32,11 @@ impl Pictures {
     pub(super) fn of(classes: &[ClassCount]) -> Self {
         let sum = |count: fn(&ClassCount) -> usize| classes.iter().map(count).sum();
         Self { train: sum(|c| c.train), validation: sum(|c| c.validation), test: sum(|c| c.test) }
+    }
+
+    /// Images of the training set.
+    pub(super) fn train(self) -> usize {
+        self.train
     }
 
     fn all(self) -> usize {
@@ -59,9 +65,10 @@ pub(super) fn supervised(config: &Supervised, labels: Labels<'_>) -> Option<Cost
     let memory = TrainingMemory::of_supervised(config, labels)?;
     let (fraction, _, _, pictures) = labels;
     let labeled = labeled_count(fraction, pictures.train);
-    let an_epoch = STEP_PER_FORWARD * labeled as f64 + pictures.validation as f64;
-    let epochs = config.training.epochs as f64;
-    let work = (epochs * an_epoch + pictures.test as f64) * memory.summary.multiply_adds as f64;
+    let length = Length::new(config.budget, labeled, config.training.batch_size);
+    let trained = STEP_PER_FORWARD * length.images();
+    let watched = (length.rows() * pictures.validation) as f64;
+    let work = (trained + watched + pictures.test as f64) * memory.summary.multiply_adds as f64;
     Some(Cost { work, memory: PROGRAM + memory.bytes(memory.batch_size) })
 }
 
@@ -160,16 +167,27 @@ fn inference(config: &Pretrain, pipeline: &Pipeline, pictures: usize, widths: us
     Some(Cost { work: pictures as f64 * summary.multiply_adds as f64, memory })
 }
 
-/// Training of a linear classifier for as long as it may take: multiply-adds.
+/// Training of a linear classifier for as long as it may take: MACs.
 pub(super) fn linear_eval(
     config: &LinearEval,
     (width, fraction): (usize, f64),
     classes: usize,
     pictures: Pictures,
 ) -> Cost {
+    /// Passes over the labeled images that a strength of regularization takes, about.
+    const EVALUATIONS: usize = 40;
     let labeled = labeled_count(fraction, pictures.train);
-    let work = (config.training.epochs * labeled * width * classes) as f64;
-    Cost { work, memory: of_features(pictures.all() + labeled, width) }
+    let a_pass = (labeled * width * classes) as f64;
+    match &config.training {
+        LinearTraining::Epochs { epochs, .. } => {
+            Cost { work: *epochs as f64 * a_pass, memory: of_features(pictures.all() + labeled, width) }
+        }
+        // Standardized and rotated features are in 64 bits.
+        LinearTraining::Lbfgs { c, .. } => Cost {
+            work: (c.len() * EVALUATIONS) as f64 * a_pass,
+            memory: of_features(pictures.all() + 5 * labeled, width),
+        },
+    }
 }
 
 /// Similarities of all validation and test pictures with all labelled ones: multiply-adds.

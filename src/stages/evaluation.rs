@@ -4,12 +4,14 @@ use crate::analysis::{Confusion, wilson_interval};
 use crate::base::Result;
 use crate::dataset::PictureSet;
 use crate::stages::formats;
+use crate::train::Stopping;
 use crate::train::logits::{self, best_classes};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What is known of an evaluation before the test pictures are looked at.
+#[derive(Clone, Debug, Default)]
 pub struct Evaluation {
     /// Labelled pictures used.
     pub labeled: usize,
@@ -19,6 +21,14 @@ pub struct Evaluation {
     pub best_epoch: Option<usize>,
     /// Epochs trained.
     pub epochs: Option<usize>,
+    /// Weights that were kept, see [`kept`].
+    pub kept: Option<String>,
+    /// Inverse strength of regularization.
+    pub c: Option<f64>,
+    /// Iterations of the solver.
+    pub iterations: Option<usize>,
+    /// Euclidean norm of the gradient at the solution.
+    pub gradient_norm: Option<f64>,
     /// Values of a feature vector.
     pub width: usize,
 }
@@ -42,6 +52,18 @@ pub struct Metrics {
     pub best_epoch: Option<usize>,
     /// Epochs trained.
     pub epochs: Option<usize>,
+    /// Weights that were kept: `"last"`, or those of the best epoch, `"epoch 12"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
+    /// Inverse strength of regularization of the exact linear classifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub c: Option<f64>,
+    /// Iterations of L-BFGS in which it was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iterations: Option<usize>,
+    /// Euclidean norm of the gradient there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gradient_norm: Option<f64>,
     /// Values of a feature vector.
     pub width: usize,
     /// Class names.
@@ -103,6 +125,10 @@ impl Evaluation {
                 labeled: self.labeled,
                 best_epoch: self.best_epoch,
                 epochs: self.epochs,
+                kept: self.kept,
+                c: self.c,
+                iterations: self.iterations,
+                gradient_norm: self.gradient_norm,
                 width: self.width,
                 classes: classes.to_vec(),
                 confusion: confusion.counts.chunks(classes.len()).map(<[usize]>::to_vec).collect(),
@@ -116,6 +142,35 @@ impl Evaluation {
         });
         formats::write_rows(&folder.join(formats::PREDICTIONS), rows)?;
         Ok(format!("accuracy {accuracy:.3} [{:.3}, {:.3}]", interval.0, interval.1))
+    }
+}
+
+/// A row of `labeled.csv`.
+#[derive(Serialize)]
+struct LabeledImage<'a> {
+    /// Row of the image in the features and in the data set's index.
+    row: usize,
+    image: &'a str,
+    class: &'a str,
+}
+
+/// Writes which labeled images an evaluation used, in their order; drawn with replacement, some come twice.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_labeled(folder: &Path, set: &PictureSet, images: &[usize]) -> Result<()> {
+    let rows =
+        images.iter().map(|&row| LabeledImage { row, image: set.name(row), class: &set.classes()[set.label(row)] });
+    formats::write_rows(&folder.join(formats::LABELED), rows)
+}
+
+/// Which weights were kept, by the rule of early stopping and the epoch, from 1: `last`, `epoch 12`, or `initial` where
+/// no epoch was better than the start.
+pub fn kept(rule: Option<Stopping>, epoch: usize) -> String {
+    match (rule, epoch) {
+        (None, _) => "last".to_owned(),
+        (Some(_), 0) => "initial".to_owned(),
+        (Some(_), epoch) => format!("epoch {epoch}"),
     }
 }
 
@@ -160,6 +215,10 @@ mod tests {
             labeled: 5,
             best_epoch: None,
             epochs: None,
+            kept: None,
+            c: None,
+            iterations: None,
+            gradient_norm: None,
             width: 6,
             classes: Vec::new(),
             confusion: Vec::new(),

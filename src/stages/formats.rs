@@ -15,6 +15,12 @@ pub const FEATURES: &str = "features.safetensors";
 pub const HISTORY: &str = "history.csv";
 /// What an evaluation found.
 pub const METRICS: &str = "metrics.json";
+/// Solutions of a linear evaluation for each strength of regularization.
+pub const REGULARIZATION: &str = "regularization.csv";
+/// Weights and biases of a linear evaluation.
+pub const CLASSIFIER: &str = "classifier.safetensors";
+/// The labeled images that an evaluation used.
+pub const LABELED: &str = "labeled.csv";
 /// Predicted class of every test picture.
 pub const PREDICTIONS: &str = "predictions.csv";
 /// Points of an embedding.

@@ -33,7 +33,7 @@ impl Stage for KnnEvalStage {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn parameters(&self) -> Value {
@@ -53,10 +53,10 @@ impl Stage for KnnEvalStage {
         let evaluation = Evaluation {
             labeled: labeled.len(),
             validation: evaluation::accuracy(&scores(&split.validation), &split.validation, &set),
-            best_epoch: None,
-            epochs: None,
             width: features.width,
+            ..Evaluation::default()
         };
+        evaluation::write_labeled(context.output(), &set, &labeled)?;
         evaluation.write(context.output(), &set, &split.test, &scores(&split.test))
     }
 

@@ -33,6 +33,8 @@ pub mod report;
 pub mod assemble;
 mod cost;
 pub mod device;
+mod fairness;
+mod length;
 mod names;
 #[cfg(not(feature = "cuda"))]
 mod no_cuda;

@@ -11,6 +11,7 @@ use crate::nn::Backend;
 use crate::stages::cost::TrainingMemory;
 use crate::stages::device::{self, DeviceStage};
 use crate::stages::evaluation::{self, Evaluation};
+use crate::stages::length::Length;
 use crate::stages::linear_eval::selection;
 use crate::stages::training::Training;
 use crate::stages::{dataset, formats, split};
@@ -46,7 +47,7 @@ impl Stage for SupervisedStage {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn obstacle(&self) -> Option<Error> {
@@ -64,6 +65,7 @@ impl Stage for SupervisedStage {
             "hidden": config.hidden,
             "labeled_fraction": self.fraction,
             "label_draw": config.label_draw,
+            "budget": config.budget,
             "training": config.training,
             "gradient_clip": config.gradient_clip,
             "seed": self.seed,
@@ -88,9 +90,9 @@ impl DeviceStage for SupervisedStage {
         device::warn_of_memory(self.device, self.memory.as_ref(), context);
         let run = Run::new(self, context)?;
         run.training(device)?.interruptible(|training| {
-            let best_epoch = run.train(training)?;
+            let kept_epoch = run.train(training)?;
             training.tell_speed(self.device);
-            run.evaluate(&training.session, best_epoch)
+            run.evaluate(&training.session, kept_epoch)
         })
     }
 }
@@ -129,19 +131,21 @@ impl<'a> Run<'a> {
 
     fn training<D: Compute>(&self, device: &D) -> Result<Training<'a, D>> {
         let (stage, training) = (self.stage, &self.stage.config.training);
+        let length = Length::new(stage.config.budget, self.labeled.len(), training.batch_size);
+        let epochs = length.epochs();
         let recipe = Recipe {
             optimizer: &training.optimizer,
             schedule: &training.schedule,
             gradient_clip: stage.config.gradient_clip,
-            epochs: training.epochs,
-            steps_per_epoch: self.labeled.len().div_ceil(training.batch_size),
+            epochs,
+            steps_per_epoch: length.steps_per_epoch,
         };
-        let session = Session::new(self.initial_network(device)?, &recipe);
+        let session = Session::of_steps(self.initial_network(device)?, &recipe, length.steps, length.epochs_per_row);
         let chance = (self.set.classes().len() as f64).ln();
         let side = stage.dataset.image_size;
         let multiply_adds = model::summarize(&stage.config.encoder, &self.head(), side)?.multiply_adds;
         Ok(Training::resume(self.context, session, (chance, multiply_adds), |skip| {
-            let course = Course { batch_size: training.batch_size, epochs: training.epochs, skip, seed: stage.seed };
+            let course = Course { batch_size: training.batch_size, epochs, skip, seed: stage.seed };
             let policy = Arc::new(stage.training_policy());
             batches::labeled_batches(self.set.clone(), self.labeled.clone(), policy, course)
         }))
@@ -163,36 +167,42 @@ impl<'a> Run<'a> {
         Ok(network)
     }
 
-    /// Trains up to the best weights. Returns the best epoch.
+    /// Trains up to the weights that are kept. Returns their epoch.
     fn train<D: Compute>(&self, training: &mut Training<'_, D>) -> Result<usize> {
         let config = &self.stage.config.training;
         let selection = selection(&self.split, config.select_on);
-        let mut stopping = EarlyStopping::after(config.patience, training.session.records());
+        let mut stopping = EarlyStopping::new(config.stopping);
+        training.session.finished().for_each(|(record, step)| {
+            stopping.observe(record, step);
+        });
         while training.session.has_epochs_left() && !stopping.is_over() {
             while let Some(batch) = training.next_batch()? {
                 training.step(batch, cross_entropy)?;
             }
             let session = &mut training.session;
             let record = self.select(session.record(), session.network(), selection)?;
-            if stopping.observe(&record) {
+            if stopping.observe(&record, session.steps()) {
                 session.keep_best()?;
             }
             session.finish_epoch(record);
         }
         training.session.load_best()?;
-        Ok(stopping.best_epoch())
+        Ok(stopping.kept_epoch())
     }
 
-    fn evaluate<D: Compute>(&self, session: &Session<D>, best_epoch: usize) -> Result<String> {
+    fn evaluate<D: Compute>(&self, session: &Session<D>, kept_epoch: usize) -> Result<String> {
         let (network, split, output) = (session.network(), &self.split, self.context.output());
         let validation = self.logits(network, &split.validation)?;
         let evaluation = Evaluation {
             labeled: self.labeled.len(),
             validation: evaluation::accuracy(&validation, &split.validation, &self.set),
-            best_epoch: Some(best_epoch),
-            epochs: Some(session.records().len()),
+            best_epoch: Some(kept_epoch),
+            epochs: session.records().last().map(|record| record.epoch),
+            kept: Some(evaluation::kept(self.stage.config.training.stopping, kept_epoch)),
             width: network.widths()[0],
+            ..Evaluation::default()
         };
+        evaluation::write_labeled(output, &self.set, &self.labeled)?;
         formats::write_rows(&output.join(formats::HISTORY), session.records())?;
         formats::write_arrays(&output.join(formats::MODEL), &network.state()?)?;
         let scores = logits::probabilities(self.logits(network, &split.test)?, self.set.classes().len());

@@ -1,57 +1,104 @@
-//! When to stop training a classifier.
+//! When to stop training a classifier, and which weights to keep.
 
 use crate::train::EpochRecord;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-/// Watches the loss on pictures that are not trained on; smaller is better.
+/// What is watched on images that are not trained on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Monitor {
+    /// The cross-entropy; smaller is better.
+    Loss,
+    /// The accuracy; of equal ones the smaller cross-entropy is better.
+    Accuracy,
+}
+
+/// How long training goes on without anything better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Patience {
+    /// Epochs.
+    Epochs(usize),
+    /// Steps.
+    Steps(usize),
+}
+
+/// A rule of early stopping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Stopping {
+    /// What is watched.
+    pub monitor: Monitor,
+    /// How long training goes on without anything better.
+    pub patience: Patience,
+}
+
+/// Watches training on images that are not trained on, by a rule; without one training runs to its end and the last
+/// weights are kept.
 ///
-/// As Keras' `EarlyStopping`: training stops at the `patience`-th epoch in a row that is no better than the best. A
-/// loss that is not a number is never better. Without such pictures the last epoch is taken as the best.
+/// As Keras' `EarlyStopping` with `restore_best_weights`: training stops at the `patience`-th epoch in a row that is no
+/// better than the best. A loss that is not a number is never better. Without such images every epoch counts as better.
 #[derive(Clone, Debug)]
 pub struct EarlyStopping {
-    patience: Option<usize>,
-    /// From 1; 0 while no epoch is the best.
-    best_epoch: usize,
-    best_loss: Option<f64>,
-    waited: usize,
+    rule: Option<Stopping>,
+    best: Option<Best>,
+    /// Last epoch and step that were observed.
+    now: (usize, u64),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Best {
+    epoch: usize,
+    step: u64,
+    loss: Option<f64>,
+    accuracy: Option<f64>,
 }
 
 impl EarlyStopping {
-    /// Stops after `patience` epochs (0 is as 1) in a row without a better loss; never without a patience.
-    pub fn new(patience: Option<usize>) -> Self {
-        Self { patience, best_epoch: 0, best_loss: None, waited: 0 }
+    /// Before the first epoch.
+    pub fn new(rule: Option<Stopping>) -> Self {
+        Self { rule, best: None, now: (0, 0) }
     }
 
-    /// As it was after these epochs.
-    pub fn after(patience: Option<usize>, records: &[EpochRecord]) -> Self {
-        let mut stopping = Self::new(patience);
-        records.iter().for_each(|record| {
-            stopping.observe(record);
-        });
-        stopping
-    }
-
-    /// Takes what an epoch measured; whether it is the best so far, so that its weights are to be kept.
-    pub fn observe(&mut self, record: &EpochRecord) -> bool {
-        let improved = match (record.selection_loss, self.best_loss) {
-            (Some(loss), Some(best)) => loss < best,
-            (Some(loss), None) => !loss.is_nan(),
+    /// Takes what was measured after an epoch and so many steps; whether it is the best so far by the rule, so that its
+    /// weights are to be kept.
+    pub fn observe(&mut self, record: &EpochRecord, step: u64) -> bool {
+        self.now = (record.epoch, step);
+        let Some(Stopping { monitor, .. }) = self.rule else { return false };
+        let is_better = match (record.selection_loss, &self.best) {
             (None, _) => true,
+            (Some(loss), None) => !loss.is_nan(),
+            (Some(loss), Some(best)) => match monitor {
+                Monitor::Loss => best.loss.is_none_or(|best| loss < best),
+                Monitor::Accuracy if record.selection_accuracy == best.accuracy => {
+                    best.loss.is_none_or(|best| loss < best)
+                }
+                Monitor::Accuracy => !loss.is_nan() && record.selection_accuracy > best.accuracy,
+            },
         };
-        if improved {
-            (self.best_epoch, self.best_loss) = (record.epoch, record.selection_loss);
+        if is_better {
+            let (epoch, loss, accuracy) = (record.epoch, record.selection_loss, record.selection_accuracy);
+            self.best = Some(Best { epoch, step, loss, accuracy });
         }
-        self.waited = if improved { 0 } else { self.waited + 1 };
-        improved
+        is_better
     }
 
     /// Whether training is to stop.
     pub fn is_over(&self) -> bool {
-        self.patience.is_some_and(|patience| self.waited >= patience.max(1))
+        let Some(Stopping { patience, .. }) = self.rule else { return false };
+        let (epoch, step) = self.best.map_or((0, 0), |best| (best.epoch, best.step));
+        match patience {
+            Patience::Epochs(epochs) => self.now.0 - epoch >= epochs.max(1),
+            Patience::Steps(steps) => self.now.1 - step >= steps.max(1) as u64,
+        }
     }
 
-    /// The epoch, from 1, with the best loss; 0 while there is none.
-    pub fn best_epoch(&self) -> usize {
-        self.best_epoch
+    /// The epoch, from 1, whose weights are kept; 0 where none was better than the start.
+    pub fn kept_epoch(&self) -> usize {
+        match self.rule {
+            Some(_) => self.best.map_or(0, |best| best.epoch),
+            None => self.now.0,
+        }
     }
 }
 
@@ -60,38 +107,57 @@ mod tests {
     use super::*;
     use crate::train::EpochMeans;
 
-    fn records(losses: &[Option<f64>]) -> Vec<EpochRecord> {
-        let record = |(i, loss): (usize, &Option<f64>)| EpochRecord {
-            selection_loss: *loss,
-            ..EpochMeans::default().record(i + 1)
-        };
-        losses.iter().enumerate().map(record).collect()
+    const LOSS: Stopping = Stopping { monitor: Monitor::Loss, patience: Patience::Epochs(2) };
+
+    /// Ten steps per epoch; for each epoch whether it was the best so far and whether training is over.
+    fn watch(rule: Option<Stopping>, measured: &[(Option<f64>, f64)]) -> (Vec<(bool, bool)>, usize) {
+        let mut stopping = EarlyStopping::new(rule);
+        let seen = measured.iter().enumerate().map(|(i, &(selection_loss, accuracy))| {
+            let selection_accuracy = Some(accuracy);
+            let record = EpochRecord { selection_loss, selection_accuracy, ..EpochMeans::default().record(i + 1) };
+            (stopping.observe(&record, 10 * (i as u64 + 1)), stopping.is_over())
+        });
+        (seen.collect(), stopping.kept_epoch())
     }
 
     #[test]
-    fn stops_after_patience_and_remembers_the_best() {
-        let records = records(&[1.0, 1.0, 0.5, f64::NAN, 0.6].map(Some));
-        let mut stopping = EarlyStopping::new(Some(2));
-        let seen: Vec<_> = records.iter().map(|record| (stopping.observe(record), stopping.is_over())).collect();
-        assert_eq!(seen, [(true, false), (false, false), (true, false), (false, false), (false, true)]);
-        assert_eq!(stopping.best_epoch(), 3);
-        for epochs in 0..=records.len() {
-            let replayed = EarlyStopping::after(Some(2), &records[..epochs]);
-            assert_eq!(replayed.is_over(), epochs == 5, "after {epochs} epochs");
-            assert_eq!(replayed.best_epoch(), [0, 1, 1, 3, 3, 3][epochs]);
-        }
+    fn it_stops_after_patience_and_remembers_the_best() {
+        let measured = [1.0, 1.0, 0.5, f64::NAN, 0.6].map(|loss| (Some(loss), 0.0));
+        let wanted = vec![(true, false), (false, false), (true, false), (false, false), (false, true)];
+        assert_eq!(watch(Some(LOSS), &measured), (wanted, 3));
     }
 
     #[test]
-    fn without_patience_it_never_stops() {
-        let records = records(&[Some(0.0); 100]);
-        let stopping = EarlyStopping::after(None, &records);
-        assert_eq!((stopping.is_over(), stopping.best_epoch()), (false, 1));
+    fn accuracy_decides_and_the_loss_between_equal_ones() {
+        let rule = Stopping { monitor: Monitor::Accuracy, ..LOSS };
+        let measured = [(1.0, 0.5), (2.0, 0.6), (1.5, 0.6), (0.1, 0.5), (1.5, 0.6)];
+        let measured = measured.map(|(loss, accuracy)| (Some(loss), accuracy));
+        let wanted = vec![(true, false), (true, false), (true, false), (false, false), (false, true)];
+        assert_eq!(watch(Some(rule), &measured), (wanted, 3));
     }
 
     #[test]
-    fn without_pictures_to_choose_on_the_last_epoch_is_the_best() {
-        let stopping = EarlyStopping::after(Some(1), &records(&[None; 3]));
-        assert_eq!((stopping.is_over(), stopping.best_epoch()), (false, 3));
+    fn patience_in_steps() {
+        let rule = Stopping { patience: Patience::Steps(25), ..LOSS };
+        let measured = [1.0, 2.0, 2.0, 2.0].map(|loss| (Some(loss), 0.0));
+        let wanted = vec![(true, false), (false, false), (false, false), (false, true)];
+        assert_eq!(watch(Some(rule), &measured), (wanted, 1));
+    }
+
+    #[test]
+    fn without_a_rule_it_never_stops_and_keeps_the_last() {
+        let measured = [0.0, 1.0, 2.0].map(|loss| (Some(loss), 0.0));
+        assert_eq!(watch(None, &measured), (vec![(false, false); 3], 3));
+    }
+
+    #[test]
+    fn without_images_to_choose_on_the_last_epoch_is_the_best() {
+        let rule = Stopping { patience: Patience::Epochs(1), ..LOSS };
+        assert_eq!(watch(Some(rule), &[(None, 0.0); 3]), (vec![(true, false); 3], 3));
+    }
+
+    #[test]
+    fn nothing_is_better_than_the_start_where_every_loss_is_not_a_number() {
+        assert_eq!(watch(Some(LOSS), &[(Some(f64::NAN), 0.5); 2]), (vec![(false, false), (false, true)], 0));
     }
 }

@@ -8,26 +8,34 @@ use crate::train::trainer::TracedLoss;
 use crate::train::{Checkpoint, Compute, EpochMeans, EpochRecord, Recipe, StepReport, Trainer};
 use std::borrow::Cow;
 
-/// A training by epochs: the trainer, what the epochs measured, and the best weights where they are chosen by epoch.
+/// A training run by epochs: the trainer, what the epochs measured, and the best weights where they are chosen.
 ///
-/// It can be saved between any two steps, and also when the last step of an epoch is taken and the epoch is not
-/// finished yet, because something is measured on other pictures first.
+/// A row of its history is an epoch, or several short ones together; the last row may be cut short. The run can be saved
+/// between any two steps, and also when the last step of a row is taken and the row is not finished yet, because
+/// something is measured on other images first.
 pub struct Session<D: Compute> {
     trainer: Trainer<D>,
-    epochs: usize,
+    total_steps: usize,
     steps_per_epoch: usize,
+    epochs_per_row: usize,
     means: EpochMeans,
     records: Vec<EpochRecord>,
     best: Option<Vec<NamedArray>>,
 }
 
 impl<D: Compute> Session<D> {
-    /// A training before its first step; over at once if an epoch has no steps.
+    /// A training run of whole epochs before its first step; over at once if an epoch has no steps.
     pub fn new(network: Network<D>, recipe: &Recipe<'_>) -> Self {
+        Self::of_steps(network, recipe, recipe.epochs * recipe.steps_per_epoch, 1)
+    }
+
+    /// A training run of `total` steps before its first one, with a row of history for every `epochs_per_row` epochs.
+    pub fn of_steps(network: Network<D>, recipe: &Recipe<'_>, total: usize, epochs_per_row: usize) -> Self {
         Self {
-            trainer: Trainer::new(network, recipe),
-            epochs: if recipe.steps_per_epoch == 0 { 0 } else { recipe.epochs },
+            trainer: Trainer::of_steps(network, recipe, total),
+            total_steps: if recipe.steps_per_epoch == 0 { 0 } else { total },
             steps_per_epoch: recipe.steps_per_epoch,
+            epochs_per_row,
             means: EpochMeans::default(),
             records: Vec::new(),
             best: None,
@@ -54,43 +62,63 @@ impl<D: Compute> Session<D> {
         self.trainer.steps()
     }
 
-    /// Steps of the whole training.
+    /// Steps of the whole run.
     pub fn total_steps(&self) -> u64 {
-        (self.epochs * self.steps_per_epoch) as u64
+        self.total_steps as u64
     }
 
-    /// Epochs of the whole training.
+    /// Epochs of the whole run; the last one may be cut short.
     pub fn epochs(&self) -> usize {
-        self.epochs
+        self.total_steps.div_ceil(self.steps_per_epoch.max(1))
     }
 
-    /// The epoch that is not finished, from 1.
+    /// The epoch of the last step, or where its row is finished the next one, from 1.
     pub fn epoch(&self) -> usize {
-        self.records.len() + 1
+        let within = self.means.steps().saturating_sub(1) / self.steps_per_epoch.max(1);
+        self.records.len() * self.epochs_per_row + within + 1
     }
 
-    /// Whether there are epochs that are not finished.
+    /// Whether there are steps in rows that are not finished, or a row is not finished.
     pub fn has_epochs_left(&self) -> bool {
-        self.records.len() < self.epochs
+        self.finished_steps() < self.total_steps
     }
 
-    /// Whether the epoch has steps that are not taken.
+    /// Whether the row has steps that are not taken.
     pub fn has_steps_left(&self) -> bool {
-        self.means.steps() < self.steps_per_epoch
+        self.means.steps() < self.steps_of_row(self.records.len())
     }
 
-    /// What the steps of the epoch measured.
+    /// Steps of all finished rows.
+    fn finished_steps(&self) -> usize {
+        self.steps_before(self.records.len())
+    }
+
+    fn steps_before(&self, row: usize) -> usize {
+        let rows = row.saturating_mul(self.epochs_per_row).saturating_mul(self.steps_per_epoch);
+        rows.min(self.total_steps)
+    }
+
+    fn steps_of_row(&self, row: usize) -> usize {
+        self.steps_before(row + 1) - self.steps_before(row)
+    }
+
+    /// Finished rows with the steps taken at their end.
+    pub fn finished(&self) -> impl Iterator<Item = (&EpochRecord, u64)> {
+        self.records.iter().enumerate().map(|(row, record)| (record, self.steps_before(row + 1) as u64))
+    }
+
+    /// What the steps of the row measured.
     pub fn record(&self) -> EpochRecord {
         self.means.record(self.epoch())
     }
 
-    /// Finishes the epoch.
+    /// Finishes the row.
     pub fn finish_epoch(&mut self, record: EpochRecord) {
         self.records.push(record);
         self.means = EpochMeans::default();
     }
 
-    /// Finished epochs.
+    /// Finished rows.
     pub fn records(&self) -> &[EpochRecord] {
         &self.records
     }
@@ -150,7 +178,7 @@ impl<D: Compute> Session<D> {
         Ok(())
     }
 
-    /// Whether steps and epochs of a checkpoint agree with each other and with this training, and the best weights with
+    /// Whether steps and rows of a checkpoint agree with each other and with this training, and the best weights with
     /// the others; what is left is for the trainer to check.
     fn fits(&self, checkpoint: &Checkpoint<'_>) -> bool {
         let (finished, steps) = (checkpoint.records.len(), checkpoint.means.steps());
@@ -158,9 +186,10 @@ impl<D: Compute> Session<D> {
         let best_fits = |best: &[NamedArray]| {
             best.len() == checkpoint.network.len() && best.iter().zip(checkpoint.network.iter()).all(same)
         };
-        finished <= self.epochs
-            && steps <= self.steps_per_epoch
-            && checkpoint.step == (finished * self.steps_per_epoch + steps) as u64
+        let rows = self.total_steps.div_ceil((self.epochs_per_row * self.steps_per_epoch).max(1));
+        finished <= rows
+            && steps <= self.steps_of_row(finished)
+            && checkpoint.step == (self.steps_before(finished) + steps) as u64
             && checkpoint.best.as_deref().is_none_or(best_fits)
     }
 }

@@ -6,7 +6,7 @@ use crate::base::{Error, Result, rng};
 use crate::loss::cross_entropy;
 use crate::nn::{Role, Trainable};
 use crate::optim::{Optimizer, OptimizerConfig, Schedule, ScheduleConfig};
-use crate::train::{EarlyStopping, EpochRecord, logits};
+use crate::train::{EarlyStopping, EpochRecord, Stopping, logits};
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -31,8 +31,8 @@ pub struct SoftmaxTraining<'a> {
     pub epochs: usize,
     /// Pictures in a batch; the last one of an epoch may be smaller.
     pub batch_size: usize,
-    /// Epochs without a better selection loss after which training stops.
-    pub patience: Option<usize>,
+    /// When training stops early; without it all epochs are run and the last weights are kept.
+    pub stopping: Option<Stopping>,
     /// Seed of the order of the pictures, the only random thing: the weights start from 0, since the problem is convex.
     pub seed: u64,
 }
@@ -81,26 +81,26 @@ impl SoftmaxClassifier {
     }
 }
 
-/// Trains a softmax layer by minibatches and returns it as it was after the best epoch, with the record of each epoch
-/// and the best epoch, from 1 (0: no epoch was better than the start). Without pictures to choose on the last epoch is
-/// taken as the best.
+/// Trains a softmax layer by minibatches and returns it as it was after the epoch that is kept, with the record of each
+/// epoch and the epoch kept, from 1 (0: no epoch was better than the start).
 ///
 /// # Errors
 /// There are no labelled pictures, a label is no class, or the loss stops being a finite number.
 pub fn train_softmax(job: &SoftmaxTraining<'_>) -> Result<(SoftmaxClassifier, Vec<EpochRecord>, usize)> {
     check(job)?;
     let mut training = Training::new(job);
-    let mut stopping = EarlyStopping::new(job.patience);
+    let mut stopping = EarlyStopping::new(job.stopping);
     let mut best = training.classifier.clone();
     let mut records = Vec::new();
     while records.len() < job.epochs && !stopping.is_over() {
         let record = training.epoch(records.len() + 1)?;
-        if stopping.observe(&record) {
+        if stopping.observe(&record, training.step) {
             best.clone_from(&training.classifier);
         }
         records.push(record);
     }
-    Ok((best, records, stopping.best_epoch()))
+    let kept = if job.stopping.is_some() { best } else { training.classifier };
+    Ok((kept, records, stopping.kept_epoch()))
 }
 
 fn check(job: &SoftmaxTraining<'_>) -> Result<()> {

@@ -69,9 +69,14 @@ pub struct StepReport {
 impl<D: Compute> Trainer<D> {
     /// A trainer at step 0.
     pub fn new(network: Network<D>, recipe: &Recipe<'_>) -> Self {
+        Self::of_steps(network, recipe, recipe.epochs * recipe.steps_per_epoch)
+    }
+
+    /// A trainer at step 0 of a run of `total` steps, whose last epoch may be cut short.
+    pub fn of_steps(network: Network<D>, recipe: &Recipe<'_>, total: usize) -> Self {
         let optimizer = Optimizer::new(recipe.optimizer);
-        let (steps_per_epoch, epochs) = (recipe.steps_per_epoch as u64, recipe.epochs as u64);
-        let schedule = Schedule::new(recipe.schedule, optimizer.peak_learning_rate(), steps_per_epoch, epochs);
+        let (peak, steps_per_epoch) = (optimizer.peak_learning_rate(), recipe.steps_per_epoch as u64);
+        let schedule = Schedule::of_steps(recipe.schedule, peak, steps_per_epoch, total as u64);
         Self { network, optimizer, schedule, gradient_clip: recipe.gradient_clip, step: 0 }
     }
 

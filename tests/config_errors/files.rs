@@ -1,8 +1,9 @@
 //! Files that cannot be read, and what is done with those that can.
 
-use simclr::config::pipeline::{DeviceChoice, Pipeline};
+use simclr::config::pipeline::{Budget, DeviceChoice, LinearTraining, Pipeline, SelectOn};
 use simclr::config::{Diagnostics, load, parse};
 use simclr::dataset::SourceConfig;
+use simclr::train::{Monitor, Patience, Stopping};
 use std::path::{Path, PathBuf};
 
 const BASE: &str = include_str!("base.toml");
@@ -151,20 +152,88 @@ fn pretrainings_come_after_those_that_they_start_from() {
 #[test]
 fn what_is_left_out_has_its_documented_default() {
     let pipeline = base(&[]);
-    let eval = &pipeline.linear_eval[0].training;
-    assert_eq!((eval.epochs, eval.batch_size, eval.patience), (100, 64, Some(10)));
-    assert_eq!(base(&["linear_eval.depths.early_stopping=false"]).linear_eval[0].training.patience, None);
+    let linear = |settings: &[&str]| base(settings).linear_eval[0].training.clone();
+    let LinearTraining::Lbfgs { c, select_on: SelectOn::Validation } = linear(&[]) else { panic!("it has epochs") };
+    assert_eq!((c.len(), c[0], c[16]), (17, 1e-6, 100.0));
+    assert_eq!(linear(&[]), linear(&["linear_eval.depths.optimizer={ lbfgs = {} }"]));
+    let LinearTraining::Lbfgs { c, .. } = linear(&["linear_eval.depths.optimizer={ lbfgs = { c = [1, 0.5] } }"]) else {
+        panic!("it has epochs")
+    };
+    assert_eq!(c, [0.5, 1.0]);
     assert_eq!(pipeline.knn_eval[0].knn.k, 20);
     assert_eq!(pipeline.knn_eval[0].labeled_fractions, [1.0]);
     // A default is the same as its kind written with an empty table.
     let second = &pipeline.pretrain[1];
     assert_eq!(second.loss, base(&["pretrain.second.loss={ nt_xent = {} }"]).pretrain[1].loss);
     assert_eq!(second.schedule, base(&["pretrain.second.schedule={ cosine = {} }"]).pretrain[1].schedule);
-    let written = base(&["linear_eval.depths.optimizer={ adam = { learning_rate = 1e-3 } }"]);
-    assert_eq!(*eval, written.linear_eval[0].training);
-    assert_eq!(*eval, base(&["linear_eval.depths.schedule={ constant = {} }"]).linear_eval[0].training);
+    // Any key of epochs is training by epochs, with the defaults of it.
+    let by_adam = linear(&["linear_eval.depths.optimizer={ adam = { learning_rate = 1e-3 } }"]);
+    for setting in [
+        "schedule={ constant = {} }",
+        "epochs=100",
+        "batch_size=64",
+        "early_stopping=true",
+        "monitor=loss",
+        "patience=10",
+    ] {
+        assert_eq!(linear(&[&format!("linear_eval.depths.{setting}")]), by_adam, "{setting}");
+    }
+    let LinearTraining::Epochs { epochs: 100, training } = by_adam else { panic!("it is exact") };
+    assert_eq!((training.batch_size, training.stopping), (64, Some(stopping(Monitor::Loss, Patience::Epochs(10)))));
+    let LinearTraining::Epochs { training, .. } = linear(&["linear_eval.depths.early_stopping=false"]) else {
+        panic!("it is exact")
+    };
+    assert_eq!(training.stopping, None);
     let written = base(&["embed.tsne.method={ tsne = {} }"]);
     assert_eq!(pipeline.embed[0].method, written.embed[0].method);
+}
+
+fn stopping(monitor: Monitor, patience: Patience) -> Stopping {
+    Stopping { monitor, patience }
+}
+
+#[test]
+fn a_supervised_network_has_steps_or_epochs_and_stops_early_where_a_key_says_so() {
+    for (settings, budget, rule) in [
+        (&[][..], Budget::Steps(2000), None),
+        (&["steps=500"], Budget::Steps(500), None),
+        (&["epochs=60"], Budget::Epochs(60), None),
+        (&["epochs=60", "early_stopping=false"], Budget::Epochs(60), None),
+        (&["epochs=60", "patience=15"], Budget::Epochs(60), Some(stopping(Monitor::Accuracy, Patience::Epochs(15)))),
+        (
+            &["epochs=60", "early_stopping=true"],
+            Budget::Epochs(60),
+            Some(stopping(Monitor::Accuracy, Patience::Epochs(10))),
+        ),
+        (&["early_stopping=true"], Budget::Steps(2000), Some(stopping(Monitor::Accuracy, Patience::Steps(500)))),
+        (&["monitor=loss"], Budget::Steps(2000), Some(stopping(Monitor::Loss, Patience::Steps(500)))),
+        (&["patience_steps=70"], Budget::Steps(2000), Some(stopping(Monitor::Accuracy, Patience::Steps(70)))),
+    ] {
+        let settings: Vec<String> = settings.iter().map(|setting| format!("supervised.baseline.{setting}")).collect();
+        let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+        let network = &base(&settings).supervised[0];
+        assert_eq!((network.budget, network.training.stopping), (budget, rule), "{settings:?}");
+    }
+}
+
+#[test]
+fn a_supervised_network_is_augmented_as_pretraining_is_unless_it_says_otherwise() {
+    let policy = |settings: &[&str]| base(settings).supervised[0].policy.clone();
+    let views = base(&[]).augment["views"].clone();
+    assert_eq!(policy(&[]), Some(views.clone()));
+    assert_eq!(policy(&["supervised.baseline.augment=none"]), None);
+    assert_eq!(policy(&["supervised.baseline.augment=views"]), Some(views));
+    let other = "[augment.other]\nops = [{ horizontal_flip = {} }]\n\n[pretrain.second]\naugment = \"other\"";
+    let text = BASE.replacen("[pretrain.second]\naugment = \"views\"", other, 1);
+    let with_other = |settings: &[String]| {
+        let loaded = parse(&text, Path::new("base.toml"), settings).unwrap_or_else(|errors| panic!("{errors}"));
+        let pipeline = loaded.study.variants[0].pipeline.clone();
+        (pipeline.supervised[0].policy.clone(), pipeline.augment)
+    };
+    let (policy, policies) = with_other(&["supervised.baseline.init_from=second".to_owned()]);
+    assert_eq!(policy.as_ref(), policies.get("other"));
+    let (policy, policies) = with_other(&[]);
+    assert_eq!(policy.as_ref(), policies.get("views"), "the first pretraining run in the file");
 }
 
 #[test]

@@ -17,7 +17,7 @@ const fn mistake(name: &'static str, from: &'static str, to: &'static str) -> Mi
     Mistake { name, from, to }
 }
 
-const MISTAKES: [Mistake; 50] = [
+const MISTAKES: [Mistake; 57] = [
     mistake("unknown-key", "temperature = 0.1", "temprature = 0.1"),
     mistake("unknown-key-of-habit", "{ learning_rate = 0.1 } }\nepochs", "{ lr = 0.1 } }\nepochs"),
     mistake(
@@ -96,7 +96,34 @@ const MISTAKES: [Mistake; 50] = [
         "[supervised.baseline]",
         "[supervised.baseline]\nearly_stopping = false\npatience = 3",
     ),
-    mistake("nothing-to-validate-on", "image_size = 64", "image_size = 64\nvalidation_fraction = 0"),
+    mistake(
+        "nothing-to-validate-on",
+        "image_size = 64",
+        "image_size = 64\nvalidation_fraction = 0\n\n[linear_eval.by-epochs]\nfrom = \"main\"\nepochs = 10",
+    ),
+    mistake("lbfgs-of-a-network", "[supervised.baseline]", "[supervised.baseline]\noptimizer = { lbfgs = {} }"),
+    mistake(
+        "epochs-of-the-exact-solution",
+        "[linear_eval.depths]",
+        "[linear_eval.depths]\noptimizer = { lbfgs = { c = 1 } }\nepochs = 20\npatience = 3",
+    ),
+    mistake(
+        "strength-out-of-range",
+        "[linear_eval.depths]",
+        "[linear_eval.depths]\noptimizer = { lbfgs = { c = [1, 0] } }",
+    ),
+    mistake(
+        "strength-twice",
+        "[linear_eval.depths]",
+        "[linear_eval.depths]\noptimizer = { lbfgs = { c = [1, 0.1, 1] } }",
+    ),
+    mistake("steps-beside-epochs", "[supervised.baseline]", "[supervised.baseline]\nsteps = 100\nepochs = 20"),
+    mistake(
+        "patience-in-epochs-and-steps",
+        "[supervised.baseline]",
+        "[supervised.baseline]\npatience = 5\npatience_steps = 100",
+    ),
+    mistake("policy-called-none", "[augment.views]", "[augment.none]\nops = []\n\n[augment.views]"),
     mistake("sweep-of-a-missing-stage", "\"pretrain.second.epochs\"", "\"pretrain.secnd.epochs\""),
     mistake("sweep-of-an-unknown-key", "\"pretrain.second.epochs\"", "\"pretrain.second.epoch\""),
     mistake(
@@ -175,11 +202,13 @@ fn mistakes_that_the_pictures_show() {
         ("batch-larger-than-the-data", classes(30, 3, 50)),
         ("fraction-leaves-a-class-empty", few.to_vec()),
         ("perplexity-too-large", classes(100, 10, 20)),
-        ("no-validation-pictures", classes(100, 0, 50)),
         ("more-neighbours-than-pictures", classes(9, 1, 50)),
     ] {
         check(name, load(BASE, &[]).unwrap().check_data(&classes).err());
     }
+    let early = ["linear_eval.depths.epochs=10", "supervised.baseline.patience=5"].map(str::to_owned);
+    check("no-validation-pictures", load(BASE, &early).unwrap().check_data(&classes(100, 0, 50)).err());
+    load(BASE, &[]).unwrap().check_data(&classes(100, 0, 50)).unwrap();
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::Checker;
 use crate::config::node::Step;
-use crate::config::pipeline::{LinearEval, SelectOn, Supervised};
+use crate::config::pipeline::{LinearEval, LinearTraining, SelectOn, Supervised};
 use crate::dataset::config::FoldersConfig;
 use crate::dataset::{DatasetConfig, SourceConfig};
 use std::path::{Path, PathBuf};
@@ -76,9 +76,11 @@ impl Checker<'_> {
         linear: &[LinearEval],
         supervised: &[Supervised],
     ) -> Option<String> {
-        let chooses = |select_on: SelectOn| select_on == SelectOn::Validation;
-        let linear = linear.iter().filter(|stage| chooses(stage.training.select_on));
-        let supervised = supervised.iter().filter(|stage| chooses(stage.training.select_on));
+        // The exact solution can do without.
+        let by_epochs = |stage: &&LinearEval| matches!(stage.training, LinearTraining::Epochs { .. });
+        let chooses = |select_on: Option<SelectOn>| select_on == Some(SelectOn::Validation);
+        let linear = linear.iter().filter(by_epochs).filter(|stage| chooses(stage.training.chooses_on()));
+        let supervised = supervised.iter().filter(|stage| chooses(stage.training.chooses_on()));
         linear
             .map(|stage| format!("linear_eval.{}", stage.name))
             .chain(supervised.map(|stage| format!("supervised.{}", stage.name)))

@@ -2,7 +2,7 @@
 
 use super::{Checker, Named, Stage, find};
 use crate::analysis::config::KnnConfig;
-use crate::config::pipeline::{ClassifierTraining, Embed, KnnEval, LinearEval};
+use crate::config::pipeline::{Embed, KnnEval, LinearEval};
 use crate::config::raw::{RawEmbed, RawKnnEval, RawLinearEval, RawPretrain};
 
 impl Checker<'_> {
@@ -14,9 +14,7 @@ impl Checker<'_> {
             self.depths(stage, &raw.depths, &raw.from, find(pretrains, &raw.from));
             let labeled_fractions = raw.labeled_fraction.to_vec();
             self.fractions(stage, &labeled_fractions);
-            self.optimizer(stage, &raw.optimizer);
-            self.schedule(stage, &raw.schedule, raw.epochs);
-            let patience = self.patience(stage, raw.early_stopping, raw.patience);
+            let training = self.linear_training(stage, &raw);
             evaluations.push(LinearEval {
                 from: raw.from,
                 depths: raw.depths,
@@ -24,14 +22,7 @@ impl Checker<'_> {
                 label_draw: raw.label_draw,
                 statistics: raw.statistics,
                 standardize: raw.standardize,
-                training: ClassifierTraining {
-                    optimizer: raw.optimizer,
-                    schedule: raw.schedule,
-                    epochs: raw.epochs,
-                    batch_size: raw.batch_size,
-                    patience,
-                    select_on: raw.select_on,
-                },
+                training,
                 name,
             });
         }

@@ -1,5 +1,6 @@
 //! From the tree of one variant to its checked pipeline: references, and what no single value can tell.
 
+mod classifier;
 mod dataset;
 mod evaluation;
 mod parts;
@@ -58,6 +59,9 @@ const REFERENCES: [(&str, &str, &str); 7] = [
     ("supervised", "init_from", "pretrain"),
     ("embed", "from", "pretrain"),
 ];
+
+/// What `augment` of a supervised network is where its images are not augmented.
+const NO_POLICY: &str = "none";
 
 /// Named tables of a section in the order of the file; none where one could not be read.
 type Named<T> = Vec<(String, Option<T>)>;
@@ -149,6 +153,11 @@ impl<'a> Checker<'a> {
     fn policies(&mut self) -> BTreeMap<String, PolicyConfig> {
         let policies: Named<PolicyConfig> = self.named("augment");
         for (name, policy) in &policies {
+            if name == NO_POLICY {
+                let message = format!("a policy cannot be called `{NO_POLICY}`");
+                let help = format!("`augment = \"{NO_POLICY}\"` is training without augmentation: choose another name");
+                self.report(&["augment".into(), name.into()], message, help);
+            }
             if let Some(policy) = policy {
                 self.policy(Stage { section: "augment", name }, policy);
             }
@@ -161,7 +170,9 @@ impl<'a> Checker<'a> {
         for (section, key, target) in REFERENCES {
             for name in self.declared.get(section).cloned().unwrap_or_default() {
                 let stage = Stage { section, name: &name };
-                if let Some(referred) = self.text(&stage.at(&[key])).map(str::to_owned) {
+                if let Some(referred) = self.text(&stage.at(&[key])).map(str::to_owned)
+                    && !(stage.section == "supervised" && key == "augment" && referred == NO_POLICY)
+                {
                     self.reference(stage, key, target, &referred);
                 }
             }

@@ -1,9 +1,9 @@
 //! Checks of pretrainings and supervised networks: what they start from, and with what augmentation.
 
-use super::{Checker, Named, Stage, find, in_order_of_start};
+use super::{Checker, NO_POLICY, Named, Stage, find, in_order_of_start};
 use crate::augment::PolicyConfig;
-use crate::config::pipeline::{ClassifierTraining, Pretrain, Supervised};
-use crate::config::raw::{DEFAULT_PATIENCE, RawPretrain, RawSupervised};
+use crate::config::pipeline::{Pretrain, Supervised};
+use crate::config::raw::{RawPretrain, RawSupervised};
 use crate::model::EncoderConfig;
 use std::collections::BTreeMap;
 
@@ -38,25 +38,17 @@ impl Checker<'_> {
             self.start(stage, raw.init_from.as_deref(), &raw.encoder, pretrains);
             let labeled_fractions = raw.labeled_fraction.to_vec();
             self.fractions(stage, &labeled_fractions);
-            self.optimizer(stage, &raw.optimizer);
-            self.schedule(stage, &raw.schedule, raw.epochs);
-            let patience = self.patience(stage, raw.early_stopping, raw.patience);
+            let (budget, training) = self.supervised_training(stage, &raw);
             networks.push(Supervised {
-                policy: raw.augment.and_then(|policy| policies.get(&policy).cloned()),
+                policy: augmentation(&raw, pretrains).and_then(|policy| policies.get(policy).cloned()),
                 init_from: raw.init_from,
                 encoder: raw.encoder,
                 precision: raw.precision,
                 hidden: raw.hidden,
                 labeled_fractions,
                 label_draw: raw.label_draw,
-                training: ClassifierTraining {
-                    optimizer: raw.optimizer,
-                    schedule: raw.schedule,
-                    epochs: raw.epochs,
-                    batch_size: raw.batch_size,
-                    patience,
-                    select_on: raw.select_on,
-                },
+                budget,
+                training,
                 gradient_clip: raw.gradient_clip,
                 name,
             });
@@ -111,15 +103,17 @@ impl Checker<'_> {
         let help = "take out one `init_from`: one of them must start from random weights".to_owned();
         self.report(&Stage { section: "pretrain", name: first }.at(&["init_from"]), message, help);
     }
+}
 
-    /// Epochs without a better loss after which training stops.
-    pub(super) fn patience(&mut self, stage: Stage<'_>, early: bool, patience: Option<usize>) -> Option<usize> {
-        if !early && patience.is_some() {
-            let help = "take out one of the two".to_owned();
-            self.report(&stage.at(&["patience"]), "`patience` has no effect beside `early_stopping = false`", help);
-        }
-        early.then(|| patience.unwrap_or(DEFAULT_PATIENCE))
-    }
+/// The name of the policy that a supervised network is trained with: its own, that of the pretraining run it starts
+/// from, or that of the first one in the file.
+fn augmentation<'a>(raw: &'a RawSupervised, pretrains: &'a Named<RawPretrain>) -> Option<&'a str> {
+    let of_pretrain = || match &raw.init_from {
+        Some(start) => find(pretrains, start),
+        None => pretrains.first().and_then(|(_, first)| first.as_ref()),
+    };
+    let own = raw.augment.as_deref();
+    own.or_else(|| of_pretrain().map(|pretrain| pretrain.augment.as_str())).filter(|policy| *policy != NO_POLICY)
 }
 
 fn build(name: &str, raw: &RawPretrain, policy: &PolicyConfig) -> Pretrain {

@@ -50,6 +50,10 @@ impl Entry {
             }
             Part::LinearEval(evaluated) => {
                 self.collect_result(folder, EvaluationKind::LinearEval, evaluated, report)?;
+                // What is solved exactly has no epochs.
+                if !folder.join(formats::HISTORY).exists() {
+                    return Ok(());
+                }
                 self.collect_curve(folder, CurveKind::LinearEval, evaluated, report)
             }
             Part::KnnEval(evaluated) => self.collect_result(folder, EvaluationKind::Knn, evaluated, report),

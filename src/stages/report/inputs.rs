@@ -111,6 +111,8 @@ pub struct Inputs {
     pub(super) models: Vec<(String, String)>,
     pub(super) data: Option<DatasetConfig>,
     pub(super) seeds: Vec<u64>,
+    /// What a reader of the comparisons has to know, a sentence each.
+    pub(in crate::stages) warnings: Vec<String>,
     /// Stages that failed, and why.
     pub(super) failures: Vec<(String, String)>,
 }
@@ -124,6 +126,15 @@ impl Inputs {
         let told = |(id, error): &(StageId, Error)| (graph.name(*id).to_owned(), error.to_string());
         self.failures = outcome.failures.iter().map(told).collect();
         self
+    }
+
+    /// Adds warnings that are not there yet.
+    pub fn warn(&mut self, warnings: Vec<String>) {
+        for warning in warnings {
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
     }
 
     /// Adds an entry and returns its role.
@@ -170,7 +181,7 @@ impl Inputs {
             variant,
             id,
             Part::LinearEval(Evaluated {
-                selected_on_test: config.training.select_on == SelectOn::Test,
+                selected_on_test: config.training.chooses_on() == Some(SelectOn::Test),
                 ..Evaluated::of_features(&config.name, &config.from, place, seed)
             }),
         );
@@ -200,7 +211,7 @@ impl Inputs {
                 width: 0,
                 fraction,
                 seed: pipeline.seed,
-                selected_on_test: config.training.select_on == SelectOn::Test,
+                selected_on_test: config.training.chooses_on() == Some(SelectOn::Test),
             }),
         );
     }

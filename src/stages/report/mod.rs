@@ -53,6 +53,7 @@ impl ReportStage {
                 versions: vec![("simclr".into(), env!("CARGO_PKG_VERSION").into())],
                 seeds: inputs.seeds,
             },
+            warnings: inputs.warnings,
             failures: inputs.failures,
             ..Report::default()
         };

@@ -1,0 +1,36 @@
+//! The optimizer of a linear classifier: those of networks, and one for convex problems alone.
+
+use crate::optim::OptimizerConfig;
+use crate::optim::config::{AdamConfig, LarsConfig, SgdConfig};
+use crate::train::logistic::LbfgsConfig;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The optimizer of a linear classifier.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum LinearOptimizerConfig {
+    /// L-BFGS: the exact minimum of multinomial logistic regression with an L2 penalty, without epochs.
+    Lbfgs(LbfgsConfig),
+    /// Stochastic gradient descent.
+    Sgd(SgdConfig),
+    /// Adam (Kingma and Ba 2014); weight decay is added to the gradient.
+    Adam(AdamConfig),
+    /// AdamW (Loshchilov and Hutter 2017); weight decay is apart from the gradient.
+    Adamw(AdamConfig),
+    /// LARS (You et al. 2017); biases are not adapted and not decayed.
+    Lars(LarsConfig),
+}
+
+impl LinearOptimizerConfig {
+    /// The optimizer of minibatch training, or the settings of the exact solution.
+    pub(super) fn split(self) -> Result<OptimizerConfig, LbfgsConfig> {
+        match self {
+            Self::Lbfgs(config) => Err(config),
+            Self::Sgd(config) => Ok(OptimizerConfig::Sgd(config)),
+            Self::Adam(config) => Ok(OptimizerConfig::Adam(config)),
+            Self::Adamw(config) => Ok(OptimizerConfig::Adamw(config)),
+            Self::Lars(config) => Ok(OptimizerConfig::Lars(config)),
+        }
+    }
+}

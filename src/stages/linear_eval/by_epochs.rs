@@ -1,0 +1,59 @@
+//! A linear classifier trained by minibatches, epoch by epoch.
+
+use super::{Data, Trained};
+use crate::base::Result;
+use crate::config::pipeline::ClassifierTraining;
+use crate::engine::Context;
+use crate::stages::evaluation::{self, Evaluation};
+use crate::stages::formats;
+use crate::train::softmax::{SoftmaxClassifier, SoftmaxTraining, train_softmax};
+use crate::train::standardize::Standardizer;
+
+/// Trains on standardized features, leaves the history in the artifact, and folds standardization into the classifier.
+pub(super) fn train(
+    data: &Data,
+    epochs: usize,
+    training: &ClassifierTraining,
+    seed: u64,
+    context: &Context<'_>,
+) -> Result<Trained> {
+    let rows = |images: &[usize]| {
+        let mut rows = data.features.rows(images);
+        data.standardizer.iter().for_each(|standardizer| standardizer.apply(&mut rows));
+        rows
+    };
+    let (labeled, selection) = (rows(&data.labeled), rows(&data.selection));
+    let (classifier, records, kept) = train_softmax(&SoftmaxTraining {
+        features: data.features.view(&labeled),
+        labels: &evaluation::labels(&data.set, &data.labeled),
+        selection_features: data.features.view(&selection),
+        selection_labels: &evaluation::labels(&data.set, &data.selection),
+        classes: data.set.classes().len(),
+        optimizer: &training.optimizer,
+        schedule: &training.schedule,
+        epochs,
+        batch_size: training.batch_size,
+        stopping: training.stopping,
+        seed,
+    })?;
+    formats::write_rows(&context.output().join(formats::HISTORY), &records)?;
+    let evaluation = Evaluation {
+        labeled: data.labeled.len(),
+        width: data.features.width,
+        best_epoch: Some(kept),
+        epochs: Some(records.len()),
+        kept: Some(evaluation::kept(training.stopping, kept)),
+        ..Evaluation::default()
+    };
+    let classifier = match &data.standardizer {
+        Some(standardizer) => folded(&classifier, standardizer),
+        None => classifier,
+    };
+    Ok(Trained { classifier, evaluation })
+}
+
+/// The same classifier for features that are not standardized.
+fn folded(classifier: &SoftmaxClassifier, standardizer: &Standardizer) -> SoftmaxClassifier {
+    let wide = |values: &[f32]| values.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
+    standardizer.fold(&wide(&classifier.weights), &wide(&classifier.biases))
+}

@@ -1,0 +1,129 @@
+//! `linear_eval`: a linear classifier on frozen features, for one depth and one labeled fraction.
+
+mod by_epochs;
+mod exact;
+
+use crate::base::Result;
+use crate::config::pipeline::{LinearEval, LinearTraining, SelectOn};
+use crate::dataset::{PictureSet, Split};
+use crate::engine::{Context, Stage};
+use crate::nn::NamedArray;
+use crate::stages::evaluation::{self, Evaluation};
+use crate::stages::features::Features;
+use crate::stages::{dataset, formats, split};
+use crate::train::softmax::SoftmaxClassifier;
+use crate::train::standardize::Standardizer;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Trains and tests a linear classifier.
+pub struct LinearEvalStage {
+    /// The evaluation's section of the file.
+    pub config: LinearEval,
+    /// Depth of the features.
+    pub depth: usize,
+    /// Labeled fraction of the training set.
+    pub fraction: f64,
+    /// The pipeline's seed.
+    pub seed: u64,
+}
+
+impl Stage for LinearEvalStage {
+    fn name(&self) -> String {
+        evaluation::stage_name("linear_eval", &self.config.name, Some(self.depth), Some(self.fraction))
+    }
+
+    fn kind(&self) -> &'static str {
+        "linear_eval"
+    }
+
+    fn version(&self) -> u32 {
+        2
+    }
+
+    fn parameters(&self) -> Value {
+        json!({
+            "depth": self.depth,
+            "labeled_fraction": self.fraction,
+            "label_draw": self.config.label_draw,
+            "standardize": self.config.standardize,
+            "training": self.config.training,
+            "seed": self.seed,
+        })
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<String> {
+        let data = Data::read(self, context)?;
+        let trained = match &self.config.training {
+            LinearTraining::Lbfgs { c, .. } => exact::train(&data, c, context)?,
+            LinearTraining::Epochs { epochs, training } => {
+                by_epochs::train(&data, *epochs, training, self.seed, context)?
+            }
+        };
+        let (classifier, output) = (&trained.classifier, context.output());
+        formats::write_arrays(&output.join(formats::CLASSIFIER), &arrays(classifier))?;
+        evaluation::write_labeled(output, &data.set, &data.labeled)?;
+        let predict = |images: &[usize]| classifier.probabilities(data.features.view(&data.features.rows(images)));
+        let evaluation = Evaluation {
+            validation: evaluation::accuracy(&predict(&data.split.validation), &data.split.validation, &data.set),
+            ..trained.evaluation
+        };
+        evaluation.write(output, &data.set, &data.split.test, &predict(&data.split.test))
+    }
+
+    fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
+        evaluation::comparable(artifact)
+    }
+}
+
+/// What a classifier is trained on.
+struct Data {
+    set: Arc<PictureSet>,
+    split: Split,
+    /// Labeled images.
+    labeled: Vec<usize>,
+    /// Features of all images, as they are.
+    features: Features,
+    /// What is done to them before training, if anything.
+    standardizer: Option<Standardizer>,
+    /// Images on which a strength of regularization or an epoch is chosen.
+    selection: Vec<usize>,
+}
+
+impl Data {
+    fn read(stage: &LinearEvalStage, context: &Context<'_>) -> Result<Self> {
+        let config = &stage.config;
+        let set = dataset::pictures(context)?;
+        let split = split::read(context)?;
+        let labeled = split::labeled(&split, &set, stage.fraction, config.label_draw, stage.seed)?;
+        let features = Features::read(context.input("features")?, stage.depth)?;
+        let rows = features.rows(&labeled);
+        let standardizer = config.standardize.then(|| Standardizer::fit(features.view(&rows)));
+        let selection = selection(&split, config.training.watched_on()).to_vec();
+        Ok(Self { set, split, labeled, features, standardizer, selection })
+    }
+}
+
+/// A trained classifier, for features as they are saved, and what is known of it before the test images are looked at.
+struct Trained {
+    classifier: SoftmaxClassifier,
+    evaluation: Evaluation,
+}
+
+/// The images on which something is chosen, or training is watched.
+pub fn selection(split: &Split, select_on: SelectOn) -> &[usize] {
+    match select_on {
+        SelectOn::Validation => &split.validation,
+        SelectOn::Test => &split.test,
+    }
+}
+
+fn arrays(classifier: &SoftmaxClassifier) -> Vec<NamedArray> {
+    let (width, classes) = (classifier.width, classifier.classes);
+    vec![
+        NamedArray { name: "weight".into(), shape: vec![width, classes], values: classifier.weights.clone() },
+        NamedArray { name: "bias".into(), shape: vec![classes], values: classifier.biases.clone() },
+    ]
+}
