@@ -197,6 +197,83 @@ fn colours_and_averages_do_not_give_shapes_away() {
     assert!(accuracy < 0.2, "pixels: {accuracy}");
 }
 
+// ---------------------------------------------------------------------------------------------- signs
+
+fn signs(train: usize, classes: usize, side: usize, more: &str) -> DatasetConfig {
+    config(&format!(
+        "source = {{ signs = {{ train = {train}, test = 100, classes = {classes}{more} }} }}\nimage_size = {side}"
+    ))
+}
+
+#[test]
+fn signs_are_the_same_bytes_for_any_number_of_threads() {
+    let bytes = |threads| {
+        in_pool(threads, || {
+            let folder = tempfile::tempdir().unwrap();
+            decode_quietly(&signs(200, 20, 24, ", hue_only = 0.5"), 1, folder.path()).unwrap();
+            ["pictures.bin", "index.json"].map(|name| fs::read(folder.path().join(name)).unwrap())
+        })
+    };
+    assert_eq!(bytes(1), bytes(2));
+}
+
+#[test]
+fn signs_stay_the_same_when_classes_and_images_are_added() {
+    let ((_a, few), (_b, many)) = (open(&signs(40, 4, 16, ""), 1), open(&signs(120, 6, 16, ""), 1));
+    for (index, other) in [(0, 0), (3, 3), (4, 6), (39, 57)] {
+        assert_eq!(few.classes()[few.label(index)], many.classes()[many.label(other)]);
+        assert_eq!(few.picture(index).rgb, many.picture(other).rgb);
+    }
+    assert_ne!(few.picture(0).rgb, few.picture(40).rgb, "training and test images differ");
+}
+
+#[test]
+fn no_image_of_a_sign_is_drawn_twice() {
+    let (_folder, set) = open(&signs(2000, 20, 32, ", hue_only = 0.5"), 1);
+    let distinct: std::collections::HashSet<&[u8]> = (0..set.len()).map(|index| set.picture(index).rgb).collect();
+    assert_eq!(distinct.len(), 2100);
+}
+
+#[test]
+fn signs_of_any_size() {
+    for side in [8, 33, 100] {
+        let (_folder, set) = open(&signs(20, 20, side, ""), 1);
+        let image = set.picture(0);
+        assert_eq!((image.width, image.height), (side, side));
+    }
+}
+
+/// Standard deviation of luma over the pixels of an image.
+fn luma_deviation(image: Picture<'_>) -> f64 {
+    let luma: Vec<f64> = image
+        .rgb
+        .chunks_exact(3)
+        .map(|rgb| rgb.iter().zip([0.299, 0.587, 0.114]).map(|(&value, weight)| f64::from(value) * weight).sum())
+        .collect();
+    let mean = luma.iter().sum::<f64>() / luma.len() as f64;
+    (luma.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / luma.len() as f64).sqrt()
+}
+
+#[test]
+fn grayscale_erases_inks_that_differ_in_hue_only() {
+    let mean = |hue_only: &str| {
+        let (_folder, set) = open(&signs(200, 20, 32, hue_only), 1);
+        (0..set.len()).map(|index| luma_deviation(set.picture(index))).sum::<f64>() / set.len() as f64
+    };
+    // What is left are the paper's gradient and noise.
+    let (none, all) = (mean(""), mean(", hue_only = 1.0"));
+    assert!(none > 25.0 && all < 10.0, "{none}, {all}");
+}
+
+#[test]
+fn colors_do_not_give_signs_away() {
+    let config = config("source = { signs = { train = 4000, test = 2000, hue_only = 0.5 } }\nimage_size = 32");
+    let (_folder, set) = open(&config, 1);
+    // Chance is 1/20 with a standard deviation of 0.005 over 2000 images; longer strokes leave more ink.
+    let accuracy = nearest_centroid(&set, histogram);
+    assert!(accuracy < 0.08, "histogram: {accuracy}");
+}
+
 // ---------------------------------------------------------------------------------------------- folders
 
 #[test]

@@ -60,6 +60,8 @@ pub enum SourceConfig {
     Stl10(BinaryConfig),
     /// Pictures drawn by the program itself.
     Shapes(ShapesConfig),
+    /// Synthetic images of invented handwritten signs.
+    Signs(SignsConfig),
 }
 
 /// A training and a test folder.
@@ -117,15 +119,56 @@ impl ShapesConfig {
     }
 }
 
+/// Invented signs of three pen strokes: classes differ by sign; pen, place, size, slant, angle, ink and paper vary freely.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignsConfig {
+    /// Training images in all, the same number for each class.
+    #[serde(default = "SignsConfig::default_train", deserialize_with = "range::at_least_one")]
+    pub train: usize,
+    /// Test images in all.
+    #[serde(default = "SignsConfig::default_test", deserialize_with = "range::at_least_one")]
+    pub test: usize,
+    /// Number of classes, 2 to 50; more classes do not change the signs of the others.
+    #[serde(default = "SignsConfig::default_classes", deserialize_with = "sign_classes")]
+    pub classes: usize,
+    /// Fraction of the images whose ink has the luma of the paper and differs in hue alone: grayscale erases their sign.
+    #[serde(default, deserialize_with = "range::probability")]
+    pub hue_only: f64,
+}
+
+impl SignsConfig {
+    fn default_train() -> usize {
+        4000
+    }
+    fn default_test() -> usize {
+        2000
+    }
+    fn default_classes() -> usize {
+        20
+    }
+}
+
+/// Largest number of signs.
+pub const MAX_SIGNS: usize = 50;
+
+fn sign_classes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    classes_up_to(MAX_SIGNS, deserializer)
+}
+
 /// Shapes that can be drawn.
 pub const MOST_SHAPES: usize = 8;
 
 fn shape_classes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    classes_up_to(MOST_SHAPES, deserializer)
+}
+
+fn classes_up_to<'de, D: serde::Deserializer<'de>>(max: usize, deserializer: D) -> Result<usize, D::Error> {
     let classes = usize::deserialize(deserializer)?;
-    if (2..=MOST_SHAPES).contains(&classes) {
+    if (2..=max).contains(&classes) {
         return Ok(classes);
     }
-    Err(serde::de::Error::custom(format!("must be between 2 and {MOST_SHAPES}, got {classes}")))
+    Err(serde::de::Error::custom(format!("must be between 2 and {max}, got {classes}")))
 }
 
 fn stored_side<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {

@@ -56,12 +56,13 @@ pub struct SourceFile {
 pub fn fingerprint(config: &DatasetConfig, memo: &Path) -> Result<Fingerprint> {
     let source = Source::open(config)?;
     let (files, rows) = match &config.source {
-        SourceConfig::Shapes(_) => (Vec::new(), Value::Null),
+        SourceConfig::Shapes(_) | SourceConfig::Signs(_) => (Vec::new(), Value::Null),
         SourceConfig::Folder(_) | SourceConfig::Prefixed(_) => picture_files(&source, memo)?,
         SourceConfig::Cifar10(_) | SourceConfig::Stl10(_) => record_files(&source, memo)?,
     };
     let about = match &config.source {
         SourceConfig::Shapes(shapes) => json!({ "shapes": shapes, "side": config.image_size }),
+        SourceConfig::Signs(signs) => json!({ "signs": signs, "side": config.image_size }),
         SourceConfig::Folder(folders) | SourceConfig::Prefixed(folders) => {
             json!({ "test_fraction": folders.test.is_none().then_some(folders.test_fraction) })
         }

@@ -16,6 +16,7 @@ mod picture_set;
 mod set_writer;
 pub mod shapes;
 pub mod shared;
+pub mod signs;
 mod source;
 mod split;
 

@@ -3,7 +3,7 @@
 use super::Checker;
 use crate::config::node::Step;
 use crate::config::pipeline::{LinearEval, LinearTraining, SelectOn, Supervised};
-use crate::dataset::config::{FoldersConfig, ShapesConfig};
+use crate::dataset::config::FoldersConfig;
 use crate::dataset::{DatasetConfig, SourceConfig};
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,8 @@ impl Checker<'_> {
             SourceConfig::Prefixed(folders) => self.folders("prefixed", folders, folder),
             SourceConfig::Cifar10(files) => self.absolute(&["cifar10", "path"], &mut files.path, folder),
             SourceConfig::Stl10(files) => self.absolute(&["stl10", "path"], &mut files.path, folder),
-            SourceConfig::Shapes(shapes) => self.shapes(shapes),
+            SourceConfig::Shapes(shapes) => self.synthetic("shapes", shapes.classes, [shapes.train, shapes.test]),
+            SourceConfig::Signs(signs) => self.synthetic("signs", signs.classes, [signs.train, signs.test]),
         }
         Some(dataset)
     }
@@ -57,12 +58,11 @@ impl Checker<'_> {
         *path = folder.join(&path);
     }
 
-    fn shapes(&mut self, shapes: &ShapesConfig) {
-        for (key, count) in [("train", shapes.train), ("test", shapes.test)] {
-            let path = in_dataset(&["source", "shapes", key]);
-            if count < shapes.classes {
-                let message =
-                    format!("`{key}` must be at least the number of classes ({}), got {count}", shapes.classes);
+    fn synthetic(&mut self, kind: &str, classes: usize, [train, test]: [usize; 2]) {
+        for (key, count) in [("train", train), ("test", test)] {
+            let path = in_dataset(&["source", kind, key]);
+            if count < classes {
+                let message = format!("`{key}` must be at least the number of classes ({classes}), got {count}");
                 self.report(&path, message, None);
             } else if count > MOST_DRAWN {
                 self.report(&path, format!("`{key}` must be at most {MOST_DRAWN}, got {count}"), None);

@@ -9,9 +9,10 @@ mod stl10;
 
 use crate::base::rng::{permutation, stream};
 use crate::base::{Error, Result};
-use crate::dataset::config::{DatasetConfig, FoldersConfig, SourceConfig};
+use crate::dataset::config::{DatasetConfig, FoldersConfig, ShapesConfig, SignsConfig, SourceConfig};
 use crate::dataset::fingerprint::ClassSize;
 use crate::dataset::shapes::{self, Shape};
+use crate::dataset::signs::{self, Sign};
 use crate::picture::{self, OwnedPicture};
 use binary::Records;
 use std::path::PathBuf;
@@ -55,6 +56,7 @@ enum Reader {
     Files,
     Records(Vec<Records>),
     Shapes { side: usize },
+    Signs { signs: Vec<Sign>, hue_only: f64, side: usize },
 }
 
 impl Source {
@@ -69,6 +71,7 @@ impl Source {
             SourceConfig::Cifar10(binary) => Self::of_records(cifar10::open(&binary.path)?)?,
             SourceConfig::Stl10(binary) => Self::of_records(stl10::open(&binary.path)?)?,
             SourceConfig::Shapes(shapes) => Self::of_shapes(shapes, config.image_size),
+            SourceConfig::Signs(signs) => Self::of_signs(signs, config.image_size),
         };
         check_classes(&source.sizes()).map_err(|error| error.at(place(&config.source)))?;
         if let SourceConfig::Folder(_) = &config.source {
@@ -122,6 +125,11 @@ impl Source {
                 let rng = &mut stream(seed, "shapes", &[u64::from(item.is_test), number as u64]);
                 shapes::draw(Shape::ALL[item.label], side, rng)
             }
+            (&Place::Drawn(number), Reader::Signs { signs, hue_only, side }) => {
+                // By class and number within it: images stay the same when classes or images are added.
+                let indices = [item.is_test.into(), item.label as u64, (number / signs.len()) as u64];
+                signs::draw(&signs[item.label], *hue_only, *side, &mut stream(seed, "signs", &indices))
+            }
             _ => return Err("the picture and its source do not fit together".to_owned()),
         };
         Ok(())
@@ -165,18 +173,29 @@ impl Source {
         Ok(Self { classes, items, ignored: 0, test_fraction: None, reader: Reader::Records(files) })
     }
 
-    fn of_shapes(config: &crate::dataset::config::ShapesConfig, side: usize) -> Self {
+    fn of_shapes(config: &ShapesConfig, side: usize) -> Self {
         let classes = Shape::ALL[..config.classes].iter().map(|shape| shape.name().to_owned()).collect();
-        let mut items = Vec::with_capacity(config.train + config.test);
-        for (count, is_test, kind) in [(config.train, false, "train"), (config.test, true, "test")] {
+        Self::synthetic(classes, config.train, config.test, Reader::Shapes { side })
+    }
+
+    fn of_signs(config: &SignsConfig, side: usize) -> Self {
+        let classes = (1..=config.classes).map(|number| format!("sign {number}")).collect();
+        let reader = Reader::Signs { signs: signs::alphabet(config.classes), hue_only: config.hue_only, side };
+        Self::synthetic(classes, config.train, config.test, reader)
+    }
+
+    /// Images that the program draws, the classes in turn.
+    fn synthetic(classes: Vec<String>, train: usize, test: usize, reader: Reader) -> Self {
+        let mut items = Vec::with_capacity(train + test);
+        for (count, is_test, kind) in [(train, false, "train"), (test, true, "test")] {
             items.extend((0..count).map(|number| Item {
                 name: format!("{kind}[{number}]"),
-                label: number % config.classes,
+                label: number % classes.len(),
                 is_test,
                 place: Place::Drawn(number),
             }));
         }
-        Self { classes, items, ignored: 0, test_fraction: None, reader: Reader::Shapes { side } }
+        Self { classes, items, ignored: 0, test_fraction: None, reader }
     }
 }
 
@@ -235,5 +254,6 @@ fn place(source: &SourceConfig) -> String {
         SourceConfig::Folder(folders) | SourceConfig::Prefixed(folders) => folders.train.display().to_string(),
         SourceConfig::Cifar10(binary) | SourceConfig::Stl10(binary) => binary.path.display().to_string(),
         SourceConfig::Shapes(_) => "shapes".to_owned(),
+        SourceConfig::Signs(_) => "signs".to_owned(),
     }
 }

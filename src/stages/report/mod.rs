@@ -106,6 +106,7 @@ fn dataset_facts(config: &DatasetConfig) -> DatasetFacts {
         SourceConfig::Cifar10(_) => "CIFAR-10".to_owned(),
         SourceConfig::Stl10(_) => "STL-10".to_owned(),
         SourceConfig::Shapes(shapes) => format!("{} kinds of drawn shapes", shapes.classes),
+        SourceConfig::Signs(signs) => format!("{} invented handwritten signs", signs.classes),
     };
     DatasetFacts { source, image_size: config.image_size, ..DatasetFacts::default() }
 }
