@@ -71,7 +71,8 @@ fn label(groups: &[&Group<'_>], depth: usize) -> String {
     let at_depth = groups.iter().map(|group| group.first()).filter(|result| result.depth == Some(depth));
     let mut labels = at_depth.map(|result| &result.depth_label);
     match labels.next() {
-        Some(first) if !first.is_empty() && labels.all(|label| label == first) => first.clone(),
+        // On an axis of layers there is no place for more.
+        Some(first) if !first.is_empty() && labels.all(|label| label == first) => first.replace("projection ", ""),
         _ => format!("depth {depth}"),
     }
 }

@@ -81,31 +81,24 @@ pub(crate) fn all(report: &Report) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// The run that validation chooses first, then the baselines, then the rest, each in the order of the file: where a
-/// figure has no place for all, it shows the first ones.
+/// The first depth of the run that validation chooses, then the baselines, then that run's other depths, then the rest,
+/// each in the order of the file: where a figure has no place for all, it shows the first ones.
 fn by_prominence(groups: Vec<Group<'_>>) -> Vec<Group<'_>> {
     let measured: Vec<&Group<'_>> = groups.iter().filter(|group| group.mean.is_finite()).collect();
     let chosen = subject(&measured).ok().map(|subject| subject.yardstick);
-    let is_chosen = |group: &Group<'_>| {
-        let is_of_run =
-            |chosen: &Group<'_>| chosen.first().from == group.first().from && chosen.variant == group.variant;
-        chosen.is_some_and(is_of_run)
+    let prominence = |group: &Group<'_>| {
+        let is_chosen =
+            chosen.is_some_and(|chosen| chosen.first().from == group.first().from && chosen.variant == group.variant);
+        let is_first = chosen.is_some_and(|chosen| chosen.first().depth == group.first().depth);
+        let is_scratch = group.first().kind == EvaluationKind::Supervised && group.first().from.is_none();
+        match (is_chosen, is_scratch || group.first().is_untrained && is_first) {
+            (true, _) if is_first => 0,
+            (_, true) => 1,
+            (true, _) => 2,
+            (false, false) => 3,
+        }
     };
-    let is_baseline = |group: &Group<'_>| {
-        group.first().is_untrained || (group.first().kind == EvaluationKind::Supervised && group.first().from.is_none())
-    };
-    let order: Vec<u8> = groups
-        .iter()
-        .map(|group| {
-            if is_chosen(group) {
-                0
-            } else if is_baseline(group) {
-                1
-            } else {
-                2
-            }
-        })
-        .collect();
+    let order: Vec<u8> = groups.iter().map(prominence).collect();
     let mut ordered: Vec<(u8, Group<'_>)> = order.into_iter().zip(groups).collect();
     ordered.sort_by_key(|(prominence, _)| *prominence);
     ordered.into_iter().map(|(_, group)| group).collect()
