@@ -1,10 +1,10 @@
 //! Where features are best taken: the encoder's output against the layers of the head, at every fraction of the labels.
 
-use crate::render::comparisons::Comparison;
+use crate::render::comparisons::{Comparison, is_same_run};
 use crate::render::groups::Group;
 use crate::render::verdict::Statement;
 use crate::render::verdict::choice::{Subject, choose};
-use crate::render::verdict::phrase::{Finding, all_find, layer, uncertainty};
+use crate::render::verdict::phrase::{Finding, all_find, capitalized, layer, uncertainty, with_labels};
 use crate::render::words;
 
 /// The layers of the head as differences to the encoder's output, and what validation would choose.
@@ -12,12 +12,16 @@ pub(super) fn statement(subject: &Subject<'_, '_>, comparisons: &[Comparison<'_,
     if comparisons.is_empty() {
         return None;
     }
-    let mut fractions: Vec<f64> = comparisons.iter().map(fraction).collect();
-    fractions.sort_by(f64::total_cmp);
-    fractions.dedup();
-    let sentences = fractions.into_iter().map(|at| {
-        let of_fraction: Vec<_> = comparisons.iter().filter(|comparison| fraction(comparison) == at).collect();
-        [differences(&of_fraction), conclusion(&of_fraction), chosen(subject, at)].concat()
+    let mut places: Vec<&Group<'_>> = Vec::new();
+    for comparison in comparisons {
+        if !places.iter().any(|place| is_same_run(place, comparison.second)) {
+            places.push(comparison.second);
+        }
+    }
+    places.sort_by(|a, b| a.first().fraction.total_cmp(&b.first().fraction));
+    let sentences = places.iter().map(|place| {
+        let of_place: Vec<_> = comparisons.iter().filter(|comparison| is_same_run(comparison.first, place)).collect();
+        [differences(&of_place, &places), conclusion(&of_place), chosen(subject, place)].concat()
     });
     let corrected = match comparisons.len() {
         1 => String::new(),
@@ -26,21 +30,17 @@ pub(super) fn statement(subject: &Subject<'_, '_>, comparisons: &[Comparison<'_,
     Some(Statement::new("Depth", sentences.collect::<Vec<_>>().join(" ") + &corrected))
 }
 
-fn fraction(comparison: &Comparison<'_, '_>) -> f64 {
-    comparison.first.first().fraction
-}
-
 /// "With 10 % of the labels, relative to h (46.9 %): projection layer 1 −2.8 points (95 %: −4.5 to −1.1, p = .001)"
-fn differences(comparisons: &[&Comparison<'_, '_>]) -> String {
+fn differences(comparisons: &[&Comparison<'_, '_>], places: &[&Group<'_>]) -> String {
     let Some(first) = comparisons.first() else { return String::new() };
-    let share = words::share(fraction(first));
+    let labels = capitalized(&with_labels(first.second, places));
     let differences = comparisons.iter().map(|comparison| {
         let points = words::points(comparison.difference.value);
         format!("{} {points} points ({})", layer(comparison.first), uncertainty(comparison))
     });
     let (output, accuracy) = (layer(first.second), words::percent(first.second.mean));
     let differences = differences.collect::<Vec<_>>().join(", ");
-    format!("With {share} of the labels, relative to {output} ({accuracy}): {differences};")
+    format!("{labels}, relative to {output} ({accuracy}): {differences};")
 }
 
 /// What that comes to.
@@ -66,10 +66,10 @@ fn conclusion(comparisons: &[&Comparison<'_, '_>]) -> String {
 }
 
 /// " Validation chooses projection layer 1 of 4 depths (58.8 % on the test images)."
-fn chosen(subject: &Subject<'_, '_>, at: f64) -> String {
-    let of_fraction: Vec<&Group<'_>> =
-        subject.evaluations.iter().filter(|group| group.first().fraction == at).copied().collect();
-    match choose(&of_fraction) {
+fn chosen(subject: &Subject<'_, '_>, place: &Group<'_>) -> String {
+    let depths: Vec<&Group<'_>> =
+        subject.evaluations.iter().filter(|group| is_same_run(group, place)).copied().collect();
+    match choose(&depths) {
         Some(choice) if choice.among > 1 => format!(
             " Validation chooses {} of {} depths ({} on the test images).",
             layer(choice.group),

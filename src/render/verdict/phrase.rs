@@ -30,9 +30,22 @@ pub(super) fn all_find(comparisons: &[&Comparison<'_, '_>], wanted: Finding) -> 
 }
 
 /// "+24.6 points with 10 % of the labels (41.3 % against 16.7 %; 95 %: +21.5 to +27.7, p < .001)"
-pub(super) fn with_fraction(comparison: &Comparison<'_, '_>) -> String {
-    let share = words::share(comparison.first.first().fraction);
-    format!("{} with {share} of the labels ({})", points(comparison), figures(comparison))
+pub(super) fn with_fraction(comparison: &Comparison<'_, '_>, among: &[&Comparison<'_, '_>]) -> String {
+    let firsts: Vec<&Group<'_>> = among.iter().map(|comparison| comparison.first).collect();
+    format!("{} {} ({})", points(comparison), with_labels(comparison.first, &firsts), figures(comparison))
+}
+
+/// "with 10 % of the labels", and by which section where others have as many.
+pub(super) fn with_labels(group: &Group<'_>, among: &[&Group<'_>]) -> String {
+    let is_alike = |other: &&&Group<'_>| {
+        let (a, b) = (group.first(), other.first());
+        a.depth == b.depth && a.fraction == b.fraction && a.stage != b.stage
+    };
+    let section = match among.iter().find(is_alike) {
+        Some(_) => format!(" by `{}`", group.first().stage),
+        None => String::new(),
+    };
+    format!("with {} of the labels{section}", words::share(group.first().fraction))
 }
 
 /// "+24.6 points"

@@ -5,7 +5,7 @@ use crate::render::comparisons::Comparison;
 use crate::render::groups::Group;
 use crate::render::verdict::Statement;
 use crate::render::verdict::choice::{Subject, choose};
-use crate::render::verdict::phrase::{Finding, all_find, capitalized, finding, what, with_fraction};
+use crate::render::verdict::phrase::{Finding, all_find, capitalized, finding, what, with_fraction, with_labels};
 use crate::render::words;
 
 const PRETRAINING: &str = "Pretraining";
@@ -15,8 +15,8 @@ pub(super) fn reached(subject: &Subject<'_, '_>) -> Statement {
     let main = subject.yardstick;
     let of_depth = subject.evaluations.iter().filter(|group| group.first().depth == main.first().depth);
     let reached = of_depth.map(|group| {
-        let (share, labeled) = (words::share(group.first().fraction), group.first().labeled);
-        format!("{} with {share} of the labels ({labeled} images)", accuracy(group))
+        let labels = with_labels(group, &subject.evaluations);
+        format!("{} {labels} ({} images)", accuracy(group), group.first().labeled)
     });
     let from = main.first().from.clone().unwrap_or_default();
     let of = if subject.among > 1 { chosen(subject) } else { format!(" from `{from}`") };
@@ -66,7 +66,7 @@ pub(super) fn against_supervised(comparisons: &[Comparison<'_, '_>]) -> Vec<Stat
             let linear = what(of_stage[0].first);
             let text = format!(
                 "Against supervised training with the same labels (`{stage}`), {linear} is {}.",
-                words::listed(&of_stage.iter().map(|comparison| higher_or_lower(comparison)).collect::<Vec<_>>())
+                marked(&of_stage)
             );
             Statement::new("Supervised training", text)
         })
@@ -78,7 +78,7 @@ pub(super) fn fine_tuned(comparisons: &[Comparison<'_, '_>]) -> Option<Statement
     let all: Vec<&Comparison<'_, '_>> = comparisons.iter().collect();
     let from = all.first()?.first.first().from.clone().unwrap_or_default();
     let start = format!("Supervised training that starts from `{from}` is, against the same from scratch,");
-    let effects = words::listed(&all.iter().map(|comparison| higher_or_lower(comparison)).collect::<Vec<_>>());
+    let effects = marked(&all);
     Some(Statement::new("Fine-tuning", format!("{start} {effects}.")))
 }
 
@@ -113,17 +113,17 @@ fn by_second<'c, 'r, 'g>(comparisons: &'c [Comparison<'r, 'g>]) -> Vec<(&'c str,
 
 /// "+24.6 points with 10 % of the labels (...) and +23.8 points with 100 % of the labels (...)"
 fn effects(comparisons: &[&Comparison<'_, '_>]) -> String {
-    words::listed(&comparisons.iter().map(|comparison| with_fraction(comparison)).collect::<Vec<_>>())
+    words::listed(&comparisons.iter().map(|comparison| with_fraction(comparison, comparisons)).collect::<Vec<_>>())
 }
 
 /// The same, each said to be a difference or not.
 fn marked(comparisons: &[&Comparison<'_, '_>]) -> String {
-    words::listed(&comparisons.iter().map(|comparison| higher_or_lower(comparison)).collect::<Vec<_>>())
+    words::listed(&comparisons.iter().map(|comparison| higher_or_lower(comparison, comparisons)).collect::<Vec<_>>())
 }
 
 /// "higher by 5.0 points with ...", "lower by 13.0 points with ...", "not distinguishable with ...".
-fn higher_or_lower(comparison: &Comparison<'_, '_>) -> String {
-    let text = with_fraction(comparison);
+fn higher_or_lower(comparison: &Comparison<'_, '_>, among: &[&Comparison<'_, '_>]) -> String {
+    let text = with_fraction(comparison, among);
     match finding(comparison) {
         Finding::Higher => format!("higher by {}", text.trim_start_matches('+')),
         Finding::Lower => format!("lower by {}", text.trim_start_matches('\u{2212}')),

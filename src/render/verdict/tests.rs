@@ -116,6 +116,23 @@ fn depths_are_differences_to_h_and_validation_chooses() {
 }
 
 #[test]
+fn sections_with_as_many_labels_are_told_apart() {
+    let of = |stage: &str, depth, right| EvaluationResult { stage: stage.into(), ..linear(depth, right) };
+    let text = verdict(vec![of("linear_eval.a", 0, 500), of("linear_eval.a", 1, 420), of("linear_eval.b", 0, 510)]);
+    contains(&text, &["with 10 % of the labels by `linear_eval.a` (100 images) and 51.0 %"]);
+    let text = verdict(vec![
+        of("linear_eval.a", 0, 500),
+        of("linear_eval.a", 1, 420),
+        of("linear_eval.b", 0, 510),
+        of("linear_eval.b", 1, 511),
+    ]);
+    contains(
+        &text,
+        &["With 10 % of the labels by `linear_eval.b`, relative to h (51.0 %): projection layer 1 +0.1 points"],
+    );
+}
+
+#[test]
 fn nothing_is_chosen_without_validation() {
     let of =
         |from: &str, right| EvaluationResult { from: Some(from.into()), validation_accuracy: None, ..linear(0, right) };
