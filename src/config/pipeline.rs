@@ -8,7 +8,7 @@ use crate::loss::LossConfig;
 use crate::model::{BatchNorm, EncoderConfig, ProjectionConfig};
 use crate::nn::Precision;
 use crate::optim::{OptimizerConfig, ScheduleConfig};
-use crate::train::Stopping;
+use crate::train::{Monitor, Stopping};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -218,6 +218,14 @@ impl LinearTraining {
         }
     }
 
+    /// By what the epoch is chosen whose weights are kept; none where none is.
+    pub fn monitor(&self) -> Option<Monitor> {
+        match self {
+            Self::Lbfgs { .. } => None,
+            Self::Epochs { training, .. } => training.monitor(),
+        }
+    }
+
     /// Images on which something is chosen; none where nothing is.
     pub fn chooses_on(&self) -> Option<SelectOn> {
         match self {
@@ -253,6 +261,11 @@ pub struct ClassifierTraining {
 }
 
 impl ClassifierTraining {
+    /// By what the epoch is chosen whose weights are kept; none where the last ones are.
+    pub fn monitor(&self) -> Option<Monitor> {
+        self.stopping.map(|stopping| stopping.monitor)
+    }
+
     /// Images on which weights are chosen; none where the last ones are kept.
     pub fn chooses_on(&self) -> Option<SelectOn> {
         self.stopping.map(|_| self.select_on)

@@ -109,6 +109,8 @@ pub struct TrainingCurve {
     pub rows: Vec<CurveRow>,
     /// Epoch (in the units of [`CurveRow::epoch`]) whose weights were kept.
     pub best_epoch: Option<usize>,
+    /// By what that epoch was chosen: "lowest loss", "highest accuracy"; empty where it is the last.
+    pub chosen_by: String,
 }
 
 /// One epoch of a training curve.

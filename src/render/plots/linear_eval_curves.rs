@@ -28,19 +28,33 @@ pub(crate) fn figure(curves: &[TrainingCurve]) -> Result<Option<Figure>> {
     let all_rows = panels.iter().flat_map(|(_, curves)| curves).flat_map(|curve| &curve.rows);
     // One axis for all panels, so that they can be compared.
     let y = Axis::percent("Accuracy", all_rows.map(measured));
-    let panels: Vec<Panel> = panels.iter().map(|(_, curves)| panel(curves, &depths, several, &y)).collect();
-    let caption =
-        "Accuracy on the split that selects the epoch; a disc marks the epoch whose weights were kept.".to_owned();
-    let caption = caption + &left_out_caption(panels.len(), all, "curves.csv");
+    let chosen_by = gathered(panels.iter().flat_map(|(_, curves)| curves), |curve| curve.chosen_by.as_str());
+    let chosen_by: Vec<&str> = chosen_by.into_iter().map(|(rule, _)| rule).collect();
+    let stages = gathered(&panels, |((stage, ..), _)| stage.clone());
+    let panels: Vec<Panel> =
+        panels.iter().map(|(_, curves)| panel(curves, &depths, (several, stages.len() > 1), &y)).collect();
+    let caption = caption(&chosen_by) + &left_out_caption(panels.len(), all, "curves.csv");
     let title = "Linear evaluation over epochs, by depth of the features";
     Figure::draw(Section::Results, "linear-evaluation-curves", title, caption, &LineChart::grid(panels)).map(Some)
 }
 
-fn panel(curves: &[&TrainingCurve], depths: &[Option<usize>], several: bool, y: &Axis) -> Panel {
+/// What is drawn, and what a disc marks.
+fn caption(chosen_by: &[&str]) -> String {
+    let rule = match chosen_by {
+        [""] => "the last".to_owned(),
+        [only] => format!("that of the {only} there"),
+        _ => "that of the lowest loss or of the highest accuracy there, as the pipeline says".to_owned(),
+    };
+    format!("Accuracy on the images that choose the epoch; a disc marks the epoch whose weights were kept, {rule}.")
+}
+
+fn panel(curves: &[&TrainingCurve], depths: &[Option<usize>], (several, sections): (bool, bool), y: &Axis) -> Panel {
     let first = curves[0];
     let labels = first.fraction.map(|fraction| format!("{} of labels", words::share(fraction))).unwrap_or_default();
     let from = first.from.clone().unwrap_or_default();
-    let heading = if several { joined(&[&from, &labels, &without_seed(&first.variant)]) } else { String::new() };
+    // The section, where it tells panels apart, names its pretraining run too.
+    let of = if sections { &first.stage } else { &from };
+    let heading = if several { joined(&[of, &labels, &without_seed(&first.variant)]) } else { String::new() };
     let seeds = curves.iter().filter(|curve| curve.depth == first.depth).count() > 1;
     let mut lines: Vec<Line> = Vec::new();
     for curve in curves {

@@ -33,7 +33,7 @@ pub(crate) fn figure(curves: &[TrainingCurve]) -> Result<Option<Figure>> {
         panel("Cross-entropy (nats)", false, |row| row.loss, |row| row.selection_loss),
         panel("Accuracy", true, |row| row.accuracy, |row| row.selection_accuracy),
     ];
-    let caption = "Dashed on the training pictures, solid on the split that selects the epoch; the percentage is the fraction of the labels.".to_owned();
+    let caption = "Dashed on the training images, solid on the images that are watched (validation unless the pipeline says test); the percentage is the fraction of the labels. A disc marks the epoch whose weights were kept.".to_owned();
     let caption = caption + &left_out_caption(count, all, "curves.csv");
     let title = "Supervised training";
     Figure::draw(Section::Training, "supervised-training", title, caption, &LineChart::grid(panels)).map(Some)

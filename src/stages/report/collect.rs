@@ -14,7 +14,7 @@ use crate::stages::health::DepthHealth;
 use crate::stages::report::inputs::{Entry, Evaluated, Part};
 use crate::stages::report::tested;
 use crate::stages::{dataset, formats, split};
-use crate::train::EpochRecord;
+use crate::train::{EpochRecord, Monitor};
 use std::path::Path;
 
 impl Entry {
@@ -131,6 +131,11 @@ impl Entry {
             depth_label: evaluated.depth.map(|depth| depth_label(depth, metrics.width)).unwrap_or_default(),
             fraction: Some(evaluated.fraction),
             best_epoch: metrics.best_epoch,
+            chosen_by: match evaluated.monitor {
+                Some(Monitor::Loss) => "lowest loss".to_owned(),
+                Some(Monitor::Accuracy) => "highest accuracy".to_owned(),
+                None => String::new(),
+            },
             ..curve
         });
         Ok(())

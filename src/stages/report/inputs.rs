@@ -7,6 +7,7 @@ use crate::dataset::DatasetConfig;
 use crate::engine::{Graph, Outcome, StageId};
 use crate::model::{self, EncoderConfig, ProjectionConfig};
 use crate::stages::names::Values;
+use crate::train::Monitor;
 use serde::Serialize;
 
 /// One artifact that the report shows, with what the report says of it.
@@ -86,6 +87,8 @@ pub(super) struct Evaluated {
     pub(super) fraction: f64,
     pub(super) seed: u64,
     pub(super) selected_on_test: bool,
+    /// By what the epoch was chosen whose weights were kept.
+    pub(super) monitor: Option<Monitor>,
 }
 
 /// Where an evaluation takes its features, how many labels it sees, and its seed.
@@ -114,6 +117,7 @@ impl Evaluated {
             fraction,
             seed,
             selected_on_test: false,
+            monitor: None,
         }
     }
 }
@@ -202,6 +206,7 @@ impl Inputs {
             id,
             Part::LinearEval(Evaluated {
                 selected_on_test: config.training.chooses_on() == Some(SelectOn::Test),
+                monitor: config.training.monitor(),
                 ..Evaluated::of_features(&config.name, pretrain, place)
             }),
         );
@@ -226,6 +231,7 @@ impl Inputs {
                 fraction,
                 seed: pipeline.seed,
                 selected_on_test: config.training.chooses_on() == Some(SelectOn::Test),
+                monitor: config.training.monitor(),
             }),
         );
     }
