@@ -176,3 +176,40 @@ fn find_strings(value: &serde_json::Value, name: &str) -> Vec<String> {
         _ => Vec::new(),
     }
 }
+
+#[test]
+fn what_a_sweep_does_not_touch_is_listed_once_and_what_it_touches_is_answered() {
+    let text = STUDY
+        .replace("folder = { train = \"train\", test = \"test\" }", "shapes = { train = 120, test = 60, classes = 3 }");
+    let more = r#"
+[pretrain.untrained]
+augment = "views"
+encoder = { tiny = { width = 0.25 } }
+projection = { layers = [8] }
+optimizer = { adam = { learning_rate = 1e-3 } }
+epochs = 0
+batch_size = 4
+
+[linear_eval.untrained]
+from = "untrained"
+
+[supervised.scratch]
+encoder = { tiny = { width = 0.25 } }
+steps = 10
+
+[sweep]
+"pretrain.main.loss.nt_xent.temperature" = [0.1, 0.5, 1.0]
+"#;
+    let study = Study::new(&(text + more));
+    let (results, error) = study.simclr(&["run", "p.toml", "-q"]);
+    let csv = fs::read_to_string(study.path().join("outputs/p/report/tables/results.csv")).unwrap();
+    let count = |stage: &str| csv.lines().filter(|line| line.contains(stage)).count();
+    assert_eq!(
+        (count("supervised.scratch"), count("linear_eval.untrained"), count("linear_eval.main")),
+        (1, 1, 3),
+        "{csv}"
+    );
+    assert!(results.contains("Validation chooses temperature") && results.contains("of 3 values"), "{results}{error}");
+    let page = study.page();
+    assert_eq!(page.matches("<td>pretrain.untrained</td>").count(), 2, "the health of two depths, each once");
+}
