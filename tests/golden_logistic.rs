@@ -116,7 +116,8 @@ fn solutions_of_scikit_learn() {
                 problem.objective(&inputs, wanted.c).evaluate(&found.parameters, &mut gradient);
                 let norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
                 assert!(norm <= 1.01 * TOLERANCE, "{name}: {norm}");
-                assert_eq!(found.classifier.evaluate(problem.features(), &problem.labels).1, wanted.accuracy, "{name}");
+                let accuracy = found.classifier.evaluate(problem.features(), &problem.labels).1;
+                assert!((accuracy - wanted.accuracy).abs() <= 1.01 / problem.rows as f64, "{name}: to one image");
             }
             last = Some(cold);
         }

@@ -143,18 +143,19 @@ fn saved_classifiers_and_saved_features_give_the_predictions() {
         assert_eq!((features.shape[1], bias.shape[0]), (width, classes));
         let score = |image: usize, class: usize| {
             let row = &features.values[image * width..(image + 1) * width];
-            let products = row.iter().enumerate().map(|(i, x)| x * weight.values[i * classes + class]);
-            bias.values[class] + products.sum::<f32>()
-        };
-        let predicted = |image: usize| {
-            (1..classes).fold(0, |best, class| if score(image, class) > score(image, best) { class } else { best })
+            let products =
+                row.iter().enumerate().map(|(i, x)| f64::from(*x) * f64::from(weight.values[i * classes + class]));
+            f64::from(bias.values[class]) + products.sum::<f64>()
         };
         let names = json(input("dataset").join("index.json"))["classes"].clone();
         let test = json(input("split").join("split.json"))["test"].as_array().unwrap().clone();
         let reported: Vec<Prediction> = read_rows(&artifact.join("predictions.csv")).unwrap();
         for (image, reported) in test.iter().zip(&reported) {
-            let class = predicted(image.as_u64().unwrap() as usize);
-            assert_eq!(names[class].as_str(), Some(reported.predicted.as_str()), "{}", artifact.display());
+            let image = image.as_u64().unwrap() as usize;
+            let class = names.as_array().unwrap().iter().position(|name| *name == *reported.predicted).unwrap();
+            let best = (0..classes).map(|class| score(image, class)).fold(f64::NEG_INFINITY, f64::max);
+            // Scores that differ by rounding alone may come in either order.
+            assert!(best - score(image, class) <= 1e-5 * (1.0 + best.abs()), "{}", artifact.display());
         }
         let labeled: Vec<LabeledImage> = read_rows(&artifact.join("labeled.csv")).unwrap();
         let metrics = json(artifact.join("metrics.json"));
@@ -189,7 +190,7 @@ struct LabeledImage {
 }
 
 #[test]
-fn networks_that_are_not_trained_alike_are_told_everywhere() {
+fn networks_that_are_not_trained_alike_are_reported_everywhere() {
     let folder = tempfile::tempdir().unwrap();
     let starved =
         PIPELINE.replace("init_from = \"main\"\n", "").replace("labeled_fraction = 0.5\nepochs = 2", "steps = 1");
@@ -198,9 +199,9 @@ fn networks_that_are_not_trained_alike_are_told_everywhere() {
     let output = folder.path().join("out");
     let warning = "`supervised.tuned` with 100 % of the labels makes 1 step on";
     for command in ["plan", "validate"] {
-        let told = simclr().arg(command).arg(&file).arg("--output").arg(&output).output().unwrap();
-        assert!(told.status.success());
-        assert!(String::from_utf8_lossy(&told.stderr).contains(warning), "{command}");
+        let output_of = simclr().arg(command).arg(&file).arg("--output").arg(&output).output().unwrap();
+        assert!(output_of.status.success());
+        assert!(String::from_utf8_lossy(&output_of.stderr).contains(warning), "{command}");
     }
     let text = run(&file, &output, &[]);
     assert!(text.contains(warning), "{text}");

@@ -1,6 +1,6 @@
 """Every exact linear evaluation of a finished study against scikit-learn on the same features and labeled images.
 
-    python3 benches/linear_eval/compare.py outputs [--tol 1e-8]
+    python3 benches/linear_eval/compare.py outputs [--tol 1e-7] [--max-labels 1000]
 
 For each evaluation: the largest relative difference of the minimized loss over the path of C (positive where ours is
 larger), the chosen C, test accuracy, and how many test images are classified differently, by the saved classifier on the saved features
@@ -54,11 +54,11 @@ def fits(x, y, grid, tol):
     return solutions, seconds
 
 
-def compare(store, artifact, tol):
+def compare(store, artifact, tol, max_labels):
     key = json.loads((artifact / "key.json").read_text())
     parameters, inputs = key["parameters"], key["inputs"]
     training = parameters["training"].get("lbfgs")
-    if training is None:
+    if training is None or json.loads((artifact / "metrics.json").read_text())["labeled"] > max_labels:
         return None
     dataset = json.loads((store / "dataset" / inputs["dataset"] / "index.json").read_text())
     split = json.loads((store / "split" / inputs["split"] / "split.json").read_text())
@@ -108,21 +108,23 @@ def compare(store, artifact, tol):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("outputs", type=pathlib.Path)
-    parser.add_argument("--tol", type=float, default=1e-8, help="scikit-learn's tolerance (largest entry of the gradient)")
+    parser.add_argument("--tol", type=float, default=1e-7, help="scikit-learn's tolerance (largest entry of the gradient)")
+    parser.add_argument("--max-labels", type=int, default=10**9, help="leave out evaluations with more labeled images")
     arguments = parser.parse_args()
     store = arguments.outputs / "store-v1"
     print("features  depth  labels  loss, relative   C ours / theirs    accuracy reported / ours / theirs  different    s")
     for artifact in sorted((store / "linear_eval").iterdir()):
         if not (artifact / "manifest.json").exists():
             continue
-        found = compare(store, artifact, arguments.tol)
+        found = compare(store, artifact, arguments.tol, arguments.max_labels)
         if found is None:
             continue
         features = json.loads((artifact / "key.json").read_text())["inputs"]["features"][:8]
         reported, ours, theirs = found["accuracy"]
         print(
             f"{features}  {found['depth']:5}  {found['labels']:6}  {found['loss']:+14.1e}   {found['c'][0]:7g} / {found['c'][1]:7g}"
-            f"    {reported:.4f} / {ours:.4f} / {theirs:.4f}        {found['different']:4} of {found['tests']}  {found['seconds']:.2f}"
+            f"    {reported:.4f} / {ours:.4f} / {theirs:.4f}        {found['different']:4} of {found['tests']}  {found['seconds']:.3f}",
+            flush=True,
         )
 
 

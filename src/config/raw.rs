@@ -378,7 +378,7 @@ fn some_epochs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usiz
     epochs_from(1, usize::deserialize(deserializer)?).map(Some)
 }
 
-/// Maximum number of steps: more are a slip.
+/// Maximum number of steps: more are a typo.
 const MAX_STEPS: usize = 1_000_000_000;
 
 fn some_steps<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {

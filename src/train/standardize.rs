@@ -58,16 +58,17 @@ impl Standardizer {
     }
 
     /// The classifier of features as they are that does what `weights`, `[columns, classes]`, and `biases`,
-    /// `[classes]`, do on standardized features; rounded to 32 bits at the end.
+    /// `[classes]`, do on standardized features; in 64 bits, rounded to 32 at the end.
     pub fn fold(&self, weights: &[f64], biases: &[f64]) -> SoftmaxClassifier {
         let classes = biases.len();
         let mut folded_biases = biases.to_vec();
         let mut folded_weights = Vec::with_capacity(weights.len());
         for ((row, mean), deviation) in weights.chunks(classes.max(1)).zip(&self.mean).zip(&self.deviation) {
             for (weight, bias) in row.iter().zip(&mut folded_biases) {
-                let weight = weight / deviation;
-                *bias -= mean * weight;
-                folded_weights.push(weight as f32);
+                // The bias makes up for what rounding the weight does to the mean.
+                let weight = (weight / deviation) as f32;
+                *bias -= mean * f64::from(weight);
+                folded_weights.push(weight);
             }
         }
         let biases = folded_biases.into_iter().map(|bias| bias as f32).collect();

@@ -17,7 +17,7 @@ pub(super) fn train(data: &Data, grid: &[f64], context: &Context<'_>) -> Result<
     let (chosen_on, chosen_labels) = (features.rows(&data.selection), evaluation::labels(set, &data.selection));
     let selection = Selection { features: features.view(&chosen_on), labels: &chosen_labels };
     let path = solve_path(&problem, grid, selection, &|| context.check_interrupted())?;
-    tell(&path, context);
+    report(&path, context);
     formats::write_rows(&context.output().join(formats::REGULARIZATION), &path.points)?;
     let best = path.best();
     let evaluation = Evaluation {
@@ -32,7 +32,7 @@ pub(super) fn train(data: &Data, grid: &[f64], context: &Context<'_>) -> Result<
 }
 
 /// Notes what a reader of the result has to know.
-fn tell(path: &LogisticPath, context: &Context<'_>) {
+fn report(path: &LogisticPath, context: &Context<'_>) {
     let (best, last) = (path.best(), path.points.len() - 1);
     if path.could_not_choose {
         context.note("c = 1: there are no images to choose it on".to_owned());
