@@ -141,8 +141,8 @@ pub enum BatchNorm {
     /// Over both views of the batch together, as one call of the model on 2N images does (the SimCLR code).
     #[default]
     Joint,
-    /// Over each view by itself, as two calls of the model do (the W&B report, many PyTorch examples): the first views are normalized by
-    /// their own statistics, then the second views by theirs, and the running statistics are moved twice.
+    /// Over each view by itself, as two calls of the model do (the W&B report, many PyTorch examples): the first views
+    /// are normalized by their own statistics, then the second views by theirs, and the running statistics are moved twice.
     PerView,
 }
 
