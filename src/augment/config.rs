@@ -196,6 +196,7 @@ pub struct ColorJitterConfig {
     pub clip: Clip,
     /// Whose contrast and saturation are meant.
     #[serde(default, skip_serializing_if = "JitterVariant::is_torchvision")]
+    #[schemars(extend("default" = "torchvision"))]
     pub variant: JitterVariant,
 }
 

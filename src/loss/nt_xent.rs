@@ -8,7 +8,7 @@
 //!
 //! The reference adds the mean over the first views and the mean over the second ones, twice the mean over all of them:
 //! a learning rate of SGD that was found with it has to be doubled here for the same step. Optimizers that divide by the
-//! size of the gradient (Adam, LARS) are not affected.
+//! size of the gradient (Adam, the weights of LARS) are not affected.
 //!
 //! Devices have it as one operation on the tape with an analytic gradient ([`Contrast`]); [`nt_xent_plain`] is made of
 //! dfdx's operations and is the oracle of the first.

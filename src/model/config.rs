@@ -34,6 +34,7 @@ pub struct ResnetConfig {
     /// Start the scale of the last batch norm of each residual block at 0, so that the block is the identity at first
     /// (Goyal et al. 2017; torchvision's option of this name, and the SimCLR code's default).
     #[serde(default, skip_serializing_if = "is_false")]
+    #[schemars(extend("default" = false))]
     pub zero_init_residual: bool,
     /// Weight of a batch in the running statistics of batch norm, in PyTorch's convention: `running = (1 - m) * running
     /// + m * batch`; TensorFlow's decay is `1 - m`. Default that of the flavour: 0.1, Keras 0.01.
@@ -72,6 +73,7 @@ pub struct TinyConfig {
     pub width: f64,
     /// Start the scale of the last batch norm of each residual block at 0.
     #[serde(default, skip_serializing_if = "is_false")]
+    #[schemars(extend("default" = false))]
     pub zero_init_residual: bool,
     /// Weight of a batch in the running statistics of batch norm, in PyTorch's convention; default 0.1.
     #[serde(default, deserialize_with = "bn_momentum", skip_serializing_if = "Option::is_none")]
@@ -136,11 +138,11 @@ pub enum Flavour {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BatchNorm {
-    /// Over both views of the batch together, as one call of the model on 2N images does (the SimCLR code, lightly).
+    /// Over both views of the batch together, as one call of the model on 2N images does (the SimCLR code).
     #[default]
     Joint,
-    /// Over each view by itself, as two calls of the model do (Keras and PyTorch): the first views are normalized by
-    /// their own statistics, then the second views by theirs, and the running statistics are moved twice.
+    /// Over each view by itself, as two calls of the model do (the W&B report, many PyTorch examples): the first views
+    /// are normalized by their own statistics, then the second views by theirs, and the running statistics are moved twice.
     PerView,
 }
 

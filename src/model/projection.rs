@@ -13,6 +13,7 @@ pub struct ProjectionConfig {
     pub layers: Vec<usize>,
     /// Layers that are followed by batch norm, with the encoder's momentum and epsilon.
     #[serde(default, skip_serializing_if = "HeadNorm::is_none")]
+    #[schemars(extend("default" = "none"))]
     pub batch_norm: HeadNorm,
 }
 

@@ -37,9 +37,11 @@ pub struct SgdConfig {
     pub weight_decay: f64,
     /// Parameters that are decayed.
     #[serde(default, skip_serializing_if = "Decayed::is_default")]
+    #[schemars(extend("default" = "weights"))]
     pub decay: Decayed,
     /// How the learning rate grows with the batch size of the section.
     #[serde(default, skip_serializing_if = "RateScale::is_default")]
+    #[schemars(extend("default" = "none"))]
     pub scale: RateScale,
 }
 
@@ -61,9 +63,11 @@ pub struct AdamConfig {
     pub weight_decay: f64,
     /// Parameters that are decayed.
     #[serde(default, skip_serializing_if = "Decayed::is_default")]
+    #[schemars(extend("default" = "weights"))]
     pub decay: Decayed,
     /// How the learning rate grows with the batch size of the section.
     #[serde(default, skip_serializing_if = "RateScale::is_default")]
+    #[schemars(extend("default" = "none"))]
     pub scale: RateScale,
 }
 
@@ -94,9 +98,11 @@ pub struct LarsConfig {
     pub trust: f64,
     /// Parameters that are decayed and get a trust ratio; the others have momentum alone.
     #[serde(default, skip_serializing_if = "Decayed::is_default")]
+    #[schemars(extend("default" = "weights"))]
     pub decay: Decayed,
     /// How the learning rate grows with the batch size of the section.
     #[serde(default, skip_serializing_if = "RateScale::is_default")]
+    #[schemars(extend("default" = "none"))]
     pub scale: RateScale,
 }
 

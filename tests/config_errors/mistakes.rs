@@ -17,7 +17,14 @@ const fn mistake(name: &'static str, from: &'static str, to: &'static str) -> Mi
     Mistake { name, from, to }
 }
 
-const MISTAKES: [Mistake; 57] = [
+const MISTAKES: [Mistake; 60] = [
+    mistake(
+        "momentum-of-another-convention",
+        "{ width = 0.5 } }\nprojection",
+        "{ width = 0.5, bn_momentum = 1.5 } }\nprojection",
+    ),
+    mistake("unknown-statistics-of-batch-norm", "epochs = 20", "epochs = 20\nbatch_norm = \"view\""),
+    mistake("batches-beside-running-statistics", "depths = [0, 1, 2]", "depths = [0, 1, 2]\nstatistics_batch = 32"),
     mistake("unknown-key", "temperature = 0.1", "temprature = 0.1"),
     mistake("unknown-key-of-habit", "{ learning_rate = 0.1 } }\nepochs", "{ lr = 0.1 } }\nepochs"),
     mistake(
