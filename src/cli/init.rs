@@ -46,7 +46,7 @@ fn signs() -> Parts {
         ("@SIZE@", "32".to_owned()),
         ("@ENCODER@", "{ tiny = { width = 0.5 } }".to_owned()),
         ("@EPOCHS@", "30".to_owned()),
-        ("@OPS@", SHAPES_OPS.to_owned()),
+        ("@OPS@", SIGNS_OPS.to_owned()),
     ]
 }
 
