@@ -111,7 +111,7 @@ Needs nothing but the program. Exit code 3 where an error is over its tolerance 
     /// Write a small pipeline to start from
     #[command(after_help = "\
 Examples:
-  simclr init                                           pipeline.toml, on drawn shapes
+  simclr init                                           pipeline.toml, on synthetic signs
   simclr init study.toml --data data/mine               on your own pictures")]
     Init(InitArguments),
     /// Print the JSON Schema of pipeline files, for editors

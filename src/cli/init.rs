@@ -9,15 +9,13 @@ use std::path::{Path, PathBuf};
 /// The pipeline, with places for what depends on the pictures.
 const TEMPLATE: &str = include_str!("init.toml");
 
-/// Shapes differ in their outline alone, so colour and place are what a network should overlook.
-const SHAPES_OPS: &str = "\
-  { random_resized_crop = { scale = [0.7, 1.0] } },
+/// Signs differ in their strokes alone, so color and place are what a network should overlook.
+const SIGNS_OPS: &str = "{ random_resized_crop = { scale = [0.4, 1.0] } },
   { color_jitter = { strength = 0.8, hue = 0.5 } },
-  { grayscale = { p = 0.5 } },";
+  { grayscale = { p = 0.3 } },";
 
 /// As in the SimCLR paper, with a crop that is milder for a short training.
-const PICTURES_OPS: &str = "\
-  { random_resized_crop = { scale = [0.2, 1.0] } },
+const PICTURES_OPS: &str = "{ random_resized_crop = { scale = [0.2, 1.0] } },
   { horizontal_flip = { p = 0.5 } },
   { color_jitter = { p = 0.8, strength = 1.0 } },
   { grayscale = { p = 0.2 } },";
@@ -33,7 +31,7 @@ pub(super) fn run(arguments: &InitArguments) -> Result<Finish, Failure> {
     }
     let parts = match &arguments.data {
         Some(data) => pictures(data, file)?,
-        None => shapes(),
+        None => signs(),
     };
     let text = parts.iter().fold(TEMPLATE.to_owned(), |text, (place, part)| text.replace(place, part));
     files::write_atomic(file, text.as_bytes())?;
@@ -42,13 +40,13 @@ pub(super) fn run(arguments: &InitArguments) -> Result<Finish, Failure> {
     Ok(Finish::Done)
 }
 
-fn shapes() -> Parts {
+fn signs() -> Parts {
     [
-        ("@SOURCE@", "{ shapes = { train = 3000, test = 1000, classes = 6 } }".to_owned()),
+        ("@SOURCE@", "{ signs = { train = 4000, test = 2000, classes = 20 } }".to_owned()),
         ("@SIZE@", "32".to_owned()),
         ("@ENCODER@", "{ tiny = { width = 0.5 } }".to_owned()),
-        ("@EPOCHS@", "20".to_owned()),
-        ("@OPS@", SHAPES_OPS.to_owned()),
+        ("@EPOCHS@", "30".to_owned()),
+        ("@OPS@", SIGNS_OPS.to_owned()),
     ]
 }
 
