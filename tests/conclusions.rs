@@ -210,6 +210,6 @@ steps = 10
         "{csv}"
     );
     assert!(results.contains("Validation chooses temperature") && results.contains("of 3 values"), "{results}{error}");
-    let page = study.page();
-    assert_eq!(page.matches("<td>pretrain.untrained</td>").count(), 2, "the health of two depths, each once");
+    let health = fs::read_to_string(study.path().join("outputs/p/report/tables/health.csv")).unwrap();
+    assert_eq!(health.lines().filter(|line| line.contains("pretrain.untrained")).count(), 2, "h and z, each once");
 }
