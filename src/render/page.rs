@@ -94,7 +94,7 @@ fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
         training_figures: section(Section::Training),
         confusion_figures: section(Section::Confusion),
         embedding_figures: section(Section::Embedding),
-        health: report.health.iter().map(|row| health(row, report.dataset.classes.len())).collect(),
+        health: report.health.iter().map(health).collect(),
         pairs: report.pairs.iter().map(|pair| (pair.policy.as_str(), base64::encode(&pair.png))).collect(),
         source: &report.dataset.source,
         image_size: report.dataset.image_size,
@@ -142,7 +142,7 @@ fn classes(report: &Report) -> Vec<(String, usize, usize, usize)> {
     rows
 }
 
-fn health(row: &HealthRow, classes: usize) -> [String; 7] {
+fn health(row: &HealthRow) -> [String; 7] {
     let even = 1.0 / (row.width.max(1) as f64).sqrt();
     [
         [row.stage.as_str(), row.variant.as_str()]
@@ -155,7 +155,7 @@ fn health(row: &HealthRow, classes: usize) -> [String; 7] {
         words::number(row.uniformity),
         format!("{} of {}", words::number(row.spread), words::number(even)),
         format!("{} of {}", words::number(row.effective_rank), row.width),
-        collapse::answer(row, classes).to_owned(),
+        collapse::answer(row).to_owned(),
     ]
 }
 

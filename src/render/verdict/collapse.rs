@@ -3,9 +3,8 @@
 //! - Complete collapse: all images have one direction. The standard deviation of a unit vector's coordinate is then near
 //!   0 and 1 / sqrt(width) for an even spread (Chen and He 2021, arXiv 2011.10566, figure 2); below a tenth of that, or
 //!   with an effective rank below 2, a representation has collapsed.
-//! - Dimensional collapse (Jing et al. 2022, arXiv 2110.09348): fewer dimensions are in use than a linear classifier
-//!   needs, which for K classes is K - 1 (Papyan et al. 2020, arXiv 2008.08186). Effective rank as in RankMe (Garrido et
-//!   al. 2023, arXiv 2210.02885).
+//! - Dimensional collapse (Jing et al. 2022, arXiv 2110.09348): few dimensions are in use, by the effective rank as in
+//!   RankMe (Garrido et al. 2023, arXiv 2210.02885). Neither gives a threshold; a twentieth of the width is ours.
 //! - Views: the two views of an image are hardly nearer than two images. The mean squared distance of unrelated unit
 //!   vectors is twice their variance, which is at least `2 * width * spread^2`.
 
@@ -15,6 +14,7 @@ use crate::render::words;
 
 const LEAST_SPREAD: f64 = 0.1;
 const LEAST_RANK: f64 = 2.0;
+const LEAST_RANK_PART: f64 = 0.05;
 const ALIGNED_BELOW: f64 = 0.9;
 
 /// More names than this are not listed.
@@ -26,19 +26,19 @@ pub(crate) enum Collapse {
     None,
     /// All images look alike.
     Complete,
-    /// Fewer dimensions than classes need.
+    /// Few dimensions in use.
     Dimensional,
     /// Two views are as far apart as two images.
     Unaligned,
 }
 
-/// Judges one depth of one pretraining run; `classes` are those of the data set.
-pub(crate) fn judge(row: &HealthRow, classes: usize) -> Collapse {
+/// Judges one depth of one pretraining run.
+pub(crate) fn judge(row: &HealthRow) -> Collapse {
     let (width, spread) = (row.width.max(1) as f64, row.spread);
     let unrelated = 2.0 * width * spread * spread;
     if spread * width.sqrt() < LEAST_SPREAD || row.effective_rank < LEAST_RANK {
         Collapse::Complete
-    } else if row.effective_rank < (classes as f64 - 1.0).min(width - 1.0) {
+    } else if row.effective_rank < LEAST_RANK_PART * width {
         Collapse::Dimensional
     } else if row.alignment >= ALIGNED_BELOW * unrelated {
         Collapse::Unaligned
@@ -48,25 +48,24 @@ pub(crate) fn judge(row: &HealthRow, classes: usize) -> Collapse {
 }
 
 /// The answer in a word or two, for the table.
-pub(crate) fn answer(row: &HealthRow, classes: usize) -> &'static str {
-    match judge(row, classes) {
+pub(crate) fn answer(row: &HealthRow) -> &'static str {
+    match judge(row) {
         _ if row.is_untrained => "untrained",
         Collapse::None => "no collapse",
         Collapse::Complete => "collapsed",
-        Collapse::Dimensional => "too few dimensions",
+        Collapse::Dimensional => "few dimensions",
         Collapse::Unaligned => "views not aligned",
     }
 }
 
 /// Whether the representations of pretrained networks collapsed; none where none was measured.
 pub(super) fn statement(report: &Report) -> Option<Statement> {
-    let classes = report.dataset.classes.len();
     let rows: Vec<&HealthRow> = report.health.iter().filter(|row| !row.is_untrained && row.width > 1).collect();
     let first = rows.first()?;
-    let of = |wanted: Collapse| rows.iter().copied().filter(|row| judge(row, classes) == wanted).collect::<Vec<_>>();
+    let of = |wanted: Collapse| rows.iter().copied().filter(|row| judge(row) == wanted).collect::<Vec<_>>();
     let parts = [
         (of(Collapse::Complete), "has collapsed: all images have nearly the same direction"),
-        (of(Collapse::Dimensional), "uses fewer dimensions than the classes need"),
+        (of(Collapse::Dimensional), "uses less than a twentieth of its dimensions"),
         (of(Collapse::Unaligned), "does not bring the two views of an image together"),
     ];
     let bad: Vec<String> =

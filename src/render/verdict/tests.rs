@@ -222,7 +222,10 @@ fn a_collapse_is_named() {
         &of(row(1.6, 0.009, 0.001)),
         &["A representation has collapsed: all images have nearly the same direction"],
     );
-    contains(&of(row(3.1, 0.1, 0.3)), &["uses fewer dimensions than the classes need"]);
+    contains(
+        &of(row(3.1, 0.1, 0.3)),
+        &["uses less than a twentieth of its dimensions: pretrain.main (h uses 3.1 of 64"],
+    );
     contains(&of(row(40.0, 0.12, 1.9)), &["does not bring the two views of an image together"]);
     let untrained = HealthRow { is_untrained: true, ..row(1.0, 0.0, 0.0) };
     assert!(!of(untrained).contains("Collapse"));
