@@ -53,13 +53,13 @@ fn guess(report: &Report, group: &Group<'_>) -> Option<String> {
 fn worded(guess: &str, no_better: &[&Group<'_>], all: usize) -> Statement {
     let text = match no_better.len() {
         0 => format!("{guess}; every result of a trained network is better."),
-        some if some == all => format!("{guess}, and no result here can be distinguished from that."),
+        some if some == all => format!("{guess}, and no result here is better than that by more than chance."),
         some if some <= NAMED => {
             let naming = Naming::of(no_better).with_kind_and_depth();
             let names: Vec<String> = no_better.iter().map(|group| naming.name(group)).collect();
-            format!("{guess}; these results cannot be distinguished from that: {}.", names.join("; "))
+            format!("{guess}; these results are not better than that by more than chance: {}.", names.join("; "))
         }
-        some => format!("{guess}; {} of {all} cannot be distinguished from that.", count(some, "result")),
+        some => format!("{guess}; {} of {all} are not better than that by more than chance.", count(some, "result")),
     };
     Statement::new("Guessing", text)
 }

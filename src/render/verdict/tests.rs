@@ -191,9 +191,9 @@ fn settings_that_are_swept_together_are_one() {
 fn results_no_better_than_the_most_frequent_class_come_first() {
     let text = verdict(vec![linear(0, 200), supervised(190)]);
     assert!(text.starts_with("Guessing: Guessing the most frequent class gets 20.0 %"), "{text}");
-    contains(&text, &["no result here can be distinguished from that"]);
+    contains(&text, &["no result here is better than that by more than chance"]);
     let text = verdict(vec![linear(0, 500), supervised(190)]);
-    contains(&text, &["these results cannot be distinguished from that: Supervised"]);
+    contains(&text, &["these results are not better than that by more than chance: Supervised"]);
     let text = verdict(vec![linear(0, 500), supervised(600)]);
     contains(&text, &["every result of a trained network is better"]);
 }
