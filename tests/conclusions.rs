@@ -87,7 +87,7 @@ fn guessing_the_most_frequent_class_is_no_success() {
     }
     let (results, _) = study.simclr(&["run", "p.toml", "-q"]);
     let page = study.page();
-    let guessing = "Guessing the most frequent class (`healthy`) gets 90.0 % of the test images right, and no result here \
+    let guessing = "Guessing the most frequent class (<code>healthy</code>) gets 90.0 % of the test images right, and no result here \
                     is better than that by more than chance.";
     assert!(page.contains(guessing) && results.contains("gets 90.0 %"), "{results}");
     assert!(page.contains("Balanced accuracy") && results.contains("Balanced accuracy"), "{results}");

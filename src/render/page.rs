@@ -84,7 +84,7 @@ fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
         fonts: canvas::font_faces(),
         shapes: canvas::SHAPES,
         // A number and its unit stay on one line.
-        verdict: verdict::statements(report).into_iter().map(unbroken).collect(),
+        verdict: verdict::statements(report).into_iter().map(marked_up).collect(),
         comparisons: table_view(comparison_table::shown(report)),
         description: &report.description,
         settings: &report.settings,
@@ -127,9 +127,18 @@ fn table_view(table: table::Table) -> TableView {
     TableView { columns, rows: table.rows, notes: table.notes }
 }
 
-/// A number and its unit stay on one line.
-fn unbroken(statement: Statement) -> Statement {
-    Statement { text: statement.text.replace(" %", "\u{a0}%"), ..statement }
+/// A statement as markup: what stands between backticks is code, and a number and its unit stay on one line.
+fn marked_up(statement: Statement) -> Statement {
+    let text = statement.text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    let parts: Vec<&str> = text.split('`').collect();
+    let closed = parts.len() - 1 + parts.len() % 2;
+    let part = |(at, part): (usize, &&str)| match at {
+        at if at % 2 == 1 && at < closed => format!("<code>{part}</code>"),
+        at if at % 2 == 1 => format!("`{part}"),
+        _ => (*part).to_owned(),
+    };
+    let text: String = parts.iter().enumerate().map(part).collect();
+    Statement { text: text.replace(" %", "\u{a0}%"), ..statement }
 }
 
 /// Classes with their pictures, and the sums.
@@ -174,4 +183,18 @@ fn variants(report: &Report) -> Vec<&str> {
         }
     }
     variants
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_is_marked_and_markup_is_text() {
+        let of = |text: &str| marked_up(Statement { topic: String::new(), text: text.to_owned() }).text;
+        assert_eq!(of("`a` and `<b>` 1 %"), "<code>a</code> and <code>&lt;b&gt;</code> 1\u{a0}%");
+        assert_eq!(of("one ` is left"), "one ` is left");
+        assert_eq!(of("`a` and ` more"), "<code>a</code> and ` more");
+        assert_eq!(of("plain"), "plain");
+    }
 }
