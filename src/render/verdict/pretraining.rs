@@ -53,7 +53,7 @@ pub(super) fn against_untrained(comparisons: &[Comparison<'_, '_>]) -> Statement
     } else if all_find(&all, Finding::Lower) {
         format!("Pretraining makes the encoder worse than it is untrained: {effects}.")
     } else {
-        format!("Over the same encoder untrained, pretraining makes {}.", marked(&all))
+        format!("Compared with the same encoder untrained, the pretrained one is {}.", marked(&all))
     };
     Statement::new(PRETRAINING, text)
 }

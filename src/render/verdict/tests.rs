@@ -82,6 +82,15 @@ fn an_untrained_encoder_is_a_baseline_and_never_a_success() {
     let text = verdict(vec![linear(0, 451), untrained(450)]);
     contains(&text, &["Pretraining is not shown to be worth anything", "+0.1 points", "p = 1"]);
     assert!(verdict(vec![linear(0, 400)]).contains("add a pretraining run with `epochs = 0`"));
+    let all = |result: EvaluationResult| EvaluationResult { fraction: 1.0, ..result };
+    let text = verdict(vec![linear(0, 451), untrained(450), all(linear(0, 600)), all(untrained(450))]);
+    contains(
+        &text,
+        &[
+            "the pretrained one is not distinguishable on 1000 test images: +0.1 points with 10 % of the labels",
+            "and higher by 15.0 points with 100 % of the labels",
+        ],
+    );
 }
 
 #[test]
