@@ -3,7 +3,7 @@
 use crate::analysis::comparison::SIGNIFICANT;
 use crate::analysis::{Difference, Outcomes, difference, holm};
 use crate::base::human::count;
-use crate::render::data::Report;
+use crate::render::data::{EvaluationResult, Report};
 use crate::render::groups::Group;
 use crate::render::verdict::Statement;
 use crate::render::words::{self, Naming};
@@ -17,7 +17,7 @@ pub(super) struct Guessing {
     pub(super) is_alarming: bool,
 }
 
-/// Compares every result with guessing the most frequent class of its test set, image by image.
+/// Compares every result with guessing the most frequent class of its test set, image by image, for each seed.
 pub(super) fn statement(report: &Report, groups: &[&Group<'_>]) -> Guessing {
     let learned: Vec<&Group<'_>> = groups.iter().filter(|group| !group.first().is_untrained).copied().collect();
     let subjects = if learned.is_empty() { groups } else { &learned };
@@ -34,11 +34,16 @@ pub(super) fn statement(report: &Report, groups: &[&Group<'_>]) -> Guessing {
     Guessing { statement: guess.map(|guess| worded(&guess, &no_better, compared.len())), is_alarming }
 }
 
+/// The seed that is least above guessing: how much seeds differ says nothing of whether each has learned something.
 fn against_guessing(report: &Report, group: &Group<'_>) -> Option<Difference> {
     let guessed = &report.test_sets.get(&group.first().test_set)?.guessed.0;
-    let outcomes = group.outcomes.as_ref()?;
-    let guesses = Outcomes::new(outcomes.seeds().map(|seed| (seed, guessed.as_slice())).collect())?;
-    Some(difference(outcomes, &guesses, true))
+    let guesses = Outcomes::new(vec![(0, guessed.as_slice())])?;
+    let of_seed = |result: &&EvaluationResult| {
+        let outcomes = Outcomes::new(vec![(0, result.right.0.as_slice())])?;
+        Some(difference(&outcomes, &guesses, true))
+    };
+    let seeds: Option<Vec<Difference>> = group.results.iter().map(of_seed).collect();
+    seeds?.into_iter().reduce(|least, other| if other.value < least.value { other } else { least })
 }
 
 /// "Guessing the most frequent class (`healthy`) gets 90.0 % of the test images right"
