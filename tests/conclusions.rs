@@ -210,6 +210,12 @@ steps = 10
         "{csv}"
     );
     assert!(results.contains("Validation chooses temperature") && results.contains("of 3 values"), "{results}{error}");
+    let page = study.page();
+    assert!(page.contains("Augmentation views"), "the policy, not the pretraining run");
+    assert!(page.contains("whose weights were kept, that of the lowest loss there"), "what a disc marks");
+    let matrices: Vec<&str> = page.split("aria-label=\"").filter(|text| text.starts_with("Confusion matrix")).collect();
+    let of_main = matrices.iter().filter(|text| text.starts_with("Confusion matrix, Linear evaluation"));
+    assert!(of_main.clone().count() > 0 && of_main.clone().all(|text| text.contains("temperature")), "{matrices:.80?}");
     let health = fs::read_to_string(study.path().join("outputs/p/report/tables/health.csv")).unwrap();
     assert_eq!(health.lines().filter(|line| line.contains("pretrain.untrained")).count(), 2, "h and z, each once");
 }

@@ -1,7 +1,7 @@
 //! Comparing evaluations: the difference of two accuracies with its 95 % interval and p-value.
 //!
 //! Evaluations on the same test images are compared image by image, runs with the same seed run by run: what both have
-//! in common (hard images, a lucky draw of labels) is no difference between them. This is the one place that decides
+//! in common (hard images, a lucky draw of labels) is not a difference between them. This is the one place that decides
 //! whether a difference is more than chance; the report and `simclr compare` only word it.
 
 mod difference;

@@ -178,3 +178,45 @@ fn gathered<T, K: PartialEq>(items: impl IntoIterator<Item = T>, key: impl Fn(&T
 fn joined(parts: &[&str]) -> String {
     parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::data::EvaluationResult;
+
+    #[test]
+    fn baselines_come_before_the_many_depths_of_a_sweep() {
+        let of = |kind, stage: &str, depth: Option<usize>, variant: &str, validation: f64| EvaluationResult {
+            kind,
+            stage: stage.into(),
+            from: depth.map(|_| stage.to_owned()),
+            depth,
+            is_untrained: stage == "untrained",
+            variant: variant.into(),
+            accuracy: 1.0 - validation,
+            validation_accuracy: Some(validation),
+            ..EvaluationResult::default()
+        };
+        let linear = EvaluationKind::LinearEval;
+        let results = [
+            of(linear, "main", Some(0), "a", 0.4),
+            of(linear, "main", Some(1), "a", 0.9),
+            of(linear, "main", Some(0), "b", 0.5),
+            of(linear, "main", Some(1), "b", 0.2),
+            of(linear, "untrained", Some(0), "", 0.1),
+            of(EvaluationKind::Supervised, "scratch", None, "", 0.3),
+        ];
+        let ordered = by_prominence(groups::by_seed(&results));
+        let names =
+            ordered.iter().map(|group| (group.first().stage.as_str(), group.first().depth, group.variant.as_str()));
+        let wanted = [
+            ("main", Some(0), "b"),
+            ("untrained", Some(0), ""),
+            ("scratch", None, ""),
+            ("main", Some(1), "b"),
+            ("main", Some(0), "a"),
+            ("main", Some(1), "a"),
+        ];
+        assert_eq!(names.collect::<Vec<_>>(), wanted);
+    }
+}
