@@ -1,7 +1,7 @@
 //! What a user should know of the data before training on it.
 
+use crate::dataset::Fingerprint;
 use crate::dataset::config::{DatasetConfig, SourceConfig};
-use crate::dataset::{Fingerprint, shared};
 
 /// Images of each of the five training files of CIFAR-10 and of its test file.
 const CIFAR10_RECORDS: usize = 10_000;
@@ -11,12 +11,11 @@ const CIFAR10_TRAINING_FILES: usize = 5;
 pub fn notes(config: &DatasetConfig, fingerprint: &Fingerprint) -> Vec<String> {
     let test: usize = fingerprint.classes.iter().map(|class| class.test).sum();
     let train: usize = fingerprint.classes.iter().map(|class| class.train).sum();
-    let shared = shared::worded(&shared::shared_files(fingerprint), test);
     let incomplete = match &config.source {
         SourceConfig::Cifar10(_) => incomplete_cifar10(train, test),
         _ => None,
     };
-    shared.into_iter().chain(incomplete).collect()
+    incomplete.into_iter().collect()
 }
 
 /// Fewer images than CIFAR-10 has, so that results are not comparable with published ones.

@@ -49,6 +49,12 @@ pub fn shared_files(fingerprint: &Fingerprint) -> Vec<Shared> {
     fingerprint.files.iter().filter(|file| is_test(&file.name)).filter_map(shared).collect()
 }
 
+/// What [`shared_files`] finds, in words, before anything is decoded.
+pub fn warning(fingerprint: &Fingerprint) -> Option<String> {
+    let test_images = fingerprint.classes.iter().map(|class| class.test).sum();
+    worded(&shared_files(fingerprint), test_images)
+}
+
 /// "12 of 12 test images are training or validation images as well, the first ...".
 pub fn worded(shared: &[Shared], test_images: usize) -> Option<String> {
     let Shared { test, other } = shared.first()?;

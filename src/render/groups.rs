@@ -109,15 +109,20 @@ fn same_shape(a: &[Vec<usize>], b: &[Vec<usize>]) -> bool {
 
 /// Groups results by everything but the seed, in the order of their first result.
 pub(crate) fn by_seed(results: &[EvaluationResult]) -> Vec<Group<'_>> {
-    let mut gathered: Vec<(Key<'_>, Vec<&EvaluationResult>)> = Vec::new();
-    for result in results {
-        let key = Key::of(result);
+    gathered(results, |result| Key::of(result)).into_iter().map(|(_, members)| Group::new(members)).collect()
+}
+
+/// Items by key, in the order of their first item.
+pub(crate) fn gathered<T, K: PartialEq>(items: impl IntoIterator<Item = T>, key: impl Fn(&T) -> K) -> Vec<(K, Vec<T>)> {
+    let mut gathered: Vec<(K, Vec<T>)> = Vec::new();
+    for item in items {
+        let key = key(&item);
         match gathered.iter_mut().find(|(other, _)| *other == key) {
-            Some((_, members)) => members.push(result),
-            None => gathered.push((key, vec![result])),
+            Some((_, members)) => members.push(item),
+            None => gathered.push((key, vec![item])),
         }
     }
-    gathered.into_iter().map(|(_, members)| Group::new(members)).collect()
+    gathered
 }
 
 #[derive(PartialEq)]

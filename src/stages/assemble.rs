@@ -94,7 +94,9 @@ pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) ->
         pipeline.device = device.unwrap_or(pipeline.device);
         let fingerprint = fingerprints.of(&pipeline)?;
         let classes = class_counts(&fingerprint, &pipeline);
-        add_new(&mut warnings, dataset::notes(&pipeline.dataset, &fingerprint));
+        // The report counts shared images by their pixels.
+        add_new(&mut warnings, dataset::shared::warning(&fingerprint));
+        add_new(&mut inputs.notes, dataset::notes(&pipeline.dataset, &fingerprint));
         loaded.check_data_of(number..number + 1, &classes)?;
         let mut builder = Builder {
             graph: &mut graph,
@@ -106,7 +108,7 @@ pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) ->
             classes: classes.len(),
             roots: None,
         };
-        builder.inputs.warn(fairness::warnings(builder.pipeline, builder.pictures.train()));
+        add_new(&mut builder.inputs.warnings, fairness::warnings(builder.pipeline, builder.pictures.train()));
         builder.build(DatasetStage {
             config: pipeline.dataset.clone(),
             fingerprint,
@@ -116,14 +118,13 @@ pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) ->
     let values = values_by_stage(&users, &loaded.study);
     name_by_values(&mut graph, &values);
     inputs.name_variants(&values);
-    inputs.notes.clone_from(&warnings);
     let report = add_report(loaded, &mut graph, inputs.clone())?;
-    warnings.extend(inputs.warnings.iter().cloned());
+    warnings.extend(inputs.notes.iter().chain(&inputs.warnings).cloned());
     Ok(Assembly { graph, report, study: loaded.study.name.clone(), warnings, inputs })
 }
 
 /// Adds what is not there yet: variants of a sweep say the same.
-fn add_new(known: &mut Vec<String>, more: Vec<String>) {
+fn add_new(known: &mut Vec<String>, more: impl IntoIterator<Item = String>) {
     for text in more {
         if !known.contains(&text) {
             known.push(text);

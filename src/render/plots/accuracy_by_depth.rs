@@ -4,10 +4,10 @@ use crate::base::Result;
 use crate::render::charts::{Line, LineChart, Panel};
 use crate::render::data::EvaluationKind;
 use crate::render::draw::{Axis, style};
-use crate::render::groups::Group;
+use crate::render::groups::{Group, gathered};
 use crate::render::plots::{
-    Figure, SERIES_AT_MOST, Section, gathered, guessing_rules, intervals_caption, left_out_caption, line_of_groups,
-    reach, singles_caption,
+    Figure, SERIES_AT_MOST, Section, guessing_rules, intervals_caption, left_out_caption, line_of_groups, reach,
+    singles_caption,
 };
 use crate::render::words::{self, Naming};
 use plotters::style::RGBColor;

@@ -2,8 +2,8 @@
 
 use crate::base::Result;
 use crate::render::charts::Heatmap;
-use crate::render::groups::Group;
-use crate::render::plots::{Figure, Section, gathered};
+use crate::render::groups::{Group, gathered};
+use crate::render::plots::{Figure, Section};
 use crate::render::verdict::choice::choose;
 use crate::render::words::{self, Naming};
 

@@ -4,8 +4,8 @@ use crate::base::Result;
 use crate::render::charts::{Line, LineChart, Panel, Rule};
 use crate::render::comparisons::{Comparison, Question, compare, pairs};
 use crate::render::draw::{Axis, style};
-use crate::render::groups::Group;
-use crate::render::plots::{Figure, SERIES_AT_MOST, Section, gathered, left_out_caption};
+use crate::render::groups::{Group, gathered};
+use crate::render::plots::{Figure, SERIES_AT_MOST, Section, left_out_caption};
 use crate::render::words::Naming;
 
 pub(crate) fn figure(groups: &[Group<'_>]) -> Result<Option<Figure>> {

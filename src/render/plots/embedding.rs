@@ -3,7 +3,8 @@
 use crate::base::Result;
 use crate::render::charts::{ScatterChart, ScatterPanel};
 use crate::render::data::EmbeddingPanel;
-use crate::render::plots::{Figure, Section, gathered, joined};
+use crate::render::groups::gathered;
+use crate::render::plots::{Figure, Section, joined};
 
 /// More figures than this are not looked at.
 const FIGURES_AT_MOST: usize = 8;

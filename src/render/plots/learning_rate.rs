@@ -4,8 +4,8 @@ use crate::base::Result;
 use crate::render::charts::{Line, LineChart, Panel};
 use crate::render::data::{CurveKind, TrainingCurve};
 use crate::render::draw::{Axis, style};
-use crate::render::groups::without_seed;
-use crate::render::plots::{Figure, SERIES_AT_MOST, Section, gathered, joined, left_out_caption};
+use crate::render::groups::{gathered, without_seed};
+use crate::render::plots::{Figure, SERIES_AT_MOST, Section, joined, left_out_caption};
 
 pub(crate) fn figure(curves: &[TrainingCurve]) -> Result<Option<Figure>> {
     let pretraining = curves.iter().filter(|curve| curve.kind == CurveKind::Pretrain && !curve.rows.is_empty());

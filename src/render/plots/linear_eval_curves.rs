@@ -4,8 +4,8 @@ use crate::base::Result;
 use crate::render::charts::{Line, LineChart, Panel};
 use crate::render::data::{CurveKind, CurveRow, TrainingCurve};
 use crate::render::draw::{Axis, style};
-use crate::render::groups::without_seed;
-use crate::render::plots::{Figure, Section, gathered, joined, left_out_caption};
+use crate::render::groups::{gathered, without_seed};
+use crate::render::plots::{Figure, Section, joined, left_out_caption};
 use crate::render::words;
 
 /// More panels than this are a wall.

@@ -161,19 +161,6 @@ fn left_out_caption(shown: usize, of: usize, table: &str) -> String {
     )
 }
 
-/// Items by key, in the order of their first item.
-fn gathered<T, K: PartialEq>(items: impl IntoIterator<Item = T>, key: impl Fn(&T) -> K) -> Vec<(K, Vec<T>)> {
-    let mut gathered: Vec<(K, Vec<T>)> = Vec::new();
-    for item in items {
-        let key = key(&item);
-        match gathered.iter_mut().find(|(other, _)| *other == key) {
-            Some((_, members)) => members.push(item),
-            None => gathered.push((key, vec![item])),
-        }
-    }
-    gathered
-}
-
 /// "stage, variant", without what is empty.
 fn joined(parts: &[&str]) -> String {
     parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(", ")

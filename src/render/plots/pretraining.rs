@@ -4,8 +4,8 @@ use crate::base::Result;
 use crate::render::charts::{Line, LineChart, Panel, Rule};
 use crate::render::data::{CurveKind, CurveRow, TrainingCurve};
 use crate::render::draw::{Axis, style};
-use crate::render::groups::without_seed;
-use crate::render::plots::{Figure, SERIES_AT_MOST, Section, gathered, joined};
+use crate::render::groups::{gathered, without_seed};
+use crate::render::plots::{Figure, SERIES_AT_MOST, Section, joined};
 use crate::render::words;
 
 pub(crate) fn figure(curves: &[TrainingCurve]) -> Result<Option<Figure>> {

@@ -4,9 +4,9 @@ use crate::base::Result;
 use crate::render::charts::{Line, LineChart, Panel};
 use crate::render::data::EvaluationKind;
 use crate::render::draw::Axis;
-use crate::render::groups::Group;
+use crate::render::groups::{Group, gathered};
 use crate::render::plots::{
-    Figure, SERIES_AT_MOST, Section, gathered, intervals_caption, joined, left_out_caption, line_of_groups, reach,
+    Figure, SERIES_AT_MOST, Section, intervals_caption, joined, left_out_caption, line_of_groups, reach,
     singles_caption,
 };
 use crate::render::words::{self, Naming};

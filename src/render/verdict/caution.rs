@@ -39,11 +39,10 @@ pub(super) fn all(report: &Report, groups: &[&Group<'_>]) -> Vec<Statement> {
     statements
 }
 
-/// What is known of the data; shared images are said by their pixels, so not once more by their files.
+/// What is known of the data.
 fn data_notes(report: &Report) -> Vec<Statement> {
-    let shared = !report.dataset.shared.is_empty();
-    let notes = report.dataset.notes.iter().filter(|note| !(shared && note.contains("is the same as")));
-    notes.map(|note| Statement::new("Data", format!("{}.", capitalized(note)))).collect()
+    let statement = |note: &String| Statement::new("Data", format!("{}.", capitalized(note)));
+    report.dataset.notes.iter().map(statement).collect()
 }
 
 /// What the intervals of this report cover.

@@ -18,8 +18,13 @@ pub(crate) fn choose<'r, 'g>(groups: &[&'g Group<'r>]) -> Option<Choice<'r, 'g>>
     }
     let validated: Option<Vec<(f64, &'g Group<'r>)>> =
         groups.iter().map(|group| Some((group.validation()?, *group))).collect();
-    let best = validated?.into_iter().reduce(|best, other| if other.0 > best.0 { other } else { best })?;
-    Some(Choice { group: best.1, among: groups.len() })
+    Some(Choice { group: best(validated?)?, among: groups.len() })
+}
+
+/// What has the highest accuracy, the first of equal ones.
+pub(crate) fn best<T>(validated: Vec<(f64, T)>) -> Option<T> {
+    let higher = |best: (f64, T), other: (f64, T)| if other.0 > best.0 { other } else { best };
+    validated.into_iter().reduce(higher).map(|(_, item)| item)
 }
 
 /// The pretraining run that the sentences are about.

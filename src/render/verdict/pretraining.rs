@@ -2,7 +2,7 @@
 
 use crate::base::human::count;
 use crate::render::comparisons::Comparison;
-use crate::render::groups::Group;
+use crate::render::groups::{Group, gathered};
 use crate::render::verdict::Statement;
 use crate::render::verdict::choice::{Subject, choose};
 use crate::render::verdict::phrase::{Finding, all_find, capitalized, finding, what, with_fraction, with_labels};
@@ -60,7 +60,7 @@ pub(super) fn against_untrained(comparisons: &[Comparison<'_, '_>]) -> Statement
 
 /// Against supervised training with the same labels, for each such network.
 pub(super) fn against_supervised(comparisons: &[Comparison<'_, '_>]) -> Vec<Statement> {
-    by_second(comparisons)
+    gathered(comparisons, |comparison| comparison.second.first().stage.as_str())
         .into_iter()
         .map(|(stage, of_stage)| {
             let linear = what(of_stage[0].first);
@@ -96,19 +96,6 @@ pub(super) fn without_features(groups: &[&Group<'_>]) -> Option<Statement> {
     let text =
         format!("{} ({name}){of} reaches {} with {share} of the labels.", capitalized(&what(group)), accuracy(group));
     Some(Statement::new("Result", text))
-}
-
-/// Comparisons by the section that they compare with.
-fn by_second<'c, 'r, 'g>(comparisons: &'c [Comparison<'r, 'g>]) -> Vec<(&'c str, Vec<&'c Comparison<'r, 'g>>)> {
-    let mut sections: Vec<(&str, Vec<&Comparison<'r, 'g>>)> = Vec::new();
-    for comparison in comparisons {
-        let stage = comparison.second.first().stage.as_str();
-        match sections.iter_mut().find(|(known, _)| *known == stage) {
-            Some((_, members)) => members.push(comparison),
-            None => sections.push((stage, vec![comparison])),
-        }
-    }
-    sections
 }
 
 /// "+24.6 points with 10 % of the labels (...) and +23.8 points with 100 % of the labels (...)"

@@ -4,8 +4,9 @@ use crate::analysis::comparison::SIGNIFICANT;
 use crate::analysis::{Difference, Outcomes, holm, mean_difference};
 use crate::render::comparisons::SEED;
 use crate::render::data::{EvaluationKind, Report};
-use crate::render::groups::{Group, mean};
+use crate::render::groups::{Group, gathered, mean};
 use crate::render::verdict::Statement;
+use crate::render::verdict::choice::best;
 use crate::render::verdict::phrase::{capitalized, what};
 use crate::render::words;
 
@@ -145,15 +146,12 @@ fn yardstick<'r, 'g>(setting: &Setting<'_>, groups: &[&'g Group<'r>]) -> Vec<&'g
 }
 
 fn by_value<'r, 'g>(setting: &Setting<'_>, groups: &[&'g Group<'r>]) -> Vec<Value<'r, 'g>> {
-    let mut values: Vec<Value<'r, 'g>> = Vec::new();
-    for group in groups {
-        let Some(of_group) = setting.value(group) else { continue };
-        match values.iter_mut().find(|known| known.value == of_group) {
-            Some(known) => known.groups.push(group),
-            None => values.push(Value { value: of_group, groups: vec![group] }),
-        }
-    }
-    values
+    let decided = groups.iter().copied().filter_map(|group| Some((setting.value(group)?, group)));
+    let of_value = |(value, members): (String, Vec<(String, &'g Group<'r>)>)| Value {
+        value,
+        groups: members.into_iter().map(|(_, group)| group).collect(),
+    };
+    gathered(decided, |(value, _)| value.clone()).into_iter().map(of_value).collect()
 }
 
 fn value<'r>(group: &Group<'r>, name: &str) -> Option<&'r str> {
@@ -169,7 +167,7 @@ fn chosen<'v, 'r, 'g>(values: &'v [Value<'r, 'g>]) -> Option<&'v Value<'r, 'g>> 
             Some((mean(&accuracies?), value))
         })
         .collect();
-    validated?.into_iter().reduce(|best, other| if other.0 > best.0 { other } else { best }).map(|(_, value)| value)
+    best(validated?)
 }
 
 /// The mean difference of two values over all other settings that both were run with.

@@ -148,15 +148,6 @@ impl Inputs {
         self
     }
 
-    /// Adds warnings that are not there yet.
-    pub fn warn(&mut self, warnings: Vec<String>) {
-        for warning in warnings {
-            if !self.warnings.contains(&warning) {
-                self.warnings.push(warning);
-            }
-        }
-    }
-
     /// Names what the sweep made of each artifact, by the values that decide its stage.
     pub fn name_variants(&mut self, values: &[Values]) {
         for entry in &mut self.entries {
