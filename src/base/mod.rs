@@ -5,10 +5,12 @@ pub mod error;
 pub mod files;
 pub mod hash;
 pub mod human;
+pub mod panics;
 pub mod product;
 pub mod range;
 pub mod rng;
 pub mod rows;
+pub mod stamp;
 pub mod system;
 
 pub use error::{Error, ErrorKind, Result};

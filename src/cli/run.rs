@@ -63,6 +63,7 @@ fn options(arguments: &RunArguments) -> RunOptions {
         jobs: usize::from(arguments.jobs),
         keep_going: arguments.keep_going,
         checkpoint_every: Duration::from_secs_f64(60.0 * arguments.checkpoint_every),
+        ..RunOptions::default()
     }
 }
 

@@ -150,7 +150,10 @@ impl<'a, D: Compute> Training<'a, D> {
     /// Leaves a checkpoint. Returns whether one is there; that it cannot be written does not stop the training, and the
     /// user hears of it once.
     fn save(&mut self) -> bool {
-        let saved = self.session.checkpoint().and_then(|checkpoint| self.checkpoints.save(&checkpoint));
+        let whole = self.context.check_inputs();
+        let saved = whole
+            .and_then(|()| self.session.checkpoint())
+            .and_then(|checkpoint| self.checkpoints.save(&checkpoint));
         if let Err(error) = &saved
             && !self.told
         {
