@@ -34,6 +34,13 @@ pub const HEALTH: &str = "health.json";
 /// Positive pairs as a picture.
 pub const PAIRS: &str = "pairs.png";
 
+/// The error of a file that can be read and cannot be what a stage wrote. Digests tell what a disk has damaged; this is
+/// for what came whole from elsewhere and is wrong.
+pub fn impossible(path: &Path, what: &str) -> Error {
+    let error = Error::stage(format!("not what the stage writes: {what}")).at(path.display().to_string());
+    error.help("delete the folder of this artifact and run again: it is computed anew")
+}
+
 /// Writes arrays as safetensors.
 ///
 /// # Errors

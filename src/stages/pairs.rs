@@ -52,7 +52,7 @@ impl Stage for PairsStage {
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
         let set = dataset::pictures(context)?;
-        let train = split::read(context)?.train;
+        let train = split::read(context, &set)?.train;
         let pictures = one_of_each_class(&set, &train, ROWS);
         let png = draw(&set, &pictures, &self.policy, &self.dataset, self.seed)?;
         files::write_atomic(&context.output().join(formats::PAIRS), &png)?;

@@ -48,9 +48,20 @@ impl Stage for SplitStage {
 /// The split of a stage's `split` input.
 ///
 /// # Errors
-/// The artifact is damaged.
-pub fn read(context: &Context<'_>) -> Result<Split> {
-    formats::read_json(&context.input("split")?.join(formats::SPLIT))
+/// The artifact is damaged, or is no split of these images.
+pub fn read(context: &Context<'_>, set: &PictureSet) -> Result<Split> {
+    open(context.input("split")?, set)
+}
+
+/// The split of a split artifact.
+///
+/// # Errors
+/// As for [`read`].
+pub fn open(folder: &Path, set: &PictureSet) -> Result<Split> {
+    let path = folder.join(formats::SPLIT);
+    let split: Split = formats::read_json(&path)?;
+    split.check(set.test_flags()).map_err(|what| formats::impossible(&path, &what))?;
+    Ok(split)
 }
 
 /// Test images of a split that are training or validation images too.
