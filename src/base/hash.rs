@@ -1,8 +1,7 @@
 //! Digests of values and files (BLAKE3).
 
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, files};
 use serde::Serialize;
-use std::fs::File;
 use std::path::Path;
 
 /// Hexadecimal digits of a digest in names and manifests: 128 of BLAKE3's 256 bits, ample against accidents.
@@ -16,11 +15,11 @@ pub fn digest_bytes(bytes: &[u8]) -> String {
 /// Digest of a file's content.
 ///
 /// # Errors
-/// The file cannot be read.
+/// The file cannot be read, or is not a regular file.
 pub fn digest_file(path: &Path) -> Result<String> {
     let digest = || -> std::io::Result<String> {
         let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(File::open(path)?)?;
+        hasher.update_reader(files::open_regular(path)?)?;
         Ok(shorten(hasher.finalize()))
     };
     digest().map_err(|error| Error::io("read", path, &error))
