@@ -1,5 +1,5 @@
 //! Foundations that every other module may use: errors, random numbers, digests, files, tables, checked numbers, times
-//! and sizes for people, matrix products, what the machine is.
+//! and sizes for people, matrix products, caught panics, what the machine is.
 
 pub mod error;
 pub mod files;

@@ -47,7 +47,7 @@ pub struct SourceFile {
 
 /// Lists a source and takes the digest of its content; nothing is decoded or drawn.
 ///
-/// `memo` is a file that remembers digests by (inode, size, modification time), so that the second time no picture is
+/// `memo` is a file that remembers digests by (inode, size, times of the last change), so that the second time no picture is
 /// read. It need not exist, and is ignored when damaged.
 ///
 /// # Errors
