@@ -8,6 +8,7 @@ use super::{interrupt, output, plan};
 use crate::base::{Error, Result, human};
 use crate::config::pipeline::DeviceChoice;
 use crate::config::{self, Loaded};
+use crate::engine::store::Verify;
 use crate::engine::{self, Event, EventSink, Outcome, RunOptions, Store};
 use crate::runs::{Description, Recorder};
 use crate::stages::{self, Assembly, device};
@@ -15,8 +16,8 @@ use std::time::{Duration, Instant};
 
 pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     start_threads(&arguments.store)?;
-    let options = options(arguments);
     let Study { loaded, mut assembly, store } = open(&arguments.pipeline, &arguments.store)?;
+    let options = options(arguments, &loaded);
     if arguments.dry_run {
         plan::show_text(&engine::plan_with(&assembly.graph, &store, &options)?)?;
         assembly.warnings.iter().for_each(output::warn);
@@ -56,14 +57,14 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     Ok(if outcome.is_whole() { Finish::Done } else { Finish::Partial })
 }
 
-fn options(arguments: &RunArguments) -> RunOptions {
+fn options(arguments: &RunArguments, loaded: &Loaded) -> RunOptions {
     RunOptions {
         force: arguments.force.clone(),
         only: arguments.only.clone(),
         jobs: usize::from(arguments.jobs),
         keep_going: arguments.keep_going,
         checkpoint_every: Duration::from_secs_f64(60.0 * arguments.checkpoint_every),
-        ..RunOptions::default()
+        verify: verify_choice(loaded, &arguments.store),
     }
 }
 
@@ -113,6 +114,12 @@ pub(super) fn open(pipeline: &PipelineArguments, store: &StoreArguments) -> Resu
 /// The device of the first variant; a sweep does not change it.
 fn device_choice(loaded: &Loaded, store: &StoreArguments) -> DeviceChoice {
     let choice = store.device.or_else(|| loaded.study.variants.first().map(|variant| variant.pipeline.device));
+    choice.unwrap_or_default()
+}
+
+/// When artifacts are compared with their digests; a sweep does not change it.
+pub(super) fn verify_choice(loaded: &Loaded, store: &StoreArguments) -> Verify {
+    let choice = store.verify.or_else(|| loaded.study.variants.first().map(|variant| variant.pipeline.verify));
     choice.unwrap_or_default()
 }
 

@@ -43,11 +43,15 @@ impl Split {
     pub fn check(&self, is_test: &[bool]) -> Result<(), String> {
         let mut is_free = vec![true; is_test.len()];
         let parts = [(&self.train, false), (&self.validation, false), (&self.test, true)];
-        for (image, is_tested) in parts.into_iter().flat_map(|(part, is_tested)| part.iter().map(move |i| (*i, is_tested))) {
+        for (image, is_tested) in
+            parts.into_iter().flat_map(|(part, is_tested)| part.iter().map(move |i| (*i, is_tested)))
+        {
             match is_free.get_mut(image) {
                 None => return Err(format!("it has an image {image}, but there are {} images", is_test.len())),
                 Some(is_free) if !*is_free => return Err(format!("it has image {image} twice")),
-                Some(_) if is_test[image] != is_tested => return Err(format!("it has image {image} in the wrong part")),
+                Some(_) if is_test[image] != is_tested => {
+                    return Err(format!("it has image {image} in the wrong part"));
+                }
                 Some(is_free) => *is_free = false,
             }
         }

@@ -154,8 +154,10 @@ impl Compute<'_> {
     fn checkpoints(&self, id: StageId, inputs: &Inputs) -> Result<PathBuf> {
         let (kind, key) = (self.graph.kind(id), self.graph.key(id));
         let folder = self.store.checkpoints(kind, key);
-        let read: BTreeMap<String, String> =
-            files::read(&folder.join(READ)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let read: BTreeMap<String, String> = files::read(&folder.join(READ))
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default();
         if digests(inputs).iter().any(|(role, digest)| read.get(role).is_some_and(|read| read != digest)) {
             self.store.remove_checkpoints(kind, key)?;
         }

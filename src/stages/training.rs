@@ -151,9 +151,8 @@ impl<'a, D: Compute> Training<'a, D> {
     /// user hears of it once.
     fn save(&mut self) -> bool {
         let whole = self.context.check_inputs();
-        let saved = whole
-            .and_then(|()| self.session.checkpoint())
-            .and_then(|checkpoint| self.checkpoints.save(&checkpoint));
+        let saved =
+            whole.and_then(|()| self.session.checkpoint()).and_then(|checkpoint| self.checkpoints.save(&checkpoint));
         if let Err(error) = &saved
             && !self.told
         {

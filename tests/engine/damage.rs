@@ -61,7 +61,8 @@ fn flip(file: &Path) {
 /// Content of every artifact of a store, without what is beside them and without records.
 fn contents(place: &Place, graph: &Graph) -> Vec<Vec<u8>> {
     let files = ["lines.txt", "key.json", "manifest.json"];
-    let of = |id: StageId| files.map(|name| fs::read(place.store.place(graph.kind(id), graph.key(id)).join(name)).unwrap());
+    let of =
+        |id: StageId| files.map(|name| fs::read(place.store.place(graph.kind(id), graph.key(id)).join(name)).unwrap());
     graph.iter().flat_map(of).collect()
 }
 
@@ -103,7 +104,10 @@ fn what_was_computed_from_a_damaged_artifact_is_computed_again() {
         assert!(contents(&place, &graph) != before);
         let reasons = place.reasons(&graph);
         assert!(reasons[1].starts_with("damaged: "), "{reasons:?}");
-        assert!(reasons[2].contains("may have been computed from the damaged artifact of pretrain.main"), "{reasons:?}");
+        assert!(
+            reasons[2].contains("may have been computed from the damaged artifact of pretrain.main"),
+            "{reasons:?}"
+        );
         // features records what it read of pretrain as unknown, and so is linear_eval's.
         assert!(reasons[3].contains("features.main that does not count"), "{reasons:?}");
         let events = Events::default();
@@ -147,7 +151,11 @@ fn an_input_that_changes_while_it_is_read_spoils_nothing() {
                     return Ok(());
                 }
                 let input = context.input("split")?.join("lines.txt");
-                if truncates { fs::write(&input, "").unwrap() } else { flip(&input) }
+                if truncates {
+                    fs::write(&input, "").unwrap()
+                } else {
+                    flip(&input)
+                }
                 assert!(context.check_inputs().unwrap_err().to_string().contains("split"));
                 if fails { Err(Error::stage("what is this?")) } else { Ok(()) }
             });

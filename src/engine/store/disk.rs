@@ -125,7 +125,8 @@ impl Changes {
 
     /// Writes a small file, flushes it and reads it again: a disk that loses it is noticed before the file counts.
     pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        let written = self.0.write(path, bytes).and_then(|()| self.0.flush(path)).and_then(|()| files::read_bytes(path));
+        let written =
+            self.0.write(path, bytes).and_then(|()| self.0.flush(path)).and_then(|()| files::read_bytes(path));
         if written.map_err(|error| failed("write", path, &error))? == bytes {
             return Ok(());
         }

@@ -19,8 +19,30 @@ pub(crate) fn set_aside_doubtful(store: &Store, key: &str) -> Result<Vec<PathBuf
     Ok(asides)
 }
 
+impl Store {
+    /// Kinds and keys of the artifacts that may have been computed from a damaged one: they name it as an input and do
+    /// not record which content they read, or they name such an artifact.
+    pub fn doubtful(&self, key: &str) -> Vec<(String, String)> {
+        doubtful(self, key)
+    }
+
+    /// Why an artifact is not what its inputs give, as far as it records their content: an input is another one by now.
+    pub fn stale(&self, kind: &str, key: &str) -> Option<String> {
+        let (read, document) = (self.record(kind, key).ok()?.inputs, self.key_document(kind, key).ok()?);
+        let kinds = self.kinds();
+        let is_other = |(role, input): (&String, &String)| {
+            let read = read.get(role)?;
+            let (input, (manifest, _)) =
+                kinds.iter().find_map(|kind| Some((format!("{kind} {input}"), self.look(kind, input).ok()?)))?;
+            (manifest.content() != *read).then_some(input)
+        };
+        let input = document.inputs.iter().find_map(is_other)?;
+        Some(format!("it was computed from another artifact {input} than the one that is there"))
+    }
+}
+
 /// Kinds and keys of the artifacts that may have been computed from this one.
-pub(super) fn doubtful(store: &Store, key: &str) -> Vec<(String, String)> {
+fn doubtful(store: &Store, key: &str) -> Vec<(String, String)> {
     let readers = unrecorded_readers(store);
     let mut found: Vec<(String, String)> = Vec::new();
     let mut open = vec![key.to_owned()];

@@ -64,7 +64,9 @@ mod tests {
         for bit in 0..8 * bytes.len() {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(open(&flipped).is_err_and(|what| what.contains(RECORD_FILE)) || open(&flipped) == Ok(record.clone()));
+            assert!(
+                open(&flipped).is_err_and(|what| what.contains(RECORD_FILE)) || open(&flipped) == Ok(record.clone())
+            );
         }
     }
 

@@ -199,8 +199,8 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::store::{Draft, Lock};
     use crate::engine::Record;
+    use crate::engine::store::{Draft, Lock};
 
     const KEY: &str = "0123456789abcdef0123456789abcdef";
 
