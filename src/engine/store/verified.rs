@@ -169,6 +169,14 @@ impl Store {
         Ok((manifest, stamps))
     }
 
+    /// The folder of an artifact whose files are what was written.
+    pub fn verified_artifact(&self, kind: &str, key: &str) -> Option<PathBuf> {
+        match Verifier::new(self, Verify::Changed).look(kind, key) {
+            Found::Whole(seen) => Some(seen.path),
+            _ => None,
+        }
+    }
+
     /// Removes what is remembered of artifacts that are gone.
     pub(super) fn forget_freed(&self) {
         for name in super::names(&self.folder.join(MEMORY)) {
