@@ -1,6 +1,7 @@
 //! Foundations that every other module may use: errors, random numbers, digests, files, tables, checked numbers, times
 //! and sizes for people, matrix products, caught panics, what the machine is.
 
+pub mod allocator;
 pub mod error;
 pub mod files;
 pub mod hash;
