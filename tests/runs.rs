@@ -298,29 +298,40 @@ impl Small {
         self.ok(&[&["run", "-q", self.file.to_str().unwrap()], more].concat());
     }
 
-    /// Starts a run that would take hours.
-    fn start_endless(&self) -> Child {
+    /// Starts a run.
+    fn start(&self, more: &[&str]) -> Child {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_simclr"));
-        command.args(["run", "--set", "pretrain.main.epochs=1000000"]).arg(&self.file);
+        command.arg("run").args(more).arg(&self.file);
         command.arg("--output").arg(&self.output).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().unwrap()
     }
 
+    /// Starts a run that would take hours.
+    fn start_endless(&self) -> Child {
+        self.start(&["--set", "pretrain.main.epochs=1000000"])
+    }
+
     /// Waits until a run's pretraining is being computed and has told how far it is.
     fn wait_for_progress(&self) -> Value {
+        self.wait_for(|run| {
+            let pretrain = stage(run, "pretrain.main");
+            pretrain["status"] == "running" && pretrain["progress"].is_object()
+        })
+    }
+
+    /// Waits until the newest run goes on and is as wanted.
+    fn wait_for(&self, is_wanted: impl Fn(&Value) -> bool) -> Value {
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(120) {
             if self.json(&["status"]).as_array().is_some_and(|runs| !runs.is_empty()) {
                 let run = self.json(&["status", "latest"]);
-                let mut stages = run["stages"].as_array().unwrap().iter();
-                let trains = |stage: &Value| stage["kind"] == "pretrain" && stage["status"] == "running";
-                if stages.any(|stage| trains(stage) && stage["progress"].is_object()) {
+                if run["status"] == "running" && is_wanted(&run) {
                     return run;
                 }
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        panic!("no progress in two minutes");
+        panic!("no such run in two minutes");
     }
 }
 
@@ -364,6 +375,55 @@ fn a_run_that_goes_on_is_told_from_one_that_was_killed() {
     assert_eq!(stage(&killed, "report")["status"], Value::Null);
     assert!(small.ok(&["status"]).contains("killed"));
     assert!(small.json(&["cache", "gc", "--keep", "0", "--dry-run"])["bytes"].as_u64().unwrap() > 0);
+}
+
+#[cfg(unix)]
+mod signals {
+    use super::*;
+
+    /// Sends signals one right after the other.
+    fn send(child: &Child, signals: &[&str]) {
+        let kills: Vec<String> = signals.iter().map(|signal| format!("kill -{signal} {}", child.id())).collect();
+        assert!(std::process::Command::new("sh").args(["-c", &kills.join("; ")]).status().unwrap().success());
+    }
+
+    /// Files of the checkpoints in the store.
+    fn checkpoints(small: &Small) -> usize {
+        let folders = fs::read_dir(small.output.join("store-v1/pretrain")).unwrap().map(|entry| entry.unwrap().path());
+        let folders = folders.filter(|path| path.extension().is_some_and(|ending| ending == "checkpoints"));
+        folders.map(|folder| fs::read_dir(folder).unwrap().count()).sum()
+    }
+
+    #[test]
+    fn whatever_asks_to_stop_however_often_leaves_a_checkpoint() {
+        let small = Small::new();
+        for signals in [&["TERM", "TERM"][..], &["USR2"], &["XCPU", "XCPU", "TERM"], &["INT"], &["HUP", "INT", "TERM"]]
+        {
+            let mut child = small.start_endless();
+            let before = small.wait_for_progress();
+            send(&child, signals);
+            assert_eq!(child.wait().unwrap().code(), Some(130), "{signals:?}");
+            assert!(checkpoints(&small) > 0, "{signals:?}: no checkpoint");
+            let run = small.json(&["status", "latest"]);
+            assert_eq!((&run["status"], &run["id"]), (&json!("interrupted"), &before["id"]), "{signals:?}");
+            let log = fs::read_to_string(Path::new(run["folder"].as_str().unwrap()).join("log.txt")).unwrap();
+            assert_eq!(log.contains("going on from"), signals != ["TERM", "TERM"], "{signals:?}: {log}");
+        }
+    }
+
+    #[test]
+    fn only_a_second_ctrl_c_ends_a_run_at_once() {
+        let small = Small::new();
+        // A step of it takes seconds, and a first request waits for its end.
+        let slow = ["--set", "pretrain.main.encoder={ resnet50 = {} }", "--set", "dataset.image_size=128"];
+        let mut child = small.start(&slow);
+        small.wait_for(|run| stage(run, "pretrain.main")["status"] == "running");
+        send(&child, &["INT"]);
+        std::thread::sleep(Duration::from_millis(200));
+        send(&child, &["INT"]);
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        assert_eq!(small.json(&["status", "latest"])["status"], "killed");
+    }
 }
 
 #[test]
