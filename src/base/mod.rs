@@ -1,5 +1,5 @@
 //! Foundations that every other module may use: errors, random numbers, digests, files, tables, checked numbers, times
-//! and sizes for people, matrix products, what the machine is.
+//! and sizes for people, text from outside, matrix products, what the machine is.
 
 pub mod error;
 pub mod files;
@@ -10,5 +10,6 @@ pub mod range;
 pub mod rng;
 pub mod rows;
 pub mod system;
+pub mod text;
 
 pub use error::{Error, ErrorKind, Result};
