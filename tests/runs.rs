@@ -213,22 +213,135 @@ fn runs_are_found_by_what_a_user_calls_them() {
 #[test]
 fn the_commit_of_the_pipeline_file_is_kept() {
     let (folder, output) = workplace();
-    let git = |arguments: &[&str]| {
-        let identity = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "commit.gpgsign=false"];
-        let mut command = std::process::Command::new("git");
-        command.args(identity).args(arguments).current_dir(folder.path()).env_remove("GIT_DIR");
-        command.output().is_ok_and(|output| output.status.success())
-    };
     let commit = || record(&folder, &output, &toys(Some(0.1)), &RunOptions::default()).0.record.commit;
-    if !git(&["init", "-q"]) {
-        return; // There is no git here, so there is no commit to keep.
-    }
+    let Some(repository) = Repository::at(folder.path()) else { return };
     assert_eq!(commit(), None, "nothing is committed");
-    assert!(git(&["add", "toy.toml"]) && git(&["commit", "-qm", "one"]));
+    repository.commit();
     let clean = commit().unwrap();
     assert!(!clean.changed && clean.hash.len() >= 40, "{clean:?}");
-    fs::write(folder.path().join("toy.toml"), "# changed").unwrap();
-    assert_eq!(commit().map(|commit| (commit.hash, commit.changed)), Some((clean.hash, true)));
+}
+
+/// A git repository.
+struct Repository<'a>(&'a Path);
+
+impl<'a> Repository<'a> {
+    /// Makes one; none where there is no git.
+    fn at(folder: &'a Path) -> Option<Self> {
+        let made = std::process::Command::new("git").args(["init", "-q"]).current_dir(folder).output();
+        made.is_ok_and(|made| made.status.success()).then_some(Self(folder))
+    }
+
+    fn git(&self, arguments: &[&str]) {
+        let identity = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "commit.gpgsign=false"];
+        let mut command = std::process::Command::new("git");
+        let output = command.args(identity).args(arguments).current_dir(self.0).env_remove("GIT_DIR").output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn commit(&self) {
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-qm", "one"]);
+    }
+
+    /// Whether a file with the content that it has now is another one than in the commit; none without a commit.
+    fn changed(&self, file: &str) -> Option<bool> {
+        let file = self.0.join(file);
+        runs::Commit::of(&file, &fs::read(&file).unwrap()).map(|commit| commit.changed)
+    }
+}
+
+#[test]
+fn a_file_is_told_from_the_committed_one_whatever_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(repository) = Repository::at(folder.path()) else { return };
+    fs::create_dir(folder.path().join("a folder")).unwrap();
+    let mut names = vec!["study.toml", "a folder/study.toml", "a folder/with blank.toml", "-q.toml", "a:b^{tree}.toml"];
+    if cfg!(unix) {
+        names.extend(["line\nbreak.toml", "\"quotes\"'.toml", "\u{1b}[31m.toml", "Żółw.toml", "*.toml"]);
+    }
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    names.iter().for_each(|name| write(name, "seed = 1\n"));
+    assert!(names.iter().all(|name| repository.changed(name).is_none()), "no commit yet");
+    repository.commit();
+    for name in &names {
+        assert_eq!(repository.changed(name), Some(false), "{name:?}: clean");
+        write(name, "seed = 1\r\n");
+        assert_eq!(repository.changed(name), Some(false), "{name:?}: line ends of Windows");
+        write(name, "seed = 2\n");
+        assert_eq!(repository.changed(name), Some(true), "{name:?}: modified");
+    }
+    write("new.toml", "seed = 1\n");
+    assert_eq!(repository.changed("new.toml"), Some(true), "not in the commit");
+    let alone = tempfile::tempdir().unwrap();
+    fs::write(alone.path().join("alone.toml"), "").unwrap();
+    assert_eq!(Repository(alone.path()).changed("alone.toml"), None, "no repository");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_is_the_file_that_it_leads_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(repository) = Repository::at(folder.path()) else { return };
+    fs::write(folder.path().join("study.toml"), "seed = 1\n").unwrap();
+    std::os::unix::fs::symlink("study.toml", folder.path().join("link.toml")).unwrap();
+    repository.commit();
+    assert_eq!(repository.changed("link.toml"), Some(false));
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_that_a_repository_names_is_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let (root, trap) = (folder.path().join("evil"), folder.path().join("trap"));
+    fs::create_dir(&root).unwrap();
+    let Some(repository) = Repository::at(&root) else { return };
+    fs::write(root.join("study.toml"), "seed = 1\n").unwrap();
+    repository.commit();
+    let sprung = folder.path().join("sprung");
+    fs::write(&trap, format!("#!/bin/sh\necho \"$0 $@\" >> '{}'\ncat\n", sprung.display())).unwrap();
+    fs::set_permissions(&trap, PermissionsExt::from_mode(0o755)).unwrap();
+    let trap = trap.to_str().unwrap();
+    fs::write(root.join(".gitattributes"), "* filter=x diff=x merge=x text\n").unwrap();
+    for name in [
+        "filter.x.clean",
+        "filter.x.smudge",
+        "filter.x.process",
+        "diff.x.textconv",
+        "diff.x.command",
+        "diff.external",
+        "core.fsmonitor",
+        "core.pager",
+        "core.editor",
+        "core.sshCommand",
+        "core.askPass",
+        "core.alternateRefsCommand",
+        "credential.helper",
+        "gpg.program",
+        "alias.rev-parse",
+        "alias.hash-object",
+    ] {
+        let value = if name.starts_with("alias") { format!("!{trap}") } else { trap.to_owned() };
+        repository.git(&["config", name, &value]);
+    }
+    for hook in ["fsmonitor-watchman", "post-index-change", "reference-transaction", "pre-auto-gc"] {
+        fs::copy(trap, root.join(".git/hooks").join(hook)).unwrap();
+    }
+    // Neither the file's time nor its size is that of the index.
+    fs::write(root.join("study.toml"), "seed = 12\n").unwrap();
+    assert_eq!(repository.changed("study.toml"), Some(true));
+    // A partial clone fetches objects that are missing, by a command that its configuration names.
+    repository.git(&["config", "extensions.partialClone", "origin"]);
+    repository.git(&["config", "remote.origin.promisor", "true"]);
+    repository.git(&["config", "remote.origin.url", &format!("ext::{trap}")]);
+    repository.git(&["config", "protocol.ext.allow", "always"]);
+    for url in [format!("ext::{trap}"), "ssh://host/repository".to_owned(), "evil://host".to_owned()] {
+        repository.git(&["config", "remote.origin.url", &url]);
+        fs::remove_dir_all(root.join(".git/objects")).unwrap();
+        fs::create_dir(root.join(".git/objects")).unwrap();
+        repository.changed("study.toml");
+        assert!(!sprung.exists(), "{}", fs::read_to_string(&sprung).unwrap());
+    }
 }
 
 // ---- The commands, from outside.

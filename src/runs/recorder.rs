@@ -13,6 +13,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Least time between two progress events of a stage that are kept.
@@ -67,14 +68,13 @@ impl<'a> Recorder<'a> {
     /// # Errors
     /// The folder cannot be written.
     pub fn create(output: &Path, run: &Description<'_>, graph: &'a Graph, store: &'a Store) -> Result<Self> {
-        let file = run.file.to_owned();
         // Git answers while folder and file are written.
-        let commit = std::thread::spawn(move || Commit::of(&file));
+        let commit = ask_for_commit(run);
         let _registration = store.register()?;
         let folder = make_folder(&output.join(RUNS).join(run.study))?;
         let living = LivingRun::take(&folder)?;
         write_texts(&folder, run)?;
-        let record = RunRecord::new(run, graph, commit.join().unwrap_or_default());
+        let record = RunRecord::new(run, graph, commit.and_then(|commit| commit.join().ok()).flatten());
         write_record(&folder, &record)?;
         let state = State {
             record,
@@ -198,6 +198,12 @@ impl RunRecord {
             Some(_) => RunState::Failed,
         };
     }
+}
+
+/// Starts to find out the commit of the pipeline file; where no thread can be had, a record does without.
+fn ask_for_commit(run: &Description<'_>) -> Option<JoinHandle<Option<Commit>>> {
+    let (file, text) = (run.file.to_owned(), run.texts.first().copied().unwrap_or_default().to_owned());
+    std::thread::Builder::new().spawn(move || Commit::of(&file, text.as_bytes())).ok()
 }
 
 /// How the run ended, for the log.
