@@ -490,6 +490,99 @@ fn a_run_that_goes_on_is_told_from_one_that_was_killed() {
     assert!(small.json(&["cache", "gc", "--keep", "0", "--dry-run"])["bytes"].as_u64().unwrap() > 0);
 }
 
+/// A data set whose names would move the cursor, color, turn text around, or be computed by a spreadsheet.
+#[cfg(unix)]
+mod hostile_names {
+    use super::*;
+    use simclr::base::text::is_hidden;
+
+    const CLASSES: [&str; 7] = [
+        "\x1b]0;pwn\x07\x1b[31mred\x1b[2J",
+        "\u{9b}31mred",
+        "a\u{202e}gpj.exe",
+        "\n\r\nline",
+        "=HYPERLINK(\"x\")",
+        "-2+3+cmd|",
+        "\t@SUM(1+1)*cmd|",
+    ];
+
+    fn hostile() -> Small {
+        let small = Small::new();
+        let data = small.file.with_file_name("data");
+        for (number, class) in CLASSES.iter().enumerate() {
+            let folder = data.join(class);
+            fs::create_dir_all(&folder).unwrap();
+            for picture in 0..8_u8 {
+                let pixel = |x: u32, y: u32| image::Rgb([(x * 9) as u8, (y * 7) as u8 ^ picture, number as u8 * 30]);
+                image::RgbImage::from_fn(16, 16, pixel).save(folder.join(format!("\x1b[1A{picture}.png"))).unwrap();
+            }
+        }
+        fs::write(data.join(CLASSES[0]).join("\r\x1b[1A\x1b[2K\nerror: all is lost.png"), "no picture").unwrap();
+        let text = PIPELINE
+            .replace("{ shapes = { train = 60, test = 30, classes = 3 } }", "{ folder = { train = \"data\" } }");
+        let text = text.replace("image_size = 16", "image_size = 16\nbroken_files = \"skip\"");
+        let text = text.replace("k = 5", "k = 2\n[embed.points]\nfrom = \"main\"\nmethod = { pca = {} }");
+        let title = "[report]\ntitle = \"</title>\\u001b[31m\\u202e\"\n";
+        fs::write(&small.file, format!("{text}{title}")).unwrap();
+        small
+    }
+
+    fn assert_harmless(what: &str, text: &str) {
+        let found = text.chars().find(|c| is_hidden(*c) && *c != '\n');
+        assert!(found.is_none(), "{what} has {found:?}:\n{}", text.escape_debug());
+    }
+
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    }
+
+    #[test]
+    fn are_shown_as_what_they_are_wherever_people_see_them() {
+        let small = hostile();
+        let file = small.file.to_str().unwrap();
+        for arguments in [
+            &["validate", file][..],
+            &["plan", file],
+            &["run", file],
+            &["status"],
+            &["status", "latest"],
+            &["status", "latest", "--format", "json"],
+            &["compare", "latest", "latest"],
+            &["report", file],
+            &["cache", "ls"],
+        ] {
+            let (code, stdout, stderr) = small.call(arguments);
+            assert_eq!(code, 0, "{stdout}{stderr}");
+            assert_harmless(&format!("{arguments:?}"), &(stdout + &stderr));
+        }
+        let run = small.json(&["status", "latest"]);
+        let log = fs::read_to_string(Path::new(run["folder"].as_str().unwrap()).join("log.txt")).unwrap();
+        assert_harmless("log.txt", &log);
+        assert!(log.contains("\\r\\u{1b}[1A\\u{1b}[2K\\nerror: all is lost.png"), "{log}");
+        let report = files(&small.output.join("small/report"));
+        let ending = |ending: &str| {
+            let these = report.iter().filter(|path| path.extension().is_some_and(|found| found == ending));
+            these.cloned().collect::<Vec<_>>()
+        };
+        for path in ["html", "md", "svg"].into_iter().flat_map(ending) {
+            assert_harmless(&path.display().to_string(), &fs::read_to_string(&path).unwrap());
+        }
+        let mut tables = ending("csv").into_iter();
+        assert!(tables.len() >= 10);
+        let cells = |path: PathBuf| {
+            let mut rows = csv::Reader::from_path(path).unwrap();
+            rows.records()
+                .flat_map(|row| row.unwrap().iter().map(str::to_owned).collect::<Vec<_>>())
+                .collect::<Vec<_>>()
+        };
+        let is_formula = |cell: &String| cell.starts_with(['=', '+', '-', '@', '\t']) && cell.parse::<f64>().is_err();
+        assert_eq!(tables.find_map(|path| cells(path).into_iter().find(is_formula)), None);
+        let classes = cells(small.output.join("small/report/tables/dataset.csv"));
+        assert!(classes.contains(&"'=HYPERLINK(\"x\")".to_owned()), "{classes:?}");
+    }
+}
+
 #[cfg(unix)]
 mod signals {
     use super::*;

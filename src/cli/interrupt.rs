@@ -37,7 +37,7 @@ fn request(name: &str, by_keyboard: bool) {
     if by_keyboard {
         output::message("interrupted: stopping; Ctrl-C again to stop at once");
     } else if is_new {
-        output::message(&format!("interrupted by {name}: stopping"));
+        output::message(format!("interrupted by {name}: stopping"));
     }
 }
 

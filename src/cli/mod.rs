@@ -22,6 +22,7 @@ mod sinks;
 mod status;
 mod summary;
 mod table;
+mod text;
 mod validate;
 
 use crate::base::Error;

@@ -21,7 +21,7 @@ pub(super) fn run(arguments: &ReportArguments) -> Result<Finish, Failure> {
     let progress = Progress::new(true);
     let outcome = engine::run(&assembly.graph, &study.store, &options, &progress, interrupt::listen()?)?;
     let path = stages::publish(assembly, &outcome, &study.store, &arguments.store.output)?;
-    output::print(&format!("report: {}\n", path.display()))?;
+    output::print(format!("report: {}\n", path.display()))?;
     Ok(Finish::Done)
 }
 

@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     let PipelineArguments { file, set: overrides } = &arguments.pipeline;
     let choice = device_choice(&loaded, &arguments.store);
     if let (Some(why), false) = (device::why_cpu(choice), arguments.quiet) {
-        output::message(&why);
+        output::message(why);
     }
     let device = device::name(choice);
     let texts: Vec<&str> = loaded.files().map(|(_, text)| text).collect();
@@ -50,9 +50,9 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     }
     if !arguments.quiet {
         let (counts, time) = (counts(&outcome), human::duration(start.elapsed()));
-        output::message(&format!("{counts} in {time}; record: {}", record_path.display()));
+        output::message(format!("{counts} in {time}; record: {}", record_path.display()));
     }
-    output::print(&results_text)?;
+    output::print(results_text)?;
     Ok(if outcome.is_whole() { Finish::Done } else { Finish::Partial })
 }
 

@@ -12,6 +12,7 @@ mod comparison_table;
 mod comparisons;
 mod draw;
 mod groups;
+mod html;
 mod markdown;
 mod page;
 mod pairs;

@@ -1,9 +1,8 @@
 //! The section of a published page that says how long things took. It is put into the page when that is published, since
 //! the report itself has the same bytes for the same results.
 
-use crate::base::{Error, Result};
-use minijinja::Environment;
-use minijinja::value::Serde;
+use crate::base::Result;
+use crate::render::html;
 use serde::Serialize;
 
 const TEMPLATE: &str = include_str!("../../assets/times.html");
@@ -38,12 +37,9 @@ pub fn with_times(page: &str, rows: &[StageTimes]) -> Result<String> {
     struct Section<'a> {
         rows: &'a [StageTimes],
     }
-    let bug = |error: minijinja::Error| Error::bug(format!("the times of the report cannot be shown: {error:#}"));
-    let mut environment = Environment::new();
-    environment.add_template("times.html", TEMPLATE).map_err(bug)?;
-    let section = environment.get_template("times.html").and_then(|times| times.render(Serde(Section { rows })));
+    let section = html::fill("times.html", TEMPLATE, Section { rows })?;
     Ok(match page.rsplit_once(PLACE) {
-        Some((before, after)) => format!("{before}{}{PLACE}{after}", section.map_err(bug)?),
+        Some((before, after)) => format!("{before}{}{PLACE}{after}", section),
         None => page.to_owned(),
     })
 }

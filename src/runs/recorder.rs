@@ -1,6 +1,7 @@
 //! Records a run while it goes on.
 
 use super::{EVENTS, LOG, PIPELINE, RECORD, RESOLVED, RUNS};
+use crate::base::text::visible_lines;
 use crate::base::{Error, ErrorKind, Result, files, human};
 use crate::engine::key::STORE_VERSION;
 use crate::engine::{Event, EventSink, Graph, Store, clock};
@@ -145,7 +146,8 @@ impl State {
 
     fn write_lines(&mut self, lines: &[Line]) {
         for line in lines {
-            let written = self.log.write_all(format!("{}  {line}\n", clock::now()).as_bytes());
+            let line = line.to_string();
+            let written = self.log.write_all(format!("{}  {}\n", clock::now(), visible_lines(&line)).as_bytes());
             self.note(written);
         }
     }

@@ -1,5 +1,6 @@
 //! From a checked study to the graph of its stages.
 
+use crate::base::text::visible;
 use crate::base::{Error, Result};
 use crate::config::pipeline::{DeviceChoice, FeatureStatistics, Pipeline, Pretrain};
 use crate::config::{ClassCount, Diagnostics, Loaded};
@@ -120,6 +121,7 @@ pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) ->
     inputs.name_variants(&values);
     let report = add_report(loaded, &mut graph, inputs.clone())?;
     warnings.extend(inputs.notes.iter().chain(&inputs.warnings).cloned());
+    let warnings = warnings.iter().map(|warning| visible(warning).into_owned()).collect();
     Ok(Assembly { graph, report, study: loaded.study.name.clone(), warnings, inputs })
 }
 
