@@ -490,6 +490,78 @@ fn a_run_that_goes_on_is_told_from_one_that_was_killed() {
     assert!(small.json(&["cache", "gc", "--keep", "0", "--dry-run"])["bytes"].as_u64().unwrap() > 0);
 }
 
+#[test]
+fn a_published_report_that_is_not_whole_is_published_again() {
+    let small = Small::new();
+    let file = small.file.to_str().unwrap();
+    small.run(&[]);
+    let report = small.output.join("small/report");
+    let whole = fs::read(report.join("results.md")).unwrap();
+    let damages: [(&str, &dyn Fn(&Path)); 4] = [
+        ("results.md", &|path| fs::write(path, "").unwrap()),
+        ("plots/comparison.svg", &|path| fs::remove_file(path).unwrap()),
+        ("index.html", &|path| fs::write(path, fs::read_to_string(path).unwrap().replace('1', "2")).unwrap()),
+        (".key", &|path| fs::write(path, "").unwrap()),
+    ];
+    for (name, damage) in damages {
+        for command in [&["run", file][..], &["run", "-q", file], &["report", file]] {
+            damage(&report.join(name));
+            let (code, _, stderr) = small.call(command);
+            assert_eq!(code, 0, "{stderr}");
+            assert!(stderr.contains("was not whole") && stderr.contains(name), "{command:?}, {name}: {stderr}");
+            assert_eq!(fs::read(report.join("results.md")).unwrap(), whole);
+            let (_, _, stderr) = small.call(&["run", file]);
+            assert!(!stderr.contains("whole"), "{command:?}, {name}: {stderr}");
+        }
+    }
+    assert_eq!(fs::read_dir(small.output.join("small")).unwrap().count(), 1, "nothing is left beside it");
+}
+
+#[test]
+fn every_run_keeps_its_report() {
+    let small = Small::new();
+    small.run(&[]);
+    small.run(&["--set", "knn_eval.main.k=3"]);
+    small.run(&["--set", "knn_eval.main.k=3"]);
+    let runs = small.json(&["status"]);
+    let read = |run: usize, name: &str| {
+        let folder = Path::new(runs[run]["folder"].as_str().unwrap()).join("report");
+        fs::read_to_string(folder.join(name)).unwrap()
+    };
+    let results = [0, 1, 2].map(|run| read(run, "results.md"));
+    assert_eq!(results[0], results[1]);
+    let pages = [0, 1, 2].map(|run| read(run, "index.html"));
+    for (page, run) in pages.iter().zip(runs.as_array().unwrap()) {
+        assert!(page.contains(run["id"].as_str().unwrap()), "the page names its run");
+    }
+    assert!(pages[0].contains("knn_eval.main.k=3") && pages[2].contains("k = 5"), "each has its settings");
+    let (_, text, _) = small.call(&["status", runs[2]["id"].as_str().unwrap()]);
+    assert!(text.contains("report/index.html"), "{text}");
+    // What is collected takes no report of a run with it, and two runs of the same report share its files.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let svg = Path::new(runs[0]["folder"].as_str().unwrap()).join("report/plots/comparison.svg");
+        assert_eq!(fs::metadata(svg).unwrap().nlink(), 3, "the artifact and two runs");
+    }
+    small.ok(&["cache", "gc", "--keep", "0"]);
+    assert_eq!([0, 1, 2].map(|run| read(run, "results.md")), results);
+    small.run(&["--set", "knn_eval.main.k=3"]);
+    assert!(small.ok(&["cache", "verify"]).contains(" 0 damaged"));
+}
+
+#[test]
+fn a_report_is_found_where_nothing_can_be_written() {
+    let small = Small::new();
+    small.run(&[]);
+    // No lock can be had here, whoever asks.
+    fs::remove_dir_all(small.output.join("store-v1/.locks")).unwrap();
+    fs::write(small.output.join("store-v1/.locks"), "").unwrap();
+    let (code, stdout, stderr) = small.call(&["report", small.file.to_str().unwrap()]);
+    assert_eq!((code, stdout.contains("small/report/index.html")), (0, true), "{stdout}{stderr}");
+    assert!(stderr.contains("as it was published"), "{stderr}");
+}
+
 /// A data set whose names would move the cursor, color, turn text around, or be computed by a spreadsheet.
 #[cfg(unix)]
 mod hostile_names {

@@ -11,6 +11,7 @@ use crate::config::{self, Loaded};
 use crate::engine::{self, Event, EventSink, Outcome, RunOptions, Store};
 use crate::runs::{Description, Recorder};
 use crate::stages::{self, Assembly, device};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
@@ -40,13 +41,17 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     for text in assembly.warnings.clone() {
         sinks.emit(&Event::Warning { stage: "study".to_owned(), text });
     }
-    let result = engine::run(&assembly.graph, &store, &options, &sinks, interrupted)
-        .and_then(|outcome| Ok((results(&assembly, &outcome, &store, arguments)?, outcome)));
+    let result = engine::run(&assembly.graph, &store, &options, &sinks, interrupted).and_then(|outcome| {
+        let target = Target { store: &store, arguments, run: record.folder(), facts: record.facts(), events: &sinks };
+        Ok((target.results(&assembly, &outcome)?, outcome))
+    });
     progress.finish();
+    let (folder, facts) = (record.folder().to_owned(), record.facts());
     record.finish(result.as_ref().err()).iter().for_each(output::warn);
     let (mut results_text, outcome) = result?;
     if !outcome.is_whole() {
-        results_text = partial_results(&loaded, &mut assembly, &store, &outcome, arguments)?;
+        let target = Target { store: &store, arguments, run: &folder, facts, events: &Progress::new(true) };
+        results_text = target.partial_results(&loaded, &mut assembly, &outcome)?;
     }
     if !arguments.quiet {
         let (counts, time) = (counts(&outcome), human::duration(start.elapsed()));
@@ -75,23 +80,55 @@ fn counts(outcome: &Outcome) -> String {
     }
 }
 
-/// Says why stages failed, and makes the report of what is there.
-fn partial_results(
-    loaded: &Loaded,
-    assembly: &mut Assembly,
-    store: &Store,
-    outcome: &Outcome,
-    arguments: &RunArguments,
-) -> Result<String> {
-    outcome.failures.iter().for_each(|(_, error)| output::print_error(error));
-    if !outcome.skipped.iter().any(|(id, _)| *id == assembly.report) {
-        return Ok("no report\n".to_owned());
+/// Where the results of a run go.
+struct Target<'a> {
+    store: &'a Store,
+    arguments: &'a RunArguments,
+    /// The run's folder.
+    run: &'a Path,
+    /// What its report says of it.
+    facts: Vec<(String, String)>,
+    events: &'a dyn EventSink,
+}
+
+impl Target<'_> {
+    /// Publishes the report. Returns the results table and where the report is; a run with `--only` has neither unless
+    /// it made the report.
+    fn results(&self, assembly: &Assembly, outcome: &Outcome) -> Result<String> {
+        if outcome.artifacts[assembly.report.index()].is_none() {
+            return Ok("no report: run again without --only\n".to_owned());
+        }
+        let published = stages::publish(assembly, outcome, self.store, &self.arguments.store.output)?;
+        published.damage.iter().map(published_again).for_each(|text| self.warn(assembly, text));
+        // The results are there, whatever becomes of the copy.
+        if let Err(error) = stages::publish_run(assembly, outcome, self.store, self.run, &self.facts) {
+            self.warn(assembly, format!("the run has no report of its own: {error}"));
+        }
+        let table = stages::results_table(assembly, outcome)?;
+        Ok(format!("{}\n\nreport: {}\n", table.trim_end(), published.page.display()))
     }
-    assembly.report_what_is_there(loaded, outcome)?;
-    let report = assembly.graph.name(assembly.report).to_owned();
-    let options = RunOptions { only: vec![report], ..RunOptions::default() };
-    let outcome = engine::run(&assembly.graph, store, &options, &Progress::new(true), interrupt::flag())?;
-    results(assembly, &outcome, store, arguments)
+
+    /// Says why stages failed, and makes the report of what is there.
+    fn partial_results(&self, loaded: &Loaded, assembly: &mut Assembly, outcome: &Outcome) -> Result<String> {
+        outcome.failures.iter().for_each(|(_, error)| output::print_error(error));
+        if !outcome.skipped.iter().any(|(id, _)| *id == assembly.report) {
+            return Ok("no report\n".to_owned());
+        }
+        assembly.report_what_is_there(loaded, outcome)?;
+        let report = assembly.graph.name(assembly.report).to_owned();
+        let options = RunOptions { only: vec![report], ..RunOptions::default() };
+        let outcome = engine::run(&assembly.graph, self.store, &options, self.events, interrupt::flag())?;
+        self.results(assembly, &outcome)
+    }
+
+    fn warn(&self, assembly: &Assembly, text: String) {
+        self.events.emit(&Event::Warning { stage: assembly.graph.name(assembly.report).to_owned(), text });
+    }
+}
+
+/// Says that a published report was not whole.
+pub(super) fn published_again(damage: &String) -> String {
+    format!("the published report was not whole ({damage}); it was published again")
 }
 
 /// A pipeline that is ready to run.
@@ -125,14 +162,4 @@ pub(super) fn start_worker_threads(threads: Option<u16>) -> Result<()> {
     let threads = threads.map_or(0, usize::from);
     let started = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     started.map_err(|error| Error::stage(format!("cannot start the worker threads: {error}")))
-}
-
-/// The results table and where the report is; a run with `--only` has neither unless it made the report.
-fn results(assembly: &Assembly, outcome: &Outcome, store: &Store, arguments: &RunArguments) -> Result<String> {
-    if outcome.artifacts[assembly.report.index()].is_none() {
-        return Ok("no report: run again without --only\n".to_owned());
-    }
-    let path = stages::publish(assembly, outcome, store, &arguments.store.output)?;
-    let table = stages::results_table(assembly, outcome)?;
-    Ok(format!("{}\n\nreport: {}\n", table.trim_end(), path.display()))
 }

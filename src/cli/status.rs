@@ -74,10 +74,8 @@ fn run_text(run: &Run) -> Text {
     let pinned = if run.pinned { ", pinned" } else { "" };
     let mut text = Text::from(run.name()).with("  ").with(state);
     text.push(format!(", started {}, {time}{pinned}\n", started(run)));
-    let commit = record.commit.as_ref().map(|commit| {
-        let changed = if commit.changed { " (the pipeline file is another one)" } else { "" };
-        format!("{}{changed}", commit.hash.get(..12).unwrap_or(&commit.hash))
-    });
+    let commit = record.commit.as_ref().map(ToString::to_string);
+    let page = run.page().map(|page| page.display().to_string());
     let hardware = &record.hardware;
     let machine = format!("{} ({}, {} threads)", hardware.host, hardware.processor, hardware.threads);
     let facts = [
@@ -85,6 +83,7 @@ fn run_text(run: &Run) -> Text {
         ("commit", commit),
         ("machine", Some(machine)),
         ("record", Some(run.folder.display().to_string())),
+        ("report", page),
     ];
     let facts = facts.into_iter().filter_map(|(name, fact)| Some([Cell::toned(name, Some(Tone::Dim)), fact?.into()]));
     text.push(table(&facts.collect::<Vec<_>>(), &[]).with("\n"));

@@ -27,5 +27,5 @@ mod write;
 pub use data::Report;
 pub use markdown::results_markdown;
 pub use pairs::pairs_png;
-pub use times::{StageTimes, with_times};
+pub use times::{StageTimes, with_run, with_times};
 pub use write::{RESULTS, write};

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
+use std::fmt;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -43,6 +44,13 @@ impl Commit {
             None => true,
         };
         Some(Self { hash, changed })
+    }
+}
+
+impl fmt::Display for Commit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.hash.get(..12).unwrap_or(&self.hash))?;
+        if self.changed { f.write_str(" (the pipeline file is another one)") } else { Ok(()) }
     }
 }
 

@@ -21,6 +21,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 /// Least time between two progress lines of a stage in the log.
 const LINE_INTERVAL: Duration = Duration::from_secs(60);
+/// Characters of a key that are shown.
+const KEY_SHOWN: usize = 12;
 /// Tries to find a name that no other run has.
 const NAME_TRIES: u32 = 16;
 
@@ -91,6 +93,32 @@ impl<'a> Recorder<'a> {
     /// The record's file.
     pub fn record(&self) -> PathBuf {
         self.folder.join(RECORD)
+    }
+
+    /// The run's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What the report of the run says of it, names and values.
+    pub fn facts(&self) -> Vec<(String, String)> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (record, took) = (&state.record, human::duration(self.start.elapsed()));
+        let id = self.folder.file_name().unwrap_or_default().to_string_lossy();
+        let Hardware { host, processor, threads, .. } = &record.hardware;
+        let data = record.stages.iter().filter(|stage| stage.kind == "dataset");
+        let data: Vec<&str> = data.map(|stage| stage.key.get(..KEY_SHOWN).unwrap_or(&stage.key)).collect();
+        let facts = [
+            ("Run", format!("{}/{id}", record.study)),
+            ("Started", record.started.replace('T', " ").replace('Z', " UTC")),
+            ("Took", took),
+            ("Machine", format!("{host} ({processor}, {threads} threads, {})", record.device)),
+            ("Commit", record.commit.as_ref().map(Commit::to_string).unwrap_or_default()),
+            ("Data", data.join(", ")),
+            ("Changed by --set", record.overrides.join(" ")),
+        ];
+        let known = facts.into_iter().filter(|(_, value)| !value.is_empty());
+        known.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// Writes how the run ended. What cannot be written is no reason to lose the results of a run: it is returned as
