@@ -76,7 +76,7 @@ fn record(folder: &TempDir, output: &Path, graph: &Graph, options: &RunOptions) 
         overrides: &["a=1".to_owned()],
         device: "cpu",
     };
-    let recorder = Recorder::create(output, &description, graph, &store).unwrap();
+    let recorder = Recorder::create(output, &description, (graph, &store), || Ok(())).unwrap();
     let result = engine::run(graph, &store, options, &recorder, &AtomicBool::new(false));
     let warnings = recorder.finish(result.as_ref().err());
     (runs::find(output, "latest").unwrap(), warnings)
@@ -148,7 +148,7 @@ fn a_stage_that_was_interrupted_did_not_fail() {
     let file = folder.path().join("toy.toml");
     let description =
         Description { study: "toy", file: &file, texts: &[], resolved: "", overrides: &[], device: "cpu" };
-    let recorder = Recorder::create(&output, &description, &graph, &store).unwrap();
+    let recorder = Recorder::create(&output, &description, (&graph, &store), || Ok(())).unwrap();
     assert_eq!(runs::find(&output, "latest").unwrap().state, RunState::Running);
     recorder.emit(&Event::Started { stage: "good".into() });
     recorder.emit(&Event::Progress { stage: "good".into(), done: 3, total: 4, detail: "epoch 3".into() });
@@ -169,7 +169,7 @@ fn a_record_that_cannot_be_written_is_a_warning() {
     let file = folder.path().join("toy.toml");
     let description =
         Description { study: "toy", file: &file, texts: &[], resolved: "", overrides: &[], device: "cpu" };
-    let recorder = Recorder::create(&output, &description, &graph, &store).unwrap();
+    let recorder = Recorder::create(&output, &description, (&graph, &store), || Ok(())).unwrap();
     fs::remove_dir_all(output.join("runs")).unwrap();
     let warnings = recorder.finish(None);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
@@ -551,6 +551,22 @@ fn every_run_keeps_its_report() {
 }
 
 #[test]
+fn what_cannot_fit_into_memory_is_an_error_before_any_work() {
+    let small = Small::new();
+    let file = small.file.to_str().unwrap();
+    let layers = format!("pretrain.main.projection.layers={:?}", [65536; 16]);
+    let run = ["run", file, "--set", &layers];
+    let (code, stdout, stderr) = small.call(&run);
+    assert_eq!((code, stdout.as_str()), (3, ""), "{stderr}");
+    assert!(stderr.contains("pretrain.main needs about") && stderr.contains("no batch fits"), "{stderr}");
+    assert!(stderr.contains("--force-memory") && small.json(&["status"]) == json!([]), "{stderr}");
+    // What is not computed does not count, and the plan only warns.
+    small.ok(&[&run[..], &["--only", "dataset", "-q"]].concat());
+    let (code, _, stderr) = small.call(&["plan", file, "--set", &layers]);
+    assert!(code == 0 && stderr.contains("warning: pretrain.main needs about"), "{stderr}");
+}
+
+#[test]
 fn a_report_is_found_where_nothing_can_be_written() {
     let small = Small::new();
     small.run(&[]);
@@ -658,6 +674,7 @@ mod hostile_names {
 #[cfg(unix)]
 mod signals {
     use super::*;
+    use std::io::{BufRead, BufReader};
 
     /// Sends signals one right after the other.
     fn send(child: &Child, signals: &[&str]) {
@@ -687,6 +704,26 @@ mod signals {
             let log = fs::read_to_string(Path::new(run["folder"].as_str().unwrap()).join("log.txt")).unwrap();
             assert_eq!(log.contains("going on from"), signals != ["TERM", "TERM"], "{signals:?}: {log}");
         }
+    }
+
+    #[test]
+    fn a_wait_for_the_store_is_told_and_can_be_interrupted() {
+        let small = Small::new();
+        small.run(&[]);
+        let lock = fs::File::open(small.output.join("store-v1/.locks/store.lock")).unwrap();
+        lock.lock().unwrap();
+        let file = small.file.to_str().unwrap();
+        for command in [&["run", file][..], &["run", "-q", file], &["report", file]] {
+            let mut waiting = std::process::Command::new(env!("CARGO_BIN_EXE_simclr"));
+            let waiting = waiting.args(command).arg("--output").arg(&small.output).stderr(Stdio::piped());
+            let mut child = waiting.stdout(Stdio::null()).spawn().unwrap();
+            let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+            assert!(lines.any(|line| line.starts_with("waiting for `cache gc`")), "{command:?}");
+            send(&child, &["TERM"]);
+            assert_eq!(child.wait().unwrap().code(), Some(130), "{command:?}");
+        }
+        lock.unlock().unwrap();
+        small.run(&[]);
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! Signals that ask a run to stop: it leaves a checkpoint and ends. Only Ctrl-C, given twice, ends it at once.
 
 use super::{exit_code, output};
-use crate::base::{Error, Result};
+use crate::base::{Error, ErrorKind, Result};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// A wait that is not worth a word.
+const MOMENT: Duration = Duration::from_secs(1);
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// Whether Ctrl-C came before.
@@ -24,6 +28,22 @@ pub(super) fn listen() -> Result<&'static AtomicBool> {
         error.help("let this user start more threads (`ulimit -u`) and open more files (`ulimit -n`)")
     })?;
     Ok(&INTERRUPTED)
+}
+
+/// To be called again and again while something of another process is waited for: says once what, after a moment, and
+/// gives up when the user asks to stop.
+pub(super) fn while_waiting(what: &'static str) -> impl FnMut() -> Result<()> {
+    let (start, mut is_told) = (Instant::now(), false);
+    move || {
+        if INTERRUPTED.load(Ordering::Relaxed) {
+            return Err(Error::new(ErrorKind::Interrupted, format!("interrupted while waiting for {what}")));
+        }
+        if !is_told && start.elapsed() > MOMENT {
+            output::message(format!("waiting for {what}"));
+            is_told = true;
+        }
+        Ok(())
+    }
 }
 
 /// Asks the run to stop, once. Batch systems repeat a signal within milliseconds, which is the same request and must

@@ -11,6 +11,7 @@ mod doctor;
 mod failure;
 mod init;
 mod interrupt;
+mod memory;
 mod output;
 mod plan;
 mod preview;

@@ -4,7 +4,7 @@ use super::args::{PipelineArguments, RunArguments, StoreArguments};
 use super::failure::{Failure, Finish};
 use super::progress::Progress;
 use super::sinks::Sinks;
-use super::{interrupt, output, plan};
+use super::{interrupt, memory, output, plan};
 use crate::base::{Error, Result, human};
 use crate::config::pipeline::DeviceChoice;
 use crate::config::{self, Loaded};
@@ -13,6 +13,9 @@ use crate::runs::{Description, Recorder};
 use crate::stages::{self, Assembly, device};
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+/// What a command waits for that counts on artifacts.
+pub(super) const COLLECTION: &str = "`cache gc` of another process to end (is it stopped by Ctrl-Z?)";
 
 pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     start_threads(&arguments.store)?;
@@ -25,6 +28,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     }
     let start = Instant::now();
     let interrupted = interrupt::listen()?;
+    check_memory(&loaded, &mut assembly, &store, arguments)?;
     let PipelineArguments { file, set: overrides } = &arguments.pipeline;
     let choice = device_choice(&loaded, &arguments.store);
     if let (Some(why), false) = (device::why_cpu(choice), arguments.quiet) {
@@ -34,7 +38,12 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     let texts: Vec<&str> = loaded.files().map(|(_, text)| text).collect();
     let (study, resolved) = (&loaded.study.name, loaded.resolved_toml());
     let description = Description { study, file, texts: &texts, resolved: &resolved, overrides, device: &device };
-    let record = Recorder::create(&arguments.store.output, &description, &assembly.graph, &store)?;
+    let record = Recorder::create(
+        &arguments.store.output,
+        &description,
+        (&assembly.graph, &store),
+        interrupt::while_waiting(COLLECTION),
+    )?;
     let record_path = record.record();
     let progress = Progress::new(arguments.quiet).of_run_that_goes_on(options.keep_going);
     let sinks = Sinks(vec![&progress, &record]);
@@ -59,6 +68,19 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     }
     output::print(results_text)?;
     Ok(if outcome.is_whole() { Finish::Done } else { Finish::Partial })
+}
+
+/// Stops before any work that cannot fit, unless the user wants to try; that of a GPU each training compares itself.
+fn check_memory(loaded: &Loaded, assembly: &mut Assembly, store: &Store, arguments: &RunArguments) -> Result<()> {
+    if device::name(device_choice(loaded, &arguments.store)) != "cpu" {
+        return Ok(());
+    }
+    match memory::obstacle(assembly, store, &options(arguments))? {
+        Some(error) if arguments.force_memory => assembly.warnings.push(error.what().to_owned()),
+        Some(error) => return Err(error),
+        None => {}
+    }
+    Ok(())
 }
 
 fn options(arguments: &RunArguments) -> RunOptions {

@@ -66,14 +66,20 @@ struct State {
 
 impl<'a> Recorder<'a> {
     /// Makes `OUTPUT/runs/STUDY/TIME-ID/` and leaves a first record in it. What the run has in its record from then on
-    /// is not collected; it looks at the store only after this.
+    /// is not collected; it looks at the store only after this. `waiting` is called again and again while a collection
+    /// is waited for, and can give up by an error.
     ///
     /// # Errors
-    /// The folder cannot be written.
-    pub fn create(output: &Path, run: &Description<'_>, graph: &'a Graph, store: &'a Store) -> Result<Self> {
+    /// The folder cannot be written, or `waiting` gave up.
+    pub fn create(
+        output: &Path,
+        run: &Description<'_>,
+        (graph, store): (&'a Graph, &'a Store),
+        waiting: impl FnMut() -> Result<()>,
+    ) -> Result<Self> {
         // Git answers while folder and file are written.
         let commit = ask_for_commit(run);
-        let _registration = store.register()?;
+        let _registration = store.register(waiting)?;
         let folder = make_folder(&output.join(RUNS).join(run.study))?;
         let living = LivingRun::take(&folder)?;
         write_texts(&folder, run)?;

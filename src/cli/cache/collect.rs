@@ -4,9 +4,9 @@ use super::short;
 use crate::base::human::count;
 use crate::base::{Error, Result, human};
 use crate::cli::args::{CollectArguments, Format};
-use crate::cli::output;
 use crate::cli::table::{Cell, table};
 use crate::cli::text::Text;
+use crate::cli::{interrupt, output};
 use crate::engine::Store;
 use crate::engine::store::{Collected, Freed};
 use crate::runs::{self, Run, RunState};
@@ -18,8 +18,9 @@ pub(super) fn run(arguments: &CollectArguments) -> Result<()> {
     let (output, dry_run) = (&arguments.output.output, arguments.dry_run);
     let store = Store::open(output)?;
     let keep = || kept_keys(output, &store, arguments.keep);
+    let waiting = interrupt::while_waiting("another process to start its run or its report (is it stopped by Ctrl-Z?)");
     let collected =
-        if store.kinds().is_empty() { Collected::default() } else { store.collect_with(dry_run, || Ok(()), keep)? };
+        if store.kinds().is_empty() { Collected::default() } else { store.collect_with(dry_run, waiting, keep)? };
     match arguments.format {
         Format::Text => output::print(text(&collected, dry_run)),
         Format::Json => output::print_json(&json!({
