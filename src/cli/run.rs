@@ -14,6 +14,9 @@ use crate::stages::{self, Assembly, device};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// As for `--threads`.
+const MOST_THREADS: usize = 1024;
+
 /// What a command waits for that counts on artifacts.
 pub(super) const COLLECTION: &str = "`cache gc` of another process to end (is it stopped by Ctrl-Z?)";
 
@@ -181,7 +184,23 @@ pub(super) fn start_threads(store: &StoreArguments) -> Result<()> {
 
 /// Starts this many worker threads, or one a core.
 pub(super) fn start_worker_threads(threads: Option<u16>) -> Result<()> {
-    let threads = threads.map_or(0, usize::from);
+    let threads = match threads {
+        Some(threads) => usize::from(threads),
+        None => threads_of_environment()?,
+    };
     let started = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     started.map_err(|error| Error::stage(format!("cannot start the worker threads: {error}")))
+}
+
+/// What `RAYON_NUM_THREADS` says, held to the range of `--threads`; 0 where it says nothing.
+fn threads_of_environment() -> Result<usize> {
+    const VARIABLE: &str = "RAYON_NUM_THREADS";
+    let written = std::env::var(VARIABLE).ok().and_then(|text| text.trim().parse::<u128>().ok());
+    match written {
+        None => Ok(0),
+        Some(threads) => usize::try_from(threads).ok().filter(|threads| *threads <= MOST_THREADS).ok_or_else(|| {
+            let error = Error::usage(format!("{VARIABLE} is {threads}: at most {MOST_THREADS} threads can work"));
+            error.help("set it to the number of cores, or use --threads")
+        }),
+    }
 }

@@ -55,7 +55,8 @@ impl Problem {
 pub(super) struct Problems {
     list: Vec<Problem>,
     seen: HashSet<(Option<Place>, String)>,
-    left_out: usize,
+    /// Places of those beyond what is shown.
+    left_out: HashSet<Option<Place>>,
 }
 
 impl Problems {
@@ -67,7 +68,16 @@ impl Problems {
         if self.list.len() < MOST_SHOWN {
             self.list.push(problem);
         } else {
-            self.left_out += 1;
+            self.left_out.insert(problem.place);
+        }
+    }
+
+    /// Takes a problem that takes time to be put into words, which it is only if it will be shown.
+    pub(super) fn report_at(&mut self, place: Place, problem: impl FnOnce() -> Problem) {
+        if self.list.len() < MOST_SHOWN {
+            self.report(problem());
+        } else {
+            self.left_out.insert(Some(place));
         }
     }
 
@@ -78,7 +88,7 @@ impl Problems {
 
     /// Whether there are more than will be shown.
     pub(super) fn are_many(&self) -> bool {
-        self.left_out > 0
+        !self.left_out.is_empty()
     }
 
     /// Takes those of other problems that are at one of the places.
@@ -93,7 +103,7 @@ impl Problems {
     /// The problems in the order of the text.
     pub(super) fn into_diagnostics(mut self, sources: Vec<Source>) -> Diagnostics {
         self.list.sort_by_key(|problem| problem.place);
-        Diagnostics { sources, problems: self.list, left_out: self.left_out }
+        Diagnostics { sources, problems: self.list, left_out: self.left_out.len() }
     }
 }
 

@@ -279,6 +279,17 @@ fn names_that_the_output_folder_has_for_itself_are_refused_wherever_they_come_fr
 }
 
 #[test]
+fn numbers_in_messages_are_short() {
+    for setting in ["pretrain.main.loss.nt_xent.temperature=-1e308", "knn_eval.knn.temperature=-5e-324"] {
+        let errors = parse(BASE, Path::new("base.toml"), &[setting.to_owned()]).unwrap_err().to_string();
+        assert!(errors.len() < 500, "{errors}");
+    }
+    let endless = "embed.tsne.method.tsne.iterations=18446744073709551615".to_owned();
+    let errors = parse(BASE, Path::new("base.toml"), &[endless]).unwrap_err().to_string();
+    assert!(errors.contains("between 1 and 1000000"), "{errors}");
+}
+
+#[test]
 fn a_long_setting_is_cut_where_it_is_shown() {
     let errors = parse(BASE, Path::new("base.toml"), &[format!("seed=\"{}\"", "a".repeat(60_000))]).unwrap_err();
     assert!(errors.to_string().len() < 2000, "{errors}");
