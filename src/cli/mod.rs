@@ -11,6 +11,7 @@ mod doctor;
 mod failure;
 mod init;
 mod interrupt;
+mod memory;
 mod output;
 mod plan;
 mod preview;
@@ -23,6 +24,7 @@ mod start;
 mod status;
 mod summary;
 mod table;
+mod text;
 mod validate;
 
 use crate::base::Error;
