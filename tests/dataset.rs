@@ -230,7 +230,8 @@ fn signs_stay_the_same_when_classes_and_images_are_added() {
 #[test]
 fn no_image_of_a_sign_is_drawn_twice() {
     let (_folder, set) = open(&signs(2000, 20, 32, ", hue_only = 0.5"), 1);
-    let distinct: std::collections::HashSet<Vec<u8>> = (0..set.len()).map(|index| set.picture(index).unwrap().rgb).collect();
+    let distinct: std::collections::HashSet<Vec<u8>> =
+        (0..set.len()).map(|index| set.picture(index).unwrap().rgb).collect();
     assert_eq!(distinct.len(), 2100);
 }
 
@@ -471,11 +472,95 @@ fn links_are_followed_but_not_in_a_circle() {
     symlink(&train, train.join("bee/again")).unwrap();
     refused(&folders("folder", root.path(), ""), "in a circle");
     fs::remove_file(train.join("bee/again")).unwrap();
-    symlink(train.join("bee/me.png"), train.join("bee/me.png")).unwrap();
-    refused(&folders("folder", root.path(), ""), "cannot read");
-    fs::remove_file(train.join("bee/me.png")).unwrap();
     symlink("nowhere", train.join("bee/broken.txt")).unwrap();
     assert!(fingerprint(&folders("folder", root.path(), ""), &root.path().join("memo")).is_ok());
+}
+
+/// What cannot be read is told of as what cannot be decoded, whatever it is, and nothing waits for a pipe.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_no_regular_file_counts_as_broken() {
+    use std::os::unix::fs::symlink;
+    let root = tempfile::tempdir().unwrap();
+    class_folders(&root.path().join("train"));
+    let bee = root.path().join("train/bee");
+    assert!(std::process::Command::new("mkfifo").arg(bee.join("pipe.jpg")).status().unwrap().success());
+    let _socket = std::os::unix::net::UnixListener::bind(bee.join("socket.jpg")).unwrap();
+    symlink("/dev/zero", bee.join("zero.jpg")).unwrap();
+    symlink("/dev/urandom", bee.join("random.png")).unwrap();
+    symlink("/dev/tty", bee.join("tty.png")).unwrap();
+    symlink("nowhere.png", bee.join("gone.png")).unwrap();
+    symlink(bee.join("me.png"), bee.join("me.png")).unwrap();
+    let stop = folders("folder", root.path(), "");
+    let first = fingerprint(&stop, &root.path().join("memo")).unwrap();
+    assert_eq!(first, fingerprint(&stop, &root.path().join("memo")).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let error = decode_quietly(&stop, 1, folder.path()).unwrap_err().to_string();
+    for name in ["pipe.jpg", "socket.jpg", "zero.jpg", "random.png", "tty.png"] {
+        assert!(error.contains(&format!("bee/{name}: cannot read it: not a regular file")), "{name}: {error}");
+    }
+    assert!(error.contains("bee/gone.png: cannot read it: No such file") && error.contains("bee/me.png"), "{error}");
+    let skip = DatasetConfig { broken_files: simclr::dataset::config::BrokenFiles::Skip, ..stop.clone() };
+    assert_eq!(decode_quietly(&skip, 1, folder.path()).unwrap().skipped.len(), 7);
+    // What can be read later is news.
+    fs::remove_file(bee.join("gone.png")).unwrap();
+    write(bee.join("gone.png"), &png(77));
+    assert_ne!(first.content, fingerprint(&stop, &root.path().join("memo")).unwrap().content);
+}
+
+/// A PNG chunk with its checksum.
+fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    let checked = [kind, data].concat();
+    let mut crc = u32::MAX;
+    for byte in &checked {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 };
+        }
+    }
+    [&(data.len() as u32).to_be_bytes()[..], &checked, &(!crc).to_be_bytes()].concat()
+}
+
+/// A PNG of one pixel in indexed color with a palette of this many bytes; of 4, 5, 7, 8, ... some versions of the decoder
+/// panic.
+fn indexed_png(palette: usize) -> Vec<u8> {
+    let header = [&1_u32.to_be_bytes()[..], &1_u32.to_be_bytes(), &[8, 3, 0, 0, 0]].concat();
+    // Stored, not compressed: a filter byte and the index 0.
+    let data = [0x78, 0x01, 0x01, 2, 0, 0xFD, 0xFF, 0, 0, 0, 2, 0, 1];
+    let chunks =
+        [chunk(b"IHDR", &header), chunk(b"PLTE", &vec![7; palette]), chunk(b"IDAT", &data), chunk(b"IEND", &[])];
+    [&b"\x89PNG\r\n\x1a\n"[..], &chunks.concat()].concat()
+}
+
+#[test]
+fn a_panic_of_a_decoder_is_the_fault_of_its_file() {
+    let root = tempfile::tempdir().unwrap();
+    class_folders(&root.path().join("train"));
+    assert!(simclr::picture::decode(&indexed_png(6)).is_ok());
+    for palette in [4, 5, 7, 8] {
+        write(root.path().join(format!("train/ant/palette{palette}.png")), &indexed_png(palette));
+    }
+    let stop = folders("folder", root.path(), "");
+    let folder = tempfile::tempdir().unwrap();
+    let error = decode_quietly(&stop, 1, folder.path()).unwrap_err();
+    assert_eq!(error.kind(), simclr::base::ErrorKind::Stage);
+    for palette in [4, 5, 7, 8] {
+        assert!(error.what().contains(&format!("ant/palette{palette}.png: ")), "{error}");
+    }
+    let skip = DatasetConfig { broken_files: simclr::dataset::config::BrokenFiles::Skip, ..stop };
+    assert_eq!(decode_quietly(&skip, 1, folder.path()).unwrap().skipped.len(), 4);
+}
+
+#[test]
+fn a_file_that_is_too_large_is_refused_before_it_is_read() {
+    let root = tempfile::tempdir().unwrap();
+    class_folders(&root.path().join("train"));
+    let path = root.path().join("train/ant/large.jpg");
+    write(&path, b"\xff\xd8\xff");
+    fs::File::options().write(true).open(&path).unwrap().set_len(600_000_000).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let error = decode_quietly(&folders("folder", root.path(), ""), 1, folder.path()).unwrap_err();
+    assert!(error.what().contains("ant/large.jpg: the file is too large (600 MB; at most 500 MB"), "{error}");
 }
 
 #[test]
@@ -651,7 +736,9 @@ fn real_photographs() {
     let (_folder, set) = open(&config, 1);
     assert_eq!((set.len(), set.skipped().len()), (1500, 0));
     assert_eq!(set.classes(), ["airplane", "car", "cat", "dog", "elephant"]);
-    assert!((0..set.len()).all(|index| set.picture(index).unwrap().width.min(set.picture(index).unwrap().height) == 32));
+    assert!(
+        (0..set.len()).all(|index| set.picture(index).unwrap().width.min(set.picture(index).unwrap().height) == 32)
+    );
 }
 
 // ---------------------------------------------------------------------------------------------- batches

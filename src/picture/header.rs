@@ -113,7 +113,9 @@ mod tests {
     fn what_is_no_picture_needs_nothing_that_is_known() {
         let huge = [&b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"[..], &[0x7F, 0xFF, 0xFF, 0xFF, 0, 0, 0, 1, 16, 6]].concat();
         assert_eq!(memory_to_decode(&huge), Some(0));
-        for start in [&b""[..], b"\xff\xd8", b"\xff\xd8\xff\xff\xff\xff", b"RIFFxxxxWEBPVP8Y", b"\x89PNG\r\n\x1a\nIHDR", b"text"] {
+        for start in
+            [&b""[..], b"\xff\xd8", b"\xff\xd8\xff\xff\xff\xff", b"RIFFxxxxWEBPVP8Y", b"\x89PNG\r\n\x1a\nIHDR", b"text"]
+        {
             assert_eq!(memory_to_decode(start), None);
         }
     }
