@@ -112,6 +112,7 @@ fn full() -> Report {
     };
     report.dataset.classes = vec![("cat".into(), 500, 50, 125), ("dog".into(), 500, 50, 125)];
     report.dataset.skipped = vec![("cat_1.jpg".into(), "not a picture".into())];
+    report.dataset.damaged = vec![("cat_2.jpg".into(), "the JPEG is damaged".into())];
     report.reproduce.command = "simclr run study.toml".into();
     report
 }
@@ -125,6 +126,7 @@ fn hostile() -> Report {
     report.dataset.source = evil();
     report.dataset.classes[0].0 = evil();
     report.dataset.skipped = vec![(evil(), evil())];
+    report.dataset.damaged = vec![(evil(), evil())];
     report.settings = vec![evil()];
     report
         .curves

@@ -27,6 +27,9 @@ pub struct DatasetConfig {
     /// What happens to files that cannot be decoded.
     #[serde(default)]
     pub broken_files: BrokenFiles,
+    /// What happens to JPEGs that can be decoded but lost data inside.
+    #[serde(default, skip_serializing_if = "DamagedJpegs::is_default")]
+    pub damaged_jpegs: DamagedJpegs,
 }
 
 impl DatasetConfig {
@@ -44,6 +47,36 @@ pub enum BrokenFiles {
     Stop,
     /// They are left out, and the report says how many.
     Skip,
+}
+
+/// What happens to JPEGs that can be decoded but lost data inside, as far as that is noticed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DamagedJpegs {
+    /// They are broken files.
+    #[default]
+    Refuse,
+    /// They are used as far as they can be decoded, and the report names them.
+    Accept,
+}
+
+impl DamagedJpegs {
+    /// Whether it is what is done where nothing is written.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What is said of a decoded image with this damage, where it may be used.
+    ///
+    /// # Errors
+    /// The damage, where it may not.
+    pub(super) fn judge(self, damage: Option<String>) -> Result<Option<String>, String> {
+        match (self, damage) {
+            (Self::Refuse, Some(damage)) => Err(damage),
+            (_, damage) => Ok(damage),
+        }
+    }
 }
 
 /// Where the pictures come from. Relative paths are relative to the pipeline file.

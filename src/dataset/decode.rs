@@ -7,7 +7,7 @@ use crate::dataset::in_order::in_order;
 use crate::dataset::picture_set::{INDEX, Index, Skipped};
 use crate::dataset::set_writer::SetWriter;
 use crate::dataset::source::{Item, NAMED, Source, Unread, check_classes};
-use crate::picture::{OwnedPicture, Resampler};
+use crate::picture::{DAMAGED_JPEG, OwnedPicture, Resampler};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -23,6 +23,8 @@ pub struct Decoded {
     pub pictures: usize,
     /// Files left out because they cannot be decoded.
     pub skipped: Vec<Skipped>,
+    /// JPEGs among the pictures that lost data inside, and what is wrong with each.
+    pub damaged: Vec<Skipped>,
     /// Files passed over because they are no pictures by their name.
     pub ignored: usize,
 }
@@ -30,12 +32,13 @@ pub struct Decoded {
 /// A picture as it was read, and why not where it could not be.
 struct Read {
     picture: OwnedPicture,
-    outcome: Result<(), Unread>,
+    /// With what is wrong with it although it could be read.
+    outcome: Result<Option<String>, Unread>,
 }
 
 impl Default for Read {
     fn default() -> Self {
-        Self { picture: OwnedPicture::default(), outcome: Ok(()) }
+        Self { picture: OwnedPicture::default(), outcome: Ok(None) }
     }
 }
 
@@ -61,15 +64,15 @@ pub fn decode(
     let mut writer = SetWriter::create(output, &source)?;
     let (mut done, total) = (0, source.items.len() as u64);
     let read = |item: &Item, read: &mut Read| {
-        let loan = source.read(item, seed, &mut read.picture);
-        if loan.is_ok() {
+        let image = source.read(item, seed, &mut read.picture);
+        if image.is_ok() {
             reduce(&mut read.picture, stored_side);
         }
-        read.outcome = loan.map(|_| ());
+        read.outcome = image.and_then(|image| Ok(config.damaged_jpegs.judge(image.damage)?));
     };
     in_order(&source.items, read, |item, read| {
         match &read.outcome {
-            Ok(()) => writer.add(item, &read.picture)?,
+            Ok(damage) => writer.add(item, &read.picture, damage.as_deref())?,
             Err(Unread::Broken(reason)) => writer.skip(item, reason),
             Err(Unread::Failed(error)) => return Err(error.clone()),
         }
@@ -91,7 +94,8 @@ pub fn decode(
 fn finish(output: &Path, index: Index) -> Result<Decoded> {
     check_classes(&sizes(&index))?;
     files::write_atomic(&output.join(INDEX), hash::canonical_json(&index)?.as_bytes())?;
-    Ok(Decoded { pictures: index.names.len(), skipped: index.skipped, ignored: index.ignored })
+    let Index { skipped, damaged, ignored, .. } = index;
+    Ok(Decoded { pictures: index.names.len(), skipped, damaged, ignored })
 }
 
 fn sizes(index: &Index) -> Vec<ClassSize> {
@@ -126,5 +130,9 @@ fn broken(skipped: &[Skipped]) -> Error {
     if skipped.len() > NAMED {
         let _ = write!(what, "\n    and {} more", skipped.len() - NAMED);
     }
-    Error::stage(what).help("repair or remove them, or leave them out with broken_files = \"skip\" under [dataset]")
+    let mut help = "repair or remove them, or leave them out with broken_files = \"skip\" under [dataset]".to_owned();
+    if skipped.iter().any(|file| file.reason.starts_with(DAMAGED_JPEG)) {
+        help.push_str("; damaged JPEGs are used as far as they go with damaged_jpegs = \"accept\"");
+    }
+    Error::stage(what).help(help)
 }

@@ -13,12 +13,12 @@ pub(super) const INDEX: &str = "index.json";
 /// Changes when the files' meaning does.
 pub(super) const VERSION: u32 = 1;
 
-/// A file that was left out, and why.
+/// A file that was left out, or used although it is damaged, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
     /// Name inside the source.
     pub name: String,
-    /// Why it cannot be decoded.
+    /// What is wrong with it.
     pub reason: String,
 }
 
@@ -36,6 +36,9 @@ pub(super) struct Index {
     pub(super) offsets: Vec<usize>,
     pub(super) skipped: Vec<Skipped>,
     pub(super) ignored: usize,
+    /// JPEGs among the pictures that lost data inside.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) damaged: Vec<Skipped>,
 }
 
 /// Decoded pictures in a file, read one by one.
@@ -156,6 +159,11 @@ impl PictureSet {
     /// Files that were left out because they cannot be decoded.
     pub fn skipped(&self) -> &[Skipped] {
         &self.index.skipped
+    }
+
+    /// JPEGs that are among the pictures although they lost data inside.
+    pub fn damaged(&self) -> &[Skipped] {
+        &self.index.damaged
     }
 
     /// Files that were passed over because they are no pictures by their name.

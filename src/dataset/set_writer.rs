@@ -29,11 +29,11 @@ impl<'a> SetWriter<'a> {
         Ok(Self { folder, file, index, offset: 0 })
     }
 
-    /// Adds a picture.
+    /// Adds a picture, and what is wrong with it although it can be used.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub(super) fn add(&mut self, item: &Item, picture: &OwnedPicture) -> Result<()> {
+    pub(super) fn add(&mut self, item: &Item, picture: &OwnedPicture, damage: Option<&str>) -> Result<()> {
         self.file.append(&picture.rgb).map_err(|error| failed(self.folder, &error))?;
         self.index.names.push(item.name.clone());
         self.index.labels.push(item.label);
@@ -41,6 +41,9 @@ impl<'a> SetWriter<'a> {
         self.index.sizes.push((picture.width, picture.height));
         self.index.offsets.push(self.offset);
         self.offset += picture.rgb.len();
+        if let Some(damage) = damage {
+            self.index.damaged.push(Skipped { name: item.name.clone(), reason: damage.to_owned() });
+        }
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! JPEG, PNG and WebP files to pictures.
 
-use crate::picture::{CHANNELS, OwnedPicture, jpeg};
+use crate::picture::jpeg::{self, Outcome};
+use crate::picture::{CHANNELS, OwnedPicture};
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use std::io::Cursor;
 
@@ -20,27 +21,34 @@ const DECODER_BYTES: u64 = 1 << 30;
 /// The reason why the bytes are no such picture, as a phrase: damaged, cut short, too large, another format.
 pub fn decode(bytes: &[u8]) -> Result<OwnedPicture, String> {
     let mut picture = OwnedPicture::default();
-    decode_into(bytes, &mut picture)?;
-    Ok(picture)
+    decode_into(bytes, &mut picture)?.map_or(Ok(picture), Err)
 }
 
 /// As [`decode`], into a picture whose memory is used again: the allocation of fresh pixels for each of many pictures is
 /// what the kernel is busiest with.
 ///
+/// A JPEG that lost data inside is decoded as far as it goes, and the phrase that says so is returned.
+///
 /// # Errors
-/// Those of [`decode`]; what `picture` holds then means nothing.
-pub fn decode_into(bytes: &[u8], picture: &mut OwnedPicture) -> Result<(), String> {
+/// Those of [`decode`] but for that one; what `picture` holds then means nothing.
+pub fn decode_into(bytes: &[u8], picture: &mut OwnedPicture) -> Result<Option<String>, String> {
+    let mut damage = None;
     let format = recognise(bytes)?;
     if format == ImageFormat::Jpeg {
         if !jpeg_is_complete(bytes) {
             return Err("the JPEG ends before its end marker (cut short)".to_owned());
         }
+        match jpeg::decode_whole(bytes, picture) {
+            Outcome::Whole => return Ok(None),
+            Outcome::Unexamined => {}
+            Outcome::Damaged(what) => damage = Some(what),
+        }
         if jpeg::decode_usual(bytes, picture) {
-            return Ok(());
+            return Ok(damage);
         }
     }
     *picture = decode_any(bytes, format)?;
-    Ok(())
+    Ok(damage)
 }
 
 fn decode_any(bytes: &[u8], format: ImageFormat) -> Result<OwnedPicture, String> {
@@ -109,7 +117,7 @@ fn jpeg_is_complete(bytes: &[u8]) -> bool {
     true // Not made as we know it: the decoder says what is wrong.
 }
 
-fn flatten(image: DynamicImage) -> OwnedPicture {
+pub(super) fn flatten(image: DynamicImage) -> OwnedPicture {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let rgb = if image.color().has_alpha() { over_white(&image.into_rgba8()) } else { image.into_rgb8().into_raw() };
     OwnedPicture { width, height, rgb }
@@ -170,6 +178,7 @@ mod tests {
         }
         let damaged = [&turned[..60], &turned[turned.len() - 2..]].concat();
         assert!(!jpeg::decode_usual(&damaged, &mut picture));
-        assert_eq!(decode_into(&damaged, &mut picture), decode_any(&damaged, ImageFormat::Jpeg).map(|_| ()));
+        let long = decode_any(&damaged, ImageFormat::Jpeg).map(|_| None);
+        assert_eq!(decode_into(&damaged, &mut picture), long);
     }
 }

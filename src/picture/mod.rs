@@ -4,6 +4,10 @@ mod decode;
 mod encode;
 mod header;
 mod jpeg;
+mod jpeg_frame;
+mod jpeg_reader;
+mod jpeg_scans;
+mod jpeg_zeros;
 mod region;
 pub mod resample;
 pub(crate) mod vector;
@@ -11,6 +15,7 @@ pub(crate) mod vector;
 pub use decode::{decode, decode_into};
 pub use encode::encode_png;
 pub use header::{HEADER_BYTES, memory_to_decode};
+pub(crate) use jpeg::DAMAGED_JPEG;
 pub use region::{Fit, Region};
 pub use resample::{Flip, Resampler};
 

@@ -56,6 +56,8 @@ pub struct DatasetFacts {
     pub image_size: usize,
     /// Files that were left out, with the reason.
     pub skipped: Vec<(String, String)>,
+    /// JPEGs that were used although they lost data, with what is wrong with each.
+    pub damaged: Vec<(String, String)>,
     /// What a reader should know of the data.
     pub notes: Vec<String>,
     /// Test images that are training or validation images too, each with the name of one of those.

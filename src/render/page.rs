@@ -56,6 +56,8 @@ struct Page<'a> {
     classes: Vec<(String, usize, usize, usize)>,
     skipped: &'a [(String, String)],
     skipped_count: usize,
+    damaged: &'a [(String, String)],
+    damaged_count: usize,
     models: &'a [(String, String)],
     stages: Vec<[String; 4]>,
     reproduce: &'a Reproduce,
@@ -69,7 +71,7 @@ pub(crate) fn html(report: &Report, figures: &[Figure]) -> Result<String> {
 
 fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
     let section = |section| figures.iter().filter(|figure| figure.section == section).map(view).collect();
-    let skipped = &report.dataset.skipped;
+    let (skipped, damaged) = (&report.dataset.skipped, &report.dataset.damaged);
     Page {
         title: [&report.title, &report.study]
             .into_iter()
@@ -97,6 +99,8 @@ fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
         classes: classes(report),
         skipped: &skipped[..skipped.len().min(SKIPPED_AT_MOST)],
         skipped_count: skipped.len(),
+        damaged: &damaged[..damaged.len().min(SKIPPED_AT_MOST)],
+        damaged_count: damaged.len(),
         models: &report.models,
         stages: report.stages.iter().map(stage).collect(),
         reproduce: &report.reproduce,

@@ -22,7 +22,8 @@ pub(crate) fn all(report: &Report) -> Result<Vec<CsvFile>> {
         ("embeddings.csv", embeddings(report)?),
         ("health.csv", health(report)?),
         ("dataset.csv", dataset(report)?),
-        ("skipped.csv", skipped(report)?),
+        ("skipped.csv", files(&report.dataset.skipped)?),
+        ("damaged.csv", files(&report.dataset.damaged)?),
         ("stages.csv", stages(report)?),
     ])
 }
@@ -223,9 +224,9 @@ fn dataset(report: &Report) -> Result<Vec<u8>> {
     table.bytes()
 }
 
-fn skipped(report: &Report) -> Result<Vec<u8>> {
+fn files(files: &[(String, String)]) -> Result<Vec<u8>> {
     let mut table = Rows::new(&["file", "reason"])?;
-    for (file, reason) in &report.dataset.skipped {
+    for (file, reason) in files {
         table.add(&[file.clone(), reason.clone()])?;
     }
     table.bytes()

@@ -34,16 +34,20 @@ impl Stage for DatasetStage {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn parameters(&self) -> Value {
-        json!({
+        let mut parameters = json!({
             "content": self.fingerprint.content,
             "image_size": self.config.image_size,
             "stored_side": self.config.stored_side,
             "broken_files": self.config.broken_files,
-        })
+        });
+        if !self.config.damaged_jpegs.is_default() {
+            parameters["damaged_jpegs"] = json!(self.config.damaged_jpegs);
+        }
+        parameters
     }
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
@@ -53,9 +57,15 @@ impl Stage for DatasetStage {
         for skipped in &decoded.skipped {
             context.warn(format!("skipped {}: {}", skipped.name, skipped.reason));
         }
+        for damaged in &decoded.damaged {
+            context.warn(format!("accepted {}: {}", damaged.name, damaged.reason));
+        }
         self.check_unchanged()?;
         formats::write_rows(&context.output().join(FILES), &self.fingerprint.files)?;
-        Ok(format!("{} pictures", decoded.pictures))
+        Ok(match decoded.damaged.len() {
+            0 => format!("{} pictures", decoded.pictures),
+            damaged => format!("{} pictures, {damaged} of them damaged JPEGs", decoded.pictures),
+        })
     }
 
     fn explain(&self, parameter: &str, artifact: &Path) -> Option<String> {

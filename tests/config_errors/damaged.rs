@@ -16,10 +16,11 @@ const NAMED: [&str; 6] = ["augment", "pretrain", "linear_eval", "knn_eval", "sup
 const REFERENCES: [&str; 3] = ["augment", "from", "init_from"];
 
 /// Keys whose values are words of ours.
-const WORDS: [&str; 13] = [
+const WORDS: [&str; 14] = [
     "device",
     "fit",
     "broken_files",
+    "damaged_jpegs",
     "draw",
     "order",
     "brightness_mode",

@@ -27,8 +27,17 @@ impl From<String> for Unread {
     }
 }
 
-/// Reads and decodes a file. A panic of a decoder is a fault of the file. Returns the memory that was lent for it.
-pub(super) fn read(path: &Path, picture: &mut OwnedPicture) -> Result<Loan<'static>, Unread> {
+/// What is to be known of an image that was read.
+#[derive(Default)]
+pub(crate) struct ReadImage {
+    /// What is wrong with it although it could be decoded.
+    pub(crate) damage: Option<String>,
+    /// Memory that was lent for it, to be kept as long as it is as large as in its file.
+    _loan: Option<Loan<'static>>,
+}
+
+/// Reads and decodes a file. A panic of a decoder is a fault of the file.
+pub(super) fn read(path: &Path, picture: &mut OwnedPicture) -> Result<ReadImage, Unread> {
     let unreadable = |error: io::Error| format!("cannot read it: {error}");
     let file = files::open_regular(path).map_err(unreadable)?;
     let length = file.metadata().map_err(unreadable)?.len();
@@ -39,16 +48,16 @@ pub(super) fn read(path: &Path, picture: &mut OwnedPicture) -> Result<Loan<'stat
     let (mut bytes, first) = (Vec::new(), if length > LARGE { HEADER_BYTES as u64 } else { length });
     read_part(&file, first, &mut bytes).map_err(unreadable)?;
     let needed = match picture::memory_to_decode(&bytes) {
-        Some(needed) => length + needed,
-        None if first == length => length, // It will be refused.
-        None => BUDGET.total(),            // The size is behind some long text.
+        Some(needed) => 2 * length + needed, // The data of a JPEG is copied to be examined.
+        None if first == length => length,   // It will be refused.
+        None => BUDGET.total(),              // The size is behind some long text.
     };
     let loan = BUDGET.take(needed);
     let loan = loan.map_err(|error| Unread::Failed(error.at(path.display().to_string())))?;
     read_part(&file, length - first, &mut bytes).map_err(unreadable)?;
     let decoded = panics::caught(|| picture::decode_into(&bytes, picture));
-    decoded.unwrap_or_else(|panic| Err(format!("the decoder failed on it: {panic}"))).map_err(Unread::Broken)?;
-    Ok(loan)
+    let damage = decoded.unwrap_or_else(|panic| Err(format!("the decoder failed on it: {panic}")))?;
+    Ok(ReadImage { damage, _loan: Some(loan) })
 }
 
 fn read_part(file: &File, length: u64, bytes: &mut Vec<u8>) -> io::Result<()> {

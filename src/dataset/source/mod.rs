@@ -12,12 +12,11 @@ use crate::base::rng::{permutation, stream};
 use crate::base::{Error, Result};
 use crate::dataset::config::{DatasetConfig, FoldersConfig, ShapesConfig, SignsConfig, SourceConfig};
 use crate::dataset::fingerprint::ClassSize;
-use crate::dataset::memory_budget::Loan;
 use crate::dataset::shapes::{self, Shape};
 use crate::dataset::signs::{self, Sign};
 use crate::picture::OwnedPicture;
 use binary::Records;
-pub(crate) use image_file::Unread;
+pub(crate) use image_file::{ReadImage, Unread};
 use std::path::PathBuf;
 
 /// A source whose pictures are known by name but not yet read.
@@ -113,20 +112,14 @@ impl Source {
         }
     }
 
-    /// Reads or draws a picture into the memory of another. What is returned with it is to be kept as long as the picture
-    /// is as large as in its file.
+    /// Reads or draws a picture into the memory of another.
     ///
     /// # Errors
     /// Why it cannot be; what `picture` holds then means nothing.
-    pub(crate) fn read(
-        &self,
-        item: &Item,
-        seed: u64,
-        picture: &mut OwnedPicture,
-    ) -> Result<Option<Loan<'static>>, Unread> {
+    pub(crate) fn read(&self, item: &Item, seed: u64, picture: &mut OwnedPicture) -> Result<ReadImage, Unread> {
         let unreadable = |error| format!("cannot read it: {error}");
         *picture = match (&item.place, &self.reader) {
-            (Place::File(path), _) => return image_file::read(path, picture).map(Some),
+            (Place::File(path), _) => return image_file::read(path, picture),
             (&Place::Record { file, record }, Reader::Records(files)) => {
                 files[file].picture(record).map_err(unreadable)?
             }
@@ -141,7 +134,7 @@ impl Source {
             }
             _ => return Err("the picture and its source do not fit together".to_owned().into()),
         };
-        Ok(None)
+        Ok(ReadImage::default())
     }
 
     /// The binary files of a source that has them.

@@ -1,6 +1,7 @@
 //! From artifacts to the data of the report.
 
 use crate::base::{Result, files};
+use crate::dataset::Skipped;
 use crate::engine::Context;
 use crate::loss::nt_xent_chance;
 use crate::render::data::{
@@ -27,8 +28,9 @@ impl Entry {
         match &self.part {
             Part::Dataset => {
                 let set = dataset::open(folder)?;
-                let skipped = set.skipped().iter().map(|file| (file.name.clone(), file.reason.clone()));
-                report.dataset.skipped = skipped.collect();
+                let named =
+                    |files: &[Skipped]| files.iter().map(|file| (file.name.clone(), file.reason.clone())).collect();
+                (report.dataset.skipped, report.dataset.damaged) = (named(set.skipped()), named(set.damaged()));
                 report.dataset.classes = set.classes().iter().map(|class| (class.clone(), 0, 0, 0)).collect();
                 Ok(())
             }
