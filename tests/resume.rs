@@ -121,6 +121,7 @@ impl Study {
             checkpoints: self.checkpoints(),
             checkpoint_every: every,
             inputs: self.inputs.clone(),
+            check_inputs: &|| Ok(()),
             events: watch,
             interrupted: &watch.interrupted,
             halted: &AtomicBool::new(false),

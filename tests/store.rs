@@ -789,22 +789,6 @@ fn an_output_folder_that_is_removed_during_a_run_is_an_error_and_the_next_run_go
     assert_tidy(&store, "after the next run");
 }
 
-#[test]
-fn an_artifact_that_is_lost_or_changed_while_it_is_needed_is_told_of() {
-    let (folder, graph, store) = finished();
-    let key = key(&graph, "split");
-    let place = store.place("split", &key);
-    assert_eq!(store.require("split", &key).unwrap(), place);
-    fs::write(place.join("lines.txt"), "half").unwrap();
-    let changed = store.require("split", &key).unwrap_err();
-    fs::remove_dir_all(&place).unwrap();
-    let removed = store.require("split", &key).unwrap_err();
-    for (error, why) in [(changed, "changed"), (removed, "removed")] {
-        assert!(error.what().contains(why), "{error}");
-        assert_helps(&error, folder.path(), why);
-    }
-}
-
 /// A path of the store is never followed out of it by a link that somebody put there.
 #[cfg(unix)]
 #[test]

@@ -1,9 +1,10 @@
-//! Files that are whole or not there: written beside, flushed, renamed.
+//! Files that are whole or not there: written beside, flushed, renamed. Only regular files are read, since a pipe or a
+//! device may wait or go on for ever.
 
-use crate::base::{Error, Result};
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use crate::base::{Error, Result, panics};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
 
 /// What the names of files that are being written begin with.
 const UNFINISHED: &str = ".unfinished-";
@@ -39,9 +40,9 @@ pub fn write_atomic_with(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::
 /// Removes what writers that were killed left in a folder into which nobody else writes. What cannot be removed stays:
 /// it takes room and does no harm.
 pub fn remove_unfinished(folder: &Path) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
-            let _ = fs::remove_file(entry.path());
+    for path in entries(folder).unwrap_or_default() {
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED)) {
+            let _ = fs::remove_file(path);
         }
     }
 }
@@ -66,17 +67,75 @@ pub fn create_folder(path: &Path) -> Result<()> {
 /// Reads a whole file.
 ///
 /// # Errors
-/// The file cannot be read.
+/// The file cannot be read, or is not a regular file.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|error| Error::io("read", path, &error))
+    read_bytes(path).map_err(|error| Error::io("read", path, &error))
 }
 
 /// Reads a whole file as UTF-8 text.
 ///
 /// # Errors
-/// The file cannot be read or is not UTF-8.
+/// The file cannot be read, is not a regular file, or is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String> {
-    fs::read_to_string(path).map_err(|error| Error::io("read", path, &error))
+    let read = || {
+        let mut text = String::new();
+        open_regular(path)?.read_to_string(&mut text).map(|_| text)
+    };
+    read().map_err(|error| Error::io("read", path, &error))
+}
+
+/// As [`read`], with the system's error.
+///
+/// # Errors
+/// The file cannot be read, or is not a regular file.
+pub fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_regular(path)?.read_to_end(&mut bytes).map(|_| bytes)
+}
+
+/// Opens a file for reading, without waiting for anybody to write into a pipe.
+///
+/// # Errors
+/// The file cannot be opened, or is not a regular file.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    // Asked first, since opening alone can have effects on a device, and again of what was opened.
+    check_regular(&fs::metadata(path)?)?;
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        let flags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits().cast_signed());
+    }
+    let file = options.open(path)?;
+    check_regular(&file.metadata()?)?;
+    Ok(file)
+}
+
+fn check_regular(metadata: &fs::Metadata) -> io::Result<()> {
+    if metadata.is_file() { Ok(()) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")) }
+}
+
+/// Paths of what a folder holds, in no order.
+///
+/// # Errors
+/// The folder cannot be read; where the standard library panics, because the folder cannot be closed, too.
+pub fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    // Every entry keeps the folder open, so all of them end inside.
+    unpanicked(|| fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect())
+}
+
+/// Removes a folder and all it holds; links are removed, not followed.
+///
+/// # Errors
+/// Something cannot be removed; where the standard library panics, because a folder cannot be closed, too.
+pub fn remove_all(path: &Path) -> io::Result<()> {
+    unpanicked(|| fs::remove_dir_all(path))
+}
+
+fn unpanicked<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    panics::caught(work).unwrap_or_else(|panic| Err(io::Error::other(panic)))
 }
 
 /// Makes a rename in this folder survive a power cut.
@@ -86,4 +145,47 @@ pub fn read_text(path: &Path) -> Result<String> {
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     // Windows has no handle to a folder that can be flushed; its renames are journalled.
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_and_links_to_them_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "text").unwrap();
+        assert_eq!(read(&path).unwrap(), b"text");
+        assert_eq!(read_text(&path).unwrap(), "text");
+        assert!(read(folder.path()).unwrap_err().what().contains("not a regular file"));
+        assert!(read(&folder.path().join("none")).unwrap_err().what().starts_with("cannot read: No such file"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn pipes_sockets_and_devices_are_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pipe, socket, link) = ["pipe", "socket", "link"].map(|name| folder.path().join(name)).into();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
+        for path in [&pipe, &socket, &link, Path::new("/dev/tty"), Path::new("/dev/null")] {
+            let text = open_regular(path).unwrap_err().to_string();
+            assert_eq!(text, "not a regular file", "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn folders_are_listed_and_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        fs::create_dir_all(root.join("deep/deeper")).unwrap();
+        fs::write(root.join("file"), "").unwrap();
+        let mut names = entries(&root).unwrap();
+        names.sort();
+        assert_eq!(names, [root.join("deep"), root.join("file")]);
+        remove_all(&root).unwrap();
+        assert_eq!(entries(&root).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
 }

@@ -1,8 +1,8 @@
 //! Digests of values and files (BLAKE3).
 
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, files};
 use serde::Serialize;
-use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 /// Hexadecimal digits of a digest in names and manifests: 128 of BLAKE3's 256 bits, ample against accidents.
@@ -13,17 +13,41 @@ pub fn digest_bytes(bytes: &[u8]) -> String {
     shorten(blake3::hash(bytes))
 }
 
-/// Digest of a file's content.
+/// Bytes of a large file that are read at once and digested by all threads.
+const BLOCK: usize = 4 << 20;
+
+/// Digest of a file's content; of a large one by all threads. It is read, never mapped: a mapped file that gets shorter
+/// meanwhile ends the process.
 ///
 /// # Errors
 /// The file cannot be read.
 pub fn digest_file(path: &Path) -> Result<String> {
-    let digest = || -> std::io::Result<String> {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(File::open(path)?)?;
-        Ok(shorten(hasher.finalize()))
-    };
-    digest().map_err(|error| Error::io("read", path, &error))
+    digest_reader(path).map_err(|error| Error::io("read", path, &error))
+}
+
+fn digest_reader(path: &Path) -> io::Result<String> {
+    let mut file = files::open_regular(path)?;
+    let mut hasher = blake3::Hasher::new();
+    if file.metadata()?.len() <= BLOCK as u64 {
+        hasher.update_reader(file)?;
+        return Ok(shorten(hasher.finalize()));
+    }
+    let mut block = vec![0; BLOCK];
+    loop {
+        let mut filled = 0;
+        while filled < BLOCK {
+            match file.read(&mut block[filled..]) {
+                Ok(0) => break,
+                Ok(more) => filled += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if filled == 0 {
+            return Ok(shorten(hasher.finalize()));
+        }
+        hasher.update_rayon(&block[..filled]);
+    }
 }
 
 /// Digest of a value's canonical JSON: object keys sorted, no spaces.

@@ -1,14 +1,17 @@
 //! Foundations that every other module may use: errors, random numbers, digests, files, tables, checked numbers, times
-//! and sizes for people, text from outside, matrix products, what the machine is.
+//! and sizes for people, text from outside, matrix products, caught panics, memory, what the machine is.
 
+pub mod allocator;
 pub mod error;
 pub mod files;
 pub mod hash;
 pub mod human;
+pub mod panics;
 pub mod product;
 pub mod range;
 pub mod rng;
 pub mod rows;
+pub mod stamp;
 pub mod system;
 pub mod text;
 

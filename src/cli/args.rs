@@ -12,6 +12,7 @@ pub use records::{
 pub use start::{CompletionsArguments, InitArguments};
 
 use crate::config::pipeline::DeviceChoice;
+use crate::engine::store::Verify;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -146,6 +147,9 @@ pub struct StoreArguments {
     /// Device instead of the pipeline's: auto, cpu, cuda, cuda:1
     #[arg(long, value_parser = device)]
     pub device: Option<DeviceChoice>,
+    /// When artifacts are compared with their digests, instead of the pipeline's: changed, always, size
+    #[arg(long, value_name = "WHEN", value_parser = verify)]
+    pub verify: Option<Verify>,
     /// Worker threads; results do not depend on it [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
@@ -274,6 +278,15 @@ fn minutes(text: &str) -> Result<f64, String> {
     const MOST: f64 = 525_600.0;
     let minutes: f64 = text.parse().map_err(|_| "must be a number of minutes".to_owned())?;
     if (0.0..=MOST).contains(&minutes) { Ok(minutes) } else { Err(format!("must be between 0 and {MOST}")) }
+}
+
+fn verify(text: &str) -> Result<Verify, String> {
+    match text {
+        "changed" => Ok(Verify::Changed),
+        "always" => Ok(Verify::Always),
+        "size" => Ok(Verify::Size),
+        _ => Err("must be changed, always or size".to_owned()),
+    }
 }
 
 fn device(text: &str) -> Result<DeviceChoice, String> {

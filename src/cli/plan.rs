@@ -7,7 +7,7 @@ use super::run;
 use super::table::{Cell, table};
 use super::text::Tone;
 use crate::base::{Result, human};
-use crate::engine::{self, Graph, PlanEntry, Status};
+use crate::engine::{self, Graph, PlanEntry, RunOptions, Status};
 use crate::runs::Hardware;
 use crate::stages::Assembly;
 use serde_json::{Value, json};
@@ -15,7 +15,9 @@ use serde_json::{Value, json};
 pub(super) fn run(arguments: &PlanArguments) -> Result<Finish, Failure> {
     run::start_threads(&arguments.store)?;
     let study = run::open(&arguments.pipeline, &arguments.store)?;
-    let entries = engine::plan(&study.assembly.graph, &study.store)?;
+    let verify = run::verify_choice(&study.loaded, &arguments.store);
+    let options = RunOptions { verify, ..RunOptions::default() };
+    let entries = engine::plan_with(&study.assembly.graph, &study.store, &options)?;
     match arguments.format {
         Format::Text => show_text(&entries)?,
         Format::Json => show_json(&study.loaded.study.name, &study.assembly, &entries)?,

@@ -28,9 +28,12 @@ pub(super) fn run(arguments: &ReportArguments) -> Result<Finish, Failure> {
         }
         (Err(error), _) => return Err(error.into()),
     };
-    check_finished(&engine::plan(&assembly.graph, &study.store)?, assembly.report, &arguments.pipeline.file)?;
+    let verify = run::verify_choice(&study.loaded, &arguments.store);
+    let options = RunOptions { verify, ..RunOptions::default() };
+    let plan = engine::plan_with(&assembly.graph, &study.store, &options)?;
+    check_finished(&plan, assembly.report, &arguments.pipeline.file)?;
     let name = vec![assembly.graph.name(assembly.report).to_owned()];
-    let options = RunOptions { force: name.clone(), only: name, ..RunOptions::default() };
+    let options = RunOptions { force: name.clone(), only: name, ..options };
     let progress = Progress::new(true);
     let outcome = engine::run(&assembly.graph, &study.store, &options, &progress, interrupted)?;
     let published = stages::publish(assembly, &outcome, &study.store, &arguments.store.output)?;

@@ -8,6 +8,7 @@ use super::{interrupt, memory, output, plan};
 use crate::base::{Error, Result, human};
 use crate::config::pipeline::DeviceChoice;
 use crate::config::{self, Loaded};
+use crate::engine::store::Verify;
 use crate::engine::{self, Event, EventSink, Outcome, RunOptions, Store};
 use crate::runs::{Description, Recorder};
 use crate::stages::{self, Assembly, device};
@@ -22,8 +23,8 @@ pub(super) const COLLECTION: &str = "`cache gc` of another process to end (is it
 
 pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     start_threads(&arguments.store)?;
-    let options = options(arguments);
     let Study { loaded, mut assembly, store } = open(&arguments.pipeline, &arguments.store)?;
+    let options = options(arguments, &loaded);
     if arguments.dry_run {
         plan::show_text(&engine::plan_with(&assembly.graph, &store, &options)?)?;
         assembly.warnings.iter().for_each(output::warn);
@@ -78,7 +79,7 @@ fn check_memory(loaded: &Loaded, assembly: &mut Assembly, store: &Store, argumen
     if device::name(device_choice(loaded, &arguments.store)) != "cpu" {
         return Ok(());
     }
-    match memory::obstacle(assembly, store, &options(arguments))? {
+    match memory::obstacle(assembly, store, &options(arguments, loaded))? {
         Some(error) if arguments.force_memory => assembly.warnings.push(error.what().to_owned()),
         Some(error) => return Err(error),
         None => {}
@@ -86,13 +87,14 @@ fn check_memory(loaded: &Loaded, assembly: &mut Assembly, store: &Store, argumen
     Ok(())
 }
 
-fn options(arguments: &RunArguments) -> RunOptions {
+fn options(arguments: &RunArguments, loaded: &Loaded) -> RunOptions {
     RunOptions {
         force: arguments.force.clone(),
         only: arguments.only.clone(),
         jobs: usize::from(arguments.jobs),
         keep_going: arguments.keep_going,
         checkpoint_every: Duration::from_secs_f64(60.0 * arguments.checkpoint_every),
+        verify: verify_choice(loaded, &arguments.store),
     }
 }
 
@@ -174,6 +176,12 @@ pub(super) fn open(pipeline: &PipelineArguments, store: &StoreArguments) -> Resu
 /// The device of the first variant; a sweep does not change it.
 fn device_choice(loaded: &Loaded, store: &StoreArguments) -> DeviceChoice {
     let choice = store.device.or_else(|| loaded.study.variants.first().map(|variant| variant.pipeline.device));
+    choice.unwrap_or_default()
+}
+
+/// When artifacts are compared with their digests; a sweep does not change it.
+pub(super) fn verify_choice(loaded: &Loaded, store: &StoreArguments) -> Verify {
+    let choice = store.verify.or_else(|| loaded.study.variants.first().map(|variant| variant.pipeline.verify));
     choice.unwrap_or_default()
 }
 

@@ -4,6 +4,7 @@
 use crate::analysis::config::{EmbedMethod, KnnConfig};
 use crate::augment::PolicyConfig;
 use crate::dataset::DatasetConfig;
+use crate::engine::store::Verify;
 use crate::loss::LossConfig;
 use crate::model::{BatchNorm, EncoderConfig, ProjectionConfig};
 use crate::nn::Precision;
@@ -40,6 +41,8 @@ pub struct Pipeline {
     pub seed: u64,
     /// Where training runs.
     pub device: DeviceChoice,
+    /// When artifacts are compared with their digests.
+    pub verify: Verify,
     /// Pictures and split.
     pub dataset: DatasetConfig,
     /// Augmentation policies by name.

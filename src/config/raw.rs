@@ -8,6 +8,7 @@ use crate::config::fractions::Fractions;
 use crate::config::linear_optimizer::LinearOptimizerConfig;
 use crate::config::pipeline::{BatchOrder, LabelDraw, SelectOn, Statistics, Subset};
 use crate::dataset::DatasetConfig;
+use crate::engine::store::Verify;
 use crate::loss::{LossConfig, NtXentConfig, Similarity};
 use crate::model::config::layer_sizes;
 use crate::model::{BatchNorm, EncoderConfig, ProjectionConfig};
@@ -37,6 +38,10 @@ pub(super) struct RawPipeline {
     /// Where training runs: `"auto"` (CUDA where there is a device, else the CPU), `"cpu"`, `"cuda"` or `"cuda:N"`.
     #[serde(default = "auto")]
     device: String,
+    /// When artifacts are compared with their digests before they are read: `"changed"` (files whose inode, size or times
+    /// are others than when they were compared last), `"always"` (in each run) or `"size"` (never; sizes are compared).
+    #[serde(default)]
+    verify: Verify,
     /// The pictures.
     dataset: DatasetConfig,
     /// Augmentation policies, by name.

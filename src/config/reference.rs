@@ -52,7 +52,8 @@ impl Page {
 
     fn file(&mut self) {
         self.line("## The file\n");
-        let keys = ["extends", "name", "seed", "device"].into_iter().filter_map(|key| property(schema::root(), key));
+        let keys =
+            ["extends", "name", "seed", "device", "verify"].into_iter().filter_map(|key| property(schema::root(), key));
         let rows: Vec<Row> = keys.map(|(key, value)| self.row(key, value, schema::root(), &[])).collect();
         self.table(&rows);
     }

@@ -1,16 +1,14 @@
 //! A file that remembers the digests of other files, so that unchanged data is not read again.
 
-use crate::base::{Result, files, hash};
+use crate::base::stamp::Stamp;
+use crate::base::{Error, Result, files, hash};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A file changed this shortly before it was read may change again without its time telling.
-const SETTLED: Duration = Duration::from_secs(2);
 /// Changes when the content of a [`Known`] does.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What is known of a file's content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,19 +18,18 @@ pub(super) struct Known {
     pub(super) digest: String,
 }
 
-/// What changes when a file does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Stamp {
-    inode: u64,
-    size: u64,
-    /// Nanoseconds since 1970.
-    modified: u128,
-}
-
 #[derive(Default, Serialize, Deserialize)]
 struct Stored {
     version: u32,
     files: BTreeMap<PathBuf, Known>,
+}
+
+impl Known {
+    /// What stands in the place of the content of a file that cannot be read, so that it is news when it can be.
+    pub(super) fn unreadable() -> Self {
+        let stamp = Stamp { inode: 0, size: 0, modified: u64::MAX, changed: u64::MAX };
+        Self { stamp, digest: "cannot be read".to_owned() }
+    }
 }
 
 /// Digests remembered from earlier runs.
@@ -54,7 +51,8 @@ impl Memo {
     /// # Errors
     /// The file cannot be read.
     pub(super) fn known(&self, path: &Path) -> Result<Known> {
-        let stamp = stamp(path)?;
+        let metadata = fs::metadata(path).map_err(|error| Error::io("read", path, &error))?;
+        let stamp = Stamp::of(&metadata);
         match self.stored.files.get(path) {
             Some(known) if known.stamp == stamp => Ok(known.clone()),
             _ => Ok(Known { digest: hash::digest_file(path)?, stamp }),
@@ -66,10 +64,9 @@ impl Memo {
     /// # Errors
     /// The memory cannot be written.
     pub(super) fn remember(mut self, files: impl IntoIterator<Item = (PathBuf, Known)>) -> Result<()> {
-        let latest = SystemTime::now().checked_sub(SETTLED).map_or(0, nanoseconds);
         let mut is_news = false;
         for (path, known) in files {
-            if known.stamp.modified < latest && self.stored.files.get(&path) != Some(&known) {
+            if known.stamp.is_settled() && self.stored.files.get(&path) != Some(&known) {
                 self.stored.files.insert(path, known);
                 is_news = true;
             }
@@ -83,24 +80,4 @@ impl Memo {
         }
         files::write_atomic(&self.path, hash::canonical_json(&self.stored)?.as_bytes())
     }
-}
-
-fn stamp(path: &Path) -> Result<Stamp> {
-    let metadata = fs::metadata(path).map_err(|error| crate::base::Error::io("read", path, &error))?;
-    let modified = metadata.modified().map_or(0, nanoseconds);
-    Ok(Stamp { inode: inode(&metadata), size: metadata.len(), modified })
-}
-
-fn nanoseconds(time: SystemTime) -> u128 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos())
-}
-
-#[cfg(unix)]
-fn inode(metadata: &fs::Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
-}
-
-#[cfg(not(unix))]
-fn inode(_: &fs::Metadata) -> u64 {
-    0
 }

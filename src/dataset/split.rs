@@ -35,6 +35,32 @@ impl Split {
         Self { train, validation, test }
     }
 
+    /// Checks a split that was read from a file: that it has each of the images once, those for testing where
+    /// `is_test` says so.
+    ///
+    /// # Errors
+    /// It is not so, as a phrase.
+    pub fn check(&self, is_test: &[bool]) -> Result<(), String> {
+        let mut is_free = vec![true; is_test.len()];
+        let parts = [(&self.train, false), (&self.validation, false), (&self.test, true)];
+        for (image, is_tested) in
+            parts.into_iter().flat_map(|(part, is_tested)| part.iter().map(move |i| (*i, is_tested)))
+        {
+            match is_free.get_mut(image) {
+                None => return Err(format!("it has an image {image}, but there are {} images", is_test.len())),
+                Some(is_free) if !*is_free => return Err(format!("it has image {image} twice")),
+                Some(_) if is_test[image] != is_tested => {
+                    return Err(format!("it has image {image} in the wrong part"));
+                }
+                Some(is_free) => *is_free = false,
+            }
+        }
+        match is_free.iter().position(|is_free| *is_free) {
+            Some(image) => Err(format!("it does not have image {image}")),
+            None => Ok(()),
+        }
+    }
+
     /// The training pictures that have labels: `round(fraction * n)` of the `n` of each class, sorted. The pictures of
     /// a fraction are among those of every larger one with the same seed.
     ///
@@ -125,6 +151,24 @@ mod tests {
         }
         assert_eq!(split, Split::draw(&labels, &is_test, 0.1, 7));
         assert_ne!(split, Split::draw(&labels, &is_test, 0.1, 8));
+    }
+
+    #[test]
+    fn a_split_that_does_not_fit_the_images_is_refused() {
+        let (labels, is_test) = pictures();
+        let split = Split::draw(&labels, &is_test, 0.1, 7);
+        assert_eq!(split.check(&is_test), Ok(()));
+        let refused = |change: fn(&mut Split)| {
+            let mut split = split.clone();
+            change(&mut split);
+            split.check(&is_test).unwrap_err()
+        };
+        assert!(refused(|split| split.train[0] = 160).contains("160 images"));
+        assert!(refused(|split| split.train[0] = usize::MAX).contains("160 images"));
+        assert!(refused(|split| split.train[1] = split.train[0]).contains("twice"));
+        assert!(refused(|split| split.validation.extend(split.train.first().copied())).contains("twice"));
+        assert!(refused(|split| _ = split.test.pop()).contains("does not have image"));
+        assert!(refused(|split| std::mem::swap(&mut split.test, &mut split.validation)).contains("wrong part"));
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl<'a> Board<'a> {
         let fate = |need: &Need| match need {
             Need::NotNeeded => Fate::NotNeeded,
             Need::Compute { .. } => Fate::Waiting,
-            Need::Cached(artifact) => {
+            Need::Cached(artifact) | Need::CachedUnless(artifact) => {
                 Fate::There { artifact: artifact.clone(), status: StageStatus::Cached, seconds: 0.0 }
             }
         };

@@ -16,6 +16,7 @@ pub mod key;
 pub mod outcome;
 pub mod pattern;
 pub mod plan;
+mod provenance;
 mod reason;
 pub mod record;
 pub mod run;

@@ -32,6 +32,21 @@ impl Outcome {
         self.artifacts[id.index()].as_ref().ok_or_else(|| missing().at(self.stages[id.index()].name.clone()))
     }
 
+    /// The outcome of a run whose earlier rounds did this.
+    #[must_use]
+    pub(super) fn after(mut self, earlier: Option<Self>) -> Self {
+        let Some(earlier) = earlier else { return self };
+        for (stage, before) in self.stages.iter_mut().zip(earlier.stages) {
+            if before.status == StageStatus::Computed && stage.status == StageStatus::Cached {
+                stage.status = StageStatus::Computed;
+            }
+            stage.seconds += before.seconds;
+        }
+        let count = |status| self.stages.iter().filter(|stage| stage.status == status).count();
+        (self.computed, self.cached) = (count(StageStatus::Computed), count(StageStatus::Cached));
+        self
+    }
+
     /// Whether every stage that was asked for is there.
     pub fn is_whole(&self) -> bool {
         self.failures.is_empty()

@@ -3,7 +3,8 @@
 use crate::base::Result;
 use crate::engine::estimate::Estimates;
 use crate::engine::reason::History;
-use crate::engine::select::{Need, needs};
+use crate::engine::select::{Fault, Need, needs};
+use crate::engine::store::Verifier;
 use crate::engine::{Cost, Graph, RunOptions, StageId, Store};
 use serde::Serialize;
 
@@ -57,7 +58,8 @@ pub fn plan(graph: &Graph, store: &Store) -> Result<Vec<PlanEntry>> {
 /// # Errors
 /// A pattern of the options means no stage.
 pub fn plan_with(graph: &Graph, store: &Store, options: &RunOptions) -> Result<Vec<PlanEntry>> {
-    let needs = needs(graph, store, options)?;
+    let verifier = Verifier::new(store, options.verify);
+    let needs = needs(graph, store, &verifier, options)?;
     let mut history = History::new(graph, store);
     let mut estimates = Estimates::new(store);
     let mut entries: Vec<PlanEntry> = Vec::with_capacity(graph.len());
@@ -76,9 +78,12 @@ pub fn plan_with(graph: &Graph, store: &Store, options: &RunOptions) -> Result<V
 
 fn status(id: StageId, needs: &[Need], history: &mut History<'_>) -> Status {
     match &needs[id.index()] {
-        Need::Cached(_) => Status::Cached,
+        Need::Cached(_) | Need::CachedUnless(_) => Status::Cached,
         Need::NotNeeded => Status::NotNeeded,
-        Need::Compute { damage: Some(damage), .. } => Status::WillRun { reason: format!("damaged: {damage}") },
+        Need::Compute { fault: Some(Fault::Damaged(damage)), .. } => {
+            Status::WillRun { reason: format!("damaged: {damage}") }
+        }
+        Need::Compute { fault: Some(Fault::Stale(why)), .. } => Status::WillRun { reason: why.clone() },
         Need::Compute { forced: true, .. } => Status::WillRun { reason: "forced".to_owned() },
         Need::Compute { .. } => Status::WillRun { reason: history.reason(id, needs) },
     }

@@ -12,6 +12,10 @@ pub struct Record {
     pub started: String,
     /// Time it took.
     pub seconds: f64,
+    /// Digests of the inputs that it read ([`Manifest::content`](crate::engine::store::Manifest::content)), by role. An
+    /// input that was not compared with its manifest, or by an earlier version, has none.
+    #[serde(default)]
+    pub inputs: BTreeMap<String, String>,
     /// Work that it was ([`Cost::work`](crate::engine::Cost)), where that is known.
     #[serde(default)]
     pub work: Option<f64>,
@@ -35,6 +39,7 @@ impl Record {
             stage: stage.to_owned(),
             started,
             seconds,
+            inputs: BTreeMap::new(),
             work: None,
             measured: BTreeMap::new(),
             threads: rayon::current_num_threads(),

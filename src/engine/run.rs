@@ -2,11 +2,11 @@
 
 use crate::base::{Error, ErrorKind, Result};
 use crate::engine::board::Board;
-use crate::engine::compute::{Compute, at_stage, interruption};
+use crate::engine::compute::{Compute, Inputs, at_stage, interruption};
 use crate::engine::select::{Need, needs};
-use crate::engine::store::{Lock, remove_leftovers};
+use crate::engine::store::{Found, Lock, Verifier, remove_leftovers};
 use crate::engine::{Event, EventSink, Graph, Outcome, RunOptions, StageId, StageStatus, Store};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,8 +15,15 @@ use std::time::{Duration, Instant};
 /// How often a run looks whether another one has given a stage back.
 const LOCK_POLL: Duration = Duration::from_millis(50);
 
+/// Most times that a run finds out anew what to compute, since artifacts turned out to be damaged or to be other ones.
+const MOST_ROUNDS: usize = 20;
+
 /// Computes every stage that is missing and asked for, or needed by such a stage. What is finished stays when a later
 /// stage fails or the user interrupts. A stage that another run computes at the moment is left to it.
+///
+/// Artifacts are compared with their manifests before they are read ([`Verify`](crate::engine::store::Verify)). One that
+/// is damaged is set aside and computed again, and so is what was computed from another artifact than the one that is
+/// there now.
 ///
 /// # Errors
 /// A stage failed or panicked (the error names it) and the options do not say to keep going, the user interrupted, the
@@ -30,24 +37,105 @@ pub fn run(
 ) -> Result<Outcome> {
     // First, since an artifact that a killed run was replacing may come back.
     remove_leftovers(store)?;
-    let needs = needs(graph, store, options)?;
-    let obstacles = obstacles(graph, &needs);
-    if let (Some((_, error)), false) = (obstacles.first(), options.keep_going) {
-        return Err(error.clone());
+    let verifier = Verifier::new(store, options.verify);
+    let rounds = Rounds { graph, store, verifier: &verifier, options, events, interrupted };
+    let outcome = rounds.run();
+    verifier.remember();
+    outcome
+}
+
+/// What all rounds of a run share.
+struct Rounds<'a> {
+    graph: &'a Graph,
+    store: &'a Store,
+    verifier: &'a Verifier<'a>,
+    options: &'a RunOptions,
+    events: &'a dyn EventSink,
+    interrupted: &'a AtomicBool,
+}
+
+/// What a round came to.
+struct Round {
+    outcome: Outcome,
+    /// Artifacts may have turned out as others than those that later stages read.
+    is_open: bool,
+}
+
+impl Rounds<'_> {
+    fn run(&self) -> Result<Outcome> {
+        let mut earlier: Option<Outcome> = None;
+        for _ in 0..MOST_ROUNDS {
+            let needs = self.needs(earlier.as_ref())?;
+            let is_first = earlier.is_none();
+            if !is_first && !needs.iter().any(Need::is_compute) {
+                self.tell_cached(&needs, earlier.as_ref());
+                let outcome = Board::new(self.graph, &needs).into_outcome();
+                return Ok(outcome.after(earlier));
+            }
+            let Round { outcome, is_open } = self.round(&needs, earlier.as_ref())?;
+            let outcome = outcome.after(earlier);
+            if !is_open {
+                return Ok(outcome);
+            }
+            earlier = Some(outcome);
+        }
+        let what = format!("artifacts were damaged or changed {MOST_ROUNDS} times while they were needed");
+        Err(Error::stage(what)
+            .at(self.store.folder().display().to_string())
+            .help("find out what writes into the store, or check the disk, and run again"))
     }
-    for id in graph.iter().filter(|id| matches!(needs[id.index()], Need::Cached(_))) {
-        events.emit(&Event::Cached { stage: graph.name(id).to_owned() });
+
+    /// What is to be done, without computing by force what was computed before.
+    fn needs(&self, earlier: Option<&Outcome>) -> Result<Vec<Need>> {
+        let mut needs = needs(self.graph, self.store, self.verifier, self.options)?;
+        let Some(earlier) = earlier else { return Ok(needs) };
+        for id in self.graph.iter() {
+            let is_done = earlier.stages[id.index()].status == StageStatus::Computed;
+            if let (true, Need::Compute { forced: true, fault: None }) = (is_done, &needs[id.index()])
+                && let Some(path) = &earlier.artifacts[id.index()]
+            {
+                needs[id.index()] = Need::Cached(path.clone());
+            }
+        }
+        Ok(needs)
     }
-    let board = Mutex::new(Board::new(graph, &needs));
-    let halted = AtomicBool::new(false);
-    let compute = Compute { graph, store, options, events, interrupted, halted: &halted };
-    let run = Run { compute, needs: &needs, board, changed: Condvar::new(), told: Mutex::default() };
-    obstacles.into_iter().for_each(|(id, error)| run.fail(&mut run.board(), id, error));
-    std::thread::scope(|scope| {
-        (1..options.jobs).for_each(|_| drop(scope.spawn(|| run.work())));
-        run.work();
-    });
-    run.finish()
+
+    fn tell_cached(&self, needs: &[Need], earlier: Option<&Outcome>) {
+        let is_told = |id: StageId| {
+            earlier.is_some_and(|earlier| {
+                let status = earlier.stages[id.index()].status;
+                matches!(status, StageStatus::Computed | StageStatus::Cached)
+            })
+        };
+        for id in self.graph.iter().filter(|id| matches!(needs[id.index()], Need::Cached(_)) && !is_told(*id)) {
+            self.events.emit(&Event::Cached { stage: self.graph.name(id).to_owned() });
+        }
+    }
+
+    fn round(&self, needs: &[Need], earlier: Option<&Outcome>) -> Result<Round> {
+        let Self { graph, store, verifier, options, events, interrupted } = *self;
+        let obstacles = obstacles(graph, needs);
+        if let (Some((_, error)), false) = (obstacles.first(), options.keep_going) {
+            return Err(error.clone());
+        }
+        self.tell_cached(needs, earlier);
+        let board = Mutex::new(Board::new(graph, needs));
+        let (halted, again) = (AtomicBool::new(false), AtomicBool::new(false));
+        let compute = Compute { graph, store, verifier, options, events, interrupted, halted: &halted };
+        let run = Run { compute, needs, board, changed: Condvar::new(), told: Mutex::default(), again };
+        obstacles.into_iter().for_each(|(id, error)| run.fail(&mut run.board(), id, error));
+        std::thread::scope(|scope| {
+            for _ in 1..options.jobs {
+                // Where there is no thread to be had, the others do its work.
+                let _ = std::thread::Builder::new().spawn_scoped(scope, || run.work());
+            }
+            run.work();
+        });
+        let is_open = needs.iter().any(|need| matches!(need, Need::CachedUnless(_)));
+        let is_again = run.again.load(Ordering::Relaxed);
+        let outcome = run.finish()?;
+        Ok(Round { is_open: is_again || (is_open && outcome.is_whole()), outcome })
+    }
 }
 
 /// Stages that are to be computed and cannot be, and why.
@@ -64,6 +152,8 @@ struct Run<'a> {
     changed: Condvar,
     /// Stages of which the user knows that another run computes them.
     told: Mutex<HashSet<StageId>>,
+    /// Set when an artifact turned out not to be what it was taken for.
+    again: AtomicBool,
 }
 
 impl<'a> Run<'a> {
@@ -76,8 +166,10 @@ impl<'a> Run<'a> {
         while let Some((id, lock)) = self.next() {
             let start = Instant::now();
             let forced = matches!(self.needs[id.index()], Need::Compute { forced: true, .. });
-            let inputs = self.inputs(id);
-            let result = inputs.and_then(|inputs| self.compute.obtain(id, inputs, forced, &lock));
+            let result = self.inputs(id).and_then(|inputs| match inputs {
+                Some(inputs) => self.compute.obtain(id, &inputs, forced, &lock),
+                None => Ok(None),
+            });
             // Another run that waits for the lock finds the artifact.
             drop(lock);
             self.settle(id, result, start.elapsed());
@@ -123,21 +215,36 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The artifacts that a stage reads, looked at once more: a run takes hours.
-    fn inputs(&self, id: StageId) -> Result<BTreeMap<String, PathBuf>> {
-        let Compute { graph, store, .. } = &self.compute;
-        let artifact = |(role, input): (&String, &StageId)| {
-            Ok((role.clone(), store.require(graph.kind(*input), graph.key(*input))?))
-        };
-        graph.inputs(id).iter().map(artifact).collect()
+    /// The artifacts that a stage reads, looked at once more: a run takes hours. None where one is damaged by now.
+    fn inputs(&self, id: StageId) -> Result<Option<Inputs>> {
+        let Compute { graph, store, verifier, .. } = &self.compute;
+        let mut inputs = Inputs::new();
+        for (role, input) in graph.inputs(id) {
+            let (kind, key) = (graph.kind(*input), graph.key(*input));
+            match verifier.look(kind, key) {
+                Found::Whole(seen) => _ = inputs.insert(role.clone(), seen),
+                Found::Broken(_) | Found::Altered(_) => return Ok(None),
+                Found::Missing => {
+                    let error = Error::stage("the artifact was removed while it was needed");
+                    let place = store.place(kind, key).display().to_string();
+                    let help = "run again: what is missing is computed anew, finished stages are kept";
+                    return Err(error.at(place).help(help));
+                }
+            }
+        }
+        Ok(Some(inputs))
     }
 
-    fn settle(&self, id: StageId, result: Result<(PathBuf, StageStatus)>, elapsed: Duration) {
+    fn settle(&self, id: StageId, result: Result<Option<(PathBuf, StageStatus)>>, elapsed: Duration) {
         let mut board = self.board();
         match result {
-            Ok((path, status)) => {
+            Ok(Some((path, status))) => {
                 let seconds = if status == StageStatus::Computed { elapsed.as_secs_f64() } else { 0.0 };
                 board.finish(id, path, status, seconds);
+            }
+            Ok(None) => {
+                self.again.store(true, Ordering::Relaxed);
+                board.stop(id);
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => board.stop(id),
             Err(error) => self.fail(&mut board, id, error),

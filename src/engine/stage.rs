@@ -70,6 +70,8 @@ pub struct Context<'a> {
     pub checkpoint_every: Duration,
     /// Artifact folders of the inputs, by role: `split`, `pretrain`, ...
     pub inputs: BTreeMap<String, PathBuf>,
+    /// Fails where an input is not any more what it was when the stage began ([`Context::check_inputs`]).
+    pub check_inputs: &'a (dyn Fn() -> Result<()> + Sync),
     /// Takes progress.
     pub events: &'a dyn EventSink,
     /// Set when the user asks to stop.
@@ -95,6 +97,15 @@ impl Context<'_> {
             .get(role)
             .map(PathBuf::as_path)
             .ok_or_else(|| Error::bug(format!("stage {} has no input '{role}'", self.stage)))
+    }
+
+    /// To be called before a checkpoint is written, which must not keep what was made of an input that was overwritten
+    /// meanwhile. At the end of the stage the engine looks by itself.
+    ///
+    /// # Errors
+    /// An input is not any more what it was when the stage began.
+    pub fn check_inputs(&self) -> Result<()> {
+        (self.check_inputs)()
     }
 
     /// Whether the stage is asked to stop: time to leave a checkpoint.

@@ -53,8 +53,8 @@ impl Stage for EmbedStage {
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
         let set = dataset::pictures(context)?;
-        let pictures = subset(split::read(context)?, self.config.subset);
-        let features = Features::read(context.input("features")?, self.depth)?;
+        let pictures = subset(split::read(context, &set)?, self.config.subset);
+        let features = Features::read(context.input("features")?, self.depth, set.len())?;
         let rows = features.rows(&pictures);
         let view = features.view(&rows);
         let plane = match &self.config.method {

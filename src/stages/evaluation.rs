@@ -72,6 +72,37 @@ pub struct Metrics {
     pub confusion: Vec<Vec<usize>>,
 }
 
+impl Metrics {
+    /// Reads the metrics of an evaluation's artifact.
+    ///
+    /// # Errors
+    /// They cannot be read, or contradict themselves.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(formats::METRICS);
+        let metrics: Self = formats::read_json(&path)?;
+        metrics.check().map_err(|what| formats::impossible(&path, what))?;
+        Ok(metrics)
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        let classes = self.classes.len();
+        let is_share = |value: f64| (0.0..=1.0).contains(&value);
+        let shares = [self.accuracy, self.interval.0, self.interval.1, self.validation_accuracy.unwrap_or(0.0)];
+        let rows = &self.confusion;
+        let total = rows.iter().flatten().try_fold(0_usize, |sum, count| sum.checked_add(*count));
+        let correct: usize = (0..classes).filter_map(|class| rows.get(class)?.get(class)).sum();
+        if rows.len() != classes || rows.iter().any(|row| row.len() != classes) {
+            Err("the confusion matrix does not have a row and a column for each class")
+        } else if total != Some(self.total) || correct != self.correct {
+            Err("the confusion matrix has another number of images")
+        } else if !shares.into_iter().all(is_share) {
+            Err("an accuracy is not between 0 and 1")
+        } else {
+            Ok(())
+        }
+    }
+}
+
 /// The numbers of an evaluation's artifact by which runs are compared; `accuracy_low` and `accuracy_high` are the bounds
 /// of the accuracy's interval.
 pub fn comparable(artifact: &Path) -> BTreeMap<String, f64> {

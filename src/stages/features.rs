@@ -93,6 +93,7 @@ impl DeviceStage for FeaturesStage {
         let mut done = 0;
         for images in self.ordered(&set) {
             for batch in batches::plain_batches(set.clone(), images, policy.clone(), batch_size) {
+                let batch = batch?;
                 context.check_interrupted()?;
                 let outputs = depths(&network, &batch.images, batch.rows, self.statistics)?;
                 by_depth.iter_mut().zip(outputs).for_each(|(all, new)| place_rows(&batch.pictures, &new, all));
@@ -181,15 +182,25 @@ pub struct Features {
 }
 
 impl Features {
-    /// Reads the features of one depth.
+    /// Reads the features of one depth, of this many images.
     ///
     /// # Errors
-    /// The artifact is damaged or has no such depth.
-    pub fn read(folder: &Path, depth: usize) -> Result<Self> {
+    /// The artifact is damaged, has no such depth, is of another number of images, or holds what is no number.
+    pub fn read(folder: &Path, depth: usize, images: usize) -> Result<Self> {
         let path = folder.join(formats::FEATURES);
-        match formats::read_array(&path, &array_name(depth))? {
-            Some(NamedArray { shape, values, .. }) if shape.len() == 2 => Ok(Self { width: shape[1], values }),
-            _ => Err(Error::stage(format!("no features of depth {depth}")).at(path.display().to_string())),
+        let impossible = |what: String| formats::impossible(&path, &what);
+        let array = formats::read_array(&path, &array_name(depth))?;
+        let NamedArray { shape, values, .. } =
+            array.ok_or_else(|| impossible(format!("it has no features of depth {depth}")))?;
+        let &[rows, width] = shape.as_slice() else {
+            return Err(impossible(format!("features of depth {depth} are no table")));
+        };
+        if rows != images || width == 0 || values.len() != rows * width {
+            return Err(impossible(format!("features of depth {depth} are {rows} x {width}, of {images} images")));
+        }
+        match values.iter().position(|value| !value.is_finite()) {
+            Some(at) => Err(impossible(format!("a feature of image {} is not finite", at / width))),
+            None => Ok(Self { width, values }),
         }
     }
 

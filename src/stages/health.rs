@@ -78,12 +78,14 @@ impl DeviceStage for HealthStage {
         let network = pretrain::trained(&self.pretrain, side, context.input("pretrain")?, device)?;
         let widths = network.widths();
         let policy = Arc::new(Policy::new(&self.pretrain.policy, side, self.dataset.fit));
-        let mut pictures = split::read(context)?.test;
+        let set = dataset::pictures(context)?;
+        let mut pictures = split::read(context, &set)?.test;
         spread(&mut pictures, PICTURES);
         let batch_size = BATCH.min(pictures.len()).max(1);
         let mut views = vec![[Vec::new(), Vec::new()]; widths.len()];
         let course = Course { batch_size, epochs: 1, skip: 0, seed: self.seed };
-        for batch in batches::contrastive_batches(dataset::pictures(context)?, pictures, policy, course) {
+        for batch in batches::contrastive_batches(set, pictures, policy, course) {
+            let batch = batch?;
             context.check_interrupted()?;
             let outputs = depths(&network, &batch.images, batch.rows, FeatureStatistics::Running)?;
             for (views, values) in views.iter_mut().zip(outputs) {

@@ -42,9 +42,9 @@ impl Stage for KnnEvalStage {
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
         let set = dataset::pictures(context)?;
-        let split = split::read(context)?;
+        let split = split::read(context, &set)?;
         let labeled = split::labeled(&split, &set, self.fraction, LabelDraw::Stratified, self.seed)?;
-        let features = Features::read(context.input("features")?, self.depth)?;
+        let features = Features::read(context.input("features")?, self.depth, set.len())?;
         let (known, labels) = (features.rows(&labeled), evaluation::labels(&set, &labeled));
         let scores = |pictures: &[usize]| {
             let asked = features.rows(pictures);

@@ -106,7 +106,8 @@ impl DeviceStage for PretrainStage {
 impl PretrainStage {
     fn training<'a, D: Compute>(&self, device: &D, context: &'a Context<'_>) -> Result<Training<'a, D>> {
         let config = &self.config;
-        let Split { train, .. } = split::read(context)?;
+        let set = dataset::pictures(context)?;
+        let Split { train, .. } = split::read(context, &set)?;
         let steps_per_epoch = train.len() / config.batch_size;
         if steps_per_epoch == 0 && config.epochs > 0 {
             return Err(too_few(train.len(), config.batch_size));
@@ -122,7 +123,6 @@ impl PretrainStage {
         let side = self.dataset.image_size;
         let multiply_adds = model::summarize(&config.encoder, &config.projection, side)?.multiply_adds;
         let policy = Arc::new(Policy::new(&config.policy, self.dataset.image_size, self.dataset.fit));
-        let set = dataset::pictures(context)?;
         let batches = |skip| {
             let course = Course { batch_size: config.batch_size, epochs: config.epochs, skip, seed: self.seed };
             batches::contrastive_batches(set, train, policy, course)
@@ -165,8 +165,9 @@ pub fn untrained<D: Backend>(config: &Pretrain, side: usize, seed: u64, device: 
 /// The artifact is damaged, or the device is out of memory.
 pub fn trained<D: Backend>(config: &Pretrain, side: usize, folder: &Path, device: &D) -> Result<Network<D>> {
     let mut network = untrained(config, side, 0, device)?;
-    network.load_state(&formats::read_arrays(&folder.join(formats::MODEL))?)?;
-    Ok(network)
+    let path = folder.join(formats::MODEL);
+    let loaded = network.load_state(&formats::read_arrays(&path)?);
+    loaded.map_err(|error| formats::impossible(&path, error.what())).map(|()| network)
 }
 
 fn contrastive_loss<D: Compute>(z: Traced<D>, config: &LossConfig) -> Result<TracedLoss<D>> {

@@ -38,7 +38,7 @@ impl Stage for SplitStage {
         let set = dataset::pictures(context)?;
         let split = Split::draw(set.labels(), set.test_flags(), self.validation_fraction, self.seed);
         formats::write_json(&context.output().join(formats::SPLIT), &split)?;
-        let shared = shared_images(&set, &split);
+        let shared = shared_images(&set, &split)?;
         shared::worded(&shared, split.test.len()).into_iter().for_each(|warning| context.warn(warning));
         formats::write_rows(&context.output().join(formats::SHARED), &shared)?;
         Ok(format!("{} train, {} validation, {} test", split.train.len(), split.validation.len(), split.test.len()))
@@ -48,9 +48,20 @@ impl Stage for SplitStage {
 /// The split of a stage's `split` input.
 ///
 /// # Errors
-/// The artifact is damaged.
-pub fn read(context: &Context<'_>) -> Result<Split> {
-    formats::read_json(&context.input("split")?.join(formats::SPLIT))
+/// The artifact is damaged, or is no split of these images.
+pub fn read(context: &Context<'_>, set: &PictureSet) -> Result<Split> {
+    open(context.input("split")?, set)
+}
+
+/// The split of a split artifact.
+///
+/// # Errors
+/// As for [`read`].
+pub fn open(folder: &Path, set: &PictureSet) -> Result<Split> {
+    let path = folder.join(formats::SPLIT);
+    let split: Split = formats::read_json(&path)?;
+    split.check(set.test_flags()).map_err(|what| formats::impossible(&path, &what))?;
+    Ok(split)
 }
 
 /// Test images of a split that are training or validation images too.
@@ -60,7 +71,7 @@ pub fn read(context: &Context<'_>) -> Result<Split> {
 pub fn shared(folder: &Path, set: &PictureSet, split: &Split) -> Result<Vec<Shared>> {
     let path = folder.join(formats::SHARED);
     // Artifacts of earlier versions do not have the file.
-    if path.exists() { formats::read_rows(&path) } else { Ok(shared_images(set, split)) }
+    if path.exists() { formats::read_rows(&path) } else { shared_images(set, split) }
 }
 
 /// The labelled training pictures for a fraction.

@@ -124,7 +124,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(stage: &'a SupervisedStage, context: &'a Context<'a>) -> Result<Self> {
         let set = dataset::pictures(context)?;
-        let split = split::read(context)?;
+        let split = split::read(context, &set)?;
         let labeled = split::labeled(&split, &set, stage.fraction, stage.config.label_draw, stage.seed)?;
         Ok(Self { stage, context, set, split, labeled, evaluation: Arc::new(stage.evaluation_policy()) })
     }
@@ -236,6 +236,7 @@ impl<'a> Run<'a> {
         );
         for batch in batches {
             self.context.check_interrupted()?;
+            let batch = batch?;
             let encoded = network.encode(&batch.images, batch.rows, BatchStatistics::Running)?;
             logits.extend(network.project(&encoded, batch.rows, BatchStatistics::Running)?.pop().unwrap_or_default());
         }

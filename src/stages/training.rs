@@ -88,7 +88,7 @@ impl<'a, D: Compute> Training<'a, D> {
         if let Some(batch) = self.ahead.take() {
             return Ok(Some(batch));
         }
-        let batch = self.batches.next().ok_or_else(|| Error::bug("the batches ended before the epoch"))?;
+        let batch = self.batches.next().ok_or_else(|| Error::bug("the batches ended before the epoch"))??;
         Uploaded::new(batch, self.session.network()).map(Some)
     }
 
@@ -105,7 +105,7 @@ impl<'a, D: Compute> Training<'a, D> {
         let batches = &mut self.batches;
         let (report, ahead) = self
             .session
-            .step_with(batch, loss, |network| batches.next().map(|batch| Uploaded::new(batch, network)).transpose())?;
+            .step_with(batch, loss, |network| batches.next().map(|batch| Uploaded::new(batch?, network)).transpose())?;
         self.ahead = ahead;
         self.context.progress(self.session.steps(), self.session.total_steps(), self.detail(&report));
         if self.checkpoints.is_due() {
@@ -150,7 +150,9 @@ impl<'a, D: Compute> Training<'a, D> {
     /// Leaves a checkpoint. Returns whether one is there; that it cannot be written does not stop the training, and the
     /// user hears of it once.
     fn save(&mut self) -> bool {
-        let saved = self.session.checkpoint().and_then(|checkpoint| self.checkpoints.save(&checkpoint));
+        let whole = self.context.check_inputs();
+        let saved =
+            whole.and_then(|()| self.session.checkpoint()).and_then(|checkpoint| self.checkpoints.save(&checkpoint));
         if let Err(error) = &saved
             && !self.told
         {

@@ -80,7 +80,7 @@ impl Checkpoints {
     /// Steps and files, the newest first.
     fn list(&self) -> Vec<(u64, PathBuf)> {
         let step = |path: &Path| path.file_name()?.to_str()?.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.parse().ok();
-        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let entries = files::entries(&self.folder).unwrap_or_default().into_iter();
         let mut found: Vec<(u64, PathBuf)> = entries.filter_map(|path| Some((step(&path)?, path))).collect();
         found.sort_unstable_by(|a, b| b.cmp(a));
         found

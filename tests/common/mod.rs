@@ -9,9 +9,13 @@ pub(crate) fn artifacts(output: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     fn walk(folder: &Path, root: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
+            let is_content = |name| name != "record.json" && name != ".verified";
+            if !path.file_name().is_some_and(is_content) {
+                continue;
+            }
             if path.is_dir() {
                 walk(&path, root, found);
-            } else if path.file_name().is_some_and(|name| name != "record.json") {
+            } else {
                 found.insert(path.strip_prefix(root).unwrap().to_owned(), fs::read(&path).unwrap());
             }
         }

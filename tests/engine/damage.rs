@@ -46,3 +46,211 @@ fn verify_finds_changed_bytes_and_an_artifact_under_a_wrong_name() {
     fs::rename(&folder, place.store.place(kind, "0123")).unwrap();
     assert!(matches!(place.store.state(kind, "0123"), State::Damaged(_)));
 }
+
+fn with_verify(verify: Verify) -> RunOptions {
+    RunOptions { verify, ..RunOptions::default() }
+}
+
+fn flip(file: &Path) {
+    let mut bytes = fs::read(file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(file, bytes).unwrap();
+}
+
+/// Content of every artifact of a store, without what is beside them and without records.
+fn contents(place: &Place, graph: &Graph) -> Vec<Vec<u8>> {
+    let files = ["lines.txt", "key.json", "manifest.json"];
+    let of =
+        |id: StageId| files.map(|name| fs::read(place.store.place(graph.kind(id), graph.key(id)).join(name)).unwrap());
+    graph.iter().flat_map(of).collect()
+}
+
+#[test]
+fn a_flipped_bit_in_any_file_is_noticed_before_it_is_read() {
+    for file in ["lines.txt", "manifest.json", "key.json", "record.json"] {
+        for is_read in [true, false] {
+            let place = place();
+            let (graph, ids) = chain(0.1, 0);
+            place.run(&graph).unwrap();
+            let before = contents(&place, &graph);
+            flip(&place.store.place("pretrain", graph.key(ids[1])).join(file));
+            if is_read {
+                fs::remove_dir_all(place.store.place("features", graph.key(ids[2]))).unwrap();
+            }
+            assert!(place.reasons(&graph)[1].starts_with("damaged: "), "{file}: {:?}", place.reasons(&graph));
+            let events = Events::default();
+            let outcome = place.run_with(&graph, &RunOptions::default(), &events).unwrap();
+            assert_eq!(outcome.computed, 1 + usize::from(is_read), "{file}");
+            assert!(events.warnings()[0].contains(".damaged-1"), "{:?}", events.warnings());
+            assert!(contents(&place, &graph) == before, "{file}");
+        }
+    }
+}
+
+#[test]
+fn what_was_computed_from_a_damaged_artifact_is_computed_again() {
+    for is_stopped_between in [false, true] {
+        let place = place();
+        let (graph, ids) = chain(0.1, 0);
+        place.run(&graph).unwrap();
+        let before = contents(&place, &graph);
+        // Without digests the damaged artifact is read, and the records do not say what was.
+        flip(&place.store.place("pretrain", graph.key(ids[1])).join("lines.txt"));
+        for id in &ids[2..] {
+            fs::remove_dir_all(place.store.place(graph.kind(*id), graph.key(*id))).unwrap();
+        }
+        assert_eq!(place.run_with(&graph, &with_verify(Verify::Size), &Events::default()).unwrap().computed, 2);
+        assert!(contents(&place, &graph) != before);
+        let reasons = place.reasons(&graph);
+        assert!(reasons[1].starts_with("damaged: "), "{reasons:?}");
+        assert!(
+            reasons[2].contains("may have been computed from the damaged artifact of pretrain.main"),
+            "{reasons:?}"
+        );
+        // features records what it read of pretrain as unknown, and so is linear_eval's.
+        assert!(reasons[3].contains("features.main that does not count"), "{reasons:?}");
+        let events = Events::default();
+        if is_stopped_between {
+            place.run_with(&graph, &only(&["pretrain"]), &events).unwrap();
+        }
+        let outcome = place.run_with(&graph, &RunOptions::default(), &events).unwrap();
+        assert_eq!(outcome.computed, if is_stopped_between { 2 } else { 3 });
+        let asides = events.warnings().iter().filter(|text| text.contains("may have been computed from it")).count();
+        assert_eq!(asides, 2, "{:?}", events.warnings());
+        assert!(contents(&place, &graph) == before);
+        assert_eq!(place.run(&graph).unwrap().computed, 0);
+    }
+}
+
+/// split -> features -> linear_eval, where features calls `work` first.
+fn chain_with(work: impl Fn(&Context<'_>) -> Result<()> + Send + Sync + 'static) -> (Graph, [StageId; 3]) {
+    let plain = fake("features", json!({}));
+    let write_lines = plain.work;
+    let work: Work = Box::new(move |context| work(context).and_then(|()| write_lines(context)));
+    let mut graph = Graph::new();
+    let split = graph.add(Box::new(fake("split", json!({"seed": 1}))), &[]).unwrap();
+    let stage = Fake { name: plain.name, work, ..fake("features", json!({})) };
+    let features = graph.add(Box::new(stage), &[("split", split)]).unwrap();
+    let linear = graph.add(Box::new(fake("linear_eval", json!({}))), &[("features", features)]).unwrap();
+    (graph, [split, features, linear])
+}
+
+#[test]
+fn an_input_that_changes_while_it_is_read_spoils_nothing() {
+    // Whether the stage then fails, as with a file that got shorter, or comes to a wrong result.
+    for fails in [false, true] {
+        for truncates in [false, true] {
+            let (clean, _) = chain_with(|_| Ok(()));
+            let expected = place();
+            expected.run(&clean).unwrap();
+
+            let times = AtomicUsize::new(0);
+            let (graph, _) = chain_with(move |context| {
+                if times.fetch_add(1, Ordering::Relaxed) > 0 {
+                    return Ok(());
+                }
+                let input = context.input("split")?.join("lines.txt");
+                if truncates {
+                    fs::write(&input, "").unwrap()
+                } else {
+                    flip(&input)
+                }
+                assert!(context.check_inputs().unwrap_err().to_string().contains("split"));
+                if fails { Err(Error::stage("what is this?")) } else { Ok(()) }
+            });
+            let (place, events) = (place(), Events::default());
+            let outcome = place.run_with(&graph, &RunOptions::default(), &events).unwrap();
+            assert_eq!((outcome.computed, outcome.cached), (3, 0));
+            let warnings = events.warnings().join("\n");
+            assert!(warnings.contains("split.main is not the one that was read"), "{warnings}");
+            assert!(warnings.contains(".damaged-1"), "{warnings}");
+            assert!(contents(&place, &graph) == contents(&expected, &clean));
+        }
+    }
+}
+
+#[test]
+fn a_store_that_changes_all_the_time_ends_in_an_error() {
+    let (graph, _) = chain_with(|context| {
+        flip(&context.input("split")?.join("lines.txt"));
+        Ok(())
+    });
+    let place = place();
+    let error = place.run(&graph).unwrap_err();
+    assert!(error.to_string().contains("20 times") && error.kind() == ErrorKind::Stage, "{error}");
+    assert!(error.next_step().unwrap().contains("disk"), "{error}");
+}
+
+#[test]
+fn what_read_another_artifact_than_the_one_that_is_there_is_computed_again() {
+    let place = place();
+    let number = AtomicUsize::new(0);
+    let unsteady = failing("features", move |context| {
+        write(context, "lines.txt", &number.fetch_add(1, Ordering::Relaxed).to_string()).map(|()| String::new())
+    });
+    let mut graph = Graph::new();
+    let features = graph.add(Box::new(unsteady), &[]).unwrap();
+    let linear = graph.add(Box::new(fake("linear_eval", json!({}))), &[("features", features)]).unwrap();
+    let report = graph.add(Box::new(fake("report", json!({}))), &[("0", linear)]).unwrap();
+    let first = place.run(&graph).unwrap();
+    assert_eq!(first.computed, 3);
+    let read = |outcome: &Outcome, id| fs::read_to_string(outcome.artifact(id).unwrap().join("lines.txt")).unwrap();
+    assert!(read(&first, report).starts_with('0'));
+    // In the run that finds it out, and by a plan where that run did not come so far.
+    let second = place.run_with(&graph, &force(&["features"]), &Events::default()).unwrap();
+    assert_eq!((second.computed, second.cached), (3, 0));
+    assert!(read(&second, report).starts_with('1'));
+    let options = RunOptions { only: vec!["features".into()], ..force(&["features"]) };
+    place.run_with(&graph, &options, &Events::default()).unwrap();
+    let third = place.run(&graph).unwrap();
+    assert!(read(&third, report).starts_with('2'), "{}", read(&third, report));
+    assert_eq!(place.run(&graph).unwrap().computed, 0);
+}
+
+#[test]
+fn manifests_from_elsewhere_are_bounded_and_lead_nowhere_else() {
+    let place = place();
+    let (graph, ids) = chain(0.1, 0);
+    place.run(&graph).unwrap();
+    let (kind, key) = ("pretrain", graph.key(ids[1]));
+    let path = place.store.place(kind, key).join("manifest.json");
+    let file = |name: &str| json!({ "name": name, "bytes": 0, "blake3": "0" });
+    let names = |count: usize| (0..count).map(|n| file(&format!("{n:07}"))).collect::<Vec<_>>();
+    let cases = [
+        (names(900_000), "more than any stage writes"),
+        (vec![file("b"), file("a")], "not sorted"),
+        (vec![file("a"), file("a")], "not sorted"),
+        (vec![file("../a")], "no file of the artifact"),
+        (vec![file("/dev/zero")], "no file of the artifact"),
+    ];
+    for (files, what) in cases {
+        fs::write(&path, json!({ "key": key, "files": files }).to_string()).unwrap();
+        let start = Instant::now();
+        assert!(matches!(place.store.state(kind, key), State::Damaged(damage) if damage.contains(what)), "{what}");
+        assert!(start.elapsed() < Duration::from_secs(5));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn only_regular_files_are_read() {
+    let place = place();
+    let (graph, ids) = chain(0.1, 0);
+    place.run(&graph).unwrap();
+    let folder = place.store.place("pretrain", graph.key(ids[1]));
+    for name in ["lines.txt", "key.json", "manifest.json", "record.json"] {
+        let aside = place.folder.path().join("aside");
+        fs::rename(folder.join(name), &aside).unwrap();
+        assert!(Command::new("mkfifo").arg(folder.join(name)).status().unwrap().success());
+        assert!(matches!(place.store.state("pretrain", graph.key(ids[1])), State::Damaged(_)), "{name}");
+        assert!(place.store.verify("pretrain", graph.key(ids[1])).is_err(), "{name}");
+        fs::remove_file(folder.join(name)).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", folder.join(name)).unwrap();
+        assert!(matches!(place.store.state("pretrain", graph.key(ids[1])), State::Damaged(_)), "{name}");
+        assert!(place.store.record("pretrain", graph.key(ids[1])).is_err() || name != "record.json");
+        fs::remove_file(folder.join(name)).unwrap();
+        fs::rename(&aside, folder.join(name)).unwrap();
+    }
+    place.store.verify("pretrain", graph.key(ids[1])).unwrap();
+}

@@ -12,6 +12,7 @@ mod schedule;
 
 use serde_json::{Value, json};
 use simclr::base::{Error, ErrorKind, Result};
+use simclr::engine::store::Verify;
 use simclr::engine::{
     Context, Event, EventSink, Graph, Outcome, PlanEntry, RunOptions, Stage, StageId, StageStatus, State, Status, Store,
 };

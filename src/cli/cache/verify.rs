@@ -1,4 +1,4 @@
-//! `simclr cache verify`: whether the artifacts are still what was written.
+//! `simclr cache verify`: whether the artifacts are still what was written, and of what is there.
 
 use super::short;
 use crate::base::human::count;
@@ -9,6 +9,7 @@ use crate::cli::text::{Text, Tone};
 use crate::engine::Store;
 use crate::engine::store::Artifact;
 use serde_json::json;
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 /// An artifact that is not what was written.
@@ -23,6 +24,7 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<()> {
     let store = Store::open(&arguments.output.output)?;
     let artifacts = store.artifacts();
     let mut damaged: Vec<Damaged<'_>> = artifacts.iter().filter_map(|artifact| look_at(&store, artifact)).collect();
+    add_doubtful(&store, &artifacts, &mut damaged);
     if arguments.set_aside {
         for Damaged { artifact, aside, .. } in &mut damaged {
             *aside = Some(store.set_damaged_aside(&artifact.kind, &artifact.key)?);
@@ -43,8 +45,26 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<()> {
 }
 
 fn look_at<'a>(store: &Store, artifact: &'a Artifact) -> Option<Damaged<'a>> {
-    let error = store.verify(&artifact.kind, &artifact.key).err()?;
-    Some(Damaged { artifact, damage: error.what().to_owned(), aside: None })
+    let damage = match store.verify(&artifact.kind, &artifact.key) {
+        Err(error) => error.what().to_owned(),
+        Ok(()) => store.stale(&artifact.kind, &artifact.key)?,
+    };
+    Some(Damaged { artifact, damage, aside: None })
+}
+
+/// Adds what may have been computed from damaged artifacts, once each.
+fn add_doubtful<'a>(store: &Store, artifacts: &'a [Artifact], damaged: &mut Vec<Damaged<'a>>) {
+    let mut known: HashSet<&str> = damaged.iter().map(|damaged| damaged.artifact.key.as_str()).collect();
+    for index in 0..damaged.len() {
+        let Artifact { kind, key, .. } = damaged[index].artifact;
+        let doubtful: HashSet<String> = store.doubtful(key).into_iter().map(|(_, key)| key).collect();
+        let damage = format!("it may have been computed from the damaged artifact {kind} {}", short(key));
+        for artifact in artifacts.iter().filter(|artifact| doubtful.contains(&artifact.key)) {
+            if known.insert(&artifact.key) {
+                damaged.push(Damaged { artifact, damage: damage.clone(), aside: None });
+            }
+        }
+    }
 }
 
 fn text(artifacts: &[Artifact], damaged: &[Damaged<'_>]) -> Text {

@@ -16,6 +16,7 @@ use crate::config::section::read;
 use crate::config::setting::NAMED_SECTIONS;
 use crate::config::source::Place;
 use crate::config::structure::{self, Tainted};
+use crate::engine::store::Verify;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,6 +27,7 @@ pub(super) fn pipeline(root: Node, folder: &Path, problems: &mut Problems) -> Op
     checker.references();
     let seed = checker.scalar("seed", 0);
     let device = checker.device();
+    let verify = checker.scalar("verify", Verify::default());
     let dataset = checker.dataset(folder);
     let policies = checker.policies();
     let raw: Named<RawPretrain> = checker.named("pretrain");
@@ -39,6 +41,7 @@ pub(super) fn pipeline(root: Node, folder: &Path, problems: &mut Problems) -> Op
     Some(Pipeline {
         seed: seed?,
         device: device?,
+        verify: verify?,
         dataset: dataset?,
         augment: policies,
         pretrain,

@@ -98,6 +98,7 @@ impl Store {
         // Deleting takes longer than renaming; runs can start meanwhile.
         drop(alone);
         if !dry_run {
+            self.forget_freed();
             self.empty_trash()?;
         }
         Ok(collected)

@@ -89,7 +89,7 @@ impl Disk for RealDisk {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let removed = match fs::symlink_metadata(path) {
-            Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+            Ok(found) if found.is_dir() => files::remove_all(path),
             Ok(_) => fs::remove_file(path),
             Err(error) => Err(error),
         };
@@ -125,7 +125,8 @@ impl Changes {
 
     /// Writes a small file, flushes it and reads it again: a disk that loses it is noticed before the file counts.
     pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        let written = self.0.write(path, bytes).and_then(|()| self.0.flush(path)).and_then(|()| fs::read(path));
+        let written =
+            self.0.write(path, bytes).and_then(|()| self.0.flush(path)).and_then(|()| files::read_bytes(path));
         if written.map_err(|error| failed("write", path, &error))? == bytes {
             return Ok(());
         }

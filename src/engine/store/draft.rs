@@ -1,7 +1,7 @@
 //! Writing an artifact: into a folder beside its place, flushed, manifest last, renamed into place.
 
 use super::leftovers::{CHECKPOINTS, PARTIAL, REPLACED};
-use super::{KEY_FILE, Lock, MANIFEST_FILE, Manifest, RECORD_FILE, Store, first_free, is_there};
+use super::{KEY_FILE, Lock, MANIFEST_FILE, Manifest, RECORD_FILE, Store, first_free, is_there, sealed};
 use crate::base::{Error, Result};
 use crate::engine::Record;
 use std::collections::BTreeSet;
@@ -35,7 +35,7 @@ impl<'a> Draft<'a> {
     /// Makes the folder the artifact. Returns its place, and whether it took the place of one with other content.
     pub(crate) fn commit(self, key_text: &str, record: &Record) -> Result<(PathBuf, bool)> {
         let manifest = Manifest::of_folder(&self.folder, self.key)?;
-        self.commit_as(&manifest, key_text.as_bytes(), Some(&pretty(record)?))
+        self.commit_as(&manifest, key_text.as_bytes(), Some(&pretty(&sealed::seal(record)?)?))
     }
 
     /// As [`Draft::commit`], for a folder whose manifest is known.

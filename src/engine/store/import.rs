@@ -1,8 +1,7 @@
 //! Copying an artifact from another store, of another disk or another machine.
 
-use super::{Draft, KEY_FILE, Lock, Manifest, RECORD_FILE, State, Store, set_aside};
+use super::{Draft, KEY_FILE, Lock, Manifest, RECORD_FILE, State, Store, sealed, set_aside};
 use crate::base::{Error, Result, files};
-use crate::engine::Record;
 use std::path::Path;
 
 /// What became of an artifact that was to be imported.
@@ -25,7 +24,7 @@ impl Store {
         if self.artifact(kind, key).is_some() {
             return Ok(Imported::AlreadyThere);
         }
-        other.verify(kind, key)?;
+        other.verify_content(kind, key)?;
         if other.key_document(kind, key)?.kind != kind {
             let error = Error::stage(format!("the artifact is not of kind {kind}"));
             return Err(error.at(other.place(kind, key).display().to_string()).help("delete the folder"));
@@ -52,8 +51,7 @@ impl Store {
             return Err(differs(draft.folder(), "a file has other content"));
         }
         // A record that cannot be read is worth nothing here either.
-        let record = files::read(&source.join(RECORD_FILE)).ok();
-        let record = record.filter(|bytes| serde_json::from_slice::<Record>(bytes).is_ok());
+        let record = files::read(&source.join(RECORD_FILE)).ok().filter(|bytes| sealed::open(bytes).is_ok());
         draft.commit_as(&manifest, &files::read(&source.join(KEY_FILE))?, record.as_deref())?;
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::disk::{Changes, Sharing};
 use super::{Store, names};
-use crate::base::{Error, Result, hash};
+use crate::base::{Error, Result, files, hash};
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -72,7 +72,7 @@ impl Store {
 
 /// Whether a process has the lock now. Makes no file.
 pub(super) fn is_held(store: &Store, kind: &str, key: &str) -> bool {
-    match File::open(path(store, kind, key)) {
+    match files::open_regular(&path(store, kind, key)) {
         Ok(file) => matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)),
         Err(error) => error.kind() != ErrorKind::NotFound,
     }

@@ -9,21 +9,26 @@
 //! ROOT/store-v1/.locks/KIND-KEY.lock  while an artifact is written
 //! ROOT/store-v1/.locks/store.lock     while a run starts, or what nobody counts on is collected
 //! ROOT/store-v1/.trash/               about to be deleted
+//! ROOT/store-v1/.verified/KIND-KEY    by what the artifact's files are known since they were compared with the manifest
 //! ```
 
 mod artifact;
 mod collect;
 mod disk;
+mod doubtful;
 mod draft;
 mod import;
 mod leftovers;
 mod lock;
 mod manifest;
 mod registration;
+mod sealed;
+mod verified;
 
 pub use artifact::Artifact;
 pub use collect::{Collected, Freed, FreedKind};
 pub use disk::{Disk, RealDisk, Sharing};
+pub(crate) use doubtful::set_aside_doubtful;
 pub(crate) use draft::{Draft, set_aside};
 pub use import::Imported;
 pub(crate) use leftovers::remove_leftovers;
@@ -32,8 +37,10 @@ pub use lock::HeldLock;
 pub(crate) use lock::Lock;
 pub use manifest::{FileEntry, Manifest};
 pub use registration::Registration;
+pub use verified::Verify;
+pub(crate) use verified::{Found, Seen, Verifier};
 
-use crate::base::{Error, Result, files, hash};
+use crate::base::{Error, Result, files};
 use crate::engine::key::STORE_VERSION;
 use crate::engine::{KeyDocument, Record};
 use serde::de::DeserializeOwned;
@@ -117,27 +124,16 @@ impl Store {
     /// What is in the artifact's place, by names and sizes.
     pub fn state(&self, kind: &str, key: &str) -> State {
         let place = self.place(kind, key);
-        match Manifest::read(&place).and_then(|manifest| manifest.check_sizes(&place, key)) {
-            Ok(()) => State::Whole(place),
+        match self.look(kind, key) {
+            Ok(_) => State::Whole(place),
             Err(_) if !is_there(&place) => State::Missing,
             Err(damage) => State::Damaged(damage),
         }
     }
 
-    /// The folder of an artifact that was there before.
-    ///
-    /// # Errors
-    /// It was removed or changed meanwhile.
-    pub fn require(&self, kind: &str, key: &str) -> Result<PathBuf> {
-        let lost = |what: String| {
-            let error = Error::stage(what).at(self.place(kind, key).display().to_string());
-            error.help("run again: what is missing is computed anew, finished stages are kept")
-        };
-        match self.state(kind, key) {
-            State::Whole(path) => Ok(path),
-            State::Missing => Err(lost("the artifact was removed while it was needed".to_owned())),
-            State::Damaged(damage) => Err(lost(format!("the artifact was changed while it was needed: {damage}"))),
-        }
+    /// Removes what a killed stage would go on from, by the holder of its lock.
+    pub(crate) fn remove_checkpoints(&self, kind: &str, key: &str) -> Result<()> {
+        self.changes.remove(&self.checkpoints(kind, key))
     }
 
     fn require_something(&self, kind: &str, key: &str) -> Result<()> {
@@ -154,18 +150,20 @@ impl Store {
     /// # Errors
     /// The artifact is missing, or a file is not what was written.
     pub fn verify(&self, kind: &str, key: &str) -> Result<()> {
+        self.verify_content(kind, key)?;
+        sealed::check(&self.place(kind, key)).map_err(|damage| self.damaged(kind, key, &damage))
+    }
+
+    /// As [`Store::verify`], but for the record, which is not content.
+    fn verify_content(&self, kind: &str, key: &str) -> Result<()> {
         self.require_something(kind, key)?;
-        let place = self.place(kind, key);
-        let damaged = |what: String| {
-            let error = Error::stage(format!("the artifact is damaged: {what}")).at(place.display().to_string());
-            error.help("delete the folder and run again")
-        };
-        let manifest = Manifest::read(&place).map_err(damaged)?;
-        manifest.check_sizes(&place, key).and_then(|()| manifest.check_digests(&place)).map_err(damaged)?;
-        match hash::digest_file(&place.join(KEY_FILE)).is_ok_and(|digest| digest == key) {
-            true => Ok(()),
-            false => Err(damaged(format!("{KEY_FILE} is not what the key is a digest of"))),
-        }
+        let content = self.look(kind, key).and_then(|(found, _)| found.check_digests(&self.place(kind, key), key));
+        content.map_err(|damage| self.damaged(kind, key, &damage))
+    }
+
+    fn damaged(&self, kind: &str, key: &str, damage: &str) -> Error {
+        let error = Error::stage(format!("the artifact is damaged: {damage}"));
+        error.at(self.place(kind, key).display().to_string()).help("delete the folder and run again")
     }
 
     /// What an artifact's key is a digest of.
@@ -181,7 +179,8 @@ impl Store {
     /// # Errors
     /// The file is missing or damaged.
     pub fn record(&self, kind: &str, key: &str) -> Result<Record> {
-        read_json(&self.place(kind, key).join(RECORD_FILE))
+        let path = self.place(kind, key).join(RECORD_FILE);
+        sealed::open(&files::read(&path)?).map_err(|what| Error::stage(what).at(path.display().to_string()))
     }
 
     /// Kinds that have a folder, sorted.
@@ -204,8 +203,8 @@ impl Store {
 
 /// Names in a folder; none where there is no folder.
 fn names(folder: &Path) -> impl Iterator<Item = String> + use<> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().into_string().ok())
+    let entries = files::entries(folder).unwrap_or_default().into_iter();
+    entries.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
 }
 
 /// Whether there is anything under a name, be it a link to nowhere.

@@ -96,9 +96,9 @@ impl Data {
     fn read(stage: &LinearEvalStage, context: &Context<'_>) -> Result<Self> {
         let config = &stage.config;
         let set = dataset::pictures(context)?;
-        let split = split::read(context)?;
+        let split = split::read(context, &set)?;
         let labeled = split::labeled(&split, &set, stage.fraction, config.label_draw, stage.seed)?;
-        let features = Features::read(context.input("features")?, stage.depth)?;
+        let features = Features::read(context.input("features")?, stage.depth, set.len())?;
         let rows = features.rows(&labeled);
         let standardizer = config.standardize.then(|| Standardizer::fit(features.view(&rows)));
         let selection = selection(&split, config.training.watched_on()).to_vec();

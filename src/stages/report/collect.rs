@@ -1,7 +1,6 @@
 //! From artifacts to the data of the report.
 
 use crate::base::{Result, files};
-use crate::dataset::Split;
 use crate::engine::Context;
 use crate::loss::nt_xent_chance;
 use crate::render::data::{
@@ -118,12 +117,17 @@ impl Entry {
             selection_loss: record.selection_loss,
             selection_accuracy: record.selection_accuracy,
         };
-        let rows = formats::read_rows(&folder.join(formats::HISTORY))?.into_iter().map(row).collect();
+        let path = folder.join(formats::HISTORY);
+        let records: Vec<EpochRecord> = formats::read_rows(&path)?;
+        if !records.iter().all(|record| record.loss.is_finite() && record.accuracy.is_finite()) {
+            return Err(formats::impossible(&path, "a loss or an accuracy is not finite"));
+        }
+        let rows = records.into_iter().map(row).collect();
         Ok(TrainingCurve { kind, stage, variant: self.variant.label.clone(), rows, ..TrainingCurve::default() })
     }
 
     fn collect_curve(&self, folder: &Path, kind: CurveKind, evaluated: &Evaluated, report: &mut Report) -> Result<()> {
-        let metrics: Metrics = formats::read_json(&folder.join(formats::METRICS))?;
+        let metrics = Metrics::read(folder)?;
         let curve = self.curve(folder, kind, format!("{}.{}", curve_stage(kind), evaluated.name))?;
         report.curves.push(TrainingCurve {
             from: evaluated.from.clone(),
@@ -148,7 +152,7 @@ impl Entry {
         evaluated: &Evaluated,
         report: &mut Report,
     ) -> Result<()> {
-        let metrics: Metrics = formats::read_json(&folder.join(formats::METRICS))?;
+        let metrics = Metrics::read(folder)?;
         let tested = tested::read(folder)?;
         report.test_sets.entry(tested.test_set.clone()).or_insert(tested.guess);
         report.results.push(EvaluationResult {
@@ -187,8 +191,8 @@ impl Entry {
 }
 
 fn collect_split(folder: &Path, dataset: &Path, report: &mut Report) -> Result<()> {
-    let split: Split = formats::read_json(&folder.join(formats::SPLIT))?;
     let set = dataset::open(dataset)?;
+    let split = split::open(folder, &set)?;
     let shared = split::shared(folder, &set, &split)?;
     report.dataset.shared = shared.into_iter().map(|shared| (shared.test, shared.other)).collect();
     for picture in split.train {
@@ -205,7 +209,11 @@ fn collect_split(folder: &Path, dataset: &Path, report: &mut Report) -> Result<(
 
 /// Points, labels and classes of an embedding; the rest is left empty.
 fn points(folder: &Path) -> Result<EmbeddingPanel> {
-    let rows: Vec<Point> = formats::read_rows(&folder.join(formats::EMBEDDING))?;
+    let path = folder.join(formats::EMBEDDING);
+    let rows: Vec<Point> = formats::read_rows(&path)?;
+    if !rows.iter().all(|row| row.x.is_finite() && row.y.is_finite()) {
+        return Err(formats::impossible(&path, "a point is not finite"));
+    }
     let mut classes: Vec<String> = rows.iter().map(|row| row.class.clone()).collect();
     classes.sort();
     classes.dedup();

@@ -1,0 +1,120 @@
+//! A small finished study, to damage.
+
+use crate::common::artifacts;
+use simclr::engine::Store;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const PIPELINE: &str = r#"
+name = "flips"
+
+[dataset]
+source = { shapes = { train = 48, test = 24, classes = 3 } }
+image_size = 8
+
+[augment.views]
+ops = [{ horizontal_flip = {} }]
+
+[pretrain.main]
+augment = "views"
+encoder = { tiny = { width = 0.1 } }
+projection = { layers = [8] }
+optimizer = { adam = { learning_rate = 2e-3 } }
+epochs = 1
+batch_size = 16
+
+[linear_eval.main]
+from = "main"
+
+[knn_eval.main]
+from = "main"
+k = 3
+
+[supervised.scratch]
+augment = "views"
+encoder = { tiny = { width = 0.1 } }
+optimizer = { adam = { learning_rate = 2e-3 } }
+steps = 3
+batch_size = 12
+
+[embed.pca]
+from = "main"
+method = { pca = {} }
+"#;
+
+/// An output folder with a finished run in it.
+pub(crate) struct Place {
+    pub(crate) file: PathBuf,
+    pub(crate) output: PathBuf,
+    pub(crate) artifacts: BTreeMap<PathBuf, Vec<u8>>,
+    pub(crate) report: BTreeMap<PathBuf, Vec<u8>>,
+}
+
+impl Place {
+    pub(crate) fn new(folder: &Path) -> Self {
+        let (file, output) = (folder.join("flips.toml"), folder.join("outputs"));
+        fs::write(&file, PIPELINE).unwrap();
+        let mut place = Self { file, output, artifacts: BTreeMap::new(), report: BTreeMap::new() };
+        assert!(place.run().status.success());
+        (place.artifacts, place.report) = (artifacts(&place.output), place.report());
+        place
+    }
+
+    pub(crate) fn run(&self) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_simclr"));
+        command.arg("run").arg(&self.file).arg("--output").arg(&self.output).args(["--threads", "1"]);
+        command.output().unwrap()
+    }
+
+    /// The published tables and plots; the page tells times too.
+    pub(crate) fn report(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let folder = self.output.join("flips/report");
+        let below = |name: &str| fs::read_dir(folder.join(name)).unwrap().map(|entry| entry.unwrap().path());
+        let files = below("tables").chain(below("plots")).chain([folder.join("results.md")]);
+        files.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+    }
+
+    /// Every file of every artifact that has something in it, records too.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let store = self.output.join("store-v1");
+        let content: BTreeSet<PathBuf> = self.artifacts.keys().cloned().collect();
+        let folders: BTreeSet<PathBuf> =
+            content.iter().filter(|path| !path.starts_with(".locks")).map(artifact).collect();
+        let records = folders.iter().map(|folder| folder.join("record.json"));
+        let content = content.iter().filter(|path| !path.starts_with(".locks")).cloned();
+        let all = content.chain(records).map(|path| store.join(path));
+        all.filter(|path| fs::metadata(path).unwrap().len() > 0).collect()
+    }
+
+    /// Artifacts that were computed from this one, and from those.
+    pub(crate) fn dependants(&self, key: &str) -> BTreeSet<PathBuf> {
+        let store = Store::open(&self.output).unwrap();
+        let (mut found, mut open) = (BTreeSet::new(), vec![key.to_owned()]);
+        while let Some(input) = open.pop() {
+            for kind in store.kinds() {
+                for key in store.keys(&kind) {
+                    let reads = store
+                        .key_document(&kind, &key)
+                        .is_ok_and(|document| document.inputs.values().any(|i| *i == input));
+                    if reads && found.insert(store.place(&kind, &key)) {
+                        open.push(key);
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
+/// `KIND/KEY` of a path in the store.
+fn artifact(path: &PathBuf) -> PathBuf {
+    path.components().take(2).collect()
+}
+
+/// Key of the artifact that a file is in.
+pub(crate) fn key_of(path: &Path) -> String {
+    let name = |folder: &Path| Some(folder.file_name()?.to_str()?.to_owned());
+    path.ancestors().filter_map(name).find(|name| name.len() == 32).unwrap()
+}
