@@ -92,8 +92,8 @@ fn time_linear_evaluations(outputs: &str) {
         let (parameters, inputs) = (&key["parameters"], &key["inputs"]);
         let input = |role: &str| store.join(role).join(inputs[role].as_str().unwrap());
         let depth = parameters["depth"].as_u64().unwrap() as usize;
-        let features = stages::features::Features::read(&input("features"), depth).unwrap();
         let set = stages::dataset::open(&input("dataset")).unwrap();
+        let features = stages::features::Features::read(&input("features"), depth, set.len()).unwrap();
         let split: Split = read_json(&input("split").join("split.json")).unwrap();
         let labeled: Vec<LabeledImage> = read_rows(&artifact.join("labeled.csv")).unwrap();
         let labeled: Vec<usize> = labeled.iter().map(|image| image.row).collect();

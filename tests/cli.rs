@@ -99,6 +99,13 @@ fn mistakes_on_the_command_line_are_usage_errors() {
 }
 
 #[test]
+fn threads_of_the_environment_have_the_range_of_the_option() {
+    let run = simclr(&["doctor", "--device", "cpu"]).env("RAYON_NUM_THREADS", "2000").output().unwrap();
+    assert_eq!(run.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&run.stderr).contains("RAYON_NUM_THREADS is 2000"));
+}
+
+#[test]
 fn a_missing_file_is_a_usage_error_of_every_command() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing.toml");

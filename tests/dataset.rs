@@ -141,7 +141,7 @@ fn shapes_fingerprint_by_parameters_and_match_what_is_decoded() {
 
 /// Part of the test pictures that the nearest class mean of some statistics classifies right.
 fn nearest_centroid(set: &PictureSet, statistics: impl Fn(Picture<'_>) -> Vec<f64>) -> f64 {
-    let rows: Vec<Vec<f64>> = (0..set.len()).map(|index| statistics(set.picture(index))).collect();
+    let rows: Vec<Vec<f64>> = (0..set.len()).map(|index| statistics(set.picture(index).unwrap().view())).collect();
     let centroid = |class: usize| -> Vec<f64> {
         let of_class: Vec<_> = (0..set.len()).filter(|&i| set.label(i) == class && !set.is_test(i)).collect();
         (0..rows[0].len()).map(|k| of_class.iter().map(|&i| rows[i][k]).sum::<f64>() / of_class.len() as f64).collect()
@@ -222,15 +222,16 @@ fn signs_stay_the_same_when_classes_and_images_are_added() {
     let ((_a, few), (_b, many)) = (open(&signs(40, 4, 16, ""), 1), open(&signs(120, 6, 16, ""), 1));
     for (index, other) in [(0, 0), (3, 3), (4, 6), (39, 57)] {
         assert_eq!(few.classes()[few.label(index)], many.classes()[many.label(other)]);
-        assert_eq!(few.picture(index).rgb, many.picture(other).rgb);
+        assert_eq!(few.picture(index).unwrap().rgb, many.picture(other).unwrap().rgb);
     }
-    assert_ne!(few.picture(0).rgb, few.picture(40).rgb, "training and test images differ");
+    assert_ne!(few.picture(0).unwrap().rgb, few.picture(40).unwrap().rgb, "training and test images differ");
 }
 
 #[test]
 fn no_image_of_a_sign_is_drawn_twice() {
     let (_folder, set) = open(&signs(2000, 20, 32, ", hue_only = 0.5"), 1);
-    let distinct: std::collections::HashSet<&[u8]> = (0..set.len()).map(|index| set.picture(index).rgb).collect();
+    let distinct: std::collections::HashSet<Vec<u8>> =
+        (0..set.len()).map(|index| set.picture(index).unwrap().rgb).collect();
     assert_eq!(distinct.len(), 2100);
 }
 
@@ -238,7 +239,7 @@ fn no_image_of_a_sign_is_drawn_twice() {
 fn signs_of_any_size() {
     for side in [8, 33, 100] {
         let (_folder, set) = open(&signs(20, 20, side, ""), 1);
-        let image = set.picture(0);
+        let image = set.picture(0).unwrap();
         assert_eq!((image.width, image.height), (side, side));
     }
 }
@@ -258,7 +259,7 @@ fn luma_deviation(image: Picture<'_>) -> f64 {
 fn grayscale_erases_inks_that_differ_in_hue_only() {
     let mean = |hue_only: &str| {
         let (_folder, set) = open(&signs(200, 20, 32, hue_only), 1);
-        (0..set.len()).map(|index| luma_deviation(set.picture(index))).sum::<f64>() / set.len() as f64
+        (0..set.len()).map(|index| luma_deviation(set.picture(index).unwrap().view())).sum::<f64>() / set.len() as f64
     };
     // What is left are the gradient of the paper and noise.
     let (none, all) = (mean(""), mean(", hue_only = 1.0"));
@@ -285,7 +286,7 @@ fn a_folder_for_each_class() {
     assert_eq!(set.classes(), ["ant", "bee", "cat"]);
     assert_eq!((set.len(), set.ignored(), set.skipped().len()), (30, 1, 0));
     assert_eq!((set.name(0), set.name(9), set.label(9)), ("ant/0.png", "ant/more/3.PNG", 0));
-    assert_eq!(set.picture(0).rgb, simclr::picture::decode(&png(10)).unwrap().rgb);
+    assert_eq!(set.picture(0).unwrap().rgb, simclr::picture::decode(&png(10)).unwrap().rgb);
     let print = fingerprint(&config, &folder.path().join("memo")).unwrap();
     for (class, size) in print.classes.iter().enumerate() {
         let test = (0..30).filter(|&index| set.label(index) == class && set.is_test(index)).count();
@@ -471,11 +472,95 @@ fn links_are_followed_but_not_in_a_circle() {
     symlink(&train, train.join("bee/again")).unwrap();
     refused(&folders("folder", root.path(), ""), "in a circle");
     fs::remove_file(train.join("bee/again")).unwrap();
-    symlink(train.join("bee/me.png"), train.join("bee/me.png")).unwrap();
-    refused(&folders("folder", root.path(), ""), "cannot read");
-    fs::remove_file(train.join("bee/me.png")).unwrap();
     symlink("nowhere", train.join("bee/broken.txt")).unwrap();
     assert!(fingerprint(&folders("folder", root.path(), ""), &root.path().join("memo")).is_ok());
+}
+
+/// What cannot be read is told of as what cannot be decoded, whatever it is, and nothing waits for a pipe.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_no_regular_file_counts_as_broken() {
+    use std::os::unix::fs::symlink;
+    let root = tempfile::tempdir().unwrap();
+    class_folders(&root.path().join("train"));
+    let bee = root.path().join("train/bee");
+    assert!(std::process::Command::new("mkfifo").arg(bee.join("pipe.jpg")).status().unwrap().success());
+    let _socket = std::os::unix::net::UnixListener::bind(bee.join("socket.jpg")).unwrap();
+    symlink("/dev/zero", bee.join("zero.jpg")).unwrap();
+    symlink("/dev/urandom", bee.join("random.png")).unwrap();
+    symlink("/dev/tty", bee.join("tty.png")).unwrap();
+    symlink("nowhere.png", bee.join("gone.png")).unwrap();
+    symlink(bee.join("me.png"), bee.join("me.png")).unwrap();
+    let stop = folders("folder", root.path(), "");
+    let first = fingerprint(&stop, &root.path().join("memo")).unwrap();
+    assert_eq!(first, fingerprint(&stop, &root.path().join("memo")).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let error = decode_quietly(&stop, 1, folder.path()).unwrap_err().to_string();
+    for name in ["pipe.jpg", "socket.jpg", "zero.jpg", "random.png", "tty.png"] {
+        assert!(error.contains(&format!("bee/{name}: cannot read it: not a regular file")), "{name}: {error}");
+    }
+    assert!(error.contains("bee/gone.png: cannot read it: No such file") && error.contains("bee/me.png"), "{error}");
+    let skip = DatasetConfig { broken_files: simclr::dataset::config::BrokenFiles::Skip, ..stop.clone() };
+    assert_eq!(decode_quietly(&skip, 1, folder.path()).unwrap().skipped.len(), 7);
+    // What can be read later is news.
+    fs::remove_file(bee.join("gone.png")).unwrap();
+    write(bee.join("gone.png"), &png(77));
+    assert_ne!(first.content, fingerprint(&stop, &root.path().join("memo")).unwrap().content);
+}
+
+/// A PNG chunk with its checksum.
+fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    let checked = [kind, data].concat();
+    let mut crc = u32::MAX;
+    for byte in &checked {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 };
+        }
+    }
+    [&(data.len() as u32).to_be_bytes()[..], &checked, &(!crc).to_be_bytes()].concat()
+}
+
+/// A PNG of one pixel in indexed color with a palette of this many bytes; of 4, 5, 7, 8, ... some versions of the decoder
+/// panic.
+fn indexed_png(palette: usize) -> Vec<u8> {
+    let header = [&1_u32.to_be_bytes()[..], &1_u32.to_be_bytes(), &[8, 3, 0, 0, 0]].concat();
+    // Stored, not compressed: a filter byte and the index 0.
+    let data = [0x78, 0x01, 0x01, 2, 0, 0xFD, 0xFF, 0, 0, 0, 2, 0, 1];
+    let chunks =
+        [chunk(b"IHDR", &header), chunk(b"PLTE", &vec![7; palette]), chunk(b"IDAT", &data), chunk(b"IEND", &[])];
+    [&b"\x89PNG\r\n\x1a\n"[..], &chunks.concat()].concat()
+}
+
+#[test]
+fn a_panic_of_a_decoder_is_the_fault_of_its_file() {
+    let root = tempfile::tempdir().unwrap();
+    class_folders(&root.path().join("train"));
+    assert!(simclr::picture::decode(&indexed_png(6)).is_ok());
+    for palette in [4, 5, 7, 8] {
+        write(root.path().join(format!("train/ant/palette{palette}.png")), &indexed_png(palette));
+    }
+    let stop = folders("folder", root.path(), "");
+    let folder = tempfile::tempdir().unwrap();
+    let error = decode_quietly(&stop, 1, folder.path()).unwrap_err();
+    assert_eq!(error.kind(), simclr::base::ErrorKind::Stage);
+    for palette in [4, 5, 7, 8] {
+        assert!(error.what().contains(&format!("ant/palette{palette}.png: ")), "{error}");
+    }
+    let skip = DatasetConfig { broken_files: simclr::dataset::config::BrokenFiles::Skip, ..stop };
+    assert_eq!(decode_quietly(&skip, 1, folder.path()).unwrap().skipped.len(), 4);
+}
+
+#[test]
+fn a_file_that_is_too_large_is_refused_before_it_is_read() {
+    let root = tempfile::tempdir().unwrap();
+    class_folders(&root.path().join("train"));
+    let path = root.path().join("train/ant/large.jpg");
+    write(&path, b"\xff\xd8\xff");
+    fs::File::options().write(true).open(&path).unwrap().set_len(600_000_000).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let error = decode_quietly(&folders("folder", root.path(), ""), 1, folder.path()).unwrap_err();
+    assert!(error.what().contains("ant/large.jpg: the file is too large (600 MB; at most 500 MB"), "{error}");
 }
 
 #[test]
@@ -492,8 +577,8 @@ fn large_pictures_are_reduced_when_decoded() {
     let config = folders("prefixed", root.path(), ", test_fraction = 0.4");
     let sizes = |config: &DatasetConfig| -> Vec<(usize, usize)> {
         let (_folder, set) = open(config, 1);
-        assert!((0..set.len()).all(|index| set.picture(index).rgb.iter().all(|&value| value == 200)));
-        (0..3).map(|index| (set.picture(index).width, set.picture(index).height)).collect()
+        assert!((0..set.len()).all(|index| set.picture(index).unwrap().rgb.iter().all(|&value| value == 200)));
+        (0..3).map(|index| (set.picture(index).unwrap().width, set.picture(index).unwrap().height)).collect()
     };
     assert_eq!(sizes(&config), [(64, 32), (31, 300), (32, 160)]);
     assert_eq!(sizes(&DatasetConfig { stored_side: Some(50), ..config }), [(100, 50), (31, 300), (50, 250)]);
@@ -569,7 +654,7 @@ fn cifar10_records() {
     assert_eq!((set.len(), set.classes()[2].as_str(), set.label(23), set.is_test(39)), (60, "bird", 3, false));
     assert_eq!((set.is_test(40), set.name(40)), (true, "test_batch.bin[0]"));
     // Record 1 of the second file: byte k of its pixels is 7 k + 2; red, green and blue are 1024 bytes apart.
-    let picture = set.picture(21);
+    let picture = set.picture(21).unwrap();
     let pixel = |x: usize, y: usize| [0, 1, 2].map(|plane| ((plane * 1024 + y * 32 + x) * 7 + 2) as u8);
     assert_eq!(picture.rgb[(5 * 32 + 9) * 3..][..3], pixel(9, 5));
     let memo = root.path().join("memo");
@@ -621,7 +706,7 @@ fn stl10_records_are_stored_by_column() {
     let (_folder, set) = open(&config, 1);
     assert_eq!((set.len(), set.label(12), set.is_test(20), set.classes()[7].as_str()), (40, 2, true, "monkey"));
     let pixel = |x: usize, y: usize| [0, 1, 2].map(|plane| ((plane * 9216 + x * 96 + y) * 7 + 3) as u8);
-    assert_eq!(set.picture(3).rgb[(5 * 96 + 9) * 3..][..3], pixel(9, 5));
+    assert_eq!(set.picture(3).unwrap().rgb[(5 * 96 + 9) * 3..][..3], pixel(9, 5));
     write(root.path().join("train_y.bin"), &[1; 19]);
     refused(&config, "19 labels for 20 pictures");
     write(root.path().join("train_y.bin"), &[0; 20]);
@@ -637,7 +722,7 @@ fn real_cifar10() {
     for index in (0..10_000).step_by(997) {
         let record = &raw[index * 3073..(index + 1) * 3073];
         assert_eq!(set.label(index), usize::from(record[0]));
-        assert_eq!(set.picture(index).rgb[3 * 40..][..3], [record[41], record[1065], record[2089]]);
+        assert_eq!(set.picture(index).unwrap().rgb[3 * 40..][..3], [record[41], record[1065], record[2089]]);
     }
 }
 
@@ -651,7 +736,9 @@ fn real_photographs() {
     let (_folder, set) = open(&config, 1);
     assert_eq!((set.len(), set.skipped().len()), (1500, 0));
     assert_eq!(set.classes(), ["airplane", "car", "cat", "dog", "elephant"]);
-    assert!((0..set.len()).all(|index| set.picture(index).width.min(set.picture(index).height) == 32));
+    assert!(
+        (0..set.len()).all(|index| set.picture(index).unwrap().width.min(set.picture(index).unwrap().height) == 32)
+    );
 }
 
 // ---------------------------------------------------------------------------------------------- batches
@@ -675,10 +762,14 @@ fn contrastive_from(set: &Arc<PictureSet>, epochs: usize, skip: usize) -> Batche
     contrastive_batches(set.clone(), (0..20).collect(), policy(SIMCLR, 16), course)
 }
 
+fn made(batches: Batches) -> Vec<Batch> {
+    batches.collect::<Result<_, _>>().unwrap()
+}
+
 #[test]
 fn contrastive_batches_hold_two_views_of_each_picture() {
     let (_folder, set) = twenty_shapes();
-    let batches: Vec<Batch> = contrastive(&set, 2).collect();
+    let batches: Vec<Batch> = made(contrastive(&set, 2));
     assert_eq!(batches.len(), 6);
     for (number, batch) in batches.iter().enumerate() {
         assert_eq!((batch.rows, batch.images.len()), (12, 12 * 16 * 16 * 3));
@@ -699,12 +790,12 @@ fn contrastive_batches_hold_two_views_of_each_picture() {
 #[test]
 fn batches_do_not_depend_on_threads_or_on_where_training_goes_on() {
     let (_folder, set) = twenty_shapes();
-    let all: Vec<Batch> = contrastive(&set, 3).collect();
+    let all: Vec<Batch> = made(contrastive(&set, 3));
     for threads in [1, 2, 3] {
-        assert_eq!(all, in_pool(threads, || contrastive(&set, 3).collect::<Vec<_>>()), "{threads} threads");
+        assert_eq!(all, in_pool(threads, || made(contrastive(&set, 3))), "{threads} threads");
     }
     for skip in 0..=9 {
-        assert_eq!(all[skip..], contrastive_from(&set, 3, skip).collect::<Vec<_>>(), "from batch {skip}");
+        assert_eq!(all[skip..], made(contrastive_from(&set, 3, skip)), "from batch {skip}");
     }
     assert_eq!(contrastive_from(&set, 3, 10).count(), 0);
 }
@@ -713,9 +804,9 @@ fn batches_do_not_depend_on_threads_or_on_where_training_goes_on() {
 fn labelled_batches_keep_the_last_short_one_and_plain_batches_the_order() {
     let (_folder, set) = twenty_shapes();
     let indices: Vec<usize> = (0..20).step_by(2).collect();
-    let labeled: Vec<Batch> = labeled_batches(set.clone(), indices.clone(), policy(SIMCLR, 16), course(4, 2)).collect();
+    let labeled: Vec<Batch> = made(labeled_batches(set.clone(), indices.clone(), policy(SIMCLR, 16), course(4, 2)));
     let later = Course { skip: 4, ..course(4, 2) };
-    let later: Vec<Batch> = labeled_batches(set.clone(), indices.clone(), policy(SIMCLR, 16), later).collect();
+    let later: Vec<Batch> = made(labeled_batches(set.clone(), indices.clone(), policy(SIMCLR, 16), later));
     assert_eq!(labeled[4..], later);
     assert_eq!(labeled.iter().map(|batch| batch.rows).collect::<Vec<_>>(), [4, 4, 2, 4, 4, 2]);
     let mut seen: Vec<usize> = labeled[..3].iter().flat_map(|batch| batch.pictures.clone()).collect();
@@ -723,10 +814,11 @@ fn labelled_batches_keep_the_last_short_one_and_plain_batches_the_order() {
     seen.sort_unstable();
     assert_eq!(seen, indices);
     let evaluation = Arc::new(Policy::evaluation(None, 16, Fit::Squash));
-    let plain: Vec<Batch> = plain_batches(set.clone(), indices.clone(), evaluation, 4).collect();
+    let plain: Vec<Batch> = made(plain_batches(set.clone(), indices.clone(), evaluation, 4));
     assert_eq!(plain.iter().flat_map(|batch| batch.pictures.clone()).collect::<Vec<_>>(), indices);
     assert_eq!(plain.len(), 3);
-    let expected = set.picture(2).rgb.iter().map(|&value| f32::from(value) / 255.0);
+    let stored = set.picture(2).unwrap();
+    let expected = stored.rgb.iter().map(|&value| f32::from(value) / 255.0);
     assert!(plain[0].images[768..1536].iter().zip(expected).all(|(ours, theirs)| (ours - theirs).abs() < 1e-6));
 }
 
@@ -735,12 +827,13 @@ fn a_policy_that_draws_once_a_batch_does_the_same_to_every_picture() {
     let (_folder, set) = twenty_shapes();
     // Solarized or not can be seen at the first value of each row.
     let ops = |draw: &str| format!("{draw}\nops = [{{ solarize = {{ p = 0.5, threshold = 0.0 }} }}]");
-    let plain: Vec<f32> = (0..20).map(|index| f32::from(set.picture(index).rgb[0]) / 255.0).collect();
+    let plain: Vec<f32> = (0..20).map(|index| f32::from(set.picture(index).unwrap().rgb[0]) / 255.0).collect();
     let solarized = |draw: &str| -> Vec<Vec<bool>> {
         let batches = contrastive_batches(set.clone(), (0..20).collect(), policy(&ops(draw), 16), course(10, 8));
         let is_solarized =
             |batch: &Batch, row: usize| (batch.images[row * 768] - plain[batch.pictures[row]]).abs() > 1e-6;
-        batches
+        made(batches)
+            .into_iter()
             .flat_map(|batch| [0..10, 10..20].map(|view| view.map(|row| is_solarized(&batch, row)).collect()))
             .collect()
     };
@@ -779,6 +872,25 @@ fn a_panic_while_a_batch_is_made_is_raised_where_it_is_asked_for() {
             catch_unwind(AssertUnwindSafe(|| plain_batches(set.clone(), vec![0, 1, 99], policy(SIMCLR, 16), 2).count()))
         });
         assert!(raised.is_err());
+    }
+}
+
+#[test]
+fn a_file_that_gets_shorter_or_is_overwritten_while_it_is_read_is_an_error_that_names_it() {
+    for truncate in [true, false] {
+        let (folder, set) = twenty_shapes();
+        let path = folder.path().join("pictures.bin");
+        let mut batches = contrastive(&set, 1000);
+        batches.next().unwrap().unwrap();
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        let length = file.metadata().unwrap().len();
+        std::thread::sleep(Duration::from_millis(20)); // Longer than a tick of the file system's clock.
+        file.set_len(if truncate { 100 } else { 0 }).unwrap();
+        file.set_len(if truncate { 100 } else { length }).unwrap();
+        let errors: Vec<_> = batches.filter_map(Result::err).take(1).collect();
+        assert!(errors[0].to_string().contains("pictures.bin"), "{}", errors[0]);
+        assert!(errors[0].what().contains("changed while it was read"), "{}", errors[0]);
+        assert!(set.picture(0).unwrap_err().to_string().contains("pictures.bin"));
     }
 }
 

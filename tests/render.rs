@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use simclr::analysis::wilson_interval;
+use simclr::base::rows::unquoted;
+use simclr::base::text::is_hidden;
 use simclr::render::data::{
     CurveKind, CurveRow, EmbeddingPanel, EvaluationKind, EvaluationResult, HealthRow, PairsPicture, Report, StageRow,
     TrainingCurve,
@@ -11,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What a report must never pass on as markup.
-const HOSTILE: &str = "<script>alert('&')</script>\n\"|\u{1}";
+const HOSTILE: &str = "=<script>alert('&')</script>\n\"|\u{1}\u{1b}[31m\u{202e}\u{200b}";
 
 fn result(kind: EvaluationKind, depth: Option<usize>, fraction: f64, seed: u64, correct: usize) -> EvaluationResult {
     let total = 250;
@@ -260,7 +262,7 @@ fn svg_is_well_formed_and_has_no_coordinate_that_is_no_number() {
             let svg = std::str::from_utf8(bytes).unwrap();
             assert!(svg.starts_with("<svg xmlns=") && svg.trim_end().ends_with("</svg>"), "{name}");
             assert!(!svg.contains("=\"NaN") && !svg.contains("inf\"") && !svg.contains("NaN,"), "{name}");
-            assert!(svg.chars().all(|c| !c.is_control() || c == '\n'), "{name} holds a control character");
+            assert!(svg.chars().all(|c| !is_hidden(c) || c == '\n'), "{name} holds a hidden character");
             assert_balanced(name, svg);
         }
     }
@@ -287,6 +289,7 @@ fn names_are_text_wherever_they_stand() {
     for name in files.keys().filter(|name| name.ends_with(".html") || name.ends_with(".svg") || name.ends_with(".md")) {
         let text = text(&files, name);
         assert!(!text.contains("<script"), "{name}");
+        assert!(text.chars().all(|c| !is_hidden(c) || c == '\n'), "{name} holds a hidden character");
     }
     for name in ["index.html", "results.md", "plots/comparison.svg", "plots/embedding-1.svg"] {
         assert!(text(&files, name).contains("&lt;script"), "{name} lost the name");
@@ -296,6 +299,7 @@ fn names_are_text_wherever_they_stand() {
 #[test]
 fn the_page_asks_nothing_of_the_network() {
     let page = text(&written(&full()), "index.html");
+    assert!(page.contains("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';"));
     for needle in ["src=\"http", "href=\"http", "url(http", "@import", "<script", "<link"] {
         assert!(!page.contains(needle), "{needle}");
     }
@@ -326,13 +330,17 @@ fn tables_read_back_as_the_data() {
         let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
         assert_eq!(rows.len(), report.results.len());
         for (row, result) in rows.iter().zip(&report.results) {
-            assert_eq!(row[stage], result.stage);
+            assert_eq!(unquoted(&row[stage]), result.stage);
             assert_eq!(row[correct].parse::<usize>().unwrap(), result.correct);
             assert_eq!(row[accuracy].parse::<f64>().unwrap(), result.accuracy);
         }
         for (name, bytes) in ending(&files, ".csv") {
             let mut reader = csv::Reader::from_reader(bytes);
-            assert!(reader.records().all(|row| row.is_ok()), "{name}");
+            for row in reader.records().map(Result::unwrap) {
+                let is_formula =
+                    |cell: &str| cell.starts_with(['=', '+', '-', '@', '\t']) && cell.parse::<f64>().is_err();
+                assert!(!row.iter().any(is_formula), "{name}: {row:?}");
+            }
         }
     }
 }

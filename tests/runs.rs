@@ -76,7 +76,7 @@ fn record(folder: &TempDir, output: &Path, graph: &Graph, options: &RunOptions) 
         overrides: &["a=1".to_owned()],
         device: "cpu",
     };
-    let recorder = Recorder::create(output, &description, graph, &store).unwrap();
+    let recorder = Recorder::create(output, &description, (graph, &store), || Ok(())).unwrap();
     let result = engine::run(graph, &store, options, &recorder, &AtomicBool::new(false));
     let warnings = recorder.finish(result.as_ref().err());
     (runs::find(output, "latest").unwrap(), warnings)
@@ -148,7 +148,7 @@ fn a_stage_that_was_interrupted_did_not_fail() {
     let file = folder.path().join("toy.toml");
     let description =
         Description { study: "toy", file: &file, texts: &[], resolved: "", overrides: &[], device: "cpu" };
-    let recorder = Recorder::create(&output, &description, &graph, &store).unwrap();
+    let recorder = Recorder::create(&output, &description, (&graph, &store), || Ok(())).unwrap();
     assert_eq!(runs::find(&output, "latest").unwrap().state, RunState::Running);
     recorder.emit(&Event::Started { stage: "good".into() });
     recorder.emit(&Event::Progress { stage: "good".into(), done: 3, total: 4, detail: "epoch 3".into() });
@@ -169,7 +169,7 @@ fn a_record_that_cannot_be_written_is_a_warning() {
     let file = folder.path().join("toy.toml");
     let description =
         Description { study: "toy", file: &file, texts: &[], resolved: "", overrides: &[], device: "cpu" };
-    let recorder = Recorder::create(&output, &description, &graph, &store).unwrap();
+    let recorder = Recorder::create(&output, &description, (&graph, &store), || Ok(())).unwrap();
     fs::remove_dir_all(output.join("runs")).unwrap();
     let warnings = recorder.finish(None);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
@@ -213,22 +213,135 @@ fn runs_are_found_by_what_a_user_calls_them() {
 #[test]
 fn the_commit_of_the_pipeline_file_is_kept() {
     let (folder, output) = workplace();
-    let git = |arguments: &[&str]| {
-        let identity = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "commit.gpgsign=false"];
-        let mut command = std::process::Command::new("git");
-        command.args(identity).args(arguments).current_dir(folder.path()).env_remove("GIT_DIR");
-        command.output().is_ok_and(|output| output.status.success())
-    };
     let commit = || record(&folder, &output, &toys(Some(0.1)), &RunOptions::default()).0.record.commit;
-    if !git(&["init", "-q"]) {
-        return; // There is no git here, so there is no commit to keep.
-    }
+    let Some(repository) = Repository::at(folder.path()) else { return };
     assert_eq!(commit(), None, "nothing is committed");
-    assert!(git(&["add", "toy.toml"]) && git(&["commit", "-qm", "one"]));
+    repository.commit();
     let clean = commit().unwrap();
     assert!(!clean.changed && clean.hash.len() >= 40, "{clean:?}");
-    fs::write(folder.path().join("toy.toml"), "# changed").unwrap();
-    assert_eq!(commit().map(|commit| (commit.hash, commit.changed)), Some((clean.hash, true)));
+}
+
+/// A git repository.
+struct Repository<'a>(&'a Path);
+
+impl<'a> Repository<'a> {
+    /// Makes one; none where there is no git.
+    fn at(folder: &'a Path) -> Option<Self> {
+        let made = std::process::Command::new("git").args(["init", "-q"]).current_dir(folder).output();
+        made.is_ok_and(|made| made.status.success()).then_some(Self(folder))
+    }
+
+    fn git(&self, arguments: &[&str]) {
+        let identity = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "commit.gpgsign=false"];
+        let mut command = std::process::Command::new("git");
+        let output = command.args(identity).args(arguments).current_dir(self.0).env_remove("GIT_DIR").output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn commit(&self) {
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-qm", "one"]);
+    }
+
+    /// Whether a file with the content that it has now is another one than in the commit; none without a commit.
+    fn changed(&self, file: &str) -> Option<bool> {
+        let file = self.0.join(file);
+        runs::Commit::of(&file, &fs::read(&file).unwrap()).map(|commit| commit.changed)
+    }
+}
+
+#[test]
+fn a_file_is_told_from_the_committed_one_whatever_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(repository) = Repository::at(folder.path()) else { return };
+    fs::create_dir(folder.path().join("a folder")).unwrap();
+    let mut names = vec!["study.toml", "a folder/study.toml", "a folder/with blank.toml", "-q.toml", "a:b^{tree}.toml"];
+    if cfg!(unix) {
+        names.extend(["line\nbreak.toml", "\"quotes\"'.toml", "\u{1b}[31m.toml", "Żółw.toml", "*.toml"]);
+    }
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    names.iter().for_each(|name| write(name, "seed = 1\n"));
+    assert!(names.iter().all(|name| repository.changed(name).is_none()), "no commit yet");
+    repository.commit();
+    for name in &names {
+        assert_eq!(repository.changed(name), Some(false), "{name:?}: clean");
+        write(name, "seed = 1\r\n");
+        assert_eq!(repository.changed(name), Some(false), "{name:?}: line ends of Windows");
+        write(name, "seed = 2\n");
+        assert_eq!(repository.changed(name), Some(true), "{name:?}: modified");
+    }
+    write("new.toml", "seed = 1\n");
+    assert_eq!(repository.changed("new.toml"), Some(true), "not in the commit");
+    let alone = tempfile::tempdir().unwrap();
+    fs::write(alone.path().join("alone.toml"), "").unwrap();
+    assert_eq!(Repository(alone.path()).changed("alone.toml"), None, "no repository");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_is_the_file_that_it_leads_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(repository) = Repository::at(folder.path()) else { return };
+    fs::write(folder.path().join("study.toml"), "seed = 1\n").unwrap();
+    std::os::unix::fs::symlink("study.toml", folder.path().join("link.toml")).unwrap();
+    repository.commit();
+    assert_eq!(repository.changed("link.toml"), Some(false));
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_that_a_repository_names_is_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let (root, trap) = (folder.path().join("evil"), folder.path().join("trap"));
+    fs::create_dir(&root).unwrap();
+    let Some(repository) = Repository::at(&root) else { return };
+    fs::write(root.join("study.toml"), "seed = 1\n").unwrap();
+    repository.commit();
+    let sprung = folder.path().join("sprung");
+    fs::write(&trap, format!("#!/bin/sh\necho \"$0 $@\" >> '{}'\ncat\n", sprung.display())).unwrap();
+    fs::set_permissions(&trap, PermissionsExt::from_mode(0o755)).unwrap();
+    let trap = trap.to_str().unwrap();
+    fs::write(root.join(".gitattributes"), "* filter=x diff=x merge=x text\n").unwrap();
+    for name in [
+        "filter.x.clean",
+        "filter.x.smudge",
+        "filter.x.process",
+        "diff.x.textconv",
+        "diff.x.command",
+        "diff.external",
+        "core.fsmonitor",
+        "core.pager",
+        "core.editor",
+        "core.sshCommand",
+        "core.askPass",
+        "core.alternateRefsCommand",
+        "credential.helper",
+        "gpg.program",
+        "alias.rev-parse",
+        "alias.hash-object",
+    ] {
+        let value = if name.starts_with("alias") { format!("!{trap}") } else { trap.to_owned() };
+        repository.git(&["config", name, &value]);
+    }
+    for hook in ["fsmonitor-watchman", "post-index-change", "reference-transaction", "pre-auto-gc"] {
+        fs::copy(trap, root.join(".git/hooks").join(hook)).unwrap();
+    }
+    // Neither the file's time nor its size is that of the index.
+    fs::write(root.join("study.toml"), "seed = 12\n").unwrap();
+    assert_eq!(repository.changed("study.toml"), Some(true));
+    // A partial clone fetches objects that are missing, by a command that its configuration names.
+    repository.git(&["config", "extensions.partialClone", "origin"]);
+    repository.git(&["config", "remote.origin.promisor", "true"]);
+    repository.git(&["config", "remote.origin.url", &format!("ext::{trap}")]);
+    repository.git(&["config", "protocol.ext.allow", "always"]);
+    for url in [format!("ext::{trap}"), "ssh://host/repository".to_owned(), "evil://host".to_owned()] {
+        repository.git(&["config", "remote.origin.url", &url]);
+        fs::remove_dir_all(root.join(".git/objects")).unwrap();
+        fs::create_dir(root.join(".git/objects")).unwrap();
+        repository.changed("study.toml");
+        assert!(!sprung.exists(), "{}", fs::read_to_string(&sprung).unwrap());
+    }
 }
 
 // ---- The commands, from outside.
@@ -298,29 +411,40 @@ impl Small {
         self.ok(&[&["run", "-q", self.file.to_str().unwrap()], more].concat());
     }
 
-    /// Starts a run that would take hours.
-    fn start_endless(&self) -> Child {
+    /// Starts a run.
+    fn start(&self, more: &[&str]) -> Child {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_simclr"));
-        command.args(["run", "--set", "pretrain.main.epochs=1000000"]).arg(&self.file);
+        command.arg("run").args(more).arg(&self.file);
         command.arg("--output").arg(&self.output).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().unwrap()
     }
 
+    /// Starts a run that would take hours.
+    fn start_endless(&self) -> Child {
+        self.start(&["--set", "pretrain.main.epochs=1000000"])
+    }
+
     /// Waits until a run's pretraining is being computed and has told how far it is.
     fn wait_for_progress(&self) -> Value {
+        self.wait_for(|run| {
+            let pretrain = stage(run, "pretrain.main");
+            pretrain["status"] == "running" && pretrain["progress"].is_object()
+        })
+    }
+
+    /// Waits until the newest run goes on and is as wanted.
+    fn wait_for(&self, is_wanted: impl Fn(&Value) -> bool) -> Value {
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(120) {
             if self.json(&["status"]).as_array().is_some_and(|runs| !runs.is_empty()) {
                 let run = self.json(&["status", "latest"]);
-                let mut stages = run["stages"].as_array().unwrap().iter();
-                let trains = |stage: &Value| stage["kind"] == "pretrain" && stage["status"] == "running";
-                if stages.any(|stage| trains(stage) && stage["progress"].is_object()) {
+                if run["status"] == "running" && is_wanted(&run) {
                     return run;
                 }
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        panic!("no progress in two minutes");
+        panic!("no such run in two minutes");
     }
 }
 
@@ -364,6 +488,258 @@ fn a_run_that_goes_on_is_told_from_one_that_was_killed() {
     assert_eq!(stage(&killed, "report")["status"], Value::Null);
     assert!(small.ok(&["status"]).contains("killed"));
     assert!(small.json(&["cache", "gc", "--keep", "0", "--dry-run"])["bytes"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn a_published_report_that_is_not_whole_is_published_again() {
+    let small = Small::new();
+    let file = small.file.to_str().unwrap();
+    small.run(&[]);
+    let report = small.output.join("small/report");
+    let whole = fs::read(report.join("results.md")).unwrap();
+    type Damage<'a> = (&'a str, &'a dyn Fn(&Path));
+    let damages: [Damage<'_>; 4] = [
+        ("results.md", &|path| fs::write(path, "").unwrap()),
+        ("plots/comparison.svg", &|path| fs::remove_file(path).unwrap()),
+        ("index.html", &|path| fs::write(path, fs::read_to_string(path).unwrap().replace('1', "2")).unwrap()),
+        (".key", &|path| fs::write(path, "").unwrap()),
+    ];
+    for (name, damage) in damages {
+        for command in [&["run", file][..], &["run", "-q", file], &["report", file]] {
+            damage(&report.join(name));
+            let (code, _, stderr) = small.call(command);
+            assert_eq!(code, 0, "{stderr}");
+            assert!(stderr.contains("was not whole") && stderr.contains(name), "{command:?}, {name}: {stderr}");
+            assert_eq!(fs::read(report.join("results.md")).unwrap(), whole);
+            let (_, _, stderr) = small.call(&["run", file]);
+            assert!(!stderr.contains("whole"), "{command:?}, {name}: {stderr}");
+        }
+    }
+    assert_eq!(fs::read_dir(small.output.join("small")).unwrap().count(), 1, "nothing is left beside it");
+}
+
+#[test]
+fn every_run_keeps_its_report() {
+    let small = Small::new();
+    small.run(&[]);
+    small.run(&["--set", "knn_eval.main.k=3"]);
+    small.run(&["--set", "knn_eval.main.k=3"]);
+    let runs = small.json(&["status"]);
+    let read = |run: usize, name: &str| {
+        let folder = Path::new(runs[run]["folder"].as_str().unwrap()).join("report");
+        fs::read_to_string(folder.join(name)).unwrap()
+    };
+    let results = [0, 1, 2].map(|run| read(run, "results.md"));
+    assert_eq!(results[0], results[1]);
+    let pages = [0, 1, 2].map(|run| read(run, "index.html"));
+    for (page, run) in pages.iter().zip(runs.as_array().unwrap()) {
+        assert!(page.contains(run["id"].as_str().unwrap()), "the page names its run");
+    }
+    assert!(pages[0].contains("knn_eval.main.k=3") && pages[2].contains("k = 5"), "each has its settings");
+    let (_, text, _) = small.call(&["status", runs[2]["id"].as_str().unwrap()]);
+    assert!(text.contains("report/index.html"), "{text}");
+    // What is collected takes no report of a run with it, and two runs of the same report share its files.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let svg = Path::new(runs[0]["folder"].as_str().unwrap()).join("report/plots/comparison.svg");
+        assert_eq!(fs::metadata(svg).unwrap().nlink(), 3, "the artifact and two runs");
+    }
+    small.ok(&["cache", "gc", "--keep", "0"]);
+    assert_eq!([0, 1, 2].map(|run| read(run, "results.md")), results);
+    small.run(&["--set", "knn_eval.main.k=3"]);
+    assert!(small.ok(&["cache", "verify"]).contains(" 0 damaged"));
+}
+
+#[test]
+fn what_cannot_fit_into_memory_is_an_error_before_any_work() {
+    let small = Small::new();
+    let file = small.file.to_str().unwrap();
+    let layers = format!("pretrain.main.projection.layers={:?}", [65536; 16]);
+    let run = ["run", file, "--set", &layers];
+    let (code, stdout, stderr) = small.call(&run);
+    assert_eq!((code, stdout.as_str()), (3, ""), "{stderr}");
+    assert!(stderr.contains("pretrain.main needs about") && stderr.contains("no batch fits"), "{stderr}");
+    assert!(stderr.contains("--force-memory") && small.json(&["status"]) == json!([]), "{stderr}");
+    // What is not computed does not count, and the plan only warns.
+    small.ok(&[&run[..], &["--only", "dataset", "-q"]].concat());
+    let (code, _, stderr) = small.call(&["plan", file, "--set", &layers]);
+    assert!(code == 0 && stderr.contains("warning: pretrain.main needs about"), "{stderr}");
+}
+
+#[test]
+fn a_report_is_found_where_nothing_can_be_written() {
+    let small = Small::new();
+    small.run(&[]);
+    // No lock can be had here, whoever asks.
+    fs::remove_dir_all(small.output.join("store-v1/.locks")).unwrap();
+    fs::write(small.output.join("store-v1/.locks"), "").unwrap();
+    let (code, stdout, stderr) = small.call(&["report", small.file.to_str().unwrap()]);
+    assert_eq!((code, stdout.contains("small/report/index.html")), (0, true), "{stdout}{stderr}");
+    assert!(stderr.contains("as it was published"), "{stderr}");
+}
+
+/// A data set whose names would move the cursor, color, turn text around, or be computed by a spreadsheet.
+#[cfg(unix)]
+mod hostile_names {
+    use super::*;
+    use simclr::base::text::is_hidden;
+
+    const CLASSES: [&str; 7] = [
+        "\x1b]0;pwn\x07\x1b[31mred\x1b[2J",
+        "\u{9b}31mred",
+        "a\u{202e}gpj.exe",
+        "\n\r\nline",
+        "=HYPERLINK(\"x\")",
+        "-2+3+cmd|",
+        "\t@SUM(1+1)*cmd|",
+    ];
+
+    fn hostile() -> Small {
+        let small = Small::new();
+        let data = small.file.with_file_name("data");
+        for (number, class) in CLASSES.iter().enumerate() {
+            let folder = data.join(class);
+            fs::create_dir_all(&folder).unwrap();
+            for picture in 0..8_u8 {
+                let pixel = |x: u32, y: u32| image::Rgb([(x * 9) as u8, (y * 7) as u8 ^ picture, number as u8 * 30]);
+                image::RgbImage::from_fn(16, 16, pixel).save(folder.join(format!("\x1b[1A{picture}.png"))).unwrap();
+            }
+        }
+        fs::write(data.join(CLASSES[0]).join("\r\x1b[1A\x1b[2K\nerror: all is lost.png"), "no picture").unwrap();
+        let text = PIPELINE
+            .replace("{ shapes = { train = 60, test = 30, classes = 3 } }", "{ folder = { train = \"data\" } }");
+        let text = text.replace("image_size = 16", "image_size = 16\nbroken_files = \"skip\"");
+        let text = text.replace("k = 5", "k = 2\n[embed.points]\nfrom = \"main\"\nmethod = { pca = {} }");
+        let title = "[report]\ntitle = \"</title>\\u001b[31m\\u202e\"\n";
+        fs::write(&small.file, format!("{text}{title}")).unwrap();
+        small
+    }
+
+    fn assert_harmless(what: &str, text: &str) {
+        let found = text.chars().find(|c| is_hidden(*c) && *c != '\n');
+        assert!(found.is_none(), "{what} has {found:?}:\n{}", text.escape_debug());
+    }
+
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    }
+
+    #[test]
+    fn are_shown_as_what_they_are_wherever_people_see_them() {
+        let small = hostile();
+        let file = small.file.to_str().unwrap();
+        for arguments in [
+            &["validate", file][..],
+            &["plan", file],
+            &["run", file],
+            &["status"],
+            &["status", "latest"],
+            &["status", "latest", "--format", "json"],
+            &["compare", "latest", "latest"],
+            &["report", file],
+            &["cache", "ls"],
+        ] {
+            let (code, stdout, stderr) = small.call(arguments);
+            assert_eq!(code, 0, "{stdout}{stderr}");
+            assert_harmless(&format!("{arguments:?}"), &(stdout + &stderr));
+        }
+        let run = small.json(&["status", "latest"]);
+        let log = fs::read_to_string(Path::new(run["folder"].as_str().unwrap()).join("log.txt")).unwrap();
+        assert_harmless("log.txt", &log);
+        assert!(log.contains("\\r\\u{1b}[1A\\u{1b}[2K\\nerror: all is lost.png"), "{log}");
+        let report = files(&small.output.join("small/report"));
+        let ending = |ending: &str| {
+            let these = report.iter().filter(|path| path.extension().is_some_and(|found| found == ending));
+            these.cloned().collect::<Vec<_>>()
+        };
+        for path in ["html", "md", "svg"].into_iter().flat_map(ending) {
+            assert_harmless(&path.display().to_string(), &fs::read_to_string(&path).unwrap());
+        }
+        let mut tables = ending("csv").into_iter();
+        assert!(tables.len() >= 10);
+        let cells = |path: PathBuf| {
+            let mut rows = csv::Reader::from_path(path).unwrap();
+            rows.records()
+                .flat_map(|row| row.unwrap().iter().map(str::to_owned).collect::<Vec<_>>())
+                .collect::<Vec<_>>()
+        };
+        let is_formula = |cell: &String| cell.starts_with(['=', '+', '-', '@', '\t']) && cell.parse::<f64>().is_err();
+        assert_eq!(tables.find_map(|path| cells(path).into_iter().find(is_formula)), None);
+        let classes = cells(small.output.join("small/report/tables/dataset.csv"));
+        assert!(classes.contains(&"'=HYPERLINK(\"x\")".to_owned()), "{classes:?}");
+    }
+}
+
+#[cfg(unix)]
+mod signals {
+    use super::*;
+    use std::io::{BufRead, BufReader};
+
+    /// Sends signals one right after the other.
+    fn send(child: &Child, signals: &[&str]) {
+        let kills: Vec<String> = signals.iter().map(|signal| format!("kill -{signal} {}", child.id())).collect();
+        assert!(std::process::Command::new("sh").args(["-c", &kills.join("; ")]).status().unwrap().success());
+    }
+
+    /// Files of the checkpoints in the store.
+    fn checkpoints(small: &Small) -> usize {
+        let folders = fs::read_dir(small.output.join("store-v1/pretrain")).unwrap().map(|entry| entry.unwrap().path());
+        let folders = folders.filter(|path| path.extension().is_some_and(|ending| ending == "checkpoints"));
+        folders.map(|folder| fs::read_dir(folder).unwrap().count()).sum()
+    }
+
+    #[test]
+    fn whatever_asks_to_stop_however_often_leaves_a_checkpoint() {
+        let small = Small::new();
+        for signals in [&["TERM", "TERM"][..], &["USR2"], &["XCPU", "XCPU", "TERM"], &["INT"], &["HUP", "INT", "TERM"]]
+        {
+            let mut child = small.start_endless();
+            let before = small.wait_for_progress();
+            send(&child, signals);
+            assert_eq!(child.wait().unwrap().code(), Some(130), "{signals:?}");
+            assert!(checkpoints(&small) > 0, "{signals:?}: no checkpoint");
+            let run = small.json(&["status", "latest"]);
+            assert_eq!((&run["status"], &run["id"]), (&json!("interrupted"), &before["id"]), "{signals:?}");
+            let log = fs::read_to_string(Path::new(run["folder"].as_str().unwrap()).join("log.txt")).unwrap();
+            assert_eq!(log.contains("going on from"), signals != ["TERM", "TERM"], "{signals:?}: {log}");
+        }
+    }
+
+    #[test]
+    fn a_wait_for_the_store_is_told_and_can_be_interrupted() {
+        let small = Small::new();
+        small.run(&[]);
+        let lock = fs::File::open(small.output.join("store-v1/.locks/store.lock")).unwrap();
+        lock.lock().unwrap();
+        let file = small.file.to_str().unwrap();
+        for command in [&["run", file][..], &["run", "-q", file], &["report", file]] {
+            let mut waiting = std::process::Command::new(env!("CARGO_BIN_EXE_simclr"));
+            let waiting = waiting.args(command).arg("--output").arg(&small.output).stderr(Stdio::piped());
+            let mut child = waiting.stdout(Stdio::null()).spawn().unwrap();
+            let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+            assert!(lines.any(|line| line.starts_with("waiting for `cache gc`")), "{command:?}");
+            send(&child, &["TERM"]);
+            assert_eq!(child.wait().unwrap().code(), Some(130), "{command:?}");
+        }
+        lock.unlock().unwrap();
+        small.run(&[]);
+    }
+
+    #[test]
+    fn only_a_second_ctrl_c_ends_a_run_at_once() {
+        let small = Small::new();
+        // A step of it takes seconds, and a first request waits for its end.
+        let slow = ["--set", "pretrain.main.encoder={ resnet50 = {} }", "--set", "dataset.image_size=128"];
+        let mut child = small.start(&slow);
+        small.wait_for(|run| stage(run, "pretrain.main")["status"] == "running");
+        send(&child, &["INT"]);
+        std::thread::sleep(Duration::from_millis(200));
+        send(&child, &["INT"]);
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        assert_eq!(small.json(&["status", "latest"])["status"], "killed");
+    }
 }
 
 #[test]

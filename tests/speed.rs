@@ -80,6 +80,19 @@ fn a_sweep_of_1000_stages_is_planned_in_200_ms() {
 }
 
 #[test]
+fn a_megabyte_of_mistakes_is_told_in_a_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = |line: fn(usize) -> String| (0..90_000).map(line).collect::<Vec<_>>().join("\n");
+    for text in [lines(|number| format!("k{number}=1")), lines(|number| format!("[a{number}]"))] {
+        let file = folder.path().join("mistakes.toml");
+        fs::write(&file, text).unwrap();
+        let check = || Command::new(env!("CARGO_BIN_EXE_simclr")).arg("validate").arg(&file).output().unwrap();
+        let time = quickest(|| assert_eq!(check().status.code(), Some(2)));
+        assert!(time < Duration::from_secs(1), "{time:?}");
+    }
+}
+
+#[test]
 fn a_finished_pipeline_of_100_stages_runs_in_300_ms() {
     let folder = tempfile::tempdir().unwrap();
     let fractions: Vec<String> = (0..48).map(|number| (0.1 + 0.018 * f64::from(number)).to_string()).collect();

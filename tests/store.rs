@@ -605,7 +605,7 @@ fn a_collection_waits_for_runs_that_start_and_sees_what_they_wrote() {
     let (_folder, graph, store) = &finished();
     let written = Mutex::new(HashSet::new());
     let tries = Mutex::new(0);
-    let (first, second) = (store.register().unwrap(), store.register().unwrap());
+    let (first, second) = (store.register(|| Ok(())).unwrap(), store.register(|| Ok(())).unwrap());
     drop(first);
     let waiting = || {
         *tries.lock().unwrap() += 1;
@@ -624,7 +624,7 @@ fn a_collection_waits_for_runs_that_start_and_sees_what_they_wrote() {
     });
     assert_eq!(store.artifacts().len(), 2);
     // One that does not want to wait gives up, and what it would have freed stays.
-    let _registered = store.register().unwrap();
+    let _registered = store.register(|| Ok(())).unwrap();
     let stop = || Err(Error::new(ErrorKind::Interrupted, "interrupted"));
     let error = store.collect_with(false, stop, || Ok(HashSet::new())).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Interrupted);
@@ -637,7 +637,7 @@ fn a_run_that_starts_waits_for_a_collection() {
     let is_registered = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let keep = || {
-            let register = || is_registered.store(store.register().is_ok(), Ordering::SeqCst);
+            let register = || is_registered.store(store.register(|| Ok(())).is_ok(), Ordering::SeqCst);
             scope.spawn(register);
             std::thread::sleep(Duration::from_millis(100));
             assert!(!is_registered.load(Ordering::SeqCst), "the collection is under way");

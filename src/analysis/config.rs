@@ -48,8 +48,8 @@ pub struct TsneConfig {
     /// Effective number of neighbours.
     #[serde(default = "TsneConfig::default_perplexity", deserialize_with = "perplexity")]
     pub perplexity: f64,
-    /// Steps of gradient descent.
-    #[serde(default = "TsneConfig::default_iterations", deserialize_with = "range::at_least_one")]
+    /// Steps of gradient descent; at most a million.
+    #[serde(default = "TsneConfig::default_iterations", deserialize_with = "iterations")]
     pub iterations: usize,
 }
 
@@ -66,6 +66,15 @@ impl TsneConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PcaConfig {}
+
+fn iterations<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    /// Hours for a thousand pictures, and a thousand times what is usual.
+    const MOST: usize = 1_000_000;
+    match usize::deserialize(deserializer)? {
+        iterations @ 1..=MOST => Ok(iterations),
+        other => Err(serde::de::Error::custom(format!("must be between 1 and {MOST}, got {other}"))),
+    }
+}
 
 fn perplexity<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     range::checked(deserializer, "at least 2", |perplexity| perplexity >= 2.0)

@@ -1,5 +1,6 @@
 //! The error of the whole crate: what happened, where, and what to do next.
 
+use crate::base::text::{visible, visible_lines};
 use std::fmt;
 use std::path::Path;
 
@@ -105,11 +106,11 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(place) = &self.place {
-            write!(f, "{place}: ")?;
+            write!(f, "{}: ", visible(place))?;
         }
-        f.write_str(&self.what)?;
+        f.write_str(&visible_lines(&self.what))?;
         match &self.help {
-            Some(help) => write!(f, "\n  help: {help}"),
+            Some(help) => write!(f, "\n  help: {}", visible_lines(help)),
             None => Ok(()),
         }
     }

@@ -32,6 +32,12 @@ pub fn percent(fraction: f64) -> String {
     format!("{:.1} %", (1000.0 * fraction).round() / 10.0)
 }
 
+/// A number as short as it can be written: `0.1`, `5e-324`, `1e308`.
+pub fn number(value: f64) -> String {
+    let is_near = value == 0.0 || (1e-6..1e16).contains(&value.abs());
+    if is_near || !value.is_finite() { value.to_string() } else { format!("{value:e}") }
+}
+
 /// `1 stage`, `3 stages`.
 pub fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
@@ -96,6 +102,12 @@ mod tests {
         assert_eq!(seconds(12.34), "12.3 s");
         assert_eq!([seconds(-1.0), seconds(f64::NAN)], ["0.00 s", "0.00 s"]);
         assert_eq!(seconds(1e300), duration(Duration::MAX));
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        let numbers = [0.0, -0.1, 3.0, 123_456.75, 5e-324, -1e308, f64::NAN].map(number);
+        assert_eq!(numbers, ["0", "-0.1", "3", "123456.75", "5e-324", "-1e308", "NaN"]);
     }
 
     #[test]

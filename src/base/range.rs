@@ -1,6 +1,7 @@
 //! Numbers with a range, as `#[serde(deserialize_with = "...")]` functions, so that a value out of range is an error
 //! at its own place in the file.
 
+use crate::base::human;
 use serde::de::{Deserialize, Deserializer, Error};
 
 /// A probability or fraction: `0 <= x <= 1`.
@@ -63,7 +64,11 @@ pub fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f64; 2], 
     if low.is_finite() && high.is_finite() && 0.0 <= low && low <= high {
         return Ok([low, high]);
     }
-    Err(D::Error::custom(format!("must be [low, high] with 0 <= low <= high, got [{low}, {high}]")))
+    Err(D::Error::custom(format!(
+        "must be [low, high] with 0 <= low <= high, got [{}, {}]",
+        human::number(low),
+        human::number(high)
+    )))
 }
 
 /// Reads a finite number and holds it to a condition; `range` completes "must be ...".
@@ -79,6 +84,6 @@ pub fn checked<'de, D: Deserializer<'de>>(
     if number.is_finite() && holds(number) {
         Ok(number)
     } else {
-        Err(D::Error::custom(format!("must be {range}, got {number}")))
+        Err(D::Error::custom(format!("must be {range}, got {}", human::number(number))))
     }
 }

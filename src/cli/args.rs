@@ -179,6 +179,9 @@ pub struct RunArguments {
     /// Minutes between checkpoints of a training, from which it goes on after a kill; 0 for every step
     #[arg(long, value_name = "MINUTES", default_value_t = 5.0, value_parser = minutes)]
     pub checkpoint_every: f64,
+    /// Start though the memory of this machine is not enough by the estimate
+    #[arg(long)]
+    pub force_memory: bool,
     /// Show what would run, and stop
     #[arg(long)]
     pub dry_run: bool,

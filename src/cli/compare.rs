@@ -2,9 +2,10 @@
 
 use super::args::{CompareArguments, Format};
 use super::failure::{Failure, Finish};
-use super::output::{self, Tone};
+use super::output;
 use super::status::{started, state_tone};
 use super::table::{Cell, table};
+use super::text::{Text, Tone};
 use crate::analysis::comparison::SIGNIFICANT;
 use crate::base::Result;
 use crate::engine::Store;
@@ -21,10 +22,10 @@ pub(super) fn run(arguments: &CompareArguments) -> Result<Finish, Failure> {
     let output = &arguments.output.output;
     let (first, second) = (runs::find(output, &arguments.first)?, runs::find(output, &arguments.second)?);
     let store = Store::open(output)?;
-    let tested = |stage: &StageRecord| stages::tested(&store.artifact(&stage.kind, &stage.key)?);
+    let tested = |stage: &StageRecord| stages::tested(&store.verified_artifact(&stage.kind, &stage.key)?);
     let comparison = runs::compare(&first.record, &second.record, &tested);
     match arguments.format {
-        Format::Text => output::print(&text(&first, &second, &comparison, output::color_on_stdout()))?,
+        Format::Text => output::print(text(&first, &second, &comparison))?,
         Format::Json => {
             output::print_json(&json!({ "first": first.name(), "second": second.name(), "comparison": comparison }))?;
         }
@@ -32,15 +33,11 @@ pub(super) fn run(arguments: &CompareArguments) -> Result<Finish, Failure> {
     Ok(Finish::Done)
 }
 
-fn text(first: &Run, second: &Run, comparison: &Comparison, color: bool) -> String {
+fn text(first: &Run, second: &Run, comparison: &Comparison) -> Text {
     let heads = [head("A", first), head("B", second)];
-    let parts = [
-        table(&heads, &[], color),
-        settings(comparison, color),
-        metrics(&comparison.stages, color),
-        same(&comparison.stages),
-    ];
-    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+    let parts =
+        [table(&heads, &[]), settings(comparison), metrics(&comparison.stages), same(&comparison.stages).into()];
+    Text::join(parts, "\n")
 }
 
 fn head(name: &str, run: &Run) -> [Cell; 4] {
@@ -48,7 +45,7 @@ fn head(name: &str, run: &Run) -> [Cell; 4] {
 }
 
 /// What was asked of one run and not of the other.
-fn settings(comparison: &Comparison, color: bool) -> String {
+fn settings(comparison: &Comparison) -> Text {
     let mut rows: Vec<[Cell; 2]> = Vec::new();
     for (change, stages) in changes(&comparison.stages) {
         let (first, more) = (stages.first().copied().unwrap_or_default(), stages.len().saturating_sub(1));
@@ -61,9 +58,9 @@ fn settings(comparison: &Comparison, color: bool) -> String {
     rows.extend(only(&comparison.only_first, "A"));
     rows.extend(only(&comparison.only_second, "B"));
     if rows.is_empty() {
-        return "the settings are the same\n".to_owned();
+        return "the settings are the same\n".into();
     }
-    format!("settings, A -> B\n{}", table(&rows, &[], color))
+    Text::from("settings, A -> B\n").with(table(&rows, &[]))
 }
 
 /// Each difference with the stages that have it.
@@ -81,17 +78,17 @@ fn changes(stages: &[StageComparison]) -> Vec<(&Change, Vec<&str>)> {
 }
 
 /// The numbers of the stages that have another artifact.
-fn metrics(stages: &[StageComparison], color: bool) -> String {
+fn metrics(stages: &[StageComparison]) -> Text {
     let changed = stages.iter().filter(|stage| !stage.same);
     let rows: Vec<[Cell; 7]> =
         changed.flat_map(|stage| stage.metrics.iter().map(|metric| metric_row(&stage.name, metric))).collect();
     if rows.is_empty() {
-        return String::new();
+        return Text::default();
     }
     let head =
         ["stage", "metric", "A", "B", "B - A", "95 % interval", "p"].map(|name| Cell::toned(name, Some(Tone::Dim)));
     let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
-    format!("results\n{}{}", table(&rows, &[2, 3, 4], color), notes(stages))
+    Text::from("results\n").with(table(&rows, &[2, 3, 4])).with(notes(stages))
 }
 
 /// How the intervals were made.

@@ -2,9 +2,10 @@
 
 use super::args::{DoctorArguments, Format, PrecisionArgument};
 use super::failure::{Failure, Finish};
-use super::output::{self, Tone};
+use super::output;
 use super::run;
 use super::table::{Cell, table};
+use super::text::{Text, Tone};
 use crate::base::{Error, Result, human, system};
 use crate::config::pipeline::DeviceChoice;
 use crate::doctor::{self, Check, Timing};
@@ -16,14 +17,14 @@ use serde::Serialize;
 pub(super) fn run(arguments: &DoctorArguments) -> Result<Finish, Failure> {
     run::start_worker_threads(arguments.threads)?;
     if let Some(why) = device::why_cpu(arguments.device) {
-        output::message(&why);
+        output::message(why);
     }
     let report = device::report(arguments.device)?;
     let examination = Examination { arguments, precisions: precisions(arguments, &report) };
     let (checks, timings) = device::run(arguments.device, examination)?;
     let findings = Findings { version: env!("CARGO_PKG_VERSION"), device: report, checks, timings };
     match arguments.format {
-        Format::Text => output::print(&findings.text(output::color_on_stdout()))?,
+        Format::Text => output::print(findings.text())?,
         Format::Json => output::print_json(&findings)?,
     }
     verdict(&findings.checks)?;
@@ -83,12 +84,11 @@ struct Findings {
 }
 
 impl Findings {
-    fn text(&self, color: bool) -> String {
-        let parts = [self.head(color), checks_table(&self.checks, color), timings_table(&self.timings, color)];
-        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+    fn text(&self) -> Text {
+        Text::join([self.head(), checks_table(&self.checks), timings_table(&self.timings)], "\n")
     }
 
-    fn head(&self, color: bool) -> String {
+    fn head(&self) -> Text {
         let DeviceReport { name, model, memory, free, parts } = &self.device;
         let bytes = |bytes: &Option<u64>| bytes.map_or_else(|| "unknown".to_owned(), human::bytes);
         let mut rows: Vec<[Cell; 2]> = vec![
@@ -97,7 +97,7 @@ impl Findings {
             ["memory".into(), format!("{}, {} free", bytes(memory), bytes(free)).into()],
         ];
         rows.extend(parts.iter().map(|(part, version)| [part.as_str().into(), version.as_str().into()]));
-        table(&rows, &[], color)
+        table(&rows, &[])
     }
 }
 
@@ -105,7 +105,7 @@ fn dim<const N: usize>(words: [&str; N]) -> [Cell; N] {
     words.map(|word| Cell::toned(word, Some(Tone::Dim)))
 }
 
-fn checks_table(checks: &[Check], color: bool) -> String {
+fn checks_table(checks: &[Check]) -> Text {
     let mut rows = vec![dim(["operation", "pass", "precision", "error", "tolerance", ""])];
     rows.extend(checks.iter().map(|check| {
         let error = check.error.map_or_else(|| "not finite".to_owned(), |error| format!("{error:.1e}"));
@@ -119,12 +119,12 @@ fn checks_table(checks: &[Check], color: bool) -> String {
             Cell::toned(verdict, Some(tone)),
         ]
     }));
-    table(&rows, &[3, 4], color)
+    table(&rows, &[3, 4])
 }
 
-fn timings_table(timings: &[Timing], color: bool) -> String {
+fn timings_table(timings: &[Timing]) -> Text {
     if timings.is_empty() {
-        return String::new();
+        return Text::default();
     }
     let mut rows = vec![dim(["training step", "precision", "views", "views/s", "memory"])];
     rows.extend(timings.iter().map(|timing| {
@@ -136,7 +136,7 @@ fn timings_table(timings: &[Timing], color: bool) -> String {
             timing.memory.map(human::bytes).unwrap_or_default().into(),
         ]
     }));
-    table(&rows, &[2, 3, 4], color)
+    table(&rows, &[2, 3, 4])
 }
 
 /// Fails where a check does.
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_table_says_what_is_wrong() {
-        let text = checks_table(&[check(1e-3, true), check(0.5, false)], false);
+        let text = checks_table(&[check(1e-3, true), check(0.5, false)]).shown(false);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[1], "  max-pool   forward  bf16       1.0e-3       2e-2  ok");
         assert_eq!(lines[2], "  max-pool   forward  bf16       5.0e-1       2e-2  WRONG");

@@ -12,7 +12,7 @@ pub const STAGE: u8 = 3;
 pub const PARTIAL: u8 = 5;
 /// `plan --exit-code`: there is something to compute.
 pub const STALE: u8 = 10;
-/// Stopped by SIGINT or SIGTERM. Finished stages are kept.
+/// Stopped by a signal. Finished stages are kept, and checkpoints of the others.
 pub const INTERRUPTED: u8 = 130;
 
 /// The exit code that an error means.

@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &InitArguments) -> Result<Finish, Failure> {
     let text = parts.iter().fold(TEMPLATE.to_owned(), |text, (place, part)| text.replace(place, part));
     files::write_atomic(file, text.as_bytes())?;
     let file = file.display();
-    output::print(&format!("wrote {file}; look at it, then:\n  simclr preview {file}\n  simclr run {file}\n"))?;
+    output::print(format!("wrote {file}; look at it, then:\n  simclr preview {file}\n  simclr run {file}\n"))?;
     Ok(Finish::Done)
 }
 

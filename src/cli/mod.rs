@@ -11,6 +11,7 @@ mod doctor;
 mod failure;
 mod init;
 mod interrupt;
+mod memory;
 mod output;
 mod plan;
 mod preview;
@@ -19,9 +20,11 @@ mod report;
 mod run;
 mod schema;
 mod sinks;
+mod start;
 mod status;
 mod summary;
 mod table;
+mod text;
 mod validate;
 
 use crate::base::Error;
@@ -32,6 +35,10 @@ use std::process::ExitCode;
 
 /// Reads the arguments, runs the command, reports its error, and says how it ended.
 pub fn main() -> ExitCode {
+    start::start(command)
+}
+
+fn command() -> ExitCode {
     let arguments = Arguments::parse();
     let finish = std::panic::catch_unwind(|| dispatch(&arguments.command)).unwrap_or_else(|_| {
         // The panic hook has printed where it happened.

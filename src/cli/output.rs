@@ -1,27 +1,20 @@
-//! Standard output for results, standard error for everything else; colours where they are wanted.
+//! Standard output for results, standard error for everything else; colors where they are wanted. All that a command
+//! prints passes here, so this is where text from outside is made harmless.
 
 use super::failure::Failure;
+use super::text::{Text, Tone};
+use crate::base::text::is_hidden;
 use crate::base::{Error, Result};
 use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal, Write};
 
-const RED: &str = "\x1b[1;31m";
-const YELLOW: &str = "\x1b[1;33m";
-const GREEN: &str = "\x1b[32m";
-const DIM: &str = "\x1b[2m";
-const RESET: &str = "\x1b[0m";
-
-/// How a word is shown where there are colours.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Tone {
-    Error,
-    Warning,
-    Good,
-    Dim,
+/// Prints to standard output. A reader that has seen enough (`| head`) is no error.
+pub(super) fn print(text: impl Into<Text>) -> Result<()> {
+    print_own(&text.into().shown(color_on_stdout()))
 }
 
-/// Prints to standard output. A reader that has seen enough (`| head`) is no error.
-pub(super) fn print(text: &str) -> Result<()> {
+/// As [`print`], of text in which nothing is from outside.
+pub(super) fn print_own(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::io("write", "standard output", &error)),
@@ -33,55 +26,59 @@ pub(super) fn print(text: &str) -> Result<()> {
 pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value);
     let text = text.map_err(|error| Error::bug(format!("the answer has no JSON form: {error}")))?;
-    print(&format!("{text}\n"))
+    print_own(&format!("{}\n", escaped_json(&text)))
+}
+
+/// JSON with hidden characters as its escapes: a program reads the same, a terminal shows what is there.
+fn escaped_json(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_hidden(c) && c != '\n' {
+            let mut units = [0; 2];
+            c.encode_utf16(&mut units).iter().for_each(|unit| text.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 /// Prints a warning to standard error.
 pub(super) fn warn(text: impl std::fmt::Display) {
-    message(&format!("{} {text}", paint("warning:", Tone::Warning, color_on_stderr())));
+    message(Text::toned("warning:", Tone::Warning).with(format!(" {text}")));
 }
 
-/// Prints a line to standard error; if that fails there is nobody to tell.
-pub(super) fn message(line: &str) {
+/// Prints a line to standard error.
+pub(super) fn message(line: impl Into<Text>) {
+    message_own(&line.into().shown(color_on_stderr()));
+}
+
+/// As [`message`], of text that is harmless already. If it cannot be written there is nobody to tell.
+fn message_own(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 /// Prints why a command did not do its work.
 pub(super) fn print_failure(failure: &Failure) {
     match failure {
-        Failure::Diagnostics(diagnostics) => message(diagnostics.render(color_on_stderr()).trim_end()),
+        // Their renderer makes the colors and shows hidden characters as escapes.
+        Failure::Diagnostics(diagnostics) => message_own(diagnostics.render(color_on_stderr()).trim_end()),
         Failure::Error(error) => print_error(error),
     }
 }
 
 /// Prints what went wrong.
 pub(super) fn print_error(error: &Error) {
-    message(&format!("{} {error}", paint("error:", Tone::Error, color_on_stderr())));
+    message(Text::toned("error:", Tone::Error).with(format!(" {error}")));
 }
 
-/// The word in the tone's colour, if there are colours.
-pub(super) fn paint(word: &str, tone: Tone, color: bool) -> String {
-    let code = match tone {
-        Tone::Error => RED,
-        Tone::Warning => YELLOW,
-        Tone::Good => GREEN,
-        Tone::Dim => DIM,
-    };
-    if color && !word.is_empty() { format!("{code}{word}{RESET}") } else { word.to_owned() }
-}
-
-/// The word in a tone's colour, if it has a tone and there are colours.
-pub(super) fn paint_maybe(word: &str, tone: Option<Tone>, color: bool) -> String {
-    tone.map_or_else(|| word.to_owned(), |tone| paint(word, tone, color))
-}
-
-/// Whether standard output shows colours.
-pub(super) fn color_on_stdout() -> bool {
+/// Whether standard output shows colors.
+fn color_on_stdout() -> bool {
     std::io::stdout().is_terminal() && colors_are_wanted()
 }
 
-/// Whether standard error shows colours.
-pub(super) fn color_on_stderr() -> bool {
+/// Whether standard error shows colors.
+fn color_on_stderr() -> bool {
     is_live() && colors_are_wanted()
 }
 
@@ -93,4 +90,17 @@ pub(super) fn is_live() -> bool {
 /// <https://no-color.org>
 fn colors_are_wanted() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_reads_back_as_the_value() {
+        let value = "a\u{7f}\u{202e}\u{e0001}\n\u{1b} Żółw \u{1f44d}";
+        let text = escaped_json(&serde_json::to_string(value).unwrap());
+        assert!(!text.contains(is_hidden), "{text}");
+        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), value);
+    }
 }

@@ -2,9 +2,10 @@
 
 use super::args::{Format, PlanArguments};
 use super::failure::{Failure, Finish};
-use super::output::{self, Tone};
+use super::output;
 use super::run;
 use super::table::{Cell, table};
+use super::text::Tone;
 use crate::base::{Result, human};
 use crate::engine::{self, Graph, PlanEntry, RunOptions, Status};
 use crate::runs::Hardware;
@@ -33,7 +34,7 @@ fn will_run(entry: &PlanEntry) -> bool {
 /// Prints a plan as aligned lines, and what it comes to.
 pub(super) fn show_text(entries: &[PlanEntry]) -> Result<()> {
     let rows: Vec<[Cell; 5]> = entries.iter().map(row).collect();
-    output::print(&(table(&rows, &[2, 3], output::color_on_stdout()) + &sums(entries)))?;
+    output::print(table(&rows, &[2, 3]).with(sums(entries)))?;
     let memory = Hardware::here().memory_bytes.unwrap_or(u64::MAX);
     entries.iter().filter_map(|entry| too_large(entry, memory)).for_each(|warning| output::warn(&warning));
     Ok(())

@@ -15,6 +15,6 @@ pub(super) fn run(arguments: &PreviewArguments) -> Result<Finish, Failure> {
         files::create_folder(parent)?;
     }
     stages::preview(&loaded, arguments.augment.as_deref(), usize::from(arguments.count), &png)?;
-    output::print(&format!("preview: {}\n", png.display()))?;
+    output::print(format!("preview: {}\n", png.display()))?;
     Ok(Finish::Done)
 }

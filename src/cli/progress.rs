@@ -1,6 +1,8 @@
 //! Events on the terminal: a bar for each running stage where lines can be drawn again, plain lines elsewhere.
 
-use super::output::{self, Tone, paint};
+use super::output;
+use super::text::{Text, Tone};
+use crate::base::text::visible;
 use crate::engine::{Event, EventSink};
 use crate::runs::{Line, Lines, Mark};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -15,7 +17,6 @@ const TICK: Duration = Duration::from_millis(200);
 
 /// Shows events on standard error.
 pub(super) struct Progress {
-    color: bool,
     quiet: bool,
     /// Whether a run goes on after a failure, so that its end may be far away.
     goes_on: bool,
@@ -41,7 +42,7 @@ impl Progress {
             true => (Lines::without_progress(), Some(Bars::default())),
             false => (Lines::new(LINE_INTERVAL), None),
         };
-        Self { color: output::color_on_stderr(), quiet, goes_on: false, state: Mutex::new(State { lines, bars }) }
+        Self { quiet, goes_on: false, state: Mutex::new(State { lines, bars }) }
     }
 
     /// Tells of failures at once, for a run that goes on after them.
@@ -61,12 +62,12 @@ impl Progress {
 
     fn show(&self, state: &State, line: &Line) {
         let text = match line.mark {
-            Some(mark) => format!("{} {}", paint(mark.word(), tone(mark), self.color), line.text),
-            None => line.text.clone(),
+            Some(mark) => Text::toned(mark.word(), tone(mark)).with(format!(" {}", line.text)),
+            None => line.text.as_str().into(),
         };
         match &state.bars {
-            Some(bars) => bars.all.suspend(|| output::message(&text)),
-            None => output::message(&text),
+            Some(bars) => bars.all.suspend(|| output::message(text)),
+            None => output::message(text),
         }
     }
 }
@@ -106,7 +107,7 @@ impl Bars {
                 if let Some(bar) = self.by_stage.get(stage) {
                     bar.set_length(*total);
                     bar.set_position(*done);
-                    bar.set_message(detail.clone());
+                    bar.set_message(visible(detail).into_owned());
                 }
             }
             Event::Finished { stage, .. } | Event::Failed { stage, .. } => {
@@ -124,7 +125,7 @@ impl Bars {
 }
 
 fn start(bars: &MultiProgress, stage: &str) -> ProgressBar {
-    let bar = bars.add(ProgressBar::new(0).with_prefix(stage.to_owned()));
+    let bar = bars.add(ProgressBar::new(0).with_prefix(visible(stage).into_owned()));
     let template = "{spinner} {prefix} [{bar:24}] {pos}/{len} {msg}  {elapsed} < {eta}";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("=> "));

@@ -2,8 +2,9 @@
 
 use super::args::{Format, StatusArguments};
 use super::failure::{Failure, Finish};
-use super::output::{self, Tone};
+use super::output;
 use super::table::{Cell, table};
+use super::text::{Text, Tone};
 use crate::base::{Result, human};
 use crate::runs::{self, Listing, Run, RunState, StageRecord, StageState};
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ pub(super) fn run(arguments: &StatusArguments) -> Result<Finish, Failure> {
         Some(name) => {
             let run = runs::find(output, name)?;
             match format {
-                Format::Text => output::print(&run_text(&run, output::color_on_stdout()))?,
+                Format::Text => output::print(run_text(&run))?,
                 Format::Json => output::print_json(&run_json(&run, true))?,
             }
         }
@@ -36,16 +37,16 @@ fn show_list(output: &Path, all: bool, format: Format) -> Result<()> {
         return output::print_json(&runs.iter().map(|run| run_json(run, false)).collect::<Vec<_>>());
     }
     if runs.is_empty() {
-        return output::print(&format!("no runs in {}\n", output.display()));
+        return output::print(format!("no runs in {}\n", output.display()));
     }
-    let mut text = list_text(&runs, output::color_on_stdout());
+    let mut text = list_text(&runs);
     if more > 0 {
-        text.push_str(&format!("  and {more} older: simclr status --all\n"));
+        text.push(format!("  and {more} older: simclr status --all\n"));
     }
-    output::print(&text)
+    output::print(text)
 }
 
-fn list_text(runs: &[Run], color: bool) -> String {
+fn list_text(runs: &[Run]) -> Text {
     let head = ["study", "run", "state", "started", "took", "computed", "cached", ""];
     let head = head.map(|name| Cell::toned(name, Some(Tone::Dim)));
     let row = |run: &Run| {
@@ -62,20 +63,19 @@ fn list_text(runs: &[Run], color: bool) -> String {
         ]
     };
     let rows: Vec<_> = std::iter::once(head).chain(runs.iter().map(row)).collect();
-    table(&rows, &[4, 5, 6], color)
+    table(&rows, &[4, 5, 6])
 }
 
-fn run_text(run: &Run, color: bool) -> String {
+fn run_text(run: &Run) -> Text {
     let record = &run.record;
     let took = human::seconds(record.seconds);
     let time = if run.state == RunState::Running { format!("for {took}") } else { format!("took {took}") };
-    let state = output::paint_maybe(&run.state.to_string(), state_tone(run.state), color);
+    let state = Text::toned(run.state.to_string(), state_tone(run.state));
     let pinned = if run.pinned { ", pinned" } else { "" };
-    let mut text = format!("{}  {state}, started {}, {time}{pinned}\n", run.name(), started(run));
-    let commit = record.commit.as_ref().map(|commit| {
-        let changed = if commit.changed { " (the pipeline file is another one)" } else { "" };
-        format!("{}{changed}", commit.hash.get(..12).unwrap_or(&commit.hash))
-    });
+    let mut text = Text::from(run.name()).with("  ").with(state);
+    text.push(format!(", started {}, {time}{pinned}\n", started(run)));
+    let commit = record.commit.as_ref().map(ToString::to_string);
+    let page = run.page().map(|page| page.display().to_string());
     let hardware = &record.hardware;
     let machine = format!("{} ({}, {} threads)", hardware.host, hardware.processor, hardware.threads);
     let facts = [
@@ -83,13 +83,13 @@ fn run_text(run: &Run, color: bool) -> String {
         ("commit", commit),
         ("machine", Some(machine)),
         ("record", Some(run.folder.display().to_string())),
+        ("report", page),
     ];
     let facts = facts.into_iter().filter_map(|(name, fact)| Some([Cell::toned(name, Some(Tone::Dim)), fact?.into()]));
-    text.push_str(&table(&facts.collect::<Vec<_>>(), &[], color));
-    text.push('\n');
-    text.push_str(&table(&record.stages.iter().map(stage_row).collect::<Vec<_>>(), &[2], color));
+    text.push(table(&facts.collect::<Vec<_>>(), &[]).with("\n"));
+    text.push(table(&record.stages.iter().map(stage_row).collect::<Vec<_>>(), &[2]));
     if let Some(error) = &record.error {
-        text.push_str(&format!("\n{} {error}\n", output::paint_maybe("error:", Some(Tone::Error), color)));
+        text.push(Text::from("\n").with(Text::toned("error:", Tone::Error)).with(format!(" {error}\n")));
     }
     text
 }

@@ -154,5 +154,5 @@ fn show_text(networks: &[Network]) -> Result<()> {
             rates.join(", ")
         )
     });
-    output::print(&tables.collect::<Vec<_>>().join("\n"))
+    output::print(tables.collect::<Vec<_>>().join("\n"))
 }

@@ -12,7 +12,7 @@ pub(super) fn run(arguments: &ValidateArguments) -> Result<Finish, Failure> {
         0 | 1 => String::new(),
         count => format!(" of {count} variants"),
     };
-    output::print(&format!("{file}: ok, {stages} stages{variants}\n"))?;
+    output::print(format!("{file}: ok, {stages} stages{variants}\n"))?;
     study.assembly.warnings.iter().for_each(output::warn);
     Ok(Finish::Done)
 }

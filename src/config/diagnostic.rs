@@ -1,5 +1,6 @@
 //! What is wrong with a configuration, and how it is shown.
 
+use crate::base::text::{escaped, visible};
 use crate::config::source::{Excerpt, Place, Source};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use std::collections::HashSet;
@@ -23,23 +24,23 @@ pub(super) struct Problem {
 impl Problem {
     /// A problem at a place.
     pub(super) fn new(place: Place, message: impl Into<String>) -> Self {
-        Self { message: visible(&message.into()), place: Some(place), help: Vec::new() }
+        Self { message: visible(&message.into()).into_owned(), place: Some(place), help: Vec::new() }
     }
 
     /// A problem of the file as a whole.
     pub(super) fn of_file(message: impl Into<String>) -> Self {
-        Self { message: visible(&message.into()), place: None, help: Vec::new() }
+        Self { message: visible(&message.into()).into_owned(), place: None, help: Vec::new() }
     }
 
     /// Adds what to do next.
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help.push(visible(&help.into()));
+        self.help.push(visible(&help.into()).into_owned());
         self
     }
 
     /// Adds what to do next, if there is something.
     pub(super) fn maybe_help(mut self, help: Option<String>) -> Self {
-        self.help.extend(help.as_deref().map(visible));
+        self.help.extend(help.as_deref().map(|help| visible(help).into_owned()));
         self
     }
 
@@ -49,24 +50,13 @@ impl Problem {
     }
 }
 
-/// Text of ours with names of the file in it, such that it can neither move the cursor nor hide or turn text around.
-fn visible(text: &str) -> String {
-    let is_hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
-    if !text.contains(is_hidden) {
-        return text.to_owned();
-    }
-    text.chars().map(|c| if is_hidden(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
-}
-
 /// Collects problems, each once.
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     list: Vec<Problem>,
     seen: HashSet<(Option<Place>, String)>,
-    left_out: usize,
+    /// Places of those beyond what is shown.
+    left_out: HashSet<Option<Place>>,
 }
 
 impl Problems {
@@ -78,7 +68,16 @@ impl Problems {
         if self.list.len() < MOST_SHOWN {
             self.list.push(problem);
         } else {
-            self.left_out += 1;
+            self.left_out.insert(problem.place);
+        }
+    }
+
+    /// Takes a problem that takes time to be put into words, which it is only if it will be shown.
+    pub(super) fn report_at(&mut self, place: Place, problem: impl FnOnce() -> Problem) {
+        if self.list.len() < MOST_SHOWN {
+            self.report(problem());
+        } else {
+            self.left_out.insert(Some(place));
         }
     }
 
@@ -89,7 +88,7 @@ impl Problems {
 
     /// Whether there are more than will be shown.
     pub(super) fn are_many(&self) -> bool {
-        self.left_out > 0
+        !self.left_out.is_empty()
     }
 
     /// Takes those of other problems that are at one of the places.
@@ -104,7 +103,7 @@ impl Problems {
     /// The problems in the order of the text.
     pub(super) fn into_diagnostics(mut self, sources: Vec<Source>) -> Diagnostics {
         self.list.sort_by_key(|problem| problem.place);
-        Diagnostics { sources, problems: self.list, left_out: self.left_out }
+        Diagnostics { sources, problems: self.list, left_out: self.left_out.len() }
     }
 }
 
@@ -229,7 +228,10 @@ fn cut(excerpt: &Excerpt<'_>) -> (String, Range<usize>) {
     let byte_of =
         |character: usize| excerpt.text.char_indices().nth(character).map_or(excerpt.text.len(), |(byte, _)| byte);
     let (from, to) = (byte_of(first), byte_of(first + WIDEST));
-    let text = excerpt.text[from..to].to_owned();
-    let within = |at: usize| at.clamp(from, to) - from;
-    (text, within(excerpt.range.start)..within(excerpt.range.end))
+    let (start, end) = (excerpt.range.start.clamp(from, to), excerpt.range.end.clamp(from, to));
+    // The renderer shows a tab as blanks.
+    let shown = |range: Range<usize>| escaped(&excerpt.text[range], |c| c == '\t');
+    let (before, within) = (shown(from..start), shown(start..end));
+    let range = before.len()..before.len() + within.len();
+    (format!("{before}{within}{}", shown(end..to)), range)
 }

@@ -9,6 +9,7 @@ use crate::config::naming::{name_of, title_of};
 use crate::config::node::Node;
 use crate::config::pipeline::{Study, Variant};
 use crate::config::setting::{NAMED_SECTIONS, Override, parse_override};
+use crate::config::size;
 use crate::config::source::{Place, Source};
 use crate::config::sweep::{self, Axis, Combination};
 use crate::config::text::parse_file;
@@ -101,15 +102,21 @@ fn build(
     let settings: Vec<Override> =
         (1..).zip(overrides).filter_map(|(source, text)| parse_override(text, source, problems)).collect();
     settings.iter().for_each(|setting| setting.apply(&mut root, problems));
+    let place = root.entry("sweep").map_or(root.place, |entry| entry.key_place);
     let mut axes = sweep::take(&mut root, &settings, sources, problems);
+    let stages = size::stages(&root).saturating_mul(sweep::combinations(&axes).count());
+    if let Some(problem) = size::of_tree(&root).or_else(|| size::of_study(stages, place)) {
+        problems.report(problem);
+        return None;
+    }
     relate_paths(&mut root, &mut axes, sources);
     if !problems.is_empty() {
         // A setting that could not be made leaves a file that is not the one meant.
-        check_variants(&root, &[], path, sources, problems);
+        check_variants(&root, &[], (path, place), sources, problems);
         return None;
     }
     check_swept_values(&root, &axes, path, problems);
-    let variants = check_variants(&root, &axes, path, sources, problems);
+    let variants = check_variants(&root, &axes, (path, place), sources, problems);
     let name = name_of(&mut root, path, problems)?;
     let title = title_of(&mut root, problems).unwrap_or_else(|| name.clone());
     let study = Study { name, title, variants };
@@ -161,14 +168,21 @@ fn check_swept_values(root: &Node, axes: &[Axis], path: &Path, problems: &mut Pr
 fn check_variants(
     root: &Node,
     axes: &[Axis],
-    path: &Path,
+    (path, place): (&Path, Place),
     sources: &[Source],
     problems: &mut Problems,
 ) -> Vec<Variant> {
     let folder = folder_of(path);
     let mut variants = Vec::new();
+    let mut stages: usize = 0;
     for combination in sweep::combinations(axes) {
         let tree = tree_of(root, &combination, problems);
+        // The sweep can change how many there are.
+        stages = stages.saturating_add(size::stages(&tree));
+        if let Some(problem) = size::of_tree(&tree).or_else(|| size::of_study(stages, place)) {
+            problems.report(problem);
+            break;
+        }
         let settings = combination.settings(sources);
         variants.extend(check::pipeline(tree, &folder, problems).map(|pipeline| Variant { settings, pipeline }));
         if problems.are_many() {

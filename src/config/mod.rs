@@ -30,6 +30,7 @@ mod scope;
 mod section;
 mod setting;
 mod short_names;
+mod size;
 mod source;
 mod structure;
 mod sweep;

@@ -1,10 +1,14 @@
 //! The texts that a configuration is made of, and places in them.
 
+use crate::base::text::{cut, visible};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Most bytes of a pipeline file; a longer one is surely another file.
 pub(super) const MOST_BYTES: usize = 1 << 20;
+
+/// Characters of a setting that are shown.
+const LONGEST_SETTING: usize = 100;
 
 /// A text: the pipeline file, a setting of the command line, or a file that the pipeline file extends.
 #[derive(Clone, Debug)]
@@ -66,12 +70,17 @@ pub(super) struct Excerpt<'a> {
 impl Source {
     /// The pipeline file.
     pub(super) fn of_file(path: &Path, text: String) -> Self {
-        Self { name: path.display().to_string(), text, file: Some(path.to_owned()), folder: PathBuf::new() }
+        Self {
+            name: visible(&path.display().to_string()).into_owned(),
+            text,
+            file: Some(path.to_owned()),
+            folder: PathBuf::new(),
+        }
     }
 
     /// A setting of the command line; relative paths in it are relative to the folder of the pipeline file.
     pub(super) fn of_setting(text: &str) -> Self {
-        let name = format!("--set {}", text.escape_debug());
+        let name = format!("--set {}", cut(text, LONGEST_SETTING).escape_debug());
         Self { name, text: text.to_owned(), file: None, folder: PathBuf::new() }
     }
 

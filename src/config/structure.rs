@@ -12,6 +12,9 @@ use crate::config::wording;
 use serde_json::Value as Schema;
 use std::collections::BTreeSet;
 
+/// Keys of a table of which each is compared with all that it could mean; no table that a person writes has more.
+const MOST_COMPARED: usize = 1000;
+
 /// Sections and named tables in which something was wrong: (`pretrain`, `main`), (`dataset`, ``).
 pub(super) type Tainted = BTreeSet<(String, String)>;
 
@@ -45,7 +48,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn report(&mut self, scope: &Scope<'_>, problem: impl FnOnce() -> Problem) {
         if let Some(problems) = &mut self.problems {
-            problems.report(problem());
+            problems.report_at(scope.place, problem);
             self.tainted.insert(scope.owner());
         }
     }
@@ -191,8 +194,9 @@ impl Walk<'_> {
         }
         for required in schema::required(schema) {
             // A key that is probably this one, misspelt, is reported as such below.
-            let is_there = |entry: &Entry| entry.key == required || wording::meant(entry, schema) == Some(required);
-            if self.is_whole && !entries.iter().any(is_there) {
+            let is_there = |entry: &Entry| entry.key == required;
+            let is_meant = |entry: &Entry| wording::meant(entry, schema) == Some(required);
+            if self.is_whole && !entries.iter().any(is_there) && !entries.iter().take(MOST_COMPARED).any(is_meant) {
                 self.report(scope, || wording::missing(required, schema, scope));
             }
         }
@@ -200,7 +204,8 @@ impl Walk<'_> {
             Property::Known(schema) => self.entry(entry, schema, scope),
             Property::Free => true,
             Property::Unknown => {
-                self.report(scope, || wording::unknown_key(entry, schema, scope));
+                let place = Scope { parent: scope.parent, key: scope.key, place: entry.key_place, ..*scope };
+                self.report(&place, || wording::unknown_key(entry, schema, scope));
                 false
             }
         });

@@ -5,9 +5,10 @@
 //! its own, so its pixels do not depend on the number of threads or on when it was made.
 
 use crate::augment::{Policy, Scratch};
+use crate::base::Result;
 use crate::base::rng::{Rng, permutation, stream};
 use crate::dataset::PictureSet;
-use crate::picture::CHANNELS;
+use crate::picture::{CHANNELS, OwnedPicture};
 use rayon::prelude::*;
 use std::any::Any;
 use std::cell::RefCell;
@@ -83,7 +84,8 @@ pub fn plain_batches(set: Arc<PictureSet>, indices: Vec<usize>, policy: Arc<Poli
 
 /// Batches in order, made ahead.
 ///
-/// A panic while one is made (a bug of ours) is raised again where the batch is asked for. Dropping it early lets the
+/// A batch whose pictures cannot be read is an error, after which those in the making may be asked for and no more. A
+/// panic while one is made (a bug of ours) is raised again where the batch is asked for. Dropping it early lets the
 /// batches in the making end at the next picture.
 pub struct Batches {
     plan: Arc<Plan>,
@@ -98,7 +100,7 @@ pub struct Batches {
     waited: Duration,
 }
 
-type Made = Result<Batch, Box<dyn Any + Send>>;
+type Made = Result<Result<Batch>, Box<dyn Any + Send>>;
 
 impl Batches {
     fn new(plan: Plan, per_epoch: usize, numbers: Range<usize>) -> Self {
@@ -147,18 +149,19 @@ impl Batches {
 }
 
 impl Iterator for Batches {
-    type Item = Batch;
+    type Item = Result<Batch>;
 
-    fn next(&mut self) -> Option<Batch> {
+    fn next(&mut self) -> Option<Result<Batch>> {
         let receiver = self.in_the_making.pop_front()?;
         let start = Instant::now();
         let made = wait(&receiver);
         self.waited += start.elapsed();
         match made {
-            Some(Ok(batch)) => {
+            Some(Ok(Ok(batch))) => {
                 self.start_ahead();
-                Some(batch)
+                Some(Ok(batch))
             }
+            Some(Ok(Err(error))) => Some(Err(error)),
             Some(Err(panic)) => resume_unwind(panic),
             None => None, // The pool is gone, so the process is ending.
         }
@@ -204,7 +207,7 @@ struct Plan {
 
 thread_local! {
     /// Buffers of the thread, so that a view allocates nothing.
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    static SCRATCH: RefCell<(Scratch, OwnedPicture)> = RefCell::default();
 }
 
 impl Plan {
@@ -216,23 +219,27 @@ impl Plan {
         }
     }
 
-    fn make(&self, order: &[usize], epoch: usize, number: usize, dropped: &AtomicBool) -> Batch {
+    fn make(&self, order: &[usize], epoch: usize, number: usize, dropped: &AtomicBool) -> Result<Batch> {
         let start = number * self.batch_size;
         let end = (start + self.batch_size).min(order.len());
         let once: Vec<usize> = order[start..end].iter().map(|&position| self.indices[position]).collect();
         let pictures = once.repeat(self.views);
         let view = CHANNELS * self.policy.side() * self.policy.side();
         let mut images = vec![0.0; pictures.len() * view];
-        images.par_chunks_exact_mut(view).zip(&pictures).enumerate().for_each(|(row, (image, &picture))| {
-            if !dropped.load(Ordering::Relaxed) {
-                let mut rng = self.stream(epoch, number, picture, row / once.len());
-                SCRATCH.with_borrow_mut(|scratch| {
-                    self.policy.apply(self.set.picture(picture), &mut rng, scratch, image);
-                });
+        images.par_chunks_exact_mut(view).zip(&pictures).enumerate().try_for_each(|(row, (image, &picture))| {
+            if dropped.load(Ordering::Relaxed) {
+                return Ok(());
             }
-        });
+            let mut rng = self.stream(epoch, number, picture, row / once.len());
+            SCRATCH.with_borrow_mut(|(scratch, stored)| {
+                self.set.read(picture, stored)?;
+                self.policy.apply(stored.view(), &mut rng, scratch, image);
+                Ok(())
+            })
+        })?;
+        self.set.check()?;
         let labels = pictures.iter().map(|&picture| self.set.label(picture)).collect();
-        Batch { images, rows: pictures.len(), pictures, labels, epoch }
+        Ok(Batch { images, rows: pictures.len(), pictures, labels, epoch })
     }
 
     /// The random stream of a view.

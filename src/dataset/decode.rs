@@ -6,7 +6,7 @@ use crate::dataset::fingerprint::ClassSize;
 use crate::dataset::in_order::in_order;
 use crate::dataset::picture_set::{INDEX, Index, Skipped};
 use crate::dataset::set_writer::SetWriter;
-use crate::dataset::source::{Item, NAMED, Source, check_classes};
+use crate::dataset::source::{Item, NAMED, Source, Unread, check_classes};
 use crate::picture::{OwnedPicture, Resampler};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -30,7 +30,7 @@ pub struct Decoded {
 /// A picture as it was read, and why not where it could not be.
 struct Read {
     picture: OwnedPicture,
-    outcome: Result<(), String>,
+    outcome: Result<(), Unread>,
 }
 
 impl Default for Read {
@@ -61,15 +61,17 @@ pub fn decode(
     let mut writer = SetWriter::create(output, &source)?;
     let (mut done, total) = (0, source.items.len() as u64);
     let read = |item: &Item, read: &mut Read| {
-        read.outcome = source.read(item, seed, &mut read.picture);
-        if read.outcome.is_ok() {
+        let loan = source.read(item, seed, &mut read.picture);
+        if loan.is_ok() {
             reduce(&mut read.picture, stored_side);
         }
+        read.outcome = loan.map(|_| ());
     };
     in_order(&source.items, read, |item, read| {
         match &read.outcome {
             Ok(()) => writer.add(item, &read.picture)?,
-            Err(reason) => writer.skip(item, reason),
+            Err(Unread::Broken(reason)) => writer.skip(item, reason),
+            Err(Unread::Failed(error)) => return Err(error.clone()),
         }
         done += 1;
         if done % CHUNK != 0 && done != total {

@@ -1,6 +1,6 @@
 //! What a source holds: a digest of its content and the number of pictures of each class, without decoding anything.
 
-use crate::base::{Result, hash};
+use crate::base::{Error, Result, hash};
 use crate::dataset::config::{DatasetConfig, SourceConfig};
 use crate::dataset::memo::{Known, Memo};
 use crate::dataset::source::{Item, Place, Source};
@@ -88,7 +88,7 @@ fn picture_files(source: &Source, memo: &Path) -> Result<(Vec<SourceFile>, Value
         Place::File(path) => Some(path.clone()),
         _ => None,
     });
-    let known = digests(paths.collect(), memo)?;
+    let known = digests(paths.collect(), memo, |_| Ok(Known::unreadable()))?;
     let pairs = source.items.iter().zip(known);
     let rows = pairs.clone().map(|(item, digest)| json!([item.name, item.label, item.is_test, digest])).collect();
     let file = |(item, digest): (&Item, String)| {
@@ -101,17 +101,22 @@ fn picture_files(source: &Source, memo: &Path) -> Result<(Vec<SourceFile>, Value
 /// The binary files, and the digest of each.
 fn record_files(source: &Source, memo: &Path) -> Result<(Vec<SourceFile>, Value)> {
     let paths = source.record_files();
-    let digests = digests(paths.clone(), memo)?;
+    let digests = digests(paths.clone(), memo, Err)?;
     let rows = json!(digests);
     let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let file = |(path, digest)| SourceFile { name: name(path), digest };
     Ok((paths.iter().zip(digests).map(file).collect(), rows))
 }
 
-/// Digests of files, in parallel, from memory where it has them.
-fn digests(paths: Vec<PathBuf>, memo: &Path) -> Result<Vec<String>> {
+/// Digests of files, in parallel, from memory where it has them; `unreadable` says what to do without one.
+fn digests(
+    paths: Vec<PathBuf>,
+    memo: &Path,
+    unreadable: impl Fn(Error) -> Result<Known> + Sync,
+) -> Result<Vec<String>> {
     let memo = Memo::open(memo);
-    let known = paths.par_iter().map(|path| memo.known(path)).collect::<Result<Vec<Known>>>()?;
+    let known = |path: &PathBuf| memo.known(path).or_else(&unreadable);
+    let known = paths.par_iter().map(known).collect::<Result<Vec<Known>>>()?;
     let digests = known.iter().map(|known| known.digest.clone()).collect();
     memo.remember(paths.into_iter().zip(known))?;
     Ok(digests)

@@ -1,7 +1,8 @@
 //! Work on a list by all threads, with the results taken one by one in the order of the list.
 
-use crate::base::Result;
+use crate::base::{Error, Result};
 use std::collections::BTreeMap;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
@@ -19,7 +20,7 @@ type Made<R> = (usize, thread::Result<R>);
 /// most a few items ahead of `take`. No thread waits for the others at the end of some part of the list.
 ///
 /// # Errors
-/// The first error of `take`, which ends the work.
+/// The first error of `take`, which ends the work, or no thread can be started; where some can, they do it.
 pub(super) fn in_order<I: Sync, R: Default + Send>(
     items: &[I],
     work: impl Fn(&I, &mut R) + Sync,
@@ -33,9 +34,9 @@ pub(super) fn in_order<I: Sync, R: Default + Send>(
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
     let (sender, made) = channel();
     thread::scope(|scope| {
-        for _ in 0..threads {
+        for number in 0..threads {
             let (sender, next, work) = (sender.clone(), &next, &work);
-            scope.spawn(move || {
+            let started = thread::Builder::new().spawn_scoped(scope, move || {
                 while let Some(((index, item), mut result)) = next() {
                     let outcome = catch_unwind(AssertUnwindSafe(|| work(item, &mut result)));
                     if sender.send((index, outcome.map(|()| result))).is_err() {
@@ -43,10 +44,20 @@ pub(super) fn in_order<I: Sync, R: Default + Send>(
                     }
                 }
             });
+            match started {
+                Ok(_) => {}
+                Err(error) if number == 0 => return Err(no_thread(&error)),
+                Err(_) => break,
+            }
         }
         drop(sender);
         deliver(items, made, give_back, take)
     })
+}
+
+fn no_thread(error: &io::Error) -> Error {
+    let error = Error::stage(format!("cannot start a thread: {error}"));
+    error.help("raise the limit of processes (`ulimit -u`) or use fewer --threads")
 }
 
 /// Takes results in the order of their items. The channels end with it, and so do the threads.
@@ -72,7 +83,6 @@ fn deliver<I, R>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Error;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 

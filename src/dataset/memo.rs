@@ -24,6 +24,14 @@ struct Stored {
     files: BTreeMap<PathBuf, Known>,
 }
 
+impl Known {
+    /// What stands in the place of the content of a file that cannot be read, so that it is news when it can be.
+    pub(super) fn unreadable() -> Self {
+        let stamp = Stamp { inode: 0, size: 0, modified: u64::MAX, changed: u64::MAX };
+        Self { stamp, digest: "cannot be read".to_owned() }
+    }
+}
+
 /// Digests remembered from earlier runs.
 pub(super) struct Memo {
     path: PathBuf,

@@ -11,6 +11,7 @@ mod decode;
 mod fingerprint;
 mod in_order;
 mod memo;
+mod memory_budget;
 mod notes;
 mod picture_set;
 mod set_writer;

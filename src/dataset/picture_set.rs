@@ -1,11 +1,12 @@
 //! Decoded pictures in a folder: `pictures.bin`, their bytes one after the other, and `index.json`, all else.
 
+use crate::base::stamp::Stamp;
 use crate::base::{Error, Result, files};
-use crate::picture::{CHANNELS, Picture};
-use memmap2::Mmap;
+use crate::picture::{CHANNELS, OwnedPicture};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 pub(super) const PICTURES: &str = "pictures.bin";
 pub(super) const INDEX: &str = "index.json";
@@ -37,11 +38,18 @@ pub(super) struct Index {
     pub(super) ignored: usize,
 }
 
-/// Decoded pictures, mapped into memory.
+/// Decoded pictures in a file, read one by one.
+///
+/// The file is not mapped into memory: a mapped file that somebody makes shorter ends the process with SIGBUS, and one
+/// that is overwritten changes the pictures under way. Reading a picture from the page cache costs a system call and a
+/// copy, a hundredth of its augmentation, and what happened to the file is known afterwards ([`PictureSet::check`]).
 #[derive(Debug)]
 pub struct PictureSet {
     index: Index,
-    bytes: Mmap,
+    path: PathBuf,
+    file: File,
+    /// What the file was when it was opened.
+    stamp: Stamp,
 }
 
 impl PictureSet {
@@ -56,11 +64,11 @@ impl PictureSet {
         };
         let index: Index = serde_json::from_slice(&files::read(&index_path)?)
             .map_err(|error| damaged(format!("{INDEX} is damaged: {error}")))?;
-        let file = File::open(&bytes_path).map_err(|error| Error::io("read", &bytes_path, &error))?;
-        // SAFETY: finished artifacts are never changed, only replaced as a whole by renaming.
-        let bytes = unsafe { Mmap::map(&file) }.map_err(|error| Error::io("read", &bytes_path, &error))?;
-        index.check(bytes.len()).map_err(damaged)?;
-        Ok(Self { index, bytes })
+        let failed = |error| Error::io("read", &bytes_path, &error);
+        let file = files::open_regular(&bytes_path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        index.check(metadata.len()).map_err(damaged)?;
+        Ok(Self { index, stamp: Stamp::of(&metadata), file, path: bytes_path })
     }
 
     /// Number of pictures.
@@ -74,10 +82,45 @@ impl PictureSet {
     }
 
     /// The picture with this index.
-    pub fn picture(&self, index: usize) -> Picture<'_> {
-        let (width, height) = self.index.sizes[index];
-        let start = self.index.offsets[index];
-        Picture { width, height, rgb: &self.bytes[start..start + CHANNELS * width * height] }
+    ///
+    /// # Errors
+    /// The file cannot be read, or is not the one any more that was opened.
+    pub fn picture(&self, index: usize) -> Result<OwnedPicture> {
+        let mut picture = OwnedPicture::default();
+        self.read(index, &mut picture)?;
+        self.check().map(|()| picture)
+    }
+
+    /// Reads the picture with this index into memory that is used again. It counts only if [`PictureSet::check`] finds
+    /// nothing afterwards; one check is enough for many pictures.
+    ///
+    /// # Errors
+    /// The file cannot be read, or became too short.
+    pub fn read(&self, index: usize, picture: &mut OwnedPicture) -> Result<()> {
+        (picture.width, picture.height) = self.index.sizes[index];
+        picture.rgb.resize(CHANNELS * picture.width * picture.height, 0);
+        let read = read_at(&self.file, &mut picture.rgb, self.index.offsets[index] as u64);
+        read.map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => self.changed(),
+            _ => Error::io("read", &self.path, &error),
+        })
+    }
+
+    /// Checks that the file was not written since it was opened, so that what was read until now is what it held then.
+    ///
+    /// # Errors
+    /// It was.
+    pub fn check(&self) -> Result<()> {
+        let metadata = self.file.metadata().map_err(|error| Error::io("read", &self.path, &error))?;
+        let now = Stamp::of(&metadata);
+        // Removing or linking the file changes the time of its last change alone, and nothing of what was read.
+        let is_same = (now.inode, now.size, now.modified) == (self.stamp.inode, self.stamp.size, self.stamp.modified);
+        if is_same { Ok(()) } else { Err(self.changed()) }
+    }
+
+    fn changed(&self) -> Error {
+        let error = Error::stage("the file changed while it was read").at(self.path.display().to_string());
+        error.help("run again: what was damaged is made anew")
     }
 
     /// Label of the picture with this index.
@@ -123,7 +166,7 @@ impl PictureSet {
 
 impl Index {
     /// Checks that the lists fit together and stay inside `pictures.bin`, so that nothing read later can fail.
-    fn check(&self, bytes: usize) -> Result<(), String> {
+    fn check(&self, bytes: u64) -> Result<(), String> {
         if self.version != VERSION {
             return Err(format!("{INDEX} has version {}, not {VERSION}", self.version));
         }
@@ -140,9 +183,25 @@ impl Index {
             let end = length.filter(|&length| length > 0 && offset == next).and_then(|length| next.checked_add(length));
             next = end.ok_or_else(|| format!("a size or place in {INDEX} is impossible"))?;
         }
-        if next != bytes {
+        if next as u64 != bytes {
             return Err(format!("{PICTURES} has {bytes} bytes instead of {next}"));
         }
         Ok(())
     }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, bytes, offset)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => (bytes, offset) = (&mut bytes[read..], offset + read as u64),
+        }
+    }
+    Ok(())
 }

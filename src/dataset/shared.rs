@@ -1,7 +1,8 @@
 //! Test images that are training images as well.
 
-use crate::base::hash;
+use crate::base::{Result, hash};
 use crate::dataset::{Fingerprint, PictureSet, SourceFile, Split};
+use crate::picture::OwnedPicture;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -19,21 +20,28 @@ pub struct Shared {
 type Pixels = (usize, usize, String);
 
 /// Finds test images whose stored pixels are those of a training or validation image, in the order of the test set.
-pub fn shared_images(set: &PictureSet, split: &Split) -> Vec<Shared> {
-    let digest = |&image: &usize| {
-        let pixels = set.picture(image);
-        (image, (pixels.width, pixels.height, hash::digest_bytes(pixels.rgb)))
+///
+/// # Errors
+/// The images cannot be read.
+pub fn shared_images(set: &PictureSet, split: &Split) -> Result<Vec<Shared>> {
+    let digests = |images: &[usize]| -> Result<Vec<(usize, Pixels)>> {
+        let digest = |pixels: &mut OwnedPicture, &image: &usize| {
+            set.read(image, pixels)?;
+            Ok((image, (pixels.width, pixels.height, hash::digest_bytes(&pixels.rgb))))
+        };
+        images.par_iter().map_init(OwnedPicture::default, digest).collect()
     };
-    let known: Vec<(usize, Pixels)> = split.train.par_iter().chain(split.validation.par_iter()).map(digest).collect();
+    let known = digests(&[split.train.as_slice(), &split.validation].concat())?;
     let mut first: HashMap<&Pixels, usize> = HashMap::new();
     for (image, digest) in &known {
         first.entry(digest).or_insert(*image);
     }
-    let tested: Vec<(usize, Pixels)> = split.test.par_iter().map(digest).collect();
+    let tested = digests(&split.test)?;
+    set.check()?;
     let name = |image: usize| set.name(image).to_owned();
     let shared =
         |(image, digest): &(usize, Pixels)| Some(Shared { test: name(*image), other: name(*first.get(digest)?) });
-    tested.iter().filter_map(shared).collect()
+    Ok(tested.iter().filter_map(shared).collect())
 }
 
 /// The same from the digests of the files, before anything is decoded; nothing for sources without a file per image.

@@ -41,9 +41,12 @@ fn rfc3339(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// Year, month and day of the Gregorian calendar, by walking years and months: at most a few hundred steps.
+/// Year, month and day of the Gregorian calendar, by walking years and months: at most a few hundred steps, since the
+/// calendar repeats itself after 400 years.
 fn date(mut days: u64) -> (u64, u64, u64) {
-    let mut year = 1970;
+    const CYCLE: u64 = 400 * 365 + 97;
+    let mut year = 1970 + 400 * (days / CYCLE);
+    days %= CYCLE;
     while days >= 365 + u64::from(is_leap(year)) {
         days -= 365 + u64::from(is_leap(year));
         year += 1;
@@ -111,6 +114,14 @@ mod tests {
             assert_eq!(rfc3339(seconds), text);
             assert_eq!(seconds_of(text), Some(seconds));
         }
+    }
+
+    #[test]
+    fn the_farthest_time_is_told_at_once() {
+        // `date -u -d @N +%FT%TZ`
+        assert_eq!(rfc3339(16_725_225_600), "2500-01-01T00:00:00Z");
+        assert_eq!(rfc3339(951_782_400 + 1_000_000 * 146_097 * DAY), "400002000-02-29T00:00:00Z");
+        assert!(rfc3339(u64::MAX).starts_with("5845"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod header;
 mod jpeg;
 mod region;
 pub mod resample;
@@ -9,6 +10,7 @@ pub(crate) mod vector;
 
 pub use decode::{decode, decode_into};
 pub use encode::encode_png;
+pub use header::{HEADER_BYTES, memory_to_decode};
 pub use region::{Fit, Region};
 pub use resample::{Flip, Resampler};
 

@@ -1,5 +1,6 @@
 //! The results as a Markdown table.
 
+use crate::base::text::visible;
 use crate::render::data::Report;
 use crate::render::{table, verdict};
 
@@ -37,11 +38,11 @@ fn line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
 /// Leaves a sentence readable ("p < .001"), but no HTML in it.
 fn escape_markup(sentence: &str) -> String {
     let mut text = String::with_capacity(sentence.len());
-    let mut rest = sentence.chars().peekable();
+    let shown = visible(sentence);
+    let mut rest = shown.chars().peekable();
     while let Some(c) = rest.next() {
         match c {
             '<' if rest.peek() != Some(&' ') => text.push_str("&lt;"),
-            c if c.is_control() => text.push(' '),
             c => text.push(c),
         }
     }
@@ -51,13 +52,12 @@ fn escape_markup(sentence: &str) -> String {
 /// Keeps a cell in its cell: no bars, no line breaks, no HTML.
 fn escape(cell: &str) -> String {
     let mut text = String::with_capacity(cell.len());
-    for c in cell.chars() {
+    for c in visible(cell).chars() {
         match c {
             '|' | '\\' | '`' | '*' | '_' | '[' | ']' => text.extend(['\\', c]),
             '<' => text.push_str("&lt;"),
             '>' => text.push_str("&gt;"),
             '&' => text.push_str("&amp;"),
-            c if c.is_control() => text.push(' '),
             c => text.push(c),
         }
     }
@@ -76,6 +76,6 @@ mod tests {
         let rows = text.lines().filter(|line| line.starts_with('|'));
         let bars: Vec<usize> = rows.take(3).map(|line| line.replace("\\|", "").matches('|').count()).collect();
         assert!(bars.windows(2).all(|pair| pair[0] == pair[1]), "{text}");
-        assert!(text.contains(r"a\|b &lt;b&gt;"), "{text}");
+        assert!(text.contains(r"a\|b\\n&lt;b&gt;"), "{text}");
     }
 }

@@ -1,13 +1,12 @@
 //! The page: everything of a report in one HTML file that needs nothing else.
 
-use crate::base::{Error, Result};
+use crate::base::Result;
+use crate::base::text::visible;
 use crate::render::data::{HealthRow, Report, Reproduce, StageRow};
 use crate::render::draw::canvas;
 use crate::render::plots::{Figure, Section};
 use crate::render::verdict::{Statement, collapse};
-use crate::render::{base64, comparison_table, table, verdict, words};
-use minijinja::Environment;
-use minijinja::value::Serde;
+use crate::render::{base64, comparison_table, html, table, verdict, words};
 use serde::Serialize;
 
 const TEMPLATE: &str = include_str!("../../assets/report.html");
@@ -65,10 +64,7 @@ struct Page<'a> {
 
 /// The page as HTML.
 pub(crate) fn html(report: &Report, figures: &[Figure]) -> Result<String> {
-    let mut environment = Environment::new();
-    environment.add_template("report.html", TEMPLATE).map_err(|error| bug(&error))?;
-    let template = environment.get_template("report.html").map_err(|error| bug(&error))?;
-    template.render(Serde(page(report, figures))).map_err(|error| bug(&error))
+    html::fill("report.html", TEMPLATE, page(report, figures))
 }
 
 fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
@@ -108,10 +104,6 @@ fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
     }
 }
 
-fn bug(error: &minijinja::Error) -> Error {
-    Error::bug(format!("the page of the report cannot be made: {error:#}"))
-}
-
 fn view(figure: &Figure) -> FigureView<'_> {
     let picture = if figure.heavy {
         let data = base64::encode(&figure.png);
@@ -129,7 +121,8 @@ fn table_view(table: table::Table) -> TableView {
 
 /// A statement as markup: what stands between backticks is code, and a number and its unit stay on one line.
 fn marked_up(statement: Statement) -> Statement {
-    let text = statement.text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    let text = visible(&statement.text);
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
     let parts: Vec<&str> = text.split('`').collect();
     let closed = parts.len() - 1 + parts.len() % 2;
     let part = |(at, part): (usize, &&str)| match at {

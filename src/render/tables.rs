@@ -1,5 +1,6 @@
 //! The numbers of the report as CSV, for other programs.
 
+use crate::base::rows::quoted;
 use crate::base::{Error, Result};
 use crate::render::comparison_table;
 use crate::render::data::Report;
@@ -259,7 +260,7 @@ impl Rows {
     }
 
     fn add(&mut self, cells: &[String]) -> Result<()> {
-        self.0.write_record(cells).map_err(bug)
+        self.0.write_record(cells.iter().map(|cell| quoted(cell).into_owned())).map_err(bug)
     }
 
     fn bytes(self) -> Result<Vec<u8>> {

@@ -1,6 +1,7 @@
 //! Events as lines for people: on a terminal that cannot draw a bar, and in the log of a run.
 
 use crate::base::human;
+use crate::base::text::{visible, visible_lines};
 use crate::engine::Event;
 use std::collections::HashMap;
 use std::fmt;
@@ -104,10 +105,13 @@ impl Lines {
                 (Some(Mark::Done), format!("{stage} in {}  {summary}", human::duration(*elapsed)))
             }
             Event::Skipped { stage, because } => (Some(Mark::Skipped), format!("{stage}: {because} failed")),
-            Event::Failed { error, .. } => (Some(Mark::Failed), error.clone()),
+            // What went wrong, and below it what to do.
+            Event::Failed { error, .. } => {
+                return Some(Line { mark: Some(Mark::Failed), text: visible_lines(error).into_owned() });
+            }
             Event::Cached { .. } | Event::Started { .. } | Event::Progress { .. } => return None,
         };
-        Some(Line { mark, text: text.trim_end().to_owned() })
+        Some(Line { mark, text: visible(text.trim_end()).into_owned() })
     }
 
     /// Whether a stage's start or progress is told now.

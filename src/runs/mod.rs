@@ -5,6 +5,7 @@
 //! events.jsonl   what happened when, one JSON object a line
 //! log.txt        the same for people
 //! pipeline.toml  the pipeline file as it was
+//! report/        the report of the run
 //! run.lock       locked as long as the run lives
 //! pinned         there if the artifacts of the run are kept
 //! ```

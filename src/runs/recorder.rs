@@ -1,6 +1,7 @@
 //! Records a run while it goes on.
 
 use super::{EVENTS, LOG, PIPELINE, RECORD, RESOLVED, RUNS};
+use crate::base::text::visible_lines;
 use crate::base::{Error, ErrorKind, Result, files, human};
 use crate::engine::key::STORE_VERSION;
 use crate::engine::{Event, EventSink, Graph, Store, clock};
@@ -13,12 +14,15 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Least time between two progress events of a stage that are kept.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 /// Least time between two progress lines of a stage in the log.
 const LINE_INTERVAL: Duration = Duration::from_secs(60);
+/// Characters of a key that are shown.
+const KEY_SHOWN: usize = 12;
 /// Tries to find a name that no other run has.
 const NAME_TRIES: u32 = 16;
 
@@ -62,19 +66,24 @@ struct State {
 
 impl<'a> Recorder<'a> {
     /// Makes `OUTPUT/runs/STUDY/TIME-ID/` and leaves a first record in it. What the run has in its record from then on
-    /// is not collected; it looks at the store only after this.
+    /// is not collected; it looks at the store only after this. `waiting` is called again and again while a collection
+    /// is waited for, and can give up by an error.
     ///
     /// # Errors
-    /// The folder cannot be written.
-    pub fn create(output: &Path, run: &Description<'_>, graph: &'a Graph, store: &'a Store) -> Result<Self> {
-        let file = run.file.to_owned();
+    /// The folder cannot be written, or `waiting` gave up.
+    pub fn create(
+        output: &Path,
+        run: &Description<'_>,
+        (graph, store): (&'a Graph, &'a Store),
+        waiting: impl FnMut() -> Result<()>,
+    ) -> Result<Self> {
         // Git answers while folder and file are written.
-        let commit = std::thread::spawn(move || Commit::of(&file));
-        let _registration = store.register()?;
+        let commit = ask_for_commit(run);
+        let _registration = store.register(waiting)?;
         let folder = make_folder(&output.join(RUNS).join(run.study))?;
         let living = LivingRun::take(&folder)?;
         write_texts(&folder, run)?;
-        let record = RunRecord::new(run, graph, commit.join().unwrap_or_default());
+        let record = RunRecord::new(run, graph, commit.and_then(|commit| commit.join().ok()).flatten());
         write_record(&folder, &record)?;
         let state = State {
             record,
@@ -90,6 +99,32 @@ impl<'a> Recorder<'a> {
     /// The record's file.
     pub fn record(&self) -> PathBuf {
         self.folder.join(RECORD)
+    }
+
+    /// The run's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What the report of the run says of it, names and values.
+    pub fn facts(&self) -> Vec<(String, String)> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (record, took) = (&state.record, human::duration(self.start.elapsed()));
+        let id = self.folder.file_name().unwrap_or_default().to_string_lossy();
+        let Hardware { host, processor, threads, .. } = &record.hardware;
+        let data = record.stages.iter().filter(|stage| stage.kind == "dataset");
+        let data: Vec<&str> = data.map(|stage| stage.key.get(..KEY_SHOWN).unwrap_or(&stage.key)).collect();
+        let facts = [
+            ("Run", format!("{}/{id}", record.study)),
+            ("Started", record.started.replace('T', " ").replace('Z', " UTC")),
+            ("Took", took),
+            ("Machine", format!("{host} ({processor}, {threads} threads, {})", record.device)),
+            ("Commit", record.commit.as_ref().map(Commit::to_string).unwrap_or_default()),
+            ("Data", data.join(", ")),
+            ("Changed by --set", record.overrides.join(" ")),
+        ];
+        let known = facts.into_iter().filter(|(_, value)| !value.is_empty());
+        known.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// Writes how the run ended. What cannot be written is no reason to lose the results of a run: it is returned as
@@ -145,7 +180,8 @@ impl State {
 
     fn write_lines(&mut self, lines: &[Line]) {
         for line in lines {
-            let written = self.log.write_all(format!("{}  {line}\n", clock::now()).as_bytes());
+            let line = line.to_string();
+            let written = self.log.write_all(format!("{}  {}\n", clock::now(), visible_lines(&line)).as_bytes());
             self.note(written);
         }
     }
@@ -198,6 +234,12 @@ impl RunRecord {
             Some(_) => RunState::Failed,
         };
     }
+}
+
+/// Starts to find out the commit of the pipeline file; where no thread can be had, a record does without.
+fn ask_for_commit(run: &Description<'_>) -> Option<JoinHandle<Option<Commit>>> {
+    let (file, text) = (run.file.to_owned(), run.texts.first().copied().unwrap_or_default().to_owned());
+    std::thread::Builder::new().spawn(move || Commit::of(&file, text.as_bytes())).ok()
 }
 
 /// How the run ended, for the log.

@@ -56,6 +56,11 @@ impl Run {
         format!("{}/{}", self.study, self.id)
     }
 
+    /// The page of its report, where it has one.
+    pub fn page(&self) -> Option<PathBuf> {
+        Some(self.folder.join("report").join("index.html")).filter(|page| page.is_file())
+    }
+
     /// Time since it started; none where its record does not tell.
     pub fn age(&self) -> Option<Duration> {
         clock::since(&self.record.started)

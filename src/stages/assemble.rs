@@ -1,5 +1,6 @@
 //! From a checked study to the graph of its stages.
 
+use crate::base::text::visible;
 use crate::base::{Error, Result};
 use crate::config::pipeline::{DeviceChoice, FeatureStatistics, Pipeline, Pretrain};
 use crate::config::{ClassCount, Diagnostics, Loaded};
@@ -36,10 +37,17 @@ pub struct Assembly {
     pub study: String,
     /// What a user should know before anything is trained, a sentence each.
     pub warnings: Vec<String>,
+    /// What the trainings hold in memory.
+    trainings: BTreeMap<StageId, TrainingMemory>,
     inputs: report::Inputs,
 }
 
 impl Assembly {
+    /// What to change so that a training fits into so many bytes; none of other stages.
+    pub fn what_fits(&self, id: StageId, bytes: u64) -> Option<String> {
+        self.trainings.get(&id).map(|training| training.what_fits(bytes))
+    }
+
     /// After a run in which stages failed: the report becomes one of what is there, with the places of what is missing.
     ///
     /// # Errors
@@ -88,6 +96,7 @@ pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) ->
     let mut graph = Graph::new();
     let mut inputs = report::Inputs::default();
     let mut warnings: Vec<String> = Vec::new();
+    let mut trainings = BTreeMap::new();
     let mut users = Users::default();
     for (number, variant) in loaded.study.variants.iter().enumerate() {
         let mut pipeline = variant.pipeline.clone();
@@ -101,6 +110,7 @@ pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) ->
         let mut builder = Builder {
             graph: &mut graph,
             inputs: &mut inputs,
+            trainings: &mut trainings,
             pipeline: &pipeline,
             number,
             users: &mut users,
@@ -120,7 +130,8 @@ pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) ->
     inputs.name_variants(&values);
     let report = add_report(loaded, &mut graph, inputs.clone())?;
     warnings.extend(inputs.notes.iter().chain(&inputs.warnings).cloned());
-    Ok(Assembly { graph, report, study: loaded.study.name.clone(), warnings, inputs })
+    let warnings = warnings.iter().map(|warning| visible(warning).into_owned()).collect();
+    Ok(Assembly { graph, report, study: loaded.study.name.clone(), warnings, trainings, inputs })
 }
 
 /// Adds what is not there yet: variants of a sweep say the same.
@@ -164,6 +175,7 @@ fn class_counts(fingerprint: &Fingerprint, pipeline: &Pipeline) -> Vec<ClassCoun
 struct Builder<'a> {
     graph: &'a mut Graph,
     inputs: &'a mut report::Inputs,
+    trainings: &'a mut BTreeMap<StageId, TrainingMemory>,
     pipeline: &'a Pipeline,
     /// Number of the combination.
     number: usize,
@@ -207,8 +219,10 @@ impl Builder<'_> {
             inputs.push(("init", find(pretrained, from)?.1));
         }
         let memory = TrainingMemory::of_pretrain(config, data.image_size);
-        let stage = PretrainStage { config: config.clone(), dataset: data.clone(), seed, device, memory };
+        let stage =
+            PretrainStage { config: config.clone(), dataset: data.clone(), seed, device, memory: memory.clone() };
         let id = self.add(Box::new(stage), &inputs)?;
+        self.trainings.extend(memory.map(|memory| (id, memory)));
         self.estimate(id, cost::pretrain(config, self.pipeline, self.pictures));
         let health = HealthStage { pretrain: config.clone(), dataset: data.clone(), seed, device };
         let health = self.add(Box::new(health), &[("dataset", dataset), ("split", split), ("pretrain", id)])?;
@@ -315,8 +329,10 @@ impl Builder<'_> {
                 let of_training = (fraction, self.classes, self.pipeline, self.pictures);
                 let memory = TrainingMemory::of_supervised(config, of_training);
                 let cost = cost::supervised(config, of_training);
+                let training = memory.clone();
                 let stage = SupervisedStage { config: config.clone(), dataset: data, fraction, seed, device, memory };
                 let id = self.add(Box::new(stage), &inputs)?;
+                self.trainings.extend(training.map(|training| (id, training)));
                 self.estimate(id, cost);
                 self.inputs.supervised(config, fraction, self.pipeline, id);
             }

@@ -132,11 +132,16 @@ impl TrainingMemory {
         }
         let (batch, needed, free_text) = (self.batch_size, human::bytes(needed), human::bytes(free));
         let what = format!("a batch of {batch} needs about {needed} of memory and {device} has {free_text} free");
-        Some(Error::stage(what).help(match self.largest_batch(free) {
+        Some(Error::stage(what).help(self.what_fits(free)))
+    }
+
+    /// What to change so that the training fits into so many bytes.
+    pub(super) fn what_fits(&self, bytes: u64) -> String {
+        match self.largest_batch(bytes) {
             0 => "use a smaller encoder or smaller pictures: no batch fits".to_owned(),
             fits if self.precision == Precision::Bf16 => format!("set `batch_size` to {fits} or less"),
             fits => format!("set `batch_size` to {fits} or less, or `precision = \"bf16\"`"),
-        }))
+        }
     }
 }
 

@@ -93,6 +93,7 @@ impl DeviceStage for FeaturesStage {
         let mut done = 0;
         for images in self.ordered(&set) {
             for batch in batches::plain_batches(set.clone(), images, policy.clone(), batch_size) {
+                let batch = batch?;
                 context.check_interrupted()?;
                 let outputs = depths(&network, &batch.images, batch.rows, self.statistics)?;
                 by_depth.iter_mut().zip(outputs).for_each(|(all, new)| place_rows(&batch.pictures, &new, all));

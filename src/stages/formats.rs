@@ -65,7 +65,7 @@ pub fn write_arrays(path: &Path, arrays: &[NamedArray]) -> Result<()> {
 pub fn read_arrays(path: &Path) -> Result<Vec<NamedArray>> {
     let bytes = files::read(path)?;
     let tensors = tensors(&bytes, path)?;
-    let array = |(name, view)| NamedArray::from_view(name, &view).map_err(|error| error.at(path.display().to_string()));
+    let array = |(name, view)| NamedArray::from_view(name, &view).map_err(|error| impossible(path, error.what()));
     let mut arrays = tensors.iter().map(array).collect::<Result<Vec<_>>>()?;
     arrays.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(arrays)
@@ -78,13 +78,13 @@ pub fn read_arrays(path: &Path) -> Result<Vec<NamedArray>> {
 pub fn read_array(path: &Path, name: &str) -> Result<Option<NamedArray>> {
     let bytes = files::read(path)?;
     let tensors = tensors(&bytes, path)?;
-    let array = |view| NamedArray::from_view(name, &view).map_err(|error| error.at(path.display().to_string()));
+    let array = |view| NamedArray::from_view(name, &view).map_err(|error| impossible(path, error.what()));
     tensors.tensor(name).ok().map(array).transpose()
 }
 
 fn tensors<'a>(bytes: &'a [u8], path: &Path) -> Result<SafeTensors<'a>> {
-    let damaged = |error| Error::stage(format!("not a readable safetensors file: {error}"));
-    SafeTensors::deserialize(bytes).map_err(|error| damaged(error).at(path.display().to_string()))
+    let damaged = |error| impossible(path, &format!("not a readable safetensors file: {error}"));
+    SafeTensors::deserialize(bytes).map_err(damaged)
 }
 
 /// Writes a value as indented JSON.
@@ -104,7 +104,7 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 /// The file cannot be read or does not hold such a value.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     serde_json::from_slice(&files::read(path)?)
-        .map_err(|error| Error::stage(format!("not the expected JSON: {error}")).at(path.display().to_string()))
+        .map_err(|error| impossible(path, &format!("not the expected JSON: {error}")))
 }
 
 /// Writes rows as CSV, with a header made of the field names.
@@ -120,7 +120,7 @@ pub fn write_rows<T: Serialize>(path: &Path, rows: impl IntoIterator<Item = T>) 
 /// # Errors
 /// The file cannot be read or does not hold such rows.
 pub fn read_rows<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
-    rows::from_csv(&files::read(path)?).map_err(|error| error.at(path.display().to_string()))
+    rows::from_csv(&files::read(path)?).map_err(|error| impossible(path, error.what()))
 }
 
 #[cfg(test)]

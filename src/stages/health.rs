@@ -85,6 +85,7 @@ impl DeviceStage for HealthStage {
         let mut views = vec![[Vec::new(), Vec::new()]; widths.len()];
         let course = Course { batch_size, epochs: 1, skip: 0, seed: self.seed };
         for batch in batches::contrastive_batches(set, pictures, policy, course) {
+            let batch = batch?;
             context.check_interrupted()?;
             let outputs = depths(&network, &batch.images, batch.rows, FeatureStatistics::Running)?;
             for (views, values) in views.iter_mut().zip(outputs) {

@@ -43,5 +43,5 @@ pub mod publish;
 
 pub use assemble::{AssembleError, Assembly, assemble};
 pub use preview::preview;
-pub use publish::{publish, results_table};
+pub use publish::{Published, publish, publish_run, published, results_table};
 pub use report::tested;

@@ -63,7 +63,7 @@ impl Stage for PairsStage {
 /// A PNG with a row for each picture: the picture as evaluation sees it, then its views.
 ///
 /// # Errors
-/// The PNG cannot be encoded.
+/// A picture cannot be read.
 pub fn draw(
     set: &PictureSet,
     pictures: &[usize],
@@ -77,13 +77,14 @@ pub fn draw(
     let rows: Vec<(Vec<u8>, Vec<Vec<u8>>)> = pictures
         .iter()
         .map(|picture| {
+            let stored = set.picture(*picture)?;
             let view = |policy: &Policy, view| {
                 let mut rng = rng::stream(seed, "augment", &[0, *picture as u64, view]);
-                shown(policy, set.picture(*picture), &mut rng, side)
+                shown(policy, stored.view(), &mut rng, side)
             };
-            (view(&plain, 0), (0..VIEWS).map(|number| view(&augmented, number)).collect())
+            Ok((view(&plain, 0), (0..VIEWS).map(|number| view(&augmented, number)).collect()))
         })
-        .collect();
+        .collect::<Result<_>>()?;
     Ok(pairs_png(&rows, side))
 }
 

@@ -38,7 +38,7 @@ impl Stage for SplitStage {
         let set = dataset::pictures(context)?;
         let split = Split::draw(set.labels(), set.test_flags(), self.validation_fraction, self.seed);
         formats::write_json(&context.output().join(formats::SPLIT), &split)?;
-        let shared = shared_images(&set, &split);
+        let shared = shared_images(&set, &split)?;
         shared::worded(&shared, split.test.len()).into_iter().for_each(|warning| context.warn(warning));
         formats::write_rows(&context.output().join(formats::SHARED), &shared)?;
         Ok(format!("{} train, {} validation, {} test", split.train.len(), split.validation.len(), split.test.len()))
@@ -71,7 +71,7 @@ pub fn open(folder: &Path, set: &PictureSet) -> Result<Split> {
 pub fn shared(folder: &Path, set: &PictureSet, split: &Split) -> Result<Vec<Shared>> {
     let path = folder.join(formats::SHARED);
     // Artifacts of earlier versions do not have the file.
-    if path.exists() { formats::read_rows(&path) } else { Ok(shared_images(set, split)) }
+    if path.exists() { formats::read_rows(&path) } else { shared_images(set, split) }
 }
 
 /// The labelled training pictures for a fraction.

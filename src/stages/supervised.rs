@@ -236,6 +236,7 @@ impl<'a> Run<'a> {
         );
         for batch in batches {
             self.context.check_interrupted()?;
+            let batch = batch?;
             let encoded = network.encode(&batch.images, batch.rows, BatchStatistics::Running)?;
             logits.extend(network.project(&encoded, batch.rows, BatchStatistics::Running)?.pop().unwrap_or_default());
         }

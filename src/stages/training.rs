@@ -88,7 +88,7 @@ impl<'a, D: Compute> Training<'a, D> {
         if let Some(batch) = self.ahead.take() {
             return Ok(Some(batch));
         }
-        let batch = self.batches.next().ok_or_else(|| Error::bug("the batches ended before the epoch"))?;
+        let batch = self.batches.next().ok_or_else(|| Error::bug("the batches ended before the epoch"))??;
         Uploaded::new(batch, self.session.network()).map(Some)
     }
 
@@ -105,7 +105,7 @@ impl<'a, D: Compute> Training<'a, D> {
         let batches = &mut self.batches;
         let (report, ahead) = self
             .session
-            .step_with(batch, loss, |network| batches.next().map(|batch| Uploaded::new(batch, network)).transpose())?;
+            .step_with(batch, loss, |network| batches.next().map(|batch| Uploaded::new(batch?, network)).transpose())?;
         self.ahead = ahead;
         self.context.progress(self.session.steps(), self.session.total_steps(), self.detail(&report));
         if self.checkpoints.is_due() {

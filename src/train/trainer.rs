@@ -171,8 +171,16 @@ fn check_finite(loss: f64, gradient_norm: f64, step: u64, learning_rate: f64) ->
         (false, _) => format!("the loss is {loss}"),
         (true, false) => format!("the gradient's norm is {gradient_norm} (loss {loss:.4})"),
     };
+    if step == 1 {
+        // No step has been taken yet, so none was too large.
+        return Err(Error::stage(format!("{what} at step 1, before any weight changed")).help(
+            "the images or the loss are out of range: look at `std` of `normalize`, at the strengths of `color_jitter` and \
+             `gaussian_noise`, and at the loss's `temperature`",
+        ));
+    }
     Err(Error::stage(format!("training diverged: {what} at step {step}, learning rate {learning_rate:.4e}")).help(
-        "lower `learning_rate`, add `warmup_epochs`, set `gradient_clip = 1.0`, or raise the loss's `temperature`",
+        "lower `learning_rate`, add `warmup_epochs`, set `gradient_clip = 1.0`, or raise the loss's `temperature`; \
+         `std` of `normalize` and the strengths of the augmentation can be out of range too",
     ))
 }
 
@@ -185,6 +193,8 @@ mod tests {
         assert!(check_finite(1.0, 2.0, 7, 0.1).is_ok());
         let error = check_finite(f64::NAN, 2.0, 7, 0.1).unwrap_err().to_string();
         assert!(error.contains("step 7") && error.contains("1.0000e-1") && error.contains("gradient_clip"), "{error}");
+        let first = check_finite(f64::NAN, 2.0, 1, 0.1).unwrap_err().to_string();
+        assert!(first.contains("`normalize`") && !first.contains("learning"), "{first}");
         assert!(check_finite(1.0, f64::INFINITY, 7, 0.1).unwrap_err().what().contains("gradient"));
     }
 }

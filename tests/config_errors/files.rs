@@ -259,3 +259,38 @@ fn names_that_cannot_be_folders() {
     assert_eq!(parse(&unnamed, Path::new("/x/study one.toml"), &[]).unwrap().study.name, "study one");
     parse(&unnamed, Path::new("/x/a:b.toml"), &[]).unwrap_err();
 }
+
+#[test]
+fn names_that_the_output_folder_has_for_itself_are_refused_wherever_they_come_from() {
+    let unnamed = BASE.replacen("name = \"base\"\n", "", 1);
+    for name in ["runs", "Store-v1", "digests.json", "nul"] {
+        let set = [format!("name=\"{name}\"")];
+        let set = parse(BASE, Path::new("base.toml"), &set).unwrap_err().to_string();
+        assert!(set.contains("`name` is"), "{set}");
+        let stem = parse(&unnamed, Path::new(&format!("{name}.toml")), &[]).unwrap_err().to_string();
+        assert!(
+            stem.contains("the file's name cannot be the name of the study") && stem.contains("add `name"),
+            "{stem}"
+        );
+    }
+    let hidden = BASE.replacen("\"base\"", "\"a\\u202egpj.exe\"", 1);
+    let errors = parse(&hidden, Path::new("base.toml"), &[]).unwrap_err().to_string();
+    assert!(errors.contains("U+202E"), "{errors}");
+}
+
+#[test]
+fn numbers_in_messages_are_short() {
+    for setting in ["pretrain.main.loss.nt_xent.temperature=-1e308", "knn_eval.knn.temperature=-5e-324"] {
+        let errors = parse(BASE, Path::new("base.toml"), &[setting.to_owned()]).unwrap_err().to_string();
+        assert!(errors.len() < 500, "{errors}");
+    }
+    let endless = "embed.tsne.method.tsne.iterations=18446744073709551615".to_owned();
+    let errors = parse(BASE, Path::new("base.toml"), &[endless]).unwrap_err().to_string();
+    assert!(errors.contains("between 1 and 1000000"), "{errors}");
+}
+
+#[test]
+fn a_long_setting_is_cut_where_it_is_shown() {
+    let errors = parse(BASE, Path::new("base.toml"), &[format!("seed=\"{}\"", "a".repeat(60_000))]).unwrap_err();
+    assert!(errors.to_string().len() < 2000, "{errors}");
+}

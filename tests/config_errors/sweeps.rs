@@ -115,10 +115,31 @@ fn mistakes_of_groups() {
 fn the_number_of_combinations_counts_groups_once() {
     let list = |count: usize| format!("{:?}", (0..count).collect::<Vec<_>>());
     let k = |count: usize| format!("{:?}", (1..=count).collect::<Vec<_>>());
-    let sweep = format!("[sweep.together]\nseed = {}\n\"knn_eval.knn.k\" = {}\n", list(5000), k(5000));
-    assert_eq!(values(&sweep, &["sweep.device=[\"cpu\", \"auto\"]"]).len(), 10_000);
+    let sweep = format!("[sweep.together]\nseed = {}\n\"knn_eval.knn.k\" = {}\n", list(4500), k(4500));
+    assert_eq!(values(&sweep, &["sweep.device=[\"cpu\", \"auto\"]"]).len(), 9000);
     let errors = try_load(&sweep, &["sweep.device=[\"cpu\", \"auto\", \"cuda\"]"]).unwrap_err();
     assert!(errors.to_string().contains("more than 10000 combinations"), "{errors}");
+}
+
+#[test]
+fn more_stages_than_any_machine_computes_are_refused_before_they_are_made() {
+    let start = std::time::Instant::now();
+    let list = |count: usize| format!("{:?}", (0..count).collect::<Vec<_>>());
+    let many = |section: &str, keys: &str| -> String {
+        (0..1500).map(|number| format!("[{section}.s{number}]\n{keys}\n")).collect::<String>()
+    };
+    let fractions: Vec<f64> = (0..1001).map(|number| 1.0 - f64::from(number) * 1e-4).collect();
+    for (text, message) in [
+        (format!("[sweep]\nseed = {}\n", list(9999)), "more than 100000 stages"),
+        (format!("[sweep]\nseed = {}\n{}", list(9999), many("knn_eval", "from = \"main\"")), "more than 1000 tables"),
+        (many("augment", "ops = []"), "more than 1000 tables `[augment....]`"),
+        (format!("[knn_eval.other]\nfrom = \"main\"\nlabeled_fraction = {fractions:?}\n"), "more than 1000 values"),
+        (format!("[sweep]\n\"knn_eval.knn.labeled_fraction\" = [{fractions:?}]\n"), "more than 1000 values"),
+    ] {
+        let errors = try_load(&text, &[]).unwrap_err();
+        assert!(errors.count() == 1 && errors.to_string().contains(message), "{message}: {errors}");
+    }
+    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
 }
 
 #[test]

@@ -4,8 +4,9 @@ use super::short;
 use crate::base::human::count;
 use crate::base::{Error, Result, human};
 use crate::cli::args::{CollectArguments, Format};
-use crate::cli::output;
 use crate::cli::table::{Cell, table};
+use crate::cli::text::Text;
+use crate::cli::{interrupt, output};
 use crate::engine::Store;
 use crate::engine::store::{Collected, Freed};
 use crate::runs::{self, Run, RunState};
@@ -17,10 +18,11 @@ pub(super) fn run(arguments: &CollectArguments) -> Result<()> {
     let (output, dry_run) = (&arguments.output.output, arguments.dry_run);
     let store = Store::open(output)?;
     let keep = || kept_keys(output, &store, arguments.keep);
+    let waiting = interrupt::while_waiting("another process to start its run or its report (is it stopped by Ctrl-Z?)");
     let collected =
-        if store.kinds().is_empty() { Collected::default() } else { store.collect_with(dry_run, || Ok(()), keep)? };
+        if store.kinds().is_empty() { Collected::default() } else { store.collect_with(dry_run, waiting, keep)? };
     match arguments.format {
-        Format::Text => output::print(&text(&collected, dry_run)),
+        Format::Text => output::print(text(&collected, dry_run)),
         Format::Json => output::print_json(&json!({
             "dry_run": dry_run,
             "bytes": collected.bytes,
@@ -56,14 +58,14 @@ fn keys_of(runs: &[Run], newest: usize) -> HashSet<String> {
     keys
 }
 
-fn text(collected: &Collected, dry_run: bool) -> String {
+fn text(collected: &Collected, dry_run: bool) -> Text {
     let row = |freed: &Freed| -> [Cell; 4] {
         let size = human::bytes(freed.bytes);
         [freed.kind.as_str().into(), short(&freed.key).into(), freed.what.to_string().into(), size.into()]
     };
     let rows: Vec<_> = collected.freed.iter().map(row).collect();
     let (verb, size) = (if dry_run { "would free" } else { "freed" }, human::bytes(collected.bytes));
-    format!("{}{verb} {size} in {}\n", table(&rows, &[3], false), count(rows.len(), "folder"))
+    table(&rows, &[3]).with(format!("{verb} {size} in {}\n", count(rows.len(), "folder")))
 }
 
 fn freed_json(freed: &Freed) -> Value {

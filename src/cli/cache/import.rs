@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &ImportArguments) -> Result<()> {
     }
     let Tally { copied, bytes, there, refused } = tally;
     let size = human::bytes(bytes);
-    output::print(&format!("copied {}, {size}; {there} were there already\n", count(copied, "artifact")))?;
+    output::print(format!("copied {}, {size}; {there} were there already\n", count(copied, "artifact")))?;
     match refused {
         0 => Ok(()),
         refused => Err(Error::stage(format!("not copied: {}", count(refused, "artifact")))),
@@ -43,7 +43,7 @@ fn take(here: &Store, there: &Store, artifact: &Artifact, tally: &mut Tally) -> 
         Ok(Imported::Copied) => {
             (tally.copied, tally.bytes) = (tally.copied + 1, tally.bytes + artifact.bytes);
             let (key, size) = (short(&artifact.key), human::bytes(artifact.bytes));
-            output::print(&format!("copied  {} {key}  {size}\n", artifact.kind))?;
+            output::print(format!("copied  {} {key}  {size}\n", artifact.kind))?;
         }
         Err(error) => {
             output::warn(&error);

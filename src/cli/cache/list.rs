@@ -5,8 +5,9 @@ use super::users::Users;
 use crate::base::human::count;
 use crate::base::{Result, human};
 use crate::cli::args::{CacheListArguments, Format};
-use crate::cli::output::{self, Tone};
+use crate::cli::output;
 use crate::cli::table::{Cell, table};
+use crate::cli::text::{Text, Tone};
 use crate::engine::store::{Artifact, Leftover};
 use crate::engine::{Store, clock};
 use crate::runs;
@@ -24,15 +25,15 @@ pub(super) fn run(arguments: &CacheListArguments) -> Result<()> {
             "artifacts": artifacts.iter().map(|artifact| artifact_json(artifact, &users)).collect::<Vec<_>>(),
             "leftovers": leftovers.iter().map(leftover_json).collect::<Vec<_>>(),
         })),
-        Format::Text => output::print(&text(&artifacts, &leftovers, &users, output::color_on_stdout())),
+        Format::Text => output::print(text(&artifacts, &leftovers, &users)),
     }
 }
 
-fn text(artifacts: &[Artifact], leftovers: &[Leftover], users: &Users, color: bool) -> String {
+fn text(artifacts: &[Artifact], leftovers: &[Leftover], users: &Users) -> Text {
     let head = ["stage", "key", "size", "written", "used by"].map(|name| Cell::toned(name, Some(Tone::Dim)));
     let rows = artifacts.iter().map(|artifact| artifact_row(artifact, users)).chain(leftovers.iter().map(leftover_row));
     let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
-    let table = if rows.len() > 1 { table(&rows, &[2], color) } else { String::new() };
+    let table = if rows.len() > 1 { table(&rows, &[2]) } else { Text::default() };
     let bytes = |sizes: &mut dyn Iterator<Item = u64>| human::bytes(sizes.sum());
     let mut total = count(artifacts.len(), "artifact");
     total.push_str(&format!(", {}", bytes(&mut artifacts.iter().map(|artifact| artifact.bytes))));
@@ -40,7 +41,7 @@ fn text(artifacts: &[Artifact], leftovers: &[Leftover], users: &Users, color: bo
         let size = bytes(&mut leftovers.iter().map(|leftover| leftover.bytes));
         total.push_str(&format!("; {}, {size}", count(leftovers.len(), "leftover")));
     }
-    format!("{table}{total}\n")
+    table.with(total).with("\n")
 }
 
 fn artifact_row(artifact: &Artifact, users: &Users) -> [Cell; 5] {

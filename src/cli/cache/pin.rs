@@ -9,5 +9,5 @@ pub(super) fn run(arguments: &PinArguments, pinned: bool) -> Result<()> {
     let run = runs::find(&arguments.output.output, &arguments.run)?;
     runs::pin(&run, pinned)?;
     let what = if pinned { "pinned" } else { "no longer pinned" };
-    output::print(&format!("{}: {what}\n", run.name()))
+    output::print(format!("{}: {what}\n", run.name()))
 }

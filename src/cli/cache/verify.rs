@@ -4,7 +4,8 @@ use super::short;
 use crate::base::human::count;
 use crate::base::{Error, Result, human};
 use crate::cli::args::{Format, VerifyArguments};
-use crate::cli::output::{self, Tone, paint};
+use crate::cli::output;
+use crate::cli::text::{Text, Tone};
 use crate::engine::Store;
 use crate::engine::store::Artifact;
 use serde_json::json;
@@ -30,7 +31,7 @@ pub(super) fn run(arguments: &VerifyArguments) -> Result<()> {
         }
     }
     match arguments.format {
-        Format::Text => output::print(&text(&artifacts, &damaged, output::color_on_stdout()))?,
+        Format::Text => output::print(text(&artifacts, &damaged))?,
         Format::Json => output::print_json(&json!({
             "artifacts": artifacts.len(),
             "damaged": damaged.iter().map(json).collect::<Vec<_>>(),
@@ -66,16 +67,16 @@ fn add_doubtful<'a>(store: &Store, artifacts: &'a [Artifact], damaged: &mut Vec<
     }
 }
 
-fn text(artifacts: &[Artifact], damaged: &[Damaged<'_>], color: bool) -> String {
-    let line = |Damaged { artifact, damage, aside }: &Damaged<'_>| {
-        let name = paint(&format!("{} {}", artifact.kind, short(&artifact.key)), Tone::Error, color);
+fn text(artifacts: &[Artifact], damaged: &[Damaged<'_>]) -> Text {
+    let mut text = Text::default();
+    for Damaged { artifact, damage, aside } in damaged {
         let aside = aside.as_ref().map(|path| format!("; it is now {}", path.display())).unwrap_or_default();
-        format!("{name}: {damage}{aside}\n")
-    };
-    let lines: String = damaged.iter().map(line).collect();
+        text.push(Text::toned(format!("{} {}", artifact.kind, short(&artifact.key)), Tone::Error));
+        text.push(format!(": {damage}{aside}\n"));
+    }
     let bytes = human::bytes(artifacts.iter().map(|artifact| artifact.bytes).sum());
     let whole = artifacts.len() - damaged.len();
-    format!("{lines}{}, {bytes}: {whole} whole, {} damaged\n", count(artifacts.len(), "artifact"), damaged.len())
+    text.with(format!("{}, {bytes}: {whole} whole, {} damaged\n", count(artifacts.len(), "artifact"), damaged.len()))
 }
 
 fn json(Damaged { artifact, damage, aside }: &Damaged<'_>) -> serde_json::Value {

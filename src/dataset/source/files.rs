@@ -1,6 +1,6 @@
 //! Picture files in folders: which there are, by name, in an order of our own.
 
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, files};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -29,17 +29,16 @@ pub(super) struct Entry {
     pub(super) is_folder: bool,
 }
 
-/// Entries of a folder, sorted by name, without hidden ones. Links are followed; a link that leads nowhere is an error
-/// where it is named like a picture.
+/// Entries of a folder, sorted by name, without hidden ones. Links are followed; a link that leads nowhere is no folder,
+/// and a picture that cannot be read where it is named like one.
 ///
 /// # Errors
 /// The folder cannot be read, or a name is not UTF-8.
 pub(super) fn entries(folder: &Path) -> Result<Vec<Entry>> {
     let help = "name a folder with pictures; relative paths are relative to the pipeline file";
-    let listing = fs::read_dir(folder).map_err(|error| Error::io("read the folder", folder, &error).help(help))?;
+    let listing = files::entries(folder).map_err(|error| Error::io("read the folder", folder, &error).help(help))?;
     let mut entries = Vec::new();
-    for entry in listing {
-        let path = entry.map_err(|error| Error::io("read the folder", folder, &error))?.path();
+    for path in listing {
         let Some(name) = path.file_name().and_then(|name| name.to_str()).map(str::to_owned) else {
             return Err(Error::stage("a file name is not UTF-8")
                 .at(path.display().to_string())
@@ -48,13 +47,7 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<Entry>> {
         if name.starts_with('.') {
             continue;
         }
-        let is_folder = match fs::metadata(&path) {
-            Ok(metadata) => metadata.is_dir(),
-            Err(error) if is_picture(&name) => {
-                return Err(Error::io("read", &path, &error).help("is it a broken link?"));
-            }
-            Err(_) => false,
-        };
+        let is_folder = fs::metadata(&path).is_ok_and(|metadata| metadata.is_dir());
         entries.push(Entry { name, path, is_folder });
     }
     entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));

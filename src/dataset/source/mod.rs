@@ -4,6 +4,7 @@ mod binary;
 mod cifar10;
 mod files;
 mod folder;
+mod image_file;
 mod prefixed;
 mod stl10;
 
@@ -11,10 +12,12 @@ use crate::base::rng::{permutation, stream};
 use crate::base::{Error, Result};
 use crate::dataset::config::{DatasetConfig, FoldersConfig, ShapesConfig, SignsConfig, SourceConfig};
 use crate::dataset::fingerprint::ClassSize;
+use crate::dataset::memory_budget::Loan;
 use crate::dataset::shapes::{self, Shape};
 use crate::dataset::signs::{self, Sign};
-use crate::picture::{self, OwnedPicture};
+use crate::picture::OwnedPicture;
 use binary::Records;
+pub(crate) use image_file::Unread;
 use std::path::PathBuf;
 
 /// A source whose pictures are known by name but not yet read.
@@ -110,14 +113,20 @@ impl Source {
         }
     }
 
-    /// Reads or draws a picture into the memory of another.
+    /// Reads or draws a picture into the memory of another. What is returned with it is to be kept as long as the picture
+    /// is as large as in its file.
     ///
     /// # Errors
-    /// The reason why it cannot be; what `picture` holds then means nothing.
-    pub(crate) fn read(&self, item: &Item, seed: u64, picture: &mut OwnedPicture) -> Result<(), String> {
+    /// Why it cannot be; what `picture` holds then means nothing.
+    pub(crate) fn read(
+        &self,
+        item: &Item,
+        seed: u64,
+        picture: &mut OwnedPicture,
+    ) -> Result<Option<Loan<'static>>, Unread> {
         let unreadable = |error| format!("cannot read it: {error}");
         *picture = match (&item.place, &self.reader) {
-            (Place::File(path), _) => return picture::decode_into(&std::fs::read(path).map_err(unreadable)?, picture),
+            (Place::File(path), _) => return image_file::read(path, picture).map(Some),
             (&Place::Record { file, record }, Reader::Records(files)) => {
                 files[file].picture(record).map_err(unreadable)?
             }
@@ -130,9 +139,9 @@ impl Source {
                 let indices = [item.is_test.into(), item.label as u64, (number / signs.len()) as u64];
                 signs::draw(&signs[item.label], *hue_only, *side, &mut stream(seed, "signs", &indices))
             }
-            _ => return Err("the picture and its source do not fit together".to_owned()),
+            _ => return Err("the picture and its source do not fit together".to_owned().into()),
         };
-        Ok(())
+        Ok(None)
     }
 
     /// The binary files of a source that has them.

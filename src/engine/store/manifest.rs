@@ -132,7 +132,7 @@ impl FileEntry {
 
 /// What tells whether an artifact's files are the ones that were looked at before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Stamps(Vec<Stamp>);
+pub(crate) struct Stamps(Vec<Stamp>);
 
 impl Stamps {
     /// Adds a file, and returns its size.
@@ -143,6 +143,14 @@ impl Stamps {
         }
         self.0.push(Stamp::of(&found));
         Ok(found.len())
+    }
+
+    /// Whether no file was written or replaced since the other stamps were taken.
+    pub(super) fn is_written_as(&self, earlier: &Self) -> bool {
+        let written = |stamps: &Self| -> Vec<(u64, u64, u64)> {
+            stamps.0.iter().map(|stamp| (stamp.inode, stamp.size, stamp.modified)).collect()
+        };
+        written(self) == written(earlier)
     }
 
     /// One digest for all.

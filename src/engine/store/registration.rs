@@ -25,10 +25,12 @@ impl Store {
     /// Holds collections off while a run looks at what is there and writes down what it counts on (`run.json`); to be
     /// dropped right after that. Waits for a collection that is under way, which takes as long as some renames do.
     ///
+    /// `waiting` is called before each try and can give up by an error.
+    ///
     /// # Errors
-    /// The lock file cannot be written.
-    pub fn register(&self) -> Result<Registration> {
-        self.wait_for(Sharing::Shared, || Ok(()))
+    /// The lock file cannot be written, or `waiting` gave up.
+    pub fn register(&self, waiting: impl FnMut() -> Result<()>) -> Result<Registration> {
+        self.wait_for(Sharing::Shared, waiting)
     }
 
     /// Holds runs that start off; `waiting` is called before each try and can give up by an error.

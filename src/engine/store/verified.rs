@@ -5,6 +5,7 @@
 //! file changes its ctime, which no program can set. What a disk loses by itself shows only with [`Verify::Always`] and
 //! `simclr cache verify`.
 
+use super::manifest::Stamps;
 use super::{Manifest, Store, is_there, sealed};
 use crate::base::files;
 use serde::{Deserialize, Serialize};
@@ -37,8 +38,7 @@ pub(crate) struct Seen {
     pub(crate) content: String,
     /// Whether the files were compared with the manifest.
     pub(crate) is_verified: bool,
-    /// Digest of what changes when a file does.
-    stamps: String,
+    stamps: Stamps,
 }
 
 /// What is in the place of an artifact.
@@ -86,7 +86,7 @@ impl<'a> Verifier<'a> {
         };
         let digest = stamps.digest();
         let seen = |is_verified| {
-            Found::Whole(Seen { path: place.clone(), content: manifest.content(), is_verified, stamps: digest.clone() })
+            Found::Whole(Seen { path: place.clone(), content: manifest.content(), is_verified, stamps: stamps.clone() })
         };
         if verify == Verify::Size {
             return seen(false);
@@ -107,9 +107,12 @@ impl<'a> Verifier<'a> {
         }
     }
 
-    /// Whether an artifact is the one that was seen.
+    /// Whether an artifact is the one that was seen. Links and permissions may have changed meanwhile, as backups do it,
+    /// if the content is the same.
     pub(crate) fn is_unchanged(&self, seen: &Seen, kind: &str, key: &str) -> bool {
-        self.store.look(kind, key).is_ok_and(|(_, stamps)| stamps.digest() == seen.stamps)
+        let Ok((_, now)) = self.store.look(kind, key) else { return false };
+        let is_same = || matches!(self.look(kind, key), Found::Whole(now) if now.content == seen.content);
+        now == seen.stamps || (now.is_written_as(&seen.stamps) && is_same())
     }
 
     /// Takes note of an artifact that this run wrote: its digests were made of what is on the disk.
@@ -162,11 +165,19 @@ impl<'a> Verifier<'a> {
 
 impl Store {
     /// The manifest of what is in an artifact's place and the stamps of its files, or what is wrong by names and sizes.
-    pub(super) fn look(&self, kind: &str, key: &str) -> Result<(Manifest, super::manifest::Stamps), String> {
+    pub(super) fn look(&self, kind: &str, key: &str) -> Result<(Manifest, Stamps), String> {
         let place = self.place(kind, key);
         let manifest = Manifest::read(&place)?;
         let stamps = manifest.check_sizes(&place, key)?;
         Ok((manifest, stamps))
+    }
+
+    /// The folder of an artifact whose files are what was written.
+    pub fn verified_artifact(&self, kind: &str, key: &str) -> Option<PathBuf> {
+        match Verifier::new(self, Verify::Changed).look(kind, key) {
+            Found::Whole(seen) => Some(seen.path),
+            _ => None,
+        }
     }
 
     /// Removes what is remembered of artifacts that are gone.

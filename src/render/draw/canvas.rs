@@ -1,7 +1,8 @@
 //! One description of a picture, as SVG and as PNG.
 
+use crate::base::text::visible;
 use crate::base::{Error, Result};
-use crate::render::draw::pen::{self, Drawn, Pen, UNITS};
+use crate::render::draw::pen::{Drawn, Pen, UNITS};
 use crate::render::draw::raster::Raster;
 use crate::render::draw::{font, style};
 use crate::render::pairs;
@@ -78,5 +79,5 @@ fn paint<B: DrawingBackend>(backend: B, drawing: &impl Drawing) -> Result<()> {
 }
 
 fn escape(text: &str) -> String {
-    pen::printable(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    visible(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,5 +1,6 @@
 //! The built-in font: a plot looks the same on a machine without fonts.
 
+use crate::base::text::visible;
 use ab_glyph::{Font, FontRef, PxScale, ScaleFont};
 use plotters::style::{FontStyle, register_font};
 use std::sync::LazyLock;
@@ -28,17 +29,18 @@ pub(crate) fn face(bold: bool) -> Option<&'static FontRef<'static>> {
     FONTS.as_ref().map(|faces| &faces[usize::from(bold)])
 }
 
-/// Width of a text at a size in pixels an em.
+/// Width of a text, as it is drawn, at a size in pixels an em.
 pub(crate) fn width(text: &str, size: f64, bold: bool) -> f64 {
     let Some(face) = face(bold) else { return 0.0 };
     let scaled = face.as_scaled(PxScale::from((size * HEIGHT) as f32));
-    text.chars().map(|c| f64::from(scaled.h_advance(face.glyph_id(c)))).sum()
+    visible(text).chars().map(|c| f64::from(scaled.h_advance(face.glyph_id(c)))).sum()
 }
 
 /// The text, cut with an ellipsis where it would be wider than `room`.
 pub(crate) fn fitted(text: &str, size: f64, bold: bool, room: f64) -> String {
-    if width(text, size, bold) <= room {
-        return text.to_owned();
+    let text = visible(text);
+    if width(&text, size, bold) <= room {
+        return text.into_owned();
     }
     let mut kept = text.chars().collect::<Vec<_>>();
     while kept.pop().is_some() {
@@ -53,8 +55,9 @@ pub(crate) fn fitted(text: &str, size: f64, bold: bool, room: f64) -> String {
 /// The text, with an ellipsis for its middle where it would be wider than `room`: names of results begin with what they
 /// are and end with what tells them apart.
 pub(crate) fn fitted_around(text: &str, size: f64, bold: bool, room: f64) -> String {
-    if width(text, size, bold) <= room {
-        return text.to_owned();
+    let text = visible(text);
+    if width(&text, size, bold) <= room {
+        return text.into_owned();
     }
     let all: Vec<char> = text.chars().collect();
     let cut = |kept: usize| {

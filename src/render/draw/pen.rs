@@ -1,5 +1,6 @@
 //! Drawing in CSS pixels on any plotters backend.
 
+use crate::base::text::visible;
 use crate::render::draw::{font, style};
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind};
@@ -110,7 +111,7 @@ impl<'a, B: DrawingBackend> Pen<'a, B> {
         let size = lettering.size * UNITS * font::HEIGHT;
         let style = (FontFamily::Name(font::FAMILY), size, weight).into_text_style(&(0, 0));
         let style = style.transform(turn).color(&lettering.color).pos(Pos::new(lettering.anchor, VPos::Center));
-        self.area.draw(&Text::new(printable(text), units(place), style))
+        self.area.draw(&Text::new(visible(text), units(place), style))
     }
 
     /// A whisker from `low` to `high` with short bars at its ends.
@@ -128,11 +129,6 @@ impl<'a, B: DrawingBackend> Pen<'a, B> {
         let fitted = font::fitted(text, style::HEADING, true, room);
         self.text(&fitted, place, Lettering::new(style::HEADING, style::INK).bold())
     }
-}
-
-/// Control characters, which XML forbids, become spaces.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn stroke(color: RGBAColor, width: f64) -> ShapeStyle {

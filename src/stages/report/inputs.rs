@@ -9,6 +9,7 @@ use crate::model::{self, EncoderConfig, ProjectionConfig};
 use crate::stages::names::Values;
 use crate::train::Monitor;
 use serde::Serialize;
+use std::collections::HashMap;
 
 /// One artifact that the report shows, with what the report says of it.
 #[derive(Clone, Debug, Serialize)]
@@ -126,6 +127,8 @@ impl Evaluated {
 #[derive(Clone, Default)]
 pub struct Inputs {
     pub(super) entries: Vec<Entry>,
+    /// Numbers of the entries of each stage.
+    by_stage: HashMap<StageId, Vec<usize>>,
     pub(super) models: Vec<(String, String)>,
     pub(super) data: Option<DatasetConfig>,
     pub(super) seeds: Vec<u64>,
@@ -157,9 +160,11 @@ impl Inputs {
 
     /// Adds an entry and returns its role. What several combinations of the sweep share is one entry.
     fn add(&mut self, stage: StageId, part: Part) -> String {
-        if let Some(known) = self.entries.iter().find(|entry| entry.stage == stage && entry.part == part) {
+        let of_stage = self.by_stage.entry(stage).or_default();
+        if let Some(known) = of_stage.iter().map(|number| &self.entries[*number]).find(|entry| entry.part == part) {
             return known.role.clone();
         }
+        of_stage.push(self.entries.len());
         let role = format!("{:04}", self.entries.len());
         let entry = Entry { role: role.clone(), variant: Variant::default(), stage, is_missing: false, part };
         self.entries.push(entry);
@@ -184,7 +189,7 @@ impl Inputs {
         self.model(&format!("pretrain.{name}"), &config.encoder, &config.projection, pipeline);
         if config.epochs > 0 {
             self.add(pretrain, Part::Pretrain { name: name.clone(), batch_size: config.batch_size });
-            if !self.entries.iter().any(|entry| entry.stage == pairs) {
+            if !self.by_stage.contains_key(&pairs) {
                 self.add(pairs, Part::Pairs { policy: policy_name(config, pipeline) });
             }
         }

@@ -76,7 +76,7 @@ impl Stage for ReportStage {
     }
 
     fn version(&self) -> u32 {
-        5
+        6
     }
 
     fn parameters(&self) -> Value {

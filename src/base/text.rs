@@ -1,0 +1,83 @@
+//! Text that came from outside (names of files and classes, records of other machines) where people see it: it can
+//! neither move a cursor nor color, hide or turn text around.
+
+use std::borrow::Cow;
+
+/// Whether a character shows nothing of its own but changes how others are shown, or hides: control characters (C0, DEL,
+/// C1), invisible ones, and those that change the direction of text.
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fffe}' | '\u{ffff}' | '\u{fff9}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// The text in one line, hidden characters as escapes: `\n`, `\u{1b}`.
+///
+/// ```
+/// use simclr::base::text::visible;
+/// assert_eq!(visible("a\u{1b}[31mred\nnext.jpg"), r"a\u{1b}[31mred\nnext.jpg");
+/// assert_eq!(visible("Zürich 東京"), "Zürich 東京");
+/// ```
+pub fn visible(text: &str) -> Cow<'_, str> {
+    escaped(text, |_| false)
+}
+
+/// As [`visible`], of a text that may have several lines.
+pub fn visible_lines(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| c == '\n')
+}
+
+/// As [`visible`], but some characters stay as they are.
+pub fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
+    let is_escaped = |c: char| is_hidden(c) && !stays(c);
+    if !text.contains(is_escaped) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' | '\t' if is_escaped(c) => shown.extend(c.escape_default()),
+            c if is_escaped(c) => shown.extend(c.escape_unicode()),
+            c => shown.push(c),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// The beginning of a text that is too long to be shown, as long as `most` characters.
+pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_hidden_is_shown_and_all_else_stays() {
+        for (text, shown) in [
+            ("", ""),
+            ("Żółw, 猫, 👍🏽, \\n", "Żółw, 猫, 👍🏽, \\n"),
+            ("\x1b[2J\x07\r\n\t\x7f", r"\u{1b}[2J\u{7}\r\n\t\u{7f}"),
+            ("\u{9b}31m", r"\u{9b}31m"),
+            ("a\u{202e}gpj.exe\u{2066}", r"a\u{202e}gpj.exe\u{2066}"),
+            ("\u{200b}\u{feff}\u{ad}", r"\u{200b}\u{feff}\u{ad}"),
+        ] {
+            assert_eq!(visible(text), shown);
+            assert_eq!(visible(&visible(text)), shown, "once is enough");
+        }
+        assert_eq!(visible_lines("a\n\tb"), "a\n\\tb");
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        assert_eq!(cut("äöü", 3), "äöü");
+        assert_eq!(cut("äöüß", 3), "äöü…");
+    }
+}

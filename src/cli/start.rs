@@ -1,0 +1,22 @@
+//! What holds for every command before it begins.
+
+use super::{exit_code, output};
+use crate::base::{Error, panics};
+use std::process::ExitCode;
+use std::thread;
+
+/// Stack of the thread that the program runs in: enough whatever `ulimit -s` gives to the first one.
+const STACK: usize = 8 << 20;
+
+/// Runs a command in a thread of its own, with a stack that is large enough.
+pub(super) fn start(command: fn() -> ExitCode) -> ExitCode {
+    panics::install_hook();
+    match thread::Builder::new().name("main".into()).stack_size(STACK).spawn(command) {
+        Ok(thread) => thread.join().unwrap_or(ExitCode::from(exit_code::BUG)),
+        Err(error) => {
+            let error = Error::stage(format!("cannot start a thread: {error}"));
+            output::print_error(&error.help("raise the limit of processes (`ulimit -u`) or of memory (`ulimit -v`)"));
+            ExitCode::from(exit_code::STAGE)
+        }
+    }
+}

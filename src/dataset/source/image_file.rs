@@ -1,0 +1,57 @@
+//! One image file to a picture, within what files and memory may take.
+
+use crate::base::{Error, files, human, panics};
+use crate::dataset::memory_budget::{BUDGET, Loan};
+use crate::picture::{self, HEADER_BYTES, OwnedPicture};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// Most bytes of a file: far above any image that is learned from, and no more than can be read by each thread.
+const MOST_BYTES: u64 = 500_000_000;
+/// A file of more bytes than this is not read before memory for its decoding is there.
+const LARGE: u64 = 8 << 20;
+
+/// Why an image was not read.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// The file is at fault, as a phrase. It counts as broken, wherever it is read.
+    Broken(String),
+    /// The machine is at fault: on another one the file would be read.
+    Failed(Error),
+}
+
+impl From<String> for Unread {
+    fn from(reason: String) -> Self {
+        Self::Broken(reason)
+    }
+}
+
+/// Reads and decodes a file. A panic of a decoder is a fault of the file. Returns the memory that was lent for it.
+pub(super) fn read(path: &Path, picture: &mut OwnedPicture) -> Result<Loan<'static>, Unread> {
+    let unreadable = |error: io::Error| format!("cannot read it: {error}");
+    let file = files::open_regular(path).map_err(unreadable)?;
+    let length = file.metadata().map_err(unreadable)?.len();
+    if length > MOST_BYTES {
+        let (bytes, most) = (human::bytes(length), human::bytes(MOST_BYTES));
+        return Err(format!("the file is too large ({bytes}; at most {most} are read)").into());
+    }
+    let (mut bytes, first) = (Vec::new(), if length > LARGE { HEADER_BYTES as u64 } else { length });
+    read_part(&file, first, &mut bytes).map_err(unreadable)?;
+    let needed = match picture::memory_to_decode(&bytes) {
+        Some(needed) => length + needed,
+        None if first == length => length, // It will be refused.
+        None => BUDGET.total(),            // The size is behind some long text.
+    };
+    let loan = BUDGET.take(needed);
+    let loan = loan.map_err(|error| Unread::Failed(error.at(path.display().to_string())))?;
+    read_part(&file, length - first, &mut bytes).map_err(unreadable)?;
+    let decoded = panics::caught(|| picture::decode_into(&bytes, picture));
+    decoded.unwrap_or_else(|panic| Err(format!("the decoder failed on it: {panic}"))).map_err(Unread::Broken)?;
+    Ok(loan)
+}
+
+fn read_part(file: &File, length: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+    bytes.reserve_exact(usize::try_from(length).unwrap_or(0));
+    file.take(length).read_to_end(bytes).map(|_| ())
+}

@@ -1,0 +1,122 @@
+//! What the first bytes of a file say of the memory that its decoding takes, without decoding anything.
+
+use crate::picture::decode::MOST_SIDE;
+
+/// Bytes from the beginning of a file in which its header nearly always is.
+pub const HEADER_BYTES: usize = 64 << 10;
+
+/// Bytes that decoding a file to a picture takes at most at one time, besides the file itself; none where the header is
+/// not in these first bytes, or it is no picture.
+///
+/// A picture with a longer side than is decoded takes nothing. Counted are the decoder's own pixels, what it keeps beside them (coefficients of a progressive JPEG, the transforms
+/// of WebP), and the eight-bit colors made of them; measured on pictures of 100 megapixels and more.
+pub fn memory_to_decode(start: &[u8]) -> Option<u64> {
+    let (width, height, bytes_per_pixel) = png(start).or_else(|| webp(start)).or_else(|| jpeg(start))?;
+    let is_refused = width > MOST_SIDE || height > MOST_SIDE;
+    Some(if is_refused { 0 } else { u64::from(width) * u64::from(height) * bytes_per_pixel })
+}
+
+/// Width, height, and bytes that a pixel takes.
+type Need = (u32, u32, u64);
+
+/// RGB at eight bits.
+const COLORS: u64 = 3;
+
+fn png(start: &[u8]) -> Option<Need> {
+    let header = start.strip_prefix(b"\x89PNG\r\n\x1a\n")?.get(8..18)?;
+    let samples = match header[9] {
+        0 => 1,
+        2 => 3,
+        4 => 2,
+        _ => 4, // With alpha, or a palette, which is written out.
+    };
+    let stored = samples * if header[8] == 16 { 2 } else { 1 };
+    let with_alpha = if samples % 2 == 0 { 4 } else { 0 };
+    Some((big_endian(header.get(0..4)?)?, big_endian(header.get(4..8)?)?, stored + with_alpha + COLORS))
+}
+
+fn webp(start: &[u8]) -> Option<Need> {
+    let chunk = start.strip_prefix(b"RIFF")?.get(4..)?.strip_prefix(b"WEBP")?;
+    let (kind, data) = (chunk.get(..4)?, chunk.get(8..)?);
+    let (width, height) = match kind {
+        b"VP8 " => (little_endian(data.get(6..8)?) & 0x3FFF, little_endian(data.get(8..10)?) & 0x3FFF),
+        b"VP8L" => {
+            let packed = little_endian(data.get(1..5)?);
+            ((packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1)
+        }
+        b"VP8X" => (little_endian(data.get(4..7)?) + 1, little_endian(data.get(7..10)?) + 1),
+        _ => return None,
+    };
+    Some((width, height, 4 + 4))
+}
+
+fn jpeg(start: &[u8]) -> Option<Need> {
+    let mut at = 2;
+    if !start.starts_with(&[0xFF, 0xD8]) {
+        return None;
+    }
+    loop {
+        let &[0xFF, marker, high, low] = start.get(at..at + 4)? else { return None };
+        match marker {
+            0xFF => at += 1, // Fill bytes may precede a marker.
+            0xC4 | 0xC8 | 0xCC => at += 2 + usize::from(u16::from_be_bytes([high, low])),
+            0xC0..=0xCF => {
+                let frame = start.get(at + 5..at + 10)?;
+                let (height, width) = (big_endian(&frame[0..2])?, big_endian(&frame[2..4])?);
+                let samples = u64::from(frame[4]).min(4);
+                // All but baseline and extended sequential come in several scans, whose coefficients are kept.
+                let coefficients = if matches!(marker, 0xC0 | 0xC1) { 0 } else { 2 * samples };
+                return Some((width, height, samples + coefficients + COLORS));
+            }
+            _ => at += 2 + usize::from(u16::from_be_bytes([high, low])),
+        }
+    }
+}
+
+fn big_endian(bytes: &[u8]) -> Option<u32> {
+    bytes.iter().try_fold(0_u32, |number, byte| number.checked_mul(256)?.checked_add(u32::from(*byte)))
+}
+
+fn little_endian(bytes: &[u8]) -> u32 {
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{DynamicImage, ImageFormat};
+    use std::io::Cursor;
+
+    #[test]
+    fn sizes_are_those_of_the_decoder() {
+        let image = DynamicImage::new_rgb8(37, 23);
+        let files = [
+            (image.clone(), ImageFormat::Jpeg, 6),
+            (DynamicImage::new_luma8(37, 23), ImageFormat::Jpeg, 4),
+            (image.clone(), ImageFormat::Png, 6),
+            (DynamicImage::new_rgba16(37, 23), ImageFormat::Png, 8 + 4 + 3),
+            (DynamicImage::new_luma8(37, 23), ImageFormat::Png, 4),
+            (image, ImageFormat::WebP, 8),
+        ];
+        for (image, format, bytes_per_pixel) in files {
+            let mut file = Cursor::new(Vec::new());
+            image.write_to(&mut file, format).unwrap();
+            assert_eq!(memory_to_decode(file.get_ref()), Some(37 * 23 * bytes_per_pixel), "{format:?}");
+            for length in 0..file.get_ref().len() {
+                let start = memory_to_decode(&file.get_ref()[..length]);
+                assert!(start.is_none_or(|need| need == 37 * 23 * bytes_per_pixel), "{format:?}, {length} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_picture_needs_nothing_that_is_known() {
+        let huge = [&b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"[..], &[0x7F, 0xFF, 0xFF, 0xFF, 0, 0, 0, 1, 16, 6]].concat();
+        assert_eq!(memory_to_decode(&huge), Some(0));
+        for start in
+            [&b""[..], b"\xff\xd8", b"\xff\xd8\xff\xff\xff\xff", b"RIFFxxxxWEBPVP8Y", b"\x89PNG\r\n\x1a\nIHDR", b"text"]
+        {
+            assert_eq!(memory_to_decode(start), None);
+        }
+    }
+}

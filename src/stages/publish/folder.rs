@@ -1,0 +1,154 @@
+//! Folders of published reports: whole or not there, also after a power cut.
+
+use crate::base::{Error, Result, files};
+use crate::engine::store::{KEY_FILE, MANIFEST_FILE, RECORD_FILE};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Files that the store adds to every artifact.
+const STORE_FILES: [&str; 3] = [KEY_FILE, RECORD_FILE, MANIFEST_FILE];
+/// What the names of folders begin with that are being written.
+const UNFINISHED: &str = ".report-";
+/// A folder that is being written and is older than this was left by a run that was killed.
+const ABANDONED: Duration = Duration::from_secs(3600);
+/// Tries to put a report in its place while others do the same.
+const TRIES: usize = 100;
+
+/// Names of an artifact's files, without the store's own, with `/` between folders; sorted.
+pub(super) fn names(artifact: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    add_names(artifact, "", &mut names)?;
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn add_names(folder: &Path, prefix: &str, names: &mut Vec<String>) -> Result<()> {
+    let cannot_read = |error| Error::io("read the folder", folder, &error);
+    for entry in fs::read_dir(folder).map_err(cannot_read)? {
+        let path = entry.map_err(cannot_read)?.path();
+        let name = format!("{prefix}{}", path.file_name().unwrap_or_default().to_string_lossy());
+        if path.is_dir() {
+            add_names(&path, &format!("{name}/"), names)?;
+        } else if !STORE_FILES.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    Ok(())
+}
+
+/// Writes a file that is not there yet, and the folders that it needs, to the disk.
+pub(super) fn put(folder: &Path, name: &str, content: &[u8]) -> Result<()> {
+    let path = folder.join(name);
+    path.parent().map_or(Ok(()), files::create_folder)?;
+    let write = || -> std::io::Result<()> {
+        let mut file = File::create(&path)?;
+        file.write_all(content)?;
+        file.sync_all()
+    };
+    write().map_err(|error| Error::io("write", &path, &error))
+}
+
+/// Lets a file of an artifact appear in a folder too: without taking room where the file system knows links. Nothing
+/// writes into files of artifacts, and what collects artifacts removes names.
+pub(super) fn link(artifact: &Path, folder: &Path, name: &str) -> Result<()> {
+    let path = folder.join(name);
+    path.parent().map_or(Ok(()), files::create_folder)?;
+    match fs::hard_link(artifact.join(name), &path) {
+        Ok(()) => Ok(()),
+        Err(_) => put(folder, name, &files::read(&artifact.join(name))?),
+    }
+}
+
+/// Makes the names in a folder and in those below it survive a power cut.
+pub(super) fn flush(folder: &Path, names: &[String]) -> Result<()> {
+    let below = names.iter().filter_map(|name| Path::new(name).parent());
+    let mut folders: Vec<PathBuf> = below.map(|parent| folder.join(parent)).chain([folder.to_owned()]).collect();
+    folders.sort_unstable();
+    folders.dedup();
+    let flush = |folder: &PathBuf| files::sync_folder(folder).map_err(|error| Error::io("write", folder, &error));
+    folders.iter().try_for_each(flush)
+}
+
+/// A new folder in that of a study, which goes away unless it is put in its place.
+pub(super) fn unfinished(study: &Path) -> Result<tempfile::TempDir> {
+    files::create_folder(study)?;
+    remove_abandoned(study);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(UNFINISHED);
+    // As any new folder; by itself tempfile lets only the owner in.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+    builder.tempdir_in(study).map_err(|error| Error::io("create a folder", study, &error))
+}
+
+fn remove_abandoned(study: &Path) {
+    for entry in fs::read_dir(study).into_iter().flatten().flatten() {
+        let age = entry.metadata().and_then(|found| found.modified()).ok().and_then(|at| at.elapsed().ok());
+        let is_unfinished = entry.file_name().to_string_lossy().starts_with(UNFINISHED);
+        if is_unfinished && age.is_some_and(|age| age > ABANDONED) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Puts a finished folder in the place of what is there. Each name leads to one whole report at any time, whoever else
+/// does the same; the last one stays.
+pub(super) fn put_in_place(finished: &Path, place: &Path) -> Result<()> {
+    let aside = finished.with_extension("old");
+    let mut renamed = fs::rename(finished, place);
+    for _ in 0..TRIES {
+        // Where the old one cannot be moved, the next rename says why.
+        if renamed.is_ok() || fs::symlink_metadata(place).is_err() {
+            break;
+        }
+        let _ = fs::rename(place, &aside);
+        renamed = fs::rename(finished, place);
+        remove(&aside);
+    }
+    renamed.map_err(|error| Error::io("replace the report in", place, &error))?;
+    let parent = place.parent().unwrap_or(place);
+    files::sync_folder(parent).map_err(|error| Error::io("write", parent, &error))
+}
+
+/// Removes a folder, or whatever else was in the place of one.
+fn remove(path: &Path) {
+    if fs::remove_dir_all(path).is_err() {
+        let _ = fs::remove_file(path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_publish_at_once_never_mix() {
+        let study = tempfile::tempdir().unwrap();
+        let place = study.path().join("report");
+        let publish = |number: usize| {
+            for round in 0..20 {
+                let unfinished = unfinished(study.path()).unwrap();
+                let text = format!("{number} {round}");
+                ["a", "b", "plots/c"].iter().for_each(|name| put(unfinished.path(), name, text.as_bytes()).unwrap());
+                put_in_place(unfinished.path(), &place).unwrap();
+            }
+        };
+        std::thread::scope(|scope| (0..4).for_each(|number| drop(scope.spawn(move || publish(number)))));
+        let texts = ["a", "b", "plots/c"].map(|name| fs::read_to_string(place.join(name)).unwrap());
+        assert!(texts.iter().all(|text| *text == texts[0]), "{texts:?}");
+        assert_eq!(names(study.path()).unwrap(), ["report/a", "report/b", "report/plots/c"], "nothing else is left");
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_the_folder_makes_room() {
+        let study = tempfile::tempdir().unwrap();
+        let place = study.path().join("report");
+        fs::write(&place, "mine").unwrap();
+        let unfinished = unfinished(study.path()).unwrap();
+        put(unfinished.path(), "a", b"1").unwrap();
+        put_in_place(unfinished.path(), &place).unwrap();
+        assert_eq!(fs::read(place.join("a")).unwrap(), b"1");
+    }
+}

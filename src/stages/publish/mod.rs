@@ -1,0 +1,104 @@
+//! Brings the report out of the store to where people look for it.
+
+mod folder;
+mod listing;
+mod times;
+
+use crate::base::{Result, files};
+use crate::engine::{Outcome, Store};
+use crate::render::{self, with_run, with_times};
+use crate::stages::assemble::Assembly;
+use listing::{Listing, State};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Name of the folder of a published report, in that of its study or its run.
+const REPORT: &str = "report";
+/// The page to open.
+const PAGE: &str = "index.html";
+
+/// A report where people look for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The page to open.
+    pub page: PathBuf,
+    /// What was wrong with it before it was published again, if that is why it was.
+    pub damage: Option<String>,
+}
+
+/// Copies the report of a finished run to `output/STUDY/report`. A report that is there already, and all of it, is left
+/// as it is; a new one replaces the old in one rename.
+///
+/// # Errors
+/// The report is missing from the outcome, or a file cannot be written.
+pub fn publish(assembly: &Assembly, outcome: &Outcome, store: &Store, output: &Path) -> Result<Published> {
+    let (artifact, study) = (artifact(assembly, outcome)?, output.join(&assembly.study));
+    let (place, key) = (study.join(REPORT), assembly.graph.key(assembly.report));
+    let page = place.join(PAGE);
+    let damage = match listing::state(&place, key) {
+        State::Whole => return Ok(Published { page, damage: None }),
+        State::Other => None,
+        State::Damaged(damage) => Some(damage),
+    };
+    let unfinished = folder::unfinished(&study)?;
+    let names = folder::names(artifact)?;
+    let mut listing = Listing::new(key);
+    for name in &names {
+        let mut content = files::read(&artifact.join(name))?;
+        if name == PAGE {
+            content = with_times(&String::from_utf8_lossy(&content), &times::rows(assembly, store))?.into_bytes();
+        }
+        folder::put(unfinished.path(), name, &content)?;
+        listing.add(name.clone(), &content);
+    }
+    let (name, content) = listing.file()?;
+    folder::put(unfinished.path(), name, &content)?;
+    folder::flush(unfinished.path(), &names)?;
+    folder::put_in_place(unfinished.path(), &place)?;
+    Ok(Published { page, damage })
+}
+
+/// The page of the report of a study where it is published already, all of it.
+pub fn published(assembly: &Assembly, output: &Path) -> Option<PathBuf> {
+    let place = output.join(&assembly.study).join(REPORT);
+    let is_whole = listing::state(&place, assembly.graph.key(assembly.report)) == State::Whole;
+    is_whole.then(|| place.join(PAGE))
+}
+
+/// Keeps the report of a run in the run's own folder, where no later run replaces it. Its page begins with `facts` about
+/// the run; its other files are those of the artifact, which take no room of their own as long as that is there.
+///
+/// # Errors
+/// The report is missing from the outcome, or a file cannot be written.
+pub fn publish_run(
+    assembly: &Assembly,
+    outcome: &Outcome,
+    store: &Store,
+    run: &Path,
+    facts: &[(String, String)],
+) -> Result<()> {
+    let (artifact, unfinished) = (artifact(assembly, outcome)?, run.join(format!("{REPORT}.partial")));
+    let names = folder::names(artifact)?;
+    let write = || -> Result<()> {
+        let page = with_times(&files::read_text(&artifact.join(PAGE))?, &times::rows(assembly, store))?;
+        folder::put(&unfinished, PAGE, with_run(&page, facts)?.as_bytes())?;
+        for name in names.iter().filter(|name| *name != PAGE) {
+            folder::link(artifact, &unfinished, name)?;
+        }
+        folder::flush(&unfinished, &names)?;
+        folder::put_in_place(&unfinished, &run.join(REPORT))
+    };
+    write().inspect_err(|_| drop(fs::remove_dir_all(&unfinished)))
+}
+
+/// The table of results, Markdown.
+///
+/// # Errors
+/// The report is missing from the outcome or cannot be read.
+pub fn results_table(assembly: &Assembly, outcome: &Outcome) -> Result<String> {
+    files::read_text(&artifact(assembly, outcome)?.join(render::RESULTS))
+}
+
+fn artifact<'a>(assembly: &Assembly, outcome: &'a Outcome) -> Result<&'a Path> {
+    outcome.artifact(assembly.report).map(PathBuf::as_path)
+}
