@@ -25,6 +25,13 @@ def webp(side=16383):
     return b"RIFF" + struct.pack("<I", len(chunk)) + chunk
 
 
+def metadata_webp():
+    """An ordinary size, and metadata that say that they are of 4 GB."""
+    extended = b"VP8X" + struct.pack("<I", 10) + bytes([8, 0, 0, 0]) + (15).to_bytes(3, "little") * 2
+    content = b"WEBP" + extended + webp(16)[12:] + b"EXIF" + struct.pack("<I", 0xFFFFFFF0) + b"MM\0*"
+    return b"RIFF" + struct.pack("<I", len(content)) + content
+
+
 def segment(marker, content):
     return bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content
 

@@ -14,6 +14,7 @@ from common import STUDY, Tally, arguments, complaint, has_panicked
 
 MADE = {
     "webp": bombs.webp,
+    "exif.webp": bombs.metadata_webp,
     "short.jpg": bombs.short_jpeg,
     "whole.jpg": bombs.whole_jpeg,
     "png": bombs.png,
