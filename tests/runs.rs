@@ -497,7 +497,8 @@ fn a_published_report_that_is_not_whole_is_published_again() {
     small.run(&[]);
     let report = small.output.join("small/report");
     let whole = fs::read(report.join("results.md")).unwrap();
-    let damages: [(&str, &dyn Fn(&Path)); 4] = [
+    type Damage<'a> = (&'a str, &'a dyn Fn(&Path));
+    let damages: [Damage<'_>; 4] = [
         ("results.md", &|path| fs::write(path, "").unwrap()),
         ("plots/comparison.svg", &|path| fs::remove_file(path).unwrap()),
         ("index.html", &|path| fs::write(path, fs::read_to_string(path).unwrap().replace('1', "2")).unwrap()),

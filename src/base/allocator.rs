@@ -4,6 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Write;
 
 /// Exit code of a failed stage.
+#[cfg(unix)]
 const STAGE: i32 = 3;
 
 /// The system's allocator; where that has nothing to give, the process says so and ends. Finished stages are in the store
@@ -63,5 +64,5 @@ fn end() -> ! {
 
 #[cfg(not(unix))]
 fn end() -> ! {
-    std::process::exit(STAGE)
+    std::process::abort()
 }

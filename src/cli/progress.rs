@@ -2,6 +2,7 @@
 
 use super::output;
 use super::text::{Text, Tone};
+use crate::base::panics;
 use crate::base::text::visible;
 use crate::engine::{Event, EventSink};
 use crate::runs::{Line, Lines, Mark};
@@ -130,6 +131,7 @@ fn start(bars: &MultiProgress, stage: &str) -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("=> "));
     }
-    bar.enable_steady_tick(TICK);
+    // Where no thread is to be had, the clock moves with the progress.
+    let _ = panics::caught(|| bar.enable_steady_tick(TICK));
     bar
 }

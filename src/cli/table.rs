@@ -63,6 +63,6 @@ mod tests {
     #[test]
     fn a_cell_is_one_line_and_as_wide_as_it_is_shown() {
         let rows: [[Cell; 2]; 2] = [["a\n\x1b".into(), "1".into()], ["b".into(), "2".into()]];
-        assert_eq!(table(&rows, &[]).shown(true), "  a\\n\\u{1b}  1\n  b         2\n");
+        assert_eq!(table(&rows, &[]).shown(true), "  a\\n\\u{1b}  1\n  b          2\n");
     }
 }

@@ -1,7 +1,7 @@
 //! `extends`: the files that a pipeline file builds on.
 
 use crate::config::diagnostic::{Problem, Problems};
-use crate::config::file::{is_blank, read_text};
+use crate::config::file::{is_blank, read_regular_text};
 use crate::config::merge::merge;
 use crate::config::node::{Node, Value};
 use crate::config::setting::EXTENDS;
@@ -71,7 +71,8 @@ fn base(written: &Node, chain: &[usize], sources: &[Source]) -> Result<Source, P
             .help("put what they say into fewer files"));
     }
     let refused = |message: &str| Problem::new(place, format!("cannot extend {}: {message}", file.display()));
-    let text = read_text(&file).map_err(|error| refused(&error.message).help(error.help.unwrap_or(HELP.to_owned())))?;
+    let text = read_regular_text(&file)
+        .map_err(|error| refused(&error.message).help(error.help.unwrap_or(HELP.to_owned())))?;
     if is_blank(&text) {
         return Err(refused("the file is empty").help("take out `extends`, or name another file"));
     }

@@ -1,5 +1,6 @@
 //! Reads the text of a pipeline file.
 
+use crate::base::files::open_regular;
 use crate::config::nearest::nearest;
 use crate::config::source::MOST_BYTES;
 use std::fs::File;
@@ -14,11 +15,20 @@ pub(super) struct Unreadable {
     pub(super) help: Option<String>,
 }
 
-/// Reads a file of at most [`MOST_BYTES`] of UTF-8.
+/// Reads a file of at most [`MOST_BYTES`] of UTF-8 that a user names; it may be a pipe, `<(...)` in a shell.
 pub(super) fn read_text(path: &Path) -> Result<String, Unreadable> {
+    read(path, File::open(path))
+}
+
+/// As [`read_text`], of a file that another file names, which must be a regular one: nobody writes into a pipe there.
+pub(super) fn read_regular_text(path: &Path) -> Result<String, Unreadable> {
+    read(path, open_regular(path))
+}
+
+fn read(path: &Path, opened: Result<File, Error>) -> Result<String, Unreadable> {
     let mut bytes = Vec::new();
     let most = MOST_BYTES as u64 + 1;
-    let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
+    let read = opened.and_then(|file| file.take(most).read_to_end(&mut bytes));
     read.map_err(|error| refused(path, &error))?;
     if bytes.len() > MOST_BYTES {
         return Err(Unreadable {

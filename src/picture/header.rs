@@ -47,7 +47,7 @@ fn webp(start: &[u8]) -> Option<Need> {
         b"VP8X" => (little_endian(data.get(4..7)?) + 1, little_endian(data.get(7..10)?) + 1),
         _ => return None,
     };
-    Some((width, height, 4 + 4 + COLORS))
+    Some((width, height, 4 + 4))
 }
 
 fn jpeg(start: &[u8]) -> Option<Need> {
@@ -96,7 +96,7 @@ mod tests {
             (image.clone(), ImageFormat::Png, 6),
             (DynamicImage::new_rgba16(37, 23), ImageFormat::Png, 8 + 4 + 3),
             (DynamicImage::new_luma8(37, 23), ImageFormat::Png, 4),
-            (image, ImageFormat::WebP, 11),
+            (image, ImageFormat::WebP, 8),
         ];
         for (image, format, bytes_per_pixel) in files {
             let mut file = Cursor::new(Vec::new());

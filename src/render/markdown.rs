@@ -76,6 +76,6 @@ mod tests {
         let rows = text.lines().filter(|line| line.starts_with('|'));
         let bars: Vec<usize> = rows.take(3).map(|line| line.replace("\\|", "").matches('|').count()).collect();
         assert!(bars.windows(2).all(|pair| pair[0] == pair[1]), "{text}");
-        assert!(text.contains(r"a\|b &lt;b&gt;"), "{text}");
+        assert!(text.contains(r"a\|b\\n&lt;b&gt;"), "{text}");
     }
 }

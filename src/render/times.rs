@@ -80,6 +80,6 @@ mod tests {
         let facts = [("run".to_owned(), "a/<b>".to_owned())];
         let page = with_run("<header><h1>x</h1>\n</header><p></header>", &facts).unwrap();
         assert!(page.starts_with("<header><h1>x</h1>\n<dl class=\"facts run\">"), "{page}");
-        assert!(page.contains("<dd>a/&lt;b&gt;</dd>") && page.ends_with("</dl>\n</header><p></header>"), "{page}");
+        assert!(page.contains("<dd>a&#x2f;&lt;b&gt;</dd>") && page.ends_with("</dl></header><p></header>"), "{page}");
     }
 }

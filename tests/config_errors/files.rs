@@ -39,6 +39,18 @@ fn a_folder_is_no_file() {
     assert!(errors.contains("cannot read the pipeline file"), "{errors}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_nothing_to_extend_and_nobody_waits_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe.toml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::fs::write(folder.path().join("study.toml"), "extends = \"pipe.toml\"").unwrap();
+    let errors = load(&folder.path().join("study.toml"), &[]).unwrap_err().to_string();
+    assert!(errors.contains("cannot extend") && errors.contains("not a regular file"), "{errors}");
+    load(Path::new("/dev/zero"), &[]).unwrap_err();
+}
+
 #[test]
 fn bytes_that_are_no_text() {
     let errors = refused(b"seed = 1\nname = \"\xff\"\n").to_string();

@@ -81,7 +81,7 @@ impl Place {
         let store = self.output.join("store-v1");
         let content: BTreeSet<PathBuf> = self.artifacts.keys().cloned().collect();
         let folders: BTreeSet<PathBuf> =
-            content.iter().filter(|path| !path.starts_with(".locks")).map(artifact).collect();
+            content.iter().filter(|path| !path.starts_with(".locks")).map(|path| artifact(path)).collect();
         let records = folders.iter().map(|folder| folder.join("record.json"));
         let content = content.iter().filter(|path| !path.starts_with(".locks")).cloned();
         let all = content.chain(records).map(|path| store.join(path));
@@ -109,7 +109,7 @@ impl Place {
 }
 
 /// `KIND/KEY` of a path in the store.
-fn artifact(path: &PathBuf) -> PathBuf {
+fn artifact(path: &Path) -> PathBuf {
     path.components().take(2).collect()
 }
 

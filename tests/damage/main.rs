@@ -7,3 +7,4 @@ mod common;
 mod finished;
 mod flips;
 mod hostile;
+mod starved;

@@ -1,0 +1,115 @@
+"""Pictures of a few bytes that are gigabytes when decoded, and too little memory, too few threads, too small stacks: done,
+or an error that says so, never a crash."""
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import bombs
+from common import STUDY, Tally, arguments, complaint, has_panicked
+
+MADE = {
+    "webp": bombs.webp,
+    "exif.webp": bombs.metadata_webp,
+    "short.jpg": bombs.short_jpeg,
+    "whole.jpg": bombs.whole_jpeg,
+    "png": bombs.png,
+}
+COPIES = 12
+EXPECTED = (0, 2, 3)
+MIB = 1 << 20
+
+
+class Place:
+    """Folders that anybody may read and write, and the program where anybody may run it."""
+
+    def __init__(self, program):
+        self.temporary = tempfile.TemporaryDirectory(prefix="simclr-attack-")
+        self.folder = Path(self.temporary.name)
+        self.folder.chmod(0o777)
+        self.program = self.folder / "simclr"
+        shutil.copy2(program, self.program)
+        self.write("drawn.toml", STUDY)
+
+    def write(self, name, study):
+        (self.folder / name).write_text(study)
+
+    def bombs(self, name, make):
+        """A study of ordinary pictures among bombs."""
+        pictures = self.folder / f"pictures-{name}"
+        for shade, kind in enumerate(("light", "dark")):
+            (pictures / kind).mkdir(parents=True)
+            for number in range(12):
+                (pictures / kind / f"{number}.png").write_bytes(bombs.plain_png(24, 99 * shade + number))
+        data = make()
+        for number in range(COPIES):
+            (pictures / "light" / f"bomb{number}.{name}").write_bytes(data)
+        source = f'source = {{ folder = {{ train = "{pictures}" }} }}\nbroken_files = "skip"'
+        self.write(f"{name}.toml", STUDY.replace("source = { shapes = { train = 60, test = 30, classes = 2 } }", source))
+
+    def run(self, study, *options, limits=(), user=None):
+        output = self.folder / "output"
+        shutil.rmtree(output, ignore_errors=True)
+        command = [str(self.program), "run", str(self.folder / study), "--output", str(output), "-q", *options]
+
+        def limit():
+            for what, value in limits:
+                resource.setrlimit(what, (value, value))
+
+        pipes = {"capture_output": True, "text": True, "errors": "replace"}
+        return subprocess.run(command, **pipes, timeout=600, preexec_fn=limit, user=user, cwd=self.folder)
+
+
+def judge(tally, where, ended):
+    tally.count("runs")
+    tally.count("failed", int(ended.returncode != 0))
+    if has_panicked(ended) or ended.returncode not in EXPECTED:
+        tally.flaw(where, f"the run ends with {ended.returncode}: {complaint(ended)}")
+
+
+def large_pictures(place, tally, rounds):
+    for name, make in MADE.items():
+        place.bombs(name, make)
+        for gigabytes in (8, 4, 2, 1)[:rounds]:
+            where = f"{COPIES} x {name}, 8 threads, address space of {gigabytes} GiB"
+            limits = [(resource.RLIMIT_AS, gigabytes * 1024 * MIB)]
+            judge(tally, where, place.run(f"{name}.toml", "--threads", "8", "--only", "dataset", limits=limits))
+
+
+def little_memory(place, tally, rounds):
+    for megabytes in range(64, 64 * min(rounds, 24) + 1, 64):
+        limits = [(resource.RLIMIT_AS, megabytes * MIB)]
+        where = f"address space of {megabytes} MiB"
+        judge(tally, where, place.run("drawn.toml", "--threads", "4", limits=limits))
+
+
+def few_threads(place, tally, rounds):
+    if os.geteuid() != 0:
+        return print("few threads: not tried, since root has to become a user with none", file=sys.stderr)
+    for processes in range(1, min(rounds, 16) + 1):
+        limits = [(resource.RLIMIT_NPROC, processes)]
+        where = f"at most {processes} threads"
+        for options in (["--threads", "4"], ["--threads", "2", "--jobs", "2"]):
+            judge(tally, where, place.run("drawn.toml", *options, limits=limits, user="nobody"))
+
+
+def small_stacks(place, tally, rounds):
+    for kilobytes in (16, 32, 48, 64, 96, 128, 256, 512)[:rounds]:
+        limits = [(resource.RLIMIT_STACK, kilobytes * 1024)]
+        judge(tally, f"stacks of {kilobytes} KiB", place.run("drawn.toml", "--threads", "2", limits=limits))
+
+
+def main():
+    options = arguments(__doc__, rounds=24)
+    place, tally = Place(options.program), Tally("memory")
+    for attack in (few_threads, small_stacks, little_memory, large_pictures):
+        attack(place, tally, options.rounds)
+    tally.finish()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+//! Programs that get too little memory, stack or threads: an exit code and what to change, never an abort.
+
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const PIPELINE: &str = r#"
+[dataset]
+source = { shapes = { train = 40, test = 20, classes = 2 } }
+image_size = 8
+
+[augment.views]
+ops = [{ horizontal_flip = {} }]
+
+[supervised.a]
+augment = "views"
+encoder = { tiny = { width = 0.1 } }
+optimizer = { adam = { learning_rate = 1e-3 } }
+steps = 1
+batch_size = 4
+"#;
+
+/// Runs the program under limits of the shell.
+fn under(limits: &str, folder: &Path, arguments: &str) -> Output {
+    let script = format!("{limits}; exec '{}' {arguments}", env!("CARGO_BIN_EXE_simclr"));
+    Command::new("sh").args(["-c", &script]).current_dir(folder).output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    format!("{:?} {}", output.status, String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn a_network_that_does_not_fit_is_an_error_before_the_work_and_out_of_memory_when_it_is_forced() {
+    let folder = tempfile::tempdir().unwrap();
+    let wide = PIPELINE.replace("steps = 1", "hidden = [65536, 65536]\nsteps = 1");
+    fs::write(folder.path().join("p.toml"), wide).unwrap();
+    let refused = under("ulimit -v 6000000", folder.path(), "run p.toml --threads 2");
+    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
+    assert!(text(&refused).contains("--force-memory"), "{}", text(&refused));
+    let forced = under("ulimit -v 6000000", folder.path(), "run p.toml --threads 2 --force-memory");
+    assert_eq!(forced.status.code(), Some(3), "{}", text(&forced));
+    assert!(
+        text(&forced).contains("out of memory") && text(&forced).contains("smaller batch_size"),
+        "{}",
+        text(&forced)
+    );
+}
+
+#[test]
+fn a_small_stack_is_no_matter() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("p.toml"), PIPELINE).unwrap();
+    let run = under("ulimit -s 64", folder.path(), "run p.toml --threads 2");
+    assert!(run.status.success(), "{}", text(&run));
+}
+
+#[test]
+fn little_address_space_ends_in_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("p.toml"), PIPELINE).unwrap();
+    for kibibytes in [20_000, 40_000, 80_000, 160_000] {
+        let run = under(&format!("ulimit -v {kibibytes}"), folder.path(), "run p.toml --threads 4");
+        assert!(matches!(run.status.code(), Some(0 | 3)), "{kibibytes}: {}", text(&run));
+        assert!(run.status.success() || text(&run).contains("help: "), "{kibibytes}: {}", text(&run));
+    }
+}
