@@ -35,8 +35,8 @@ depths = [0]
 epochs = 2
 """
 
-# How an artifact came to be is no part of what is computed.
-NOT_CONTENT = {"record.json"}
+# How an artifact came to be is no part of what is computed, nor are digests of a published page, which tells times.
+NOT_CONTENT = {"record.json", ".key"}
 # Locks, what was compared when, and what waits to be removed.
 NOT_STORE = {".locks", ".verified", ".trash"}
 
