@@ -52,6 +52,9 @@ pub fn decode_into(bytes: &[u8], picture: &mut OwnedPicture) -> Result<Option<St
 }
 
 fn decode_any(bytes: &[u8], format: ImageFormat) -> Result<OwnedPicture, String> {
+    if format == ImageFormat::WebP && !webp_is_complete(bytes) {
+        return Err("the WebP ends inside one of its chunks (cut short)".to_owned());
+    }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits());
     let mut decoder = reader.into_decoder().map_err(reason)?;
@@ -95,6 +98,21 @@ fn check_size(decoder: &impl ImageDecoder) -> Result<(), String> {
 fn reason(error: image::ImageError) -> String {
     let text = error.to_string();
     text.lines().map(str::trim).collect::<Vec<_>>().join("; ")
+}
+
+/// Whether every chunk is inside the file. The decoder asks for as much memory as a chunk says it has, before it reads it.
+fn webp_is_complete(bytes: &[u8]) -> bool {
+    let length = |at: usize| bytes.get(at + 4..at + 8).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize);
+    let end = length(0).map_or(bytes.len(), |length| bytes.len().min(length.saturating_add(8)));
+    let mut at = 12;
+    while at + 8 <= end {
+        let Some(next) = length(at).and_then(|length| (at + 8).checked_add(length)) else { return false };
+        if next > bytes.len() {
+            return false;
+        }
+        at = next + next % 2;
+    }
+    true
 }
 
 /// Whether the end marker follows the first scan. The decoder fills what is missing with grey instead of failing.
@@ -162,6 +180,21 @@ mod tests {
         for file in [rgb(61, 37, None), rgb(1, 1, None), rgb(64, 48, Some(1)), rgb(17, 80, None)] {
             assert!(jpeg::decode_usual(&file, &mut picture));
             assert_eq!(picture, decode_any(&file, ImageFormat::Jpeg).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_webp_whose_chunk_says_that_it_is_longer_than_the_file_is_refused() {
+        let mut file = Cursor::new(Vec::new());
+        DynamicImage::new_rgb8(5, 4).write_to(&mut file, ImageFormat::WebP).unwrap();
+        let whole = file.into_inner();
+        assert!(decode(&whole).is_ok());
+        let mut bomb = whole.clone();
+        bomb.extend(*b"EXIF\xf0\xff\xff\xff");
+        let length = (bomb.len() - 8) as u32;
+        bomb[4..8].copy_from_slice(&length.to_le_bytes());
+        for damaged in [&bomb[..], &whole[..whole.len() - 3]] {
+            assert!(decode(damaged).unwrap_err().contains("cut short"));
         }
     }
 
