@@ -414,6 +414,40 @@ fn broken_files_are_named_or_skipped() {
     assert!(error.contains("16 files") && error.contains("and 6 more"), "{error}");
 }
 
+/// A JPEG whose data has a hole of zeros, with its end marker.
+fn damaged_jpeg() -> Vec<u8> {
+    let rgb: Vec<u8> = (0..64 * 48 * 3_u32).map(|i| (i * i / 7 + i * 3) as u8).collect();
+    let mut file = Vec::new();
+    let image = image::RgbImage::from_raw(64, 48, rgb).unwrap();
+    image.write_to(&mut std::io::Cursor::new(&mut file), image::ImageFormat::Jpeg).unwrap();
+    let middle = file.len() / 2;
+    file[middle..middle + 300].fill(0);
+    file
+}
+
+#[test]
+fn damaged_jpegs_are_broken_files_unless_they_are_accepted() {
+    use simclr::dataset::config::{BrokenFiles, DamagedJpegs};
+    let root = tempfile::tempdir().unwrap();
+    class_folders(&root.path().join("train"));
+    write(root.path().join("train/ant/hole.jpg"), &damaged_jpeg());
+    let stop = folders("folder", root.path(), "");
+    let folder = tempfile::tempdir().unwrap();
+    let error = decode_quietly(&stop, 1, folder.path()).unwrap_err();
+    let text = format!("{error:?}");
+    assert!(text.contains("ant/hole.jpg: the JPEG is damaged") && text.contains("damaged_jpegs"), "{text}");
+
+    let skip = DatasetConfig { broken_files: BrokenFiles::Skip, ..stop.clone() };
+    let decoded = decode_quietly(&skip, 1, folder.path()).unwrap();
+    assert_eq!((decoded.pictures, decoded.skipped.len(), decoded.damaged.len()), (30, 1, 0));
+
+    let accept = DatasetConfig { damaged_jpegs: DamagedJpegs::Accept, ..stop };
+    let decoded = decode_quietly(&accept, 1, folder.path()).unwrap();
+    assert_eq!((decoded.pictures, decoded.skipped.len(), decoded.damaged.len()), (31, 0, 1));
+    assert_eq!(decoded.damaged[0].name, "train/ant/hole.jpg");
+    assert_eq!(PictureSet::open(folder.path()).unwrap().damaged(), decoded.damaged);
+}
+
 #[test]
 fn a_class_of_broken_files_alone_is_an_error_even_when_they_are_skipped() {
     let root = tempfile::tempdir().unwrap();

@@ -272,6 +272,22 @@ fn a_broken_picture_stops_the_run_before_training_or_is_left_out_and_counted() {
     run(&file, &output, &[]);
     let page = fs::read_to_string(output.join("small/report/index.html")).unwrap();
     assert!(page.contains("torn.jpg"), "the report does not name the file left out");
+
+    fs::remove_file(folder.path().join("train/cat/torn.jpg")).unwrap();
+    let rgb = image::RgbImage::from_fn(64, 48, |x, y| image::Rgb([(x * y) as u8, (7 * x) as u8, (5 * y * y) as u8]));
+    let path = folder.path().join("train/cat/hole.jpg");
+    rgb.save(&path).unwrap();
+    let mut jpeg = fs::read(&path).unwrap();
+    let middle = jpeg.len() / 2;
+    jpeg[middle..middle + 300].fill(0);
+    fs::write(&path, jpeg).unwrap();
+    fs::write(&file, pipeline.replace("image_size = 16", "image_size = 16\ndamaged_jpegs = \"accept\"")).unwrap();
+    run(&file, &output, &[]);
+    let page = fs::read_to_string(output.join("small/report/index.html")).unwrap();
+    assert!(
+        page.contains("1 JPEG lost data") && page.contains("hole.jpg"),
+        "the report does not name the damaged JPEG"
+    );
 }
 
 #[test]
