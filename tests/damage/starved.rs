@@ -61,7 +61,7 @@ fn a_small_stack_is_no_matter() {
 fn little_address_space_ends_in_an_error() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("p.toml"), PIPELINE).unwrap();
-    for kibibytes in [20_000, 40_000, 80_000, 160_000] {
+    for kibibytes in [80_000, 160_000, 320_000] {
         let run = under(&format!("ulimit -v {kibibytes}"), folder.path(), "run p.toml --threads 4");
         assert!(matches!(run.status.code(), Some(0 | 3)), "{kibibytes}: {}", text(&run));
         assert!(run.status.success() || text(&run).contains("help: "), "{kibibytes}: {}", text(&run));
