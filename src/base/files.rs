@@ -117,6 +117,27 @@ fn check_regular(metadata: &fs::Metadata) -> io::Result<()> {
     if metadata.is_file() { Ok(()) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")) }
 }
 
+/// Whether a file cannot be read because of what it is: it is not there, is not regular, or may not be read. All else,
+/// such as too many open files, no memory left or a disk that fails, says something of the machine, and may be otherwise
+/// the next time.
+pub fn is_refused(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied};
+    #[cfg(unix)]
+    let is_circle = rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::LOOP);
+    #[cfg(not(unix))]
+    let is_circle = false;
+    is_circle || matches!(error.kind(), InvalidInput | IsADirectory | NotADirectory | NotFound | PermissionDenied)
+}
+
+/// Whether this process may read a file; the content is not asked for. Where the system does not tell, it may.
+pub fn may_read(path: &Path) -> bool {
+    #[cfg(unix)]
+    let may = rustix::fs::access(path, rustix::fs::Access::READ_OK).is_ok();
+    #[cfg(not(unix))]
+    let may = path.exists();
+    may
+}
+
 /// Paths of what a folder holds, in no order.
 ///
 /// # Errors
@@ -174,6 +195,23 @@ mod tests {
             let text = open_regular(path).unwrap_err().to_string();
             assert_eq!(text, "not a regular file", "{}", path.display());
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_file_is_and_what_the_machine_lacks_are_told_apart() {
+        use rustix::io::Errno;
+        let folder = tempfile::tempdir().unwrap();
+        let circle = folder.path().join("circle");
+        std::os::unix::fs::symlink(&circle, &circle).unwrap();
+        for path in [folder.path(), &folder.path().join("none"), &circle, Path::new("/dev/null")] {
+            assert!(is_refused(&open_regular(path).unwrap_err()), "{}", path.display());
+        }
+        assert!(is_refused(&Errno::ACCESS.into()));
+        for error in [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::IO, Errno::STALE, Errno::TIMEDOUT] {
+            assert!(!is_refused(&error.into()), "{error}");
+        }
+        assert!(may_read(folder.path()) && !may_read(&circle));
     }
 
     #[test]

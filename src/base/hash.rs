@@ -22,10 +22,14 @@ const BLOCK: usize = 4 << 20;
 /// # Errors
 /// The file cannot be read.
 pub fn digest_file(path: &Path) -> Result<String> {
-    digest_reader(path).map_err(|error| Error::io("read", path, &error))
+    digest_file_io(path).map_err(|error| Error::io("read", path, &error))
 }
 
-fn digest_reader(path: &Path) -> io::Result<String> {
+/// As [`digest_file`], for those who ask why it cannot be read.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn digest_file_io(path: &Path) -> io::Result<String> {
     let mut file = files::open_regular(path)?;
     let mut hasher = blake3::Hasher::new();
     if file.metadata()?.len() <= BLOCK as u64 {

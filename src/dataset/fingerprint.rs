@@ -1,6 +1,6 @@
 //! What a source holds: a digest of its content and the number of pictures of each class, without decoding anything.
 
-use crate::base::{Error, Result, hash};
+use crate::base::{Error, Result, files, hash};
 use crate::dataset::config::{DatasetConfig, SourceConfig};
 use crate::dataset::memo::{Known, Memo};
 use crate::dataset::source::{Item, Place, Source};
@@ -88,7 +88,7 @@ fn picture_files(source: &Source, memo: &Path) -> Result<(Vec<SourceFile>, Value
         Place::File(path) => Some(path.clone()),
         _ => None,
     });
-    let known = digests(paths.collect(), memo, |_| Ok(Known::unreadable()))?;
+    let known = digests(paths.collect(), memo, true)?;
     let pairs = source.items.iter().zip(known);
     let rows = pairs.clone().map(|(item, digest)| json!([item.name, item.label, item.is_test, digest])).collect();
     let file = |(item, digest): (&Item, String)| {
@@ -101,21 +101,21 @@ fn picture_files(source: &Source, memo: &Path) -> Result<(Vec<SourceFile>, Value
 /// The binary files, and the digest of each.
 fn record_files(source: &Source, memo: &Path) -> Result<(Vec<SourceFile>, Value)> {
     let paths = source.record_files();
-    let digests = digests(paths.clone(), memo, Err)?;
+    let digests = digests(paths.clone(), memo, false)?;
     let rows = json!(digests);
     let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let file = |(path, digest)| SourceFile { name: name(path), digest };
     Ok((paths.iter().zip(digests).map(file).collect(), rows))
 }
 
-/// Digests of files, in parallel, from memory where it has them; `unreadable` says what to do without one.
-fn digests(
-    paths: Vec<PathBuf>,
-    memo: &Path,
-    unreadable: impl Fn(Error) -> Result<Known> + Sync,
-) -> Result<Vec<String>> {
+/// Digests of files, in parallel, from memory where it has them. Where files `may_be_broken`, one that cannot be read by
+/// itself gets a digest that says so; that the machine cannot read it for now is an error everywhere.
+fn digests(paths: Vec<PathBuf>, memo: &Path, may_be_broken: bool) -> Result<Vec<String>> {
     let memo = Memo::open(memo);
-    let known = |path: &PathBuf| memo.known(path).or_else(&unreadable);
+    let known = |path: &PathBuf| match memo.known(path) {
+        Err(error) if may_be_broken && files::is_refused(&error) => Ok(Known::unreadable()),
+        known => known.map_err(|error| Error::io("read", path, &error)),
+    };
     let known = paths.par_iter().map(known).collect::<Result<Vec<Known>>>()?;
     let digests = known.iter().map(|known| known.digest.clone()).collect();
     memo.remember(paths.into_iter().zip(known))?;

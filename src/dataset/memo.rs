@@ -1,14 +1,17 @@
 //! A file that remembers the digests of other files, so that unchanged data is not read again.
 
 use crate::base::stamp::Stamp;
-use crate::base::{Error, Result, files, hash};
+use crate::base::{Result, files, hash};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Changes when the content of a [`Known`] does.
 const VERSION: u32 = 2;
+/// The digest of what cannot be read.
+pub(super) const UNREADABLE: &str = "cannot be read";
 
 /// What is known of a file's content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +31,7 @@ impl Known {
     /// What stands in the place of the content of a file that cannot be read, so that it is news when it can be.
     pub(super) fn unreadable() -> Self {
         let stamp = Stamp { inode: 0, size: 0, modified: u64::MAX, changed: u64::MAX };
-        Self { stamp, digest: "cannot be read".to_owned() }
+        Self { stamp, digest: UNREADABLE.to_owned() }
     }
 }
 
@@ -46,16 +49,16 @@ impl Memo {
         Self { path: path.to_owned(), stored }
     }
 
-    /// What is known of a file, from memory or by reading it.
+    /// What is known of a file, from memory or by reading it. Who may not read it does not know it either, though another
+    /// user's run may have remembered it.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub(super) fn known(&self, path: &Path) -> Result<Known> {
-        let metadata = fs::metadata(path).map_err(|error| Error::io("read", path, &error))?;
-        let stamp = Stamp::of(&metadata);
+    pub(super) fn known(&self, path: &Path) -> io::Result<Known> {
+        let stamp = Stamp::of(&fs::metadata(path)?);
         match self.stored.files.get(path) {
-            Some(known) if known.stamp == stamp => Ok(known.clone()),
-            _ => Ok(Known { digest: hash::digest_file(path)?, stamp }),
+            Some(known) if known.stamp == stamp && files::may_read(path) => Ok(known.clone()),
+            _ => Ok(Known { digest: hash::digest_file_io(path)?, stamp }),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Test images that are training images as well.
 
 use crate::base::{Result, hash};
+use crate::dataset::memo::UNREADABLE;
 use crate::dataset::{Fingerprint, PictureSet, SourceFile, Split};
 use crate::picture::OwnedPicture;
 use rayon::prelude::*;
@@ -48,7 +49,8 @@ pub fn shared_images(set: &PictureSet, split: &Split) -> Result<Vec<Shared>> {
 pub fn shared_files(fingerprint: &Fingerprint) -> Vec<Shared> {
     let is_test = |name: &str| name.starts_with("test/");
     let mut first: HashMap<&str, &str> = HashMap::new();
-    for file in fingerprint.files.iter().filter(|file| !is_test(&file.name)) {
+    let readable = fingerprint.files.iter().filter(|file| file.digest != UNREADABLE);
+    for file in readable.filter(|file| !is_test(&file.name)) {
         first.entry(&file.digest).or_insert(&file.name);
     }
     let shared = |file: &SourceFile| {
@@ -82,7 +84,15 @@ mod tests {
     #[test]
     fn files_with_one_digest_on_both_sides_are_found() {
         let file = |(name, digest): (&str, &str)| SourceFile { name: name.into(), digest: digest.into() };
-        let files = [("train/a/1", "x"), ("train/a/2", "x"), ("test/a/3", "y"), ("test/b/4", "x")].map(file).to_vec();
+        let files = [
+            ("train/a/1", "x"),
+            ("train/a/2", "x"),
+            ("train/a/5", UNREADABLE),
+            ("test/a/3", "y"),
+            ("test/b/4", "x"),
+            ("test/b/6", UNREADABLE),
+        ];
+        let files = files.map(file).to_vec();
         let fingerprint = Fingerprint { content: Value::Null, classes: Vec::new(), files };
         let shared = shared_files(&fingerprint);
         assert_eq!(shared, [Shared { test: "test/b/4".into(), other: "train/a/1".into() }]);

@@ -36,9 +36,19 @@ pub(crate) struct ReadImage {
     _loan: Option<Loan<'static>>,
 }
 
+impl Unread {
+    fn because(path: &Path, error: &io::Error) -> Self {
+        if files::is_refused(error) {
+            Self::Broken(format!("cannot read it: {error}"))
+        } else {
+            Self::Failed(Error::io("read", path, error))
+        }
+    }
+}
+
 /// Reads and decodes a file. A panic of a decoder is a fault of the file.
 pub(super) fn read(path: &Path, picture: &mut OwnedPicture) -> Result<ReadImage, Unread> {
-    let unreadable = |error: io::Error| format!("cannot read it: {error}");
+    let unreadable = |error: io::Error| Unread::because(path, &error);
     let file = files::open_regular(path).map_err(unreadable)?;
     let length = file.metadata().map_err(unreadable)?.len();
     if length > MOST_BYTES {
@@ -63,4 +73,19 @@ pub(super) fn read(path: &Path, picture: &mut OwnedPicture) -> Result<ReadImage,
 fn read_part(file: &File, length: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
     bytes.reserve_exact(usize::try_from(length).unwrap_or(0));
     file.take(length).read_to_end(bytes).map(|_| ())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use rustix::io::Errno;
+
+    #[test]
+    fn what_the_machine_cannot_read_now_is_no_fault_of_the_file() {
+        let because = |error: Errno| Unread::because(Path::new("cat/1.jpg"), &error.into());
+        assert!(matches!(because(Errno::ACCESS), Unread::Broken(reason) if reason.starts_with("cannot read it")));
+        for error in [Errno::MFILE, Errno::IO] {
+            assert!(matches!(because(error), Unread::Failed(error) if error.place() == Some("cat/1.jpg")));
+        }
+    }
 }
