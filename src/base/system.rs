@@ -45,13 +45,15 @@ fn addresses_left() -> Option<u64> {
 /// A control group with a limit of memory.
 struct Group {
     folder: PathBuf,
-    /// Names of its files: the limit, what is used, and in `memory.stat` the part that can be had back.
-    names: [&'static str; 3],
+    /// Names of its files, the limit and what is used, and of lines in `memory.stat`: content of files, which can be had
+    /// back.
+    names: [&'static str; 4],
 }
 
 impl Group {
-    const VERSION_1: [&'static str; 3] = ["memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"];
-    const VERSION_2: [&'static str; 3] = ["memory.max", "memory.current", "inactive_file"];
+    const VERSION_1: [&'static str; 4] =
+        ["memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file", "total_active_file"];
+    const VERSION_2: [&'static str; 4] = ["memory.max", "memory.current", "inactive_file", "active_file"];
 
     fn most(&self) -> Option<u64> {
         self.number(self.names[0])
@@ -59,8 +61,10 @@ impl Group {
 
     fn used(&self) -> Option<u64> {
         let stat = fs::read_to_string(self.folder.join("memory.stat")).unwrap_or_default();
-        let cached = stat.lines().find_map(|line| line.strip_prefix(self.names[2])?.trim().parse::<u64>().ok());
-        Some(self.number(self.names[1])?.saturating_sub(cached.unwrap_or(0)))
+        let lines = stat.lines().filter_map(|line| line.split_once(' '));
+        let cached = lines.filter(|(name, _)| self.names[2..].contains(name));
+        let cached: u64 = cached.filter_map(|(_, bytes)| bytes.trim().parse::<u64>().ok()).sum();
+        Some(self.number(self.names[1])?.saturating_sub(cached))
     }
 
     /// None also where it says `max`.
@@ -122,7 +126,7 @@ mod tests {
         write("memory.current", "1000\n");
         assert_eq!((group.most(), group.used()), (None, Some(1000)));
         write("memory.max", "5000\n");
-        write("memory.stat", "anon 300\nfile 700\ninactive_file 600\n");
+        write("memory.stat", "anon 300\nfile 700\ninactive_file 500\nactive_file 100\n");
         assert_eq!((group.most(), group.used()), (Some(5000), Some(400)));
     }
 }

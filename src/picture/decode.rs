@@ -1,7 +1,8 @@
 //! JPEG, PNG and WebP files to pictures.
 
+use crate::base::human;
 use crate::picture::jpeg::{self, Outcome};
-use crate::picture::{CHANNELS, OwnedPicture};
+use crate::picture::{CHANNELS, OwnedPicture, header};
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use std::io::Cursor;
 
@@ -34,6 +35,9 @@ pub fn decode(bytes: &[u8]) -> Result<OwnedPicture, String> {
 pub fn decode_into(bytes: &[u8], picture: &mut OwnedPicture) -> Result<Option<String>, String> {
     let mut damage = None;
     let format = recognise(bytes)?;
+    if let Some((width, height)) = header::size(bytes) {
+        check_sides(width, height)?;
+    }
     if format == ImageFormat::Jpeg {
         if !jpeg_is_complete(bytes) {
             return Err("the JPEG ends before its end marker (cut short)".to_owned());
@@ -86,11 +90,20 @@ fn limits() -> Limits {
 
 fn check_size(decoder: &impl ImageDecoder) -> Result<(), String> {
     let (width, height) = decoder.dimensions();
-    if width == 0 || height == 0 {
-        return Err(format!("the picture has no pixels ({width}x{height})"));
+    check_sides(width, height)?;
+    if decoder.total_bytes() > MOST_BYTES {
+        let most = human::bytes(MOST_BYTES);
+        return Err(format!("the image is too large ({width}x{height}; at most {most} of decoded pixels are read)"));
     }
-    if width > MOST_SIDE || height > MOST_SIDE || decoder.total_bytes() > MOST_BYTES {
-        return Err(format!("the picture is too large ({width}x{height})"));
+    Ok(())
+}
+
+fn check_sides(width: u32, height: u32) -> Result<(), String> {
+    if width == 0 || height == 0 {
+        return Err(format!("the image has no pixels ({width}x{height})"));
+    }
+    if width > MOST_SIDE || height > MOST_SIDE {
+        return Err(format!("the image is too large ({width}x{height}; at most {MOST_SIDE} pixels a side are read)"));
     }
     Ok(())
 }
@@ -180,6 +193,16 @@ mod tests {
         for file in [rgb(61, 37, None), rgb(1, 1, None), rgb(64, 48, Some(1)), rgb(17, 80, None)] {
             assert!(jpeg::decode_usual(&file, &mut picture));
             assert_eq!(picture, decode_any(&file, ImageFormat::Jpeg).unwrap());
+        }
+    }
+
+    #[test]
+    fn what_is_too_wide_is_refused_with_its_size_and_the_limit() {
+        for format in [ImageFormat::Png, ImageFormat::Jpeg] {
+            let mut file = Cursor::new(Vec::new());
+            DynamicImage::new_rgb8(30_001, 2).write_to(&mut file, format).unwrap();
+            let reason = decode(file.get_ref()).unwrap_err();
+            assert_eq!(reason, "the image is too large (30001x2; at most 30000 pixels a side are read)");
         }
     }
 

@@ -8,12 +8,22 @@ pub const HEADER_BYTES: usize = 64 << 10;
 /// Bytes that decoding a file to a picture takes at most at one time, besides the file itself; none where the header is
 /// not in these first bytes, or it is no picture.
 ///
-/// A picture with a longer side than is decoded takes nothing. Counted are the decoder's own pixels, what it keeps beside them (coefficients of a progressive JPEG, the transforms
-/// of WebP), and the eight-bit colors made of them; measured on pictures of 100 megapixels and more.
+/// A picture with a longer side than is decoded takes nothing. Counted are the decoder's own pixels, what it keeps beside
+/// them (coefficients of a JPEG in several scans, the transforms of WebP), and the eight-bit colors made of them; measured
+/// on pictures of 100 megapixels and more.
 pub fn memory_to_decode(start: &[u8]) -> Option<u64> {
-    let (width, height, bytes_per_pixel) = png(start).or_else(|| webp(start)).or_else(|| jpeg(start))?;
+    let (width, height, bytes_per_pixel) = need(start)?;
     let is_refused = width > MOST_SIDE || height > MOST_SIDE;
     Some(if is_refused { 0 } else { u64::from(width) * u64::from(height) * bytes_per_pixel })
+}
+
+/// Width and height, as [`memory_to_decode`] finds them.
+pub(super) fn size(start: &[u8]) -> Option<(u32, u32)> {
+    need(start).map(|(width, height, _)| (width, height))
+}
+
+fn need(start: &[u8]) -> Option<Need> {
+    png(start).or_else(|| webp(start)).or_else(|| jpeg(start))
 }
 
 /// Width, height, and bytes that a pixel takes.
@@ -51,7 +61,7 @@ fn webp(start: &[u8]) -> Option<Need> {
 }
 
 fn jpeg(start: &[u8]) -> Option<Need> {
-    let mut at = 2;
+    let (mut at, mut frame) = (2, None);
     if !start.starts_with(&[0xFF, 0xD8]) {
         return None;
     }
@@ -61,12 +71,16 @@ fn jpeg(start: &[u8]) -> Option<Need> {
             0xFF => at += 1, // Fill bytes may precede a marker.
             0xC4 | 0xC8 | 0xCC => at += 2 + usize::from(u16::from_be_bytes([high, low])),
             0xC0..=0xCF => {
-                let frame = start.get(at + 5..at + 10)?;
+                frame = Some((matches!(marker, 0xC0 | 0xC1), start.get(at + 5..at + 10)?));
+                at += 2 + usize::from(u16::from_be_bytes([high, low]));
+            }
+            0xDA => {
+                let (is_sequential, frame) = frame?;
                 let (height, width) = (big_endian(&frame[0..2])?, big_endian(&frame[2..4])?);
                 let samples = u64::from(frame[4]).min(4);
-                // All but baseline and extended sequential come in several scans, whose coefficients are kept.
-                let coefficients = if matches!(marker, 0xC0 | 0xC1) { 0 } else { 2 * samples };
-                return Some((width, height, samples + coefficients + COLORS));
+                // Where a scan does not hold all there is, coefficients are kept until the last one.
+                let is_all = is_sequential && u64::from(*start.get(at + 4)?) >= samples;
+                return Some((width, height, samples + if is_all { 0 } else { 2 * samples } + COLORS));
             }
             _ => at += 2 + usize::from(u16::from_be_bytes([high, low])),
         }
@@ -107,6 +121,18 @@ mod tests {
                 assert!(start.is_none_or(|need| need == 37 * 23 * bytes_per_pixel), "{format:?}, {length} bytes");
             }
         }
+    }
+
+    #[test]
+    fn coefficients_count_where_a_jpeg_comes_in_several_scans() {
+        let file = |frame: u8, components_in_scan: u8| {
+            let frame = [0xFF, frame, 0, 17, 8, 0, 20, 0, 30, 3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0];
+            [&[0xFF, 0xD8][..], &frame, &[0xFF, 0xDA, 0, 8, components_in_scan]].concat()
+        };
+        assert_eq!(memory_to_decode(&file(0xC0, 3)), Some(20 * 30 * 6));
+        assert_eq!(memory_to_decode(&file(0xC0, 1)), Some(20 * 30 * 12));
+        assert_eq!(memory_to_decode(&file(0xC2, 3)), Some(20 * 30 * 12));
+        assert_eq!(size(&file(0xC2, 3)), Some((30, 20)));
     }
 
     #[test]
