@@ -226,14 +226,19 @@ impl Plan {
         let pictures = once.repeat(self.views);
         let view = CHANNELS * self.policy.side() * self.policy.side();
         let mut images = vec![0.0; pictures.len() * view];
-        images.par_chunks_exact_mut(view).zip(&pictures).enumerate().try_for_each(|(row, (image, &picture))| {
+        // All views of a picture together, so that it is read once.
+        let mut views: Vec<Vec<&mut [f32]>> = once.iter().map(|_| Vec::with_capacity(self.views)).collect();
+        images.chunks_exact_mut(view).enumerate().for_each(|(row, image)| views[row % once.len()].push(image));
+        views.into_par_iter().zip(&once).try_for_each(|(images, &picture)| {
             if dropped.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            let mut rng = self.stream(epoch, number, picture, row / once.len());
             SCRATCH.with_borrow_mut(|(scratch, stored)| {
                 self.set.read(picture, stored)?;
-                self.policy.apply(stored.view(), &mut rng, scratch, image);
+                for (view, image) in images.into_iter().enumerate() {
+                    let mut rng = self.stream(epoch, number, picture, view);
+                    self.policy.apply(stored.view(), &mut rng, scratch, image);
+                }
                 Ok(())
             })
         })?;
