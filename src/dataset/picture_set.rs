@@ -45,7 +45,7 @@ pub(super) struct Index {
 ///
 /// The file is not mapped into memory: a mapped file that somebody makes shorter ends the process with SIGBUS, and one
 /// that is overwritten changes the pictures under way. Reading a picture from the page cache costs a system call and a
-/// copy, a hundredth of its augmentation, and what happened to the file is known afterwards ([`PictureSet::check`]).
+/// copy (for small views of large pictures, up to a tenth of making both views; docs/performance.md), and what happened to the file is known afterwards ([`PictureSet::check`]).
 #[derive(Debug)]
 pub struct PictureSet {
     index: Index,
