@@ -2,6 +2,7 @@
 
 use crate::base::human;
 use crate::picture::jpeg::{self, Outcome};
+use crate::picture::jpeg_segments::{START_OF_SCAN, segments};
 use crate::picture::{CHANNELS, OwnedPicture, header};
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use std::io::Cursor;
@@ -130,22 +131,13 @@ fn webp_is_complete(bytes: &[u8]) -> bool {
 
 /// Whether the end marker follows the first scan. The decoder fills what is missing with grey instead of failing.
 fn jpeg_is_complete(bytes: &[u8]) -> bool {
-    const START_OF_SCAN: u8 = 0xDA;
     const END_OF_IMAGE: [u8; 2] = [0xFF, 0xD9];
-    let mut at = 2;
-    while let Some(&[0xFF, marker, high, low]) = bytes.get(at..at + 4) {
-        if marker == 0xFF {
-            at += 1; // Fill bytes may precede a marker.
-            continue;
-        }
-        at += 2 + usize::from(u16::from_be_bytes([high, low]));
-        if marker == START_OF_SCAN {
-            // Inside a scan 0xFF is followed by 0 or a restart marker, so these two bytes are the marker itself.
-            let ends = |scan: &[u8]| scan.ends_with(&END_OF_IMAGE) || scan.windows(2).any(|pair| pair == END_OF_IMAGE);
-            return bytes.get(at..).is_some_and(ends);
-        }
-    }
-    true // Not made as we know it: the decoder says what is wrong.
+    let Some((_, header)) = segments(bytes).find(|(marker, _)| *marker == START_OF_SCAN) else {
+        return true; // Not made as we know it: the decoder says what is wrong.
+    };
+    // Inside a scan 0xFF is followed by 0 or a restart marker, so these two bytes are the marker itself.
+    let ends = |scan: &[u8]| scan.ends_with(&END_OF_IMAGE) || scan.windows(2).any(|pair| pair == END_OF_IMAGE);
+    bytes.get(header.end..).is_some_and(ends)
 }
 
 pub(super) fn flatten(image: DynamicImage) -> OwnedPicture {

@@ -1,6 +1,7 @@
 //! What the first bytes of a file say of the memory that its decoding takes, without decoding anything.
 
 use crate::picture::decode::MOST_SIDE;
+use crate::picture::jpeg_segments::{START_OF_SCAN, segments};
 
 /// Bytes from the beginning of a file in which its header nearly always is.
 pub const HEADER_BYTES: usize = 64 << 10;
@@ -61,30 +62,29 @@ fn webp(start: &[u8]) -> Option<Need> {
 }
 
 fn jpeg(start: &[u8]) -> Option<Need> {
-    let (mut at, mut frame) = (2, None);
     if !start.starts_with(&[0xFF, 0xD8]) {
         return None;
     }
-    loop {
-        let &[0xFF, marker, high, low] = start.get(at..at + 4)? else { return None };
+    let mut frame = None;
+    for (marker, content) in segments(start) {
         match marker {
-            0xFF => at += 1, // Fill bytes may precede a marker.
-            0xC4 | 0xC8 | 0xCC => at += 2 + usize::from(u16::from_be_bytes([high, low])),
+            0xC4 | 0xC8 | 0xCC => {}
             0xC0..=0xCF => {
-                frame = Some((matches!(marker, 0xC0 | 0xC1), start.get(at + 5..at + 10)?));
-                at += 2 + usize::from(u16::from_be_bytes([high, low]));
+                let sides_and_samples = start.get(content.start + 1..content.start + 6)?;
+                frame = Some((matches!(marker, 0xC0 | 0xC1), sides_and_samples));
             }
-            0xDA => {
+            START_OF_SCAN => {
                 let (is_sequential, frame) = frame?;
                 let (height, width) = (big_endian(&frame[0..2])?, big_endian(&frame[2..4])?);
                 let samples = u64::from(frame[4]).min(4);
                 // Where a scan does not hold all there is, coefficients are kept until the last one.
-                let is_all = is_sequential && u64::from(*start.get(at + 4)?) >= samples;
+                let is_all = is_sequential && u64::from(*start.get(content.start)?) >= samples;
                 return Some((width, height, samples + if is_all { 0 } else { 2 * samples } + COLORS));
             }
-            _ => at += 2 + usize::from(u16::from_be_bytes([high, low])),
+            _ => {}
         }
     }
+    None
 }
 
 fn big_endian(bytes: &[u8]) -> Option<u32> {

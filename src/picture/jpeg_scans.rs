@@ -1,12 +1,12 @@
 //! The scans of a JPEG, laid out so that a decoder that goes on in silence where data is missing cannot.
 
 use crate::picture::jpeg_frame::{Frame, Scan};
+use crate::picture::jpeg_segments::START_OF_SCAN;
 use crate::picture::jpeg_zeros::{ZeroCodes, has_zeros};
 use std::ops::Range;
 
 const START_OF_IMAGE: [u8; 2] = [0xFF, 0xD8];
 const END_OF_IMAGE: u8 = 0xD9;
-const START_OF_SCAN: u8 = 0xDA;
 const RESTART_INTERVAL: u8 = 0xDD;
 const HUFFMAN_TABLES: u8 = 0xC4;
 /// Huffman codes of one bits alone are forbidden, so that no decoder gets past these. More than it reads ahead.

@@ -7,6 +7,7 @@ mod jpeg;
 mod jpeg_frame;
 mod jpeg_reader;
 mod jpeg_scans;
+mod jpeg_segments;
 mod jpeg_zeros;
 mod region;
 pub mod resample;
