@@ -1,6 +1,6 @@
 //! Reads the text of a pipeline file.
 
-use crate::base::files::open_regular;
+use crate::base::files::{self, open_regular};
 use crate::config::nearest::nearest;
 use crate::config::source::MOST_BYTES;
 use std::fs::File;
@@ -59,13 +59,9 @@ fn refused(path: &Path, error: &Error) -> Unreadable {
 /// A file of the same folder that was probably meant.
 fn near_file(path: &Path) -> Option<String> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let names: Vec<String> = std::fs::read_dir(folder)
-        .ok()?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".toml"))
-        .collect();
-    let wanted = path.file_name()?.to_str()?;
-    let near = nearest(wanted, names.iter().map(String::as_str))?;
+    let entries = files::entries(folder).ok()?;
+    let names = entries.iter().filter_map(|entry| entry.file_name()?.to_str()).filter(|name| name.ends_with(".toml"));
+    let near = nearest(path.file_name()?.to_str()?, names)?;
     Some(format!("did you mean {}?", path.with_file_name(near).display()))
 }
 

@@ -75,7 +75,7 @@ impl Known {
         let (kind, key) = (graph.kind(id), graph.key(id));
         let found = verifier.look(kind, key);
         let read = match found {
-            Found::Whole(_) => store.record(kind, key).map(|record| record.inputs).unwrap_or_default(),
+            Found::Whole(_) => store.read_contents(kind, key),
             _ => BTreeMap::new(),
         };
         Self { found, read }
@@ -90,6 +90,6 @@ pub(crate) fn digests(inputs: &BTreeMap<String, Seen>) -> BTreeMap<String, Strin
 
 /// Whether an artifact with this record was computed from these inputs, as far as that is recorded.
 pub(crate) fn holds(store: &Store, kind: &str, key: &str, inputs: &BTreeMap<String, Seen>) -> bool {
-    let read = store.record(kind, key).map(|record| record.inputs).unwrap_or_default();
+    let read = store.read_contents(kind, key);
     inputs.iter().all(|(role, seen)| read.get(role).is_none_or(|read| *read == seen.content))
 }

@@ -1,10 +1,9 @@
 //! All runs of an output folder.
 
 use super::RUNS;
-use crate::base::Error;
+use crate::base::{Error, files};
 use crate::runs::Run;
 use crate::runs::run::is_run;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The runs of an output folder.
@@ -32,8 +31,8 @@ pub fn list(output: &Path) -> Listing {
 
 /// The folders in a folder, sorted by name.
 fn folders(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    let mut folders = files::entries(folder).unwrap_or_default();
+    folders.retain(|path| path.is_dir());
     folders.sort();
     folders
 }

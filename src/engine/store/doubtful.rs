@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// the damaged bytes, and stays. Returns the new names.
 pub(crate) fn set_aside_doubtful(store: &Store, key: &str) -> Result<Vec<PathBuf>> {
     let mut asides = Vec::new();
-    for (kind, key) in doubtful(store, key) {
+    for (kind, key) in store.doubtful(key) {
         // Whoever has the lock computes it anew at this moment.
         if let Some(lock) = Lock::try_take(store, &kind, &key)? {
             asides.push(set_aside(store, &kind, &key, &lock)?);
@@ -23,12 +23,23 @@ impl Store {
     /// Kinds and keys of the artifacts that may have been computed from a damaged one: they name it as an input and do
     /// not record which content they read, or they name such an artifact.
     pub fn doubtful(&self, key: &str) -> Vec<(String, String)> {
-        doubtful(self, key)
+        let readers = unrecorded_readers(self);
+        let mut found: Vec<(String, String)> = Vec::new();
+        let mut open = vec![key.to_owned()];
+        while let Some(key) = open.pop() {
+            for reader in readers.get(&key).into_iter().flatten() {
+                if !found.contains(reader) {
+                    found.push(reader.clone());
+                    open.push(reader.1.clone());
+                }
+            }
+        }
+        found
     }
 
     /// Why an artifact is not what its inputs give, as far as it records their content: an input is another one by now.
     pub fn stale(&self, kind: &str, key: &str) -> Option<String> {
-        let (read, document) = (self.record(kind, key).ok()?.inputs, self.key_document(kind, key).ok()?);
+        let (read, document) = (self.read_contents(kind, key), self.key_document(kind, key).ok()?);
         let kinds = self.kinds();
         let is_other = |(role, input): (&String, &String)| {
             let read = read.get(role)?;
@@ -41,29 +52,13 @@ impl Store {
     }
 }
 
-/// Kinds and keys of the artifacts that may have been computed from this one.
-fn doubtful(store: &Store, key: &str) -> Vec<(String, String)> {
-    let readers = unrecorded_readers(store);
-    let mut found: Vec<(String, String)> = Vec::new();
-    let mut open = vec![key.to_owned()];
-    while let Some(key) = open.pop() {
-        for reader in readers.get(&key).into_iter().flatten() {
-            if !found.contains(reader) {
-                found.push(reader.clone());
-                open.push(reader.1.clone());
-            }
-        }
-    }
-    found
-}
-
 /// By the key of an input: the artifacts that read it and do not record its content.
 fn unrecorded_readers(store: &Store) -> HashMap<String, Vec<(String, String)>> {
     let mut readers: HashMap<String, Vec<(String, String)>> = HashMap::new();
     for kind in store.kinds() {
         for key in store.keys(&kind) {
             let Ok(document) = store.key_document(&kind, &key) else { continue };
-            let read = store.record(&kind, &key).map(|record| record.inputs).unwrap_or_default();
+            let read = store.read_contents(&kind, &key);
             for (role, input) in document.inputs {
                 if !read.contains_key(&role) {
                     readers.entry(input).or_default().push((kind.clone(), key.clone()));

@@ -44,6 +44,7 @@ use crate::base::{Error, Result, files};
 use crate::engine::key::STORE_VERSION;
 use crate::engine::{KeyDocument, Record};
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -181,6 +182,19 @@ impl Store {
     pub fn record(&self, kind: &str, key: &str) -> Result<Record> {
         let path = self.place(kind, key).join(RECORD_FILE);
         sealed::open(&files::read(&path)?).map_err(|what| Error::stage(what).at(path.display().to_string()))
+    }
+
+    /// Digests of the content that an artifact's stage read, by role, as far as its record has them.
+    pub(crate) fn read_contents(&self, kind: &str, key: &str) -> BTreeMap<String, String> {
+        self.record(kind, key).map(|record| record.inputs).unwrap_or_default()
+    }
+
+    /// The list of an artifact's files.
+    ///
+    /// # Errors
+    /// The artifact is missing, or its list is damaged.
+    pub fn manifest(&self, kind: &str, key: &str) -> Result<Manifest> {
+        Manifest::read(&self.place(kind, key)).map_err(|damage| self.damaged(kind, key, &damage))
     }
 
     /// Kinds that have a folder, sorted.

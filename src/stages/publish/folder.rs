@@ -1,42 +1,17 @@
 //! Folders of published reports: whole or not there, also after a power cut.
 
 use crate::base::{Error, Result, files};
-use crate::engine::store::{KEY_FILE, MANIFEST_FILE, RECORD_FILE};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Files that the store adds to every artifact.
-const STORE_FILES: [&str; 3] = [KEY_FILE, RECORD_FILE, MANIFEST_FILE];
 /// What the names of folders begin with that are being written.
 const UNFINISHED: &str = ".report-";
 /// A folder that is being written and is older than this was left by a run that was killed.
 const ABANDONED: Duration = Duration::from_secs(3600);
 /// Tries to put a report in its place while others do the same.
 const TRIES: usize = 100;
-
-/// Names of an artifact's files, without the store's own, with `/` between folders; sorted.
-pub(super) fn names(artifact: &Path) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    add_names(artifact, "", &mut names)?;
-    names.sort_unstable();
-    Ok(names)
-}
-
-fn add_names(folder: &Path, prefix: &str, names: &mut Vec<String>) -> Result<()> {
-    let cannot_read = |error| Error::io("read the folder", folder, &error);
-    for entry in fs::read_dir(folder).map_err(cannot_read)? {
-        let path = entry.map_err(cannot_read)?.path();
-        let name = format!("{prefix}{}", path.file_name().unwrap_or_default().to_string_lossy());
-        if path.is_dir() {
-            add_names(&path, &format!("{name}/"), names)?;
-        } else if !STORE_FILES.contains(&name.as_str()) {
-            names.push(name);
-        }
-    }
-    Ok(())
-}
 
 /// Writes a file that is not there yet, and the folders that it needs, to the disk.
 pub(super) fn put(folder: &Path, name: &str, content: &[u8]) -> Result<()> {
@@ -84,11 +59,12 @@ pub(super) fn unfinished(study: &Path) -> Result<tempfile::TempDir> {
 }
 
 fn remove_abandoned(study: &Path) {
-    for entry in fs::read_dir(study).into_iter().flatten().flatten() {
-        let age = entry.metadata().and_then(|found| found.modified()).ok().and_then(|at| at.elapsed().ok());
-        let is_unfinished = entry.file_name().to_string_lossy().starts_with(UNFINISHED);
+    for path in files::entries(study).unwrap_or_default() {
+        let modified = fs::symlink_metadata(&path).and_then(|found| found.modified());
+        let age = modified.ok().and_then(|at| at.elapsed().ok());
+        let is_unfinished = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED));
         if is_unfinished && age.is_some_and(|age| age > ABANDONED) {
-            let _ = fs::remove_dir_all(entry.path());
+            let _ = files::remove_all(&path);
         }
     }
 }
@@ -114,7 +90,7 @@ pub(super) fn put_in_place(finished: &Path, place: &Path) -> Result<()> {
 
 /// Removes a folder, or whatever else was in the place of one.
 fn remove(path: &Path) {
-    if fs::remove_dir_all(path).is_err() {
+    if files::remove_all(path).is_err() {
         let _ = fs::remove_file(path);
     }
 }
@@ -122,6 +98,7 @@ fn remove(path: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::store::Manifest;
 
     #[test]
     fn those_who_publish_at_once_never_mix() {
@@ -138,7 +115,9 @@ mod tests {
         std::thread::scope(|scope| (0..4).for_each(|number| drop(scope.spawn(move || publish(number)))));
         let texts = ["a", "b", "plots/c"].map(|name| fs::read_to_string(place.join(name)).unwrap());
         assert!(texts.iter().all(|text| *text == texts[0]), "{texts:?}");
-        assert_eq!(names(study.path()).unwrap(), ["report/a", "report/b", "report/plots/c"], "nothing else is left");
+        let all = Manifest::of_folder(study.path(), "").unwrap().files;
+        let names: Vec<String> = all.into_iter().map(|file| file.name).collect();
+        assert_eq!(names, ["report/a", "report/b", "report/plots/c"], "nothing else is left");
     }
 
     #[test]

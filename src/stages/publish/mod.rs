@@ -9,7 +9,6 @@ use crate::engine::{Outcome, Store};
 use crate::render::{self, with_run, with_times};
 use crate::stages::assemble::Assembly;
 use listing::{Listing, State};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Name of the folder of a published report, in that of its study or its run.
@@ -41,7 +40,7 @@ pub fn publish(assembly: &Assembly, outcome: &Outcome, store: &Store, output: &P
         State::Damaged(damage) => Some(damage),
     };
     let unfinished = folder::unfinished(&study)?;
-    let names = folder::names(artifact)?;
+    let names = names(assembly, store)?;
     let mut listing = Listing::new(key);
     for name in &names {
         let mut content = files::read(&artifact.join(name))?;
@@ -78,7 +77,7 @@ pub fn publish_run(
     facts: &[(String, String)],
 ) -> Result<()> {
     let (artifact, unfinished) = (artifact(assembly, outcome)?, run.join(format!("{REPORT}.partial")));
-    let names = folder::names(artifact)?;
+    let names = names(assembly, store)?;
     let write = || -> Result<()> {
         let page = with_times(&files::read_text(&artifact.join(PAGE))?, &times::rows(assembly, store))?;
         folder::put(&unfinished, PAGE, with_run(&page, facts)?.as_bytes())?;
@@ -88,7 +87,7 @@ pub fn publish_run(
         folder::flush(&unfinished, &names)?;
         folder::put_in_place(&unfinished, &run.join(REPORT))
     };
-    write().inspect_err(|_| drop(fs::remove_dir_all(&unfinished)))
+    write().inspect_err(|_| drop(files::remove_all(&unfinished)))
 }
 
 /// The table of results, Markdown.
@@ -97,6 +96,13 @@ pub fn publish_run(
 /// The report is missing from the outcome or cannot be read.
 pub fn results_table(assembly: &Assembly, outcome: &Outcome) -> Result<String> {
     files::read_text(&artifact(assembly, outcome)?.join(render::RESULTS))
+}
+
+/// Names of the report's files.
+fn names(assembly: &Assembly, store: &Store) -> Result<Vec<String>> {
+    let (graph, report) = (&assembly.graph, assembly.report);
+    let files = store.manifest(graph.kind(report), graph.key(report))?.files;
+    Ok(files.into_iter().map(|file| file.name).collect())
 }
 
 fn artifact<'a>(assembly: &Assembly, outcome: &'a Outcome) -> Result<&'a Path> {
