@@ -1,4 +1,4 @@
-//! What happens when there is no memory left: a sentence and an exit code instead of an abort.
+//! Out of memory: a sentence and an exit code instead of an abort.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Write;
@@ -8,7 +8,7 @@ use std::io::Write;
 const STAGE: i32 = 3;
 
 /// The system's allocator; where that has nothing to give, the process says so and ends. Finished stages are in the store
-/// by then, and trainings go on from their last checkpoint.
+/// by then, and training runs resume from their last checkpoint.
 #[derive(Debug)]
 pub struct Allocator;
 

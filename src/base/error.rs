@@ -68,6 +68,12 @@ impl Error {
         }
     }
 
+    /// Threads that the system does not let us start: `doing` reads like "start a thread".
+    pub fn no_threads(doing: &str, source: impl fmt::Display) -> Self {
+        let error = Self::stage(format!("cannot {doing}: {source}"));
+        error.help("use fewer --threads, or raise the limit of processes (`ulimit -u`) or of memory (`ulimit -v`)")
+    }
+
     /// Says where: a path, a stage, `file:line:column`.
     #[must_use]
     pub fn at(mut self, place: impl Into<String>) -> Self {

@@ -36,22 +36,12 @@ pub fn digest_file_io(path: &Path) -> io::Result<String> {
         hasher.update_reader(file)?;
         return Ok(shorten(hasher.finalize()));
     }
-    let mut block = vec![0; BLOCK];
-    loop {
-        let mut filled = 0;
-        while filled < BLOCK {
-            match file.read(&mut block[filled..]) {
-                Ok(0) => break,
-                Ok(more) => filled += more,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        if filled == 0 {
-            return Ok(shorten(hasher.finalize()));
-        }
-        hasher.update_rayon(&block[..filled]);
+    let mut block = Vec::with_capacity(BLOCK);
+    while file.by_ref().take(BLOCK as u64).read_to_end(&mut block)? > 0 {
+        hasher.update_rayon(&block);
+        block.clear();
     }
+    Ok(shorten(hasher.finalize()))
 }
 
 /// Digest of a value's canonical JSON: object keys sorted, no spaces.
@@ -75,6 +65,11 @@ pub fn canonical_json(value: &impl Serialize) -> Result<String> {
 /// Whether a text is a digest as these functions write it.
 pub fn is_digest(text: &str) -> bool {
     text.len() == DIGITS && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The beginning of a digest, for people: enough that no two of a project are taken for each other.
+pub fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
 }
 
 fn shorten(digest: blake3::Hash) -> String {

@@ -197,10 +197,7 @@ pub(super) fn start_worker_threads(threads: Option<u16>) -> Result<()> {
         None => threads_of_environment()?,
     };
     let started = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-    started.map_err(|error| {
-        let error = Error::stage(format!("cannot start the worker threads: {error}"));
-        error.help("use fewer --threads, or raise the limit of processes (`ulimit -u`) or of memory (`ulimit -v`)")
-    })
+    started.map_err(|error| Error::no_threads("start the worker threads", error))
 }
 
 /// What `RAYON_NUM_THREADS` says, held to the range of `--threads`; 0 where it says nothing.

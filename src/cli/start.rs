@@ -14,8 +14,7 @@ pub(super) fn start(command: fn() -> ExitCode) -> ExitCode {
     match thread::Builder::new().name("main".into()).stack_size(STACK).spawn(command) {
         Ok(thread) => thread.join().unwrap_or(ExitCode::from(exit_code::BUG)),
         Err(error) => {
-            let error = Error::stage(format!("cannot start a thread: {error}"));
-            output::print_error(&error.help("raise the limit of processes (`ulimit -u`) or of memory (`ulimit -v`)"));
+            output::print_error(&Error::no_threads("start a thread", error));
             ExitCode::from(exit_code::STAGE)
         }
     }

@@ -2,7 +2,6 @@
 
 use crate::base::{Error, Result};
 use std::collections::BTreeMap;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
@@ -46,18 +45,13 @@ pub(super) fn in_order<I: Sync, R: Default + Send>(
             });
             match started {
                 Ok(_) => {}
-                Err(error) if number == 0 => return Err(no_thread(&error)),
+                Err(error) if number == 0 => return Err(Error::no_threads("start a thread", error)),
                 Err(_) => break,
             }
         }
         drop(sender);
         deliver(items, made, give_back, take)
     })
-}
-
-fn no_thread(error: &io::Error) -> Error {
-    let error = Error::stage(format!("cannot start a thread: {error}"));
-    error.help("raise the limit of processes (`ulimit -u`) or use fewer --threads")
 }
 
 /// Takes results in the order of their items. The channels end with it, and so do the threads.

@@ -4,6 +4,7 @@
 //! that show differences or fetch what is missing. So git is asked for nothing but names of objects and digests of
 //! bytes, which needs neither attributes nor the index nor the files of the work tree.
 
+use crate::base::hash;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fmt;
@@ -49,7 +50,7 @@ impl Commit {
 
 impl fmt::Display for Commit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.hash.get(..12).unwrap_or(&self.hash))?;
+        f.write_str(hash::short(&self.hash))?;
         if self.changed { f.write_str(" (the pipeline file is another one)") } else { Ok(()) }
     }
 }

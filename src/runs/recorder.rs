@@ -1,6 +1,7 @@
 //! Records a run while it goes on.
 
 use super::{EVENTS, LOG, PIPELINE, RECORD, RESOLVED, RUNS};
+use crate::base::hash::short;
 use crate::base::text::visible_lines;
 use crate::base::{Error, ErrorKind, Result, files, human};
 use crate::engine::key::STORE_VERSION;
@@ -21,8 +22,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 /// Least time between two progress lines of a stage in the log.
 const LINE_INTERVAL: Duration = Duration::from_secs(60);
-/// Characters of a key that are shown.
-const KEY_SHOWN: usize = 12;
 /// Tries to find a name that no other run has.
 const NAME_TRIES: u32 = 16;
 
@@ -113,7 +112,7 @@ impl<'a> Recorder<'a> {
         let id = self.folder.file_name().unwrap_or_default().to_string_lossy();
         let Hardware { host, processor, threads, .. } = &record.hardware;
         let data = record.stages.iter().filter(|stage| stage.kind == "dataset");
-        let data: Vec<&str> = data.map(|stage| stage.key.get(..KEY_SHOWN).unwrap_or(&stage.key)).collect();
+        let data: Vec<&str> = data.map(|stage| short(&stage.key)).collect();
         let facts = [
             ("Run", format!("{}/{id}", record.study)),
             ("Started", record.started.replace('T', " ").replace('Z', " UTC")),

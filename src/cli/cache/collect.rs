@@ -1,6 +1,6 @@
 //! `simclr cache gc`: frees what no run uses that is to be kept.
 
-use super::short;
+use crate::base::hash::short;
 use crate::base::human::count;
 use crate::base::{Error, Result, human};
 use crate::cli::args::{CollectArguments, Format};

@@ -1,6 +1,6 @@
 //! `simclr cache import`: the artifacts of another output folder that are not here.
 
-use super::short;
+use crate::base::hash::short;
 use crate::base::human::count;
 use crate::base::{Error, Result, human};
 use crate::cli::args::ImportArguments;

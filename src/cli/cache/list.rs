@@ -1,7 +1,7 @@
 //! `simclr cache ls`: the artifacts and the runs that use them.
 
-use super::short;
 use super::users::Users;
+use crate::base::hash::short;
 use crate::base::human::count;
 use crate::base::{Result, human};
 use crate::cli::args::{CacheListArguments, Format};

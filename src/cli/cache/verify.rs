@@ -1,6 +1,6 @@
 //! `simclr cache verify`: whether the artifacts are still what was written, and of what is there.
 
-use super::short;
+use crate::base::hash::short;
 use crate::base::human::count;
 use crate::base::{Error, Result, human};
 use crate::cli::args::{Format, VerifyArguments};
