@@ -1,6 +1,7 @@
 //! A small finished study, to damage.
 
 use crate::common::artifacts;
+use simclr::base::rng::{Rng, below, stream};
 use simclr::engine::Store;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -88,10 +89,15 @@ impl Place {
         all.filter(|path| fs::metadata(path).unwrap().len() > 0).collect()
     }
 
-    /// Artifacts that were computed from this one, and from those.
-    pub(crate) fn dependants(&self, key: &str) -> BTreeSet<PathBuf> {
+    /// Removes what was computed from the artifact that a file is in.
+    pub(crate) fn remove_dependants(&self, file: &Path) {
+        self.dependants(file).iter().for_each(|folder| fs::remove_dir_all(folder).unwrap());
+    }
+
+    /// Artifacts that were computed from the one that a file is in, and from those.
+    pub(crate) fn dependants(&self, file: &Path) -> BTreeSet<PathBuf> {
         let store = Store::open(&self.output).unwrap();
-        let (mut found, mut open) = (BTreeSet::new(), vec![key.to_owned()]);
+        let (mut found, mut open) = (BTreeSet::new(), vec![key_of(file)]);
         while let Some(input) = open.pop() {
             for kind in store.kinds() {
                 for key in store.keys(&kind) {
@@ -111,6 +117,36 @@ impl Place {
 /// `KIND/KEY` of a path in the store.
 fn artifact(path: &Path) -> PathBuf {
     path.components().take(2).collect()
+}
+
+/// Calls `round(place, file, number, rng)` `count` times with a random one of the `files` of a finished study, in as many
+/// threads as there are processors, each with a study of its own that `round` has to leave as it was. Small files are hit
+/// as often as large ones. Returns how often `round` was true.
+pub(crate) fn rounds(
+    name: &str,
+    count: usize,
+    files: impl Fn(&Place) -> Vec<PathBuf> + Sync,
+    round: impl Fn(&Place, &Path, usize, &mut Rng) -> bool + Sync,
+) -> usize {
+    let folder = tempfile::tempdir().unwrap();
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    let work = |worker: usize| {
+        let folder = folder.path().join(worker.to_string());
+        fs::create_dir(&folder).unwrap();
+        let place = Place::new(&folder);
+        let files = files(&place);
+        let is_true = |number: &usize| {
+            let mut rng = stream(1, name, &[*number as u64]);
+            let file = &files[below(files.len() as u64, &mut rng) as usize];
+            round(&place, file, *number, &mut rng)
+        };
+        (worker..count).step_by(workers).filter(is_true).count()
+    };
+    let work = &work;
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|worker| scope.spawn(move || work(worker))).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).sum()
+    })
 }
 
 /// Key of the artifact that a file is in.

@@ -2,8 +2,8 @@
 //! and after the next run all bytes are as they were.
 
 use crate::common::artifacts;
-use crate::finished::{Place, key_of};
-use simclr::base::rng::{Rng, below, stream, unit};
+use crate::finished::{Place, rounds};
+use simclr::base::rng::{Rng, below, unit};
 use simclr::engine::Store;
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,36 +29,20 @@ fn remove_asides(output: &Path) -> usize {
 
 #[test]
 fn every_flipped_bit_is_noticed_or_has_no_effect_and_the_next_run_restores_every_byte() {
-    let folder = tempfile::tempdir().unwrap();
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-    let noticed: usize = std::thread::scope(|scope| {
-        let work = |worker: usize| {
-            let folder = folder.path().join(worker.to_string());
-            fs::create_dir(&folder).unwrap();
-            let place = Place::new(&folder);
-            let files = place.files();
-            let mut noticed = 0;
-            for number in (worker..FLIPS).step_by(workers) {
-                let mut rng = stream(1, "flips", &[number as u64]);
-                // Small files are hit as often as large ones.
-                let path = &files[below(files.len() as u64, &mut rng) as usize];
-                let dependants = place.dependants(&key_of(path));
-                let bit = flip(path, &mut rng);
-                let removes = unit(&mut rng) < 0.5;
-                if removes {
-                    dependants.iter().for_each(|folder| fs::remove_dir_all(folder).unwrap());
-                }
-                let what = format!("flip {number}: bit {bit} of {}, dependants removed: {removes}", path.display());
-                let run = place.run();
-                assert!(run.status.success(), "{what}: {}", String::from_utf8_lossy(&run.stderr));
-                assert!(kept(&place.output) == place.artifacts, "{what}: another store");
-                assert!(place.report() == place.report, "{what}: another report");
-                noticed += usize::from(remove_asides(&place.output) > 0);
-            }
-            noticed
-        };
-        let workers: Vec<_> = (0..workers).map(|worker| scope.spawn(move || work(worker))).collect();
-        workers.into_iter().map(|worker| worker.join().unwrap()).sum()
+    let noticed = rounds("flips", FLIPS, Place::files, |place, path, number, rng| {
+        // Asked for before the file is damaged that may have the answer.
+        let removed = place.dependants(path);
+        let bit = flip(path, rng);
+        let removes = unit(rng) < 0.5;
+        if removes {
+            removed.iter().for_each(|folder| fs::remove_dir_all(folder).unwrap());
+        }
+        let what = format!("flip {number}: bit {bit} of {}, dependants removed: {removes}", path.display());
+        let run = place.run();
+        assert!(run.status.success(), "{what}: {}", String::from_utf8_lossy(&run.stderr));
+        assert!(kept(&place.output) == place.artifacts, "{what}: another store");
+        assert!(place.report() == place.report, "{what}: another report");
+        remove_asides(&place.output) > 0
     });
     // All but a few that turn a space of a record into another kind of space.
     assert!(noticed * 100 >= FLIPS * 98, "{noticed} of {FLIPS} were noticed");

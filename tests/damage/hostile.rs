@@ -1,12 +1,12 @@
 //! Artifacts that are whole by their digests and wrong, as an import from elsewhere can bring them: each ends in an error
 //! or in a result, never in a panic, and never takes long.
 
-use crate::finished::{Place, key_of};
+use crate::finished::{Place, key_of, rounds};
 use serde_json::{Map, Value, json};
 use simclr::base::hash;
-use simclr::base::rng::{Rng, below, stream, unit};
+use simclr::base::rng::{Rng, below, unit};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const CHANGES: usize = 300;
@@ -146,47 +146,34 @@ fn put(path: &Path, artifact: &Path, bytes: &[u8]) {
     fs::write(&manifest, serde_json::to_vec(&document).unwrap()).unwrap();
 }
 
+/// Files of artifacts that a stage reads; nothing reads a report.
+fn files_that_are_read(place: &Place) -> Vec<PathBuf> {
+    let mut files = place.files();
+    files.retain(|path| !["key.json", "record.json", "manifest.json"].iter().any(|name| path.ends_with(name)));
+    files.retain(|path| !path.components().any(|name| name.as_os_str() == "report"));
+    files
+}
+
 #[test]
 fn wrong_content_is_an_error_or_a_result_and_never_a_panic() {
-    let folder = tempfile::tempdir().unwrap();
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-    let errors: usize = std::thread::scope(|scope| {
-        let work = |worker: usize| {
-            let folder = folder.path().join(worker.to_string());
-            fs::create_dir(&folder).unwrap();
-            let place = Place::new(&folder);
-            let mut files = place.files();
-            files.retain(|path| !["key.json", "record.json", "manifest.json"].iter().any(|name| path.ends_with(name)));
-            // Nothing reads a report.
-            files.retain(|path| !path.components().any(|name| name.as_os_str() == "report"));
-            let mut errors = 0;
-            for number in (worker..CHANGES).step_by(workers) {
-                let mut rng = stream(1, "hostile", &[number as u64]);
-                let path = pick(&files, &mut rng);
-                let artifact = path.ancestors().find(|folder| folder.ends_with(key_of(path))).unwrap();
-                let before = [fs::read(path).unwrap(), fs::read(artifact.join("manifest.json")).unwrap()];
-                put(path, artifact, &change(path, &mut rng));
-                place.dependants(&key_of(path)).iter().for_each(|folder| fs::remove_dir_all(folder).unwrap());
-                let start = Instant::now();
-                let run = place.run();
-                let (code, text) = (run.status.code(), String::from_utf8_lossy(&run.stderr).into_owned());
-                let what = format!("change {number} of {}: {code:?}, {text}", path.display());
-                assert!(matches!(code, Some(0 | 3)) && !text.contains("panicked"), "{what}");
-                assert!(start.elapsed() < LONG, "{what}");
-                if code == Some(3) {
-                    assert!(text.contains("help: "), "{what}");
-                    errors += 1;
-                }
-                // As it was, and what depends on it anew.
-                fs::write(path, &before[0]).unwrap();
-                fs::write(artifact.join("manifest.json"), &before[1]).unwrap();
-                place.dependants(&key_of(path)).iter().for_each(|folder| fs::remove_dir_all(folder).unwrap());
-                assert!(place.run().status.success(), "{what}");
-            }
-            errors
-        };
-        let workers: Vec<_> = (0..workers).map(|worker| scope.spawn(move || work(worker))).collect();
-        workers.into_iter().map(|worker| worker.join().unwrap()).sum()
+    let errors = rounds("hostile", CHANGES, files_that_are_read, |place, path, number, rng| {
+        let artifact = path.ancestors().find(|folder| folder.ends_with(key_of(path))).unwrap();
+        let before = [fs::read(path).unwrap(), fs::read(artifact.join("manifest.json")).unwrap()];
+        put(path, artifact, &change(path, rng));
+        place.remove_dependants(path);
+        let start = Instant::now();
+        let run = place.run();
+        let (code, text) = (run.status.code(), String::from_utf8_lossy(&run.stderr).into_owned());
+        let what = format!("change {number} of {}: {code:?}, {text}", path.display());
+        assert!(matches!(code, Some(0 | 3)) && !text.contains("panicked"), "{what}");
+        assert!(start.elapsed() < LONG, "{what}");
+        assert!(code == Some(0) || text.contains("help: "), "{what}");
+        // As it was, and what depends on it anew.
+        fs::write(path, &before[0]).unwrap();
+        fs::write(artifact.join("manifest.json"), &before[1]).unwrap();
+        place.remove_dependants(path);
+        assert!(place.run().status.success(), "{what}");
+        code == Some(3)
     });
     assert!(errors * 4 > CHANGES, "only {errors} of {CHANGES} changes were noticed: are they changes?");
 }
