@@ -29,6 +29,7 @@ pub struct DatasetConfig {
     pub broken_files: BrokenFiles,
     /// What happens to JPEGs that can be decoded but lost data inside.
     #[serde(default, skip_serializing_if = "DamagedJpegs::is_default")]
+    #[schemars(extend("default" = "refuse"))]
     pub damaged_jpegs: DamagedJpegs,
 }
 
