@@ -1,5 +1,5 @@
-//! Seconds of what a study does beside training: t-SNE, kNN, decoding a folder of pictures named by the variable
-//! PICTURES, and the exact linear evaluations of a finished study in the output directory named by the variable OUTPUTS
+//! Seconds of what a study does beside training: t-SNE, kNN, decoding a directory of images named by the variable
+//! IMAGES, and the exact linear evaluations of a finished study in the output directory named by the variable OUTPUTS
 //! (`cargo bench --bench analysis -- tsne`, `knn`, `decode` or `linear`; all without a name).
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark may fail loudly and has something to say")]
@@ -10,7 +10,7 @@ use serde_json::Value;
 use simclr::analysis::{Features, KnnConfig, TsneConfig, knn, tsne};
 use simclr::base::rng;
 use simclr::dataset::{Split, decode};
-use simclr::picture::{OwnedPicture, decode_into};
+use simclr::imaging::{Image, decode_into};
 use simclr::stages;
 use simclr::stages::formats::{read_json, read_rows};
 use simclr::train::logistic::{LogisticProblem, Selection, solve_path};
@@ -21,12 +21,12 @@ use std::time::Instant;
 
 const CLUSTERS: usize = 10;
 
-/// Ten clusters in `width` dimensions, centres and points drawn from standard normal distributions.
+/// Ten clusters in `width` dimensions, centers and points drawn from standard normal distributions.
 fn clusters(rows: usize, width: usize) -> Vec<f32> {
     let mut random = rng::stream(1, "bench", &[]);
-    let centres: Vec<f32> = (0..CLUSTERS * width).map(|_| rng::normal(&mut random)).collect();
-    let centre = |i: usize| centres[(i / width % CLUSTERS) * width + i % width];
-    (0..rows * width).map(|i| rng::normal(&mut random) + centre(i)).collect()
+    let centers: Vec<f32> = (0..CLUSTERS * width).map(|_| rng::normal(&mut random)).collect();
+    let center = |i: usize| centers[(i / width % CLUSTERS) * width + i % width];
+    (0..rows * width).map(|i| rng::normal(&mut random) + center(i)).collect()
 }
 
 /// The median of some runs, in seconds; what `work` returns is dropped outside of the time.
@@ -59,8 +59,8 @@ fn time_knn(rows: usize, width: usize) {
     });
 }
 
-fn time_decoding(folder: &str) {
-    let toml = format!("source = {{ prefixed = {{ train = {folder:?} }} }}\nimage_size = 224\nstored_side = 256");
+fn time_decoding(directory: &str) {
+    let toml = format!("source = {{ prefixed = {{ train = {directory:?} }} }}\nimage_size = 224\nstored_side = 256");
     let config = toml::from_str(&toml).unwrap();
     report("decode", 3, || {
         let output = tempfile::tempdir().unwrap();
@@ -69,13 +69,13 @@ fn time_decoding(folder: &str) {
     });
 }
 
-/// The pictures alone, without writing them down: what a loader does that decodes in every pass.
-fn time_reading(folder: &str) {
-    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+/// The images alone, without writing them down: what a loader does that decodes in every pass.
+fn time_reading(directory: &str) {
+    let files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     report("decode without writing", 5, || {
-        files.par_iter().for_each_init(OwnedPicture::default, |picture, file| {
-            decode_into(&std::fs::read(file).unwrap(), picture).unwrap();
-            black_box(&picture);
+        files.par_iter().for_each_init(Image::default, |image, file| {
+            decode_into(&std::fs::read(file).unwrap(), image).unwrap();
+            black_box(&image);
         });
     });
 }
@@ -129,8 +129,8 @@ fn main() {
     if let (true, Ok(outputs)) = (is_wanted("linear"), std::env::var("OUTPUTS")) {
         time_linear_evaluations(&outputs);
     }
-    if let (true, Ok(folder)) = (is_wanted("decode"), std::env::var("PICTURES")) {
-        time_decoding(&folder);
-        time_reading(&folder);
+    if let (true, Ok(directory)) = (is_wanted("decode"), std::env::var("IMAGES")) {
+        time_decoding(&directory);
+        time_reading(&directory);
     }
 }

@@ -1,4 +1,4 @@
-//! Views and single operators of the augmentation on one thread, on a picture of 256 x 341 pixels, and whole batches.
+//! Views and single operators of the augmentation on one thread, on an image of 256 x 341 pixels, and whole batches.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may fail loudly")]
 
@@ -7,9 +7,9 @@ use simclr::augment::config::Clip;
 use simclr::augment::gaussian_blur::BlurBuffers;
 use simclr::augment::{Policy, Scratch, color_jitter, gaussian_blur, grayscale, hue, random_rotation, sobel};
 use simclr::base::rng::{below, stream};
-use simclr::dataset::{Course, PictureSet, contrastive_batches, decode};
-use simclr::picture::resample::Source;
-use simclr::picture::{Fit, Flip, OwnedPicture, Region, Resampler};
+use simclr::dataset::{ImageDataset, LoaderConfig, contrastive_batches, decode};
+use simclr::imaging::resample::Source;
+use simclr::imaging::{Fit, Flip, Image, Region, Resampler};
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -19,14 +19,14 @@ const CROP_FLIP_JITTER_GRAY: &str = "{ random_resized_crop = {} }, { horizontal_
      { color_jitter = {} }, { grayscale = {} }";
 const BLUR: &str = ", { gaussian_blur = {} }";
 
-fn photograph() -> OwnedPicture {
+fn photograph() -> Image {
     let mut rng = stream(1, "bench", &[]);
     let rgb = (0..WIDTH * HEIGHT * 3).map(|index| ((index / 97) as u64 + below(64, &mut rng)) as u8).collect();
-    OwnedPicture { width: WIDTH, height: HEIGHT, rgb }
+    Image { width: WIDTH, height: HEIGHT, rgb }
 }
 
 fn views(criterion: &mut Criterion) {
-    let picture = photograph();
+    let image = photograph();
     let mut group = criterion.benchmark_group("view");
     group.throughput(Throughput::Elements(1));
     for side in [64, 224] {
@@ -38,7 +38,7 @@ fn views(criterion: &mut Criterion) {
             group.bench_function(format!("{name} {side}"), |bencher| {
                 bencher.iter(|| {
                     view += 1;
-                    policy.apply(picture.view(), &mut stream(1, "bench", &[view]), &mut scratch, &mut out);
+                    policy.apply(image.view(), &mut stream(1, "bench", &[view]), &mut scratch, &mut out);
                 });
             });
         }
@@ -46,23 +46,23 @@ fn views(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Batches on all threads of the pool, from pictures of 256 pixels.
+/// Batches on all threads of the pool, from images of 256 pixels.
 fn batches(criterion: &mut Criterion) {
-    const PICTURES: usize = 128;
-    let folder = tempfile::tempdir().unwrap();
-    let toml = format!("source = {{ shapes = {{ train = {PICTURES}, test = 8, classes = 8 }} }}\nimage_size = 256");
-    decode(&toml::from_str(&toml).unwrap(), 1, folder.path(), &|_, _| {}, &|| Ok(())).unwrap();
-    let set = Arc::new(PictureSet::open(folder.path()).unwrap());
+    const IMAGES: usize = 128;
+    let directory = tempfile::tempdir().unwrap();
+    let toml = format!("source = {{ shapes = {{ train = {IMAGES}, test = 8, classes = 8 }} }}\nimage_size = 256");
+    decode(&toml::from_str(&toml).unwrap(), 1, directory.path(), &|_, _| {}, &|| Ok(())).unwrap();
+    let set = Arc::new(ImageDataset::open(directory.path()).unwrap());
     let mut group = criterion.benchmark_group("batches");
-    group.throughput(Throughput::Elements(2 * PICTURES as u64));
+    group.throughput(Throughput::Elements(2 * IMAGES as u64));
     for side in [64, 224] {
         for (name, blur) in [("simclr", ""), ("simclr+blur", BLUR)] {
             let config = toml::from_str(&format!("ops = [{CROP_FLIP_JITTER_GRAY}{blur}]")).unwrap();
             let policy = Arc::new(Policy::new(&config, side, Fit::Squash));
-            let course = Course { batch_size: 32, epochs: 1, skip: 0, seed: 1 };
+            let course = LoaderConfig { batch_size: 32, epochs: 1, skip: 0, seed: 1 };
             group.bench_function(format!("{name} {side}"), |bencher| {
                 bencher
-                    .iter(|| contrastive_batches(set.clone(), (0..PICTURES).collect(), policy.clone(), course).count());
+                    .iter(|| contrastive_batches(set.clone(), (0..IMAGES).collect(), policy.clone(), course).count());
             });
         }
     }
@@ -71,14 +71,14 @@ fn batches(criterion: &mut Criterion) {
 
 fn operators(criterion: &mut Criterion) {
     const SIDE: usize = 224;
-    let picture = photograph();
+    let image = photograph();
     let region = Region { left: 40, top: 20, width: 230, height: 200 };
     let mut planes = vec![0.0; 3 * SIDE * SIDE];
-    let mut spare = planes.clone();
+    let mut buffers = planes.clone();
     let mut resampler = Resampler::default();
     let mut group = criterion.benchmark_group("operator 224");
     group.bench_function("crop", |bencher| {
-        let source = Source { width: WIDTH, values: &picture.rgb[..] };
+        let source = Source { width: WIDTH, values: &image.rgb[..] };
         bencher.iter(|| resampler.planes(source, region, SIDE, Flip::default(), black_box(&mut planes)));
     });
     for (name, change) in [
@@ -92,7 +92,7 @@ fn operators(criterion: &mut Criterion) {
         });
     }
     group.bench_function("hue alone", |bencher| bencher.iter(|| hue::hue(black_box(&mut planes), 0.1)));
-    group.bench_function("grayscale", |bencher| bencher.iter(|| grayscale::grayscale(black_box(&mut spare))));
+    group.bench_function("grayscale", |bencher| bencher.iter(|| grayscale::grayscale(black_box(&mut buffers))));
     for sigma in [0.5, 2.0] {
         let mut buffers = BlurBuffers::default();
         group.bench_function(format!("blur sigma {sigma}"), |bencher| {
@@ -100,9 +100,9 @@ fn operators(criterion: &mut Criterion) {
         });
     }
     group.bench_function("rotation", |bencher| {
-        bencher.iter(|| random_rotation::rotate(&planes, SIDE, 20.0, black_box(&mut spare)));
+        bencher.iter(|| random_rotation::rotate(&planes, SIDE, 20.0, black_box(&mut buffers)));
     });
-    group.bench_function("sobel", |bencher| bencher.iter(|| sobel::sobel(&planes, SIDE, black_box(&mut spare))));
+    group.bench_function("sobel", |bencher| bencher.iter(|| sobel::sobel(&planes, SIDE, black_box(&mut buffers))));
     group.finish();
 }
 

@@ -15,14 +15,14 @@ use simclr::model::Network;
 use simclr::model::config::{EncoderConfig, ResnetConfig, Stem, TinyConfig};
 use simclr::nn::Precision;
 use simclr::optim::{OptimizerConfig, ScheduleConfig};
-use simclr::train::{Recipe, Trainer};
+use simclr::train::{TrainConfig, Trainer};
 use std::time::Duration;
 
 /// Outputs of the head's layers.
 const HEAD: [usize; 3] = [256, 128, 50];
 const LOSS: NtXentConfig = NtXentConfig { temperature: 0.1, similarity: Similarity::Cosine };
 
-/// Name, encoder, side of the pictures, views of the batch.
+/// Name, encoder, side of the images, views of the batch.
 fn settings() -> Vec<(&'static str, EncoderConfig, usize, usize)> {
     let cifar = ResnetConfig { stem: Stem::Cifar, ..ResnetConfig::default() };
     vec![
@@ -42,14 +42,14 @@ fn trainer(encoder: &EncoderConfig, side: usize, precision: Precision) -> Traine
     let schedule: ScheduleConfig = toml::from_str("constant = {}").unwrap();
     let network = Network::new(encoder, &HEAD, side, 1, &Cpu::default()).unwrap().in_precision(precision);
     let recipe =
-        Recipe { optimizer: &optimizer, schedule: &schedule, gradient_clip: None, epochs: 1, steps_per_epoch: 1 };
+        TrainConfig { optimizer: &optimizer, schedule: &schedule, gradient_clip: None, epochs: 1, steps_per_epoch: 1 };
     Trainer::new(network, &recipe)
 }
 
 fn batch(side: usize, rows: usize) -> Batch {
     let images = (0..rows * side * side * 3).map(|i| (i * 7919 % 1000) as f32 / 1000.0).collect();
-    let pictures: Vec<usize> = (0..rows / 2).chain(0..rows / 2).collect();
-    Batch { images, rows, labels: vec![0; rows], pictures, epoch: 0 }
+    let indices: Vec<usize> = (0..rows / 2).chain(0..rows / 2).collect();
+    Batch { images, rows, labels: vec![0; rows], indices, epoch: 0 }
 }
 
 fn steps(criterion: &mut Criterion) {

@@ -10,12 +10,12 @@ use std::hint::black_box;
 const WIDTH: usize = 512;
 const CLASSES: usize = 5;
 
-/// Clusters of `rows` pictures.
+/// Clusters of `rows` images.
 fn features(rows: usize) -> Vec<f32> {
     let mut random = rng::stream(1, "bench", &[]);
-    let centres: Vec<f32> = (0..CLASSES * WIDTH).map(|_| rng::normal(&mut random)).collect();
+    let centers: Vec<f32> = (0..CLASSES * WIDTH).map(|_| rng::normal(&mut random)).collect();
     (0..rows * WIDTH)
-        .map(|i| rng::normal(&mut random) + centres[(i / WIDTH % CLASSES) * WIDTH + i % WIDTH] / 4.0)
+        .map(|i| rng::normal(&mut random) + centers[(i / WIDTH % CLASSES) * WIDTH + i % WIDTH] / 4.0)
         .collect()
 }
 

@@ -22,7 +22,7 @@ pub mod loss;
 pub mod model;
 pub mod optim;
 
+pub mod imaging;
 pub mod nn;
-pub mod picture;
 
 pub mod base;

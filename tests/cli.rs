@@ -107,23 +107,23 @@ fn threads_of_the_environment_have_the_range_of_the_option() {
 
 #[test]
 fn a_missing_file_is_a_usage_error_of_every_command() {
-    let folder = tempfile::tempdir().unwrap();
-    let missing = folder.path().join("missing.toml");
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("missing.toml");
     for command in FILE_COMMANDS {
         let (code, stdout, stderr) = output(&[command, missing.to_str().unwrap()]);
         assert_eq!((code, stdout.as_str()), (2, ""), "{command}");
         assert!(stderr.contains("error") && stderr.contains("missing.toml"), "{stderr}");
-        assert!(!stderr.contains('\x1b'), "no colours where there is no terminal");
+        assert!(!stderr.contains('\x1b'), "no colors where there is no terminal");
     }
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
 #[test]
-fn a_folder_binary_or_empty_file_is_an_error_and_no_panic() {
-    let folder = tempfile::tempdir().unwrap();
-    let binary = folder.path().join("binary.toml");
+fn a_directory_binary_or_empty_file_is_an_error_and_no_panic() {
+    let directory = tempfile::tempdir().unwrap();
+    let binary = directory.path().join("binary.toml");
     fs::write(&binary, [0xff, 0xfe, 0x00, 0x80]).unwrap();
-    for file in [folder.path(), &binary] {
+    for file in [directory.path(), &binary] {
         for command in FILE_COMMANDS {
             let (code, _, stderr) = output(&[command, file.to_str().unwrap()]);
             assert_eq!(code, 2, "{command} {}: {stderr}", file.display());
@@ -148,13 +148,13 @@ fn summary_counts_the_networks_of_the_report_to_the_digit() {
 
 const NETWORKS: &str = r#"
 [dataset]
-source = { folder = { train = "missing/train", test = "missing/test" } }
+source = { image_folder = { train = "missing/train", test = "missing/test" } }
 image_size = 224
 [augment.views]
 ops = []
 [pretrain.main]
 augment = "views"
-encoder = { resnet50 = { flavour = "keras" } }
+encoder = { resnet50 = { variant = "keras" } }
 projection = { layers = [256, 128], batch_norm = "all" }
 optimizer = { lars = { learning_rate = 0.075, scale = "sqrt" } }
 epochs = 1
@@ -162,8 +162,8 @@ batch_size = 64
 "#;
 
 fn summary_of(text: &str, arguments: &[&str]) -> (i32, String, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("networks.toml");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("networks.toml");
     fs::write(&file, text).unwrap();
     output(&[&["summary", file.to_str().unwrap()], arguments].concat())
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 const STUDY: &str = r#"
 [dataset]
-source = { folder = { train = "train", test = "test" } }
+source = { image_folder = { train = "train", test = "test" } }
 image_size = 16
 
 [augment.views]
@@ -147,8 +147,10 @@ fn parts_of_a_data_set_are_not_taken_for_classes() {
 
 #[test]
 fn two_runs_are_compared_image_by_image() {
-    let text = STUDY
-        .replace("folder = { train = \"train\", test = \"test\" }", "shapes = { train = 120, test = 60, classes = 3 }");
+    let text = STUDY.replace(
+        "directory = { train = \"train\", test = \"test\" }",
+        "shapes = { train = 120, test = 60, classes = 3 }",
+    );
     let study = Study::new(&text);
     study.simclr(&["run", "p.toml", "-q"]);
     study.simclr(&["run", "p.toml", "-q", "--set", "pretrain.main.epochs=3"]);
@@ -179,8 +181,10 @@ fn find_strings(value: &serde_json::Value, name: &str) -> Vec<String> {
 
 #[test]
 fn what_a_sweep_does_not_touch_is_listed_once_and_what_it_touches_is_answered() {
-    let text = STUDY
-        .replace("folder = { train = \"train\", test = \"test\" }", "shapes = { train = 120, test = 60, classes = 3 }");
+    let text = STUDY.replace(
+        "directory = { train = \"train\", test = \"test\" }",
+        "shapes = { train = 120, test = 60, classes = 3 }",
+    );
     let more = r#"
 [pretrain.untrained]
 augment = "views"

@@ -87,7 +87,7 @@ impl<D: Backend> Made<'_, D> {
     }
 }
 
-/// Kernels of 1, 3 and 7, strides, pictures, channels that are multiples of 8.
+/// Kernels of 1, 3 and 7, strides, images, channels that are multiples of 8.
 fn shapes() -> Vec<(Convolution, usize)> {
     let shape =
         |inputs, outputs, kernel, stride, padding, side| Convolution { inputs, outputs, kernel, stride, padding, side };
@@ -121,7 +121,7 @@ fn convolutions<D: Backend>(device: &D, precision: Precision) -> Results {
         results.push(make.values(&format!("weights of {shape:?}"), &weight_gradient));
         results.push(make.values(&format!("bias of {shape:?}"), &bias_gradient));
         if shape.inputs == 3 {
-            continue; // nothing needs the gradient of pictures
+            continue; // nothing needs the gradient of images
         }
         for accumulate in [true, false] {
             let mut gradient = make.map("before", rows * shape.input_len());
@@ -216,14 +216,14 @@ fn trained<D: Compute>(device: &D, precision: Precision, encoder: &EncoderConfig
     let config = NtXentConfig { temperature: 0.5, similarity: Similarity::Cosine };
     let mut losses = Vec::new();
     for step in 0..3 {
-        let pictures = numbers(&format!("pictures {step}"), rows * side * side * 3);
-        let output = network.forward(pictures, rows).unwrap();
+        let images = numbers(&format!("images {step}"), rows * side * side * 3);
+        let output = network.forward(images, rows).unwrap();
         let measured = nt_xent(output, &config).unwrap();
         losses.push(network.backward(measured.loss).unwrap());
         steps.step(device, &mut network.trainables(), steps.peak_learning_rate()).unwrap();
         network.parameters_changed().unwrap();
     }
-    let features = network.encode(&numbers("pictures", 4 * side * side * 3), 4, BatchStatistics::Running).unwrap();
+    let features = network.encode(&numbers("images", 4 * side * side * 3), 4, BatchStatistics::Running).unwrap();
     let state = network.state().unwrap();
     let state = state.into_iter().filter(|array| !array.name.ends_with("bias"));
     let arrays = state.map(|array| (format!("{} after training", array.name), array.values));

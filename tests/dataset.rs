@@ -1,4 +1,4 @@
-//! Data sources from folder to batch, on pictures that the tests make themselves, and on real data where it is there.
+//! Data sources from directory to batch, on images that the tests make themselves, and on real data where it is there.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests may fail loudly")]
 
@@ -6,10 +6,10 @@ use simclr::augment::{Policy, PolicyConfig};
 use simclr::base::rng::{below, stream};
 use simclr::base::{Error, Result};
 use simclr::dataset::{
-    Batch, Batches, Course, DatasetConfig, Decoded, PictureSet, Split, contrastive_batches, decode, fingerprint,
-    labeled_batches, plain_batches, split_sizes,
+    Batch, Batches, DatasetConfig, Decoded, ImageDataset, LoaderConfig, Split, contrastive_batches, decode,
+    fingerprint, labeled_batches, plain_batches, split_sizes,
 };
-use simclr::picture::{Fit, Picture, encode_png};
+use simclr::imaging::{Fit, ImageRef, encode_png};
 use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -37,21 +37,21 @@ fn shapes(train: usize, test: usize, classes: usize, side: usize) -> DatasetConf
     ))
 }
 
-fn open(config: &DatasetConfig, seed: u64) -> (TempDir, Arc<PictureSet>) {
-    let folder = tempfile::tempdir().unwrap();
-    decode_quietly(config, seed, folder.path()).unwrap();
-    let set = Arc::new(PictureSet::open(folder.path()).unwrap());
-    (folder, set)
+fn open(config: &DatasetConfig, seed: u64) -> (TempDir, Arc<ImageDataset>) {
+    let directory = tempfile::tempdir().unwrap();
+    decode_quietly(config, seed, directory.path()).unwrap();
+    let set = Arc::new(ImageDataset::open(directory.path()).unwrap());
+    (directory, set)
 }
 
 /// A small PNG that differs by `number`.
 fn png(number: u64) -> Vec<u8> {
     let mut rng = stream(number, "png", &[]);
     let rgb: Vec<u8> = (0..12 * 10 * 3).map(|_| below(256, &mut rng) as u8).collect();
-    encode_png(Picture { width: 12, height: 10, rgb: &rgb }).unwrap()
+    encode_png(ImageRef { width: 12, height: 10, rgb: &rgb }).unwrap()
 }
 
-/// Writes a file, and the folders on the way, with a modification time long ago.
+/// Writes a file, and the directories on the way, with a modification time long ago.
 fn write(path: impl AsRef<Path>, bytes: &[u8]) {
     let path = path.as_ref();
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -60,30 +60,30 @@ fn write(path: impl AsRef<Path>, bytes: &[u8]) {
     file.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
 }
 
-/// A folder of three classes with ten pictures each, a text beside them, a hidden file, and a folder in a folder.
-fn class_folders(root: &Path) {
+/// A directory of three classes with ten images each, a text beside them, a hidden file, and a directory in a directory.
+fn class_directories(root: &Path) {
     for (class, name) in ["cat", "ant", "bee"].into_iter().enumerate() {
         for number in 0..10 {
             let place = if number == 3 { format!("{name}/more/{number}.PNG") } else { format!("{name}/{number}.png") };
             write(root.join(place), &png((class * 10 + number) as u64));
         }
     }
-    write(root.join("cat/notes.txt"), b"not a picture");
+    write(root.join("cat/notes.txt"), b"not an image");
     write(root.join("ant/.hidden.png"), b"not shown");
 }
 
-fn folders(kind: &str, root: &Path, more: &str) -> DatasetConfig {
+fn directories(kind: &str, root: &Path, more: &str) -> DatasetConfig {
     let root = root.display();
     config(&format!("source = {{ {kind} = {{ train = \"{root}/train\"{more} }} }}\nimage_size = 16"))
 }
 
 fn with_test(kind: &str, root: &Path) -> DatasetConfig {
-    folders(kind, root, &format!(", test = \"{}/test\"", root.display()))
+    directories(kind, root, &format!(", test = \"{}/test\"", root.display()))
 }
 
 fn error(config: &DatasetConfig) -> Error {
-    let folder = tempfile::tempdir().unwrap();
-    fingerprint(config, &folder.path().join("memo.json")).unwrap_err()
+    let directory = tempfile::tempdir().unwrap();
+    fingerprint(config, &directory.path().join("memo.json")).unwrap_err()
 }
 
 /// Checks that a configuration is refused with this in the message, and with help.
@@ -115,9 +115,9 @@ fn in_pool<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
 fn shapes_are_the_same_bytes_for_any_number_of_threads() {
     let bytes = |threads, seed| {
         in_pool(threads, || {
-            let folder = tempfile::tempdir().unwrap();
-            decode_quietly(&shapes(100, 50, 5, 24), seed, folder.path()).unwrap();
-            ["pictures.bin", "index.json"].map(|name| fs::read(folder.path().join(name)).unwrap())
+            let directory = tempfile::tempdir().unwrap();
+            decode_quietly(&shapes(100, 50, 5, 24), seed, directory.path()).unwrap();
+            ["images.bin", "index.json"].map(|name| fs::read(directory.path().join(name)).unwrap())
         })
     };
     assert_eq!(bytes(1, 1), bytes(2, 1));
@@ -129,7 +129,7 @@ fn shapes_fingerprint_by_parameters_and_match_what_is_decoded() {
     let memo = tempfile::tempdir().unwrap();
     let print = |config: &DatasetConfig| fingerprint(config, &memo.path().join("memo")).unwrap();
     let config = shapes(100, 50, 6, 24);
-    let (_folder, set) = open(&config, 1);
+    let (_directory, set) = open(&config, 1);
     for (class, size) in print(&config).classes.iter().enumerate() {
         let count = |test| (0..set.len()).filter(|&i| set.label(i) == class && set.is_test(i) == test).count();
         assert_eq!((size.name.as_str(), size.train, size.test), (&*set.classes()[class], count(false), count(true)));
@@ -139,9 +139,9 @@ fn shapes_fingerprint_by_parameters_and_match_what_is_decoded() {
     }
 }
 
-/// Part of the test pictures that the nearest class mean of some statistics classifies right.
-fn nearest_centroid(set: &PictureSet, statistics: impl Fn(Picture<'_>) -> Vec<f64>) -> f64 {
-    let rows: Vec<Vec<f64>> = (0..set.len()).map(|index| statistics(set.picture(index).unwrap().view())).collect();
+/// Part of the test images that the nearest class mean of some statistics classifies right.
+fn nearest_centroid(set: &ImageDataset, statistics: impl Fn(ImageRef<'_>) -> Vec<f64>) -> f64 {
+    let rows: Vec<Vec<f64>> = (0..set.len()).map(|index| statistics(set.image(index).unwrap().view())).collect();
     let centroid = |class: usize| -> Vec<f64> {
         let of_class: Vec<_> = (0..set.len()).filter(|&i| set.label(i) == class && !set.is_test(i)).collect();
         (0..rows[0].len()).map(|k| of_class.iter().map(|&i| rows[i][k]).sum::<f64>() / of_class.len() as f64).collect()
@@ -158,34 +158,34 @@ fn nearest_centroid(set: &PictureSet, statistics: impl Fn(Picture<'_>) -> Vec<f6
 }
 
 /// Counts of each channel's values in eight bins.
-fn histogram(picture: Picture<'_>) -> Vec<f64> {
+fn histogram(image: ImageRef<'_>) -> Vec<f64> {
     let mut bins = vec![0.0; 24];
-    for (index, value) in picture.rgb.iter().enumerate() {
+    for (index, value) in image.rgb.iter().enumerate() {
         bins[index % 3 * 8 + usize::from(value / 32)] += 1.0;
     }
     bins
 }
 
 /// Mean and variance of each channel.
-fn moments(picture: Picture<'_>) -> Vec<f64> {
-    let count = (picture.rgb.len() / 3) as f64;
+fn moments(image: ImageRef<'_>) -> Vec<f64> {
+    let count = (image.rgb.len() / 3) as f64;
     (0..3)
         .flat_map(|channel| {
-            let values = || picture.rgb.iter().skip(channel).step_by(3).map(|&value| f64::from(value) / 255.0);
+            let values = || image.rgb.iter().skip(channel).step_by(3).map(|&value| f64::from(value) / 255.0);
             let mean = values().sum::<f64>() / count;
             [mean, values().map(|value| (value - mean).powi(2)).sum::<f64>() / count]
         })
         .collect()
 }
 
-fn pixels(picture: Picture<'_>) -> Vec<f64> {
-    picture.rgb.iter().map(|&value| f64::from(value)).collect()
+fn pixels(image: ImageRef<'_>) -> Vec<f64> {
+    image.rgb.iter().map(|&value| f64::from(value)).collect()
 }
 
 #[test]
-fn colours_and_averages_do_not_give_shapes_away() {
-    let (_folder, set) = open(&shapes(3000, 2000, 8, 32), 1);
-    // Chance is 1/8 with a standard deviation of 0.0074 over 2000 pictures; four of them are 0.03.
+fn colors_and_averages_do_not_give_shapes_away() {
+    let (_directory, set) = open(&shapes(3000, 2000, 8, 32), 1);
+    // Chance is 1/8 with a standard deviation of 0.0074 over 2000 images; four of them are 0.03.
     let most = 0.125 + 0.03;
     for (name, accuracy) in
         [("histogram", nearest_centroid(&set, histogram)), ("moments", nearest_centroid(&set, moments))]
@@ -209,9 +209,9 @@ fn signs(train: usize, classes: usize, side: usize, more: &str) -> DatasetConfig
 fn signs_are_the_same_bytes_for_any_number_of_threads() {
     let bytes = |threads| {
         in_pool(threads, || {
-            let folder = tempfile::tempdir().unwrap();
-            decode_quietly(&signs(200, 20, 24, ", hue_only = 0.5"), 1, folder.path()).unwrap();
-            ["pictures.bin", "index.json"].map(|name| fs::read(folder.path().join(name)).unwrap())
+            let directory = tempfile::tempdir().unwrap();
+            decode_quietly(&signs(200, 20, 24, ", hue_only = 0.5"), 1, directory.path()).unwrap();
+            ["images.bin", "index.json"].map(|name| fs::read(directory.path().join(name)).unwrap())
         })
     };
     assert_eq!(bytes(1), bytes(2));
@@ -222,30 +222,30 @@ fn signs_stay_the_same_when_classes_and_images_are_added() {
     let ((_a, few), (_b, many)) = (open(&signs(40, 4, 16, ""), 1), open(&signs(120, 6, 16, ""), 1));
     for (index, other) in [(0, 0), (3, 3), (4, 6), (39, 57)] {
         assert_eq!(few.classes()[few.label(index)], many.classes()[many.label(other)]);
-        assert_eq!(few.picture(index).unwrap().rgb, many.picture(other).unwrap().rgb);
+        assert_eq!(few.image(index).unwrap().rgb, many.image(other).unwrap().rgb);
     }
-    assert_ne!(few.picture(0).unwrap().rgb, few.picture(40).unwrap().rgb, "training and test images differ");
+    assert_ne!(few.image(0).unwrap().rgb, few.image(40).unwrap().rgb, "training and test images differ");
 }
 
 #[test]
 fn no_image_of_a_sign_is_drawn_twice() {
-    let (_folder, set) = open(&signs(2000, 20, 32, ", hue_only = 0.5"), 1);
+    let (_directory, set) = open(&signs(2000, 20, 32, ", hue_only = 0.5"), 1);
     let distinct: std::collections::HashSet<Vec<u8>> =
-        (0..set.len()).map(|index| set.picture(index).unwrap().rgb).collect();
+        (0..set.len()).map(|index| set.image(index).unwrap().rgb).collect();
     assert_eq!(distinct.len(), 2100);
 }
 
 #[test]
 fn signs_of_any_size() {
     for side in [8, 33, 100] {
-        let (_folder, set) = open(&signs(20, 20, side, ""), 1);
-        let image = set.picture(0).unwrap();
+        let (_directory, set) = open(&signs(20, 20, side, ""), 1);
+        let image = set.image(0).unwrap();
         assert_eq!((image.width, image.height), (side, side));
     }
 }
 
 /// Standard deviation of luma over the pixels of an image.
-fn luma_deviation(image: Picture<'_>) -> f64 {
+fn luma_deviation(image: ImageRef<'_>) -> f64 {
     let luma: Vec<f64> = image
         .rgb
         .chunks_exact(3)
@@ -258,8 +258,8 @@ fn luma_deviation(image: Picture<'_>) -> f64 {
 #[test]
 fn grayscale_erases_inks_that_differ_in_hue_only() {
     let mean = |hue_only: &str| {
-        let (_folder, set) = open(&signs(200, 20, 32, hue_only), 1);
-        (0..set.len()).map(|index| luma_deviation(set.picture(index).unwrap().view())).sum::<f64>() / set.len() as f64
+        let (_directory, set) = open(&signs(200, 20, 32, hue_only), 1);
+        (0..set.len()).map(|index| luma_deviation(set.image(index).unwrap().view())).sum::<f64>() / set.len() as f64
     };
     // What is left are the gradient of the paper and noise.
     let (none, all) = (mean(""), mean(", hue_only = 1.0"));
@@ -269,25 +269,25 @@ fn grayscale_erases_inks_that_differ_in_hue_only() {
 #[test]
 fn colors_do_not_give_signs_away() {
     let config = config("source = { signs = { train = 4000, test = 2000, hue_only = 0.5 } }\nimage_size = 32");
-    let (_folder, set) = open(&config, 1);
+    let (_directory, set) = open(&config, 1);
     // Chance is 1/20 with a standard deviation of 0.005 over 2000 images; longer strokes leave more ink.
     let accuracy = nearest_centroid(&set, histogram);
     assert!(accuracy < 0.08, "histogram: {accuracy}");
 }
 
-// ---------------------------------------------------------------------------------------------- folders
+// ---------------------------------------------------------------------------------------------- directories
 
 #[test]
-fn a_folder_for_each_class() {
+fn a_directory_for_each_class() {
     let root = tempfile::tempdir().unwrap();
-    class_folders(&root.path().join("train"));
-    let config = folders("folder", root.path(), ", test_fraction = 0.3");
-    let (folder, set) = open(&config, 1);
+    class_directories(&root.path().join("train"));
+    let config = directories("directory", root.path(), ", test_fraction = 0.3");
+    let (directory, set) = open(&config, 1);
     assert_eq!(set.classes(), ["ant", "bee", "cat"]);
     assert_eq!((set.len(), set.ignored(), set.skipped().len()), (30, 1, 0));
     assert_eq!((set.name(0), set.name(9), set.label(9)), ("ant/0.png", "ant/more/3.PNG", 0));
-    assert_eq!(set.picture(0).unwrap().rgb, simclr::picture::decode(&png(10)).unwrap().rgb);
-    let print = fingerprint(&config, &folder.path().join("memo")).unwrap();
+    assert_eq!(set.image(0).unwrap().rgb, simclr::imaging::decode(&png(10)).unwrap().rgb);
+    let print = fingerprint(&config, &directory.path().join("memo")).unwrap();
     for (class, size) in print.classes.iter().enumerate() {
         let test = (0..30).filter(|&index| set.label(index) == class && set.is_test(index)).count();
         assert_eq!((size.train, size.test), (7, 3));
@@ -310,7 +310,7 @@ fn classes_in_file_names() {
     for name in ["dog_9.png", "cat_9.png"] {
         write(root.path().join("test").join(name), &png(9));
     }
-    let (_folder, set) = open(&with_test("prefixed", root.path()), 1);
+    let (_directory, set) = open(&with_test("prefixed", root.path()), 1);
     let all: Vec<_> = (0..set.len()).map(|i| (set.name(i), set.label(i), set.is_test(i))).collect();
     let train = [("cat_2.png", 0, false), ("cat_4.jpeg", 0, false), ("dog_1_x.png", 1, false), ("dog_3.png", 1, false)];
     assert_eq!(all, [&train[..], &[("cat_9.png", 0, true), ("dog_9.png", 1, true)]].concat());
@@ -319,16 +319,16 @@ fn classes_in_file_names() {
 #[test]
 fn the_digest_is_of_content_not_of_place() {
     let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    class_folders(&first.path().join("train"));
-    class_folders(&second.path().join("train"));
+    class_directories(&first.path().join("train"));
+    class_directories(&second.path().join("train"));
     let memo = first.path().join("memo.json");
-    let digest = |root: &TempDir| fingerprint(&folders("folder", root.path(), ""), &memo).unwrap().content;
+    let digest = |root: &TempDir| fingerprint(&directories("directory", root.path(), ""), &memo).unwrap().content;
     let before = digest(&first);
     assert_eq!(before, digest(&second));
     fs::rename(second.path().join("train/ant"), second.path().join("train/art")).unwrap();
     assert_ne!(before, digest(&second), "a class was renamed");
     write(first.path().join("train/bee/0.png"), &png(99));
-    assert_ne!(before, digest(&first), "a picture was changed");
+    assert_ne!(before, digest(&first), "an image was changed");
 }
 
 /// Waits until files written before are old enough to be remembered.
@@ -339,9 +339,9 @@ fn settle() {
 #[test]
 fn remembered_files_are_not_read_again() {
     let root = tempfile::tempdir().unwrap();
-    class_folders(&root.path().join("train"));
+    class_directories(&root.path().join("train"));
     settle();
-    let (config, memo) = (folders("folder", root.path(), ""), root.path().join("deep/memo.json"));
+    let (config, memo) = (directories("directory", root.path(), ""), root.path().join("deep/memo.json"));
     let before = fingerprint(&config, &memo).unwrap();
     // Another digest in the memory than in the file: only a reader would notice.
     let memory = fs::read_to_string(&memo).unwrap();
@@ -359,9 +359,9 @@ fn remembered_files_are_not_read_again() {
 #[test]
 fn changed_files_are_noticed_though_their_size_and_time_are_kept() {
     let root = tempfile::tempdir().unwrap();
-    class_folders(&root.path().join("train"));
+    class_directories(&root.path().join("train"));
     settle();
-    let (config, memo) = (folders("folder", root.path(), ""), root.path().join("memo.json"));
+    let (config, memo) = (directories("directory", root.path(), ""), root.path().join("memo.json"));
     let before = fingerprint(&config, &memo).unwrap();
     let path = root.path().join("train/bee/0.png");
     assert!(fs::read_to_string(&memo).unwrap().contains("bee/0.png"));
@@ -376,11 +376,11 @@ fn changed_files_are_noticed_though_their_size_and_time_are_kept() {
 #[test]
 fn files_that_were_just_written_are_not_remembered() {
     let root = tempfile::tempdir().unwrap();
-    class_folders(&root.path().join("train"));
+    class_directories(&root.path().join("train"));
     settle();
     let path = root.path().join("train/bee/0.png");
     fs::write(&path, png(50)).unwrap();
-    let (config, memo) = (folders("folder", root.path(), ""), root.path().join("memo.json"));
+    let (config, memo) = (directories("directory", root.path(), ""), root.path().join("memo.json"));
     fingerprint(&config, &memo).unwrap();
     let memory = fs::read_to_string(&memo).unwrap();
     assert!(memory.contains("bee/1.png") && !memory.contains("bee/0.png"));
@@ -389,28 +389,28 @@ fn files_that_were_just_written_are_not_remembered() {
 #[test]
 fn broken_files_are_named_or_skipped() {
     let root = tempfile::tempdir().unwrap();
-    class_folders(&root.path().join("train"));
+    class_directories(&root.path().join("train"));
     let whole = png(1);
     write(root.path().join("train/ant/empty.png"), b"");
     write(root.path().join("train/ant/cut.png"), &whole[..whole.len() / 2]);
     write(root.path().join("train/bee/text.jpg"), b"<html>not found</html>");
     write(root.path().join("train/bee/moving.gif"), b"GIF89a\x01\x00\x01\x00\x00\x00\x00;");
-    let stop = folders("folder", root.path(), "");
-    let folder = tempfile::tempdir().unwrap();
-    let error = decode_quietly(&stop, 1, folder.path()).unwrap_err().to_string();
+    let stop = directories("directory", root.path(), "");
+    let directory = tempfile::tempdir().unwrap();
+    let error = decode_quietly(&stop, 1, directory.path()).unwrap_err().to_string();
     for part in
         ["4 files", "ant/empty.png: the file is empty", "ant/cut.png", "bee/text.jpg: not a", "bee/moving.gif: Gif"]
     {
         assert!(error.contains(part), "{error}");
     }
     let skip = DatasetConfig { broken_files: simclr::dataset::config::BrokenFiles::Skip, ..stop.clone() };
-    let decoded = decode_quietly(&skip, 1, folder.path()).unwrap();
-    assert_eq!((decoded.pictures, decoded.skipped.len(), decoded.ignored), (30, 4, 1));
-    assert_eq!(PictureSet::open(folder.path()).unwrap().skipped(), decoded.skipped);
+    let decoded = decode_quietly(&skip, 1, directory.path()).unwrap();
+    assert_eq!((decoded.images, decoded.skipped.len(), decoded.ignored), (30, 4, 1));
+    assert_eq!(ImageDataset::open(directory.path()).unwrap().skipped(), decoded.skipped);
     for number in 0..12 {
         write(root.path().join(format!("train/cat/bad{number}.webp")), b"RIFF");
     }
-    let error = decode_quietly(&stop, 1, folder.path()).unwrap_err().to_string();
+    let error = decode_quietly(&stop, 1, directory.path()).unwrap_err().to_string();
     assert!(error.contains("16 files") && error.contains("and 6 more"), "{error}");
 }
 
@@ -429,67 +429,67 @@ fn damaged_jpeg() -> Vec<u8> {
 fn damaged_jpegs_are_broken_files_unless_they_are_accepted() {
     use simclr::dataset::config::{BrokenFiles, DamagedJpegs};
     let root = tempfile::tempdir().unwrap();
-    class_folders(&root.path().join("train"));
+    class_directories(&root.path().join("train"));
     write(root.path().join("train/ant/hole.jpg"), &damaged_jpeg());
-    let stop = folders("folder", root.path(), "");
-    let folder = tempfile::tempdir().unwrap();
-    let error = decode_quietly(&stop, 1, folder.path()).unwrap_err();
+    let stop = directories("directory", root.path(), "");
+    let directory = tempfile::tempdir().unwrap();
+    let error = decode_quietly(&stop, 1, directory.path()).unwrap_err();
     let text = format!("{error:?}");
     assert!(text.contains("ant/hole.jpg: the JPEG is damaged") && text.contains("damaged_jpegs"), "{text}");
 
     let skip = DatasetConfig { broken_files: BrokenFiles::Skip, ..stop.clone() };
-    let decoded = decode_quietly(&skip, 1, folder.path()).unwrap();
-    assert_eq!((decoded.pictures, decoded.skipped.len(), decoded.damaged.len()), (30, 1, 0));
+    let decoded = decode_quietly(&skip, 1, directory.path()).unwrap();
+    assert_eq!((decoded.images, decoded.skipped.len(), decoded.damaged.len()), (30, 1, 0));
 
     let accept = DatasetConfig { damaged_jpegs: DamagedJpegs::Accept, ..stop };
-    let decoded = decode_quietly(&accept, 1, folder.path()).unwrap();
-    assert_eq!((decoded.pictures, decoded.skipped.len(), decoded.damaged.len()), (31, 0, 1));
+    let decoded = decode_quietly(&accept, 1, directory.path()).unwrap();
+    assert_eq!((decoded.images, decoded.skipped.len(), decoded.damaged.len()), (31, 0, 1));
     assert_eq!(decoded.damaged[0].name, "ant/hole.jpg");
-    assert_eq!(PictureSet::open(folder.path()).unwrap().damaged(), decoded.damaged);
+    assert_eq!(ImageDataset::open(directory.path()).unwrap().damaged(), decoded.damaged);
 }
 
 #[test]
 fn a_class_of_broken_files_alone_is_an_error_even_when_they_are_skipped() {
     let root = tempfile::tempdir().unwrap();
-    class_folders(&root.path().join("train"));
+    class_directories(&root.path().join("train"));
     for number in 0..10 {
         write(root.path().join(format!("train/dog/{number}.png")), b"broken");
     }
     let skip = DatasetConfig {
         broken_files: simclr::dataset::config::BrokenFiles::Skip,
-        ..folders("folder", root.path(), "")
+        ..directories("directory", root.path(), "")
     };
-    let folder = tempfile::tempdir().unwrap();
-    let error = decode_quietly(&skip, 1, folder.path()).unwrap_err();
+    let directory = tempfile::tempdir().unwrap();
+    let error = decode_quietly(&skip, 1, directory.path()).unwrap_err();
     assert!(error.what().contains("`dog`"), "{error}");
 }
 
 #[test]
-fn folders_that_are_not_a_data_set_are_refused() {
+fn directories_that_are_not_a_data_set_are_refused() {
     let root = tempfile::tempdir().unwrap();
     let train = root.path().join("train");
-    refused(&folders("folder", root.path(), ""), "cannot read the folder");
+    refused(&directories("directory", root.path(), ""), "cannot read the directory");
     fs::create_dir_all(&train).unwrap();
-    refused(&folders("folder", root.path(), ""), "no pictures");
-    refused(&folders("prefixed", root.path(), ""), "no pictures");
+    refused(&directories("directory", root.path(), ""), "no images");
+    refused(&directories("prefixed", root.path(), ""), "no images");
     write(train.join("only/1.png"), &png(1));
-    refused(&folders("folder", root.path(), ""), "only one class, `only`");
-    refused(&folders("prefixed", root.path(), ""), "only folders");
+    refused(&directories("directory", root.path(), ""), "only one class, `only`");
+    refused(&directories("prefixed", root.path(), ""), "only directories");
     write(train.join("other/1.png"), &png(1));
-    refused(&folders("folder", root.path(), ""), "no test pictures of `only`, `other`");
-    refused(&folders("folder", root.path(), ", test_fraction = 1.0"), "no training pictures of");
+    refused(&directories("directory", root.path(), ""), "no test images of `only`, `other`");
+    refused(&directories("directory", root.path(), ", test_fraction = 1.0"), "no training images of");
     fs::create_dir_all(train.join("empty")).unwrap();
-    refused(&folders("folder", root.path(), ", test_fraction = 0.5"), "no training pictures of `empty`");
+    refused(&directories("directory", root.path(), ", test_fraction = 0.5"), "no training images of `empty`");
     write(root.path().join("test/only/1.png"), &png(1));
-    refused(&with_test("folder", root.path()), "no training pictures of `empty`");
+    refused(&with_test("directory", root.path()), "no training images of `empty`");
     fs::remove_dir(train.join("empty")).unwrap();
-    refused(&with_test("folder", root.path()), "no test pictures of `other`");
+    refused(&with_test("directory", root.path()), "no test images of `other`");
     write(train.join("loose.png"), &png(1));
-    refused(&folders("folder", root.path(), ""), "beside the class folders");
+    refused(&directories("directory", root.path(), ""), "beside the class directories");
     write(train.join("_1.png"), &png(1));
-    refused(&folders("prefixed", root.path(), ""), "2 pictures have no class in their name: _1.png, loose.png");
-    write(root.path().join("file/train"), b"a file, not a folder");
-    refused(&folders("folder", &root.path().join("file"), ""), "cannot read the folder");
+    refused(&directories("prefixed", root.path(), ""), "2 images have no class in their name: _1.png, loose.png");
+    write(root.path().join("file/train"), b"a file, not a directory");
+    refused(&directories("directory", &root.path().join("file"), ""), "cannot read the directory");
 }
 
 #[cfg(unix)]
@@ -497,17 +497,17 @@ fn folders_that_are_not_a_data_set_are_refused() {
 fn links_are_followed_but_not_in_a_circle() {
     use std::os::unix::fs::symlink;
     let (root, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    class_folders(&root.path().join("train"));
-    class_folders(elsewhere.path());
+    class_directories(&root.path().join("train"));
+    class_directories(elsewhere.path());
     let train = root.path().join("train");
     symlink(elsewhere.path().join("cat"), train.join("lynx")).unwrap();
-    let (_folder, set) = open(&folders("folder", root.path(), ""), 1);
+    let (_directory, set) = open(&directories("directory", root.path(), ""), 1);
     assert_eq!((set.classes().len(), set.len()), (4, 40));
     symlink(&train, train.join("bee/again")).unwrap();
-    refused(&folders("folder", root.path(), ""), "in a circle");
+    refused(&directories("directory", root.path(), ""), "in a circle");
     fs::remove_file(train.join("bee/again")).unwrap();
     symlink("nowhere", train.join("bee/broken.txt")).unwrap();
-    assert!(fingerprint(&folders("folder", root.path(), ""), &root.path().join("memo")).is_ok());
+    assert!(fingerprint(&directories("directory", root.path(), ""), &root.path().join("memo")).is_ok());
 }
 
 /// What cannot be read is told of as what cannot be decoded, whatever it is, and nothing waits for a pipe.
@@ -516,7 +516,7 @@ fn links_are_followed_but_not_in_a_circle() {
 fn what_is_no_regular_file_counts_as_broken() {
     use std::os::unix::fs::symlink;
     let root = tempfile::tempdir().unwrap();
-    class_folders(&root.path().join("train"));
+    class_directories(&root.path().join("train"));
     let bee = root.path().join("train/bee");
     assert!(std::process::Command::new("mkfifo").arg(bee.join("pipe.jpg")).status().unwrap().success());
     let _socket = std::os::unix::net::UnixListener::bind(bee.join("socket.jpg")).unwrap();
@@ -525,17 +525,17 @@ fn what_is_no_regular_file_counts_as_broken() {
     symlink("/dev/tty", bee.join("tty.png")).unwrap();
     symlink("nowhere.png", bee.join("gone.png")).unwrap();
     symlink(bee.join("me.png"), bee.join("me.png")).unwrap();
-    let stop = folders("folder", root.path(), "");
+    let stop = directories("directory", root.path(), "");
     let first = fingerprint(&stop, &root.path().join("memo")).unwrap();
     assert_eq!(first, fingerprint(&stop, &root.path().join("memo")).unwrap());
-    let folder = tempfile::tempdir().unwrap();
-    let error = decode_quietly(&stop, 1, folder.path()).unwrap_err().to_string();
+    let directory = tempfile::tempdir().unwrap();
+    let error = decode_quietly(&stop, 1, directory.path()).unwrap_err().to_string();
     for name in ["pipe.jpg", "socket.jpg", "zero.jpg", "random.png", "tty.png"] {
         assert!(error.contains(&format!("bee/{name}: cannot read it: not a regular file")), "{name}: {error}");
     }
     assert!(error.contains("bee/gone.png: cannot read it: No such file") && error.contains("bee/me.png"), "{error}");
     let skip = DatasetConfig { broken_files: simclr::dataset::config::BrokenFiles::Skip, ..stop.clone() };
-    assert_eq!(decode_quietly(&skip, 1, folder.path()).unwrap().skipped.len(), 7);
+    assert_eq!(decode_quietly(&skip, 1, directory.path()).unwrap().skipped.len(), 7);
     // What can be read later is news.
     fs::remove_file(bee.join("gone.png")).unwrap();
     write(bee.join("gone.png"), &png(77));
@@ -569,82 +569,82 @@ fn indexed_png(palette: usize) -> Vec<u8> {
 #[test]
 fn a_panic_of_a_decoder_is_the_fault_of_its_file() {
     let root = tempfile::tempdir().unwrap();
-    class_folders(&root.path().join("train"));
-    assert!(simclr::picture::decode(&indexed_png(6)).is_ok());
+    class_directories(&root.path().join("train"));
+    assert!(simclr::imaging::decode(&indexed_png(6)).is_ok());
     for palette in [4, 5, 7, 8] {
         write(root.path().join(format!("train/ant/palette{palette}.png")), &indexed_png(palette));
     }
-    let stop = folders("folder", root.path(), "");
-    let folder = tempfile::tempdir().unwrap();
-    let error = decode_quietly(&stop, 1, folder.path()).unwrap_err();
+    let stop = directories("directory", root.path(), "");
+    let directory = tempfile::tempdir().unwrap();
+    let error = decode_quietly(&stop, 1, directory.path()).unwrap_err();
     assert_eq!(error.kind(), simclr::base::ErrorKind::Stage);
     for palette in [4, 5, 7, 8] {
         assert!(error.what().contains(&format!("ant/palette{palette}.png: ")), "{error}");
     }
     let skip = DatasetConfig { broken_files: simclr::dataset::config::BrokenFiles::Skip, ..stop };
-    assert_eq!(decode_quietly(&skip, 1, folder.path()).unwrap().skipped.len(), 4);
+    assert_eq!(decode_quietly(&skip, 1, directory.path()).unwrap().skipped.len(), 4);
 }
 
 #[test]
 fn a_file_that_is_too_large_is_refused_before_it_is_read() {
     let root = tempfile::tempdir().unwrap();
-    class_folders(&root.path().join("train"));
+    class_directories(&root.path().join("train"));
     let path = root.path().join("train/ant/large.jpg");
     write(&path, b"\xff\xd8\xff");
     fs::File::options().write(true).open(&path).unwrap().set_len(600_000_000).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let error = decode_quietly(&folders("folder", root.path(), ""), 1, folder.path()).unwrap_err();
+    let directory = tempfile::tempdir().unwrap();
+    let error = decode_quietly(&directories("directory", root.path(), ""), 1, directory.path()).unwrap_err();
     assert!(error.what().contains("ant/large.jpg: the file is too large (600 MB; at most 500 MB"), "{error}");
 }
 
 #[test]
-fn large_pictures_are_reduced_when_decoded() {
+fn large_images_are_reduced_when_decoded() {
     let root = tempfile::tempdir().unwrap();
-    let picture = |width: usize, height: usize| {
-        encode_png(Picture { width, height, rgb: &vec![200; 3 * width * height] }).unwrap()
+    let image = |width: usize, height: usize| {
+        encode_png(ImageRef { width, height, rgb: &vec![200; 3 * width * height] }).unwrap()
     };
     for class in ["a", "b"] {
-        write(root.path().join(format!("train/{class}_1.png")), &picture(200, 100));
-        write(root.path().join(format!("train/{class}_2.png")), &picture(31, 300));
-        write(root.path().join(format!("train/{class}_3.png")), &picture(64, 320));
+        write(root.path().join(format!("train/{class}_1.png")), &image(200, 100));
+        write(root.path().join(format!("train/{class}_2.png")), &image(31, 300));
+        write(root.path().join(format!("train/{class}_3.png")), &image(64, 320));
     }
-    let config = folders("prefixed", root.path(), ", test_fraction = 0.4");
+    let config = directories("prefixed", root.path(), ", test_fraction = 0.4");
     let sizes = |config: &DatasetConfig| -> Vec<(usize, usize)> {
-        let (_folder, set) = open(config, 1);
-        assert!((0..set.len()).all(|index| set.picture(index).unwrap().rgb.iter().all(|&value| value == 200)));
-        (0..3).map(|index| (set.picture(index).unwrap().width, set.picture(index).unwrap().height)).collect()
+        let (_directory, set) = open(config, 1);
+        assert!((0..set.len()).all(|index| set.image(index).unwrap().rgb.iter().all(|&value| value == 200)));
+        (0..3).map(|index| (set.image(index).unwrap().width, set.image(index).unwrap().height)).collect()
     };
     assert_eq!(sizes(&config), [(64, 32), (31, 300), (32, 160)]);
-    assert_eq!(sizes(&DatasetConfig { stored_side: Some(50), ..config }), [(100, 50), (31, 300), (50, 250)]);
+    assert_eq!(sizes(&DatasetConfig { stored_size: Some(50), ..config }), [(100, 50), (31, 300), (50, 250)]);
 }
 
 #[test]
 fn decoding_reports_progress_and_stops_when_told() {
-    let (folder, config) = (tempfile::tempdir().unwrap(), shapes(300, 100, 4, 16));
+    let (directory, config) = (tempfile::tempdir().unwrap(), shapes(300, 100, 4, 16));
     let last = AtomicU64::new(0);
     let progress = |done, total| {
         assert!(done > last.swap(done, Ordering::Relaxed) && total == 400);
     };
-    decode(&config, 1, folder.path(), &progress, &|| Ok(())).unwrap();
+    decode(&config, 1, directory.path(), &progress, &|| Ok(())).unwrap();
     assert_eq!(last.into_inner(), 400);
     let calls = AtomicU64::new(0);
     let stop = || if calls.fetch_add(1, Ordering::Relaxed) < 2 { Ok(()) } else { Err(Error::stage("interrupted")) };
-    let error = decode(&config, 1, folder.path(), &|_, _| {}, &stop).unwrap_err();
+    let error = decode(&config, 1, directory.path(), &|_, _| {}, &stop).unwrap_err();
     assert_eq!((error.what(), calls.into_inner()), ("interrupted", 3));
 }
 
 #[test]
 fn a_damaged_set_is_an_error() {
-    let (folder, set) = open(&shapes(20, 10, 2, 16), 1);
+    let (directory, set) = open(&shapes(20, 10, 2, 16), 1);
     drop(set);
-    let (index, pictures) = (folder.path().join("index.json"), folder.path().join("pictures.bin"));
-    let (whole_index, whole_pictures) = (fs::read_to_string(&index).unwrap(), fs::read(&pictures).unwrap());
-    let damaged = || PictureSet::open(folder.path()).unwrap_err().to_string();
-    fs::write(&pictures, &whole_pictures[1..]).unwrap();
+    let (index, images) = (directory.path().join("index.json"), directory.path().join("images.bin"));
+    let (whole_index, whole_images) = (fs::read_to_string(&index).unwrap(), fs::read(&images).unwrap());
+    let damaged = || ImageDataset::open(directory.path()).unwrap_err().to_string();
+    fs::write(&images, &whole_images[1..]).unwrap();
     assert!(damaged().contains("bytes instead of"), "{}", damaged());
-    fs::write(&pictures, b"").unwrap();
+    fs::write(&images, b"").unwrap();
     damaged();
-    fs::write(&pictures, &whole_pictures).unwrap();
+    fs::write(&images, &whole_images).unwrap();
     for (from, to) in [
         ("[16,16]", "[16,17]"),
         ("[16,16]", "[0,16]"),
@@ -684,13 +684,13 @@ fn cifar10_records() {
     let root = tempfile::tempdir().unwrap();
     cifar(root.path(), 20);
     let config = binary("cifar10", root.path());
-    let (_folder, set) = open(&config, 1);
+    let (_directory, set) = open(&config, 1);
     assert_eq!((set.len(), set.classes()[2].as_str(), set.label(23), set.is_test(39)), (60, "bird", 3, false));
     assert_eq!((set.is_test(40), set.name(40)), (true, "test_batch.bin[0]"));
     // Record 1 of the second file: byte k of its pixels is 7 k + 2; red, green and blue are 1024 bytes apart.
-    let picture = set.picture(21).unwrap();
+    let image = set.image(21).unwrap();
     let pixel = |x: usize, y: usize| [0, 1, 2].map(|plane| ((plane * 1024 + y * 32 + x) * 7 + 2) as u8);
-    assert_eq!(picture.rgb[(5 * 32 + 9) * 3..][..3], pixel(9, 5));
+    assert_eq!(image.rgb[(5 * 32 + 9) * 3..][..3], pixel(9, 5));
     let memo = root.path().join("memo");
     let before = fingerprint(&config, &memo).unwrap();
     assert_eq!((before.classes[0].train, before.classes[0].test), (4, 2));
@@ -736,13 +736,13 @@ fn stl10_records_are_stored_by_column() {
         write(root.path().join(format!("{part}_X.bin")), &pixels);
         write(root.path().join(format!("{part}_y.bin")), &(0..20).map(|number| number % 10 + 1).collect::<Vec<u8>>());
     }
-    let config = DatasetConfig { stored_side: Some(96), ..config };
-    let (_folder, set) = open(&config, 1);
+    let config = DatasetConfig { stored_size: Some(96), ..config };
+    let (_directory, set) = open(&config, 1);
     assert_eq!((set.len(), set.label(12), set.is_test(20), set.classes()[7].as_str()), (40, 2, true, "monkey"));
     let pixel = |x: usize, y: usize| [0, 1, 2].map(|plane| ((plane * 9216 + x * 96 + y) * 7 + 3) as u8);
-    assert_eq!(set.picture(3).unwrap().rgb[(5 * 96 + 9) * 3..][..3], pixel(9, 5));
+    assert_eq!(set.image(3).unwrap().rgb[(5 * 96 + 9) * 3..][..3], pixel(9, 5));
     write(root.path().join("train_y.bin"), &[1; 19]);
-    refused(&config, "19 labels for 20 pictures");
+    refused(&config, "19 labels for 20 images");
     write(root.path().join("train_y.bin"), &[0; 20]);
     refused(&config, "record 0 has the label 0");
 }
@@ -750,13 +750,13 @@ fn stl10_records_are_stored_by_column() {
 #[test]
 fn real_cifar10() {
     let Some(path) = real_data("cifar-10-batches-bin") else { return };
-    let (_folder, set) = open(&binary("cifar10", &path), 1);
+    let (_directory, set) = open(&binary("cifar10", &path), 1);
     let raw = fs::read(path.join("data_batch_1.bin")).unwrap();
     assert_eq!(set.classes()[6], "frog");
     for index in (0..10_000).step_by(997) {
         let record = &raw[index * 3073..(index + 1) * 3073];
         assert_eq!(set.label(index), usize::from(record[0]));
-        assert_eq!(set.picture(index).unwrap().rgb[3 * 40..][..3], [record[41], record[1065], record[2089]]);
+        assert_eq!(set.image(index).unwrap().rgb[3 * 40..][..3], [record[41], record[1065], record[2089]]);
     }
 }
 
@@ -767,32 +767,30 @@ fn real_photographs() {
     let memo = tempfile::tempdir().unwrap();
     let print = fingerprint(&config, &memo.path().join("memo")).unwrap();
     assert!(print.classes.iter().all(|size| (size.train, size.test) == (250, 50)));
-    let (_folder, set) = open(&config, 1);
+    let (_directory, set) = open(&config, 1);
     assert_eq!((set.len(), set.skipped().len()), (1500, 0));
     assert_eq!(set.classes(), ["airplane", "car", "cat", "dog", "elephant"]);
-    assert!(
-        (0..set.len()).all(|index| set.picture(index).unwrap().width.min(set.picture(index).unwrap().height) == 32)
-    );
+    assert!((0..set.len()).all(|index| set.image(index).unwrap().width.min(set.image(index).unwrap().height) == 32));
 }
 
 // ---------------------------------------------------------------------------------------------- batches
 
 const SIMCLR: &str = "ops = [{ random_resized_crop = {} }, { horizontal_flip = {} }, { color_jitter = {} }]";
 
-fn twenty_shapes() -> (TempDir, Arc<PictureSet>) {
+fn twenty_shapes() -> (TempDir, Arc<ImageDataset>) {
     open(&shapes(20, 4, 4, 16), 1)
 }
 
-fn course(batch_size: usize, epochs: usize) -> Course {
-    Course { batch_size, epochs, skip: 0, seed: 5 }
+fn course(batch_size: usize, epochs: usize) -> LoaderConfig {
+    LoaderConfig { batch_size, epochs, skip: 0, seed: 5 }
 }
 
-fn contrastive(set: &Arc<PictureSet>, epochs: usize) -> Batches {
+fn contrastive(set: &Arc<ImageDataset>, epochs: usize) -> Batches {
     contrastive_from(set, epochs, 0)
 }
 
-fn contrastive_from(set: &Arc<PictureSet>, epochs: usize, skip: usize) -> Batches {
-    let course = Course { skip, ..course(6, epochs) };
+fn contrastive_from(set: &Arc<ImageDataset>, epochs: usize, skip: usize) -> Batches {
+    let course = LoaderConfig { skip, ..course(6, epochs) };
     contrastive_batches(set.clone(), (0..20).collect(), policy(SIMCLR, 16), course)
 }
 
@@ -801,20 +799,20 @@ fn made(batches: Batches) -> Vec<Batch> {
 }
 
 #[test]
-fn contrastive_batches_hold_two_views_of_each_picture() {
-    let (_folder, set) = twenty_shapes();
+fn contrastive_batches_hold_two_views_of_each_image() {
+    let (_directory, set) = twenty_shapes();
     let batches: Vec<Batch> = made(contrastive(&set, 2));
     assert_eq!(batches.len(), 6);
     for (number, batch) in batches.iter().enumerate() {
         assert_eq!((batch.rows, batch.images.len()), (12, 12 * 16 * 16 * 3));
         assert_eq!(batch.epoch, number / 3);
-        assert_eq!(batch.pictures[..6], batch.pictures[6..]);
-        assert!(batch.pictures.iter().zip(&batch.labels).all(|(&picture, &label)| set.label(picture) == label));
+        assert_eq!(batch.indices[..6], batch.indices[6..]);
+        assert!(batch.indices.iter().zip(&batch.labels).all(|(&image, &label)| set.label(image) == label));
         let (first, second) = batch.images.split_at(batch.images.len() / 2);
         assert_ne!(first, second);
     }
-    let mut epoch: Vec<usize> = batches[..3].iter().flat_map(|batch| batch.pictures[..6].to_vec()).collect();
-    let other: Vec<usize> = batches[3..].iter().flat_map(|batch| batch.pictures[..6].to_vec()).collect();
+    let mut epoch: Vec<usize> = batches[..3].iter().flat_map(|batch| batch.indices[..6].to_vec()).collect();
+    let other: Vec<usize> = batches[3..].iter().flat_map(|batch| batch.indices[..6].to_vec()).collect();
     assert_ne!(epoch, other);
     epoch.sort_unstable();
     epoch.dedup();
@@ -823,7 +821,7 @@ fn contrastive_batches_hold_two_views_of_each_picture() {
 
 #[test]
 fn batches_do_not_depend_on_threads_or_on_where_training_goes_on() {
-    let (_folder, set) = twenty_shapes();
+    let (_directory, set) = twenty_shapes();
     let all: Vec<Batch> = made(contrastive(&set, 3));
     for threads in [1, 2, 3] {
         assert_eq!(all, in_pool(threads, || made(contrastive(&set, 3))), "{threads} threads");
@@ -835,37 +833,37 @@ fn batches_do_not_depend_on_threads_or_on_where_training_goes_on() {
 }
 
 #[test]
-fn labelled_batches_keep_the_last_short_one_and_plain_batches_the_order() {
-    let (_folder, set) = twenty_shapes();
+fn labeled_batches_keep_the_last_short_one_and_plain_batches_the_order() {
+    let (_directory, set) = twenty_shapes();
     let indices: Vec<usize> = (0..20).step_by(2).collect();
     let labeled: Vec<Batch> = made(labeled_batches(set.clone(), indices.clone(), policy(SIMCLR, 16), course(4, 2)));
-    let later = Course { skip: 4, ..course(4, 2) };
+    let later = LoaderConfig { skip: 4, ..course(4, 2) };
     let later: Vec<Batch> = made(labeled_batches(set.clone(), indices.clone(), policy(SIMCLR, 16), later));
     assert_eq!(labeled[4..], later);
     assert_eq!(labeled.iter().map(|batch| batch.rows).collect::<Vec<_>>(), [4, 4, 2, 4, 4, 2]);
-    let mut seen: Vec<usize> = labeled[..3].iter().flat_map(|batch| batch.pictures.clone()).collect();
+    let mut seen: Vec<usize> = labeled[..3].iter().flat_map(|batch| batch.indices.clone()).collect();
     assert_ne!(seen, indices);
     seen.sort_unstable();
     assert_eq!(seen, indices);
     let evaluation = Arc::new(Policy::evaluation(None, 16, Fit::Squash));
     let plain: Vec<Batch> = made(plain_batches(set.clone(), indices.clone(), evaluation, 4));
-    assert_eq!(plain.iter().flat_map(|batch| batch.pictures.clone()).collect::<Vec<_>>(), indices);
+    assert_eq!(plain.iter().flat_map(|batch| batch.indices.clone()).collect::<Vec<_>>(), indices);
     assert_eq!(plain.len(), 3);
-    let stored = set.picture(2).unwrap();
+    let stored = set.image(2).unwrap();
     let expected = stored.rgb.iter().map(|&value| f32::from(value) / 255.0);
     assert!(plain[0].images[768..1536].iter().zip(expected).all(|(ours, theirs)| (ours - theirs).abs() < 1e-6));
 }
 
 #[test]
-fn a_policy_that_draws_once_a_batch_does_the_same_to_every_picture() {
-    let (_folder, set) = twenty_shapes();
+fn a_policy_that_draws_once_a_batch_does_the_same_to_every_image() {
+    let (_directory, set) = twenty_shapes();
     // Solarized or not can be seen at the first value of each row.
     let ops = |draw: &str| format!("{draw}\nops = [{{ solarize = {{ p = 0.5, threshold = 0.0 }} }}]");
-    let plain: Vec<f32> = (0..20).map(|index| f32::from(set.picture(index).unwrap().rgb[0]) / 255.0).collect();
+    let plain: Vec<f32> = (0..20).map(|index| f32::from(set.image(index).unwrap().rgb[0]) / 255.0).collect();
     let solarized = |draw: &str| -> Vec<Vec<bool>> {
         let batches = contrastive_batches(set.clone(), (0..20).collect(), policy(&ops(draw), 16), course(10, 8));
         let is_solarized =
-            |batch: &Batch, row: usize| (batch.images[row * 768] - plain[batch.pictures[row]]).abs() > 1e-6;
+            |batch: &Batch, row: usize| (batch.images[row * 768] - plain[batch.indices[row]]).abs() > 1e-6;
         made(batches)
             .into_iter()
             .flat_map(|batch| [0..10, 10..20].map(|view| view.map(|row| is_solarized(&batch, row)).collect()))
@@ -880,7 +878,7 @@ fn a_policy_that_draws_once_a_batch_does_the_same_to_every_picture() {
 
 #[test]
 fn batches_end_when_there_is_nothing_to_make() {
-    let (_folder, set) = twenty_shapes();
+    let (_directory, set) = twenty_shapes();
     let make = |indices: Vec<usize>, size, epochs| {
         contrastive_batches(set.clone(), indices, policy(SIMCLR, 16), course(size, epochs))
     };
@@ -891,7 +889,7 @@ fn batches_end_when_there_is_nothing_to_make() {
 
 #[test]
 fn dropping_batches_early_is_fine() {
-    let (_folder, set) = twenty_shapes();
+    let (_directory, set) = twenty_shapes();
     for taken in 0..3 {
         assert_eq!(contrastive(&set, 1000).take(taken).count(), taken);
         in_pool(1, || assert_eq!(contrastive(&set, 1000).take(taken).count(), taken));
@@ -900,7 +898,7 @@ fn dropping_batches_early_is_fine() {
 
 #[test]
 fn a_panic_while_a_batch_is_made_is_raised_where_it_is_asked_for() {
-    let (_folder, set) = twenty_shapes();
+    let (_directory, set) = twenty_shapes();
     for threads in [1, 2] {
         let raised = in_pool(threads, || {
             catch_unwind(AssertUnwindSafe(|| plain_batches(set.clone(), vec![0, 1, 99], policy(SIMCLR, 16), 2).count()))
@@ -912,8 +910,8 @@ fn a_panic_while_a_batch_is_made_is_raised_where_it_is_asked_for() {
 #[test]
 fn a_file_that_gets_shorter_or_is_overwritten_while_it_is_read_is_an_error_that_names_it() {
     for truncate in [true, false] {
-        let (folder, set) = twenty_shapes();
-        let path = folder.path().join("pictures.bin");
+        let (directory, set) = twenty_shapes();
+        let path = directory.path().join("images.bin");
         let mut batches = contrastive(&set, 1000);
         batches.next().unwrap().unwrap();
         let file = fs::File::options().write(true).open(&path).unwrap();
@@ -922,15 +920,15 @@ fn a_file_that_gets_shorter_or_is_overwritten_while_it_is_read_is_an_error_that_
         file.set_len(if truncate { 100 } else { 0 }).unwrap();
         file.set_len(if truncate { 100 } else { length }).unwrap();
         let errors: Vec<_> = batches.filter_map(Result::err).take(1).collect();
-        assert!(errors[0].to_string().contains("pictures.bin"), "{}", errors[0]);
+        assert!(errors[0].to_string().contains("images.bin"), "{}", errors[0]);
         assert!(errors[0].what().contains("changed while it was read"), "{}", errors[0]);
-        assert!(set.picture(0).unwrap_err().to_string().contains("pictures.bin"));
+        assert!(set.image(0).unwrap_err().to_string().contains("images.bin"));
     }
 }
 
 #[test]
 fn waiting_is_counted() {
-    let (_folder, set) = twenty_shapes();
+    let (_directory, set) = twenty_shapes();
     let mut batches = contrastive(&set, 3);
     batches.by_ref().for_each(drop);
     assert!((0.0..10.0).contains(&batches.waited()));

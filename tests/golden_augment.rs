@@ -9,8 +9,8 @@ use simclr::augment::config::Clip;
 use simclr::augment::cutout::{Hole, cutout};
 use simclr::augment::gaussian_blur::{BlurBuffers, gaussian_blur};
 use simclr::augment::{contrast, flip, grayscale, hue, normalize, random_rotation, saturation, sobel, solarize};
-use simclr::picture::resample::Source;
-use simclr::picture::{self, Flip, Region, Resampler};
+use simclr::imaging::resample::Source;
+use simclr::imaging::{self, Flip, Region, Resampler};
 
 const TOLERANCE: f64 = 1e-4;
 /// Numbers below this are held to the tolerance of this: next to 0 the rounding of values around 1 shows.
@@ -62,7 +62,7 @@ fn ours(case: &Value, golden: &Value) -> Vec<f32> {
     let side = golden["side"].as_u64().unwrap() as usize;
     let mut planes = floats(&golden["small"]);
     let amount = || case["amount"].as_f64().unwrap() as f32;
-    let mut spare = vec![0.0; planes.len()];
+    let mut buffers = vec![0.0; planes.len()];
     match case["operator"].as_str().unwrap() {
         "crop" => {
             let side = case["side"].as_u64().unwrap() as usize;
@@ -90,12 +90,12 @@ fn ours(case: &Value, golden: &Value) -> Vec<f32> {
         }
         "solarize" => solarize::solarize(&mut planes, amount()),
         "rotation" => {
-            random_rotation::rotate(&planes, side, amount(), &mut spare);
-            planes = spare;
+            random_rotation::rotate(&planes, side, amount(), &mut buffers);
+            planes = buffers;
         }
         "sobel" => {
-            sobel::sobel(&planes, side, &mut spare);
-            planes = spare;
+            sobel::sobel(&planes, side, &mut buffers);
+            planes = buffers;
         }
         "normalize" => normalize::normalize(&mut planes, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
         "cutout" => {
@@ -189,22 +189,22 @@ fn mirroring_while_resizing_is_resizing_and_then_mirroring() {
 fn files_decode_to_the_pixels_of_pillow() {
     for file in golden()["files"].as_array().unwrap() {
         let name = file["name"].as_str().unwrap();
-        let picture = picture::decode(&bytes(&file["bytes"])).unwrap_or_else(|reason| panic!("{name}: {reason}"));
-        let size = (picture.width as u64, picture.height as u64);
+        let image = imaging::decode(&bytes(&file["bytes"])).unwrap_or_else(|reason| panic!("{name}: {reason}"));
+        let size = (image.width as u64, image.height as u64);
         assert_eq!(size, (file["width"].as_u64().unwrap(), file["height"].as_u64().unwrap()), "{name}");
         let tolerance = file["tolerance"].as_u64().unwrap() as i32;
         let expected = bytes(&file["rgb"]);
-        let worst = picture.rgb.iter().zip(&expected).map(|(a, b)| (i32::from(*a) - i32::from(*b)).abs()).max();
+        let worst = image.rgb.iter().zip(&expected).map(|(a, b)| (i32::from(*a) - i32::from(*b)).abs()).max();
         assert!(worst.unwrap() <= tolerance, "{name}: {worst:?} levels off");
     }
 }
 
 #[test]
-fn a_file_cut_anywhere_is_an_error_or_a_picture_but_no_panic() {
+fn a_file_cut_anywhere_is_an_error_or_an_image_but_no_panic() {
     for file in golden()["files"].as_array().unwrap() {
         let (name, bytes) = (file["name"].as_str().unwrap(), bytes(&file["bytes"]));
         for length in 0..bytes.len() {
-            let decoded = picture::decode(&bytes[..length]);
+            let decoded = imaging::decode(&bytes[..length]);
             if name.contains("JPEG") || length < bytes.len() / 2 {
                 assert!(decoded.is_err(), "{name} cut at {length} of {}", bytes.len());
             }
@@ -212,7 +212,7 @@ fn a_file_cut_anywhere_is_an_error_or_a_picture_but_no_panic() {
         let mut damaged = bytes.clone();
         for place in 0..bytes.len() {
             damaged[place] ^= 0x55;
-            let _ = picture::decode(&damaged);
+            let _ = imaging::decode(&damaged);
             damaged[place] ^= 0x55;
         }
     }

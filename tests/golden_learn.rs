@@ -1,4 +1,4 @@
-//! Losses, optimisers, schedules and analysis held to golden numbers of PyTorch, scikit-learn and scipy (made by the
+//! Losses, optimizers, schedules and analysis held to golden numbers of PyTorch, scikit-learn and scipy (made by the
 //! scripts in `tests/golden`), and to themselves on one and on two threads.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
@@ -141,7 +141,7 @@ fn role(name: &str) -> Role {
     }
 }
 
-/// Values, gradients and roles as an optimiser takes them.
+/// Values, gradients and roles as an optimizer takes them.
 fn trainables<'a>(
     values: &'a mut [Vec<f32>],
     gradients: &'a mut [Vec<f32>],
@@ -225,7 +225,7 @@ fn the_reports_schedule_is_zero_from_step_1000() {
 }
 
 #[test]
-fn nearest_neighbours() {
+fn nearest_neighbors() {
     for case in golden("knn").as_array().unwrap() {
         let (train, test): (Vec<f32>, Vec<f32>) = (get(case, "train"), get(case, "test"));
         let (config, width): (KnnConfig, usize) = (get(case, "knn"), get(case, "width"));
@@ -238,7 +238,7 @@ fn nearest_neighbours() {
 }
 
 #[test]
-fn of_equal_neighbours_the_first_vote_and_of_equal_classes_the_first_wins() {
+fn of_equal_neighbors_the_first_vote_and_of_equal_classes_the_first_wins() {
     let config = KnnConfig { k: 2, temperature: 0.001 };
     let train = [1.0, 0.0, 2.0, 0.0, 3.0, 0.0];
     let found = knn(&config, Features::new(3, 2, &train), &[2, 1, 1], Features::new(1, 2, &[1.0, 0.0]), 3);
@@ -315,7 +315,7 @@ fn principal_components_that_are_not_there_are_zero() {
     assert!(principal_components(Features::new(0, 5, &[]), 2).points.is_empty());
 }
 
-/// Part of the 10 nearest neighbours in the plane that count as far in the features, as scikit-learn's measure.
+/// Part of the 10 nearest neighbors in the plane that count as far in the features, as scikit-learn's measure.
 fn trustworthiness(features: &[f32], width: usize, points: &[f32]) -> f64 {
     const NEIGHBOURS: usize = 10;
     let rows = points.len() / 2;
@@ -453,12 +453,12 @@ fn confusion_of_scikit_learn() {
     }
 }
 
-/// Features of `rows` pictures in `classes` clusters.
+/// Features of `rows` images in `classes` clusters.
 fn clusters(seed: u64, rows: usize, width: usize, classes: usize) -> (Vec<f32>, Vec<usize>) {
-    let centres = noise(100, classes * width);
+    let centers = noise(100, classes * width);
     let labels: Vec<usize> = (0..rows).map(|i| i % classes).collect();
     let values = noise(seed, rows * width);
-    let at = |i: usize| values[i] + 1.2 * centres[labels[i / width] * width + i % width];
+    let at = |i: usize| values[i] + 1.2 * centers[labels[i / width] * width + i % width];
     ((0..rows * width).map(at).collect(), labels)
 }
 
@@ -500,7 +500,7 @@ fn softmax_learns_stops_early_and_keeps_the_best() {
     let none = Features::new(0, 16, &[]);
     let all = SoftmaxTraining { selection_features: none, selection_labels: &[], epochs: 7, ..job };
     let (last, records, best) = train_softmax(&all).unwrap();
-    assert_eq!((records.len(), best), (7, 7), "without pictures to choose on the last epoch is kept");
+    assert_eq!((records.len(), best), (7, 7), "without images to choose on the last epoch is kept");
     assert!(last.evaluate(job.features, &labels).1 > 0.9);
     assert!(train_softmax(&SoftmaxTraining { features: none, labels: &[], ..job }).is_err());
 

@@ -8,9 +8,9 @@ mod sketch;
 
 use dfdx::prelude::*;
 use serde::Deserialize;
-use simclr::model::config::{EncoderConfig, Flavour, ResnetConfig, Stem};
+use simclr::model::config::{EncoderConfig, ResnetConfig, ResnetVariant, Stem};
 use simclr::model::{BatchStatistics, Network, summarize};
-use simclr::nn::{NamedArray, Precision};
+use simclr::nn::{NamedTensor, Precision};
 use sketch::{Sketch, TOLERANCE, assert_close, check_gradients, find, initial, uniform};
 
 #[derive(Deserialize)]
@@ -18,7 +18,7 @@ struct Golden {
     arch: String,
     last_norm: String,
     stem: Stem,
-    flavour: Flavour,
+    variant: ResnetVariant,
     side: usize,
     rows: usize,
     head: Vec<usize>,
@@ -44,7 +44,7 @@ struct HalfErrors {
 }
 
 fn encoder(golden: &Golden) -> EncoderConfig {
-    let config = ResnetConfig { stem: golden.stem, flavour: golden.flavour, ..ResnetConfig::default() };
+    let config = ResnetConfig { stem: golden.stem, variant: golden.variant, ..ResnetConfig::default() };
     match golden.arch.as_str() {
         "resnet18" => EncoderConfig::Resnet18(config),
         _ => EncoderConfig::Resnet50(config),
@@ -54,7 +54,7 @@ fn encoder(golden: &Golden) -> EncoderConfig {
 struct Run<'a> {
     golden: &'a Golden,
     network: Network<Cpu>,
-    pictures: Vec<f32>,
+    images: Vec<f32>,
     targets: Tensor<(usize, usize), f32, Cpu>,
 }
 
@@ -63,22 +63,22 @@ impl<'a> Run<'a> {
         let (rows, side, device) = (golden.rows, golden.side, Cpu::default());
         let network = Network::new(&encoder(golden), &golden.head, side, 0, &device).unwrap();
         let mut network = network.in_precision(precision);
-        let state: Vec<NamedArray> =
+        let state: Vec<NamedTensor> =
             network.state().unwrap().iter().map(|array| initial(array, &golden.last_norm)).collect();
-        network.load_state(&state).unwrap();
-        let pictures = uniform(&format!("pictures{}", golden.seed), rows * side * side * 3);
+        network.load_state_dict(&state).unwrap();
+        let images = uniform(&format!("images{}", golden.seed), rows * side * side * 3);
         let targets = uniform("targets", rows * golden.width).into_iter().map(|u| u as f32).collect();
         Self {
             golden,
             network,
-            pictures: pictures.into_iter().map(|u| ((u + 1.0) / 2.0) as f32).collect(),
+            images: images.into_iter().map(|u| ((u + 1.0) / 2.0) as f32).collect(),
             targets: device.tensor_from_vec(targets, (rows, golden.width)),
         }
     }
 
     /// Output and loss; the gradients stay in the network.
     fn pass(&mut self) -> (Vec<f32>, f32) {
-        let output = self.network.forward(self.pictures.clone(), self.golden.rows).unwrap();
+        let output = self.network.forward(self.images.clone(), self.golden.rows).unwrap();
         let values = output.as_vec();
         let loss = (output - self.targets.clone()).square().mean();
         (values, self.network.backward(loss).unwrap())
@@ -120,7 +120,7 @@ fn check(json: &str) {
     for sketch in &golden.statistics {
         assert_close(sketch, &find(&state, sketch).values);
     }
-    let features = run.network.encode(&run.pictures, golden.rows, BatchStatistics::Running).unwrap();
+    let features = run.network.encode(&run.images, golden.rows, BatchStatistics::Running).unwrap();
     let inference =
         run.network.project(&features, golden.rows, BatchStatistics::Running).unwrap().pop().unwrap_or(features);
     assert_close(&golden.inference, &inference);
@@ -172,7 +172,7 @@ fn resnet50_in_bf16() {
 }
 
 #[test]
-fn resnet50_in_the_keras_flavour_with_a_linear_head() {
+fn resnet50_in_the_keras_variant_with_a_linear_head() {
     check(include_str!("golden/resnet50_keras.json"));
 }
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use simclr::loss::{NtXentConfig, Similarity, nt_xent};
 use simclr::model::config::TinyConfig;
 use simclr::model::{BatchNorm, BatchStatistics, EncoderConfig, HeadNorm, Network, ProjectionConfig, summarize};
-use simclr::nn::NamedArray;
+use simclr::nn::NamedTensor;
 use sketch::{Sketch, TOLERANCE, assert_close, check_gradients, find, initial, uniform};
 
 const SIDE: usize = 16;
@@ -58,15 +58,15 @@ impl Case {
         let network = Network::new(&self.encoder(), self.head(), SIDE, 0, &Cpu::default()).unwrap();
         let mut network = network.with_batch_norm(self.batch_norm);
         let state = network.state().unwrap();
-        let state: Vec<NamedArray> = state.iter().map(|array| initial(array, LAST_NORM)).collect();
-        network.load_state(&state).unwrap();
+        let state: Vec<NamedTensor> = state.iter().map(|array| initial(array, LAST_NORM)).collect();
+        network.load_state_dict(&state).unwrap();
         network
     }
 
     /// `[2 * IMAGES, SIDE, SIDE, 3]`; the second view has less contrast.
     fn views(&self) -> Vec<f32> {
         let length = IMAGES * SIDE * SIDE * 3;
-        let numbers = uniform(&format!("pictures{}", self.seed), 2 * length).into_iter().map(|u| (u + 1.0) / 2.0);
+        let numbers = uniform(&format!("images{}", self.seed), 2 * length).into_iter().map(|u| (u + 1.0) / 2.0);
         numbers.enumerate().map(|(i, x)| if i < length { x } else { 0.25 + 0.5 * x } as f32).collect()
     }
 

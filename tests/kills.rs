@@ -102,10 +102,10 @@ fn assert_like_unbroken(output: &Path, unbroken: &Unbroken, number: usize) {
 
 #[test]
 fn two_hundred_killed_runs_end_in_the_bytes_of_the_unbroken_one() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("killed.toml");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("killed.toml");
     fs::write(&file, PIPELINE).unwrap();
-    let output = folder.path().join("unbroken");
+    let output = directory.path().join("unbroken");
     let start = Instant::now();
     assert!(command(&file, &output).status().unwrap().success());
     let unbroken = Unbroken { files: artifacts(&output), page: page(&output), time: start.elapsed() };
@@ -117,7 +117,7 @@ fn two_hundred_killed_runs_end_in_the_bytes_of_the_unbroken_one() {
                 while killed.load(Ordering::SeqCst) < KILLS {
                     let number = next.fetch_add(1, Ordering::SeqCst);
                     assert!(number < 5 * KILLS, "the runs end before they are killed");
-                    let output = folder.path().join(number.to_string());
+                    let output = directory.path().join(number.to_string());
                     let mut rng = stream(1, "kills", &[number as u64]);
                     // Every third run is killed a second time on its way.
                     for _ in 0..if number.is_multiple_of(3) { 2 } else { 1 } {

@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["engine", "render", "train"],
     &["dataset"],
     &["analysis", "augment", "loss", "model", "optim"],
-    &["nn", "picture"],
+    &["nn", "imaging"],
     &["base"],
 ];
 
@@ -24,8 +24,8 @@ fn layer(module: &str) -> usize {
     })
 }
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
+fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             sources(&path, found);

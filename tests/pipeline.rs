@@ -1,5 +1,5 @@
 //! Whole runs of a small pipeline from outside: the same bytes for any number of threads, nothing computed twice,
-//! broken pictures named.
+//! broken images named.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
 
@@ -12,7 +12,7 @@ use simclr::stages::formats::{read_array, read_rows};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every kind of stage on small drawn pictures.
+/// Every kind of stage on small drawn images.
 const PIPELINE: &str = r#"
 name = "small"
 seed = 3
@@ -68,8 +68,8 @@ fn simclr() -> Command {
     Command::new(env!("CARGO_BIN_EXE_simclr"))
 }
 
-fn write(folder: &Path, text: &str) -> PathBuf {
-    let file = folder.join("small.toml");
+fn write(directory: &Path, text: &str) -> PathBuf {
+    let file = directory.join("small.toml");
     fs::write(&file, text).unwrap();
     file
 }
@@ -83,9 +83,9 @@ fn run(file: &Path, output: &Path, more: &[&str]) -> String {
 
 #[test]
 fn one_and_two_threads_give_the_same_bytes() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = write(folder.path(), PIPELINE);
-    let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+    let directory = tempfile::tempdir().unwrap();
+    let file = write(directory.path(), PIPELINE);
+    let (one, two) = (directory.path().join("one"), directory.path().join("two"));
     run(&file, &one, &["--threads", "1"]);
     run(&file, &two, &["--threads", "2"]);
     let (one, two) = (artifacts(&one), artifacts(&two));
@@ -101,9 +101,9 @@ fn one_and_two_threads_give_the_same_bytes() {
 
 #[test]
 fn a_finished_pipeline_computes_nothing_and_a_changed_value_only_what_it_touches() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = write(folder.path(), PIPELINE);
-    let output = folder.path().join("out");
+    let directory = tempfile::tempdir().unwrap();
+    let file = write(directory.path(), PIPELINE);
+    let output = directory.path().join("out");
     let first = run(&file, &output, &[]);
     assert!(first.contains("cached 0"), "{first}");
     assert!(output.join("small/report/index.html").is_file());
@@ -123,10 +123,10 @@ fn a_finished_pipeline_computes_nothing_and_a_changed_value_only_what_it_touches
 /// The classifiers that were saved, exact ones and one trained by epochs, on the features that were saved.
 #[test]
 fn saved_classifiers_and_saved_features_give_the_predictions() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let by_epochs = "[linear_eval.by-epochs]\nfrom = \"main\"\ndepths = [1]\nepochs = 3\n";
-    let file = write(folder.path(), &format!("{PIPELINE}\n{by_epochs}"));
-    let output = folder.path().join("out");
+    let file = write(directory.path(), &format!("{PIPELINE}\n{by_epochs}"));
+    let output = directory.path().join("out");
     run(&file, &output, &[]);
     let store = output.join("store-v1");
     let (mut exact, mut with_epochs) = (0, 0);
@@ -191,12 +191,12 @@ struct LabeledImage {
 
 #[test]
 fn networks_that_are_not_trained_alike_are_reported_everywhere() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let starved =
         PIPELINE.replace("init_from = \"main\"\n", "").replace("labeled_fraction = 0.5\nepochs = 2", "steps = 1");
     let starved = starved.replace("epochs = 2\nbatch_size = 24", "epochs = 4\nbatch_size = 24");
-    let file = write(folder.path(), &starved);
-    let output = folder.path().join("out");
+    let file = write(directory.path(), &starved);
+    let output = directory.path().join("out");
     let warning = "`supervised.tuned` with 100 % of the labels makes 1 step on";
     for command in ["plan", "validate"] {
         let output_of = simclr().arg(command).arg(&file).arg("--output").arg(&output).output().unwrap();
@@ -214,24 +214,24 @@ fn networks_that_are_not_trained_alike_are_reported_everywhere() {
 }
 
 #[test]
-fn a_sweep_over_seeds_shares_the_pictures_and_reports_intervals() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = write(folder.path(), &format!("{PIPELINE}\n[sweep]\nseed = [1, 2]\n"));
-    let output = folder.path().join("out");
+fn a_sweep_over_seeds_shares_the_images_and_reports_intervals() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = write(directory.path(), &format!("{PIPELINE}\n[sweep]\nseed = [1, 2]\n"));
+    let output = directory.path().join("out");
     let text = run(&file, &output, &[]);
-    assert_eq!(fs::read_dir(output.join("store-v1/dataset")).unwrap().count(), 1, "pictures decoded once");
+    assert_eq!(fs::read_dir(output.join("store-v1/dataset")).unwrap().count(), 1, "images decoded once");
     assert_eq!(fs::read_dir(output.join("store-v1/pretrain")).unwrap().count(), 2);
     assert!(text.contains("seeds"), "{text}");
 }
 
 #[test]
-fn a_sweep_is_refused_where_one_combination_does_not_suit_its_pictures() {
-    let folder = tempfile::tempdir().unwrap();
-    // Of 120 pictures 108 or 60 are left to train on: a batch of 100 suits the first alone.
+fn a_sweep_is_refused_where_one_combination_does_not_suit_its_images() {
+    let directory = tempfile::tempdir().unwrap();
+    // Of 120 images 108 or 60 are left to train on: a batch of 100 suits the first alone.
     let sweep = "\n[sweep]\n\"dataset.validation_fraction\" = [0.1, 0.5]\n\"pretrain.main.batch_size\" = ";
     let validate = |batches: &str| {
-        let file = write(folder.path(), &format!("{PIPELINE}{sweep}{batches}\n"));
-        simclr().arg("validate").arg(file).arg("--output").arg(folder.path()).output().unwrap()
+        let file = write(directory.path(), &format!("{PIPELINE}{sweep}{batches}\n"));
+        simclr().arg("validate").arg(file).arg("--output").arg(directory.path()).output().unwrap()
     };
     assert_eq!(validate("[24, 50]").status.code(), Some(0));
     let refused = validate("[24, 100]");
@@ -240,11 +240,11 @@ fn a_sweep_is_refused_where_one_combination_does_not_suit_its_pictures() {
 }
 
 #[test]
-fn a_broken_picture_stops_the_run_before_training_or_is_left_out_and_counted() {
-    let folder = tempfile::tempdir().unwrap();
+fn a_broken_image_stops_the_run_before_training_or_is_left_out_and_counted() {
+    let directory = tempfile::tempdir().unwrap();
     for class in ["cat", "dog"] {
         for part in ["train", "test"] {
-            let place = folder.path().join(part).join(class);
+            let place = directory.path().join(part).join(class);
             fs::create_dir_all(&place).unwrap();
             for number in 0..20_u8 {
                 let value = if class == "cat" { number } else { 255 - number };
@@ -254,14 +254,14 @@ fn a_broken_picture_stops_the_run_before_training_or_is_left_out_and_counted() {
             }
         }
     }
-    fs::write(folder.path().join("train/cat/torn.jpg"), b"\xff\xd8\xff\xe0 torn").unwrap();
-    let folders = PIPELINE.replace(
+    fs::write(directory.path().join("train/cat/torn.jpg"), b"\xff\xd8\xff\xe0 torn").unwrap();
+    let directories = PIPELINE.replace(
         "source = { shapes = { train = 120, test = 60, classes = 3 } }",
-        "source = { folder = { train = \"train\", test = \"test\" } }",
+        "source = { image_folder = { train = \"train\", test = \"test\" } }",
     );
-    let pipeline = folders.replace("batch_size = 24", "batch_size = 8");
-    let file = write(folder.path(), &pipeline);
-    let output = folder.path().join("out");
+    let pipeline = directories.replace("batch_size = 24", "batch_size = 8");
+    let file = write(directory.path(), &pipeline);
+    let output = directory.path().join("out");
     let stopped = simclr().arg("run").arg(&file).arg("--output").arg(&output).output().unwrap();
     let text = String::from_utf8_lossy(&stopped.stderr).into_owned();
     assert_eq!(stopped.status.code(), Some(3), "{text}");
@@ -273,9 +273,9 @@ fn a_broken_picture_stops_the_run_before_training_or_is_left_out_and_counted() {
     let page = fs::read_to_string(output.join("small/report/index.html")).unwrap();
     assert!(page.contains("torn.jpg"), "the report does not name the file left out");
 
-    fs::remove_file(folder.path().join("train/cat/torn.jpg")).unwrap();
+    fs::remove_file(directory.path().join("train/cat/torn.jpg")).unwrap();
     let rgb = image::RgbImage::from_fn(64, 48, |x, y| image::Rgb([(x * y) as u8, (7 * x) as u8, (5 * y * y) as u8]));
-    let path = folder.path().join("train/cat/hole.jpg");
+    let path = directory.path().join("train/cat/hole.jpg");
     rgb.save(&path).unwrap();
     let mut jpeg = fs::read(&path).unwrap();
     let middle = jpeg.len() / 2;
@@ -292,9 +292,10 @@ fn a_broken_picture_stops_the_run_before_training_or_is_left_out_and_counted() {
 
 #[test]
 fn divergence_names_step_and_learning_rate() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let text = PIPELINE.replace("learning_rate = 0.05", "learning_rate = 1e30");
-    let run = simclr().arg("run").arg(write(folder.path(), &text)).arg("--output").arg(folder.path()).output().unwrap();
+    let run =
+        simclr().arg("run").arg(write(directory.path(), &text)).arg("--output").arg(directory.path()).output().unwrap();
     let text = String::from_utf8_lossy(&run.stderr).into_owned();
     assert_eq!(run.status.code(), Some(3), "{text}");
     assert!(text.contains("diverged") && text.contains("learning rate"), "{text}");
@@ -302,10 +303,10 @@ fn divergence_names_step_and_learning_rate() {
 
 #[test]
 fn a_run_that_keeps_going_ends_with_code_5_and_a_report_that_shows_what_is_missing() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let sweep = "\n[sweep]\n\"pretrain.main.optimizer.sgd.learning_rate\" = [1e30, 0.05]\n";
-    let file = write(folder.path(), &format!("{PIPELINE}{sweep}"));
-    let output = folder.path().join("out");
+    let file = write(directory.path(), &format!("{PIPELINE}{sweep}"));
+    let output = directory.path().join("out");
     let started = |more: &[&str]| {
         let run = simclr().arg("run").arg(&file).arg("--output").arg(&output).args(more).output().unwrap();
         let text = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
@@ -325,16 +326,16 @@ fn a_run_that_keeps_going_ends_with_code_5_and_a_report_that_shows_what_is_missi
 
 #[test]
 fn stages_at_the_same_time_give_the_same_bytes() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = write(folder.path(), PIPELINE);
-    let (one, three) = (folder.path().join("one"), folder.path().join("three"));
+    let directory = tempfile::tempdir().unwrap();
+    let file = write(directory.path(), PIPELINE);
+    let (one, three) = (directory.path().join("one"), directory.path().join("three"));
     run(&file, &one, &[]);
     run(&file, &three, &["--jobs", "3"]);
     assert!(artifacts(&one) == artifacts(&three));
 }
 
-/// Pictures in class folders below `root/data`, and a study of them in `root/study.toml`.
-fn study_of_pictures(root: &Path, text: &str) -> PathBuf {
+/// Images in class directories below `root/data`, and a study of them in `root/study.toml`.
+fn study_of_images(root: &Path, text: &str) -> PathBuf {
     for (class, base) in [("cat", 0_u8), ("dog", 120)] {
         let place = root.join("data/train").join(class);
         fs::create_dir_all(&place).unwrap();
@@ -348,9 +349,9 @@ fn study_of_pictures(root: &Path, text: &str) -> PathBuf {
     file
 }
 
-const OF_PICTURES: &str = r#"
+const OF_IMAGES: &str = r#"
 [dataset]
-source = { folder = { train = "data/train" } }
+source = { image_folder = { train = "data/train" } }
 image_size = 8
 
 [augment.views]
@@ -370,23 +371,23 @@ k = 3
 "#;
 
 #[test]
-fn what_decides_nothing_changes_no_key_and_a_changed_picture_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let output = folder.path().join("out");
-    let first = study_of_pictures(&folder.path().join("first"), OF_PICTURES);
+fn what_decides_nothing_changes_no_key_and_a_changed_image_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = directory.path().join("out");
+    let first = study_of_images(&directory.path().join("first"), OF_IMAGES);
     run(&first, &output, &[]);
-    // Another folder, later times, other threads and jobs, comments, spacing, order of sections and keys.
-    let (top, rest) = OF_PICTURES.split_once("[augment.views]").unwrap();
+    // Another directory, later times, other threads and jobs, comments, spacing, order of sections and keys.
+    let (top, rest) = OF_IMAGES.split_once("[augment.views]").unwrap();
     let reordered = format!("# moved\n[augment.views]   # first\n{rest}\n{top}")
         .replace("{ learning_rate = 0.05, momentum = 0.9 }", "{ momentum = 0.9,   learning_rate = 0.05 }");
-    let second = study_of_pictures(&folder.path().join("second"), &reordered);
+    let second = study_of_images(&directory.path().join("second"), &reordered);
     let again = run(&second, &output, &["--threads", "1", "--jobs", "2"]);
     assert!(again.contains("computed 0"), "{again}");
 
-    let changed = folder.path().join("second/data/train/dog/7.png");
+    let changed = directory.path().join("second/data/train/dog/7.png");
     image::RgbImage::from_pixel(20, 18, image::Rgb([1, 2, 3])).save(&changed).unwrap();
     let plan = simclr().arg("plan").arg(&second).arg("--output").arg(&output).output().unwrap();
     let plan = String::from_utf8_lossy(&plan.stdout).into_owned();
     assert!(plan.contains("1 file changed: train/dog/7.png"), "{plan}");
-    assert!(run(&second, &output, &[]).contains("cached 0"), "everything is behind the pictures");
+    assert!(run(&second, &output, &[]).contains("cached 0"), "everything is behind the images");
 }

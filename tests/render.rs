@@ -5,7 +5,7 @@ use simclr::analysis::wilson_interval;
 use simclr::base::rows::unquoted;
 use simclr::base::text::is_hidden;
 use simclr::render::data::{
-    CurveKind, CurveRow, EmbeddingPanel, EvaluationKind, EvaluationResult, HealthRow, PairsPicture, Report, StageRow,
+    CurveKind, CurveRow, EmbeddingPanel, EvaluationKind, EvaluationResult, HealthRow, PairsImage, Report, StageRow,
     TrainingCurve,
 };
 use simclr::render::{pairs_png, results_markdown, write};
@@ -100,10 +100,7 @@ fn full() -> Report {
         ],
         results,
         embeddings: vec![embedding(&["cat".into(), "dog".into()])],
-        pairs: vec![PairsPicture {
-            policy: "simclr".into(),
-            png: pairs_png(&[(vec![9; 192], vec![vec![99; 192]])], 8),
-        }],
+        pairs: vec![PairsImage { policy: "simclr".into(), png: pairs_png(&[(vec![9; 192], vec![vec![99; 192]])], 8) }],
         health: vec![HealthRow { stage: "main".into(), alignment: f64::NAN, width: 64, ..HealthRow::default() }],
         models: vec![("main".into(), "layer 1".into())],
         stages: vec![StageRow { name: "pretrain.main".into(), ..StageRow::default() }],
@@ -111,7 +108,7 @@ fn full() -> Report {
         ..Report::default()
     };
     report.dataset.classes = vec![("cat".into(), 500, 50, 125), ("dog".into(), 500, 50, 125)];
-    report.dataset.skipped = vec![("cat_1.jpg".into(), "not a picture".into())];
+    report.dataset.skipped = vec![("cat_1.jpg".into(), "not an image".into())];
     report.dataset.damaged = vec![("cat_2.jpg".into(), "the JPEG is damaged".into())];
     report.reproduce.command = "simclr run study.toml".into();
     report
@@ -187,15 +184,15 @@ fn monstrous() -> Report {
 }
 
 fn written(report: &Report) -> BTreeMap<String, Vec<u8>> {
-    let folder = tempfile::tempdir().unwrap();
-    write(report, folder.path()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    write(report, directory.path()).unwrap();
     let mut files = BTreeMap::new();
-    collect(folder.path(), "", &mut files);
+    collect(directory.path(), "", &mut files);
     files
 }
 
-fn collect(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) {
-    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+fn collect(directory: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in std::fs::read_dir(directory).unwrap().map(Result::unwrap) {
         let name = format!("{prefix}{}", entry.file_name().into_string().unwrap());
         if entry.path().is_dir() {
             collect(&entry.path(), &format!("{name}/"), files);
@@ -247,11 +244,11 @@ fn every_figure_of_a_full_study_is_there() {
 }
 
 #[test]
-fn pictures_decode_and_are_not_blank() {
+fn images_decode_and_are_not_blank() {
     for report in [full(), hostile(), monstrous()] {
         for (name, bytes) in ending(&written(&report), ".png") {
-            let picture = image::load_from_memory(bytes).unwrap().to_rgb8();
-            let dark = picture.pixels().filter(|pixel| pixel.0.iter().any(|&value| value < 128)).count();
+            let image = image::load_from_memory(bytes).unwrap().to_rgb8();
+            let dark = image.pixels().filter(|pixel| pixel.0.iter().any(|&value| value < 128)).count();
             assert!(dark > 200, "{name} has {dark} dark pixels");
         }
     }
@@ -375,8 +372,8 @@ fn one_kind_of_result_alone_is_enough() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_an_error() {
+fn a_directory_that_cannot_be_written_is_an_error() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let error = write(&full(), &file.path().join("report")).unwrap_err();
-    assert!(error.to_string().contains("cannot create the folder"), "{error}");
+    assert!(error.to_string().contains("cannot create the directory"), "{error}");
 }

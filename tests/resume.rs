@@ -51,7 +51,7 @@ const NEVER: Duration = Duration::MAX;
 
 /// A training stage and the artifacts that it reads.
 struct Study {
-    folder: PathBuf,
+    directory: PathBuf,
     _temporary: Option<TempDir>,
     stage: Box<dyn Stage>,
     inputs: BTreeMap<String, PathBuf>,
@@ -59,7 +59,7 @@ struct Study {
 
 impl Study {
     fn pretrain(settings: &[&str]) -> Self {
-        Self::in_new_folder(settings, pretrain_stage)
+        Self::in_new_directory(settings, pretrain_stage)
     }
 
     /// Three epochs, unless a setting says otherwise.
@@ -67,21 +67,21 @@ impl Study {
         let lengths = ["supervised.main.epochs=", "supervised.main.steps="];
         let has_length = settings.iter().any(|setting| lengths.iter().any(|length| setting.starts_with(length)));
         let three: &[&str] = if has_length { &[] } else { &["supervised.main.epochs=3"] };
-        Self::in_new_folder(&[settings, three].concat(), supervised_stage)
+        Self::in_new_directory(&[settings, three].concat(), supervised_stage)
     }
 
-    fn in_new_folder(settings: &[&str], stage: fn(&Pipeline) -> Box<dyn Stage>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let study = Self::in_folder(folder.path(), settings, stage);
-        Self { _temporary: Some(folder), ..study }
+    fn in_new_directory(settings: &[&str], stage: fn(&Pipeline) -> Box<dyn Stage>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let study = Self::in_directory(directory.path(), settings, stage);
+        Self { _temporary: Some(directory), ..study }
     }
 
     /// Computes what the stage reads.
-    fn in_folder(folder: &Path, settings: &[&str], stage: fn(&Pipeline) -> Box<dyn Stage>) -> Self {
+    fn in_directory(directory: &Path, settings: &[&str], stage: fn(&Pipeline) -> Box<dyn Stage>) -> Self {
         let settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
-        let loaded = config::parse(PIPELINE, &folder.join("resume.toml"), &settings).unwrap();
-        let assembly = stages::assemble(&loaded, folder, None).unwrap_or_else(|_| panic!("no graph"));
-        let store = Store::open(folder).unwrap();
+        let loaded = config::parse(PIPELINE, &directory.join("resume.toml"), &settings).unwrap();
+        let assembly = stages::assemble(&loaded, directory, None).unwrap_or_else(|_| panic!("no graph"));
+        let store = Store::open(directory).unwrap();
         let wanted = ["split", "pretrain.main"].map(str::to_owned).to_vec();
         let options = RunOptions { only: wanted, ..RunOptions::default() };
         let outcome =
@@ -90,11 +90,11 @@ impl Study {
         let inputs = [("dataset", "dataset"), ("split", "split"), ("init", "pretrain.main")];
         let inputs = inputs.map(|(role, name)| (role.to_owned(), artifact(name))).into();
         let stage = stage(&loaded.study.variants[0].pipeline);
-        Self { stage, inputs, folder: folder.to_owned(), _temporary: None }
+        Self { stage, inputs, directory: directory.to_owned(), _temporary: None }
     }
 
     fn checkpoints(&self) -> PathBuf {
-        self.folder.join("checkpoints")
+        self.directory.join("checkpoints")
     }
 
     /// Names of the checkpoints, the newest first.
@@ -114,7 +114,7 @@ impl Study {
 
     /// One run of the stage.
     fn run(&self, every: Duration, watch: &Watch) -> Result<Files, simclr::base::Error> {
-        let output = tempfile::tempdir_in(&self.folder).unwrap();
+        let output = tempfile::tempdir_in(&self.directory).unwrap();
         let context = Context {
             stage: self.stage.name(),
             output: output.path().to_owned(),
@@ -177,8 +177,8 @@ fn supervised_stage(pipeline: &Pipeline) -> Box<dyn Stage> {
 
 type Files = BTreeMap<String, Vec<u8>>;
 
-fn files(folder: &Path) -> Files {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+fn files(directory: &Path) -> Files {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
     entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect()
 }
 
@@ -386,8 +386,8 @@ fn an_interruption_of_the_last_evaluation_leaves_no_trace() {
     let path = study.inputs["split"].join("split.json");
     let mut split: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
     split["validation"] = serde_json::json!([]);
-    fs::write(study.folder.join("split.json"), split.to_string()).unwrap();
-    study.inputs.insert("split".into(), study.folder.clone());
+    fs::write(study.directory.join("split.json"), split.to_string()).unwrap();
+    study.inputs.insert("split".into(), study.directory.clone());
     let expected = study.unbroken();
     assert_eq!(epochs(&expected), (3, 3));
     assert_interruptible(&study, &expected, STEPS - 1..=STEPS);
@@ -410,33 +410,33 @@ fn a_kill_costs_what_came_after_the_last_checkpoint() {
     }
 }
 
-const CHILD: &str = "SIMCLR_RESUME_TEST_FOLDER";
+const CHILD: &str = "SIMCLR_RESUME_TEST_DIRECTORY";
 
 /// Runs in the child: trains, with a checkpoint after every step, and leaves the files in `result`.
 #[test]
 fn child_that_trains() {
-    let Some(folder) = std::env::var_os(CHILD).map(PathBuf::from) else { return };
-    let files = Study::in_folder(&folder, &["supervised.main.epochs=3"], supervised_stage)
+    let Some(directory) = std::env::var_os(CHILD).map(PathBuf::from) else { return };
+    let files = Study::in_directory(&directory, &["supervised.main.epochs=3"], supervised_stage)
         .run(Duration::ZERO, &Watch::default())
         .unwrap();
     // The kill may come while they are written: `result` is all of them or not there.
-    let unfinished = folder.join("unfinished");
+    let unfinished = directory.join("unfinished");
     let _ = fs::remove_dir_all(&unfinished);
     fs::create_dir(&unfinished).unwrap();
     files.iter().for_each(|(name, bytes)| fs::write(unfinished.join(name), bytes).unwrap());
-    fs::rename(&unfinished, folder.join("result")).unwrap();
+    fs::rename(&unfinished, directory.join("result")).unwrap();
 }
 
 #[test]
 fn killed_again_and_again_it_still_ends_in_the_same_bytes() {
     let study = Study::supervised(&[]);
     let expected = study.unbroken();
-    let result = study.folder.join("result");
+    let result = study.directory.join("result");
     let mut kills = 0;
     while !result.is_dir() {
         let before = study.names();
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["child_that_trains", "--exact"]).env(CHILD, &study.folder);
+        command.args(["child_that_trains", "--exact"]).env(CHILD, &study.directory);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // Until it has come further, then a moment that differs from kill to kill.
         while study.names() == before && child.try_wait().unwrap().is_none() {
@@ -521,10 +521,10 @@ fn with_every_checkpoint_damaged_it_starts_again() {
 fn a_checkpoint_of_another_training_is_refused() {
     let no_momentum = "pretrain.main.optimizer.sgd.momentum=0.0";
     for (own, other, why) in [
-        (&[][..], "pretrain.main.projection.layers=[7]", "optimiser"),
+        (&[][..], "pretrain.main.projection.layers=[7]", "optimizer"),
         (&[no_momentum], "pretrain.main.projection.layers=[7]", "shape"),
-        (&[], no_momentum, "optimiser"),
-        (&[], "pretrain.main.optimizer={ adam = { learning_rate = 0.1 } }", "optimiser"),
+        (&[], no_momentum, "optimizer"),
+        (&[], "pretrain.main.optimizer={ adam = { learning_rate = 0.1 } }", "optimizer"),
         (&[], "pretrain.main.batch_size=8", "another training"),
     ] {
         let study = Study::pretrain(own);
@@ -545,7 +545,7 @@ fn a_checkpoint_of_another_training_is_refused() {
 fn a_training_goes_on_without_checkpoints_and_says_so_once() {
     let study = Study::pretrain(&[]);
     let expected = study.unbroken();
-    fs::write(study.checkpoints(), b"a file where the folder is to be").unwrap();
+    fs::write(study.checkpoints(), b"a file where the directory is to be").unwrap();
     let watch = Watch::default();
     let files = study.run(Duration::ZERO, &watch).unwrap();
     let [warning] = watch.warnings().try_into().unwrap();

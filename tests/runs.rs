@@ -57,17 +57,17 @@ fn toys(bad: Option<f64>) -> Graph {
     graph
 }
 
-/// A folder with a pipeline file, and the outputs in it.
+/// A directory with a pipeline file, and the outputs in it.
 fn workplace() -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("toy.toml"), "# the file as it was").unwrap();
-    let output = folder.path().join("out");
-    (folder, output)
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("toy.toml"), "# the file as it was").unwrap();
+    let output = directory.path().join("out");
+    (directory, output)
 }
 
-fn record(folder: &TempDir, output: &Path, graph: &Graph, options: &RunOptions) -> (runs::Run, Vec<String>) {
+fn record(directory: &TempDir, output: &Path, graph: &Graph, options: &RunOptions) -> (runs::Run, Vec<String>) {
     let store = Store::open(output).unwrap();
-    let file = folder.path().join("toy.toml");
+    let file = directory.path().join("toy.toml");
     let description = Description {
         study: "toy",
         file: &file,
@@ -88,8 +88,8 @@ fn states(run: &runs::Run) -> Vec<Option<StageState>> {
 
 #[test]
 fn a_record_holds_what_was_asked_and_what_came_out() {
-    let (folder, output) = workplace();
-    let (run, warnings) = record(&folder, &output, &toys(Some(0.1)), &RunOptions::default());
+    let (directory, output) = workplace();
+    let (run, warnings) = record(&directory, &output, &toys(Some(0.1)), &RunOptions::default());
     assert_eq!(warnings, Vec::<String>::new());
     assert_eq!((run.state, run.record.computed, run.record.cached), (RunState::Finished, 4, 0));
     assert_eq!((run.record.overrides.as_slice(), run.record.device.as_str()), (["a=1".to_owned()].as_slice(), "cpu"));
@@ -98,20 +98,20 @@ fn a_record_holds_what_was_asked_and_what_came_out() {
     assert_eq!(bad.parameters, json!({ "name": "bad" }));
     assert_eq!(bad.inputs, BTreeMap::from([("good".to_owned(), "good".to_owned())]));
     assert_eq!(bad.metrics, BTreeMap::from([("found".to_owned(), 0.1)]), "what JSON cannot hold is left out");
-    let read = |name: &str| fs::read_to_string(run.folder.join(name)).unwrap();
+    let read = |name: &str| fs::read_to_string(run.directory.join(name)).unwrap();
     let texts = ["pipeline.toml", "extended-1.toml", "resolved.toml"].map(read);
     assert_eq!(texts, ["# the file as it was", "seed = 1\n", "seed = 2\n"]);
-    let log = fs::read_to_string(run.folder.join("log.txt")).unwrap();
+    let log = fs::read_to_string(run.directory.join("log.txt")).unwrap();
     assert!(log.contains("Z  bad: started\n") && log.contains("Z  done bad in "), "{log}");
     assert!(log.contains("Z  finished: computed 4, cached 0 in "), "{log}");
     // The file holds the record and nothing else, and reading it gives the same again.
-    let text = fs::read_to_string(run.folder.join("run.json")).unwrap();
+    let text = fs::read_to_string(run.directory.join("run.json")).unwrap();
     let again: runs::RunRecord = serde_json::from_str(&text).unwrap();
     assert_eq!(again, run.record);
     assert_eq!(serde_json::to_value(&again).unwrap(), serde_json::from_str::<Value>(&text).unwrap());
-    assert!(!run.folder.join("run.lock").exists(), "the lock goes with the run");
+    assert!(!run.directory.join("run.lock").exists(), "the lock goes with the run");
 
-    let (cached, _) = record(&folder, &output, &toys(Some(0.1)), &RunOptions::default());
+    let (cached, _) = record(&directory, &output, &toys(Some(0.1)), &RunOptions::default());
     assert_eq!((cached.record.computed, cached.record.cached), (0, 4));
     assert_ne!(cached.id, run.id);
     let [first, second] = [&run, &cached].map(|run| {
@@ -122,15 +122,15 @@ fn a_record_holds_what_was_asked_and_what_came_out() {
 
 #[test]
 fn a_failure_ends_a_run_or_makes_it_partial() {
-    let (folder, output) = workplace();
-    let (run, _) = record(&folder, &output, &toys(None), &RunOptions::default());
+    let (directory, output) = workplace();
+    let (run, _) = record(&directory, &output, &toys(None), &RunOptions::default());
     assert_eq!((run.state, run.record.failed, run.record.skipped), (RunState::Failed, 1, 0));
     assert_eq!(states(&run)[..2], [Some(StageState::Computed), Some(StageState::Failed)]);
     assert_eq!(states(&run)[3], None, "not tried");
     assert!(run.record.error.as_ref().unwrap().contains("it does not work"));
 
     let options = RunOptions { keep_going: true, ..RunOptions::default() };
-    let (run, _) = record(&folder, &output, &toys(None), &options);
+    let (run, _) = record(&directory, &output, &toys(None), &options);
     assert_eq!((run.state, run.record.failed, run.record.skipped), (RunState::Partial, 1, 1));
     let [good, bad, also, last] = states(&run)[..] else { panic!() };
     assert_eq!(good, Some(StageState::Cached));
@@ -143,9 +143,9 @@ fn a_failure_ends_a_run_or_makes_it_partial() {
 
 #[test]
 fn a_stage_that_was_interrupted_did_not_fail() {
-    let (folder, output) = workplace();
+    let (directory, output) = workplace();
     let (graph, store) = (toys(Some(0.1)), Store::open(&output).unwrap());
-    let file = folder.path().join("toy.toml");
+    let file = directory.path().join("toy.toml");
     let description =
         Description { study: "toy", file: &file, texts: &[], resolved: "", overrides: &[], device: "cpu" };
     let recorder = Recorder::create(&output, &description, (&graph, &store), || Ok(())).unwrap();
@@ -164,9 +164,9 @@ fn a_stage_that_was_interrupted_did_not_fail() {
 
 #[test]
 fn a_record_that_cannot_be_written_is_a_warning() {
-    let (folder, output) = workplace();
+    let (directory, output) = workplace();
     let (graph, store) = (toys(Some(0.1)), Store::open(&output).unwrap());
-    let file = folder.path().join("toy.toml");
+    let file = directory.path().join("toy.toml");
     let description =
         Description { study: "toy", file: &file, texts: &[], resolved: "", overrides: &[], device: "cpu" };
     let recorder = Recorder::create(&output, &description, (&graph, &store), || Ok(())).unwrap();
@@ -178,10 +178,10 @@ fn a_record_that_cannot_be_written_is_a_warning() {
 
 #[test]
 fn runs_are_found_by_what_a_user_calls_them() {
-    let (folder, output) = workplace();
+    let (directory, output) = workplace();
     assert!(runs::find(&output, "latest").unwrap_err().what().contains("no runs"));
     let graph = toys(Some(0.1));
-    let ids: Vec<String> = (0..2).map(|_| record(&folder, &output, &graph, &RunOptions::default()).0.id).collect();
+    let ids: Vec<String> = (0..2).map(|_| record(&directory, &output, &graph, &RunOptions::default()).0.id).collect();
     let rename =
         |from: &str, to: &str| fs::rename(output.join("runs/toy").join(from), output.join("runs/toy").join(to));
     rename(&ids[0], "20260101-000000-aaaaaa").unwrap();
@@ -212,9 +212,9 @@ fn runs_are_found_by_what_a_user_calls_them() {
 
 #[test]
 fn the_commit_of_the_pipeline_file_is_kept() {
-    let (folder, output) = workplace();
-    let commit = || record(&folder, &output, &toys(Some(0.1)), &RunOptions::default()).0.record.commit;
-    let Some(repository) = Repository::at(folder.path()) else { return };
+    let (directory, output) = workplace();
+    let commit = || record(&directory, &output, &toys(Some(0.1)), &RunOptions::default()).0.record.commit;
+    let Some(repository) = Repository::at(directory.path()) else { return };
     assert_eq!(commit(), None, "nothing is committed");
     repository.commit();
     let clean = commit().unwrap();
@@ -226,9 +226,9 @@ struct Repository<'a>(&'a Path);
 
 impl<'a> Repository<'a> {
     /// Makes one; none where there is no git.
-    fn at(folder: &'a Path) -> Option<Self> {
-        let made = std::process::Command::new("git").args(["init", "-q"]).current_dir(folder).output();
-        made.is_ok_and(|made| made.status.success()).then_some(Self(folder))
+    fn at(directory: &'a Path) -> Option<Self> {
+        let made = std::process::Command::new("git").args(["init", "-q"]).current_dir(directory).output();
+        made.is_ok_and(|made| made.status.success()).then_some(Self(directory))
     }
 
     fn git(&self, arguments: &[&str]) {
@@ -252,14 +252,15 @@ impl<'a> Repository<'a> {
 
 #[test]
 fn a_file_is_told_from_the_committed_one_whatever_its_name() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(repository) = Repository::at(folder.path()) else { return };
-    fs::create_dir(folder.path().join("a folder")).unwrap();
-    let mut names = vec!["study.toml", "a folder/study.toml", "a folder/with blank.toml", "-q.toml", "a:b^{tree}.toml"];
+    let directory = tempfile::tempdir().unwrap();
+    let Some(repository) = Repository::at(directory.path()) else { return };
+    fs::create_dir(directory.path().join("a directory")).unwrap();
+    let mut names =
+        vec!["study.toml", "a directory/study.toml", "a directory/with blank.toml", "-q.toml", "a:b^{tree}.toml"];
     if cfg!(unix) {
         names.extend(["line\nbreak.toml", "\"quotes\"'.toml", "\u{1b}[31m.toml", "Żółw.toml", "*.toml"]);
     }
-    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
     names.iter().for_each(|name| write(name, "seed = 1\n"));
     assert!(names.iter().all(|name| repository.changed(name).is_none()), "no commit yet");
     repository.commit();
@@ -280,10 +281,10 @@ fn a_file_is_told_from_the_committed_one_whatever_its_name() {
 #[cfg(unix)]
 #[test]
 fn a_link_is_the_file_that_it_leads_to() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(repository) = Repository::at(folder.path()) else { return };
-    fs::write(folder.path().join("study.toml"), "seed = 1\n").unwrap();
-    std::os::unix::fs::symlink("study.toml", folder.path().join("link.toml")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let Some(repository) = Repository::at(directory.path()) else { return };
+    fs::write(directory.path().join("study.toml"), "seed = 1\n").unwrap();
+    std::os::unix::fs::symlink("study.toml", directory.path().join("link.toml")).unwrap();
     repository.commit();
     assert_eq!(repository.changed("link.toml"), Some(false));
 }
@@ -292,13 +293,13 @@ fn a_link_is_the_file_that_it_leads_to() {
 #[test]
 fn nothing_that_a_repository_names_is_run() {
     use std::os::unix::fs::PermissionsExt;
-    let folder = tempfile::tempdir().unwrap();
-    let (root, trap) = (folder.path().join("evil"), folder.path().join("trap"));
+    let directory = tempfile::tempdir().unwrap();
+    let (root, trap) = (directory.path().join("evil"), directory.path().join("trap"));
     fs::create_dir(&root).unwrap();
     let Some(repository) = Repository::at(&root) else { return };
     fs::write(root.join("study.toml"), "seed = 1\n").unwrap();
     repository.commit();
-    let sprung = folder.path().join("sprung");
+    let sprung = directory.path().join("sprung");
     fs::write(&trap, format!("#!/bin/sh\necho \"$0 $@\" >> '{}'\ncat\n", sprung.display())).unwrap();
     fs::set_permissions(&trap, PermissionsExt::from_mode(0o755)).unwrap();
     let trap = trap.to_str().unwrap();
@@ -371,17 +372,17 @@ k = 5
 "#;
 
 struct Small {
-    _folder: TempDir,
+    _directory: TempDir,
     file: PathBuf,
     output: PathBuf,
 }
 
 impl Small {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (file, output) = (folder.path().join("small.toml"), folder.path().join("out"));
+        let directory = tempfile::tempdir().unwrap();
+        let (file, output) = (directory.path().join("small.toml"), directory.path().join("out"));
         fs::write(&file, PIPELINE).unwrap();
-        Self { _folder: folder, file, output }
+        Self { _directory: directory, file, output }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -453,7 +454,7 @@ fn stage<'a>(run: &'a Value, name: &str) -> &'a Value {
 }
 
 #[test]
-fn an_output_folder_that_is_not_there_has_no_runs_and_is_not_made() {
+fn an_output_directory_that_is_not_there_has_no_runs_and_is_not_made() {
     let small = Small::new();
     assert!(small.ok(&["status"]).starts_with("no runs in "));
     assert_eq!(small.json(&["status"]), json!([]));
@@ -526,8 +527,8 @@ fn every_run_keeps_its_report() {
     small.run(&["--set", "knn_eval.main.k=3"]);
     let runs = small.json(&["status"]);
     let read = |run: usize, name: &str| {
-        let folder = Path::new(runs[run]["folder"].as_str().unwrap()).join("report");
-        fs::read_to_string(folder.join(name)).unwrap()
+        let directory = Path::new(runs[run]["directory"].as_str().unwrap()).join("report");
+        fs::read_to_string(directory.join(name)).unwrap()
     };
     let results = [0, 1, 2].map(|run| read(run, "results.md"));
     assert_eq!(results[0], results[1]);
@@ -542,7 +543,7 @@ fn every_run_keeps_its_report() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
-        let svg = Path::new(runs[0]["folder"].as_str().unwrap()).join("report/plots/comparison.svg");
+        let svg = Path::new(runs[0]["directory"].as_str().unwrap()).join("report/plots/comparison.svg");
         assert_eq!(fs::metadata(svg).unwrap().nlink(), 3, "the artifact and two runs");
     }
     small.ok(&["cache", "gc", "--keep", "0"]);
@@ -599,16 +600,16 @@ mod hostile_names {
         let small = Small::new();
         let data = small.file.with_file_name("data");
         for (number, class) in CLASSES.iter().enumerate() {
-            let folder = data.join(class);
-            fs::create_dir_all(&folder).unwrap();
-            for picture in 0..8_u8 {
-                let pixel = |x: u32, y: u32| image::Rgb([(x * 9) as u8, (y * 7) as u8 ^ picture, number as u8 * 30]);
-                image::RgbImage::from_fn(16, 16, pixel).save(folder.join(format!("\x1b[1A{picture}.png"))).unwrap();
+            let directory = data.join(class);
+            fs::create_dir_all(&directory).unwrap();
+            for image in 0..8_u8 {
+                let pixel = |x: u32, y: u32| image::Rgb([(x * 9) as u8, (y * 7) as u8 ^ image, number as u8 * 30]);
+                image::RgbImage::from_fn(16, 16, pixel).save(directory.join(format!("\x1b[1A{image}.png"))).unwrap();
             }
         }
-        fs::write(data.join(CLASSES[0]).join("\r\x1b[1A\x1b[2K\nerror: all is lost.png"), "no picture").unwrap();
+        fs::write(data.join(CLASSES[0]).join("\r\x1b[1A\x1b[2K\nerror: all is lost.png"), "no image").unwrap();
         let text = PIPELINE
-            .replace("{ shapes = { train = 60, test = 30, classes = 3 } }", "{ folder = { train = \"data\" } }");
+            .replace("{ shapes = { train = 60, test = 30, classes = 3 } }", "{ image_folder = { train = \"data\" } }");
         let text = text.replace("image_size = 16", "image_size = 16\nbroken_files = \"skip\"");
         let text = text.replace("k = 5", "k = 2\n[embed.points]\nfrom = \"main\"\nmethod = { pca = {} }");
         let title = "[report]\ntitle = \"</title>\\u001b[31m\\u202e\"\n";
@@ -621,8 +622,8 @@ mod hostile_names {
         assert!(found.is_none(), "{what} has {found:?}:\n{}", text.escape_debug());
     }
 
-    fn files(folder: &Path) -> Vec<PathBuf> {
-        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    fn files(directory: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
         entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
     }
 
@@ -646,7 +647,7 @@ mod hostile_names {
             assert_harmless(&format!("{arguments:?}"), &(stdout + &stderr));
         }
         let run = small.json(&["status", "latest"]);
-        let log = fs::read_to_string(Path::new(run["folder"].as_str().unwrap()).join("log.txt")).unwrap();
+        let log = fs::read_to_string(Path::new(run["directory"].as_str().unwrap()).join("log.txt")).unwrap();
         assert_harmless("log.txt", &log);
         assert!(log.contains("\\r\\u{1b}[1A\\u{1b}[2K\\nerror: all is lost.png"), "{log}");
         let report = files(&small.output.join("small/report"));
@@ -685,9 +686,10 @@ mod signals {
 
     /// Files of the checkpoints in the store.
     fn checkpoints(small: &Small) -> usize {
-        let folders = fs::read_dir(small.output.join("store-v1/pretrain")).unwrap().map(|entry| entry.unwrap().path());
-        let folders = folders.filter(|path| path.extension().is_some_and(|ending| ending == "checkpoints"));
-        folders.map(|folder| fs::read_dir(folder).unwrap().count()).sum()
+        let directories =
+            fs::read_dir(small.output.join("store-v1/pretrain")).unwrap().map(|entry| entry.unwrap().path());
+        let directories = directories.filter(|path| path.extension().is_some_and(|ending| ending == "checkpoints"));
+        directories.map(|directory| fs::read_dir(directory).unwrap().count()).sum()
     }
 
     #[test]
@@ -702,7 +704,7 @@ mod signals {
             assert!(checkpoints(&small) > 0, "{signals:?}: no checkpoint");
             let run = small.json(&["status", "latest"]);
             assert_eq!((&run["status"], &run["id"]), (&json!("interrupted"), &before["id"]), "{signals:?}");
-            let log = fs::read_to_string(Path::new(run["folder"].as_str().unwrap()).join("log.txt")).unwrap();
+            let log = fs::read_to_string(Path::new(run["directory"].as_str().unwrap()).join("log.txt")).unwrap();
             assert_eq!(log.contains("going on from"), signals != ["TERM", "TERM"], "{signals:?}: {log}");
         }
     }
@@ -791,7 +793,7 @@ fn what_pinned_and_new_runs_use_is_kept() {
     let all = keys();
     assert!(all.values().all(|artifact| artifact["bytes"].as_u64().unwrap() > 0 && artifact["damage"].is_null()));
     let dataset = all.values().find(|artifact| artifact["kind"] == "dataset").unwrap();
-    assert_eq!(dataset["runs"].as_array().unwrap().len(), 3, "seeds share the pictures");
+    assert_eq!(dataset["runs"].as_array().unwrap().len(), 3, "seeds share the images");
 
     assert!(small.ok(&["cache", "pin", &first]).contains("pinned"));
     let dry = small.json(&["cache", "gc", "--keep", "1", "--dry-run"]);
@@ -863,10 +865,10 @@ fn damage_is_found_set_aside_and_made_good_by_an_import() {
 
 #[test]
 fn the_pipeline_that_init_writes_is_valid_and_is_not_replaced() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let call = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_simclr"));
-        command.args(arguments).current_dir(folder.path()).output().unwrap()
+        command.args(arguments).current_dir(directory.path()).output().unwrap()
     };
     let ok = |arguments: &[&str]| {
         let output = call(arguments);
@@ -879,7 +881,7 @@ fn the_pipeline_that_init_writes_is_valid_and_is_not_replaced() {
 
     for (part, count) in [("train", 60), ("test", 10)] {
         for class in ["a \"cat\"", "dog"] {
-            let place = folder.path().join("my pictures").join(part).join(class);
+            let place = directory.path().join("my images").join(part).join(class);
             fs::create_dir_all(&place).unwrap();
             for number in 0..count {
                 let color = image::Rgb([number, 255 - number, u8::from(class == "dog") * 200]);
@@ -887,14 +889,14 @@ fn the_pipeline_that_init_writes_is_valid_and_is_not_replaced() {
             }
         }
     }
-    fs::create_dir(folder.path().join("below")).unwrap();
+    fs::create_dir(directory.path().join("below")).unwrap();
     for file in ["mine.toml", "below/mine.toml"] {
-        ok(&["init", file, "--data", "my pictures"]);
+        ok(&["init", file, "--data", "my images"]);
         ok(&["validate", file]);
-        let text = fs::read_to_string(folder.path().join(file)).unwrap();
+        let text = fs::read_to_string(directory.path().join(file)).unwrap();
         assert!(text.contains("test = ") && !text.contains('@'), "{text}");
     }
     let missing = call(&["init", "other.toml", "--data", "nowhere"]);
     assert_eq!(missing.status.code(), Some(2));
-    assert!(!folder.path().join("other.toml").exists());
+    assert!(!directory.path().join("other.toml").exists());
 }

@@ -45,46 +45,46 @@ fn quickest(work: impl Fn()) -> Duration {
     (0..TRIES).map(|_| time()).min().unwrap()
 }
 
-fn written(folder: &Path, more: &str) -> PathBuf {
-    let file = folder.join("quick.toml");
+fn written(directory: &Path, more: &str) -> PathBuf {
+    let file = directory.join("quick.toml");
     fs::write(&file, format!("{PIPELINE}{more}")).unwrap();
     file
 }
 
 #[test]
 fn a_file_is_checked_in_20_ms() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = written(folder.path(), "[linear_eval.main]\nfrom = \"main\"\ndepths = [0, 1]\n");
-    let time = quickest(|| drop(simclr("validate", &file, folder.path())));
+    let directory = tempfile::tempdir().unwrap();
+    let file = written(directory.path(), "[linear_eval.main]\nfrom = \"main\"\ndepths = [0, 1]\n");
+    let time = quickest(|| drop(simclr("validate", &file, directory.path())));
     assert!(time < Duration::from_millis(20), "{time:?}");
 }
 
 #[test]
 fn a_sweep_of_1000_stages_is_planned_in_200_ms() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let mut more =
         "[linear_eval.main]\nfrom = \"main\"\ndepths = [0, 1]\n[knn_eval.main]\nfrom = \"main\"\nk = 5\n".to_owned();
     let seeds: Vec<String> = (0..140).map(|seed| seed.to_string()).collect();
     write!(more, "[sweep]\nseed = [{}]\n", seeds.join(", ")).unwrap();
-    let file = written(folder.path(), &more);
-    let plan = simclr("plan", &file, folder.path());
+    let file = written(directory.path(), &more);
+    let plan = simclr("plan", &file, directory.path());
     let stages: usize = plan.lines().last().unwrap().split(' ').next().unwrap().parse().unwrap();
     assert!(stages >= 1000, "{stages} stages");
-    let time = quickest(|| drop(simclr("plan", &file, folder.path())));
+    let time = quickest(|| drop(simclr("plan", &file, directory.path())));
     assert!(time < Duration::from_millis(200), "{time:?}");
     // With artifacts in the store each missing one is compared with what is there.
-    simclr("run", &written(folder.path(), more.split("[sweep]").next().unwrap()), folder.path());
-    let file = written(folder.path(), &more);
-    let time = quickest(|| drop(simclr("plan", &file, folder.path())));
+    simclr("run", &written(directory.path(), more.split("[sweep]").next().unwrap()), directory.path());
+    let file = written(directory.path(), &more);
+    let time = quickest(|| drop(simclr("plan", &file, directory.path())));
     assert!(time < Duration::from_millis(200), "{time:?} beside a finished run");
 }
 
 #[test]
 fn a_megabyte_of_mistakes_is_told_in_a_second() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let lines = |line: fn(usize) -> String| (0..90_000).map(line).collect::<Vec<_>>().join("\n");
     for text in [lines(|number| format!("k{number}=1")), lines(|number| format!("[a{number}]"))] {
-        let file = folder.path().join("mistakes.toml");
+        let file = directory.path().join("mistakes.toml");
         fs::write(&file, text).unwrap();
         let check = || Command::new(env!("CARGO_BIN_EXE_simclr")).arg("validate").arg(&file).output().unwrap();
         let time = quickest(|| assert_eq!(check().status.code(), Some(2)));
@@ -94,18 +94,18 @@ fn a_megabyte_of_mistakes_is_told_in_a_second() {
 
 #[test]
 fn a_finished_pipeline_of_100_stages_runs_in_300_ms() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let fractions: Vec<String> = (0..48).map(|number| (0.1 + 0.018 * f64::from(number)).to_string()).collect();
     let more = format!(
         "[knn_eval.main]\nfrom = \"main\"\ndepths = [0, 1]\nk = 3\nlabeled_fraction = [{}]\n",
         fractions.join(", ")
     );
-    let file = written(folder.path(), &more);
-    let first = simclr("run", &file, folder.path());
+    let file = written(directory.path(), &more);
+    let first = simclr("run", &file, directory.path());
     assert!(first.contains("cached 0"), "{first}");
-    let again = simclr("run", &file, folder.path());
+    let again = simclr("run", &file, directory.path());
     let cached: usize = again.split("cached ").last().unwrap().split(' ').next().unwrap().parse().unwrap();
     assert!(again.contains("computed 0") && cached >= 100, "{again}");
-    let time = quickest(|| drop(simclr("run", &file, folder.path())));
+    let time = quickest(|| drop(simclr("run", &file, directory.path())));
     assert!(time < Duration::from_millis(300), "{time:?}");
 }

@@ -41,7 +41,7 @@ const SILENT: [Fault; 3] = [Fault::Truncated, Fault::Flipped, Fault::Missing];
 /// A step of the store, or of a stage that writes a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    CreateFolder,
+    CreateDirectory,
     Write,
     Copy,
     Flush,
@@ -116,8 +116,8 @@ fn error_of(fault: Fault) -> io::Error {
 }
 
 impl Disk for FaultyDisk {
-    fn create_folder(&self, path: &Path) -> io::Result<()> {
-        self.all_or_nothing(Step::CreateFolder, || RealDisk.create_folder(path))
+    fn create_directory(&self, path: &Path) -> io::Result<()> {
+        self.all_or_nothing(Step::CreateDirectory, || RealDisk.create_directory(path))
     }
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         self.write_bytes(Step::Write, path, bytes)
@@ -145,7 +145,7 @@ impl Disk for FaultyDisk {
     }
 }
 
-/// A stage that writes its parameters and its inputs' lines, and a plot in a folder.
+/// A stage that writes its parameters and its inputs' lines, and a plot in a directory.
 struct Fake {
     kind: &'static str,
     parameters: Value,
@@ -169,8 +169,8 @@ impl Stage for Fake {
     fn run(&self, context: &Context<'_>) -> Result<String> {
         (self.work)(context)?;
         let mut lines = format!("{}\n", self.parameters);
-        for folder in context.inputs.values() {
-            let path = folder.join("lines.txt");
+        for directory in context.inputs.values() {
+            let path = directory.join("lines.txt");
             lines += &fs::read_to_string(&path).map_err(|error| Error::io("read", &path, &error))?;
         }
         fs::create_dir_all(context.output().join("plots")).unwrap();
@@ -225,23 +225,23 @@ fn open(root: &Path, disk: &Arc<FaultyDisk>) -> Store {
     Store::open_with(root, disk.clone()).unwrap()
 }
 
-/// A folder that goes away; in memory where the system has such a place, since there are ten thousands of small files.
+/// A directory that goes away; in memory where the system has such a place, since there are ten thousands of small files.
 fn scratch() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-/// A folder with a store in which the whole chain is finished.
+/// A directory with a store in which the whole chain is finished.
 fn finished() -> (TempDir, Graph, Store) {
-    let (folder, disk) = (scratch(), Arc::default());
-    let (graph, store) = (chain(&disk, &[]), open(folder.path(), &disk));
+    let (directory, disk) = (scratch(), Arc::default());
+    let (graph, store) = (chain(&disk, &[]), open(directory.path(), &disk));
     run_with(&graph, &store, &[]).unwrap();
-    (folder, graph, store)
+    (directory, graph, store)
 }
 
-/// Content of every file below a folder, by name.
-fn files_below(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+/// Content of every file below a directory, by name.
+fn files_below(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
-    for entry in fs::read_dir(folder).into_iter().flatten().map(Result::unwrap) {
+    for entry in fs::read_dir(directory).into_iter().flatten().map(Result::unwrap) {
         let name = entry.file_name().into_string().unwrap();
         if entry.path().is_dir() {
             files.extend(
@@ -261,51 +261,51 @@ fn content(store: &Store, kind: &str, key: &str) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+fn copy_directory(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());
         match entry.path().is_dir() {
-            true => copy_folder(&entry.path(), &target),
+            true => copy_directory(&entry.path(), &target),
             false => drop(fs::copy(entry.path(), target).unwrap()),
         }
     }
 }
 
-/// Names in a folder, sorted.
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten();
+/// Names in a directory, sorted.
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten();
     let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
 
-/// No folder of a run, no lock file and nothing in the trash.
+/// No directory of a run, no lock file and nothing in the trash.
 fn assert_tidy(store: &Store, what: &str) {
     for kind in store.kinds() {
-        for name in names(&store.folder().join(&kind)) {
+        for name in names(&store.directory().join(&kind)) {
             assert!(!name.ends_with(".partial") && !name.ends_with(".replaced"), "{what}: {kind}/{name}");
         }
     }
     if cfg!(unix) {
-        let locks = names(&store.folder().join(".locks"));
+        let locks = names(&store.directory().join(".locks"));
         assert!(locks.iter().all(|name| name == "store.lock"), "{what}: {locks:?}");
     }
     assert!(store.locks().is_empty(), "{what}");
-    assert!(names(&store.folder().join(".trash")).is_empty(), "{what}");
+    assert!(names(&store.directory().join(".trash")).is_empty(), "{what}");
 }
 
-/// An error that a user can do something about, of this folder.
-fn assert_helps(error: &Error, folder: &Path, what: &str) {
+/// An error that a user can do something about, of this directory.
+fn assert_helps(error: &Error, directory: &Path, what: &str) {
     assert_eq!(error.kind(), ErrorKind::Stage, "{what}: {error}");
-    assert!(error.to_string().contains(folder.to_str().unwrap()), "{what}: {error}");
+    assert!(error.to_string().contains(directory.to_str().unwrap()), "{what}: {error}");
     assert!(error.next_step().is_some(), "{what}: {error}");
 }
 
 /// A store with all that a run can meet: `split` is there and will be replaced by force, `pretrain` is damaged,
 /// `features` was being written when a run was killed, `linear_eval` was being replaced then, and more is left over.
 fn eventful() -> (TempDir, Graph, Store) {
-    let (folder, graph, store) = finished();
+    let (directory, graph, store) = finished();
     let place = |kind: &str| store.place(kind, &key(&graph, kind));
     fs::write(place("pretrain").join("lines.txt"), "half").unwrap();
     fs::rename(place("features"), place("features").with_extension("partial")).unwrap();
@@ -315,14 +315,14 @@ fn eventful() -> (TempDir, Graph, Store) {
         place("dataset").with_extension("checkpoints"),
         place("dataset").with_extension("replaced"),
         store.place("pretrain", other).with_extension("partial"),
-        store.folder().join(".trash").join("health-1"),
+        store.directory().join(".trash").join("health-1"),
     ];
-    for folder in left_over {
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("state.bin"), "of a killed run").unwrap();
+    for directory in left_over {
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("state.bin"), "of a killed run").unwrap();
     }
-    fs::write(store.folder().join(".locks").join(format!("pretrain-{other}.lock")), "").unwrap();
-    (folder, graph, store)
+    fs::write(store.directory().join(".locks").join(format!("pretrain-{other}.lock")), "").unwrap();
+    (directory, graph, store)
 }
 
 /// Runs the eventful store on a disk, replacing `split`.
@@ -332,25 +332,25 @@ fn run_eventful(root: &Path, disk: &Arc<FaultyDisk>) -> Result<Outcome> {
 
 /// Every number of a step that a run of the eventful store takes, and the step.
 fn steps_of_a_run(original: &Path) -> Vec<(usize, Step)> {
-    let (folder, disk) = (scratch(), Arc::default());
-    copy_folder(original, folder.path());
-    let outcome = run_eventful(folder.path(), &disk).unwrap();
+    let (directory, disk) = (scratch(), Arc::default());
+    copy_directory(original, directory.path());
+    let outcome = run_eventful(directory.path(), &disk).unwrap();
     assert_eq!((outcome.computed, outcome.cached), (3, 2));
-    assert_tidy(&open(folder.path(), &disk), "the unbroken run");
+    assert_tidy(&open(directory.path(), &disk), "the unbroken run");
     disk.steps().into_iter().enumerate().collect()
 }
 
 /// Breaks one step of a run, then runs again on a sound disk.
 fn break_a_run(original: &Path, expected: &Store, at: usize, fault: Fault, what: &str) {
-    let folder = scratch();
-    copy_folder(original, folder.path());
-    let broken = run_eventful(folder.path(), &FaultyDisk::new(at, fault));
+    let directory = scratch();
+    copy_directory(original, directory.path());
+    let broken = run_eventful(directory.path(), &FaultyDisk::new(at, fault));
     if let Err(error) = &broken {
-        assert_helps(error, folder.path(), what);
+        assert_helps(error, directory.path(), what);
     }
 
     let sound = Arc::default();
-    let (graph, store) = (chain(&sound, &["report"]), open(folder.path(), &sound));
+    let (graph, store) = (chain(&sound, &["report"]), open(directory.path(), &sound));
     let outcome = run_with(&graph, &store, &[]).unwrap();
     let status = |kind: &str| outcome.stages.iter().find(|stage| stage.kind == kind).unwrap().status;
     for kind in ["dataset", "split", "linear_eval"] {
@@ -364,14 +364,14 @@ fn break_a_run(original: &Path, expected: &Store, at: usize, fault: Fault, what:
         let content = |store: &Store| content(store, kind, &key(&graph, kind));
         assert_eq!(content(&store), content(expected), "{what}: {kind}");
     }
-    let damaged = names(&store.folder().join("pretrain")).into_iter().filter(|name| name.ends_with(".damaged-1"));
+    let damaged = names(&store.directory().join("pretrain")).into_iter().filter(|name| name.ends_with(".damaged-1"));
     assert_eq!(damaged.count(), 1, "{what}: what was damaged is set aside, once");
     assert_tidy(&store, what);
 }
 
 fn break_every_step(faults: &[Fault], is_broken: impl Fn(Step) -> bool) {
     let (original, _, _) = eventful();
-    let (_folder, _, expected) = finished();
+    let (_directory, _, expected) = finished();
     let mut cases = 0;
     for (at, step) in steps_of_a_run(original.path()) {
         for &fault in faults.iter().filter(|_| is_broken(step)) {
@@ -395,16 +395,16 @@ fn a_run_survives_any_file_that_is_not_what_was_written() {
 
 #[test]
 fn what_a_disk_loses_after_the_run_is_found_by_verifying() {
-    let (_expected_folder, graph, expected) = finished();
+    let (_expected_directory, graph, expected) = finished();
     for name in ["lines.txt", "plots/loss.svg", "key.json", "manifest.json"] {
         for fault in SILENT {
-            let (folder, _, store) = finished();
+            let (directory, _, store) = finished();
             let (what, key) = (format!("{name} with {fault:?}"), key(&graph, "pretrain"));
             let path = store.place("pretrain", &key).join(name);
             let bytes = fs::read(&path).unwrap();
             fs::remove_file(&path).unwrap();
             FaultyDisk::new(0, fault).write(&path, &bytes).unwrap();
-            assert_helps(&store.verify("pretrain", &key).unwrap_err(), folder.path(), &what);
+            assert_helps(&store.verify("pretrain", &key).unwrap_err(), directory.path(), &what);
             let aside = store.set_damaged_aside("pretrain", &key).unwrap();
             assert!(aside.ends_with(format!("{key}.damaged-1")), "{what}");
             let outcome = run_with(&graph, &store, &[]).unwrap();
@@ -416,16 +416,16 @@ fn what_a_disk_loses_after_the_run_is_found_by_verifying() {
 
 #[test]
 fn an_old_artifact_stays_when_the_new_one_cannot_come_in() {
-    let (folder, graph, store) = finished();
+    let (directory, graph, store) = finished();
     let (place, disk) = (store.place("split", &key(&graph, "split")), Arc::default());
-    run_with(&chain(&disk, &[]), &open(folder.path(), &disk), &["split"]).unwrap();
+    run_with(&chain(&disk, &[]), &open(directory.path(), &disk), &["split"]).unwrap();
     let renames: Vec<usize> = (0..disk.steps().len()).filter(|at| disk.steps()[*at] == Step::Rename).collect();
     assert_eq!(renames.len(), 2, "out of the way and into place");
     for at in renames {
         let disk = FaultyDisk::new(at, Fault::NoPermission);
         let before = fs::read(place.join("record.json")).unwrap();
-        let error = run_with(&chain(&disk, &[]), &open(folder.path(), &disk), &["split"]).unwrap_err();
-        assert_helps(&error, folder.path(), "split");
+        let error = run_with(&chain(&disk, &[]), &open(directory.path(), &disk), &["split"]).unwrap_err();
+        assert_helps(&error, directory.path(), "split");
         assert_eq!(fs::read(place.join("record.json")).unwrap(), before);
         assert_eq!(names(place.parent().unwrap()).len(), 1);
     }
@@ -433,10 +433,10 @@ fn an_old_artifact_stays_when_the_new_one_cannot_come_in() {
 
 #[test]
 fn an_old_artifact_comes_back_when_the_new_one_is_not_whole() {
-    let (_folder, graph, store) = finished();
+    let (_directory, graph, store) = finished();
     let key = key(&graph, "split");
     let place = store.place("split", &key);
-    copy_folder(&place, &place.with_extension("replaced"));
+    copy_directory(&place, &place.with_extension("replaced"));
     fs::remove_file(place.join("manifest.json")).unwrap();
     let outcome = run_with(&graph, &store, &[]).unwrap();
     assert_eq!((outcome.computed, outcome.cached), (0, 5));
@@ -446,7 +446,7 @@ fn an_old_artifact_comes_back_when_the_new_one_is_not_whole() {
 
 #[test]
 fn what_another_killed_run_left_since_the_start_is_no_obstacle() {
-    let (_folder, graph, store) = finished();
+    let (_directory, graph, store) = finished();
     let forced = chain_with(&Arc::default(), &[], |context| {
         let replaced = context.output().with_extension("replaced");
         fs::create_dir_all(&replaced).unwrap();
@@ -454,12 +454,12 @@ fn what_another_killed_run_left_since_the_start_is_no_obstacle() {
     });
     run_with(&forced, &store, &["split"]).unwrap();
     store.verify("split", &key(&graph, "split")).unwrap();
-    assert_eq!(names(&store.folder().join("split")).len(), 1);
+    assert_eq!(names(&store.directory().join("split")).len(), 1);
 }
 
 #[test]
 fn artifacts_are_listed_with_what_is_known_of_them() {
-    let (_folder, graph, store) = eventful();
+    let (_directory, graph, store) = eventful();
     let artifacts = store.artifacts();
     let kinds: HashSet<&str> = artifacts.iter().map(|artifact| artifact.kind.as_str()).collect();
     assert_eq!(kinds, HashSet::from(["dataset", "split", "pretrain"]));
@@ -471,14 +471,14 @@ fn artifacts_are_listed_with_what_is_known_of_them() {
         assert_eq!(damage.is_some(), kind == "pretrain", "{damage:?}");
     }
     // What the store did not make is not its own.
-    fs::write(store.folder().join("split").join("notes.txt"), "").unwrap();
-    fs::create_dir(store.folder().join("split").join(format!("{}.backup", key(&graph, "split")))).unwrap();
+    fs::write(store.directory().join("split").join("notes.txt"), "").unwrap();
+    fs::create_dir(store.directory().join("split").join(format!("{}.backup", key(&graph, "split")))).unwrap();
     assert_eq!(store.artifacts(), artifacts);
 }
 
 #[test]
 fn leftovers_are_listed_and_say_what_is_in_use() {
-    let (_folder, graph, store) = eventful();
+    let (_directory, graph, store) = eventful();
     let leftovers = store.leftovers();
     let listed: Vec<(&str, LeftoverKind)> = leftovers.iter().map(|l| (l.kind.as_str(), l.what)).collect();
     let expected = [
@@ -500,13 +500,13 @@ fn leftovers_are_listed_and_say_what_is_in_use() {
 
 /// Takes a lock as another process would.
 fn hold(store: &Store, kind: &str, key: &str) -> File {
-    let path = store.folder().join(".locks").join(format!("{kind}-{key}.lock"));
+    let path = store.directory().join(".locks").join(format!("{kind}-{key}.lock"));
     RealDisk.try_lock(&path, Sharing::Exclusive).unwrap().unwrap()
 }
 
 #[test]
 fn a_run_holds_the_lock_of_the_stage_that_it_computes() {
-    let folder = scratch();
+    let directory = scratch();
     let disk = Arc::default();
     let graph = chain_with(&disk, &[], |context| {
         let store = Store::open(context.output().ancestors().nth(3).unwrap()).unwrap();
@@ -517,7 +517,7 @@ fn a_run_holds_the_lock_of_the_stage_that_it_computes() {
         assert_eq!(error.kind(), ErrorKind::Stage);
         Ok(())
     });
-    let store = open(folder.path(), &disk);
+    let store = open(directory.path(), &disk);
     run_with(&graph, &store, &[]).unwrap();
     run_with(&graph, &store, &["*"]).unwrap();
     assert_tidy(&store, "after two runs");
@@ -525,18 +525,18 @@ fn a_run_holds_the_lock_of_the_stage_that_it_computes() {
 
 #[test]
 fn setting_aside_needs_something_and_its_lock() {
-    let (folder, graph, store) = finished();
+    let (directory, graph, store) = finished();
     let key = key(&graph, "split");
     let lock = hold(&store, "split", &key);
     let error = store.set_damaged_aside("split", &key).unwrap_err();
     assert!(error.what().contains("another run"), "{error}");
-    assert_helps(&error, folder.path(), "held");
+    assert_helps(&error, directory.path(), "held");
     drop(lock);
     store.set_damaged_aside("split", &key).unwrap();
     assert_eq!(store.state("split", &key), State::Missing);
     for error in [store.set_damaged_aside("split", &key).unwrap_err(), store.verify("split", &key).unwrap_err()] {
         assert!(error.what().contains("not there"), "{error}");
-        assert_helps(&error, folder.path(), "missing");
+        assert_helps(&error, directory.path(), "missing");
     }
 }
 
@@ -547,13 +547,13 @@ fn keys(graph: &Graph, kinds: &[&str]) -> HashSet<String> {
 
 #[test]
 fn a_collection_frees_what_is_not_kept_and_a_dry_one_says_the_same() {
-    let (_folder, graph, store) = eventful();
+    let (_directory, graph, store) = eventful();
     let checkpoints = store.checkpoints("features", &key(&graph, "features"));
     fs::create_dir_all(&checkpoints).unwrap();
     let keep = keys(&graph, &["dataset", "pretrain", "features", "linear_eval"]);
-    let before = (files_below(store.folder()), names(&store.folder().join(".locks")));
+    let before = (files_below(store.directory()), names(&store.directory().join(".locks")));
     let dry = store.collect(&keep, true).unwrap();
-    assert_eq!(before, (files_below(store.folder()), names(&store.folder().join(".locks"))));
+    assert_eq!(before, (files_below(store.directory()), names(&store.directory().join(".locks"))));
     let listed: Vec<(&str, FreedKind)> = dry.freed.iter().map(|freed| (freed.kind.as_str(), freed.what)).collect();
     for expected in [
         ("split", FreedKind::Artifact),
@@ -569,7 +569,7 @@ fn a_collection_frees_what_is_not_kept_and_a_dry_one_says_the_same() {
     assert_eq!(store.collect(&keep, false).unwrap(), dry);
     assert_eq!(store.collect(&keep, false).unwrap().freed, []);
     assert!(checkpoints.is_dir());
-    assert!(names(&store.folder().join(".trash")).is_empty());
+    assert!(names(&store.directory().join(".trash")).is_empty());
     // What was kept, or was about to be replaced, is still there for the next run.
     let outcome = run_with(&graph, &store, &[]).unwrap();
     assert_eq!((outcome.computed, outcome.cached), (3, 2));
@@ -579,14 +579,14 @@ fn a_collection_frees_what_is_not_kept_and_a_dry_one_says_the_same() {
 
 #[test]
 fn a_collection_touches_nothing_that_is_locked() {
-    let (_folder, graph, store) = eventful();
-    let before = files_below(store.folder());
+    let (_directory, graph, store) = eventful();
+    let before = files_below(store.directory());
     let _locks: Vec<File> = KINDS.iter().map(|kind| hold(&store, kind, &key(&graph, kind))).collect();
     let dry = store.collect(&HashSet::new(), true).unwrap();
     assert_eq!(dry.freed.len(), 1, "the one of another key: {dry:?}");
     assert_eq!(store.collect(&HashSet::new(), false).unwrap(), dry);
-    let mut after = files_below(store.folder());
-    assert_eq!(names(&store.folder().join(".locks")).len(), KINDS.len() + 1, "those that are held, and the store's");
+    let mut after = files_below(store.directory());
+    assert_eq!(names(&store.directory().join(".locks")).len(), KINDS.len() + 1, "those that are held, and the store's");
     after.retain(|name, _| !name.starts_with(".locks"));
     let stays = |name: &String| KINDS.iter().any(|kind| name.starts_with(&format!("{kind}/{}", key(&graph, kind))));
     assert_eq!(after, before.into_iter().filter(|(name, _)| stays(name)).collect());
@@ -594,15 +594,15 @@ fn a_collection_touches_nothing_that_is_locked() {
 
 #[test]
 fn collecting_where_there_is_no_store_makes_none() {
-    let folder = scratch();
-    let store = Store::open(folder.path()).unwrap();
+    let directory = scratch();
+    let store = Store::open(directory.path()).unwrap();
     assert_eq!(store.collect(&HashSet::new(), false).unwrap().freed, []);
-    assert!(names(folder.path()).is_empty());
+    assert!(names(directory.path()).is_empty());
 }
 
 #[test]
 fn a_collection_waits_for_runs_that_start_and_sees_what_they_wrote() {
-    let (_folder, graph, store) = &finished();
+    let (_directory, graph, store) = &finished();
     let written = Mutex::new(HashSet::new());
     let tries = Mutex::new(0);
     let (first, second) = (store.register(|| Ok(())).unwrap(), store.register(|| Ok(())).unwrap());
@@ -633,7 +633,7 @@ fn a_collection_waits_for_runs_that_start_and_sees_what_they_wrote() {
 
 #[test]
 fn a_run_that_starts_waits_for_a_collection() {
-    let (_folder, _, store) = finished();
+    let (_directory, _, store) = finished();
     let is_registered = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let keep = || {
@@ -653,21 +653,21 @@ fn a_collection_survives_any_step_that_fails() {
     let (original, graph, _) = eventful();
     let keep = keys(&graph, &["dataset", "pretrain"]);
     let collect = |disk: &Arc<FaultyDisk>| {
-        let folder = scratch();
-        copy_folder(original.path(), folder.path());
-        let collected = open(folder.path(), disk).collect(&keep, false);
-        (folder, collected)
+        let directory = scratch();
+        copy_directory(original.path(), directory.path());
+        let collected = open(directory.path(), disk).collect(&keep, false);
+        (directory, collected)
     };
     let disk = Arc::default();
     let (unbroken, _) = collect(&disk);
     for at in 0..disk.steps().len() {
         for fault in LOUD {
             let what = format!("step {at} ({:?}) with {fault:?}", disk.steps()[at]);
-            let (folder, collected) = collect(&FaultyDisk::new(at, fault));
+            let (directory, collected) = collect(&FaultyDisk::new(at, fault));
             if let Err(error) = collected {
-                assert_helps(&error, folder.path(), &what);
+                assert_helps(&error, directory.path(), &what);
             }
-            let store = open(folder.path(), &Arc::default());
+            let store = open(directory.path(), &Arc::default());
             for Artifact { kind, key, .. } in store.artifacts().iter().filter(|artifact| artifact.damage.is_none()) {
                 store.verify(kind, key).unwrap();
             }
@@ -678,7 +678,7 @@ fn a_collection_survives_any_step_that_fails() {
                 files.retain(|name, _| !name.ends_with(".lock"));
                 files
             };
-            assert_eq!(kept(folder.path()), kept(unbroken.path()), "{what}");
+            assert_eq!(kept(directory.path()), kept(unbroken.path()), "{what}");
             // Its lock files and the trash are the next run's to clean up.
             run_with(&chain(&Arc::default(), &[]), &store, &[]).unwrap();
             assert_tidy(&store, &what);
@@ -688,7 +688,7 @@ fn a_collection_survives_any_step_that_fails() {
 
 #[test]
 fn an_import_brings_the_same_artifact_with_its_record() {
-    let (_folder, graph, source) = finished();
+    let (_directory, graph, source) = finished();
     let root = scratch();
     let store = Store::open(root.path()).unwrap();
     let key = key(&graph, "pretrain");
@@ -713,30 +713,30 @@ fn an_import_brings_the_same_artifact_with_its_record() {
 
 #[test]
 fn an_import_refuses_what_is_missing_damaged_or_being_written() {
-    let (folder, graph, source) = finished();
+    let (directory, graph, source) = finished();
     let root = scratch();
     let store = Store::open(root.path()).unwrap();
-    let refused = |kind: &str, why: &str, folder: &Path| {
+    let refused = |kind: &str, why: &str, directory: &Path| {
         let error = store.import(&source, kind, &key(&graph, kind)).unwrap_err();
         assert!(error.what().contains(why), "{error}");
-        assert_helps(&error, folder, why);
+        assert_helps(&error, directory, why);
     };
     let place = |kind: &str| source.place(kind, &key(&graph, kind));
     fs::remove_dir_all(place("dataset")).unwrap();
-    refused("dataset", "not there", folder.path());
+    refused("dataset", "not there", directory.path());
     let text = fs::read_to_string(place("split").join("lines.txt")).unwrap();
     fs::write(place("split").join("lines.txt"), text.replace("of", "fo")).unwrap();
-    refused("split", "lines.txt is not what was written", folder.path());
-    // A manifest of somebody else's must not lead out of the folder.
+    refused("split", "lines.txt is not what was written", directory.path());
+    // A manifest of somebody else's must not lead out of the directory.
     let manifest = fs::read_to_string(place("pretrain").join("manifest.json")).unwrap();
     for name in ["../../../../stolen", "/etc/hosts", ""] {
         fs::write(place("pretrain").join("manifest.json"), manifest.replace("lines.txt", name)).unwrap();
-        refused("pretrain", "no file of the artifact", folder.path());
+        refused("pretrain", "no file of the artifact", directory.path());
     }
     fs::rename(place("features"), source.place("split", &key(&graph, "features"))).unwrap();
     let error = store.import(&source, "split", &key(&graph, "features")).unwrap_err();
     assert!(error.what().contains("not of kind split"), "{error}");
-    fs::create_dir_all(store.folder().join(".locks")).unwrap();
+    fs::create_dir_all(store.directory().join(".locks")).unwrap();
     let _lock = hold(&store, "linear_eval", &key(&graph, "linear_eval"));
     refused("linear_eval", "another run", root.path());
     assert!(store.artifacts().is_empty() && store.leftovers().is_empty());
@@ -744,7 +744,7 @@ fn an_import_refuses_what_is_missing_damaged_or_being_written() {
 
 #[test]
 fn an_import_survives_any_step_that_fails() {
-    let (_folder, graph, source) = finished();
+    let (_directory, graph, source) = finished();
     let key = key(&graph, "pretrain");
     let import = |disk: &Arc<FaultyDisk>| {
         let root = scratch();
@@ -771,20 +771,21 @@ fn an_import_survives_any_step_that_fails() {
 }
 
 #[test]
-fn an_output_folder_that_is_removed_during_a_run_is_an_error_and_the_next_run_goes_on() {
+fn an_output_directory_that_is_removed_during_a_run_is_an_error_and_the_next_run_goes_on() {
     let root = scratch();
-    let folder = root.path().join("outputs");
+    let directory = root.path().join("outputs");
     let disk = Arc::default();
     let graph = chain_with(&disk, &[], |context| {
         let is_first = context.stage == "pretrain.main";
-        let remove = |folder: &Path| fs::remove_dir_all(folder).map_err(|error| Error::io("remove", folder, &error));
+        let remove =
+            |directory: &Path| fs::remove_dir_all(directory).map_err(|error| Error::io("remove", directory, &error));
         if is_first { remove(context.output().ancestors().nth(3).unwrap()) } else { Ok(()) }
     });
-    // The stage makes a folder for its plots and so its output folder again; its input is gone for good.
-    let error = run_with(&graph, &Store::open(&folder).unwrap(), &[]).unwrap_err();
+    // The stage makes a directory for its plots and so its output directory again; its input is gone for good.
+    let error = run_with(&graph, &Store::open(&directory).unwrap(), &[]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Stage);
-    assert!(error.to_string().contains(folder.to_str().unwrap()), "{error}");
-    let store = Store::open(&folder).unwrap();
+    assert!(error.to_string().contains(directory.to_str().unwrap()), "{error}");
+    let store = Store::open(&directory).unwrap();
     run_with(&chain(&disk, &[]), &store, &[]).unwrap();
     assert_tidy(&store, "after the next run");
 }
@@ -793,8 +794,8 @@ fn an_output_folder_that_is_removed_during_a_run_is_an_error_and_the_next_run_go
 #[cfg(unix)]
 #[test]
 fn a_link_in_the_place_of_a_leftover_is_removed_and_not_followed() {
-    let (folder, graph, store) = finished();
-    let elsewhere: PathBuf = folder.path().join("mine");
+    let (directory, graph, store) = finished();
+    let elsewhere: PathBuf = directory.path().join("mine");
     fs::create_dir(&elsewhere).unwrap();
     fs::write(elsewhere.join("thesis.txt"), "years of work").unwrap();
     let partial = store.place("split", &key(&graph, "split")).with_extension("partial");

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Is the GPU sound, and how fast does it train beside PyTorch? One call of less than 9 minutes.
 #
-#   benches/gpu/run.sh BINARY FOLDER [--device cuda:0] [--views N] [--rounds 2]
+#   benches/gpu/run.sh BINARY DIRECTORY [--device cuda:0] [--views N] [--rounds 2]
 #
 # BINARY is built with `--features cuda` (docs/cuda.md); the machine needs NVIDIA's driver, CUDA's and cuDNN's libraries
-# (in Python's site-packages will do) and, for the comparison, PyTorch. Leaves FOLDER/table.md, the logs and JSON that it
+# (in Python's site-packages will do) and, for the comparison, PyTorch. Leaves DIRECTORY/table.md, the logs and JSON that it
 # was made from, and a profile where nsys is installed. The two programs take turns; the best round of each counts.
 # Ends with the exit code of the doctor: 3 where an operation is over its tolerance.
 set -euo pipefail
@@ -16,7 +16,7 @@ usage() {
 
 [ $# -ge 2 ] || usage
 binary=$(realpath "$1")
-folder=$2
+directory=$2
 shift 2
 device=cuda:0 rounds=2 views=()
 while [ $# -gt 0 ]; do
@@ -30,15 +30,15 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 here=$(cd "$(dirname "$0")" && pwd)
-mkdir -p "$folder"
-folder=$(cd "$folder" && pwd)
+mkdir -p "$directory"
+directory=$(cd "$directory" && pwd)
 # Answers of an earlier call would mix with this one's.
-rm -f "$folder"/doctor-*.json "$folder"/torch-*.json "$folder"/table.md
+rm -f "$directory"/doctor-*.json "$directory"/torch-*.json "$directory"/table.md
 
 # CUDA's libraries as pip installs them, for programs that are linked against them.
 libraries=$(python3 - <<'PYTHON'
 import pathlib, sys
-print(":".join(str(folder) for path in sys.path for folder in sorted(pathlib.Path(path).glob("nvidia/*/lib"))))
+print(":".join(str(directory) for path in sys.path for directory in sorted(pathlib.Path(path).glob("nvidia/*/lib"))))
 PYTHON
 )
 export LD_LIBRARY_PATH="${libraries:+$libraries:}${LD_LIBRARY_PATH:-}"
@@ -56,23 +56,23 @@ limited() {
 }
 
 if command -v nvidia-smi >/dev/null; then
-  nvidia-smi >"$folder/nvidia-smi.txt" 2>&1 || true
+  nvidia-smi >"$directory/nvidia-smi.txt" 2>&1 || true
 fi
 
 status=0
-limited "$folder/doctor.log" 120 "$binary" doctor --device "$device" >"$folder/doctor.txt" || status=$?
+limited "$directory/doctor.log" 120 "$binary" doctor --device "$device" >"$directory/doctor.txt" || status=$?
 for round in $(seq "$rounds"); do
-  limited "$folder/doctor.log" 150 "$binary" doctor --device "$device" --time ${views[@]+"${views[@]}"} --format json \
-    >"$folder/doctor-$round.json" || status=$?
-  limited "$folder/torch.log" 150 python3 "$here/step.py" --device "$device" ${views[@]+"${views[@]}"} \
-    >"$folder/torch-$round.json" || echo "PyTorch did not run: see $folder/torch.log" >&2
+  limited "$directory/doctor.log" 150 "$binary" doctor --device "$device" --time ${views[@]+"${views[@]}"} --format json \
+    >"$directory/doctor-$round.json" || status=$?
+  limited "$directory/torch.log" 150 python3 "$here/step.py" --device "$device" ${views[@]+"${views[@]}"} \
+    >"$directory/torch-$round.json" || echo "PyTorch did not run: see $directory/torch.log" >&2
 done
 if command -v nsys >/dev/null; then
-  limited "$folder/profile.log" 90 nsys profile --force-overwrite=true --stats=true --output "$folder/profile" \
-    "$binary" doctor --device "$device" --precision bf16 --time ${views[@]+"${views[@]}"} >"$folder/profile.txt" ||
-    echo "no profile: see $folder/profile.log" >&2
+  limited "$directory/profile.log" 90 nsys profile --force-overwrite=true --stats=true --output "$directory/profile" \
+    "$binary" doctor --device "$device" --precision bf16 --time ${views[@]+"${views[@]}"} >"$directory/profile.txt" ||
+    echo "no profile: see $directory/profile.log" >&2
 fi
 
-python3 "$here/table.py" "$folder" >"$folder/table.md"
-cat "$folder/table.md"
+python3 "$here/table.py" "$directory" >"$directory/table.md"
+cat "$directory/table.md"
 exit "$status"

@@ -65,7 +65,7 @@ SETTINGS = [
 
 
 def nt_xent(z):
-    """Mean over all rows; rows i and i + n are the two views of a picture."""
+    """Mean over all rows; rows i and i + n are the two views of an image."""
     z = F.normalize(z.float(), dim=1)
     similarities = z @ z.T / TEMPERATURE
     similarities.fill_diagonal_(float("-inf"))

@@ -1,4 +1,4 @@
-"""The table of benches/gpu/run.sh, in Markdown, from what it left in a folder: `python3 benches/gpu/table.py FOLDER`."""
+"""The table of benches/gpu/run.sh, in Markdown, from what it left in a directory: `python3 benches/gpu/table.py DIRECTORY`."""
 
 import json
 import sys
@@ -32,12 +32,12 @@ def views(speed):
 
 
 def main():
-    folder = Path(sys.argv[1])
-    ours = [read(path) for path in sorted(folder.glob("doctor-*.json"))]
-    peers = [read(path) for path in sorted(folder.glob("torch-*.json"))]
+    directory = Path(sys.argv[1])
+    ours = [read(path) for path in sorted(directory.glob("doctor-*.json"))]
+    peers = [read(path) for path in sorted(directory.glob("torch-*.json"))]
     first = next((findings for findings in ours if findings), None)
     if first is None:
-        sys.exit("doctor has left no answer: see the logs in " + str(folder))
+        sys.exit("doctor has left no answer: see the logs in " + str(directory))
     device, checks = first["device"], first["checks"]
     all_checks = [check for findings in ours if findings for check in findings["checks"]]
     wrong = {(check["operation"], check["pass"], check["precision"]): check for check in all_checks if not check["ok"]}

@@ -2,7 +2,7 @@
 
 use crate::analysis::eigen::{self, Eigen};
 use crate::analysis::gram;
-use crate::base::product::{Matrix, multiply};
+use crate::base::matmul::{Matrix, multiply};
 use rayon::prelude::*;
 
 /// Axes along which the sum of squares is below this part of the largest are rounding.

@@ -4,14 +4,14 @@ use crate::base::range;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Weighted k-nearest-neighbours classification (Wu et al. 2018).
+/// Weighted k-nearest-neighbors classification (Wu et al. 2018).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KnnConfig {
-    /// Neighbours that vote; at most as many as there are labelled pictures.
+    /// Neighbors that vote; at most as many as there are labeled images.
     #[serde(default = "KnnConfig::default_k", deserialize_with = "range::at_least_one")]
     pub k: usize,
-    /// A neighbour's vote weighs exp(cosine / temperature).
+    /// A neighbor's vote weighs exp(cosine / temperature).
     #[serde(default = "KnnConfig::default_temperature", deserialize_with = "range::positive")]
     pub temperature: f64,
 }
@@ -35,7 +35,7 @@ impl Default for KnnConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EmbedMethod {
-    /// t-distributed stochastic neighbour embedding (van der Maaten and Hinton 2008).
+    /// t-distributed stochastic neighbor embedding (van der Maaten and Hinton 2008).
     Tsne(TsneConfig),
     /// The first two principal components.
     Pca(PcaConfig),
@@ -45,7 +45,7 @@ pub enum EmbedMethod {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TsneConfig {
-    /// Effective number of neighbours.
+    /// Effective number of neighbors.
     #[serde(default = "TsneConfig::default_perplexity", deserialize_with = "perplexity")]
     pub perplexity: f64,
     /// Steps of gradient descent; at most a million.
@@ -68,7 +68,7 @@ impl TsneConfig {
 pub struct PcaConfig {}
 
 fn iterations<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
-    /// Hours for a thousand pictures, and a thousand times what is usual.
+    /// Hours for a thousand images, and a thousand times what is usual.
     const MOST: usize = 1_000_000;
     match usize::deserialize(deserializer)? {
         iterations @ 1..=MOST => Ok(iterations),

@@ -25,27 +25,27 @@ impl Confusion {
         Self { classes, counts }
     }
 
-    /// Pictures of class `label` that were taken for class `prediction`.
+    /// Images of class `label` that were taken for class `prediction`.
     pub fn count(&self, label: usize, prediction: usize) -> usize {
         self.counts[label * self.classes + prediction]
     }
 
-    /// Pictures counted.
+    /// Images counted.
     pub fn total(&self) -> usize {
         self.counts.iter().sum()
     }
 
-    /// Pictures whose class was found.
+    /// Images whose class was found.
     pub fn correct(&self) -> usize {
         (0..self.classes).map(|class| self.count(class, class)).sum()
     }
 
-    /// Part of the pictures whose class was found; 0 where there are none.
+    /// Part of the images whose class was found; 0 where there are none.
     pub fn accuracy(&self) -> f64 {
         part(self.correct(), self.total())
     }
 
-    /// For each class, the part of its pictures that was found (recall); 0 for a class without pictures.
+    /// For each class, the part of its images that was found (recall); 0 for a class without images.
     pub fn per_class_accuracy(&self) -> Vec<f64> {
         self.counts
             .chunks(self.classes.max(1))

@@ -1,14 +1,14 @@
-//! A table of features, one row a picture.
+//! A table of features, one row an image.
 
-use crate::base::product::Matrix;
+use crate::base::matmul::Matrix;
 use rayon::prelude::*;
 
 /// `rows * width` numbers, rows one after the other.
 #[derive(Clone, Copy, Debug)]
 pub struct Features<'a> {
-    /// Pictures.
+    /// Images.
     pub rows: usize,
-    /// Features of a picture.
+    /// Features of an image.
     pub width: usize,
     /// `rows * width` numbers.
     pub values: &'a [f32],

@@ -1,6 +1,6 @@
 //! Products of a table with itself, in 64 bits.
 
-use crate::base::product::{Matrix, multiply};
+use crate::base::matmul::{Matrix, multiply};
 use rayon::prelude::*;
 
 /// Side of the tiles that threads work on; fixed, so that the bits do not depend on the number of threads.

@@ -1,7 +1,7 @@
-//! Whether a representation is collapsing: four numbers from two views of the same pictures.
+//! Whether a representation is collapsing: four numbers from two views of the same images.
 
 use crate::analysis::{Features, eigen, gram};
-use crate::base::product::{Matrix, multiply};
+use crate::base::matmul::{Matrix, multiply};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -14,22 +14,22 @@ const WIDEST: usize = 1024;
 /// Health of a representation; all of it is measured on vectors scaled to length 1, as the cosine sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Health {
-    /// Mean squared distance of the two views of a picture (Wang and Isola 2020, arXiv 2005.10242, alpha 2): 0 is
+    /// Mean squared distance of the two views of an image (Wang and Isola 2020, arXiv 2005.10242, alpha 2): 0 is
     /// perfect, 2 is what unrelated directions have.
     pub alignment: f64,
-    /// Log of the mean of exp(-2 d^2) over pairs of different pictures, mean of both views (Wang and Isola, t 2): 0 for
+    /// Log of the mean of exp(-2 d^2) over pairs of different images, mean of both views (Wang and Isola, t 2): 0 for
     /// a collapsed representation, about -4 for one spread over a sphere of many dimensions. 0 with fewer than two
-    /// pictures.
+    /// images.
     pub uniformity: f64,
     /// Mean over the dimensions of the standard deviation (Chen and He 2021, arXiv 2011.10566): 0 for a collapsed
     /// representation, near 1 / sqrt(width) for one spread evenly.
     pub embedding_std: f64,
     /// exp of the entropy of the singular values (Roy and Vetterli 2007): between 1 and the width, how many dimensions
-    /// are in use. Of wide tables (over 1024) only the first 512 pictures count.
+    /// are in use. Of wide tables (over 1024) only the first 512 images count.
     pub effective_rank: f64,
 }
 
-/// Measures two views of the same pictures: row i of both belongs to picture i.
+/// Measures two views of the same images: row i of both belongs to image i.
 ///
 /// # Panics
 /// The two tables have different shapes.

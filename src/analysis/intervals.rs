@@ -13,9 +13,9 @@ pub fn wilson_interval(correct: usize, total: usize) -> (f64, f64) {
     let n = total as f64;
     let p = correct as f64 / n;
     let square = NORMAL * NORMAL / n;
-    let centre = p + square / 2.0;
+    let center = p + square / 2.0;
     let half = NORMAL * (p * (1.0 - p) / n + square / (4.0 * n)).sqrt();
-    (((centre - half) / (1.0 + square)).max(0.0), ((centre + half) / (1.0 + square)).min(1.0))
+    (((center - half) / (1.0 + square)).max(0.0), ((center + half) / (1.0 + square)).min(1.0))
 }
 
 /// The mean of values measured with different seeds, and the half-width of its interval by Student's t. One value has

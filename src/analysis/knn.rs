@@ -1,13 +1,13 @@
-//! Weighted k-nearest-neighbours classification of features (Wu et al. 2018, arXiv 1805.01978, section 3.4).
+//! Weighted k-nearest-neighbors classification of features (Wu et al. 2018, arXiv 1805.01978, section 3.4).
 
 use crate::analysis::{Features, KnnConfig};
-use crate::base::product::{Matrix, multiply};
+use crate::base::matmul::{Matrix, multiply};
 use rayon::prelude::*;
 
-/// Test pictures compared with all training pictures at a time.
+/// Test images compared with all training images at a time.
 const BLOCK: usize = 64;
 
-/// What kNN says of each test picture.
+/// What kNN says of each test image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KnnPredictions {
     /// The class with the highest score; the first of equal ones.

@@ -2,7 +2,7 @@
 
 use crate::analysis::eigen::{self, Eigen, dot};
 use crate::analysis::{Features, gram};
-use crate::base::product::{Matrix, multiply};
+use crate::base::matmul::{Matrix, multiply};
 use crate::base::rng;
 use rayon::prelude::*;
 
@@ -19,7 +19,7 @@ const MOST_ITERATIONS: usize = 60;
 /// products would.
 const MOST_DEGREE: f64 = 12.0;
 
-/// How much more than the last wanted direction an iteration may favour the first: what is left of working precision
+/// How much more than the last wanted direction an iteration may favor the first: what is left of working precision
 /// after it has to do for the last one.
 const MOST_FAVOUR: f64 = 1e6;
 
@@ -56,16 +56,17 @@ pub fn principal_components(features: Features<'_>, count: usize) -> PrincipalCo
             explained_variance_ratio: nothing,
         };
     }
-    let centred = centred(features);
+    let centered = centered(features);
     let by_rows = rows < width;
     let side = rows.min(width);
-    let products = if by_rows { gram::of_rows(&centred, rows, width) } else { gram::of_columns(&centred, rows, width) };
+    let products =
+        if by_rows { gram::of_rows(&centered, rows, width) } else { gram::of_columns(&centered, rows, width) };
     let total: f64 = (0..side).map(|i| products[i * side + i]).sum();
     let Eigen { values, vectors } = largest(products, side, count.min(side));
     let projected = if by_rows {
-        from_row_vectors(&centred, rows, width, &values, &vectors)
+        from_row_vectors(&centered, rows, width, &values, &vectors)
     } else {
-        from_column_vectors(&centred, rows, width, &vectors)
+        from_column_vectors(&centered, rows, width, &vectors)
     };
     let freedom = rows.saturating_sub(1).max(1) as f64;
     let mut found: Vec<f64> = values.iter().map(|&value| if value < 0.0 { 0.0 } else { value }).collect();
@@ -83,7 +84,7 @@ pub fn principal_components(features: Features<'_>, count: usize) -> PrincipalCo
     }
 }
 
-fn centred(features: Features<'_>) -> Vec<f64> {
+fn centered(features: Features<'_>) -> Vec<f64> {
     let width = features.width;
     let mut values: Vec<f64> = features.values.iter().map(|&x| f64::from(x)).collect();
     let mut mean = vec![0.0; features.width];
@@ -94,7 +95,7 @@ fn centred(features: Features<'_>) -> Vec<f64> {
 }
 
 /// `[rows, count]` from eigenvectors of the columns' products, `[count, width]`.
-fn from_column_vectors(centred: &[f64], rows: usize, width: usize, vectors: &[f64]) -> Vec<f64> {
+fn from_column_vectors(centered: &[f64], rows: usize, width: usize, vectors: &[f64]) -> Vec<f64> {
     let count = vectors.len() / width;
     let mut components = vectors.to_vec();
     for component in components.chunks_mut(width) {
@@ -105,16 +106,16 @@ fn from_column_vectors(centred: &[f64], rows: usize, width: usize, vectors: &[f6
     let components = Matrix::new(&components, count, width).transposed();
     points
         .par_chunks_mut((BLOCK * count).max(1))
-        .zip(centred.par_chunks(BLOCK * width))
+        .zip(centered.par_chunks(BLOCK * width))
         .for_each(|(points, some)| multiply(Matrix::new(some, some.len() / width, width), components, false, points));
     points
 }
 
 /// `[rows, count]` from eigenvectors of the rows' products, `[count, rows]`.
-fn from_row_vectors(centred: &[f64], rows: usize, width: usize, values: &[f64], vectors: &[f64]) -> Vec<f64> {
+fn from_row_vectors(centered: &[f64], rows: usize, width: usize, values: &[f64], vectors: &[f64]) -> Vec<f64> {
     let count = values.len();
     let mut components = vec![0.0; count * width];
-    multiply(Matrix::new(vectors, count, rows), Matrix::new(centred, rows, width), false, &mut components);
+    multiply(Matrix::new(vectors, count, rows), Matrix::new(centered, rows, width), false, &mut components);
     let mut points = vec![0.0; rows * count];
     for (k, (component, vector)) in components.chunks(width).zip(vectors.chunks(rows)).enumerate() {
         let length = sign(component) * if values[k] < 0.0 { 0.0 } else { values[k].sqrt() };
@@ -150,7 +151,7 @@ fn subspace_iteration(products: &[f64], side: usize, count: usize) -> Eigen {
     let mut basis = times(&start, vectors, products, side);
     let mut values = Vec::new();
     for left in (0..MOST_ITERATIONS).rev() {
-        orthonormalise(&mut basis, side);
+        orthonormalize(&mut basis, side);
         let image = times(&basis, vectors, products, side);
         let mut small = vec![0.0; vectors * vectors];
         let turned = Matrix::new(&basis, vectors, side).transposed();
@@ -211,14 +212,14 @@ fn times(left: &[f64], rows: usize, right: &[f64], columns: usize) -> Vec<f64> {
 }
 
 /// Gram-Schmidt on rows, twice, which is enough for working precision; whole groups of rows against those before.
-fn orthonormalise(rows: &mut [f64], side: usize) {
+fn orthonormalize(rows: &mut [f64], side: usize) {
     for first in (0..rows.len() / side).step_by(GROUP) {
         let (before, rest) = rows.split_at_mut(first * side);
         let own_length = (GROUP * side).min(rest.len());
         let own = &mut rest[..own_length];
         for _ in 0..2 {
             remove(own, before, side);
-            orthonormalise_group(own, side);
+            orthonormalize_group(own, side);
         }
     }
 }
@@ -236,7 +237,7 @@ fn remove(own: &mut [f64], before: &[f64], side: usize) {
     multiply(Matrix::new(&along, count, others), before, true, own);
 }
 
-fn orthonormalise_group(rows: &mut [f64], side: usize) {
+fn orthonormalize_group(rows: &mut [f64], side: usize) {
     for k in 0..rows.len() / side {
         let (before, own) = rows.split_at_mut(k * side);
         let own = &mut own[..side];

@@ -1,6 +1,6 @@
 //! Brightness: all values multiplied by a factor, or shifted.
 
-use crate::picture::vector::vectorized;
+use crate::imaging::vector::vectorized;
 
 vectorized! {
     /// Multiplies every value by `factor`; the caller clips. torchvision's `adjust_brightness`.

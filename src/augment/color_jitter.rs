@@ -1,4 +1,4 @@
-//! Colour jitter: brightness, contrast, saturation and hue changed at random (Howard 2013).
+//! Color jitter: brightness, contrast, saturation and hue changed at random (Howard 2013).
 
 use crate::augment::config::{BrightnessMode, Clip, ColorJitterConfig, JitterOrder, JitterVariant, MOST_HUE};
 use crate::augment::{brightness, contrast, hue, saturation};

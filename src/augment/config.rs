@@ -1,7 +1,7 @@
 //! What a pipeline file says of augmentation.
 
 use crate::base::range;
-use crate::picture::Fit;
+use crate::imaging::Fit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +62,7 @@ impl OperatorConfig {
         }
     }
 
-    /// Whether it clips, inverts or fills in a way that only makes sense before normalisation.
+    /// Whether it clips, inverts or fills in a way that only makes sense before normalization.
     fn needs_unit_range(&self) -> bool {
         matches!(
             self,
@@ -81,10 +81,10 @@ impl OperatorConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Draw {
-    /// For every picture and view anew.
+    /// For every image and view anew.
     #[default]
     View,
-    /// Once for all pictures of a batch and view, as the report did.
+    /// Once for all images of a batch and view, as the report did.
     Batch,
 }
 
@@ -102,7 +102,7 @@ pub enum OperatorConfig {
     VerticalFlip(ChanceConfig),
     /// Change brightness, contrast, saturation and hue at random.
     ColorJitter(ColorJitterConfig),
-    /// Replace the colours by their luma, kept in three channels.
+    /// Replace the colors by their luma, kept in three channels.
     Grayscale(GrayscaleConfig),
     /// Blur with a Gaussian of random width.
     GaussianBlur(GaussianBlurConfig),
@@ -110,9 +110,9 @@ pub enum OperatorConfig {
     Solarize(SolarizeConfig),
     /// Blank a random square.
     Cutout(CutoutConfig),
-    /// Rotate about the centre by a random angle.
+    /// Rotate about the center by a random angle.
     RandomRotation(RandomRotationConfig),
-    /// Replace the picture by the length of its Sobel gradient.
+    /// Replace the image by the length of its Sobel gradient.
     Sobel(ChanceConfig),
     /// Add independent Gaussian noise to every value.
     GaussianNoise(GaussianNoiseConfig),
@@ -134,13 +134,13 @@ pub struct ChanceConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RandomResizedCropConfig {
-    /// Area of the crop as a part of the picture's, `[low, high]`.
+    /// Area of the crop as a part of the image's, `[low, high]`.
     #[serde(default = "RandomResizedCropConfig::default_scale", deserialize_with = "scale_interval")]
     pub scale: [f64; 2],
     /// Width / height of the crop, `[low, high]`, drawn uniformly in its logarithm.
     #[serde(default = "RandomResizedCropConfig::default_ratio", deserialize_with = "ratio_interval")]
     pub ratio: [f64; 2],
-    /// Probability of being applied; otherwise the whole picture is resized.
+    /// Probability of being applied; otherwise the whole image is resized.
     #[serde(default = "one", deserialize_with = "range::probability")]
     pub p: f64,
 }
@@ -158,12 +158,12 @@ impl RandomResizedCropConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResizeConfig {
-    /// What happens to a picture that is not square.
+    /// What happens to an image that is not square.
     #[serde(default)]
     pub fit: Fit,
 }
 
-/// Colour jitter (Howard 2013; order and clipping as in the SimCLR code).
+/// Color jitter (Howard 2013; order and clipping as in the SimCLR code).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ColorJitterConfig {
@@ -212,7 +212,7 @@ impl ColorJitterConfig {
     }
 }
 
-/// Order of the four changes of colour jitter.
+/// Order of the four changes of color jitter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JitterOrder {
@@ -223,7 +223,7 @@ pub enum JitterOrder {
     Fixed,
 }
 
-/// How colour jitter changes brightness.
+/// How color jitter changes brightness.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BrightnessMode {
@@ -251,7 +251,7 @@ impl JitterVariant {
     }
 }
 
-/// When colour jitter clips values to [0, 1].
+/// When color jitter clips values to [0, 1].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Clip {
@@ -313,7 +313,7 @@ pub struct SolarizeConfig {
     pub threshold: f64,
 }
 
-/// Cutout (DeVries and Taylor 2017): a square of the picture's middle grey.
+/// Cutout (DeVries and Taylor 2017): a square of the image's middle gray.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CutoutConfig {
@@ -325,7 +325,7 @@ pub struct CutoutConfig {
     pub size: f64,
 }
 
-/// Rotation about the centre; what comes from outside is black.
+/// Rotation about the center; what comes from outside is black.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RandomRotationConfig {
@@ -349,7 +349,7 @@ pub struct GaussianNoiseConfig {
     pub sigma: [f64; 2],
 }
 
-/// Normalisation by channel.
+/// Normalization by channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NormalizeConfig {

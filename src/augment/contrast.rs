@@ -1,8 +1,8 @@
 //! Contrast: values move towards or away from a mean.
 
 use crate::augment::grayscale::{mean, mean_luma};
-use crate::picture::CHANNELS;
-use crate::picture::vector::vectorized;
+use crate::imaging::CHANNELS;
+use crate::imaging::vector::vectorized;
 
 /// Scales the distance of every value of `[3, side, side]` from the mean luma by `factor`; the caller clips.
 ///

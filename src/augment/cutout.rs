@@ -16,18 +16,18 @@ pub struct Hole {
     pub columns: Range<usize>,
 }
 
-/// Draws the square: its centre is any pixel, what lies outside the picture is cut off, as in the paper.
+/// Draws the square: its center is any pixel, what lies outside the image is cut off, as in the paper.
 pub fn draw(config: &CutoutConfig, side: usize, rng: &mut Rng) -> Hole {
     let length = ((side as f64 * config.size).round() as usize).max(1);
     let mut range = || {
-        let centre = below(side as u64, rng) as usize;
-        let start = centre.saturating_sub(length / 2);
-        start..(centre + length - length / 2).min(side)
+        let center = below(side as u64, rng) as usize;
+        let start = center.saturating_sub(length / 2);
+        start..(center + length - length / 2).min(side)
     };
     Hole { rows: range(), columns: range() }
 }
 
-/// Fills the square of `[3, side, side]` with grey.
+/// Fills the square of `[3, side, side]` with gray.
 pub fn cutout(planes: &mut [f32], side: usize, hole: &Hole) {
     for plane in planes.chunks_exact_mut(side * side) {
         for row in plane.chunks_exact_mut(side).take(hole.rows.end).skip(hole.rows.start) {

@@ -2,7 +2,7 @@
 
 use crate::augment::config::GaussianBlurConfig;
 use crate::base::rng::{Rng, uniform};
-use crate::picture::vector::vectorized;
+use crate::imaging::vector::vectorized;
 
 /// Weights relative to the middle one below which a tap changes nothing in f32.
 const NEGLIGIBLE: f64 = 1e-9;
@@ -12,7 +12,7 @@ pub fn draw(config: &GaussianBlurConfig, rng: &mut Rng) -> f32 {
     uniform(config.sigma[0] as f32, config.sigma[1] as f32, rng)
 }
 
-/// Side of the kernel in pixels for pictures of `side` pixels: the configured part of it, odd, at least 3.
+/// Side of the kernel in pixels for images of `side` pixels: the configured part of it, odd, at least 3.
 pub fn kernel_side(config: &GaussianBlurConfig, side: usize) -> usize {
     // The small number keeps a product such as 70 * 0.1 from falling below the whole number that it means.
     (((side as f64 * config.kernel + 1e-9) as usize) | 1).max(3)

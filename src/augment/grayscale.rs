@@ -1,7 +1,7 @@
 //! Grayscale: the luma of ITU-R BT.601 with torchvision's rounding of the weights.
 
 use crate::augment::{planes, planes_mut};
-use crate::picture::vector::vectorized;
+use crate::imaging::vector::vectorized;
 
 /// Part of red in the luma.
 pub(crate) const RED: f32 = 0.2989;
@@ -28,7 +28,7 @@ vectorized! {
     }
 }
 
-/// Sums kept side by side, so that adding up vectorises with an order of its own.
+/// Sums kept side by side, so that adding up vectorizes with an order of its own.
 const LANES: usize = 16;
 /// Pixels added up in f32 before they join the f64 total.
 const RUN: usize = 64 * LANES;

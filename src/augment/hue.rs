@@ -1,7 +1,7 @@
-//! Hue: colours turn around the gray axis of HSV.
+//! Hue: colors turn around the gray axis of HSV.
 
 use crate::augment::planes_mut;
-use crate::picture::vector::vectorized;
+use crate::imaging::vector::vectorized;
 
 vectorized! {
     /// Turns the hue of every pixel of `[3, side, side]` by `turns` (1 is the whole circle, -1 to 1).
@@ -17,7 +17,7 @@ vectorized! {
     }
 }
 
-/// Without branches, so that the loop vectorises.
+/// Without branches, so that the loop vectorizes.
 #[inline(always)]
 fn turn(red: f32, green: f32, blue: f32, sixths: f32) -> (f32, f32, f32) {
     let highest = red.max(green).max(blue);

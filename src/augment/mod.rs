@@ -1,7 +1,7 @@
 //! Augmentation: a policy is a list of operators applied in the order written, each with its own probability, drawn
-//! per picture and view.
+//! per image and view.
 //!
-//! A picture in work is three planes of f32, `[3, side, side]`, with values between 0 and 1. Each operator has its own
+//! An image in work is three planes of f32, `[3, side, side]`, with values between 0 and 1. Each operator has its own
 //! file, which separates drawing its parameters from applying them; applied with fixed parameters they are held to
 //! torchvision v2 on float images (`tests/golden_augment.rs`). Inner loops are written for vectors, and a [`Scratch`]
 //! keeps every buffer, so that a view allocates nothing.
@@ -27,7 +27,7 @@ pub mod solarize;
 pub use config::{OperatorConfig, PolicyConfig};
 pub use policy::{Policy, Scratch};
 
-use crate::picture::CHANNELS;
+use crate::imaging::CHANNELS;
 
 /// Splits `[3, side, side]` into its red, green and blue plane.
 fn planes_mut(planes: &mut [f32]) -> (&mut [f32], &mut [f32], &mut [f32]) {

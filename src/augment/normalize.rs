@@ -1,6 +1,6 @@
-//! Normalisation by channel.
+//! Normalization by channel.
 
-use crate::picture::vector::vectorized;
+use crate::imaging::vector::vectorized;
 
 /// Subtracts `mean` and divides by `std`, channel by channel of `[3, side, side]`. torchvision's `normalize`.
 pub fn normalize(planes: &mut [f32], mean: [f64; 3], std: [f64; 3]) {

@@ -1,4 +1,4 @@
-//! A policy: the operators in the order written, from the bytes of a picture to the values a network sees.
+//! A policy: the operators in the order written, from the bytes of an image to the values a network sees.
 
 use crate::augment::config::{Draw, OperatorConfig, PolicyConfig};
 use crate::augment::gaussian_blur::BlurBuffers;
@@ -7,15 +7,15 @@ use crate::augment::{
     random_rotation, sobel, solarize,
 };
 use crate::base::rng::{Rng, chance};
-use crate::picture::resample::Source;
-use crate::picture::vector::vectorized;
-use crate::picture::{CHANNELS, Fit, Flip, Picture, Region, Resampler};
+use crate::imaging::resample::Source;
+use crate::imaging::vector::vectorized;
+use crate::imaging::{CHANNELS, Fit, Flip, ImageRef, Region, Resampler};
 
-/// Operators ready to be applied to pictures.
+/// Operators ready to be applied to images.
 ///
-/// A crop or resize at the head, with the flips right behind it, is one pass over the bytes of the picture; a policy
-/// that begins with something else resizes the picture first, as its data set says. A crop further back crops the
-/// picture as it is by then, at the image size.
+/// A crop or resize at the head, with the flips right behind it, is one pass over the bytes of the image; a policy
+/// that begins with something else resizes the image first, as its data set says. A crop further back crops the
+/// image as it is by then, at the image size.
 #[derive(Clone, Debug)]
 pub struct Policy {
     operators: Vec<OperatorConfig>,
@@ -28,43 +28,43 @@ pub struct Policy {
 #[derive(Debug, Default)]
 pub struct Scratch {
     resampler: Resampler,
-    /// `[3, side, side]`, the picture in work.
+    /// `[3, side, side]`, the image in work.
     planes: Vec<f32>,
     /// `[3, side, side]`, for operators that cannot work in place.
-    spare: Vec<f32>,
+    buffers: Vec<f32>,
     blur: BlurBuffers,
 }
 
 impl Policy {
-    /// The policy for pictures of `side` pixels; `fit` resizes them where it has no crop or resize at its head.
+    /// The policy for images of `side` pixels; `fit` resizes them where it has no crop or resize at its head.
     pub fn new(config: &PolicyConfig, side: usize, fit: Fit) -> Self {
         Self { operators: config.ops.clone(), side, fit, draw: config.draw }
     }
 
-    /// What is done to pictures that are not augmented: resized by `fit`, then the policy's `normalize` operators.
+    /// What is done to images that are not augmented: resized by `fit`, then the policy's `normalize` operators.
     pub fn evaluation(config: Option<&PolicyConfig>, side: usize, fit: Fit) -> Self {
         let operators = config.map_or(&[][..], |config| &config.ops);
         let is_normalize = |operator: &&OperatorConfig| matches!(operator, OperatorConfig::Normalize(_));
         Self { operators: operators.iter().filter(is_normalize).cloned().collect(), side, fit, draw: Draw::View }
     }
 
-    /// Side in pixels of the pictures it makes.
+    /// Side in pixels of the images it makes.
     pub fn side(&self) -> usize {
         self.side
     }
 
-    /// Whether all pictures of a batch and view share their random numbers.
+    /// Whether all images of a batch and view share their random numbers.
     pub fn draws_per_batch(&self) -> bool {
         self.draw == Draw::Batch
     }
 
-    /// Makes one view: `out` is `[side, side, 3]`, values in [0, 1] unless normalised.
-    pub fn apply(&self, picture: Picture<'_>, rng: &mut Rng, scratch: &mut Scratch, out: &mut [f32]) {
+    /// Makes one view: `out` is `[side, side, 3]`, values in [0, 1] unless normalized.
+    pub fn apply(&self, image: ImageRef<'_>, rng: &mut Rng, scratch: &mut Scratch, out: &mut [f32]) {
         let length = CHANNELS * self.side * self.side;
         scratch.planes.resize(length, 0.0);
-        scratch.spare.resize(length, 0.0);
-        let (region, flip, rest) = self.head(picture, rng);
-        let source = Source { width: picture.width, values: picture.rgb };
+        scratch.buffers.resize(length, 0.0);
+        let (region, flip, rest) = self.head(image, rng);
+        let source = Source { width: image.width, values: image.rgb };
         scratch.resampler.planes(source, region, self.side, flip, &mut scratch.planes);
         for operator in rest {
             self.step(operator, rng, scratch);
@@ -72,17 +72,17 @@ impl Policy {
         interleave(&scratch.planes, out);
     }
 
-    /// What is read from the picture itself, how it is mirrored, and the operators after that.
-    fn head(&self, picture: Picture<'_>, rng: &mut Rng) -> (Region, Flip, &[OperatorConfig]) {
-        let (width, height) = (picture.width, picture.height);
+    /// What is read from the image itself, how it is mirrored, and the operators after that.
+    fn head(&self, image: ImageRef<'_>, rng: &mut Rng) -> (Region, Flip, &[OperatorConfig]) {
+        let (width, height) = (image.width, image.height);
         let (region, mut rest) = match self.operators.split_first() {
             Some((OperatorConfig::RandomResizedCrop(config), rest)) => {
                 let happens = chance(config.p as f32, rng);
                 let crop = random_resized_crop::draw(config, width, height, rng);
                 (if happens { crop } else { Region::whole(width, height) }, rest)
             }
-            Some((OperatorConfig::Resize(config), rest)) => (picture.kept(config.fit), rest),
-            _ => (picture.kept(self.fit), &self.operators[..]),
+            Some((OperatorConfig::Resize(config), rest)) => (image.kept(config.fit), rest),
+            _ => (image.kept(self.fit), &self.operators[..]),
         };
         let mut flip = Flip::default();
         while let Some((first, after)) = rest.split_first() {
@@ -96,7 +96,7 @@ impl Policy {
         (region, flip, rest)
     }
 
-    /// Applies one operator to the picture in work. The chance is drawn first, the parameters only if it happens.
+    /// Applies one operator to the image in work. The chance is drawn first, the parameters only if it happens.
     fn step(&self, operator: &OperatorConfig, rng: &mut Rng, scratch: &mut Scratch) {
         let side = self.side;
         if !chance(probability(operator) as f32, rng) {
@@ -106,8 +106,8 @@ impl Policy {
         match operator {
             OperatorConfig::RandomResizedCrop(config) => {
                 let region = random_resized_crop::draw(config, side, side, rng);
-                interleave(planes, &mut scratch.spare);
-                let source = Source { width: side, values: &scratch.spare[..] };
+                interleave(planes, &mut scratch.buffers);
+                let source = Source { width: side, values: &scratch.buffers[..] };
                 scratch.resampler.planes(source, region, side, Flip::default(), planes);
             }
             OperatorConfig::Resize(_) => {} // It has this size already.
@@ -125,12 +125,12 @@ impl Policy {
             OperatorConfig::Solarize(config) => solarize::solarize(planes, config.threshold as f32),
             OperatorConfig::Cutout(config) => cutout::cutout(planes, side, &cutout::draw(config, side, rng)),
             OperatorConfig::RandomRotation(config) => {
-                random_rotation::rotate(planes, side, random_rotation::draw(config, rng), &mut scratch.spare);
-                std::mem::swap(planes, &mut scratch.spare);
+                random_rotation::rotate(planes, side, random_rotation::draw(config, rng), &mut scratch.buffers);
+                std::mem::swap(planes, &mut scratch.buffers);
             }
             OperatorConfig::Sobel(_) => {
-                sobel::sobel(planes, side, &mut scratch.spare);
-                std::mem::swap(planes, &mut scratch.spare);
+                sobel::sobel(planes, side, &mut scratch.buffers);
+                std::mem::swap(planes, &mut scratch.buffers);
             }
             OperatorConfig::GaussianNoise(config) => {
                 gaussian_noise::add_noise(planes, gaussian_noise::draw(config, rng), rng);
@@ -173,27 +173,27 @@ vectorized! {
 mod tests {
     use super::*;
     use crate::base::rng::{below, stream};
-    use crate::picture::OwnedPicture;
+    use crate::imaging::Image;
 
     const SIDE: usize = 32;
 
-    fn picture(width: usize, height: usize) -> OwnedPicture {
-        let mut rng = stream(5, "picture", &[]);
-        OwnedPicture { width, height, rgb: (0..3 * width * height).map(|_| below(256, &mut rng) as u8).collect() }
+    fn image(width: usize, height: usize) -> Image {
+        let mut rng = stream(5, "image", &[]);
+        Image { width, height, rgb: (0..3 * width * height).map(|_| below(256, &mut rng) as u8).collect() }
     }
 
     fn config(ops: &str) -> PolicyConfig {
         toml::from_str(&format!("ops = [{ops}]")).unwrap()
     }
 
-    fn view(policy: &Policy, picture: &OwnedPicture, seed: u64) -> Vec<f32> {
+    fn view(policy: &Policy, image: &Image, seed: u64) -> Vec<f32> {
         let mut out = vec![f32::NAN; 3 * SIDE * SIDE];
-        policy.apply(picture.view(), &mut stream(seed, "view", &[]), &mut Scratch::default(), &mut out);
+        policy.apply(image.view(), &mut stream(seed, "view", &[]), &mut Scratch::default(), &mut out);
         out
     }
 
     fn apply(ops: &str, seed: u64) -> Vec<f32> {
-        view(&Policy::new(&config(ops), SIDE, Fit::Squash), &picture(40, 50), seed)
+        view(&Policy::new(&config(ops), SIDE, Fit::Squash), &image(40, 50), seed)
     }
 
     const EVERYTHING: &str = "{ random_resized_crop = {} }, { horizontal_flip = {} }, { vertical_flip = {} },
@@ -203,15 +203,15 @@ mod tests {
         { gaussian_noise = { sigma = [0.0, 0.1] } }";
 
     #[test]
-    fn every_operator_on_pictures_of_any_size_keeps_values_between_0_and_1() {
+    fn every_operator_on_images_of_any_size_keeps_values_between_0_and_1() {
         for side in [8, 9, 33] {
             let policy = Policy::new(&config(EVERYTHING), side, Fit::CenterCrop);
             let (mut scratch, mut out) = (Scratch::default(), vec![0.0; 3 * side * side]);
             for (seed, size) in [(1, 1), (1, 300), (300, 1), (7, 8), (64, 48)].into_iter().enumerate() {
-                let picture = picture(size.0, size.1);
+                let image = image(size.0, size.1);
                 for draw in 0..20 {
                     let mut rng = stream(seed as u64, "all", &[draw]);
-                    policy.apply(picture.view(), &mut rng, &mut scratch, &mut out);
+                    policy.apply(image.view(), &mut rng, &mut scratch, &mut out);
                     assert!(out.iter().all(|value| (-1e-5..=1.0 + 1e-5).contains(value)), "{side} {size:?}");
                 }
             }
@@ -224,14 +224,14 @@ mod tests {
         let mut scratch = Scratch::default();
         let mut out = vec![0.0; 3 * SIDE * SIDE];
         for seed in 0..30 {
-            let picture = picture(20 + seed as usize, 90 - seed as usize);
-            policy.apply(picture.view(), &mut stream(seed, "view", &[]), &mut scratch, &mut out);
-            assert_eq!(out, view(&policy, &picture, seed));
+            let image = image(20 + seed as usize, 90 - seed as usize);
+            policy.apply(image.view(), &mut stream(seed, "view", &[]), &mut scratch, &mut out);
+            assert_eq!(out, view(&policy, &image, seed));
         }
     }
 
     #[test]
-    fn a_probability_of_0_leaves_the_resized_picture() {
+    fn a_probability_of_0_leaves_the_resized_image() {
         let never =
             "{ random_resized_crop = { p = 0.0 } }, { horizontal_flip = { p = 0.0 } }, { color_jitter = { p = 0.0 } },
             { grayscale = { p = 0.0 } }, { gaussian_blur = { p = 0.0 } }, { solarize = { p = 0.0 } }";
@@ -258,9 +258,9 @@ mod tests {
     fn evaluation_resizes_and_normalizes_only() {
         let normalize = "{ normalize = { mean = [0.1, 0.2, 0.3], std = [0.5, 0.25, 2.0] } }";
         let both = config(&format!("{EVERYTHING}, {normalize}"));
-        let picture = picture(40, 50);
-        let evaluated = view(&Policy::evaluation(Some(&both), SIDE, Fit::Squash), &picture, 1);
-        let plain = view(&Policy::evaluation(None, SIDE, Fit::Squash), &picture, 2);
+        let image = image(40, 50);
+        let evaluated = view(&Policy::evaluation(Some(&both), SIDE, Fit::Squash), &image, 1);
+        let plain = view(&Policy::evaluation(None, SIDE, Fit::Squash), &image, 2);
         for (index, (evaluated, plain)) in evaluated.iter().zip(&plain).enumerate() {
             let channel = index % 3;
             let expected = (plain - [0.1, 0.2, 0.3][channel]) / [0.5, 0.25, 2.0][channel];
@@ -269,8 +269,8 @@ mod tests {
     }
 
     #[test]
-    fn fit_decides_what_a_wide_picture_becomes() {
-        let wide = OwnedPicture {
+    fn fit_decides_what_a_wide_image_becomes() {
+        let wide = Image {
             width: 60,
             height: 20,
             rgb: [[255, 0, 0]; 20]

@@ -2,15 +2,15 @@
 
 use crate::augment::config::RandomResizedCropConfig;
 use crate::base::rng::{Rng, unit};
-use crate::picture::Region;
+use crate::imaging::Region;
 
 /// Draws before the fallback.
 const TRIES: usize = 10;
 
-/// Draws the part of a `width` x `height` picture that is kept.
+/// Draws the part of a `width` x `height` image that is kept.
 ///
 /// Area uniform, ratio uniform in its logarithm; ten tries for a crop that fits, then the largest middle part whose
-/// ratio is in the range. All numbers are drawn whether they are used or not, so that pictures of different sizes stay
+/// ratio is in the range. All numbers are drawn whether they are used or not, so that images of different sizes stay
 /// in step where a batch shares one stream.
 pub fn draw(config: &RandomResizedCropConfig, width: usize, height: usize, rng: &mut Rng) -> Region {
     let sizes: [(f32, f32); TRIES] = std::array::from_fn(|_| (unit(rng), unit(rng)));
@@ -19,7 +19,7 @@ pub fn draw(config: &RandomResizedCropConfig, width: usize, height: usize, rng: 
     size.map_or_else(|| middle(config, width, height), |size| put(size, place, width, height))
 }
 
-/// Width and height for one pair of draws, if they fit into the picture.
+/// Width and height for one pair of draws, if they fit into the image.
 fn size(
     config: &RandomResizedCropConfig,
     width: usize,
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_too_long_for_any_crop_give_their_middle() {
+    fn images_too_long_for_any_crop_give_their_middle() {
         let config = RandomResizedCropConfig { scale: [0.9, 1.0], ..CONFIG };
         let crop = draw(&config, 1000, 10, &mut stream(1, "crop", &[]));
         assert_eq!(crop, Region { left: 493, top: 0, width: 13, height: 10 });

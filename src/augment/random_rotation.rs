@@ -1,8 +1,8 @@
-//! Rotation about the centre, bilinear, black outside.
+//! Rotation about the center, bilinear, black outside.
 
 use crate::augment::config::RandomRotationConfig;
 use crate::base::rng::{Rng, uniform};
-use crate::picture::vector::vectorized;
+use crate::imaging::vector::vectorized;
 
 /// Draws the angle in degrees, counterclockwise.
 pub fn draw(config: &RandomRotationConfig, rng: &mut Rng) -> f32 {
@@ -12,7 +12,7 @@ pub fn draw(config: &RandomRotationConfig, rng: &mut Rng) -> f32 {
 vectorized! {
     /// Rotates `[3, side, side]` by `degrees` counterclockwise into `rotated` of the same shape.
     ///
-    /// torchvision's `rotate(interpolation=BILINEAR)` without a fill: neighbours outside count as black. (With `fill=0`
+    /// torchvision's `rotate(interpolation=BILINEAR)` without a fill: neighbors outside count as black. (With `fill=0`
     /// torchvision darkens the rim twice.)
     pub fn rotate(planes: &[f32], side: usize, degrees: f32, rotated: &mut [f32]) {
         let (sin, cos) = f64::from(degrees).to_radians().sin_cos();

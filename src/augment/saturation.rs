@@ -2,7 +2,7 @@
 
 use crate::augment::grayscale::luma;
 use crate::augment::planes_mut;
-use crate::picture::vector::vectorized;
+use crate::imaging::vector::vectorized;
 
 vectorized! {
     /// Scales the distance of every value of `[3, side, side]` from its pixel's luma by `factor`; the caller clips.

@@ -1,6 +1,6 @@
-//! Sobel: the picture becomes the length of its gradient.
+//! Sobel: the image becomes the length of its gradient.
 
-use crate::picture::vector::vectorized;
+use crate::imaging::vector::vectorized;
 
 vectorized! {
     /// Replaces each channel of `[3, side, side]` by the length of its Sobel gradient, clipped to 1.

@@ -1,6 +1,6 @@
 //! Solarize: bright values are inverted.
 
-use crate::picture::vector::vectorized;
+use crate::imaging::vector::vectorized;
 
 vectorized! {
     /// Inverts the values at or above `threshold`. torchvision's `solarize`.

@@ -57,12 +57,12 @@ impl Error {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => error.help(
                 "free some space (`simclr cache gc` deletes what no recent run uses) and run again: finished stages are kept",
             ),
-            std::io::ErrorKind::PermissionDenied => error.help("check the permissions of the folder"),
+            std::io::ErrorKind::PermissionDenied => error.help("check the permissions of the directory"),
             std::io::ErrorKind::ReadOnlyFilesystem => {
-                error.help("the file system is read-only: name another folder with --output")
+                error.help("the file system is read-only: name another directory with --output")
             }
             std::io::ErrorKind::NotFound if doing == "write" => {
-                error.help("the folder is not there: make it, or run again if it was removed meanwhile")
+                error.help("the directory is not there: make it, or run again if it was removed meanwhile")
             }
             _ => error,
         }

@@ -12,7 +12,7 @@ const UNFINISHED: &str = ".unfinished-";
 /// Writes a file beside its place and renames it in, so that readers see the old content or the new, never a part.
 ///
 /// # Errors
-/// The folder is missing or read-only, or the disk is full; nothing is left behind then.
+/// The directory is missing or read-only, or the disk is full; nothing is left behind then.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     write_atomic_with(path, |file| file.write_all(bytes))
 }
@@ -22,9 +22,9 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// As for [`write_atomic`], or `write` failed.
 pub fn write_atomic_with(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> io::Result<()> {
-        let file = beside(folder)?;
+        let file = beside(directory)?;
         // Past tempfile, whose errors go on about the temporary name.
         let mut buffered = BufWriter::new(file.as_file());
         write(&mut buffered)?;
@@ -32,15 +32,15 @@ pub fn write_atomic_with(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::
         drop(buffered);
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
-        sync_folder(folder)
+        sync_directory(directory)
     };
     write().map_err(|error| Error::io("write", path, &error))
 }
 
-/// Removes what writers that were killed left in a folder into which nobody else writes. What cannot be removed stays:
+/// Removes what writers that were killed left in a directory into which nobody else writes. What cannot be removed stays:
 /// it takes room and does no harm.
-pub fn remove_unfinished(folder: &Path) {
-    for path in entries(folder).unwrap_or_default() {
+pub fn remove_unfinished(directory: &Path) {
+    for path in entries(directory).unwrap_or_default() {
         if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED)) {
             let _ = fs::remove_file(path);
         }
@@ -48,20 +48,20 @@ pub fn remove_unfinished(folder: &Path) {
 }
 
 /// A temporary file with the rights of any new file; by itself tempfile lets only the owner read.
-fn beside(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+fn beside(directory: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(UNFINISHED);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
+    builder.tempfile_in(directory)
 }
 
-/// Makes a folder and its parents.
+/// Makes a directory and its parents.
 ///
 /// # Errors
-/// The folder cannot be made.
-pub fn create_folder(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).map_err(|error| Error::io("create the folder", path, &error))
+/// The directory cannot be made.
+pub fn create_directory(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|error| Error::io("create the directory", path, &error))
 }
 
 /// Reads a whole file.
@@ -138,19 +138,19 @@ pub fn may_read(path: &Path) -> bool {
     may
 }
 
-/// Paths of what a folder holds, in no order.
+/// Paths of what a directory holds, in no order.
 ///
 /// # Errors
-/// The folder cannot be read; where the standard library panics, because the folder cannot be closed, too.
-pub fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    // Every entry keeps the folder open, so all of them end inside.
-    unpanicked(|| fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect())
+/// The directory cannot be read; where the standard library panics, because the directory cannot be closed, too.
+pub fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    // Every entry keeps the directory open, so all of them end inside.
+    unpanicked(|| fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect())
 }
 
-/// Removes a folder and all it holds; links are removed, not followed.
+/// Removes a directory and all it holds; links are removed, not followed.
 ///
 /// # Errors
-/// Something cannot be removed; where the standard library panics, because a folder cannot be closed, too.
+/// Something cannot be removed; where the standard library panics, because a directory cannot be closed, too.
 pub fn remove_all(path: &Path) -> io::Result<()> {
     unpanicked(|| fs::remove_dir_all(path))
 }
@@ -159,13 +159,13 @@ fn unpanicked<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     panics::caught(work).unwrap_or_else(|panic| Err(io::Error::other(panic)))
 }
 
-/// Makes a rename in this folder survive a power cut.
+/// Makes a rename in this directory survive a power cut.
 ///
 /// # Errors
-/// The folder cannot be flushed.
-pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    // Windows has no handle to a folder that can be flushed; its renames are journalled.
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+/// The directory cannot be flushed.
+pub fn sync_directory(directory: &Path) -> io::Result<()> {
+    // Windows has no handle to a directory that can be flushed; its renames are journalled.
+    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -174,20 +174,20 @@ mod tests {
 
     #[test]
     fn only_regular_files_and_links_to_them_are_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
         fs::write(&path, "text").unwrap();
         assert_eq!(read(&path).unwrap(), b"text");
         assert_eq!(read_text(&path).unwrap(), "text");
-        assert!(read(folder.path()).unwrap_err().what().contains("not a regular file"));
-        assert!(read(&folder.path().join("none")).unwrap_err().what().starts_with("cannot read: No such file"));
+        assert!(read(directory.path()).unwrap_err().what().contains("not a regular file"));
+        assert!(read(&directory.path().join("none")).unwrap_err().what().starts_with("cannot read: No such file"));
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn pipes_sockets_and_devices_are_refused_at_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let (pipe, socket, link) = ["pipe", "socket", "link"].map(|name| folder.path().join(name)).into();
+        let directory = tempfile::tempdir().unwrap();
+        let (pipe, socket, link) = ["pipe", "socket", "link"].map(|name| directory.path().join(name)).into();
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
         let _socket = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
@@ -201,23 +201,23 @@ mod tests {
     #[test]
     fn what_a_file_is_and_what_the_machine_lacks_are_told_apart() {
         use rustix::io::Errno;
-        let folder = tempfile::tempdir().unwrap();
-        let circle = folder.path().join("circle");
+        let directory = tempfile::tempdir().unwrap();
+        let circle = directory.path().join("circle");
         std::os::unix::fs::symlink(&circle, &circle).unwrap();
-        for path in [folder.path(), &folder.path().join("none"), &circle, Path::new("/dev/null")] {
+        for path in [directory.path(), &directory.path().join("none"), &circle, Path::new("/dev/null")] {
             assert!(is_refused(&open_regular(path).unwrap_err()), "{}", path.display());
         }
         assert!(is_refused(&Errno::ACCESS.into()));
         for error in [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::IO, Errno::STALE, Errno::TIMEDOUT] {
             assert!(!is_refused(&error.into()), "{error}");
         }
-        assert!(may_read(folder.path()) && !may_read(&circle));
+        assert!(may_read(directory.path()) && !may_read(&circle));
     }
 
     #[test]
-    fn folders_are_listed_and_removed() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().join("root");
+    fn directories_are_listed_and_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("root");
         fs::create_dir_all(root.join("deep/deeper")).unwrap();
         fs::write(root.join("file"), "").unwrap();
         let mut names = entries(&root).unwrap();

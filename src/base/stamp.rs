@@ -71,8 +71,8 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn content_of_one_size_with_its_time_set_back_has_another_stamp() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
         let write = |content: &str| {
             fs::write(&path, content).unwrap();
             File::options().write(true).open(&path).unwrap().set_modified(UNIX_EPOCH).unwrap();

@@ -44,7 +44,7 @@ fn addresses_left() -> Option<u64> {
 
 /// A control group with a limit of memory.
 struct Group {
-    folder: PathBuf,
+    directory: PathBuf,
     /// Names of its files, the limit and what is used, and of lines in `memory.stat`: content of files, which can be had
     /// back.
     names: [&'static str; 4],
@@ -60,7 +60,7 @@ impl Group {
     }
 
     fn used(&self) -> Option<u64> {
-        let stat = fs::read_to_string(self.folder.join("memory.stat")).unwrap_or_default();
+        let stat = fs::read_to_string(self.directory.join("memory.stat")).unwrap_or_default();
         let lines = stat.lines().filter_map(|line| line.split_once(' '));
         let cached = lines.filter(|(name, _)| self.names[2..].contains(name));
         let cached: u64 = cached.filter_map(|(_, bytes)| bytes.trim().parse::<u64>().ok()).sum();
@@ -69,7 +69,7 @@ impl Group {
 
     /// None also where it says `max`.
     fn number(&self, name: &str) -> Option<u64> {
-        fs::read_to_string(self.folder.join(name)).ok()?.trim().parse().ok()
+        fs::read_to_string(self.directory.join(name)).ok()?.trim().parse().ok()
     }
 }
 
@@ -88,7 +88,7 @@ fn groups() -> Vec<Group> {
             _ => continue,
         };
         let own = Path::new(path.trim_start_matches('/'));
-        groups.extend(own.ancestors().map(|path| Group { folder: root.join(path), names }));
+        groups.extend(own.ancestors().map(|path| Group { directory: root.join(path), names }));
     }
     groups
 }
@@ -118,9 +118,9 @@ mod tests {
 
     #[test]
     fn a_control_group_leaves_what_it_may_have_less_what_it_cannot_get_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-        let group = Group { folder: folder.path().to_owned(), names: Group::VERSION_2 };
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
+        let group = Group { directory: directory.path().to_owned(), names: Group::VERSION_2 };
         assert_eq!((group.most(), group.used()), (None, None));
         write("memory.max", "max\n");
         write("memory.current", "1000\n");

@@ -67,7 +67,7 @@ Examples:
   simclr summary pipelines/imagenet5.toml
   simclr summary study.toml --format json")]
     Summary(SummaryArguments),
-    /// Draw augmented pairs of pictures
+    /// Draw augmented pairs of images
     #[command(after_help = "\
 Examples:
   simclr preview study.toml
@@ -113,7 +113,7 @@ Needs nothing but the program. Exit code 3 where an error is over its tolerance 
     #[command(after_help = "\
 Examples:
   simclr init                                           pipeline.toml, on synthetic signs
-  simclr init study.toml --data data/mine               on your own pictures")]
+  simclr init study.toml --data data/mine               on your own images")]
     Init(InitArguments),
     /// Print the JSON Schema of pipeline files, for editors
     #[command(after_help = "\
@@ -141,7 +141,7 @@ pub struct PipelineArguments {
 /// Where artifacts are, and where training runs.
 #[derive(Args, Debug)]
 pub struct StoreArguments {
-    /// Folder of artifacts, runs and reports
+    /// Directory of artifacts, runs and reports
     #[arg(long, value_name = "DIR", default_value = "outputs")]
     pub output: PathBuf,
     /// Device instead of the pipeline's: auto, cpu, cuda, cuda:1
@@ -244,7 +244,7 @@ pub struct PreviewArguments {
     /// Augmentation [default: that of the first pretraining]
     #[arg(long, value_name = "NAME")]
     pub augment: Option<String>,
-    /// Pictures
+    /// Images
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub count: u16,
     /// PNG file to write [default: DIR/STUDY/preview.png]

@@ -6,7 +6,7 @@ use super::output;
 use crate::base::{Error, Result, files};
 use std::path::{Path, PathBuf};
 
-/// The pipeline, with places for what depends on the pictures.
+/// The pipeline, with places for what depends on the images.
 const TEMPLATE: &str = include_str!("init.toml");
 
 /// Signs differ in their strokes alone, so color and place are what a network should overlook.
@@ -15,12 +15,12 @@ const SIGNS_OPS: &str = "{ random_resized_crop = { scale = [0.4, 1.0] } },
   { grayscale = { p = 0.3 } },";
 
 /// As in the SimCLR paper, with a crop that is milder for a short training.
-const PICTURES_OPS: &str = "{ random_resized_crop = { scale = [0.2, 1.0] } },
+const IMAGES_OPS: &str = "{ random_resized_crop = { scale = [0.2, 1.0] } },
   { horizontal_flip = { p = 0.5 } },
   { color_jitter = { p = 0.8, strength = 1.0 } },
   { grayscale = { p = 0.2 } },";
 
-/// What depends on the pictures: places in the template and what is put there.
+/// What depends on the images: places in the template and what is put there.
 type Parts = [(&'static str, String); 5];
 
 pub(super) fn run(arguments: &InitArguments) -> Result<Finish, Failure> {
@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &InitArguments) -> Result<Finish, Failure> {
         return Err(error.help("name another file, or replace it with --force").into());
     }
     let parts = match &arguments.data {
-        Some(data) => pictures(data, file)?,
+        Some(data) => images(data, file)?,
         None => signs(),
     };
     let text = parts.iter().fold(TEMPLATE.to_owned(), |text, (place, part)| text.replace(place, part));
@@ -50,10 +50,10 @@ fn signs() -> Parts {
     ]
 }
 
-fn pictures(data: &Path, file: &Path) -> Result<Parts> {
+fn images(data: &Path, file: &Path) -> Result<Parts> {
     if !data.is_dir() {
-        let error = Error::usage("there is no such folder").at(data.display().to_string());
-        return Err(error.help("name the folder that has a folder for each class of your pictures"));
+        let error = Error::usage("there is no such directory").at(data.display().to_string());
+        return Err(error.help("name the directory that has a directory for each class of your images"));
     }
     let (train, test) = (data.join("train"), data.join("test"));
     let train = if train.is_dir() { train } else { data.to_owned() };
@@ -62,24 +62,24 @@ fn pictures(data: &Path, file: &Path) -> Result<Parts> {
         source.push_str(&format!(", test = {}", toml_path(&test, file)?));
     }
     Ok([
-        ("@SOURCE@", format!("{{ folder = {{ {source} }} }}")),
+        ("@SOURCE@", format!("{{ image_folder = {{ {source} }} }}")),
         ("@SIZE@", "64".to_owned()),
         ("@ENCODER@", "{ resnet18 = { width = 0.5, stem = \"cifar\" } }".to_owned()),
         ("@EPOCHS@", "50".to_owned()),
-        ("@OPS@", PICTURES_OPS.to_owned()),
+        ("@OPS@", IMAGES_OPS.to_owned()),
     ])
 }
 
 /// The path as a pipeline file beside `file` writes it: relative paths are relative to that file.
 fn toml_path(path: &Path, file: &Path) -> Result<String> {
-    let is_here = file.parent().is_none_or(|folder| folder.as_os_str().is_empty());
+    let is_here = file.parent().is_none_or(|directory| directory.as_os_str().is_empty());
     let path: PathBuf = match is_here {
         true => path.to_owned(),
         false => std::path::absolute(path).map_err(|error| Error::io("find", path, &error))?,
     };
     let text = path.to_str().ok_or_else(|| {
         let error = Error::usage("the path is not UTF-8, which a pipeline file must be");
-        error.at(path.display().to_string()).help("rename the folder")
+        error.at(path.display().to_string()).help("rename the directory")
     })?;
     Ok(toml::Value::String(text.to_owned()).to_string())
 }

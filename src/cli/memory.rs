@@ -59,7 +59,7 @@ fn error(assembly: &Assembly, largest: &PlanEntry, excess: &Excess, there: u64) 
     }
     let needed = largest.cost.map(|cost| human::bytes(cost.memory)).unwrap_or(needed);
     let advice = assembly.what_fits(largest.id, there);
-    let advice = advice.unwrap_or_else(|| "use a smaller encoder, smaller batches or smaller pictures".to_owned());
+    let advice = advice.unwrap_or_else(|| "use a smaller encoder, smaller batches or smaller images".to_owned());
     Error::stage(format!("{name} needs about {needed} of memory and this machine has {there_text}"))
         .help(format!("{advice}; {ANYHOW}"))
 }

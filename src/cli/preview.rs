@@ -1,4 +1,4 @@
-//! `simclr preview`: augmented pairs of pictures as one PNG file.
+//! `simclr preview`: augmented pairs of images as one PNG file.
 
 use super::args::PreviewArguments;
 use super::failure::{Failure, Finish};
@@ -9,10 +9,10 @@ use crate::{config, stages};
 pub(super) fn run(arguments: &PreviewArguments) -> Result<Finish, Failure> {
     run::start_threads(&arguments.store)?;
     let loaded = config::load(&arguments.pipeline.file, &arguments.pipeline.set)?;
-    let folder = &arguments.store.output;
-    let png = arguments.out.clone().unwrap_or_else(|| folder.join(&loaded.study.name).join("preview.png"));
+    let directory = &arguments.store.output;
+    let png = arguments.out.clone().unwrap_or_else(|| directory.join(&loaded.study.name).join("preview.png"));
     if let Some(parent) = png.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        files::create_folder(parent)?;
+        files::create_directory(parent)?;
     }
     stages::preview(&loaded, arguments.augment.as_deref(), usize::from(arguments.count), &png)?;
     output::print(format!("preview: {}\n", png.display()))?;

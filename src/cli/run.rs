@@ -55,15 +55,16 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
         sinks.emit(&Event::Warning { stage: "study".to_owned(), text });
     }
     let result = engine::run(&assembly.graph, &store, &options, &sinks, interrupted).and_then(|outcome| {
-        let target = Target { store: &store, arguments, run: record.folder(), facts: record.facts(), events: &sinks };
+        let target =
+            Target { store: &store, arguments, run: record.directory(), facts: record.facts(), events: &sinks };
         Ok((target.results(&assembly, &outcome)?, outcome))
     });
     progress.finish();
-    let (folder, facts) = (record.folder().to_owned(), record.facts());
+    let (directory, facts) = (record.directory().to_owned(), record.facts());
     record.finish(result.as_ref().err()).iter().for_each(output::warn);
     let (mut results_text, outcome) = result?;
     if !outcome.is_whole() {
-        let target = Target { store: &store, arguments, run: &folder, facts, events: &Progress::new(true) };
+        let target = Target { store: &store, arguments, run: &directory, facts, events: &Progress::new(true) };
         results_text = target.partial_results(&loaded, &mut assembly, &outcome)?;
     }
     if !arguments.quiet {
@@ -111,7 +112,7 @@ fn counts(outcome: &Outcome) -> String {
 struct Target<'a> {
     store: &'a Store,
     arguments: &'a RunArguments,
-    /// The run's folder.
+    /// The run's directory.
     run: &'a Path,
     /// What its report says of it.
     facts: Vec<(String, String)>,

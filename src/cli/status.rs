@@ -1,4 +1,4 @@
-//! `simclr status`: the runs of an output folder, or the stages of one run.
+//! `simclr status`: the runs of an output directory, or the stages of one run.
 
 use super::args::{Format, StatusArguments};
 use super::failure::{Failure, Finish};
@@ -82,7 +82,7 @@ fn run_text(run: &Run) -> Text {
         ("command", Some(record.command.join(" "))),
         ("commit", commit),
         ("machine", Some(machine)),
-        ("record", Some(run.folder.display().to_string())),
+        ("record", Some(run.directory.display().to_string())),
         ("report", page),
     ];
     let facts = facts.into_iter().filter_map(|(name, fact)| Some([Cell::toned(name, Some(Tone::Dim)), fact?.into()]));
@@ -125,7 +125,7 @@ fn run_json(run: &Run, with_stages: bool) -> Value {
     value["study"] = json!(run.study);
     value["status"] = json!(run.state);
     value["pinned"] = json!(run.pinned);
-    value["folder"] = json!(run.folder);
+    value["directory"] = json!(run.directory);
     value
 }
 

@@ -1,4 +1,4 @@
-//! What can be checked only when the pictures have been counted.
+//! What can be checked only when the images have been counted.
 
 use crate::analysis::config::EmbedMethod;
 use crate::config::diagnostic::{Diagnostics, Problem, Problems};
@@ -7,38 +7,38 @@ use crate::config::node::{Node, Step};
 use crate::config::pipeline::{Budget, LabelDraw, LinearTraining, Pipeline, SelectOn, Subset, Supervised};
 use std::ops::Range;
 
-/// How many pictures a class has in each part of the split.
+/// How many images a class has in each part of the split.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClassCount {
     /// Name of the class.
     pub name: String,
-    /// Pictures to train on, after validation is set apart.
+    /// Images to train on, after validation is set apart.
     pub train: usize,
-    /// Pictures to choose the best weights on.
+    /// Images to choose the best weights on.
     pub validation: usize,
-    /// Pictures of the test set.
+    /// Images of the test set.
     pub test: usize,
 }
 
-/// Neighbours that t-SNE looks at, as a multiple of the perplexity (Barnes-Hut, van der Maaten 2014).
+/// Neighbors that t-SNE looks at, as a multiple of the perplexity (Barnes-Hut, van der Maaten 2014).
 const NEIGHBOURS_PER_PERPLEXITY: f64 = 3.0;
 
-/// Pictures of a class that a labelled fraction takes.
+/// Images of a class that a labeled fraction takes.
 pub fn labeled_count(fraction: f64, train: usize) -> usize {
     (fraction * train as f64).round() as usize
 }
 
 impl Loaded {
-    /// Holds all variants to the pictures that there are, where the sweep does not touch the data set.
+    /// Holds all variants to the images that there are, where the sweep does not touch the data set.
     ///
     /// # Errors
-    /// A batch is larger than the training set, a labelled fraction leaves a class empty, there are more neighbours
-    /// than labelled pictures, the perplexity is too large, or nothing is there to validate on; each at its place.
+    /// A batch is larger than the training set, a labeled fraction leaves a class empty, there are more neighbors
+    /// than labeled images, the perplexity is too large, or nothing is there to validate on; each at its place.
     pub fn check_data(&self, classes: &[ClassCount]) -> Result<(), Diagnostics> {
         self.check_data_of(0..self.study.variants.len(), classes)
     }
 
-    /// Holds some variants to the pictures that they have: `check_data_of(3..4, ...)` the fourth.
+    /// Holds some variants to the images that they have: `check_data_of(3..4, ...)` the fourth.
     ///
     /// # Errors
     /// As for [`Loaded::check_data`].
@@ -83,7 +83,7 @@ impl DataCheck<'_> {
         for stage in &pipeline.knn_eval {
             let draw = LabelDraw::Stratified;
             self.labels(&["knn_eval", &stage.name, "labeled_fraction"], &stage.labeled_fractions, draw);
-            self.neighbours(&["knn_eval", &stage.name, "k"], stage.knn.k, &stage.labeled_fractions);
+            self.neighbors(&["knn_eval", &stage.name, "k"], stage.knn.k, &stage.labeled_fractions);
         }
         for stage in &pipeline.embed {
             if let EmbedMethod::Tsne(tsne) = &stage.method {
@@ -122,7 +122,7 @@ impl DataCheck<'_> {
     fn batch(&mut self, keys: &[&str], batch_size: usize) {
         let train = self.total(|class| class.train);
         if batch_size > train {
-            let message = format!("a batch of {batch_size} is larger than the training set of {train} pictures");
+            let message = format!("a batch of {batch_size} is larger than the training set of {train} images");
             self.report(&steps(keys), message, format!("set `batch_size` to at most {train}"));
         }
     }
@@ -135,7 +135,7 @@ impl DataCheck<'_> {
                 LabelDraw::WithReplacement => {
                     let train = self.total(|class| class.train);
                     if labeled_count(*fraction, train) == 0 {
-                        let message = format!("{fraction} of the {train} training pictures is none");
+                        let message = format!("{fraction} of the {train} training images is none");
                         self.report(&path, message, "take a larger fraction".to_owned());
                     }
                 }
@@ -147,13 +147,13 @@ impl DataCheck<'_> {
         let empty = self.classes.iter().find(|class| labeled_count(fraction, class.train) == 0);
         let Some(class) = empty else { return };
         let message = format!(
-            "the labelled fraction {fraction} leaves the class `{}` without a picture: it has {} to train on",
+            "the labeled fraction {fraction} leaves the class `{}` without an image: it has {} to train on",
             class.name, class.train
         );
         let smallest = self.classes.iter().map(|class| class.train).min().unwrap_or(0);
         let help = match smallest {
-            0 => "give every class pictures".to_owned(),
-            // The first fraction that rounds up to one picture.
+            0 => "give every class images".to_owned(),
+            // The first fraction that rounds up to one image.
             smallest => format!("with this data it must be at least {}", 0.5 / smallest as f64),
         };
         self.report(path, message, help);
@@ -167,24 +167,23 @@ impl DataCheck<'_> {
                 self.total(|class| class.validation),
                 "set a larger `validation_fraction`, or `select_on = \"test\"` in the stage",
             ),
-            SelectOn::Test => ("test", self.total(|class| class.test), "give the data set test pictures"),
+            SelectOn::Test => ("test", self.total(|class| class.test), "give the data set test images"),
         };
         if count == 0 {
             let path = match select_on {
                 SelectOn::Validation => steps(&["dataset", "validation_fraction"]),
                 SelectOn::Test => steps(&[section, name, "select_on"]),
             };
-            let message = format!("`[{section}.{name}]` chooses its weights on {part} pictures, and there are none");
+            let message = format!("`[{section}.{name}]` chooses its weights on {part} images, and there are none");
             self.report(&path, message, help.to_owned());
         }
     }
 
-    fn neighbours(&mut self, keys: &[&str], k: usize, fractions: &[f64]) {
+    fn neighbors(&mut self, keys: &[&str], k: usize, fractions: &[f64]) {
         for fraction in fractions {
             let labeled = self.total(|class| labeled_count(*fraction, class.train));
             if labeled > 0 && k > labeled {
-                let message =
-                    format!("`k` = {k} is more than the {labeled} labelled pictures of the fraction {fraction}");
+                let message = format!("`k` = {k} is more than the {labeled} labeled images of the fraction {fraction}");
                 self.report(&steps(keys), message, format!("set `k` to at most {labeled}"));
                 return;
             }
@@ -192,18 +191,18 @@ impl DataCheck<'_> {
     }
 
     fn perplexity(&mut self, keys: &[&str], perplexity: f64, subset: Subset) {
-        let pictures = match subset {
+        let images = match subset {
             Subset::Train => self.total(|class| class.train + class.validation),
             Subset::Test => self.total(|class| class.test),
             Subset::All => self.total(|class| class.train + class.validation + class.test),
         };
-        let most = (pictures.saturating_sub(1) as f64 / NEIGHBOURS_PER_PERPLEXITY).floor();
+        let most = (images.saturating_sub(1) as f64 / NEIGHBOURS_PER_PERPLEXITY).floor();
         if perplexity > most {
-            let message = format!("a perplexity of {perplexity} is too large for {pictures} pictures");
+            let message = format!("a perplexity of {perplexity} is too large for {images} images");
             let help = if most < 2.0 {
-                "there are too few pictures for t-SNE: take `method = { pca = {} }`".to_owned()
+                "there are too few images for t-SNE: take `method = { pca = {} }`".to_owned()
             } else {
-                format!("set `perplexity` to at most {most}: t-SNE looks at three times as many neighbours")
+                format!("set `perplexity` to at most {most}: t-SNE looks at three times as many neighbors")
             };
             self.report(&steps(keys), message, help);
         }

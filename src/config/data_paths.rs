@@ -1,10 +1,12 @@
-//! Relative paths of pictures are meant from the folder of the file that they are written in.
+//! Relative paths of images are meant from the directory of the file that they are written in.
 
 use crate::config::node::{Node, Value};
 use crate::config::source::Source;
 
-/// Keys with the path of a file or folder, by the kind of source.
-const DATA_PATHS: [(&str, &str); 6] = [
+/// Keys with the path of a file or directory, by the kind of source.
+const DATA_PATHS: [(&str, &str); 8] = [
+    ("image_folder", "train"),
+    ("image_folder", "test"),
     ("folder", "train"),
     ("folder", "test"),
     ("prefixed", "train"),
@@ -13,7 +15,7 @@ const DATA_PATHS: [(&str, &str); 6] = [
     ("stl10", "path"),
 ];
 
-/// Makes paths that are written in an extended file relative to the folder of the pipeline file. `value` is the one at
+/// Makes paths that are written in an extended file relative to the directory of the pipeline file. `value` is the one at
 /// the path `at` of the file, such as one that is swept; the whole file where `at` is empty.
 pub(super) fn relate(value: &mut Node, at: &[&str], sources: &[Source]) {
     for (kind, key) in DATA_PATHS {
@@ -29,9 +31,9 @@ fn relate_one(node: &mut Node, sources: &[Source]) {
     if let Value::Text(text) = &mut node.value
         // An empty path is a mistake, and told as such later.
         && !text.is_empty()
-        && !source.folder.as_os_str().is_empty()
+        && !source.directory.as_os_str().is_empty()
     {
-        *text = source.folder.join(&*text).to_string_lossy().into_owned();
+        *text = source.directory.join(&*text).to_string_lossy().into_owned();
     }
 }
 

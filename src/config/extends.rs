@@ -10,7 +10,7 @@ use crate::config::structure;
 use crate::config::text::parse_file;
 use std::path::{Path, PathBuf};
 
-const HELP: &str = "the path is relative to the folder of the file that it is written in";
+const HELP: &str = "the path is relative to the directory of the file that it is written in";
 
 /// Most files that build on each other.
 const MOST_BASES: usize = 16;
@@ -76,12 +76,12 @@ fn base(written: &Node, chain: &[usize], sources: &[Source]) -> Result<Source, P
     if is_blank(&text) {
         return Err(refused("the file is empty").help("take out `extends`, or name another file"));
     }
-    let folder = from.map_or_else(PathBuf::new, |from| from.folder.join(name));
-    let folder = folder.parent().map(Path::to_owned).unwrap_or_default();
-    Ok(Source { folder, ..Source::of_file(&file, text) })
+    let directory = from.map_or_else(PathBuf::new, |from| from.directory.join(name));
+    let directory = directory.parent().map(Path::to_owned).unwrap_or_default();
+    Ok(Source { directory, ..Source::of_file(&file, text) })
 }
 
-/// A path that is relative to the folder of a file.
+/// A path that is relative to the directory of a file.
 fn beside(file: &Path, name: &str) -> PathBuf {
     file.parent().unwrap_or(Path::new("")).join(name)
 }

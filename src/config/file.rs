@@ -56,10 +56,10 @@ fn refused(path: &Path, error: &Error) -> Unreadable {
     Unreadable { message: format!("cannot read the pipeline file: {error}"), help }
 }
 
-/// A file of the same folder that was probably meant.
+/// A file of the same directory that was probably meant.
 fn near_file(path: &Path) -> Option<String> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let entries = files::entries(folder).ok()?;
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = files::entries(directory).ok()?;
     let names = entries.iter().filter_map(|entry| entry.file_name()?.to_str()).filter(|name| name.ends_with(".toml"));
     let near = nearest(path.file_name()?.to_str()?, names)?;
     Some(format!("did you mean {}?", path.with_file_name(near).display()))

@@ -1,4 +1,4 @@
-//! Labelled parts of the training set, as a file gives them: a number or a list.
+//! Labeled parts of the training set, as a file gives them: a number or a list.
 
 use crate::base::range;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -6,7 +6,7 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// One labelled part of the training set, or several.
+/// One labeled part of the training set, or several.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub(super) enum Fractions {

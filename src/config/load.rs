@@ -74,7 +74,7 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Diagnostics> {
 }
 
 /// Checks the text of a pipeline file; relative paths in it, such as that of a file that it extends, are relative to the
-/// folder of `path`, which is not read.
+/// directory of `path`, which is not read.
 ///
 /// # Errors
 /// Everything that is wrong with it, each with its place.
@@ -140,7 +140,7 @@ fn some_stage(root: &Node, problems: &mut Problems) {
     }
 }
 
-/// Paths of pictures, in the tree and among swept values, become relative to the folder of the pipeline file.
+/// Paths of images, in the tree and among swept values, become relative to the directory of the pipeline file.
 fn relate_paths(root: &mut Node, axes: &mut [Axis], sources: &[Source]) {
     data_paths::relate(root, &[], sources);
     for key in axes.iter_mut().flat_map(|axis| &mut axis.keys) {
@@ -160,7 +160,7 @@ fn check_swept_values(root: &Node, axes: &[Axis], path: &Path, problems: &mut Pr
         .collect();
     if !replaced.is_empty() {
         let mut of_file = Problems::default();
-        check::pipeline(root.clone(), &folder_of(path), &mut of_file);
+        check::pipeline(root.clone(), &directory_of(path), &mut of_file);
         problems.take_at(of_file, &replaced);
     }
 }
@@ -172,7 +172,7 @@ fn check_variants(
     sources: &[Source],
     problems: &mut Problems,
 ) -> Vec<Variant> {
-    let folder = folder_of(path);
+    let directory = directory_of(path);
     let mut variants = Vec::new();
     let mut stages: usize = 0;
     for combination in sweep::combinations(axes) {
@@ -184,7 +184,7 @@ fn check_variants(
             break;
         }
         let settings = combination.settings(sources);
-        variants.extend(check::pipeline(tree, &folder, problems).map(|pipeline| Variant { settings, pipeline }));
+        variants.extend(check::pipeline(tree, &directory, problems).map(|pipeline| Variant { settings, pipeline }));
         if problems.are_many() {
             break;
         }
@@ -198,8 +198,8 @@ fn tree_of(root: &Node, combination: &Combination<'_>, problems: &mut Problems) 
     tree
 }
 
-/// The folder that relative paths are relative to.
-fn folder_of(path: &Path) -> PathBuf {
+/// The directory that relative paths are relative to.
+fn directory_of(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     path.parent().map(Path::to_owned).unwrap_or_default()
 }

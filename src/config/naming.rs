@@ -16,18 +16,18 @@ pub(super) fn name_of(root: &mut Node, path: &Path, problems: &mut Problems) -> 
         None => None,
     };
     let name = written.clone().or_else(|| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()))?;
-    let Some(flaw) = flaw_of_folder_name(&name) else { return Some(name) };
+    let Some(flaw) = flaw_of_directory_name(&name) else { return Some(name) };
     let place = root.place_of(&key);
     problems.report(match written {
-        Some(_) => Problem::new(place, format!("`name` {flaw}")).help("it becomes the name of a folder"),
+        Some(_) => Problem::new(place, format!("`name` {flaw}")).help("it becomes the name of a directory"),
         None => Problem::new(place, format!("the file's name cannot be the name of the study: it {flaw}"))
             .help("add `name = \"...\"` at the top of the file"),
     });
     None
 }
 
-/// Why a text cannot be the name of a folder beside those of the program, on every system.
-fn flaw_of_folder_name(name: &str) -> Option<String> {
+/// Why a text cannot be the name of a directory beside those of the program, on every system.
+fn flaw_of_directory_name(name: &str) -> Option<String> {
     /// Longest name: file systems take 255 bytes, and other text is put beside it.
     const LONGEST: usize = 100;
     if let Some(hidden) = name.chars().find(|c| is_hidden(*c)) {
@@ -41,7 +41,7 @@ fn flaw_of_folder_name(name: &str) -> Option<String> {
         _ if name.starts_with(is_dot_or_blank) || name.ends_with(is_dot_or_blank) => {
             "begins or ends with a dot or a blank"
         }
-        _ if is_ours(name) => "is kept for what the program itself writes into the output folder",
+        _ if is_ours(name) => "is kept for what the program itself writes into the output directory",
         _ if is_device(name) => "is the name of a device on Windows",
         _ => return None,
     };
@@ -52,7 +52,7 @@ fn is_dot_or_blank(c: char) -> bool {
     c == '.' || c.is_whitespace()
 }
 
-/// Whether a name is one that the output folder has for other things, also where the file system ignores case.
+/// Whether a name is one that the output directory has for other things, also where the file system ignores case.
 fn is_ours(name: &str) -> bool {
     // Upper case, since some letters that are not ASCII become ASCII in it.
     let name = name.to_uppercase();
@@ -80,19 +80,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_the_output_folder_or_a_system_keeps_for_itself_are_refused() {
+    fn names_that_the_output_directory_or_a_system_keeps_for_itself_are_refused() {
         for name in
             ["runs", "RUNS", "store-v1", "Store-V12", "digests.json", "con", "NUL.txt", "Com1", "lpt9.a", "COM²"]
         {
-            assert!(flaw_of_folder_name(name).is_some(), "{name}");
+            assert!(flaw_of_directory_name(name).is_some(), "{name}");
         }
         for name in ["", ".hidden", "a.", " a", "a\u{a0}", "a/b", "..", "a\u{85}b", &"a".repeat(101)] {
-            assert!(flaw_of_folder_name(name).is_some(), "{name:?}");
+            assert!(flaw_of_directory_name(name).is_some(), "{name:?}");
         }
         for name in
             ["run", "runs-2", "store-vans", "store-v1-copy", "digests", "console", "com", "com10", "Żółw 猫", "=1"]
         {
-            assert_eq!(flaw_of_folder_name(name), None, "{name}");
+            assert_eq!(flaw_of_directory_name(name), None, "{name}");
         }
     }
 
@@ -104,7 +104,7 @@ mod tests {
             ("a\x1b[31m", "has the control character U+001B in it"),
             ("a\u{9b}31m", "has the control character U+009B in it"),
         ] {
-            assert_eq!(flaw_of_folder_name(name).as_deref(), Some(flaw));
+            assert_eq!(flaw_of_directory_name(name).as_deref(), Some(flaw));
         }
     }
 }

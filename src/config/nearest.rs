@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn other_names_are_not() {
-        for written in ["zzz", "", "colour", &"temperature".repeat(50)] {
+        for written in ["zzz", "", "color", &"temperature".repeat(50)] {
             assert_eq!(nearest(written, KEYS), None, "{written}");
         }
     }

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 /// A pipeline file with its sweep written out: one variant where there is no sweep.
 #[derive(Clone, Debug)]
 pub struct Study {
-    /// Name of the study, also of its folder under the output folder.
+    /// Name of the study, also of its directory under the output directory.
     pub name: String,
     /// Title of the report.
     pub title: String,
@@ -43,7 +43,7 @@ pub struct Pipeline {
     pub device: DeviceChoice,
     /// When artifacts are compared with their digests.
     pub verify: Verify,
-    /// Pictures and split.
+    /// Images and split.
     pub dataset: DatasetConfig,
     /// Augmentation policies by name.
     pub augment: BTreeMap<String, PolicyConfig>,
@@ -91,13 +91,13 @@ pub struct Pretrain {
     pub batch_norm: BatchNorm,
     /// Contrastive loss.
     pub loss: LossConfig,
-    /// Optimiser.
+    /// Optimizer.
     pub optimizer: OptimizerConfig,
     /// Learning-rate schedule.
     pub schedule: ScheduleConfig,
     /// Passes over the training set; 0 keeps the initial weights (a network that has learned nothing).
     pub epochs: usize,
-    /// Pictures in a batch (two views each); a last batch that is not full is left out.
+    /// Images in a batch (two views each); a last batch that is not full is left out.
     pub batch_size: usize,
     /// Gradients are scaled down to this length, over all parameters.
     pub gradient_clip: Option<f64>,
@@ -119,19 +119,19 @@ pub struct LinearEval {
     pub from: String,
     /// Depths: 0 is the encoder's output, k the output of the k-th layer of the projection head.
     pub depths: Vec<usize>,
-    /// Labelled parts of the training set.
+    /// Labeled parts of the training set.
     pub labeled_fractions: Vec<f64>,
-    /// How labelled pictures are drawn.
+    /// How labeled images are drawn.
     pub label_draw: LabelDraw,
     /// Batch-norm statistics of the encoder while features are computed.
     pub statistics: FeatureStatistics,
-    /// Features are brought to mean 0 and variance 1 over the labelled pictures.
+    /// Features are brought to mean 0 and variance 1 over the labeled images.
     pub standardize: bool,
     /// How the linear classifier is trained.
     pub training: LinearTraining,
 }
 
-/// A k-nearest-neighbours evaluation of frozen features.
+/// A k-nearest-neighbors evaluation of frozen features.
 #[derive(Clone, Debug, Serialize)]
 pub struct KnnEval {
     /// Name in the pipeline file.
@@ -140,11 +140,11 @@ pub struct KnnEval {
     pub from: String,
     /// Depths, as for linear evaluation.
     pub depths: Vec<usize>,
-    /// Labelled parts of the training set that are searched.
+    /// Labeled parts of the training set that are searched.
     pub labeled_fractions: Vec<f64>,
     /// Batch-norm statistics of the encoder while features are computed.
     pub statistics: FeatureStatistics,
-    /// Neighbours and temperature.
+    /// Neighbors and temperature.
     pub knn: KnnConfig,
 }
 
@@ -163,9 +163,9 @@ pub struct Supervised {
     pub precision: Precision,
     /// Outputs of the hidden layers between encoder and classes.
     pub hidden: Vec<usize>,
-    /// Labelled parts of the training set.
+    /// Labeled parts of the training set.
     pub labeled_fractions: Vec<f64>,
-    /// How labelled pictures are drawn.
+    /// How labeled images are drawn.
     pub label_draw: LabelDraw,
     /// How long it is trained.
     pub budget: Budget,
@@ -175,7 +175,7 @@ pub struct Supervised {
     pub gradient_clip: Option<f64>,
 }
 
-/// A two-dimensional picture of the features.
+/// A two-dimensional image of the features.
 #[derive(Clone, Debug, Serialize)]
 pub struct Embed {
     /// Name in the pipeline file.
@@ -184,7 +184,7 @@ pub struct Embed {
     pub from: String,
     /// Depths, as for linear evaluation.
     pub depths: Vec<usize>,
-    /// Pictures shown.
+    /// Images shown.
     pub subset: Subset,
     /// Batch-norm statistics of the encoder while features are computed.
     pub statistics: FeatureStatistics,
@@ -251,7 +251,7 @@ pub enum Budget {
 /// How a classifier is trained and when it stops.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassifierTraining {
-    /// Optimiser.
+    /// Optimizer.
     pub optimizer: OptimizerConfig,
     /// Learning-rate schedule.
     pub schedule: ScheduleConfig,
@@ -275,7 +275,7 @@ impl ClassifierTraining {
     }
 }
 
-/// Pictures on which early stopping chooses.
+/// Images on which early stopping chooses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SelectOn {
@@ -286,14 +286,14 @@ pub enum SelectOn {
     Test,
 }
 
-/// How labelled pictures are drawn from the training set.
+/// How labeled images are drawn from the training set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LabelDraw {
     /// The same part of each class, without replacement; smaller parts lie inside larger ones.
     #[default]
     Stratified,
-    /// Uniformly from all pictures, with replacement, as the report did.
+    /// Uniformly from all images, with replacement, as the report did.
     WithReplacement,
 }
 
@@ -334,15 +334,15 @@ pub enum FeatureStatistics {
     },
 }
 
-/// Pictures of an embedding.
+/// Images of an embedding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Subset {
-    /// The training and validation pictures.
+    /// The training and validation images.
     Train,
-    /// The test pictures.
+    /// The test images.
     #[default]
     Test,
-    /// All pictures.
+    /// All images.
     All,
 }

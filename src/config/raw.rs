@@ -27,10 +27,10 @@ use std::collections::BTreeMap;
 #[schemars(deny_unknown_fields, rename = "Pipeline")]
 #[expect(dead_code, reason = "read through its schema")]
 pub(super) struct RawPipeline {
-    /// A pipeline file that this one builds on, relative to the folder of this file: its values hold where this file
+    /// A pipeline file that this one builds on, relative to the directory of this file: its values hold where this file
     /// has none of its own. `name` and the report's `title` are not taken over.
     extends: Option<String>,
-    /// Name of the study and of its folder under `outputs/runs`; default the file's name without `.toml`.
+    /// Name of the study and of its directory under `outputs/runs`; default the file's name without `.toml`.
     name: Option<String>,
     /// Seed of every random number; a whole number of at least 0.
     #[serde(default)]
@@ -42,7 +42,7 @@ pub(super) struct RawPipeline {
     /// are others than when they were compared last), `"always"` (in each run) or `"size"` (never; sizes are compared).
     #[serde(default)]
     verify: Verify,
-    /// The pictures.
+    /// The images.
     dataset: DatasetConfig,
     /// Augmentation policies, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -59,7 +59,7 @@ pub(super) struct RawPipeline {
     /// Supervised networks, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     supervised: BTreeMap<String, RawSupervised>,
-    /// Pictures of the features in the plane, by name.
+    /// Images of the features in the plane, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     embed: BTreeMap<String, RawEmbed>,
     /// The report.
@@ -138,7 +138,7 @@ pub(super) struct RawPretrain {
     /// The contrastive loss.
     #[serde(default = "nt_xent")]
     pub(super) loss: LossConfig,
-    /// The optimiser.
+    /// The optimizer.
     pub(super) optimizer: OptimizerConfig,
     /// The learning-rate schedule.
     #[serde(default)]
@@ -147,7 +147,7 @@ pub(super) struct RawPretrain {
     /// nothing.
     #[serde(deserialize_with = "epochs")]
     pub(super) epochs: usize,
-    /// Pictures in a batch, each seen in two views; a last batch that is not full is left out.
+    /// Images in a batch, each seen in two views; a last batch that is not full is left out.
     #[serde(deserialize_with = "at_least_two")]
     pub(super) batch_size: usize,
     /// Gradients longer than this, over all parameters, are scaled down to it; default no limit.
@@ -165,10 +165,10 @@ pub(super) struct RawLinearEval {
     /// Where features are taken: 0 is the encoder's output, k the output of the k-th layer of the projection head.
     #[serde(default = "encoder_output")]
     pub(super) depths: Vec<usize>,
-    /// Labelled part of the training set, or a list of them, each evaluated apart.
+    /// Labeled part of the training set, or a list of them, each evaluated apart.
     #[serde(default)]
     pub(super) labeled_fraction: Fractions,
-    /// How labelled pictures are drawn.
+    /// How labeled images are drawn.
     #[serde(default)]
     pub(super) label_draw: LabelDraw,
     /// Batch-norm statistics of the encoder while features are computed.
@@ -179,7 +179,7 @@ pub(super) struct RawLinearEval {
     pub(super) statistics_batch: Option<usize>,
     /// Order in which images are put into these batches; default that of the data set.
     pub(super) statistics_order: Option<BatchOrder>,
-    /// Bring features to mean 0 and variance 1 over the labelled pictures.
+    /// Bring features to mean 0 and variance 1 over the labeled images.
     #[serde(default = "yes")]
     pub(super) standardize: bool,
     /// The optimizer. Default `{ lbfgs = {} }`, the exact solution; where one of `schedule`, `epochs`, `batch_size`,
@@ -206,7 +206,7 @@ pub(super) struct RawLinearEval {
     pub(super) select_on: SelectOn,
 }
 
-/// A k-nearest-neighbours classification of frozen features of a pretraining.
+/// A k-nearest-neighbors classification of frozen features of a pretraining.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "KnnEval")]
@@ -216,7 +216,7 @@ pub(super) struct RawKnnEval {
     /// Where features are taken: 0 is the encoder's output, k the output of the k-th layer of the projection head.
     #[serde(default = "encoder_output")]
     pub(super) depths: Vec<usize>,
-    /// Labelled part of the training set in which neighbours are searched, or a list of them, each evaluated apart.
+    /// Labeled part of the training set in which neighbors are searched, or a list of them, each evaluated apart.
     #[serde(default)]
     pub(super) labeled_fraction: Fractions,
     /// Batch-norm statistics of the encoder while features are computed.
@@ -227,10 +227,10 @@ pub(super) struct RawKnnEval {
     pub(super) statistics_batch: Option<usize>,
     /// Order in which images are put into these batches; default that of the data set.
     pub(super) statistics_order: Option<BatchOrder>,
-    /// Neighbours that vote; at most as many as there are labelled pictures.
-    #[serde(default = "neighbours", deserialize_with = "range::at_least_one")]
+    /// Neighbors that vote; at most as many as there are labeled images.
+    #[serde(default = "neighbors", deserialize_with = "range::at_least_one")]
     pub(super) k: usize,
-    /// A neighbour's vote weighs exp(cosine / temperature).
+    /// A neighbor's vote weighs exp(cosine / temperature).
     #[serde(default = "knn_temperature", deserialize_with = "range::positive")]
     pub(super) temperature: f64,
 }
@@ -253,10 +253,10 @@ pub(super) struct RawSupervised {
     /// Outputs of hidden layers with ReLU between the encoder and the classes.
     #[serde(default, deserialize_with = "layer_sizes")]
     pub(super) hidden: Vec<usize>,
-    /// Labelled part of the training set, or a list of them, each trained apart.
+    /// Labeled part of the training set, or a list of them, each trained apart.
     #[serde(default)]
     pub(super) labeled_fraction: Fractions,
-    /// How labelled pictures are drawn.
+    /// How labeled images are drawn.
     #[serde(default)]
     pub(super) label_draw: LabelDraw,
     /// The optimizer.
@@ -304,7 +304,7 @@ pub(super) struct RawEmbed {
     /// Where features are taken: 0 is the encoder's output, k the output of the k-th layer of the projection head.
     #[serde(default = "encoder_output")]
     pub(super) depths: Vec<usize>,
-    /// Pictures shown.
+    /// Images shown.
     #[serde(default)]
     pub(super) subset: Subset,
     /// Batch-norm statistics of the encoder while features are computed.
@@ -339,7 +339,7 @@ fn sixty_four() -> usize {
     64
 }
 
-fn neighbours() -> usize {
+fn neighbors() -> usize {
     KnnConfig::default().k
 }
 

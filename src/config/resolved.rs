@@ -11,7 +11,7 @@ use std::fmt::Write;
 impl Loaded {
     /// The whole pipeline as it is run, as one TOML text: files that are extended are merged in, settings of the
     /// command line made, and `[sweep]` holds what is still swept. Keys are sorted, but for the stages of a kind and the
-    /// swept keys, whose order means something; there are no comments. Relative paths are relative to the folder of
+    /// swept keys, whose order means something; there are no comments. Relative paths are relative to the directory of
     /// the pipeline file: there the text is the same study as the file.
     pub fn resolved_toml(&self) -> String {
         let mut page = Page { text: String::new(), sources: &self.sources };

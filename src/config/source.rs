@@ -19,8 +19,8 @@ pub(super) struct Source {
     pub(super) text: String,
     /// The file; none for a setting.
     pub(super) file: Option<PathBuf>,
-    /// The folder that relative paths in it are relative to, as seen from the folder of the pipeline file.
-    pub(super) folder: PathBuf,
+    /// The directory that relative paths in it are relative to, as seen from the directory of the pipeline file.
+    pub(super) directory: PathBuf,
 }
 
 /// A range of bytes in one of the sources.
@@ -74,14 +74,14 @@ impl Source {
             name: visible(&path.display().to_string()).into_owned(),
             text,
             file: Some(path.to_owned()),
-            folder: PathBuf::new(),
+            directory: PathBuf::new(),
         }
     }
 
-    /// A setting of the command line; relative paths in it are relative to the folder of the pipeline file.
+    /// A setting of the command line; relative paths in it are relative to the directory of the pipeline file.
     pub(super) fn of_setting(text: &str) -> Self {
         let name = format!("--set {}", cut(text, LONGEST_SETTING).escape_debug());
-        Self { name, text: text.to_owned(), file: None, folder: PathBuf::new() }
+        Self { name, text: text.to_owned(), file: None, directory: PathBuf::new() }
     }
 
     /// Whether places in it are told by line and column, or by column alone.

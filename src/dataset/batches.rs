@@ -7,8 +7,8 @@
 use crate::augment::{Policy, Scratch};
 use crate::base::Result;
 use crate::base::rng::{Rng, permutation, stream};
-use crate::dataset::PictureSet;
-use crate::picture::{CHANNELS, OwnedPicture};
+use crate::dataset::ImageDataset;
+use crate::imaging::{CHANNELS, Image};
 use rayon::prelude::*;
 use std::any::Any;
 use std::cell::RefCell;
@@ -25,75 +25,85 @@ const AHEAD: usize = 2;
 /// How long a thread of the pool that waits for a batch sleeps when the pool has nothing else for it to do.
 const NAP: Duration = Duration::from_micros(100);
 
-/// Pictures as a network sees them.
+/// Images as a network sees them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
     /// `[rows, side, side, 3]`
     pub images: Vec<f32>,
     /// Views in the batch.
     pub rows: usize,
-    /// `[rows]`: index of the picture in each row.
-    pub pictures: Vec<usize>,
+    /// `[rows]`: index of the image in each row.
+    pub indices: Vec<usize>,
     /// `[rows]`: its label.
     pub labels: Vec<usize>,
     /// Epoch, counted from 0.
     pub epoch: usize,
 }
 
-/// How a training goes through its pictures.
+/// How a training goes through its images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Course {
-    /// Pictures in a batch.
+pub struct LoaderConfig {
+    /// Images in a batch.
     pub batch_size: usize,
-    /// Passes over the pictures.
+    /// Passes over the images.
     pub epochs: usize,
     /// Batches, over all epochs, that are left out at the start; the others are the same as without it.
     pub skip: usize,
-    /// Seed of the order of the pictures and of their views.
+    /// Seed of the order of the images and of their views.
     pub seed: u64,
 }
 
-/// Two views of each picture: `rows = 2 * batch_size`, first all first views, then all second views, so that rows `i`
-/// and `i + batch_size` show the same picture.
+/// Two views of each image: `rows = 2 * batch_size`, first all first views, then all second views, so that rows `i`
+/// and `i + batch_size` show the same image.
 ///
 /// The order is drawn anew for each epoch, as `stream(seed, "order", [epoch])`; a last batch that is not full is left
-/// out. Views are drawn from `stream(seed, "augment", [epoch, picture, view])`, or from
+/// out. Views are drawn from `stream(seed, "augment", [epoch, image, view])`, or from
 /// `stream(seed, "augment-batch", [epoch, batch, view])` where the policy draws once a batch.
-pub fn contrastive_batches(set: Arc<PictureSet>, indices: Vec<usize>, policy: Arc<Policy>, course: Course) -> Batches {
-    let Course { batch_size, epochs, skip, seed } = course;
+pub fn contrastive_batches(
+    set: Arc<ImageDataset>,
+    indices: Vec<usize>,
+    policy: Arc<Policy>,
+    course: LoaderConfig,
+) -> Batches {
+    let LoaderConfig { batch_size, epochs, skip, seed } = course;
     let per_epoch = indices.len() / batch_size.max(1);
     let plan = Plan { set, indices, policy, batch_size, views: 2, seed: Some(seed) };
     Batches::new(plan, per_epoch, skip..per_epoch * epochs)
 }
 
-/// One view of each picture, in an order drawn anew for each epoch; the last batch of an epoch may be smaller. Random
+/// One view of each image, in an order drawn anew for each epoch; the last batch of an epoch may be smaller. Random
 /// streams as for [`contrastive_batches`].
-pub fn labeled_batches(set: Arc<PictureSet>, indices: Vec<usize>, policy: Arc<Policy>, course: Course) -> Batches {
-    let Course { batch_size, epochs, skip, seed } = course;
+pub fn labeled_batches(
+    set: Arc<ImageDataset>,
+    indices: Vec<usize>,
+    policy: Arc<Policy>,
+    course: LoaderConfig,
+) -> Batches {
+    let LoaderConfig { batch_size, epochs, skip, seed } = course;
     let per_epoch = indices.len().div_ceil(batch_size.max(1));
     let plan = Plan { set, indices, policy, batch_size, views: 1, seed: Some(seed) };
     Batches::new(plan, per_epoch, skip..per_epoch * epochs)
 }
 
-/// Each picture once, in the order given, without randomness; the last batch may be smaller. Meant for a policy of
+/// Each image once, in the order given, without randomness; the last batch may be smaller. Meant for a policy of
 /// [`Policy::evaluation`].
-pub fn plain_batches(set: Arc<PictureSet>, indices: Vec<usize>, policy: Arc<Policy>, batch_size: usize) -> Batches {
+pub fn plain_batches(set: Arc<ImageDataset>, indices: Vec<usize>, policy: Arc<Policy>, batch_size: usize) -> Batches {
     let per_epoch = indices.len().div_ceil(batch_size.max(1));
     Batches::new(Plan { set, indices, policy, batch_size, views: 1, seed: None }, per_epoch, 0..per_epoch)
 }
 
 /// Batches in order, made ahead.
 ///
-/// A batch whose pictures cannot be read is an error, after which those in the making may be asked for and no more. A
+/// A batch whose images cannot be read is an error, after which those in the making may be asked for and no more. A
 /// panic while one is made (a bug of ours) is raised again where the batch is asked for. Dropping it early lets the
-/// batches in the making end at the next picture.
+/// batches in the making end at the next image.
 pub struct Batches {
     plan: Arc<Plan>,
     /// Batches of an epoch.
     per_epoch: usize,
     /// Numbers of the batches that are not started, over all epochs.
     ahead: Range<usize>,
-    /// Order of the pictures in the epoch of the last batch started; empty before the first.
+    /// Order of the images in the epoch of the last batch started; empty before the first.
     order: Arc<Vec<usize>>,
     in_the_making: VecDeque<Receiver<Made>>,
     dropped: Arc<AtomicBool>,
@@ -196,7 +206,7 @@ fn wait(receiver: &Receiver<Made>) -> Option<Made> {
 
 /// What batches are made from.
 struct Plan {
-    set: Arc<PictureSet>,
+    set: Arc<ImageDataset>,
     indices: Vec<usize>,
     policy: Arc<Policy>,
     batch_size: usize,
@@ -207,11 +217,11 @@ struct Plan {
 
 thread_local! {
     /// Buffers of the thread, so that a view allocates nothing.
-    static SCRATCH: RefCell<(Scratch, OwnedPicture)> = RefCell::default();
+    static SCRATCH: RefCell<(Scratch, Image)> = RefCell::default();
 }
 
 impl Plan {
-    /// Positions of an epoch's pictures in `indices`.
+    /// Positions of an epoch's images in `indices`.
     fn order(&self, epoch: usize) -> Vec<usize> {
         match self.seed {
             Some(seed) => permutation(self.indices.len(), &mut stream(seed, "order", &[epoch as u64])),
@@ -223,37 +233,37 @@ impl Plan {
         let start = number * self.batch_size;
         let end = (start + self.batch_size).min(order.len());
         let once: Vec<usize> = order[start..end].iter().map(|&position| self.indices[position]).collect();
-        let pictures = once.repeat(self.views);
+        let indices = once.repeat(self.views);
         let view = CHANNELS * self.policy.side() * self.policy.side();
-        let mut images = vec![0.0; pictures.len() * view];
-        // All views of a picture together, so that it is read once.
+        let mut images = vec![0.0; indices.len() * view];
+        // All views of an image together, so that it is read once.
         let mut views: Vec<Vec<&mut [f32]>> = once.iter().map(|_| Vec::with_capacity(self.views)).collect();
         images.chunks_exact_mut(view).enumerate().for_each(|(row, image)| views[row % once.len()].push(image));
-        views.into_par_iter().zip(&once).try_for_each(|(images, &picture)| {
+        views.into_par_iter().zip(&once).try_for_each(|(images, &image)| {
             if dropped.load(Ordering::Relaxed) {
                 return Ok(());
             }
             SCRATCH.with_borrow_mut(|(scratch, stored)| {
-                self.set.read(picture, stored)?;
-                for (view, image) in images.into_iter().enumerate() {
-                    let mut rng = self.stream(epoch, number, picture, view);
-                    self.policy.apply(stored.view(), &mut rng, scratch, image);
+                self.set.read(image, stored)?;
+                for (view, out) in images.into_iter().enumerate() {
+                    let mut rng = self.stream(epoch, number, image, view);
+                    self.policy.apply(stored.view(), &mut rng, scratch, out);
                 }
                 Ok(())
             })
         })?;
         self.set.check()?;
-        let labels = pictures.iter().map(|&picture| self.set.label(picture)).collect();
-        Ok(Batch { images, rows: pictures.len(), pictures, labels, epoch })
+        let labels = indices.iter().map(|&image| self.set.label(image)).collect();
+        Ok(Batch { images, rows: indices.len(), indices, labels, epoch })
     }
 
     /// The random stream of a view.
-    fn stream(&self, epoch: usize, batch: usize, picture: usize, view: usize) -> Rng {
+    fn stream(&self, epoch: usize, batch: usize, image: usize, view: usize) -> Rng {
         let seed = self.seed.unwrap_or_default();
         if self.policy.draws_per_batch() {
             stream(seed, "augment-batch", &[epoch as u64, batch as u64, view as u64])
         } else {
-            stream(seed, "augment", &[epoch as u64, picture as u64, view as u64])
+            stream(seed, "augment", &[epoch as u64, image as u64, view as u64])
         }
     }
 }

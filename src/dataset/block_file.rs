@@ -80,9 +80,9 @@ mod tests {
 
     #[test]
     fn the_file_is_the_appended_bytes_whatever_their_lengths() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         for lengths in [vec![], vec![1], vec![BLOCK], vec![BLOCK - 1, 2], vec![7, 3 * BLOCK + 5, 0, BLOCK - 12, 9]] {
-            let path = folder.path().join("file");
+            let path = directory.path().join("file");
             let mut file = BlockFile::create(&path).unwrap();
             let all: Vec<u8> = (0..lengths.iter().sum::<usize>()).map(|i| (i % 251) as u8).collect();
             let mut rest = &all[..];

@@ -1,29 +1,29 @@
 //! What a pipeline file says of the data set.
 
 use crate::base::range;
-use crate::picture::Fit;
+use crate::imaging::Fit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// The pictures, their size, and what is set apart for validation.
+/// The images, their size, and what is set apart for validation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetConfig {
-    /// Where the pictures come from.
+    /// Where the images come from.
     pub source: SourceConfig,
-    /// Side in pixels of the square pictures that networks see.
+    /// Side in pixels of the square images that networks see.
     #[serde(deserialize_with = "image_size")]
     pub image_size: usize,
     /// Part of the training set, stratified by class, set apart for early stopping.
     #[serde(default = "DatasetConfig::default_validation", deserialize_with = "range::below_one")]
     pub validation_fraction: f64,
-    /// How a picture becomes a square where it is not augmented (evaluation).
+    /// How an image becomes a square where it is not augmented (evaluation).
     #[serde(default)]
     pub fit: Fit,
-    /// Larger pictures are reduced to this shorter side when they are decoded; default twice `image_size`.
-    #[serde(default, deserialize_with = "stored_side")]
-    pub stored_side: Option<usize>,
+    /// Larger images are reduced to this shorter side when they are decoded; default twice `image_size`.
+    #[serde(default, deserialize_with = "stored_size")]
+    pub stored_size: Option<usize>,
     /// What happens to files that cannot be decoded.
     #[serde(default)]
     pub broken_files: BrokenFiles,
@@ -80,60 +80,61 @@ impl DamagedJpegs {
     }
 }
 
-/// Where the pictures come from. Relative paths are relative to the pipeline file.
+/// Where the images come from. Relative paths are relative to the pipeline file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceConfig {
-    /// A folder for each class.
-    Folder(FoldersConfig),
+    /// A directory for each class.
+    #[serde(alias = "folder")]
+    ImageFolder(TrainTestConfig),
     /// The class is the file name before the first `_`.
-    Prefixed(FoldersConfig),
+    Prefixed(TrainTestConfig),
     /// CIFAR-10 in its binary format.
     Cifar10(BinaryConfig),
     /// STL-10 in its binary format.
     Stl10(BinaryConfig),
-    /// Pictures drawn by the program itself.
+    /// Images drawn by the program itself.
     Shapes(ShapesConfig),
     /// Synthetic images of invented handwritten signs.
     Signs(SignsConfig),
 }
 
-/// A training and a test folder.
+/// A training and a test directory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct FoldersConfig {
-    /// Folder of the training pictures.
+pub struct TrainTestConfig {
+    /// Directory of the training images.
     pub train: PathBuf,
-    /// Folder of the test pictures; without it `test_fraction` of the training pictures is set apart.
+    /// Directory of the test images; without it `test_fraction` of the training images is set apart.
     #[serde(default)]
     pub test: Option<PathBuf>,
-    /// Part of the pictures set apart for testing where there is no test folder, stratified by class.
-    #[serde(default = "FoldersConfig::default_test_fraction", deserialize_with = "range::fraction")]
+    /// Part of the images set apart for testing where there is no test directory, stratified by class.
+    #[serde(default = "TrainTestConfig::default_test_fraction", deserialize_with = "range::fraction")]
     pub test_fraction: f64,
 }
 
-impl FoldersConfig {
+impl TrainTestConfig {
     fn default_test_fraction() -> f64 {
         0.2
     }
 }
 
-/// The folder that holds the binary files of a data set.
+/// The directory that holds the binary files of a data set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BinaryConfig {
-    /// Folder with the files under their published names.
+    /// Directory with the files under their published names.
     pub path: PathBuf,
 }
 
-/// Drawn pictures: classes differ by shape; colour, place, size, angle, background, texture and noise vary freely.
+/// Drawn images: classes differ by shape; color, place, size, angle, background, texture and noise vary freely.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShapesConfig {
-    /// Training pictures in all, the same number for each class.
+    /// Training images in all, the same number for each class.
     #[serde(default = "ShapesConfig::default_train", deserialize_with = "range::at_least_one")]
     pub train: usize,
-    /// Test pictures in all.
+    /// Test images in all.
     #[serde(default = "ShapesConfig::default_test", deserialize_with = "range::at_least_one")]
     pub test: usize,
     /// Number of classes, 2 to 8.
@@ -205,7 +206,7 @@ fn classes_up_to<'de, D: serde::Deserializer<'de>>(max: usize, deserializer: D) 
     Err(serde::de::Error::custom(format!("must be between 2 and {max}, got {classes}")))
 }
 
-fn stored_side<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+fn stored_size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
     let side = usize::deserialize(deserializer)?;
     if (8..=8192).contains(&side) {
         return Ok(Some(side));

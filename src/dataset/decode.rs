@@ -1,17 +1,17 @@
-//! Every picture of a source decoded once, reduced where it is larger than needed, and written down as raw bytes.
+//! Every image of a source decoded once, reduced where it is larger than needed, and written down as raw bytes.
 
 use crate::base::{Error, Result, files, hash};
 use crate::dataset::config::{BrokenFiles, DatasetConfig};
 use crate::dataset::fingerprint::ClassSize;
+use crate::dataset::image_dataset::{INDEX, Index, Skipped};
 use crate::dataset::in_order::in_order;
-use crate::dataset::picture_set::{INDEX, Index, Skipped};
 use crate::dataset::set_writer::SetWriter;
 use crate::dataset::source::{Item, NAMED, Source, Unread, check_classes};
-use crate::picture::{DAMAGED_JPEG, OwnedPicture, Resampler};
+use crate::imaging::{DAMAGED_JPEG, Image, Resampler};
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Pictures between two reports of progress.
+/// Images between two reports of progress.
 const CHUNK: u64 = 64;
 /// Smallest stored side as a multiple of the image size, so that crops keep their detail.
 const STORED_PER_IMAGE_SIDE: usize = 2;
@@ -19,38 +19,38 @@ const STORED_PER_IMAGE_SIDE: usize = 2;
 /// What was decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoded {
-    /// Pictures written.
-    pub pictures: usize,
+    /// Images written.
+    pub images: usize,
     /// Files left out because they cannot be decoded.
     pub skipped: Vec<Skipped>,
-    /// JPEGs among the pictures that lost data inside, and what is wrong with each.
+    /// JPEGs among the images that lost data inside, and what is wrong with each.
     pub damaged: Vec<Skipped>,
-    /// Files passed over because they are no pictures by their name.
+    /// Files passed over because they are no images by their name.
     pub ignored: usize,
 }
 
-/// A picture as it was read, and why not where it could not be.
+/// An image as it was read, and why not where it could not be.
 struct Read {
-    picture: OwnedPicture,
+    image: Image,
     /// With what is wrong with it although it could be read.
     outcome: Result<Option<String>, Unread>,
 }
 
 impl Default for Read {
     fn default() -> Self {
-        Self { picture: OwnedPicture::default(), outcome: Ok(None) }
+        Self { image: Image::default(), outcome: Ok(None) }
     }
 }
 
-/// Decodes a source into the folder `output`, as `pictures.bin` and `index.json`, for
-/// [`PictureSet`](crate::dataset::PictureSet).
+/// Decodes a source into the directory `output`, as `images.bin` and `index.json`, for
+/// [`ImageDataset`](crate::dataset::ImageDataset).
 ///
-/// In parallel, with the same bytes for any number of threads. `progress` gets (pictures done, all pictures);
+/// In parallel, with the same bytes for any number of threads. `progress` gets (images done, all images);
 /// `keep_going` is asked as often, and its error ends the work.
 ///
 /// # Errors
 /// The source is not as it should be, a file cannot be decoded (unless broken files are skipped), a class has no
-/// pictures left, `output` cannot be written, or `keep_going` says stop.
+/// images left, `output` cannot be written, or `keep_going` says stop.
 pub fn decode(
     config: &DatasetConfig,
     seed: u64,
@@ -60,19 +60,19 @@ pub fn decode(
 ) -> Result<Decoded> {
     let mut source = Source::open(config)?;
     source.set_test_apart(seed);
-    let stored_side = config.stored_side.unwrap_or(STORED_PER_IMAGE_SIDE * config.image_size);
+    let stored_size = config.stored_size.unwrap_or(STORED_PER_IMAGE_SIDE * config.image_size);
     let mut writer = SetWriter::create(output, &source)?;
     let (mut done, total) = (0, source.items.len() as u64);
     let read = |item: &Item, read: &mut Read| {
-        let image = source.read(item, seed, &mut read.picture);
+        let image = source.read(item, seed, &mut read.image);
         if image.is_ok() {
-            reduce(&mut read.picture, stored_side);
+            reduce(&mut read.image, stored_size);
         }
         read.outcome = image.and_then(|image| Ok(config.damaged_jpegs.judge(image.damage)?));
     };
     in_order(&source.items, read, |item, read| {
         match &read.outcome {
-            Ok(damage) => writer.add(item, &read.picture, damage.as_deref())?,
+            Ok(damage) => writer.add(item, &read.image, damage.as_deref())?,
             Err(Unread::Broken(reason)) => writer.skip(item, reason),
             Err(Unread::Failed(error)) => return Err(error.clone()),
         }
@@ -90,12 +90,12 @@ pub fn decode(
     finish(output, index)
 }
 
-/// Writes down what the pictures are.
+/// Writes down what the images are.
 fn finish(output: &Path, index: Index) -> Result<Decoded> {
     check_classes(&sizes(&index))?;
     files::write_atomic(&output.join(INDEX), hash::canonical_json(&index)?.as_bytes())?;
     let Index { skipped, damaged, ignored, .. } = index;
-    Ok(Decoded { pictures: index.names.len(), skipped, damaged, ignored })
+    Ok(Decoded { images: index.names.len(), skipped, damaged, ignored })
 }
 
 fn sizes(index: &Index) -> Vec<ClassSize> {
@@ -107,15 +107,15 @@ fn sizes(index: &Index) -> Vec<ClassSize> {
     sizes
 }
 
-/// Reduces a picture whose shorter side is longer than `stored_side` to that side.
-fn reduce(picture: &mut OwnedPicture, stored_side: usize) {
-    let shorter = picture.width.min(picture.height);
-    if shorter <= stored_side {
+/// Reduces an image whose shorter side is longer than `stored_size` to that side.
+fn reduce(image: &mut Image, stored_size: usize) {
+    let shorter = image.width.min(image.height);
+    if shorter <= stored_size {
         return;
     }
-    let scaled = |side: usize| ((side * stored_side + shorter / 2) / shorter).max(1);
-    let (width, height) = (scaled(picture.width), scaled(picture.height));
-    *picture = Resampler::default().picture(picture.view(), width, height);
+    let scaled = |side: usize| ((side * stored_size + shorter / 2) / shorter).max(1);
+    let (width, height) = (scaled(image.width), scaled(image.height));
+    *image = Resampler::default().image(image.view(), width, height);
 }
 
 fn broken(skipped: &[Skipped]) -> Error {

@@ -1,4 +1,4 @@
-//! What a source holds: a digest of its content and the number of pictures of each class, without decoding anything.
+//! What a source holds: a digest of its content and the number of images of each class, without decoding anything.
 
 use crate::base::{Error, Result, files, hash};
 use crate::dataset::config::{DatasetConfig, SourceConfig};
@@ -9,30 +9,30 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// Changes when the same source gives other pictures, as when shapes are drawn anew.
+/// Changes when the same source gives other images, as when shapes are drawn anew.
 const VERSION: u32 = 2;
 
-/// Pictures of one class.
+/// Images of one class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClassSize {
     /// Name of the class.
     pub name: String,
-    /// Pictures for training and validation.
+    /// Images for training and validation.
     pub train: usize,
-    /// Pictures for testing.
+    /// Images for testing.
     pub test: usize,
 }
 
 /// What a source holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// What decides the pictures, with one digest, under `files`, in the place of all files: their content, their names
-    /// inside the source, their classes, and whether they are of the training or the test part. The same pictures in
-    /// another folder have the same.
+    /// What decides the images, with one digest, under `files`, in the place of all files: their content, their names
+    /// inside the source, their classes, and whether they are of the training or the test part. The same images in
+    /// another directory have the same.
     pub content: Value,
-    /// Pictures of each class, in the order of the labels. Files that turn out broken count.
+    /// Images of each class, in the order of the labels. Files that turn out broken count.
     pub classes: Vec<ClassSize>,
-    /// The files; none where pictures are drawn.
+    /// The files; none where images are drawn.
     pub files: Vec<SourceFile>,
 }
 
@@ -47,24 +47,24 @@ pub struct SourceFile {
 
 /// Lists a source and takes the digest of its content; nothing is decoded or drawn.
 ///
-/// `memo` is a file that remembers digests by (inode, size, times of the last change), so that the second time no picture is
+/// `memo` is a file that remembers digests by (inode, size, times of the last change), so that the second time no image is
 /// read. It need not exist, and is ignored when damaged.
 ///
 /// # Errors
-/// The source is missing, unreadable or not as it should be, a class has no training or test pictures, or the memory
+/// The source is missing, unreadable or not as it should be, a class has no training or test images, or the memory
 /// cannot be written.
 pub fn fingerprint(config: &DatasetConfig, memo: &Path) -> Result<Fingerprint> {
     let source = Source::open(config)?;
     let (files, rows) = match &config.source {
         SourceConfig::Shapes(_) | SourceConfig::Signs(_) => (Vec::new(), Value::Null),
-        SourceConfig::Folder(_) | SourceConfig::Prefixed(_) => picture_files(&source, memo)?,
+        SourceConfig::ImageFolder(_) | SourceConfig::Prefixed(_) => image_files(&source, memo)?,
         SourceConfig::Cifar10(_) | SourceConfig::Stl10(_) => record_files(&source, memo)?,
     };
     let about = match &config.source {
         SourceConfig::Shapes(shapes) => json!({ "shapes": shapes, "side": config.image_size }),
         SourceConfig::Signs(signs) => json!({ "signs": signs, "side": config.image_size }),
-        SourceConfig::Folder(folders) | SourceConfig::Prefixed(folders) => {
-            json!({ "test_fraction": folders.test.is_none().then_some(folders.test_fraction) })
+        SourceConfig::ImageFolder(directories) | SourceConfig::Prefixed(directories) => {
+            json!({ "test_fraction": directories.test.is_none().then_some(directories.test_fraction) })
         }
         SourceConfig::Cifar10(_) => json!("CIFAR-10"),
         SourceConfig::Stl10(_) => json!("STL-10"),
@@ -74,7 +74,7 @@ pub fn fingerprint(config: &DatasetConfig, memo: &Path) -> Result<Fingerprint> {
     Ok(Fingerprint { content, classes: source.sizes(), files })
 }
 
-/// Names of the classes, without reading a picture.
+/// Names of the classes, without reading an image.
 ///
 /// # Errors
 /// The source is missing, unreadable or not as it should be.
@@ -82,8 +82,8 @@ pub fn class_names(config: &DatasetConfig) -> Result<Vec<String>> {
     Ok(Source::open(config)?.classes)
 }
 
-/// The picture files, and (name, label, whether for testing, digest) of each.
-fn picture_files(source: &Source, memo: &Path) -> Result<(Vec<SourceFile>, Value)> {
+/// The image files, and (name, label, whether for testing, digest) of each.
+fn image_files(source: &Source, memo: &Path) -> Result<(Vec<SourceFile>, Value)> {
     let paths = source.items.iter().filter_map(|item| match &item.place {
         Place::File(path) => Some(path.clone()),
         _ => None,

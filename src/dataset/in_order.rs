@@ -26,10 +26,10 @@ pub(super) fn in_order<I: Sync, R: Default + Send>(
     take: impl FnMut(&I, &R) -> Result<()>,
 ) -> Result<()> {
     let threads = rayon::current_num_threads();
-    let (give_back, spare) = channel();
+    let (give_back, buffers) = channel();
     (0..SPARE_PER_THREAD * threads).try_for_each(|_| give_back.send(R::default())).ok();
     // One lock for both: what is taken next always has a result to be made in.
-    let queue = Mutex::new(items.iter().enumerate().zip(spare));
+    let queue = Mutex::new(items.iter().enumerate().zip(buffers));
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
     let (sender, made) = channel();
     thread::scope(|scope| {

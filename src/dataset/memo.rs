@@ -78,8 +78,8 @@ impl Memo {
             return Ok(());
         }
         self.stored.version = VERSION;
-        if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            files::create_folder(folder)?;
+        if let Some(directory) = self.path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+            files::create_directory(directory)?;
         }
         files::write_atomic(&self.path, hash::canonical_json(&self.stored)?.as_bytes())
     }

@@ -1,4 +1,4 @@
-//! One budget of memory for all threads that decode: how many large pictures are in work at once depends on their size,
+//! One budget of memory for all threads that decode: how many large images are in work at once depends on their size,
 //! not on the number of threads.
 
 use crate::base::{Error, Result, human, system};

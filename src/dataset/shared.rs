@@ -2,8 +2,8 @@
 
 use crate::base::{Result, hash};
 use crate::dataset::memo::UNREADABLE;
-use crate::dataset::{Fingerprint, PictureSet, SourceFile, Split};
-use crate::picture::OwnedPicture;
+use crate::dataset::{Fingerprint, ImageDataset, SourceFile, Split};
+use crate::imaging::Image;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -24,13 +24,13 @@ type Pixels = (usize, usize, String);
 ///
 /// # Errors
 /// The images cannot be read.
-pub fn shared_images(set: &PictureSet, split: &Split) -> Result<Vec<Shared>> {
+pub fn shared_images(set: &ImageDataset, split: &Split) -> Result<Vec<Shared>> {
     let digests = |images: &[usize]| -> Result<Vec<(usize, Pixels)>> {
-        let digest = |pixels: &mut OwnedPicture, &image: &usize| {
+        let digest = |pixels: &mut Image, &image: &usize| {
             set.read(image, pixels)?;
             Ok((image, (pixels.width, pixels.height, hash::digest_bytes(&pixels.rgb))))
         };
-        images.par_iter().map_init(OwnedPicture::default, digest).collect()
+        images.par_iter().map_init(Image::default, digest).collect()
     };
     let known = digests(&[split.train.as_slice(), &split.validation].concat())?;
     let mut first: HashMap<&Pixels, usize> = HashMap::new();

@@ -1,4 +1,4 @@
-//! Which pictures are for training, validation and testing, and which of the training pictures have labels.
+//! Which images are for training, validation and testing, and which of the training images have labels.
 
 use crate::base::rng::{below, shuffle, stream};
 use crate::base::{Error, Result};
@@ -6,7 +6,7 @@ use crate::dataset::fingerprint::ClassSize;
 use crate::dataset::source::part_of;
 use serde::{Deserialize, Serialize};
 
-/// Indices of pictures, each in exactly one of the three, sorted.
+/// Indices of images, each in exactly one of the three, sorted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Split {
     /// For training.
@@ -18,15 +18,15 @@ pub struct Split {
 }
 
 impl Split {
-    /// Sets `round(validation_fraction * n)` of the `n` training pictures of each class apart for validation.
+    /// Sets `round(validation_fraction * n)` of the `n` training images of each class apart for validation.
     ///
-    /// `labels` and `is_test` have one entry a picture.
+    /// `labels` and `is_test` have one entry an image.
     pub fn draw(labels: &[usize], is_test: &[bool], validation_fraction: f64, seed: u64) -> Self {
-        let (test, rest): (Vec<usize>, Vec<usize>) = (0..labels.len()).partition(|&picture| is_test[picture]);
+        let (test, rest): (Vec<usize>, Vec<usize>) = (0..labels.len()).partition(|&image| is_test[image]);
         let (mut train, mut validation) = (Vec::new(), Vec::new());
-        for (class, mut pictures) in by_class(&rest, labels).into_iter().enumerate() {
-            shuffle(&mut pictures, &mut stream(seed, "split", &[class as u64]));
-            let (apart, kept) = pictures.split_at(part_of(validation_fraction, pictures.len()));
+        for (class, mut images) in by_class(&rest, labels).into_iter().enumerate() {
+            shuffle(&mut images, &mut stream(seed, "split", &[class as u64]));
+            let (apart, kept) = images.split_at(part_of(validation_fraction, images.len()));
             validation.extend(apart);
             train.extend(kept);
         }
@@ -58,31 +58,31 @@ impl Split {
         Ok(())
     }
 
-    /// The training pictures that have labels: `round(fraction * n)` of the `n` of each class, sorted. The pictures of
+    /// The training images that have labels: `round(fraction * n)` of the `n` of each class, sorted. The images of
     /// a fraction are among those of every larger one with the same seed.
     ///
     /// # Errors
     /// A class would have none.
     pub fn labeled(&self, labels: &[usize], fraction: f64, seed: u64) -> Result<Vec<usize>> {
         let mut chosen = Vec::new();
-        for (class, mut pictures) in by_class(&self.train, labels).into_iter().enumerate() {
-            shuffle(&mut pictures, &mut stream(seed, "labels", &[class as u64]));
-            let count = part_of(fraction, pictures.len());
+        for (class, mut images) in by_class(&self.train, labels).into_iter().enumerate() {
+            shuffle(&mut images, &mut stream(seed, "labels", &[class as u64]));
+            let count = part_of(fraction, images.len());
             if count == 0 {
-                let least = 0.5 / pictures.len().max(1) as f64;
+                let least = 0.5 / images.len().max(1) as f64;
                 return Err(Error::stage(format!(
-                    "a labelled fraction of {fraction} leaves class number {class} ({} training pictures) without labels",
-                    pictures.len()
+                    "a labeled fraction of {fraction} leaves class number {class} ({} training images) without labels",
+                    images.len()
                 ))
                 .help(format!("use a fraction of at least {least:.4}")));
             }
-            chosen.extend(&pictures[..count]);
+            chosen.extend(&images[..count]);
         }
         chosen.sort_unstable();
         Ok(chosen)
     }
 
-    /// `round(fraction * n)` of the `n` training pictures, each drawn from all of them, so that some come twice and
+    /// `round(fraction * n)` of the `n` training images, each drawn from all of them, so that some come twice and
     /// classes differ in size, as in the report.
     pub fn labeled_with_replacement(&self, fraction: f64, seed: u64) -> Vec<usize> {
         let mut rng = stream(seed, "labels with replacement", &[]);
@@ -92,7 +92,7 @@ impl Split {
     }
 }
 
-/// (training, validation, test) pictures of each class that [`Split::draw`] will give.
+/// (training, validation, test) images of each class that [`Split::draw`] will give.
 pub fn split_sizes(classes: &[ClassSize], validation_fraction: f64) -> Vec<(usize, usize, usize)> {
     let sizes = |class: &ClassSize| {
         let validation = part_of(validation_fraction, class.train);
@@ -101,12 +101,12 @@ pub fn split_sizes(classes: &[ClassSize], validation_fraction: f64) -> Vec<(usiz
     classes.iter().map(sizes).collect()
 }
 
-/// Pictures sorted into classes, in the order given.
-fn by_class(pictures: &[usize], labels: &[usize]) -> Vec<Vec<usize>> {
+/// Images sorted into classes, in the order given.
+fn by_class(images: &[usize], labels: &[usize]) -> Vec<Vec<usize>> {
     let classes = labels.iter().max().map_or(0, |most| most + 1);
     let mut sorted = vec![Vec::new(); classes];
-    for &picture in pictures {
-        sorted[labels[picture]].push(picture);
+    for &image in images {
+        sorted[labels[image]].push(image);
     }
     sorted
 }
@@ -116,8 +116,8 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
-    /// Three classes of 100, 50 and 10 pictures, every fifth for testing.
-    fn pictures() -> (Vec<usize>, Vec<bool>) {
+    /// Three classes of 100, 50 and 10 images, every fifth for testing.
+    fn images() -> (Vec<usize>, Vec<bool>) {
         let labels: Vec<usize> = (0..160)
             .map(|i| {
                 if i < 100 {
@@ -133,15 +133,15 @@ mod tests {
     }
 
     #[test]
-    fn every_picture_is_in_one_part_and_classes_keep_their_share() {
-        let (labels, is_test) = pictures();
+    fn every_image_is_in_one_part_and_classes_keep_their_share() {
+        let (labels, is_test) = images();
         let split = Split::draw(&labels, &is_test, 0.1, 7);
         let all: HashSet<usize> = split.train.iter().chain(&split.validation).chain(&split.test).copied().collect();
         assert_eq!((all.len(), split.train.len() + split.validation.len() + split.test.len()), (160, 160));
-        assert!(split.test.iter().all(|&picture| is_test[picture]));
+        assert!(split.test.iter().all(|&image| is_test[image]));
         let sizes = [("a", 80, 20), ("b", 40, 10), ("c", 8, 2)];
         let sizes = sizes.map(|(name, train, test)| ClassSize { name: name.to_owned(), train, test });
-        let count = |part: &[usize], class| part.iter().filter(|&&picture| labels[picture] == class).count();
+        let count = |part: &[usize], class| part.iter().filter(|&&image| labels[image] == class).count();
         for (class, expected) in split_sizes(&sizes, 0.1).into_iter().enumerate() {
             let parts = (count(&split.train, class), count(&split.validation, class), count(&split.test, class));
             assert_eq!(parts, expected);
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_split_that_does_not_fit_the_images_is_refused() {
-        let (labels, is_test) = pictures();
+        let (labels, is_test) = images();
         let split = Split::draw(&labels, &is_test, 0.1, 7);
         assert_eq!(split.check(&is_test), Ok(()));
         let refused = |change: fn(&mut Split)| {
@@ -168,8 +168,8 @@ mod tests {
     }
 
     #[test]
-    fn labelled_fractions_are_nested_and_stratified() {
-        let (labels, is_test) = pictures();
+    fn labeled_fractions_are_nested_and_stratified() {
+        let (labels, is_test) = images();
         let split = Split::draw(&labels, &is_test, 0.1, 7);
         let part = |fraction| split.labeled(&labels, fraction, 3).unwrap();
         assert_eq!(part(1.0), split.train);
@@ -177,26 +177,26 @@ mod tests {
         assert_eq!(smaller.len(), 7 + 4 + 1);
         for fraction in [0.2, 0.5, 0.9] {
             let larger = part(fraction);
-            assert!(smaller.iter().all(|picture| larger.contains(picture)), "{fraction}");
+            assert!(smaller.iter().all(|image| larger.contains(image)), "{fraction}");
             smaller = larger;
         }
     }
 
     #[test]
     fn a_fraction_that_leaves_a_class_empty_is_an_error() {
-        let (labels, is_test) = pictures();
+        let (labels, is_test) = images();
         let split = Split::draw(&labels, &is_test, 0.1, 7);
         let error = split.labeled(&labels, 0.05, 3).unwrap_err();
         assert!(error.what().contains("class number 2"), "{error}");
     }
 
     #[test]
-    fn with_replacement_draws_from_the_training_pictures_alone() {
-        let (labels, is_test) = pictures();
+    fn with_replacement_draws_from_the_training_images_alone() {
+        let (labels, is_test) = images();
         let split = Split::draw(&labels, &is_test, 0.1, 7);
         let drawn = split.labeled_with_replacement(0.9, 3);
         assert_eq!(drawn.len(), part_of(0.9, split.train.len()));
-        assert!(drawn.iter().all(|picture| split.train.contains(picture)));
+        assert!(drawn.iter().all(|image| split.train.contains(image)));
         assert!(drawn.iter().collect::<HashSet<_>>().len() < drawn.len());
     }
 }

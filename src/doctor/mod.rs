@@ -3,9 +3,9 @@
 
 pub mod check;
 
-mod contrast;
 mod convolutions;
 mod norms;
+mod nt_xent;
 mod optimizers;
 mod pools;
 pub mod timing;
@@ -22,7 +22,7 @@ pub fn operations<D: Compute>() -> Vec<Operation<D>> {
     [convolutions::operations(), norms::operations(), pools::operations()]
         .into_iter()
         .flatten()
-        .chain([contrast::operation()])
+        .chain([nt_xent::operation()])
         .chain(optimizers::operations())
         .chain([training::operation()])
         .collect()

@@ -63,11 +63,11 @@ fn compare<D: Compute>(device: &D, with_residual: bool, precision: Precision) ->
     Ok(comparisons)
 }
 
-/// Random numbers that leave no sum with what is normalised near 0.
-fn residual(normalised: &[f32]) -> Vec<f32> {
-    let noise = numbers("residual", normalised.len());
+/// Random numbers that leave no sum with what is normalized near 0.
+fn residual(normalized: &[f32]) -> Vec<f32> {
+    let noise = numbers("residual", normalized.len());
     let push = |(x, noise): (&f32, f32)| if (x + noise).abs() < MARGIN { noise.signum() - x } else { noise };
-    normalised.iter().zip(noise).map(push).collect()
+    normalized.iter().zip(noise).map(push).collect()
 }
 
 /// The arguments on the host.

@@ -1,4 +1,4 @@
-//! Optimisers, against their formulas in 64 bits.
+//! Optimizers, against their formulas in 64 bits.
 
 use super::check::{Comparison, Operation};
 use super::numbers;

@@ -10,7 +10,7 @@ use dfdx::prelude::*;
 const ROWS: usize = 8;
 const CHANNELS: usize = 64;
 const POOL: MaxPool = MaxPool { channels: CHANNELS, kernel: 3, stride: 2, padding: 1, side: 20 };
-/// Pixels of a picture before the global average.
+/// Pixels of an image before the global average.
 const AVERAGED: usize = 49;
 
 pub(super) fn operations<D: Compute>() -> Vec<Operation<D>> {

@@ -9,7 +9,7 @@ use crate::model::{EncoderConfig, Network};
 use crate::nn::Precision;
 use crate::optim::config::{ConstantConfig, SgdConfig};
 use crate::optim::{Decayed, OptimizerConfig, RateScale, ScheduleConfig};
-use crate::train::{Compute, Recipe, Trainer, Uploaded};
+use crate::train::{Compute, TrainConfig, Trainer, Uploaded};
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// How fast a setting trains.
 #[derive(Clone, Debug, Serialize)]
 pub struct Timing {
-    /// Encoder and size of the pictures.
+    /// Encoder and size of the images.
     pub setting: &'static str,
     /// Precision.
     pub precision: Precision,
@@ -97,7 +97,7 @@ fn median_step<D: Compute>(
     let optimizer = OptimizerConfig::Sgd(sgd);
     let schedule = ScheduleConfig::Constant(ConstantConfig { warmup_epochs: 0.0 });
     let recipe =
-        Recipe { optimizer: &optimizer, schedule: &schedule, gradient_clip: None, epochs: 1, steps_per_epoch: 1 };
+        TrainConfig { optimizer: &optimizer, schedule: &schedule, gradient_clip: None, epochs: 1, steps_per_epoch: 1 };
     let network = Network::new(&setting.encoder, &HEAD, setting.side, 1, device)?.in_precision(precision);
     let mut trainer = Trainer::new(network, &recipe);
     let batch = batch(setting.side, views);
@@ -122,6 +122,6 @@ fn median_step<D: Compute>(
 
 fn batch(side: usize, rows: usize) -> Batch {
     let images = numbers("images", rows * side * side * 3);
-    let pictures: Vec<usize> = (0..rows / 2).chain(0..rows / 2).collect();
-    Batch { images, rows, labels: vec![0; rows], pictures, epoch: 0 }
+    let indices: Vec<usize> = (0..rows / 2).chain(0..rows / 2).collect();
+    Batch { images, rows, labels: vec![0; rows], indices, epoch: 0 }
 }

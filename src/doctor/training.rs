@@ -1,4 +1,4 @@
-//! Whole training steps of a small network: forward, NT-Xent, backward, optimiser.
+//! Whole training steps of a small network: forward, NT-Xent, backward, optimizer.
 
 use super::check::{Comparison, Operation};
 use super::numbers;
@@ -9,10 +9,10 @@ use crate::loss::{NtXentConfig, Similarity, nt_xent, nt_xent_plain};
 use crate::model::config::ResnetConfig;
 use crate::model::oracle::OracleNetwork;
 use crate::model::{EncoderConfig, Network};
-use crate::nn::{NamedArray, Precision, Role};
+use crate::nn::{NamedTensor, Precision, Role};
 use crate::optim::config::{ConstantConfig, SgdConfig};
 use crate::optim::{Decayed, OptimizerConfig, RateScale, ScheduleConfig};
-use crate::train::{Compute, Recipe, Trainer};
+use crate::train::{Compute, TrainConfig, Trainer};
 use dfdx::prelude::Cpu;
 use std::collections::BTreeMap;
 
@@ -53,11 +53,16 @@ fn compare<D: Compute>(device: &D, precision: Precision) -> Result<Vec<Compariso
     let optimizer = OptimizerConfig::Sgd(sgd);
     let mut network = Network::new(&encoder, &HEAD, SIDE, 1, device)?.in_precision(precision);
     let start = far_from_kinks(network.state()?);
-    network.load_state(&start)?;
+    network.load_state_dict(&start)?;
     let expected = expected(&encoder, &start, &optimizer, rate(precision))?;
     let schedule = ScheduleConfig::Constant(ConstantConfig { warmup_epochs: 0.0 });
-    let recipe =
-        Recipe { optimizer: &optimizer, schedule: &schedule, gradient_clip: None, epochs: 1, steps_per_epoch: STEPS };
+    let recipe = TrainConfig {
+        optimizer: &optimizer,
+        schedule: &schedule,
+        gradient_clip: None,
+        epochs: 1,
+        steps_per_epoch: STEPS,
+    };
     let mut trainer = Trainer::new(network, &recipe);
     let mut losses = Vec::new();
     for step in 0..STEPS {
@@ -79,7 +84,7 @@ fn compare<D: Compute>(device: &D, precision: Precision) -> Result<Vec<Compariso
     Ok(comparisons)
 }
 
-fn far_from_kinks(mut state: Vec<NamedArray>) -> Vec<NamedArray> {
+fn far_from_kinks(mut state: Vec<NamedTensor>) -> Vec<NamedTensor> {
     let is_shift = |name: &str| name.ends_with(".bias") && !name.starts_with("head.");
     state.iter_mut().filter(|array| is_shift(&array.name)).for_each(|array| array.values.fill(SHIFT));
     state
@@ -88,7 +93,7 @@ fn far_from_kinks(mut state: Vec<NamedArray>) -> Vec<NamedArray> {
 /// How far a parameter went: on the device, and by the oracle.
 type Move = (Vec<f64>, Vec<f64>);
 
-fn moves(start: &[NamedArray], state: &[NamedArray], expected: &BTreeMap<String, Vec<f64>>) -> Vec<Move> {
+fn moves(start: &[NamedTensor], state: &[NamedTensor], expected: &BTreeMap<String, Vec<f64>>) -> Vec<Move> {
     let moved = |(name, expected): (&String, &Vec<f64>)| {
         let start = wide(values_of(start, name));
         let from_start = |values: &[f64]| values.iter().zip(&start).map(|(now, start)| now - start).collect();
@@ -126,11 +131,11 @@ fn dot<'a>(pairs: impl Iterator<Item = (&'a [f64], &'a [f64])>) -> f64 {
 
 /// Views that are partly alike, so that there is something to learn.
 fn batch(step: usize) -> Batch {
-    let pictures = numbers(&format!("pictures {step}"), ROWS / 2 * SIDE * SIDE * 3);
+    let images = numbers(&format!("images {step}"), ROWS / 2 * SIDE * SIDE * 3);
     let noise = numbers(&format!("noise {step}"), ROWS * SIDE * SIDE * 3);
-    let images = pictures.iter().chain(&pictures).zip(noise).map(|(x, noise)| x + 0.5 * noise).collect();
-    let pictures: Vec<usize> = (0..ROWS / 2).chain(0..ROWS / 2).collect();
-    Batch { images, rows: ROWS, labels: vec![0; ROWS], pictures, epoch: 0 }
+    let images = images.iter().chain(&images).zip(noise).map(|(x, noise)| x + 0.5 * noise).collect();
+    let indices: Vec<usize> = (0..ROWS / 2).chain(0..ROWS / 2).collect();
+    Batch { images, rows: ROWS, labels: vec![0; ROWS], indices, epoch: 0 }
 }
 
 /// What the oracle has after the steps.
@@ -139,7 +144,7 @@ struct Expected {
     parameters: BTreeMap<String, Vec<f64>>,
 }
 
-fn expected(encoder: &EncoderConfig, start: &[NamedArray], rule: &OptimizerConfig, rate: f64) -> Result<Expected> {
+fn expected(encoder: &EncoderConfig, start: &[NamedTensor], rule: &OptimizerConfig, rate: f64) -> Result<Expected> {
     let mut state = start.to_vec();
     let (mut reference, mut losses, mut parameters) = (Reference::new(rule), Vec::new(), Vec::new());
     let mut names = Vec::new();
@@ -164,12 +169,12 @@ fn expected(encoder: &EncoderConfig, start: &[NamedArray], rule: &OptimizerConfi
     Ok(Expected { losses, parameters: names.into_iter().zip(parameters).collect() })
 }
 
-fn values_of<'a>(state: &'a [NamedArray], name: &str) -> &'a [f32] {
+fn values_of<'a>(state: &'a [NamedTensor], name: &str) -> &'a [f32] {
     state.iter().find(|array| array.name == name).map_or(&[], |array| &array.values)
 }
 
 /// Matrices are weights; nothing else decays.
-fn role(gradient: &NamedArray) -> Role {
+fn role(gradient: &NamedTensor) -> Role {
     if gradient.shape.len() > 1 { Role::Weight } else { Role::Bias }
 }
 

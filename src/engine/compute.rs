@@ -84,7 +84,7 @@ impl Compute<'_> {
         self.events.emit(&Event::Started { stage: name.to_owned() });
         let draft = Draft::new(self.store, kind, key, lock)?;
         let measured = Mutex::default();
-        let summary = match self.call(id, inputs, draft.folder().to_owned(), &measured) {
+        let summary = match self.call(id, inputs, draft.directory().to_owned(), &measured) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
             result => {
                 if self.has_other_inputs(id, inputs, result.is_err()) {
@@ -150,18 +150,18 @@ impl Compute<'_> {
             .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
     }
 
-    /// The folder of a stage's checkpoints, without those of other inputs under the same keys.
+    /// The directory of a stage's checkpoints, without those of other inputs under the same keys.
     fn checkpoints(&self, id: StageId, inputs: &Inputs) -> Result<PathBuf> {
         let (kind, key) = (self.graph.kind(id), self.graph.key(id));
-        let folder = self.store.checkpoints(kind, key);
-        let read: BTreeMap<String, String> = files::read(&folder.join(READ))
+        let directory = self.store.checkpoints(kind, key);
+        let read: BTreeMap<String, String> = files::read(&directory.join(READ))
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default();
         if digests(inputs).iter().any(|(role, digest)| read.get(role).is_some_and(|read| read != digest)) {
             self.store.remove_checkpoints(kind, key)?;
         }
-        Ok(folder)
+        Ok(directory)
     }
 
     /// Checks before a checkpoint is written that it does not keep what was made of a changed input.
@@ -177,7 +177,7 @@ impl Compute<'_> {
         if path.exists() {
             return Ok(());
         }
-        files::create_folder(checkpoints)?;
+        files::create_directory(checkpoints)?;
         files::write_atomic(&path, hash::canonical_json(&digests(inputs))?.as_bytes())
     }
 

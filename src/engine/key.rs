@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Version of the store's layout and of the key document; in every key and in the name of the store's folder.
+/// Version of the store's layout and of the key document; in every key and in the name of the store's directory.
 pub const STORE_VERSION: u32 = 1;
 
 /// Everything that decides an artifact's content. Kept beside the artifact as `key.json`, in canonical form, so that
@@ -29,11 +29,11 @@ impl KeyDocument {
     /// The document of a stage whose inputs have these keys.
     ///
     /// # Errors
-    /// The stage's kind cannot name a folder or its parameters are not an object, which are bugs.
+    /// The stage's kind cannot name a directory or its parameters are not an object, which are bugs.
     pub fn new(stage: &dyn Stage, inputs: BTreeMap<String, String>) -> Result<Self> {
         let kind = stage.kind();
-        let names_a_folder = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-        if kind.is_empty() || !kind.bytes().all(names_a_folder) {
+        let names_a_directory = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        if kind.is_empty() || !kind.bytes().all(names_a_directory) {
             return Err(Error::bug(format!("stage kind '{kind}' is not made of a-z, 0-9 and _")).at(stage.name()));
         }
         let parameters = stage.parameters();

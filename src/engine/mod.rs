@@ -1,11 +1,10 @@
 //! The engine: a graph of stages, their keys, the store of artifacts, plan, run and events. Knows nothing of images
 //! or learning.
 //!
-//! A [`Stage`] turns input artifacts into one artifact, a folder of files. Its key is a digest of everything that
+//! A [`Stage`] turns input artifacts into one artifact, a directory of files. Its key is a digest of everything that
 //! decides the content ([`key`]), so an artifact that is in the [`Store`] need not be computed again. [`plan()`] says
 //! what a run would compute and why; [`run()`] computes it.
 
-mod board;
 pub mod clock;
 mod compute;
 pub mod difference;
@@ -20,6 +19,7 @@ mod provenance;
 mod reason;
 pub mod record;
 pub mod run;
+mod scheduler;
 pub mod select;
 pub mod stage;
 pub mod store;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// What a run did.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// Artifact folders by stage ([`StageId::index`]); none for those that were not needed or could not be computed.
+    /// Artifact directories by stage ([`StageId::index`]); none for those that were not needed or could not be computed.
     pub artifacts: Vec<Option<PathBuf>>,
     /// Stages computed by this run.
     pub computed: usize,
@@ -23,7 +23,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Artifact folder of a stage.
+    /// Artifact directory of a stage.
     ///
     /// # Errors
     /// The stage was not needed by this run and is not there, or could not be computed.

@@ -1,8 +1,8 @@
 //! Computes what is missing: each stage after its inputs, independent ones at the same time where the user allows it.
 
 use crate::base::{Error, ErrorKind, Result};
-use crate::engine::board::Board;
 use crate::engine::compute::{Compute, Inputs, at_stage, interruption};
+use crate::engine::scheduler::Scheduler;
 use crate::engine::select::{Need, needs};
 use crate::engine::store::{Found, Lock, Verifier, remove_leftovers};
 use crate::engine::{Event, EventSink, Graph, Outcome, RunOptions, StageId, StageStatus, Store};
@@ -69,7 +69,7 @@ impl Rounds<'_> {
             let is_first = earlier.is_none();
             if !is_first && !needs.iter().any(Need::is_compute) {
                 self.tell_cached(&needs, earlier.as_ref());
-                let outcome = Board::new(self.graph, &needs).into_outcome();
+                let outcome = Scheduler::new(self.graph, &needs).into_outcome();
                 return Ok(outcome.after(earlier));
             }
             let Round { outcome, is_open } = self.round(&needs, earlier.as_ref())?;
@@ -81,7 +81,7 @@ impl Rounds<'_> {
         }
         let what = format!("artifacts were damaged or changed {MOST_ROUNDS} times while they were needed");
         Err(Error::stage(what)
-            .at(self.store.folder().display().to_string())
+            .at(self.store.directory().display().to_string())
             .help("find out what writes into the store, or check the disk, and run again"))
     }
 
@@ -119,7 +119,7 @@ impl Rounds<'_> {
             return Err(error.clone());
         }
         self.tell_cached(needs, earlier);
-        let board = Mutex::new(Board::new(graph, needs));
+        let board = Mutex::new(Scheduler::new(graph, needs));
         let (halted, again) = (AtomicBool::new(false), AtomicBool::new(false));
         let compute = Compute { graph, store, verifier, options, events, interrupted, halted: &halted };
         let run = Run { compute, needs, board, changed: Condvar::new(), told: Mutex::default(), again };
@@ -147,7 +147,7 @@ fn obstacles(graph: &Graph, needs: &[Need]) -> Vec<(StageId, Error)> {
 struct Run<'a> {
     compute: Compute<'a>,
     needs: &'a [Need],
-    board: Mutex<Board<'a>>,
+    board: Mutex<Scheduler<'a>>,
     /// Told when a stage ends.
     changed: Condvar,
     /// Stages of which the user knows that another run computes them.
@@ -157,7 +157,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn board(&self) -> MutexGuard<'_, Board<'a>> {
+    fn board(&self) -> MutexGuard<'_, Scheduler<'a>> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -207,7 +207,7 @@ impl<'a> Run<'a> {
     }
 
     /// Says once that another run computes a stage, when there is nothing else to do.
-    fn tell_waiting(&self, id: StageId, board: &Board<'_>) {
+    fn tell_waiting(&self, id: StageId, board: &Scheduler<'_>) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if !board.is_busy() && told.insert(id) {
             let text = "another run computes this stage; waiting for it".to_owned();
@@ -252,7 +252,7 @@ impl<'a> Run<'a> {
         self.changed.notify_all();
     }
 
-    fn fail(&self, board: &mut Board<'_>, id: StageId, error: Error) {
+    fn fail(&self, board: &mut Scheduler<'_>, id: StageId, error: Error) {
         let Compute { graph, events, options, halted, .. } = &self.compute;
         let name = graph.name(id);
         let error = at_stage(error, name);

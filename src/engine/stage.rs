@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// A unit of work that turns input artifacts into one artifact, a folder of files.
+/// A unit of work that turns input artifacts into one artifact, a directory of files.
 pub trait Stage: Send + Sync {
     /// Name shown to users: `pretrain.main`, `linear_eval.depths[depth 0, 10 % labels]`.
     fn name(&self) -> String;
 
-    /// Folder of the store that holds its artifacts: `pretrain`.
+    /// Directory of the store that holds its artifacts: `pretrain`.
     fn kind(&self) -> &'static str;
 
     /// Raised when the same parameters and inputs give another result than before.
@@ -41,7 +41,7 @@ pub trait Stage: Send + Sync {
     }
 
     /// What a parameter that differs from that of an earlier artifact means, in words; `parameter` is its dotted path
-    /// and `artifact` the earlier artifact's folder. Without an answer both values are shown.
+    /// and `artifact` the earlier artifact's directory. Without an answer both values are shown.
     fn explain(&self, _parameter: &str, _artifact: &Path) -> Option<String> {
         None
     }
@@ -61,14 +61,14 @@ pub struct Cost {
 pub struct Context<'a> {
     /// Name of the stage.
     pub stage: String,
-    /// Folder to write into; becomes the artifact when the stage succeeds.
+    /// Directory to write into; becomes the artifact when the stage succeeds.
     pub output: PathBuf,
-    /// Folder for what lets a killed stage go on where it was; need not be there yet. It outlives the run, is no part of
+    /// Directory for what lets a killed stage go on where it was; need not be there yet. It outlives the run, is no part of
     /// the artifact, and is removed when the artifact is finished. Only the holder of the stage's lock touches it.
     pub checkpoints: PathBuf,
     /// How often a long stage should leave a checkpoint.
     pub checkpoint_every: Duration,
-    /// Artifact folders of the inputs, by role: `split`, `pretrain`, ...
+    /// Artifact directories of the inputs, by role: `split`, `pretrain`, ...
     pub inputs: BTreeMap<String, PathBuf>,
     /// Fails where an input is not any more what it was when the stage began ([`Context::check_inputs`]).
     pub check_inputs: &'a (dyn Fn() -> Result<()> + Sync),
@@ -83,12 +83,12 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Folder to write the artifact's files into.
+    /// Directory to write the artifact's files into.
     pub fn output(&self) -> &Path {
         &self.output
     }
 
-    /// Folder of the input artifact with this role.
+    /// Directory of the input artifact with this role.
     ///
     /// # Errors
     /// The stage has no such input, which is a bug.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LossConfig {
-    /// Normalised temperature-scaled cross-entropy (SimCLR, equation 1).
+    /// Normalized temperature-scaled cross-entropy (SimCLR, equation 1).
     NtXent(NtXentConfig),
 }
 

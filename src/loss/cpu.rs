@@ -5,10 +5,10 @@
 //! its positive. For cosine similarity it then goes through the scaling to length 1.
 
 use crate::base::Result;
-use crate::base::product::{Matrix, multiply};
+use crate::base::matmul::{Matrix, multiply};
 use crate::loss::tape::failed;
-use crate::loss::{Contrast, NtXentConfig, NtXentOutput, Similarity};
-use crate::nn::Traced;
+use crate::loss::{NtXentConfig, NtXentKernel, NtXentOutput, Similarity};
+use crate::nn::Taped;
 use dfdx::prelude::*;
 use rayon::prelude::*;
 
@@ -19,8 +19,8 @@ pub(super) const SHORTEST: f32 = 1e-6;
 /// Rows that one thread works on at a time; fixed, so that sums do not depend on the number of threads.
 const BLOCK: usize = 32;
 
-impl Contrast for Cpu {
-    fn nt_xent(z: Traced<Self>, config: &NtXentConfig) -> Result<NtXentOutput<Self>> {
+impl NtXentKernel for Cpu {
+    fn nt_xent(z: Taped<Self>, config: &NtXentConfig) -> Result<NtXentOutput<Self>> {
         let (rows, width) = *z.shape();
         let (z, mut history) = z.split_tape();
         let Measured { loss, accuracy, positive_similarity, gradient } = measure(&z.as_vec(), rows, width, config);

@@ -2,7 +2,7 @@
 
 use crate::base::{Error, Result};
 use crate::loss::tape::failed;
-use crate::nn::{Traced, TracedScalar};
+use crate::nn::{Taped, TapedScalar};
 use dfdx::prelude::*;
 
 /// Mean cross-entropy of `logits`, `[rows, classes]`, and the accuracy (the first of equal scores is the prediction).
@@ -11,7 +11,7 @@ use dfdx::prelude::*;
 ///
 /// # Errors
 /// Labels and rows do not agree, a label is no class, there are no rows, or the device failed.
-pub fn cross_entropy<D: Device<f32>>(logits: Traced<D>, labels: &[usize]) -> Result<(TracedScalar<D>, f32)> {
+pub fn cross_entropy<D: Device<f32>>(logits: Taped<D>, labels: &[usize]) -> Result<(TapedScalar<D>, f32)> {
     let (rows, classes) = *logits.shape();
     if rows == 0 || rows != labels.len() || labels.iter().any(|&label| label >= classes) {
         return Err(Error::bug(format!("{} labels do not fit logits of [{rows}, {classes}]", labels.len())));
@@ -21,7 +21,7 @@ pub fn cross_entropy<D: Device<f32>>(logits: Traced<D>, labels: &[usize]) -> Res
     Ok((loss, accuracy))
 }
 
-fn evaluate<D: Device<f32>>(logits: Traced<D>, labels: &[usize]) -> std::result::Result<TracedScalar<D>, D::Err> {
+fn evaluate<D: Device<f32>>(logits: Taped<D>, labels: &[usize]) -> std::result::Result<TapedScalar<D>, D::Err> {
     let labels = logits.device().try_tensor_from_vec(labels.to_vec(), (labels.len(),))?;
     // [rows, classes] -> [rows]
     let log_probabilities = logits.try_log_softmax::<Axis<1>>()?.try_select::<(usize,), _>(labels)?;

@@ -2,13 +2,13 @@
 
 use crate::base::Result;
 use crate::loss::tape::failed;
-use crate::loss::{Contrast, NtXentConfig, NtXentOutput, Similarity};
-use crate::nn::Traced;
+use crate::loss::{NtXentConfig, NtXentKernel, NtXentOutput, Similarity};
+use crate::nn::Taped;
 use crate::nn::cuda::{self, Contrasted};
 use dfdx::prelude::*;
 
-impl Contrast for Cuda {
-    fn nt_xent(z: Traced<Self>, config: &NtXentConfig) -> Result<NtXentOutput<Self>> {
+impl NtXentKernel for Cuda {
+    fn nt_xent(z: Taped<Self>, config: &NtXentConfig) -> Result<NtXentOutput<Self>> {
         let rows = z.shape().0;
         let (z, mut history) = z.split_tape();
         let device = z.device().clone();

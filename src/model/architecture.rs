@@ -2,13 +2,13 @@
 //!
 //! ResNet: He, Zhang, Ren & Sun 2015 (arXiv 1512.03385), in the form of torchvision (stride in the 3x3 convolution of
 //! a bottleneck) or of Keras Applications (stride in its first 1x1, biases). Keras has no ResNet-18 and -34; their
-//! Keras flavour is the basic block with biases and Keras's constants.
+//! Keras variant is the basic block with biases and Keras's constants.
 
 use crate::base::Result;
-use crate::model::config::{EncoderConfig, Flavour, ResnetConfig, Stem};
+use crate::model::config::{EncoderConfig, ResnetConfig, ResnetVariant, Stem};
 use crate::nn::{Convolution, MaxPool};
 
-/// Channels of a picture.
+/// Channels of an image.
 pub(super) const COLOURS: usize = 3;
 
 /// A whole encoder.
@@ -19,7 +19,7 @@ pub(super) struct Architecture {
     pub(super) blocks: Vec<BlockShape>,
     /// Features after global average pooling.
     pub(super) features: usize,
-    pub(super) flavour: Flavour,
+    pub(super) variant: ResnetVariant,
     /// Added to the variance in batch norm.
     pub(super) epsilon: f32,
     /// Part of a batch in the running statistics.
@@ -67,15 +67,15 @@ impl BlockKind {
 /// Blocks, channels (at width 1) and stride of one stage.
 type Stage = (usize, usize, usize);
 
-/// Three blocks for pictures of about 32 pixels: 9 million multiply-adds at that side. The stem and the first block
+/// Three blocks for images of about 32 pixels: 9 million multiply-adds at that side. The stem and the first block
 /// shrink the map, so that the wide layers see 8x8 and 4x4 pixels.
 const TINY_STAGES: [Stage; 3] = [(1, 32, 2), (1, 64, 1), (1, 128, 2)];
 
 impl Architecture {
-    /// The layers of an encoder for pictures of `side` pixels.
+    /// The layers of an encoder for images of `side` pixels.
     ///
     /// # Errors
-    /// The pictures are too small for the layers.
+    /// The images are too small for the layers.
     pub(super) fn new(encoder: &EncoderConfig, side: usize) -> Result<Self> {
         match encoder {
             EncoderConfig::Resnet18(config) => resnet(config, BlockKind::Basic, [2, 2, 2, 2], side),
@@ -85,7 +85,7 @@ impl Architecture {
                 let stem = Convolution { inputs: COLOURS, outputs: 32, kernel: 3, stride: 2, padding: 1, side };
                 let builder = Builder {
                     width: config.width,
-                    flavour: Flavour::Torchvision,
+                    variant: ResnetVariant::Torchvision,
                     kind: BlockKind::Basic,
                     last_scale: last_scale(config.zero_init_residual),
                     momentum: config.bn_momentum,
@@ -113,7 +113,7 @@ fn resnet(config: &ResnetConfig, kind: BlockKind, depths: [usize; 4], side: usiz
     let stages = [(first, 64, 1), (second, 128, 2), (third, 256, 2), (fourth, 512, 2)];
     let builder = Builder {
         width: config.width,
-        flavour: config.flavour,
+        variant: config.variant,
         kind,
         last_scale: last_scale(config.zero_init_residual),
         momentum: config.bn_momentum,
@@ -129,11 +129,11 @@ fn last_scale(zero_init_residual: bool) -> f32 {
 
 struct Builder {
     width: f64,
-    flavour: Flavour,
+    variant: ResnetVariant,
     kind: BlockKind,
     /// What the last scale of each block is at the start.
     last_scale: f32,
-    /// Batch norm's, where they are not the flavour's.
+    /// Batch norm's, where they are not the variant's.
     momentum: Option<f64>,
     epsilon: Option<f64>,
 }
@@ -159,13 +159,13 @@ impl Builder {
                 blocks.push(block);
             }
         }
-        let (epsilon, momentum) = match self.flavour {
-            Flavour::Torchvision => (1e-5, 0.1),
-            Flavour::Keras => (1.001e-5, 0.01),
+        let (epsilon, momentum) = match self.variant {
+            ResnetVariant::Torchvision => (1e-5, 0.1),
+            ResnetVariant::Keras => (1.001e-5, 0.01),
         };
         let epsilon = self.epsilon.map_or(epsilon, |epsilon| epsilon as f32);
         let momentum = self.momentum.map_or(momentum, |momentum| momentum as f32);
-        Ok(Architecture { stem, pool, blocks, features: channels, flavour: self.flavour, epsilon, momentum })
+        Ok(Architecture { stem, pool, blocks, features: channels, variant: self.variant, epsilon, momentum })
     }
 
     /// Channels at this width: the nearest whole number, at least 1.
@@ -176,12 +176,14 @@ impl Builder {
     fn block(&self, name: &str, inputs: usize, channels: usize, stride: usize, side: usize) -> Result<BlockShape> {
         // (kernel, stride, outputs) of each convolution
         let wide = channels * self.kind.expansion();
-        let row = match (self.kind, self.flavour) {
+        let row = match (self.kind, self.variant) {
             (BlockKind::Basic, _) => vec![(3, stride, channels), (3, 1, channels)],
-            (BlockKind::Bottleneck, Flavour::Torchvision) => {
+            (BlockKind::Bottleneck, ResnetVariant::Torchvision) => {
                 vec![(1, 1, channels), (3, stride, channels), (1, 1, wide)]
             }
-            (BlockKind::Bottleneck, Flavour::Keras) => vec![(1, stride, channels), (3, 1, channels), (1, 1, wide)],
+            (BlockKind::Bottleneck, ResnetVariant::Keras) => {
+                vec![(1, stride, channels), (3, 1, channels), (1, 1, wide)]
+            }
         };
         let mut units = Vec::new();
         let (mut from, mut at) = (inputs, side);
@@ -209,7 +211,7 @@ impl Builder {
             convolution_name: convolution_name.to_owned(),
             norm_name: norm_name.to_owned(),
             convolution,
-            bias: self.flavour == Flavour::Keras,
+            bias: self.variant == ResnetVariant::Keras,
             initial_scale: 1.0,
         })
     }

@@ -3,7 +3,7 @@
 use crate::base::Result;
 use crate::model::architecture::BlockShape;
 use crate::model::unit::{InputGradient, Pass, PassBack, Places, Unit, UnitTrace};
-use crate::nn::{Backend, Spare};
+use crate::nn::{Backend, BufferPool};
 
 /// The units of a block.
 #[derive(Clone, Debug)]
@@ -25,15 +25,15 @@ pub(super) struct BlockTrace<D: Backend> {
 }
 
 impl<D: Backend> BlockTrace<D> {
-    pub(super) fn release(self, spare: &mut Spare<D>) {
-        spare.give_map(self.input);
+    pub(super) fn release(self, buffers: &mut BufferPool<D>) {
+        buffers.release_map(self.input);
         for (trace, output) in self.units {
-            trace.release(spare);
-            spare.give_map(output);
+            trace.release(buffers);
+            buffers.release_map(output);
         }
-        self.last.release(spare);
+        self.last.release(buffers);
         if let Some(trace) = self.shortcut {
-            trace.release(spare);
+            trace.release(buffers);
         }
     }
 }
@@ -59,7 +59,7 @@ impl Block {
         let from = units.last().map_or(&input, |(_, output)| output);
         let (last, output) = self.last.forward(pass, from, Some(residual), true)?;
         let shortcut = shortcut.map(|(trace, projected)| {
-            pass.spare.give_map(projected);
+            pass.buffers.release_map(projected);
             trace
         });
         Ok((BlockTrace { input, units, last, shortcut }, output))
@@ -75,31 +75,31 @@ impl Block {
     ) -> Result<(D::Map, D::Map)> {
         let BlockTrace { input, mut units, last, shortcut } = trace;
         // The gradients of the row's maps, from the last unit's input down to the first unit's output.
-        let mut row = pass.spare.take_map(pass.rows * self.last.input_len())?;
+        let mut row = pass.buffers.acquire_map(pass.rows * self.last.input_len())?;
         let from = units.last().map_or(&input, |(_, output)| output);
         self.last.backward(pass, last, from, Some(&output), &mut gradient, InputGradient::Write(&mut row))?;
-        pass.spare.give_map(output);
+        pass.buffers.release_map(output);
         // The residual path. `gradient` is now what passed the last ReLU.
         if let (Some(unit), Some(trace)) = (&self.shortcut, shortcut) {
-            let mut projected = pass.spare.take_map(pass.rows * unit.input_len())?;
+            let mut projected = pass.buffers.acquire_map(pass.rows * unit.input_len())?;
             unit.backward(pass, trace, &input, None, &mut gradient, InputGradient::Write(&mut projected))?;
-            pass.spare.give_map(std::mem::replace(&mut gradient, projected));
+            pass.buffers.release_map(std::mem::replace(&mut gradient, projected));
         }
         for unit in self.units.iter().rev() {
             let Some((trace, output)) = units.pop() else { break };
             match units.last() {
                 Some((_, from)) => {
-                    let mut below = pass.spare.take_map(pass.rows * unit.input_len())?;
+                    let mut below = pass.buffers.acquire_map(pass.rows * unit.input_len())?;
                     unit.backward(pass, trace, from, Some(&output), &mut row, InputGradient::Write(&mut below))?;
-                    pass.spare.give_map(std::mem::replace(&mut row, below));
+                    pass.buffers.release_map(std::mem::replace(&mut row, below));
                 }
                 None => {
                     unit.backward(pass, trace, &input, Some(&output), &mut row, InputGradient::Add(&mut gradient))?;
                 }
             }
-            pass.spare.give_map(output);
+            pass.buffers.release_map(output);
         }
-        pass.spare.give_map(row);
+        pass.buffers.release_map(row);
         Ok((input, gradient))
     }
 }

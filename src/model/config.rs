@@ -4,7 +4,7 @@ use crate::base::range;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The encoder f: picture to feature vector h.
+/// The encoder f: image to feature vector h.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EncoderConfig {
@@ -30,17 +30,17 @@ pub struct ResnetConfig {
     pub stem: Stem,
     /// Whose details are followed.
     #[serde(default)]
-    pub flavour: Flavour,
+    pub variant: ResnetVariant,
     /// Start the scale of the last batch norm of each residual block at 0, so that the block is the identity at first
     /// (Goyal et al. 2017; torchvision's option of this name, and the SimCLR code's default).
     #[serde(default, skip_serializing_if = "is_false")]
     #[schemars(extend("default" = false))]
     pub zero_init_residual: bool,
     /// Weight of a batch in the running statistics of batch norm, in PyTorch's convention: `running = (1 - m) * running
-    /// + m * batch`; TensorFlow's decay is `1 - m`. Default that of the flavour: 0.1, Keras 0.01.
+    /// + m * batch`; TensorFlow's decay is `1 - m`. Default that of the variant: 0.1, Keras 0.01.
     #[serde(default, deserialize_with = "bn_momentum", skip_serializing_if = "Option::is_none")]
     pub bn_momentum: Option<f64>,
-    /// Added to the variance in batch norm. Default that of the flavour: 1e-5, Keras 1.001e-5.
+    /// Added to the variance in batch norm. Default that of the variant: 1e-5, Keras 1.001e-5.
     #[serde(default, deserialize_with = "bn_epsilon", skip_serializing_if = "Option::is_none")]
     pub bn_epsilon: Option<f64>,
 }
@@ -56,7 +56,7 @@ impl Default for ResnetConfig {
         Self {
             width: 1.0,
             stem: Stem::default(),
-            flavour: Flavour::default(),
+            variant: ResnetVariant::default(),
             zero_init_residual: false,
             bn_momentum: None,
             bn_epsilon: None,
@@ -100,7 +100,7 @@ impl EncoderConfig {
         let layers = |config: &ResnetConfig| ResnetConfig {
             width: config.width,
             stem: config.stem,
-            flavour: config.flavour,
+            variant: config.variant,
             ..ResnetConfig::default()
         };
         match self {
@@ -126,11 +126,11 @@ pub enum Stem {
 /// Whose ResNet is followed where implementations differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Flavour {
-    /// Stride in the 3x3 convolution, no biases, epsilon 1e-5, running momentum 0.1, Kaiming initialisation.
+pub enum ResnetVariant {
+    /// Stride in the 3x3 convolution, no biases, epsilon 1e-5, running momentum 0.1, Kaiming initialization.
     #[default]
     Torchvision,
-    /// Stride in the first 1x1 convolution, biases, epsilon 1.001e-5, running momentum 0.01, Glorot initialisation.
+    /// Stride in the first 1x1 convolution, biases, epsilon 1.001e-5, running momentum 0.01, Glorot initialization.
     Keras,
 }
 
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn options_at_their_defaults_are_not_written() {
         let written = |config: EncoderConfig| serde_json::to_string(&config).unwrap();
-        let resnet = r#"{"resnet18":{"width":1.0,"stem":"imagenet","flavour":"torchvision"}}"#;
+        let resnet = r#"{"resnet18":{"width":1.0,"stem":"imagenet","variant":"torchvision"}}"#;
         assert_eq!(written(EncoderConfig::Resnet18(ResnetConfig::default())), resnet);
         assert_eq!(written(EncoderConfig::Tiny(TinyConfig::default())), r#"{"tiny":{"width":1.0}}"#);
         let head = crate::model::ProjectionConfig::from(&[128]);

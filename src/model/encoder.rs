@@ -4,7 +4,7 @@ use crate::base::Result;
 use crate::model::architecture::Architecture;
 use crate::model::block::{Block, BlockTrace};
 use crate::model::unit::{InputGradient, Pass, PassBack, Places, Unit, UnitTrace};
-use crate::nn::{Backend, MaxPool, Spare};
+use crate::nn::{Backend, BufferPool, MaxPool};
 
 /// The layers of an encoder; the numbers are in `Parameters` and `Statistics`.
 #[derive(Clone, Debug)]
@@ -30,16 +30,16 @@ pub(super) struct Trace<D: Backend> {
 }
 
 impl<D: Backend> Trace<D> {
-    /// Gives the buffers back unused; the pictures, which came from outside, are freed.
-    pub(super) fn release(self, spare: &mut Spare<D>) {
-        self.stem.release(spare);
+    /// Gives the buffers back unused; the images, which came from outside, are freed.
+    pub(super) fn release(self, buffers: &mut BufferPool<D>) {
+        self.stem.release(buffers);
         if let Some(map) = self.unpooled {
-            spare.give_map(map);
+            buffers.release_map(map);
         }
         for block in self.blocks {
-            block.release(spare);
+            block.release(buffers);
         }
-        spare.give_map(self.last);
+        buffers.release_map(self.last);
     }
 }
 
@@ -70,31 +70,31 @@ impl Encoder {
     /// `[rows, side, side, 3]` to `[rows, features]`, keeping nothing.
     pub(super) fn infer<D: Backend>(&self, pass: &mut Pass<'_, D>, images: D::Map) -> Result<D::Buffer> {
         let (stem, mut map) = self.stem.forward(pass, &images, None, true)?;
-        stem.release(pass.spare);
+        stem.release(pass.buffers);
         drop(images);
         if let Some(unpooled) = self.pooled(pass, &mut map)? {
-            pass.spare.give_map(unpooled);
+            pass.buffers.release_map(unpooled);
         }
         for block in &self.blocks {
             let (trace, output) = block.forward(pass, map)?;
-            trace.release(pass.spare);
+            trace.release(pass.buffers);
             map = output;
         }
         let features = self.average(pass, &map)?;
-        pass.spare.give_map(map);
+        pass.buffers.release_map(map);
         Ok(features)
     }
 
     /// Pools the map in place; gives what it was if there is a pool.
     fn pooled<D: Backend>(&self, pass: &mut Pass<'_, D>, map: &mut D::Map) -> Result<Option<D::Map>> {
         let Some(pool) = &self.pool else { return Ok(None) };
-        let mut pooled = pass.spare.take_map(pass.rows * pool.output_len())?;
+        let mut pooled = pass.buffers.acquire_map(pass.rows * pool.output_len())?;
         pass.device.max_pool(pool, map, &mut pooled)?;
         Ok(Some(std::mem::replace(map, pooled)))
     }
 
     fn average<D: Backend>(&self, pass: &mut Pass<'_, D>, map: &D::Map) -> Result<D::Buffer> {
-        let mut features = pass.spare.take(pass.rows * self.features)?;
+        let mut features = pass.buffers.acquire(pass.rows * self.features)?;
         pass.device.average_pool(self.features, map, pass.rows, &mut features)?;
         Ok(features)
     }
@@ -104,28 +104,28 @@ impl Encoder {
         &self,
         device: &D,
         parameters: &mut crate::model::parameters::Parameters<D>,
-        spare: &mut Spare<D>,
+        buffers: &mut BufferPool<D>,
         trace: Trace<D>,
         features_gradient: &D::Buffer,
     ) -> Result<()> {
         let rows = trace.rows;
-        let mut gradient = spare.take_map(rows * self.last_len)?;
+        let mut gradient = buffers.acquire_map(rows * self.last_len)?;
         device.average_pool_gradient(self.features, features_gradient, rows, &mut gradient)?;
-        let mut pass = PassBack { device, parameters, spare, rows };
+        let mut pass = PassBack { device, parameters, buffers, rows };
         let mut map = trace.last;
         for (block, trace) in self.blocks.iter().zip(trace.blocks).rev() {
             (map, gradient) = block.backward(&mut pass, trace, map, gradient)?;
         }
         if let (Some(pool), Some(unpooled)) = (&self.pool, trace.unpooled) {
-            let mut below = pass.spare.take_map(pass.device.map_length(&unpooled))?;
+            let mut below = pass.buffers.acquire_map(pass.device.map_length(&unpooled))?;
             pass.device.max_pool_gradient(pool, &unpooled, &map, &gradient, &mut below)?;
-            pass.spare.give_map(std::mem::replace(&mut gradient, below));
-            pass.spare.give_map(std::mem::replace(&mut map, unpooled));
+            pass.buffers.release_map(std::mem::replace(&mut gradient, below));
+            pass.buffers.release_map(std::mem::replace(&mut map, unpooled));
         }
         let images = trace.images;
         self.stem.backward(&mut pass, trace.stem, &images, Some(&map), &mut gradient, InputGradient::Unwanted)?;
         for buffer in [map, gradient] {
-            pass.spare.give_map(buffer);
+            pass.buffers.release_map(buffer);
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! How parameters are drawn at the start.
 //!
-//! Torchvision flavour: convolutions Kaiming normal over the fan-out (He et al. 2015, arXiv 1502.01852), linear layers
-//! and their biases uniform within `1 / sqrt(fan_in)`, torch's default. Keras flavour: Glorot uniform, biases 0.
+//! Torchvision variant: convolutions Kaiming normal over the fan-out (He et al. 2015, arXiv 1502.01852), linear layers
+//! and their biases uniform within `1 / sqrt(fan_in)`, torch's default. Keras variant: Glorot uniform, biases 0.
 //! Batch norm starts as the identity, but for the last scale of each block with `zero_init_residual`, which starts at 0.
 
 use crate::base::rng;

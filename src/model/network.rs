@@ -9,11 +9,11 @@ use crate::model::head::{Head, dfdx_error};
 use crate::model::head_norm::NormMode;
 use crate::model::parameters::{Parameters, Statistics};
 use crate::model::unit::{Norms, Pass};
-use crate::nn::{Backend, Precision, Spare, Traced, TracedScalar, Trainable, number};
+use crate::nn::{Backend, BufferPool, Precision, Taped, TapedScalar, Trainable, number};
 use dfdx::prelude::*;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Pictures that inference takes through the encoder together.
+/// Images that inference takes through the encoder together.
 const INFERENCE_ROWS: usize = 64;
 
 /// Which statistics batch norm uses when features are computed.
@@ -30,7 +30,7 @@ type Slot<B> = Arc<Mutex<Option<Result<B>>>>;
 
 /// An encoder f and a head g (a projection or a classifier) on a device.
 ///
-/// One training step is [`Network::forward`], a loss on what it gives, [`Network::backward`], an optimiser over
+/// One training step is [`Network::forward`], a loss on what it gives, [`Network::backward`], an optimizer over
 /// [`Network::trainables`], [`Network::parameters_changed`].
 #[derive(Debug)]
 pub struct Network<D: Backend> {
@@ -47,7 +47,7 @@ pub struct Network<D: Backend> {
     precision: Precision,
     /// Images over which batch norm takes its statistics in training.
     batch_norm: BatchNorm,
-    spare: Spare<D>,
+    buffers: BufferPool<D>,
     open: Option<(Trace<D>, Slot<D::Buffer>)>,
 }
 
@@ -58,7 +58,7 @@ impl<D: Backend> Network<D> {
     /// norm; `side` is that of the square images, in pixels.
     ///
     /// # Errors
-    /// The pictures are too small for the encoder, a layer of the head has no outputs, or memory is short.
+    /// The images are too small for the encoder, a layer of the head has no outputs, or memory is short.
     pub fn new(
         encoder: &EncoderConfig,
         head: impl Into<ProjectionConfig>,
@@ -80,7 +80,7 @@ impl<D: Backend> Network<D> {
             head: None,
             precision: Precision::default(),
             batch_norm: BatchNorm::default(),
-            spare: Spare::new(device, Precision::default()),
+            buffers: BufferPool::new(device, Precision::default()),
             open: None,
             architecture,
         })
@@ -89,7 +89,7 @@ impl<D: Backend> Network<D> {
     /// The same network with the encoder computing in another precision than 32 bits.
     #[must_use]
     pub fn in_precision(self, precision: Precision) -> Self {
-        Self { precision, spare: Spare::new(&self.device, precision), ..self }
+        Self { precision, buffers: BufferPool::new(&self.device, precision), ..self }
     }
 
     /// The same network with batch norm's statistics in training over other images than all of a batch together.
@@ -103,32 +103,32 @@ impl<D: Backend> Network<D> {
         self.widths.clone()
     }
 
-    /// Training mode: `[rows, side, side, 3]` pictures to the head's output `[rows, last width]` with the tape. Batch
+    /// Training mode: `[rows, side, side, 3]` images to the head's output `[rows, last width]` with the tape. Batch
     /// norm uses the batch's statistics and moves the running ones. Per view, the first half of the rows is one view.
     ///
     /// # Errors
     /// There are no images, their number of values is wrong or they are not as many in each view, or memory is short.
-    pub fn forward(&mut self, images: Vec<f32>, rows: usize) -> Result<Traced<D>> {
+    pub fn forward(&mut self, images: Vec<f32>, rows: usize) -> Result<Taped<D>> {
         let images = self.upload(images, rows)?;
         self.forward_uploaded(images, rows)
     }
 
-    /// Sends `[rows, side, side, 3]` pictures to the device; they may still be on their way when this returns.
+    /// Sends `[rows, side, side, 3]` images to the device; they may still be on their way when this returns.
     ///
     /// # Errors
-    /// There are no pictures or their number of values is wrong, or memory is short.
+    /// There are no images or their number of values is wrong, or memory is short.
     pub fn upload(&self, images: Vec<f32>, rows: usize) -> Result<D::Map> {
         self.check_images(images.len(), rows)?;
         self.device.upload_map(images, self.precision)
     }
 
-    /// [`Network::forward`] of pictures that [`Network::upload`] gave.
+    /// [`Network::forward`] of images that [`Network::upload`] gave.
     ///
     /// # Errors
     /// Memory is short.
-    pub fn forward_uploaded(&mut self, images: D::Map, rows: usize) -> Result<Traced<D>> {
+    pub fn forward_uploaded(&mut self, images: D::Map, rows: usize) -> Result<Taped<D>> {
         if let Some((trace, _)) = self.open.take() {
-            trace.release(&mut self.spare);
+            trace.release(&mut self.buffers);
         }
         let groups = self.batch_norm.groups();
         if !rows.is_multiple_of(groups) {
@@ -138,7 +138,7 @@ impl<D: Backend> Network<D> {
             device: &self.device,
             parameters: &self.parameters,
             statistics: Norms::Training(&mut self.statistics),
-            spare: &mut self.spare,
+            buffers: &mut self.buffers,
             rows,
             groups,
             epsilon: self.architecture.epsilon,
@@ -146,14 +146,14 @@ impl<D: Backend> Network<D> {
         };
         let (trace, features) = self.encoder.forward(&mut pass, images)?;
         let tensor = self.device.to_tensor(&features, (rows, self.architecture.features))?;
-        self.spare.give(features);
+        self.buffers.release(features);
         let (tensor, slot) = self.on_tape(tensor);
         self.open = Some((trace, slot));
         self.head_forward(tensor, groups)
     }
 
     /// The head in training mode; its running statistics follow the encoder's.
-    fn head_forward(&mut self, features: Traced<D>, groups: usize) -> Result<Traced<D>> {
+    fn head_forward(&mut self, features: Taped<D>, groups: usize) -> Result<Taped<D>> {
         let Architecture { epsilon, momentum, .. } = self.architecture;
         let mut moments = Vec::new();
         let output = self.head()?.forward(features, &NormMode::Batch { groups, epsilon }, &mut moments)?;
@@ -166,7 +166,7 @@ impl<D: Backend> Network<D> {
 
     /// Puts the features on a new tape. The operation's way back hands their gradient to [`Network::backward`], which
     /// holds what the encoder needs to go on from there.
-    fn on_tape(&self, features: Tensor<(usize, usize), f32, D>) -> (Traced<D>, Slot<D::Buffer>) {
+    fn on_tape(&self, features: Tensor<(usize, usize), f32, D>) -> (Taped<D>, Slot<D::Buffer>) {
         let slot: Slot<D::Buffer> = Arc::default();
         let (ghost, device, to) = (features.ghost(), self.device.clone(), slot.clone());
         let length = features.shape().num_elements();
@@ -187,7 +187,7 @@ impl<D: Backend> Network<D> {
     ///
     /// # Errors
     /// The loss was not computed from the last [`Network::forward`], or memory is short.
-    pub fn backward(&mut self, loss: TracedScalar<D>) -> Result<f32> {
+    pub fn backward(&mut self, loss: TapedScalar<D>) -> Result<f32> {
         self.queue_backward(loss).map(|loss| number(&loss))
     }
 
@@ -196,7 +196,7 @@ impl<D: Backend> Network<D> {
     ///
     /// # Errors
     /// As for [`Network::backward`].
-    pub fn queue_backward(&mut self, loss: TracedScalar<D>) -> Result<Tensor<(), f32, D>> {
+    pub fn queue_backward(&mut self, loss: TapedScalar<D>) -> Result<Tensor<(), f32, D>> {
         let (trace, slot) = self.open.take().ok_or_else(|| Error::bug("backward without a forward pass"))?;
         let (loss, history) = loss.split_tape();
         let mut gradients = loss.clone().put_tape(history).try_backward().map_err(dfdx_error)?;
@@ -206,7 +206,7 @@ impl<D: Backend> Network<D> {
         if let Some(head) = &self.head {
             head.read_gradients(&self.device, &mut gradients, &mut self.parameters)?;
         }
-        self.encoder.backward(&self.device, &mut self.parameters, &mut self.spare, trace, &features)?;
+        self.encoder.backward(&self.device, &mut self.parameters, &mut self.buffers, trace, &features)?;
         Ok(loss)
     }
 
@@ -246,7 +246,7 @@ impl<D: Backend> Network<D> {
         Head::of(&self.head_config, self.architecture.features, &self.parameters, &self.device)
     }
 
-    /// Features of `[rows, side, side, 3]` pictures, `[rows, features]`, without a tape.
+    /// Features of `[rows, side, side, 3]` images, `[rows, features]`, without a tape.
     ///
     /// # Errors
     /// The number of values is wrong, or memory is short.
@@ -256,9 +256,9 @@ impl<D: Backend> Network<D> {
             BatchStatistics::Running => INFERENCE_ROWS,
             BatchStatistics::Batch => rows,
         };
-        let mut spare = Spare::new(&self.device, self.precision);
+        let mut buffers = BufferPool::new(&self.device, self.precision);
         let mut features = Vec::with_capacity(rows * self.architecture.features);
-        for images in images.chunks(together * self.picture_len()) {
+        for images in images.chunks(together * self.image_len()) {
             let mut pass = Pass {
                 device: &self.device,
                 parameters: &self.parameters,
@@ -266,8 +266,8 @@ impl<D: Backend> Network<D> {
                     BatchStatistics::Running => Norms::Running(&self.statistics),
                     BatchStatistics::Batch => Norms::Batch,
                 },
-                spare: &mut spare,
-                rows: images.len() / self.picture_len(),
+                buffers: &mut buffers,
+                rows: images.len() / self.image_len(),
                 groups: 1,
                 epsilon: self.architecture.epsilon,
                 momentum: self.architecture.momentum,
@@ -275,7 +275,7 @@ impl<D: Backend> Network<D> {
             let images = self.device.upload_map(images.to_vec(), self.precision)?;
             let encoded = self.encoder.infer(&mut pass, images)?;
             features.extend(self.device.download(&encoded)?);
-            spare.give(encoded);
+            buffers.release(encoded);
         }
         Ok(features)
     }
@@ -305,16 +305,16 @@ impl<D: Backend> Network<D> {
         }
     }
 
-    fn picture_len(&self) -> usize {
+    fn image_len(&self) -> usize {
         self.side * self.side * COLOURS
     }
 
     fn check_images(&self, length: usize, rows: usize) -> Result<()> {
-        if rows > 0 && length == rows * self.picture_len() {
+        if rows > 0 && length == rows * self.image_len() {
             return Ok(());
         }
         let side = self.side;
-        Err(Error::bug(format!("{rows} pictures of {side}x{side} pixels cannot have {length} values")))
+        Err(Error::bug(format!("{rows} images of {side}x{side} pixels cannot have {length} values")))
     }
 }
 
@@ -341,13 +341,13 @@ mod tests {
         Network::new(&encoder, head, SIDE, seed, &Cpu::default()).unwrap()
     }
 
-    fn pictures() -> Vec<f32> {
+    fn images() -> Vec<f32> {
         let mut rng = rng::stream(1, "test", &[]);
         (0..ROWS * SIDE * SIDE * COLOURS).map(|_| rng::unit(&mut rng)).collect()
     }
 
     fn step(network: &mut Network<Cpu>, rate: f32) -> f32 {
-        let output = network.forward(pictures(), ROWS).unwrap();
+        let output = network.forward(images(), ROWS).unwrap();
         let loss = network.backward(output.square().mean()).unwrap();
         for trainable in network.trainables() {
             for (value, gradient) in trainable.values.iter_mut().zip(trainable.gradient) {
@@ -364,15 +364,15 @@ mod tests {
         let pooled = Network::new(&pooled, &[8], SIDE, 1, &Cpu::default()).unwrap();
         for mut network in [tiny(&[8], 1), pooled, tiny(&[8], 1).in_precision(Precision::Bf16)] {
             step(&mut network, 0.1);
-            let count = network.spare.count();
+            let count = network.buffers.count();
             for _ in 0..4 {
                 step(&mut network, 0.1);
             }
-            assert_eq!(network.spare.count(), count);
+            assert_eq!(network.buffers.count(), count);
             // Also where a forward pass is not followed by one back.
-            (0..4).for_each(|_| drop(network.forward(pictures(), ROWS).unwrap()));
+            (0..4).for_each(|_| drop(network.forward(images(), ROWS).unwrap()));
             step(&mut network, 0.1);
-            assert_eq!(network.spare.count(), count);
+            assert_eq!(network.buffers.count(), count);
         }
     }
 
@@ -399,9 +399,9 @@ mod tests {
         let mut from = tiny(&[8], 1);
         step(&mut from, 0.1);
         let mut to = tiny(&[8], 2);
-        to.load_state(&from.state().unwrap()).unwrap();
+        to.load_state_dict(&from.state().unwrap()).unwrap();
         assert_eq!(to.state().unwrap(), from.state().unwrap());
-        let features = |network: &Network<Cpu>, statistics| network.encode(&pictures(), ROWS, statistics).unwrap();
+        let features = |network: &Network<Cpu>, statistics| network.encode(&images(), ROWS, statistics).unwrap();
         for statistics in [BatchStatistics::Running, BatchStatistics::Batch] {
             assert_eq!(features(&to, statistics), features(&from, statistics));
         }
@@ -411,21 +411,21 @@ mod tests {
         assert_ne!(tuned.state().unwrap(), from.state().unwrap());
         let mut state = from.state().unwrap();
         state.retain(|array| array.name != "layer2.0.bn1.running_var");
-        let error = to.load_state(&state).unwrap_err();
+        let error = to.load_state_dict(&state).unwrap_err();
         assert!(error.to_string().contains("layer2.0.bn1.running_var"), "{error}");
-        let error = tiny(&[9], 1).load_state(&from.state().unwrap()).unwrap_err();
+        let error = tiny(&[9], 1).load_state_dict(&from.state().unwrap()).unwrap_err();
         assert!(error.to_string().contains("head.0.weight"), "{error}");
     }
 
     #[test]
     fn inference_with_batch_statistics_is_the_training_forward() {
         let mut network = tiny(&[16, 8], 1);
-        let features = network.encode(&pictures(), ROWS, BatchStatistics::Batch).unwrap();
+        let features = network.encode(&images(), ROWS, BatchStatistics::Batch).unwrap();
         let outputs = network.project(&features, ROWS, BatchStatistics::Batch).unwrap();
         assert_eq!(network.widths(), [32, 16, 8]);
         assert_eq!(outputs.iter().map(Vec::len).collect::<Vec<_>>(), [ROWS * 16, ROWS * 8]);
         assert!(outputs[0].iter().all(|output| *output >= 0.0) && outputs[1].iter().any(|output| *output < 0.0));
-        assert_eq!(network.forward(pictures(), ROWS).unwrap().as_vec(), outputs[1]);
+        assert_eq!(network.forward(images(), ROWS).unwrap().as_vec(), outputs[1]);
     }
 
     /// A network with batch norm after every layer of the head.
@@ -453,7 +453,7 @@ mod tests {
         ];
         assert_eq!(names[5..], running);
         let mut to = normed(2);
-        to.load_state(&state).unwrap();
+        to.load_state_dict(&state).unwrap();
         assert_eq!(to.state().unwrap(), state);
         // A head without batch norm starts from the encoder of one with it, and the other way around.
         tiny(&[4], 3).load_encoder(&state).unwrap();
@@ -463,22 +463,22 @@ mod tests {
     #[test]
     fn features_of_a_head_with_batch_norm_by_the_statistics_of_the_batch_are_the_training_forward() {
         let mut network = normed(1);
-        let features = network.encode(&pictures(), ROWS, BatchStatistics::Batch).unwrap();
+        let features = network.encode(&images(), ROWS, BatchStatistics::Batch).unwrap();
         let outputs = network.project(&features, ROWS, BatchStatistics::Batch).unwrap();
         assert_ne!(outputs, network.project(&features, ROWS, BatchStatistics::Running).unwrap());
-        assert_eq!(network.forward(pictures(), ROWS).unwrap().as_vec(), outputs[1]);
+        assert_eq!(network.forward(images(), ROWS).unwrap().as_vec(), outputs[1]);
     }
 
     #[test]
     fn per_view_is_two_calls_of_the_model() {
         let half = ROWS / 2 * SIDE * SIDE * COLOURS;
         let mut two_calls = normed(1);
-        let calls: Vec<f32> = pictures()
+        let calls: Vec<f32> = images()
             .chunks(half)
             .flat_map(|view| two_calls.forward(view.to_vec(), ROWS / 2).unwrap().as_vec())
             .collect();
         let mut one_call = normed(1).with_batch_norm(BatchNorm::PerView);
-        let output = one_call.forward(pictures(), ROWS).unwrap().as_vec();
+        let output = one_call.forward(images(), ROWS).unwrap().as_vec();
         for (ours, theirs) in output.iter().zip(&calls) {
             assert!((ours - theirs).abs() < 1e-5, "{ours} {theirs}");
         }
@@ -487,7 +487,7 @@ mod tests {
                 assert!((ours - theirs).abs() < 1e-5, "{ours} {theirs}");
             }
         }
-        assert!(one_call.forward(pictures()[half / (ROWS / 2)..].to_vec(), ROWS - 1).is_err());
+        assert!(one_call.forward(images()[half / (ROWS / 2)..].to_vec(), ROWS - 1).is_err());
     }
 
     /// The arrays that torchvision's `zero_init_residual` sets to 0.
@@ -512,11 +512,11 @@ mod tests {
     #[test]
     fn misuse_is_an_error() {
         let mut network = tiny(&[8], 1);
-        assert!(network.forward(pictures(), ROWS + 1).is_err());
+        assert!(network.forward(images(), ROWS + 1).is_err());
         assert!(network.forward(Vec::new(), 0).is_err());
         assert!(network.encode(&[], 0, BatchStatistics::Running).is_err());
-        let first = network.forward(pictures(), ROWS).unwrap();
-        let second = network.forward(pictures(), ROWS).unwrap();
+        let first = network.forward(images(), ROWS).unwrap();
+        let second = network.forward(images(), ROWS).unwrap();
         assert!(network.backward(first.square().mean()).is_err());
         assert!(network.backward(second.square().mean()).is_err());
     }
@@ -529,7 +529,7 @@ mod tests {
             pool.install(|| {
                 let mut network = tiny(&[16, 8], 1);
                 let losses: Vec<f32> = (0..3).map(|_| step(&mut network, 0.1)).collect();
-                (losses, network.encode(&pictures(), ROWS, BatchStatistics::Running).unwrap(), network.state().unwrap())
+                (losses, network.encode(&images(), ROWS, BatchStatistics::Running).unwrap(), network.state().unwrap())
             })
         };
         let one = state(1);

@@ -6,7 +6,7 @@ use crate::model::architecture::{Architecture, BlockShape, COLOURS, UnitShape};
 use crate::model::config::EncoderConfig;
 use crate::model::parameters::Layout;
 use crate::model::state::{from_file, to_file};
-use crate::nn::{NamedArray, Traced, TracedScalar, oracle};
+use crate::nn::{NamedTensor, Taped, TapedScalar, oracle};
 use dfdx::prelude::*;
 use std::collections::BTreeMap;
 
@@ -30,11 +30,17 @@ impl<D: Device<f32>> OracleNetwork<D> {
     /// state.
     ///
     /// # Errors
-    /// The pictures are too small for the encoder, or the state is of another network.
-    pub fn new(encoder: &EncoderConfig, head: &[usize], side: usize, state: &[NamedArray], device: &D) -> Result<Self> {
+    /// The images are too small for the encoder, or the state is of another network.
+    pub fn new(
+        encoder: &EncoderConfig,
+        head: &[usize],
+        side: usize,
+        state: &[NamedTensor],
+        device: &D,
+    ) -> Result<Self> {
         let architecture = Architecture::new(encoder, side)?;
         let (mut matrices, mut channels) = (BTreeMap::new(), BTreeMap::new());
-        for NamedArray { name, shape, values } in state {
+        for NamedTensor { name, shape, values } in state {
             let (layout, rows, columns) = match shape[..] {
                 [outputs, inputs, kernel, _] => {
                     (Layout::Convolution { kernel, inputs, outputs }, kernel * kernel * inputs, outputs)
@@ -51,11 +57,11 @@ impl<D: Device<f32>> OracleNetwork<D> {
         Ok(Self { device: device.clone(), architecture, layers: head.len(), matrices, channels })
     }
 
-    /// `[rows, side, side, 3]` pictures to the head's output `[rows, last width]`, batch norm with the batch's statistics.
+    /// `[rows, side, side, 3]` images to the head's output `[rows, last width]`, batch norm with the batch's statistics.
     ///
     /// # Errors
     /// The state had no such parameter.
-    pub fn forward(&self, images: Vec<f32>, rows: usize) -> Result<Traced<D>> {
+    pub fn forward(&self, images: Vec<f32>, rows: usize) -> Result<Taped<D>> {
         let pixels = images.len() / COLOURS;
         let images = self.device.tensor_from_vec(images, (pixels, COLOURS));
         let mut map = self.unit(&self.architecture.stem, images.retaped())?.relu();
@@ -76,16 +82,16 @@ impl<D: Device<f32>> OracleNetwork<D> {
     }
 
     /// The gradient of every parameter, named and shaped as in files, and the loss.
-    pub fn backward(&self, loss: TracedScalar<D>) -> (Vec<NamedArray>, f32) {
+    pub fn backward(&self, loss: TapedScalar<D>) -> (Vec<NamedTensor>, f32) {
         let value = loss.as_vec().first().copied().unwrap_or(f32::NAN);
         let gradients = loss.backward();
-        let matrices = self.matrices.iter().map(|(name, (layout, matrix))| NamedArray {
+        let matrices = self.matrices.iter().map(|(name, (layout, matrix))| NamedTensor {
             name: name.clone(),
             shape: super::state::file_shape(*layout),
             values: to_file(*layout, gradients.get(matrix).as_vec()),
         });
         let is_running = |name: &str| name.ends_with("running_mean") || name.ends_with("running_var");
-        let channels = self.channels.iter().filter(|(name, _)| !is_running(name)).map(|(name, channels)| NamedArray {
+        let channels = self.channels.iter().filter(|(name, _)| !is_running(name)).map(|(name, channels)| NamedTensor {
             name: name.clone(),
             shape: vec![channels.shape().0],
             values: gradients.get(channels).as_vec(),
@@ -93,7 +99,7 @@ impl<D: Device<f32>> OracleNetwork<D> {
         (matrices.chain(channels).collect(), value)
     }
 
-    fn block(&self, block: &BlockShape, input: Traced<D>) -> Result<Traced<D>> {
+    fn block(&self, block: &BlockShape, input: Taped<D>) -> Result<Taped<D>> {
         let (input, tape) = input.split_tape();
         let mut row = input.clone().put_tape(tape);
         for (place, unit) in block.units.iter().enumerate() {
@@ -109,7 +115,7 @@ impl<D: Device<f32>> OracleNetwork<D> {
         Ok((row + residual).relu())
     }
 
-    fn unit(&self, unit: &UnitShape, input: Traced<D>) -> Result<Traced<D>> {
+    fn unit(&self, unit: &UnitShape, input: Taped<D>) -> Result<Taped<D>> {
         let (weights, bias) = (self.matrix(&unit.convolution_name)?, self.bias(&unit.convolution_name));
         let convolved = oracle::convolution(&unit.convolution, input, weights, bias);
         let (scale, shift) = (self.channels.get(&format!("{}.weight", unit.norm_name)), self.bias(&unit.norm_name));
@@ -117,11 +123,11 @@ impl<D: Device<f32>> OracleNetwork<D> {
         Ok(oracle::batch_norm(convolved, scale, shift, self.architecture.epsilon))
     }
 
-    fn linear(&self, name: &str, input: Traced<D>) -> Result<Traced<D>> {
+    fn linear(&self, name: &str, input: Taped<D>) -> Result<Taped<D>> {
         let (weight, bias) = (self.matrix(name)?, self.bias(name).ok_or_else(|| missing(name))?);
         let shape = (input.shape().0, bias.shape().0);
-        let weight: Traced<D> = weight.retaped::<OwnedTape<f32, D>>().permute::<_, Axes2<1, 0>>();
-        let bias: Traced<D> = bias.retaped::<OwnedTape<f32, D>>().broadcast_like::<(usize, usize), Axis<0>>(&shape);
+        let weight: Taped<D> = weight.retaped::<OwnedTape<f32, D>>().permute::<_, Axes2<1, 0>>();
+        let bias: Taped<D> = bias.retaped::<OwnedTape<f32, D>>().broadcast_like::<(usize, usize), Axis<0>>(&shape);
         Ok(input.matmul(weight) + bias)
     }
 

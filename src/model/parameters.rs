@@ -3,7 +3,7 @@
 use crate::base::Result;
 use crate::model::ProjectionConfig;
 use crate::model::architecture::{Architecture, UnitShape};
-use crate::model::config::Flavour;
+use crate::model::config::ResnetVariant;
 use crate::model::initial::{Draw, draw};
 use crate::nn::{Backend, Role};
 use rayon::prelude::*;
@@ -51,8 +51,8 @@ impl<D: Backend> Parameters<D> {
     /// Freshly drawn parameters of an encoder and the head upon it.
     pub(super) fn new(architecture: &Architecture, head: &ProjectionConfig, seed: u64, device: &D) -> Result<Self> {
         let mut descriptions: Vec<Description> =
-            architecture.units().flat_map(|unit| describe_unit(unit, architecture.flavour)).collect();
-        descriptions.extend(describe_head(architecture.features, head, architecture.flavour));
+            architecture.units().flat_map(|unit| describe_unit(unit, architecture.variant)).collect();
+        descriptions.extend(describe_head(architecture.features, head, architecture.variant));
         // Each parameter has its own stream, so the threads may take them in any order.
         let drawn: Vec<Vec<f32>> = descriptions
             .par_iter()
@@ -71,13 +71,13 @@ impl<D: Backend> Parameters<D> {
 }
 
 /// Parameters of a unit: weights, bias if any, scale, shift.
-fn describe_unit(unit: &UnitShape, flavour: Flavour) -> Vec<Description> {
+fn describe_unit(unit: &UnitShape, variant: ResnetVariant) -> Vec<Description> {
     let shape = &unit.convolution;
     let area = shape.kernel * shape.kernel;
     let (fan_in, fan_out) = (area * shape.inputs, area * shape.outputs);
-    let draw = match flavour {
-        Flavour::Torchvision => Draw::kaiming_normal(fan_out),
-        Flavour::Keras => Draw::glorot_uniform(fan_in, fan_out),
+    let draw = match variant {
+        ResnetVariant::Torchvision => Draw::kaiming_normal(fan_out),
+        ResnetVariant::Keras => Draw::glorot_uniform(fan_in, fan_out),
     };
     let layout = Layout::Convolution { kernel: shape.kernel, inputs: shape.inputs, outputs: shape.outputs };
     let channels = |name: String, role, draw| Description { name, layout: Layout::Channels(shape.outputs), role, draw };
@@ -90,12 +90,12 @@ fn describe_unit(unit: &UnitShape, flavour: Flavour) -> Vec<Description> {
 
 /// Of each layer of the head: the linear layer's weight and, without batch norm, bias; batch norm's scale and, but for
 /// the head's output, shift. Names are `head.0.weight`, `head.0.bias`, `head.0.norm.weight`, `head.0.norm.bias`.
-fn describe_head(features: usize, head: &ProjectionConfig, flavour: Flavour) -> Vec<Description> {
+fn describe_head(features: usize, head: &ProjectionConfig, variant: ResnetVariant) -> Vec<Description> {
     let inputs = std::iter::once(&features).chain(&head.layers);
     let layer = |(i, (inputs, outputs)): (usize, (&usize, &usize))| {
-        let (weight, bias) = match flavour {
-            Flavour::Torchvision => (Draw::torch_linear(*inputs), Draw::torch_linear(*inputs)),
-            Flavour::Keras => (Draw::glorot_uniform(*inputs, *outputs), Draw::Constant(0.0)),
+        let (weight, bias) = match variant {
+            ResnetVariant::Torchvision => (Draw::torch_linear(*inputs), Draw::torch_linear(*inputs)),
+            ResnetVariant::Keras => (Draw::glorot_uniform(*inputs, *outputs), Draw::Constant(0.0)),
         };
         let describe = |part, layout, role, draw| Description { name: format!("head.{i}.{part}"), layout, role, draw };
         let channels = |part, role, draw| describe(part, Layout::Channels(*outputs), role, draw);

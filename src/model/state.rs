@@ -3,7 +3,7 @@
 use crate::base::{Error, Result};
 use crate::model::network::Network;
 use crate::model::parameters::{Description, Layout};
-use crate::nn::{Backend, NamedArray};
+use crate::nn::{Backend, NamedTensor};
 use std::collections::HashMap;
 
 /// What the names of the head's arrays begin with.
@@ -14,17 +14,21 @@ impl<D: Backend> Network<D> {
     ///
     /// # Errors
     /// The device cannot be read.
-    pub fn state(&self) -> Result<Vec<NamedArray>> {
+    pub fn state(&self) -> Result<Vec<NamedTensor>> {
         let read = |values| self.device().download(values);
         let mut arrays = Vec::new();
         for (about, values) in self.parameters.descriptions.iter().zip(&self.parameters.values) {
             let values = to_file(about.layout, read(values)?);
-            arrays.push(NamedArray { name: about.name.clone(), shape: file_shape(about.layout), values });
+            arrays.push(NamedTensor { name: about.name.clone(), shape: file_shape(about.layout), values });
         }
         for running in &self.statistics {
             for (part, values) in [("running_mean", &running.mean), ("running_var", &running.variance)] {
                 let values = read(values)?;
-                arrays.push(NamedArray { name: format!("{}.{part}", running.name), shape: vec![values.len()], values });
+                arrays.push(NamedTensor {
+                    name: format!("{}.{part}", running.name),
+                    shape: vec![values.len()],
+                    values,
+                });
             }
         }
         Ok(arrays)
@@ -34,11 +38,11 @@ impl<D: Backend> Network<D> {
     ///
     /// # Errors
     /// The device cannot be read.
-    pub fn gradients(&self) -> Result<Vec<NamedArray>> {
+    pub fn gradients(&self) -> Result<Vec<NamedTensor>> {
         let pairs = self.parameters.descriptions.iter().zip(&self.parameters.gradients);
         let array = |(about, gradient): (&Description, _)| {
             let values = to_file(about.layout, self.device().download(gradient)?);
-            Ok(NamedArray { name: about.name.clone(), shape: file_shape(about.layout), values })
+            Ok(NamedTensor { name: about.name.clone(), shape: file_shape(about.layout), values })
         };
         pairs.map(array).collect()
     }
@@ -47,7 +51,7 @@ impl<D: Backend> Network<D> {
     ///
     /// # Errors
     /// An array is missing or has another shape; nothing is changed then.
-    pub fn load_state(&mut self, arrays: &[NamedArray]) -> Result<()> {
+    pub fn load_state_dict(&mut self, arrays: &[NamedTensor]) -> Result<()> {
         self.load(arrays, |_| true)
     }
 
@@ -55,12 +59,12 @@ impl<D: Backend> Network<D> {
     ///
     /// # Errors
     /// An array is missing or has another shape; nothing is changed then.
-    pub fn load_encoder(&mut self, arrays: &[NamedArray]) -> Result<()> {
+    pub fn load_encoder(&mut self, arrays: &[NamedTensor]) -> Result<()> {
         self.load(arrays, |name| !name.starts_with(HEAD))
     }
 
-    fn load(&mut self, arrays: &[NamedArray], wanted: impl Fn(&str) -> bool) -> Result<()> {
-        let given: HashMap<&str, &NamedArray> = arrays.iter().map(|array| (array.name.as_str(), array)).collect();
+    fn load(&mut self, arrays: &[NamedTensor], wanted: impl Fn(&str) -> bool) -> Result<()> {
+        let given: HashMap<&str, &NamedTensor> = arrays.iter().map(|array| (array.name.as_str(), array)).collect();
         let mut parameters = Vec::new();
         for (place, about) in self.parameters.descriptions.iter().enumerate().filter(|(_, about)| wanted(&about.name)) {
             let values = find(&given, &about.name, &file_shape(about.layout))?;
@@ -84,8 +88,8 @@ impl<D: Backend> Network<D> {
     }
 }
 
-fn find<'a>(given: &HashMap<&str, &'a NamedArray>, name: &str, shape: &[usize]) -> Result<&'a [f32]> {
-    let help = "the file was saved by another network: check encoder, width, stem, flavour and head";
+fn find<'a>(given: &HashMap<&str, &'a NamedTensor>, name: &str, shape: &[usize]) -> Result<&'a [f32]> {
+    let help = "the file was saved by another network: check encoder, width, stem, variant and head";
     let array = given.get(name).ok_or_else(|| Error::stage(format!("the saved network has no `{name}`")).help(help))?;
     if array.shape == shape && array.values.len() == shape.iter().product::<usize>() {
         return Ok(&array.values);

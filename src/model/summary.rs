@@ -26,7 +26,7 @@ pub struct SummaryRow {
     pub parameters: u64,
     /// Those that training moves.
     pub trainable: u64,
-    /// Multiply-adds of one forward pass for one picture (convolutions and linear layers alone).
+    /// Multiply-adds of one forward pass for one image (convolutions and linear layers alone).
     pub multiply_adds: u64,
 }
 
@@ -43,12 +43,12 @@ pub struct Summary {
     pub not_trainable: u64,
     /// The parameters of the encoder alone, without the head.
     pub encoder: Counts,
-    /// Multiply-adds of one forward pass for one picture.
+    /// Multiply-adds of one forward pass for one image.
     pub multiply_adds: u64,
-    /// Floating-point operations of one forward pass for one picture: a multiply-add is two.
+    /// Floating-point operations of one forward pass for one image: a multiply-add is two.
     pub flops: u64,
-    /// Bytes that one picture's activations take in training in 32 bits: what the backward pass needs.
-    pub activation_bytes_per_picture: u64,
+    /// Bytes that one image's activations take in training in 32 bits: what the backward pass needs.
+    pub activation_bytes_per_image: u64,
 }
 
 /// Numbers of parameters.
@@ -72,7 +72,7 @@ impl Counts {
 
 impl Summary {
     /// Memory of training at its peak, in bytes, without that of the program itself: parameters and gradients, what the
-    /// optimiser keeps (`state_vectors` numbers a parameter), the activations of `rows` pictures, the gradients of the
+    /// optimizer keeps (`state_vectors` numbers a parameter), the activations of `rows` images, the gradients of the
     /// maps, and the state being written. Within 13 % of what was measured on five networks.
     pub fn training_bytes(&self, rows: usize, state_vectors: usize, precision: Precision) -> u64 {
         /// Parameters and gradients, and the copies from which a file is written.
@@ -81,11 +81,11 @@ impl Summary {
         // Buffers of one size are used again: of each size about two are there beside the activations.
         let gradients = maps.into_iter().sum::<usize>() as u64 * precision.bytes() * 2;
         let parameters = (COPIES + state_vectors as u64) * self.total * ACTIVATION_BYTES;
-        let activations = self.activation_bytes_per_picture / ACTIVATION_BYTES * precision.bytes();
+        let activations = self.activation_bytes_per_image / ACTIVATION_BYTES * precision.bytes();
         parameters + rows as u64 * (activations + gradients)
     }
 
-    /// Memory of a forward pass over `rows` pictures, in bytes, without that of the program itself.
+    /// Memory of a forward pass over `rows` images, in bytes, without that of the program itself.
     pub fn inference_bytes(&self, rows: usize, precision: Precision) -> u64 {
         // The input, the convolution and the output of the largest block lie side by side.
         const LIVE_MAPS: u64 = 4;
@@ -93,7 +93,7 @@ impl Summary {
         self.total * ACTIVATION_BYTES + rows as u64 * LIVE_MAPS * largest * precision.bytes()
     }
 
-    /// Values that the last layer puts out for one picture.
+    /// Values that the last layer puts out for one image.
     pub fn features(&self) -> usize {
         self.rows.last().and_then(|row| row.output.last()).copied().unwrap_or(0)
     }
@@ -117,8 +117,8 @@ impl fmt::Display for Summary {
         ] {
             writeln!(f, "{name:<15} {:>14}  encoder alone {:>14}", grouped(all), grouped(encoder))?;
         }
-        writeln!(f, "multiply-adds   {:>14}  forward, a picture", grouped(self.multiply_adds))?;
-        write!(f, "activations     {:>14}  bytes in training, a picture", grouped(self.activation_bytes_per_picture))
+        writeln!(f, "multiply-adds   {:>14}  forward, an image", grouped(self.multiply_adds))?;
+        write!(f, "activations     {:>14}  bytes in training, an image", grouped(self.activation_bytes_per_image))
     }
 }
 
@@ -135,10 +135,10 @@ fn grouped(number: u64) -> String {
     grouped
 }
 
-/// Counts a network for pictures of `side` pixels without making its weights.
+/// Counts a network for images of `side` pixels without making its weights.
 ///
 /// # Errors
-/// The pictures are too small for the encoder or a layer of the head has no outputs.
+/// The images are too small for the encoder or a layer of the head has no outputs.
 pub fn summarize(encoder: &EncoderConfig, head: impl Into<ProjectionConfig>, side: usize) -> Result<Summary> {
     let head = head.into();
     check_head(&head.layers)?;
@@ -194,8 +194,8 @@ fn add_up(rows: Vec<SummaryRow>, encoder: Counts, side: usize) -> Summary {
     let sum = |count: fn(&SummaryRow) -> u64| rows.iter().map(count).sum::<u64>();
     let Counts { total, trainable, not_trainable } = Counts::of(&rows);
     let multiply_adds = sum(|row| row.multiply_adds);
-    let pictures = (side * side * super::architecture::COLOURS) as u64;
-    let kept = sum(|row| row.output.iter().product::<usize>() as u64) + pictures;
+    let images = (side * side * super::architecture::COLOURS) as u64;
+    let kept = sum(|row| row.output.iter().product::<usize>() as u64) + images;
     Summary {
         total,
         trainable,
@@ -203,7 +203,7 @@ fn add_up(rows: Vec<SummaryRow>, encoder: Counts, side: usize) -> Summary {
         encoder,
         multiply_adds,
         flops: 2 * multiply_adds,
-        activation_bytes_per_picture: kept * ACTIVATION_BYTES,
+        activation_bytes_per_image: kept * ACTIVATION_BYTES,
         rows,
     }
 }
@@ -211,20 +211,20 @@ fn add_up(rows: Vec<SummaryRow>, encoder: Counts, side: usize) -> Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::config::{Flavour, ResnetConfig, Stem, TinyConfig};
+    use crate::model::config::{ResnetConfig, ResnetVariant, Stem, TinyConfig};
 
     fn counts(encoder: &EncoderConfig, head: &[usize], side: usize) -> (u64, u64, u64) {
         let summary = summarize(encoder, head, side).unwrap();
         (summary.total, summary.trainable, summary.not_trainable)
     }
 
-    fn resnet(flavour: Flavour, stem: Stem) -> ResnetConfig {
-        ResnetConfig { stem, flavour, ..ResnetConfig::default() }
+    fn resnet(variant: ResnetVariant, stem: Stem) -> ResnetConfig {
+        ResnetConfig { stem, variant, ..ResnetConfig::default() }
     }
 
     #[test]
     fn the_reports_networks_are_counted_to_the_digit() {
-        let keras = EncoderConfig::Resnet50(resnet(Flavour::Keras, Stem::Imagenet));
+        let keras = EncoderConfig::Resnet50(resnet(ResnetVariant::Keras, Stem::Imagenet));
         assert_eq!(counts(&keras, &[], 224), (23_587_712, 23_534_592, 53_120));
         assert_eq!(counts(&keras, &[256, 128, 50], 224), (24_151_602, 24_098_482, 53_120));
         assert_eq!(counts(&keras, &[256, 5], 224), (24_113_541, 24_060_421, 53_120));
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn torchvisions_networks_are_counted_to_the_digit() {
-        let config = resnet(Flavour::Torchvision, Stem::Imagenet);
+        let config = resnet(ResnetVariant::Torchvision, Stem::Imagenet);
         let resnet50 = EncoderConfig::Resnet50(config.clone());
         assert_eq!(counts(&resnet50, &[], 224), (23_508_032 + 53_120, 23_508_032, 53_120));
         let resnet18 = EncoderConfig::Resnet18(config);

@@ -3,7 +3,7 @@
 use crate::base::Result;
 use crate::model::architecture::UnitShape;
 use crate::model::parameters::{Parameters, Statistics};
-use crate::nn::{Backend, Convolution, Normalization, Running, Spare};
+use crate::nn::{Backend, BufferPool, Convolution, Normalization, Running};
 
 /// Where a unit's parameters are.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub(super) struct Pass<'a, D: Backend> {
     pub(super) device: &'a D,
     pub(super) parameters: &'a Parameters<D>,
     pub(super) statistics: Norms<'a, D>,
-    pub(super) spare: &'a mut Spare<D>,
+    pub(super) buffers: &'a mut BufferPool<D>,
     pub(super) rows: usize,
     /// Equal ranges of the rows that batch norm takes the statistics of, each by itself.
     pub(super) groups: usize,
@@ -57,7 +57,7 @@ pub(super) enum Norms<'a, D: Backend> {
 pub(super) struct PassBack<'a, D: Backend> {
     pub(super) device: &'a D,
     pub(super) parameters: &'a mut Parameters<D>,
-    pub(super) spare: &'a mut Spare<D>,
+    pub(super) buffers: &'a mut BufferPool<D>,
     pub(super) rows: usize,
 }
 
@@ -71,16 +71,16 @@ pub(super) struct UnitTrace<D: Backend> {
 }
 
 impl<D: Backend> UnitTrace<D> {
-    pub(super) fn release(self, spare: &mut Spare<D>) {
-        spare.give_map(self.convolved);
-        spare.give(self.mean);
-        spare.give(self.inverse_deviation);
+    pub(super) fn release(self, buffers: &mut BufferPool<D>) {
+        buffers.release_map(self.convolved);
+        buffers.release(self.mean);
+        buffers.release(self.inverse_deviation);
     }
 }
 
 /// Where the gradient of a unit's input goes.
 pub(super) enum InputGradient<'a, M> {
-    /// Nowhere: the input is the pictures.
+    /// Nowhere: the input is the images.
     Unwanted,
     /// Written.
     Write(&'a mut M),
@@ -117,7 +117,7 @@ impl Unit {
         let length = pass.rows * self.convolution.output_len();
         let values = &pass.parameters.values;
         let bias = self.bias.map(|bias| &values[bias]);
-        let mut convolved = pass.spare.take_map(length)?;
+        let mut convolved = pass.buffers.acquire_map(length)?;
         pass.device.convolution(&self.convolution, input, &values[self.weight], bias, &mut convolved)?;
         let (mean, inverse_deviation) = self.moments(pass, &convolved)?;
         let norm = Normalization {
@@ -126,15 +126,15 @@ impl Unit {
             scale: &values[self.scale],
             shift: &values[self.shift],
         };
-        let mut output = pass.spare.take_map(length)?;
+        let mut output = pass.buffers.acquire_map(length)?;
         pass.device.normalize(&norm, &convolved, residual, relu, &mut output)?;
         Ok((UnitTrace { convolved, mean, inverse_deviation }, output))
     }
 
     fn moments<D: Backend>(&self, pass: &mut Pass<'_, D>, convolved: &D::Map) -> Result<(D::Buffer, D::Buffer)> {
         let numbers = pass.groups * self.convolution.outputs;
-        let mut inverse = pass.spare.take(numbers)?;
-        let mut mean = pass.spare.take(numbers)?;
+        let mut inverse = pass.buffers.acquire(numbers)?;
+        let mut mean = pass.buffers.acquire(numbers)?;
         let momentum = pass.momentum;
         let running = match &mut pass.statistics {
             Norms::Running(statistics) => {
@@ -180,14 +180,14 @@ impl Unit {
         pass.device.convolution_weight_gradient(shape, input, convolved, &mut weight[0], bias)?;
         let (accumulate, into) = match input_gradient {
             InputGradient::Unwanted => {
-                trace.release(pass.spare);
+                trace.release(pass.buffers);
                 return Ok(());
             }
             InputGradient::Write(into) => (false, into),
             InputGradient::Add(into) => (true, into),
         };
         pass.device.convolution_input_gradient(shape, &values[self.weight], convolved, accumulate, into)?;
-        trace.release(pass.spare);
+        trace.release(pass.buffers);
         Ok(())
     }
 }

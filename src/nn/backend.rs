@@ -118,7 +118,7 @@ pub trait Backend: Device<f32> {
         output_gradient: &Self::Map,
         input_gradient: &mut Self::Map,
     ) -> Result<()>;
-    /// Mean of each channel over the pixels of each picture: `[rows, pixels, channels]` to `[rows, channels]`.
+    /// Mean of each channel over the pixels of each image: `[rows, pixels, channels]` to `[rows, channels]`.
     fn average_pool(&self, channels: usize, input: &Self::Map, rows: usize, output: &mut Self::Buffer) -> Result<()>;
     /// The way back: every pixel gets its part.
     fn average_pool_gradient(

@@ -266,8 +266,8 @@ fn batch_norm_is_the_oracles() {
     let scale = device.tensor_from_vec(norm.scale.clone(), (channels,));
     let shift = device.tensor_from_vec(norm.shift.clone(), (channels,));
     let residual = device.tensor_from_vec(norm.residual.clone(), (pixels, channels));
-    let normalised = oracle::batch_norm(input.leaky_trace(), &scale, &shift, EPSILON);
-    let output = (normalised + residual.leaky_trace()).relu();
+    let normalized = oracle::batch_norm(input.leaky_trace(), &scale, &shift, EPSILON);
+    let output = (normalized + residual.leaky_trace()).relu();
     let ours = norm.output(&norm.input, &norm.scale, &norm.shift, &norm.residual);
     assert_close("output", &ours, &output.as_vec());
     let cotangent = device.tensor_from_vec(norm.cotangent.clone(), (pixels, channels));

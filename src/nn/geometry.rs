@@ -30,7 +30,7 @@ impl Convolution {
         self.output_side() * self.output_side()
     }
 
-    /// Numbers in one input picture.
+    /// Numbers in one input image.
     pub fn input_len(&self) -> usize {
         self.side * self.side * self.inputs
     }
@@ -50,7 +50,7 @@ impl Convolution {
         self.window() * self.outputs
     }
 
-    /// Multiply-adds for one picture.
+    /// Multiply-adds for one image.
     pub fn multiply_adds(&self) -> u64 {
         self.output_pixels() as u64 * self.weights() as u64
     }
@@ -113,5 +113,5 @@ fn fits(side: usize, kernel: usize, padding: usize) -> Result<()> {
         return Ok(());
     }
     Err(Error::usage(format!("a {kernel}x{kernel} window does not fit a map of {side}x{side} pixels"))
-        .help("use larger pictures or a stem that shrinks them less"))
+        .help("use larger images or a stem that shrinks them less"))
 }

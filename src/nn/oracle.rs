@@ -6,7 +6,7 @@
 //!
 //! The device's failures are panics here, as in dfdx.
 
-use crate::nn::{Convolution, MaxPool, Traced};
+use crate::nn::{Convolution, MaxPool, Taped};
 use dfdx::prelude::*;
 
 /// `[pixels, channels]` or another matrix.
@@ -14,9 +14,9 @@ type Matrix = (usize, usize);
 /// A number for each channel.
 type Channels<D> = Tensor<(usize,), f32, D>;
 /// The same on a tape.
-type TracedChannels<D> = Tensor<(usize,), f32, D, OwnedTape<f32, D>>;
+type TapedChannels<D> = Tensor<(usize,), f32, D, OwnedTape<f32, D>>;
 
-/// What stands for a place outside the picture in a maximum: below everything, yet finite.
+/// What stands for a place outside the image in a maximum: below everything, yet finite.
 const LOWEST: f32 = -1e30;
 
 /// Square windows over square maps.
@@ -33,14 +33,13 @@ impl Windows {
     /// For each tap, the input row that each output pixel sees there; none where it is padding.
     fn taps(self, rows: usize) -> Vec<Vec<Option<usize>>> {
         let inside = |at: usize| at.checked_sub(self.padding).filter(|at| *at < self.side);
-        let place =
-            |picture: usize, y: usize, x: usize| Some((picture * self.side + inside(y)?) * self.side + inside(x)?);
+        let place = |image: usize, y: usize, x: usize| Some((image * self.side + inside(y)?) * self.side + inside(x)?);
         let outputs = |tap_y: usize, tap_x: usize| {
             let mut sees = Vec::new();
-            for picture in 0..rows {
+            for image in 0..rows {
                 for y in 0..self.output_side {
                     let line = (0..self.output_side).map(|x| x * self.stride + tap_x);
-                    sees.extend(line.map(|x| place(picture, y * self.stride + tap_y, x)));
+                    sees.extend(line.map(|x| place(image, y * self.stride + tap_y, x)));
                 }
             }
             sees
@@ -49,8 +48,8 @@ impl Windows {
     }
 }
 
-/// What each tap of the windows sees, `[output pixels, channels]` each; `padding_value` outside the picture.
-fn gather_taps<D: Device<f32>>(windows: Windows, input: Traced<D>, padding_value: f32) -> Vec<Traced<D>> {
+/// What each tap of the windows sees, `[output pixels, channels]` each; `padding_value` outside the image.
+fn gather_taps<D: Device<f32>>(windows: Windows, input: Taped<D>, padding_value: f32) -> Vec<Taped<D>> {
     let (pixels, channels) = *input.shape();
     let (input, tape) = input.split_tape();
     let mut tape = Some(tape);
@@ -64,7 +63,7 @@ fn gather_taps<D: Device<f32>>(windows: Windows, input: Traced<D>, padding_value
         let (inside, outside) = (spread(f32::from), spread(|inside| f32::from(!inside)));
         let places: Vec<usize> = sees.iter().map(|sees| sees.unwrap_or(0)).collect();
         let places: Tensor<(usize,), usize, D> = input.device().tensor_from_vec(places, (length,));
-        let seen: Traced<D> = input.clone().put_tape(tape.take().unwrap_or_default()).gather(places);
+        let seen: Taped<D> = input.clone().put_tape(tape.take().unwrap_or_default()).gather(places);
         seen * inside + outside * padding_value
     };
     windows.taps(pixels / (windows.side * windows.side)).into_iter().map(&mut tap).collect()
@@ -73,43 +72,38 @@ fn gather_taps<D: Device<f32>>(windows: Windows, input: Traced<D>, padding_value
 /// `[pixels, inputs]` and `[window, outputs]` to `[output pixels, outputs]`.
 pub fn convolution<D: Device<f32>>(
     shape: &Convolution,
-    input: Traced<D>,
+    input: Taped<D>,
     weights: &Tensor<Matrix, f32, D>,
     bias: Option<&Channels<D>>,
-) -> Traced<D> {
+) -> Taped<D> {
     let Convolution { kernel, stride, padding, side, .. } = *shape;
     let windows = Windows { kernel, stride, padding, side, output_side: shape.output_side() };
     let pixels = input.shape().0 / (side * side) * shape.output_pixels();
     let zeros = || input.device().tensor_from_vec(vec![0.0; shape.outputs], (shape.outputs,));
-    let bias: TracedChannels<D> = bias.cloned().unwrap_or_else(zeros).retaped();
-    let mut output: Traced<D> = bias.broadcast_like::<Matrix, Axis<0>>(&(pixels, shape.outputs));
+    let bias: TapedChannels<D> = bias.cloned().unwrap_or_else(zeros).retaped();
+    let mut output: Taped<D> = bias.broadcast_like::<Matrix, Axis<0>>(&(pixels, shape.outputs));
     for (tap, seen) in gather_taps(windows, input, 0.0).into_iter().enumerate() {
         let rows = tap * shape.inputs..(tap + 1) * shape.inputs;
-        let weights: Traced<D> = weights.retaped::<OwnedTape<f32, D>>().slice((rows, 0..shape.outputs)).realize();
+        let weights: Taped<D> = weights.retaped::<OwnedTape<f32, D>>().slice((rows, 0..shape.outputs)).realize();
         output = output + seen.matmul(weights);
     }
     output
 }
 
 /// Batch norm with the batch's statistics.
-pub fn batch_norm<D: Device<f32>>(
-    input: Traced<D>,
-    scale: &Channels<D>,
-    shift: &Channels<D>,
-    epsilon: f32,
-) -> Traced<D> {
+pub fn batch_norm<D: Device<f32>>(input: Taped<D>, scale: &Channels<D>, shift: &Channels<D>, epsilon: f32) -> Taped<D> {
     let shape = *input.shape();
-    let spread = |channels: TracedChannels<D>| -> Traced<D> { channels.broadcast_like::<Matrix, Axis<0>>(&shape) };
+    let spread = |channels: TapedChannels<D>| -> Taped<D> { channels.broadcast_like::<Matrix, Axis<0>>(&shape) };
     let (input, tape) = input.split_tape();
     let mean = input.retaped::<OwnedTape<f32, D>>().mean::<(usize,), Axis<0>>();
-    let (centred, tape) = (input.put_tape(tape) - spread(mean)).split_tape();
-    let variance = centred.retaped::<OwnedTape<f32, D>>().square().mean::<(usize,), Axis<0>>();
-    let normalised = centred.put_tape(tape) / spread((variance + epsilon).sqrt());
-    normalised * spread(scale.retaped()) + spread(shift.retaped())
+    let (centered, tape) = (input.put_tape(tape) - spread(mean)).split_tape();
+    let variance = centered.retaped::<OwnedTape<f32, D>>().square().mean::<(usize,), Axis<0>>();
+    let normalized = centered.put_tape(tape) / spread((variance + epsilon).sqrt());
+    normalized * spread(scale.retaped()) + spread(shift.retaped())
 }
 
 /// Maximum of each window.
-pub fn max_pool<D: Device<f32>>(shape: &MaxPool, input: Traced<D>) -> Traced<D> {
+pub fn max_pool<D: Device<f32>>(shape: &MaxPool, input: Taped<D>) -> Taped<D> {
     let MaxPool { kernel, stride, padding, side, .. } = *shape;
     let windows = Windows { kernel, stride, padding, side, output_side: shape.output_side() };
     let (input, tape) = input.split_tape();
@@ -119,7 +113,7 @@ pub fn max_pool<D: Device<f32>>(shape: &MaxPool, input: Traced<D>) -> Traced<D> 
 }
 
 /// `[pixels, channels]` to `[rows, channels]`.
-pub fn average_pool<D: Device<f32>>(input: Traced<D>, rows: usize) -> Traced<D> {
+pub fn average_pool<D: Device<f32>>(input: Taped<D>, rows: usize) -> Taped<D> {
     let (pixels, channels) = *input.shape();
     let maps = input.reshape_like(&(rows, pixels / rows, channels));
     maps.mean::<Matrix, Axis<1>>()

@@ -1,4 +1,4 @@
-//! Parameters as optimisers and files see them.
+//! Parameters as optimizers and files see them.
 
 use crate::base::{Error, Result};
 use safetensors::{Dtype, tensor::TensorView};
@@ -19,7 +19,7 @@ pub enum Role {
 /// One parameter and its gradient, of the same length, in a device's buffers.
 #[derive(Debug)]
 pub struct Trainable<'a, B> {
-    /// The values, which an optimiser writes.
+    /// The values, which an optimizer writes.
     pub values: &'a mut B,
     /// The gradient of the last backward pass; clipping may write it.
     pub gradient: &'a mut B,
@@ -29,7 +29,7 @@ pub struct Trainable<'a, B> {
 
 /// One array of a saved network: a parameter or a running statistic.
 #[derive(Clone, Debug, PartialEq)]
-pub struct NamedArray {
+pub struct NamedTensor {
     /// torchvision's name, such as `layer1.0.conv1.weight`; the head's are `head.0.weight` and so on.
     pub name: String,
     /// torch's shape: `[outputs, inputs, height, width]` for convolutions, `[outputs, inputs]` for linear layers.
@@ -38,7 +38,7 @@ pub struct NamedArray {
     pub values: Vec<f32>,
 }
 
-impl NamedArray {
+impl NamedTensor {
     /// The array that a safetensors file holds under this name.
     ///
     /// # Errors

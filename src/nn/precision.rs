@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How an encoder keeps its feature maps and multiplies; parameters, batch-norm statistics, head, loss and optimiser are
+/// How an encoder keeps its feature maps and multiplies; parameters, batch-norm statistics, head, loss and optimizer are
 /// 32-bit throughout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

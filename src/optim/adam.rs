@@ -2,7 +2,7 @@
 
 use crate::nn::Trainable;
 use crate::optim::config::AdamConfig;
-use crate::optim::sweep;
+use crate::optim::multi_tensor;
 
 /// Where weight decay acts.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(super) fn step(
     let root = (1.0 / correction(beta2).sqrt()) as f32;
     let (keep1, add1, keep2, add2) = (beta1 as f32, (1.0 - beta1) as f32, beta2 as f32, (1.0 - beta2) as f32);
     let epsilon = config.epsilon as f32;
-    sweep::update(parameters, state, |chunk| {
+    multi_tensor::update(parameters, state, |chunk| {
         let decay = if config.decay.includes(chunk.role) { config.weight_decay } else { 0.0 };
         let (in_gradient, shrink) = match kind {
             Decay::InGradient => (decay as f32, 1.0),

@@ -1,11 +1,11 @@
-//! What a pipeline file says of optimisers and schedules.
+//! What a pipeline file says of optimizers and schedules.
 
 use crate::base::range;
 use crate::optim::{Decayed, RateScale};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The optimiser.
+/// The optimizer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OptimizerConfig {
@@ -118,7 +118,7 @@ impl LarsConfig {
     }
 }
 
-/// The learning rate over time, from the optimiser's peak; computed for each step.
+/// The learning rate over time, from the optimizer's peak; computed for each step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ScheduleConfig {

@@ -1,19 +1,19 @@
-//! Optimisers on the host.
+//! Optimizers on the host.
 
 use crate::base::Result;
 use crate::nn::Trainable;
 use crate::optim::adam::{self, Decay};
 use crate::optim::optimize::{Optimize, Update};
-use crate::optim::{OptimizerConfig, lars, sgd, sweep};
+use crate::optim::{OptimizerConfig, lars, multi_tensor, sgd};
 use dfdx::prelude::Cpu;
 
 impl Optimize for Cpu {
     fn gradient_norm(&self, parameters: &[Trainable<'_, Vec<f32>>]) -> Result<f64> {
-        Ok(parameters.iter().map(|parameter| sweep::square_sum(parameter.gradient)).sum::<f64>().sqrt())
+        Ok(parameters.iter().map(|parameter| multi_tensor::square_sum(parameter.gradient)).sum::<f64>().sqrt())
     }
 
     fn scale_gradients(&self, parameters: &mut [Trainable<'_, Vec<f32>>], factor: f32) -> Result<()> {
-        sweep::update(parameters, &mut [], |chunk| chunk.gradient.iter_mut().for_each(|g| *g *= factor));
+        multi_tensor::update(parameters, &mut [], |chunk| chunk.gradient.iter_mut().for_each(|g| *g *= factor));
         Ok(())
     }
 

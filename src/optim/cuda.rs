@@ -1,4 +1,4 @@
-//! Optimisers on an NVIDIA GPU: all parameters in one or two launches.
+//! Optimizers on an NVIDIA GPU: all parameters in one or two launches.
 
 use crate::base::Result;
 use crate::nn::Trainable;

@@ -5,7 +5,7 @@
 
 use crate::nn::Trainable;
 use crate::optim::config::LarsConfig;
-use crate::optim::sweep;
+use crate::optim::multi_tensor;
 
 /// State vectors of each parameter: the momentum of the scaled gradient.
 pub(super) const STATE_VECTORS: usize = 1;
@@ -15,7 +15,7 @@ pub(super) fn step(config: &LarsConfig, parameters: &mut [Trainable<'_, Vec<f32>
     decay_gradients(config, parameters);
     let rates: Vec<f32> = parameters.iter().map(|parameter| (rate * trust_ratio(config, parameter)) as f32).collect();
     let momentum = config.momentum as f32;
-    sweep::update(parameters, state, |chunk| {
+    multi_tensor::update(parameters, state, |chunk| {
         let rate = rates[chunk.parameter];
         let Some(velocity) = chunk.state.first_mut() else { return };
         for ((w, g), v) in chunk.values.iter_mut().zip(chunk.gradient.iter()).zip(velocity.iter_mut()) {
@@ -30,7 +30,7 @@ fn decay_gradients(config: &LarsConfig, parameters: &mut [Trainable<'_, Vec<f32>
     if decay == 0.0 {
         return;
     }
-    sweep::update(parameters, &mut [], |chunk| {
+    multi_tensor::update(parameters, &mut [], |chunk| {
         if config.decay.includes(chunk.role) {
             chunk.gradient.iter_mut().zip(chunk.values.iter()).for_each(|(g, w)| *g += decay * w);
         }
@@ -42,7 +42,7 @@ fn trust_ratio(config: &LarsConfig, parameter: &Trainable<'_, Vec<f32>>) -> f64 
     if !config.decay.includes(parameter.role) {
         return 1.0;
     }
-    let weights = sweep::square_sum(parameter.values).sqrt();
-    let gradient = sweep::square_sum(parameter.gradient).sqrt();
+    let weights = multi_tensor::square_sum(parameter.values).sqrt();
+    let gradient = multi_tensor::square_sum(parameter.gradient).sqrt();
     if weights > 0.0 && gradient > 0.0 { config.trust * weights / gradient } else { 1.0 }
 }

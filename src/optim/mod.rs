@@ -1,4 +1,4 @@
-//! Optimisers and learning-rate schedules.
+//! Optimizers and learning-rate schedules.
 
 mod adam;
 mod choices;
@@ -9,11 +9,11 @@ mod cpu;
 mod cuda;
 mod lars;
 pub mod lbfgs;
+mod multi_tensor;
 pub mod optimize;
 pub mod optimizer;
 pub mod schedule;
 mod sgd;
-mod sweep;
 mod wolfe;
 
 pub use choices::{Decayed, RateScale};

@@ -1,4 +1,4 @@
-//! What optimisers need of a device.
+//! What optimizers need of a device.
 
 use crate::base::Result;
 use crate::nn::{Backend, Trainable};
@@ -25,7 +25,7 @@ pub trait Optimize: Backend {
     ) -> Result<()>;
 }
 
-/// One step of an optimiser.
+/// One step of an optimizer.
 #[derive(Clone, Copy, Debug)]
 pub struct Update<'a> {
     /// The rule.

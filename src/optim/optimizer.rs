@@ -1,4 +1,4 @@
-//! The optimiser of a training: the rule, how many steps it has made, and its state.
+//! The optimizer of a training: the rule, how many steps it has made, and its state.
 
 use crate::base::{Error, Result};
 use crate::nn::Trainable;
@@ -17,7 +17,7 @@ pub struct Optimizer<D: Optimize> {
 }
 
 impl OptimizerConfig {
-    /// Numbers that the optimiser keeps for each parameter.
+    /// Numbers that the optimizer keeps for each parameter.
     pub fn state_vectors(&self) -> usize {
         match self {
             Self::Sgd(config) => sgd::state_vectors(config),
@@ -28,12 +28,12 @@ impl OptimizerConfig {
 }
 
 impl<D: Optimize> Optimizer<D> {
-    /// An optimiser that has made no step.
+    /// An optimizer that has made no step.
     pub fn new(config: &OptimizerConfig) -> Self {
         Self { config: config.clone(), steps: 0, state: Vec::new() }
     }
 
-    /// The same optimiser before its first step.
+    /// The same optimizer before its first step.
     #[must_use]
     pub fn fresh(&self) -> Self {
         Self::new(&self.config)
@@ -64,7 +64,7 @@ impl<D: Optimize> Optimizer<D> {
         (self.steps, &self.state)
     }
 
-    /// Goes on from the state of an optimiser with the same configuration; `lengths` are those of the parameters.
+    /// Goes on from the state of an optimizer with the same configuration; `lengths` are those of the parameters.
     ///
     /// # Errors
     /// The state does not fit the parameters, or the device failed; nothing is changed then.
@@ -72,8 +72,8 @@ impl<D: Optimize> Optimizer<D> {
         let expected = lengths.iter().flat_map(|length| std::iter::repeat_n(length, self.config.state_vectors()));
         let fresh = steps == 0 && state.is_empty();
         if !fresh && !state.iter().map(Vec::len).eq(expected.copied()) {
-            return Err(Error::stage("the state of the optimiser does not fit the network")
-                .help("the checkpoint is of another network or optimiser: start the stage afresh"));
+            return Err(Error::stage("the state of the optimizer does not fit the network")
+                .help("the checkpoint is of another network or optimizer: start the stage afresh"));
         }
         self.state = state.into_iter().map(|vector| device.upload(vector)).collect::<Result<_>>()?;
         self.steps = steps;

@@ -28,7 +28,7 @@ enum Shape {
 }
 
 impl Schedule {
-    /// The schedule of a run of `epochs` epochs with the optimiser's peak learning rate.
+    /// The schedule of a run of `epochs` epochs with the optimizer's peak learning rate.
     pub fn new(config: &ScheduleConfig, peak: f64, steps_per_epoch: u64, epochs: u64) -> Self {
         Self::of_steps(config, peak, steps_per_epoch, steps_per_epoch.saturating_mul(epochs))
     }

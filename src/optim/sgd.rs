@@ -2,7 +2,7 @@
 
 use crate::nn::Trainable;
 use crate::optim::config::SgdConfig;
-use crate::optim::sweep;
+use crate::optim::multi_tensor;
 
 /// State vectors of each parameter: the momentum, if there is any.
 pub(super) fn state_vectors(config: &SgdConfig) -> usize {
@@ -12,7 +12,7 @@ pub(super) fn state_vectors(config: &SgdConfig) -> usize {
 /// One step.
 pub(super) fn step(config: &SgdConfig, parameters: &mut [Trainable<'_, Vec<f32>>], state: &mut [Vec<f32>], rate: f64) {
     let (rate, momentum) = (rate as f32, config.momentum as f32);
-    sweep::update(parameters, state, |chunk| {
+    multi_tensor::update(parameters, state, |chunk| {
         let decay = if config.decay.includes(chunk.role) { config.weight_decay as f32 } else { 0.0 };
         let elements = chunk.values.iter_mut().zip(chunk.gradient.iter());
         let Some(velocity) = chunk.state.first_mut() else {

@@ -1,4 +1,4 @@
-//! Base64, for pictures and fonts within the page.
+//! Base64, for images and fonts within the page.
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

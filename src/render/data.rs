@@ -30,8 +30,8 @@ pub struct Report {
     pub warnings: Vec<String>,
     /// Features as points in the plane.
     pub embeddings: Vec<EmbeddingPanel>,
-    /// Augmented pictures, see [`pairs_png`](crate::render::pairs_png).
-    pub pairs: Vec<PairsPicture>,
+    /// Augmented images, see [`pairs_png`](crate::render::pairs_png).
+    pub pairs: Vec<PairsImage>,
     /// Is a representation collapsing?
     pub health: Vec<HealthRow>,
     /// Name and text table of each network.
@@ -48,11 +48,11 @@ pub struct Report {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DatasetFacts {
-    /// Where the pictures come from.
+    /// Where the images come from.
     pub source: String,
-    /// Name of each class and its number of training, validation and test pictures.
+    /// Name of each class and its number of training, validation and test images.
     pub classes: Vec<(String, usize, usize, usize)>,
-    /// Side of the square pictures, in pixels.
+    /// Side of the square images, in pixels.
     pub image_size: usize,
     /// Files that were left out, with the reason.
     pub skipped: Vec<(String, String)>,
@@ -143,7 +143,7 @@ pub enum EvaluationKind {
     /// A linear classifier on frozen features.
     #[default]
     LinearEval,
-    /// Weighted nearest neighbours on frozen features.
+    /// Weighted nearest neighbors on frozen features.
     Knn,
     /// A network trained with labels from scratch.
     Supervised,
@@ -169,7 +169,7 @@ pub struct EvaluationResult {
     pub depth_label: String,
     /// Fraction of the labels used.
     pub fraction: f64,
-    /// Number of labelled pictures used.
+    /// Number of labeled images used.
     pub labeled: usize,
     /// What distinguishes this result in the sweep: "temperature 0.1, seed 2". Its item "seed N" is what results that
     /// are averaged over seeds may differ in.
@@ -179,9 +179,9 @@ pub struct EvaluationResult {
     pub values: Vec<(String, String)>,
     /// Seed of the run.
     pub seed: u64,
-    /// Test pictures classified correctly.
+    /// Test images classified correctly.
     pub correct: usize,
-    /// Test pictures.
+    /// Test images.
     pub total: usize,
     /// Accuracy on the test set, 0 to 1.
     #[serde(deserialize_with = "number")]
@@ -201,7 +201,7 @@ pub struct EvaluationResult {
     pub validation_accuracy: Option<f64>,
     /// Names of the classes.
     pub classes: Vec<String>,
-    /// Pictures by `[true class][predicted class]`.
+    /// Images by `[true class][predicted class]`.
     pub confusion: Vec<Vec<usize>>,
     /// Epoch whose weights were kept.
     pub best_epoch: Option<usize>,
@@ -225,7 +225,7 @@ pub struct EmbeddingPanel {
     pub method: String,
     /// What distinguishes this panel in the sweep.
     pub variant: String,
-    /// One point a picture.
+    /// One point an image.
     pub points: Vec<(f32, f32)>,
     /// Class of each point.
     pub labels: Vec<usize>,
@@ -233,13 +233,13 @@ pub struct EmbeddingPanel {
     pub classes: Vec<String>,
 }
 
-/// Pictures beside two augmented views of each.
+/// Images beside two augmented views of each.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct PairsPicture {
+pub struct PairsImage {
     /// Name of the augmentation policy.
     pub policy: String,
-    /// The encoded picture, see [`pairs_png`](crate::render::pairs_png).
+    /// The encoded image, see [`pairs_png`](crate::render::pairs_png).
     pub png: Vec<u8>,
 }
 
@@ -255,16 +255,16 @@ pub struct HealthRow {
     pub is_untrained: bool,
     /// The depth in words.
     pub depth_label: String,
-    /// Mean squared distance of the two views of a picture, on the unit sphere.
+    /// Mean squared distance of the two views of an image, on the unit sphere.
     #[serde(deserialize_with = "number")]
     pub alignment: f64,
-    /// Log of the mean Gaussian potential of two pictures; lower is more uniform.
+    /// Log of the mean Gaussian potential of two images; lower is more uniform.
     #[serde(deserialize_with = "number")]
     pub uniformity: f64,
-    /// Mean standard deviation of the normalised coordinates; 1/sqrt(width) when spread evenly, 0 when collapsed.
+    /// Mean standard deviation of the normalized coordinates; 1/sqrt(width) when spread evenly, 0 when collapsed.
     #[serde(deserialize_with = "number")]
     pub spread: f64,
-    /// Exponential of the entropy of the normalised singular values.
+    /// Exponential of the entropy of the normalized singular values.
     #[serde(deserialize_with = "number")]
     pub effective_rank: f64,
     /// Number of coordinates.

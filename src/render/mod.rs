@@ -1,6 +1,6 @@
 //! The report: plots, tables and one offline HTML page, drawn from plain data.
 //!
-//! [`Report`] is everything a report says; [`write()`] puts it into a folder. Nothing here knows of stages, stores or
+//! [`Report`] is everything a report says; [`write()`] puts it into a directory. Nothing here knows of stages, stores or
 //! the clock: equal input gives equal bytes.
 
 pub mod correctness;

@@ -14,13 +14,13 @@ const STYLE: &str = include_str!("../../assets/report.css");
 /// Skipped files beyond this are in the table alone.
 const SKIPPED_AT_MOST: usize = 50;
 
-/// A figure as the template wants it. `picture` is markup of ours and is not escaped again.
+/// A figure as the template wants it. `image` is markup of ours and is not escaped again.
 #[derive(Serialize)]
 struct FigureView<'a> {
     name: &'a str,
     title: &'a str,
     caption: &'a str,
-    picture: String,
+    image: String,
 }
 
 /// A table as the template wants it.
@@ -109,13 +109,13 @@ fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
 }
 
 fn view(figure: &Figure) -> FigureView<'_> {
-    let picture = if figure.heavy {
+    let image = if figure.heavy {
         let data = base64::encode(&figure.png);
         format!("<img class=\"plot\" alt=\"\" src=\"data:image/png;base64,{data}\">")
     } else {
         figure.svg.clone()
     };
-    FigureView { name: &figure.name, title: &figure.title, caption: &figure.caption, picture }
+    FigureView { name: &figure.name, title: &figure.title, caption: &figure.caption, image }
 }
 
 fn table_view(table: table::Table) -> TableView {
@@ -138,7 +138,7 @@ fn marked_up(statement: Statement) -> Statement {
     Statement { text: text.replace(" %", "\u{a0}%"), ..statement }
 }
 
-/// Classes with their pictures, and the sums.
+/// Classes with their images, and the sums.
 fn classes(report: &Report) -> Vec<(String, usize, usize, usize)> {
     let mut rows = report.dataset.classes.clone();
     if rows.len() > 1 {

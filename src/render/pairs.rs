@@ -1,4 +1,4 @@
-//! Augmented views beside their pictures, as one PNG.
+//! Augmented views beside their images, as one PNG.
 
 use image::{
     ExtendedColorType, ImageEncoder, Rgb, RgbImage,
@@ -6,18 +6,18 @@ use image::{
     imageops,
 };
 
-/// Small pictures are enlarged by whole factors to at least this side, so that they can be seen.
+/// Small images are enlarged by whole factors to at least this side, so that they can be seen.
 const MIN_SIDE: usize = 112;
 const GAP: u32 = 6;
-/// Between two columns of pictures with their views.
+/// Between two columns of images with their views.
 const WIDE_GAP: u32 = 26;
 const PAPER: Rgb<u8> = Rgb([255, 255, 255]);
-/// Pictures below each other before a further column starts.
+/// Images below each other before a further column starts.
 const ROWS: usize = 4;
 
-/// A grid of pictures, each with its views to the right: RGB, 8 bits, `side` × `side` pixels, row by row; as PNG.
+/// A grid of images, each with its views to the right: RGB, 8 bits, `side` × `side` pixels, row by row; as PNG.
 ///
-/// A picture of another size stays white.
+/// An image of another size stays white.
 pub fn pairs_png(rows: &[(Vec<u8>, Vec<Vec<u8>>)], side: usize) -> Vec<u8> {
     let factor = MIN_SIDE.div_ceil(side.max(1)).max(1);
     let cell = u32::try_from(side * factor).unwrap_or(u32::MAX).min(1024);
@@ -38,12 +38,12 @@ pub fn pairs_png(rows: &[(Vec<u8>, Vec<Vec<u8>>)], side: usize) -> Vec<u8> {
 }
 
 fn place(grid: &mut RgbImage, pixels: &[u8], side: usize, cell: u32, left: u32, top: u32) {
-    let Some(picture) = RgbImage::from_raw(side as u32, side as u32, pixels.to_vec()) else { return };
+    let Some(image) = RgbImage::from_raw(side as u32, side as u32, pixels.to_vec()) else { return };
     if side == 0 {
         return;
     }
     let filter = if cell as usize >= side { imageops::FilterType::Nearest } else { imageops::FilterType::Triangle };
-    imageops::replace(grid, &imageops::resize(&picture, cell, cell, filter), i64::from(left), i64::from(top));
+    imageops::replace(grid, &imageops::resize(&image, cell, cell, filter), i64::from(left), i64::from(top));
 }
 
 /// Encodes RGB pixels; memory is all that encoding needs, so it does not fail.
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pictures_lie_beside_their_views() {
+    fn images_lie_beside_their_views() {
         let (red, blue) = ([255, 0, 0].repeat(64), [0, 0, 255].repeat(64));
         let bytes = pairs_png(&[(red, vec![blue.clone(), blue])], 8);
         let grid = image::load_from_memory(&bytes).unwrap().to_rgb8();
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_and_nonsense_still_give_a_picture() {
+    fn nothing_and_nonsense_still_give_an_image() {
         for (rows, side) in [(vec![], 0), (vec![], 32), (vec![(vec![1, 2], vec![])], 32), (vec![(vec![], vec![])], 0)] {
             assert!(image::load_from_memory(&pairs_png(&rows, side)).is_ok());
         }

@@ -159,7 +159,7 @@ fn curves(report: &Report) -> Result<Vec<u8>> {
 }
 
 fn confusion(report: &Report) -> Result<Vec<u8>> {
-    let mut table = Rows::new(&["stage", "depth", "fraction", "variant", "true", "predicted", "pictures"])?;
+    let mut table = Rows::new(&["stage", "depth", "fraction", "variant", "true", "predicted", "images"])?;
     for result in &report.results {
         let name = |class: usize| result.classes.get(class).cloned().unwrap_or_else(|| class.to_string());
         for (truth, row) in result.confusion.iter().enumerate() {

@@ -1,6 +1,6 @@
-//! The folder of a report.
+//! The directory of a report.
 
-use crate::base::files::{create_folder, write_atomic};
+use crate::base::files::{create_directory, write_atomic};
 use crate::base::{Error, Result};
 use crate::render::data::Report;
 use crate::render::draw::canvas;
@@ -15,22 +15,22 @@ pub const RESULTS: &str = "results.md";
 /// Equal reports give equal bytes. The page needs none of the other files.
 ///
 /// # Errors
-/// The folder cannot be written.
-pub fn write(report: &Report, folder: &Path) -> Result<()> {
-    let (table_folder, plot_folder) = (folder.join("tables"), folder.join("plots"));
-    create_folder(&table_folder)?;
-    create_folder(&plot_folder)?;
+/// The directory cannot be written.
+pub fn write(report: &Report, directory: &Path) -> Result<()> {
+    let (table_directory, plot_directory) = (directory.join("tables"), directory.join("plots"));
+    create_directory(&table_directory)?;
+    create_directory(&plot_directory)?;
     for (name, bytes) in tables::all(report)? {
-        put(&table_folder.join(name), &bytes)?;
+        put(&table_directory.join(name), &bytes)?;
     }
     let figures = plots::all(report)?;
     for figure in &figures {
-        put(&plot_folder.join(format!("{}.png", figure.name)), &figure.png)?;
-        put(&plot_folder.join(format!("{}.svg", figure.name)), canvas::standalone(&figure.svg).as_bytes())?;
+        put(&plot_directory.join(format!("{}.png", figure.name)), &figure.png)?;
+        put(&plot_directory.join(format!("{}.svg", figure.name)), canvas::standalone(&figure.svg).as_bytes())?;
     }
-    put(&folder.join(RESULTS), markdown::results_markdown(report).as_bytes())?;
+    put(&directory.join(RESULTS), markdown::results_markdown(report).as_bytes())?;
     // Last and whole, so that a page never shows before what it links to.
-    write_atomic(&folder.join("index.html"), page::html(report, &figures)?.as_bytes())
+    write_atomic(&directory.join("index.html"), page::html(report, &figures)?.as_bytes())
 }
 
 fn put(path: &Path, bytes: &[u8]) -> Result<()> {

@@ -34,7 +34,7 @@ impl Commit {
     /// names is run.
     pub fn of(file: &Path, content: &[u8]) -> Option<Self> {
         let file = if file.is_symlink() { file.canonicalize() } else { std::path::absolute(file) }.ok()?;
-        let git = Git { folder: file.parent()?.to_owned(), until: Instant::now() + PATIENCE };
+        let git = Git { directory: file.parent()?.to_owned(), until: Instant::now() + PATIENCE };
         let mut committed = OsString::from("HEAD:./");
         committed.push(file.file_name()?);
         let answer = git.ask(&["rev-parse".into(), "--revs-only".into(), "HEAD".into(), committed], Vec::new())?;
@@ -62,9 +62,9 @@ fn digests(answer: &[u8]) -> impl Iterator<Item = String> {
     lines.into_iter()
 }
 
-/// Asks git in a folder.
+/// Asks git in a directory.
 struct Git {
-    folder: PathBuf,
+    directory: PathBuf,
     until: Instant,
 }
 
@@ -112,7 +112,7 @@ impl Git {
     /// Git without anything that could start another program or ask the network.
     fn command(&self, arguments: &[OsString]) -> Command {
         let mut command = Command::new("git");
-        command.args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-C"]).arg(&self.folder);
+        command.args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-C"]).arg(&self.directory);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         for (name, value) in [
             ("GIT_NO_LAZY_FETCH", "1"),
@@ -148,7 +148,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_git_that_hangs_is_not_waited_for() {
-        let git = Git { folder: std::env::temp_dir(), until: Instant::now() + Duration::from_millis(50) };
+        let git = Git { directory: std::env::temp_dir(), until: Instant::now() + Duration::from_millis(50) };
         let mut child = Command::new("sleep").arg("600").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let start = Instant::now();
         assert_eq!(git.exchange(&mut child, vec![0; 1 << 20]), None);

@@ -19,7 +19,7 @@ pub fn find(output: &Path, name: &str) -> Result<Run> {
         let error = unreadable.into_iter().next();
         return Err(error.unwrap_or_else(|| {
             let error = Error::usage("there are no runs").at(output.display().to_string());
-            error.help("run a pipeline first, or name the folder of its runs with --output")
+            error.help("run a pipeline first, or name the directory of its runs with --output")
         }));
     }
     let of_study = |study: &str| runs.iter().filter(|run| run.study == study).collect::<Vec<_>>();

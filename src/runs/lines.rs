@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// A line for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// What kind of line it is, where that is worth a colour.
+    /// What kind of line it is, where that is worth a color.
     pub mark: Option<Mark>,
     /// The text after the mark's word.
     pub text: String,

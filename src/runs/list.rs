@@ -1,4 +1,4 @@
-//! All runs of an output folder.
+//! All runs of an output directory.
 
 use super::RUNS;
 use crate::base::{Error, files};
@@ -6,7 +6,7 @@ use crate::runs::Run;
 use crate::runs::run::is_run;
 use std::path::{Path, PathBuf};
 
-/// The runs of an output folder.
+/// The runs of an output directory.
 #[derive(Debug, Default)]
 pub struct Listing {
     /// Those that can be read, the newest first.
@@ -15,11 +15,15 @@ pub struct Listing {
     pub unreadable: Vec<Error>,
 }
 
-/// Reads the records of all runs; none where there is no such folder.
+/// Reads the records of all runs; none where there is no such directory.
 pub fn list(output: &Path) -> Listing {
     let mut listing = Listing::default();
-    for folder in folders(&output.join(RUNS)).iter().flat_map(|study| folders(study)).filter(|folder| is_run(folder)) {
-        match Run::read(&folder) {
+    for directory in directories(&output.join(RUNS))
+        .iter()
+        .flat_map(|study| directories(study))
+        .filter(|directory| is_run(directory))
+    {
+        match Run::read(&directory) {
             Ok(run) => listing.runs.push(run),
             Err(error) => listing.unreadable.push(error),
         }
@@ -29,10 +33,10 @@ pub fn list(output: &Path) -> Listing {
     listing
 }
 
-/// The folders in a folder, sorted by name.
-fn folders(folder: &Path) -> Vec<PathBuf> {
-    let mut folders = files::entries(folder).unwrap_or_default();
-    folders.retain(|path| path.is_dir());
-    folders.sort();
-    folders
+/// The directories in a directory, sorted by name.
+fn directories(directory: &Path) -> Vec<PathBuf> {
+    let mut directories = files::entries(directory).unwrap_or_default();
+    directories.retain(|path| path.is_dir());
+    directories.sort();
+    directories
 }

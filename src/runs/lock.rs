@@ -14,12 +14,12 @@ pub struct LivingRun {
 }
 
 impl LivingRun {
-    /// Marks the run in this folder as living.
+    /// Marks the run in this directory as living.
     ///
     /// # Errors
-    /// The folder cannot be written.
-    pub fn take(folder: &Path) -> Result<Self> {
-        let path = folder.join(LOCK);
+    /// The directory cannot be written.
+    pub fn take(directory: &Path) -> Result<Self> {
+        let path = directory.join(LOCK);
         let file = File::create(&path).map_err(|error| Error::io("write", &path, &error))?;
         // Where the file system knows no locks, the run goes on without a sign of life.
         let _ = file.try_lock();
@@ -33,10 +33,10 @@ impl Drop for LivingRun {
     }
 }
 
-/// Whether the run in this folder lives. Where the file system knows no locks, a run that did not say how it ended
+/// Whether the run in this directory lives. Where the file system knows no locks, a run that did not say how it ended
 /// counts as living.
-pub fn is_living(folder: &Path) -> bool {
-    let Ok(file) = File::open(folder.join(LOCK)) else { return false };
+pub fn is_living(directory: &Path) -> bool {
+    let Ok(file) = File::open(directory.join(LOCK)) else { return false };
     match file.try_lock_shared() {
         Ok(()) => false,
         Err(TryLockError::WouldBlock | TryLockError::Error(_)) => true,

@@ -31,7 +31,7 @@ pub use record::{RunRecord, RunState, StageRecord, StageState};
 pub use recorder::{Description, Recorder};
 pub use run::{Run, pin};
 
-/// Folder under the output folder that holds a folder for each study.
+/// Directory under the output directory that holds a directory for each study.
 const RUNS: &str = "runs";
 /// The record of a run.
 const RECORD: &str = "run.json";

@@ -44,7 +44,7 @@ pub struct Description<'a> {
 
 /// A run that is being recorded; takes its events.
 pub struct Recorder<'a> {
-    folder: PathBuf,
+    directory: PathBuf,
     graph: &'a Graph,
     store: &'a Store,
     start: Instant,
@@ -69,47 +69,47 @@ impl<'a> Recorder<'a> {
     /// is waited for, and can give up by an error.
     ///
     /// # Errors
-    /// The folder cannot be written, or `waiting` gave up.
+    /// The directory cannot be written, or `waiting` gave up.
     pub fn create(
         output: &Path,
         run: &Description<'_>,
         (graph, store): (&'a Graph, &'a Store),
         waiting: impl FnMut() -> Result<()>,
     ) -> Result<Self> {
-        // Git answers while folder and file are written.
+        // Git answers while directory and file are written.
         let commit = ask_for_commit(run);
         let _registration = store.register(waiting)?;
-        let folder = make_folder(&output.join(RUNS).join(run.study))?;
-        let living = LivingRun::take(&folder)?;
-        write_texts(&folder, run)?;
+        let directory = make_directory(&output.join(RUNS).join(run.study))?;
+        let living = LivingRun::take(&directory)?;
+        write_texts(&directory, run)?;
         let record = RunRecord::new(run, graph, commit.and_then(|commit| commit.join().ok()).flatten());
-        write_record(&folder, &record)?;
+        write_record(&directory, &record)?;
         let state = State {
             record,
             lines: Lines::new(LINE_INTERVAL),
             kept: HashMap::new(),
-            events: create_file(&folder.join(EVENTS))?,
-            log: create_file(&folder.join(LOG))?,
+            events: create_file(&directory.join(EVENTS))?,
+            log: create_file(&directory.join(LOG))?,
             failed: None,
         };
-        Ok(Self { folder, graph, store, start: Instant::now(), state: Mutex::new(state), _living: living })
+        Ok(Self { directory, graph, store, start: Instant::now(), state: Mutex::new(state), _living: living })
     }
 
     /// The record's file.
     pub fn record(&self) -> PathBuf {
-        self.folder.join(RECORD)
+        self.directory.join(RECORD)
     }
 
-    /// The run's folder.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// The run's directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// What the report of the run says of it, names and values.
     pub fn facts(&self) -> Vec<(String, String)> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (record, took) = (&state.record, human::duration(self.start.elapsed()));
-        let id = self.folder.file_name().unwrap_or_default().to_string_lossy();
+        let id = self.directory.file_name().unwrap_or_default().to_string_lossy();
         let Hardware { host, processor, threads, .. } = &record.hardware;
         let data = record.stages.iter().filter(|stage| stage.kind == "dataset");
         let data: Vec<&str> = data.map(|stage| short(&stage.key)).collect();
@@ -139,11 +139,11 @@ impl<'a> Recorder<'a> {
         let last = Line { mark: None, text: last_line(record) };
         state.write_lines(&[last]);
         let log = state.failed.take().map(|error| {
-            let folder = self.folder.display();
-            format!("{folder}: the log of the run is not whole: {error}")
+            let directory = self.directory.display();
+            format!("{directory}: the log of the run is not whole: {error}")
         });
         let record =
-            write_record(&self.folder, &state.record).err().map(|error| format!("no record of the run: {error}"));
+            write_record(&self.directory, &state.record).err().map(|error| format!("no record of the run: {error}"));
         log.into_iter().chain(record).collect()
     }
 }
@@ -265,38 +265,38 @@ fn add_results(stage: &mut StageRecord, graph: &Graph, store: &Store) {
     }
 }
 
-fn write_record(folder: &Path, record: &RunRecord) -> Result<()> {
+fn write_record(directory: &Path, record: &RunRecord) -> Result<()> {
     let text = serde_json::to_string_pretty(record);
     let text = text.map_err(|error| Error::bug(format!("the record has no JSON form: {error}")))?;
-    files::write_atomic(&folder.join(RECORD), format!("{text}\n").as_bytes())
+    files::write_atomic(&directory.join(RECORD), format!("{text}\n").as_bytes())
 }
 
 /// The pipeline as it was written, and as it is run.
-fn write_texts(folder: &Path, run: &Description<'_>) -> Result<()> {
+fn write_texts(directory: &Path, run: &Description<'_>) -> Result<()> {
     for (number, text) in run.texts.iter().enumerate() {
         let name = if number == 0 { PIPELINE.to_owned() } else { format!("extended-{number}.toml") };
-        files::write_atomic(&folder.join(name), text.as_bytes())?;
+        files::write_atomic(&directory.join(name), text.as_bytes())?;
     }
-    files::write_atomic(&folder.join(RESOLVED), run.resolved.as_bytes())
+    files::write_atomic(&directory.join(RESOLVED), run.resolved.as_bytes())
 }
 
 fn create_file(path: &Path) -> Result<File> {
     File::create(path).map_err(|error| Error::io("write", path, &error))
 }
 
-/// Makes a folder named by time, to less than a microsecond: names sort as runs start.
-fn make_folder(parent: &Path) -> Result<PathBuf> {
-    files::create_folder(parent)?;
+/// Makes a directory named by time, to less than a microsecond: names sort as runs start.
+fn make_directory(parent: &Path) -> Result<PathBuf> {
+    files::create_directory(parent)?;
     let mut tries = 0;
     loop {
         let now = SystemTime::now();
         // 24 of the 30 bits that nanoseconds take.
         let fraction = now.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_nanos() >> 6;
-        let folder = parent.join(format!("{}-{fraction:06x}", clock::for_file_name(now)));
-        match fs::create_dir(&folder) {
-            Ok(()) => return Ok(folder),
+        let directory = parent.join(format!("{}-{fraction:06x}", clock::for_file_name(now)));
+        match fs::create_dir(&directory) {
+            Ok(()) => return Ok(directory),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && tries < NAME_TRIES => tries += 1,
-            Err(error) => return Err(Error::io("create the folder", &folder, &error)),
+            Err(error) => return Err(Error::io("create the directory", &directory, &error)),
         }
     }
 }

@@ -14,12 +14,12 @@ use std::time::Duration;
 /// A recorded run.
 #[derive(Clone, Debug)]
 pub struct Run {
-    /// Name of its folder; begins with the time of its start.
+    /// Name of its directory; begins with the time of its start.
     pub id: String,
     /// Name of the study.
     pub study: String,
-    /// Its folder.
-    pub folder: PathBuf,
+    /// Its directory.
+    pub directory: PathBuf,
     /// Its record. Of a run that lives or was killed it holds what its events tell.
     pub record: RunRecord,
     /// How it ended, or that it lives.
@@ -29,26 +29,26 @@ pub struct Run {
 }
 
 impl Run {
-    /// Reads the run in a folder `STUDY/ID`.
+    /// Reads the run in a directory `STUDY/ID`.
     ///
     /// # Errors
     /// There is no record, or it is not one of ours.
-    pub fn read(folder: &Path) -> Result<Self> {
-        let mut record = read_record(folder)?;
+    pub fn read(directory: &Path) -> Result<Self> {
+        let mut record = read_record(directory)?;
         // In this order: a run that ends between the two gives the new record.
-        if record.status == RunState::Running && !lock::is_living(folder) {
-            record = read_record(folder)?;
+        if record.status == RunState::Running && !lock::is_living(directory) {
+            record = read_record(directory)?;
             if record.status == RunState::Running {
                 record.status = RunState::Killed;
             }
         }
         if matches!(record.status, RunState::Running | RunState::Killed) {
-            let last = replay(folder, &mut record);
+            let last = replay(directory, &mut record);
             record.seconds = seconds_until(&record, last.as_deref());
         }
-        let (study, id) = (name_of(folder.parent()), name_of(Some(folder)));
-        let pinned = folder.join(PINNED).exists();
-        Ok(Self { id, study, folder: folder.to_owned(), state: record.status, record, pinned })
+        let (study, id) = (name_of(directory.parent()), name_of(Some(directory)));
+        let pinned = directory.join(PINNED).exists();
+        Ok(Self { id, study, directory: directory.to_owned(), state: record.status, record, pinned })
     }
 
     /// `STUDY/ID`.
@@ -58,7 +58,7 @@ impl Run {
 
     /// The page of its report, where it has one.
     pub fn page(&self) -> Option<PathBuf> {
-        Some(self.folder.join("report").join("index.html")).filter(|page| page.is_file())
+        Some(self.directory.join("report").join("index.html")).filter(|page| page.is_file())
     }
 
     /// Time since it started; none where its record does not tell.
@@ -70,9 +70,9 @@ impl Run {
 /// Keeps a run's artifacts from being collected, or no longer.
 ///
 /// # Errors
-/// The run's folder cannot be written.
+/// The run's directory cannot be written.
 pub fn pin(run: &Run, pinned: bool) -> Result<()> {
-    let path = run.folder.join(PINNED);
+    let path = run.directory.join(PINNED);
     if pinned {
         return File::create(&path).map(drop).map_err(|error| Error::io("write", &path, &error));
     }
@@ -82,12 +82,12 @@ pub fn pin(run: &Run, pinned: bool) -> Result<()> {
     }
 }
 
-fn name_of(folder: Option<&Path>) -> String {
-    folder.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+fn name_of(directory: Option<&Path>) -> String {
+    directory.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-fn read_record(folder: &Path) -> Result<RunRecord> {
-    let path = folder.join(RECORD);
+fn read_record(directory: &Path) -> Result<RunRecord> {
+    let path = directory.join(RECORD);
     serde_json::from_slice(&files::read(&path)?)
         .map_err(|error| Error::stage(format!("not the record of a run: {error}")).at(path.display().to_string()))
 }
@@ -101,9 +101,9 @@ struct Entry {
 
 /// Takes down what the events tell. Returns the time of the last one. A line that is not whole, or of a kind that only
 /// another version knows, is passed over.
-fn replay(folder: &Path, record: &mut RunRecord) -> Option<String> {
+fn replay(directory: &Path, record: &mut RunRecord) -> Option<String> {
     let mut last = None;
-    let lines = BufReader::new(File::open(folder.join(EVENTS)).ok()?).lines();
+    let lines = BufReader::new(File::open(directory.join(EVENTS)).ok()?).lines();
     for entry in lines.map_while(Result::ok).filter_map(|line| serde_json::from_str::<Entry>(&line).ok()) {
         record.apply(&entry.event);
         last = Some(entry.time);
@@ -124,7 +124,7 @@ fn seconds_until(record: &RunRecord, last: Option<&str>) -> f64 {
     elapsed.unwrap_or_default().as_secs_f64()
 }
 
-/// Whether a folder looks like that of a run.
-pub(super) fn is_run(folder: &Path) -> bool {
-    folder.is_dir() && (folder.join(RECORD).exists() || !folder.join(LOCK).exists())
+/// Whether a directory looks like that of a run.
+pub(super) fn is_run(directory: &Path) -> bool {
+    directory.is_dir() && (directory.join(RECORD).exists() || !directory.join(LOCK).exists())
 }

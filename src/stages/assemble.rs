@@ -7,7 +7,7 @@ use crate::config::{ClassCount, Diagnostics, Loaded};
 use crate::dataset::{self, Fingerprint};
 use crate::engine::{Cost, Graph, Outcome, Stage, StageId};
 use crate::model;
-use crate::stages::cost::{self, Pictures, TrainingMemory};
+use crate::stages::cost::{self, Images, TrainingMemory};
 use crate::stages::dataset::DatasetStage;
 use crate::stages::embed::EmbedStage;
 use crate::stages::fairness;
@@ -24,7 +24,7 @@ use crate::stages::supervised::SupervisedStage;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// File under the output folder that remembers digests of picture files.
+/// File under the output directory that remembers digests of image files.
 const DIGESTS: &str = "digests.json";
 
 /// A study as a graph.
@@ -114,11 +114,11 @@ pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) ->
             pipeline: &pipeline,
             number,
             users: &mut users,
-            pictures: Pictures::of(&classes),
+            images: Images::of(&classes),
             classes: classes.len(),
             roots: None,
         };
-        add_new(&mut builder.inputs.warnings, fairness::warnings(builder.pipeline, builder.pictures.train()));
+        add_new(&mut builder.inputs.warnings, fairness::warnings(builder.pipeline, builder.images.train()));
         builder.build(DatasetStage {
             config: pipeline.dataset.clone(),
             fingerprint,
@@ -180,7 +180,7 @@ struct Builder<'a> {
     /// Number of the combination.
     number: usize,
     users: &'a mut Users,
-    pictures: Pictures,
+    images: Images,
     classes: usize,
     roots: Option<(StageId, StageId)>,
 }
@@ -189,7 +189,7 @@ impl Builder<'_> {
     fn build(&mut self, dataset: DatasetStage) -> Result<()> {
         let pipeline = self.pipeline;
         let dataset = self.add(Box::new(dataset), &[])?;
-        self.graph.set_cost(dataset, cost::dataset(self.pictures));
+        self.graph.set_cost(dataset, cost::dataset(self.images));
         let split = SplitStage { validation_fraction: pipeline.dataset.validation_fraction, seed: pipeline.seed };
         let split = self.add(Box::new(split), &[("dataset", dataset)])?;
         self.roots = Some((dataset, split));
@@ -223,10 +223,10 @@ impl Builder<'_> {
             PretrainStage { config: config.clone(), dataset: data.clone(), seed, device, memory: memory.clone() };
         let id = self.add(Box::new(stage), &inputs)?;
         self.trainings.extend(memory.map(|memory| (id, memory)));
-        self.estimate(id, cost::pretrain(config, self.pipeline, self.pictures));
+        self.estimate(id, cost::pretrain(config, self.pipeline, self.images));
         let health = HealthStage { pretrain: config.clone(), dataset: data.clone(), seed, device };
         let health = self.add(Box::new(health), &[("dataset", dataset), ("split", split), ("pretrain", id)])?;
-        self.estimate(health, cost::health(config, self.pipeline, health::PICTURES, self.pictures));
+        self.estimate(health, cost::health(config, self.pipeline, health::IMAGES, self.images));
         let policy = config.policy.clone();
         let pairs = PairsStage { name: config.name.clone(), policy, dataset: data, seed };
         let pairs = self.add(Box::new(pairs), &[("dataset", dataset), ("split", split)])?;
@@ -260,7 +260,7 @@ impl Builder<'_> {
             device: self.pipeline.device,
         };
         let features = self.add(Box::new(stage), &[("dataset", dataset), ("pretrain", id)])?;
-        self.estimate(features, cost::features(pretrain, self.pipeline, self.pictures));
+        self.estimate(features, cost::features(pretrain, self.pipeline, self.images));
         Ok([("dataset", dataset), ("split", split), ("features", features)])
     }
 
@@ -273,7 +273,7 @@ impl Builder<'_> {
             for (depth, fraction) in grid(&config.depths, &config.labeled_fractions) {
                 let stage = LinearEvalStage { config: config.clone(), depth, fraction, seed };
                 let id = self.add(Box::new(stage), &inputs)?;
-                let cost = cost::linear_eval(config, (widths[depth], fraction), self.classes, self.pictures);
+                let cost = cost::linear_eval(config, (widths[depth], fraction), self.classes, self.images);
                 self.graph.set_cost(id, cost);
                 let place = report::Place { depth, width: widths[depth], fraction, seed };
                 self.inputs.linear_eval(config, pretrain, place, id);
@@ -291,7 +291,7 @@ impl Builder<'_> {
             for (depth, fraction) in grid(&config.depths, &config.labeled_fractions) {
                 let stage = KnnEvalStage { config: config.clone(), depth, fraction, seed };
                 let id = self.add(Box::new(stage), &inputs)?;
-                self.graph.set_cost(id, cost::knn_eval((widths[depth], fraction), self.pictures));
+                self.graph.set_cost(id, cost::knn_eval((widths[depth], fraction), self.images));
                 let place = report::Place { depth, width: widths[depth], fraction, seed };
                 self.inputs.knn_eval(config, pretrain, place, id);
             }
@@ -306,7 +306,7 @@ impl Builder<'_> {
             let widths = widths(find(pretrained, &config.from)?.0, self.pipeline.dataset.image_size)?;
             for &depth in &config.depths {
                 let id = self.add(Box::new(EmbedStage { config: config.clone(), depth, seed }), &inputs)?;
-                self.graph.set_cost(id, cost::embed(config, widths[depth], self.pictures));
+                self.graph.set_cost(id, cost::embed(config, widths[depth], self.images));
                 self.inputs.embed(config, (depth, widths[depth]), id);
             }
         }
@@ -326,7 +326,7 @@ impl Builder<'_> {
             }
             for &fraction in &config.labeled_fractions {
                 let data = self.pipeline.dataset.clone();
-                let of_training = (fraction, self.classes, self.pipeline, self.pictures);
+                let of_training = (fraction, self.classes, self.pipeline, self.images);
                 let memory = TrainingMemory::of_supervised(config, of_training);
                 let cost = cost::supervised(config, of_training);
                 let training = memory.clone();

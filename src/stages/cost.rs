@@ -1,4 +1,4 @@
-//! What computing a stage takes, told from the configuration and the number of pictures alone: work for the estimate of
+//! What computing a stage takes, told from the configuration and the number of images alone: work for the estimate of
 //! time, memory for the estimate of what fits.
 
 use crate::analysis::config::EmbedMethod;
@@ -20,15 +20,15 @@ const STEP_PER_FORWARD: f64 = 3.0;
 /// Batches that are there at once: one in use, the next one on the device, and two made ahead.
 const BATCHES: u64 = 4;
 
-/// Pictures of each part of the split.
+/// Images of each part of the split.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Pictures {
+pub(super) struct Images {
     train: usize,
     validation: usize,
     test: usize,
 }
 
-impl Pictures {
+impl Images {
     pub(super) fn of(classes: &[ClassCount]) -> Self {
         let sum = |count: fn(&ClassCount) -> usize| classes.iter().map(count).sum();
         Self { train: sum(|c| c.train), validation: sum(|c| c.validation), test: sum(|c| c.test) }
@@ -44,31 +44,31 @@ impl Pictures {
     }
 }
 
-/// Decoding: the unit of work is a picture.
-pub(super) fn dataset(pictures: Pictures) -> Cost {
-    Cost { work: pictures.all() as f64, memory: PROGRAM }
+/// Decoding: the unit of work is an image.
+pub(super) fn dataset(images: Images) -> Cost {
+    Cost { work: images.all() as f64, memory: PROGRAM }
 }
 
 /// Training of a network: multiply-adds.
-pub(super) fn pretrain(config: &Pretrain, pipeline: &Pipeline, pictures: Pictures) -> Option<Cost> {
+pub(super) fn pretrain(config: &Pretrain, pipeline: &Pipeline, images: Images) -> Option<Cost> {
     let memory = TrainingMemory::of_pretrain(config, pipeline.dataset.image_size)?;
-    let steps = config.epochs * (pictures.train / config.batch_size.max(1));
+    let steps = config.epochs * (images.train / config.batch_size.max(1));
     let work = STEP_PER_FORWARD * (steps * 2 * config.batch_size) as f64 * memory.summary.multiply_adds as f64;
     Some(Cost { work, memory: PROGRAM + memory.bytes(config.batch_size) })
 }
 
-/// What decides how long a supervised training is: the labelled part, the classes, the data set and its split.
-pub(super) type Labels<'a> = (f64, usize, &'a Pipeline, Pictures);
+/// What decides how long a supervised training is: the labeled part, the classes, the data set and its split.
+pub(super) type Labels<'a> = (f64, usize, &'a Pipeline, Images);
 
-/// Training of a network on labelled pictures for as long as it may take: multiply-adds.
+/// Training of a network on labeled images for as long as it may take: multiply-adds.
 pub(super) fn supervised(config: &Supervised, labels: Labels<'_>) -> Option<Cost> {
     let memory = TrainingMemory::of_supervised(config, labels)?;
-    let (fraction, _, _, pictures) = labels;
-    let labeled = labeled_count(fraction, pictures.train);
+    let (fraction, _, _, images) = labels;
+    let labeled = labeled_count(fraction, images.train);
     let length = Length::new(config.budget, labeled, config.training.batch_size);
     let trained = STEP_PER_FORWARD * length.images();
-    let watched = (length.rows() * pictures.validation) as f64;
-    let work = (trained + watched + pictures.test as f64) * memory.summary.multiply_adds as f64;
+    let watched = (length.rows() * images.validation) as f64;
+    let work = (trained + watched + images.test as f64) * memory.summary.multiply_adds as f64;
     Some(Cost { work, memory: PROGRAM + memory.bytes(memory.batch_size) })
 }
 
@@ -77,7 +77,7 @@ pub(super) fn supervised(config: &Supervised, labels: Labels<'_>) -> Option<Cost
 pub struct TrainingMemory {
     summary: Summary,
     batch_size: usize,
-    /// Views of a picture in a batch.
+    /// Views of an image in a batch.
     views: usize,
     state_vectors: usize,
     precision: Precision,
@@ -94,12 +94,12 @@ impl TrainingMemory {
 
     pub(super) fn of_supervised(
         config: &Supervised,
-        (fraction, classes, pipeline, pictures): Labels<'_>,
+        (fraction, classes, pipeline, images): Labels<'_>,
     ) -> Option<Self> {
         let (side, training) = (pipeline.dataset.image_size, &config.training);
         let head: Vec<usize> = config.hidden.iter().copied().chain([classes]).collect();
         let summary = summarize(&config.encoder, &head, side).ok()?;
-        let batch_size = training.batch_size.min(labeled_count(fraction, pictures.train));
+        let batch_size = training.batch_size.min(labeled_count(fraction, images.train));
         let (state_vectors, precision) = (training.optimizer.state_vectors(), config.precision);
         Some(Self { summary, batch_size, views: 1, state_vectors, precision, side })
     }
@@ -111,7 +111,7 @@ impl TrainingMemory {
         let similarities = if self.views > 1 { BYTES * (rows * rows) as u64 } else { 0 };
         similarities
             + self.summary.training_bytes(rows, self.state_vectors, self.precision)
-            + BATCHES * rows as u64 * picture_bytes(self.side)
+            + BATCHES * rows as u64 * image_bytes(self.side)
     }
 
     /// The largest batch, of those up to the wanted one, that fits into so many bytes; 0 where none does.
@@ -138,38 +138,38 @@ impl TrainingMemory {
     /// What to change so that the training fits into so many bytes.
     pub(super) fn what_fits(&self, bytes: u64) -> String {
         match self.largest_batch(bytes) {
-            0 => "use a smaller encoder or smaller pictures: no batch fits".to_owned(),
+            0 => "use a smaller encoder or smaller images: no batch fits".to_owned(),
             fits if self.precision == Precision::Bf16 => format!("set `batch_size` to {fits} or less"),
             fits => format!("set `batch_size` to {fits} or less, or `precision = \"bf16\"`"),
         }
     }
 }
 
-fn picture_bytes(side: usize) -> u64 {
+fn image_bytes(side: usize) -> u64 {
     BYTES * 3 * (side * side) as u64
 }
 
-/// A pass of all pictures through an encoder: multiply-adds.
-pub(super) fn features(config: &Pretrain, pipeline: &Pipeline, pictures: Pictures) -> Option<Cost> {
+/// A pass of all images through an encoder: multiply-adds.
+pub(super) fn features(config: &Pretrain, pipeline: &Pipeline, images: Images) -> Option<Cost> {
     let widths: usize = config.projection.layers.iter().sum();
-    inference(config, pipeline, pictures.all(), widths)
+    inference(config, pipeline, images.all(), widths)
 }
 
-/// A pass of two views of some test pictures through an encoder: multiply-adds.
-pub(super) fn health(config: &Pretrain, pipeline: &Pipeline, most: usize, pictures: Pictures) -> Option<Cost> {
+/// A pass of two views of some test images through an encoder: multiply-adds.
+pub(super) fn health(config: &Pretrain, pipeline: &Pipeline, most: usize, images: Images) -> Option<Cost> {
     let widths: usize = config.projection.layers.iter().sum();
-    inference(config, pipeline, 2 * pictures.test.min(most), widths)
+    inference(config, pipeline, 2 * images.test.min(most), widths)
 }
 
-fn inference(config: &Pretrain, pipeline: &Pipeline, pictures: usize, widths: usize) -> Option<Cost> {
+fn inference(config: &Pretrain, pipeline: &Pipeline, images: usize, widths: usize) -> Option<Cost> {
     let side = pipeline.dataset.image_size;
     let summary = summarize(&config.encoder, &config.projection, side).ok()?;
     let encoder = summarize(&config.encoder, &[], side).ok()?.features();
-    let rows = features::BATCH.min(pictures);
-    let kept = 2 * BYTES * (pictures * (widths + encoder)) as u64;
+    let rows = features::BATCH.min(images);
+    let kept = 2 * BYTES * (images * (widths + encoder)) as u64;
     let memory =
-        PROGRAM + summary.inference_bytes(rows, config.precision) + BATCHES * rows as u64 * picture_bytes(side) + kept;
-    Some(Cost { work: pictures as f64 * summary.multiply_adds as f64, memory })
+        PROGRAM + summary.inference_bytes(rows, config.precision) + BATCHES * rows as u64 * image_bytes(side) + kept;
+    Some(Cost { work: images as f64 * summary.multiply_adds as f64, memory })
 }
 
 /// Training of a linear classifier for as long as it may take: MACs.
@@ -177,45 +177,45 @@ pub(super) fn linear_eval(
     config: &LinearEval,
     (width, fraction): (usize, f64),
     classes: usize,
-    pictures: Pictures,
+    images: Images,
 ) -> Cost {
     /// Passes over the labeled images that a strength of regularization takes, about.
     const EVALUATIONS: usize = 40;
-    let labeled = labeled_count(fraction, pictures.train);
+    let labeled = labeled_count(fraction, images.train);
     let a_pass = (labeled * width * classes) as f64;
     match &config.training {
         LinearTraining::Epochs { epochs, .. } => {
-            Cost { work: *epochs as f64 * a_pass, memory: of_features(pictures.all() + labeled, width) }
+            Cost { work: *epochs as f64 * a_pass, memory: of_features(images.all() + labeled, width) }
         }
         // Standardized and rotated features are in 64 bits.
         LinearTraining::Lbfgs { c, .. } => Cost {
             work: (c.len() * EVALUATIONS) as f64 * a_pass,
-            memory: of_features(pictures.all() + 5 * labeled, width),
+            memory: of_features(images.all() + 5 * labeled, width),
         },
     }
 }
 
-/// Similarities of all validation and test pictures with all labelled ones: multiply-adds.
-pub(super) fn knn_eval((width, fraction): (usize, f64), pictures: Pictures) -> Cost {
-    let labeled = labeled_count(fraction, pictures.train);
-    let work = (labeled * (pictures.validation + pictures.test)) as f64 * width as f64;
-    Cost { work, memory: of_features(pictures.all() + labeled, width) }
+/// Similarities of all validation and test images with all labeled ones: multiply-adds.
+pub(super) fn knn_eval((width, fraction): (usize, f64), images: Images) -> Cost {
+    let labeled = labeled_count(fraction, images.train);
+    let work = (labeled * (images.validation + images.test)) as f64 * width as f64;
+    Cost { work, memory: of_features(images.all() + labeled, width) }
 }
 
 /// An embedding: moves of a point.
-pub(super) fn embed(config: &Embed, width: usize, pictures: Pictures) -> Cost {
+pub(super) fn embed(config: &Embed, width: usize, images: Images) -> Cost {
     /// PCA takes about as long as this many iterations of t-SNE.
     const PCA_ITERATIONS: usize = 10;
     let shown = match config.subset {
-        Subset::Train => pictures.train + pictures.validation,
-        Subset::Test => pictures.test,
-        Subset::All => pictures.all(),
+        Subset::Train => images.train + images.validation,
+        Subset::Test => images.test,
+        Subset::All => images.all(),
     };
     let iterations = match &config.method {
         EmbedMethod::Tsne(tsne) => tsne.iterations,
         EmbedMethod::Pca(_) => PCA_ITERATIONS,
     };
-    Cost { work: (shown * iterations) as f64, memory: of_features(pictures.all() + 2 * shown, width) }
+    Cost { work: (shown * iterations) as f64, memory: of_features(images.all() + 2 * shown, width) }
 }
 
 fn of_features(rows: usize, width: usize) -> u64 {

@@ -1,7 +1,7 @@
-//! `dataset`: every picture decoded once and kept as bytes.
+//! `dataset`: every image decoded once and kept as bytes.
 
 use crate::base::{Error, Result};
-use crate::dataset::{self, DatasetConfig, Fingerprint, PictureSet, SourceFile};
+use crate::dataset::{self, DatasetConfig, Fingerprint, ImageDataset, SourceFile};
 use crate::engine::{Context, Stage};
 use crate::stages::formats;
 use serde_json::{Value, json};
@@ -9,18 +9,18 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Pictures of `shapes` and a test set split off do not change with the pipeline's seed, so that seeds compare.
+/// Images of `shapes` and a test set split off do not change with the pipeline's seed, so that seeds compare.
 pub(super) const SEED: u64 = 0;
 /// The files of the source with their digests, so that a later plan can say which of them changed.
 const FILES: &str = "files.csv";
 
-/// Decodes the pictures of a source.
+/// Decodes the images of a source.
 pub struct DatasetStage {
     /// What the file says of the data set.
     pub config: DatasetConfig,
     /// What the source held when the run began.
     pub fingerprint: Fingerprint,
-    /// File that remembers digests of picture files.
+    /// File that remembers digests of image files.
     pub memo: PathBuf,
 }
 
@@ -34,14 +34,14 @@ impl Stage for DatasetStage {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn parameters(&self) -> Value {
         let mut parameters = json!({
             "content": self.fingerprint.content,
             "image_size": self.config.image_size,
-            "stored_side": self.config.stored_side,
+            "stored_size": self.config.stored_size,
             "broken_files": self.config.broken_files,
         });
         if !self.config.damaged_jpegs.is_default() {
@@ -51,7 +51,7 @@ impl Stage for DatasetStage {
     }
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
-        let progress = |done, total| context.progress(done, total, "pictures decoded");
+        let progress = |done, total| context.progress(done, total, "images decoded");
         let decoded =
             dataset::decode(&self.config, SEED, context.output(), &progress, &|| context.check_interrupted())?;
         for skipped in &decoded.skipped {
@@ -63,8 +63,8 @@ impl Stage for DatasetStage {
         self.check_unchanged()?;
         formats::write_rows(&context.output().join(FILES), &self.fingerprint.files)?;
         Ok(match decoded.damaged.len() {
-            0 => format!("{} pictures", decoded.pictures),
-            damaged => format!("{} pictures, {damaged} of them damaged JPEGs", decoded.pictures),
+            0 => format!("{} images", decoded.images),
+            damaged => format!("{} images, {damaged} of them damaged JPEGs", decoded.images),
         })
     }
 
@@ -77,11 +77,11 @@ impl Stage for DatasetStage {
 }
 
 impl DatasetStage {
-    /// The artifact's key says what the source held when the run began; it must not hold other pictures.
+    /// The artifact's key says what the source held when the run began; it must not hold other images.
     fn check_unchanged(&self) -> Result<()> {
         let now = dataset::fingerprint(&self.config, &self.memo)?;
         match changed_files(&self.fingerprint.files, &now.files) {
-            Some(changes) => Err(Error::stage(format!("the pictures changed while they were read: {changes}"))
+            Some(changes) => Err(Error::stage(format!("the images changed while they were read: {changes}"))
                 .help("run again when they are complete")),
             None => Ok(()),
         }
@@ -110,20 +110,20 @@ fn told<'a>(mut names: impl Iterator<Item = &'a String>, what: &str) -> Option<S
     }
 }
 
-/// The pictures of a stage's `dataset` input.
+/// The images of a stage's `dataset` input.
 ///
 /// # Errors
 /// The artifact is damaged.
-pub fn pictures(context: &Context<'_>) -> Result<Arc<PictureSet>> {
+pub fn images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
     open(context.input("dataset")?)
 }
 
-/// The pictures of a data set artifact.
+/// The images of a data set artifact.
 ///
 /// # Errors
 /// The artifact is damaged.
-pub fn open(folder: &Path) -> Result<Arc<PictureSet>> {
-    PictureSet::open(folder).map(Arc::new)
+pub fn open(directory: &Path) -> Result<Arc<ImageDataset>> {
+    ImageDataset::open(directory).map(Arc::new)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 #[cfg(not(feature = "cuda"))]
 use super::no_cuda as cuda;
-use crate::base::product;
+use crate::base::matmul;
 use crate::base::{Error, Result};
 use crate::config::pipeline::DeviceChoice;
 use crate::engine::Context;
@@ -127,7 +127,7 @@ pub(super) fn warn_of_memory(choice: DeviceChoice, memory: Option<&TrainingMemor
 
 /// Multiply-adds, two operations each, that the device can do in a second, where that can be measured.
 pub(super) fn peak_flops(choice: DeviceChoice) -> Option<f64> {
-    matches!(cuda_number(choice), Ok(None)).then(product::peak_flops)
+    matches!(cuda_number(choice), Ok(None)).then(matmul::peak_flops)
 }
 
 /// The CUDA device that a choice means, none for the CPU.

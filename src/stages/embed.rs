@@ -24,8 +24,8 @@ pub struct EmbedStage {
 /// A row of `embedding.csv`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Point {
-    /// Name of the picture.
-    pub picture: String,
+    /// Name of the image.
+    pub image: String,
     /// Its class.
     pub class: String,
     /// Horizontal place.
@@ -52,10 +52,10 @@ impl Stage for EmbedStage {
     }
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
-        let set = dataset::pictures(context)?;
-        let pictures = subset(split::read(context, &set)?, self.config.subset);
+        let set = dataset::images(context)?;
+        let images = subset(split::read(context, &set)?, self.config.subset);
         let features = Features::read(context.input("features")?, self.depth, set.len())?;
-        let rows = features.rows(&pictures);
+        let rows = features.rows(&images);
         let view = features.view(&rows);
         let plane = match &self.config.method {
             EmbedMethod::Tsne(config) => {
@@ -63,14 +63,14 @@ impl Stage for EmbedStage {
             }
             EmbedMethod::Pca(_) => principal_components(view, 2).points,
         };
-        let points = pictures.iter().zip(plane.chunks_exact(2)).map(|(picture, place)| Point {
-            picture: set.name(*picture).to_owned(),
-            class: set.classes()[set.label(*picture)].clone(),
+        let points = images.iter().zip(plane.chunks_exact(2)).map(|(image, place)| Point {
+            image: set.name(*image).to_owned(),
+            class: set.classes()[set.label(*image)].clone(),
             x: place[0],
             y: place[1],
         });
         formats::write_rows(&context.output().join(formats::EMBEDDING), points)?;
-        Ok(format!("{} points", pictures.len()))
+        Ok(format!("{} points", images.len()))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::analysis::{Confusion, wilson_interval};
 use crate::base::{Result, human};
-use crate::dataset::PictureSet;
+use crate::dataset::ImageDataset;
 use crate::stages::formats;
 use crate::train::Stopping;
 use crate::train::logits::{self, best_classes};
@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What is known of an evaluation before the test pictures are looked at.
+/// What is known of an evaluation before the test images are looked at.
 #[derive(Clone, Debug, Default)]
 pub struct Evaluation {
-    /// Labelled pictures used.
+    /// Labeled images used.
     pub labeled: usize,
-    /// Accuracy on the validation pictures.
+    /// Accuracy on the validation images.
     pub validation: Option<f64>,
     /// Epoch, from 1, whose weights were kept.
     pub best_epoch: Option<usize>,
@@ -36,17 +36,17 @@ pub struct Evaluation {
 /// The file `metrics.json` of an evaluation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Metrics {
-    /// Test pictures classified correctly, as a part of all.
+    /// Test images classified correctly, as a part of all.
     pub accuracy: f64,
     /// 95 % interval of the accuracy over test sets of this size (Wilson).
     pub interval: (f64, f64),
-    /// Test pictures classified correctly.
+    /// Test images classified correctly.
     pub correct: usize,
-    /// Test pictures.
+    /// Test images.
     pub total: usize,
-    /// Accuracy on the validation pictures.
+    /// Accuracy on the validation images.
     pub validation_accuracy: Option<f64>,
-    /// Labelled pictures used.
+    /// Labeled images used.
     pub labeled: usize,
     /// Epoch, from 1, whose weights were kept.
     pub best_epoch: Option<usize>,
@@ -68,7 +68,7 @@ pub struct Metrics {
     pub width: usize,
     /// Class names.
     pub classes: Vec<String>,
-    /// Test pictures by true (row) and predicted (column) class.
+    /// Test images by true (row) and predicted (column) class.
     pub confusion: Vec<Vec<usize>>,
 }
 
@@ -77,8 +77,8 @@ impl Metrics {
     ///
     /// # Errors
     /// They cannot be read, or contradict themselves.
-    pub fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join(formats::METRICS);
+    pub fn read(directory: &Path) -> Result<Self> {
+        let path = directory.join(formats::METRICS);
         let metrics: Self = formats::read_json(&path)?;
         metrics.check().map_err(|what| formats::impossible(&path, what))?;
         Ok(metrics)
@@ -126,7 +126,7 @@ struct Comparable {
 /// A row of `predictions.csv`.
 #[derive(Serialize)]
 struct Prediction<'a> {
-    picture: &'a str,
+    image: &'a str,
     class: &'a str,
     predicted: &'a str,
     /// Probability (kNN: share of the votes) of the predicted class.
@@ -134,24 +134,24 @@ struct Prediction<'a> {
 }
 
 impl Evaluation {
-    /// Writes metrics and predictions; `scores` are `[pictures, classes]`. Returns the line for the terminal.
+    /// Writes metrics and predictions; `scores` are `[images, classes]`. Returns the line for the terminal.
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn write(self, folder: &Path, set: &PictureSet, pictures: &[usize], scores: &[f32]) -> Result<String> {
+    pub fn write(self, directory: &Path, set: &ImageDataset, images: &[usize], scores: &[f32]) -> Result<String> {
         let classes = set.classes();
         let predicted = best_classes(scores, classes.len());
-        let confusion = Confusion::from_predictions(&labels(set, pictures), &predicted, classes.len());
+        let confusion = Confusion::from_predictions(&labels(set, images), &predicted, classes.len());
         let correct = confusion.correct();
-        let interval = wilson_interval(correct, pictures.len());
-        let accuracy = correct as f64 / pictures.len().max(1) as f64;
+        let interval = wilson_interval(correct, images.len());
+        let accuracy = correct as f64 / images.len().max(1) as f64;
         formats::write_json(
-            &folder.join(formats::METRICS),
+            &directory.join(formats::METRICS),
             &Metrics {
                 accuracy,
                 interval,
                 correct,
-                total: pictures.len(),
+                total: images.len(),
                 validation_accuracy: self.validation,
                 labeled: self.labeled,
                 best_epoch: self.best_epoch,
@@ -165,13 +165,13 @@ impl Evaluation {
                 confusion: confusion.counts.chunks(classes.len()).map(<[usize]>::to_vec).collect(),
             },
         )?;
-        let rows = pictures.iter().zip(&predicted).enumerate().map(|(row, (picture, class))| Prediction {
-            picture: set.name(*picture),
-            class: &classes[set.label(*picture)],
+        let rows = images.iter().zip(&predicted).enumerate().map(|(row, (image, class))| Prediction {
+            image: set.name(*image),
+            class: &classes[set.label(*image)],
             predicted: &classes[*class],
             confidence: scores[row * classes.len() + class],
         });
-        formats::write_rows(&folder.join(formats::PREDICTIONS), rows)?;
+        formats::write_rows(&directory.join(formats::PREDICTIONS), rows)?;
         let [accuracy, low, high] = [accuracy, interval.0, interval.1].map(human::percent);
         Ok(format!("accuracy {accuracy} [{low}, {high}]"))
     }
@@ -190,10 +190,10 @@ struct LabeledImage<'a> {
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn write_labeled(folder: &Path, set: &PictureSet, images: &[usize]) -> Result<()> {
+pub fn write_labeled(directory: &Path, set: &ImageDataset, images: &[usize]) -> Result<()> {
     let rows =
         images.iter().map(|&row| LabeledImage { row, image: set.name(row), class: &set.classes()[set.label(row)] });
-    formats::write_rows(&folder.join(formats::LABELED), rows)
+    formats::write_rows(&directory.join(formats::LABELED), rows)
 }
 
 /// Which weights were kept, by the rule of early stopping and the epoch, from 1: `last`, `epoch 12`, or `initial` where
@@ -206,14 +206,14 @@ pub fn kept(rule: Option<Stopping>, epoch: usize) -> String {
     }
 }
 
-/// Labels of some pictures.
-pub fn labels(set: &PictureSet, pictures: &[usize]) -> Vec<usize> {
-    pictures.iter().map(|picture| set.label(*picture)).collect()
+/// Labels of some images.
+pub fn labels(set: &ImageDataset, images: &[usize]) -> Vec<usize> {
+    images.iter().map(|image| set.label(*image)).collect()
 }
 
-/// Accuracy of scores `[pictures, classes]`; none where there are no pictures.
-pub fn accuracy(scores: &[f32], pictures: &[usize], set: &PictureSet) -> Option<f64> {
-    (!pictures.is_empty()).then(|| logits::accuracy(scores, &labels(set, pictures), set.classes().len()))
+/// Accuracy of scores `[images, classes]`; none where there are no images.
+pub fn accuracy(scores: &[f32], images: &[usize], set: &ImageDataset) -> Option<f64> {
+    (!images.is_empty()).then(|| logits::accuracy(scores, &labels(set, images), set.classes().len()))
 }
 
 /// `linear_eval.depths[depth 0, 10 % labels]`.
@@ -236,8 +236,8 @@ mod tests {
 
     #[test]
     fn metrics_are_those_of_the_file_and_none_without_one() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(comparable(folder.path()).is_empty());
+        let directory = tempfile::tempdir().unwrap();
+        assert!(comparable(directory.path()).is_empty());
         let written = Metrics {
             accuracy: 0.75,
             interval: (0.6, 0.9),
@@ -255,12 +255,12 @@ mod tests {
             classes: Vec::new(),
             confusion: Vec::new(),
         };
-        let path = folder.path().join(formats::METRICS);
+        let path = directory.path().join(formats::METRICS);
         formats::write_json(&path, &written).unwrap();
-        assert_eq!(comparable(folder.path())["accuracy"], 0.75);
-        assert!(!comparable(folder.path()).contains_key("validation_accuracy"));
+        assert_eq!(comparable(directory.path())["accuracy"], 0.75);
+        assert!(!comparable(directory.path()).contains_key("validation_accuracy"));
         formats::write_json(&path, &Metrics { validation_accuracy: Some(0.5), ..written }).unwrap();
-        assert_eq!(comparable(folder.path())["validation_accuracy"], 0.5);
+        assert_eq!(comparable(directory.path())["validation_accuracy"], 0.5);
     }
 
     #[test]

@@ -1,14 +1,14 @@
-//! `features`: what a frozen network makes of every picture, at every depth.
+//! `features`: what a frozen network makes of every image, at every depth.
 
 use crate::analysis;
 use crate::augment::Policy;
 use crate::base::rng::{permutation, stream};
 use crate::base::{Error, Result};
 use crate::config::pipeline::{BatchOrder, DeviceChoice, FeatureStatistics, Pretrain};
-use crate::dataset::{DatasetConfig, PictureSet, batches};
+use crate::dataset::{DatasetConfig, ImageDataset, batches};
 use crate::engine::{Context, Stage};
 use crate::model::{BatchStatistics, Network};
-use crate::nn::{Backend, NamedArray};
+use crate::nn::{Backend, NamedTensor};
 use crate::stages::device::{self, DeviceStage};
 use crate::stages::{dataset, formats, pretrain};
 use crate::train::Compute;
@@ -86,7 +86,7 @@ impl DeviceStage for FeaturesStage {
     fn compute<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<String> {
         let side = self.dataset.image_size;
         let network = pretrain::trained(&self.pretrain, side, context.input("pretrain")?, device)?;
-        let set = dataset::pictures(context)?;
+        let set = dataset::images(context)?;
         let policy = Arc::new(Policy::evaluation(Some(&self.pretrain.policy), side, self.dataset.fit));
         let (total, (_, batch_size)) = (set.len(), self.batches());
         let mut by_depth: Vec<Vec<f32>> = network.widths().into_iter().map(|width| vec![0.0; total * width]).collect();
@@ -96,19 +96,19 @@ impl DeviceStage for FeaturesStage {
                 let batch = batch?;
                 context.check_interrupted()?;
                 let outputs = depths(&network, &batch.images, batch.rows, self.statistics)?;
-                by_depth.iter_mut().zip(outputs).for_each(|(all, new)| place_rows(&batch.pictures, &new, all));
+                by_depth.iter_mut().zip(outputs).for_each(|(all, new)| place_rows(&batch.indices, &new, all));
                 done += batch.rows;
-                context.progress(done as u64, total as u64, "pictures");
+                context.progress(done as u64, total as u64, "images");
             }
         }
         let widths = network.widths();
-        let arrays: Vec<NamedArray> = by_depth
+        let arrays: Vec<NamedTensor> = by_depth
             .into_iter()
             .enumerate()
-            .map(|(depth, values)| NamedArray { name: array_name(depth), shape: vec![total, widths[depth]], values })
+            .map(|(depth, values)| NamedTensor { name: array_name(depth), shape: vec![total, widths[depth]], values })
             .collect();
         formats::write_arrays(&context.output().join(formats::FEATURES), &arrays)?;
-        Ok(format!("{total} pictures, widths {widths:?}"))
+        Ok(format!("{total} images, widths {widths:?}"))
     }
 }
 
@@ -129,7 +129,7 @@ impl FeaturesStage {
     }
 
     /// The images in the order of the batches, those that share none in lists of their own.
-    fn ordered(&self, set: &PictureSet) -> Vec<Vec<usize>> {
+    fn ordered(&self, set: &ImageDataset) -> Vec<Vec<usize>> {
         if self.order() == BatchOrder::Dataset {
             return vec![(0..set.len()).collect()];
         }
@@ -150,10 +150,10 @@ fn place_rows(images: &[usize], rows: &[f32], all: &mut [f32]) {
     }
 }
 
-/// What a network makes of pictures at each depth: the encoder's output, then that of each layer of the head.
+/// What a network makes of images at each depth: the encoder's output, then that of each layer of the head.
 ///
 /// # Errors
-/// The network cannot take the pictures.
+/// The network cannot take the images.
 pub fn depths<D: Backend>(
     network: &Network<D>,
     images: &[f32],
@@ -173,11 +173,11 @@ fn array_name(depth: usize) -> String {
     format!("depth{depth}")
 }
 
-/// Features of all pictures at one depth.
+/// Features of all images at one depth.
 pub struct Features {
-    /// Values of a picture.
+    /// Values of an image.
     pub width: usize,
-    /// `[pictures, width]`.
+    /// `[images, width]`.
     pub values: Vec<f32>,
 }
 
@@ -186,11 +186,11 @@ impl Features {
     ///
     /// # Errors
     /// The artifact is damaged, has no such depth, is of another number of images, or holds what is no number.
-    pub fn read(folder: &Path, depth: usize, images: usize) -> Result<Self> {
-        let path = folder.join(formats::FEATURES);
+    pub fn read(directory: &Path, depth: usize, images: usize) -> Result<Self> {
+        let path = directory.join(formats::FEATURES);
         let impossible = |what: String| formats::impossible(&path, &what);
         let array = formats::read_array(&path, &array_name(depth))?;
-        let NamedArray { shape, values, .. } =
+        let NamedTensor { shape, values, .. } =
             array.ok_or_else(|| impossible(format!("it has no features of depth {depth}")))?;
         let &[rows, width] = shape.as_slice() else {
             return Err(impossible(format!("features of depth {depth} are no table")));
@@ -209,10 +209,10 @@ impl Features {
         view(rows, self.width)
     }
 
-    /// The rows of some pictures, `[pictures, width]`.
-    pub fn rows(&self, pictures: &[usize]) -> Vec<f32> {
-        let row = |picture: &usize| &self.values[picture * self.width..(picture + 1) * self.width];
-        pictures.iter().flat_map(row).copied().collect()
+    /// The rows of some images, `[images, width]`.
+    pub fn rows(&self, images: &[usize]) -> Vec<f32> {
+        let row = |image: &usize| &self.values[image * self.width..(image + 1) * self.width];
+        images.iter().flat_map(row).copied().collect()
     }
 }
 

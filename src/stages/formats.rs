@@ -1,7 +1,7 @@
 //! The files that stages leave in artifacts and read from them.
 
 use crate::base::{Error, Result, files, rows};
-use crate::nn::NamedArray;
+use crate::nn::NamedTensor;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// Weights and running statistics of a network.
 pub const MODEL: &str = "model.safetensors";
-/// Features of every picture, an array `depth0`, `depth1`, ... of `[pictures, width]` each.
+/// Features of every image, an array `depth0`, `depth1`, ... of `[images, width]` each.
 pub const FEATURES: &str = "features.safetensors";
 /// Training history by epoch.
 pub const HISTORY: &str = "history.csv";
@@ -21,31 +21,31 @@ pub const REGULARIZATION: &str = "regularization.csv";
 pub const CLASSIFIER: &str = "classifier.safetensors";
 /// The labeled images that an evaluation used.
 pub const LABELED: &str = "labeled.csv";
-/// Predicted class of every test picture.
+/// Predicted class of every test image.
 pub const PREDICTIONS: &str = "predictions.csv";
 /// Points of an embedding.
 pub const EMBEDDING: &str = "embedding.csv";
-/// Train, validation and test pictures by number.
+/// Train, validation and test images by number.
 pub const SPLIT: &str = "split.json";
 /// Test images that are training or validation images too.
 pub const SHARED: &str = "shared.csv";
 /// Is the representation collapsing?
 pub const HEALTH: &str = "health.json";
-/// Positive pairs as a picture.
+/// Positive pairs as an image.
 pub const PAIRS: &str = "pairs.png";
 
 /// The error of a file that can be read and cannot be what a stage wrote. Digests tell what a disk has damaged; this is
 /// for what came whole from elsewhere and is wrong.
 pub fn impossible(path: &Path, what: &str) -> Error {
     let error = Error::stage(format!("not what the stage writes: {what}")).at(path.display().to_string());
-    error.help("delete the folder of this artifact and run again: it is computed anew")
+    error.help("delete the directory of this artifact and run again: it is computed anew")
 }
 
 /// Writes arrays as safetensors.
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn write_arrays(path: &Path, arrays: &[NamedArray]) -> Result<()> {
+pub fn write_arrays(path: &Path, arrays: &[NamedTensor]) -> Result<()> {
     let views = arrays
         .iter()
         .map(|array| {
@@ -62,10 +62,10 @@ pub fn write_arrays(path: &Path, arrays: &[NamedArray]) -> Result<()> {
 ///
 /// # Errors
 /// The file cannot be read, is damaged, or holds other numbers than 32-bit floats.
-pub fn read_arrays(path: &Path) -> Result<Vec<NamedArray>> {
+pub fn read_arrays(path: &Path) -> Result<Vec<NamedTensor>> {
     let bytes = files::read(path)?;
     let tensors = tensors(&bytes, path)?;
-    let array = |(name, view)| NamedArray::from_view(name, &view).map_err(|error| impossible(path, error.what()));
+    let array = |(name, view)| NamedTensor::from_view(name, &view).map_err(|error| impossible(path, error.what()));
     let mut arrays = tensors.iter().map(array).collect::<Result<Vec<_>>>()?;
     arrays.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(arrays)
@@ -75,10 +75,10 @@ pub fn read_arrays(path: &Path) -> Result<Vec<NamedArray>> {
 ///
 /// # Errors
 /// As for [`read_arrays`].
-pub fn read_array(path: &Path, name: &str) -> Result<Option<NamedArray>> {
+pub fn read_array(path: &Path, name: &str) -> Result<Option<NamedTensor>> {
     let bytes = files::read(path)?;
     let tensors = tensors(&bytes, path)?;
-    let array = |view| NamedArray::from_view(name, &view).map_err(|error| impossible(path, error.what()));
+    let array = |view| NamedTensor::from_view(name, &view).map_err(|error| impossible(path, error.what()));
     tensors.tensor(name).ok().map(array).transpose()
 }
 
@@ -130,9 +130,9 @@ mod tests {
 
     #[test]
     fn arrays_survive_and_damage_is_told() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.safetensors");
-        let array = |name: &str, values: Vec<f32>| NamedArray { name: name.into(), shape: vec![values.len()], values };
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.safetensors");
+        let array = |name: &str, values: Vec<f32>| NamedTensor { name: name.into(), shape: vec![values.len()], values };
         write_arrays(&path, &[array("b", vec![1.5, -2.0]), array("a", vec![f32::MIN_POSITIVE])]).unwrap();
         let read = read_arrays(&path).unwrap();
         assert_eq!((read[0].name.as_str(), read[1].name.as_str()), ("a", "b"));
@@ -143,8 +143,8 @@ mod tests {
 
     #[test]
     fn records_of_a_training_survive_csv() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(HISTORY);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(HISTORY);
         let record = EpochRecord {
             epoch: 1,
             loss: 1.5,

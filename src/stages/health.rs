@@ -1,10 +1,10 @@
-//! `health`: is the representation collapsing? Measured on two augmented views of test pictures, at every depth.
+//! `health`: is the representation collapsing? Measured on two augmented views of test images, at every depth.
 
 use crate::analysis::{Health, health};
 use crate::augment::Policy;
 use crate::base::{Error, Result};
 use crate::config::pipeline::{DeviceChoice, FeatureStatistics, Pretrain};
-use crate::dataset::{Course, DatasetConfig, batches};
+use crate::dataset::{DatasetConfig, LoaderConfig, batches};
 use crate::engine::{Context, Stage};
 use crate::stages::device::{self, DeviceStage};
 use crate::stages::features::{depths, view};
@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Pictures looked at: enough for two digits of every figure, and quick.
-pub(super) const PICTURES: usize = 512;
-/// Pictures in a batch.
+/// Images looked at: enough for two digits of every figure, and quick.
+pub(super) const IMAGES: usize = 512;
+/// Images in a batch.
 const BATCH: usize = 32;
 
 /// Measures a pretraining's representation.
@@ -60,7 +60,7 @@ impl Stage for HealthStage {
     }
 
     fn parameters(&self) -> Value {
-        json!({ "pictures": PICTURES, "seed": self.seed })
+        json!({ "images": IMAGES, "seed": self.seed })
     }
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
@@ -78,13 +78,13 @@ impl DeviceStage for HealthStage {
         let network = pretrain::trained(&self.pretrain, side, context.input("pretrain")?, device)?;
         let widths = network.widths();
         let policy = Arc::new(Policy::new(&self.pretrain.policy, side, self.dataset.fit));
-        let set = dataset::pictures(context)?;
-        let mut pictures = split::read(context, &set)?.test;
-        spread(&mut pictures, PICTURES);
-        let batch_size = BATCH.min(pictures.len()).max(1);
+        let set = dataset::images(context)?;
+        let mut images = split::read(context, &set)?.test;
+        spread(&mut images, IMAGES);
+        let batch_size = BATCH.min(images.len()).max(1);
         let mut views = vec![[Vec::new(), Vec::new()]; widths.len()];
-        let course = Course { batch_size, epochs: 1, skip: 0, seed: self.seed };
-        for batch in batches::contrastive_batches(set, pictures, policy, course) {
+        let course = LoaderConfig { batch_size, epochs: 1, skip: 0, seed: self.seed };
+        for batch in batches::contrastive_batches(set, images, policy, course) {
             let batch = batch?;
             context.check_interrupted()?;
             let outputs = depths(&network, &batch.images, batch.rows, FeatureStatistics::Running)?;

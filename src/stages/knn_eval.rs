@@ -1,4 +1,4 @@
-//! `knn_eval`: k nearest neighbours among frozen features, for one depth and one labelled fraction.
+//! `knn_eval`: k nearest neighbors among frozen features, for one depth and one labeled fraction.
 
 use crate::analysis::knn;
 use crate::base::Result;
@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Classifies the test pictures by their neighbours.
+/// Classifies the test images by their neighbors.
 pub struct KnnEvalStage {
     /// What the file says of this evaluation.
     pub config: KnnEval,
     /// Depth of the features.
     pub depth: usize,
-    /// Labelled part of the training set.
+    /// Labeled part of the training set.
     pub fraction: f64,
     /// The pipeline's seed.
     pub seed: u64,
@@ -41,13 +41,13 @@ impl Stage for KnnEvalStage {
     }
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
-        let set = dataset::pictures(context)?;
+        let set = dataset::images(context)?;
         let split = split::read(context, &set)?;
         let labeled = split::labeled(&split, &set, self.fraction, LabelDraw::Stratified, self.seed)?;
         let features = Features::read(context.input("features")?, self.depth, set.len())?;
         let (known, labels) = (features.rows(&labeled), evaluation::labels(&set, &labeled));
-        let scores = |pictures: &[usize]| {
-            let asked = features.rows(pictures);
+        let scores = |images: &[usize]| {
+            let asked = features.rows(images);
             knn(&self.config.knn, features.view(&known), &labels, features.view(&asked), set.classes().len()).scores
         };
         let evaluation = Evaluation {

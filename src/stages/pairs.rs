@@ -1,17 +1,17 @@
-//! `pairs`: pictures beside two augmented views of each, as an augmentation policy makes them.
+//! `pairs`: images beside two augmented views of each, as an augmentation policy makes them.
 
 use crate::augment::{Policy, PolicyConfig};
 use crate::base::{Result, files, rng};
-use crate::dataset::{DatasetConfig, PictureSet};
+use crate::dataset::{DatasetConfig, ImageDataset};
 use crate::engine::{Context, Stage};
-use crate::picture::Picture;
+use crate::imaging::ImageRef;
 use crate::render::pairs_png;
 use crate::stages::{dataset, formats, split};
 use serde_json::{Value, json};
 
-/// Rows of the picture in the report.
+/// Rows of the image in the report.
 const ROWS: usize = 8;
-/// Views beside each picture.
+/// Views beside each image.
 const VIEWS: u64 = 4;
 
 /// Draws positive pairs.
@@ -51,22 +51,22 @@ impl Stage for PairsStage {
     }
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
-        let set = dataset::pictures(context)?;
+        let set = dataset::images(context)?;
         let train = split::read(context, &set)?.train;
-        let pictures = one_of_each_class(&set, &train, ROWS);
-        let png = draw(&set, &pictures, &self.policy, &self.dataset, self.seed)?;
+        let images = one_of_each_class(&set, &train, ROWS);
+        let png = draw(&set, &images, &self.policy, &self.dataset, self.seed)?;
         files::write_atomic(&context.output().join(formats::PAIRS), &png)?;
         Ok(String::new())
     }
 }
 
-/// A PNG with a row for each picture: the picture as evaluation sees it, then its views.
+/// A PNG with a row for each image: the image as evaluation sees it, then its views.
 ///
 /// # Errors
-/// A picture cannot be read.
+/// An image cannot be read.
 pub fn draw(
-    set: &PictureSet,
-    pictures: &[usize],
+    set: &ImageDataset,
+    images: &[usize],
     policy: &PolicyConfig,
     dataset: &DatasetConfig,
     seed: u64,
@@ -74,12 +74,12 @@ pub fn draw(
     let side = dataset.image_size;
     let plain = Policy::evaluation(None, side, dataset.fit);
     let augmented = Policy::new(policy, side, dataset.fit);
-    let rows: Vec<(Vec<u8>, Vec<Vec<u8>>)> = pictures
+    let rows: Vec<(Vec<u8>, Vec<Vec<u8>>)> = images
         .iter()
-        .map(|picture| {
-            let stored = set.picture(*picture)?;
+        .map(|image| {
+            let stored = set.image(*image)?;
             let view = |policy: &Policy, view| {
-                let mut rng = rng::stream(seed, "augment", &[0, *picture as u64, view]);
+                let mut rng = rng::stream(seed, "augment", &[0, *image as u64, view]);
                 shown(policy, stored.view(), &mut rng, side)
             };
             Ok((view(&plain, 0), (0..VIEWS).map(|number| view(&augmented, number)).collect()))
@@ -88,10 +88,10 @@ pub fn draw(
     Ok(pairs_png(&rows, side))
 }
 
-/// A view as bytes; normalised values are brought back to the range of the picture.
-fn shown(policy: &Policy, picture: Picture<'_>, rng: &mut rng::Rng, side: usize) -> Vec<u8> {
+/// A view as bytes; normalized values are brought back to the range of the image.
+fn shown(policy: &Policy, image: ImageRef<'_>, rng: &mut rng::Rng, side: usize) -> Vec<u8> {
     let mut values = vec![0.0; side * side * 3];
-    policy.apply(picture, rng, &mut Default::default(), &mut values);
+    policy.apply(image, rng, &mut Default::default(), &mut values);
     let inside = values.iter().all(|value| (-1e-3..=1.0 + 1e-3).contains(value));
     let (low, high) = if inside { (0.0, 1.0) } else { bounds(&values) };
     let scale = 255.0 / (high - low).max(1e-6);
@@ -102,11 +102,11 @@ fn bounds(values: &[f32]) -> (f32, f32) {
     values.iter().fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(*value), high.max(*value)))
 }
 
-/// Up to `count` pictures, class after class in turn.
-pub fn one_of_each_class(set: &PictureSet, pictures: &[usize], count: usize) -> Vec<usize> {
+/// Up to `count` images, class after class in turn.
+pub fn one_of_each_class(set: &ImageDataset, images: &[usize], count: usize) -> Vec<usize> {
     let mut by_class = vec![Vec::new(); set.classes().len()];
-    for picture in pictures {
-        by_class[set.label(*picture)].push(*picture);
+    for image in images {
+        by_class[set.label(*image)].push(*image);
     }
     let most = by_class.iter().map(Vec::len).max().unwrap_or(0);
     (0..most).flat_map(|turn| by_class.iter().filter_map(move |class| class.get(turn).copied())).take(count).collect()

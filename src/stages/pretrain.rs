@@ -3,23 +3,23 @@
 use crate::augment::Policy;
 use crate::base::{Error, Result};
 use crate::config::pipeline::{DeviceChoice, Pretrain};
-use crate::dataset::{Course, DatasetConfig, Split, batches};
+use crate::dataset::{DatasetConfig, LoaderConfig, Split, batches};
 use crate::engine::{Context, Stage};
 use crate::loss::{LossConfig, nt_xent, nt_xent_chance};
 use crate::model::{self, Network};
-use crate::nn::{Backend, Traced};
+use crate::nn::{Backend, Taped};
 use crate::stages::cost::TrainingMemory;
 use crate::stages::device::{self, DeviceStage};
 use crate::stages::training::Training;
 use crate::stages::{dataset, formats, split};
-use crate::train::trainer::TracedLoss;
-use crate::train::{Compute, EpochRecord, Recipe, Session};
+use crate::train::trainer::TapedLoss;
+use crate::train::{Compute, EpochRecord, TrainConfig, TrainState};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Trains a network on pairs of views of unlabelled pictures.
+/// Trains a network on pairs of views of unlabeled images.
 pub struct PretrainStage {
     /// What the file says of this pretraining.
     pub config: Pretrain,
@@ -106,25 +106,25 @@ impl DeviceStage for PretrainStage {
 impl PretrainStage {
     fn training<'a, D: Compute>(&self, device: &D, context: &'a Context<'_>) -> Result<Training<'a, D>> {
         let config = &self.config;
-        let set = dataset::pictures(context)?;
+        let set = dataset::images(context)?;
         let Split { train, .. } = split::read(context, &set)?;
         let steps_per_epoch = train.len() / config.batch_size;
         if steps_per_epoch == 0 && config.epochs > 0 {
             return Err(too_few(train.len(), config.batch_size));
         }
-        let recipe = Recipe {
+        let recipe = TrainConfig {
             optimizer: &config.optimizer,
             schedule: &config.schedule,
             gradient_clip: config.gradient_clip,
             epochs: config.epochs,
             steps_per_epoch,
         };
-        let session = Session::new(self.initial_network(device, context)?, &recipe);
+        let session = TrainState::new(self.initial_network(device, context)?, &recipe);
         let side = self.dataset.image_size;
         let multiply_adds = model::summarize(&config.encoder, &config.projection, side)?.multiply_adds;
         let policy = Arc::new(Policy::new(&config.policy, self.dataset.image_size, self.dataset.fit));
         let batches = |skip| {
-            let course = Course { batch_size: config.batch_size, epochs: config.epochs, skip, seed: self.seed };
+            let course = LoaderConfig { batch_size: config.batch_size, epochs: config.epochs, skip, seed: self.seed };
             batches::contrastive_batches(set, train, policy, course)
         };
         Ok(Training::resume(context, session, (nt_xent_chance(config.batch_size), multiply_adds), batches))
@@ -163,22 +163,22 @@ pub fn untrained<D: Backend>(config: &Pretrain, side: usize, seed: u64, device: 
 ///
 /// # Errors
 /// The artifact is damaged, or the device is out of memory.
-pub fn trained<D: Backend>(config: &Pretrain, side: usize, folder: &Path, device: &D) -> Result<Network<D>> {
+pub fn trained<D: Backend>(config: &Pretrain, side: usize, directory: &Path, device: &D) -> Result<Network<D>> {
     let mut network = untrained(config, side, 0, device)?;
-    let path = folder.join(formats::MODEL);
-    let loaded = network.load_state(&formats::read_arrays(&path)?);
+    let path = directory.join(formats::MODEL);
+    let loaded = network.load_state_dict(&formats::read_arrays(&path)?);
     loaded.map_err(|error| formats::impossible(&path, error.what())).map(|()| network)
 }
 
-fn contrastive_loss<D: Compute>(z: Traced<D>, config: &LossConfig) -> Result<TracedLoss<D>> {
+fn contrastive_loss<D: Compute>(z: Taped<D>, config: &LossConfig) -> Result<TapedLoss<D>> {
     let LossConfig::NtXent(config) = config;
     let output = nt_xent(z, config)?;
     Ok((output.loss, output.accuracy))
 }
 
-fn too_few(pictures: usize, batch_size: usize) -> Error {
-    Error::stage(format!("a batch of {batch_size} pictures is larger than the training set of {pictures}"))
-        .help(format!("set `batch_size` to {pictures} or less"))
+fn too_few(images: usize, batch_size: usize) -> Error {
+    Error::stage(format!("a batch of {batch_size} images is larger than the training set of {images}"))
+        .help(format!("set `batch_size` to {images} or less"))
 }
 
 fn summary(records: &[EpochRecord]) -> String {

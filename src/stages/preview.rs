@@ -1,4 +1,4 @@
-//! `preview`: augmented pictures to look at before training.
+//! `preview`: augmented images to look at before training.
 
 use crate::augment::PolicyConfig;
 use crate::base::{Error, Result, files};
@@ -9,24 +9,24 @@ use crate::stages::dataset::{SEED as DATA_SEED, open};
 use crate::stages::pairs;
 use std::path::Path;
 
-/// Draws `count` pictures with augmented views of each into a PNG; the policy is that of the first pretraining unless
-/// one is named. The pictures are decoded into a temporary folder.
+/// Draws `count` images with augmented views of each into a PNG; the policy is that of the first pretraining unless
+/// one is named. The images are decoded into a temporary directory.
 ///
 /// # Errors
-/// There is no such policy, the pictures cannot be read, or the PNG cannot be written.
+/// There is no such policy, the images cannot be read, or the PNG cannot be written.
 pub fn preview(loaded: &Loaded, augment: Option<&str>, count: usize, png: &Path) -> Result<()> {
     let Some(variant) = loaded.study.variants.first() else {
         return Err(Error::bug("a study without variants"));
     };
     let pipeline = &variant.pipeline;
     let policy = policy(pipeline, augment)?;
-    let folder =
-        tempfile::tempdir().map_err(|error| Error::io("create a temporary folder", std::env::temp_dir(), &error))?;
-    dataset::decode(&pipeline.dataset, DATA_SEED, folder.path(), &|_, _| (), &|| Ok(()))?;
-    let set = open(folder.path())?;
+    let directory =
+        tempfile::tempdir().map_err(|error| Error::io("create a temporary directory", std::env::temp_dir(), &error))?;
+    dataset::decode(&pipeline.dataset, DATA_SEED, directory.path(), &|_, _| (), &|| Ok(()))?;
+    let set = open(directory.path())?;
     let train = Split::draw(set.labels(), set.test_flags(), pipeline.dataset.validation_fraction, pipeline.seed).train;
-    let pictures = pairs::one_of_each_class(&set, &train, count);
-    files::write_atomic(png, &pairs::draw(&set, &pictures, policy, &pipeline.dataset, pipeline.seed)?)
+    let images = pairs::one_of_each_class(&set, &train, count);
+    files::write_atomic(png, &pairs::draw(&set, &images, policy, &pipeline.dataset, pipeline.seed)?)
 }
 
 fn policy<'a>(pipeline: &'a Pipeline, name: Option<&str>) -> Result<&'a PolicyConfig> {

@@ -1,9 +1,9 @@
-//! `split`: which pictures are for training, validation and testing.
+//! `split`: which images are for training, validation and testing.
 
 use crate::base::Result;
 use crate::config::pipeline::LabelDraw;
 use crate::dataset::shared::{self, Shared, shared_images};
-use crate::dataset::{PictureSet, Split};
+use crate::dataset::{ImageDataset, Split};
 use crate::engine::{Context, Stage};
 use crate::stages::{dataset, formats};
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ impl Stage for SplitStage {
     }
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
-        let set = dataset::pictures(context)?;
+        let set = dataset::images(context)?;
         let split = Split::draw(set.labels(), set.test_flags(), self.validation_fraction, self.seed);
         formats::write_json(&context.output().join(formats::SPLIT), &split)?;
         let shared = shared_images(&set, &split)?;
@@ -49,7 +49,7 @@ impl Stage for SplitStage {
 ///
 /// # Errors
 /// The artifact is damaged, or is no split of these images.
-pub fn read(context: &Context<'_>, set: &PictureSet) -> Result<Split> {
+pub fn read(context: &Context<'_>, set: &ImageDataset) -> Result<Split> {
     open(context.input("split")?, set)
 }
 
@@ -57,8 +57,8 @@ pub fn read(context: &Context<'_>, set: &PictureSet) -> Result<Split> {
 ///
 /// # Errors
 /// As for [`read`].
-pub fn open(folder: &Path, set: &PictureSet) -> Result<Split> {
-    let path = folder.join(formats::SPLIT);
+pub fn open(directory: &Path, set: &ImageDataset) -> Result<Split> {
+    let path = directory.join(formats::SPLIT);
     let split: Split = formats::read_json(&path)?;
     split.check(set.test_flags()).map_err(|what| formats::impossible(&path, &what))?;
     Ok(split)
@@ -68,17 +68,17 @@ pub fn open(folder: &Path, set: &PictureSet) -> Result<Split> {
 ///
 /// # Errors
 /// The artifact is damaged.
-pub fn shared(folder: &Path, set: &PictureSet, split: &Split) -> Result<Vec<Shared>> {
-    let path = folder.join(formats::SHARED);
+pub fn shared(directory: &Path, set: &ImageDataset, split: &Split) -> Result<Vec<Shared>> {
+    let path = directory.join(formats::SHARED);
     // Artifacts of earlier versions do not have the file.
     if path.exists() { formats::read_rows(&path) } else { shared_images(set, split) }
 }
 
-/// The labelled training pictures for a fraction.
+/// The labeled training images for a fraction.
 ///
 /// # Errors
-/// A class is left without a labelled picture.
-pub fn labeled(split: &Split, set: &PictureSet, fraction: f64, draw: LabelDraw, seed: u64) -> Result<Vec<usize>> {
+/// A class is left without a labeled image.
+pub fn labeled(split: &Split, set: &ImageDataset, fraction: f64, draw: LabelDraw, seed: u64) -> Result<Vec<usize>> {
     match draw {
         LabelDraw::Stratified => split.labeled(set.labels(), fraction, seed),
         LabelDraw::WithReplacement => Ok(split.labeled_with_replacement(fraction, seed)),

@@ -1,9 +1,9 @@
-//! `supervised`: the baseline, a network trained on labelled pictures, from scratch or from a pretraining.
+//! `supervised`: the baseline, a network trained on labeled images, from scratch or from a pretraining.
 
 use crate::augment::Policy;
 use crate::base::{Error, Result};
 use crate::config::pipeline::{DeviceChoice, Supervised};
-use crate::dataset::{Course, DatasetConfig, PictureSet, Split, batches};
+use crate::dataset::{DatasetConfig, ImageDataset, LoaderConfig, Split, batches};
 use crate::engine::{Context, Stage};
 use crate::loss::cross_entropy;
 use crate::model::{self, BatchStatistics, Network};
@@ -15,7 +15,7 @@ use crate::stages::length::Length;
 use crate::stages::linear_eval::selection;
 use crate::stages::training::Training;
 use crate::stages::{dataset, formats, split};
-use crate::train::{Compute, EarlyStopping, EpochRecord, Recipe, Session, logits};
+use crate::train::{Compute, EarlyStopping, EpochRecord, TrainConfig, TrainState, logits};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,7 +27,7 @@ pub struct SupervisedStage {
     pub config: Supervised,
     /// What the file says of the data set.
     pub dataset: DatasetConfig,
-    /// Labelled part of the training set.
+    /// Labeled part of the training set.
     pub fraction: f64,
     /// Memory of its training, where that can be told.
     pub memory: Option<TrainingMemory>,
@@ -114,16 +114,16 @@ impl SupervisedStage {
 struct Run<'a> {
     stage: &'a SupervisedStage,
     context: &'a Context<'a>,
-    set: Arc<PictureSet>,
+    set: Arc<ImageDataset>,
     split: Split,
-    /// Labelled pictures.
+    /// Labeled images.
     labeled: Vec<usize>,
     evaluation: Arc<Policy>,
 }
 
 impl<'a> Run<'a> {
     fn new(stage: &'a SupervisedStage, context: &'a Context<'a>) -> Result<Self> {
-        let set = dataset::pictures(context)?;
+        let set = dataset::images(context)?;
         let split = split::read(context, &set)?;
         let labeled = split::labeled(&split, &set, stage.fraction, stage.config.label_draw, stage.seed)?;
         Ok(Self { stage, context, set, split, labeled, evaluation: Arc::new(stage.evaluation_policy()) })
@@ -133,19 +133,19 @@ impl<'a> Run<'a> {
         let (stage, training) = (self.stage, &self.stage.config.training);
         let length = Length::new(stage.config.budget, self.labeled.len(), training.batch_size);
         let epochs = length.epochs();
-        let recipe = Recipe {
+        let recipe = TrainConfig {
             optimizer: &training.optimizer,
             schedule: &training.schedule,
             gradient_clip: stage.config.gradient_clip,
             epochs,
             steps_per_epoch: length.steps_per_epoch,
         };
-        let session = Session::of_steps(self.initial_network(device)?, &recipe, length.steps, length.epochs_per_row);
+        let session = TrainState::of_steps(self.initial_network(device)?, &recipe, length.steps, length.epochs_per_row);
         let chance = (self.set.classes().len() as f64).ln();
         let side = stage.dataset.image_size;
         let multiply_adds = model::summarize(&stage.config.encoder, &self.head(), side)?.multiply_adds;
         Ok(Training::resume(self.context, session, (chance, multiply_adds), |skip| {
-            let course = Course { batch_size: training.batch_size, epochs, skip, seed: stage.seed };
+            let course = LoaderConfig { batch_size: training.batch_size, epochs, skip, seed: stage.seed };
             let policy = Arc::new(stage.training_policy());
             batches::labeled_batches(self.set.clone(), self.labeled.clone(), policy, course)
         }))
@@ -190,7 +190,7 @@ impl<'a> Run<'a> {
         Ok(stopping.kept_epoch())
     }
 
-    fn evaluate<D: Compute>(&self, session: &Session<D>, kept_epoch: usize) -> Result<String> {
+    fn evaluate<D: Compute>(&self, session: &TrainState<D>, kept_epoch: usize) -> Result<String> {
         let (network, split, output) = (session.network(), &self.split, self.context.output());
         let validation = self.logits(network, &split.validation)?;
         let evaluation = Evaluation {
@@ -225,12 +225,12 @@ impl<'a> Run<'a> {
         Ok(EpochRecord { selection_loss: Some(loss), selection_accuracy: accuracy, ..record })
     }
 
-    /// Logits `[pictures, classes]` in inference mode.
-    fn logits<D: Backend>(&self, network: &Network<D>, pictures: &[usize]) -> Result<Vec<f32>> {
-        let mut logits = Vec::with_capacity(pictures.len() * self.set.classes().len());
+    /// Logits `[images, classes]` in inference mode.
+    fn logits<D: Backend>(&self, network: &Network<D>, images: &[usize]) -> Result<Vec<f32>> {
+        let mut logits = Vec::with_capacity(images.len() * self.set.classes().len());
         let batches = batches::plain_batches(
             self.set.clone(),
-            pictures.to_vec(),
+            images.to_vec(),
             self.evaluation.clone(),
             self.stage.config.training.batch_size,
         );

@@ -4,12 +4,12 @@ use crate::base::{Error, ErrorKind, Result};
 use crate::config::pipeline::DeviceChoice;
 use crate::dataset::Batches;
 use crate::engine::Context;
-use crate::nn::Traced;
+use crate::nn::Taped;
 use crate::stages::device;
 use crate::train::Uploaded;
 use crate::train::progress::Speed;
-use crate::train::trainer::TracedLoss;
-use crate::train::{Checkpoints, Compute, Session, StepReport};
+use crate::train::trainer::TapedLoss;
+use crate::train::{Checkpoints, Compute, StepReport, TrainState};
 
 /// A multiply-add is two operations, and a step does each three times: forward, for the gradient of the input, for that
 /// of the weights.
@@ -21,7 +21,7 @@ const LONG_ENOUGH: f64 = 2.0;
 pub struct Training<'a, D: Compute> {
     context: &'a Context<'a>,
     /// The training as far as it has come.
-    pub session: Session<D>,
+    pub session: TrainState<D>,
     batches: Batches,
     /// The next batch, which was sent to the device during the last step.
     ahead: Option<Uploaded<D>>,
@@ -40,7 +40,7 @@ impl<'a, D: Compute> Training<'a, D> {
     /// the loss of a network that knows nothing, `multiply_adds` the work of a forward pass for one view.
     pub fn resume(
         context: &'a Context<'a>,
-        mut session: Session<D>,
+        mut session: TrainState<D>,
         (chance, multiply_adds): (f64, u64),
         batches: impl FnOnce(usize) -> Batches,
     ) -> Self {
@@ -99,7 +99,7 @@ impl<'a, D: Compute> Training<'a, D> {
     pub fn step(
         &mut self,
         batch: Uploaded<D>,
-        loss: impl FnOnce(Traced<D>, &[usize]) -> Result<TracedLoss<D>>,
+        loss: impl FnOnce(Taped<D>, &[usize]) -> Result<TapedLoss<D>>,
     ) -> Result<()> {
         self.speed.add(batch.rows);
         let batches = &mut self.batches;

@@ -1,11 +1,11 @@
 //! A training as it was after a step, and the file that holds it.
 //!
-//! The file is a safetensors file: the arrays of the network, of the optimiser and of the best weights, and the numbers
+//! The file is a safetensors file: the arrays of the network, of the optimizer and of the best weights, and the numbers
 //! as CSV in its metadata, since JSON cannot say every number. Its last array is the BLAKE3 digest of every byte before
 //! it, so that damage is noticed wherever it is.
 
 use crate::base::{Error, Result, files, rows};
-use crate::nn::NamedArray;
+use crate::nn::NamedTensor;
 use crate::train::{EpochMeans, EpochRecord};
 use safetensors::tensor::{Metadata, TensorInfo, TensorView};
 use safetensors::{Dtype, SafeTensors};
@@ -35,11 +35,11 @@ pub struct Checkpoint<'a> {
     /// Finished epochs.
     pub records: Cow<'a, [EpochRecord]>,
     /// Parameters and running statistics.
-    pub network: Cow<'a, [NamedArray]>,
-    /// State vectors of the optimiser.
+    pub network: Cow<'a, [NamedTensor]>,
+    /// State vectors of the optimizer.
     pub optimizer: Cow<'a, [Vec<f32>]>,
     /// The network after its best epoch, where it is chosen by epoch.
-    pub best: Option<Cow<'a, [NamedArray]>>,
+    pub best: Option<Cow<'a, [NamedTensor]>>,
 }
 
 impl Checkpoint<'_> {
@@ -149,13 +149,13 @@ impl Checkpoint<'static> {
     }
 
     /// Takes the next array of the file.
-    fn take(&mut self, name: &str, view: &TensorView<'_>, best: &mut Vec<NamedArray>) -> Result<()> {
+    fn take(&mut self, name: &str, view: &TensorView<'_>, best: &mut Vec<NamedTensor>) -> Result<()> {
         if let Some(name) = name.strip_prefix(NETWORK) {
-            self.network.to_mut().push(NamedArray::from_view(name, view)?);
+            self.network.to_mut().push(NamedTensor::from_view(name, view)?);
         } else if let Some(name) = name.strip_prefix(OPTIMIZER) {
-            self.optimizer.to_mut().push(NamedArray::from_view(name, view)?.values);
+            self.optimizer.to_mut().push(NamedTensor::from_view(name, view)?.values);
         } else if let Some(name) = name.strip_prefix(BEST) {
-            best.push(NamedArray::from_view(name, view)?);
+            best.push(NamedTensor::from_view(name, view)?);
         }
         Ok(())
     }
@@ -169,7 +169,7 @@ struct Array<'a> {
 }
 
 impl<'a> Array<'a> {
-    fn named(prefix: &str, array: &'a NamedArray) -> Self {
+    fn named(prefix: &str, array: &'a NamedTensor) -> Self {
         Self { name: format!("{prefix}{}", array.name), shape: array.shape.clone(), values: &array.values }
     }
 }
@@ -186,8 +186,8 @@ pub(super) mod tests {
     use super::*;
     use std::fs;
 
-    fn array(name: &str, shape: &[usize], values: &[f32]) -> NamedArray {
-        NamedArray { name: name.into(), shape: shape.to_vec(), values: values.to_vec() }
+    fn array(name: &str, shape: &[usize], values: &[f32]) -> NamedTensor {
+        NamedTensor { name: name.into(), shape: shape.to_vec(), values: values.to_vec() }
     }
 
     /// A checkpoint with numbers of every kind.
@@ -222,8 +222,8 @@ pub(super) mod tests {
 
     #[test]
     fn every_number_survives() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.safetensors");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.safetensors");
         let without_best = Checkpoint { best: None, records: Cow::default(), optimizer: Cow::default(), ..sample(0) };
         for checkpoint in [sample(u64::MAX), without_best] {
             checkpoint.write(&path).unwrap();
@@ -233,8 +233,8 @@ pub(super) mod tests {
 
     #[test]
     fn the_file_is_a_safetensors_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.safetensors");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.safetensors");
         sample(7).write(&path).unwrap();
         let bytes = fs::read(&path).unwrap();
         let tensors = SafeTensors::deserialize(&bytes).unwrap();
@@ -244,8 +244,8 @@ pub(super) mod tests {
 
     #[test]
     fn a_changed_byte_or_a_missing_end_is_noticed_wherever_it_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.safetensors");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.safetensors");
         sample(7).write(&path).unwrap();
         let whole = fs::read(&path).unwrap();
         for place in 0..whole.len() {
@@ -267,8 +267,8 @@ pub(super) mod tests {
 
     #[test]
     fn what_another_version_or_another_program_wrote_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.safetensors");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.safetensors");
         sample(7).write(&path).unwrap();
         let whole = fs::read(&path).unwrap();
         for (from, to, why) in [

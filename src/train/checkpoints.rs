@@ -1,4 +1,4 @@
-//! The folder of a training's checkpoints: the newest that can be used, when one is due, the last two kept.
+//! The directory of a training's checkpoints: the newest that can be used, when one is due, the last two kept.
 
 use crate::base::{Error, Result, files};
 use crate::train::Checkpoint;
@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 const PREFIX: &str = "step-";
 const SUFFIX: &str = ".safetensors";
 
-/// The checkpoints of one training; nobody else writes into their folder.
+/// The checkpoints of one training; nobody else writes into their directory.
 ///
 /// The newest two are kept, so that there is one to go on from when the last turns out to be damaged.
 #[derive(Debug)]
 pub struct Checkpoints {
-    folder: PathBuf,
+    directory: PathBuf,
     every: Duration,
     /// When the last one was written or could not be written, or else the start.
     last: Instant,
@@ -24,15 +24,15 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// The checkpoints in a folder, which need not be there; a new one is due after `every` (0: after each step).
-    pub fn new(folder: &Path, every: Duration) -> Self {
-        Self { folder: folder.to_owned(), every, last: Instant::now(), newest: None }
+    /// The checkpoints in a directory, which need not be there; a new one is due after `every` (0: after each step).
+    pub fn new(directory: &Path, every: Duration) -> Self {
+        Self { directory: directory.to_owned(), every, last: Instant::now(), newest: None }
     }
 
     /// Gives the newest checkpoint to `take`, which refuses one that does not fit. One that is refused or damaged is
     /// renamed and the one before it is tried. Returns what to tell the user of each of those.
     pub fn resume(&mut self, mut take: impl FnMut(Checkpoint<'static>) -> Result<()>) -> Vec<String> {
-        files::remove_unfinished(&self.folder);
+        files::remove_unfinished(&self.directory);
         let mut refused = Vec::new();
         for (step, path) in self.list() {
             match Checkpoint::read(&path).and_then(&mut take) {
@@ -60,7 +60,7 @@ impl Checkpoints {
     /// Writes a checkpoint, unless the newest is of the same step, and removes all but it and the one before it.
     ///
     /// # Errors
-    /// The folder cannot be written; the checkpoints that are there stay.
+    /// The directory cannot be written; the checkpoints that are there stay.
     pub fn save(&mut self, checkpoint: &Checkpoint<'_>) -> Result<()> {
         let saved = if self.newest == Some(checkpoint.step) { Ok(()) } else { self.write(checkpoint) };
         self.last = Instant::now();
@@ -68,19 +68,21 @@ impl Checkpoints {
     }
 
     fn write(&mut self, checkpoint: &Checkpoint<'_>) -> Result<()> {
-        files::create_folder(&self.folder)?;
-        checkpoint.write(&self.folder.join(format!("{PREFIX}{}{SUFFIX}", checkpoint.step)))?;
+        files::create_directory(&self.directory)?;
+        checkpoint.write(&self.directory.join(format!("{PREFIX}{}{SUFFIX}", checkpoint.step)))?;
         self.newest = Some(checkpoint.step);
-        let mut spare = self.list();
-        let before = spare.iter().map(|(step, _)| *step).filter(|step| *step < checkpoint.step).max();
-        spare.retain(|(step, _)| *step != checkpoint.step && Some(*step) != before);
-        spare.iter().try_for_each(|(_, path)| fs::remove_file(path).map_err(|error| Error::io("remove", path, &error)))
+        let mut buffers = self.list();
+        let before = buffers.iter().map(|(step, _)| *step).filter(|step| *step < checkpoint.step).max();
+        buffers.retain(|(step, _)| *step != checkpoint.step && Some(*step) != before);
+        buffers
+            .iter()
+            .try_for_each(|(_, path)| fs::remove_file(path).map_err(|error| Error::io("remove", path, &error)))
     }
 
     /// Steps and files, the newest first.
     fn list(&self) -> Vec<(u64, PathBuf)> {
         let step = |path: &Path| path.file_name()?.to_str()?.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.parse().ok();
-        let entries = files::entries(&self.folder).unwrap_or_default().into_iter();
+        let entries = files::entries(&self.directory).unwrap_or_default().into_iter();
         let mut found: Vec<(u64, PathBuf)> = entries.filter_map(|path| Some((step(&path)?, path))).collect();
         found.sort_unstable_by(|a, b| b.cmp(a));
         found
@@ -115,16 +117,16 @@ mod tests {
     use crate::train::checkpoint::tests::sample;
 
     struct Place {
-        folder: tempfile::TempDir,
+        directory: tempfile::TempDir,
     }
 
     impl Place {
         fn new() -> Self {
-            Self { folder: tempfile::tempdir().unwrap() }
+            Self { directory: tempfile::tempdir().unwrap() }
         }
 
         fn path(&self) -> PathBuf {
-            self.folder.path().join("checkpoints")
+            self.directory.path().join("checkpoints")
         }
 
         fn checkpoints(&self) -> Checkpoints {
@@ -221,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_written_is_an_error_that_names_it() {
+    fn a_directory_that_cannot_be_written_is_an_error_that_names_it() {
         let place = Place::new();
         fs::write(place.path(), b"a file").unwrap();
         let mut checkpoints = place.checkpoints();

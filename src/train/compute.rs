@@ -1,9 +1,9 @@
 //! What training needs of a device.
 
-use crate::loss::Contrast;
+use crate::loss::NtXentKernel;
 use crate::optim::Optimize;
 
-/// A device that trains: the kernels of an encoder, optimisers, losses.
-pub trait Compute: Optimize + Contrast {}
+/// A device that trains: the kernels of an encoder, optimizers, losses.
+pub trait Compute: Optimize + NtXentKernel {}
 
-impl<D: Optimize + Contrast> Compute for D {}
+impl<D: Optimize + NtXentKernel> Compute for D {}

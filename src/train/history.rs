@@ -16,9 +16,9 @@ pub struct EpochRecord {
     pub learning_rate: f64,
     /// Mean L2 norm of the gradients before clipping.
     pub gradient_norm: Option<f64>,
-    /// Loss on the pictures on which the best weights are chosen.
+    /// Loss on the images on which the best weights are chosen.
     pub selection_loss: Option<f64>,
-    /// Accuracy on the pictures on which the best weights are chosen.
+    /// Accuracy on the images on which the best weights are chosen.
     pub selection_accuracy: Option<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! Training: the optimisation step, its record by epoch, early stopping, checkpoints; shared by all stages that train.
+//! Training: the optimization step, its record by epoch, early stopping, checkpoints; shared by all stages that train.
 
 pub mod checkpoint;
 pub mod checkpoints;
@@ -8,9 +8,9 @@ pub mod history;
 pub mod logistic;
 pub mod logits;
 pub mod progress;
-pub mod session;
 pub mod softmax;
 pub mod standardize;
+pub mod train_state;
 pub mod trainer;
 
 pub use checkpoint::Checkpoint;
@@ -18,5 +18,5 @@ pub use checkpoints::Checkpoints;
 pub use compute::Compute;
 pub use early_stopping::{EarlyStopping, Monitor, Patience, Stopping};
 pub use history::{EpochMeans, EpochRecord};
-pub use session::Session;
-pub use trainer::{Recipe, StepReport, Trainer, Uploaded};
+pub use train_state::TrainState;
+pub use trainer::{StepReport, TrainConfig, Trainer, Uploaded};

@@ -1,7 +1,7 @@
 //! The classifier of linear evaluation: one softmax layer on frozen features.
 
 use crate::analysis::Features;
-use crate::base::product::{Matrix, multiply};
+use crate::base::matmul::{Matrix, multiply};
 use crate::base::{Error, Result, rng};
 use crate::loss::cross_entropy;
 use crate::nn::{Role, Trainable};
@@ -13,34 +13,34 @@ use serde::{Deserialize, Serialize};
 /// What a classifier is trained on, and how.
 #[derive(Clone, Copy, Debug)]
 pub struct SoftmaxTraining<'a> {
-    /// Features of the labelled pictures.
+    /// Features of the labeled images.
     pub features: Features<'a>,
     /// Their classes.
     pub labels: &'a [usize],
-    /// Features of the pictures on which the best weights are chosen.
+    /// Features of the images on which the best weights are chosen.
     pub selection_features: Features<'a>,
     /// Their classes.
     pub selection_labels: &'a [usize],
     /// Number of classes.
     pub classes: usize,
-    /// Optimiser.
+    /// Optimizer.
     pub optimizer: &'a OptimizerConfig,
     /// Learning-rate schedule.
     pub schedule: &'a ScheduleConfig,
-    /// Most passes over the labelled pictures.
+    /// Most passes over the labeled images.
     pub epochs: usize,
-    /// Pictures in a batch; the last one of an epoch may be smaller.
+    /// Images in a batch; the last one of an epoch may be smaller.
     pub batch_size: usize,
     /// When training stops early; without it all epochs are run and the last weights are kept.
     pub stopping: Option<Stopping>,
-    /// Seed of the order of the pictures, the only random thing: the weights start from 0, since the problem is convex.
+    /// Seed of the order of the images, the only random thing: the weights start from 0, since the problem is convex.
     pub seed: u64,
 }
 
 /// A trained softmax layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SoftmaxClassifier {
-    /// Features of a picture.
+    /// Features of an image.
     pub width: usize,
     /// Number of classes.
     pub classes: usize,
@@ -85,7 +85,7 @@ impl SoftmaxClassifier {
 /// epoch and the epoch kept, from 1 (0: no epoch was better than the start).
 ///
 /// # Errors
-/// There are no labelled pictures, a label is no class, or the loss stops being a finite number.
+/// There are no labeled images, a label is no class, or the loss stops being a finite number.
 pub fn train_softmax(job: &SoftmaxTraining<'_>) -> Result<(SoftmaxClassifier, Vec<EpochRecord>, usize)> {
     check(job)?;
     let mut training = Training::new(job);
@@ -105,7 +105,7 @@ pub fn train_softmax(job: &SoftmaxTraining<'_>) -> Result<(SoftmaxClassifier, Ve
 
 fn check(job: &SoftmaxTraining<'_>) -> Result<()> {
     if job.features.rows == 0 {
-        return Err(Error::stage("there are no labelled pictures to train the classifier with")
+        return Err(Error::stage("there are no labeled images to train the classifier with")
             .help("set a larger `labeled_fraction`"));
     }
     for (features, labels) in [(job.features, job.labels), (job.selection_features, job.selection_labels)] {
@@ -159,7 +159,7 @@ impl<'a> Training<'a> {
         })
     }
 
-    /// Loss and accuracy on the pictures to choose on, if there are any.
+    /// Loss and accuracy on the images to choose on, if there are any.
     fn select(&self, learning_rate: f64) -> Result<Option<(f64, f64)>> {
         if self.job.selection_labels.is_empty() {
             return Ok(None);

@@ -1,19 +1,19 @@
-//! One optimisation step, from a batch to changed parameters.
+//! One optimization step, from a batch to changed parameters.
 
 use crate::base::{Error, Result};
 use crate::dataset::batches::Batch;
 use crate::model::Network;
-use crate::nn::{Backend, NamedArray, Traced, TracedScalar, number};
+use crate::nn::{Backend, NamedTensor, Taped, TapedScalar, number};
 use crate::optim::{Optimizer, OptimizerConfig, Schedule, ScheduleConfig, clip_gradients};
 use crate::train::Compute;
 
 /// A loss on dfdx's tape, with the accuracy measured beside it.
-pub type TracedLoss<D> = (TracedScalar<D>, f32);
+pub type TapedLoss<D> = (TapedScalar<D>, f32);
 
 /// How a network is trained.
 #[derive(Clone, Copy, Debug)]
-pub struct Recipe<'a> {
-    /// Optimiser.
+pub struct TrainConfig<'a> {
+    /// Optimizer.
     pub optimizer: &'a OptimizerConfig,
     /// Learning-rate schedule.
     pub schedule: &'a ScheduleConfig,
@@ -37,7 +37,7 @@ pub struct Trainer<D: Compute> {
 /// A batch that was sent to the device; it may still be on its way.
 pub struct Uploaded<D: Backend> {
     images: D::Map,
-    /// Pictures.
+    /// Images.
     pub rows: usize,
     labels: Vec<usize>,
 }
@@ -46,7 +46,7 @@ impl<D: Backend> Uploaded<D> {
     /// Sends a batch to the device of a network.
     ///
     /// # Errors
-    /// The pictures are not those of the network, or the device is out of memory.
+    /// The images are not those of the network, or the device is out of memory.
     pub fn new(batch: Batch, network: &Network<D>) -> Result<Self> {
         let Batch { images, rows, labels, .. } = batch;
         Ok(Self { images: network.upload(images, rows)?, rows, labels })
@@ -68,12 +68,12 @@ pub struct StepReport {
 
 impl<D: Compute> Trainer<D> {
     /// A trainer at step 0.
-    pub fn new(network: Network<D>, recipe: &Recipe<'_>) -> Self {
+    pub fn new(network: Network<D>, recipe: &TrainConfig<'_>) -> Self {
         Self::of_steps(network, recipe, recipe.epochs * recipe.steps_per_epoch)
     }
 
     /// A trainer at step 0 of a run of `total` steps, whose last epoch may be cut short.
-    pub fn of_steps(network: Network<D>, recipe: &Recipe<'_>, total: usize) -> Self {
+    pub fn of_steps(network: Network<D>, recipe: &TrainConfig<'_>, total: usize) -> Self {
         let optimizer = Optimizer::new(recipe.optimizer);
         let (peak, steps_per_epoch) = (optimizer.peak_learning_rate(), recipe.steps_per_epoch as u64);
         let schedule = Schedule::of_steps(recipe.schedule, peak, steps_per_epoch, total as u64);
@@ -85,7 +85,7 @@ impl<D: Compute> Trainer<D> {
         self.step
     }
 
-    /// The state vectors of the optimiser ([`Optimizer::state`]).
+    /// The state vectors of the optimizer ([`Optimizer::state`]).
     ///
     /// # Errors
     /// The device cannot be read.
@@ -94,18 +94,18 @@ impl<D: Compute> Trainer<D> {
         self.optimizer.state().1.iter().map(|vector| device.download(vector)).collect()
     }
 
-    /// Goes on from the state of a trainer of the same recipe and network; the optimiser has made as many steps.
+    /// Goes on from the state of a trainer of the same recipe and network; the optimizer has made as many steps.
     ///
     /// # Errors
     /// The state does not fit; nothing is changed then.
-    pub fn restore(&mut self, step: u64, optimizer: Vec<Vec<f32>>, network: &[NamedArray]) -> Result<()> {
+    pub fn restore(&mut self, step: u64, optimizer: Vec<Vec<f32>>, network: &[NamedTensor]) -> Result<()> {
         let device = self.network.device().clone();
         let trainables = self.network.trainables();
         let lengths: Vec<usize> = trainables.iter().map(|parameter| device.length(parameter.values)).collect();
         drop(trainables);
         let mut restored = self.optimizer.fresh();
         restored.restore(&device, step, optimizer, &lengths)?;
-        self.network.load_state(network)?;
+        self.network.load_state_dict(network)?;
         (self.optimizer, self.step) = (restored, step);
         Ok(())
     }
@@ -117,7 +117,7 @@ impl<D: Compute> Trainer<D> {
     pub fn step(
         &mut self,
         batch: Batch,
-        loss: impl FnOnce(Traced<D>, &[usize]) -> Result<TracedLoss<D>>,
+        loss: impl FnOnce(Taped<D>, &[usize]) -> Result<TapedLoss<D>>,
     ) -> Result<StepReport> {
         let batch = Uploaded::new(batch, &self.network)?;
         self.step_with(batch, loss, |_| Ok(())).map(|(report, ())| report)
@@ -131,7 +131,7 @@ impl<D: Compute> Trainer<D> {
     pub fn step_with<T>(
         &mut self,
         batch: Uploaded<D>,
-        loss: impl FnOnce(Traced<D>, &[usize]) -> Result<TracedLoss<D>>,
+        loss: impl FnOnce(Taped<D>, &[usize]) -> Result<TapedLoss<D>>,
         meanwhile: impl FnOnce(&Network<D>) -> Result<T>,
     ) -> Result<(StepReport, T)> {
         let learning_rate = self.schedule.learning_rate(self.step);

@@ -1,4 +1,4 @@
-"""Small picture files that are very large pictures."""
+"""Small image files that are very large images."""
 
 import struct
 import zlib
@@ -37,7 +37,7 @@ def segment(marker, content):
 
 
 def jpeg(scan, side=16384):
-    """Grey, with two Huffman codes of a single bit each: no change of the mean, end of block."""
+    """Gray, with two Huffman codes of a single bit each: no change of the mean, end of block."""
     table = bytes([0] + [1] * 64)
     one_code = bytes([1] + [0] * 15) + b"\0"
     frame = struct.pack(">BHHB", 8, side, side, 1) + bytes([1, 0x11, 0])
@@ -70,7 +70,7 @@ def png(side=9900):
 
 
 def plain_png(side, shade):
-    """An ordinary grey picture."""
+    """An ordinary gray image."""
     rows = b"".join(b"\0" + bytes((shade + x * y) % 256 for x in range(side)) for y in range(side))
     header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")

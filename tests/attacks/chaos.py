@@ -1,4 +1,4 @@
-"""Kills and stops runs at random times, two beside each other in one output folder; the next run must end in the bytes
+"""Kills and stops runs at random times, two beside each other in one output directory; the next run must end in the bytes
 of a run that nothing happened to."""
 
 import random
@@ -22,7 +22,7 @@ seed = [1, 2]
 
 def start(bench, output):
     # Files, not pipes: nobody reads while the runs are stopped.
-    errors = open(bench.folder / "errors", "a+", encoding="utf-8", errors="replace")
+    errors = open(bench.directory / "errors", "a+", encoding="utf-8", errors="replace")
     process = subprocess.Popen(bench.command(output), stdout=subprocess.DEVNULL, stderr=errors)
     errors.close()
     return process
@@ -59,7 +59,7 @@ def disturb(bench, output, rng, tally):
 
 def attack(bench, tally, number, seed):
     rng, output = random.Random(f"{seed} {number}"), bench.fresh("chaos")
-    (bench.folder / "errors").unlink(missing_ok=True)
+    (bench.directory / "errors").unlink(missing_ok=True)
     try:
         for _ in range(rng.choice((1, 1, 2, 3))):
             for code in disturb(bench, output, rng, tally):
@@ -67,7 +67,7 @@ def attack(bench, tally, number, seed):
                     tally.flaw(f"round {number}", f"a run beside a killed one ends with {code}")
     except subprocess.TimeoutExpired:
         tally.flaw(f"round {number}", "a run beside a killed one hangs")
-    if "panicked" in (bench.folder / "errors").read_text(errors="replace"):
+    if "panicked" in (bench.directory / "errors").read_text(errors="replace"):
         tally.flaw(f"round {number}", "a run panicked")
     for flaw in bench.flaws_after(output):
         tally.flaw(f"round {number}", flaw)

@@ -74,15 +74,15 @@ def complaint(ended):
 
 
 class Bench:
-    """A folder with the study and the content that an undisturbed run of it leaves."""
+    """A directory with the study and the content that an undisturbed run of it leaves."""
 
     def __init__(self, program, study=STUDY, options=("--threads", "1", "--checkpoint-every", "0")):
         self.temporary = tempfile.TemporaryDirectory(prefix="simclr-attack-")
-        self.folder = Path(self.temporary.name)
+        self.directory = Path(self.temporary.name)
         self.program, self.options = program, options
-        self.file = self.folder / "study.toml"
+        self.file = self.directory / "study.toml"
         self.file.write_text(study)
-        self.reference = self.folder / "reference"
+        self.reference = self.directory / "reference"
         start = time.monotonic()
         ended = self.run(self.reference)
         self.seconds = time.monotonic() - start
@@ -97,7 +97,7 @@ class Bench:
         return run([*before, *self.command(output)], timeout)
 
     def fresh(self, name):
-        output = self.folder / name
+        output = self.directory / name
         shutil.rmtree(output, ignore_errors=True)
         return output
 
@@ -137,10 +137,10 @@ def content(output):
     """Digests of all files of the store and the published report, by name."""
     found = {}
     for top in ("store-v1", "study/report"):
-        for folder, folders, names in os.walk(output / top):
-            folders[:] = [name for name in folders if name not in NOT_STORE]
+        for directory, directories, names in os.walk(output / top):
+            directories[:] = [name for name in directories if name not in NOT_STORE]
             for name in set(names) - NOT_CONTENT:
-                path = Path(folder, name)
+                path = Path(directory, name)
                 found[str(path.relative_to(output))] = digest(path, is_published=top != "store-v1")
     return found
 

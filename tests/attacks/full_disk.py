@@ -20,10 +20,10 @@ def steps(first, last, number):
     return found
 
 
-def used(folder):
+def used(directory):
     """Kilobytes and inodes that the undisturbed run takes."""
-    kilobytes = int(run(["du", "-sk", str(folder)]).stdout.split()[0])
-    return kilobytes, sum(len(folders) + len(names) for _, folders, names in os.walk(folder))
+    kilobytes = int(run(["du", "-sk", str(directory)]).stdout.split()[0])
+    return kilobytes, sum(len(directories) + len(names) for _, directories, names in os.walk(directory))
 
 
 def disks(bench, rounds):
@@ -33,8 +33,8 @@ def disks(bench, rounds):
     yield from (f"size=100m,nr_inodes={number}" for number in steps(2, 2 * inodes, rounds - sizes))
 
 
-def left_over(folder):
-    names = (name for _, folders, files in os.walk(folder) for name in folders + files)
+def left_over(directory):
+    names = (name for _, directories, files in os.walk(directory) for name in directories + files)
     return [name for name in names if any(mark in name for mark in LEFTOVERS)]
 
 
@@ -56,7 +56,7 @@ def attack(bench, tally, disk, room):
 
 
 def on_disk(bench, tally, room):
-    disk = bench.folder / "disk"
+    disk = bench.directory / "disk"
     disk.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", room, "tmpfs", str(disk)], check=True)
     try:

@@ -1,4 +1,4 @@
-"""Pictures of a few bytes that are gigabytes when decoded, and too little memory, too few threads, too small stacks: done,
+"""Images of a few bytes that are gigabytes when decoded, and too little memory, too few threads, too small stacks: done,
 or an error that says so, never a crash."""
 
 import os
@@ -25,43 +25,43 @@ MIB = 1 << 20
 
 
 class Place:
-    """Folders that anybody may read and write, and the program where anybody may run it."""
+    """Directories that anybody may read and write, and the program where anybody may run it."""
 
     def __init__(self, program):
         self.temporary = tempfile.TemporaryDirectory(prefix="simclr-attack-")
-        self.folder = Path(self.temporary.name)
-        self.folder.chmod(0o777)
-        self.program = self.folder / "simclr"
+        self.directory = Path(self.temporary.name)
+        self.directory.chmod(0o777)
+        self.program = self.directory / "simclr"
         shutil.copy2(program, self.program)
         self.write("drawn.toml", STUDY)
 
     def write(self, name, study):
-        (self.folder / name).write_text(study)
+        (self.directory / name).write_text(study)
 
     def bombs(self, name, make):
-        """A study of ordinary pictures among bombs."""
-        pictures = self.folder / f"pictures-{name}"
+        """A study of ordinary images among bombs."""
+        images = self.directory / f"images-{name}"
         for shade, kind in enumerate(("light", "dark")):
-            (pictures / kind).mkdir(parents=True)
+            (images / kind).mkdir(parents=True)
             for number in range(12):
-                (pictures / kind / f"{number}.png").write_bytes(bombs.plain_png(24, 99 * shade + number))
+                (images / kind / f"{number}.png").write_bytes(bombs.plain_png(24, 99 * shade + number))
         data = make()
         for number in range(COPIES):
-            (pictures / "light" / f"bomb{number}.{name}").write_bytes(data)
-        source = f'source = {{ folder = {{ train = "{pictures}" }} }}\nbroken_files = "skip"'
+            (images / "light" / f"bomb{number}.{name}").write_bytes(data)
+        source = f'source = {{ image_folder = {{ train = "{images}" }} }}\nbroken_files = "skip"'
         self.write(f"{name}.toml", STUDY.replace("source = { shapes = { train = 60, test = 30, classes = 2 } }", source))
 
     def run(self, study, *options, limits=(), user=None):
-        output = self.folder / "output"
+        output = self.directory / "output"
         shutil.rmtree(output, ignore_errors=True)
-        command = [str(self.program), "run", str(self.folder / study), "--output", str(output), "-q", *options]
+        command = [str(self.program), "run", str(self.directory / study), "--output", str(output), "-q", *options]
 
         def limit():
             for what, value in limits:
                 resource.setrlimit(what, (value, value))
 
         pipes = {"capture_output": True, "text": True, "errors": "replace"}
-        return subprocess.run(command, **pipes, timeout=600, preexec_fn=limit, user=user, cwd=self.folder)
+        return subprocess.run(command, **pipes, timeout=600, preexec_fn=limit, user=user, cwd=self.directory)
 
 
 def judge(tally, where, ended):
@@ -71,7 +71,7 @@ def judge(tally, where, ended):
         tally.flaw(where, f"the run ends with {ended.returncode}: {complaint(ended)}")
 
 
-def large_pictures(place, tally, rounds):
+def large_images(place, tally, rounds):
     for name, make in MADE.items():
         place.bombs(name, make)
         for gigabytes in (8, 4, 2, 1)[:rounds]:
@@ -106,7 +106,7 @@ def small_stacks(place, tally, rounds):
 def main():
     options = arguments(__doc__, rounds=24)
     place, tally = Place(options.program), Tally("memory")
-    for attack in (few_threads, small_stacks, little_memory, large_pictures):
+    for attack in (few_threads, small_stacks, little_memory, large_images):
         attack(place, tally, options.rounds)
     tally.finish()
 

@@ -15,7 +15,7 @@ def disturb(call, effect, number):
 def calls(bench, names):
     """For each system call the numbers of those made after the pipeline file was opened: the others are the loader's."""
     need("strace", "strace")
-    log = bench.folder / "calls"
+    log = bench.directory / "calls"
     traced = ["strace", "-f", "-qq", "-o", str(log), "-e", f"trace={','.join(names)},openat"]
     bench.run(bench.fresh("traced"), before=traced)
     first, last, is_ours = {}, dict.fromkeys(names, 0), False

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// Content of every file of the store; how an artifact came to be (`record.json`) is no part of it.
 pub(crate) fn artifacts(output: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    fn walk(folder: &Path, root: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
-        for entry in fs::read_dir(folder).unwrap() {
+    fn walk(directory: &Path, root: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
+        for entry in fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             let is_content = |name| name != "record.json" && name != ".verified";
             if !path.file_name().is_some_and(is_content) {

@@ -2,7 +2,7 @@
 //! `tests/golden/resnet.py`.
 
 use serde::Deserialize;
-use simclr::nn::NamedArray;
+use simclr::nn::NamedTensor;
 
 pub(crate) const TOLERANCE: f64 = 1e-4;
 
@@ -56,7 +56,7 @@ pub(crate) fn uniform(name: &str, length: usize) -> Vec<f64> {
 }
 
 /// The script's `initial`, for parameters; running statistics stay as they are.
-pub(crate) fn initial(array: &NamedArray, last_norm: &str) -> NamedArray {
+pub(crate) fn initial(array: &NamedTensor, last_norm: &str) -> NamedTensor {
     let value = |u: f64| {
         if array.shape.len() > 1 {
             u * (6.0 / array.shape[1..].iter().product::<usize>() as f64).sqrt()
@@ -72,11 +72,11 @@ pub(crate) fn initial(array: &NamedArray, last_norm: &str) -> NamedArray {
         return array.clone();
     }
     let values = uniform(&array.name, array.values.len()).into_iter().map(|u| value(u) as f32).collect();
-    NamedArray { values, ..array.clone() }
+    NamedTensor { values, ..array.clone() }
 }
 
 /// Every gradient; but a bias before a batch norm has none, so there ours is held against the weights' beside it.
-pub(crate) fn check_gradients(sketches: &[Sketch], gradients: &[NamedArray]) {
+pub(crate) fn check_gradients(sketches: &[Sketch], gradients: &[NamedTensor]) {
     assert_eq!(sketches.len(), gradients.len());
     let mut weights = 0.0;
     for sketch in sketches {
@@ -91,7 +91,7 @@ pub(crate) fn check_gradients(sketches: &[Sketch], gradients: &[NamedArray]) {
     }
 }
 
-pub(crate) fn find<'a>(arrays: &'a [NamedArray], sketch: &Sketch) -> &'a NamedArray {
+pub(crate) fn find<'a>(arrays: &'a [NamedTensor], sketch: &Sketch) -> &'a NamedTensor {
     let array = arrays.iter().find(|array| array.name == sketch.name);
     let array = array.unwrap_or_else(|| panic!("no {}", sketch.name));
     assert_eq!(array.shape, sketch.shape, "{}", sketch.name);

@@ -1,7 +1,7 @@
 //! Valid files damaged in every way that can be written down: each is an error in the right file, and at the right
 //! line where the damage has one.
 
-use crate::folder::Folder;
+use crate::directory::Directory;
 use simclr::config::{Diagnostics, load, parse};
 use std::collections::HashSet;
 use std::ops::Range;
@@ -26,7 +26,7 @@ const WORDS: [&str; 14] = [
     "brightness_mode",
     "clip",
     "stem",
-    "flavour",
+    "variant",
     "similarity",
     "label_draw",
     "select_on",
@@ -107,7 +107,7 @@ impl Damages<'_> {
             DeValue::Integer(_) | DeValue::Float(_) => {
                 self.replace(span.clone(), "nan", span.start);
                 self.replace(span.clone(), "99999999999999999999999999", span.start);
-                // The mean of a colour may be negative.
+                // The mean of a color may be negative.
                 if key != "mean" {
                     self.replace(span.clone(), "-1", span.start);
                 }
@@ -198,13 +198,13 @@ fn damaged_files_are_told_at_the_line_of_the_damage() {
 
 #[test]
 fn damaged_bases_are_told_in_the_base() {
-    let folder = Folder::with(&[("study.toml", "# On a base.\nextends = \"base.toml\"\n")]);
+    let directory = Directory::with(&[("study.toml", "# On a base.\nextends = \"base.toml\"\n")]);
     let base = include_str!("base.toml");
     let damages = damages(base, true);
     for damage in &damages {
-        folder.write("base.toml", damage.text.as_bytes());
-        let errors = load(&folder.path("study.toml"), &[]).map(|_| &damage.text).expect_err("taken");
-        hold(&errors, &folder.path("base.toml"), damage);
+        directory.write("base.toml", damage.text.as_bytes());
+        let errors = load(&directory.path("study.toml"), &[]).map(|_| &damage.text).expect_err("taken");
+        hold(&errors, &directory.path("base.toml"), damage);
     }
     assert!(damages.len() >= 200, "only {}", damages.len());
 }
@@ -214,14 +214,14 @@ fn damage_in_a_file_on_a_sound_base_is_told_in_the_file() {
     let text = "extends = \"base.toml\"\nseed = 2\n[pretrain.main]\nepochs = 3\noptimizer = { sgd = { momentum = 0.5 } }\n\
                 [knn_eval.other]\nfrom = \"second\"\nk = 3\n[[sweep.together]]\n\"pretrain.main.batch_size\" = [8, 16]\n\
                 \"knn_eval.other.temperature\" = [0.1, 0.2]\n";
-    let folder = Folder::with(&[("base.toml", include_str!("base.toml")), ("study.toml", text)]);
-    folder.load("study.toml", &[]);
+    let directory = Directory::with(&[("base.toml", include_str!("base.toml")), ("study.toml", text)]);
+    directory.load("study.toml", &[]);
     let damages = damages(text, false);
     for damage in &damages {
         // Without its base nothing of the file is whole.
         if damage.text.starts_with("extends = \"base.toml\"") {
-            folder.write("study.toml", damage.text.as_bytes());
-            hold(&folder.errors("study.toml", &[]), &folder.path("study.toml"), damage);
+            directory.write("study.toml", damage.text.as_bytes());
+            hold(&directory.errors("study.toml", &[]), &directory.path("study.toml"), damage);
         }
     }
     assert!(damages.len() >= 50, "only {}", damages.len());

@@ -1,6 +1,6 @@
 //! `extends`: what a file takes over from another one, and how mistakes in either are told.
 
-use crate::folder::Folder;
+use crate::directory::Directory;
 use simclr::config::pipeline::Pipeline;
 use simclr::config::{Loaded, parse};
 use simclr::dataset::SourceConfig;
@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 const BASE: &str = include_str!("base.toml");
 
-fn extending(over: &str) -> Folder {
-    Folder::with(&[("base.toml", BASE), ("study.toml", &format!("extends = \"base.toml\"\n{over}"))])
+fn extending(over: &str) -> Directory {
+    Directory::with(&[("base.toml", BASE), ("study.toml", &format!("extends = \"base.toml\"\n{over}"))])
 }
 
 fn first(loaded: &Loaded) -> &Pipeline {
@@ -50,13 +50,13 @@ fn another_kind_replaces_the_choice_and_the_same_kind_merges() {
 #[test]
 fn name_and_title_are_not_taken_over() {
     let base = format!("{BASE}\n[report]\ntitle = \"The base\"\n");
-    let folder = Folder::with(&[("base.toml", &base), ("study.toml", "extends = \"base.toml\"")]);
-    let study = folder.load("study.toml", &[]).study;
+    let directory = Directory::with(&[("base.toml", &base), ("study.toml", "extends = \"base.toml\"")]);
+    let study = directory.load("study.toml", &[]).study;
     assert_eq!((study.name.as_str(), study.title.as_str()), ("study", "study"));
-    folder.write("own.toml", b"extends = \"base.toml\"\nname = \"mine\"\nreport.title = \"Mine\"");
-    let study = folder.load("own.toml", &[]).study;
+    directory.write("own.toml", b"extends = \"base.toml\"\nname = \"mine\"\nreport.title = \"Mine\"");
+    let study = directory.load("own.toml", &[]).study;
     assert_eq!((study.name.as_str(), study.title.as_str()), ("mine", "Mine"));
-    assert_eq!(folder.load("base.toml", &[]).study.title, "The base");
+    assert_eq!(directory.load("base.toml", &[]).study.title, "The base");
 }
 
 #[test]
@@ -71,85 +71,85 @@ fn the_sweep_is_replaced_as_a_whole() {
 #[test]
 fn chains_of_parts_make_a_whole() {
     let (data, stages) = BASE.split_once("[augment.views]").unwrap();
-    let folder = Folder::with(&[
+    let directory = Directory::with(&[
         ("data.toml", data),
         ("stages.toml", &format!("extends = \"data.toml\"\nseed = 2\n[augment.views]{stages}")),
         ("study.toml", "extends = \"stages.toml\"\ndevice = \"cpu\""),
     ]);
-    let loaded = folder.load("study.toml", &[]);
+    let loaded = directory.load("study.toml", &[]);
     assert_eq!(first(&loaded).seed, 2);
     let files: Vec<PathBuf> = loaded.files().map(|(path, _)| path.to_owned()).collect();
-    assert_eq!(files, ["study.toml", "stages.toml", "data.toml"].map(|name| folder.path(name)));
+    assert_eq!(files, ["study.toml", "stages.toml", "data.toml"].map(|name| directory.path(name)));
     assert_eq!(loaded.files().last().unwrap().1, data);
-    assert_eq!(folder.error("data.toml", &[]), "data.toml:1:1: the file declares no stage");
-    assert!(folder.errors("stages.toml", &["dataset.image_size=4"]).to_string().contains("--set"));
+    assert_eq!(directory.error("data.toml", &[]), "data.toml:1:1: the file declares no stage");
+    assert!(directory.errors("stages.toml", &["dataset.image_size=4"]).to_string().contains("--set"));
 }
 
 #[test]
 fn settings_of_the_command_line_win_over_all() {
-    let folder = extending("seed = 7");
-    assert_eq!(first(&folder.load("study.toml", &["seed=9", "pretrain.main.epochs=1"])).seed, 9);
-    assert_eq!(folder.load("study.toml", &["pretrain.second.epochs=1"]).study.variants.len(), 1);
+    let directory = extending("seed = 7");
+    assert_eq!(first(&directory.load("study.toml", &["seed=9", "pretrain.main.epochs=1"])).seed, 9);
+    assert_eq!(directory.load("study.toml", &["pretrain.second.epochs=1"]).study.variants.len(), 1);
 }
 
 #[test]
 fn paths_are_relative_to_the_file_that_they_are_written_in() {
-    let folders = |loaded: &Loaded| match &first(loaded).dataset.source {
-        SourceConfig::Prefixed(folders) => (folders.train.clone(), folders.test.clone().unwrap()),
+    let directories = |loaded: &Loaded| match &first(loaded).dataset.source {
+        SourceConfig::Prefixed(directories) => (directories.train.clone(), directories.test.clone().unwrap()),
         _ => panic!(),
     };
     let over = "extends = \"../shared/base.toml\"\ndataset.source.prefixed.test = \"mine\"";
-    let folder = Folder::with(&[("shared/base.toml", BASE), ("mine/study.toml", over)]);
-    let expected = (folder.path("mine/../shared/pictures/train"), folder.path("mine/mine"));
-    assert_eq!(folders(&folder.load("mine/study.toml", &[])), expected);
-    let set = folder.load("mine/study.toml", &["dataset.source.prefixed.train=\"set\""]);
-    assert_eq!(folders(&set), (folder.path("mine/set"), folder.path("mine/mine")));
+    let directory = Directory::with(&[("shared/base.toml", BASE), ("mine/study.toml", over)]);
+    let expected = (directory.path("mine/../shared/images/train"), directory.path("mine/mine"));
+    assert_eq!(directories(&directory.load("mine/study.toml", &[])), expected);
+    let set = directory.load("mine/study.toml", &["dataset.source.prefixed.train=\"set\""]);
+    assert_eq!(directories(&set), (directory.path("mine/set"), directory.path("mine/mine")));
 
     // Through two files, and for values that are swept.
-    folder.write("study.toml", b"extends = \"mine/study.toml\"");
-    let expected = (folder.path("mine/../shared/pictures/train"), folder.path("mine/mine"));
-    assert_eq!(folders(&folder.load("study.toml", &[])), expected);
+    directory.write("study.toml", b"extends = \"mine/study.toml\"");
+    let expected = (directory.path("mine/../shared/images/train"), directory.path("mine/mine"));
+    assert_eq!(directories(&directory.load("study.toml", &[])), expected);
     let swept = "extends = \"base.toml\"\n[sweep]\ndataset.source.prefixed.train = [\"a\", \"/b\"]";
-    folder.write("shared/swept.toml", swept.as_bytes());
-    folder.write("study.toml", b"extends = \"shared/swept.toml\"");
-    let loaded = folder.load("study.toml", &[]);
+    directory.write("shared/swept.toml", swept.as_bytes());
+    directory.write("study.toml", b"extends = \"shared/swept.toml\"");
+    let loaded = directory.load("study.toml", &[]);
     let trains: Vec<PathBuf> = loaded
         .study
         .variants
         .iter()
         .map(|variant| match &variant.pipeline.dataset.source {
-            SourceConfig::Prefixed(folders) => folders.train.clone(),
+            SourceConfig::Prefixed(directories) => directories.train.clone(),
             _ => panic!(),
         })
         .collect();
-    assert_eq!(trains, [folder.path("shared/a"), PathBuf::from("/b")]);
+    assert_eq!(trains, [directory.path("shared/a"), PathBuf::from("/b")]);
 }
 
 #[test]
 fn an_absolute_base_is_read_from_there() {
-    let folder = Folder::with(&[("base.toml", BASE)]);
-    let text = format!("extends = {:?}", folder.path("base.toml"));
+    let directory = Directory::with(&[("base.toml", BASE)]);
+    let text = format!("extends = {:?}", directory.path("base.toml"));
     let loaded = parse(&text, Path::new("/nowhere/study.toml"), &[]).unwrap();
-    let SourceConfig::Prefixed(folders) = &first(&loaded).dataset.source else { panic!() };
-    assert_eq!(folders.train, folder.path("pictures/train"));
+    let SourceConfig::Prefixed(directories) = &first(&loaded).dataset.source else { panic!() };
+    assert_eq!(directories.train, directory.path("images/train"));
 }
 
 #[test]
 fn a_base_that_cannot_be_read_is_told_where_it_is_named() {
-    let folder = Folder::with(&[("bases.toml", BASE), ("empty.toml", " \n"), ("part.toml", "seed = 1")]);
-    folder.write("bytes.toml", b"seed = 1\nname = \"\xff\"\n");
-    folder.write("large.toml", &vec![b'#'; 2 << 20]);
-    std::fs::create_dir(folder.path("folder")).unwrap();
+    let directory = Directory::with(&[("bases.toml", BASE), ("empty.toml", " \n"), ("part.toml", "seed = 1")]);
+    directory.write("bytes.toml", b"seed = 1\nname = \"\xff\"\n");
+    directory.write("large.toml", &vec![b'#'; 2 << 20]);
+    std::fs::create_dir(directory.path("directory")).unwrap();
     let errors = |base: &str| {
-        folder.write("study.toml", format!("seed = 1\nextends = {base}\n").as_bytes());
-        folder.errors("study.toml", &[])
+        directory.write("study.toml", format!("seed = 1\nextends = {base}\n").as_bytes());
+        directory.errors("study.toml", &[])
     };
     for (base, message) in [
         ("\"base.toml\"", "cannot read the pipeline file"),
         ("\"empty.toml\"", "the file is empty"),
         ("\"bytes.toml\"", "not UTF-8 text: line 2"),
         ("\"large.toml\"", "larger than 1 MB"),
-        ("\"folder\"", "cannot read the pipeline file"),
+        ("\"directory\"", "cannot read the pipeline file"),
         ("\"\"", "the path is empty"),
         ("\"a\\u0000b\"", "cannot read the pipeline file"),
         ("3", "expected a string, found the number 3"),
@@ -167,26 +167,26 @@ fn a_base_that_cannot_be_read_is_told_where_it_is_named() {
 
 #[test]
 fn files_cannot_extend_each_other() {
-    let folder = Folder::with(&[
+    let directory = Directory::with(&[
         ("self.toml", "extends = \"./self.toml\""),
         ("a.toml", "extends = \"b.toml\""),
         ("b.toml", "seed = 1\nextends = \"c/../a.toml\""),
         ("c/d.toml", ""),
     ]);
-    assert_eq!(folder.error("self.toml", &[]), "self.toml:1:11: the file extends itself");
+    assert_eq!(directory.error("self.toml", &[]), "self.toml:1:11: the file extends itself");
     let way = "files extend each other: a.toml -> b.toml -> c/../a.toml";
-    assert_eq!(folder.error("a.toml", &[]), format!("b.toml:2:11: {way}"));
+    assert_eq!(directory.error("a.toml", &[]), format!("b.toml:2:11: {way}"));
 }
 
 #[test]
 fn a_chain_has_an_end() {
-    let folder = Folder::with(&[("16.toml", BASE)]);
+    let directory = Directory::with(&[("16.toml", BASE)]);
     for number in 0..16 {
-        folder.write(&format!("{number}.toml"), format!("extends = \"{}.toml\"", number + 1).as_bytes());
+        directory.write(&format!("{number}.toml"), format!("extends = \"{}.toml\"", number + 1).as_bytes());
     }
-    assert_eq!(folder.load("0.toml", &[]).files().count(), 17);
-    folder.write("study.toml", b"extends = \"0.toml\"");
-    assert_eq!(folder.error("study.toml", &[]), "15.toml:1:11: more than 16 files extend each other");
+    assert_eq!(directory.load("0.toml", &[]).files().count(), 17);
+    directory.write("study.toml", b"extends = \"0.toml\"");
+    assert_eq!(directory.error("study.toml", &[]), "15.toml:1:11: more than 16 files extend each other");
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn mistakes_in_a_base_are_told_at_their_place_in_it() {
         assert!(BASE.contains(from), "{from}");
         let base = BASE.replacen(from, to, 1);
         let over = format!("extends = \"base.toml\"\n{over}");
-        Folder::with(&[("base.toml", &base), ("study.toml", &over)]).error("study.toml", &[])
+        Directory::with(&[("base.toml", &base), ("study.toml", &over)]).error("study.toml", &[])
     };
     for (from, to, error) in [
         ("temperature = 0.1", "temprature = 0.1", "base.toml:18:22: unknown key `temprature`"),
@@ -216,21 +216,21 @@ fn mistakes_in_a_base_are_told_at_their_place_in_it() {
 
 #[test]
 fn syntax_of_a_base_is_told_in_it() {
-    let folder = Folder::with(&[("base.toml", "seed = 1\nname = \n"), ("study.toml", "extends = \"base.toml\"")]);
-    let errors = folder.errors("study.toml", &[]);
+    let directory = Directory::with(&[("base.toml", "seed = 1\nname = \n"), ("study.toml", "extends = \"base.toml\"")]);
+    let errors = directory.errors("study.toml", &[]);
     let error = errors.iter().next().unwrap();
     assert!(error.source.ends_with("base.toml") && error.line == 2, "{errors}");
 }
 
 #[test]
 fn extends_belongs_to_the_file() {
-    let folder = extending("");
+    let directory = extending("");
     for (setting, message) in [
         ("extends=\"base.toml\"", "`extends` cannot be set on the command line"),
         ("extends.x=1", "`extends` cannot be set on the command line"),
         ("sweep.extends=[\"base.toml\"]", "`extends` cannot be swept"),
     ] {
-        let errors = folder.errors("study.toml", &[setting]);
+        let errors = directory.errors("study.toml", &[setting]);
         let error = errors.iter().next().unwrap();
         assert_eq!((errors.count(), error.message), (1, message), "{errors}");
         assert!(error.source.starts_with("--set") && !error.help.is_empty(), "{errors}");

@@ -15,17 +15,17 @@ fn base(overrides: &[&str]) -> Pipeline {
 }
 
 fn refused(bytes: &[u8]) -> Diagnostics {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("study.toml");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("study.toml");
     std::fs::write(&path, bytes).unwrap();
     load(&path, &[]).unwrap_err()
 }
 
 #[test]
 fn a_missing_file_names_a_near_one() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("quickstart.toml"), "").unwrap();
-    let path = folder.path().join("quikstart.toml");
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("quickstart.toml"), "").unwrap();
+    let path = directory.path().join("quikstart.toml");
     let errors = load(&path, &[]).unwrap_err().to_string();
     assert!(errors.contains("cannot read the pipeline file"), "{errors}");
     assert!(errors.contains(path.to_str().unwrap()), "{errors}");
@@ -33,20 +33,20 @@ fn a_missing_file_names_a_near_one() {
 }
 
 #[test]
-fn a_folder_is_no_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let errors = load(folder.path(), &[]).unwrap_err().to_string();
+fn a_directory_is_no_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let errors = load(directory.path(), &[]).unwrap_err().to_string();
     assert!(errors.contains("cannot read the pipeline file"), "{errors}");
 }
 
 #[cfg(unix)]
 #[test]
 fn a_pipe_is_nothing_to_extend_and_nobody_waits_for_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let pipe = folder.path().join("pipe.toml");
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe.toml");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    std::fs::write(folder.path().join("study.toml"), "extends = \"pipe.toml\"").unwrap();
-    let errors = load(&folder.path().join("study.toml"), &[]).unwrap_err().to_string();
+    std::fs::write(directory.path().join("study.toml"), "extends = \"pipe.toml\"").unwrap();
+    let errors = load(&directory.path().join("study.toml"), &[]).unwrap_err().to_string();
     assert!(errors.contains("cannot extend") && errors.contains("not a regular file"), "{errors}");
     load(Path::new("/dev/zero"), &[]).unwrap_err();
 }
@@ -111,13 +111,13 @@ fn long_lines_and_many_errors_stay_short() {
 }
 
 #[test]
-fn relative_paths_count_from_the_folder_of_the_file() {
-    let SourceConfig::Prefixed(folders) = base(&[]).dataset.source else { panic!() };
-    assert_eq!(folders.train, Path::new("/studies/pictures/train"));
-    assert_eq!(folders.test, Some(PathBuf::from("/studies/pictures/test")));
+fn relative_paths_count_from_the_directory_of_the_file() {
+    let SourceConfig::Prefixed(directories) = base(&[]).dataset.source else { panic!() };
+    assert_eq!(directories.train, Path::new("/studies/images/train"));
+    assert_eq!(directories.test, Some(PathBuf::from("/studies/images/test")));
     let pipeline = base(&["dataset.source.prefixed.train=\"/elsewhere\""]);
-    let SourceConfig::Prefixed(folders) = pipeline.dataset.source else { panic!() };
-    assert_eq!(folders.train, Path::new("/elsewhere"));
+    let SourceConfig::Prefixed(directories) = pipeline.dataset.source else { panic!() };
+    assert_eq!(directories.train, Path::new("/elsewhere"));
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn a_large_sweep_is_checked_and_a_larger_one_refused() {
 }
 
 #[test]
-fn names_that_cannot_be_folders() {
+fn names_that_cannot_be_directories() {
     for name in ["", ".", "..", "a/b", "a\\\\b", "CON:", " a", "a.", &"a".repeat(101)] {
         let text = BASE.replacen("name = \"base\"", &format!("name = \"{name}\""), 1);
         let errors = parse(&text, Path::new("base.toml"), &[]).unwrap_err();
@@ -273,7 +273,7 @@ fn names_that_cannot_be_folders() {
 }
 
 #[test]
-fn names_that_the_output_folder_has_for_itself_are_refused_wherever_they_come_from() {
+fn names_that_the_output_directory_has_for_itself_are_refused_wherever_they_come_from() {
     let unnamed = BASE.replacen("name = \"base\"\n", "", 1);
     for name in ["runs", "Store-v1", "digests.json", "nul"] {
         let set = [format!("name=\"{name}\"")];

@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
 
 mod damaged;
+mod directory;
 mod extends;
 mod files;
-mod folder;
 mod mistakes;
 mod mutations;
 mod pipelines;

@@ -33,7 +33,7 @@ const MISTAKES: [Mistake; 60] = [
         "batch_size = 64\ntemperature = 0.5\n\n[pretrain.second]",
     ),
     mistake("key-of-the-file", "image_size = 64", "image_size = 64\nseed = 3"),
-    mistake("key-without-a-neighbour", "image_size = 64", "image_size = 64\nxyzzy = 3"),
+    mistake("key-without-a-neighbor", "image_size = 64", "image_size = 64\nxyzzy = 3"),
     mistake("unknown-section", "[linear_eval.depths]", "[linear_evaluation.depths]"),
     mistake("unknown-kind", "resnet18 = { width = 0.5 } }\nprojection", "resnet19 = { width = 0.5 } }\nprojection"),
     mistake("unknown-operator", "{ random_resized_crop = {} }", "{ random_crop = {} }"),
@@ -60,7 +60,7 @@ const MISTAKES: [Mistake; 60] = [
     mistake("missing-key", "epochs = 20\nbatch_size = 64\n\n[pretrain.second]", "epochs = 20\n\n[pretrain.second]"),
     mistake(
         "missing-section",
-        "[dataset]\nsource = { prefixed = { train = \"pictures/train\", test = \"pictures/test\" } }\nimage_size = 64",
+        "[dataset]\nsource = { prefixed = { train = \"images/train\", test = \"images/test\" } }\nimage_size = 64",
         "",
     ),
     mistake("section-without-a-name", "[knn_eval.knn]", "[knn_eval]"),
@@ -198,7 +198,7 @@ fn mistakes_on_the_command_line() {
 }
 
 #[test]
-fn mistakes_that_the_pictures_show() {
+fn mistakes_that_the_images_show() {
     let few = [("a", 100, 10, 50), ("rare", 4, 1, 2)].map(|(name, train, validation, test)| ClassCount {
         name: name.into(),
         train,
@@ -209,12 +209,12 @@ fn mistakes_that_the_pictures_show() {
         ("batch-larger-than-the-data", classes(30, 3, 50)),
         ("fraction-leaves-a-class-empty", few.to_vec()),
         ("perplexity-too-large", classes(100, 10, 20)),
-        ("more-neighbours-than-pictures", classes(9, 1, 50)),
+        ("more-neighbors-than-images", classes(9, 1, 50)),
     ] {
         check(name, load(BASE, &[]).unwrap().check_data(&classes).err());
     }
     let early = ["linear_eval.depths.epochs=10", "supervised.baseline.patience=5"].map(str::to_owned);
-    check("no-validation-pictures", load(BASE, &early).unwrap().check_data(&classes(100, 0, 50)).err());
+    check("no-validation-images", load(BASE, &early).unwrap().check_data(&classes(100, 0, 50)).err());
     load(BASE, &[]).unwrap().check_data(&classes(100, 0, 50)).unwrap();
 }
 

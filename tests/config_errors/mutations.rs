@@ -109,7 +109,7 @@ proptest! {
     #[test]
     fn a_number_out_of_its_range_is_an_error(file in any::<Index>(), place in any::<Index>(), number in prop_oneof![Just(-1.0), Just(-1e300), Just(f64::NAN), Just(f64::INFINITY)]) {
         let mut tree = tree(text_at(&file));
-        // The mean of a colour may be negative.
+        // The mean of a color may be negative.
         let numbers = chosen(&tree, |path, value| {
             (value.is_integer() || value.is_float()) && !(number.is_finite() && path.iter().any(|key| key == "mean"))
         });

@@ -1,12 +1,12 @@
 //! The whole pipeline as one text is the same study.
 
-use crate::folder::Folder;
+use crate::directory::Directory;
 use simclr::config::{Loaded, load, parse};
 use std::path::Path;
 
 const BASE: &str = include_str!("base.toml");
 
-/// Reads the text as a file of the same folder with another name, and holds it to what it was made from.
+/// Reads the text as a file of the same directory with another name, and holds it to what it was made from.
 fn hold_round_trip(loaded: &Loaded) -> String {
     let text = loaded.resolved_toml();
     let again = parse(&text, &loaded.path().with_file_name("resolved.toml"), &[])
@@ -40,9 +40,9 @@ fn bases_settings_and_groups_are_in_it() {
         [sweep]
         "pretrain.main.optimizer.sgd.weight_decay" = [0.0, 1e-6]
     "#;
-    let folder = Folder::with(&[("shared/base.toml", BASE), ("mine/study.toml", study)]);
+    let directory = Directory::with(&[("shared/base.toml", BASE), ("mine/study.toml", study)]);
     let settings = ["device=cpu", "pretrain.main.batch_size=32", "sweep.pretrain.second.loss=[{nt_xent={}}]"];
-    let text = hold_round_trip(&folder.load("mine/study.toml", &settings));
+    let text = hold_round_trip(&directory.load("mine/study.toml", &settings));
     let expected = r#"device = "cpu"
 name = "study"
 seed = 18446744073709551615
@@ -55,7 +55,7 @@ ops = [
 
 [dataset]
 image_size = 64
-source = { prefixed = { test = "mine", train = "../shared/pictures/train" } }
+source = { prefixed = { test = "mine", train = "../shared/images/train" } }
 "#;
     assert!(text.starts_with(expected), "{text}");
     let expected = r#"
@@ -72,11 +72,12 @@ source = { prefixed = { test = "mine", train = "../shared/pictures/train" } }
 
 #[test]
 fn swept_paths_of_a_base_lead_where_they_led() {
-    let base =
-        format!("{BASE}\"dataset.source\" = [{{ folder = {{ train = \"a\" }} }}, {{ stl10 = {{ path = \"/b\" }} }}]\n");
-    let folder = Folder::with(&[("shared/base.toml", &base), ("study.toml", "extends = \"shared/base.toml\"")]);
-    let text = hold_round_trip(&folder.load("study.toml", &[]));
-    assert!(text.contains(r#"[{ folder = { train = "shared/a" } }, { stl10 = { path = "/b" } }]"#), "{text}");
+    let base = format!(
+        "{BASE}\"dataset.source\" = [{{ image_folder = {{ train = \"a\" }} }}, {{ stl10 = {{ path = \"/b\" }} }}]\n"
+    );
+    let directory = Directory::with(&[("shared/base.toml", &base), ("study.toml", "extends = \"shared/base.toml\"")]);
+    let text = hold_round_trip(&directory.load("study.toml", &[]));
+    assert!(text.contains(r#"[{ image_folder = { train = "shared/a" } }, { stl10 = { path = "/b" } }]"#), "{text}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Conversions of numbers, weights and pictures.
+//! Conversions of numbers, weights and images.
 
 use crate::host::{Argument, Host, in_both_orders, launch};
 use crate::number::{Bf16, Number, bits, blank, random, rounded, widened};
@@ -58,13 +58,13 @@ fn weights() {
 /// Three numbers by value.
 #[derive(Clone, Copy)]
 #[repr(C)]
-struct Colours([f32; 3]);
+struct Colors([f32; 3]);
 
-fn pictures_as_maps<T: Number>(host: &Host) -> Vec<Vec<u32>> {
+fn images_as_maps<T: Number>(host: &Host) -> Vec<Vec<u32>> {
     let (mean, std) = ([0.485f32, 0.456, 0.406], [0.229f32, 0.224, 0.225]);
     let factor = std.map(|std| 1.0 / std);
     let pixels = 1000;
-    let pictures: Vec<u8> = (0..pixels * 3).map(|i| (i * 37 % 256) as u8).collect();
+    let images: Vec<u8> = (0..pixels * 3).map(|i| (i * 37 % 256) as u8).collect();
     let numbers: Vec<T> = random("numbers", pixels * 3).into_iter().map(T::of).collect();
     let values = widened(&numbers);
     let padded_to = |padded: usize, value: &dyn Fn(usize, usize) -> f32| -> Vec<T> {
@@ -74,11 +74,11 @@ fn pictures_as_maps<T: Number>(host: &Host) -> Vec<Vec<u32>> {
     };
     let mut all = Vec::new();
     for padded in [3, 4, 8] {
-        let colour = |at: usize, i: usize| (f32::from(pictures[at + i]) / 255.0 - mean[i]) * factor[i];
+        let color = |at: usize, i: usize| (f32::from(images[at + i]) / 255.0 - mean[i]) * factor[i];
         let (mut to, mut from_numbers) = (blank::<T>(pixels * padded), blank::<T>(pixels * padded));
-        launch!(host, format!("pictures_{}", T::SUFFIX), [2, 1]; &pictures, pixels as i64,
-            Argument::value(Colours(mean)), Argument::value(Colours(factor)), padded as i32, &mut to);
-        assert_eq!(to, padded_to(padded, &colour));
+        launch!(host, format!("images_{}", T::SUFFIX), [2, 1]; &images, pixels as i64,
+            Argument::value(Colors(mean)), Argument::value(Colors(factor)), padded as i32, &mut to);
+        assert_eq!(to, padded_to(padded, &color));
         launch!(host, format!("pad_{}", T::SUFFIX), [2, 1];
             &numbers, pixels as i64, 3, padded as i32, &mut from_numbers);
         assert_eq!(from_numbers, padded_to(padded, &|at, i| values[at + i]));
@@ -88,7 +88,7 @@ fn pictures_as_maps<T: Number>(host: &Host) -> Vec<Vec<u32>> {
 }
 
 #[test]
-fn pictures() {
-    in_both_orders(pictures_as_maps::<f32>);
-    in_both_orders(pictures_as_maps::<Bf16>);
+fn images() {
+    in_both_orders(images_as_maps::<f32>);
+    in_both_orders(images_as_maps::<Bf16>);
 }

@@ -111,8 +111,8 @@ pub(crate) use launch;
 fn build() -> Option<Library> {
     let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
     Command::new(&compiler).arg("--version").output().ok()?;
-    let folder = tempfile::tempdir().unwrap();
-    let (source, object) = (folder.path().join("kernels.cpp"), folder.path().join("kernels.so"));
+    let directory = tempfile::tempdir().unwrap();
+    let (source, object) = (directory.path().join("kernels.cpp"), directory.path().join("kernels.so"));
     fs::write(&source, host_program()).unwrap();
     let flags = std::env::var("CXXFLAGS").unwrap_or_default();
     let output = Command::new(&compiler)

@@ -128,7 +128,7 @@ fn inverse_deviation() {
     });
 }
 
-fn normalised_as_on_the_cpu<T: Number>(host: &Host) -> Vec<Vec<u32>> {
+fn normalized_as_on_the_cpu<T: Number>(host: &Host) -> Vec<Vec<u32>> {
     let mut all = Vec::new();
     for &(pixels, channels) in SIZES {
         for relu in [false, true] {
@@ -147,8 +147,8 @@ fn normalised_as_on_the_cpu<T: Number>(host: &Host) -> Vec<Vec<u32>> {
 
 #[test]
 fn normalize() {
-    in_both_orders(normalised_as_on_the_cpu::<f32>);
-    in_both_orders(normalised_as_on_the_cpu::<Bf16>);
+    in_both_orders(normalized_as_on_the_cpu::<f32>);
+    in_both_orders(normalized_as_on_the_cpu::<Bf16>);
 }
 
 /// Gradients of input (in place of it), of the residual, of scale and of shift.

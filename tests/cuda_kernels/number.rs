@@ -35,7 +35,7 @@ impl Number for Bf16 {
     const SUFFIX: &'static str = "bf16";
     const ROUNDING: f32 = 1.0 / 256.0;
 
-    /// The nearer neighbour; of two as near the one with an even last bit.
+    /// The nearer neighbor; of two as near the one with an even last bit.
     fn of(x: f32) -> Self {
         let below = (x.to_bits() >> 16) as u16;
         if x.is_nan() {

@@ -1,4 +1,4 @@
-//! Optimisers over all parameters, the length of the gradient, and clipping.
+//! Optimizers over all parameters, the length of the gradient, and clipping.
 
 use crate::host::{Argument, Host, in_both_orders, launch};
 use crate::number::{assert_close, blank, random};

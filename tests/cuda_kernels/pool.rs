@@ -5,8 +5,8 @@ use crate::number::{Bf16, Number, assert_close, bits, blank, blank_map, map, num
 use dfdx::prelude::Cpu;
 use simclr::nn::{Backend, MaxPool};
 
-const PICTURES: usize = 3;
-const GRIDS: &[[usize; 2]] = &[[PICTURES, 4], [2, 1]];
+const IMAGES: usize = 3;
+const GRIDS: &[[usize; 2]] = &[[IMAGES, 4], [2, 1]];
 
 fn shapes() -> Vec<MaxPool> {
     let shape = |channels, kernel, stride, padding, side| MaxPool { channels, kernel, stride, padding, side };
@@ -34,7 +34,7 @@ fn argument(shape: &MaxPool) -> Argument<'static> {
 
 /// Few different values, so that windows have several maxima; a NaN among them.
 fn input<T: Number>(shape: &MaxPool) -> Vec<T> {
-    let values = random("input", PICTURES * shape.side * shape.side * shape.channels);
+    let values = random("input", IMAGES * shape.side * shape.side * shape.channels);
     let mut input: Vec<f32> = values.iter().map(|x| (2.0 * x).round() / 4.0).collect();
     let middle = input.len() / 2;
     input[middle] = f32::NAN;
@@ -44,7 +44,7 @@ fn input<T: Number>(shape: &MaxPool) -> Vec<T> {
 fn max_pools_are_those_of_the_cpu<T: Number>(host: &Host) -> Vec<Vec<u32>> {
     let (device, mut all) = (Cpu::default(), Vec::new());
     for shape in shapes() {
-        let (input, length) = (input::<T>(&shape), PICTURES * shape.output_len());
+        let (input, length) = (input::<T>(&shape), IMAGES * shape.output_len());
         let cotangent = rounded::<T>(&random("cotangent", length));
         let (wide, mut expected, mut expected_gradient) = (map(&input), blank_map(length), blank_map(input.len()));
         device.max_pool(&shape, &wide, &mut expected).unwrap();
@@ -54,10 +54,10 @@ fn max_pools_are_those_of_the_cpu<T: Number>(host: &Host) -> Vec<Vec<u32>> {
             let (mut output, mut gradient) = (blank::<T>(length), blank::<T>(input.len()));
             output.fill(T::of(77.0));
             launch!(host, format!("max_pool_{}", T::SUFFIX), grid;
-                &input, PICTURES as i64, argument(&shape), &mut output);
+                &input, IMAGES as i64, argument(&shape), &mut output);
             assert_eq!(bits(&output), bits(&rounded::<T>(&expected)), "{shape:?}");
             launch!(host, format!("max_pool_gradient_{}", T::SUFFIX), grid;
-                &input, &output, &cotangent, PICTURES as i64, argument(&shape), &mut gradient);
+                &input, &output, &cotangent, IMAGES as i64, argument(&shape), &mut gradient);
             assert_close(&format!("gradient, {shape:?}"), &gradient, &expected_gradient);
             all.extend([bits(&output), bits(&gradient)]);
         }
@@ -74,19 +74,19 @@ fn max_pool() {
 fn average_pools_are_those_of_the_cpu<T: Number>(host: &Host) -> Vec<Vec<u32>> {
     let (device, mut all) = (Cpu::default(), Vec::new());
     for (pixels, channels) in [(1, 3), (4, 7), (49, 64), (9, 130), (16, 264), (2, 2048)] {
-        let input = rounded::<T>(&random("input", PICTURES * pixels * channels));
-        let cotangent = random("cotangent", PICTURES * channels);
-        let (mut expected, mut expected_gradient) = (blank(PICTURES * channels), blank_map(input.len()));
-        device.average_pool(channels, &map(&input), PICTURES, &mut expected).unwrap();
-        device.average_pool_gradient(channels, &cotangent, PICTURES, &mut expected_gradient).unwrap();
+        let input = rounded::<T>(&random("input", IMAGES * pixels * channels));
+        let cotangent = random("cotangent", IMAGES * channels);
+        let (mut expected, mut expected_gradient) = (blank(IMAGES * channels), blank_map(input.len()));
+        device.average_pool(channels, &map(&input), IMAGES, &mut expected).unwrap();
+        device.average_pool_gradient(channels, &cotangent, IMAGES, &mut expected_gradient).unwrap();
         let expected_gradient = numbers(&expected_gradient);
         for &grid in GRIDS {
             let (mut output, mut gradient) = (blank::<f32>(expected.len()), blank::<T>(input.len()));
             launch!(host, format!("average_pool_{}", T::SUFFIX), grid;
-                &input, PICTURES as i64, pixels as i32, channels as i32, &mut output);
+                &input, IMAGES as i64, pixels as i32, channels as i32, &mut output);
             assert_eq!(output, expected, "{pixels} pixels, {channels} channels");
             launch!(host, format!("average_pool_gradient_{}", T::SUFFIX), grid;
-                &cotangent, PICTURES as i64, pixels as i32, channels as i32, &mut gradient);
+                &cotangent, IMAGES as i64, pixels as i32, channels as i32, &mut gradient);
             assert_eq!(gradient, rounded::<T>(&expected_gradient), "{pixels} pixels, {channels} channels");
             all.extend([bits(&output), bits(&gradient)]);
         }

@@ -8,8 +8,8 @@ const HEADERS: [&str; 3] = ["common.cuh", "sums.cuh", "tensors.cuh"];
 
 /// Headers and kernels as one program, with the lines of each file marked.
 pub(crate) fn program() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/nn/cuda/kernels");
-    let mut kernels: Vec<String> = fs::read_dir(&folder)
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/nn/cuda/kernels");
+    let mut kernels: Vec<String> = fs::read_dir(&directory)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| name.ends_with(".cu"))
@@ -17,7 +17,7 @@ pub(crate) fn program() -> String {
     kernels.sort();
     assert!(kernels.len() >= 9, "{kernels:?}");
     let names = HEADERS.iter().map(|name| (*name).to_owned()).chain(kernels);
-    names.map(|name| format!("#line 1 \"{name}\"\n{}", fs::read_to_string(folder.join(&name)).unwrap())).collect()
+    names.map(|name| format!("#line 1 \"{name}\"\n{}", fs::read_to_string(directory.join(&name)).unwrap())).collect()
 }
 
 /// Names of the kernels in a program.

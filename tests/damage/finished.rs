@@ -45,7 +45,7 @@ from = "main"
 method = { pca = {} }
 "#;
 
-/// An output folder with a finished run in it.
+/// An output directory with a finished run in it.
 pub(crate) struct Place {
     pub(crate) file: PathBuf,
     pub(crate) output: PathBuf,
@@ -54,8 +54,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    pub(crate) fn new(folder: &Path) -> Self {
-        let (file, output) = (folder.join("flips.toml"), folder.join("outputs"));
+    pub(crate) fn new(directory: &Path) -> Self {
+        let (file, output) = (directory.join("flips.toml"), directory.join("outputs"));
         fs::write(&file, PIPELINE).unwrap();
         let mut place = Self { file, output, artifacts: BTreeMap::new(), report: BTreeMap::new() };
         assert!(place.run().status.success());
@@ -71,9 +71,9 @@ impl Place {
 
     /// The published tables and plots; the page tells times too.
     pub(crate) fn report(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        let folder = self.output.join("flips/report");
-        let below = |name: &str| fs::read_dir(folder.join(name)).unwrap().map(|entry| entry.unwrap().path());
-        let files = below("tables").chain(below("plots")).chain([folder.join("results.md")]);
+        let directory = self.output.join("flips/report");
+        let below = |name: &str| fs::read_dir(directory.join(name)).unwrap().map(|entry| entry.unwrap().path());
+        let files = below("tables").chain(below("plots")).chain([directory.join("results.md")]);
         files.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
     }
 
@@ -81,9 +81,9 @@ impl Place {
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let store = self.output.join("store-v1");
         let content: BTreeSet<PathBuf> = self.artifacts.keys().cloned().collect();
-        let folders: BTreeSet<PathBuf> =
+        let directories: BTreeSet<PathBuf> =
             content.iter().filter(|path| !path.starts_with(".locks")).map(|path| artifact(path)).collect();
-        let records = folders.iter().map(|folder| folder.join("record.json"));
+        let records = directories.iter().map(|directory| directory.join("record.json"));
         let content = content.iter().filter(|path| !path.starts_with(".locks")).cloned();
         let all = content.chain(records).map(|path| store.join(path));
         all.filter(|path| fs::metadata(path).unwrap().len() > 0).collect()
@@ -91,7 +91,7 @@ impl Place {
 
     /// Removes what was computed from the artifact that a file is in.
     pub(crate) fn remove_dependants(&self, file: &Path) {
-        self.dependants(file).iter().for_each(|folder| fs::remove_dir_all(folder).unwrap());
+        self.dependants(file).iter().for_each(|directory| fs::remove_dir_all(directory).unwrap());
     }
 
     /// Artifacts that were computed from the one that a file is in, and from those.
@@ -128,12 +128,12 @@ pub(crate) fn rounds(
     files: impl Fn(&Place) -> Vec<PathBuf> + Sync,
     round: impl Fn(&Place, &Path, usize, &mut Rng) -> bool + Sync,
 ) -> usize {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(8);
     let work = |worker: usize| {
-        let folder = folder.path().join(worker.to_string());
-        fs::create_dir(&folder).unwrap();
-        let place = Place::new(&folder);
+        let directory = directory.path().join(worker.to_string());
+        fs::create_dir(&directory).unwrap();
+        let place = Place::new(&directory);
         let files = files(&place);
         let is_true = |number: &usize| {
             let mut rng = stream(1, name, &[*number as u64]);
@@ -151,6 +151,6 @@ pub(crate) fn rounds(
 
 /// Key of the artifact that a file is in.
 pub(crate) fn key_of(path: &Path) -> String {
-    let name = |folder: &Path| Some(folder.file_name()?.to_str()?.to_owned());
+    let name = |directory: &Path| Some(directory.file_name()?.to_str()?.to_owned());
     path.ancestors().filter_map(name).find(|name| name.len() == 32).unwrap()
 }

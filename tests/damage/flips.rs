@@ -35,7 +35,7 @@ fn every_flipped_bit_is_noticed_or_has_no_effect_and_the_next_run_restores_every
         let bit = flip(path, rng);
         let removes = unit(rng) < 0.5;
         if removes {
-            removed.iter().for_each(|folder| fs::remove_dir_all(folder).unwrap());
+            removed.iter().for_each(|directory| fs::remove_dir_all(directory).unwrap());
         }
         let what = format!("flip {number}: bit {bit} of {}, dependants removed: {removes}", path.display());
         let run = place.run();

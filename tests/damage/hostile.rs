@@ -157,7 +157,7 @@ fn files_that_are_read(place: &Place) -> Vec<PathBuf> {
 #[test]
 fn wrong_content_is_an_error_or_a_result_and_never_a_panic() {
     let errors = rounds("hostile", CHANGES, files_that_are_read, |place, path, number, rng| {
-        let artifact = path.ancestors().find(|folder| folder.ends_with(key_of(path))).unwrap();
+        let artifact = path.ancestors().find(|directory| directory.ends_with(key_of(path))).unwrap();
         let before = [fs::read(path).unwrap(), fs::read(artifact.join("manifest.json")).unwrap()];
         put(path, artifact, &change(path, rng));
         place.remove_dependants(path);

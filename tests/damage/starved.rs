@@ -23,9 +23,9 @@ batch_size = 4
 "#;
 
 /// Runs the program under limits of the shell.
-fn under(limits: &str, folder: &Path, arguments: &str) -> Output {
+fn under(limits: &str, directory: &Path, arguments: &str) -> Output {
     let script = format!("{limits}; exec '{}' {arguments}", env!("CARGO_BIN_EXE_simclr"));
-    Command::new("sh").args(["-c", &script]).current_dir(folder).output().unwrap()
+    Command::new("sh").args(["-c", &script]).current_dir(directory).output().unwrap()
 }
 
 fn text(output: &Output) -> String {
@@ -34,13 +34,13 @@ fn text(output: &Output) -> String {
 
 #[test]
 fn a_network_that_does_not_fit_is_an_error_before_the_work_and_out_of_memory_when_it_is_forced() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let wide = PIPELINE.replace("steps = 1", "hidden = [65536, 65536]\nsteps = 1");
-    fs::write(folder.path().join("p.toml"), wide).unwrap();
-    let refused = under("ulimit -v 6000000", folder.path(), "run p.toml --threads 2");
+    fs::write(directory.path().join("p.toml"), wide).unwrap();
+    let refused = under("ulimit -v 6000000", directory.path(), "run p.toml --threads 2");
     assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
     assert!(text(&refused).contains("--force-memory"), "{}", text(&refused));
-    let forced = under("ulimit -v 6000000", folder.path(), "run p.toml --threads 2 --force-memory");
+    let forced = under("ulimit -v 6000000", directory.path(), "run p.toml --threads 2 --force-memory");
     assert_eq!(forced.status.code(), Some(3), "{}", text(&forced));
     assert!(
         text(&forced).contains("out of memory") && text(&forced).contains("smaller batch_size"),
@@ -51,18 +51,18 @@ fn a_network_that_does_not_fit_is_an_error_before_the_work_and_out_of_memory_whe
 
 #[test]
 fn a_small_stack_is_no_matter() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("p.toml"), PIPELINE).unwrap();
-    let run = under("ulimit -s 64", folder.path(), "run p.toml --threads 2");
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("p.toml"), PIPELINE).unwrap();
+    let run = under("ulimit -s 64", directory.path(), "run p.toml --threads 2");
     assert!(run.status.success(), "{}", text(&run));
 }
 
 #[test]
 fn little_address_space_ends_in_an_error() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("p.toml"), PIPELINE).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("p.toml"), PIPELINE).unwrap();
     for kibibytes in [80_000, 160_000, 320_000] {
-        let run = under(&format!("ulimit -v {kibibytes}"), folder.path(), "run p.toml --threads 4");
+        let run = under(&format!("ulimit -v {kibibytes}"), directory.path(), "run p.toml --threads 4");
         assert!(matches!(run.status.code(), Some(0 | 3)), "{kibibytes}: {}", text(&run));
         assert!(run.status.success() || text(&run).contains("help: "), "{kibibytes}: {}", text(&run));
     }

@@ -38,12 +38,12 @@ fn verify_finds_changed_bytes_and_an_artifact_under_a_wrong_name() {
     let (graph, ids) = chain(0.1, 0);
     place.run(&graph).unwrap();
     let (kind, key) = ("pretrain", graph.key(ids[1]));
-    let folder = place.store.place(kind, key);
-    let text = fs::read_to_string(folder.join("lines.txt")).unwrap();
-    fs::write(folder.join("lines.txt"), text.replace('1', "2")).unwrap();
+    let directory = place.store.place(kind, key);
+    let text = fs::read_to_string(directory.join("lines.txt")).unwrap();
+    fs::write(directory.join("lines.txt"), text.replace('1', "2")).unwrap();
     assert!(place.store.artifact(kind, key).is_some(), "sizes alone cannot tell");
     assert!(place.store.verify(kind, key).unwrap_err().to_string().contains("lines.txt"));
-    fs::rename(&folder, place.store.place(kind, "0123")).unwrap();
+    fs::rename(&directory, place.store.place(kind, "0123")).unwrap();
     assert!(matches!(place.store.state(kind, "0123"), State::Damaged(_)));
 }
 
@@ -238,19 +238,19 @@ fn only_regular_files_are_read() {
     let place = place();
     let (graph, ids) = chain(0.1, 0);
     place.run(&graph).unwrap();
-    let folder = place.store.place("pretrain", graph.key(ids[1]));
+    let directory = place.store.place("pretrain", graph.key(ids[1]));
     for name in ["lines.txt", "key.json", "manifest.json", "record.json"] {
-        let aside = place.folder.path().join("aside");
-        fs::rename(folder.join(name), &aside).unwrap();
-        assert!(Command::new("mkfifo").arg(folder.join(name)).status().unwrap().success());
+        let aside = place.directory.path().join("aside");
+        fs::rename(directory.join(name), &aside).unwrap();
+        assert!(Command::new("mkfifo").arg(directory.join(name)).status().unwrap().success());
         assert!(matches!(place.store.state("pretrain", graph.key(ids[1])), State::Damaged(_)), "{name}");
         assert!(place.store.verify("pretrain", graph.key(ids[1])).is_err(), "{name}");
-        fs::remove_file(folder.join(name)).unwrap();
-        std::os::unix::fs::symlink("/dev/zero", folder.join(name)).unwrap();
+        fs::remove_file(directory.join(name)).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", directory.join(name)).unwrap();
         assert!(matches!(place.store.state("pretrain", graph.key(ids[1])), State::Damaged(_)), "{name}");
         assert!(place.store.record("pretrain", graph.key(ids[1])).is_err() || name != "record.json");
-        fs::remove_file(folder.join(name)).unwrap();
-        fs::rename(&aside, folder.join(name)).unwrap();
+        fs::remove_file(directory.join(name)).unwrap();
+        fs::rename(&aside, directory.join(name)).unwrap();
     }
     place.store.verify("pretrain", graph.key(ids[1])).unwrap();
 }

@@ -58,8 +58,8 @@ fn fake(kind: &'static str, parameters: Value) -> Fake {
     let text = parameters.to_string();
     let work: Work = Box::new(move |context| {
         let mut lines = String::new();
-        for folder in context.inputs.values() {
-            lines += &fs::read_to_string(folder.join("lines.txt")).map_err(|e| Error::io("read", folder, &e))?;
+        for directory in context.inputs.values() {
+            lines += &fs::read_to_string(directory.join("lines.txt")).map_err(|e| Error::io("read", directory, &e))?;
         }
         write(context, "lines.txt", &format!("{lines}{text}\n"))?;
         Ok(format!("wrote {}", lines.lines().count() + 1))
@@ -96,16 +96,16 @@ impl Events {
     }
 }
 
-/// A store in a folder that is removed at the end.
+/// A store in a directory that is removed at the end.
 struct Place {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     store: Store,
 }
 
 fn place() -> Place {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
-    Place { folder, store }
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path()).unwrap();
+    Place { directory, store }
 }
 
 impl Place {
@@ -124,9 +124,9 @@ impl Place {
         };
         simclr::engine::plan(graph, &self.store).unwrap().into_iter().map(reason).collect()
     }
-    /// Names in the folder of a kind, sorted.
+    /// Names in the directory of a kind, sorted.
     fn names(&self, kind: &str) -> Vec<String> {
-        let entries = fs::read_dir(self.store.folder().join(kind)).into_iter().flatten();
+        let entries = fs::read_dir(self.store.directory().join(kind)).into_iter().flatten();
         let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
@@ -155,16 +155,16 @@ fn chain(temperature: f64, depth: u32) -> (Graph, [StageId; 4]) {
 
 /// Tests that need a second process start this binary again with one of these names as its only test; it does
 /// nothing where the variable is not set.
-const CHILD: &str = "SIMCLR_ENGINE_TEST_FOLDER";
+const CHILD: &str = "SIMCLR_ENGINE_TEST_DIRECTORY";
 
-fn child(test: &str, folder: &Path) -> Command {
+fn child(test: &str, directory: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(CHILD, folder);
+    command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(CHILD, directory);
     command.stdout(Stdio::piped()).stderr(Stdio::null());
     command
 }
 
-fn child_folder() -> Option<PathBuf> {
+fn child_directory() -> Option<PathBuf> {
     std::env::var_os(CHILD).map(PathBuf::from)
 }
 
@@ -186,6 +186,6 @@ fn wait_for(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-fn stages_run(folder: &Path) -> Vec<String> {
-    fs::read_to_string(folder.join("counter.txt")).unwrap().lines().map(str::to_owned).collect()
+fn stages_run(directory: &Path) -> Vec<String> {
+    fs::read_to_string(directory.join("counter.txt")).unwrap().lines().map(str::to_owned).collect()
 }

@@ -157,13 +157,13 @@ fn harm(place: &Place, pipeline: &Pipeline, known: &mut HashSet<String>, edit: &
     let Some(position) = pipeline.stages().iter().position(|there| *there == stage) else { return };
     let graph = pipeline.graph();
     let id = graph.iter().nth(position).unwrap();
-    let folder = place.store.place(graph.kind(id), graph.key(id));
+    let directory = place.store.place(graph.kind(id), graph.key(id));
     if !known.remove(&pipeline.origin(stage)) {
         return;
     }
     match edit {
-        Edit::Delete(_) => fs::remove_dir_all(folder).unwrap(),
-        _ => fs::write(folder.join("lines.txt"), "").unwrap(),
+        Edit::Delete(_) => fs::remove_dir_all(directory).unwrap(),
+        _ => fs::write(directory.join("lines.txt"), "").unwrap(),
     }
 }
 

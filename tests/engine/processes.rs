@@ -18,8 +18,8 @@ fn slow_graph(pause: Duration) -> Graph {
 
 #[test]
 fn child_that_is_killed() {
-    let Some(folder) = child_folder() else { return };
-    let store = Store::open(&folder).unwrap();
+    let Some(directory) = child_directory() else { return };
+    let store = Store::open(&directory).unwrap();
     let graph = slow_graph(Duration::from_secs(600));
     let _ = simclr::engine::run(&graph, &store, &RunOptions::default(), &Events::default(), &AtomicBool::new(false));
 }
@@ -31,8 +31,8 @@ fn a_killed_run_leaves_nothing_that_counts() {
     let key = graph.key(graph.iter().next().unwrap()).to_owned();
     let partial = format!("{key}.partial");
     let start = || {
-        let child = Killed(child("processes::child_that_is_killed", place.folder.path()).spawn().unwrap());
-        let half = place.store.folder().join("pretrain").join(&partial).join("half.txt");
+        let child = Killed(child("processes::child_that_is_killed", place.directory.path()).spawn().unwrap());
+        let half = place.store.directory().join("pretrain").join(&partial).join("half.txt");
         wait_for("the child is in mid-stage", || half.exists());
         child
     };
@@ -56,11 +56,11 @@ fn a_killed_run_leaves_nothing_that_counts() {
 }
 
 /// A graph of three stages that note in a file that they ran.
-fn counting_graph(folder: &Path) -> Graph {
+fn counting_graph(directory: &Path) -> Graph {
     let mut graph = Graph::new();
     let mut before = None;
     for kind in ["split", "pretrain", "features"] {
-        let counter = folder.join("counter.txt");
+        let counter = directory.join("counter.txt");
         let counting = failing(kind, move |context| {
             let mut file = OpenOptions::new().create(true).append(true).open(&counter).unwrap();
             writeln!(file, "{}", context.stage).unwrap();
@@ -75,9 +75,9 @@ fn counting_graph(folder: &Path) -> Graph {
 
 #[test]
 fn child_beside_another() {
-    let Some(folder) = child_folder() else { return };
-    let store = Store::open(&folder).unwrap();
-    let graph = counting_graph(&folder);
+    let Some(directory) = child_directory() else { return };
+    let store = Store::open(&directory).unwrap();
+    let graph = counting_graph(&directory);
     let outcome =
         simclr::engine::run(&graph, &store, &RunOptions::default(), &Events::default(), &AtomicBool::new(false))
             .unwrap();
@@ -87,31 +87,31 @@ fn child_beside_another() {
 #[test]
 fn two_processes_at_once_compute_each_stage_once() {
     let place = place();
-    let start = || child("processes::child_beside_another", place.folder.path()).spawn().unwrap();
+    let start = || child("processes::child_beside_another", place.directory.path()).spawn().unwrap();
     for child in [start(), start(), start()] {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success());
         assert!(String::from_utf8_lossy(&output.stdout).contains("stages 3"));
     }
-    assert_eq!(stages_run(place.folder.path()), ["split.main", "pretrain.main", "features.main"]);
+    assert_eq!(stages_run(place.directory.path()), ["split.main", "pretrain.main", "features.main"]);
 }
 
 #[test]
 fn two_threads_at_once_compute_each_stage_once() {
     let place = place();
-    let graph = counting_graph(place.folder.path());
+    let graph = counting_graph(place.directory.path());
     std::thread::scope(|scope| {
         let runs = [0; 4].map(|_| scope.spawn(|| place.run(&graph).unwrap()));
         let computed: usize = runs.into_iter().map(|run| run.join().unwrap().computed).sum();
         assert_eq!(computed, 3);
     });
-    assert_eq!(stages_run(place.folder.path()).len(), 3);
+    assert_eq!(stages_run(place.directory.path()).len(), 3);
 }
 
 #[test]
 fn child_that_fills_its_quota() {
-    let Some(folder) = child_folder() else { return };
-    let store = Store::open(&folder).unwrap();
+    let Some(directory) = child_directory() else { return };
+    let store = Store::open(&directory).unwrap();
     let mut graph = Graph::new();
     let large =
         failing("pretrain", |context| write(context, "weights.bin", &"x".repeat(1 << 20)).map(|()| String::new()));
@@ -131,7 +131,7 @@ fn a_write_that_does_not_fit_is_an_error_and_leaves_nothing() {
         "-c",
         "trap '' XFSZ; ulimit -f 64; exec \"$0\" processes::child_that_fills_its_quota --exact --nocapture",
     ]);
-    let output = shell.arg(program).env(CHILD, place.folder.path()).output().unwrap();
+    let output = shell.arg(program).env(CHILD, place.directory.path()).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}");
     assert!(text.contains("pretrain.main: ") && text.contains("cannot write"), "{text}");

@@ -139,7 +139,7 @@ fn an_interrupt_stops_between_stages_and_inside_of_them() {
 }
 
 #[test]
-fn folders_in_an_artifact_are_kept_and_odd_files_refused() {
+fn directories_in_an_artifact_are_kept_and_odd_files_refused() {
     let place = place();
     let mut graph = Graph::new();
     let nested = failing("report", |context| write(context, "plots/a.svg", "<svg/>").map(|()| String::new()));
@@ -165,9 +165,9 @@ fn folders_in_an_artifact_are_kept_and_odd_files_refused() {
 }
 
 #[test]
-fn an_output_folder_that_cannot_be_is_an_error() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("file");
+fn an_output_directory_that_cannot_be_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
     fs::write(&file, "").unwrap();
     assert_eq!(Store::open(&file).unwrap_err().kind(), ErrorKind::Stage);
     let store = Store::open(&file.join("below")).unwrap();

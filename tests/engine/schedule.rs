@@ -76,7 +76,7 @@ fn one_job_takes_the_stages_in_the_order_of_the_graph_and_more_jobs_give_the_sam
     let second = four.run_with(&wide(), &with_jobs(4), &Events::default()).unwrap();
     for (one, four) in first.artifacts.iter().zip(&second.artifacts) {
         for name in ["lines.txt", "manifest.json", "key.json"] {
-            let read = |folder: &Option<PathBuf>| fs::read(folder.as_ref().unwrap().join(name)).unwrap();
+            let read = |directory: &Option<PathBuf>| fs::read(directory.as_ref().unwrap().join(name)).unwrap();
             assert_eq!(read(one), read(four));
         }
     }
@@ -109,7 +109,7 @@ fn broken_graph(mended: PathBuf) -> Graph {
 fn keeping_on_computes_all_that_does_not_need_what_failed() {
     for jobs in [1, 3] {
         let place = place();
-        let mended = place.folder.path().join("mended");
+        let mended = place.directory.path().join("mended");
         let graph = broken_graph(mended.clone());
         let events = Events::default();
         let outcome = place.run_with(&graph, &keep_going(jobs), &events).unwrap();
@@ -165,7 +165,7 @@ fn without_keeping_on_a_failure_stops_what_runs_beside_it_and_is_the_error() {
 #[test]
 fn an_interrupt_is_the_error_even_where_the_run_keeps_on() {
     let place = place();
-    let graph = broken_graph(place.folder.path().join("mended"));
+    let graph = broken_graph(place.directory.path().join("mended"));
     let flag = AtomicBool::new(true);
     let run = simclr::engine::run(&graph, &place.store, &keep_going(2), &Events::default(), &flag);
     assert_eq!(run.unwrap_err().kind(), ErrorKind::Interrupted);
@@ -234,13 +234,13 @@ fn a_run_that_finds_a_stage_taken_computes_another_one_meanwhile() {
 }
 
 /// Forty stages in five layers of eight, each reading two of the layer before; each notes in a file that it ran.
-fn layered_graph(folder: &Path) -> Graph {
+fn layered_graph(directory: &Path) -> Graph {
     let mut graph = Graph::new();
     let mut before: Vec<StageId> = Vec::new();
     for layer in 0..5 {
         let mut ids = Vec::new();
         for column in 0..8 {
-            let counter = folder.join("counter.txt");
+            let counter = directory.join("counter.txt");
             let stage = numbered(8 * layer + column, move |context| {
                 let mut file = OpenOptions::new().create(true).append(true).open(&counter).unwrap();
                 file.write_all(format!("{}\n", context.stage).as_bytes()).unwrap();
@@ -260,9 +260,9 @@ fn layered_graph(folder: &Path) -> Graph {
 
 #[test]
 fn child_of_eight() {
-    let Some(folder) = child_folder() else { return };
-    let store = Store::open(&folder).unwrap();
-    let graph = layered_graph(&folder);
+    let Some(directory) = child_directory() else { return };
+    let store = Store::open(&directory).unwrap();
+    let graph = layered_graph(&directory);
     let outcome =
         simclr::engine::run(&graph, &store, &with_jobs(2), &Events::default(), &AtomicBool::new(false)).unwrap();
     println!("stages {}", outcome.computed + outcome.cached);
@@ -271,18 +271,18 @@ fn child_of_eight() {
 #[test]
 fn eight_processes_on_one_store_compute_each_stage_once() {
     let place = place();
-    let children = [0; 8].map(|_| child("schedule::child_of_eight", place.folder.path()).spawn().unwrap());
+    let children = [0; 8].map(|_| child("schedule::child_of_eight", place.directory.path()).spawn().unwrap());
     for child in children {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success());
         assert!(String::from_utf8_lossy(&output.stdout).contains("stages 40"));
     }
-    let mut ran = stages_run(place.folder.path());
+    let mut ran = stages_run(place.directory.path());
     ran.sort();
     let mut all: Vec<String> = (0..40).map(|number| format!("work.{number}")).collect();
     all.sort();
     assert_eq!(ran, all);
-    let graph = layered_graph(place.folder.path());
+    let graph = layered_graph(place.directory.path());
     for id in graph.iter() {
         place.store.verify(graph.kind(id), graph.key(id)).unwrap();
     }

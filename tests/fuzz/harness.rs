@@ -9,7 +9,7 @@ use simclr::base::hash::{digest_bytes, digest_json};
 use simclr::base::panics;
 use simclr::config::{Diagnostics, parse};
 use simclr::engine::Store;
-use simclr::picture::{self, CHANNELS};
+use simclr::imaging::{self, CHANNELS};
 use simclr::stages::features::Features;
 use simclr::stages::formats;
 use simclr::train::Checkpoint;
@@ -18,11 +18,11 @@ use std::io::Cursor;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// Most bytes of pixels that are decoded, at eight a pixel: what a picture costs is not what is looked for here.
+/// Most bytes of pixels that are decoded, at eight a pixel: what an image costs is not what is looked for here.
 const MOST_PIXELS: u64 = (64 << 20) / 8;
 
 thread_local! {
-    static FOLDER: TempDir = tempfile::tempdir().unwrap();
+    static DIRECTORY: TempDir = tempfile::tempdir().unwrap();
 }
 
 /// A pipeline file: mistakes have a place and can be shown; what is right is the same study once it is written out.
@@ -52,14 +52,14 @@ fn hold_to_text(mistakes: &Diagnostics, text: &str) {
     assert!(!mistakes.render(true).is_empty());
 }
 
-/// A picture file: as many bytes as its size says, or a reason in one line.
+/// An image file: as many bytes as its size says, or a reason in one line.
 pub(crate) fn image(bytes: &[u8]) {
     // The decoders are other people's; whoever decodes catches their panics.
-    let decoded = panics::caught(|| (!is_large(bytes)).then(|| picture::decode(bytes)));
+    let decoded = panics::caught(|| (!is_large(bytes)).then(|| imaging::decode(bytes)));
     match decoded {
-        Ok(Some(Ok(picture))) => {
-            assert!(picture.width > 0 && picture.height > 0);
-            assert_eq!(picture.rgb.len(), picture.width * picture.height * CHANNELS);
+        Ok(Some(Ok(image))) => {
+            assert!(image.width > 0 && image.height > 0);
+            assert_eq!(image.rgb.len(), image.width * image.height * CHANNELS);
         }
         Ok(Some(Err(reason))) => assert!(!reason.is_empty() && !reason.contains('\n'), "{reason:?}"),
         Ok(None) | Err(_) => {}
@@ -73,8 +73,8 @@ fn is_large(bytes: &[u8]) -> bool {
 
 /// The files of an artifact that the store itself reads: manifest, record, key.
 pub(crate) fn artifact(bytes: &[u8]) {
-    FOLDER.with(|folder| {
-        let store = Store::open(folder.path()).unwrap();
+    DIRECTORY.with(|directory| {
+        let store = Store::open(directory.path()).unwrap();
         let artifact = Artifact { store: &store, key: digest_bytes(KEY) };
         artifact.write("key.json", KEY);
         artifact.write("split.json", CONTENT);
@@ -153,14 +153,14 @@ impl Artifact<'_> {
 
 /// Weights, features and checkpoints: arrays of the size that their shape says, finite features.
 pub(crate) fn safetensors(bytes: &[u8]) {
-    FOLDER.with(|folder| {
-        let path = folder.path().join(formats::FEATURES);
+    DIRECTORY.with(|directory| {
+        let path = directory.path().join(formats::FEATURES);
         fs::write(&path, bytes).unwrap();
         for array in formats::read_arrays(&path).unwrap_or_default() {
             assert_eq!(array.values.len(), array.shape.iter().product::<usize>());
         }
         for images in [1, 3] {
-            if let Ok(features) = Features::read(folder.path(), 0, images) {
+            if let Ok(features) = Features::read(directory.path(), 0, images) {
                 assert_eq!(features.rows(&[0, images - 1]).len(), 2 * features.width);
                 assert!(features.values.iter().all(|value| value.is_finite()));
             }

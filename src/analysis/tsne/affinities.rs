@@ -1,13 +1,13 @@
-//! How near the rows are to each other: the distribution P of t-SNE, over the nearest neighbours of each row.
+//! How near the rows are to each other: the distribution P of t-SNE, over the nearest neighbors of each row.
 
 use crate::analysis::Features;
-use crate::base::product::{Matrix, multiply};
+use crate::base::matmul::{Matrix, multiply};
 use rayon::prelude::*;
 
 /// Rows compared with all others at a time.
 const BLOCK: usize = 64;
 
-/// Neighbours of each row for each unit of perplexity, as in van der Maaten 2014.
+/// Neighbors of each row for each unit of perplexity, as in van der Maaten 2014.
 const NEIGHBOURS: f64 = 3.0;
 
 /// Steps of the search for a row's bandwidth, and how near the entropy has to come (scikit-learn's).
@@ -26,14 +26,14 @@ impl Affinities {
     pub(super) fn new(features: Features<'_>, perplexity: f64) -> Self {
         let rows = features.rows;
         let count = ((NEIGHBOURS * perplexity + 1.0) as usize).min(rows.saturating_sub(1));
-        let neighbours = nearest(features, count);
+        let neighbors = nearest(features, count);
         // Each conditional probability counts once for its row and once for its column.
-        let mut entries: Vec<(u32, u32, f64)> = neighbours
+        let mut entries: Vec<(u32, u32, f64)> = neighbors
             .par_iter()
             .enumerate()
-            .flat_map_iter(|(row, neighbours)| {
-                let probabilities = conditional(neighbours, perplexity);
-                let pairs = neighbours.iter().zip(probabilities);
+            .flat_map_iter(|(row, neighbors)| {
+                let probabilities = conditional(neighbors, perplexity);
+                let pairs = neighbors.iter().zip(probabilities);
                 pairs.flat_map(move |(&(_, other), p)| [(row as u32, other, p), (other, row as u32, p)])
             })
             .collect();
@@ -58,7 +58,7 @@ impl Affinities {
         self.starts.len() - 1
     }
 
-    /// The neighbours of a row with their share of P.
+    /// The neighbors of a row with their share of P.
     pub(super) fn row(&self, row: usize) -> impl Iterator<Item = (usize, f32)> {
         let entries = self.starts[row]..self.starts[row + 1];
         self.columns[entries.clone()].iter().map(|&column| column as usize).zip(self.values[entries].iter().copied())
@@ -112,14 +112,14 @@ fn nearest_of_row(own: usize, products: &[f64], squares: &[f64], count: usize) -
     others
 }
 
-/// The probabilities of a row's neighbours, `exp(-precision * distance)`, the precision such that their entropy is
+/// The probabilities of a row's neighbors, `exp(-precision * distance)`, the precision such that their entropy is
 /// that of `perplexity` equal ones.
-fn conditional(neighbours: &[(f64, u32)], perplexity: f64) -> Vec<f64> {
-    let nearest = neighbours.first().map_or(0.0, |neighbour| neighbour.0);
+fn conditional(neighbors: &[(f64, u32)], perplexity: f64) -> Vec<f64> {
+    let nearest = neighbors.first().map_or(0.0, |neighbor| neighbor.0);
     let (mut low, mut high, mut precision) = (0.0, f64::INFINITY, 1.0);
     let mut probabilities = Vec::new();
     for _ in 0..SEARCH_STEPS {
-        probabilities = neighbours.iter().map(|&(d, _)| (-precision * (d - nearest)).exp()).collect();
+        probabilities = neighbors.iter().map(|&(d, _)| (-precision * (d - nearest)).exp()).collect();
         let total: f64 = probabilities.iter().sum();
         probabilities.iter_mut().for_each(|p| *p /= total);
         let entropy: f64 = probabilities.iter().filter(|&&p| p > 0.0).map(|p| -p * p.ln()).sum();

@@ -1,4 +1,4 @@
-//! t-distributed stochastic neighbour embedding (van der Maaten and Hinton 2008) with Barnes and Hut's approximation
+//! t-distributed stochastic neighbor embedding (van der Maaten and Hinton 2008) with Barnes and Hut's approximation
 //! (van der Maaten 2014), after scikit-learn's defaults: see [`tsne`].
 
 mod affinities;
@@ -56,7 +56,7 @@ fn prepare(features: Features<'_>, config: &TsneConfig) -> Result<(Affinities, V
 fn check(features: Features<'_>, config: &TsneConfig) -> Result<()> {
     let rows = features.rows;
     if config.perplexity >= rows as f64 {
-        let error = Error::stage(format!("t-SNE: perplexity {} needs more than {rows} pictures", config.perplexity));
+        let error = Error::stage(format!("t-SNE: perplexity {} needs more than {rows} images", config.perplexity));
         let usual = (rows.saturating_sub(1) / 3).max(2);
         return Err(error.help(format!("set perplexity to about {usual} or show a larger subset")));
     }

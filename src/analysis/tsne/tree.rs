@@ -1,11 +1,11 @@
-//! The quadtree of Barnes and Hut: far groups of points push like one heavy point in their centre.
+//! The quadtree of Barnes and Hut: far groups of points push like one heavy point in their center.
 
 use rayon::prelude::*;
 
 /// A group counts as one point when its cell is narrower than this part of its distance.
 const ANGLE: f32 = 0.5;
 
-/// Bits of a coordinate in the cell code; points nearer than 2^-16 of the picture share a leaf.
+/// Bits of a coordinate in the cell code; points nearer than 2^-16 of the image share a leaf.
 const BITS: u32 = 16;
 
 /// Points that one thread works on at a time.
@@ -72,7 +72,7 @@ fn spread(bits: u32) -> u32 {
     (bits | bits << 1) & 0x5555_5555
 }
 
-/// Appends the cell of some points that are neighbours in the order, and what is in it.
+/// Appends the cell of some points that are neighbors in the order, and what is in it.
 fn build(cells: &mut Vec<Cell>, codes: &[(u32, u32)], points: &[[f32; 2]], side: f32) {
     let own = cells.len();
     cells.push(Cell { x: 0.0, y: 0.0, mass: codes.len() as f32, near: -1.0, next: 0 });

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Where runs and artifacts are.
 #[derive(Args, Debug)]
 pub struct OutputArguments {
-    /// Folder of artifacts, runs and reports
+    /// Directory of artifacts, runs and reports
     #[arg(long, value_name = "DIR", default_value = "outputs")]
     pub output: PathBuf,
 }
@@ -17,7 +17,7 @@ pub struct OutputArguments {
 pub struct StatusArguments {
     /// Run to look at: latest, a study, an id or its beginning, STUDY/ID [default: a list of all runs]
     pub run: Option<String>,
-    /// The output folder.
+    /// The output directory.
     #[command(flatten)]
     pub output: OutputArguments,
     /// List every run, not only the newest
@@ -37,7 +37,7 @@ pub struct CompareArguments {
     /// Run that is compared
     #[arg(value_name = "B")]
     pub second: String,
-    /// The output folder.
+    /// The output directory.
     #[command(flatten)]
     pub output: OutputArguments,
     /// Text for people or JSON for programs
@@ -74,7 +74,7 @@ Examples:
   simclr cache gc --dry-run                             what would be freed
   simclr cache gc --keep 1")]
     Gc(CollectArguments),
-    /// Copy the artifacts of another output folder that are not here
+    /// Copy the artifacts of another output directory that are not here
     #[command(after_help = "\
 Examples:
   simclr cache import /mnt/cluster/outputs")]
@@ -97,7 +97,7 @@ Examples:
 pub struct PinArguments {
     /// The run: latest, a study, an id or its beginning, STUDY/ID
     pub run: String,
-    /// The output folder.
+    /// The output directory.
     #[command(flatten)]
     pub output: OutputArguments,
 }
@@ -105,7 +105,7 @@ pub struct PinArguments {
 /// Arguments of `cache ls`.
 #[derive(Args, Debug)]
 pub struct CacheListArguments {
-    /// The output folder.
+    /// The output directory.
     #[command(flatten)]
     pub output: OutputArguments,
     /// Text for people or JSON for programs
@@ -116,7 +116,7 @@ pub struct CacheListArguments {
 /// Arguments of `cache verify`.
 #[derive(Args, Debug)]
 pub struct VerifyArguments {
-    /// The output folder.
+    /// The output directory.
     #[command(flatten)]
     pub output: OutputArguments,
     /// Move damaged artifacts out of the way, so that the next run makes them anew
@@ -130,7 +130,7 @@ pub struct VerifyArguments {
 /// Arguments of `cache gc`.
 #[derive(Args, Debug)]
 pub struct CollectArguments {
-    /// The output folder.
+    /// The output directory.
     #[command(flatten)]
     pub output: OutputArguments,
     /// Runs of each study whose artifacts are kept, the newest
@@ -147,10 +147,10 @@ pub struct CollectArguments {
 /// Arguments of `cache import`.
 #[derive(Args, Debug)]
 pub struct ImportArguments {
-    /// The other output folder
+    /// The other output directory
     #[arg(value_name = "DIR")]
     pub from: PathBuf,
-    /// The output folder.
+    /// The output directory.
     #[command(flatten)]
     pub output: OutputArguments,
 }

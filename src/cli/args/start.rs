@@ -10,7 +10,7 @@ pub struct InitArguments {
     /// Pipeline file to write
     #[arg(default_value = "pipeline.toml")]
     pub file: PathBuf,
-    /// Your pictures: a folder for each class, below `train` and `test` if there are such [default: synthetic signs]
+    /// Your images: a directory for each class, below `train` and `test` if there are such [default: synthetic signs]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Replace the file if it is there

@@ -36,11 +36,11 @@ fn kept_keys(output: &Path, store: &Store, newest: usize) -> Result<HashSet<Stri
     let listing = runs::list(output);
     // What such a run uses is not known, and it may be pinned.
     if let Some(error) = listing.unreadable.into_iter().next() {
-        return Err(error.help("delete the folder of this run if nothing is to be kept for it"));
+        return Err(error.help("delete the directory of this run if nothing is to be kept for it"));
     }
     if listing.runs.is_empty() {
         let error = Error::usage("there are no runs, so nothing would be kept").at(output.display().to_string());
-        return Err(error.help(format!("delete the folder {} to free everything", store.folder().display())));
+        return Err(error.help(format!("delete the directory {} to free everything", store.directory().display())));
     }
     Ok(keys_of(&listing.runs, newest))
 }
@@ -65,7 +65,7 @@ fn text(collected: &Collected, dry_run: bool) -> Text {
     };
     let rows: Vec<_> = collected.freed.iter().map(row).collect();
     let (verb, size) = (if dry_run { "would free" } else { "freed" }, human::bytes(collected.bytes));
-    table(&rows, &[3]).with(format!("{verb} {size} in {}\n", count(rows.len(), "folder")))
+    table(&rows, &[3]).with(format!("{verb} {size} in {}\n", count(rows.len(), "directory")))
 }
 
 fn freed_json(freed: &Freed) -> Value {

@@ -1,4 +1,4 @@
-//! `simclr cache import`: the artifacts of another output folder that are not here.
+//! `simclr cache import`: the artifacts of another output directory that are not here.
 
 use crate::base::hash::short;
 use crate::base::human::count;
@@ -19,9 +19,9 @@ struct Tally {
 
 pub(super) fn run(arguments: &ImportArguments) -> Result<()> {
     let (here, there) = (Store::open(&arguments.output.output)?, Store::open(&arguments.from)?);
-    if !there.folder().is_dir() {
-        let error = Error::usage("no artifacts of this version are there").at(there.folder().display().to_string());
-        return Err(error.help("name an output folder of simclr, the one that `--output` named where it was made"));
+    if !there.directory().is_dir() {
+        let error = Error::usage("no artifacts of this version are there").at(there.directory().display().to_string());
+        return Err(error.help("name an output directory of simclr, the one that `--output` named where it was made"));
     }
     let mut tally = Tally::default();
     for artifact in there.artifacts() {

@@ -3,59 +3,59 @@
 use super::Checker;
 use crate::config::node::Step;
 use crate::config::pipeline::{LinearEval, LinearTraining, SelectOn, Supervised};
-use crate::dataset::config::FoldersConfig;
+use crate::dataset::config::TrainTestConfig;
 use crate::dataset::{DatasetConfig, SourceConfig};
 use std::path::{Path, PathBuf};
 
-/// Most pictures that are drawn: they are kept in memory.
+/// Most images that are drawn: they are kept in memory.
 const MOST_DRAWN: usize = 1_000_000;
 
-/// Longest shorter side of stored pictures.
+/// Longest shorter side of stored images.
 const MOST_STORED_SIDE: usize = 4096;
 
 impl Checker<'_> {
-    /// Reads the section, with its paths made absolute against the folder of the file.
-    pub(super) fn dataset(&mut self, folder: &Path) -> Option<DatasetConfig> {
+    /// Reads the section, with its paths made absolute against the directory of the file.
+    pub(super) fn dataset(&mut self, directory: &Path) -> Option<DatasetConfig> {
         let mut dataset: DatasetConfig = self.read(&["dataset"])?;
-        self.stored_side(&dataset);
+        self.stored_size(&dataset);
         match &mut dataset.source {
-            SourceConfig::Folder(folders) => self.folders("folder", folders, folder),
-            SourceConfig::Prefixed(folders) => self.folders("prefixed", folders, folder),
-            SourceConfig::Cifar10(files) => self.absolute(&["cifar10", "path"], &mut files.path, folder),
-            SourceConfig::Stl10(files) => self.absolute(&["stl10", "path"], &mut files.path, folder),
+            SourceConfig::ImageFolder(directories) => self.directories("image_folder", directories, directory),
+            SourceConfig::Prefixed(directories) => self.directories("prefixed", directories, directory),
+            SourceConfig::Cifar10(files) => self.absolute(&["cifar10", "path"], &mut files.path, directory),
+            SourceConfig::Stl10(files) => self.absolute(&["stl10", "path"], &mut files.path, directory),
             SourceConfig::Shapes(shapes) => self.synthetic("shapes", shapes.classes, [shapes.train, shapes.test]),
             SourceConfig::Signs(signs) => self.synthetic("signs", signs.classes, [signs.train, signs.test]),
         }
         Some(dataset)
     }
 
-    fn stored_side(&mut self, dataset: &DatasetConfig) {
-        let Some(side) = dataset.stored_side else { return };
+    fn stored_size(&mut self, dataset: &DatasetConfig) {
+        let Some(side) = dataset.stored_size else { return };
         if !(dataset.image_size..=MOST_STORED_SIDE).contains(&side) {
             let range = format!("between `image_size` ({}) and {MOST_STORED_SIDE}", dataset.image_size);
-            self.report(&in_dataset(&["stored_side"]), format!("`stored_side` must be {range}, got {side}"), None);
+            self.report(&in_dataset(&["stored_size"]), format!("`stored_size` must be {range}, got {side}"), None);
         }
     }
 
-    fn folders(&mut self, kind: &str, folders: &mut FoldersConfig, folder: &Path) {
+    fn directories(&mut self, kind: &str, directories: &mut TrainTestConfig, directory: &Path) {
         let fraction = in_dataset(&["source", kind, "test_fraction"]);
-        if folders.test.is_some() && self.is_written(&fraction) {
+        if directories.test.is_some() && self.is_written(&fraction) {
             let help = "take out one of the two".to_owned();
-            self.report(&fraction, "`test_fraction` has no effect where there is a `test` folder", help);
-        } else if folders.test.is_none() && folders.test_fraction >= 1.0 {
+            self.report(&fraction, "`test_fraction` has no effect where there is a `test` directory", help);
+        } else if directories.test.is_none() && directories.test_fraction >= 1.0 {
             self.report(&fraction, "`test_fraction` must be below 1: nothing would be left to train on", None);
         }
-        self.absolute(&[kind, "train"], &mut folders.train, folder);
-        if let Some(test) = &mut folders.test {
-            self.absolute(&[kind, "test"], test, folder);
+        self.absolute(&[kind, "train"], &mut directories.train, directory);
+        if let Some(test) = &mut directories.test {
+            self.absolute(&[kind, "test"], test, directory);
         }
     }
 
-    fn absolute(&mut self, keys: &[&str], path: &mut PathBuf, folder: &Path) {
+    fn absolute(&mut self, keys: &[&str], path: &mut PathBuf, directory: &Path) {
         if path.as_os_str().is_empty() {
             self.report(&in_dataset(&[&["source"], keys].concat()), "the path is empty", None);
         }
-        *path = folder.join(&path);
+        *path = directory.join(&path);
     }
 
     fn synthetic(&mut self, kind: &str, classes: usize, [train, test]: [usize; 2]) {
@@ -87,11 +87,11 @@ impl Checker<'_> {
             .next()
     }
 
-    /// Early stopping needs the pictures that it chooses on.
+    /// Early stopping needs the images that it chooses on.
     pub(super) fn validation_split(&mut self, dataset: Option<&DatasetConfig>, stage: Option<String>) {
         let (Some(dataset), Some(stage)) = (dataset, stage) else { return };
         if dataset.validation_fraction == 0.0 {
-            let message = format!("without validation pictures `[{stage}]` cannot choose its best weights");
+            let message = format!("without validation images `[{stage}]` cannot choose its best weights");
             let help = "set `validation_fraction` above 0, or `select_on = \"test\"` in the stage".to_owned();
             self.report(&in_dataset(&["validation_fraction"]), message, help);
         }

@@ -22,13 +22,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Builds the pipeline of a tree; none where something that it cannot do without is wrong.
-pub(super) fn pipeline(root: Node, folder: &Path, problems: &mut Problems) -> Option<Pipeline> {
+pub(super) fn pipeline(root: Node, directory: &Path, problems: &mut Problems) -> Option<Pipeline> {
     let mut checker = Checker::new(root, problems);
     checker.references();
     let seed = checker.scalar("seed", 0);
     let device = checker.device();
     let verify = checker.scalar("verify", Verify::default());
-    let dataset = checker.dataset(folder);
+    let dataset = checker.dataset(directory);
     let policies = checker.policies();
     let raw: Named<RawPretrain> = checker.named("pretrain");
     let pretrain = checker.pretrains(&raw, &policies);

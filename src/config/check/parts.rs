@@ -1,4 +1,4 @@
-//! Checks of the parts that stages share: augmentation policy, optimiser, schedule, depths, labelled fractions.
+//! Checks of the parts that stages share: augmentation policy, optimizer, schedule, depths, labeled fractions.
 
 use super::{Checker, Stage};
 use crate::augment::PolicyConfig;

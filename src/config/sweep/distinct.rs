@@ -24,7 +24,7 @@ impl SweptPaths {
         if let Some(outer) = (1..path.len()).map(|length| &path[..length]).find(|outer| self.0.contains(*outer)) {
             return Err(Clash::Within(outer.join(".")));
         }
-        // Paths that begin alike are neighbours.
+        // Paths that begin alike are neighbors.
         let next = self.0.range::<[String], _>((Bound::Included(path.as_slice()), Bound::Unbounded)).next();
         match next {
             Some(other) if *other == path => Err(Clash::Twice),

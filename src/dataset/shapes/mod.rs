@@ -1,7 +1,7 @@
-//! Pictures drawn by the program itself, one figure on a background, the class being the figure's shape.
+//! Images drawn by the program itself, one figure on a background, the class being the figure's shape.
 //!
-//! Colours, gradients and stripes of figure and background, place, size, angle and noise are drawn without regard to
-//! the class, and all shapes have the same area, so that neither colours nor averages give the class away.
+//! Colors, gradients and stripes of figure and background, place, size, angle and noise are drawn without regard to
+//! the class, and all shapes have the same area, so that neither colors nor averages give the class away.
 
 mod outline;
 mod paint;
@@ -9,23 +9,23 @@ mod paint;
 pub use outline::Shape;
 
 use crate::base::rng::{Rng, uniform};
-use crate::picture::{CHANNELS, OwnedPicture};
+use crate::imaging::{CHANNELS, Image};
 use outline::Outline;
 use paint::Paint;
 
-/// Square root of a figure's area, as a part of the picture's side: large enough that a crop of a third of the area
+/// Square root of a figure's area, as a part of the image's side: large enough that a crop of a third of the area
 /// still shows most of it.
 const SIZE: [f32; 2] = [0.45, 0.6];
-/// How far the centre of a figure lies from the picture's, along each axis.
+/// How far the center of a figure lies from the image's, along each axis.
 const OFFSET: f32 = 0.08;
 /// Most noise: uniform in `[-noise, noise]`, the bound itself uniform in `[0, NOISE]`.
 const NOISE: f32 = 0.06;
 
-/// Draws a picture of `side` x `side` pixels.
-pub fn draw(shape: Shape, side: usize, rng: &mut Rng) -> OwnedPicture {
+/// Draws an image of `side` x `side` pixels.
+pub fn draw(shape: Shape, side: usize, rng: &mut Rng) -> Image {
     let outline = Outline::of(shape);
     let size = uniform(SIZE[0], SIZE[1], rng);
-    let centre = [0.5 + uniform(-OFFSET, OFFSET, rng), 0.5 + uniform(-OFFSET, OFFSET, rng)];
+    let center = [0.5 + uniform(-OFFSET, OFFSET, rng), 0.5 + uniform(-OFFSET, OFFSET, rng)];
     let (sin, cos) = uniform(0.0, std::f32::consts::TAU, rng).sin_cos();
     let (figure, background) = paint::contrasting(rng);
     let noise = uniform(0.0, NOISE, rng);
@@ -34,7 +34,7 @@ pub fn draw(shape: Shape, side: usize, rng: &mut Rng) -> OwnedPicture {
     for y in 0..side {
         for x in 0..side {
             let place = [(x as f32 + 0.5) * pixel, (y as f32 + 0.5) * pixel];
-            let (dx, dy) = ((place[0] - centre[0]) / size, (place[1] - centre[1]) / size);
+            let (dx, dy) = ((place[0] - center[0]) / size, (place[1] - center[1]) / size);
             let distance = outline.distance([cos * dx + sin * dy, cos * dy - sin * dx]) * size;
             let coverage = (0.5 - distance / pixel).clamp(0.0, 1.0);
             rgb.extend(shade(&figure, &background, coverage, place).map(|value| {
@@ -43,7 +43,7 @@ pub fn draw(shape: Shape, side: usize, rng: &mut Rng) -> OwnedPicture {
             }));
         }
     }
-    OwnedPicture { width: side, height: side, rgb }
+    Image { width: side, height: side, rgb }
 }
 
 fn shade(figure: &Paint, background: &Paint, coverage: f32, place: [f32; 2]) -> [f32; CHANNELS] {

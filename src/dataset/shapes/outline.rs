@@ -3,7 +3,7 @@
 use crate::dataset::config::MOST_SHAPES;
 use std::f32::consts::{PI, TAU};
 
-/// A class of drawn pictures. They differ after any rotation.
+/// A class of drawn images. They differ after any rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// A disc.
@@ -46,9 +46,9 @@ impl Shape {
 
 /// Inner radius of a ring as a part of the outer one.
 const RING_HOLE: f32 = 0.55;
-/// Radius of the disc taken out of a crescent's, as a part of it, and how far its centre lies to the right.
+/// Radius of the disc taken out of a crescent's, as a part of it, and how far its center lies to the right.
 const CRESCENT_BITE: [f32; 2] = [0.85, 0.5];
-/// Area of a crescent cut from a disc of radius 1, and the x of its centre of mass.
+/// Area of a crescent cut from a disc of radius 1, and the x of its center of mass.
 const CRESCENT: [f32; 2] = [1.392_95, -0.424_15];
 /// Radius of the inner corners of a star as a part of the outer ones'.
 const STAR_WAIST: f32 = 0.42;
@@ -83,8 +83,8 @@ impl Outline {
         match self {
             Self::Disc { radius } => x.hypot(y) - radius,
             Self::Ring { outer, inner } => {
-                let from_centre = x.hypot(y);
-                (from_centre - outer).max(inner - from_centre)
+                let from_center = x.hypot(y);
+                (from_center - outer).max(inner - from_center)
             }
             Self::Crescent { radius } => {
                 let x = x + CRESCENT[1] * radius;
@@ -96,7 +96,7 @@ impl Outline {
     }
 }
 
-/// Corners at equal angles around the centre at the given distances from it.
+/// Corners at equal angles around the center at the given distances from it.
 fn regular(radii: &[f32]) -> Vec<[f32; 2]> {
     let step = TAU / radii.len() as f32;
     radii
@@ -123,16 +123,16 @@ fn arrow() -> Vec<[f32; 2]> {
     vec![[-3.0, -0.7], [0.0, -0.7], [0.0, -2.0], [3.0, 0.0], [0.0, 2.0], [0.0, 0.7], [-3.0, 0.7]]
 }
 
-/// A polygon brought to area 1 with its centre of mass at 0.
+/// A polygon brought to area 1 with its center of mass at 0.
 fn polygon(corners: Vec<[f32; 2]>) -> Outline {
-    let (mut area, mut centre) = (0.0, [0.0; 2]);
+    let (mut area, mut center) = (0.0, [0.0; 2]);
     for (a, b) in edges(&corners) {
         let cross = a[0] * b[1] - b[0] * a[1];
         area += cross / 2.0;
-        centre = [centre[0] + (a[0] + b[0]) * cross / 6.0, centre[1] + (a[1] + b[1]) * cross / 6.0];
+        center = [center[0] + (a[0] + b[0]) * cross / 6.0, center[1] + (a[1] + b[1]) * cross / 6.0];
     }
-    let (centre, scale) = (centre.map(|sum| sum / area), 1.0 / area.sqrt());
-    Outline::Polygon(corners.iter().map(|[x, y]| [(x - centre[0]) * scale, (y - centre[1]) * scale]).collect())
+    let (center, scale) = (center.map(|sum| sum / area), 1.0 / area.sqrt());
+    Outline::Polygon(corners.iter().map(|[x, y]| [(x - center[0]) * scale, (y - center[1]) * scale]).collect())
 }
 
 fn edges(corners: &[[f32; 2]]) -> impl Iterator<Item = ([f32; 2], [f32; 2])> {
@@ -160,21 +160,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_outline_has_area_one_and_its_centre_at_zero() {
+    fn every_outline_has_area_one_and_its_center_at_zero() {
         let (cells, width) = (400, 3.0_f32);
         for shape in Shape::ALL {
             let outline = Outline::of(shape);
-            let (mut area, mut centre) = (0.0, [0.0; 2]);
+            let (mut area, mut center) = (0.0, [0.0; 2]);
             for cell in 0..cells * cells {
                 let place = [cell % cells, cell / cells].map(|at| ((at as f32 + 0.5) / cells as f32 - 0.5) * width);
                 if outline.distance(place) < 0.0 {
                     area += 1.0;
-                    centre = [centre[0] + place[0], centre[1] + place[1]];
+                    center = [center[0] + place[0], center[1] + place[1]];
                 }
             }
             let cell_area = (width / cells as f32).powi(2);
             assert!((area * cell_area - 1.0).abs() < 0.01, "{shape:?}: {}", area * cell_area);
-            assert!(centre.iter().all(|sum| (sum * cell_area).abs() < 0.01), "{shape:?}: {centre:?}");
+            assert!(center.iter().all(|sum| (sum * cell_area).abs() < 0.01), "{shape:?}: {center:?}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Colors by hue, saturation and luma, so that two of them can have the same luma exactly.
 
-use crate::picture::CHANNELS;
+use crate::imaging::CHANNELS;
 
 /// Weights of red, green and blue in luma (ITU-R BT.601), those of the grayscale operator.
 pub(super) const LUMA: [f32; CHANNELS] = [0.299, 0.587, 0.114];

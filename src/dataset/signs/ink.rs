@@ -3,7 +3,7 @@
 use super::color::color;
 use super::stroke::Point;
 use crate::base::rng::{Rng, chance, uniform};
-use crate::picture::CHANNELS;
+use crate::imaging::CHANNELS;
 use std::f32::consts::TAU;
 
 /// Luma of the paper in the middle of the image.

@@ -12,7 +12,7 @@ mod stroke;
 pub use alphabet::alphabet;
 
 use crate::base::rng::{Rng, chance, uniform};
-use crate::picture::{CHANNELS, OwnedPicture};
+use crate::imaging::{CHANNELS, Image};
 use hand::Hand;
 use ink::Page;
 use stroke::Stroke;
@@ -28,7 +28,7 @@ pub struct Sign([Stroke; 3]);
 ///
 /// `hue_only` is the probability that the ink has the luma of the paper and differs from it in hue alone. The same
 /// stream gives the same writing, noise and hues for any value of it.
-pub fn draw(sign: &Sign, hue_only: f64, side: usize, rng: &mut Rng) -> OwnedPicture {
+pub fn draw(sign: &Sign, hue_only: f64, side: usize, rng: &mut Rng) -> Image {
     let hand = Hand::sample(rng);
     let lines = hand.write(sign, rng);
     let page = Page::sample(chance(hue_only as f32, rng), rng);
@@ -44,5 +44,5 @@ pub fn draw(sign: &Sign, hue_only: f64, side: usize, rng: &mut Rng) -> OwnedPict
             (noisy.clamp(0.0, 1.0) * 255.0 + 0.5) as u8
         }));
     }
-    OwnedPicture { width: side, height: side, rgb }
+    Image { width: side, height: side, rgb }
 }

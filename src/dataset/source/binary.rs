@@ -1,13 +1,13 @@
-//! Files of pictures of one size, one after the other without compression.
+//! Files of images of one size, one after the other without compression.
 
 use crate::base::{Error, Result};
-use crate::picture::{CHANNELS, OwnedPicture};
+use crate::imaging::{CHANNELS, Image};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// How a record becomes a picture.
+/// How a record becomes an image.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
     /// Pixels on a side.
@@ -24,8 +24,8 @@ impl Layout {
         self.header + CHANNELS * self.side * self.side
     }
 
-    /// Planes of red, green and blue to a picture.
-    fn picture(self, planes: &[u8]) -> OwnedPicture {
+    /// Planes of red, green and blue to an image.
+    fn image(self, planes: &[u8]) -> Image {
         let (side, area) = (self.side, self.side * self.side);
         let mut rgb = Vec::with_capacity(CHANNELS * area);
         for y in 0..side {
@@ -34,7 +34,7 @@ impl Layout {
                 rgb.extend([planes[at], planes[area + at], planes[2 * area + at]]);
             }
         }
-        OwnedPicture { width: side, height: side, rgb }
+        Image { width: side, height: side, rgb }
     }
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Records {
     pub(super) path: PathBuf,
     /// Label of each record.
     pub(super) labels: Vec<usize>,
-    /// Whether its pictures are for testing.
+    /// Whether its images are for testing.
     pub(super) is_test: bool,
     layout: Layout,
     file: Mutex<File>,
@@ -62,8 +62,8 @@ impl Records {
         self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
-    /// Reads one record's picture.
-    pub(super) fn picture(&self, record: usize) -> io::Result<OwnedPicture> {
+    /// Reads one record's image.
+    pub(super) fn image(&self, record: usize) -> io::Result<Image> {
         let mut bytes = vec![0; self.layout.record()];
         {
             // Every reader seeks first, so one that panicked leaves nothing behind that matters.
@@ -71,7 +71,7 @@ impl Records {
             file.seek(SeekFrom::Start((record * bytes.len()) as u64))?;
             file.read_exact(&mut bytes)?;
         }
-        Ok(self.layout.picture(&bytes[self.layout.header..]))
+        Ok(self.layout.image(&bytes[self.layout.header..]))
     }
 }
 

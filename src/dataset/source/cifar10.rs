@@ -15,22 +15,22 @@ const NAMES: [&str; CLASSES] =
 ///
 /// # Errors
 /// There is no training or no test file, or one is not as published.
-pub(super) fn open(folder: &Path) -> Result<(Vec<String>, Vec<Records>)> {
-    let names = class_names(&folder.join("batches.meta.txt"), CLASSES)?
+pub(super) fn open(directory: &Path) -> Result<(Vec<String>, Vec<Records>)> {
+    let names = class_names(&directory.join("batches.meta.txt"), CLASSES)?
         .unwrap_or_else(|| NAMES.iter().map(|&name| name.to_owned()).collect());
     let mut opened = Vec::new();
     for number in 1..=TRAINING_FILES {
-        let path = folder.join(format!("data_batch_{number}.bin"));
+        let path = directory.join(format!("data_batch_{number}.bin"));
         if path.exists() {
             opened.push(open_file(&path, false)?);
         }
     }
-    let test = folder.join("test_batch.bin");
+    let test = directory.join("test_batch.bin");
     if opened.is_empty() || !test.exists() {
         let missing = if opened.is_empty() { "data_batch_1.bin" } else { "test_batch.bin" };
         return Err(Error::stage(format!("there is no {missing}"))
-            .at(folder.display().to_string())
-            .help("path names the folder that cifar-10-binary.tar.gz unpacks to (cifar-10-batches-bin)"));
+            .at(directory.display().to_string())
+            .help("path names the directory that cifar-10-binary.tar.gz unpacks to (cifar-10-batches-bin)"));
     }
     opened.push(open_file(&test, true)?);
     Ok((names, opened))

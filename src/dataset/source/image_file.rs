@@ -1,8 +1,8 @@
-//! One image file to a picture, within what files and memory may take.
+//! One image file to an image, within what files and memory may take.
 
 use crate::base::{Error, files, human, panics};
 use crate::dataset::memory_budget::{BUDGET, Loan};
-use crate::picture::{self, HEADER_BYTES, OwnedPicture};
+use crate::imaging::{self, HEADER_BYTES, Image};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -47,7 +47,7 @@ impl Unread {
 }
 
 /// Reads and decodes a file. A panic of a decoder is a fault of the file.
-pub(super) fn read(path: &Path, picture: &mut OwnedPicture) -> Result<ReadImage, Unread> {
+pub(super) fn read(path: &Path, image: &mut Image) -> Result<ReadImage, Unread> {
     let unreadable = |error: io::Error| Unread::because(path, &error);
     let file = files::open_regular(path).map_err(unreadable)?;
     let length = file.metadata().map_err(unreadable)?.len();
@@ -57,7 +57,7 @@ pub(super) fn read(path: &Path, picture: &mut OwnedPicture) -> Result<ReadImage,
     }
     let (mut bytes, first) = (Vec::new(), if length > LARGE { HEADER_BYTES as u64 } else { length });
     read_part(&file, first, &mut bytes).map_err(unreadable)?;
-    let needed = match picture::memory_to_decode(&bytes) {
+    let needed = match imaging::memory_to_decode(&bytes) {
         Some(needed) => 2 * length + needed, // The data of a JPEG is copied to be examined.
         None if first == length => length,   // It will be refused.
         None => BUDGET.total(),              // The size is behind some long text.
@@ -65,7 +65,7 @@ pub(super) fn read(path: &Path, picture: &mut OwnedPicture) -> Result<ReadImage,
     let loan = BUDGET.take(needed);
     let loan = loan.map_err(|error| Unread::Failed(error.at(path.display().to_string())))?;
     read_part(&file, length - first, &mut bytes).map_err(unreadable)?;
-    let decoded = panics::caught(|| picture::decode_into(&bytes, picture));
+    let decoded = panics::caught(|| imaging::decode_into(&bytes, image));
     let damage = decoded.unwrap_or_else(|panic| Err(format!("the decoder failed on it: {panic}")))?;
     Ok(ReadImage { damage, _loan: Some(loan) })
 }

@@ -1,38 +1,38 @@
-//! Where pictures come from: one list of them for every kind of source, and a reader of each.
+//! Where images come from: one list of them for every kind of source, and a reader of each.
 
 mod binary;
 mod cifar10;
 mod files;
-mod folder;
 mod image_file;
+mod image_folder;
 mod prefixed;
 mod stl10;
 
 use crate::base::rng::{permutation, stream};
 use crate::base::{Error, Result};
-use crate::dataset::config::{DatasetConfig, FoldersConfig, ShapesConfig, SignsConfig, SourceConfig};
+use crate::dataset::config::{DatasetConfig, ShapesConfig, SignsConfig, SourceConfig, TrainTestConfig};
 use crate::dataset::fingerprint::ClassSize;
 use crate::dataset::shapes::{self, Shape};
 use crate::dataset::signs::{self, Sign};
-use crate::picture::OwnedPicture;
+use crate::imaging::Image;
 use binary::Records;
 pub(crate) use image_file::{ReadImage, Unread};
 use std::path::PathBuf;
 
-/// A source whose pictures are known by name but not yet read.
+/// A source whose images are known by name but not yet read.
 pub(crate) struct Source {
     /// Names of the classes; labels index them.
     pub(crate) classes: Vec<String>,
-    /// The pictures, in an order that does not depend on the file system.
+    /// The images, in an order that does not depend on the file system.
     pub(crate) items: Vec<Item>,
-    /// Files that are no pictures by their name.
+    /// Files that are no images by their name.
     pub(crate) ignored: usize,
-    /// Part of each class that has yet to be set apart for testing, where the source has no test pictures of its own.
+    /// Part of each class that has yet to be set apart for testing, where the source has no test images of its own.
     test_fraction: Option<f64>,
     reader: Reader,
 }
 
-/// One picture of a source.
+/// One image of a source.
 pub(crate) struct Item {
     /// Name inside the source, such as `cat/12.jpg`.
     pub(crate) name: String,
@@ -44,13 +44,13 @@ pub(crate) struct Item {
     pub(crate) place: Place,
 }
 
-/// Where a picture is read from.
+/// Where an image is read from.
 pub(crate) enum Place {
     /// A file of its own.
     File(PathBuf),
     /// A record of the file with this index.
     Record { file: usize, record: usize },
-    /// Drawn: its number among the training or test pictures.
+    /// Drawn: its number among the training or test images.
     Drawn(usize),
 }
 
@@ -62,27 +62,27 @@ enum Reader {
 }
 
 impl Source {
-    /// Lists the pictures of a source and checks that there is something to learn from.
+    /// Lists the images of a source and checks that there is something to learn from.
     ///
     /// # Errors
-    /// A folder or file is missing, unreadable or not as it should be, or a class has no training or test pictures.
+    /// A directory or file is missing, unreadable or not as it should be, or a class has no training or test images.
     pub(crate) fn open(config: &DatasetConfig) -> Result<Self> {
         let source = match &config.source {
-            SourceConfig::Folder(folders) => Self::of_files(folders, folder::list)?,
-            SourceConfig::Prefixed(folders) => Self::of_files(folders, prefixed::list)?,
+            SourceConfig::ImageFolder(directories) => Self::of_files(directories, image_folder::list)?,
+            SourceConfig::Prefixed(directories) => Self::of_files(directories, prefixed::list)?,
             SourceConfig::Cifar10(binary) => Self::of_records(cifar10::open(&binary.path)?)?,
             SourceConfig::Stl10(binary) => Self::of_records(stl10::open(&binary.path)?)?,
             SourceConfig::Shapes(shapes) => Self::of_shapes(shapes, config.image_size),
             SourceConfig::Signs(signs) => Self::of_signs(signs, config.image_size),
         };
         check_classes(&source.sizes()).map_err(|error| error.at(place(&config.source)))?;
-        if let SourceConfig::Folder(_) = &config.source {
+        if let SourceConfig::ImageFolder(_) = &config.source {
             check_names(&source.classes).map_err(|error| error.at(place(&config.source)))?;
         }
         Ok(source)
     }
 
-    /// Pictures of each class for training and testing, counting those that would be set apart for testing.
+    /// Images of each class for training and testing, counting those that would be set apart for testing.
     pub(crate) fn sizes(&self) -> Vec<ClassSize> {
         let mut sizes: Vec<ClassSize> =
             self.classes.iter().map(|name| ClassSize { name: name.clone(), train: 0, test: 0 }).collect();
@@ -99,7 +99,7 @@ impl Source {
         sizes
     }
 
-    /// Sets the test pictures apart where the source has none: the same part of each class, drawn by the seed.
+    /// Sets the test images apart where the source has none: the same part of each class, drawn by the seed.
     pub(crate) fn set_test_apart(&mut self, seed: u64) {
         let Some(fraction) = self.test_fraction.take() else { return };
         for class in 0..self.classes.len() {
@@ -112,16 +112,16 @@ impl Source {
         }
     }
 
-    /// Reads or draws a picture into the memory of another.
+    /// Reads or draws an image into the memory of another.
     ///
     /// # Errors
-    /// Why it cannot be; what `picture` holds then means nothing.
-    pub(crate) fn read(&self, item: &Item, seed: u64, picture: &mut OwnedPicture) -> Result<ReadImage, Unread> {
+    /// Why it cannot be; what `image` holds then means nothing.
+    pub(crate) fn read(&self, item: &Item, seed: u64, image: &mut Image) -> Result<ReadImage, Unread> {
         let unreadable = |error| format!("cannot read it: {error}");
-        *picture = match (&item.place, &self.reader) {
-            (Place::File(path), _) => return image_file::read(path, picture),
+        *image = match (&item.place, &self.reader) {
+            (Place::File(path), _) => return image_file::read(path, image),
             (&Place::Record { file, record }, Reader::Records(files)) => {
-                files[file].picture(record).map_err(unreadable)?
+                files[file].image(record).map_err(unreadable)?
             }
             (&Place::Drawn(number), &Reader::Shapes { side }) => {
                 let rng = &mut stream(seed, "shapes", &[u64::from(item.is_test), number as u64]);
@@ -132,7 +132,7 @@ impl Source {
                 let indices = [item.is_test.into(), item.label as u64, (number / signs.len()) as u64];
                 signs::draw(&signs[item.label], *hue_only, *side, &mut stream(seed, "signs", &indices))
             }
-            _ => return Err("the picture and its source do not fit together".to_owned().into()),
+            _ => return Err("the image and its source do not fit together".to_owned().into()),
         };
         Ok(ReadImage::default())
     }
@@ -145,7 +145,7 @@ impl Source {
         }
     }
 
-    fn of_files(config: &FoldersConfig, list: fn(&std::path::Path) -> Result<files::Found>) -> Result<Self> {
+    fn of_files(config: &TrainTestConfig, list: fn(&std::path::Path) -> Result<files::Found>) -> Result<Self> {
         let train = list(&config.train)?;
         let test = config.test.as_deref().map(list).transpose()?;
         let mut classes: Vec<String> =
@@ -155,7 +155,7 @@ impl Source {
         let ignored = train.ignored + test.as_ref().map_or(0, |test| test.ignored);
         let mut items = Vec::new();
         for (found, is_test) in [(Some(train), false), (test, true)] {
-            for (class, name, path) in found.into_iter().flat_map(|found| found.pictures) {
+            for (class, name, path) in found.into_iter().flat_map(|found| found.images) {
                 let label = classes.binary_search(&class).map_err(|_| Error::bug("a class without a name"))?;
                 items.push(Item { name, label, is_test, place: Place::File(path) });
             }
@@ -201,23 +201,23 @@ impl Source {
     }
 }
 
-/// The given part of a number of pictures, rounded.
-pub(crate) fn part_of(fraction: f64, pictures: usize) -> usize {
-    (fraction * pictures as f64).round() as usize
+/// The given part of a number of images, rounded.
+pub(crate) fn part_of(fraction: f64, images: usize) -> usize {
+    (fraction * images as f64).round() as usize
 }
 
-/// Checks that there are two classes or more and that each has training and test pictures.
+/// Checks that there are two classes or more and that each has training and test images.
 ///
 /// # Errors
 /// It is not so.
 pub(crate) fn check_classes(sizes: &[ClassSize]) -> Result<()> {
     if sizes.iter().all(|size| size.train + size.test == 0) {
-        return Err(Error::stage("there are no pictures")
-            .help("pictures are files that end in .jpg, .jpeg, .png or .webp; check the folder's name"));
+        return Err(Error::stage("there are no images")
+            .help("images are files that end in .jpg, .jpeg, .png or .webp; check the directory's name"));
     }
     if let [only] = sizes {
         return Err(Error::stage(format!("there is only one class, `{}`", only.name))
-            .help("a data set needs at least two classes: `folder` takes one folder a class, `prefixed` takes the class from the file name before the first `_`"));
+            .help("a data set needs at least two classes: `directory` takes one directory a class, `prefixed` takes the class from the file name before the first `_`"));
     }
     let without = |count: fn(&ClassSize) -> usize| -> Vec<&str> {
         sizes.iter().filter(|size| count(size) == 0).map(|size| size.name.as_str()).collect()
@@ -225,8 +225,8 @@ pub(crate) fn check_classes(sizes: &[ClassSize]) -> Result<()> {
     for (kind, names) in [("training", without(|size| size.train)), ("test", without(|size| size.test))] {
         if !names.is_empty() {
             let names = names.iter().take(NAMED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            return Err(Error::stage(format!("no {kind} pictures of {names}"))
-                .help("every class needs training and test pictures: add some, take the class out, or change test_fraction where there is no test folder"));
+            return Err(Error::stage(format!("no {kind} images of {names}"))
+                .help("every class needs training and test images: add some, take the class out, or change test_fraction where there is no test directory"));
         }
     }
     Ok(())
@@ -253,7 +253,9 @@ pub(crate) const NAMED: usize = 10;
 
 fn place(source: &SourceConfig) -> String {
     match source {
-        SourceConfig::Folder(folders) | SourceConfig::Prefixed(folders) => folders.train.display().to_string(),
+        SourceConfig::ImageFolder(directories) | SourceConfig::Prefixed(directories) => {
+            directories.train.display().to_string()
+        }
         SourceConfig::Cifar10(binary) | SourceConfig::Stl10(binary) => binary.path.display().to_string(),
         SourceConfig::Shapes(_) => "shapes".to_owned(),
         SourceConfig::Signs(_) => "signs".to_owned(),

@@ -1,42 +1,42 @@
-//! One folder of pictures whose names begin with their class: `cat_0012.jpg`.
+//! One directory of images whose names begin with their class: `cat_0012.jpg`.
 
 use super::NAMED;
-use super::files::{Found, entries, is_picture};
+use super::files::{Found, entries, is_image};
 use crate::base::{Error, Result};
 use std::path::Path;
 
-/// Lists a folder of pictures named by class; folders inside it are ignored.
+/// Lists a directory of images named by class; directories inside it are ignored.
 ///
 /// # Errors
-/// The folder cannot be read, or a picture's name has no class.
+/// The directory cannot be read, or an image's name has no class.
 pub(super) fn list(root: &Path) -> Result<Found> {
     let mut found = Found::default();
     let mut nameless = Vec::new();
-    let mut folders = 0;
+    let mut directories = 0;
     for entry in entries(root)? {
-        if entry.is_folder || !is_picture(&entry.name) {
+        if entry.is_directory || !is_image(&entry.name) {
             found.ignored += 1;
-            folders += usize::from(entry.is_folder);
+            directories += usize::from(entry.is_directory);
             continue;
         }
         match entry.name.split_once('_') {
             Some((class, _)) if !class.is_empty() => {
-                found.pictures.push((class.to_owned(), entry.name.clone(), entry.path));
+                found.images.push((class.to_owned(), entry.name.clone(), entry.path));
             }
             _ => nameless.push(entry.name),
         }
     }
     if !nameless.is_empty() {
         let named = nameless.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-        return Err(Error::stage(format!("{} pictures have no class in their name: {named}", nameless.len()))
+        return Err(Error::stage(format!("{} images have no class in their name: {named}", nameless.len()))
             .at(root.display().to_string())
             .help("the class is the file name before the first `_`, as in cat_0012.jpg"));
     }
-    if found.pictures.is_empty() && folders > 0 {
-        return Err(Error::stage("there are no pictures, only folders")
+    if found.images.is_empty() && directories > 0 {
+        return Err(Error::stage("there are no images, only directories")
             .at(root.display().to_string())
-            .help("for a folder per class use `folder` instead of `prefixed`"));
+            .help("for a directory per class use `directory` instead of `prefixed`"));
     }
-    found.classes = found.pictures.iter().map(|(class, ..)| class.clone()).collect();
+    found.classes = found.images.iter().map(|(class, ..)| class.clone()).collect();
     Ok(found)
 }

@@ -1,5 +1,5 @@
 //! STL-10 in its binary format: 96 x 96 pixels in planes stored column by column, labels 1 to 10 in a file of their
-//! own. The pictures without labels (`unlabeled_X.bin`) are not read.
+//! own. The images without labels (`unlabeled_X.bin`) are not read.
 
 use super::binary::{Layout, Records, class_names, count};
 use crate::base::{Error, Result, files};
@@ -14,22 +14,22 @@ const NAMES: [&str; CLASSES] = ["airplane", "bird", "car", "cat", "deer", "dog",
 ///
 /// # Errors
 /// A file is missing or not as published.
-pub(super) fn open(folder: &Path) -> Result<(Vec<String>, Vec<Records>)> {
-    let names = class_names(&folder.join("class_names.txt"), CLASSES)?
+pub(super) fn open(directory: &Path) -> Result<(Vec<String>, Vec<Records>)> {
+    let names = class_names(&directory.join("class_names.txt"), CLASSES)?
         .unwrap_or_else(|| NAMES.iter().map(|&name| name.to_owned()).collect());
     for name in ["train_X.bin", "train_y.bin", "test_X.bin", "test_y.bin"] {
-        if !folder.join(name).exists() {
+        if !directory.join(name).exists() {
             return Err(Error::stage(format!("there is no {name}"))
-                .at(folder.display().to_string())
-                .help("path names the folder that stl10_binary.tar.gz unpacks to (stl10_binary)"));
+                .at(directory.display().to_string())
+                .help("path names the directory that stl10_binary.tar.gz unpacks to (stl10_binary)"));
         }
     }
-    Ok((names, vec![open_part(folder, "train", false)?, open_part(folder, "test", true)?]))
+    Ok((names, vec![open_part(directory, "train", false)?, open_part(directory, "test", true)?]))
 }
 
-fn open_part(folder: &Path, part: &str, is_test: bool) -> Result<Records> {
-    let (pictures, label_file) = (folder.join(format!("{part}_X.bin")), folder.join(format!("{part}_y.bin")));
-    let records = count(&pictures, LAYOUT.record())?;
+fn open_part(directory: &Path, part: &str, is_test: bool) -> Result<Records> {
+    let (images, label_file) = (directory.join(format!("{part}_X.bin")), directory.join(format!("{part}_y.bin")));
+    let records = count(&images, LAYOUT.record())?;
     let bytes = files::read(&label_file)?;
     let damaged = |what: String| {
         Error::stage(what)
@@ -37,11 +37,11 @@ fn open_part(folder: &Path, part: &str, is_test: bool) -> Result<Records> {
             .help("the file is damaged or of another kind: download or unpack it again")
     };
     if bytes.len() != records {
-        return Err(damaged(format!("{} labels for {records} pictures", bytes.len())));
+        return Err(damaged(format!("{} labels for {records} images", bytes.len())));
     }
     if let Some(record) = bytes.iter().position(|label| !(1..=CLASSES).contains(&usize::from(*label))) {
         return Err(damaged(format!("record {record} has the label {}, which no class has", bytes[record])));
     }
     let labels = bytes.iter().map(|&label| usize::from(label) - 1).collect();
-    Records::new(pictures, labels, is_test, LAYOUT)
+    Records::new(images, labels, is_test, LAYOUT)
 }

@@ -13,7 +13,7 @@ pub struct Artifact {
     pub kind: String,
     /// Its key.
     pub key: String,
-    /// Size of all files in its folder.
+    /// Size of all files in its directory.
     pub bytes: u64,
     /// When it was finished.
     pub written: SystemTime,
@@ -28,7 +28,7 @@ impl Store {
     pub fn artifacts(&self) -> Vec<Artifact> {
         let kinds = self.kinds();
         let of_kind = |kind: &String| {
-            let keys: Vec<String> = names(&self.folder.join(kind)).filter(|name| hash::is_digest(name)).collect();
+            let keys: Vec<String> = names(&self.directory.join(kind)).filter(|name| hash::is_digest(name)).collect();
             keys.into_iter().filter_map(|key| self.look_at(kind, key)).collect::<Vec<_>>()
         };
         let mut artifacts: Vec<Artifact> = kinds.iter().flat_map(of_kind).collect();

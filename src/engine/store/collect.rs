@@ -7,19 +7,19 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Folder of what is about to be deleted, in the store's.
+/// Directory of what is about to be deleted, in the store's.
 const TRASH: &str = ".trash";
 
 /// What a collection freed, or would free.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Collected {
-    /// Each folder.
+    /// Each directory.
     pub freed: Vec<Freed>,
     /// Size of all of them.
     pub bytes: u64,
 }
 
-/// One folder that a collection freed.
+/// One directory that a collection freed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Freed {
     /// Kind of the artifact that it was or belonged to.
@@ -32,7 +32,7 @@ pub struct Freed {
     pub bytes: u64,
 }
 
-/// What a [`Freed`] folder was.
+/// What a [`Freed`] directory was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FreedKind {
     /// An artifact whose key is not kept.
@@ -79,7 +79,7 @@ impl Store {
         waiting: impl FnMut() -> Result<()>,
         keep: impl FnOnce() -> Result<HashSet<String>>,
     ) -> Result<Collected> {
-        let alone = match dry_run || !self.folder.exists() {
+        let alone = match dry_run || !self.directory.exists() {
             true => None,
             false => Some(self.register_alone(waiting)?),
         };
@@ -106,8 +106,8 @@ impl Store {
 
     /// Deletes what was freed, by this process or by one that was killed before it could.
     pub(super) fn empty_trash(&self) -> Result<()> {
-        let trash = self.folder.join(TRASH);
-        // The folder itself stays: another process may be about to rename something into it.
+        let trash = self.directory.join(TRASH);
+        // The directory itself stays: another process may be about to rename something into it.
         names(&trash).try_for_each(|name| self.changes.remove(&trash.join(name)))
     }
 
@@ -147,18 +147,18 @@ impl Store {
         if !self.is_due(candidate, keep) {
             return Ok(false);
         }
-        self.changes.create_folder(&self.folder.join(TRASH))?;
+        self.changes.create_directory(&self.directory.join(TRASH))?;
         self.changes.rename(&candidate.path, &self.trash_name(kind, &candidate.path))?;
         Ok(true)
     }
 
     fn trash_name(&self, kind: &str, path: &Path) -> PathBuf {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        first_free(|number| self.folder.join(TRASH).join(format!("{kind}-{name}-{number}")))
+        first_free(|number| self.directory.join(TRASH).join(format!("{kind}-{name}-{number}")))
     }
 }
 
-/// A folder that may be freed, and what is told of it then.
+/// A directory that may be freed, and what is told of it then.
 struct Candidate {
     path: PathBuf,
     freed: Freed,

@@ -1,4 +1,4 @@
-//! The seam between the store and the disk: everything that changes a file or a folder goes through it, so that tests
+//! The seam between the store and the disk: everything that changes a file or a directory goes through it, so that tests
 //! can make each of these steps fail.
 
 use crate::base::{Error, Result, files};
@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 /// What the store does to a disk. Reading is no part of it.
 pub trait Disk: Debug + Send + Sync {
-    /// Makes a folder and its parents; one that is there is fine.
+    /// Makes a directory and its parents; one that is there is fine.
     ///
     /// # Errors
-    /// The folder cannot be made.
-    fn create_folder(&self, path: &Path) -> io::Result<()>;
+    /// The directory cannot be made.
+    fn create_directory(&self, path: &Path) -> io::Result<()>;
 
     /// Writes a whole file.
     ///
@@ -28,19 +28,19 @@ pub trait Disk: Debug + Send + Sync {
     /// The file cannot be copied; a part of it may be there.
     fn copy(&self, from: &Path, to: &Path) -> io::Result<()>;
 
-    /// Makes a file's content or a folder's names survive a power cut.
+    /// Makes a file's content or a directory's names survive a power cut.
     ///
     /// # Errors
     /// They cannot be flushed.
     fn flush(&self, path: &Path) -> io::Result<()>;
 
-    /// Gives a file or a folder another name on the same file system, in one step.
+    /// Gives a file or a directory another name on the same file system, in one step.
     ///
     /// # Errors
     /// Nothing is changed then.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
-    /// Removes a file, or a folder and all that is in it; nothing there is fine.
+    /// Removes a file, or a directory and all that is in it; nothing there is fine.
     ///
     /// # Errors
     /// Something is left.
@@ -67,7 +67,7 @@ pub enum Sharing {
 pub struct RealDisk;
 
 impl Disk for RealDisk {
-    fn create_folder(&self, path: &Path) -> io::Result<()> {
+    fn create_directory(&self, path: &Path) -> io::Result<()> {
         fs::create_dir_all(path)
     }
 
@@ -80,7 +80,7 @@ impl Disk for RealDisk {
     }
 
     fn flush(&self, path: &Path) -> io::Result<()> {
-        if path.is_dir() { files::sync_folder(path) } else { File::options().write(true).open(path)?.sync_all() }
+        if path.is_dir() { files::sync_directory(path) } else { File::options().write(true).open(path)?.sync_all() }
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -119,8 +119,8 @@ impl Changes {
         Self(disk)
     }
 
-    pub(super) fn create_folder(&self, path: &Path) -> Result<()> {
-        self.0.create_folder(path).map_err(|error| failed("create the folder", path, &error))
+    pub(super) fn create_directory(&self, path: &Path) -> Result<()> {
+        self.0.create_directory(path).map_err(|error| failed("create the directory", path, &error))
     }
 
     /// Writes a small file, flushes it and reads it again: a disk that loses it is noticed before the file counts.
@@ -151,8 +151,8 @@ impl Changes {
     }
 
     pub(super) fn try_lock(&self, path: &Path, sharing: Sharing) -> Result<Option<File>> {
-        path.parent().map_or(Ok(()), |folder| self.create_folder(folder))?;
-        let no_locks = "name a folder on a local disk with --output";
+        path.parent().map_or(Ok(()), |directory| self.create_directory(directory))?;
+        let no_locks = "name a directory on a local disk with --output";
         self.0.try_lock(path, sharing).map_err(|error| Error::io("lock", path, &error).help(no_locks))
     }
 }

@@ -1,4 +1,4 @@
-//! Writing an artifact: into a folder beside its place, flushed, manifest last, renamed into place.
+//! Writing an artifact: into a directory beside its place, flushed, manifest last, renamed into place.
 
 use super::leftovers::{CHECKPOINTS, PARTIAL, REPLACED};
 use super::{KEY_FILE, Lock, MANIFEST_FILE, Manifest, RECORD_FILE, Store, first_free, is_there, sealed};
@@ -12,33 +12,33 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Draft<'a> {
     store: &'a Store,
     place: PathBuf,
-    folder: PathBuf,
+    directory: PathBuf,
     key: &'a str,
     _lock: &'a Lock,
 }
 
 impl<'a> Draft<'a> {
-    /// An empty folder to write into.
+    /// An empty directory to write into.
     pub(crate) fn new(store: &'a Store, kind: &str, key: &'a str, lock: &'a Lock) -> Result<Self> {
         let place = store.place(kind, key);
-        let folder = place.with_extension(PARTIAL);
-        store.changes.remove(&folder)?;
-        store.changes.create_folder(&folder)?;
-        Ok(Self { store, place, folder, key, _lock: lock })
+        let directory = place.with_extension(PARTIAL);
+        store.changes.remove(&directory)?;
+        store.changes.create_directory(&directory)?;
+        Ok(Self { store, place, directory, key, _lock: lock })
     }
 
-    /// The folder to write into.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
+    /// The directory to write into.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
     }
 
-    /// Makes the folder the artifact. Returns its place, and whether it took the place of one with other content.
+    /// Makes the directory the artifact. Returns its place, and whether it took the place of one with other content.
     pub(crate) fn commit(self, key_text: &str, record: &Record) -> Result<(PathBuf, bool)> {
-        let manifest = Manifest::of_folder(&self.folder, self.key)?;
+        let manifest = Manifest::of_directory(&self.directory, self.key)?;
         self.commit_as(&manifest, key_text.as_bytes(), Some(&pretty(&sealed::seal(record)?)?))
     }
 
-    /// As [`Draft::commit`], for a folder whose manifest is known.
+    /// As [`Draft::commit`], for a directory whose manifest is known.
     pub(super) fn commit_as(self, manifest: &Manifest, key: &[u8], record: Option<&[u8]>) -> Result<(PathBuf, bool)> {
         self.seal(manifest, key, record)?;
         let differs = Manifest::read(&self.place).is_ok_and(|old| old != *manifest);
@@ -49,20 +49,22 @@ impl<'a> Draft<'a> {
     /// Brings the stage's files to the disk, then those of the store, the manifest last.
     fn seal(&self, manifest: &Manifest, key: &[u8], record: Option<&[u8]>) -> Result<()> {
         let changes = &self.store.changes;
-        let mut folders = BTreeSet::new();
+        let mut directories = BTreeSet::new();
         for file in &manifest.files {
-            let path = self.folder.join(&file.name);
+            let path = self.directory.join(&file.name);
             changes.flush(&path)?;
-            folders.extend(path.ancestors().skip(1).take_while(|folder| **folder != self.folder).map(Path::to_owned));
+            directories.extend(
+                path.ancestors().skip(1).take_while(|directory| **directory != self.directory).map(Path::to_owned),
+            );
         }
-        folders.iter().try_for_each(|folder| changes.flush(folder))?;
-        changes.write(&self.folder.join(KEY_FILE), key)?;
-        record.map_or(Ok(()), |record| changes.write(&self.folder.join(RECORD_FILE), record))?;
-        changes.write(&self.folder.join(MANIFEST_FILE), &pretty(manifest)?)?;
-        changes.flush(&self.folder)
+        directories.iter().try_for_each(|directory| changes.flush(directory))?;
+        changes.write(&self.directory.join(KEY_FILE), key)?;
+        record.map_or(Ok(()), |record| changes.write(&self.directory.join(RECORD_FILE), record))?;
+        changes.write(&self.directory.join(MANIFEST_FILE), &pretty(manifest)?)?;
+        changes.flush(&self.directory)
     }
 
-    /// Renames the folder into its place. What is there already makes room and comes back if that fails; where the
+    /// Renames the directory into its place. What is there already makes room and comes back if that fails; where the
     /// process ends in between, the next run brings it back.
     fn put_in_place(&self) -> Result<()> {
         let (changes, replaced) = (&self.store.changes, self.place.with_extension(REPLACED));
@@ -71,14 +73,14 @@ impl<'a> Draft<'a> {
             changes.remove(&replaced)?;
             changes.rename(&self.place, &replaced)?;
         }
-        if let Err(error) = changes.rename(&self.folder, &self.place) {
+        if let Err(error) = changes.rename(&self.directory, &self.place) {
             if makes_room {
                 let _ = changes.rename(&replaced, &self.place);
             }
             return Err(error);
         }
-        self.place.parent().map_or(Ok(()), |folder| changes.flush(folder))?;
-        changes.flush(self.store.folder())?;
+        self.place.parent().map_or(Ok(()), |directory| changes.flush(directory))?;
+        changes.flush(self.store.directory())?;
         // The artifact is finished: what cannot be removed now, the next run removes.
         let _ = changes.remove(&replaced);
         let _ = changes.remove(&self.place.with_extension(CHECKPOINTS));
@@ -88,9 +90,9 @@ impl<'a> Draft<'a> {
 
 impl Drop for Draft<'_> {
     fn drop(&mut self) {
-        // After a commit the folder is gone; if it cannot be removed now, the next run does it.
-        if is_there(&self.folder) {
-            let _ = self.store.changes.remove(&self.folder);
+        // After a commit the directory is gone; if it cannot be removed now, the next run does it.
+        if is_there(&self.directory) {
+            let _ = self.store.changes.remove(&self.directory);
         }
     }
 }

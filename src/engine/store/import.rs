@@ -27,7 +27,7 @@ impl Store {
         other.verify_content(kind, key)?;
         if other.key_document(kind, key)?.kind != kind {
             let error = Error::stage(format!("the artifact is not of kind {kind}"));
-            return Err(error.at(other.place(kind, key).display().to_string()).help("delete the folder"));
+            return Err(error.at(other.place(kind, key).display().to_string()).help("delete the directory"));
         }
         let lock = Lock::take(self, kind, key)?;
         match self.state(kind, key) {
@@ -43,12 +43,12 @@ impl Store {
         let manifest = Manifest::read(source).map_err(|damage| differs(source, &damage))?;
         let draft = Draft::new(self, kind, key, lock)?;
         for file in &manifest.files {
-            let target = draft.folder().join(&file.name);
-            target.parent().map_or(Ok(()), |folder| self.changes.create_folder(folder))?;
+            let target = draft.directory().join(&file.name);
+            target.parent().map_or(Ok(()), |directory| self.changes.create_directory(directory))?;
             self.changes.copy(&source.join(&file.name), &target)?;
         }
-        if Manifest::of_folder(draft.folder(), key)? != manifest {
-            return Err(differs(draft.folder(), "a file has other content"));
+        if Manifest::of_directory(draft.directory(), key)? != manifest {
+            return Err(differs(draft.directory(), "a file has other content"));
         }
         // A record that cannot be read is worth nothing here either.
         let record = files::read(&source.join(RECORD_FILE)).ok().filter(|bytes| sealed::open(bytes).is_ok());
@@ -57,7 +57,7 @@ impl Store {
     }
 }
 
-fn differs(folder: &Path, damage: &str) -> Error {
+fn differs(directory: &Path, damage: &str) -> Error {
     let error = Error::stage(format!("the copy is not the same as the artifact: {damage}"));
-    error.at(folder.display().to_string()).help("check both disks and try again")
+    error.at(directory.display().to_string()).help("check both disks and try again")
 }

@@ -1,4 +1,4 @@
-//! What lies beside artifacts: folders of runs that were killed, of damage, and of stages that will go on.
+//! What lies beside artifacts: directories of runs that were killed, of damage, and of stages that will go on.
 
 use super::lock::{self, Lock, is_held};
 use super::{Manifest, State, Store, bytes_below, names, set_aside};
@@ -7,14 +7,14 @@ use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;
 
-/// Ending of a folder that is being written.
+/// Ending of a directory that is being written.
 pub(super) const PARTIAL: &str = "partial";
 /// Ending of an artifact that makes room for one that was computed again.
 pub(super) const REPLACED: &str = "replaced";
-/// Ending of the folder that a killed stage goes on from.
+/// Ending of the directory that a killed stage goes on from.
 pub(super) const CHECKPOINTS: &str = "checkpoints";
 
-/// A folder that belongs to a key and is no artifact.
+/// A directory that belongs to a key and is no artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leftover {
     /// Kind of the artifact that it belongs to.
@@ -96,10 +96,10 @@ struct Found {
 
 fn found(store: &Store) -> impl Iterator<Item = Found> {
     store.kinds().into_iter().flat_map(|kind| {
-        let folder = store.folder().join(&kind);
-        names(&folder).filter_map(move |name| {
+        let directory = store.directory().join(&kind);
+        names(&directory).filter_map(move |name| {
             let (key, what) = parse(&name)?;
-            Some(Found { kind: kind.clone(), key: key.to_owned(), what, path: folder.join(&name) })
+            Some(Found { kind: kind.clone(), key: key.to_owned(), what, path: directory.join(&name) })
         })
     })
 }
@@ -140,6 +140,6 @@ impl Found {
             set_aside(store, &self.kind, &self.key, lock)?;
         }
         store.changes.rename(&self.path, &store.place(&self.kind, &self.key))?;
-        store.changes.flush(&store.folder().join(&self.kind))
+        store.changes.flush(&store.directory().join(&self.kind))
     }
 }

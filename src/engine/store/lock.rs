@@ -7,7 +7,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Folder of the lock files, in the store's.
+/// Directory of the lock files, in the store's.
 pub(super) const LOCKS: &str = ".locks";
 /// Ending of a lock file.
 const LOCK: &str = "lock";
@@ -88,14 +88,14 @@ pub(super) fn remove_unheld(store: &Store) -> Result<()> {
 
 /// Kind and key of every lock file.
 fn lock_names(store: &Store) -> impl Iterator<Item = (String, String)> + use<> {
-    names(&store.folder().join(LOCKS)).filter_map(|name| {
+    names(&store.directory().join(LOCKS)).filter_map(|name| {
         let (kind, key) = name.strip_suffix(".lock")?.split_once('-')?;
         hash::is_digest(key).then(|| (kind.to_owned(), key.to_owned()))
     })
 }
 
 fn path(store: &Store, kind: &str, key: &str) -> PathBuf {
-    store.folder().join(LOCKS).join(format!("{kind}-{key}.{LOCK}"))
+    store.directory().join(LOCKS).join(format!("{kind}-{key}.{LOCK}"))
 }
 
 /// Whether a path still leads to the file that was opened there.
@@ -121,8 +121,8 @@ mod tests {
 
     #[test]
     fn one_at_a_time_has_the_lock_and_the_last_leaves_no_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
         let (inside, taken) = (AtomicBool::new(false), AtomicUsize::new(0));
         let take_often = || {
             for _ in 0..500 {
@@ -137,13 +137,13 @@ mod tests {
         };
         std::thread::scope(|scope| (0..8).for_each(|_| drop(scope.spawn(take_often))));
         assert!(taken.into_inner() > 0, "nobody had the lock");
-        assert_eq!(names(&store.folder().join(LOCKS)).count(), usize::from(!cfg!(unix)));
+        assert_eq!(names(&store.directory().join(LOCKS)).count(), usize::from(!cfg!(unix)));
     }
 
     #[test]
     fn a_lock_file_that_was_removed_and_made_again_is_not_ours_to_remove() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
         let lock = Lock::try_take(&store, "pretrain", KEY).unwrap().unwrap();
         assert_eq!(store.locks(), [HeldLock { kind: "pretrain".into(), key: KEY.into() }]);
         fs::remove_file(path(&store, "pretrain", KEY)).unwrap();

@@ -17,7 +17,7 @@ const MOST_BYTES: u64 = 64 << 20;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Key of the artifact, so that a folder under a wrong name does not count.
+    /// Key of the artifact, so that a directory under a wrong name does not count.
     pub key: String,
     /// The stage's files, sorted by name; without `key.json` (the key is its digest) and `record.json` (not content).
     pub files: Vec<FileEntry>,
@@ -27,7 +27,7 @@ pub struct Manifest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileEntry {
-    /// Path below the artifact's folder, with `/`.
+    /// Path below the artifact's directory, with `/`.
     pub name: String,
     /// Size.
     pub bytes: u64,
@@ -36,21 +36,21 @@ pub struct FileEntry {
 }
 
 impl Manifest {
-    /// Lists a folder that a stage has written.
+    /// Lists a directory that a stage has written.
     ///
     /// # Errors
     /// A file cannot be read, is a link, or has a name that the store itself uses.
-    pub fn of_folder(folder: &Path, key: &str) -> Result<Self> {
+    pub fn of_directory(directory: &Path, key: &str) -> Result<Self> {
         let mut names = Vec::new();
-        list(folder, "", &mut names)?;
+        list(directory, "", &mut names)?;
         names.sort_unstable();
-        let files = names.into_par_iter().map(|name| FileEntry::of_file(folder, name)).collect::<Result<_>>()?;
+        let files = names.into_par_iter().map(|name| FileEntry::of_file(directory, name)).collect::<Result<_>>()?;
         Ok(Self { key: key.to_owned(), files })
     }
 
-    /// Reads the manifest of an artifact's folder, or says what is wrong with it.
-    pub(super) fn read(folder: &Path) -> Result<Self, String> {
-        let path = folder.join(MANIFEST_FILE);
+    /// Reads the manifest of an artifact's directory, or says what is wrong with it.
+    pub(super) fn read(directory: &Path) -> Result<Self, String> {
+        let path = directory.join(MANIFEST_FILE);
         let failed = |error: std::io::Error| format!("{MANIFEST_FILE}: {error}");
         if fs::metadata(&path).map_err(failed)?.len() > MOST_BYTES {
             return Err(format!("{MANIFEST_FILE} is larger than any that is written"));
@@ -60,7 +60,7 @@ impl Manifest {
         manifest.check_names().map(|()| manifest)
     }
 
-    /// A manifest may come from elsewhere: names lead nowhere but into the folder, and each is there once.
+    /// A manifest may come from elsewhere: names lead nowhere but into the directory, and each is there once.
     fn check_names(&self) -> Result<(), String> {
         if self.files.len() > MOST_FILES {
             return Err(format!("{MANIFEST_FILE} lists {} files, more than any stage writes", self.files.len()));
@@ -75,26 +75,26 @@ impl Manifest {
     }
 
     /// Compares key and sizes, or says what is wrong. Returns what tells a changed file from an unchanged one.
-    pub(super) fn check_sizes(&self, folder: &Path, key: &str) -> Result<Stamps, String> {
+    pub(super) fn check_sizes(&self, directory: &Path, key: &str) -> Result<Stamps, String> {
         if self.key != key {
             return Err(format!("{MANIFEST_FILE} is of the artifact {}", self.key));
         }
         let mut stamps = Stamps::default();
         for FileEntry { name, bytes, .. } in &self.files {
-            let found = stamps.add(folder, name)?;
+            let found = stamps.add(directory, name)?;
             if found != *bytes {
                 return Err(format!("{name} has {found} bytes instead of {bytes}"));
             }
         }
-        let has_record = folder.join(RECORD_FILE).exists();
+        let has_record = directory.join(RECORD_FILE).exists();
         let own = [MANIFEST_FILE, KEY_FILE].into_iter().chain(has_record.then_some(RECORD_FILE));
-        own.into_iter().try_for_each(|name| stamps.add(folder, name).map(|_| ()))?;
+        own.into_iter().try_for_each(|name| stamps.add(directory, name).map(|_| ()))?;
         Ok(stamps)
     }
 
     /// Compares digests, or says what is wrong.
-    pub(super) fn check_digests(&self, folder: &Path, key: &str) -> Result<(), String> {
-        let check = |name: &str, expected: &str| match hash::digest_file(&folder.join(name)) {
+    pub(super) fn check_digests(&self, directory: &Path, key: &str) -> Result<(), String> {
+        let check = |name: &str, expected: &str| match hash::digest_file(&directory.join(name)) {
             Ok(found) if found == expected => Ok(()),
             Ok(_) => Err(format!("{name} is not what was written")),
             Err(error) => Err(error.to_string()),
@@ -123,8 +123,8 @@ impl Manifest {
 }
 
 impl FileEntry {
-    fn of_file(folder: &Path, name: String) -> Result<Self> {
-        let path = folder.join(&name);
+    fn of_file(directory: &Path, name: String) -> Result<Self> {
+        let path = directory.join(&name);
         let bytes = fs::metadata(&path).map_err(|error| Error::io("read", &path, &error))?.len();
         Ok(Self { bytes, blake3: hash::digest_file(&path)?, name })
     }
@@ -136,8 +136,8 @@ pub(crate) struct Stamps(Vec<Stamp>);
 
 impl Stamps {
     /// Adds a file, and returns its size.
-    fn add(&mut self, folder: &Path, name: &str) -> Result<u64, String> {
-        let found = fs::metadata(folder.join(name)).map_err(|error| format!("{name}: {error}"))?;
+    fn add(&mut self, directory: &Path, name: &str) -> Result<u64, String> {
+        let found = fs::metadata(directory.join(name)).map_err(|error| format!("{name}: {error}"))?;
         if !found.is_file() {
             return Err(format!("{name} is not a regular file"));
         }
@@ -164,18 +164,18 @@ impl Stamps {
     }
 }
 
-/// Whether a name leads nowhere but into the folder; a manifest may come from elsewhere.
+/// Whether a name leads nowhere but into the directory; a manifest may come from elsewhere.
 fn is_below(name: &str) -> bool {
     !name.is_empty() && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
-/// Collects the names of all files below a folder; `prefix` is the folder's own name below the artifact's, with a `/`.
-fn list(folder: &Path, prefix: &str, names: &mut Vec<String>) -> Result<()> {
+/// Collects the names of all files below a directory; `prefix` is the directory's own name below the artifact's, with a `/`.
+fn list(directory: &Path, prefix: &str, names: &mut Vec<String>) -> Result<()> {
     let failed = |error| {
-        let error = Error::io("list the folder", folder, &error);
+        let error = Error::io("list the directory", directory, &error);
         error.help("was it removed while the stage ran? run again: finished stages are kept")
     };
-    for path in files::entries(folder).map_err(failed)? {
+    for path in files::entries(directory).map_err(failed)? {
         let bug = |what: &str| Error::bug(format!("a stage wrote {what}")).at(path.display().to_string());
         let name = path.file_name().and_then(|name| name.to_str());
         let name = format!("{prefix}{}", name.ok_or_else(|| bug("a file name that is not UTF-8"))?);
@@ -183,7 +183,7 @@ fn list(folder: &Path, prefix: &str, names: &mut Vec<String>) -> Result<()> {
         if kind.is_dir() {
             list(&path, &format!("{name}/"), names)?;
         } else if !kind.is_file() {
-            return Err(bug("something that is neither a file nor a folder"));
+            return Err(bug("something that is neither a file nor a directory"));
         } else if [KEY_FILE, RECORD_FILE, MANIFEST_FILE].contains(&name.as_str()) {
             return Err(bug("a file with a name that the store itself uses"));
         } else {

@@ -1,4 +1,4 @@
-//! The store: artifacts in folders named by their keys, whole or not there.
+//! The store: artifacts in directories named by their keys, whole or not there.
 //!
 //! ```text
 //! ROOT/store-v1/KIND/KEY/         files of the stage, key.json, record.json, manifest.json
@@ -57,10 +57,10 @@ pub const RECORD_FILE: &str = "record.json";
 /// Name of the file that lists the artifact's files; written last.
 pub const MANIFEST_FILE: &str = "manifest.json";
 
-/// A folder of artifacts. Readers need no lock: what has its final name is whole.
+/// A directory of artifacts. Readers need no lock: what has its final name is whole.
 #[derive(Clone, Debug)]
 pub struct Store {
-    folder: PathBuf,
+    directory: PathBuf,
     changes: disk::Changes,
 }
 
@@ -76,10 +76,10 @@ pub enum State {
 }
 
 impl Store {
-    /// The store under an output folder; nothing is made before there is something to keep.
+    /// The store under an output directory; nothing is made before there is something to keep.
     ///
     /// # Errors
-    /// The output folder or the store's is something else than a folder.
+    /// The output directory or the store's is something else than a directory.
     pub fn open(root: &Path) -> Result<Self> {
         Self::open_with(root, Arc::new(RealDisk))
     }
@@ -89,24 +89,24 @@ impl Store {
     /// # Errors
     /// As for [`Store::open`].
     pub fn open_with(root: &Path, disk: Arc<dyn Disk>) -> Result<Self> {
-        let folder = root.join(format!("store-v{STORE_VERSION}"));
-        for path in [root, &folder] {
+        let directory = root.join(format!("store-v{STORE_VERSION}"));
+        for path in [root, &directory] {
             if path.exists() && !path.is_dir() {
-                let error = Error::stage("the output folder is not a folder").at(path.display().to_string());
+                let error = Error::stage("the output directory is not a directory").at(path.display().to_string());
                 return Err(error.help("name another one with --output"));
             }
         }
-        Ok(Self { folder, changes: disk::Changes::to(disk) })
+        Ok(Self { directory, changes: disk::Changes::to(disk) })
     }
 
-    /// The store's own folder.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// The store's own directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Where an artifact is or would be.
     pub fn place(&self, kind: &str, key: &str) -> PathBuf {
-        self.folder.join(kind).join(key)
+        self.directory.join(kind).join(key)
     }
 
     /// Where a stage leaves what it goes on from when it is killed.
@@ -114,7 +114,7 @@ impl Store {
         self.place(kind, key).with_extension(leftovers::CHECKPOINTS)
     }
 
-    /// The artifact's folder, if it is there: its manifest is, and every file has the size it says. No file is read.
+    /// The artifact's directory, if it is there: its manifest is, and every file has the size it says. No file is read.
     pub fn artifact(&self, kind: &str, key: &str) -> Option<PathBuf> {
         match self.state(kind, key) {
             State::Whole(path) => Some(path),
@@ -164,7 +164,7 @@ impl Store {
 
     fn damaged(&self, kind: &str, key: &str, damage: &str) -> Error {
         let error = Error::stage(format!("the artifact is damaged: {damage}"));
-        error.at(self.place(kind, key).display().to_string()).help("delete the folder and run again")
+        error.at(self.place(kind, key).display().to_string()).help("delete the directory and run again")
     }
 
     /// What an artifact's key is a digest of.
@@ -197,27 +197,28 @@ impl Store {
         Manifest::read(&self.place(kind, key)).map_err(|damage| self.damaged(kind, key, &damage))
     }
 
-    /// Kinds that have a folder, sorted.
+    /// Kinds that have a directory, sorted.
     pub fn kinds(&self) -> Vec<String> {
-        let mut kinds: Vec<String> = names(&self.folder).filter(|name| !name.starts_with('.')).collect();
+        let mut kinds: Vec<String> = names(&self.directory).filter(|name| !name.starts_with('.')).collect();
         kinds.sort_unstable();
         kinds
     }
 
     /// Keys of the finished artifacts of a kind, the newest first.
     pub fn keys(&self, kind: &str) -> Vec<String> {
-        let folder = self.folder.join(kind);
-        let written = |key: &str| fs::metadata(folder.join(key).join(MANIFEST_FILE)).and_then(|file| file.modified());
-        let finished = names(&folder).filter(|name| !name.contains('.'));
+        let directory = self.directory.join(kind);
+        let written =
+            |key: &str| fs::metadata(directory.join(key).join(MANIFEST_FILE)).and_then(|file| file.modified());
+        let finished = names(&directory).filter(|name| !name.contains('.'));
         let mut keys: Vec<(SystemTime, String)> = finished.filter_map(|key| Some((written(&key).ok()?, key))).collect();
         keys.sort_unstable_by(|a, b| b.cmp(a));
         keys.into_iter().map(|(_, key)| key).collect()
     }
 }
 
-/// Names in a folder; none where there is no folder.
-fn names(folder: &Path) -> impl Iterator<Item = String> + use<> {
-    let entries = files::entries(folder).unwrap_or_default().into_iter();
+/// Names in a directory; none where there is no directory.
+fn names(directory: &Path) -> impl Iterator<Item = String> + use<> {
+    let entries = files::entries(directory).unwrap_or_default().into_iter();
     entries.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
 }
 
@@ -235,7 +236,7 @@ fn first_free(name: impl Fn(u32) -> PathBuf) -> PathBuf {
     name(number)
 }
 
-/// Size of a file, or of all files in a folder; what cannot be read counts for nothing.
+/// Size of a file, or of all files in a directory; what cannot be read counts for nothing.
 fn bytes_below(path: &Path) -> u64 {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => names(path).map(|name| bytes_below(&path.join(name))).sum(),

@@ -49,6 +49,6 @@ impl Store {
     }
 
     fn store_lock(&self) -> PathBuf {
-        self.folder.join(LOCKS).join("store.lock")
+        self.directory.join(LOCKS).join("store.lock")
     }
 }

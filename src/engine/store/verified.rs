@@ -14,7 +14,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Folder of what is remembered, in the store's.
+/// Directory of what is remembered, in the store's.
 const MEMORY: &str = ".verified";
 
 /// When a run compares an artifact's files with the digests in its manifest before it counts on them.
@@ -172,7 +172,7 @@ impl Store {
         Ok((manifest, stamps))
     }
 
-    /// The folder of an artifact whose files are what was written.
+    /// The directory of an artifact whose files are what was written.
     pub fn verified_artifact(&self, kind: &str, key: &str) -> Option<PathBuf> {
         match Verifier::new(self, Verify::Changed).look(kind, key) {
             Found::Whole(seen) => Some(seen.path),
@@ -182,16 +182,16 @@ impl Store {
 
     /// Removes what is remembered of artifacts that are gone.
     pub(super) fn forget_freed(&self) {
-        for name in super::names(&self.folder.join(MEMORY)) {
+        for name in super::names(&self.directory.join(MEMORY)) {
             let is_gone = name.split_once('-').is_none_or(|(kind, key)| !is_there(&self.place(kind, key)));
             if is_gone {
-                let _ = fs::remove_file(self.folder.join(MEMORY).join(name));
+                let _ = fs::remove_file(self.directory.join(MEMORY).join(name));
             }
         }
     }
 
     fn memory(&self, kind: &str, key: &str) -> PathBuf {
-        self.folder.join(MEMORY).join(format!("{kind}-{key}"))
+        self.directory.join(MEMORY).join(format!("{kind}-{key}"))
     }
 
     fn is_remembered(&self, kind: &str, key: &str, stamps: &str) -> bool {
@@ -201,7 +201,7 @@ impl Store {
     /// Neither flushed nor renamed into place: what is lost or torn here costs the time to compare once more.
     fn remember(&self, kind: &str, key: &str, stamps: &str) {
         let path = self.memory(kind, key);
-        if fs::write(&path, stamps).is_err() && fs::create_dir_all(self.folder.join(MEMORY)).is_ok() {
+        if fs::write(&path, stamps).is_err() && fs::create_dir_all(self.directory.join(MEMORY)).is_ok() {
             let _ = fs::write(&path, stamps);
         }
     }
@@ -217,20 +217,20 @@ mod tests {
 
     /// A store with one artifact. Its key document is made up: the key is what counts here.
     fn store() -> (tempfile::TempDir, Store, String) {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
         let key = crate::base::hash::digest_bytes(KEY.as_bytes());
         let lock = Lock::try_take(&store, "split", &key).unwrap().unwrap();
         let draft = Draft::new(&store, "split", &key, &lock).unwrap();
-        fs::write(draft.folder().join("lines.txt"), "some lines").unwrap();
+        fs::write(draft.directory().join("lines.txt"), "some lines").unwrap();
         draft.commit(KEY, &Record::new("split", String::new(), 0.0, "")).unwrap();
         drop(lock);
-        (folder, store, key)
+        (directory, store, key)
     }
 
     #[test]
     fn what_is_remembered_is_not_read_again_unless_everything_is_or_a_stage_failed_on_it() {
-        let (_folder, store, key) = store();
+        let (_directory, store, key) = store();
         let look = |verify| Verifier::new(&store, verify).look("split", &key);
         assert!(matches!(look(Verify::Changed), Found::Whole(Seen { is_verified: true, .. })));
         fs::write(store.place("split", &key).join("lines.txt"), "some limes").unwrap();
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_goes_with_the_artifact() {
-        let (_folder, store, key) = store();
+        let (_directory, store, key) = store();
         let (_, stamps) = store.look("split", &key).unwrap();
         store.remember("split", &key, &stamps.digest());
         store.forget_freed();

@@ -4,7 +4,7 @@ use super::element::Element;
 use super::scratch::Scratch;
 use super::windows::gather;
 use super::winograd::Tiles;
-use crate::base::product::Matrix;
+use crate::base::matmul::Matrix;
 use crate::nn::Convolution;
 use rayon::prelude::*;
 

@@ -5,7 +5,7 @@ use super::element::Element;
 use super::scratch::Scratch;
 use super::windows::scatter;
 use super::winograd::Tiles;
-use crate::base::product::Matrix;
+use crate::base::matmul::Matrix;
 use crate::nn::Convolution;
 use rayon::prelude::*;
 
@@ -76,9 +76,9 @@ fn spread<E: Element>(
     input_gradient: &mut [E],
 ) {
     let weights = E::weights(weights, shape.window(), shape.outputs, true);
-    let pictures = BLOCK.div_ceil(shape.output_pixels());
-    let outputs = output_gradient.par_chunks(pictures * shape.output_len());
-    let inputs = input_gradient.par_chunks_mut(pictures * shape.input_len());
+    let images = BLOCK.div_ceil(shape.output_pixels());
+    let outputs = output_gradient.par_chunks(images * shape.output_len());
+    let inputs = input_gradient.par_chunks_mut(images * shape.input_len());
     let scratch = || (Scratch::default(), Scratch::default());
     outputs.zip(inputs).for_each_init(scratch, |(windows, sums), (outputs, inputs)| {
         E::in_full(inputs, accumulate, sums, |inputs| {

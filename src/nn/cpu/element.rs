@@ -3,7 +3,7 @@
 use super::lanes::Lanes;
 use super::map::Map;
 use super::scratch::Scratch;
-use crate::base::product::{Matrix, PackedHalves, multiplies_tiles, multiply, multiply_halves};
+use crate::base::matmul::{Matrix, PackedBf16, multiplies_tiles, multiply, multiply_halves};
 use crate::base::{Error, Result};
 use bytemuck::Pod;
 use half::bf16;
@@ -125,7 +125,7 @@ fn mixed() -> Error {
 
 impl Element for bf16 {
     const IS_SINGLE: bool = false;
-    type Right<'a> = PackedHalves;
+    type Right<'a> = PackedBf16;
 
     fn multiplies_fast() -> bool {
         multiplies_tiles()
@@ -174,17 +174,17 @@ impl Element for bf16 {
         Cow::Owned(weights.iter().map(|weight| Self::narrow(*weight).wide()).collect())
     }
 
-    fn weights(weights: &[f32], rows: usize, columns: usize, transposed: bool) -> PackedHalves {
+    fn weights(weights: &[f32], rows: usize, columns: usize, transposed: bool) -> PackedBf16 {
         let rounded: Vec<Self> = weights.iter().map(|weight| Self::narrow(*weight)).collect();
         let matrix = Matrix::new(&rounded, rows, columns);
-        PackedHalves::new(if transposed { matrix.transposed() } else { matrix })
+        PackedBf16::new(if transposed { matrix.transposed() } else { matrix })
     }
 
-    fn right(part: &[Self], rows: usize, columns: usize) -> PackedHalves {
-        PackedHalves::new(Matrix::new(part, rows, columns))
+    fn right(part: &[Self], rows: usize, columns: usize) -> PackedBf16 {
+        PackedBf16::new(Matrix::new(part, rows, columns))
     }
 
-    fn multiply(left: Matrix<'_, Self>, right: &PackedHalves, accumulate: bool, output: &mut [f32]) {
+    fn multiply(left: Matrix<'_, Self>, right: &PackedBf16, accumulate: bool, output: &mut [f32]) {
         multiply_halves(left, right, accumulate, output);
     }
 

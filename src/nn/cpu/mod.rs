@@ -195,7 +195,7 @@ fn zeros<T: bytemuck::Zeroable + Clone>(length: usize) -> Result<Vec<T>> {
     let mut buffer = Vec::new();
     buffer.try_reserve_exact(length).map_err(|_| {
         Error::stage(format!("no memory for {} MiB of activations", length * size_of::<T>() / (1 << 20)))
-            .help("use a smaller batch, smaller pictures or a narrower encoder")
+            .help("use a smaller batch, smaller images or a narrower encoder")
     })?;
     buffer.resize(length, T::zeroed());
     Ok(buffer)

@@ -140,7 +140,7 @@ fn at_least(floor: f32, value: f32) -> f32 {
     if value < floor { floor } else { value }
 }
 
-/// Gradients of scale (sum of gradient times normalised input) and shift (sum of gradient). On the way the gradient is
+/// Gradients of scale (sum of gradient times normalized input) and shift (sum of gradient). On the way the gradient is
 /// stopped where the ReLU's output is 0.
 pub(super) fn parameter_gradients<E: Element>(
     norm: &Normalization<'_, [f32]>,
@@ -181,7 +181,7 @@ fn stop<E: Element>(output: &[E], gradient: &mut [E]) {
     }
 }
 
-/// One pixel: adds gradient times centred input, and the gradient.
+/// One pixel: adds gradient times centered input, and the gradient.
 fn add_products<E: Element>(mean: &[f32], input: &[E], gradient: &[E], sums: &mut (Vec<f32>, Vec<f32>)) {
     let channels = gradient.len();
     let (mean, input) = (&mean[..channels], &input[..channels]);
@@ -193,7 +193,7 @@ fn add_products<E: Element>(mean: &[f32], input: &[E], gradient: &[E], sums: &mu
 }
 
 /// Turns `input` into its gradient:
-/// `scale * inverse_deviation * (gradient - mean(gradient) - normalised * mean(gradient * normalised))`.
+/// `scale * inverse_deviation * (gradient - mean(gradient) - normalized * mean(gradient * normalized))`.
 pub(super) fn input_gradient<E: Element>(
     norm: &Normalization<'_, [f32]>,
     scale_gradient: &[f32],

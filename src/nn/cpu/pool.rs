@@ -1,4 +1,4 @@
-//! Max-pooling and global average pooling, a picture at a time.
+//! Max-pooling and global average pooling, an image at a time.
 
 use super::element::Element;
 use super::scratch::Scratch;
@@ -6,7 +6,7 @@ use crate::nn::MaxPool;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Maximum over the pixels of each window that are inside the picture.
+/// Maximum over the pixels of each window that are inside the image.
 pub(super) fn max<E: Element>(shape: &MaxPool, input: &[E], output: &mut [E]) {
     let (channels, side) = (shape.channels, shape.output_side());
     let inputs = input.par_chunks(shape.side * shape.side * channels);
@@ -35,11 +35,11 @@ pub(super) fn max_gradient<E: Element>(
     let (channels, side) = (shape.channels, shape.output_side());
     let (input_len, output_len) = (shape.side * shape.side * channels, shape.output_len());
     let scratch = || (Vec::new(), Scratch::default());
-    let pictures = input_gradient.par_chunks_mut(input_len).enumerate();
-    pictures.for_each_init(scratch, |(open, sums), (picture, input_gradient)| {
-        let input = &input[picture * input_len..][..input_len];
-        let outputs = output[picture * output_len..][..output_len].chunks_exact(channels);
-        let gradients = output_gradient[picture * output_len..][..output_len].chunks_exact(channels);
+    let images = input_gradient.par_chunks_mut(input_len).enumerate();
+    images.for_each_init(scratch, |(open, sums), (image, input_gradient)| {
+        let input = &input[image * input_len..][..input_len];
+        let outputs = output[image * output_len..][..output_len].chunks_exact(channels);
+        let gradients = output_gradient[image * output_len..][..output_len].chunks_exact(channels);
         E::in_full(input_gradient, false, sums, |input_gradient| {
             input_gradient.fill(0.0);
             for (pixel, (output, gradient)) in outputs.zip(gradients).enumerate() {
@@ -65,7 +65,7 @@ fn hand_out<E: Element>(input: &[E], output: &[E], open: &mut [f32], gradient: &
     }
 }
 
-/// Pixels of a window inside the picture, in reading order.
+/// Pixels of a window inside the image, in reading order.
 fn window(shape: &MaxPool, y: usize, x: usize) -> impl Iterator<Item = usize> {
     let side = shape.side;
     let columns = span(shape, x);
@@ -77,7 +77,7 @@ fn span(shape: &MaxPool, at: usize) -> Range<usize> {
     start.saturating_sub(shape.padding)..(start + shape.kernel).saturating_sub(shape.padding).min(shape.side)
 }
 
-/// Mean of each channel over the pixels of each picture.
+/// Mean of each channel over the pixels of each image.
 pub(super) fn average<E: Element>(channels: usize, input: &[E], rows: usize, output: &mut [f32]) {
     let input_len = input.len() / rows;
     let pixels = input_len / channels;

@@ -17,12 +17,12 @@ pub(super) struct Scratch {
 impl Scratch {
     /// `length` numbers: of the smallest spare buffer that is large enough, or new.
     pub(super) fn of(length: usize) -> Self {
-        let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
-        let fitting = (0..spare.len()).filter(|at| spare[*at].len() >= length).min_by_key(|at| spare[*at].len());
+        let mut buffers = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
+        let fitting = (0..buffers.len()).filter(|at| buffers[*at].len() >= length).min_by_key(|at| buffers[*at].len());
         // Where none fits, the largest makes way for a larger one: there are never more than were in use at once.
-        let chosen = fitting.or_else(|| (0..spare.len()).max_by_key(|at| spare[*at].len()));
-        let mut buffer = chosen.map(|at| spare.swap_remove(at)).unwrap_or_default();
-        drop(spare);
+        let chosen = fitting.or_else(|| (0..buffers.len()).max_by_key(|at| buffers[*at].len()));
+        let mut buffer = chosen.map(|at| buffers.swap_remove(at)).unwrap_or_default();
+        drop(buffers);
         if buffer.len() < length {
             drop(std::mem::take(&mut buffer));
             buffer = vec![0.0; length];

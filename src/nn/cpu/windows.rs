@@ -39,20 +39,20 @@ struct Line {
     start: usize,
     /// Pixels of the line that lie in the padding on the left.
     skipped: usize,
-    /// Pixels inside the picture.
+    /// Pixels inside the image.
     length: usize,
 }
 
 impl Line {
-    /// The part of line `line` of the window of output pixel `pixel` that is inside the picture.
+    /// The part of line `line` of the window of output pixel `pixel` that is inside the image.
     fn of(shape: &Convolution, pixel: usize, line: usize) -> Option<Self> {
         let side = shape.output_side();
-        let (picture, y, x) = (pixel / (side * side), pixel / side % side, pixel % side);
+        let (image, y, x) = (pixel / (side * side), pixel / side % side, pixel % side);
         let y = (y * shape.stride + line).checked_sub(shape.padding).filter(|y| *y < shape.side)?;
         let left = x * shape.stride; // in padded coordinates
         let skipped = shape.padding.saturating_sub(left);
         let from = (left + skipped).checked_sub(shape.padding)?;
         let length = shape.kernel.checked_sub(skipped)?.min(shape.side.checked_sub(from)?);
-        Some(Self { start: ((picture * shape.side + y) * shape.side + from) * shape.inputs, skipped, length })
+        Some(Self { start: ((image * shape.side + y) * shape.side + from) * shape.inputs, skipped, length })
     }
 }

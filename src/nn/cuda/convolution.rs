@@ -87,7 +87,7 @@ fn case(shape: &Convolution, input: &Map, inputs: usize) -> Case {
     Case { shape: *shape, rows: input.len() / shape.input_len(), inputs, precision: input.precision() }
 }
 
-/// Channels that the tensor cores are given: pictures have 3, their loads want 16 bytes.
+/// Channels that the tensor cores are given: images have 3, their loads want 16 bytes.
 fn padded(inputs: usize, precision: Precision) -> usize {
     match precision {
         Precision::F32 => inputs,
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pictures_get_channels_that_tensor_cores_load() {
+    fn images_get_channels_that_tensor_cores_load() {
         assert_eq!(Precision::F32.bytes() * padded(3, Precision::F32) as u64, 12);
         for precision in [Precision::Tf32, Precision::Bf16] {
             assert_eq!(precision.bytes() * padded(3, precision) as u64, 16);

@@ -86,8 +86,8 @@ pub(super) fn run<D: Direction>(
         Some(chosen) => chosen,
         None => {
             // Measuring writes the result many times.
-            let spare = if keep { Some(Memory::new(gpu, written)?) } else { None };
-            let operands = spare.as_ref().map_or(operands, |spare| D::writing(operands, spare.address()));
+            let buffers = if keep { Some(Memory::new(gpu, written)?) } else { None };
+            let operands = buffers.as_ref().map_or(operands, |buffers| D::writing(operands, buffers.address()));
             let found = search::<D>(gpu, *handle, &known.plan, case, operands)?;
             *D::chosen(known).insert(found)
         }

@@ -42,9 +42,9 @@ impl Grid {
         Self::row(pieces.div_ceil(each).clamp(1, MANY))
     }
 
-    /// A row of blocks for each picture, a block for `THREADS` vectors.
-    pub(super) fn over_pictures(pictures: usize, numbers: usize, vector: usize) -> Result<Self> {
-        Self::new(pictures, numbers.div_ceil(vector * THREADS).clamp(1, usize::from(u16::MAX)))
+    /// A row of blocks for each image, a block for `THREADS` vectors.
+    pub(super) fn over_images(images: usize, numbers: usize, vector: usize) -> Result<Self> {
+        Self::new(images, numbers.div_ceil(vector * THREADS).clamp(1, usize::from(u16::MAX)))
     }
 
     /// Squares of 32 by 32 numbers.
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn maps_are_cut_by_their_shape() {
-        // ResNet-50's first maps of 256 pictures: as many parts as there may be.
+        // ResNet-50's first maps of 256 images: as many parts as there may be.
         let large = Cut::new(256 * 112 * 112, 64, Precision::Bf16);
         assert_eq!((large.tiles, large.parts()), (1, 1024));
         assert_eq!(large.walk().unwrap(), Grid { x: 16384, y: 1 });
@@ -138,7 +138,7 @@ mod tests {
     fn grids_stay_within_what_a_launch_can_have() {
         assert_eq!(Grid::over(0, 256).unwrap(), Grid { x: 1, y: 1 });
         assert_eq!(Grid::over(1 << 40, 256).unwrap(), Grid { x: 16384, y: 1 });
-        assert_eq!(Grid::over_pictures(7, 1 << 30, 1).unwrap(), Grid { x: 7, y: 65535 });
+        assert_eq!(Grid::over_images(7, 1 << 30, 1).unwrap(), Grid { x: 7, y: 65535 });
         assert_eq!(Grid::squares(64, 9 * 65).unwrap(), Grid { x: 2, y: 19 });
         assert!(Grid::new(0, 1).is_err() && Grid::new(1 << 31, 1).is_err() && Grid::new(1, 65536).is_err());
     }

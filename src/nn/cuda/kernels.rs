@@ -78,14 +78,14 @@ kernels! {
             gradient: Address<'_>, pixels: i64, channels: i32, mean: Address<'_>, inverse_deviation: Address<'_>,
             scale: Address<'_>, scale_gradient: Address<'_>, shift_gradient: Address<'_>, input: Address<'_>
         );
-        max_pool(input: Address<'_>, pictures: i64, shape: MaxPoolShape, output: Address<'_>);
+        max_pool(input: Address<'_>, images: i64, shape: MaxPoolShape, output: Address<'_>);
         max_pool_gradient(
-            input: Address<'_>, output: Address<'_>, output_gradient: Address<'_>, pictures: i64, shape: MaxPoolShape,
+            input: Address<'_>, output: Address<'_>, output_gradient: Address<'_>, images: i64, shape: MaxPoolShape,
             input_gradient: Address<'_>
         );
-        average_pool(input: Address<'_>, pictures: i64, pixels: i32, channels: i32, output: Address<'_>);
+        average_pool(input: Address<'_>, images: i64, pixels: i32, channels: i32, output: Address<'_>);
         average_pool_gradient(
-            output_gradient: Address<'_>, pictures: i64, pixels: i32, channels: i32, input_gradient: Address<'_>
+            output_gradient: Address<'_>, images: i64, pixels: i32, channels: i32, input_gradient: Address<'_>
         );
     }
 

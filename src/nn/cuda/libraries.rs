@@ -46,32 +46,32 @@ pub(super) fn compiler() -> Result<()> {
 
 fn open_all() -> Result<()> {
     driver()?;
-    let mut folders = None;
-    LIBRARIES.iter().try_for_each(|library| open_library(library, &mut folders))
+    let mut directories = None;
+    LIBRARIES.iter().try_for_each(|library| open_library(library, &mut directories))
 }
 
-/// `folders` are pip's, looked for when the first library is missing.
-fn open_library(library: &Library, folders: &mut Option<Vec<PathBuf>>) -> Result<()> {
+/// `directories` are pip's, looked for when the first library is missing.
+fn open_library(library: &Library, directories: &mut Option<Vec<PathBuf>>) -> Result<()> {
     let Err(reason) = open_global(Path::new(library.file)) else { return Ok(()) };
-    let folders = folders.get_or_insert_with(|| library_folders(&python_path()));
-    let opened = match folders.iter().find(|folder| folder.join(library.file).is_file()) {
-        Some(folder) => open_in(folder, library),
+    let directories = directories.get_or_insert_with(|| library_directories(&python_path()));
+    let opened = match directories.iter().find(|directory| directory.join(library.file).is_file()) {
+        Some(directory) => open_in(directory, library),
         None => Err(reason),
     };
     opened.map_err(|reason| missing(library, &reason))
 }
 
 /// Opens a library by its path, after what it would look for by name alone.
-fn open_in(folder: &Path, library: &Library) -> Result<(), String> {
+fn open_in(directory: &Path, library: &Library) -> Result<(), String> {
     if library.file.starts_with("libnvrtc.") {
-        beginning_with(folder, "libnvrtc-builtins.so.").iter().try_for_each(|path| open_global(path))?;
+        beginning_with(directory, "libnvrtc-builtins.so.").iter().try_for_each(|path| open_global(path))?;
     }
-    open_global(&folder.join(library.file))
+    open_global(&directory.join(library.file))
 }
 
-/// The files of a folder whose names begin so, by name.
-fn beginning_with(folder: &Path, name: &str) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+/// The files of a directory whose names begin so, by name.
+fn beginning_with(directory: &Path, name: &str) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
     let named = entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(name));
     let mut found: Vec<PathBuf> = named.map(|entry| entry.path()).collect();
     found.sort();
@@ -80,14 +80,14 @@ fn beginning_with(folder: &Path, name: &str) -> Vec<PathBuf> {
 
 fn missing(library: &Library, reason: &str) -> Error {
     Error::stage(format!("{} cannot be loaded: {reason}", library.file)).help(format!(
-        "`pip install {}` into the Python that `python3` starts, or name the library's folder in LD_LIBRARY_PATH",
+        "`pip install {}` into the Python that `python3` starts, or name the library's directory in LD_LIBRARY_PATH",
         library.package
     ))
 }
 
 /// Opens a library for the rest of the process, its symbols being visible to the ones that follow.
 fn open_global(path: &Path) -> Result<(), String> {
-    // SAFETY: runs the initialisers of NVIDIA's libraries, which have no conditions; it is never closed.
+    // SAFETY: runs the initializers of NVIDIA's libraries, which have no conditions; it is never closed.
     let library = unsafe { Opened::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }.map_err(|error| reason(&error))?;
     std::mem::forget(library);
     Ok(())
@@ -105,11 +105,11 @@ fn python_path() -> Vec<PathBuf> {
     String::from_utf8_lossy(&answer.stdout).lines().filter(|line| !line.is_empty()).map(PathBuf::from).collect()
 }
 
-/// The folders `nvidia/*/lib` below the given ones, by name.
-fn library_folders(packages: &[PathBuf]) -> Vec<PathBuf> {
+/// The directories `nvidia/*/lib` below the given ones, by name.
+fn library_directories(packages: &[PathBuf]) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for folder in packages {
-        let Ok(entries) = std::fs::read_dir(folder.join("nvidia")) else { continue };
+    for directory in packages {
+        let Ok(entries) = std::fs::read_dir(directory.join("nvidia")) else { continue };
         let mut below: Vec<PathBuf> = entries.flatten().map(|entry| entry.path().join("lib")).collect();
         below.retain(|path| path.is_dir());
         below.sort();
@@ -123,15 +123,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pips_folders_are_found() {
+    fn pips_directories_are_found() {
         let site = tempfile::tempdir().unwrap();
         for package in ["cudnn", "cu13"] {
             std::fs::create_dir_all(site.path().join("nvidia").join(package).join("lib")).unwrap();
         }
         std::fs::create_dir_all(site.path().join("nvidia/headers/include")).unwrap();
-        let folders = library_folders(&[PathBuf::from("/nowhere"), site.path().to_owned()]);
+        let directories = library_directories(&[PathBuf::from("/nowhere"), site.path().to_owned()]);
         let expected = ["cu13", "cudnn"].map(|package| site.path().join("nvidia").join(package).join("lib"));
-        assert_eq!(folders, expected);
+        assert_eq!(directories, expected);
     }
 
     #[test]

@@ -119,7 +119,7 @@ fn out_of_memory(asked: u64, free: u64, total: u64) -> Error {
         mib(total)
     ))
     .help(
-        "use a smaller batch, smaller pictures or `precision = \"bf16\"`, or end what else runs on the GPU \
+        "use a smaller batch, smaller images or `precision = \"bf16\"`, or end what else runs on the GPU \
          (`nvidia-smi`)",
     )
 }

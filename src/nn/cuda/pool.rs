@@ -12,7 +12,7 @@ pub(super) fn max_pool(shape: &MaxPool, input: &Map, output: &mut Map) -> Result
     input.goes_with(output)?;
     let (gpu, precision) = (input.gpu(), input.precision());
     let rows = output.len() / shape.output_len();
-    let grid = Grid::over_pictures(rows, shape.output_len(), vector(shape.channels, precision))?;
+    let grid = Grid::over_images(rows, shape.output_len(), vector(shape.channels, precision))?;
     kernels::max_pool(gpu, precision, grid, input.address(), rows as i64, kernel_shape(shape)?, output.address())
 }
 
@@ -31,7 +31,7 @@ pub(super) fn max_pool_gradient(
     kernels::max_pool_gradient(
         gpu,
         precision,
-        Grid::over_pictures(rows, numbers, vector(shape.channels, precision))?,
+        Grid::over_images(rows, numbers, vector(shape.channels, precision))?,
         input.address(),
         output.address(),
         output_gradient.address(),
@@ -56,7 +56,7 @@ fn kernel_shape(shape: &MaxPool) -> Result<MaxPoolShape> {
 pub(super) fn average_pool(channels: usize, input: &Map, rows: usize, output: &mut Buffer) -> Result<()> {
     let precision = input.precision();
     let pixels = input.len() / (rows * channels);
-    let grid = Grid::over_pictures(rows, channels, vector(channels, precision))?;
+    let grid = Grid::over_images(rows, channels, vector(channels, precision))?;
     let (pixels, width) = (int(pixels)?, int(channels)?);
     kernels::average_pool(input.gpu(), precision, grid, input.address(), rows as i64, pixels, width, output.address())
 }
@@ -70,7 +70,7 @@ pub(super) fn average_pool_gradient(
 ) -> Result<()> {
     let (gpu, precision) = (input_gradient.gpu(), input_gradient.precision());
     let pixels = input_gradient.len() / (rows * channels);
-    let grid = Grid::over_pictures(rows, pixels * channels, vector(channels, precision))?;
+    let grid = Grid::over_images(rows, pixels * channels, vector(channels, precision))?;
     let (pixels, width) = (int(pixels)?, int(channels)?);
     let to = input_gradient.address();
     kernels::average_pool_gradient(gpu, precision, grid, output_gradient.address(), rows as i64, pixels, width, to)

@@ -1,7 +1,7 @@
-//! Pictures on their way to the device, beside the computation.
+//! Images on their way to the device, beside the computation.
 //!
-//! They arrive as the augmentation left them, in 32 bits; bytes would be fewer but can only hold pictures before
-//! their colours are normalised, which the augmentation does. Rayon's threads round them to the map's precision while
+//! They arrive as the augmentation left them, in 32 bits; bytes would be fewer but can only hold images before
+//! their colors are normalized, which the augmentation does. Rayon's threads round them to the map's precision while
 //! they fill pinned memory, so half the bytes cross the bus for bfloat16. A stream of its own carries them to a landing
 //! block while the compute stream still works on the step before: a forward pass only queues. From there the compute
 //! stream takes them into a map.
@@ -28,14 +28,14 @@ pub(super) struct Staging {
     transfer: Arc<CudaStream>,
     pinned: Option<PinnedHostSlice<u8>>,
     landing: Option<Memory>,
-    /// The landing block holds the last pictures; pinned memory may be written again.
+    /// The landing block holds the last images; pinned memory may be written again.
     landed: CudaEvent,
     /// The compute stream has taken them; the landing block may be written again.
     taken: CudaEvent,
 }
 
 impl Staging {
-    /// Blocks are allocated with the first pictures.
+    /// Blocks are allocated with the first images.
     pub(super) fn new(context: &Arc<CudaContext>) -> Result<Self> {
         Ok(Self {
             context: context.clone(),

@@ -56,7 +56,7 @@ fn driver_help(status: CUresult) -> &'static str {
         }
         CUresult::CUDA_ERROR_INVALID_DEVICE => "list the devices with `nvidia-smi -L`; they are numbered from 0",
         CUresult::CUDA_ERROR_STUB_LIBRARY => {
-            "the loader found the toolkit's stub of libcuda instead of the driver's: take the `stubs` folder out of \
+            "the loader found the toolkit's stub of libcuda instead of the driver's: take the `stubs` directory out of \
              LD_LIBRARY_PATH"
         }
         CUresult::CUDA_ERROR_SYSTEM_DRIVER_MISMATCH | CUresult::CUDA_ERROR_SYSTEM_NOT_READY => {

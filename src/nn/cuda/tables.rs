@@ -1,4 +1,4 @@
-//! All parameters of a network in one launch: tables of where they lie, and the optimisers' kernels over them.
+//! All parameters of a network in one launch: tables of where they lie, and the optimizers' kernels over them.
 
 use super::buffer::{Buffer, int};
 use super::gpu::Gpu;
@@ -15,7 +15,7 @@ const CHUNK: usize = 8192;
 /// Tables that are kept: those of a training are few, as its parameters stay where they are.
 const KEPT: usize = 8;
 
-/// One parameter with what an optimiser needs of it, all of the same length.
+/// One parameter with what an optimizer needs of it, all of the same length.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parameter<'a> {
     pub(crate) values: &'a Buffer,
@@ -48,7 +48,7 @@ impl Sweep {
     /// # Errors
     /// There are no parameters, or memory is short.
     pub(crate) fn over(parameters: &[Parameter<'_>]) -> Result<Self> {
-        let first = parameters.first().ok_or_else(|| Error::bug("an optimiser without parameters"))?;
+        let first = parameters.first().ok_or_else(|| Error::bug("an optimizer without parameters"))?;
         let gpu = first.values.gpu().clone();
         let rows = rows(parameters)?;
         let mut kept = gpu.tables()?;

@@ -28,7 +28,7 @@ pub(crate) struct Bar {
     pub(crate) value: f64,
     /// Interval of the value.
     pub(crate) interval: (f64, f64),
-    /// Its colour.
+    /// Its color.
     pub(crate) color: RGBColor,
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Heatmap {
     pub(crate) heading: String,
     /// Names of the classes.
     pub(crate) classes: Vec<String>,
-    /// Pictures by `[true class][predicted class]`.
+    /// Images by `[true class][predicted class]`.
     pub(crate) counts: Vec<Vec<usize>>,
 }
 

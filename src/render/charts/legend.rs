@@ -31,7 +31,7 @@ pub(crate) enum Sample {
 pub(crate) struct Entry {
     /// Name of the series.
     pub(crate) name: String,
-    /// Its colour.
+    /// Its color.
     pub(crate) color: RGBColor,
     /// Its look.
     pub(crate) sample: Sample,

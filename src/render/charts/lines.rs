@@ -26,9 +26,9 @@ const BESIDE_AT_MOST: usize = 10;
 /// A line of a panel.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
-    /// Its name; without one it is not labelled.
+    /// Its name; without one it is not labeled.
     pub(crate) name: String,
-    /// Its colour.
+    /// Its color.
     pub(crate) color: RGBColor,
     /// Its points; one that is not finite leaves a gap.
     pub(crate) points: Vec<(f64, f64)>,

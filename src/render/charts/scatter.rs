@@ -1,4 +1,4 @@
-//! Panels of points coloured by class, side by side.
+//! Panels of points colored by class, side by side.
 
 use crate::render::charts::legend::{self, Entry, Sample};
 use crate::render::draw::style::{GRID, WIDTH, color};

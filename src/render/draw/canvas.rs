@@ -1,4 +1,4 @@
-//! One description of a picture, as SVG and as PNG.
+//! One description of an image, as SVG and as PNG.
 
 use crate::base::text::visible;
 use crate::base::{Error, Result};
@@ -13,7 +13,7 @@ use plotters::prelude::SVGBackend;
 /// Pixels of a PNG a CSS pixel: sharp on a screen of double density and in print.
 const DENSITY: f64 = 2.0;
 
-/// A picture that any plotters backend can draw.
+/// An image that any plotters backend can draw.
 pub(crate) trait Drawing {
     /// Width and height in CSS pixels.
     fn size(&self) -> (f64, f64);
@@ -22,7 +22,7 @@ pub(crate) trait Drawing {
     fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> Drawn<B>;
 }
 
-/// The picture as PNG, white behind.
+/// The image as PNG, white behind.
 pub(crate) fn png(drawing: &impl Drawing) -> Result<Vec<u8>> {
     let (width, height) = drawing.size();
     let size = ((width * DENSITY).ceil() as u32, (height * DENSITY).ceil() as u32);
@@ -31,7 +31,7 @@ pub(crate) fn png(drawing: &impl Drawing) -> Result<Vec<u8>> {
     Ok(pairs::png(&pixels, size.0, size.1))
 }
 
-/// The picture as SVG without a background, for a page that has the font; `label` describes it to a screen reader.
+/// The image as SVG without a background, for a page that has the font; `label` describes it to a screen reader.
 pub(crate) fn svg(drawing: &impl Drawing, label: &str) -> Result<String> {
     let (width, height) = drawing.size();
     let units = ((width * UNITS).ceil() as u32, (height * UNITS).ceil() as u32);

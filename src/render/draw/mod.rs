@@ -1,4 +1,4 @@
-//! Drawing with plotters: one description of a picture becomes SVG and PNG.
+//! Drawing with plotters: one description of an image becomes SVG and PNG.
 
 pub(crate) mod axis;
 pub(crate) mod canvas;

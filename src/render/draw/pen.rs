@@ -27,7 +27,7 @@ pub(crate) struct Lettering {
     pub(crate) size: f64,
     /// Bold or regular.
     pub(crate) bold: bool,
-    /// Its colour.
+    /// Its color.
     pub(crate) color: RGBColor,
     /// Which part of it lies at the place.
     pub(crate) anchor: HPos,
@@ -36,7 +36,7 @@ pub(crate) struct Lettering {
 }
 
 impl Lettering {
-    /// Text of a size, flush left at its place and centred vertically.
+    /// Text of a size, flush left at its place and centered vertically.
     pub(crate) fn new(size: f64, color: RGBColor) -> Self {
         Self { size, bold: false, color, anchor: HPos::Left, upright: false }
     }
@@ -46,7 +46,7 @@ impl Lettering {
         Self { bold: true, ..self }
     }
 
-    /// Centred at its place.
+    /// Centered at its place.
     pub(crate) fn centered(self) -> Self {
         Self { anchor: HPos::Center, ..self }
     }
@@ -104,7 +104,7 @@ impl<'a, B: DrawingBackend> Pen<'a, B> {
         self.area.draw(&Rectangle::new([units(top_left), units(bottom_right)], color.filled()))
     }
 
-    /// A text, centred vertically at its place.
+    /// A text, centered vertically at its place.
     pub(crate) fn text(&self, text: &str, place: Place, lettering: Lettering) -> Drawn<B> {
         let weight = if lettering.bold { FontStyle::Bold } else { FontStyle::Normal };
         let turn = if lettering.upright { FontTransform::Rotate270 } else { FontTransform::None };

@@ -28,7 +28,7 @@ impl<'a> Raster<'a> {
         Self { pixels, size, units_per_pixel: units_per_pixel as f32 }
     }
 
-    /// Mixes a colour into a pixel; pixels outside are ignored.
+    /// Mixes a color into a pixel; pixels outside are ignored.
     fn blend(&mut self, x: i64, y: i64, color: BackendColor, coverage: f32) {
         let (width, height) = (i64::from(self.size.0), i64::from(self.size.1));
         if !(0..width).contains(&x) || !(0..height).contains(&y) {

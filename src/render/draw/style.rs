@@ -1,4 +1,4 @@
-//! Colours and sizes shared by all plots. Lengths are CSS pixels.
+//! Colors and sizes shared by all plots. Lengths are CSS pixels.
 
 use plotters::style::RGBColor;
 
@@ -11,7 +11,7 @@ pub(crate) const GRID: RGBColor = RGBColor(0xE3, 0xE7, 0xEB);
 /// Background.
 pub(crate) const PAPER: RGBColor = RGBColor(0xFF, 0xFF, 0xFF);
 
-/// Told apart with every common colour vision deficiency, on white and on black: after Okabe and Ito (2008), the
+/// Told apart with every common color vision deficiency, on white and on black: after Okabe and Ito (2008), the
 /// yellow replaced and the lightest darkened.
 pub(crate) const PALETTE: [RGBColor; 8] = [
     RGBColor(0x00, 0x72, 0xB2),
@@ -35,12 +35,12 @@ pub(crate) const SMALL: f64 = 11.5;
 /// Width of a curve.
 pub(crate) const STROKE: f64 = 2.0;
 
-/// The colour of the series at a place; beyond the palette, hues around the circle.
+/// The color of the series at a place; beyond the palette, hues around the circle.
 pub(crate) fn color(at: usize, of: usize) -> RGBColor {
     if of <= PALETTE.len() { PALETTE[at % PALETTE.len()] } else { hue(at as f64 / of as f64) }
 }
 
-/// A colour of the circle at middle lightness; neighbours alternate in lightness.
+/// A color of the circle at middle lightness; neighbors alternate in lightness.
 fn hue(turn: f64) -> RGBColor {
     let channel = |shift: f64| {
         let wave = 0.5 + 0.5 * (std::f64::consts::TAU * (turn + shift)).cos();
@@ -49,7 +49,7 @@ fn hue(turn: f64) -> RGBColor {
     RGBColor(channel(0.0), channel(2.0 / 3.0), channel(1.0 / 3.0))
 }
 
-/// From paper at 0 to the first colour of the palette at 1.
+/// From paper at 0 to the first color of the palette at 1.
 pub(crate) fn shade(strength: f64) -> RGBColor {
     let strength = if strength.is_finite() { strength.clamp(0.0, 1.0) } else { 0.0 };
     let mix = |from: u8, to: u8| (f64::from(from) + strength * (f64::from(to) - f64::from(from))).round() as u8;

@@ -77,7 +77,7 @@ fn label(groups: &[&Group<'_>], depth: usize) -> String {
     }
 }
 
-/// Supervised baselines with as many labels as a series of linear evaluation has, in its colour.
+/// Supervised baselines with as many labels as a series of linear evaluation has, in its color.
 fn levels<'a, 'b>(groups: &'b [Group<'a>], series: &[&Group<'_>]) -> Vec<(&'b Group<'a>, RGBColor)> {
     let linear = |other: &&Group<'_>| other.first().kind == EvaluationKind::LinearEval;
     let like = |group: &Group<'_>| {

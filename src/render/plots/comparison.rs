@@ -1,4 +1,4 @@
-//! Every accuracy as a bar: supervised against linear evaluation against nearest neighbours.
+//! Every accuracy as a bar: supervised against linear evaluation against nearest neighbors.
 
 use crate::base::Result;
 use crate::render::charts::{Bar, BarChart};

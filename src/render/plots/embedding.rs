@@ -35,7 +35,7 @@ fn figure(at: usize, panels: &[&EmbeddingPanel], one_pretraining: bool) -> Resul
     };
     let chart = ScatterChart { panels: panels.iter().map(panel).collect(), classes: first.classes.clone() };
     let heavy = chart.points() > SVG_POINTS_AT_MOST;
-    let caption = format!("{} pictures a panel; a colour is a class. Axes have no unit.", first.points.len());
+    let caption = format!("{} images a panel; a color is a class. Axes have no unit.", first.points.len());
     let figure = Figure::draw(Section::Embedding, &format!("embedding-{}", at + 1), &title, caption, &chart)?;
     Ok(Figure { heavy, ..figure })
 }

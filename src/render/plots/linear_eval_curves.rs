@@ -59,7 +59,7 @@ fn panel(curves: &[&TrainingCurve], depths: &[Option<usize>], (several, sections
     let mut lines: Vec<Line> = Vec::new();
     for curve in curves {
         let at = depths.iter().position(|depth| *depth == curve.depth).unwrap_or(0);
-        // Seeds share a colour; only the first of them is named.
+        // Seeds share a color; only the first of them is named.
         let name = if curve.depth_label.is_empty() { curve.stage.clone() } else { curve.depth_label.clone() };
         let named = lines.iter().any(|line| line.name == name);
         let points: Vec<(f64, f64)> = curve.rows.iter().map(|row| (row.epoch, measured(row))).collect();

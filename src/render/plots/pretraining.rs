@@ -21,11 +21,11 @@ pub(crate) fn figure(curves: &[TrainingCurve]) -> Result<Option<Figure>> {
         accuracy_panel(lines(&runs, |row| row.accuracy), common_chance(&pretraining)),
     ];
     let mut caption =
-        "Contrastive accuracy: how often the other view of a picture is the most similar of all views in the \
+        "Contrastive accuracy: how often the other view of an image is the most similar of all views in the \
          batch. Chance is ln(2N − 1) for the loss of N pairs, and 1 / (2N − 1) for the accuracy."
             .to_owned();
     if many {
-        caption += &format!(" Of {} runs, those with the lowest and the highest final loss are coloured.", runs.len());
+        caption += &format!(" Of {} runs, those with the lowest and the highest final loss are colored.", runs.len());
     }
     Figure::draw(Section::Training, "pretraining", "Contrastive pretraining", caption, &LineChart::grid(panels))
         .map(Some)

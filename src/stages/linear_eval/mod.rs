@@ -5,9 +5,9 @@ mod exact;
 
 use crate::base::Result;
 use crate::config::pipeline::{LinearEval, LinearTraining, SelectOn};
-use crate::dataset::{PictureSet, Split};
+use crate::dataset::{ImageDataset, Split};
 use crate::engine::{Context, Stage};
-use crate::nn::NamedArray;
+use crate::nn::NamedTensor;
 use crate::stages::evaluation::{self, Evaluation};
 use crate::stages::features::Features;
 use crate::stages::{dataset, formats, split};
@@ -80,7 +80,7 @@ impl Stage for LinearEvalStage {
 
 /// What a classifier is trained on.
 struct Data {
-    set: Arc<PictureSet>,
+    set: Arc<ImageDataset>,
     split: Split,
     /// Labeled images.
     labeled: Vec<usize>,
@@ -95,7 +95,7 @@ struct Data {
 impl Data {
     fn read(stage: &LinearEvalStage, context: &Context<'_>) -> Result<Self> {
         let config = &stage.config;
-        let set = dataset::pictures(context)?;
+        let set = dataset::images(context)?;
         let split = split::read(context, &set)?;
         let labeled = split::labeled(&split, &set, stage.fraction, config.label_draw, stage.seed)?;
         let features = Features::read(context.input("features")?, stage.depth, set.len())?;
@@ -120,10 +120,10 @@ pub fn selection(split: &Split, select_on: SelectOn) -> &[usize] {
     }
 }
 
-fn arrays(classifier: &SoftmaxClassifier) -> Vec<NamedArray> {
+fn arrays(classifier: &SoftmaxClassifier) -> Vec<NamedTensor> {
     let (width, classes) = (classifier.width, classifier.classes);
     vec![
-        NamedArray { name: "weight".into(), shape: vec![width, classes], values: classifier.weights.clone() },
-        NamedArray { name: "bias".into(), shape: vec![classes], values: classifier.biases.clone() },
+        NamedTensor { name: "weight".into(), shape: vec![width, classes], values: classifier.weights.clone() },
+        NamedTensor { name: "bias".into(), shape: vec![classes], values: classifier.biases.clone() },
     ]
 }

@@ -13,7 +13,7 @@ const LISTING: &str = ".key";
 pub(super) struct Listing {
     /// Key of the report.
     key: String,
-    /// Digest of each file, by its path in the folder.
+    /// Digest of each file, by its path in the directory.
     files: BTreeMap<String, String>,
 }
 
@@ -47,10 +47,10 @@ impl Listing {
     }
 }
 
-/// Whether a folder holds a published report, all of it. Every file is read, since a power cut or a copy that broke off
+/// Whether a directory holds a published report, all of it. Every file is read, since a power cut or a copy that broke off
 /// leaves files of the right name with other content; a report is a few megabytes.
-pub(super) fn state(folder: &Path, key: &str) -> State {
-    let Ok(text) = files::read(&folder.join(LISTING)) else { return State::Other };
+pub(super) fn state(directory: &Path, key: &str) -> State {
+    let Ok(text) = files::read(&directory.join(LISTING)) else { return State::Other };
     let listing: Listing = match serde_json::from_slice(&text) {
         Ok(listing) => listing,
         // Earlier versions wrote the key alone.
@@ -60,7 +60,7 @@ pub(super) fn state(folder: &Path, key: &str) -> State {
     if listing.key != key {
         return State::Other;
     }
-    let flaw = |(name, digest): (&String, &String)| match hash::digest_file(&folder.join(name)) {
+    let flaw = |(name, digest): (&String, &String)| match hash::digest_file(&directory.join(name)) {
         Ok(found) if found == *digest => None,
         Ok(_) => Some(format!("{name} is not what was written")),
         Err(_) => Some(format!("{name} is missing or cannot be read")),

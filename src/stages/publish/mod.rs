@@ -1,6 +1,6 @@
 //! Brings the report out of the store to where people look for it.
 
-mod folder;
+mod directory;
 mod listing;
 mod times;
 
@@ -11,7 +11,7 @@ use crate::stages::assemble::Assembly;
 use listing::{Listing, State};
 use std::path::{Path, PathBuf};
 
-/// Name of the folder of a published report, in that of its study or its run.
+/// Name of the directory of a published report, in that of its study or its run.
 const REPORT: &str = "report";
 /// The page to open.
 const PAGE: &str = "index.html";
@@ -39,7 +39,7 @@ pub fn publish(assembly: &Assembly, outcome: &Outcome, store: &Store, output: &P
         State::Other => None,
         State::Damaged(damage) => Some(damage),
     };
-    let unfinished = folder::unfinished(&study)?;
+    let unfinished = directory::unfinished(&study)?;
     let names = names(assembly, store)?;
     let mut listing = Listing::new(key);
     for name in &names {
@@ -47,13 +47,13 @@ pub fn publish(assembly: &Assembly, outcome: &Outcome, store: &Store, output: &P
         if name == PAGE {
             content = with_times(&String::from_utf8_lossy(&content), &times::rows(assembly, store))?.into_bytes();
         }
-        folder::put(unfinished.path(), name, &content)?;
+        directory::put(unfinished.path(), name, &content)?;
         listing.add(name.clone(), &content);
     }
     let (name, content) = listing.file()?;
-    folder::put(unfinished.path(), name, &content)?;
-    folder::flush(unfinished.path(), &names)?;
-    folder::put_in_place(unfinished.path(), &place)?;
+    directory::put(unfinished.path(), name, &content)?;
+    directory::flush(unfinished.path(), &names)?;
+    directory::put_in_place(unfinished.path(), &place)?;
     Ok(Published { page, damage })
 }
 
@@ -64,7 +64,7 @@ pub fn published(assembly: &Assembly, output: &Path) -> Option<PathBuf> {
     is_whole.then(|| place.join(PAGE))
 }
 
-/// Keeps the report of a run in the run's own folder, where no later run replaces it. Its page begins with `facts` about
+/// Keeps the report of a run in the run's own directory, where no later run replaces it. Its page begins with `facts` about
 /// the run; its other files are those of the artifact, which take no room of their own as long as that is there.
 ///
 /// # Errors
@@ -80,12 +80,12 @@ pub fn publish_run(
     let names = names(assembly, store)?;
     let write = || -> Result<()> {
         let page = with_times(&files::read_text(&artifact.join(PAGE))?, &times::rows(assembly, store))?;
-        folder::put(&unfinished, PAGE, with_run(&page, facts)?.as_bytes())?;
+        directory::put(&unfinished, PAGE, with_run(&page, facts)?.as_bytes())?;
         for name in names.iter().filter(|name| *name != PAGE) {
-            folder::link(artifact, &unfinished, name)?;
+            directory::link(artifact, &unfinished, name)?;
         }
-        folder::flush(&unfinished, &names)?;
-        folder::put_in_place(&unfinished, &run.join(REPORT))
+        directory::flush(&unfinished, &names)?;
+        directory::put_in_place(&unfinished, &run.join(REPORT))
     };
     write().inspect_err(|_| drop(files::remove_all(&unfinished)))
 }

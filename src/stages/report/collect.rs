@@ -5,8 +5,7 @@ use crate::dataset::Skipped;
 use crate::engine::Context;
 use crate::loss::nt_xent_chance;
 use crate::render::data::{
-    CurveKind, CurveRow, EmbeddingPanel, EvaluationKind, EvaluationResult, HealthRow, PairsPicture, Report,
-    TrainingCurve,
+    CurveKind, CurveRow, EmbeddingPanel, EvaluationKind, EvaluationResult, HealthRow, PairsImage, Report, TrainingCurve,
 };
 use crate::stages::embed::Point;
 use crate::stages::evaluation::Metrics;
@@ -24,10 +23,10 @@ impl Entry {
             self.collect_missing(report);
             return Ok(());
         }
-        let folder = context.input(&self.role)?;
+        let directory = context.input(&self.role)?;
         match &self.part {
             Part::Dataset => {
-                let set = dataset::open(folder)?;
+                let set = dataset::open(directory)?;
                 let named =
                     |files: &[Skipped]| files.iter().map(|file| (file.name.clone(), file.reason.clone())).collect();
                 (report.dataset.skipped, report.dataset.damaged) = (named(set.skipped()), named(set.damaged()));
@@ -35,33 +34,33 @@ impl Entry {
                 Ok(())
             }
             Part::Split { dataset } => match context.inputs.get(dataset) {
-                Some(dataset) => collect_split(folder, dataset, report),
+                Some(dataset) => collect_split(directory, dataset, report),
                 None => Ok(()),
             },
             Part::Pretrain { name, batch_size } => {
-                let mut curve = self.curve(folder, CurveKind::Pretrain, format!("pretrain.{name}"))?;
+                let mut curve = self.curve(directory, CurveKind::Pretrain, format!("pretrain.{name}"))?;
                 curve.chance = Some(nt_xent_chance(*batch_size));
                 report.curves.push(curve);
                 Ok(())
             }
-            Part::Health { name, is_untrained } => self.collect_health(folder, (name, *is_untrained), report),
+            Part::Health { name, is_untrained } => self.collect_health(directory, (name, *is_untrained), report),
             Part::Pairs { policy } => {
-                let png = files::read(&folder.join(formats::PAIRS))?;
-                report.pairs.push(PairsPicture { policy: policy.clone(), png });
+                let png = files::read(&directory.join(formats::PAIRS))?;
+                report.pairs.push(PairsImage { policy: policy.clone(), png });
                 Ok(())
             }
             Part::LinearEval(evaluated) => {
-                self.collect_result(folder, EvaluationKind::LinearEval, evaluated, report)?;
+                self.collect_result(directory, EvaluationKind::LinearEval, evaluated, report)?;
                 // What is solved exactly has no epochs.
-                if !folder.join(formats::HISTORY).exists() {
+                if !directory.join(formats::HISTORY).exists() {
                     return Ok(());
                 }
-                self.collect_curve(folder, CurveKind::LinearEval, evaluated, report)
+                self.collect_curve(directory, CurveKind::LinearEval, evaluated, report)
             }
-            Part::KnnEval(evaluated) => self.collect_result(folder, EvaluationKind::Knn, evaluated, report),
+            Part::KnnEval(evaluated) => self.collect_result(directory, EvaluationKind::Knn, evaluated, report),
             Part::Supervised(evaluated) => {
-                self.collect_result(folder, EvaluationKind::Supervised, evaluated, report)?;
-                self.collect_curve(folder, CurveKind::Supervised, evaluated, report)
+                self.collect_result(directory, EvaluationKind::Supervised, evaluated, report)?;
+                self.collect_curve(directory, CurveKind::Supervised, evaluated, report)
             }
             Part::Embed { name, from, depth, width, method } => {
                 let panel = EmbeddingPanel {
@@ -71,7 +70,7 @@ impl Entry {
                     depth_label: depth_label(*depth, *width),
                     method: method.clone(),
                     variant: self.variant.label.clone(),
-                    ..points(folder)?
+                    ..points(directory)?
                 };
                 report.embeddings.push(panel);
                 Ok(())
@@ -110,7 +109,7 @@ impl Entry {
         }
     }
 
-    fn curve(&self, folder: &Path, kind: CurveKind, stage: String) -> Result<TrainingCurve> {
+    fn curve(&self, directory: &Path, kind: CurveKind, stage: String) -> Result<TrainingCurve> {
         let row = |record: EpochRecord| CurveRow {
             epoch: record.epoch as f64,
             loss: record.loss,
@@ -119,7 +118,7 @@ impl Entry {
             selection_loss: record.selection_loss,
             selection_accuracy: record.selection_accuracy,
         };
-        let path = folder.join(formats::HISTORY);
+        let path = directory.join(formats::HISTORY);
         let records: Vec<EpochRecord> = formats::read_rows(&path)?;
         if !records.iter().all(|record| record.loss.is_finite() && record.accuracy.is_finite()) {
             return Err(formats::impossible(&path, "a loss or an accuracy is not finite"));
@@ -128,9 +127,15 @@ impl Entry {
         Ok(TrainingCurve { kind, stage, variant: self.variant.label.clone(), rows, ..TrainingCurve::default() })
     }
 
-    fn collect_curve(&self, folder: &Path, kind: CurveKind, evaluated: &Evaluated, report: &mut Report) -> Result<()> {
-        let metrics = Metrics::read(folder)?;
-        let curve = self.curve(folder, kind, format!("{}.{}", curve_stage(kind), evaluated.name))?;
+    fn collect_curve(
+        &self,
+        directory: &Path,
+        kind: CurveKind,
+        evaluated: &Evaluated,
+        report: &mut Report,
+    ) -> Result<()> {
+        let metrics = Metrics::read(directory)?;
+        let curve = self.curve(directory, kind, format!("{}.{}", curve_stage(kind), evaluated.name))?;
         report.curves.push(TrainingCurve {
             from: evaluated.from.clone(),
             depth: evaluated.depth,
@@ -149,13 +154,13 @@ impl Entry {
 
     fn collect_result(
         &self,
-        folder: &Path,
+        directory: &Path,
         kind: EvaluationKind,
         evaluated: &Evaluated,
         report: &mut Report,
     ) -> Result<()> {
-        let metrics = Metrics::read(folder)?;
-        let tested = tested::read(folder)?;
+        let metrics = Metrics::read(directory)?;
+        let tested = tested::read(directory)?;
         report.test_sets.entry(tested.test_set.clone()).or_insert(tested.guess);
         report.results.push(EvaluationResult {
             test_set: tested.test_set,
@@ -175,8 +180,8 @@ impl Entry {
         Ok(())
     }
 
-    fn collect_health(&self, folder: &Path, (name, is_untrained): (&str, bool), report: &mut Report) -> Result<()> {
-        let rows: Vec<DepthHealth> = formats::read_json(&folder.join(formats::HEALTH))?;
+    fn collect_health(&self, directory: &Path, (name, is_untrained): (&str, bool), report: &mut Report) -> Result<()> {
+        let rows: Vec<DepthHealth> = formats::read_json(&directory.join(formats::HEALTH))?;
         report.health.extend(rows.into_iter().map(|row| HealthRow {
             stage: format!("pretrain.{name}"),
             variant: self.variant.label.clone(),
@@ -192,26 +197,26 @@ impl Entry {
     }
 }
 
-fn collect_split(folder: &Path, dataset: &Path, report: &mut Report) -> Result<()> {
+fn collect_split(directory: &Path, dataset: &Path, report: &mut Report) -> Result<()> {
     let set = dataset::open(dataset)?;
-    let split = split::open(folder, &set)?;
-    let shared = split::shared(folder, &set, &split)?;
+    let split = split::open(directory, &set)?;
+    let shared = split::shared(directory, &set, &split)?;
     report.dataset.shared = shared.into_iter().map(|shared| (shared.test, shared.other)).collect();
-    for picture in split.train {
-        report.dataset.classes[set.label(picture)].1 += 1;
+    for image in split.train {
+        report.dataset.classes[set.label(image)].1 += 1;
     }
-    for picture in split.validation {
-        report.dataset.classes[set.label(picture)].2 += 1;
+    for image in split.validation {
+        report.dataset.classes[set.label(image)].2 += 1;
     }
-    for picture in split.test {
-        report.dataset.classes[set.label(picture)].3 += 1;
+    for image in split.test {
+        report.dataset.classes[set.label(image)].3 += 1;
     }
     Ok(())
 }
 
 /// Points, labels and classes of an embedding; the rest is left empty.
-fn points(folder: &Path) -> Result<EmbeddingPanel> {
-    let path = folder.join(formats::EMBEDDING);
+fn points(directory: &Path) -> Result<EmbeddingPanel> {
+    let path = directory.join(formats::EMBEDDING);
     let rows: Vec<Point> = formats::read_rows(&path)?;
     if !rows.iter().all(|row| row.x.is_finite() && row.y.is_finite()) {
         return Err(formats::impossible(&path, "a point is not finite"));

@@ -2,7 +2,7 @@
 
 use crate::config::Loaded;
 
-/// `simclr run` with the file and the settings, as it would be typed into a shell in the file's folder: where that is
+/// `simclr run` with the file and the settings, as it would be typed into a shell in the file's directory: where that is
 /// decides nothing, and must not change the report.
 pub(super) fn command(loaded: &Loaded) -> String {
     let file = loaded.path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

@@ -101,8 +101,8 @@ impl Stage for ReportStage {
 
 fn dataset_facts(config: &DatasetConfig) -> DatasetFacts {
     let source = match &config.source {
-        SourceConfig::Folder(_) => "a folder for each class".to_owned(),
-        SourceConfig::Prefixed(_) => "pictures with the class in their file name".to_owned(),
+        SourceConfig::ImageFolder(_) => "a directory for each class".to_owned(),
+        SourceConfig::Prefixed(_) => "images with the class in their file name".to_owned(),
         SourceConfig::Cifar10(_) => "CIFAR-10".to_owned(),
         SourceConfig::Stl10(_) => "STL-10".to_owned(),
         SourceConfig::Shapes(shapes) => format!("{} kinds of drawn shapes", shapes.classes),

@@ -26,7 +26,7 @@ pub fn tested(artifact: &Path) -> Option<runs::Tested> {
 /// A row of `predictions.csv`.
 #[derive(Deserialize)]
 struct Prediction {
-    picture: String,
+    image: String,
     class: String,
     predicted: String,
 }
@@ -35,9 +35,9 @@ struct Prediction {
 ///
 /// # Errors
 /// They cannot be read.
-pub(super) fn read(folder: &Path) -> Result<Tested> {
-    let rows: Vec<Prediction> = formats::read_rows(&folder.join(formats::PREDICTIONS))?;
-    let images: Vec<(&str, &str)> = rows.iter().map(|row| (row.picture.as_str(), row.class.as_str())).collect();
+pub(super) fn read(directory: &Path) -> Result<Tested> {
+    let rows: Vec<Prediction> = formats::read_rows(&directory.join(formats::PREDICTIONS))?;
+    let images: Vec<(&str, &str)> = rows.iter().map(|row| (row.image.as_str(), row.class.as_str())).collect();
     Ok(Tested {
         test_set: hash::digest_json(&images)?,
         right: Correctness(rows.iter().map(|row| row.class == row.predicted).collect()),

@@ -1,6 +1,6 @@
 //! The loss of multinomial logistic regression with its gradient.
 
-use crate::base::product::{Matrix, multiply};
+use crate::base::matmul::{Matrix, multiply};
 use rayon::prelude::*;
 
 /// Maximum number of blocks of rows, each a task: enough for the threads of a machine, few enough for their gradients.

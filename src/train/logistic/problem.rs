@@ -1,7 +1,7 @@
 //! One problem of logistic regression: features brought into a form in which L-BFGS is quick, and the way back.
 
 use crate::analysis::{Features, PrincipalAxes, principal_axes};
-use crate::base::product::{Matrix, multiply};
+use crate::base::matmul::{Matrix, multiply};
 use crate::base::{Error, Result};
 use crate::optim::{Lbfgs, Minimum};
 use crate::train::logistic::Objective;

@@ -5,7 +5,7 @@ use super::grid::Grid;
 use super::lines::{Input, Line, Output, OutputGradient, WeightGradient, Weights};
 use super::mapped::Mapped;
 use super::weights::{map_weight_gradient, map_weights};
-use crate::base::product::{Matrix, multiply};
+use crate::base::matmul::{Matrix, multiply};
 use crate::nn::cpu::element::Element;
 use crate::nn::cpu::scratch::Scratch;
 use rayon::prelude::*;
@@ -34,9 +34,9 @@ pub(super) fn forward<E: Element, const N: usize, const M: usize>(
     let plane = shape.inputs * shape.outputs;
     let mut weight_planes = Scratch::of(N * N * plane);
     map_weights::<N>(weights, &mut weight_planes);
-    let pictures = BLOCK.div_ceil(grid.tiles());
-    let outputs = output.par_chunks_mut(pictures * shape.output_len());
-    outputs.zip(input.par_chunks(pictures * shape.input_len())).for_each_init(
+    let images = BLOCK.div_ceil(grid.tiles());
+    let outputs = output.par_chunks_mut(images * shape.output_len());
+    outputs.zip(input.par_chunks(images * shape.input_len())).for_each_init(
         || (Mapped::default(), Mapped::default()),
         |(inputs, products), (output, input)| {
             for tiles in blocks(output.len() / shape.output_len() * grid.tiles()) {
@@ -52,7 +52,7 @@ pub(super) fn forward<E: Element, const N: usize, const M: usize>(
     );
 }
 
-/// The gradient of the weights: partial sums over fixed ranges of pictures, added in order.
+/// The gradient of the weights: partial sums over fixed ranges of images, added in order.
 pub(super) fn of_weights<E: Element, const N: usize, const M: usize>(
     grid: &Grid<'_, N, M>,
     input: &[E],
@@ -65,10 +65,10 @@ pub(super) fn of_weights<E: Element, const N: usize, const M: usize>(
 {
     let shape = grid.shape;
     let plane = shape.inputs * shape.outputs;
-    let pictures = BLOCK.div_ceil(grid.tiles());
-    let groups = output_gradient.len().div_ceil(pictures * shape.output_len());
+    let images = BLOCK.div_ceil(grid.tiles());
+    let groups = output_gradient.len().div_ceil(images * shape.output_len());
     let parts = (PARTIAL_BUDGET / (N * N * plane)).clamp(1, 16).min(groups);
-    let pictures = groups.div_ceil(parts) * pictures;
+    let images = groups.div_ceil(parts) * images;
     let sum_of = |(gradient, input): (&[E], &[E])| {
         let mut sum = Scratch::of(N * N * plane);
         let (mut inputs, mut gradients) = (Mapped::default(), Mapped::default());
@@ -82,9 +82,8 @@ pub(super) fn of_weights<E: Element, const N: usize, const M: usize>(
         }
         sum
     };
-    let gradients = output_gradient.par_chunks(pictures * shape.output_len());
-    let partial_sums: Vec<Scratch> =
-        gradients.zip(input.par_chunks(pictures * shape.input_len())).map(sum_of).collect();
+    let gradients = output_gradient.par_chunks(images * shape.output_len());
+    let partial_sums: Vec<Scratch> = gradients.zip(input.par_chunks(images * shape.input_len())).map(sum_of).collect();
     map_weight_gradient::<N>(&partial_sums, weights);
 }
 

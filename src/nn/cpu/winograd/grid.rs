@@ -20,12 +20,12 @@ impl<'a, const N: usize, const M: usize> Grid<'a, N, M> {
         Self { shape, side: shape.output_side().div_ceil(M) }
     }
 
-    /// Tiles of a picture.
+    /// Tiles of an image.
     pub(super) fn tiles(&self) -> usize {
         self.side * self.side
     }
 
-    /// Picture, and first output pixel (y, x).
+    /// Image, and first output pixel (y, x).
     fn place(&self, tile: usize) -> (usize, usize, usize) {
         (tile / self.tiles(), M * (tile / self.side % self.side), M * (tile % self.side))
     }
@@ -38,10 +38,10 @@ impl<'a, const N: usize, const M: usize> Grid<'a, N, M> {
         let Convolution { inputs: channels, side, padding, .. } = *self.shape;
         let zeros = vec![E::default(); channels];
         for (i, tile) in tiles.enumerate() {
-            let (picture, y, x) = self.place(tile);
+            let (image, y, x) = self.place(tile);
             let inside = |at: usize| at.checked_sub(padding).filter(|at| *at < side);
             let pixel = |row: usize, column: usize| match (inside(y + row), inside(x + column)) {
-                (Some(y), Some(x)) => &input[((picture * side + y) * side + x) * channels..][..channels],
+                (Some(y), Some(x)) => &input[((image * side + y) * side + x) * channels..][..channels],
                 _ => &zeros[..],
             };
             let from = std::array::from_fn(|row| std::array::from_fn(|column| pixel(row, column)));
@@ -62,11 +62,11 @@ impl<'a, const N: usize, const M: usize> Grid<'a, N, M> {
         let (channels, side) = (self.shape.outputs, self.shape.output_side());
         let mut outside = vec![E::default(); M * M * channels];
         for (i, tile) in tiles.enumerate() {
-            let (picture, y, x) = self.place(tile);
+            let (image, y, x) = self.place(tile);
             let from = products.each_ref().map(|line| line.each_ref().map(|rows| &rows[i * channels..][..channels]));
             let mut to: TileMut<'_, M, E> = planes_mut(&mut outside, channels, 0..channels);
-            let picture = &mut output[picture * self.shape.output_len()..][..self.shape.output_len()];
-            for (to, line) in to.iter_mut().zip(picture.chunks_exact_mut(side * channels).skip(y)) {
+            let image = &mut output[image * self.shape.output_len()..][..self.shape.output_len()];
+            for (to, line) in to.iter_mut().zip(image.chunks_exact_mut(side * channels).skip(y)) {
                 for (to, pixel) in to.iter_mut().zip(line.chunks_exact_mut(channels).skip(x)) {
                     *to = pixel;
                 }
@@ -87,9 +87,9 @@ impl<'a, const N: usize, const M: usize> Grid<'a, N, M> {
         let (channels, side) = (self.shape.outputs, self.shape.output_side());
         let zeros = vec![E::default(); channels];
         for (i, tile) in tiles.enumerate() {
-            let (picture, y, x) = self.place(tile);
+            let (image, y, x) = self.place(tile);
             let pixel = |row: usize, column: usize| match y + row < side && x + column < side {
-                true => &gradient[((picture * side + y + row) * side + x + column) * channels..][..channels],
+                true => &gradient[((image * side + y + row) * side + x + column) * channels..][..channels],
                 false => &zeros[..],
             };
             let from = std::array::from_fn(|row| std::array::from_fn(|column| pixel(row, column)));

@@ -2,7 +2,7 @@
 
 use super::planes::{for_parts, planes};
 use super::transform::{Tile, TileMut};
-use crate::base::product::Matrix;
+use crate::base::matmul::Matrix;
 use crate::nn::cpu::scratch::Scratch;
 use rayon::prelude::*;
 use std::ops::Range;

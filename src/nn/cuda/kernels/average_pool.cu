@@ -1,22 +1,22 @@
-// Mean of each channel over the pixels of each picture: a map [pictures, pixels, channels] to features
-// [pictures, channels], which are float.
+// Mean of each channel over the pixels of each image: a map [images, pixels, channels] to features
+// [images, channels], which are float.
 //
 // | kernel                      | parameters in order                                      | grid                        |
 // | --------------------------- | -------------------------------------------------------- | --------------------------- |
-// | average_pool_f32, _bf16     | const T* input, i64 pictures, i32 pixels (of a picture), | (pictures,                  |
+// | average_pool_f32, _bf16     | const T* input, i64 images, i32 pixels (of an image), | (images,                  |
 // |                             | i32 channels, float* output                              | ceil(channels / (V * 256))) |
-// | average_pool_gradient_f32,  | const float* output_gradient, i64 pictures, i32 pixels,  | (pictures, ceil(pixels *    |
+// | average_pool_gradient_f32,  | const float* output_gradient, i64 images, i32 pixels,  | (images, ceil(pixels *    |
 // |   _bf16                     | i32 channels, T* input_gradient                          | channels / (V * 256)))      |
 //
-// One picture has fewer than 2^31 numbers; x at most 2^31 - 1 and y at most 65535 blocks (fewer are right too). V as in
+// One image has fewer than 2^31 numbers; x at most 2^31 - 1 and y at most 65535 blocks (fewer are right too). V as in
 // moments.cu.
 
 template <int V, class T> __device__ void average_pool_in(
-    const T* __restrict__ input, long long pictures, int pixels, int channels, float* __restrict__ output) {
+    const T* __restrict__ input, long long images, int pixels, int channels, float* __restrict__ output) {
     int groups = channels / V;
-    for (long long picture = blockIdx.x; picture < pictures; picture += gridDim.x) {
+    for (long long image = blockIdx.x; image < images; image += gridDim.x) {
         for (int group = blockIdx.y * THREADS + threadIdx.x; group < groups; group += gridDim.y * THREADS) {
-            const T* from = input + picture * pixels * channels + group * V;
+            const T* from = input + image * pixels * channels + group * V;
             float sum[V] = {};
             for (int pixel = 0; pixel < pixels; pixel++) {
                 float x[V];
@@ -24,42 +24,42 @@ template <int V, class T> __device__ void average_pool_in(
                 for (int v = 0; v < V; v++) sum[v] += x[v];
             }
             for (int v = 0; v < V; v++) sum[v] /= static_cast<float>(pixels);
-            save<V>(output + picture * channels + group * V, sum);
+            save<V>(output + image * channels + group * V, sum);
         }
     }
 }
 
 KERNEL average_pool_f32(
-    const float* input, long long pictures, int pixels, int channels, float* output) {
-    BY_WIDTH(float, channels, average_pool_in, input, pictures, pixels, channels, output);
+    const float* input, long long images, int pixels, int channels, float* output) {
+    BY_WIDTH(float, channels, average_pool_in, input, images, pixels, channels, output);
 }
 
 KERNEL average_pool_bf16(
-    const bf16* input, long long pictures, int pixels, int channels, float* output) {
-    BY_WIDTH(bf16, channels, average_pool_in, input, pictures, pixels, channels, output);
+    const bf16* input, long long images, int pixels, int channels, float* output) {
+    BY_WIDTH(bf16, channels, average_pool_in, input, images, pixels, channels, output);
 }
 
 template <int V, class T> __device__ void average_pool_gradient_in(
-    const float* __restrict__ output_gradient, long long pictures, int pixels, int channels,
+    const float* __restrict__ output_gradient, long long images, int pixels, int channels,
     T* __restrict__ input_gradient) {
     int groups = channels / V, count = pixels * groups;
     float part = 1.0f / static_cast<float>(pixels);
-    for (long long picture = blockIdx.x; picture < pictures; picture += gridDim.x) {
+    for (long long image = blockIdx.x; image < images; image += gridDim.x) {
         for (int i = blockIdx.y * THREADS + threadIdx.x; i < count; i += gridDim.y * THREADS) {
             float gradient[V];
-            load<V>(output_gradient + picture * channels + i % groups * V, gradient);
+            load<V>(output_gradient + image * channels + i % groups * V, gradient);
             for (int v = 0; v < V; v++) gradient[v] *= part;
-            save<V>(input_gradient + (picture * count + i) * V, gradient);
+            save<V>(input_gradient + (image * count + i) * V, gradient);
         }
     }
 }
 
 KERNEL average_pool_gradient_f32(
-    const float* output_gradient, long long pictures, int pixels, int channels, float* input_gradient) {
-    BY_WIDTH(float, channels, average_pool_gradient_in, output_gradient, pictures, pixels, channels, input_gradient);
+    const float* output_gradient, long long images, int pixels, int channels, float* input_gradient) {
+    BY_WIDTH(float, channels, average_pool_gradient_in, output_gradient, images, pixels, channels, input_gradient);
 }
 
 KERNEL average_pool_gradient_bf16(
-    const float* output_gradient, long long pictures, int pixels, int channels, bf16* input_gradient) {
-    BY_WIDTH(bf16, channels, average_pool_gradient_in, output_gradient, pictures, pixels, channels, input_gradient);
+    const float* output_gradient, long long images, int pixels, int channels, bf16* input_gradient) {
+    BY_WIDTH(bf16, channels, average_pool_gradient_in, output_gradient, images, pixels, channels, input_gradient);
 }

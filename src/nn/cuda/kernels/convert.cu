@@ -1,4 +1,4 @@
-// Conversions: float and bf16, weights and cuDNN's order, pictures and the stem's map.
+// Conversions: float and bf16, weights and cuDNN's order, images and the stem's map.
 //
 // | kernel                     | parameters in order                                         | grid                      |
 // | -------------------------- | ----------------------------------------------------------- | ------------------------- |
@@ -10,8 +10,8 @@
 // | weights_gradient_f32,      | const T* gradient [outputs, taps, padded], i32 taps,        | as weights                |
 // |   _bf16                    | i32 inputs, i32 padded, i32 outputs,                        |                           |
 // |                            | float* to [taps, inputs, outputs]                           |                           |
-// | pictures_f32, _bf16        | const u8* from [pixels, 3], i64 pixels, Colours mean,       | ceil(pixels / 256), at    |
-// |                            | Colours factor (three float each, by value), i32 padded,    | most 16384                |
+// | images_f32, _bf16        | const u8* from [pixels, 3], i64 pixels, Colors mean,       | ceil(pixels / 256), at    |
+// |                            | Colors factor (three float each, by value), i32 padded,    | most 16384                |
 // |                            | T* to [pixels, padded] = (from / 255 - mean) * factor,      |                           |
 // |                            | 0 past the third                                            |                           |
 // | pad_f32, _bf16             | const T* from [pixels, channels], i64 pixels,               | ceil(pixels / 256), at    |
@@ -20,7 +20,7 @@
 // taps: kernel * kernel. padded: inputs, or more where the tensor cores want 4 or 8 of them. y of a grid is at most
 // 65535.
 
-struct Colours {
+struct Colors {
     float of[3];
 };
 
@@ -119,8 +119,8 @@ template <class T> __device__ void save_pixel(T* to, int padded, const float (&x
     }
 }
 
-template <class T> __device__ void pictures(
-    const unsigned char* from, long long pixels, Colours mean, Colours factor, int padded, T* to) {
+template <class T> __device__ void images(
+    const unsigned char* from, long long pixels, Colors mean, Colors factor, int padded, T* to) {
     for (long long pixel = first_index(); pixel < pixels; pixel += index_step()) {
         float x[8] = {};
         for (int i = 0; i < 3; i++) x[i] = (from[pixel * 3 + i] / 255.0f - mean.of[i]) * factor.of[i];
@@ -128,14 +128,14 @@ template <class T> __device__ void pictures(
     }
 }
 
-KERNEL pictures_f32(
-    const unsigned char* from, long long pixels, Colours mean, Colours factor, int padded, float* to) {
-    pictures(from, pixels, mean, factor, padded, to);
+KERNEL images_f32(
+    const unsigned char* from, long long pixels, Colors mean, Colors factor, int padded, float* to) {
+    images(from, pixels, mean, factor, padded, to);
 }
 
-KERNEL pictures_bf16(
-    const unsigned char* from, long long pixels, Colours mean, Colours factor, int padded, bf16* to) {
-    pictures(from, pixels, mean, factor, padded, to);
+KERNEL images_bf16(
+    const unsigned char* from, long long pixels, Colors mean, Colors factor, int padded, bf16* to) {
+    images(from, pixels, mean, factor, padded, to);
 }
 
 template <class T> __device__ void pad(const T* from, long long pixels, int channels, int padded, T* to) {

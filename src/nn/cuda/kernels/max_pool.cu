@@ -1,14 +1,14 @@
-// Max-pooling of square maps [pictures, side, side, channels] to [pictures, output_side, output_side, channels].
+// Max-pooling of square maps [images, side, side, channels] to [images, output_side, output_side, channels].
 //
 // | kernel                  | parameters in order                                           | grid                       |
 // | ----------------------- | ------------------------------------------------------------- | -------------------------- |
-// | max_pool_f32, _bf16     | const T* input, i64 pictures, MaxPoolShape shape (by value,   | (pictures,                 |
+// | max_pool_f32, _bf16     | const T* input, i64 images, MaxPoolShape shape (by value,   | (images,                 |
 // |                         | six i32), T* output                                           | ceil(output_side^2 *       |
 // |                         |                                                               | channels / (V * 256)))     |
-// | max_pool_gradient_f32,  | const T* input, const T* output, const T* output_gradient,    | (pictures, ceil(side^2 *   |
-// |   _bf16                 | i64 pictures, MaxPoolShape shape, T* input_gradient           | channels / (V * 256)))     |
+// | max_pool_gradient_f32,  | const T* input, const T* output, const T* output_gradient,    | (images, ceil(side^2 *   |
+// |   _bf16                 | i64 images, MaxPoolShape shape, T* input_gradient           | channels / (V * 256)))     |
 //
-// MaxPoolShape: i32 channels, kernel, stride, padding, side, output_side. One picture has fewer than 2^31 numbers; x at
+// MaxPoolShape: i32 channels, kernel, stride, padding, side, output_side. One image has fewer than 2^31 numbers; x at
 // most 2^31 - 1 and y at most 65535 blocks (fewer are right too). V as in moments.cu.
 
 struct MaxPoolShape {
@@ -27,12 +27,12 @@ struct Span {
 };
 
 template <int V, class T> __device__ void max_pool_in(
-    const T* __restrict__ input, long long pictures, MaxPoolShape shape, T* __restrict__ output) {
+    const T* __restrict__ input, long long images, MaxPoolShape shape, T* __restrict__ output) {
     int groups = shape.channels / V, side = shape.output_side, count = side * side * groups;
     long long input_len = static_cast<long long>(shape.side) * shape.side * shape.channels;
-    for (long long picture = blockIdx.x; picture < pictures; picture += gridDim.x) {
-        const T* from = input + picture * input_len;
-        T* to = output + picture * count * V;
+    for (long long image = blockIdx.x; image < images; image += gridDim.x) {
+        const T* from = input + image * input_len;
+        T* to = output + image * count * V;
         for (int i = blockIdx.y * THREADS + threadIdx.x; i < count; i += gridDim.y * THREADS) {
             int pixel = i / groups, channel = (i - pixel * groups) * V;
             Span rows(shape, pixel / side), columns(shape, pixel % side);
@@ -51,13 +51,13 @@ template <int V, class T> __device__ void max_pool_in(
 }
 
 KERNEL max_pool_f32(
-    const float* input, long long pictures, MaxPoolShape shape, float* output) {
-    BY_WIDTH(float, shape.channels, max_pool_in, input, pictures, shape, output);
+    const float* input, long long images, MaxPoolShape shape, float* output) {
+    BY_WIDTH(float, shape.channels, max_pool_in, input, images, shape, output);
 }
 
 KERNEL max_pool_bf16(
-    const bf16* input, long long pictures, MaxPoolShape shape, bf16* output) {
-    BY_WIDTH(bf16, shape.channels, max_pool_in, input, pictures, shape, output);
+    const bf16* input, long long images, MaxPoolShape shape, bf16* output) {
+    BY_WIDTH(bf16, shape.channels, max_pool_in, input, images, shape, output);
 }
 
 /// Whether an earlier pixel of the window holds the maximum already, in reading order: clears those bits of `mine`.
@@ -78,7 +78,7 @@ template <int V, class T> __device__ unsigned without_earlier(
 }
 
 /// Adds what the window of output pixel (`row`, `column`) gives to input pixel (y, x); maps begin at the thread's
-/// channels of a picture.
+/// channels of an image.
 template <int V, class T> __device__ void gather_window(
     const MaxPoolShape& shape, const T* input, const T* output, const T* output_gradient, int row, int column, int y,
     int x, const float (&own)[V], float (&sum)[V]) {
@@ -105,15 +105,15 @@ __device__ inline int last_window(const MaxPoolShape& shape, int at) {
 
 template <int V, class T> __device__ void max_pool_gradient_in(
     const T* __restrict__ input, const T* __restrict__ output, const T* __restrict__ output_gradient,
-    long long pictures, MaxPoolShape shape, T* __restrict__ input_gradient) {
+    long long images, MaxPoolShape shape, T* __restrict__ input_gradient) {
     int groups = shape.channels / V, side = shape.side, count = side * side * groups;
     long long output_len = static_cast<long long>(shape.output_side) * shape.output_side * shape.channels;
-    for (long long picture = blockIdx.x; picture < pictures; picture += gridDim.x) {
+    for (long long image = blockIdx.x; image < images; image += gridDim.x) {
         for (int i = blockIdx.y * THREADS + threadIdx.x; i < count; i += gridDim.y * THREADS) {
             int pixel = i / groups, channel = (i - pixel * groups) * V, y = pixel / side, x = pixel % side;
-            const T* own_input = input + picture * count * V + channel;
-            const T* own_output = output + picture * output_len + channel;
-            const T* own_gradient = output_gradient + picture * output_len + channel;
+            const T* own_input = input + image * count * V + channel;
+            const T* own_output = output + image * output_len + channel;
+            const T* own_gradient = output_gradient + image * output_len + channel;
             float own[V], sum[V] = {};
             load<V>(own_input + pixel * shape.channels, own);
             for (int row = first_window(shape, y); row <= last_window(shape, y); row++) {
@@ -121,21 +121,21 @@ template <int V, class T> __device__ void max_pool_gradient_in(
                     gather_window(shape, own_input, own_output, own_gradient, row, column, y, x, own, sum);
                 }
             }
-            save<V>(input_gradient + (picture * count + i) * V, sum);
+            save<V>(input_gradient + (image * count + i) * V, sum);
         }
     }
 }
 
 KERNEL max_pool_gradient_f32(
-    const float* input, const float* output, const float* output_gradient, long long pictures, MaxPoolShape shape,
+    const float* input, const float* output, const float* output_gradient, long long images, MaxPoolShape shape,
     float* input_gradient) {
     BY_WIDTH(float, shape.channels, max_pool_gradient_in,
-        input, output, output_gradient, pictures, shape, input_gradient);
+        input, output, output_gradient, images, shape, input_gradient);
 }
 
 KERNEL max_pool_gradient_bf16(
-    const bf16* input, const bf16* output, const bf16* output_gradient, long long pictures, MaxPoolShape shape,
+    const bf16* input, const bf16* output, const bf16* output_gradient, long long images, MaxPoolShape shape,
     bf16* input_gradient) {
     BY_WIDTH(bf16, shape.channels, max_pool_gradient_in,
-        input, output, output_gradient, pictures, shape, input_gradient);
+        input, output, output_gradient, images, shape, input_gradient);
 }

@@ -48,13 +48,13 @@ template <int V, class T> __device__ void gradient_sums_in(
         int channel = tile.channel(index);
         float products[V] = {}, sums[V] = {};
         if (channel < channels) {
-            float centre[V];
-            for (int i = 0; i < V; i++) centre[i] = mean[channel + i];
+            float center[V];
+            for (int i = 0; i < V; i++) center[i] = mean[channel + i];
             long long begin = (part.begin + tile.row) * channels + channel;
             if (relu_output == nullptr) {
-                gradient_sums_tile<false>(input, relu_output, gradient, begin, end, step, centre, products, sums);
+                gradient_sums_tile<false>(input, relu_output, gradient, begin, end, step, center, products, sums);
             } else {
-                gradient_sums_tile<true>(input, relu_output, gradient, begin, end, step, centre, products, sums);
+                gradient_sums_tile<true>(input, relu_output, gradient, begin, end, step, center, products, sums);
             }
         }
         write_tile_sums(tile, index, channels, products, part_products + own);
@@ -88,7 +88,7 @@ KERNEL gradient_sums_merge(
     }
 }
 
-/// `scale * inverse_deviation * (gradient - mean(gradient) - normalised * mean(gradient * normalised))`, in which
+/// `scale * inverse_deviation * (gradient - mean(gradient) - normalized * mean(gradient * normalized))`, in which
 /// gradient and input have one factor each.
 template <int V, class T> __device__ void input_gradient_in(
     const T* __restrict__ gradient, long long pixels, int channels, const float* mean, const float* inverse_deviation,

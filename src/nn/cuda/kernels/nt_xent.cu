@@ -1,4 +1,4 @@
-// NT-Xent of z [rows, width], rows = 2n, rows i and i + n the two views of a picture; as src/loss/contrast.rs.
+// NT-Xent of z [rows, width], rows = 2n, rows i and i + n the two views of an image; as src/loss/contrast.rs.
 //
 // | step | kernel or product    | parameters in order                                            | grid                      |
 // | ---- | -------------------- | -------------------------------------------------------------- | ------------------------- |

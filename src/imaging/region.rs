@@ -1,9 +1,9 @@
-//! Parts of a picture, and how a picture that is not square becomes one.
+//! Parts of an image, and how an image that is not square becomes one.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How a picture that is not square becomes one.
+/// How an image that is not square becomes one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fit {
@@ -14,7 +14,7 @@ pub enum Fit {
     CenterCrop,
 }
 
-/// A rectangle of whole pixels inside a picture.
+/// A rectangle of whole pixels inside an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Region {
     /// Pixels left of it.
@@ -28,12 +28,12 @@ pub struct Region {
 }
 
 impl Region {
-    /// A whole picture.
+    /// A whole image.
     pub fn whole(width: usize, height: usize) -> Self {
         Self { left: 0, top: 0, width, height }
     }
 
-    /// The part of a picture that `fit` keeps.
+    /// The part of an image that `fit` keeps.
     ///
     /// The middle square is cut out before it is scaled; torchvision scales first and rounds the longer side, which
     /// moves the middle by at most half a pixel.

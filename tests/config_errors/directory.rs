@@ -1,20 +1,20 @@
-//! Pipeline files in a folder of their own.
+//! Pipeline files in a directory of their own.
 
 use simclr::config::{Diagnostics, Loaded, load};
 use std::path::{Path, PathBuf};
 
-/// The temporary folder; gone when dropped.
-pub(crate) struct Folder(tempfile::TempDir);
+/// The temporary directory; gone when dropped.
+pub(crate) struct Directory(tempfile::TempDir);
 
-impl Folder {
-    /// A folder with these files.
+impl Directory {
+    /// A directory with these files.
     pub(crate) fn with(files: &[(&str, &str)]) -> Self {
-        let folder = Self(tempfile::tempdir().unwrap());
-        files.iter().for_each(|(name, text)| folder.write(name, text.as_bytes()));
-        folder
+        let directory = Self(tempfile::tempdir().unwrap());
+        files.iter().for_each(|(name, text)| directory.write(name, text.as_bytes()));
+        directory
     }
 
-    /// Writes a file, with the folders that lead to it.
+    /// Writes a file, with the directories that lead to it.
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -44,7 +44,7 @@ impl Folder {
         load(&self.path(name), &overrides)
     }
 
-    /// The only error, as `file:line:column: message`, the file seen from the folder.
+    /// The only error, as `file:line:column: message`, the file seen from the directory.
     pub(crate) fn error(&self, name: &str, overrides: &[&str]) -> String {
         let errors = self.errors(name, overrides);
         let [error] = errors.iter().collect::<Vec<_>>().try_into().unwrap_or_else(|_| panic!("{errors}"));

@@ -1,8 +1,8 @@
 //! The scans of a JPEG, laid out so that a decoder that goes on in silence where data is missing cannot.
 
-use crate::picture::jpeg_frame::{Frame, Scan};
-use crate::picture::jpeg_segments::START_OF_SCAN;
-use crate::picture::jpeg_zeros::{ZeroCodes, has_zeros};
+use crate::imaging::jpeg_frame::{Frame, Scan};
+use crate::imaging::jpeg_segments::START_OF_SCAN;
+use crate::imaging::jpeg_zeros::{ZeroCodes, has_zeros};
 use std::ops::Range;
 
 const START_OF_IMAGE: [u8; 2] = [0xFF, 0xD8];
@@ -205,7 +205,7 @@ fn decoded_length(data: &[u8]) -> usize {
 
 fn find_ff(bytes: &[u8]) -> Option<usize> {
     const AT_ONCE: usize = 32;
-    // A sum over a chunk is vectorised, a search is not.
+    // A sum over a chunk is vectorized, a search is not.
     let chunks = bytes.chunks_exact(AT_ONCE);
     let whole = chunks.take_while(|chunk| chunk.iter().fold(0, |found, &byte| found | u8::from(byte == 0xFF)) == 0);
     let skipped = whole.count() * AT_ONCE;

@@ -1,15 +1,15 @@
 //! Matrix products on one thread, over the `gemm` crate; callers spread blocks of fixed size over rayon's threads, so
 //! that the bits do not depend on how many there are. Products of 16-bit numbers are in `halves`.
 
+mod bf16;
 #[cfg(target_arch = "x86_64")]
 mod dots;
-mod halves;
 #[cfg(target_arch = "x86_64")]
 mod pairs;
 #[cfg(target_arch = "x86_64")]
 mod tiles;
 
-pub use halves::{PackedHalves, multiplies_tiles, multiply_halves};
+pub use bf16::{PackedBf16, multiplies_tiles, multiply_halves};
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};

@@ -1,17 +1,17 @@
 //! What the first bytes of a file say of the memory that its decoding takes, without decoding anything.
 
-use crate::picture::decode::MOST_SIDE;
-use crate::picture::jpeg_segments::{START_OF_SCAN, segments};
+use crate::imaging::decode::MOST_SIDE;
+use crate::imaging::jpeg_segments::{START_OF_SCAN, segments};
 
 /// Bytes from the beginning of a file in which its header nearly always is.
 pub const HEADER_BYTES: usize = 64 << 10;
 
-/// Bytes that decoding a file to a picture takes at most at one time, besides the file itself; none where the header is
-/// not in these first bytes, or it is no picture.
+/// Bytes that decoding a file to an image takes at most at one time, besides the file itself; none where the header is
+/// not in these first bytes, or it is no image.
 ///
-/// A picture with a longer side than is decoded takes nothing. Counted are the decoder's own pixels, what it keeps beside
+/// An image with a longer side than is decoded takes nothing. Counted are the decoder's own pixels, what it keeps beside
 /// them (coefficients of a JPEG in several scans, the transforms of WebP), and the eight-bit colors made of them; measured
-/// on pictures of 100 megapixels and more.
+/// on images of 100 megapixels and more.
 pub fn memory_to_decode(start: &[u8]) -> Option<u64> {
     let (width, height, bytes_per_pixel) = need(start)?;
     let is_refused = width > MOST_SIDE || height > MOST_SIDE;
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_picture_needs_nothing_that_is_known() {
+    fn what_is_no_image_needs_nothing_that_is_known() {
         let huge = [&b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"[..], &[0x7F, 0xFF, 0xFF, 0xFF, 0, 0, 0, 1, 16, 6]].concat();
         assert_eq!(memory_to_decode(&huge), Some(0));
         for start in

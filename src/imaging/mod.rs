@@ -1,4 +1,4 @@
-//! Pictures as bytes: eight bits of red, green and blue for each pixel, and how they are brought to a square.
+//! Images as bytes: eight bits of red, green and blue for each pixel, and how they are brought to a square.
 
 mod decode;
 mod encode;
@@ -23,9 +23,9 @@ pub use resample::{Flip, Resampler};
 /// Values of a pixel: red, green, blue.
 pub const CHANNELS: usize = 3;
 
-/// A picture of `height * width * 3` bytes: rows from the top, pixels from the left, red, green, blue.
+/// An image of `height * width * 3` bytes: rows from the top, pixels from the left, red, green, blue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Picture<'a> {
+pub struct ImageRef<'a> {
     /// Pixels in a row.
     pub width: usize,
     /// Rows.
@@ -34,9 +34,9 @@ pub struct Picture<'a> {
     pub rgb: &'a [u8],
 }
 
-/// A [`Picture`] that owns its bytes.
+/// A [`ImageRef`] that owns its bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OwnedPicture {
+pub struct Image {
     /// Pixels in a row.
     pub width: usize,
     /// Rows.
@@ -45,15 +45,15 @@ pub struct OwnedPicture {
     pub rgb: Vec<u8>,
 }
 
-impl OwnedPicture {
-    /// The picture, borrowed.
-    pub fn view(&self) -> Picture<'_> {
-        Picture { width: self.width, height: self.height, rgb: &self.rgb }
+impl Image {
+    /// The image, borrowed.
+    pub fn view(&self) -> ImageRef<'_> {
+        ImageRef { width: self.width, height: self.height, rgb: &self.rgb }
     }
 }
 
-impl Picture<'_> {
-    /// The part of the picture that `fit` keeps: all of it, or the middle square.
+impl ImageRef<'_> {
+    /// The part of the image that `fit` keeps: all of it, or the middle square.
     pub fn kept(&self, fit: Fit) -> Region {
         Region::kept(self.width, self.height, fit)
     }

@@ -1,9 +1,9 @@
 //! JPEGs straight into a buffer that is used again, and what of their data is missing.
 
-use crate::picture::OwnedPicture;
-use crate::picture::decode::{MOST_BYTES, MOST_SIDE, flatten};
-use crate::picture::jpeg_reader::Watched;
-use crate::picture::jpeg_scans::{Guarded, Refusal};
+use crate::imaging::Image;
+use crate::imaging::decode::{MOST_BYTES, MOST_SIDE, flatten};
+use crate::imaging::jpeg_reader::Watched;
+use crate::imaging::jpeg_scans::{Guarded, Refusal};
 use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, RgbImage};
 use std::cell::Cell;
@@ -30,7 +30,7 @@ pub(super) enum Outcome {
 ///
 /// `image` and the decoder below it fill in what is missing, and pass over what they do not use, in silence. Here
 /// data that ends early, data that is left over and restart markers that are missing are noticed.
-pub(super) fn decode_whole(bytes: &[u8], picture: &mut OwnedPicture) -> Outcome {
+pub(super) fn decode_whole(bytes: &[u8], image: &mut Image) -> Outcome {
     let guarded = match Guarded::new(bytes) {
         Ok(guarded) => guarded,
         Err(Refusal::Unknown) => return Outcome::Unexamined,
@@ -38,7 +38,7 @@ pub(super) fn decode_whole(bytes: &[u8], picture: &mut OwnedPicture) -> Outcome 
     };
     let is_left_over = Cell::new(false);
     let reader = Watched::new(&guarded.bytes, &guarded.data, &is_left_over);
-    match decode_strictly(reader, picture) {
+    match decode_strictly(reader, image) {
         Some(Ok(())) if is_left_over.get() => damaged("more data is there than its size needs"),
         Some(Ok(())) => Outcome::Whole,
         Some(Err(_)) => damaged("some of its data is missing or makes no sense"),
@@ -51,60 +51,60 @@ fn damaged(what: &str) -> Outcome {
 }
 
 /// None where the headers are not as they are known here.
-fn decode_strictly(reader: Watched<'_>, picture: &mut OwnedPicture) -> Option<Result<(), ()>> {
+fn decode_strictly(reader: Watched<'_>, image: &mut Image) -> Option<Result<(), ()>> {
     let mut decoder = JpegDecoder::new_with_options(reader, options(true));
     decoder.decode_headers().ok()?;
     let input = decoder.input_colorspace()?;
     if !matches!(input, ColorSpace::YCbCr | ColorSpace::RGB | ColorSpace::Luma | ColorSpace::CMYK | ColorSpace::YCCK) {
         return None;
     }
-    let is_grey = input == ColorSpace::Luma;
-    if is_grey {
+    let is_gray = input == ColorSpace::Luma;
+    if is_gray {
         decoder.set_options(options(true).jpeg_set_out_colorspace(ColorSpace::Luma));
     }
     let (orientation, length) = (orientation(&mut decoder), decoded_length(&decoder)?);
-    picture.rgb.resize(length, 0);
-    if decoder.decode_into(&mut picture.rgb).is_err() {
+    image.rgb.resize(length, 0);
+    if decoder.decode_into(&mut image.rgb).is_err() {
         return Some(Err(()));
     }
-    (picture.width, picture.height) = decoder.dimensions()?;
-    if is_grey || orientation != Orientation::NoTransforms {
-        *picture = converted(std::mem::take(picture), is_grey, orientation)?;
+    (image.width, image.height) = decoder.dimensions()?;
+    if is_gray || orientation != Orientation::NoTransforms {
+        *image = converted(std::mem::take(image), is_gray, orientation)?;
     }
     Some(Ok(()))
 }
 
-fn converted(picture: OwnedPicture, is_grey: bool, orientation: Orientation) -> Option<OwnedPicture> {
-    let (width, height) = (u32::try_from(picture.width).ok()?, u32::try_from(picture.height).ok()?);
-    let mut image = if is_grey {
-        DynamicImage::ImageLuma8(GrayImage::from_raw(width, height, picture.rgb)?)
+fn converted(image: Image, is_gray: bool, orientation: Orientation) -> Option<Image> {
+    let (width, height) = (u32::try_from(image.width).ok()?, u32::try_from(image.height).ok()?);
+    let mut image = if is_gray {
+        DynamicImage::ImageLuma8(GrayImage::from_raw(width, height, image.rgb)?)
     } else {
-        DynamicImage::ImageRgb8(RgbImage::from_raw(width, height, picture.rgb)?)
+        DynamicImage::ImageRgb8(RgbImage::from_raw(width, height, image.rgb)?)
     };
     image.apply_orientation(orientation);
     Some(flatten(image))
 }
 
-/// Decodes a JPEG in colour that its EXIF orientation leaves as it is, to the pixels that `image` gives, with whatever
+/// Decodes a JPEG in color that its EXIF orientation leaves as it is, to the pixels that `image` gives, with whatever
 /// it gives where data is missing.
 ///
 /// Whether it did: all other JPEGs and all errors are left to `image`, which decodes with the same crate but reads the
-/// headers three times and allocates the pixels anew for each picture.
-pub(super) fn decode_usual(bytes: &[u8], picture: &mut OwnedPicture) -> bool {
-    try_usual(bytes, picture).is_some()
+/// headers three times and allocates the pixels anew for each image.
+pub(super) fn decode_usual(bytes: &[u8], image: &mut Image) -> bool {
+    try_usual(bytes, image).is_some()
 }
 
-fn try_usual(bytes: &[u8], picture: &mut OwnedPicture) -> Option<()> {
+fn try_usual(bytes: &[u8], image: &mut Image) -> Option<()> {
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options(false));
     decoder.decode_headers().ok()?;
     let (width, height) = decoder.dimensions()?;
-    let is_colour = matches!(decoder.input_colorspace()?, ColorSpace::YCbCr | ColorSpace::RGB);
-    if !is_colour || orientation(&mut decoder) != Orientation::NoTransforms {
+    let is_color = matches!(decoder.input_colorspace()?, ColorSpace::YCbCr | ColorSpace::RGB);
+    if !is_color || orientation(&mut decoder) != Orientation::NoTransforms {
         return None;
     }
-    picture.rgb.resize(decoded_length(&decoder)?, 0);
-    decoder.decode_into(&mut picture.rgb).ok()?;
-    (picture.width, picture.height) = (width, height);
+    image.rgb.resize(decoded_length(&decoder)?, 0);
+    decoder.decode_into(&mut image.rgb).ok()?;
+    (image.width, image.height) = (width, height);
     Some(())
 }
 

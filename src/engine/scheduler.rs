@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 /// What has become of a stage so far.
 #[derive(Debug)]
-enum Fate {
+enum NodeState {
     NotNeeded,
     /// Waits for inputs or for a worker.
     Waiting,
@@ -26,9 +26,9 @@ enum Fate {
 }
 
 /// The state of a run, shared by its workers.
-pub(super) struct Board<'a> {
+pub(super) struct Scheduler<'a> {
     graph: &'a Graph,
-    fates: Vec<Fate>,
+    fates: Vec<NodeState>,
     /// Stages that read each stage.
     readers: Vec<Vec<StageId>>,
     /// Inputs of each stage that are not there yet.
@@ -38,14 +38,14 @@ pub(super) struct Board<'a> {
     running: usize,
 }
 
-impl<'a> Board<'a> {
+impl<'a> Scheduler<'a> {
     /// A run at its start.
     pub(super) fn new(graph: &'a Graph, needs: &[Need]) -> Self {
         let fate = |need: &Need| match need {
-            Need::NotNeeded => Fate::NotNeeded,
-            Need::Compute { .. } => Fate::Waiting,
+            Need::NotNeeded => NodeState::NotNeeded,
+            Need::Compute { .. } => NodeState::Waiting,
             Need::Cached(artifact) | Need::CachedUnless(artifact) => {
-                Fate::There { artifact: artifact.clone(), status: StageStatus::Cached, seconds: 0.0 }
+                NodeState::There { artifact: artifact.clone(), status: StageStatus::Cached, seconds: 0.0 }
             }
         };
         let mut readers = vec![Vec::new(); graph.len()];
@@ -79,17 +79,17 @@ impl<'a> Board<'a> {
     pub(super) fn start(&mut self, id: StageId) {
         self.ready.remove(&id);
         self.running += 1;
-        self.fates[id.index()] = Fate::Running;
+        self.fates[id.index()] = NodeState::Running;
     }
 
     /// A stage is there; those that waited for it alone become ready.
     pub(super) fn finish(&mut self, id: StageId, artifact: PathBuf, status: StageStatus, seconds: f64) {
         self.running -= 1;
-        self.fates[id.index()] = Fate::There { artifact, status, seconds };
+        self.fates[id.index()] = NodeState::There { artifact, status, seconds };
         for reader in &self.readers[id.index()] {
             self.missing[reader.index()] -= 1;
             // One that cannot be computed on this machine has failed already.
-            if self.missing[reader.index()] == 0 && matches!(self.fates[reader.index()], Fate::Waiting) {
+            if self.missing[reader.index()] == 0 && matches!(self.fates[reader.index()], NodeState::Waiting) {
                 self.ready.insert(*reader);
             }
         }
@@ -98,22 +98,22 @@ impl<'a> Board<'a> {
     /// A stage was told to stop.
     pub(super) fn stop(&mut self, id: StageId) {
         self.running -= 1;
-        self.fates[id.index()] = Fate::Stopped;
+        self.fates[id.index()] = NodeState::Stopped;
     }
 
     /// A stage failed. Returns those that cannot be computed for it, in the graph's order.
     pub(super) fn fail(&mut self, id: StageId, error: Error) -> Vec<StageId> {
-        if matches!(self.fates[id.index()], Fate::Running) {
+        if matches!(self.fates[id.index()], NodeState::Running) {
             self.running -= 1;
         }
         self.ready.remove(&id);
-        self.fates[id.index()] = Fate::Failed(error);
+        self.fates[id.index()] = NodeState::Failed(error);
         let mut skipped = BTreeSet::new();
         let mut open = self.readers[id.index()].clone();
         while let Some(reader) = open.pop() {
-            if matches!(self.fates[reader.index()], Fate::Waiting) {
+            if matches!(self.fates[reader.index()], NodeState::Waiting) {
                 self.ready.remove(&reader);
-                self.fates[reader.index()] = Fate::Skipped(id);
+                self.fates[reader.index()] = NodeState::Skipped(id);
                 skipped.insert(reader);
                 open.extend(&self.readers[reader.index()]);
             }
@@ -124,7 +124,7 @@ impl<'a> Board<'a> {
     /// The first failure in the graph's order.
     pub(super) fn first_failure(&self) -> Option<&Error> {
         self.fates.iter().find_map(|fate| match fate {
-            Fate::Failed(error) => Some(error),
+            NodeState::Failed(error) => Some(error),
             _ => None,
         })
     }
@@ -135,16 +135,18 @@ impl<'a> Board<'a> {
         let (mut failures, mut skipped) = (Vec::new(), Vec::new());
         for (id, fate) in self.graph.iter().zip(self.fates) {
             let (artifact, status, seconds) = match fate {
-                Fate::There { artifact, status, seconds } => (Some(artifact), status, seconds),
-                Fate::Failed(error) => {
+                NodeState::There { artifact, status, seconds } => (Some(artifact), status, seconds),
+                NodeState::Failed(error) => {
                     failures.push((id, error));
                     (None, StageStatus::Failed, 0.0)
                 }
-                Fate::Skipped(because) => {
+                NodeState::Skipped(because) => {
                     skipped.push((id, because));
                     (None, StageStatus::Skipped, 0.0)
                 }
-                Fate::NotNeeded | Fate::Waiting | Fate::Running | Fate::Stopped => (None, StageStatus::NotNeeded, 0.0),
+                NodeState::NotNeeded | NodeState::Waiting | NodeState::Running | NodeState::Stopped => {
+                    (None, StageStatus::NotNeeded, 0.0)
+                }
             };
             let (name, kind, key) = (self.graph.name(id), self.graph.kind(id), self.graph.key(id));
             artifacts.push(artifact);

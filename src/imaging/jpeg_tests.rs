@@ -38,14 +38,14 @@ fn data(file: &[u8]) -> Range<usize> {
 }
 
 fn outcome(file: &[u8]) -> Outcome {
-    decode_whole(file, &mut OwnedPicture::default())
+    decode_whole(file, &mut Image::default())
 }
 
 /// How many of the files that `damage` makes are noticed.
 fn noticed(file: &[u8], damage: impl Fn(&[u8], Range<usize>, &mut Rng) -> Vec<u8>) -> usize {
     assert_eq!(outcome(file), Outcome::Whole);
     let mut rng = stream(2, "damage", &[]);
-    let is_noticed = |_: &usize| crate::picture::decode(&damage(file, data(file), &mut rng)).is_err();
+    let is_noticed = |_: &usize| crate::imaging::decode(&damage(file, data(file), &mut rng)).is_err();
     (0..PLACES).filter(is_noticed).count()
 }
 
@@ -125,9 +125,9 @@ fn restarts(markers: &[u8]) -> Vec<u8> {
 
 #[test]
 fn restart_markers_that_are_missing_or_out_of_order_are_noticed() {
-    let mut picture = OwnedPicture::default();
-    assert_eq!(decode_whole(&restarts(&[0, 1, 2, 3, 4, 5, 6, 7, 0]), &mut picture), Outcome::Whole);
-    let firsts: Vec<u8> = (0..10).map(|block| picture.rgb[block * 8 * 3]).collect();
+    let mut image = Image::default();
+    assert_eq!(decode_whole(&restarts(&[0, 1, 2, 3, 4, 5, 6, 7, 0]), &mut image), Outcome::Whole);
+    let firsts: Vec<u8> = (0..10).map(|block| image.rgb[block * 8 * 3]).collect();
     assert!(firsts.iter().zip(0_u8..).all(|(&value, block)| value.abs_diff(20 * block) <= 2), "{firsts:?}");
     for wrong in [&[0, 1, 2, 3, 4, 5, 6, 7][..], &[0, 1, 2, 3, 4, 6, 7, 0], &[0, 2, 1, 3, 4, 5, 6, 7, 0], &[]] {
         assert!(matches!(outcome(&restarts(wrong)), Outcome::Damaged(_)), "{wrong:?}");

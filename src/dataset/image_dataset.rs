@@ -1,14 +1,14 @@
-//! Decoded pictures in a folder: `pictures.bin`, their bytes one after the other, and `index.json`, all else.
+//! Decoded images in a directory: `images.bin`, their bytes one after the other, and `index.json`, all else.
 
 use crate::base::stamp::Stamp;
 use crate::base::{Error, Result, files};
-use crate::picture::{CHANNELS, OwnedPicture};
+use crate::imaging::{CHANNELS, Image};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub(super) const PICTURES: &str = "pictures.bin";
+pub(super) const IMAGES: &str = "images.bin";
 pub(super) const INDEX: &str = "index.json";
 /// Changes when the files' meaning does.
 pub(super) const VERSION: u32 = 1;
@@ -22,7 +22,7 @@ pub struct Skipped {
     pub reason: String,
 }
 
-/// `index.json`: one entry a picture in each of the lists.
+/// `index.json`: one entry an image in each of the lists.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Index {
     pub(super) version: u32,
@@ -32,22 +32,22 @@ pub(super) struct Index {
     pub(super) is_test: Vec<bool>,
     /// (width, height)
     pub(super) sizes: Vec<(usize, usize)>,
-    /// Place of the first byte in `pictures.bin`.
+    /// Place of the first byte in `images.bin`.
     pub(super) offsets: Vec<usize>,
     pub(super) skipped: Vec<Skipped>,
     pub(super) ignored: usize,
-    /// JPEGs among the pictures that lost data inside.
+    /// JPEGs among the images that lost data inside.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) damaged: Vec<Skipped>,
 }
 
-/// Decoded pictures in a file, read one by one.
+/// Decoded images in a file, read one by one.
 ///
 /// The file is not mapped into memory: a mapped file that somebody makes shorter ends the process with SIGBUS, and one
-/// that is overwritten changes the pictures under way. Reading a picture from the page cache costs a system call and a
-/// copy (for small views of large pictures, up to a tenth of making both views; docs/performance.md), and what happened to the file is known afterwards ([`PictureSet::check`]).
+/// that is overwritten changes the images under way. Reading an image from the page cache costs a system call and a
+/// copy (for small views of large images, up to a tenth of making both views; docs/performance.md), and what happened to the file is known afterwards ([`ImageDataset::check`]).
 #[derive(Debug)]
-pub struct PictureSet {
+pub struct ImageDataset {
     index: Index,
     path: PathBuf,
     file: File,
@@ -55,15 +55,17 @@ pub struct PictureSet {
     stamp: Stamp,
 }
 
-impl PictureSet {
-    /// Opens a folder that [`decode`](fn@crate::dataset::decode) wrote.
+impl ImageDataset {
+    /// Opens a directory that [`decode`](fn@crate::dataset::decode) wrote.
     ///
     /// # Errors
     /// A file is missing or unreadable, or the two do not fit together.
-    pub fn open(folder: &Path) -> Result<Self> {
-        let (index_path, bytes_path) = (folder.join(INDEX), folder.join(PICTURES));
+    pub fn open(directory: &Path) -> Result<Self> {
+        let (index_path, bytes_path) = (directory.join(INDEX), directory.join(IMAGES));
         let damaged = |what: String| {
-            Error::stage(what).at(folder.display().to_string()).help("remove the folder and run again: it is made anew")
+            Error::stage(what)
+                .at(directory.display().to_string())
+                .help("remove the directory and run again: it is made anew")
         };
         let index: Index = serde_json::from_slice(&files::read(&index_path)?)
             .map_err(|error| damaged(format!("{INDEX} is damaged: {error}")))?;
@@ -74,35 +76,35 @@ impl PictureSet {
         Ok(Self { index, stamp: Stamp::of(&metadata), file, path: bytes_path })
     }
 
-    /// Number of pictures.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.index.names.len()
     }
 
-    /// Whether there are no pictures.
+    /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The picture with this index.
+    /// The image with this index.
     ///
     /// # Errors
     /// The file cannot be read, or is not the one any more that was opened.
-    pub fn picture(&self, index: usize) -> Result<OwnedPicture> {
-        let mut picture = OwnedPicture::default();
-        self.read(index, &mut picture)?;
-        self.check().map(|()| picture)
+    pub fn image(&self, index: usize) -> Result<Image> {
+        let mut image = Image::default();
+        self.read(index, &mut image)?;
+        self.check().map(|()| image)
     }
 
-    /// Reads the picture with this index into memory that is used again. It counts only if [`PictureSet::check`] finds
-    /// nothing afterwards; one check is enough for many pictures.
+    /// Reads the image with this index into memory that is used again. It counts only if [`ImageDataset::check`] finds
+    /// nothing afterwards; one check is enough for many images.
     ///
     /// # Errors
     /// The file cannot be read, or became too short.
-    pub fn read(&self, index: usize, picture: &mut OwnedPicture) -> Result<()> {
-        (picture.width, picture.height) = self.index.sizes[index];
-        picture.rgb.resize(CHANNELS * picture.width * picture.height, 0);
-        let read = read_at(&self.file, &mut picture.rgb, self.index.offsets[index] as u64);
+    pub fn read(&self, index: usize, image: &mut Image) -> Result<()> {
+        (image.width, image.height) = self.index.sizes[index];
+        image.rgb.resize(CHANNELS * image.width * image.height, 0);
+        let read = read_at(&self.file, &mut image.rgb, self.index.offsets[index] as u64);
         read.map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => self.changed(),
             _ => Error::io("read", &self.path, &error),
@@ -126,17 +128,17 @@ impl PictureSet {
         error.help("run again: what was damaged is made anew")
     }
 
-    /// Label of the picture with this index.
+    /// Label of the image with this index.
     pub fn label(&self, index: usize) -> usize {
         self.index.labels[index]
     }
 
-    /// Labels of all pictures.
+    /// Labels of all images.
     pub fn labels(&self) -> &[usize] {
         &self.index.labels
     }
 
-    /// Name of a picture inside its source.
+    /// Name of an image inside its source.
     pub fn name(&self, index: usize) -> &str {
         &self.index.names[index]
     }
@@ -146,12 +148,12 @@ impl PictureSet {
         &self.index.classes
     }
 
-    /// Whether a picture is for testing only.
+    /// Whether an image is for testing only.
     pub fn is_test(&self, index: usize) -> bool {
         self.index.is_test[index]
     }
 
-    /// For each picture whether it is for testing only.
+    /// For each image whether it is for testing only.
     pub fn test_flags(&self) -> &[bool] {
         &self.index.is_test
     }
@@ -161,19 +163,19 @@ impl PictureSet {
         &self.index.skipped
     }
 
-    /// JPEGs that are among the pictures although they lost data inside.
+    /// JPEGs that are among the images although they lost data inside.
     pub fn damaged(&self) -> &[Skipped] {
         &self.index.damaged
     }
 
-    /// Files that were passed over because they are no pictures by their name.
+    /// Files that were passed over because they are no images by their name.
     pub fn ignored(&self) -> usize {
         self.index.ignored
     }
 }
 
 impl Index {
-    /// Checks that the lists fit together and stay inside `pictures.bin`, so that nothing read later can fail.
+    /// Checks that the lists fit together and stay inside `images.bin`, so that nothing read later can fail.
     fn check(&self, bytes: u64) -> Result<(), String> {
         if self.version != VERSION {
             return Err(format!("{INDEX} has version {}, not {VERSION}", self.version));
@@ -192,7 +194,7 @@ impl Index {
             next = end.ok_or_else(|| format!("a size or place in {INDEX} is impossible"))?;
         }
         if next as u64 != bytes {
-            return Err(format!("{PICTURES} has {bytes} bytes instead of {next}"));
+            return Err(format!("{IMAGES} has {bytes} bytes instead of {next}"));
         }
         Ok(())
     }

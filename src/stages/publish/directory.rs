@@ -1,4 +1,4 @@
-//! Folders of published reports: whole or not there, also after a power cut.
+//! Directories of published reports: whole or not there, also after a power cut.
 
 use crate::base::{Error, Result, files};
 use std::fs::{self, File};
@@ -6,17 +6,17 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What the names of folders begin with that are being written.
+/// What the names of directories begin with that are being written.
 const UNFINISHED: &str = ".report-";
-/// A folder that is being written and is older than this was left by a run that was killed.
+/// A directory that is being written and is older than this was left by a run that was killed.
 const ABANDONED: Duration = Duration::from_secs(3600);
 /// Tries to put a report in its place while others do the same.
 const TRIES: usize = 100;
 
-/// Writes a file that is not there yet, and the folders that it needs, to the disk.
-pub(super) fn put(folder: &Path, name: &str, content: &[u8]) -> Result<()> {
-    let path = folder.join(name);
-    path.parent().map_or(Ok(()), files::create_folder)?;
+/// Writes a file that is not there yet, and the directories that it needs, to the disk.
+pub(super) fn put(directory: &Path, name: &str, content: &[u8]) -> Result<()> {
+    let path = directory.join(name);
+    path.parent().map_or(Ok(()), files::create_directory)?;
     let write = || -> std::io::Result<()> {
         let mut file = File::create(&path)?;
         file.write_all(content)?;
@@ -25,37 +25,39 @@ pub(super) fn put(folder: &Path, name: &str, content: &[u8]) -> Result<()> {
     write().map_err(|error| Error::io("write", &path, &error))
 }
 
-/// Lets a file of an artifact appear in a folder too: without taking room where the file system knows links. Nothing
+/// Lets a file of an artifact appear in a directory too: without taking room where the file system knows links. Nothing
 /// writes into files of artifacts, and what collects artifacts removes names.
-pub(super) fn link(artifact: &Path, folder: &Path, name: &str) -> Result<()> {
-    let path = folder.join(name);
-    path.parent().map_or(Ok(()), files::create_folder)?;
+pub(super) fn link(artifact: &Path, directory: &Path, name: &str) -> Result<()> {
+    let path = directory.join(name);
+    path.parent().map_or(Ok(()), files::create_directory)?;
     match fs::hard_link(artifact.join(name), &path) {
         Ok(()) => Ok(()),
-        Err(_) => put(folder, name, &files::read(&artifact.join(name))?),
+        Err(_) => put(directory, name, &files::read(&artifact.join(name))?),
     }
 }
 
-/// Makes the names in a folder and in those below it survive a power cut.
-pub(super) fn flush(folder: &Path, names: &[String]) -> Result<()> {
+/// Makes the names in a directory and in those below it survive a power cut.
+pub(super) fn flush(directory: &Path, names: &[String]) -> Result<()> {
     let below = names.iter().filter_map(|name| Path::new(name).parent());
-    let mut folders: Vec<PathBuf> = below.map(|parent| folder.join(parent)).chain([folder.to_owned()]).collect();
-    folders.sort_unstable();
-    folders.dedup();
-    let flush = |folder: &PathBuf| files::sync_folder(folder).map_err(|error| Error::io("write", folder, &error));
-    folders.iter().try_for_each(flush)
+    let mut directories: Vec<PathBuf> =
+        below.map(|parent| directory.join(parent)).chain([directory.to_owned()]).collect();
+    directories.sort_unstable();
+    directories.dedup();
+    let flush =
+        |directory: &PathBuf| files::sync_directory(directory).map_err(|error| Error::io("write", directory, &error));
+    directories.iter().try_for_each(flush)
 }
 
-/// A new folder in that of a study, which goes away unless it is put in its place.
+/// A new directory in that of a study, which goes away unless it is put in its place.
 pub(super) fn unfinished(study: &Path) -> Result<tempfile::TempDir> {
-    files::create_folder(study)?;
+    files::create_directory(study)?;
     remove_abandoned(study);
     let mut builder = tempfile::Builder::new();
     builder.prefix(UNFINISHED);
-    // As any new folder; by itself tempfile lets only the owner in.
+    // As any new directory; by itself tempfile lets only the owner in.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-    builder.tempdir_in(study).map_err(|error| Error::io("create a folder", study, &error))
+    builder.tempdir_in(study).map_err(|error| Error::io("create a directory", study, &error))
 }
 
 fn remove_abandoned(study: &Path) {
@@ -69,7 +71,7 @@ fn remove_abandoned(study: &Path) {
     }
 }
 
-/// Puts a finished folder in the place of what is there. Each name leads to one whole report at any time, whoever else
+/// Puts a finished directory in the place of what is there. Each name leads to one whole report at any time, whoever else
 /// does the same; the last one stays.
 pub(super) fn put_in_place(finished: &Path, place: &Path) -> Result<()> {
     let aside = finished.with_extension("old");
@@ -85,10 +87,10 @@ pub(super) fn put_in_place(finished: &Path, place: &Path) -> Result<()> {
     }
     renamed.map_err(|error| Error::io("replace the report in", place, &error))?;
     let parent = place.parent().unwrap_or(place);
-    files::sync_folder(parent).map_err(|error| Error::io("write", parent, &error))
+    files::sync_directory(parent).map_err(|error| Error::io("write", parent, &error))
 }
 
-/// Removes a folder, or whatever else was in the place of one.
+/// Removes a directory, or whatever else was in the place of one.
 fn remove(path: &Path) {
     if files::remove_all(path).is_err() {
         let _ = fs::remove_file(path);
@@ -115,13 +117,13 @@ mod tests {
         std::thread::scope(|scope| (0..4).for_each(|number| drop(scope.spawn(move || publish(number)))));
         let texts = ["a", "b", "plots/c"].map(|name| fs::read_to_string(place.join(name)).unwrap());
         assert!(texts.iter().all(|text| *text == texts[0]), "{texts:?}");
-        let all = Manifest::of_folder(study.path(), "").unwrap().files;
+        let all = Manifest::of_directory(study.path(), "").unwrap().files;
         let names: Vec<String> = all.into_iter().map(|file| file.name).collect();
         assert_eq!(names, ["report/a", "report/b", "report/plots/c"], "nothing else is left");
     }
 
     #[test]
-    fn a_file_in_the_place_of_the_folder_makes_room() {
+    fn a_file_in_the_place_of_the_directory_makes_room() {
         let study = tempfile::tempdir().unwrap();
         let place = study.path().join("report");
         fs::write(&place, "mine").unwrap();

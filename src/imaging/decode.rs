@@ -1,9 +1,9 @@
-//! JPEG, PNG and WebP files to pictures.
+//! JPEG, PNG and WebP files to images.
 
 use crate::base::human;
-use crate::picture::jpeg::{self, Outcome};
-use crate::picture::jpeg_segments::{START_OF_SCAN, segments};
-use crate::picture::{CHANNELS, OwnedPicture, header};
+use crate::imaging::jpeg::{self, Outcome};
+use crate::imaging::jpeg_segments::{START_OF_SCAN, segments};
+use crate::imaging::{CHANNELS, Image, header};
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use std::io::Cursor;
 
@@ -20,22 +20,22 @@ const DECODER_BYTES: u64 = 1 << 30;
 /// white behind it, the first frame stands for an animation, and the EXIF orientation is applied.
 ///
 /// # Errors
-/// The reason why the bytes are no such picture, as a phrase: damaged, cut short, too large, another format.
-pub fn decode(bytes: &[u8]) -> Result<OwnedPicture, String> {
-    let mut picture = OwnedPicture::default();
-    decode_into(bytes, &mut picture)?.map_or(Ok(picture), Err)
+/// The reason why the bytes are no such image, as a phrase: damaged, cut short, too large, another format.
+pub fn decode(bytes: &[u8]) -> Result<Image, String> {
+    let mut image = Image::default();
+    decode_into(bytes, &mut image)?.map_or(Ok(image), Err)
 }
 
-/// As [`decode`], into a picture whose memory is used again: the allocation of fresh pixels for each of many pictures is
+/// As [`decode`], into an image whose memory is used again: the allocation of fresh pixels for each of many images is
 /// what the kernel is busiest with.
 ///
 /// A JPEG that lost data inside is decoded as far as it goes, and the phrase that says so is returned.
 ///
 /// # Errors
-/// Those of [`decode`] but for that one; what `picture` holds then means nothing.
-pub fn decode_into(bytes: &[u8], picture: &mut OwnedPicture) -> Result<Option<String>, String> {
+/// Those of [`decode`] but for that one; what `image` holds then means nothing.
+pub fn decode_into(bytes: &[u8], image: &mut Image) -> Result<Option<String>, String> {
     let mut damage = None;
-    let format = recognise(bytes)?;
+    let format = recognize(bytes)?;
     if let Some((width, height)) = header::size(bytes) {
         check_sides(width, height)?;
     }
@@ -43,20 +43,20 @@ pub fn decode_into(bytes: &[u8], picture: &mut OwnedPicture) -> Result<Option<St
         if !jpeg_is_complete(bytes) {
             return Err("the JPEG ends before its end marker (cut short)".to_owned());
         }
-        match jpeg::decode_whole(bytes, picture) {
+        match jpeg::decode_whole(bytes, image) {
             Outcome::Whole => return Ok(None),
             Outcome::Unexamined => {}
             Outcome::Damaged(what) => damage = Some(what),
         }
-        if jpeg::decode_usual(bytes, picture) {
+        if jpeg::decode_usual(bytes, image) {
             return Ok(damage);
         }
     }
-    *picture = decode_any(bytes, format)?;
+    *image = decode_any(bytes, format)?;
     Ok(damage)
 }
 
-fn decode_any(bytes: &[u8], format: ImageFormat) -> Result<OwnedPicture, String> {
+fn decode_any(bytes: &[u8], format: ImageFormat) -> Result<Image, String> {
     if format == ImageFormat::WebP && !webp_is_complete(bytes) {
         return Err("the WebP ends inside one of its chunks (cut short)".to_owned());
     }
@@ -70,7 +70,7 @@ fn decode_any(bytes: &[u8], format: ImageFormat) -> Result<OwnedPicture, String>
     Ok(flatten(image))
 }
 
-fn recognise(bytes: &[u8]) -> Result<ImageFormat, String> {
+fn recognize(bytes: &[u8]) -> Result<ImageFormat, String> {
     if bytes.is_empty() {
         return Err("the file is empty".to_owned());
     }
@@ -129,7 +129,7 @@ fn webp_is_complete(bytes: &[u8]) -> bool {
     true
 }
 
-/// Whether the end marker follows the first scan. The decoder fills what is missing with grey instead of failing.
+/// Whether the end marker follows the first scan. The decoder fills what is missing with gray instead of failing.
 fn jpeg_is_complete(bytes: &[u8]) -> bool {
     const END_OF_IMAGE: [u8; 2] = [0xFF, 0xD9];
     let Some((_, header)) = segments(bytes).find(|(marker, _)| *marker == START_OF_SCAN) else {
@@ -140,10 +140,10 @@ fn jpeg_is_complete(bytes: &[u8]) -> bool {
     bytes.get(header.end..).is_some_and(ends)
 }
 
-pub(super) fn flatten(image: DynamicImage) -> OwnedPicture {
+pub(super) fn flatten(image: DynamicImage) -> Image {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let rgb = if image.color().has_alpha() { over_white(&image.into_rgba8()) } else { image.into_rgb8().into_raw() };
-    OwnedPicture { width, height, rgb }
+    Image { width, height, rgb }
 }
 
 fn over_white(image: &image::RgbaImage) -> Vec<u8> {
@@ -162,7 +162,7 @@ mod tests {
     use image::codecs::jpeg::JpegEncoder;
     use image::{ExtendedColorType, ImageEncoder};
 
-    /// A JPEG of this size, in colour or in grey, with an EXIF orientation where one is given.
+    /// A JPEG of this size, in color or in gray, with an EXIF orientation where one is given.
     fn jpeg_file(width: u32, height: u32, color: ExtendedColorType, orientation: Option<u8>) -> Vec<u8> {
         let length = u64::from(width * height) * u64::from(color.channel_count());
         let values: Vec<u8> = (0..length).map(|i| (i * i / 7 + i * 3) as u8).collect();
@@ -179,12 +179,12 @@ mod tests {
 
     #[test]
     fn the_short_way_gives_the_pixels_of_the_long_one_for_what_it_takes() {
-        // A picture that held a larger one, then a smaller one: nothing of it may shine through.
-        let mut picture = OwnedPicture { width: 90, height: 80, rgb: vec![123; 90 * 80 * CHANNELS] };
+        // An image that held a larger one, then a smaller one: nothing of it may shine through.
+        let mut image = Image { width: 90, height: 80, rgb: vec![123; 90 * 80 * CHANNELS] };
         let rgb = |width, height, orientation| jpeg_file(width, height, ExtendedColorType::Rgb8, orientation);
         for file in [rgb(61, 37, None), rgb(1, 1, None), rgb(64, 48, Some(1)), rgb(17, 80, None)] {
-            assert!(jpeg::decode_usual(&file, &mut picture));
-            assert_eq!(picture, decode_any(&file, ImageFormat::Jpeg).unwrap());
+            assert!(jpeg::decode_usual(&file, &mut image));
+            assert_eq!(image, decode_any(&file, ImageFormat::Jpeg).unwrap());
         }
     }
 
@@ -214,19 +214,19 @@ mod tests {
     }
 
     #[test]
-    fn the_short_way_leaves_grey_turned_and_damaged_files_to_the_long_one() {
-        let grey = jpeg_file(20, 30, ExtendedColorType::L8, None);
+    fn the_short_way_leaves_gray_turned_and_damaged_files_to_the_long_one() {
+        let gray = jpeg_file(20, 30, ExtendedColorType::L8, None);
         let turned = jpeg_file(20, 30, ExtendedColorType::Rgb8, Some(6));
-        let mut picture = OwnedPicture::default();
-        for (file, size) in [(&grey, (20, 30)), (&turned, (30, 20))] {
-            assert!(!jpeg::decode_usual(file, &mut picture));
-            decode_into(file, &mut picture).unwrap();
-            assert_eq!((picture.width, picture.height), size);
-            assert_eq!(picture, decode(file).unwrap());
+        let mut image = Image::default();
+        for (file, size) in [(&gray, (20, 30)), (&turned, (30, 20))] {
+            assert!(!jpeg::decode_usual(file, &mut image));
+            decode_into(file, &mut image).unwrap();
+            assert_eq!((image.width, image.height), size);
+            assert_eq!(image, decode(file).unwrap());
         }
         let damaged = [&turned[..60], &turned[turned.len() - 2..]].concat();
-        assert!(!jpeg::decode_usual(&damaged, &mut picture));
+        assert!(!jpeg::decode_usual(&damaged, &mut image));
         let long = decode_any(&damaged, ImageFormat::Jpeg).map(|_| None);
-        assert_eq!(decode_into(&damaged, &mut picture), long);
+        assert_eq!(decode_into(&damaged, &mut image), long);
     }
 }

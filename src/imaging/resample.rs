@@ -1,11 +1,11 @@
-//! Bilinear resizing with antialiasing, straight from the bytes of a part of a picture.
+//! Bilinear resizing with antialiasing, straight from the bytes of a part of an image.
 //!
-//! The triangle filter of PyTorch's `interpolate(mode="bilinear", antialias=True)` (as in Pillow): where the picture
+//! The triangle filter of PyTorch's `interpolate(mode="bilinear", antialias=True)` (as in Pillow): where the image
 //! gets smaller the filter is as much wider. Computed in f32 without rounding in between. Rows are combined first,
-//! which vectorises over the bytes of a row, then the pixels of the one combined row.
+//! which vectorizes over the bytes of a row, then the pixels of the one combined row.
 
-use crate::picture::vector::vectorized;
-use crate::picture::{CHANNELS, OwnedPicture, Picture, Region};
+use crate::imaging::vector::vectorized;
+use crate::imaging::{CHANNELS, Image, ImageRef, Region};
 
 /// Mirroring while resizing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct Flip {
     pub vertical: bool,
 }
 
-/// A value of a picture: a byte, or a number already between 0 and 1.
+/// A value of an image: a byte, or a number already between 0 and 1.
 pub trait Sample: Copy {
     /// What stands for white.
     const WHITE: f32;
@@ -106,18 +106,18 @@ impl Resampler {
         });
     }
 
-    /// The picture at another size.
-    pub fn picture(&mut self, picture: Picture<'_>, width: usize, height: usize) -> OwnedPicture {
+    /// The image at another size.
+    pub fn image(&mut self, image: ImageRef<'_>, width: usize, height: usize) -> Image {
         let mut rgb = Vec::with_capacity(width * height * CHANNELS);
-        let source = Source { width: picture.width, values: picture.rgb };
-        let whole = Region::whole(picture.width, picture.height);
+        let source = Source { width: image.width, values: image.rgb };
+        let whole = Region::whole(image.width, image.height);
         self.rows(source, whole, (width, height), Flip::default(), |_, row| {
             for pixel in row {
                 // `as` saturates, so rounding cannot leave the range.
                 rgb.extend(pixel[..CHANNELS].iter().map(|value| (value * 255.0 + 0.5) as u8));
             }
         });
-        OwnedPicture { width, height, rgb }
+        Image { width, height, rgb }
     }
 }
 
@@ -146,12 +146,12 @@ impl Taps {
         self.weights.resize(outputs * self.count, 0.0);
         for output in 0..outputs {
             let position = if mirrored { outputs - 1 - output } else { output };
-            let centre = ratio * (position as f64 + 0.5);
-            let first = (centre - reach + 0.5).max(0.0) as usize;
+            let center = ratio * (position as f64 + 0.5);
+            let first = (center - reach + 0.5).max(0.0) as usize;
             let first = first.min(inputs - self.count);
             self.starts.push(first);
             let weights = &mut self.weights[output * self.count..(output + 1) * self.count];
-            fill_triangle(weights, first as f64 + 0.5 - centre, reach, f64::from(scale));
+            fill_triangle(weights, first as f64 + 0.5 - center, reach, f64::from(scale));
         }
     }
 }

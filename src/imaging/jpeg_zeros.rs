@@ -1,6 +1,6 @@
 //! How many zeros in a row the data of a JPEG's scan can hold.
 
-use crate::picture::jpeg_frame::Coded;
+use crate::imaging::jpeg_frame::Coded;
 
 /// Coefficients of a block.
 const COEFFICIENTS: usize = 64;

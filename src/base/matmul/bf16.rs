@@ -53,7 +53,7 @@ pub fn multiplies_tiles() -> bool {
 
 /// The right operand of products of bf16 numbers, laid out for this processor; packed once, it serves many blocks.
 #[derive(Clone, Debug, Default)]
-pub struct PackedHalves {
+pub struct PackedBf16 {
     way: Way,
     rows: usize,
     columns: usize,
@@ -63,7 +63,7 @@ pub struct PackedHalves {
     widened: Vec<f32>,
 }
 
-impl PackedHalves {
+impl PackedBf16 {
     /// Packs a matrix.
     #[must_use]
     pub fn new(right: Matrix<'_, bf16>) -> Self {
@@ -111,7 +111,7 @@ fn wide(number: &bf16) -> f32 {
 ///
 /// # Panics
 /// The shapes do not fit.
-pub fn multiply_halves(left: Matrix<'_, bf16>, right: &PackedHalves, accumulate: bool, output: &mut [f32]) {
+pub fn multiply_halves(left: Matrix<'_, bf16>, right: &PackedBf16, accumulate: bool, output: &mut [f32]) {
     assert_eq!(left.columns, right.rows);
     assert_eq!(output.len(), left.rows * right.columns);
     match right.way {
@@ -123,7 +123,7 @@ pub fn multiply_halves(left: Matrix<'_, bf16>, right: &PackedHalves, accumulate:
     }
 }
 
-fn multiply_widened(left: Matrix<'_, bf16>, right: &PackedHalves, accumulate: bool, output: &mut [f32]) {
+fn multiply_widened(left: Matrix<'_, bf16>, right: &PackedBf16, accumulate: bool, output: &mut [f32]) {
     let last = |count: usize, stride: usize| count.saturating_sub(1) * stride;
     let used = (last(left.rows, left.row_stride) + last(left.columns, left.column_stride) + 1).min(left.values.len());
     WIDENED.with_borrow_mut(|scratch| {
@@ -176,7 +176,7 @@ mod tests {
     }
 
     fn check(way: Way, left: Matrix<'_, bf16>, right: Matrix<'_, bf16>) {
-        let mut packed = PackedHalves::default();
+        let mut packed = PackedBf16::default();
         packed.pack_for(way, right);
         for accumulate in [false, true] {
             let mut output: Vec<f32> = (0..left.rows * right.columns).map(|i| (i % 7) as f32 - 3.0).collect();
@@ -227,7 +227,7 @@ mod tests {
     fn blocks_of_columns_are_multiplied_and_packed_again() {
         let (left, right) = (numbers(40 * 70, "left"), numbers(50 * 90, "right"));
         let (left, right) = (Matrix::new(&left, 40, 70).column_block(11, 50), Matrix::new(&right, 50, 90));
-        let mut packed = PackedHalves::new(right);
+        let mut packed = PackedBf16::new(right);
         let mut output = vec![0.0; 40 * 33];
         let right = right.column_block(57, 33);
         packed.pack(right);
@@ -244,7 +244,7 @@ mod tests {
         left.chunks_exact_mut(40).for_each(|row| row[..33].fill(bf16::ONE));
         let right = vec![bf16::ONE; 33 * 3];
         for way in Way::all() {
-            let mut packed = PackedHalves::default();
+            let mut packed = PackedBf16::default();
             packed.pack_for(*way, Matrix::new(&right, 33, 3));
             let mut output = vec![0.0; 15];
             multiply_halves(Matrix::new(&left, 5, 40).column_block(0, 33), &packed, false, &mut output);
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn products_without_terms_are_zero() {
         for way in Way::all() {
-            let mut packed = PackedHalves::default();
+            let mut packed = PackedBf16::default();
             packed.pack_for(*way, Matrix::new(&[], 0, 3));
             let mut output = vec![5.0; 6];
             multiply_halves(Matrix::new(&[], 2, 0), &packed, true, &mut output);

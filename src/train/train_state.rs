@@ -2,10 +2,10 @@
 
 use crate::base::{Error, Result};
 use crate::model::Network;
-use crate::nn::{NamedArray, Traced};
+use crate::nn::{NamedTensor, Taped};
 use crate::train::Uploaded;
-use crate::train::trainer::TracedLoss;
-use crate::train::{Checkpoint, Compute, EpochMeans, EpochRecord, Recipe, StepReport, Trainer};
+use crate::train::trainer::TapedLoss;
+use crate::train::{Checkpoint, Compute, EpochMeans, EpochRecord, StepReport, TrainConfig, Trainer};
 use std::borrow::Cow;
 
 /// A training run by epochs: the trainer, what the epochs measured, and the best weights where they are chosen.
@@ -13,24 +13,24 @@ use std::borrow::Cow;
 /// A row of its history is an epoch, or several short ones together; the last row may be cut short. The run can be saved
 /// between any two steps, and also when the last step of a row is taken and the row is not finished yet, because
 /// something is measured on other images first.
-pub struct Session<D: Compute> {
+pub struct TrainState<D: Compute> {
     trainer: Trainer<D>,
     total_steps: usize,
     steps_per_epoch: usize,
     epochs_per_row: usize,
     means: EpochMeans,
     records: Vec<EpochRecord>,
-    best: Option<Vec<NamedArray>>,
+    best: Option<Vec<NamedTensor>>,
 }
 
-impl<D: Compute> Session<D> {
+impl<D: Compute> TrainState<D> {
     /// A training run of whole epochs before its first step; over at once if an epoch has no steps.
-    pub fn new(network: Network<D>, recipe: &Recipe<'_>) -> Self {
+    pub fn new(network: Network<D>, recipe: &TrainConfig<'_>) -> Self {
         Self::of_steps(network, recipe, recipe.epochs * recipe.steps_per_epoch, 1)
     }
 
     /// A training run of `total` steps before its first one, with a row of history for every `epochs_per_row` epochs.
-    pub fn of_steps(network: Network<D>, recipe: &Recipe<'_>, total: usize, epochs_per_row: usize) -> Self {
+    pub fn of_steps(network: Network<D>, recipe: &TrainConfig<'_>, total: usize, epochs_per_row: usize) -> Self {
         Self {
             trainer: Trainer::of_steps(network, recipe, total),
             total_steps: if recipe.steps_per_epoch == 0 { 0 } else { total },
@@ -49,7 +49,7 @@ impl<D: Compute> Session<D> {
     pub fn step_with<T>(
         &mut self,
         batch: Uploaded<D>,
-        loss: impl FnOnce(Traced<D>, &[usize]) -> Result<TracedLoss<D>>,
+        loss: impl FnOnce(Taped<D>, &[usize]) -> Result<TapedLoss<D>>,
         meanwhile: impl FnOnce(&Network<D>) -> Result<T>,
     ) -> Result<(StepReport, T)> {
         let (report, done) = self.trainer.step_with(batch, loss, meanwhile)?;
@@ -143,7 +143,7 @@ impl<D: Compute> Session<D> {
     /// The device cannot be written.
     pub fn load_best(&mut self) -> Result<()> {
         match &self.best {
-            Some(weights) => self.trainer.network_mut().load_state(weights),
+            Some(weights) => self.trainer.network_mut().load_state_dict(weights),
             None => Ok(()),
         }
     }
@@ -182,8 +182,8 @@ impl<D: Compute> Session<D> {
     /// the others; what is left is for the trainer to check.
     fn fits(&self, checkpoint: &Checkpoint<'_>) -> bool {
         let (finished, steps) = (checkpoint.records.len(), checkpoint.means.steps());
-        let same = |(a, b): (&NamedArray, &NamedArray)| a.name == b.name && a.shape == b.shape;
-        let best_fits = |best: &[NamedArray]| {
+        let same = |(a, b): (&NamedTensor, &NamedTensor)| a.name == b.name && a.shape == b.shape;
+        let best_fits = |best: &[NamedTensor]| {
             best.len() == checkpoint.network.len() && best.iter().zip(checkpoint.network.iter()).all(same)
         };
         let rows = self.total_steps.div_ceil((self.epochs_per_row * self.steps_per_epoch).max(1));
