@@ -22,7 +22,7 @@ pub struct DatasetConfig {
     #[serde(default)]
     pub fit: Fit,
     /// Larger images are reduced to this shorter side when they are decoded; default twice `image_size`.
-    #[serde(default, deserialize_with = "stored_size")]
+    #[serde(default, alias = "stored_side", deserialize_with = "stored_size")]
     pub stored_size: Option<usize>,
     /// What happens to files that cannot be decoded.
     #[serde(default)]
