@@ -1,42 +1,186 @@
-//! `embed`: features as points in the plane, for one depth.
+//! `[embed.NAME]`: features as points in the plane, for each depth.
 
-use crate::analysis::config::EmbedMethod;
+use crate::analysis::config::{EmbedMethod, TsneConfig};
 use crate::analysis::{principal_components, tsne};
 use crate::base::Result;
-use crate::config::pipeline::{Embed, Subset};
 use crate::dataset::Split;
-use crate::engine::{Context, Stage};
-use crate::stages::features::Features;
-use crate::stages::{dataset, evaluation, formats, split};
+use crate::engine::{Context, Cost, Stage};
+use crate::render::data::{EmbeddingPanel, Report};
+use crate::stages::dataset::{self, Dataset, split};
+use crate::stages::pretrain::{Features, Pretrain, PretrainNode, add_features};
+use crate::stages::shared::depths::{self, encoder_output, widths};
+use crate::stages::shared::evaluation::EvaluationTarget;
+use crate::stages::shared::statistics::{BatchNormStatistics, BatchOrder, StatisticsKeys};
+use crate::stages::shared::{artifacts, cost, evaluation};
+use crate::study::{Check, DataCheck, DataFacts, Expansion, Ref, ReportPart, Shown, StageKind};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::path::Path;
 
-/// Embeds the features of one depth.
-pub struct EmbedStage {
-    /// What the file says of this embedding.
-    pub config: Embed,
-    /// Depth of the features.
-    pub depth: usize,
-    /// The pipeline's seed.
-    pub seed: u64,
+/// The section `embed`.
+pub struct Embed;
+
+/// A two-dimensional embedding of the features of a pretraining stage.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Embed")]
+pub struct EmbedConfig {
+    /// Name of the pretraining stage.
+    pub from: Ref<Pretrain>,
+    /// Name of the data set, `[dataset.NAME]`. Default: that of the pretraining stage.
+    pub dataset: Option<Ref<Dataset>>,
+    /// Depths at which features are taken: 0 is the encoder output h, k the output of projection layer k.
+    #[serde(default = "encoder_output")]
+    #[schemars(extend("x-each" = true))]
+    pub depths: Vec<usize>,
+    /// Images to embed.
+    #[serde(default)]
+    pub subset: Subset,
+    /// Batch-norm statistics that the encoder uses when features are computed.
+    #[serde(default)]
+    pub statistics: BatchNormStatistics,
+    /// Images per batch with `statistics = "batch"`. Default: 64; Keras' `predict` uses 32.
+    #[schemars(range(min = 2))]
+    pub statistics_batch: Option<usize>,
+    /// Order in which images are grouped into these batches. Default: `"dataset"`.
+    pub statistics_order: Option<BatchOrder>,
+    /// The method.
+    #[serde(default = "tsne_method")]
+    pub method: EmbedMethod,
 }
 
-/// A row of `embedding.csv`.
+fn tsne_method() -> EmbedMethod {
+    EmbedMethod::Tsne(TsneConfig { perplexity: 30.0, iterations: 1000 })
+}
+
+/// Images that an embedding shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Subset {
+    /// The training and validation images.
+    Train,
+    /// The test images.
+    #[default]
+    Test,
+    /// All images.
+    All,
+}
+
+impl Subset {
+    /// Number of its images.
+    fn count(self, facts: &DataFacts) -> usize {
+        match self {
+            Self::Train => facts.train() + facts.validation(),
+            Self::Test => facts.test(),
+            Self::All => facts.all(),
+        }
+    }
+}
+
+/// Neighbors that t-SNE looks at, per unit of perplexity (van der Maaten 2014).
+const NEIGHBORS_PER_PERPLEXITY: f64 = 3.0;
+
+impl EmbedConfig {
+    fn statistics(&self) -> StatisticsKeys {
+        StatisticsKeys { statistics: self.statistics, batch: self.statistics_batch, order: self.statistics_order }
+    }
+
+    fn target(&self) -> EvaluationTarget<'_> {
+        EvaluationTarget { from: &self.from, dataset: self.dataset.as_ref() }
+    }
+}
+
+impl StageKind for Embed {
+    const SECTION: &'static str = "embed";
+    type Config = EmbedConfig;
+
+    fn check(config: &EmbedConfig, check: &mut Check<'_>) {
+        depths::check(&config.depths, &config.from, check);
+        config.statistics().check(check);
+    }
+
+    fn check_data(config: &EmbedConfig, check: &mut DataCheck<'_>) {
+        let Ok(name) = config.target().dataset(check.pipeline()) else { return };
+        let (Ok(facts), EmbedMethod::Tsne(tsne)) = (check.facts(name), &config.method) else { return };
+        let images = config.subset.count(facts);
+        let most = (images.saturating_sub(1) as f64 / NEIGHBORS_PER_PERPLEXITY).floor();
+        if tsne.perplexity > most {
+            let message = format!("a perplexity of {} is too large for {images} images", tsne.perplexity);
+            let help = if most < 2.0 {
+                "there are too few images for t-SNE: use `method = { pca = {} }`".to_owned()
+            } else {
+                format!("set `perplexity` to at most {most}: t-SNE looks at three times as many neighbors")
+            };
+            check.report(&["method", "tsne", "perplexity"], message, help);
+        }
+    }
+
+    fn expand(config: &EmbedConfig, expansion: &mut Expansion<'_>) -> Result<()> {
+        let dataset = config.target().dataset(expansion.pipeline())?;
+        let facts = expansion.facts(dataset)?;
+        let node = expansion.provided::<Pretrain, PretrainNode>(config.from.name())?;
+        let inputs = add_features(&node, dataset, config.statistics().resolve(), expansion)?;
+        let widths = widths(&node.pretrained.config, facts.config.image_size)?;
+        let (seed, name) = (expansion.pipeline().seed, expansion.name().to_owned());
+        for &depth in &config.depths {
+            let (method, subset) = (config.method.clone(), config.subset);
+            let stage = EmbedStage { name: name.clone(), method, subset, depth, seed };
+            let id = expansion.add(stage, &inputs)?;
+            expansion.cost(id, cost(config, widths[depth], facts));
+            let part = PanelPart {
+                name: name.clone(),
+                from: config.from.name().to_owned(),
+                depth,
+                width: widths[depth],
+                method: match &config.method {
+                    EmbedMethod::Tsne(tsne) => format!("t-SNE, perplexity {}", tsne.perplexity),
+                    EmbedMethod::Pca(_) => "PCA".to_owned(),
+                },
+            };
+            expansion.show(&[("embedding", id)], part);
+        }
+        Ok(())
+    }
+}
+
+/// An embedding: moves of a point.
+fn cost(config: &EmbedConfig, width: usize, facts: &DataFacts) -> Cost {
+    /// PCA takes about as long as this many iterations of t-SNE.
+    const PCA_ITERATIONS: usize = 10;
+    let shown = config.subset.count(facts);
+    let iterations = match &config.method {
+        EmbedMethod::Tsne(tsne) => tsne.iterations,
+        EmbedMethod::Pca(_) => PCA_ITERATIONS,
+    };
+    Cost { work: (shown * iterations) as f64, memory: cost::of_features(facts.all() + 2 * shown, width) }
+}
+
+/// Embeds the features of one depth.
+struct EmbedStage {
+    name: String,
+    method: EmbedMethod,
+    subset: Subset,
+    depth: usize,
+    seed: u64,
+}
+
+/// A point of an embedding: a row of `embedding.csv`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Point {
+struct Point {
     /// Name of the image.
-    pub image: String,
+    image: String,
     /// Its class.
-    pub class: String,
+    class: String,
     /// Horizontal place.
-    pub x: f32,
+    x: f32,
     /// Vertical place.
-    pub y: f32,
+    y: f32,
 }
 
 impl Stage for EmbedStage {
     fn name(&self) -> String {
-        evaluation::stage_name("embed", &self.config.name, Some(self.depth), None)
+        evaluation::stage_name("embed", &self.name, Some(self.depth), None)
     }
 
     fn kind(&self) -> &'static str {
@@ -48,16 +192,16 @@ impl Stage for EmbedStage {
     }
 
     fn parameters(&self) -> Value {
-        json!({ "depth": self.depth, "subset": self.config.subset, "method": self.config.method, "seed": self.seed })
+        json!({ "depth": self.depth, "subset": self.subset, "method": self.method, "seed": self.seed })
     }
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
         let set = dataset::images(context)?;
-        let images = subset(split::read(context, &set)?, self.config.subset);
+        let images = subset(split::read(context, &set)?, self.subset);
         let features = Features::read(context.input("features")?, self.depth, set.len())?;
         let rows = features.rows(&images);
         let view = features.view(&rows);
-        let plane = match &self.config.method {
+        let plane = match &self.method {
             EmbedMethod::Tsne(config) => {
                 tsne(view, config, self.seed, &|done, total| context.progress(done, total, "t-SNE"))?
             }
@@ -69,7 +213,7 @@ impl Stage for EmbedStage {
             x: place[0],
             y: place[1],
         });
-        formats::write_rows(&context.output().join(formats::EMBEDDING), points)?;
+        artifacts::write_rows(&context.output().join(artifacts::EMBEDDING), points)?;
         Ok(format!("{} points", images.len()))
     }
 }
@@ -82,4 +226,52 @@ fn subset(split: Split, subset: Subset) -> Vec<usize> {
         Subset::Test => split.test,
         Subset::All => [training, split.test].concat(),
     }
+}
+
+/// The panel of an embedding in the report.
+#[derive(Debug, Serialize)]
+struct PanelPart {
+    name: String,
+    from: String,
+    depth: usize,
+    width: usize,
+    method: String,
+}
+
+impl ReportPart for PanelPart {
+    fn describe(&self) -> Value {
+        json!({ "embed": self })
+    }
+
+    fn collect(&self, shown: &Shown<'_>, report: &mut Report) -> Result<()> {
+        report.embeddings.push(EmbeddingPanel {
+            stage: format!("embed.{}", self.name),
+            from: self.from.clone(),
+            depth: self.depth,
+            depth_label: depths::label(self.depth, self.width),
+            method: self.method.clone(),
+            variant: shown.variant.label.clone(),
+            ..points(shown.artifact("embedding")?)?
+        });
+        Ok(())
+    }
+}
+
+/// Points, labels and classes of an embedding; the rest is left empty.
+fn points(directory: &Path) -> Result<EmbeddingPanel> {
+    let path = directory.join(artifacts::EMBEDDING);
+    let rows: Vec<Point> = artifacts::read_rows(&path)?;
+    if !rows.iter().all(|row| row.x.is_finite() && row.y.is_finite()) {
+        return Err(artifacts::impossible(&path, "a point is not finite"));
+    }
+    let mut classes: Vec<String> = rows.iter().map(|row| row.class.clone()).collect();
+    classes.sort();
+    classes.dedup();
+    let label = |row: &Point| classes.binary_search(&row.class).unwrap_or(0);
+    Ok(EmbeddingPanel {
+        points: rows.iter().map(|row| (row.x, row.y)).collect(),
+        labels: rows.iter().map(label).collect(),
+        classes,
+        ..EmbeddingPanel::default()
+    })
 }

@@ -1,31 +1,143 @@
-//! `knn_eval`: k nearest neighbors among frozen features, for one depth and one labeled fraction.
+//! `[knn_eval.NAME]`: k nearest neighbors among frozen features, for each depth and labeled fraction.
 
-use crate::analysis::knn;
+use crate::analysis::{KnnConfig, knn};
 use crate::base::Result;
-use crate::config::pipeline::{KnnEval, LabelDraw};
-use crate::engine::{Context, Stage};
-use crate::stages::evaluation::{self, Evaluation};
-use crate::stages::features::Features;
-use crate::stages::{dataset, split};
+use crate::engine::{Context, Cost, Stage};
+use crate::render::data::EvaluationKind;
+use crate::stages::dataset::{self, Dataset, split};
+use crate::stages::pretrain::{Features, Pretrain, PretrainNode, add_features};
+use crate::stages::shared::cost;
+use crate::stages::shared::depths::{self, encoder_output, grid, widths};
+use crate::stages::shared::evaluation::{self, Evaluation, EvaluationTarget};
+use crate::stages::shared::labels::{Fractions, LabelSampling, check_fractions, check_labels};
+use crate::stages::shared::results::{Evaluated, ResultPart};
+use crate::stages::shared::statistics::{BatchNormStatistics, BatchOrder, StatisticsKeys};
+use crate::study::{Check, DataCheck, DataFacts, Expansion, Ref, StageKind, labeled_count};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Classifies the test images by their neighbors.
-pub struct KnnEvalStage {
-    /// What the file says of this evaluation.
-    pub config: KnnEval,
-    /// Depth of the features.
-    pub depth: usize,
-    /// Labeled part of the training set.
-    pub fraction: f64,
-    /// The pipeline's seed.
-    pub seed: u64,
+/// The section `knn_eval`.
+pub struct KnnEval;
+
+/// Weighted k-nearest-neighbors classification of frozen features of a pretraining stage.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "KnnEval")]
+pub struct KnnEvalConfig {
+    /// Name of the pretraining stage.
+    pub from: Ref<Pretrain>,
+    /// Name of the data set, `[dataset.NAME]`. Default: that of the pretraining stage.
+    pub dataset: Option<Ref<Dataset>>,
+    /// Depths at which features are taken: 0 is the encoder output h, k the output of projection layer k.
+    #[serde(default = "encoder_output")]
+    #[schemars(extend("x-each" = true))]
+    pub depths: Vec<usize>,
+    /// Labeled fraction of the training set that is searched for neighbors, or a list of fractions, each evaluated
+    /// separately.
+    #[serde(default)]
+    pub labeled_fraction: Fractions,
+    /// Batch-norm statistics that the encoder uses when features are computed.
+    #[serde(default)]
+    pub statistics: BatchNormStatistics,
+    /// Images per batch with `statistics = "batch"`. Default: 64; Keras' `predict` uses 32.
+    #[schemars(range(min = 2))]
+    pub statistics_batch: Option<usize>,
+    /// Order in which images are grouped into these batches. Default: `"dataset"`.
+    pub statistics_order: Option<BatchOrder>,
+    /// Number of neighbors that vote; at most the number of labeled images.
+    #[serde(default = "neighbors")]
+    #[schemars(range(min = 1))]
+    pub k: usize,
+    /// Temperature of the votes; a vote is weighted by exp(cosine similarity / temperature).
+    #[serde(default = "temperature")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub temperature: f64,
+}
+
+fn neighbors() -> usize {
+    KnnConfig::default().k
+}
+
+fn temperature() -> f64 {
+    KnnConfig::default().temperature
+}
+
+impl KnnEvalConfig {
+    fn statistics(&self) -> StatisticsKeys {
+        StatisticsKeys { statistics: self.statistics, batch: self.statistics_batch, order: self.statistics_order }
+    }
+
+    fn target(&self) -> EvaluationTarget<'_> {
+        EvaluationTarget { from: &self.from, dataset: self.dataset.as_ref() }
+    }
+}
+
+impl StageKind for KnnEval {
+    const SECTION: &'static str = "knn_eval";
+    type Config = KnnEvalConfig;
+
+    fn check(config: &KnnEvalConfig, check: &mut Check<'_>) {
+        depths::check(&config.depths, &config.from, check);
+        config.statistics().check(check);
+        check_fractions(&config.labeled_fraction, check);
+    }
+
+    fn check_data(config: &KnnEvalConfig, check: &mut DataCheck<'_>) {
+        let Ok(name) = config.target().dataset(check.pipeline()) else { return };
+        let Ok(facts) = check.facts(name) else { return };
+        check_labels(&config.labeled_fraction, LabelSampling::Stratified, facts, check);
+        for fraction in config.labeled_fraction.as_slice() {
+            let labeled = facts.total(|class| labeled_count(*fraction, class.train));
+            if labeled > 0 && config.k > labeled {
+                let message =
+                    format!("`k` = {} is more than the {labeled} labeled images of the fraction {fraction}", config.k);
+                check.report(&["k"], message, format!("set `k` to at most {labeled}"));
+                return;
+            }
+        }
+    }
+
+    fn expand(config: &KnnEvalConfig, expansion: &mut Expansion<'_>) -> Result<()> {
+        let dataset = config.target().dataset(expansion.pipeline())?;
+        let facts = expansion.facts(dataset)?;
+        let node = expansion.provided::<Pretrain, PretrainNode>(config.from.name())?;
+        let inputs = add_features(&node, dataset, config.statistics().resolve(), expansion)?;
+        let widths = widths(&node.pretrained.config, facts.config.image_size)?;
+        let (seed, name) = (expansion.pipeline().seed, expansion.name().to_owned());
+        for (depth, fraction) in grid(&config.depths, config.labeled_fraction.as_slice()) {
+            let knn = KnnConfig { k: config.k, temperature: config.temperature };
+            let id = expansion.add(KnnEvalStage { name: name.clone(), knn, depth, fraction, seed }, &inputs)?;
+            expansion.cost(id, cost(widths[depth], fraction, facts));
+            let stage = format!("knn_eval.{name}");
+            let evaluated = Evaluated::of_features(stage, &node, (depth, widths[depth]), fraction, seed);
+            expansion.show(&[("result", id)], ResultPart { kind: EvaluationKind::Knn, curve: None, evaluated });
+        }
+        Ok(())
+    }
+}
+
+/// Similarities of all validation and test images with all labeled ones: MACs.
+fn cost(width: usize, fraction: f64, facts: &DataFacts) -> Cost {
+    let labeled = labeled_count(fraction, facts.train());
+    let work = (labeled * (facts.validation() + facts.test())) as f64 * width as f64;
+    Cost { work, memory: cost::of_features(facts.all() + labeled, width) }
+}
+
+/// Classifies test images by their neighbors.
+struct KnnEvalStage {
+    name: String,
+    knn: KnnConfig,
+    depth: usize,
+    fraction: f64,
+    seed: u64,
 }
 
 impl Stage for KnnEvalStage {
     fn name(&self) -> String {
-        evaluation::stage_name("knn_eval", &self.config.name, Some(self.depth), Some(self.fraction))
+        evaluation::stage_name("knn_eval", &self.name, Some(self.depth), Some(self.fraction))
     }
 
     fn kind(&self) -> &'static str {
@@ -37,18 +149,18 @@ impl Stage for KnnEvalStage {
     }
 
     fn parameters(&self) -> Value {
-        json!({ "depth": self.depth, "labeled_fraction": self.fraction, "knn": self.config.knn, "seed": self.seed })
+        json!({ "depth": self.depth, "labeled_fraction": self.fraction, "knn": self.knn, "seed": self.seed })
     }
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
         let set = dataset::images(context)?;
         let split = split::read(context, &set)?;
-        let labeled = split::labeled(&split, &set, self.fraction, LabelDraw::Stratified, self.seed)?;
+        let labeled = split::labeled(&split, &set, self.fraction, LabelSampling::Stratified, self.seed)?;
         let features = Features::read(context.input("features")?, self.depth, set.len())?;
         let (known, labels) = (features.rows(&labeled), evaluation::labels(&set, &labeled));
         let scores = |images: &[usize]| {
             let asked = features.rows(images);
-            knn(&self.config.knn, features.view(&known), &labels, features.view(&asked), set.classes().len()).scores
+            knn(&self.knn, features.view(&known), &labels, features.view(&asked), set.classes().len()).scores
         };
         let evaluation = Evaluation {
             labeled: labeled.len(),

@@ -1,4 +1,4 @@
-//! The pipeline's stages, in order, and the graph that a study becomes.
+//! The kinds of sections that a pipeline file has, one module per kind; [`KINDS`] lists them.
 //!
 //! ```text
 //! dataset -> split -> pretrain -> features -> linear_eval, knn_eval, embed -> report
@@ -7,41 +7,27 @@
 //!    \-> pairs ----------------------------------------------------------/
 //! ```
 //!
-//! Stages exchange artifacts, never calls; the files of each artifact are written and read in [`formats`].
+//! Stages exchange artifacts, never calls; the files of an artifact are written and read in `shared::artifacts`.
 
-pub mod formats;
-
+pub mod augment;
 pub mod dataset;
-pub mod split;
-
-pub mod training;
-
-pub mod pairs;
-pub mod pretrain;
-
-pub mod features;
-pub mod health;
-
 pub mod embed;
-pub mod evaluation;
 pub mod knn_eval;
 pub mod linear_eval;
+pub mod pretrain;
+pub mod shared;
 pub mod supervised;
 
-pub mod report;
+pub use augment::Augment;
+pub use dataset::Dataset;
+pub use embed::Embed;
+pub use knn_eval::KnnEval;
+pub use linear_eval::LinearEval;
+pub use pretrain::Pretrain;
+pub use supervised::Supervised;
 
-pub mod assemble;
-mod cost;
-pub mod device;
-mod fairness;
-mod length;
-mod names;
-#[cfg(not(feature = "cuda"))]
-mod no_cuda;
-pub mod preview;
-pub mod publish;
+use crate::study::AnyKind;
 
-pub use assemble::{AssembleError, Assembly, assemble};
-pub use preview::preview;
-pub use publish::{Published, publish, publish_run, published, results_table};
-pub use report::tested;
+/// Every kind of section, each after those that it refers to: the order of the documentation and of the graph.
+pub static KINDS: &[&dyn AnyKind] =
+    &[&Dataset, &Augment, &Pretrain, &LinearEval, &KnnEval, &Supervised, &Embed];

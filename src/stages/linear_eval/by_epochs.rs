@@ -1,11 +1,11 @@
 //! A linear classifier trained by minibatches, epoch by epoch.
 
-use super::{Data, Trained};
+use super::fit::{Data, Trained};
 use crate::base::Result;
-use crate::config::pipeline::ClassifierTraining;
 use crate::engine::Context;
-use crate::stages::evaluation::{self, Evaluation};
-use crate::stages::formats;
+use crate::stages::shared::artifacts;
+use crate::stages::shared::classifier::ClassifierTraining;
+use crate::stages::shared::evaluation::{self, Evaluation};
 use crate::train::softmax::{SoftmaxClassifier, SoftmaxTraining, train_softmax};
 use crate::train::standardize::Standardizer;
 
@@ -36,7 +36,7 @@ pub(super) fn train(
         stopping: training.stopping,
         seed,
     })?;
-    formats::write_rows(&context.output().join(formats::HISTORY), &records)?;
+    artifacts::write_rows(&context.output().join(artifacts::HISTORY), &records)?;
     let evaluation = Evaluation {
         labeled: data.labeled.len(),
         width: data.features.width,

@@ -1,10 +1,10 @@
 //! A linear classifier as the exact solution of logistic regression.
 
-use super::{Data, Trained};
+use super::fit::{Data, Trained};
 use crate::base::Result;
 use crate::engine::Context;
-use crate::stages::evaluation::{self, Evaluation};
-use crate::stages::formats;
+use crate::stages::shared::artifacts;
+use crate::stages::shared::evaluation::{self, Evaluation};
 use crate::train::logistic::{LogisticPath, LogisticProblem, Selection, TOLERANCE, solve_path};
 use crate::train::standardize::Standardizer;
 
@@ -18,7 +18,7 @@ pub(super) fn train(data: &Data, grid: &[f64], context: &Context<'_>) -> Result<
     let selection = Selection { features: features.view(&chosen_on), labels: &chosen_labels };
     let path = solve_path(&problem, grid, selection, &|| context.check_interrupted())?;
     report(&path, context);
-    formats::write_rows(&context.output().join(formats::REGULARIZATION), &path.points)?;
+    artifacts::write_rows(&context.output().join(artifacts::REGULARIZATION), &path.points)?;
     let best = path.best();
     let evaluation = Evaluation {
         labeled: data.labeled.len(),

@@ -1,129 +1,169 @@
-//! `linear_eval`: a linear classifier on frozen features, for one depth and one labeled fraction.
+//! `[linear_eval.NAME]`: linear classifiers on frozen features, one per depth and labeled fraction.
 
 mod by_epochs;
 mod exact;
+mod fit;
+mod training;
+
+pub use training::{LinearOptimizerConfig, LinearTraining};
 
 use crate::base::Result;
-use crate::config::pipeline::{LinearEval, LinearTraining, SelectOn};
-use crate::dataset::{ImageDataset, Split};
-use crate::engine::{Context, Stage};
-use crate::nn::NamedTensor;
-use crate::stages::evaluation::{self, Evaluation};
-use crate::stages::features::Features;
-use crate::stages::{dataset, formats, split};
-use crate::train::softmax::SoftmaxClassifier;
-use crate::train::standardize::Standardizer;
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::path::Path;
+use crate::engine::Cost;
+use crate::optim::ScheduleConfig;
+use crate::render::data::{CurveKind, EvaluationKind};
+use crate::stages::dataset::{self, Dataset};
+use crate::stages::pretrain::{Pretrain, PretrainNode, add_features};
+use crate::stages::shared::depths::{self, encoder_output, grid, widths};
+use crate::stages::shared::evaluation::EvaluationTarget;
+use crate::stages::shared::labels::{
+    Fractions, LabelSampling, SelectOn, check_fractions, check_labels, check_selection, check_validation,
+};
+use crate::stages::shared::results::{Evaluated, ResultPart};
+use crate::stages::shared::statistics::{BatchNormStatistics, BatchOrder, StatisticsKeys};
+use crate::stages::shared::cost;
+use crate::study::{Check, DataCheck, DataFacts, Expansion, Ref, StageKind, labeled_count};
+use crate::train::Monitor;
+use fit::LinearEvalStage;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use std::sync::Arc;
 
-/// Trains and tests a linear classifier.
-pub struct LinearEvalStage {
-    /// The evaluation's section of the file.
-    pub config: LinearEval,
-    /// Depth of the features.
-    pub depth: usize,
-    /// Labeled fraction of the training set.
-    pub fraction: f64,
-    /// The pipeline's seed.
-    pub seed: u64,
+/// The section `linear_eval`.
+pub struct LinearEval;
+
+/// A linear classifier on frozen features of a pretraining stage.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "LinearEval")]
+pub struct LinearEvalConfig {
+    /// Name of the pretraining stage.
+    pub from: Ref<Pretrain>,
+    /// Name of the data set, `[dataset.NAME]`. Default: that of the pretraining stage.
+    pub dataset: Option<Ref<Dataset>>,
+    /// Depths at which features are taken: 0 is the encoder output h, k the output of projection layer k.
+    #[serde(default = "encoder_output")]
+    #[schemars(extend("x-each" = true))]
+    pub depths: Vec<usize>,
+    /// Labeled fraction of the training set, or a list of fractions, each evaluated separately.
+    #[serde(default)]
+    pub labeled_fraction: Fractions,
+    /// How labeled images are sampled.
+    #[serde(default)]
+    pub label_draw: LabelSampling,
+    /// Batch-norm statistics that the encoder uses when features are computed.
+    #[serde(default)]
+    pub statistics: BatchNormStatistics,
+    /// Images per batch with `statistics = "batch"`. Default: 64; Keras' `predict` uses 32.
+    #[schemars(range(min = 2))]
+    pub statistics_batch: Option<usize>,
+    /// Order in which images are grouped into these batches. Default: `"dataset"`.
+    pub statistics_order: Option<BatchOrder>,
+    /// Standardize features to mean 0 and variance 1 over the labeled images.
+    #[serde(default = "yes")]
+    pub standardize: bool,
+    /// The optimizer. Default: `{ lbfgs = {} }`, the exact solution; if `schedule`, `epochs`, `batch_size`,
+    /// `early_stopping`, `monitor` or `patience` is set, `{ adam = { learning_rate = 1e-3 } }`.
+    pub optimizer: Option<LinearOptimizerConfig>,
+    /// The learning-rate schedule. Default: constant.
+    pub schedule: Option<ScheduleConfig>,
+    /// Maximum number of passes over the labeled images. Default: 100.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub epochs: Option<usize>,
+    /// Images per batch; the last batch of an epoch may be smaller. Default: 64.
+    #[schemars(range(min = 1))]
+    pub batch_size: Option<usize>,
+    /// Stop when `monitor` on the images of `select_on` has not improved for `patience` epochs, and restore the best
+    /// weights; `false` trains for all epochs and keeps the last weights. Default: `true`.
+    pub early_stopping: Option<bool>,
+    /// Metric that early stopping monitors. Default: `"loss"`.
+    pub monitor: Option<Monitor>,
+    /// Epochs without improvement after which training stops. Default: 10. Not allowed with `early_stopping = false`.
+    #[schemars(range(min = 1))]
+    pub patience: Option<usize>,
+    /// Images on which `c` or the best weights are selected.
+    #[serde(default)]
+    pub select_on: SelectOn,
 }
 
-impl Stage for LinearEvalStage {
-    fn name(&self) -> String {
-        evaluation::stage_name("linear_eval", &self.config.name, Some(self.depth), Some(self.fraction))
-    }
-
-    fn kind(&self) -> &'static str {
-        "linear_eval"
-    }
-
-    fn version(&self) -> u32 {
-        2
-    }
-
-    fn parameters(&self) -> Value {
-        json!({
-            "depth": self.depth,
-            "labeled_fraction": self.fraction,
-            "label_draw": self.config.label_draw,
-            "standardize": self.config.standardize,
-            "training": self.config.training,
-            "seed": self.seed,
-        })
-    }
-
-    fn run(&self, context: &Context<'_>) -> Result<String> {
-        let data = Data::read(self, context)?;
-        let trained = match &self.config.training {
-            LinearTraining::Lbfgs { c, .. } => exact::train(&data, c, context)?,
-            LinearTraining::Epochs { epochs, training } => {
-                by_epochs::train(&data, *epochs, training, self.seed, context)?
-            }
-        };
-        let (classifier, output) = (&trained.classifier, context.output());
-        formats::write_arrays(&output.join(formats::CLASSIFIER), &arrays(classifier))?;
-        evaluation::write_labeled(output, &data.set, &data.labeled)?;
-        let predict = |images: &[usize]| classifier.probabilities(data.features.view(&data.features.rows(images)));
-        let evaluation = Evaluation {
-            validation: evaluation::accuracy(&predict(&data.split.validation), &data.split.validation, &data.set),
-            ..trained.evaluation
-        };
-        evaluation.write(output, &data.set, &data.split.test, &predict(&data.split.test))
-    }
-
-    fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
-        evaluation::comparable(artifact)
-    }
+fn yes() -> bool {
+    true
 }
 
-/// What a classifier is trained on.
-struct Data {
-    set: Arc<ImageDataset>,
-    split: Split,
-    /// Labeled images.
-    labeled: Vec<usize>,
-    /// Features of all images, as they are.
-    features: Features,
-    /// What is done to them before training, if anything.
-    standardizer: Option<Standardizer>,
-    /// Images on which a strength of regularization or an epoch is chosen.
-    selection: Vec<usize>,
-}
+impl LinearEvalConfig {
+    fn statistics(&self) -> StatisticsKeys {
+        StatisticsKeys { statistics: self.statistics, batch: self.statistics_batch, order: self.statistics_order }
+    }
 
-impl Data {
-    fn read(stage: &LinearEvalStage, context: &Context<'_>) -> Result<Self> {
-        let config = &stage.config;
-        let set = dataset::images(context)?;
-        let split = split::read(context, &set)?;
-        let labeled = split::labeled(&split, &set, stage.fraction, config.label_draw, stage.seed)?;
-        let features = Features::read(context.input("features")?, stage.depth, set.len())?;
-        let rows = features.rows(&labeled);
-        let standardizer = config.standardize.then(|| Standardizer::fit(features.view(&rows)));
-        let selection = selection(&split, config.training.watched_on()).to_vec();
-        Ok(Self { set, split, labeled, features, standardizer, selection })
+    fn target(&self) -> EvaluationTarget<'_> {
+        EvaluationTarget { from: &self.from, dataset: self.dataset.as_ref() }
     }
 }
 
-/// A trained classifier, for features as they are saved, and what is known of it before the test images are looked at.
-struct Trained {
-    classifier: SoftmaxClassifier,
-    evaluation: Evaluation,
-}
+impl StageKind for LinearEval {
+    const SECTION: &'static str = "linear_eval";
+    type Config = LinearEvalConfig;
 
-/// The images on which something is chosen, or training is watched.
-pub fn selection(split: &Split, select_on: SelectOn) -> &[usize] {
-    match select_on {
-        SelectOn::Validation => &split.validation,
-        SelectOn::Test => &split.test,
+    fn check(config: &LinearEvalConfig, check: &mut Check<'_>) {
+        depths::check(&config.depths, &config.from, check);
+        config.statistics().check(check);
+        check_fractions(&config.labeled_fraction, check);
+        training::check(config, check);
+        // The exact solution can do without.
+        if let LinearTraining::Epochs { training, .. } = config.training()
+            && let Some((name, data)) = config.target().dataset_config(check.pipeline())
+        {
+            check_validation(training.chooses_on(), name, data.validation_fraction, check);
+        }
+    }
+
+    fn check_data(config: &LinearEvalConfig, check: &mut DataCheck<'_>) {
+        let Ok(name) = config.target().dataset(check.pipeline()) else { return };
+        let Ok(facts) = check.facts(name) else { return };
+        check_labels(&config.labeled_fraction, config.label_draw, facts, check);
+        if let LinearTraining::Epochs { training, .. } = config.training() {
+            check_selection(training.chooses_on(), name, facts, check);
+        }
+    }
+
+    fn expand(config: &LinearEvalConfig, expansion: &mut Expansion<'_>) -> Result<()> {
+        let dataset = config.target().dataset(expansion.pipeline())?;
+        let facts = expansion.facts(dataset)?;
+        let node = expansion.provided::<Pretrain, PretrainNode>(config.from.name())?;
+        let inputs = add_features(&node, dataset, config.statistics().resolve(), expansion)?;
+        let widths = widths(&node.pretrained.config, facts.config.image_size)?;
+        let (seed, name, training) = (expansion.pipeline().seed, expansion.name().to_owned(), config.training());
+        let config = Arc::new(config.clone());
+        for (depth, fraction) in grid(&config.depths, config.labeled_fraction.as_slice()) {
+            let stage = LinearEvalStage { name: name.clone(), config: config.clone(), depth, fraction, seed };
+            let id = expansion.add(stage, &inputs)?;
+            expansion.cost(id, cost(&training, (widths[depth], fraction), facts));
+            let stage = format!("linear_eval.{name}");
+            let evaluated = Evaluated {
+                selected_on_test: training.chooses_on() == Some(SelectOn::Test),
+                monitor: training.monitor(),
+                ..Evaluated::of_features(stage, &node, (depth, widths[depth]), fraction, seed)
+            };
+            let curve = matches!(training, LinearTraining::Epochs { .. }).then_some(CurveKind::LinearEval);
+            expansion.show(&[("result", id)], ResultPart { kind: EvaluationKind::LinearEval, curve, evaluated });
+        }
+        Ok(())
     }
 }
 
-fn arrays(classifier: &SoftmaxClassifier) -> Vec<NamedTensor> {
-    let (width, classes) = (classifier.width, classifier.classes);
-    vec![
-        NamedTensor { name: "weight".into(), shape: vec![width, classes], values: classifier.weights.clone() },
-        NamedTensor { name: "bias".into(), shape: vec![classes], values: classifier.biases.clone() },
-    ]
+/// Training for as long as it may take: MACs.
+fn cost(training: &LinearTraining, (width, fraction): (usize, f64), facts: &DataFacts) -> Cost {
+    /// Passes over the labeled images per strength of regularization, about.
+    const EVALUATIONS: usize = 40;
+    let labeled = labeled_count(fraction, facts.train());
+    let a_pass = (labeled * width * facts.classes.len()) as f64;
+    match training {
+        LinearTraining::Epochs { epochs, .. } => {
+            Cost { work: *epochs as f64 * a_pass, memory: cost::of_features(facts.all() + labeled, width) }
+        }
+        // Standardized and rotated features are in 64 bits.
+        LinearTraining::Lbfgs { c, .. } => Cost {
+            work: (c.len() * EVALUATIONS) as f64 * a_pass,
+            memory: cost::of_features(facts.all() + 5 * labeled, width),
+        },
+    }
 }

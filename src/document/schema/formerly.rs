@@ -1,0 +1,37 @@
+//! Earlier names of keys, which are still read.
+
+use crate::document::node::{Node, Value};
+use crate::document::schema::{self, Alternative, schema_of};
+use serde_json::Value as Schema;
+
+const FORMERLY: &str = "x-formerly";
+
+/// Gives every key its present name.
+pub(crate) fn rename(node: &mut Node, schema: &'static Schema) {
+    let alternatives = schema::alternatives(schema);
+    match &mut node.value {
+        Value::List(items) => {
+            let of_items = schema::plain(&alternatives, "array").and_then(|schema| schema.get("items"));
+            of_items.into_iter().for_each(|schema| items.iter_mut().for_each(|item| rename(item, schema)));
+        }
+        Value::Table(entries) => {
+            for entry in entries {
+                if let Some(now) = present_name(&entry.key, schema, &alternatives) {
+                    now.clone_into(&mut entry.key);
+                }
+                if let Some(below) = schema_of(&entry.key, &alternatives) {
+                    rename(&mut entry.node, below);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn present_name(key: &str, schema: &'static Schema, alternatives: &[Alternative]) -> Option<&'static str> {
+    let was = |schema: &Schema| schema.get(FORMERLY).and_then(Schema::as_array).is_some_and(|names| names.iter().any(|name| name == key));
+    let variants = schema.get("oneOf").and_then(Schema::as_array).map(Vec::as_slice).unwrap_or_default();
+    let choice = variants.iter().filter(|variant| was(variant)).find_map(|variant| schema::properties(variant).next());
+    let of_table = || schema::plains(alternatives).flat_map(schema::properties).find(|(_, schema)| was(schema));
+    choice.or_else(of_table).map(|(name, _)| name)
+}

@@ -1,0 +1,176 @@
+//! What is said of a table or value that does not fit the schema.
+
+use crate::document::diagnostic::Problem;
+use crate::document::nearest::{listed, shortened};
+use crate::document::node::{Entry, Node, Value};
+use crate::document::schema::{self, Alternative, Property, choices, plain, plains, property};
+use crate::document::schema::scope::Scope;
+use serde_json::Value as Schema;
+
+/// A value of another type.
+pub(crate) fn mismatch(node: &Node, alternatives: &[Alternative], scope: &Scope<'_>) -> Problem {
+    let place = if matches!(node.value, Value::Table(_)) { scope.place } else { node.place };
+    let message = format!("`{}`: expected {}, found {}", scope.key, expected(alternatives), node.kind());
+    let kinds = choices(alternatives).next().map(|_| kinds(alternatives));
+    Problem::new(place, message).maybe_help(conversion(node, alternatives, scope)).maybe_help(kinds)
+}
+
+pub(crate) fn unknown_choice(
+    entry: &Entry,
+    schema: &'static Schema,
+    alternatives: &[Alternative],
+    scope: &Scope<'_>,
+) -> Problem {
+    let names: Vec<&str> = choices(alternatives).map(|(name, _)| name).collect();
+    Problem::new(entry.key_place, format!("unknown kind `{}` of `{}`", shortened(&entry.key), scope.key))
+        .maybe_help(scope.nearest(&entry.key, names.iter().copied()).map(|near| format!("did you mean `{near}`?")))
+        .maybe_help(schema::elsewhere(schema, &entry.key))
+        .help(kinds(alternatives))
+}
+
+pub(crate) fn kinds(alternatives: &[Alternative]) -> String {
+    format!("it is one of {}", listed(choices(alternatives).map(|(name, _)| name)))
+}
+
+pub(crate) fn unknown_key(entry: &Entry, schema: &'static Schema, scope: &Scope<'_>) -> Problem {
+    let key = shortened(&entry.key);
+    let what = match (scope.depth(), &entry.node.value) {
+        (0, Value::Table(_)) => format!("unknown section `[{key}]`"),
+        _ => format!("unknown key `{key}`"),
+    };
+    let names = || schema::properties(schema).map(|(name, _)| name);
+    let near = meant(entry, schema, scope).map(|near| match scope.depth() == 0 && is_named_section(scope.file, near) {
+        true => format!("did you mean `[{near}.NAME]`?"),
+        false => format!("did you mean `{near}`?"),
+    });
+    let elsewhere = if near.is_none() { elsewhere(&entry.key, schema, scope) } else { None };
+    let all = if names().next().is_none() {
+        format!("{} takes no keys", scope.table())
+    } else {
+        format!("the keys of {} are {}", scope.table(), listed(names()))
+    };
+    Problem::new(entry.key_place, what).maybe_help(near).maybe_help(elsewhere).help(all)
+}
+
+/// The key of the table that an unknown one was probably meant to be.
+pub(crate) fn meant(entry: &Entry, schema: &'static Schema, scope: &Scope<'_>) -> Option<&'static str> {
+    match schema::entry_property(schema, entry) {
+        Property::Unknown => scope.nearest(&entry.key, schema::properties(schema).map(|(name, _)| name)),
+        _ => None,
+    }
+}
+
+/// Tables that have the key which this one has not.
+fn elsewhere(key: &str, schema: &'static Schema, scope: &Scope<'_>) -> Option<String> {
+    /// More places than this are no help.
+    const MOST: usize = 4;
+    let below = schema::tables_with_key(schema, key);
+    if !below.is_empty() && below.len() <= MOST {
+        return Some(format!("`{key}` is a key of {}", listed(below.iter().map(String::as_str))));
+    }
+    let of_file = schema::properties(scope.file).any(|(name, _)| name == key);
+    of_file.then(|| format!("`{key}` belongs at the top of the file, before the first section"))
+}
+
+pub(crate) fn missing(key: &str, schema: &'static Schema, scope: &Scope<'_>) -> Problem {
+    let Property::Known(property) = property(schema, key) else {
+        return Problem::new(scope.place, format!("{} lacks the key `{key}`", scope.table()));
+    };
+    if scope.depth() == 0 {
+        let keys = listed(schema::required_of_section(property).into_iter());
+        return Problem::new(scope.place, format!("the section `[{key}]` is missing"))
+            .help(format!("add `[{key}]`; it must have {keys}"));
+    }
+    let meaning = property.get("description").and_then(Schema::as_str).unwrap_or_default().replace('\n', " ");
+    let alternatives = schema::alternatives(property);
+    let kinds = choices(&alternatives).next().map(|_| kinds(&alternatives));
+    let (what, meaning) = (expected(&alternatives), lower_first(meaning.trim_end_matches('.')));
+    Problem::new(scope.place, format!("{} lacks the key `{key}`", scope.table()))
+        .help(format!("add `{key}`, {what}: {meaning}"))
+        .maybe_help(kinds)
+}
+
+/// Whether a section has named tables only.
+fn is_named_section(file: &'static Schema, name: &str) -> bool {
+    schema::named_sections(file).any(|section| section == name)
+}
+
+fn lower_first(sentence: &str) -> String {
+    let mut characters = sentence.chars();
+    characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
+}
+
+pub(crate) fn lacking_name(scope: &Scope<'_>) -> Problem {
+    Problem::new(scope.place, format!("`[{}]` needs a name of your choice", scope.key))
+        .help(format!("write `[{}.main]`", scope.key))
+}
+
+/// What a value should be, in words.
+fn expected(alternatives: &[Alternative]) -> String {
+    if choices(alternatives).next().is_some() {
+        return "a table".to_owned();
+    }
+    let words: Vec<&str> = plains(alternatives).flat_map(schema::words).collect();
+    if !words.is_empty() {
+        return format!("one of {}", quoted(&words));
+    }
+    plains(alternatives).map(|schema| expected_plain(schema, false)).collect::<Vec<_>>().join(" or ")
+}
+
+pub(crate) fn expected_plain(schema: &'static Schema, many: bool) -> String {
+    let (a, s) = if many { ("", "s") } else { ("a ", "") };
+    if schema::admits(schema, "array") {
+        let items = schema.get("items").map(|items| match schema::alternatives(items).as_slice() {
+            [Alternative::Plain(item)] => expected_plain(item, true),
+            _ => "tables".to_owned(),
+        });
+        let size = schema.get("maxItems").map(|size| format!("{size} ")).unwrap_or_default();
+        return format!("{a}list{s} of {size}{}", items.unwrap_or_else(|| "values".to_owned()));
+    }
+    let names = [("string", "string"), ("integer", "whole number"), ("number", "number"), ("boolean", "boolean")];
+    let name = names.iter().find(|(kind, _)| schema::admits(schema, kind)).map_or("table", |(_, name)| name);
+    match name {
+        "boolean" if !many => "`true` or `false`".to_owned(),
+        _ => format!("{a}{name}{s}"),
+    }
+}
+
+/// How the value would have to be written.
+fn conversion(node: &Node, alternatives: &[Alternative], scope: &Scope<'_>) -> Option<String> {
+    let key = scope.key;
+    let takes = |kind| plain(alternatives, kind).is_some();
+    match &node.value {
+        Value::Text(text) if (takes("number") || takes("integer")) && text.parse::<f64>().is_ok() => {
+            Some(format!("write it without quotes: {text}"))
+        }
+        Value::Text(text) if takes("boolean") && matches!(text.as_str(), "true" | "false") => {
+            Some(format!("write it without quotes: {text}"))
+        }
+        Value::Text(text) => {
+            let near = scope.nearest(text, choices(alternatives).map(|(name, _)| name));
+            let (name, parameters) = choices(alternatives).find(|(name, _)| near.is_none_or(|near| near == *name))?;
+            let written = format!("{{ {name} = {} }}", with_required(parameters));
+            let written = if scope.is_element { written } else { format!("{key} = {written}") };
+            Some(format!("write {written}"))
+        }
+        Value::Number(number) if takes("integer") && number.fract() == 0.0 => Some(format!("write {number}")),
+        _ if takes("array") && !matches!(node.value, Value::List(_)) => Some(format!("write a list: {key} = [...]")),
+        _ if takes("object") && scope.parent.is_some_and(|parent| parent.depth() == 1) => {
+            scope.parent.map(|parent| format!("write `[{}.NAME]` and the keys below it", parent.key))
+        }
+        Value::List(_) if takes("object") && scope.depth() == 1 => {
+            Some(format!("write `[{key}.NAME]`, with a name of your choice"))
+        }
+        _ => None,
+    }
+}
+
+/// A table with the keys that it must have.
+fn with_required(schema: &'static Schema) -> String {
+    let keys: Vec<String> = schema::required(schema).map(|key| format!("{key} = ...")).collect();
+    if keys.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", keys.join(", ")) }
+}
+
+pub(crate) fn quoted(words: &[&str]) -> String {
+    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
+}

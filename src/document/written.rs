@@ -1,0 +1,83 @@
+//! Values as TOML text in one line, keys sorted, scalars as they are written in their sources.
+
+use crate::document::node::{Entry, Node, Value};
+use crate::document::source::Source;
+
+/// A value in one line.
+pub(crate) fn inline(node: &Node, sources: &[Source]) -> String {
+    match &node.value {
+        Value::Text(text) => string(text),
+        Value::List(items) => format!("[{}]", joined(items.iter().map(|item| inline(item, sources)))),
+        Value::Table(entries) if entries.is_empty() => "{}".to_owned(),
+        Value::Table(entries) => {
+            let entries = sorted(entries).into_iter();
+            format!("{{ {} }}", joined(entries.map(|entry| assignment(&entry.key, &inline(&entry.node, sources)))))
+        }
+        // A number keeps its notation: 1e-3, 1_000.
+        _ => sources.get(node.place.source as usize).map_or("", |source| source.slice(node.place)).to_owned(),
+    }
+}
+
+fn joined(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// Entries of a table by key.
+pub(crate) fn sorted(entries: &[Entry]) -> Vec<&Entry> {
+    let mut entries: Vec<&Entry> = entries.iter().collect();
+    entries.sort_by_key(|entry| &entry.key);
+    entries
+}
+
+/// `key = value`.
+pub(crate) fn assignment(name: &str, value: &str) -> String {
+    format!("{} = {value}", key(name))
+}
+
+/// A key, in quotes where it needs them.
+pub(crate) fn key(name: &str) -> String {
+    let is_bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    if is_bare { name.to_owned() } else { string(name) }
+}
+
+/// A string in quotes, on one line.
+pub(crate) fn string(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::text::parse_file;
+    use std::path::Path;
+
+    fn rewritten(text: &str) -> String {
+        let sources = [Source::of_file(Path::new("a.toml"), text.to_owned())];
+        inline(&parse_file(text, 0).unwrap(), &sources)
+    }
+
+    #[test]
+    fn keys_are_sorted_and_numbers_keep_their_notation() {
+        assert_eq!(
+            rewritten("b = [1e-3,0x10,\n 1_000]\na = { d = true, \"c c\" = {} }\n[e.f]"),
+            "{ a = { \"c c\" = {}, d = true }, b = [1e-3, 0x10, 1_000], e = { f = {} } }"
+        );
+    }
+
+    #[test]
+    fn strings_read_back_as_they_are() {
+        for text in ["", "a \"b\" \\ 'c'", "\u{1}\t\n\u{7f}\u{85}", "\u{e4}\u{1f600}"] {
+            let table: toml::Table = format!("x = {}", string(text)).parse().unwrap();
+            assert_eq!(table["x"].as_str(), Some(text));
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! From a file to a study.
+
+use crate::document::{self, Diagnostics, Document, Problem, Problems, Source, read_text};
+use crate::pipeline::language;
+use crate::pipeline::naming::{name_of, title_of};
+use crate::study::check::check_data;
+use crate::study::read::{self, Language};
+use crate::study::{Facts, Study, Variant};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A checked configuration, with the text that it comes from.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What the file declares.
+    pub study: Study,
+    document: Document,
+    language: Language,
+}
+
+impl Loaded {
+    /// The pipeline file.
+    pub fn path(&self) -> &Path {
+        self.document.path()
+    }
+
+    /// Its text.
+    pub fn text(&self) -> &str {
+        self.document.text()
+    }
+
+    /// The pipeline file and those that it extends, nearest first, with their texts.
+    pub fn files(&self) -> impl Iterator<Item = (&Path, &str)> {
+        self.document.files()
+    }
+
+    /// The settings `path=value` that win over the file.
+    pub fn overrides(&self) -> &[String] {
+        self.document.overrides()
+    }
+
+    /// The whole pipeline as it is run, as one TOML text: files that are extended are merged in, settings of the command
+    /// line are made, and `[sweep]` has what is still swept. Keys are sorted, except for the tables of a section and the
+    /// swept keys, whose order means something; there are no comments. Relative paths are relative to the directory of
+    /// the pipeline file: read there, the text is the same study as the file.
+    pub fn resolved_toml(&self) -> String {
+        self.document.written_out(&self.study.name)
+    }
+
+    /// The swept paths, each with the shortest name that no other one has.
+    pub fn short_names(&self) -> BTreeMap<&str, &str> {
+        self.study.short_names()
+    }
+
+    /// Checks one variant against its data.
+    ///
+    /// # Errors
+    /// Everything in the file that the data does not suit, each with its place.
+    pub fn check_data(&self, variant: usize, facts: &Facts) -> Result<(), Diagnostics> {
+        let mut problems = Problems::default();
+        if let Some(Variant { pipeline, .. }) = self.study.variants.get(variant) {
+            check_data(pipeline, &self.document.tree(variant), self.language, facts, &mut problems);
+        }
+        if problems.is_empty() { Ok(()) } else { Err(problems.into_diagnostics(self.document.sources.clone())) }
+    }
+}
+
+/// Reads and checks a pipeline file. `overrides` are settings `path=value` that win over the file.
+///
+/// # Errors
+/// Everything that is wrong with it, each with its place.
+pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Diagnostics> {
+    match read_text(path) {
+        Ok(text) => parse(&text, path, overrides),
+        Err(error) => {
+            let mut problems = Problems::default();
+            problems.report(Problem::of_file(error.message).maybe_help(error.help));
+            Err(problems.into_diagnostics(vec![Source::of_file(path, String::new())]))
+        }
+    }
+}
+
+/// Checks the text of a pipeline file; relative paths in it, such as that of a file that it extends, are relative to the
+/// directory of `path`, which is not read.
+///
+/// # Errors
+/// Everything that is wrong with it, each with its place.
+pub fn parse(text: &str, path: &Path, overrides: &[String]) -> Result<Loaded, Diagnostics> {
+    let mut problems = Problems::default();
+    let mut sources = Vec::new();
+    let language = language();
+    let document = Document::parse(text, path, overrides, language.schema, &mut sources, &mut problems);
+    match document.and_then(|document| checked(document, language, &mut problems)) {
+        Some(loaded) if problems.is_empty() => Ok(loaded),
+        _ => Err(problems.into_diagnostics(sources)),
+    }
+}
+
+fn checked(mut document: Document, language: Language, problems: &mut Problems) -> Option<Loaded> {
+    check_swept_values(&document, language, problems);
+    let mut variants = Vec::new();
+    for document::Variant { settings, tree } in document.variants(problems) {
+        let pipeline = read::pipeline(tree, language, problems);
+        variants.extend(pipeline.map(|pipeline| Variant { settings, pipeline }));
+        if problems.are_many() {
+            break;
+        }
+    }
+    let path = document.path().to_owned();
+    let name = name_of(&mut document.root, &path, problems)?;
+    let title = title_of(&mut document.root, language.schema, problems).unwrap_or_else(|| name.clone());
+    Some(Loaded { study: Study { name, title, variants }, document, language })
+}
+
+/// A value of the file that the sweep replaces in every variant must be right all the same.
+fn check_swept_values(document: &Document, language: Language, problems: &mut Problems) {
+    let replaced = document.swept_places();
+    if !replaced.is_empty() {
+        let mut of_file = Problems::default();
+        read::pipeline(document.own_tree(), language, &mut of_file);
+        problems.take_at(of_file, &replaced);
+    }
+}

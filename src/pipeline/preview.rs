@@ -1,0 +1,51 @@
+//! `preview`: augmented images to look at before training.
+
+use crate::augment::PolicyConfig;
+use crate::base::{Error, Result, files};
+use crate::dataset::{self, DatasetConfig, Split};
+use crate::pipeline::Loaded;
+use crate::stages::dataset::{SEED as DATA_SEED, open};
+use crate::stages::pretrain::{draw, one_of_each_class};
+use crate::stages::{Augment, Dataset, Pretrain};
+use crate::study::Pipeline;
+use std::path::Path;
+
+/// Draws `count` images with augmented views of each into a PNG; the policy is that of the first pretraining unless
+/// one is named. The images are decoded into a temporary directory.
+///
+/// # Errors
+/// There is no such policy, the images cannot be read, or the PNG cannot be written.
+pub fn preview(loaded: &Loaded, augment: Option<&str>, count: usize, png: &Path) -> Result<()> {
+    let Some(variant) = loaded.study.variants.first() else {
+        return Err(Error::bug("a study without variants"));
+    };
+    let pipeline = &variant.pipeline;
+    let (policy, dataset) = subject(pipeline, augment)?;
+    let directory =
+        tempfile::tempdir().map_err(|error| Error::io("create a temporary directory", std::env::temp_dir(), &error))?;
+    dataset::decode(dataset, DATA_SEED, directory.path(), &|_, _| (), &|| Ok(()))?;
+    let set = open(directory.path())?;
+    let train = Split::draw(set.labels(), set.test_flags(), dataset.validation_fraction, pipeline.seed).train;
+    let images = one_of_each_class(&set, &train, count);
+    files::write_atomic(png, &draw(&set, &images, policy, dataset, pipeline.seed)?)
+}
+
+/// The policy and the data set: those of the first pretraining run that has the policy, if any has.
+fn subject<'a>(pipeline: &'a Pipeline, name: Option<&str>) -> Result<(&'a PolicyConfig, &'a DatasetConfig)> {
+    let policies = || pipeline.all::<Augment>();
+    let run = pipeline.in_file_order::<Pretrain>().find(|(_, run)| name.is_none_or(|name| run.augment.name() == name));
+    let policy = match (name, run) {
+        (Some(name), _) => policies().find(|(other, _)| *other == name).ok_or_else(|| {
+            let names = policies().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
+            Error::usage(format!("there is no [augment.{name}] in the pipeline")).help(format!("there is: {names}"))
+        })?,
+        (None, run) => run
+            .and_then(|(_, run)| Some((run.augment.name(), pipeline.get(&run.augment)?)))
+            .or(policies().next())
+            .ok_or_else(|| Error::usage("the pipeline augments nothing").help("add an [augment.NAME] table"))?,
+    };
+    let of_run = run.and_then(|(_, run)| run.dataset(pipeline).ok());
+    let dataset = pipeline.all::<Dataset>().find(|(name, _)| of_run.is_none_or(|of_run| of_run == *name));
+    let (_, dataset) = dataset.ok_or_else(|| Error::bug("a pipeline without a data set"))?;
+    Ok((policy.1, dataset))
+}

@@ -1,0 +1,110 @@
+//! `report`: collects what the other stages left and renders it. Reads artifacts, recomputes nothing.
+
+mod command;
+
+use crate::base::Result;
+use crate::engine::{Context, Graph, Stage, StageId};
+use crate::pipeline::Loaded;
+use crate::render;
+use crate::render::data::{DatasetFacts, Report, Reproduce, StageRow};
+use crate::stages::shared::artifacts;
+use crate::study::Parts;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// The report's data, from which it can be rendered again.
+pub const DATA: &str = "report.json";
+
+const KIND: &str = "report";
+
+/// What the report says apart from artifacts.
+#[derive(Clone, Default)]
+pub(super) struct Frame {
+    /// Summary tables of the models, by name.
+    pub(super) models: Vec<(String, String)>,
+    /// Seeds of the variants.
+    pub(super) seeds: Vec<u64>,
+    /// What a user should know of the data.
+    pub(super) notes: Vec<String>,
+    /// What a reader of the comparisons has to know, one sentence each.
+    pub(super) warnings: Vec<String>,
+    /// Stages that failed, and why.
+    pub(super) failures: Vec<(String, String)>,
+}
+
+/// Renders the report.
+pub(super) struct ReportStage {
+    parts: Parts,
+    frame: Report,
+}
+
+impl ReportStage {
+    pub(super) fn new(loaded: &Loaded, graph: &Graph, parts: Parts, frame: Frame) -> Self {
+        let study = &loaded.study;
+        let mut settings: Vec<String> = Vec::new();
+        for (path, _) in study.variants.iter().flat_map(|variant| &variant.settings) {
+            if !settings.contains(path) {
+                settings.push(path.clone());
+            }
+        }
+        let frame = Report {
+            title: study.title.clone(),
+            study: study.name.clone(),
+            dataset: DatasetFacts { notes: frame.notes, ..DatasetFacts::default() },
+            settings,
+            models: frame.models,
+            stages: stage_rows(graph),
+            reproduce: Reproduce {
+                command: command::command(loaded),
+                resolved_toml: loaded.resolved_toml(),
+                versions: vec![("simclr".into(), env!("CARGO_PKG_VERSION").into())],
+                seeds: frame.seeds,
+            },
+            warnings: frame.warnings,
+            failures: frame.failures,
+            ..Report::default()
+        };
+        Self { parts, frame }
+    }
+}
+
+impl Stage for ReportStage {
+    fn name(&self) -> String {
+        if self.frame.failures.is_empty() { "report".into() } else { "partial report".into() }
+    }
+
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    fn version(&self) -> u32 {
+        6
+    }
+
+    fn parameters(&self) -> Value {
+        json!({ "entries": self.parts.describe(), "frame": self.frame })
+    }
+
+    fn explain(&self, parameter: &str, _: &Path) -> Option<String> {
+        let is_shown = parameter.starts_with("frame") || parameter.starts_with("entries");
+        is_shown.then(|| "what it shows changed".to_owned())
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<String> {
+        let mut report = self.frame.clone();
+        self.parts.collect(context, &mut report)?;
+        artifacts::write_json(&context.output().join(DATA), &report)?;
+        render::write(&report, context.output())?;
+        Ok(String::new())
+    }
+}
+
+fn stage_rows(graph: &Graph) -> Vec<StageRow> {
+    let row = |id: StageId| StageRow {
+        name: graph.name(id).to_owned(),
+        kind: graph.kind(id).to_owned(),
+        key: graph.key(id).to_owned(),
+        inputs: graph.inputs(id).values().map(|input| graph.name(*input).to_owned()).collect(),
+    };
+    graph.iter().filter(|id| graph.kind(*id) != KIND).map(row).collect()
+}

@@ -1,0 +1,90 @@
+//! `split`: which images are for training, validation and testing.
+
+use crate::base::Result;
+use crate::dataset::shared::{self, Shared, shared_images};
+use crate::dataset::{ImageDataset, Split};
+use crate::engine::{Context, Stage};
+use crate::stages::dataset;
+use crate::stages::dataset::decode::stage_name;
+use crate::stages::shared::artifacts;
+use crate::stages::shared::labels::LabelSampling;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Draws the split.
+pub(super) struct SplitStage {
+    /// Name of the data set's table; empty for `[dataset]`.
+    pub(super) name: String,
+    /// Part of the training set set apart for validation.
+    pub(super) validation_fraction: f64,
+    /// The pipeline's seed.
+    pub(super) seed: u64,
+}
+
+impl Stage for SplitStage {
+    fn name(&self) -> String {
+        stage_name("split", &self.name)
+    }
+
+    fn kind(&self) -> &'static str {
+        "split"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn parameters(&self) -> Value {
+        json!({ "validation_fraction": self.validation_fraction, "seed": self.seed })
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<String> {
+        let set = dataset::images(context)?;
+        let split = Split::draw(set.labels(), set.test_flags(), self.validation_fraction, self.seed);
+        artifacts::write_json(&context.output().join(artifacts::SPLIT), &split)?;
+        let shared = shared_images(&set, &split)?;
+        shared::worded(&shared, split.test.len()).into_iter().for_each(|warning| context.warn(warning));
+        artifacts::write_rows(&context.output().join(artifacts::SHARED), &shared)?;
+        Ok(format!("{} train, {} validation, {} test", split.train.len(), split.validation.len(), split.test.len()))
+    }
+}
+
+/// The split of a stage's `split` input.
+///
+/// # Errors
+/// The artifact is damaged, or is no split of these images.
+pub fn read(context: &Context<'_>, set: &ImageDataset) -> Result<Split> {
+    open(context.input("split")?, set)
+}
+
+/// The split of a split artifact.
+///
+/// # Errors
+/// As for [`read`].
+pub fn open(directory: &Path, set: &ImageDataset) -> Result<Split> {
+    let path = directory.join(artifacts::SPLIT);
+    let split: Split = artifacts::read_json(&path)?;
+    split.check(set.test_flags()).map_err(|what| artifacts::impossible(&path, &what))?;
+    Ok(split)
+}
+
+/// Test images of a split that are training or validation images too.
+///
+/// # Errors
+/// The artifact is damaged.
+pub fn shared(directory: &Path, set: &ImageDataset, split: &Split) -> Result<Vec<Shared>> {
+    let path = directory.join(artifacts::SHARED);
+    // Artifacts of earlier versions do not have the file.
+    if path.exists() { artifacts::read_rows(&path) } else { shared_images(set, split) }
+}
+
+/// The labeled training images for a fraction.
+///
+/// # Errors
+/// A class is left without a labeled image.
+pub fn labeled(split: &Split, set: &ImageDataset, fraction: f64, draw: LabelSampling, seed: u64) -> Result<Vec<usize>> {
+    match draw {
+        LabelSampling::Stratified => split.labeled(set.labels(), fraction, seed),
+        LabelSampling::WithReplacement => Ok(split.labeled_with_replacement(fraction, seed)),
+    }
+}

@@ -1,0 +1,122 @@
+//! `linear_eval`: a linear classifier on frozen features, for one depth and one labeled fraction.
+
+use super::{by_epochs, exact};
+use crate::base::Result;
+use crate::dataset::{ImageDataset, Split};
+use crate::engine::{Context, Stage};
+use crate::nn::NamedTensor;
+use crate::stages::dataset::{self, split};
+use crate::stages::linear_eval::{LinearEvalConfig, LinearTraining};
+use crate::stages::pretrain::Features;
+use crate::stages::shared::artifacts;
+use crate::stages::shared::evaluation::{self, Evaluation};
+use crate::train::softmax::SoftmaxClassifier;
+use crate::train::standardize::Standardizer;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Trains and tests a linear classifier.
+pub(super) struct LinearEvalStage {
+    /// Name of the table.
+    pub(super) name: String,
+    /// The table.
+    pub(super) config: Arc<LinearEvalConfig>,
+    /// Depth of the features.
+    pub(super) depth: usize,
+    /// Labeled fraction of the training set.
+    pub(super) fraction: f64,
+    /// The pipeline's seed.
+    pub(super) seed: u64,
+}
+
+impl Stage for LinearEvalStage {
+    fn name(&self) -> String {
+        evaluation::stage_name("linear_eval", &self.name, Some(self.depth), Some(self.fraction))
+    }
+
+    fn kind(&self) -> &'static str {
+        "linear_eval"
+    }
+
+    fn version(&self) -> u32 {
+        2
+    }
+
+    fn parameters(&self) -> Value {
+        json!({
+            "depth": self.depth,
+            "labeled_fraction": self.fraction,
+            "label_draw": self.config.label_draw,
+            "standardize": self.config.standardize,
+            "training": self.config.training(),
+            "seed": self.seed,
+        })
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<String> {
+        let data = Data::read(self, context)?;
+        let trained = match &self.config.training() {
+            LinearTraining::Lbfgs { c, .. } => exact::train(&data, c, context)?,
+            LinearTraining::Epochs { epochs, training } => {
+                by_epochs::train(&data, *epochs, training, self.seed, context)?
+            }
+        };
+        let (classifier, output) = (&trained.classifier, context.output());
+        artifacts::write_arrays(&output.join(artifacts::CLASSIFIER), &arrays(classifier))?;
+        evaluation::write_labeled(output, &data.set, &data.labeled)?;
+        let predict = |images: &[usize]| classifier.probabilities(data.features.view(&data.features.rows(images)));
+        let evaluation = Evaluation {
+            validation: evaluation::accuracy(&predict(&data.split.validation), &data.split.validation, &data.set),
+            ..trained.evaluation
+        };
+        evaluation.write(output, &data.set, &data.split.test, &predict(&data.split.test))
+    }
+
+    fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
+        evaluation::comparable(artifact)
+    }
+}
+
+/// What a classifier is trained on.
+pub(super) struct Data {
+    pub(super) set: Arc<ImageDataset>,
+    pub(super) split: Split,
+    /// Labeled images.
+    pub(super) labeled: Vec<usize>,
+    /// Features of all images, as they are.
+    pub(super) features: Features,
+    /// What is done to them before training, if anything.
+    pub(super) standardizer: Option<Standardizer>,
+    /// Images on which a strength of regularization or an epoch is chosen.
+    pub(super) selection: Vec<usize>,
+}
+
+impl Data {
+    fn read(stage: &LinearEvalStage, context: &Context<'_>) -> Result<Self> {
+        let config = &stage.config;
+        let set = dataset::images(context)?;
+        let split = split::read(context, &set)?;
+        let labeled = split::labeled(&split, &set, stage.fraction, config.label_draw, stage.seed)?;
+        let features = Features::read(context.input("features")?, stage.depth, set.len())?;
+        let rows = features.rows(&labeled);
+        let standardizer = config.standardize.then(|| Standardizer::fit(features.view(&rows)));
+        let selection = config.training().watched_on().images(&split).to_vec();
+        Ok(Self { set, split, labeled, features, standardizer, selection })
+    }
+}
+
+/// A trained classifier, for features as they are saved, and what is known of it before the test images are looked at.
+pub(super) struct Trained {
+    pub(super) classifier: SoftmaxClassifier,
+    pub(super) evaluation: Evaluation,
+}
+
+fn arrays(classifier: &SoftmaxClassifier) -> Vec<NamedTensor> {
+    let (width, classes) = (classifier.width, classifier.classes);
+    vec![
+        NamedTensor { name: "weight".into(), shape: vec![width, classes], values: classifier.weights.clone() },
+        NamedTensor { name: "bias".into(), shape: vec![classes], values: classifier.biases.clone() },
+    ]
+}

@@ -1,0 +1,231 @@
+//! `pretrain`: contrastive learning of the encoder and the projection head.
+
+use crate::augment::Policy;
+use crate::base::{Error, Result};
+use crate::dataset::{LoaderConfig, Split, batches};
+use crate::engine::{Context, Cost, Stage};
+use crate::imaging::Fit;
+use crate::loss::{LossConfig, nt_xent, nt_xent_chance};
+use crate::model::{self, Network};
+use crate::nn::{Backend, Taped};
+use crate::render::data::{CurveKind, Report, TrainingCurve};
+use crate::stages::dataset::{self, split};
+use crate::stages::pretrain::{PretrainConfig, Pretrained};
+use crate::stages::shared::cost::TrainingMemory;
+use crate::stages::shared::device::{self, DeviceStage};
+use crate::stages::shared::training::Training;
+use crate::stages::shared::{artifacts, results};
+use crate::study::{DataFacts, DeviceChoice, ReportPart, Shown};
+use crate::train::trainer::TapedLoss;
+use crate::train::{Compute, EpochRecord, TrainConfig, TrainState};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Trains a network on pairs of views of unlabeled images.
+pub(super) struct PretrainStage {
+    /// The run.
+    pub(super) pretrained: Arc<Pretrained>,
+    /// How images become squares.
+    pub(super) fit: Fit,
+    /// The pipeline's seed.
+    pub(super) seed: u64,
+    /// Where it runs.
+    pub(super) device: DeviceChoice,
+    /// What training holds in memory.
+    pub(super) memory: Option<TrainingMemory>,
+}
+
+impl Stage for PretrainStage {
+    fn name(&self) -> String {
+        format!("pretrain.{}", self.pretrained.name)
+    }
+
+    fn kind(&self) -> &'static str {
+        "pretrain"
+    }
+
+    fn version(&self) -> u32 {
+        3
+    }
+
+    fn obstacle(&self) -> Option<Error> {
+        device::obstacle(self.device, self.memory.as_ref())
+    }
+
+    fn parameters(&self) -> Value {
+        let config = &self.pretrained.config;
+        let mut parameters = json!({
+            "augment": self.pretrained.policy,
+            "image_size": self.pretrained.side,
+            "fit": self.fit,
+            "encoder": config.encoder,
+            "precision": config.precision,
+            "projection": config.projection,
+            "loss": config.loss,
+            "optimizer": config.scaled_optimizer(),
+            "schedule": config.schedule,
+            "epochs": config.epochs,
+            "batch_size": config.batch_size,
+            "gradient_clip": config.gradient_clip,
+            "seed": self.seed,
+        });
+        // Only where it is not the default: artifacts from before it was a choice keep their keys.
+        if !config.batch_norm.is_joint() {
+            parameters["batch_norm"] = json!(config.batch_norm);
+        }
+        parameters
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<String> {
+        device::compute(self, context)
+    }
+
+    fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
+        let records: Vec<EpochRecord> = artifacts::read_rows(&artifact.join(artifacts::HISTORY)).unwrap_or_default();
+        let of_last = |last: &EpochRecord| [("loss", last.loss), ("contrastive_accuracy", last.accuracy)];
+        let metrics = records.last().map(of_last).into_iter().flatten();
+        metrics.map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
+impl DeviceStage for PretrainStage {
+    fn device(&self) -> DeviceChoice {
+        self.device
+    }
+
+    fn compute<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<String> {
+        device::warn_of_memory(self.device, self.memory.as_ref(), context);
+        let mut training = self.training(device, context)?;
+        training.interruptible(|training| self.train(training))?;
+        training.tell_speed(self.device);
+        let session = &training.session;
+        artifacts::write_arrays(&context.output().join(artifacts::MODEL), &session.network().state()?)?;
+        artifacts::write_rows(&context.output().join(artifacts::HISTORY), session.records())?;
+        Ok(summary(session.records()))
+    }
+}
+
+impl PretrainStage {
+    fn training<'a, D: Compute>(&self, device: &D, context: &'a Context<'_>) -> Result<Training<'a, D>> {
+        let config = &self.pretrained.config;
+        let set = dataset::images(context)?;
+        let Split { train, .. } = split::read(context, &set)?;
+        let steps_per_epoch = train.len() / config.batch_size;
+        if steps_per_epoch == 0 && config.epochs > 0 {
+            return Err(too_few(train.len(), config.batch_size));
+        }
+        let optimizer = config.scaled_optimizer();
+        let recipe = TrainConfig {
+            optimizer: &optimizer,
+            schedule: &config.schedule,
+            gradient_clip: config.gradient_clip,
+            epochs: config.epochs,
+            steps_per_epoch,
+        };
+        let session = TrainState::new(self.initial_network(device, context)?, &recipe);
+        let side = self.pretrained.side;
+        let multiply_adds = model::summarize(&config.encoder, &config.projection, side)?.multiply_adds;
+        let policy = Arc::new(Policy::new(&self.pretrained.policy, side, self.fit));
+        let batches = |skip| {
+            let course = LoaderConfig { batch_size: config.batch_size, epochs: config.epochs, skip, seed: self.seed };
+            batches::contrastive_batches(set, train, policy, course)
+        };
+        Ok(Training::resume(context, session, (nt_xent_chance(config.batch_size), multiply_adds), batches))
+    }
+
+    fn initial_network<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<Network<D>> {
+        let mut network = untrained(&self.pretrained.config, self.pretrained.side, self.seed, device)?;
+        if self.pretrained.config.init_from.is_some() {
+            let weights = context.input("init")?.join(artifacts::MODEL);
+            network.load_encoder(&artifacts::read_arrays(&weights)?)?;
+        }
+        Ok(network)
+    }
+
+    fn train<D: Compute>(&self, training: &mut Training<'_, D>) -> Result<()> {
+        while training.session.has_epochs_left() {
+            while let Some(batch) = training.next_batch()? {
+                training.step(batch, |z, _| contrastive_loss(z, &self.pretrained.config.loss))?;
+            }
+            training.session.finish_epoch(training.session.record());
+        }
+        Ok(())
+    }
+}
+
+/// The network of a pretraining before its first step.
+///
+/// # Errors
+/// The network cannot be built for the image size, or the device is out of memory.
+pub fn untrained<D: Backend>(config: &PretrainConfig, side: usize, seed: u64, device: &D) -> Result<Network<D>> {
+    let network = Network::new(&config.encoder, &config.projection, side, seed, device)?;
+    Ok(network.in_precision(config.precision).with_batch_norm(config.batch_norm))
+}
+
+/// The network of a pretraining as its artifact holds it.
+///
+/// # Errors
+/// The artifact is damaged, or the device is out of memory.
+pub fn trained<D: Backend>(config: &PretrainConfig, side: usize, directory: &Path, device: &D) -> Result<Network<D>> {
+    let mut network = untrained(config, side, 0, device)?;
+    let path = directory.join(artifacts::MODEL);
+    let loaded = network.load_state_dict(&artifacts::read_arrays(&path)?);
+    loaded.map_err(|error| artifacts::impossible(&path, error.what())).map(|()| network)
+}
+
+fn contrastive_loss<D: Compute>(z: Taped<D>, config: &LossConfig) -> Result<TapedLoss<D>> {
+    let LossConfig::NtXent(config) = config;
+    let output = nt_xent(z, config)?;
+    Ok((output.loss, output.accuracy))
+}
+
+fn too_few(images: usize, batch_size: usize) -> Error {
+    Error::stage(format!("a batch of {batch_size} images is larger than the training set of {images}"))
+        .help(format!("set `batch_size` to {images} or less"))
+}
+
+fn summary(records: &[EpochRecord]) -> String {
+    match records.last() {
+        Some(last) => format!("loss {:.3}, contrastive accuracy {:.3}", last.loss, last.accuracy),
+        None => "initial weights".into(),
+    }
+}
+
+/// Training, with the MACs of a training step as work.
+pub(super) fn cost(config: &PretrainConfig, memory: &TrainingMemory, facts: &DataFacts) -> Cost {
+    let steps = config.epochs * (facts.train() / config.batch_size.max(1));
+    memory.training((steps * 2 * config.batch_size) as f64, 0.0)
+}
+
+/// The training curve in the report.
+#[derive(Debug)]
+pub(super) struct CurvePart {
+    name: String,
+    batch_size: usize,
+}
+
+impl CurvePart {
+    pub(super) fn new(pretrained: &Pretrained) -> Self {
+        Self { name: pretrained.name.clone(), batch_size: pretrained.config.batch_size }
+    }
+}
+
+impl ReportPart for CurvePart {
+    fn describe(&self) -> Value {
+        json!({ "pretrain": self.name, "batch_size": self.batch_size })
+    }
+
+    fn collect(&self, shown: &Shown<'_>, report: &mut Report) -> Result<()> {
+        report.curves.push(TrainingCurve {
+            kind: CurveKind::Pretrain,
+            stage: format!("pretrain.{}", self.name),
+            variant: shown.variant.label.clone(),
+            chance: Some(nt_xent_chance(self.batch_size)),
+            rows: results::curve(shown.artifact("pretrain")?)?,
+            ..TrainingCurve::default()
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,175 @@
+//! `health`: is the representation collapsing? Measured on two augmented views of test images, at every depth.
+
+use crate::analysis::{Health, health};
+use crate::augment::Policy;
+use crate::base::{Error, Result};
+use crate::dataset::{LoaderConfig, batches};
+use crate::engine::{Context, Cost, Stage};
+use crate::imaging::Fit;
+use crate::render::data::{HealthRow, Report};
+use crate::stages::dataset::{self, split};
+use crate::stages::pretrain::{Pretrained, depths, trained, view};
+use crate::stages::shared::depths::label;
+use crate::stages::shared::device::{self, DeviceStage};
+use crate::stages::shared::statistics::FeatureStatistics;
+use crate::stages::shared::{artifacts, cost};
+use crate::study::{DataFacts, DeviceChoice, ReportPart, Shown};
+use crate::train::Compute;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Images looked at: enough for two digits of every figure, and quick.
+const IMAGES: usize = 512;
+/// Images in a batch.
+const BATCH: usize = 32;
+
+/// Measures a pretraining's representation.
+pub(super) struct HealthStage {
+    /// The run.
+    pub(super) pretrained: Arc<Pretrained>,
+    /// How images become squares.
+    pub(super) fit: Fit,
+    /// The pipeline's seed.
+    pub(super) seed: u64,
+    /// Where it runs.
+    pub(super) device: DeviceChoice,
+}
+
+/// The representation at one depth.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct DepthHealth {
+    /// Depth.
+    depth: usize,
+    /// Values of a feature vector.
+    width: usize,
+    /// The figures.
+    health: Health,
+}
+
+impl Stage for HealthStage {
+    fn name(&self) -> String {
+        format!("health.{}", self.pretrained.name)
+    }
+
+    fn kind(&self) -> &'static str {
+        "health"
+    }
+
+    fn version(&self) -> u32 {
+        4
+    }
+
+    fn obstacle(&self) -> Option<Error> {
+        device::obstacle(self.device, None)
+    }
+
+    fn parameters(&self) -> Value {
+        json!({ "images": IMAGES, "seed": self.seed })
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<String> {
+        device::compute(self, context)
+    }
+}
+
+impl DeviceStage for HealthStage {
+    fn device(&self) -> DeviceChoice {
+        self.device
+    }
+
+    fn compute<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<String> {
+        let side = self.pretrained.side;
+        let network = trained(&self.pretrained.config, side, context.input("pretrain")?, device)?;
+        let widths = network.widths();
+        let policy = Arc::new(Policy::new(&self.pretrained.policy, side, self.fit));
+        let set = dataset::images(context)?;
+        let mut images = split::read(context, &set)?.test;
+        spread(&mut images, IMAGES);
+        let batch_size = BATCH.min(images.len()).max(1);
+        let mut views = vec![[Vec::new(), Vec::new()]; widths.len()];
+        let course = LoaderConfig { batch_size, epochs: 1, skip: 0, seed: self.seed };
+        for batch in batches::contrastive_batches(set, images, policy, course) {
+            let batch = batch?;
+            context.check_interrupted()?;
+            let outputs = depths(&network, &batch.images, batch.rows, FeatureStatistics::Running)?;
+            for (views, values) in views.iter_mut().zip(outputs) {
+                let (first, second) = values.split_at(values.len() / 2);
+                views[0].extend_from_slice(first);
+                views[1].extend_from_slice(second);
+            }
+        }
+        let rows: Vec<DepthHealth> = views
+            .iter()
+            .zip(&widths)
+            .enumerate()
+            .map(|(depth, ([first, second], width))| DepthHealth {
+                depth,
+                width: *width,
+                health: health(view(first, *width), view(second, *width)),
+            })
+            .collect();
+        artifacts::write_json(&context.output().join(artifacts::HEALTH), &rows)?;
+        Ok(String::new())
+    }
+}
+
+/// Keeps at most `most` items, evenly over the list, so that sorted classes all stay.
+fn spread(items: &mut Vec<usize>, most: usize) {
+    let length = items.len();
+    if length > most {
+        *items = (0..most).map(|i| items[i * length / most]).collect();
+    }
+}
+
+/// A pass of two views of some test images through the network, with its MACs as work.
+pub(super) fn cost(pretrained: &Pretrained, facts: &DataFacts) -> Option<Cost> {
+    cost::inference(&pretrained.config, pretrained.side, 2 * facts.test().min(IMAGES), 2 * BATCH)
+}
+
+/// The diagnostics in the report.
+#[derive(Debug)]
+pub(super) struct HealthPart {
+    name: String,
+    is_untrained: bool,
+}
+
+impl HealthPart {
+    pub(super) fn new(pretrained: &Pretrained) -> Self {
+        Self { name: pretrained.name.clone(), is_untrained: pretrained.config.is_untrained() }
+    }
+}
+
+impl ReportPart for HealthPart {
+    fn describe(&self) -> Value {
+        json!({ "health": self.name, "is_untrained": self.is_untrained })
+    }
+
+    fn collect(&self, shown: &Shown<'_>, report: &mut Report) -> Result<()> {
+        let rows: Vec<DepthHealth> = artifacts::read_json(&shown.artifact("health")?.join(artifacts::HEALTH))?;
+        report.health.extend(rows.into_iter().map(|row| HealthRow {
+            stage: format!("pretrain.{}", self.name),
+            variant: shown.variant.label.clone(),
+            is_untrained: self.is_untrained,
+            depth_label: label(row.depth, row.width),
+            alignment: row.health.alignment,
+            uniformity: row.health.uniformity,
+            spread: row.health.embedding_std,
+            effective_rank: row.health.effective_rank,
+            width: row.width,
+        }));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn spreading_keeps_both_ends_in_reach() {
+        let mut items: Vec<usize> = (0..1000).collect();
+        super::spread(&mut items, 10);
+        assert_eq!(items, [0, 100, 200, 300, 400, 500, 600, 700, 800, 900]);
+        super::spread(&mut items, 20);
+        assert_eq!(items.len(), 10);
+    }
+}

@@ -1,0 +1,260 @@
+//! `[pretrain.NAME]`: contrastive pretraining, with diagnostics of the representation and a plate of positive pairs.
+
+mod contrastive;
+mod features;
+mod health;
+mod pairs;
+
+pub use contrastive::{trained, untrained};
+pub use features::{Features, depths, view};
+pub use pairs::{draw, one_of_each_class};
+
+use crate::augment::PolicyConfig;
+use crate::base::{Error, Result};
+use crate::engine::StageId;
+use crate::loss::{LossConfig, NtXentConfig, Similarity};
+use crate::model::{self, BatchNorm, EncoderConfig, ProjectionConfig};
+use crate::nn::Precision;
+use crate::optim::{OptimizerConfig, ScheduleConfig};
+use crate::stages::dataset::{self, Dataset, DatasetNodes};
+use crate::stages::shared::cost::TrainingMemory;
+use crate::stages::shared::schedule::{check_optimizer, check_schedule};
+use crate::stages::shared::statistics::FeatureStatistics;
+use crate::stages::{Augment, augment};
+use crate::study::{Check, DataCheck, DataFacts, Expansion, Pipeline, Ref, StageKind};
+use contrastive::{CurvePart, PretrainStage};
+use features::FeaturesStage;
+use health::{HealthPart, HealthStage};
+use pairs::{PairsPart, PairsStage};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// The section `pretrain`.
+pub struct Pretrain;
+
+/// Contrastive pretraining of an encoder with a projection head.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Pretrain")]
+pub struct PretrainConfig {
+    /// Name of the augmentation policy that produces the two views.
+    pub augment: Ref<Augment>,
+    /// Name of the data set, `[dataset.NAME]`. Default: `[dataset]`.
+    pub dataset: Option<Ref<Dataset>>,
+    /// Name of the pretraining stage whose weights to start from; its encoder must be the same. Default: random
+    /// weights.
+    pub init_from: Option<Ref<Pretrain>>,
+    /// The encoder.
+    pub encoder: EncoderConfig,
+    /// Numerical precision of the encoder.
+    #[serde(default)]
+    pub precision: Precision,
+    /// The projection head.
+    pub projection: ProjectionConfig,
+    /// Images over which batch norm computes its statistics during pretraining.
+    #[serde(default)]
+    pub batch_norm: BatchNorm,
+    /// The contrastive loss.
+    #[serde(default = "nt_xent")]
+    pub loss: LossConfig,
+    /// The optimizer.
+    pub optimizer: OptimizerConfig,
+    /// The learning-rate schedule.
+    #[serde(default)]
+    pub schedule: ScheduleConfig,
+    /// Number of passes over the training set; 0 keeps the initial weights, as an untrained baseline.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub epochs: usize,
+    /// Images per batch, each in two views; the last incomplete batch of an epoch is dropped.
+    #[schemars(range(min = 2))]
+    pub batch_size: usize,
+    /// Maximum norm of the gradient over all parameters; larger gradients are scaled down to it. Default: no clipping.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub gradient_clip: Option<f64>,
+}
+
+fn nt_xent() -> LossConfig {
+    LossConfig::NtXent(NtXentConfig { temperature: 0.1, similarity: Similarity::Cosine })
+}
+
+impl PretrainConfig {
+    /// Whether its encoder keeps the weights it was initialized with: the baseline of what training adds.
+    pub fn is_untrained(&self) -> bool {
+        self.epochs == 0 && self.init_from.is_none()
+    }
+
+    /// The name of its data set.
+    ///
+    /// # Errors
+    /// It is not clear which, which is a bug: that is checked when the file is read.
+    pub fn dataset<'a>(&'a self, pipeline: &'a Pipeline) -> Result<&'a str> {
+        dataset::name_of(self.dataset.as_ref(), pipeline).ok_or_else(|| Error::bug("a pretraining run without a data set"))
+    }
+
+    /// The optimizer with its learning rate for the batch size.
+    pub fn scaled_optimizer(&self) -> OptimizerConfig {
+        self.optimizer.for_batch_size(self.batch_size)
+    }
+}
+
+/// A pretraining run with all that decides its network and how images reach it.
+#[derive(Clone, Debug)]
+pub struct Pretrained {
+    /// Name of the table.
+    pub name: String,
+    /// The table.
+    pub config: PretrainConfig,
+    /// The augmentation policy that it names.
+    pub policy: PolicyConfig,
+    /// Side of the images that it is trained on.
+    pub side: usize,
+}
+
+/// What a pretraining run leaves for the kinds that start from it or evaluate it.
+#[derive(Clone, Debug)]
+pub struct PretrainNode {
+    /// The trained network.
+    pub id: StageId,
+    /// How it was trained.
+    pub pretrained: Arc<Pretrained>,
+    /// The name of its data set.
+    pub dataset: String,
+}
+
+impl StageKind for Pretrain {
+    const SECTION: &'static str = "pretrain";
+    type Config = PretrainConfig;
+
+    fn check(config: &PretrainConfig, check: &mut Check<'_>) {
+        dataset::check_reference(config.dataset.as_ref(), check);
+        check_start(config.init_from.as_ref(), &config.encoder, check);
+        check_optimizer(&config.optimizer, check);
+        check_schedule(&config.schedule, config.epochs, check);
+    }
+
+    fn check_data(config: &PretrainConfig, check: &mut DataCheck<'_>) {
+        let Some(facts) = config.dataset(check.pipeline()).ok().and_then(|name| check.facts(name).ok()) else { return };
+        let train = facts.train();
+        if config.epochs > 0 && config.batch_size > train {
+            let message =
+                format!("a batch of {} is larger than the training set of {train} images", config.batch_size);
+            check.report(&["batch_size"], message, format!("set `batch_size` to at most {train}"));
+        }
+    }
+
+    fn expand(config: &PretrainConfig, expansion: &mut Expansion<'_>) -> Result<()> {
+        let pipeline = expansion.pipeline();
+        let dataset = config.dataset(pipeline)?.to_owned();
+        let facts = expansion.facts(&dataset)?;
+        let nodes = *expansion.provided::<Dataset, DatasetNodes>(&dataset)?;
+        let policy = augment::policy(Some(&config.augment), pipeline);
+        let pretrained = Arc::new(Pretrained {
+            name: expansion.name().to_owned(),
+            config: config.clone(),
+            policy: policy.cloned().ok_or_else(|| Error::bug("a pretraining run without a policy"))?,
+            side: facts.config.image_size,
+        });
+        let id = add_training(&pretrained, nodes, facts, expansion)?;
+        add_diagnostics(&pretrained, id, nodes, facts, expansion)?;
+        if let Ok(summary) = model::summarize(&config.encoder, &config.projection, facts.config.image_size) {
+            expansion.model(format!("pretrain.{}", pretrained.name), summary.to_string());
+        }
+        expansion.provide::<Self, _>(PretrainNode { id, pretrained, dataset });
+        Ok(())
+    }
+}
+
+fn add_training(
+    pretrained: &Arc<Pretrained>,
+    nodes: DatasetNodes,
+    facts: &DataFacts,
+    expansion: &mut Expansion<'_>,
+) -> Result<StageId> {
+    let Pipeline { seed, device, .. } = *expansion.pipeline();
+    let memory = TrainingMemory::of_pretrain(&pretrained.config, pretrained.side);
+    let mut inputs = nodes.inputs().to_vec();
+    if let Some(start) = &pretrained.config.init_from {
+        inputs.push(("init", expansion.provided::<Pretrain, PretrainNode>(start.name())?.id));
+    }
+    let fit = facts.config.fit;
+    let stage = PretrainStage { pretrained: pretrained.clone(), fit, seed, device, memory: memory.clone() };
+    let id = expansion.add(stage, &inputs)?;
+    if let Some(memory) = memory {
+        expansion.cost(id, contrastive::cost(&pretrained.config, &memory, facts));
+        expansion.fits(id, memory.fits());
+    }
+    if pretrained.config.epochs > 0 {
+        expansion.show(&[("pretrain", id)], CurvePart::new(pretrained));
+    }
+    Ok(id)
+}
+
+/// Adds the diagnostics of the representation and the positive pairs.
+fn add_diagnostics(
+    pretrained: &Arc<Pretrained>,
+    id: StageId,
+    nodes: DatasetNodes,
+    facts: &DataFacts,
+    expansion: &mut Expansion<'_>,
+) -> Result<()> {
+    let Pipeline { seed, device, .. } = *expansion.pipeline();
+    let fit = facts.config.fit;
+    let [dataset, split] = nodes.inputs();
+    let health = HealthStage { pretrained: pretrained.clone(), fit, seed, device };
+    let health = expansion.add(health, &[dataset, split, ("pretrain", id)])?;
+    expansion.cost(health, health::cost(pretrained, facts));
+    let pairs = PairsStage {
+        name: pretrained.name.clone(),
+        policy: pretrained.policy.clone(),
+        dataset: facts.config.clone(),
+        seed,
+    };
+    let pairs = expansion.add(pairs, &[dataset, split])?;
+    if pretrained.config.epochs > 0 && !expansion.is_shown(pairs) {
+        let policy = augment::name_of(&pretrained.policy, expansion.pipeline());
+        expansion.show(&[("pairs", pairs)], PairsPart { policy });
+    }
+    expansion.show(&[("health", health)], HealthPart::new(pretrained));
+    Ok(())
+}
+
+/// The features of a pretraining run's network on a data set, which evaluations share.
+///
+/// # Errors
+/// Bugs of the caller.
+pub(super) fn add_features(
+    node: &PretrainNode,
+    dataset: &str,
+    statistics: FeatureStatistics,
+    expansion: &mut Expansion<'_>,
+) -> Result<[(&'static str, StageId); 3]> {
+    let Pipeline { seed, device, .. } = *expansion.pipeline();
+    let facts = expansion.facts(dataset)?;
+    let [images, split] = expansion.provided::<Dataset, DatasetNodes>(dataset)?.inputs();
+    let stage = FeaturesStage {
+        pretrained: node.pretrained.clone(),
+        dataset: dataset.to_owned(),
+        side: facts.config.image_size,
+        fit: facts.config.fit,
+        statistics,
+        seed,
+        device,
+    };
+    let features = expansion.add(stage, &[images, ("pretrain", node.id)])?;
+    expansion.cost(features, features::cost(&node.pretrained.config, facts));
+    Ok([images, split, ("features", features)])
+}
+
+/// Reports a start from another encoder.
+pub(super) fn check_start(from: Option<&Ref<Pretrain>>, encoder: &EncoderConfig, check: &mut Check<'_>) {
+    let Some(from) = from else { return };
+    if let Some(start) = check.pipeline().get(from)
+        && !start.encoder.has_same_layers_as(encoder)
+    {
+        let message =
+            format!("`[pretrain.{}]` and `[{}]` have different encoders", from.name(), check.title());
+        let help = "only the same encoder can load the weights: make the two `encoder` keys equal".to_owned();
+        check.report(&["init_from"], message, help);
+    }
+}

@@ -1,0 +1,135 @@
+//! `pairs`: images beside two augmented views of each, as an augmentation policy makes them.
+
+use crate::augment::{Policy, PolicyConfig};
+use crate::base::{Result, files, rng};
+use crate::dataset::{DatasetConfig, ImageDataset};
+use crate::engine::{Context, Stage};
+use crate::imaging::ImageRef;
+use crate::render::data::{PairsImage, Report};
+use crate::render::pairs_png;
+use crate::stages::dataset::{self, split};
+use crate::stages::shared::artifacts;
+use crate::study::{ReportPart, Shown};
+use serde_json::{Value, json};
+
+/// Rows of the image in the report.
+const ROWS: usize = 8;
+/// Views beside each image.
+const VIEWS: u64 = 4;
+
+/// Draws positive pairs.
+pub(super) struct PairsStage {
+    /// Name of the policy, or of the pretraining that uses it.
+    pub(super) name: String,
+    /// The policy.
+    pub(super) policy: PolicyConfig,
+    /// What the file says of the data set.
+    pub(super) dataset: DatasetConfig,
+    /// The pipeline's seed.
+    pub(super) seed: u64,
+}
+
+impl Stage for PairsStage {
+    fn name(&self) -> String {
+        format!("pairs.{}", self.name)
+    }
+
+    fn kind(&self) -> &'static str {
+        "pairs"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn parameters(&self) -> Value {
+        json!({
+            "augment": self.policy,
+            "image_size": self.dataset.image_size,
+            "fit": self.dataset.fit,
+            "rows": ROWS,
+            "views": VIEWS,
+            "seed": self.seed,
+        })
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<String> {
+        let set = dataset::images(context)?;
+        let train = split::read(context, &set)?.train;
+        let images = one_of_each_class(&set, &train, ROWS);
+        let png = draw(&set, &images, &self.policy, &self.dataset, self.seed)?;
+        files::write_atomic(&context.output().join(artifacts::PAIRS), &png)?;
+        Ok(String::new())
+    }
+}
+
+/// A PNG with a row for each image: the image as evaluation sees it, then its views.
+///
+/// # Errors
+/// An image cannot be read.
+pub fn draw(
+    set: &ImageDataset,
+    images: &[usize],
+    policy: &PolicyConfig,
+    dataset: &DatasetConfig,
+    seed: u64,
+) -> Result<Vec<u8>> {
+    let side = dataset.image_size;
+    let plain = Policy::evaluation(None, side, dataset.fit);
+    let augmented = Policy::new(policy, side, dataset.fit);
+    let rows: Vec<(Vec<u8>, Vec<Vec<u8>>)> = images
+        .iter()
+        .map(|image| {
+            let stored = set.image(*image)?;
+            let view = |policy: &Policy, view| {
+                let mut rng = rng::stream(seed, "augment", &[0, *image as u64, view]);
+                shown(policy, stored.view(), &mut rng, side)
+            };
+            Ok((view(&plain, 0), (0..VIEWS).map(|number| view(&augmented, number)).collect()))
+        })
+        .collect::<Result<_>>()?;
+    Ok(pairs_png(&rows, side))
+}
+
+/// A view as bytes; normalized values are brought back to the range of the image.
+fn shown(policy: &Policy, image: ImageRef<'_>, rng: &mut rng::Rng, side: usize) -> Vec<u8> {
+    let mut values = vec![0.0; side * side * 3];
+    policy.apply(image, rng, &mut Default::default(), &mut values);
+    let inside = values.iter().all(|value| (-1e-3..=1.0 + 1e-3).contains(value));
+    let (low, high) = if inside { (0.0, 1.0) } else { bounds(&values) };
+    let scale = 255.0 / (high - low).max(1e-6);
+    values.iter().map(|value| ((value - low) * scale).round().clamp(0.0, 255.0) as u8).collect()
+}
+
+fn bounds(values: &[f32]) -> (f32, f32) {
+    values.iter().fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(*value), high.max(*value)))
+}
+
+/// Up to `count` images, class after class in turn.
+pub fn one_of_each_class(set: &ImageDataset, images: &[usize], count: usize) -> Vec<usize> {
+    let mut by_class = vec![Vec::new(); set.classes().len()];
+    for image in images {
+        by_class[set.label(*image)].push(*image);
+    }
+    let most = by_class.iter().map(Vec::len).max().unwrap_or(0);
+    (0..most).flat_map(|turn| by_class.iter().filter_map(move |class| class.get(turn).copied())).take(count).collect()
+}
+
+/// The positive pairs in the report.
+#[derive(Debug)]
+pub(super) struct PairsPart {
+    /// Name of the augmentation policy.
+    pub(super) policy: String,
+}
+
+impl ReportPart for PairsPart {
+    fn describe(&self) -> Value {
+        json!({ "pairs": self.policy })
+    }
+
+    fn collect(&self, shown: &Shown<'_>, report: &mut Report) -> Result<()> {
+        let png = files::read(&shown.artifact("pairs")?.join(artifacts::PAIRS))?;
+        report.pairs.push(PairsImage { policy: self.policy.clone(), png });
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! How classifiers are trained by minibatches.
+
+use crate::optim::config::AdamConfig;
+use crate::optim::{Decayed, OptimizerConfig, RateScale, ScheduleConfig};
+use crate::stages::shared::labels::SelectOn;
+use crate::study::Check;
+use crate::train::{Monitor, StoppingRule};
+use serde::Serialize;
+
+/// Epochs without improvement after which training stops, where the file does not say.
+pub(in crate::stages) const DEFAULT_PATIENCE: usize = 10;
+
+/// How a classifier is trained, by minibatches.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClassifierTraining {
+    /// Optimizer.
+    pub optimizer: OptimizerConfig,
+    /// Learning-rate schedule.
+    pub schedule: ScheduleConfig,
+    /// Images per batch; the last batch of an epoch may be smaller.
+    pub batch_size: usize,
+    /// Early stopping, which restores the best weights; none trains to the end and keeps the last weights.
+    pub stopping: Option<StoppingRule>,
+    /// Images on which training is monitored.
+    pub select_on: SelectOn,
+}
+
+impl ClassifierTraining {
+    /// The metric that early stopping monitors; none if the last weights are kept.
+    pub fn monitor(&self) -> Option<Monitor> {
+        self.stopping.map(|stopping| stopping.monitor)
+    }
+
+    /// The images on which weights are selected; none if the last weights are kept.
+    pub fn chooses_on(&self) -> Option<SelectOn> {
+        self.stopping.map(|_| self.select_on)
+    }
+}
+
+/// The optimizer of classifiers, where the file does not say.
+pub(in crate::stages) fn adam() -> OptimizerConfig {
+    OptimizerConfig::Adam(AdamConfig {
+        learning_rate: 1e-3,
+        betas: [0.9, 0.999],
+        epsilon: 1e-8,
+        weight_decay: 0.0,
+        decay: Decayed::default(),
+        scale: RateScale::default(),
+    })
+}
+
+/// Reports keys of early stopping where there is none.
+pub(in crate::stages) fn check_stopping(early_stopping: bool, check: &mut Check<'_>) {
+    if !early_stopping {
+        let keys = ["monitor", "patience", "patience_steps"];
+        check.no_effect(&keys, "`early_stopping = false`", "take out one of the two");
+    }
+}

@@ -1,0 +1,60 @@
+//! Depths at which features are taken.
+
+use crate::base::Result;
+use crate::model;
+use crate::stages::Pretrain;
+use crate::stages::pretrain::PretrainConfig;
+use crate::study::{Check, Ref};
+
+/// The encoder output, where the file does not say.
+pub(in crate::stages) fn encoder_output() -> Vec<usize> {
+    vec![0]
+}
+
+/// Reports an empty list of depths, depths that are listed twice, and those that the projection head does not have.
+pub(in crate::stages) fn check(depths: &[usize], from: &Ref<Pretrain>, check: &mut Check<'_>) {
+    if depths.is_empty() {
+        let help = "list at least one: 0 is the encoder output h".to_owned();
+        check.report(&["depths"], "the list of depths is empty", help);
+    }
+    check.each_once("depths", depths, |depth| format!("depth {depth}"));
+    let Some(pretrain) = check.pipeline().get(from) else { return };
+    let layers = pretrain.projection.layers.len();
+    for (index, depth) in depths.iter().enumerate().filter(|(_, depth)| **depth > layers) {
+        let message = format!("depth {depth} is beyond the projection head of `[pretrain.{}]`", from.name());
+        check.report(&["depths", &index.to_string()], message, available(layers));
+    }
+}
+
+fn available(layers: usize) -> String {
+    match layers {
+        0 => "it has no layers: only depth 0, the encoder output h, exists".to_owned(),
+        1 => "it has 1 layer: depths 0 and 1 exist".to_owned(),
+        layers => format!("it has {layers} layers: depths 0 to {layers} exist"),
+    }
+}
+
+/// Values of a feature vector at each depth.
+///
+/// # Errors
+/// The encoder does not take images of this size.
+pub(in crate::stages) fn widths(pretrain: &PretrainConfig, side: usize) -> Result<Vec<usize>> {
+    let encoder = model::summarize(&pretrain.encoder, &[], side)?.features();
+    Ok(std::iter::once(encoder).chain(pretrain.projection.layers.iter().copied()).collect())
+}
+
+/// Every depth with every fraction.
+pub(in crate::stages) fn grid<'a>(
+    depths: &'a [usize],
+    fractions: &'a [f64],
+) -> impl Iterator<Item = (usize, f64)> + 'a {
+    depths.iter().flat_map(move |depth| fractions.iter().map(move |fraction| (*depth, *fraction)))
+}
+
+/// `h (512-d)`, `projection layer 1 (256-d)`.
+pub(in crate::stages) fn label(depth: usize, width: usize) -> String {
+    match depth {
+        0 => format!("h ({width}-d)"),
+        _ => format!("projection layer {depth} ({width}-d)"),
+    }
+}

@@ -1,0 +1,18 @@
+//! What several kinds have in common.
+
+pub mod artifacts;
+pub(super) mod classifier;
+pub(super) mod cost;
+pub(super) mod depths;
+pub mod device;
+pub mod evaluation;
+pub mod labels;
+#[cfg(not(feature = "cuda"))]
+mod no_cuda;
+pub(super) mod results;
+pub(super) mod schedule;
+pub mod statistics;
+pub mod tested;
+pub mod training;
+
+pub use tested::tested;

@@ -1,0 +1,262 @@
+//! `supervised`: the baseline, a network trained on labeled images, from scratch or from a pretraining.
+
+use crate::augment::{Policy, PolicyConfig};
+use crate::base::{Error, Result};
+use crate::dataset::{DatasetConfig, ImageDataset, LoaderConfig, Split, batches};
+use crate::engine::{Context, Stage};
+use crate::loss::cross_entropy;
+use crate::model::{self, BatchStatistics, Network};
+use crate::nn::Backend;
+use crate::stages::dataset::{self, split};
+use crate::stages::shared::artifacts;
+use crate::stages::shared::classifier::ClassifierTraining;
+use crate::stages::shared::cost::TrainingMemory;
+use crate::stages::shared::device::{self, DeviceStage};
+use crate::stages::shared::evaluation::{self, Evaluation};
+use crate::stages::shared::training::Training;
+use crate::stages::supervised::length::{Budget, Length};
+use crate::stages::supervised::SupervisedConfig;
+use crate::study::DeviceChoice;
+use crate::train::{Compute, EarlyStopping, EpochRecord, TrainConfig, TrainState, logits};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A table of the section with what its keys mean together.
+#[derive(Clone, Debug)]
+pub(super) struct Resolved {
+    /// Name of the table.
+    pub(super) name: String,
+    /// The table.
+    pub(super) config: SupervisedConfig,
+    /// Augmentation of the training images; none leaves them as for evaluation.
+    pub(super) policy: Option<PolicyConfig>,
+    /// How long it is trained.
+    pub(super) budget: Budget,
+    /// How it is trained.
+    pub(super) training: ClassifierTraining,
+}
+
+/// Trains and tests a supervised network.
+pub(super) struct SupervisedStage {
+    /// The network.
+    pub(super) network: Arc<Resolved>,
+    /// The data set.
+    pub(super) dataset: DatasetConfig,
+    /// Labeled fraction of the training set.
+    pub(super) fraction: f64,
+    /// What training holds in memory.
+    pub(super) memory: Option<TrainingMemory>,
+    /// The pipeline's seed.
+    pub(super) seed: u64,
+    /// Where it runs.
+    pub(super) device: DeviceChoice,
+}
+
+impl Stage for SupervisedStage {
+    fn name(&self) -> String {
+        evaluation::stage_name("supervised", &self.network.name, None, Some(self.fraction))
+    }
+
+    fn kind(&self) -> &'static str {
+        "supervised"
+    }
+
+    fn version(&self) -> u32 {
+        4
+    }
+
+    fn obstacle(&self) -> Option<Error> {
+        device::obstacle(self.device, self.memory.as_ref())
+    }
+
+    fn parameters(&self) -> Value {
+        let (network, config) = (&self.network, &self.network.config);
+        json!({
+            "augment": network.policy,
+            "image_size": self.dataset.image_size,
+            "fit": self.dataset.fit,
+            "encoder": config.encoder,
+            "precision": config.precision,
+            "hidden": config.hidden,
+            "labeled_fraction": self.fraction,
+            "label_draw": config.label_draw,
+            "budget": network.budget,
+            "training": network.training,
+            "gradient_clip": config.gradient_clip,
+            "seed": self.seed,
+        })
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<String> {
+        device::compute(self, context)
+    }
+
+    fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
+        evaluation::comparable(artifact)
+    }
+}
+
+impl DeviceStage for SupervisedStage {
+    fn device(&self) -> DeviceChoice {
+        self.device
+    }
+
+    fn compute<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<String> {
+        device::warn_of_memory(self.device, self.memory.as_ref(), context);
+        let run = Run::new(self, context)?;
+        run.training(device)?.interruptible(|training| {
+            let kept_epoch = run.train(training)?;
+            training.tell_speed(self.device);
+            run.evaluate(&training.session, kept_epoch)
+        })
+    }
+}
+
+impl SupervisedStage {
+    fn evaluation_policy(&self) -> Policy {
+        Policy::evaluation(self.network.policy.as_ref(), self.dataset.image_size, self.dataset.fit)
+    }
+
+    fn training_policy(&self) -> Policy {
+        match &self.network.policy {
+            Some(policy) => Policy::new(policy, self.dataset.image_size, self.dataset.fit),
+            None => self.evaluation_policy(),
+        }
+    }
+}
+
+/// A run of the stage: what all its parts need.
+struct Run<'a> {
+    stage: &'a SupervisedStage,
+    context: &'a Context<'a>,
+    set: Arc<ImageDataset>,
+    split: Split,
+    /// Labeled images.
+    labeled: Vec<usize>,
+    evaluation: Arc<Policy>,
+}
+
+impl<'a> Run<'a> {
+    fn new(stage: &'a SupervisedStage, context: &'a Context<'a>) -> Result<Self> {
+        let set = dataset::images(context)?;
+        let split = split::read(context, &set)?;
+        let labeled = split::labeled(&split, &set, stage.fraction, stage.network.config.label_draw, stage.seed)?;
+        Ok(Self { stage, context, set, split, labeled, evaluation: Arc::new(stage.evaluation_policy()) })
+    }
+
+    fn training<D: Compute>(&self, device: &D) -> Result<Training<'a, D>> {
+        let (stage, training) = (self.stage, &self.stage.network.training);
+        let length = Length::new(stage.network.budget, self.labeled.len(), training.batch_size);
+        let epochs = length.epochs();
+        let recipe = TrainConfig {
+            optimizer: &training.optimizer,
+            schedule: &training.schedule,
+            gradient_clip: stage.network.config.gradient_clip,
+            epochs,
+            steps_per_epoch: length.steps_per_epoch,
+        };
+        let session = TrainState::of_steps(self.initial_network(device)?, &recipe, length.steps, length.epochs_per_row);
+        let chance = (self.set.classes().len() as f64).ln();
+        let side = stage.dataset.image_size;
+        let multiply_adds = model::summarize(&stage.network.config.encoder, &self.head(), side)?.multiply_adds;
+        Ok(Training::resume(self.context, session, (chance, multiply_adds), |skip| {
+            let course = LoaderConfig { batch_size: training.batch_size, epochs, skip, seed: stage.seed };
+            let policy = Arc::new(stage.training_policy());
+            batches::labeled_batches(self.set.clone(), self.labeled.clone(), policy, course)
+        }))
+    }
+
+    /// Outputs of the layers after the encoder.
+    fn head(&self) -> Vec<usize> {
+        self.stage.network.config.head(self.set.classes().len())
+    }
+
+    fn initial_network<D: Compute>(&self, device: &D) -> Result<Network<D>> {
+        let (stage, config) = (self.stage, &self.stage.network.config);
+        let network = Network::new(&config.encoder, &self.head(), stage.dataset.image_size, stage.seed, device)?;
+        let mut network = network.in_precision(config.precision);
+        if config.init_from.is_some() {
+            let weights = self.context.input("init")?.join(artifacts::MODEL);
+            network.load_encoder(&artifacts::read_arrays(&weights)?)?;
+        }
+        Ok(network)
+    }
+
+    /// Trains up to the weights that are kept. Returns their epoch.
+    fn train<D: Compute>(&self, training: &mut Training<'_, D>) -> Result<usize> {
+        let config = &self.stage.network.training;
+        let selection = config.select_on.images(&self.split);
+        let mut stopping = EarlyStopping::new(config.stopping);
+        training.session.finished().for_each(|(record, step)| {
+            stopping.observe(record, step);
+        });
+        while training.session.has_epochs_left() && !stopping.is_over() {
+            while let Some(batch) = training.next_batch()? {
+                training.step(batch, cross_entropy)?;
+            }
+            let session = &mut training.session;
+            let record = self.select(session.record(), session.network(), selection)?;
+            if stopping.observe(&record, session.steps()) {
+                session.keep_best()?;
+            }
+            session.finish_epoch(record);
+        }
+        training.session.load_best()?;
+        Ok(stopping.kept_epoch())
+    }
+
+    fn evaluate<D: Compute>(&self, session: &TrainState<D>, kept_epoch: usize) -> Result<String> {
+        let (network, split, output) = (session.network(), &self.split, self.context.output());
+        let validation = self.logits(network, &split.validation)?;
+        let evaluation = Evaluation {
+            labeled: self.labeled.len(),
+            validation: evaluation::accuracy(&validation, &split.validation, &self.set),
+            best_epoch: Some(kept_epoch),
+            epochs: session.records().last().map(|record| record.epoch),
+            kept: Some(evaluation::kept(self.stage.network.training.stopping, kept_epoch)),
+            width: network.widths()[0],
+            ..Evaluation::default()
+        };
+        evaluation::write_labeled(output, &self.set, &self.labeled)?;
+        artifacts::write_rows(&output.join(artifacts::HISTORY), session.records())?;
+        artifacts::write_arrays(&output.join(artifacts::MODEL), &network.state()?)?;
+        let scores = logits::probabilities(self.logits(network, &split.test)?, self.set.classes().len());
+        evaluation.write(output, &self.set, &split.test, &scores)
+    }
+
+    fn select<D: Backend>(
+        &self,
+        record: EpochRecord,
+        network: &Network<D>,
+        selection: &[usize],
+    ) -> Result<EpochRecord> {
+        if selection.is_empty() {
+            return Ok(record);
+        }
+        let scores = self.logits(network, selection)?;
+        let labels = evaluation::labels(&self.set, selection);
+        let loss = logits::mean_cross_entropy(&scores, &labels, self.set.classes().len());
+        let accuracy = evaluation::accuracy(&scores, selection, &self.set);
+        Ok(EpochRecord { selection_loss: Some(loss), selection_accuracy: accuracy, ..record })
+    }
+
+    /// Logits `[images, classes]` in inference mode.
+    fn logits<D: Backend>(&self, network: &Network<D>, images: &[usize]) -> Result<Vec<f32>> {
+        let mut logits = Vec::with_capacity(images.len() * self.set.classes().len());
+        let batches = batches::plain_batches(
+            self.set.clone(),
+            images.to_vec(),
+            self.evaluation.clone(),
+            self.stage.network.training.batch_size,
+        );
+        for batch in batches {
+            self.context.check_interrupted()?;
+            let batch = batch?;
+            let encoded = network.encode(&batch.images, batch.rows, BatchStatistics::Running)?;
+            logits.extend(network.project(&encoded, batch.rows, BatchStatistics::Running)?.pop().unwrap_or_default());
+        }
+        Ok(logits)
+    }
+}

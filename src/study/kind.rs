@@ -1,0 +1,136 @@
+//! What a section of the pipeline file is: one implementation of [`StageKind`] per section.
+
+use crate::base::Result;
+use crate::document::Node;
+use crate::study::{Check, DataCheck, Expansion, Pipeline};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+use std::any::Any;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// A section of the pipeline file: its type, its checks, and the stages that each of its tables becomes.
+///
+/// A kind is one file under `stages/` and one line in [`KINDS`](crate::stages::KINDS). Keys that name a table of another
+/// section are of type [`Ref`](crate::study::Ref); the names are checked for every kind alike.
+pub trait StageKind: Sized + Sync + 'static {
+    /// Name of the section.
+    const SECTION: &'static str;
+
+    /// How its tables are named.
+    const TABLES: Tables = Tables::Named;
+
+    /// Whether its tables are results that a user asks for; a file declares at least one.
+    const IS_COMPUTED: bool = true;
+
+    /// A table of the section. Its documentation and schema are those of the file: `docs/configuration.md` and
+    /// `docs/pipeline.schema.json` are made from it.
+    type Config: DeserializeOwned + JsonSchema + Debug + Send + Sync + 'static;
+
+    /// Checks what no single value can show: which keys go together, and what they ask of other tables.
+    fn check(_config: &Self::Config, _check: &mut Check<'_>) {}
+
+    /// Checks what depends on the number of images.
+    fn check_data(_config: &Self::Config, _check: &mut DataCheck<'_>) {}
+
+    /// Adds the stages of a table to the graph, with their costs and what they give to the report.
+    ///
+    /// # Errors
+    /// The data cannot be read, or bugs.
+    fn expand(config: &Self::Config, expansion: &mut Expansion<'_>) -> Result<()>;
+
+    /// What a reader of a comparison between tables of this section and others has to know, one sentence each.
+    fn warnings(_pipeline: &Pipeline, _expansion: &Expansion<'_>) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// How the tables of a section are named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tables {
+    /// `[section.NAME]`
+    Named,
+    /// `[section]`, `[section.NAME]` or both.
+    DefaultAndNamed,
+}
+
+/// The configuration of one table, of a type that its kind knows.
+pub(crate) type AnyConfig = Arc<dyn Any + Send + Sync>;
+
+/// A [`StageKind`] whose type of configuration is not known.
+pub trait AnyKind: Sync {
+    /// [`StageKind::SECTION`].
+    fn section(&self) -> &'static str;
+
+    /// [`StageKind::TABLES`].
+    fn tables(&self) -> Tables;
+
+    /// [`StageKind::IS_COMPUTED`].
+    fn is_computed(&self) -> bool;
+
+    /// The schema of a table.
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
+
+    /// Reads a table.
+    ///
+    /// # Errors
+    /// The value that cannot be read, and why.
+    fn read(&self, node: &Node) -> Result<AnyConfig, crate::document::Invalid>;
+
+    /// [`StageKind::check`].
+    fn check(&self, config: &AnyConfig, check: &mut Check<'_>);
+
+    /// [`StageKind::check_data`].
+    fn check_data(&self, config: &AnyConfig, check: &mut DataCheck<'_>);
+
+    /// [`StageKind::expand`].
+    ///
+    /// # Errors
+    /// As for [`StageKind::expand`].
+    fn expand(&self, config: &AnyConfig, expansion: &mut Expansion<'_>) -> Result<()>;
+
+    /// [`StageKind::warnings`].
+    fn warnings(&self, pipeline: &Pipeline, expansion: &Expansion<'_>) -> Vec<String>;
+}
+
+impl<K: StageKind> AnyKind for K {
+    fn section(&self) -> &'static str {
+        K::SECTION
+    }
+
+    fn tables(&self) -> Tables {
+        K::TABLES
+    }
+
+    fn is_computed(&self) -> bool {
+        K::IS_COMPUTED
+    }
+
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<K::Config>()
+    }
+
+    fn read(&self, node: &Node) -> Result<AnyConfig, crate::document::Invalid> {
+        K::Config::deserialize(node).map(|config| Arc::new(config) as AnyConfig)
+    }
+
+    fn check(&self, config: &AnyConfig, check: &mut Check<'_>) {
+        if let Some(config) = config.downcast_ref() {
+            K::check(config, check);
+        }
+    }
+
+    fn check_data(&self, config: &AnyConfig, check: &mut DataCheck<'_>) {
+        if let Some(config) = config.downcast_ref() {
+            K::check_data(config, check);
+        }
+    }
+
+    fn expand(&self, config: &AnyConfig, expansion: &mut Expansion<'_>) -> Result<()> {
+        config.downcast_ref().map_or(Ok(()), |config| K::expand(config, expansion))
+    }
+
+    fn warnings(&self, pipeline: &Pipeline, expansion: &Expansion<'_>) -> Vec<String> {
+        K::warnings(pipeline, expansion)
+    }
+}

@@ -1,0 +1,275 @@
+//! From the tree of one variant to its checked tables.
+
+use crate::document::{
+    self, Entry, Node, Problem, Problems, Reference, Step, Tainted, Value, listed, nearest, references, shortened,
+    structure,
+};
+use crate::engine::store::Verify;
+use crate::study::check::{Check, path};
+use crate::study::pipeline::Table;
+use crate::study::{AnyKind, DeviceChoice, Pipeline, Tables};
+use serde::de::DeserializeOwned;
+use serde_json::Value as Schema;
+use std::collections::{HashMap, HashSet};
+
+/// The kinds of sections with the schema of the file that they make.
+#[derive(Clone, Copy)]
+pub(crate) struct Language {
+    pub(crate) kinds: &'static [&'static dyn AnyKind],
+    pub(crate) schema: &'static Schema,
+}
+
+/// Reads and checks the tree of one variant; none where something that it cannot do without is wrong.
+pub(crate) fn pipeline(root: Node, language: Language, problems: &mut Problems) -> Option<Pipeline> {
+    let mut reader = Reader::new(root, language, problems);
+    reader.names();
+    let references = reader.references();
+    let seed = reader.scalar("seed", 0);
+    let device = reader.device();
+    let verify = reader.scalar("verify", Verify::default());
+    let tables = reader.tables(&references);
+    let pipeline = Pipeline { seed: seed?, device: device?, verify: verify?, tables };
+    let Reader { root, .. } = reader;
+    check(&pipeline, &root, language, problems);
+    Some(pipeline)
+}
+
+/// Runs the checks of every kind on its tables.
+fn check(pipeline: &Pipeline, root: &Node, language: Language, problems: &mut Problems) {
+    for kind in language.kinds {
+        for table in pipeline.tables.iter().filter(|table| table.section == kind.section()) {
+            let section = kind.section();
+            kind.check(&table.config, &mut Check { pipeline, root, section, name: &table.name, problems });
+        }
+    }
+}
+
+struct Reader<'a> {
+    root: Node,
+    language: Language,
+    /// Names of the tables of each section at first, in the order of the file.
+    declared: Vec<(&'static str, Vec<String>)>,
+    tainted: Tainted,
+    problems: &'a mut Problems,
+}
+
+impl<'a> Reader<'a> {
+    fn new(mut root: Node, language: Language, problems: &'a mut Problems) -> Self {
+        let declared = language.kinds.iter().map(|kind| (kind.section(), names(*kind, &root, language))).collect();
+        let tainted = structure::check(&mut root, language.schema, problems);
+        Self { root, language, declared, tainted, problems }
+    }
+
+    fn report(&mut self, path: &[Step], message: impl Into<String>, help: impl Into<Option<String>>) {
+        let problem = Problem::new(self.root.place_of(path), message);
+        self.problems.report(problem.maybe_help(help.into()));
+    }
+
+    fn declared(&self, section: &str) -> Vec<String> {
+        self.declared.iter().find(|(other, _)| *other == section).map(|(_, names)| names.clone()).unwrap_or_default()
+    }
+
+    /// Names of tables become parts of file names.
+    fn names(&mut self) {
+        for (section, names) in self.declared.clone() {
+            for name in names.iter().filter(|name| !name.is_empty() && !is_table_name(name)) {
+                let entry = self.root.entry(section).and_then(|entry| entry.node.entry(name));
+                let place = entry.map_or(self.root.place, |entry| entry.key_place);
+                self.problems.report(
+                    Problem::new(place, "a name is made of letters, digits, `_` and `-`")
+                        .help("it becomes part of file names, without blanks and signs"),
+                );
+            }
+        }
+    }
+
+    /// The names of other tables, wherever a table has one; those that no table has are reported.
+    fn references(&mut self) -> Vec<Reference> {
+        let found = references(&self.root, &[], self.language.schema);
+        for reference in &found {
+            if !self.declared(reference.section).contains(&reference.name) {
+                self.unknown(reference);
+            }
+        }
+        found
+    }
+
+    fn unknown(&mut self, Reference { path, section, name }: &Reference) {
+        let declared = self.declared(section);
+        let names = || declared.iter().map(String::as_str).filter(|name| !name.is_empty());
+        let help = match (nearest(name, names()), names().next()) {
+            (Some(near), _) => format!("did you mean \"{near}\"?"),
+            (None, Some(_)) => format!("there is {}", listed(names())),
+            (None, None) => format!("write a section `[{section}.{}]`, with its keys", shortened(name)),
+        };
+        self.report(path, format!("there is no `[{section}.{}]`", shortened(name)), help);
+    }
+
+    /// A value at the top of the file.
+    fn scalar<T: DeserializeOwned>(&mut self, key: &str, default: T) -> Option<T> {
+        let path = [Step::from(key)];
+        if self.root.get(&path).is_none() {
+            return Some(default);
+        }
+        let value = document::read(&mut self.root, &path, self.language.schema, self.problems);
+        value.filter(|_| !self.is_tainted(key, ""))
+    }
+
+    fn device(&mut self) -> Option<DeviceChoice> {
+        let text: String = self.scalar("device", "auto".to_owned())?;
+        let device = DeviceChoice::parse(&text);
+        if device.is_none() {
+            let help = "it is one of \"auto\", \"cpu\", \"cuda\", \"cuda:0\", \"cuda:1\", ...".to_owned();
+            self.report(&["device".into()], format!("unknown value \"{}\" of `device`", shortened(&text)), help);
+        }
+        device
+    }
+
+    /// Every table that can be read, those of a section in an order in which each comes after those that it refers to.
+    fn tables(&mut self, references: &[Reference]) -> Vec<Table> {
+        let mut tables = Vec::new();
+        for kind in self.language.kinds {
+            let section = kind.section();
+            let within = Within::new(section, references);
+            let (names, circles) = within.ordered(&self.declared(section));
+            circles.iter().for_each(|circle| self.circle(section, circle, &within));
+            let declared = self.declared(section);
+            for name in names {
+                let position = declared.iter().position(|other| *other == name).unwrap_or_default();
+                let config = self.table(*kind, &name);
+                tables.extend(config.map(|config| Table { section, name, config, position }));
+            }
+        }
+        tables
+    }
+
+    fn table(&mut self, kind: &dyn AnyKind, name: &str) -> Option<crate::study::kind::AnyConfig> {
+        let section = kind.section();
+        let named = if name.is_empty() { self.take_named(kind) } else { Vec::new() };
+        let path = path(section, name, &[]);
+        let read =
+            document::read_with(&mut self.root, &path, self.language.schema, self.problems, |node| kind.read(node));
+        if let Some(Node { value: Value::Table(entries), .. }) = self.root.child_mut(&section.into()) {
+            entries.extend(named);
+        }
+        read.filter(|_| !self.is_tainted(section, name))
+    }
+
+    /// Takes the named tables out of a section with a default table.
+    fn take_named(&mut self, kind: &dyn AnyKind) -> Vec<Entry> {
+        let schema = &self.language.schema["properties"][kind.section()];
+        match self.root.child_mut(&kind.section().into()) {
+            Some(Node { value: Value::Table(entries), .. }) => {
+                let (named, own) =
+                    std::mem::take(entries).into_iter().partition(|entry| document::schema::is_named_entry(schema, entry));
+                *entries = own;
+                named
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn is_tainted(&self, section: &str, name: &str) -> bool {
+        self.tainted.contains(&(section.to_owned(), name.to_owned()))
+    }
+
+    /// Reports tables that start from each other.
+    fn circle(&mut self, section: &str, names: &[String], within: &Within<'_>) {
+        let Some(first) = names.first() else { return };
+        let Some(reference) = within.of(first).find(|reference| names.contains(&reference.name)) else { return };
+        let way: Vec<&str> = names.iter().chain(names.first()).map(String::as_str).collect();
+        let message = match names {
+            [_] => format!("`[{section}.{first}]` starts from itself"),
+            _ => format!("tables of `{section}` start from each other: {}", way.join(" -> ")),
+        };
+        let key = reference.path.last().and_then(key).unwrap_or_default();
+        let help = format!("take out one `{key}`: one of them must not start from another");
+        self.report(&reference.path.clone(), message, help);
+    }
+}
+
+/// References of the tables of a section to others of the same section.
+struct Within<'a>(HashMap<&'a str, Vec<&'a Reference>>);
+
+impl<'a> Within<'a> {
+    fn new(section: &str, references: &'a [Reference]) -> Self {
+        let mut within: HashMap<&str, Vec<&Reference>> = HashMap::new();
+        for reference in references.iter().filter(|reference| reference.section == section) {
+            if let [Step::Key(own), Step::Key(from), ..] = reference.path.as_slice()
+                && own == section
+            {
+                within.entry(from).or_default().push(reference);
+            }
+        }
+        Self(within)
+    }
+
+    fn of(&self, name: &str) -> impl Iterator<Item = &'a Reference> {
+        self.0.get(name).into_iter().flatten().copied()
+    }
+
+    /// The names, each after those that its table refers to and in the order of the file otherwise, and the circles.
+    fn ordered(&self, names: &[String]) -> (Vec<String>, Vec<Vec<String>>) {
+        let mut search = Search { within: Some(self), declared: names.iter().map(String::as_str).collect(), ..Search::default() };
+        names.iter().for_each(|name| search.visit(name));
+        (search.ordered, search.circles)
+    }
+}
+
+/// A depth-first search; a file has few enough tables for it to be recursive.
+#[derive(Default)]
+struct Search<'a> {
+    within: Option<&'a Within<'a>>,
+    declared: HashSet<&'a str>,
+    done: HashSet<String>,
+    chain: Vec<String>,
+    ordered: Vec<String>,
+    circles: Vec<Vec<String>>,
+}
+
+impl Search<'_> {
+    fn visit(&mut self, name: &str) {
+        if let Some(start) = self.chain.iter().position(|other| other == name) {
+            self.circles.push(self.chain[start..].to_vec());
+            return;
+        }
+        if !self.declared.contains(name) || self.done.contains(name) {
+            return;
+        }
+        self.chain.push(name.to_owned());
+        let next: Vec<String> =
+            self.within.into_iter().flat_map(|within| within.of(name)).map(|reference| reference.name.clone()).collect();
+        next.iter().for_each(|next| self.visit(next));
+        self.chain.pop();
+        self.done.insert(name.to_owned());
+        self.ordered.push(name.to_owned());
+    }
+}
+
+fn names(kind: &dyn AnyKind, root: &Node, language: Language) -> Vec<String> {
+    let Some(section) = root.entry(kind.section()) else { return Vec::new() };
+    let entries = section.node.entries().iter();
+    if kind.tables() == Tables::Named {
+        return entries.map(|entry| entry.key.clone()).collect();
+    }
+    let schema = &language.schema["properties"][kind.section()];
+    let (named, own): (Vec<&Entry>, Vec<&Entry>) =
+        entries.partition(|entry| document::schema::is_named_entry(schema, entry));
+    let default = (!own.is_empty() || named.is_empty()).then(String::new);
+    default.into_iter().chain(named.into_iter().map(|entry| entry.key.clone())).collect()
+}
+
+fn key(step: &Step) -> Option<String> {
+    match step {
+        Step::Key(key) => Some(key.clone()),
+        Step::Index(_) => None,
+    }
+}
+
+/// Whether a name can be part of a file name.
+fn is_table_name(name: &str) -> bool {
+    /// Maximum length of a name in bytes.
+    const MAX_LENGTH: usize = 64;
+    (1..=MAX_LENGTH).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+}
+
