@@ -106,8 +106,8 @@ impl<D: Backend> Network<D> {
     }
 
     /// Computes the head's output, `[rows, last width]`, of `[rows, side, side, 3]` images in training mode, on the
-    /// tape. Batch norm uses the batch's statistics and updates the running ones; with [`BatchNorm::PerView`] the first half
-    /// of the rows is one view.
+    /// tape. Batch norm uses the batch's statistics and updates the running ones; with [`BatchNorm::PerView`] the first
+    /// half of the rows is one view.
     ///
     /// # Errors
     /// There are no images, the number of values is wrong, the views differ in number, or the device is out of memory.

@@ -19,9 +19,9 @@ const INITIAL_STD: f64 = 1e-4;
 ///
 /// As scikit-learn's `TSNE` with its defaults: PCA initialization, early exaggeration 12 for 250 steps, learning rate
 /// rows / 48 but at least 50, angle 0.5. Differences: features wider than 50 are first reduced to 50 principal
-/// components (as van der Maaten and Hinton advise, section 4.2), and all steps are taken even after convergence. `seed` matters
-/// only for features that vary in fewer than two directions. `progress` is called with the number of steps done and the
-/// total. The result does not depend on the number of threads.
+/// components (as van der Maaten and Hinton advise, section 4.2), and all steps are taken even after convergence.
+/// `seed` matters only for features that vary in fewer than two directions. `progress` is called with the number of
+/// steps done and the total. The result does not depend on the number of threads.
 ///
 /// # Errors
 /// The perplexity is not below the number of rows, or a feature is not a finite number.
