@@ -6,7 +6,7 @@ use assert_cmd::Command;
 use serde_json::{Value, json};
 use simclr::base::{Error, ErrorKind, Result};
 use simclr::engine::{self, Context, Event, EventSink, Graph, RunOptions, Stage, Store};
-use simclr::runs::{self, Description, Recorder, RunState, StageState};
+use simclr::runs::{self, RunDescription, Recorder, RunState, StageState};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -65,10 +65,10 @@ fn workplace() -> (TempDir, PathBuf) {
     (directory, output)
 }
 
-fn record(directory: &TempDir, output: &Path, graph: &Graph, options: &RunOptions) -> (runs::Run, Vec<String>) {
+fn record(directory: &TempDir, output: &Path, graph: &Graph, options: &RunOptions) -> (runs::RecordedRun, Vec<String>) {
     let store = Store::open(output).unwrap();
     let file = directory.path().join("toy.toml");
-    let description = Description {
+    let description = RunDescription {
         study: "toy",
         file: &file,
         texts: &["# the file as it was", "seed = 1\n"],
@@ -82,7 +82,7 @@ fn record(directory: &TempDir, output: &Path, graph: &Graph, options: &RunOption
     (runs::find(output, "latest").unwrap(), warnings)
 }
 
-fn states(run: &runs::Run) -> Vec<Option<StageState>> {
+fn states(run: &runs::RecordedRun) -> Vec<Option<StageState>> {
     run.record.stages.iter().map(|stage| stage.status).collect()
 }
 
@@ -147,7 +147,7 @@ fn a_stage_that_was_interrupted_did_not_fail() {
     let (graph, store) = (toys(Some(0.1)), Store::open(&output).unwrap());
     let file = directory.path().join("toy.toml");
     let description =
-        Description { study: "toy", file: &file, texts: &[], resolved: "", overrides: &[], device: "cpu" };
+        RunDescription { study: "toy", file: &file, texts: &[], resolved: "", overrides: &[], device: "cpu" };
     let recorder = Recorder::create(&output, &description, (&graph, &store), || Ok(())).unwrap();
     assert_eq!(runs::find(&output, "latest").unwrap().state, RunState::Running);
     recorder.emit(&Event::Started { stage: "good".into() });
@@ -168,7 +168,7 @@ fn a_record_that_cannot_be_written_is_a_warning() {
     let (graph, store) = (toys(Some(0.1)), Store::open(&output).unwrap());
     let file = directory.path().join("toy.toml");
     let description =
-        Description { study: "toy", file: &file, texts: &[], resolved: "", overrides: &[], device: "cpu" };
+        RunDescription { study: "toy", file: &file, texts: &[], resolved: "", overrides: &[], device: "cpu" };
     let recorder = Recorder::create(&output, &description, (&graph, &store), || Ok(())).unwrap();
     fs::remove_dir_all(output.join("runs")).unwrap();
     let warnings = recorder.finish(None);
@@ -510,7 +510,7 @@ fn a_published_report_that_is_not_whole_is_published_again() {
             damage(&report.join(name));
             let (code, _, stderr) = small.call(command);
             assert_eq!(code, 0, "{stderr}");
-            assert!(stderr.contains("was not whole") && stderr.contains(name), "{command:?}, {name}: {stderr}");
+            assert!(stderr.contains("was damaged") && stderr.contains(name), "{command:?}, {name}: {stderr}");
             assert_eq!(fs::read(report.join("results.md")).unwrap(), whole);
             let (_, _, stderr) = small.call(&["run", file]);
             assert!(!stderr.contains("whole"), "{command:?}, {name}: {stderr}");
