@@ -68,8 +68,8 @@ impl<D: Backend> Head<D> {
     ) -> Result<Self> {
         let inputs = std::iter::once(&features).chain(&config.layers);
         let mut layers = Vec::new();
-        for (number, (inputs, outputs)) in inputs.zip(&config.layers).enumerate() {
-            let name = format!("head.{number}");
+        for (layer, (inputs, outputs)) in inputs.zip(&config.layers).enumerate() {
+            let name = format!("head.{layer}");
             let missing = || Error::bug(format!("the network has no `{name}.weight`"));
             let index = parameters.index_of(&format!("{name}.weight")).ok_or_else(missing)?;
             layers.push(Layer {
@@ -79,7 +79,7 @@ impl<D: Backend> Head<D> {
                 },
                 bias: HeadParameter::channels(parameters, &format!("{name}.bias"), device)?,
                 norm: HeadNormLayer::from_parameters(parameters, &format!("{name}.norm"), device)?,
-                relu: !config.is_last(number),
+                relu: !config.is_last(layer),
             });
         }
         Ok(Self { layers })

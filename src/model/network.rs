@@ -9,7 +9,7 @@ use crate::model::head::{Head, dfdx_error};
 use crate::model::head_norm::NormMode;
 use crate::model::parameters::{Parameters, RunningStatistics};
 use crate::model::unit::{ForwardContext, NormStatistics};
-use crate::nn::{Backend, BufferPool, Precision, Taped, TapedScalar, Trainable, number};
+use crate::nn::{Backend, BufferPool, Precision, Taped, TapedScalar, Trainable, item};
 use dfdx::prelude::*;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -191,7 +191,7 @@ impl<D: Backend> Network<D> {
     /// # Errors
     /// The loss was not computed from the last [`Network::forward`], or the device is out of memory.
     pub fn backward(&mut self, loss: TapedScalar<D>) -> Result<f32> {
-        self.queue_backward(loss).map(|loss| number(&loss))
+        self.queue_backward(loss).map(|loss| item(&loss))
     }
 
     /// Runs [`Network::backward`] without reading the loss, which on an asynchronous device would wait for all queued

@@ -105,8 +105,8 @@ impl fmt::Display for Summary {
         writeln!(f, "{:<28} {:<26} {:>14} {:>12} {:>14}", "layer", "kind", "output", "parameters", "MACs")?;
         for row in &self.rows {
             let output = row.output.iter().map(usize::to_string).collect::<Vec<_>>().join("x");
-            let (parameters, multiply_adds) = (with_commas(row.parameters), with_commas(row.multiply_adds));
-            writeln!(f, "{:<28} {:<26} {output:>14} {parameters:>12} {multiply_adds:>14}", row.name, row.kind)?;
+            let (parameters, macs) = (with_commas(row.parameters), with_commas(row.multiply_adds));
+            writeln!(f, "{:<28} {:<26} {output:>14} {parameters:>12} {macs:>14}", row.name, row.kind)?;
         }
         writeln!(f)?;
         let encoder = self.encoder;
@@ -184,20 +184,20 @@ fn unit_rows(unit: &UnitShape) -> [SummaryRow; 2] {
     let parameters = shape.weights() as u64 + if unit.bias { channels } else { 0 };
     let kind = format!("convolution {0}x{0}/{1}", shape.kernel, shape.stride);
     [
-        row(&unit.convolution_name, kind, output.clone(), [parameters, parameters, shape.multiply_adds()]),
+        row(&unit.convolution_name, kind, output.clone(), [parameters, parameters, shape.macs()]),
         row(&unit.norm_name, "batch norm", output, [4 * channels, 2 * channels, 0]),
     ]
 }
 
 fn row(name: impl Into<String>, kind: impl Into<String>, output: Vec<usize>, counts: [u64; 3]) -> SummaryRow {
-    let [parameters, trainable, multiply_adds] = counts;
-    SummaryRow { name: name.into(), kind: kind.into(), output, parameters, trainable, multiply_adds }
+    let [parameters, trainable, macs] = counts;
+    SummaryRow { name: name.into(), kind: kind.into(), output, parameters, trainable, multiply_adds: macs }
 }
 
 fn with_totals(rows: Vec<SummaryRow>, encoder: Counts, side: usize) -> Summary {
     let sum = |count: fn(&SummaryRow) -> u64| rows.iter().map(count).sum::<u64>();
     let Counts { total, trainable, not_trainable } = Counts::of(&rows);
-    let multiply_adds = sum(|row| row.multiply_adds);
+    let macs = sum(|row| row.multiply_adds);
     let images = (side * side * super::architecture::IMAGE_CHANNELS) as u64;
     let saved = sum(|row| row.output.iter().product::<usize>() as u64) + images;
     Summary {
@@ -205,8 +205,8 @@ fn with_totals(rows: Vec<SummaryRow>, encoder: Counts, side: usize) -> Summary {
         trainable,
         not_trainable,
         encoder,
-        multiply_adds,
-        flops: 2 * multiply_adds,
+        multiply_adds: macs,
+        flops: 2 * macs,
         activation_bytes_per_image: saved * ACTIVATION_BYTES,
         rows,
     }

@@ -3,7 +3,7 @@
 use crate::base::Result;
 use crate::model::architecture::UnitShape;
 use crate::model::parameters::{Parameters, RunningStatistics};
-use crate::nn::{Backend, BufferPool, Convolution, Normalization, Running};
+use crate::nn::{Backend, BufferPool, Convolution, Normalization, RunningUpdate};
 
 /// The convolution of a unit and the indices of its parameters and running statistics.
 #[derive(Clone, Debug)]
@@ -120,12 +120,8 @@ impl Unit {
         let mut convolved = context.buffers.acquire_map(length)?;
         context.device.convolution(&self.convolution, input, &values[self.weight], bias, &mut convolved)?;
         let (mean, inv_std) = self.moments(context, &convolved)?;
-        let norm = Normalization {
-            mean: &mean,
-            inverse_deviation: &inv_std,
-            scale: &values[self.scale],
-            shift: &values[self.shift],
-        };
+        let norm =
+            Normalization { mean: &mean, inv_std: &inv_std, scale: &values[self.scale], shift: &values[self.shift] };
         let mut output = context.buffers.acquire_map(length)?;
         context.device.normalize(&norm, &convolved, residual, relu, &mut output)?;
         Ok((UnitActivations { convolved, mean, inv_std }, output))
@@ -144,14 +140,14 @@ impl Unit {
         let running = match &mut context.statistics {
             NormStatistics::Running(statistics) => {
                 let running = &statistics[self.statistics];
-                context.device.inverse_deviation(context.epsilon, &running.variance, &mut inv_std)?;
+                context.device.inv_std(context.epsilon, &running.variance, &mut inv_std)?;
                 context.device.copy(&running.mean, &mut mean)?;
                 return Ok((mean, inv_std));
             }
             NormStatistics::Batch => None,
             NormStatistics::Training(statistics) => {
                 let running = &mut statistics[self.statistics];
-                Some(Running { mean: &mut running.mean, variance: &mut running.variance, momentum })
+                Some(RunningUpdate { mean: &mut running.mean, variance: &mut running.variance, momentum })
             }
         };
         context.device.batch_moments(context.groups, context.epsilon, convolved, &mut mean, &mut inv_std, running)?;
@@ -171,7 +167,7 @@ impl Unit {
         let Parameters { values, gradients, .. } = &mut *context.parameters;
         let norm = Normalization {
             mean: &saved.mean,
-            inverse_deviation: &saved.inv_std,
+            inv_std: &saved.inv_std,
             scale: &values[self.scale],
             shift: &values[self.shift],
         };

@@ -3,7 +3,7 @@
 use crate::base::{Error, Result};
 use crate::dataset::batches::Batch;
 use crate::model::Network;
-use crate::nn::{Backend, NamedTensor, Taped, TapedScalar, number};
+use crate::nn::{Backend, NamedTensor, Taped, TapedScalar, item};
 use crate::optim::{Optimizer, OptimizerConfig, Schedule, ScheduleConfig, clip_gradients};
 use crate::train::Compute;
 
@@ -139,7 +139,7 @@ impl<D: Compute> Trainer<D> {
         let (loss, accuracy) = loss(output, &batch.labels)?;
         let loss = self.network.queue_backward(loss)?;
         let result = meanwhile(&self.network)?;
-        let loss = f64::from(number(&loss));
+        let loss = f64::from(item(&loss));
         let device = self.network.device().clone();
         let mut parameters = self.network.trainables();
         let norm = device.gradient_norm(&parameters)?;
