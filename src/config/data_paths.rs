@@ -1,9 +1,9 @@
-//! Relative paths of images are meant from the directory of the file that they are written in.
+//! Relative image paths, resolved against the directory of the file that they are written in.
 
-use crate::config::node::{Node, Value};
-use crate::config::source::Source;
+use crate::config::node::{TomlNode, TomlValue};
+use crate::config::source::SourceText;
 
-/// Keys with the path of a file or directory, by the kind of source.
+/// Keys that hold the path of a file or directory: (kind of source, key).
 const DATA_PATHS: [(&str, &str); 8] = [
     ("image_folder", "train"),
     ("image_folder", "test"),
@@ -15,21 +15,21 @@ const DATA_PATHS: [(&str, &str); 8] = [
     ("stl10", "path"),
 ];
 
-/// Makes paths that are written in an extended file relative to the directory of the pipeline file. `value` is the one at
-/// the path `at` of the file, such as one that is swept; the whole file where `at` is empty.
-pub(super) fn relate(value: &mut Node, at: &[&str], sources: &[Source]) {
+/// Makes paths written in an extended file relative to the directory of the pipeline file. `value` is the value at the
+/// path `at`, such as a swept value; the whole file where `at` is empty.
+pub(super) fn rebase(value: &mut TomlNode, at: &[&str], sources: &[SourceText]) {
     for (kind, key) in DATA_PATHS {
         if let Some(below) = ["dataset", "source", kind, key].strip_prefix(at) {
             let node = below.iter().try_fold(&mut *value, |node, key| node.child_mut(&(*key).into()));
-            node.into_iter().for_each(|node| relate_one(node, sources));
+            node.into_iter().for_each(|node| rebase_one(node, sources));
         }
     }
 }
 
-fn relate_one(node: &mut Node, sources: &[Source]) {
-    let Some(source) = sources.get(node.place.source as usize) else { return };
-    if let Value::Text(text) = &mut node.value
-        // An empty path is a mistake, and told as such later.
+fn rebase_one(node: &mut TomlNode, sources: &[SourceText]) {
+    let Some(source) = sources.get(node.span.source as usize) else { return };
+    if let TomlValue::String(text) = &mut node.value
+        // An empty path is reported later.
         && !text.is_empty()
         && !source.directory.as_os_str().is_empty()
     {
@@ -43,7 +43,7 @@ mod tests {
     use crate::config::schema::{self, admits, alternatives, choices, properties};
 
     #[test]
-    fn every_path_of_the_schema_is_known() {
+    fn every_path_of_the_schema_is_listed() {
         let kinds = alternatives(&schema::root()["$defs"]["SourceConfig"]);
         let mut paths = Vec::new();
         for (kind, parameters) in choices(&kinds) {

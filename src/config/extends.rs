@@ -1,23 +1,23 @@
-//! `extends`: the files that a pipeline file builds on.
+//! `extends`: the base files of a pipeline file.
 
 use crate::config::diagnostic::{Problem, Problems};
 use crate::config::file::{is_blank, read_regular_text};
 use crate::config::merge::merge;
-use crate::config::node::{Node, Value};
+use crate::config::node::{TomlNode, TomlValue};
 use crate::config::setting::EXTENDS;
-use crate::config::source::{Place, Source};
+use crate::config::source::{SourceText, Span};
 use crate::config::structure;
 use crate::config::text::parse_file;
 use std::path::{Path, PathBuf};
 
 const HELP: &str = "the path is relative to the directory of the file that it is written in";
 
-/// Most files that build on each other.
-const MOST_BASES: usize = 16;
+/// Maximum length of a chain of `extends`.
+const MAX_BASES: usize = 16;
 
-/// Reads the files that the tree of the pipeline file extends and lays the tree over them. The files become sources.
-/// None where one of them cannot be read, which is reported then.
-pub(super) fn extended(root: Node, sources: &mut Vec<Source>, problems: &mut Problems) -> Option<Node> {
+/// Reads the base files of a pipeline file and merges its tree over them. The base files are added to `sources`. None
+/// if one of them cannot be read, which is reported.
+pub(super) fn extended(root: TomlNode, sources: &mut Vec<SourceText>, problems: &mut Problems) -> Option<TomlNode> {
     let mut layers = vec![root];
     let mut chain = vec![0];
     while let Some(written) = layers.last_mut().and_then(|layer| layer.remove(&[EXTENDS.into()])) {
@@ -30,21 +30,21 @@ pub(super) fn extended(root: Node, sources: &mut Vec<Source>, problems: &mut Pro
     }
     let mut tree = layers.pop()?;
     while let Some(over) = layers.pop() {
-        check_alone(&tree, problems);
-        tree = laid_over(tree, over);
+        check_base(&tree, problems);
+        tree = merge_studies(tree, over);
     }
     Some(tree)
 }
 
-/// What is wrong in a base is wrong even where the file replaces it.
-fn check_alone(base: &Node, problems: &mut Problems) {
+/// Checks a base file on its own: an invalid value is an error even if the file that extends it replaces the value.
+fn check_base(base: &TomlNode, problems: &mut Problems) {
     let mut base = base.clone();
     base.remove(&["sweep".into()]);
-    structure::check_part(base, problems);
+    structure::check_partial(base, problems);
 }
 
-/// A study that builds on another one is another study: it has its own name and title, and its own sweep if it has one.
-fn laid_over(mut base: Node, over: Node) -> Node {
+/// Merges a file over its base. Name and title are not inherited; a sweep replaces the sweep of the base as a whole.
+fn merge_studies(mut base: TomlNode, over: TomlNode) -> TomlNode {
     base.remove(&["name".into()]);
     base.remove(&["report".into(), "title".into()]);
     if over.entry("sweep").is_some() {
@@ -53,52 +53,53 @@ fn laid_over(mut base: Node, over: Node) -> Node {
     merge(base, over)
 }
 
-/// The file that a value of `extends` names; `chain` are the numbers of the files so far.
-fn base(written: &Node, chain: &[usize], sources: &[Source]) -> Result<Source, Problem> {
-    let place = written.place;
-    let Value::Text(name) = &written.value else {
-        return Err(Problem::new(place, format!("`extends`: expected a string, found {}", written.kind()))
+/// Reads the file that a value of `extends` names; `chain` holds the numbers of the files so far.
+fn base(written: &TomlNode, chain: &[usize], sources: &[SourceText]) -> Result<SourceText, Problem> {
+    let span = written.span;
+    let TomlValue::String(name) = &written.value else {
+        return Err(Problem::new(span, format!("`extends`: expected a string, found {}", written.description()))
             .help("name one file: extends = \"base.toml\""));
     };
     if name.is_empty() {
-        return Err(Problem::new(place, "`extends`: the path is empty").help("name a file: extends = \"base.toml\""));
+        return Err(Problem::new(span, "`extends`: the path is empty").help("name a file: extends = \"base.toml\""));
     }
     let from = chain.last().and_then(|number| sources.get(*number));
-    let file = from.and_then(|from| from.file.as_deref()).map_or_else(|| PathBuf::from(name), |it| beside(it, name));
-    not_a_cycle(place, &file, chain, sources)?;
-    if chain.len() > MOST_BASES {
-        return Err(Problem::new(place, format!("more than {MOST_BASES} files extend each other"))
-            .help("put what they say into fewer files"));
+    let file =
+        from.and_then(|from| from.file.as_deref()).map_or_else(|| PathBuf::from(name), |it| relative_to(it, name));
+    check_no_cycle(span, &file, chain, sources)?;
+    if chain.len() > MAX_BASES {
+        return Err(Problem::new(span, format!("more than {MAX_BASES} files in a chain of `extends`"))
+            .help("merge some of the files"));
     }
-    let refused = |message: &str| Problem::new(place, format!("cannot extend {}: {message}", file.display()));
+    let refused = |message: &str| Problem::new(span, format!("cannot extend {}: {message}", file.display()));
     let text = read_regular_text(&file)
         .map_err(|error| refused(&error.message).help(error.help.unwrap_or(HELP.to_owned())))?;
     if is_blank(&text) {
-        return Err(refused("the file is empty").help("take out `extends`, or name another file"));
+        return Err(refused("the file is empty").help("remove `extends`, or name another file"));
     }
     let directory = from.map_or_else(PathBuf::new, |from| from.directory.join(name));
     let directory = directory.parent().map(Path::to_owned).unwrap_or_default();
-    Ok(Source { directory, ..Source::of_file(&file, text) })
+    Ok(SourceText { directory, ..SourceText::of_file(&file, text) })
 }
 
-/// A path that is relative to the directory of a file.
-fn beside(file: &Path, name: &str) -> PathBuf {
+/// Resolves a path against the directory of a file.
+fn relative_to(file: &Path, name: &str) -> PathBuf {
     file.parent().unwrap_or(Path::new("")).join(name)
 }
 
-/// No file builds on itself, whether straight or through others.
-fn not_a_cycle(place: Place, file: &Path, chain: &[usize], sources: &[Source]) -> Result<(), Problem> {
+/// Checks that no file extends itself, directly or through others.
+fn check_no_cycle(span: Span, file: &Path, chain: &[usize], sources: &[SourceText]) -> Result<(), Problem> {
     let files: Vec<&Path> = chain.iter().filter_map(|number| sources.get(*number)?.file.as_deref()).collect();
     let Some(first) = files.iter().position(|other| identity(other) == identity(file)) else { return Ok(()) };
-    let way: Vec<String> = files[first..].iter().chain([&file]).map(|file| file.display().to_string()).collect();
+    let cycle: Vec<String> = files[first..].iter().chain([&file]).map(|file| file.display().to_string()).collect();
     let message = match files[first..].len() {
         1 => "the file extends itself".to_owned(),
-        _ => format!("files extend each other: {}", way.join(" -> ")),
+        _ => format!("`extends` forms a cycle: {}", cycle.join(" -> ")),
     };
-    Err(Problem::new(place, message).help("take out one `extends`: the last file must stand alone"))
+    Err(Problem::new(span, message).help("remove one `extends`: the last file of a chain extends none"))
 }
 
-/// What two paths of the same file have in common.
+/// Returns a path that is equal for two paths of the same file.
 fn identity(file: &Path) -> PathBuf {
     file.canonicalize().or_else(|_| std::path::absolute(file)).unwrap_or_else(|_| file.to_owned())
 }

@@ -1,4 +1,4 @@
-//! Labeled parts of the training set, as a file gives them: a number or a list.
+//! Labeled fractions of the training set as written in a file: a number or a list.
 
 use crate::base::range;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -6,7 +6,7 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// One labeled part of the training set, or several.
+/// One labeled fraction of the training set, or several.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub(super) enum Fractions {
@@ -23,7 +23,7 @@ impl Default for Fractions {
 }
 
 impl Fractions {
-    /// The parts in the order written.
+    /// Returns the fractions in the order written.
     pub(super) fn to_vec(&self) -> Vec<f64> {
         match self {
             Self::One(fraction) => vec![*fraction],
@@ -68,7 +68,7 @@ impl<'de> Visitor<'de> for FractionsVisitor {
     }
 }
 
-/// One part, held to its range at its own place.
+/// One element of the list; its errors carry its own index.
 #[derive(Deserialize)]
 #[serde(transparent)]
 struct Fraction(#[serde(deserialize_with = "range::fraction")] f64);

@@ -1,4 +1,4 @@
-//! The optimizer of a linear classifier: those of networks, and one for convex problems alone.
+//! The optimizer of a linear classifier: those of networks, and L-BFGS.
 
 use crate::optim::OptimizerConfig;
 use crate::optim::config::{AdamConfig, LarsConfig, SgdConfig};
@@ -10,20 +10,20 @@ use serde::Deserialize;
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum LinearOptimizerConfig {
-    /// L-BFGS: the exact minimum of multinomial logistic regression with an L2 penalty, without epochs.
+    /// L-BFGS: the exact minimum of multinomial logistic regression with an L2 penalty; has no epochs.
     Lbfgs(LbfgsConfig),
-    /// Stochastic gradient descent.
+    /// Stochastic gradient descent, with optional momentum.
     Sgd(SgdConfig),
-    /// Adam (Kingma and Ba 2014); weight decay is added to the gradient.
+    /// Adam (Kingma and Ba 2014) with L2 regularization: weight decay is added to the gradient.
     Adam(AdamConfig),
-    /// AdamW (Loshchilov and Hutter 2017); weight decay is apart from the gradient.
+    /// AdamW (Loshchilov and Hutter 2017): decoupled weight decay.
     Adamw(AdamConfig),
-    /// LARS (You et al. 2017); biases are not adapted and not decayed.
+    /// LARS (You et al. 2017); by default biases get neither layer-wise adaptation nor weight decay.
     Lars(LarsConfig),
 }
 
 impl LinearOptimizerConfig {
-    /// The optimizer of minibatch training, or the settings of the exact solution.
+    /// Returns the optimizer of minibatch training as `Ok`, or the settings of the exact solution as `Err`.
     pub(super) fn split(self) -> Result<OptimizerConfig, LbfgsConfig> {
         match self {
             Self::Lbfgs(config) => Err(config),

@@ -1,8 +1,8 @@
-//! From the text of a pipeline file to checked types; every error has its place in the file.
+//! Parsing and validation of pipeline files; every error carries its location in the file.
 //!
-//! text -> tree with places (`node`), laid over those of the files that it extends (`extends`, `merge`) -> settings and
-//! sweep -> structure held to the JSON Schema (`structure`) -> raw types (`raw`) -> checked types (`pipeline`).
-//! What is wrong is reported and taken out of the tree, so that one run finds all of it.
+//! text -> tree with source spans (`node`) -> merged over the files that it extends (`extends`, `merge`) -> `--set` and
+//! `[sweep]` -> validated against the JSON Schema (`structure`) -> raw types (`raw`) -> checked types (`pipeline`).
+//! An invalid value is reported and removed from the tree, so that one run reports every error.
 
 pub mod pipeline;
 
@@ -41,6 +41,6 @@ mod written;
 pub use data::{ClassCount, labeled_count};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use editor::schema;
-pub use load::{Loaded, load, parse};
+pub use load::{LoadedStudy, load, parse};
 pub use pipeline::{Pipeline, Study, Variant};
 pub use reference::reference;

@@ -1,4 +1,4 @@
-//! The checked configuration: what the stages are built from. Only this leaves `config`; references are resolved,
+//! The checked configuration that stages are built from, the only form that leaves `config`: references are resolved,
 //! defaults filled in, paths absolute.
 
 use crate::analysis::config::{EmbedMethod, KnnConfig};
@@ -9,12 +9,12 @@ use crate::loss::LossConfig;
 use crate::model::{BatchNorm, EncoderConfig, ProjectionConfig};
 use crate::nn::Precision;
 use crate::optim::{OptimizerConfig, ScheduleConfig};
-use crate::train::{Monitor, Stopping};
+use crate::train::{Monitor, StoppingRule};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A pipeline file with its sweep written out: one variant where there is no sweep.
+/// A pipeline file with its sweep expanded; one variant if there is no sweep.
 #[derive(Clone, Debug)]
 pub struct Study {
     /// Name of the study, also of its directory under the output directory.
@@ -28,7 +28,7 @@ pub struct Study {
 /// One combination of the sweep's values.
 #[derive(Clone, Debug)]
 pub struct Variant {
-    /// The values that make it, as (dotted path, value as TOML text); empty where there is no sweep.
+    /// The swept values as (dotted path, TOML text); empty if there is no sweep.
     pub settings: Vec<(String, String)>,
     /// The pipeline with these values.
     pub pipeline: Pipeline,
@@ -37,9 +37,9 @@ pub struct Variant {
 /// One pipeline, checked.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
-    /// Seed of every random number.
+    /// Seed of all random number generators.
     pub seed: u64,
-    /// Where training runs.
+    /// Device to run on.
     pub device: DeviceChoice,
     /// When artifacts are compared with their digests.
     pub verify: Verify,
@@ -47,7 +47,7 @@ pub struct Pipeline {
     pub dataset: DatasetConfig,
     /// Augmentation policies by name.
     pub augment: BTreeMap<String, PolicyConfig>,
-    /// Contrastive pretrainings, each after those it starts from.
+    /// Contrastive pretraining stages, each after the one it starts from.
     pub pretrain: Vec<Pretrain>,
     /// Linear evaluations.
     pub linear_eval: Vec<LinearEval>,
@@ -55,30 +55,30 @@ pub struct Pipeline {
     pub knn_eval: Vec<KnnEval>,
     /// Supervised networks.
     pub supervised: Vec<Supervised>,
-    /// Two-dimensional embeddings.
+    /// Two-dimensional embeddings of features.
     pub embed: Vec<Embed>,
 }
 
-/// Where training runs.
+/// The device to run on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// CUDA where the binary has it and a device answers, else the CPU.
+    /// The first CUDA GPU if the binary supports CUDA and a GPU responds, else the CPU.
     #[default]
     Auto,
     /// The CPU.
     Cpu,
-    /// The CUDA device of this number.
+    /// The CUDA GPU with this index.
     Cuda(usize),
 }
 
-/// A contrastive pretraining.
+/// A contrastive pretraining stage.
 #[derive(Clone, Debug, Serialize)]
 pub struct Pretrain {
     /// Name in the pipeline file: `[pretrain.NAME]`.
     pub name: String,
-    /// Augmentation that makes the two views.
+    /// Augmentation policy that produces the two views.
     pub policy: PolicyConfig,
-    /// Pretraining whose weights it starts from.
+    /// Pretraining stage whose weights it starts from.
     pub init_from: Option<String>,
     /// Encoder f.
     pub encoder: EncoderConfig,
@@ -86,7 +86,7 @@ pub struct Pretrain {
     pub precision: Precision,
     /// Projection head g.
     pub projection: ProjectionConfig,
-    /// Images over which batch norm takes its statistics.
+    /// Images over which batch norm computes its statistics.
     #[serde(skip_serializing_if = "BatchNorm::is_joint")]
     pub batch_norm: BatchNorm,
     /// Contrastive loss.
@@ -95,16 +95,16 @@ pub struct Pretrain {
     pub optimizer: OptimizerConfig,
     /// Learning-rate schedule.
     pub schedule: ScheduleConfig,
-    /// Passes over the training set; 0 keeps the initial weights (a network that has learned nothing).
+    /// Passes over the training set; 0 keeps the initial weights, as an untrained baseline.
     pub epochs: usize,
-    /// Images in a batch (two views each); a last batch that is not full is left out.
+    /// Images per batch, in two views each; the last incomplete batch of an epoch is dropped.
     pub batch_size: usize,
-    /// Gradients are scaled down to this length, over all parameters.
+    /// Maximum norm of the gradient over all parameters.
     pub gradient_clip: Option<f64>,
 }
 
 impl Pretrain {
-    /// Whether its encoder keeps the weights it was initialized with: the baseline of what training adds.
+    /// Whether the encoder keeps its random initialization: an untrained baseline.
     pub fn is_untrained(&self) -> bool {
         self.epochs == 0 && self.init_from.is_none()
     }
@@ -115,17 +115,17 @@ impl Pretrain {
 pub struct LinearEval {
     /// Name in the pipeline file.
     pub name: String,
-    /// The pretraining evaluated.
+    /// The pretraining stage evaluated.
     pub from: String,
-    /// Depths: 0 is the encoder's output, k the output of the k-th layer of the projection head.
+    /// Depths: 0 is the encoder output h, k the output of projection layer k.
     pub depths: Vec<usize>,
-    /// Labeled parts of the training set.
+    /// Labeled fractions of the training set.
     pub labeled_fractions: Vec<f64>,
-    /// How labeled images are drawn.
-    pub label_draw: LabelDraw,
-    /// Batch-norm statistics of the encoder while features are computed.
+    /// How labeled images are sampled.
+    pub label_draw: LabelSampling,
+    /// Batch-norm statistics that the encoder uses when features are computed.
     pub statistics: FeatureStatistics,
-    /// Features are brought to mean 0 and variance 1 over the labeled images.
+    /// Whether features are standardized to mean 0 and variance 1 over the labeled images.
     pub standardize: bool,
     /// How the linear classifier is trained.
     pub training: LinearTraining,
@@ -136,92 +136,92 @@ pub struct LinearEval {
 pub struct KnnEval {
     /// Name in the pipeline file.
     pub name: String,
-    /// The pretraining evaluated.
+    /// The pretraining stage evaluated.
     pub from: String,
     /// Depths, as for linear evaluation.
     pub depths: Vec<usize>,
-    /// Labeled parts of the training set that are searched.
+    /// Labeled fractions of the training set that are searched for neighbors.
     pub labeled_fractions: Vec<f64>,
-    /// Batch-norm statistics of the encoder while features are computed.
+    /// Batch-norm statistics that the encoder uses when features are computed.
     pub statistics: FeatureStatistics,
-    /// Neighbors and temperature.
+    /// Number of neighbors and temperature.
     pub knn: KnnConfig,
 }
 
-/// A supervised network, trained from scratch or from a pretraining (fine-tuning).
+/// A supervised network, trained from scratch or fine-tuned from a pretraining stage.
 #[derive(Clone, Debug, Serialize)]
 pub struct Supervised {
     /// Name in the pipeline file.
     pub name: String,
-    /// Augmentation of the training images; none leaves them as for evaluation.
+    /// Augmentation policy of the training images; without one they are preprocessed as for evaluation.
     pub policy: Option<PolicyConfig>,
-    /// Pretraining whose encoder it starts from.
+    /// Pretraining stage whose encoder weights it starts from.
     pub init_from: Option<String>,
     /// Encoder.
     pub encoder: EncoderConfig,
     /// Precision of the encoder.
     pub precision: Precision,
-    /// Outputs of the hidden layers between encoder and classes.
+    /// Output sizes of the hidden layers between encoder and classifier.
     pub hidden: Vec<usize>,
-    /// Labeled parts of the training set.
+    /// Labeled fractions of the training set.
     pub labeled_fractions: Vec<f64>,
-    /// How labeled images are drawn.
-    pub label_draw: LabelDraw,
-    /// How long it is trained.
+    /// How labeled images are sampled.
+    pub label_draw: LabelSampling,
+    /// Length of training.
     pub budget: Budget,
-    /// How it is trained.
+    /// Optimization and early stopping.
     pub training: ClassifierTraining,
-    /// Gradients are scaled down to this length, over all parameters.
+    /// Maximum norm of the gradient over all parameters.
     pub gradient_clip: Option<f64>,
 }
 
-/// A two-dimensional image of the features.
+/// A two-dimensional embedding of features.
 #[derive(Clone, Debug, Serialize)]
 pub struct Embed {
     /// Name in the pipeline file.
     pub name: String,
-    /// The pretraining whose features are shown.
+    /// The pretraining stage whose features are embedded.
     pub from: String,
     /// Depths, as for linear evaluation.
     pub depths: Vec<usize>,
-    /// Images shown.
+    /// Images to embed.
     pub subset: Subset,
-    /// Batch-norm statistics of the encoder while features are computed.
+    /// Batch-norm statistics that the encoder uses when features are computed.
     pub statistics: FeatureStatistics,
     /// Method.
     pub method: EmbedMethod,
 }
 
-/// How a linear classifier is trained.
+/// The training method of a linear classifier.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinearTraining {
-    /// To the minimum, for each inverse strength of regularization of `c`, of which one is chosen.
+    /// To the minimum of the loss for each value of `c`, of which one is selected.
     Lbfgs {
-        /// Inverse strengths of regularization.
+        /// Inverse regularization strengths.
         c: Vec<f64>,
-        /// Images on which one of them is chosen.
+        /// Images on which one of them is selected.
         select_on: SelectOn,
     },
-    /// By minibatches.
+    /// By minibatch gradient descent.
     Epochs {
         /// Maximum number of passes over the labeled images.
         epochs: usize,
-        /// How it is trained.
+        /// Optimization and early stopping.
         training: ClassifierTraining,
     },
 }
 
 impl LinearTraining {
-    /// Images on which training is watched, or something is chosen.
-    pub fn watched_on(&self) -> SelectOn {
+    /// Returns the images on which training is monitored or `c` is selected.
+    pub fn monitored_on(&self) -> SelectOn {
         match self {
             Self::Lbfgs { select_on, .. } => *select_on,
             Self::Epochs { training, .. } => training.select_on,
         }
     }
 
-    /// By what the epoch is chosen whose weights are kept; none where none is.
+    /// Returns the metric that early stopping monitors; none without early stopping.
     pub fn monitor(&self) -> Option<Monitor> {
         match self {
             Self::Lbfgs { .. } => None,
@@ -229,112 +229,112 @@ impl LinearTraining {
         }
     }
 
-    /// Images on which something is chosen; none where nothing is.
-    pub fn chooses_on(&self) -> Option<SelectOn> {
+    /// Returns the images on which `c` or weights are selected; none if nothing is selected.
+    pub fn selects_on(&self) -> Option<SelectOn> {
         match self {
             Self::Lbfgs { c, select_on } => (c.len() > 1).then_some(*select_on),
-            Self::Epochs { training, .. } => training.chooses_on(),
+            Self::Epochs { training, .. } => training.selects_on(),
         }
     }
 }
 
-/// How long a network is trained.
+/// The length of training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Budget {
     /// Passes over the labeled images.
     Epochs(usize),
-    /// Steps, whatever the number of labeled images.
+    /// Steps, independent of the number of labeled images.
     Steps(usize),
 }
 
-/// How a classifier is trained and when it stops.
+/// Optimization of a classifier, and when it stops.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassifierTraining {
     /// Optimizer.
     pub optimizer: OptimizerConfig,
     /// Learning-rate schedule.
     pub schedule: ScheduleConfig,
-    /// Images in a batch; the last one of an epoch may be smaller.
+    /// Images per batch; the last batch of an epoch may be smaller.
     pub batch_size: usize,
-    /// When training stops early and the best weights are restored; none runs to the end and keeps the last weights.
-    pub stopping: Option<Stopping>,
-    /// Images on which training is watched.
+    /// Early stopping, which restores the best weights; none trains to the end and keeps the last weights.
+    pub stopping: Option<StoppingRule>,
+    /// Images on which training is monitored.
     pub select_on: SelectOn,
 }
 
 impl ClassifierTraining {
-    /// By what the epoch is chosen whose weights are kept; none where the last ones are.
+    /// Returns the metric that early stopping monitors; none if the last weights are kept.
     pub fn monitor(&self) -> Option<Monitor> {
         self.stopping.map(|stopping| stopping.monitor)
     }
 
-    /// Images on which weights are chosen; none where the last ones are kept.
-    pub fn chooses_on(&self) -> Option<SelectOn> {
+    /// Returns the images on which weights are selected; none if the last weights are kept.
+    pub fn selects_on(&self) -> Option<SelectOn> {
         self.stopping.map(|_| self.select_on)
     }
 }
 
-/// Images on which early stopping chooses.
+/// Images on which weights or `c` are selected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SelectOn {
     /// The validation split.
     #[default]
     Validation,
-    /// The test set, as the report did; its accuracy is then too good.
+    /// The test set, as in the W&B report; the test accuracy is then optimistic.
     Test,
 }
 
-/// How labeled images are drawn from the training set.
+/// How labeled images are sampled from the training set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum LabelDraw {
-    /// The same part of each class, without replacement; smaller parts lie inside larger ones.
+pub enum LabelSampling {
+    /// The same fraction of each class, without replacement; a smaller fraction is a subset of a larger one.
     #[default]
     Stratified,
-    /// Uniformly from all images, with replacement, as the report did.
+    /// Uniformly from all images, with replacement, as in the W&B report.
     WithReplacement,
 }
 
-/// Batch-norm statistics used while features are computed.
+/// Batch-norm statistics that the encoder uses when features are computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Statistics {
-    /// The running statistics of training (inference mode).
+pub enum BatchNormStatistics {
+    /// The running statistics of training (evaluation mode).
     #[default]
     Running,
-    /// Those of each batch of features, as Keras' `predict` of a model that was built with `training=True`.
+    /// The statistics of each batch, as `predict` of a Keras model that was built with `training=True`.
     Batch,
 }
 
-/// Order in which images are put into the batches whose statistics are used.
+/// Order in which images are grouped into the batches whose statistics are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BatchOrder {
-    /// That of the data set, where the images of a class often follow each other.
+    /// The order of the data set, which often lists the images of a class one after another.
     #[default]
     Dataset,
-    /// A random order; training and test images in batches of their own.
+    /// A random order; training and test images are in separate batches.
     Random,
 }
 
-/// Batch-norm statistics used while features are computed, with the batches where they matter.
+/// Batch-norm statistics that the encoder uses when features are computed, with the composition of batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FeatureStatistics {
     /// The running statistics of training.
     Running,
-    /// Those of batches of so many images; the last may be smaller.
+    /// The statistics of each batch; the last batch may be smaller.
     Batch {
-        /// Images in a batch.
+        /// Images per batch.
         images: usize,
-        /// Which images those are.
+        /// Order in which images are grouped into batches.
         order: BatchOrder,
     },
 }
 
-/// Images of an embedding.
+/// Images that an embedding shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Subset {

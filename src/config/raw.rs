@@ -1,12 +1,12 @@
-//! The pipeline file as it is written: defaults filled in, references and combinations not yet checked.
-//! The documentation of these types is that of the file: `docs/configuration.md` and the JSON Schema are made from it.
+//! The pipeline file as written: defaults filled in, references and combinations not yet checked. The doc comments of
+//! these types document the file: `docs/configuration.md` and the JSON Schema are generated from them.
 
 use crate::analysis::config::{EmbedMethod, KnnConfig, TsneConfig};
 use crate::augment::PolicyConfig;
 use crate::base::range;
 use crate::config::fractions::Fractions;
 use crate::config::linear_optimizer::LinearOptimizerConfig;
-use crate::config::pipeline::{BatchOrder, LabelDraw, SelectOn, Statistics, Subset};
+use crate::config::pipeline::{BatchNormStatistics, BatchOrder, LabelSampling, SelectOn, Subset};
 use crate::dataset::DatasetConfig;
 use crate::engine::store::Verify;
 use crate::loss::{LossConfig, NtXentConfig, Similarity};
@@ -14,7 +14,7 @@ use crate::model::config::layer_sizes;
 use crate::model::{BatchNorm, EncoderConfig, ProjectionConfig};
 use crate::nn::Precision;
 use crate::optim::config::{AdamConfig, ConstantConfig};
-use crate::optim::{Decayed, OptimizerConfig, RateScale, ScheduleConfig};
+use crate::optim::{DecayedParameters, OptimizerConfig, RateScale, ScheduleConfig};
 use crate::train::Monitor;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -22,65 +22,65 @@ use serde::de::Deserializer;
 use std::collections::BTreeMap;
 
 /// A pipeline file: one SimCLR study.
-// Sections are read one by one, so this type is only the schema.
+// Sections are read one by one, so this type only defines the schema.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, rename = "Pipeline")]
 #[expect(dead_code, reason = "read through its schema")]
 pub(super) struct RawPipeline {
-    /// A pipeline file that this one builds on, relative to the directory of this file: its values hold where this file
-    /// has none of its own. `name` and the report's `title` are not taken over.
+    /// Base file that this file builds on, relative to the directory of this file. Values of this file override those
+    /// of the base. `name` and the report's `title` are not inherited.
     extends: Option<String>,
-    /// Name of the study and of its directory under `outputs/runs`; default the file's name without `.toml`.
+    /// Name of the study and of its directory under `outputs/runs`. Default: the file name without `.toml`.
     name: Option<String>,
-    /// Seed of every random number; a whole number of at least 0.
+    /// Seed of all random number generators, at least 0.
     #[serde(default)]
     seed: u64,
-    /// Where training runs: `"auto"` (CUDA where there is a device, else the CPU), `"cpu"`, `"cuda"` or `"cuda:N"`.
+    /// Device to run on: `"auto"` (a CUDA GPU if available, else the CPU), `"cpu"`, `"cuda"` (the first GPU) or
+    /// `"cuda:N"`.
     #[serde(default = "auto")]
     device: String,
-    /// When artifacts are compared with their digests before they are read: `"changed"` (files whose inode, size or times
-    /// are others than when they were compared last), `"always"` (in each run) or `"size"` (never; sizes are compared).
+    /// When the digests of stored artifacts are checked before the artifacts are used.
     #[serde(default)]
     verify: Verify,
-    /// The images.
+    /// The data set.
     dataset: DatasetConfig,
     /// Augmentation policies, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     augment: BTreeMap<String, PolicyConfig>,
-    /// Contrastive pretrainings, by name.
+    /// Contrastive pretraining stages, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pretrain: BTreeMap<String, RawPretrain>,
-    /// Linear evaluations of pretrainings, by name.
+    /// Linear evaluations of pretraining stages, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     linear_eval: BTreeMap<String, RawLinearEval>,
-    /// kNN evaluations of pretrainings, by name.
+    /// kNN evaluations of pretraining stages, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     knn_eval: BTreeMap<String, RawKnnEval>,
     /// Supervised networks, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     supervised: BTreeMap<String, RawSupervised>,
-    /// Images of the features in the plane, by name.
+    /// Two-dimensional embeddings of features, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     embed: BTreeMap<String, RawEmbed>,
     /// The report.
     report: Option<RawReport>,
-    /// Values to be tried.
+    /// Values to try.
     sweep: Option<RawSweep>,
 }
 
-/// Values to be tried, every combination of them: dotted paths (quoted) with lists of values.
+/// Values to try, in every combination: dotted paths (quoted) with lists of values.
 #[derive(JsonSchema)]
 #[schemars(rename = "Sweep")]
 #[expect(dead_code, reason = "read through its schema")]
 pub(super) struct RawSweep {
-    /// Paths whose values go together, the first with the first and so on: a table of lists of equal length. Several
-    /// such tables, `[[sweep.together]]`, are combined with each other and with the other keys.
+    /// Paths whose values vary together, the first value of each, then the second: a table of lists of equal length.
+    /// Several such tables, `[[sweep.together]]`, are combined with each other and with the other keys.
     together: Option<RawTogether>,
     #[serde(flatten)]
     keys: BTreeMap<String, RawSwept>,
 }
 
-/// One group of paths that go together, or several.
+/// One group of paths that vary together, or several.
 #[derive(JsonSchema)]
 #[serde(untagged)]
 #[schemars(inline)]
@@ -112,27 +112,28 @@ impl JsonSchema for RawSwept {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Report")]
 pub(super) struct RawReport {
-    /// Title; default the name of the study. A file that is extended does not hand its title on.
+    /// Title of the report. Default: the name of the study. Not inherited through `extends`.
     pub(super) title: Option<String>,
 }
 
-/// A contrastive pretraining of an encoder with a projection head.
+/// Contrastive pretraining of an encoder with a projection head.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Pretrain")]
 pub(super) struct RawPretrain {
-    /// Name of the augmentation policy that makes the two views.
+    /// Name of the augmentation policy that produces the two views.
     pub(super) augment: String,
-    /// Name of another pretraining whose weights it starts from; their encoders must be the same.
+    /// Name of the pretraining stage whose weights to start from; its encoder must be the same. Default: random
+    /// weights.
     pub(super) init_from: Option<String>,
     /// The encoder.
     pub(super) encoder: EncoderConfig,
-    /// Precision that the encoder computes in.
+    /// Numerical precision of the encoder.
     #[serde(default)]
     pub(super) precision: Precision,
     /// The projection head.
     pub(super) projection: ProjectionConfig,
-    /// Images over which batch norm takes its statistics while this network is trained.
+    /// Images over which batch norm computes its statistics during pretraining.
     #[serde(default)]
     pub(super) batch_norm: BatchNorm,
     /// The contrastive loss.
@@ -143,184 +144,187 @@ pub(super) struct RawPretrain {
     /// The learning-rate schedule.
     #[serde(default)]
     pub(super) schedule: ScheduleConfig,
-    /// Passes over the training set; 0 keeps the initial weights, for comparison with a network that has learned
-    /// nothing.
+    /// Number of passes over the training set; 0 keeps the initial weights, as an untrained baseline.
     #[serde(deserialize_with = "epochs")]
     pub(super) epochs: usize,
-    /// Images in a batch, each seen in two views; a last batch that is not full is left out.
+    /// Images per batch, each in two views; the last incomplete batch of an epoch is dropped.
     #[serde(deserialize_with = "at_least_two")]
     pub(super) batch_size: usize,
-    /// Gradients longer than this, over all parameters, are scaled down to it; default no limit.
+    /// Maximum norm of the gradient over all parameters; larger gradients are scaled down to it. Default: no clipping.
     #[serde(default, deserialize_with = "some_positive")]
     pub(super) gradient_clip: Option<f64>,
 }
 
-/// A linear classifier on frozen features of a pretraining.
+/// A linear classifier on frozen features of a pretraining stage.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "LinearEval")]
 pub(super) struct RawLinearEval {
-    /// Name of the pretraining.
+    /// Name of the pretraining stage.
     pub(super) from: String,
-    /// Where features are taken: 0 is the encoder's output, k the output of the k-th layer of the projection head.
+    /// Depths at which features are taken: 0 is the encoder output h, k the output of projection layer k.
     #[serde(default = "encoder_output")]
     pub(super) depths: Vec<usize>,
-    /// Labeled part of the training set, or a list of them, each evaluated apart.
+    /// Labeled fraction of the training set, or a list of fractions, each evaluated separately.
     #[serde(default)]
     pub(super) labeled_fraction: Fractions,
-    /// How labeled images are drawn.
+    /// How labeled images are sampled.
     #[serde(default)]
-    pub(super) label_draw: LabelDraw,
-    /// Batch-norm statistics of the encoder while features are computed.
+    pub(super) label_draw: LabelSampling,
+    /// Batch-norm statistics that the encoder uses when features are computed.
     #[serde(default)]
-    pub(super) statistics: Statistics,
-    /// Images in a batch with `statistics = "batch"`; default 64. That of Keras' `predict` is 32.
+    pub(super) statistics: BatchNormStatistics,
+    /// Images per batch with `statistics = "batch"`. Default: 64; Keras' `predict` uses 32.
     #[serde(default, deserialize_with = "some_at_least_two")]
     pub(super) statistics_batch: Option<usize>,
-    /// Order in which images are put into these batches; default that of the data set.
+    /// Order in which images are grouped into these batches. Default: `"dataset"`.
     pub(super) statistics_order: Option<BatchOrder>,
-    /// Bring features to mean 0 and variance 1 over the labeled images.
+    /// Standardize features to mean 0 and variance 1 over the labeled images.
     #[serde(default = "yes")]
     pub(super) standardize: bool,
-    /// The optimizer. Default `{ lbfgs = {} }`, the exact solution; where one of `schedule`, `epochs`, `batch_size`,
-    /// `early_stopping`, `monitor` and `patience` is given, `{ adam = { learning_rate = 1e-3 } }`.
+    /// The optimizer. Default: `{ lbfgs = {} }`, the exact solution; if `schedule`, `epochs`, `batch_size`,
+    /// `early_stopping`, `monitor` or `patience` is set, `{ adam = { learning_rate = 1e-3 } }`.
     pub(super) optimizer: Option<LinearOptimizerConfig>,
-    /// The learning-rate schedule; default constant.
+    /// The learning-rate schedule. Default: constant.
     pub(super) schedule: Option<ScheduleConfig>,
-    /// Maximum number of passes over the labeled images; default 100.
+    /// Maximum number of passes over the labeled images. Default: 100.
     #[serde(default, deserialize_with = "some_epochs")]
     pub(super) epochs: Option<usize>,
-    /// Images in a batch, the last one of an epoch may be smaller; default 64.
+    /// Images per batch; the last batch of an epoch may be smaller. Default: 64.
     #[serde(default, deserialize_with = "some_at_least_one")]
     pub(super) batch_size: Option<usize>,
-    /// Stop after `patience` epochs without anything better by `monitor` on the images of `select_on`, and restore the
-    /// best weights; with `false` all epochs are run and the last weights are kept. Default `true`.
+    /// Stop when `monitor` on the images of `select_on` has not improved for `patience` epochs, and restore the best
+    /// weights; `false` trains for all epochs and keeps the last weights. Default: `true`.
     pub(super) early_stopping: Option<bool>,
-    /// What early stopping watches; default `"loss"`.
+    /// Metric that early stopping monitors. Default: `"loss"`.
     pub(super) monitor: Option<Monitor>,
-    /// Epochs without anything better after which training stops; default 10. Not beside `early_stopping = false`.
+    /// Epochs without improvement after which training stops. Default: 10. Not allowed with `early_stopping = false`.
     #[serde(default, deserialize_with = "some_at_least_one")]
     pub(super) patience: Option<usize>,
-    /// Images on which `c` or the best weights are chosen.
+    /// Images on which `c` or the best weights are selected.
     #[serde(default)]
     pub(super) select_on: SelectOn,
 }
 
-/// A k-nearest-neighbors classification of frozen features of a pretraining.
+/// Weighted k-nearest-neighbors classification of frozen features of a pretraining stage.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "KnnEval")]
 pub(super) struct RawKnnEval {
-    /// Name of the pretraining.
+    /// Name of the pretraining stage.
     pub(super) from: String,
-    /// Where features are taken: 0 is the encoder's output, k the output of the k-th layer of the projection head.
+    /// Depths at which features are taken: 0 is the encoder output h, k the output of projection layer k.
     #[serde(default = "encoder_output")]
     pub(super) depths: Vec<usize>,
-    /// Labeled part of the training set in which neighbors are searched, or a list of them, each evaluated apart.
+    /// Labeled fraction of the training set that is searched for neighbors, or a list of fractions, each evaluated
+    /// separately.
     #[serde(default)]
     pub(super) labeled_fraction: Fractions,
-    /// Batch-norm statistics of the encoder while features are computed.
+    /// Batch-norm statistics that the encoder uses when features are computed.
     #[serde(default)]
-    pub(super) statistics: Statistics,
-    /// Images in a batch with `statistics = "batch"`; default 64. That of Keras' `predict` is 32.
+    pub(super) statistics: BatchNormStatistics,
+    /// Images per batch with `statistics = "batch"`. Default: 64; Keras' `predict` uses 32.
     #[serde(default, deserialize_with = "some_at_least_two")]
     pub(super) statistics_batch: Option<usize>,
-    /// Order in which images are put into these batches; default that of the data set.
+    /// Order in which images are grouped into these batches. Default: `"dataset"`.
     pub(super) statistics_order: Option<BatchOrder>,
-    /// Neighbors that vote; at most as many as there are labeled images.
+    /// Number of neighbors that vote; at most the number of labeled images.
     #[serde(default = "neighbors", deserialize_with = "range::at_least_one")]
     pub(super) k: usize,
-    /// A neighbor's vote weighs exp(cosine / temperature).
+    /// Temperature of the votes; a vote is weighted by exp(cosine similarity / temperature).
     #[serde(default = "knn_temperature", deserialize_with = "range::positive")]
     pub(super) temperature: f64,
 }
 
-/// A supervised network, from scratch or fine-tuned from a pretraining.
+/// A supervised network, trained from scratch or fine-tuned from a pretraining stage.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Supervised")]
 pub(super) struct RawSupervised {
-    /// Name of the augmentation policy of the training images, or `"none"`. Default: the policy of the pretraining run
-    /// that it starts from, or else of the first one in the file, so that a baseline sees what pretraining sees.
+    /// Name of the augmentation policy of the training images, or `"none"`. Default: the policy of the pretraining
+    /// stage in `init_from`, else of the first pretraining stage in the file, so that a baseline gets the same
+    /// augmentation.
     pub(super) augment: Option<String>,
-    /// Name of a pretraining whose encoder it starts from; their encoders must be the same. Default: from scratch.
+    /// Name of the pretraining stage whose encoder weights to start from (fine-tuning); its encoder must be the same.
+    /// Default: random weights.
     pub(super) init_from: Option<String>,
     /// The encoder.
     pub(super) encoder: EncoderConfig,
-    /// Precision that the encoder computes in.
+    /// Numerical precision of the encoder.
     #[serde(default)]
     pub(super) precision: Precision,
-    /// Outputs of hidden layers with ReLU between the encoder and the classes.
+    /// Output sizes of hidden layers, each followed by ReLU, between the encoder and the classifier.
     #[serde(default, deserialize_with = "layer_sizes")]
     pub(super) hidden: Vec<usize>,
-    /// Labeled part of the training set, or a list of them, each trained apart.
+    /// Labeled fraction of the training set, or a list of fractions, each trained separately.
     #[serde(default)]
     pub(super) labeled_fraction: Fractions,
-    /// How labeled images are drawn.
+    /// How labeled images are sampled.
     #[serde(default)]
-    pub(super) label_draw: LabelDraw,
+    pub(super) label_draw: LabelSampling,
     /// The optimizer.
     #[serde(default = "adam")]
     pub(super) optimizer: OptimizerConfig,
     /// The learning-rate schedule.
     #[serde(default)]
     pub(super) schedule: ScheduleConfig,
-    /// Steps of training, whatever the number of labeled images; default 2000. Not beside `epochs`.
+    /// Number of training steps, independent of the number of labeled images. Default: 2000. Not allowed with `epochs`.
     #[serde(default, deserialize_with = "some_steps")]
     pub(super) steps: Option<usize>,
-    /// Passes over the labeled images, in place of `steps`.
+    /// Number of passes over the labeled images, instead of `steps`.
     #[serde(default, deserialize_with = "some_epochs")]
     pub(super) epochs: Option<usize>,
-    /// Images in a batch; the last one of an epoch may be smaller.
+    /// Images per batch; the last batch of an epoch may be smaller.
     #[serde(default = "sixty_four", deserialize_with = "at_least_two")]
     pub(super) batch_size: usize,
-    /// Stop when `monitor` has not become better for as long as `patience` or `patience_steps` says, and restore the best
-    /// weights; with `false` all steps are made and the last weights are kept. Default `true` where `monitor`,
-    /// `patience` or `patience_steps` is given, else `false`.
+    /// Stop when `monitor` has not improved for `patience` epochs or `patience_steps` steps, and restore the best
+    /// weights; `false` trains to the end and keeps the last weights. Default: `true` if `monitor`, `patience` or
+    /// `patience_steps` is set, else `false`.
     pub(super) early_stopping: Option<bool>,
-    /// What early stopping watches on the images of `select_on`; default `"accuracy"`.
+    /// Metric that early stopping monitors on the images of `select_on`. Default: `"accuracy"`.
     pub(super) monitor: Option<Monitor>,
-    /// Epochs without anything better after which training stops; default 10 with `epochs`.
+    /// Epochs without improvement after which training stops. Default with `epochs`: 10.
     #[serde(default, deserialize_with = "some_at_least_one")]
     pub(super) patience: Option<usize>,
-    /// Steps without anything better after which training stops; default a quarter of `steps`. Not beside `patience`.
+    /// Steps without improvement after which training stops. Default with `steps`: a quarter of them. Not allowed with
+    /// `patience`.
     #[serde(default, deserialize_with = "some_at_least_one")]
     pub(super) patience_steps: Option<usize>,
-    /// Images on which training is watched, and with early stopping the best weights are chosen.
+    /// Images on which training is monitored and early stopping selects the best weights.
     #[serde(default)]
     pub(super) select_on: SelectOn,
-    /// Gradients longer than this, over all parameters, are scaled down to it; default no limit.
+    /// Maximum norm of the gradient over all parameters; larger gradients are scaled down to it. Default: no clipping.
     #[serde(default, deserialize_with = "some_positive")]
     pub(super) gradient_clip: Option<f64>,
 }
 
-/// The features of a pretraining as points in the plane.
+/// A two-dimensional embedding of the features of a pretraining stage.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Embed")]
 pub(super) struct RawEmbed {
-    /// Name of the pretraining.
+    /// Name of the pretraining stage.
     pub(super) from: String,
-    /// Where features are taken: 0 is the encoder's output, k the output of the k-th layer of the projection head.
+    /// Depths at which features are taken: 0 is the encoder output h, k the output of projection layer k.
     #[serde(default = "encoder_output")]
     pub(super) depths: Vec<usize>,
-    /// Images shown.
+    /// Images to embed.
     #[serde(default)]
     pub(super) subset: Subset,
-    /// Batch-norm statistics of the encoder while features are computed.
+    /// Batch-norm statistics that the encoder uses when features are computed.
     #[serde(default)]
-    pub(super) statistics: Statistics,
-    /// Images in a batch with `statistics = "batch"`; default 64. That of Keras' `predict` is 32.
+    pub(super) statistics: BatchNormStatistics,
+    /// Images per batch with `statistics = "batch"`. Default: 64; Keras' `predict` uses 32.
     #[serde(default, deserialize_with = "some_at_least_two")]
     pub(super) statistics_batch: Option<usize>,
-    /// Order in which images are put into these batches; default that of the data set.
+    /// Order in which images are grouped into these batches. Default: `"dataset"`.
     pub(super) statistics_order: Option<BatchOrder>,
-    /// The method.
+    /// The embedding method.
     #[serde(default = "tsne")]
     pub(super) method: EmbedMethod,
 }
 
-/// Images in a batch of features, where the file does not say.
+/// Default number of images per batch for `statistics = "batch"`.
 pub(super) const DEFAULT_STATISTICS_BATCH: usize = 64;
 
 fn auto() -> String {
@@ -351,19 +355,19 @@ fn nt_xent() -> LossConfig {
     LossConfig::NtXent(NtXentConfig { temperature: 0.1, similarity: Similarity::Cosine })
 }
 
-/// The optimizer of classifiers where the file does not say.
+/// Returns the default optimizer of classifiers trained by minibatches.
 pub(super) fn adam() -> OptimizerConfig {
     OptimizerConfig::Adam(AdamConfig {
         learning_rate: 1e-3,
         betas: [0.9, 0.999],
         epsilon: 1e-8,
         weight_decay: 0.0,
-        decay: Decayed::default(),
+        decay: DecayedParameters::default(),
         scale: RateScale::default(),
     })
 }
 
-/// The schedule of linear classifiers where the file does not say.
+/// Returns the default schedule of linear classifiers.
 pub(super) fn constant() -> ScheduleConfig {
     ScheduleConfig::Constant(ConstantConfig { warmup_epochs: 0.0 })
 }
@@ -372,8 +376,8 @@ fn tsne() -> EmbedMethod {
     EmbedMethod::Tsne(TsneConfig { perplexity: 30.0, iterations: 1000 })
 }
 
-/// Most epochs: more are a slip, and steps must be countable.
-const MOST_EPOCHS: usize = 1_000_000;
+/// Maximum number of epochs: more are a typo, and the number of steps must not overflow.
+const MAX_EPOCHS: usize = 1_000_000;
 
 fn epochs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     epochs_from(0, usize::deserialize(deserializer)?)
@@ -393,11 +397,11 @@ fn some_steps<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize
     }
 }
 
-fn epochs_from<E: serde::de::Error>(least: usize, epochs: usize) -> Result<usize, E> {
-    if (least..=MOST_EPOCHS).contains(&epochs) {
+fn epochs_from<E: serde::de::Error>(min: usize, epochs: usize) -> Result<usize, E> {
+    if (min..=MAX_EPOCHS).contains(&epochs) {
         return Ok(epochs);
     }
-    Err(E::custom(format!("must be between {least} and {MOST_EPOCHS}, got {epochs}")))
+    Err(E::custom(format!("must be between {min} and {MAX_EPOCHS}, got {epochs}")))
 }
 
 fn at_least_two<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {

@@ -1,13 +1,13 @@
-//! The reference of the pipeline file in Markdown, made from its schema; the second part of `docs/configuration.md`.
+//! The Markdown reference of the pipeline file, generated from its schema: the second part of `docs/configuration.md`.
 
 use crate::augment::PolicyConfig;
-use crate::config::de::Invalid;
-use crate::config::node::{Entry, Node, Step, Value};
+use crate::config::de::InvalidValue;
+use crate::config::node::{PathStep, TableEntry, TomlNode, TomlValue};
 use crate::config::placeholder;
 use crate::config::raw::{RawEmbed, RawKnnEval, RawLinearEval, RawPretrain, RawSupervised};
 use crate::config::schema::{self, Alternative};
 use crate::config::setting::NAMED_SECTIONS;
-use crate::config::source::Place;
+use crate::config::source::Span;
 use crate::config::text::parse_file;
 use crate::config::wording::{expected_plain, quoted};
 use crate::dataset::DatasetConfig;
@@ -16,16 +16,16 @@ use serde_json::Value as Schema;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-/// A file with every key, on which ranges are tried.
+/// A file with every key, used to probe the ranges of values.
 const EVERY_KEY: &str = include_str!("../../docs/every_key.toml");
 
-/// The sections in the order in which they are told.
+/// The sections in the order of the reference.
 const SECTIONS: [&str; 9] =
     ["dataset", "augment", "pretrain", "linear_eval", "knn_eval", "supervised", "embed", "report", "sweep"];
 
-/// Every section and key with its type, range, default and meaning, as Markdown.
+/// Returns a description of every section and key with type, range, default and meaning, as Markdown.
 pub fn reference() -> String {
-    let mut page = Page { text: String::new(), told: BTreeSet::new(), example: example() };
+    let mut page = ReferencePage { text: String::new(), documented: BTreeSet::new(), example: example() };
     page.file();
     for section in SECTIONS {
         page.section(section);
@@ -33,18 +33,18 @@ pub fn reference() -> String {
     page.text
 }
 
-fn example() -> Node {
-    parse_file(EVERY_KEY, 0).unwrap_or_else(|_| Node::empty_table(Place::new(0, 0..0)))
+fn example() -> TomlNode {
+    parse_file(EVERY_KEY, 0).unwrap_or_else(|_| TomlNode::empty_table(Span::new(0, 0..0)))
 }
 
-struct Page {
+struct ReferencePage {
     text: String,
-    /// Tables that have been told, by the address of their schema.
-    told: BTreeSet<usize>,
-    example: Node,
+    /// Tables that have been documented, by the address of their schema.
+    documented: BTreeSet<usize>,
+    example: TomlNode,
 }
 
-impl Page {
+impl ReferencePage {
     fn line(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');
@@ -54,7 +54,7 @@ impl Page {
         self.line("## The file\n");
         let keys =
             ["extends", "name", "seed", "device", "verify"].into_iter().filter_map(|key| property(schema::root(), key));
-        let rows: Vec<Row> = keys.map(|(key, value)| self.row(key, value, schema::root(), &[])).collect();
+        let rows: Vec<KeyRow> = keys.map(|(key, value)| self.row(key, value, schema::root(), &[])).collect();
         self.table(&rows);
     }
 
@@ -66,8 +66,8 @@ impl Page {
         self.line(&format!("## `[{title}]`\n"));
         let meaning = table.map(description).filter(|text| !text.is_empty()).unwrap_or(description(section));
         self.line(&format!("{meaning}\n"));
-        let path: Vec<Step> = if NAMED_SECTIONS.contains(&name) {
-            // The first table of the section; the others show other alternatives.
+        let path: Vec<PathStep> = if NAMED_SECTIONS.contains(&name) {
+            // The first table of the section; the others cover other alternatives.
             let first = self.example.entry(name).and_then(|entry| entry.node.entries().first());
             vec![name.into(), first.map_or("", |entry| &entry.key).into()]
         } else {
@@ -78,24 +78,24 @@ impl Page {
         }
     }
 
-    /// The keys of a table, then the alternatives and tables that they lead to.
-    fn keys(&mut self, table: &'static Schema, path: &[Step]) {
+    /// Documents the keys of a table, then the alternatives and tables below them.
+    fn keys(&mut self, table: &'static Schema, path: &[PathStep]) {
         let keys = in_order(table);
-        let rows: Vec<Row> = keys.iter().map(|(key, value)| self.row(key, value, table, path)).collect();
+        let rows: Vec<KeyRow> = keys.iter().map(|(key, value)| self.row(key, value, table, path)).collect();
         self.table(&rows);
         for (key, value) in keys {
             self.below(key, value, &[path, &[key.into()]].concat());
         }
     }
 
-    fn below(&mut self, key: &str, value: &'static Schema, path: &[Step]) {
+    fn below(&mut self, key: &str, value: &'static Schema, path: &[PathStep]) {
         let list = schema::alternatives(value);
         let items = list.iter().find_map(|alternative| plain(*alternative)?.get("items"));
         let value = items.unwrap_or(value);
         let alternatives = schema::alternatives(value);
         let resolved = schema::resolve_some(value);
-        let is_told = !self.told.insert(std::ptr::from_ref(resolved).addr());
-        if is_told {
+        let is_new = self.documented.insert(std::ptr::from_ref(resolved).addr());
+        if !is_new {
             return;
         }
         let choices: Vec<_> = alternatives.iter().filter_map(choice).collect();
@@ -114,7 +114,7 @@ impl Page {
         key: &str,
         meaning: &str,
         choices: &[(&'static str, &'static Schema, &'static str)],
-        path: &[Step],
+        path: &[PathStep],
     ) {
         self.line(&format!("### `{key}`\n\n{meaning} One of:\n"));
         for (name, parameters, meaning) in choices {
@@ -131,26 +131,26 @@ impl Page {
         self.line("");
         for (index, (name, parameters, _)) in choices.iter().enumerate() {
             let table = schema::resolve(parameters);
-            if schema::properties(table).next().is_none() || !self.told.insert(std::ptr::from_ref(table).addr()) {
+            if schema::properties(table).next().is_none() || !self.documented.insert(std::ptr::from_ref(table).addr()) {
                 continue;
             }
             let same = choices[index..].iter().filter(|(_, other, _)| std::ptr::eq(schema::resolve(other), table));
             let names: Vec<String> = same.map(|(name, ..)| format!("`{name}`")).collect();
             self.line(&format!("#### {}\n\n{}\n", names.join(", "), description(table)));
-            let path = self.path_of_choice(path, name).unwrap_or_else(|| self.put_choice(path, name, table));
+            let path = self.path_of_choice(path, name).unwrap_or_else(|| self.replace_choice(path, name, table));
             self.keys(table, &path);
         }
     }
 
-    /// Where the example has an alternative: at this path, or at the same key of another table or element.
-    fn path_of_choice(&self, path: &[Step], name: &str) -> Option<Vec<Step>> {
+    /// Finds an alternative in the example: at this path, or at the same key of another table or element.
+    fn path_of_choice(&self, path: &[PathStep], name: &str) -> Option<Vec<PathStep>> {
         let mut paths = vec![Vec::new()];
         for step in path {
-            paths = paths.iter().flat_map(|path: &Vec<Step>| self.siblings(path, step)).collect();
+            paths = paths.iter().flat_map(|path: &Vec<PathStep>| self.siblings(path, step)).collect();
         }
-        // Through a list, one step more leads to an element.
-        let elements = paths.iter().flat_map(|path| self.siblings(path, &Step::Index(0)));
-        let wanted = Step::from(name);
+        // A list needs one more step, to an element.
+        let elements = paths.iter().flat_map(|path| self.siblings(path, &PathStep::Index(0)));
+        let wanted = PathStep::from(name);
         paths
             .iter()
             .cloned()
@@ -159,33 +159,33 @@ impl Page {
             .find(|path| self.example.get(path).is_some())
     }
 
-    /// Puts an alternative into the example in the place of another; returns its path.
-    fn put_choice(&mut self, path: &[Step], name: &str, table: &'static Schema) -> Vec<Step> {
-        let place = self.example.place;
+    /// Replaces an alternative of the example by another; returns its path.
+    fn replace_choice(&mut self, path: &[PathStep], name: &str, table: &'static Schema) -> Vec<PathStep> {
+        let span = self.example.span;
         let keys = schema::properties(table).map(|(key, value)| placeholder::entry(key, value)).collect();
-        let node = Node { place, value: Value::Table(keys) };
-        let entry = Entry { key: name.to_owned(), key_place: place, node };
+        let node = TomlNode { span, value: TomlValue::Table(keys) };
+        let entry = TableEntry { key: name.to_owned(), key_span: span, node };
         if let Some(node) = path.iter().try_fold(&mut self.example, |node, step| node.child_mut(step)) {
-            node.value = Value::Table(vec![entry]);
+            node.value = TomlValue::Table(vec![entry]);
         }
         [path, &[name.into()]].concat()
     }
 
-    /// The paths of a step, or of all names and elements where the step is one of them.
-    fn siblings(&self, path: &[Step], step: &Step) -> Vec<Vec<Step>> {
+    /// Returns the path of a step; for a name or a list index, the paths of all names or elements.
+    fn siblings(&self, path: &[PathStep], step: &PathStep) -> Vec<Vec<PathStep>> {
         let Some(node) = self.example.get(path) else { return Vec::new() };
-        let extended = |step: Step| [path, &[step]].concat();
-        let is_named = matches!(path, [Step::Key(section)] if NAMED_SECTIONS.contains(&section.as_str()));
+        let extended = |step: PathStep| [path, &[step]].concat();
+        let is_named = matches!(path, [PathStep::Key(section)] if NAMED_SECTIONS.contains(&section.as_str()));
         match (&node.value, step) {
-            (Value::List(items), _) => (0..items.len()).map(|index| extended(index.into())).collect(),
-            (Value::Table(entries), _) if is_named => {
+            (TomlValue::Array(items), _) => (0..items.len()).map(|index| extended(index.into())).collect(),
+            (TomlValue::Table(entries), _) if is_named => {
                 entries.iter().map(|entry| extended((&entry.key).into())).collect()
             }
             _ => vec![extended(step.clone())],
         }
     }
 
-    fn row(&self, key: &'static str, value: &'static Schema, table: &'static Schema, path: &[Step]) -> Row {
+    fn row(&self, key: &'static str, value: &'static Schema, table: &'static Schema, path: &[PathStep]) -> KeyRow {
         let is_required = schema::required(table).any(|other| other == key);
         let default = match value.get("default") {
             _ if is_required => "required".to_owned(),
@@ -193,24 +193,25 @@ impl Page {
             Some(default) => format!("`{}`", toml_text(default)),
         };
         let range = self.range(&[path, &[key.into()]].concat()).unwrap_or_default();
-        Row { key, kind: kind(value), range, default, meaning: meaning(value) }
+        KeyRow { key, kind: kind(value), range, default, meaning: meaning(value) }
     }
 
-    /// The range that a value out of it is told.
-    fn range(&self, path: &[Step]) -> Option<String> {
+    /// Returns the range of a value as stated by the error for a value outside it.
+    fn range(&self, path: &[PathStep]) -> Option<String> {
         let (last, parent) = path.split_last()?;
         let elsewhere = match last {
-            Step::Key(key) if self.example.get(path).is_none() => self.path_of_choice(parent, key),
+            PathStep::Key(key) if self.example.get(path).is_none() => self.path_of_choice(parent, key),
             _ => None,
         };
         let path = elsewhere.as_deref().unwrap_or(path);
         let node = self.example.get(path)?;
-        let far = [Value::Number(1e18), Value::Whole(1 << 50), Value::Number(-1.0), Value::Whole(0)];
+        let out_of_range =
+            [TomlValue::Float(1e18), TomlValue::Integer(1 << 50), TomlValue::Float(-1.0), TomlValue::Integer(0)];
         let probes = match &node.value {
-            Value::Whole(_) | Value::Number(_) => far.to_vec(),
-            Value::List(items) => far
-                .map(|value| Node { place: node.place, value })
-                .map(|number| Value::List(vec![number; items.len().max(1)]))
+            TomlValue::Integer(_) | TomlValue::Float(_) => out_of_range.to_vec(),
+            TomlValue::Array(items) => out_of_range
+                .map(|value| TomlNode { span: node.span, value })
+                .map(|number| TomlValue::Array(vec![number; items.len().max(1)]))
                 .into(),
             _ => Vec::new(),
         };
@@ -221,13 +222,13 @@ impl Page {
                 target = target.child_mut(step)?;
             }
             target.value = probe;
-            let refused = read_section(&tree, path).err()?.message;
-            let (_, range) = refused.split_once("must be ")?;
+            let message = read_section(&tree, path).err()?.message;
+            let (_, range) = message.split_once("must be ")?;
             Some(range.rsplit_once(", got")?.0.to_owned())
         })
     }
 
-    fn table(&mut self, rows: &[Row]) {
+    fn table(&mut self, rows: &[KeyRow]) {
         self.line("| key | type | range | default | meaning |");
         self.line("| --- | --- | --- | --- | --- |");
         for row in rows {
@@ -240,7 +241,7 @@ impl Page {
     }
 }
 
-struct Row {
+struct KeyRow {
     key: &'static str,
     kind: String,
     range: String,
@@ -248,9 +249,9 @@ struct Row {
     meaning: String,
 }
 
-/// Reads the section of a path into its type.
-fn read_section(tree: &Node, path: &[Step]) -> Result<(), Invalid> {
-    let [Step::Key(section), rest @ ..] = path else { return Ok(()) };
+/// Reads the section that a path lies in into its type.
+fn read_section(tree: &TomlNode, path: &[PathStep]) -> Result<(), InvalidValue> {
+    let [PathStep::Key(section), rest @ ..] = path else { return Ok(()) };
     let depth = if NAMED_SECTIONS.contains(&section.as_str()) { 2 } else { 1 };
     let (Some(node), false) = (tree.get(&path[..depth.min(path.len())]), rest.is_empty()) else { return Ok(()) };
     match section.as_str() {
@@ -283,7 +284,7 @@ fn property(table: &'static Schema, key: &str) -> Option<(&'static str, &'static
     schema::properties(table).find(|(other, _)| *other == key)
 }
 
-/// The keys of a table, those that must be there first.
+/// Returns the keys of a table, required ones first.
 fn in_order(table: &'static Schema) -> Vec<(&'static str, &'static Schema)> {
     let required = schema::required(table);
     let rank = |key: &str| required.clone().position(|other| other == key).unwrap_or(usize::MAX);
@@ -305,7 +306,7 @@ fn kind(value: &'static Schema) -> String {
     kinds.iter().map(|kind| kind.trim_start_matches("a ")).collect::<Vec<_>>().join(" or ")
 }
 
-/// What a key means, and each of its words.
+/// Returns the description of a key and of each of its values.
 fn meaning(value: &'static Schema) -> String {
     let mut text = description(value).replace('\n', " ");
     for alternative in schema::alternatives(value) {
@@ -322,7 +323,7 @@ fn description(schema: &'static Schema) -> &'static str {
     schema.get("description").and_then(Schema::as_str).unwrap_or_default()
 }
 
-/// A JSON value as it would be written in the file.
+/// Formats a JSON value as TOML.
 fn toml_text(value: &Schema) -> String {
     match value {
         Schema::Object(table) => {

@@ -1,54 +1,58 @@
-//! A configuration as one text: what it extends merged in, settings of the command line made.
+//! The resolved configuration as one text: base files merged in, `--set` applied.
 
-use crate::config::load::Loaded;
-use crate::config::node::{Entry, Value};
+use crate::config::load::LoadedStudy;
+use crate::config::node::{TableEntry, TomlValue};
 use crate::config::setting::NAMED_SECTIONS;
-use crate::config::source::Source;
+use crate::config::source::SourceText;
 use crate::config::sweep::{Axis, SweptKey, TOGETHER};
 use crate::config::written::{assignment, inline, key, sorted, string};
 use std::fmt::Write;
 
-impl Loaded {
-    /// The whole pipeline as it is run, as one TOML text: files that are extended are merged in, settings of the
-    /// command line made, and `[sweep]` holds what is still swept. Keys are sorted, but for the stages of a kind and the
-    /// swept keys, whose order means something; there are no comments. Relative paths are relative to the directory of
-    /// the pipeline file: there the text is the same study as the file.
+impl LoadedStudy {
+    /// Returns the whole pipeline as it is run, as one TOML text: base files are merged in, `--set` is applied, and
+    /// `[sweep]` holds the keys that are still swept. Keys are sorted, except stages of a kind and swept keys, whose
+    /// order matters; there are no comments. Relative paths are relative to the directory of the pipeline file, so the
+    /// text declares the same study as the file when saved there.
     pub fn resolved_toml(&self) -> String {
-        let mut page = Page { text: String::new(), sources: &self.sources };
+        let mut writer = TomlWriter { text: String::new(), sources: &self.sources };
         let name = assignment("name", &string(&self.study.name));
-        let (sections, keys): (Vec<&Entry>, Vec<&Entry>) =
-            sorted(self.root.entries()).into_iter().partition(|entry| matches!(entry.node.value, Value::Table(_)));
-        let mut lines: Vec<String> =
-            keys.into_iter().filter(|entry| entry.key != "name").map(|entry| page.line(entry)).chain([name]).collect();
+        let (sections, keys): (Vec<&TableEntry>, Vec<&TableEntry>) =
+            sorted(self.root.entries()).into_iter().partition(|entry| matches!(entry.node.value, TomlValue::Table(_)));
+        let mut lines: Vec<String> = keys
+            .into_iter()
+            .filter(|entry| entry.key != "name")
+            .map(|entry| writer.line(entry))
+            .chain([name])
+            .collect();
         lines.sort();
-        lines.iter().for_each(|line| page.push(line));
+        lines.iter().for_each(|line| writer.push(line));
         for section in sections {
-            page.section(section);
+            writer.section(section);
         }
-        page.sweep(&self.axes);
-        page.text
+        writer.sweep(&self.axes);
+        writer.text
     }
 }
 
-struct Page<'a> {
+struct TomlWriter<'a> {
     text: String,
-    sources: &'a [Source],
+    sources: &'a [SourceText],
 }
 
-impl Page<'_> {
+impl TomlWriter<'_> {
     fn push(&mut self, line: &str) {
         // Writing to a string cannot fail.
         let _ = writeln!(self.text, "{line}");
     }
 
-    fn line(&self, entry: &Entry) -> String {
+    fn line(&self, entry: &TableEntry) -> String {
         assignment(&entry.key, &self.value(entry))
     }
 
-    /// A value on one line; a list of tables with each of them on its own.
-    fn value(&self, entry: &Entry) -> String {
+    /// Formats a value on one line; a list of tables has one line per table.
+    fn value(&self, entry: &TableEntry) -> String {
         match &entry.node.value {
-            Value::List(items) if items.iter().any(|item| matches!(item.value, Value::Table(_))) => {
+            TomlValue::Array(items) if items.iter().any(|item| matches!(item.value, TomlValue::Table(_))) => {
                 let items: Vec<String> =
                     items.iter().map(|item| format!("  {},\n", inline(item, self.sources))).collect();
                 format!("[\n{}]", items.concat())
@@ -57,7 +61,7 @@ impl Page<'_> {
         }
     }
 
-    fn section(&mut self, section: &Entry) {
+    fn section(&mut self, section: &TableEntry) {
         if NAMED_SECTIONS.contains(&section.key.as_str()) {
             for stage in section.node.entries() {
                 self.table(&format!("{}.{}", key(&section.key), key(&stage.key)), stage);
@@ -67,7 +71,7 @@ impl Page<'_> {
         }
     }
 
-    fn table(&mut self, name: &str, table: &Entry) {
+    fn table(&mut self, name: &str, table: &TableEntry) {
         self.push(&format!("\n[{name}]"));
         for entry in sorted(table.node.entries()) {
             self.push(&self.line(entry));

@@ -1,4 +1,4 @@
-//! The JSON Schema of a pipeline file, made from the raw types, and how it is read.
+//! The JSON Schema of a pipeline file, generated from the raw types, and access to it.
 
 use crate::config::raw::RawPipeline;
 use serde_json::Value;
@@ -6,15 +6,15 @@ use std::sync::LazyLock;
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(RawPipeline).to_value());
 
-/// The JSON Schema (2020-12) of a whole pipeline.
+/// Returns the JSON Schema (2020-12) of a whole pipeline.
 pub(super) fn root() -> &'static Value {
     &SCHEMA
 }
 
-/// One of the things that a value may be.
+/// One alternative that a value may be.
 #[derive(Clone, Copy)]
 pub(super) enum Alternative {
-    /// A table with this one key, whose value holds the parameters, and its meaning.
+    /// A table with a single key: (key, schema of the parameters, description).
     Choice(&'static str, &'static Value, &'static str),
     /// Anything else.
     Plain(&'static Value),
@@ -28,7 +28,7 @@ pub(super) fn resolve(schema: &'static Value) -> &'static Value {
     }
 }
 
-/// The definition of a value, also of one that may be left out.
+/// Returns the definition of a value, also of an optional one.
 pub(super) fn resolve_some(schema: &'static Value) -> &'static Value {
     let members = schema.get("anyOf").and_then(Value::as_array);
     let mut present = members.into_iter().flatten().filter(|member| member["type"] != "null");
@@ -38,7 +38,7 @@ pub(super) fn resolve_some(schema: &'static Value) -> &'static Value {
     }
 }
 
-/// What a value may be, without `null`, which TOML does not have.
+/// Returns the alternatives of a value, without `null`, which TOML does not have.
 pub(super) fn alternatives(schema: &'static Value) -> Vec<Alternative> {
     let schema = resolve(schema);
     let list = |key| schema.get(key).and_then(Value::as_array);
@@ -66,28 +66,28 @@ pub(super) fn admits(schema: &Value, kind: &str) -> bool {
     }
 }
 
-/// The only words that a schema of a string admits; none where any string will do.
+/// Returns the strings that a schema admits; none if it admits any string.
 pub(super) fn words(schema: &'static Value) -> Vec<&'static str> {
     let listed = schema.get("enum").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     listed.iter().chain(schema.get("const")).filter_map(Value::as_str).collect()
 }
 
-/// The keys of a table with their schemas, by name.
+/// Returns the keys of a table with their schemas, by name.
 pub(super) fn properties(schema: &'static Value) -> impl Iterator<Item = (&'static str, &'static Value)> {
     schema.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(key, value)| (key.as_str(), value))
 }
 
-/// The keys that a table must have, in the order of their declaration.
+/// Returns the required keys of a table, in the order of their declaration.
 pub(super) fn required(schema: &'static Value) -> impl Iterator<Item = &'static str> + Clone {
     schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// The schema of entries with names of the user's choice.
+/// Returns the schema of entries with user-defined names.
 pub(super) fn named_entries(schema: &'static Value) -> Option<&'static Value> {
     schema.get("additionalProperties").filter(|entry| entry.is_object())
 }
 
-/// Tables below this one that have such a key, as dotted paths: `optimizer.sgd`.
+/// Returns the tables below this one that have the key, as dotted paths: `optimizer.sgd`.
 pub(super) fn tables_with_key(schema: &'static Value, key: &str) -> Vec<String> {
     let mut found = Vec::new();
     search(schema, key, &mut Vec::new(), &mut found);
@@ -95,9 +95,9 @@ pub(super) fn tables_with_key(schema: &'static Value, key: &str) -> Vec<String> 
 }
 
 fn search(schema: &'static Value, key: &str, path: &mut Vec<&'static str>, found: &mut Vec<String>) {
-    /// Deeper than any key of the schema, in case that one is ever made of itself.
-    const DEEPEST: usize = 8;
-    if path.len() > DEEPEST {
+    /// Maximum depth, larger than that of any key; ends the search if the schema is ever recursive.
+    const MAX_DEPTH: usize = 8;
+    if path.len() > MAX_DEPTH {
         return;
     }
     for alternative in alternatives(schema) {
@@ -131,7 +131,7 @@ fn within(
     path.pop();
 }
 
-/// What a key is to the schema of its table.
+/// The result of looking up a key in the schema of its table.
 pub(super) enum Property {
     Known(&'static Value),
     Free,
@@ -150,7 +150,7 @@ pub(super) fn property(schema: &'static Value, key: &str) -> Property {
     }
 }
 
-/// The alternatives that are no choices.
+/// Returns the alternatives that are not choices.
 pub(super) fn plains(alternatives: &[Alternative]) -> impl Iterator<Item = &'static Value> {
     alternatives.iter().filter_map(|alternative| match alternative {
         Alternative::Plain(schema) => Some(*schema),
@@ -158,12 +158,12 @@ pub(super) fn plains(alternatives: &[Alternative]) -> impl Iterator<Item = &'sta
     })
 }
 
-/// The alternative of this JSON type.
+/// Returns the alternative of this JSON type.
 pub(super) fn plain(alternatives: &[Alternative], kind: &str) -> Option<&'static Value> {
     plains(alternatives).find(|schema| admits(schema, kind))
 }
 
-/// The choices, by name.
+/// Returns the choices as (name, schema of the parameters).
 pub(super) fn choices(alternatives: &[Alternative]) -> impl Iterator<Item = (&'static str, &'static Value)> {
     alternatives.iter().filter_map(|alternative| match alternative {
         Alternative::Choice(name, parameters, _) => Some((*name, *parameters)),

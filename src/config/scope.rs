@@ -1,24 +1,24 @@
-//! Where a walk over the tree is.
+//! The position of a walk over the tree.
 
 use crate::config::setting::NAMED_SECTIONS;
-use crate::config::source::Place;
+use crate::config::source::Span;
 
-/// Where the walk is.
+/// The position of a walk over the tree: a key with its parents.
 pub(super) struct Scope<'a> {
     pub(super) parent: Option<&'a Scope<'a>>,
     pub(super) key: &'a str,
-    pub(super) place: Place,
-    /// An element of the list under the key.
+    pub(super) span: Span,
+    /// Whether it is an element of the list under the key.
     pub(super) is_element: bool,
 }
 
 impl Scope<'_> {
-    /// The file itself.
-    pub(super) fn of_file(place: Place) -> Self {
-        Self { parent: None, key: "", place, is_element: false }
+    /// Creates the scope of the file itself.
+    pub(super) fn of_file(span: Span) -> Self {
+        Self { parent: None, key: "", span, is_element: false }
     }
 
-    /// The section that the scope lies in, and the named table of it.
+    /// Returns the section that the scope lies in and its named table, empty for `[dataset]`.
     pub(super) fn owner(&self) -> (String, String) {
         match self.parent {
             Some(parent) if self.depth() > 2 => parent.owner(),
@@ -30,12 +30,12 @@ impl Scope<'_> {
         }
     }
 
-    /// Depth below the file: 0 for the file itself, 1 for `[dataset]`, 2 for `[pretrain.main]`.
+    /// Returns the depth below the file: 0 for the file itself, 1 for `[dataset]`, 2 for `[pretrain.main]`.
     pub(super) fn depth(&self) -> usize {
         self.parent.map_or(0, |parent| parent.depth() + 1)
     }
 
-    /// The table in words: `[pretrain.main]`, `sgd`.
+    /// Formats the table for a message: `[pretrain.main]`, `sgd`.
     pub(super) fn table(&self) -> String {
         match (self.depth(), self.parent) {
             (0, _) => "the file".to_owned(),

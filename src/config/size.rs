@@ -1,64 +1,63 @@
-//! How much a file may ask for: few bytes can ask for more stages than any machine computes.
+//! Limits on the size of a study: a few bytes can declare more stages than any machine can compute.
 
 use crate::config::diagnostic::Problem;
-use crate::config::node::{Node, Value};
+use crate::config::node::{TomlNode, TomlValue};
 use crate::config::setting::NAMED_SECTIONS;
-use crate::config::source::Place;
+use crate::config::source::Span;
 
-/// Most stages of a study, all combinations of its sweep together.
-const MOST_STAGES: usize = 100_000;
-/// Most named tables of a section.
-const MOST_TABLES: usize = 1000;
-/// Most values of a list by which a table becomes several stages.
-const MOST_VALUES: usize = 1000;
+/// Maximum number of stages of a study, over all combinations of its sweep.
+const MAX_STAGES: usize = 100_000;
+/// Maximum number of named tables of a section.
+const MAX_TABLES: usize = 1000;
+/// Maximum number of values of a list that multiplies stages.
+const MAX_VALUES: usize = 1000;
 
-/// Lists that make a stage of each of their values.
-const MANIFOLD: [&str; 2] = ["depths", "labeled_fraction"];
+/// Lists that make one stage per value.
+const MULTIPLYING_KEYS: [&str; 2] = ["depths", "labeled_fraction"];
 
-/// What is wrong with the size of one combination's tree, if something is.
-pub(super) fn of_tree(root: &Node) -> Option<Problem> {
+/// Returns the problem with the size of one combination's tree, if any.
+pub(super) fn check_tree(root: &TomlNode) -> Option<Problem> {
     let help = "split the study into several files";
     for entry in NAMED_SECTIONS.iter().filter_map(|section| root.entry(section)) {
         let tables = entry.node.entries();
-        if let Some(first_too_many) = tables.get(MOST_TABLES) {
-            let message = format!("there are more than {MOST_TABLES} tables `[{}....]`", entry.key);
-            return Some(Problem::new(first_too_many.key_place, message).help(help));
+        if let Some(first_too_many) = tables.get(MAX_TABLES) {
+            let message = format!("there are more than {MAX_TABLES} tables `[{}....]`", entry.key);
+            return Some(Problem::new(first_too_many.key_span, message).help(help));
         }
         for (key, list) in tables.iter().flat_map(|table| lists(&table.node)) {
-            if length(list) > MOST_VALUES {
-                return Some(
-                    Problem::new(list.place, format!("`{key}` has more than {MOST_VALUES} values")).help(help),
-                );
+            if length(list) > MAX_VALUES {
+                return Some(Problem::new(list.span, format!("`{key}` has more than {MAX_VALUES} values")).help(help));
             }
         }
     }
     None
 }
 
-/// What is wrong where so many combinations have so many stages together; `place` is that of the sweep.
-pub(super) fn of_study(stages: usize, place: Place) -> Option<Problem> {
+/// Returns the problem with the total number of stages, if any; `span` is that of the sweep.
+pub(super) fn check_study(stages: usize, span: Span) -> Option<Problem> {
     let problem = || {
-        let message = format!("the study has more than {MOST_STAGES} stages");
-        Problem::new(place, message).help("every combination of a sweep has the stages of the file: list fewer values")
+        let message = format!("the study has more than {MAX_STAGES} stages");
+        Problem::new(span, message)
+            .help("each combination of the sweep runs all stages of the file: sweep fewer values")
     };
-    (stages > MOST_STAGES).then(problem)
+    (stages > MAX_STAGES).then(problem)
 }
 
-/// Stages that a tree declares; those that they need are not counted.
-pub(super) fn stages(root: &Node) -> usize {
+/// Returns the number of stages that a tree declares, without the stages that they need.
+pub(super) fn stage_count(root: &TomlNode) -> usize {
     let sections = NAMED_SECTIONS.iter().filter(|section| **section != "augment");
     let tables = sections.filter_map(|section| root.entry(section)).flat_map(|entry| entry.node.entries());
-    let of_table = |table: &Node| lists(table).map(|(_, list)| length(list).max(1)).fold(1, usize::saturating_mul);
+    let of_table = |table: &TomlNode| lists(table).map(|(_, list)| length(list).max(1)).fold(1, usize::saturating_mul);
     tables.map(|table| of_table(&table.node)).fold(0, usize::saturating_add)
 }
 
-fn lists(table: &Node) -> impl Iterator<Item = (&'static str, &Node)> {
-    MANIFOLD.into_iter().filter_map(|key| Some((key, &table.entry(key)?.node)))
+fn lists(table: &TomlNode) -> impl Iterator<Item = (&'static str, &TomlNode)> {
+    MULTIPLYING_KEYS.into_iter().filter_map(|key| Some((key, &table.entry(key)?.node)))
 }
 
-fn length(node: &Node) -> usize {
+fn length(node: &TomlNode) -> usize {
     match &node.value {
-        Value::List(items) => items.len(),
+        TomlValue::Array(items) => items.len(),
         _ => 1,
     }
 }

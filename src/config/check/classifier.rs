@@ -1,22 +1,22 @@
-//! Checks of how classifiers are trained: which keys go together, and what is meant where they are left out.
+//! Checks of the training of classifiers: which keys can be combined, and their defaults.
 
-use super::{Checker, Stage};
+use super::{Checker, TableRef};
 use crate::config::pipeline::{Budget, ClassifierTraining, LinearTraining};
 use crate::config::raw::{RawLinearEval, RawSupervised, adam, constant};
 use crate::train::logistic::LbfgsConfig;
-use crate::train::{Monitor, Patience, Stopping};
+use crate::train::{Monitor, Patience, StoppingRule};
 
-/// Epochs without anything better after which training stops, where the file does not say.
+/// Default number of epochs without improvement after which training stops.
 const DEFAULT_PATIENCE: usize = 10;
-/// Epochs of a linear classifier that is trained by epochs, and images of its batch.
+/// Default epochs and batch size of a linear classifier trained by minibatches.
 const DEFAULT_EPOCHS: (usize, usize) = (100, 64);
-/// Steps of a supervised network: with batches of 64 as many images as 10,000 images in 12 epochs, whether the labels are
-/// few or many.
+/// Default number of steps of a supervised network, for any number of labels; with batches of 64 about 13 epochs of
+/// 10,000 images.
 const DEFAULT_STEPS: usize = 2000;
 
 impl Checker<'_> {
-    /// How a linear classifier is trained: exactly, unless a key says otherwise.
-    pub(super) fn linear_training(&mut self, stage: Stage<'_>, raw: &RawLinearEval) -> LinearTraining {
+    /// Returns the training of a linear classifier: the exact solution, unless a key of minibatch training is set.
+    pub(super) fn linear_training(&mut self, stage: TableRef<'_>, raw: &RawLinearEval) -> LinearTraining {
         let epoch_keys = [
             ("schedule", raw.schedule.is_some()),
             ("epochs", raw.epochs.is_some()),
@@ -29,7 +29,7 @@ impl Checker<'_> {
         let optimizer = match raw.optimizer.clone().map(|optimizer| optimizer.split()) {
             None if written.is_empty() => return self.exact(stage, raw, LbfgsConfig::default()),
             Some(Err(config)) => {
-                written.iter().for_each(|key| self.key_of_epochs(stage, key));
+                written.iter().for_each(|key| self.report_epoch_key(stage, key));
                 return self.exact(stage, raw, config);
             }
             None => adam(),
@@ -43,7 +43,7 @@ impl Checker<'_> {
         let stopping = self.stopping(
             stage,
             raw.early_stopping.unwrap_or(true),
-            Stopping {
+            StoppingRule {
                 monitor: raw.monitor.unwrap_or(Monitor::Loss),
                 patience: Patience::Epochs(raw.patience.unwrap_or(DEFAULT_PATIENCE)),
             },
@@ -52,7 +52,7 @@ impl Checker<'_> {
         LinearTraining::Epochs { epochs, training }
     }
 
-    fn exact(&mut self, stage: Stage<'_>, raw: &RawLinearEval, config: LbfgsConfig) -> LinearTraining {
+    fn exact(&mut self, stage: TableRef<'_>, raw: &RawLinearEval, config: LbfgsConfig) -> LinearTraining {
         let mut c = config.c.0;
         for (index, value) in c.iter().enumerate() {
             if c[..index].contains(value) {
@@ -65,35 +65,39 @@ impl Checker<'_> {
         LinearTraining::Lbfgs { c, select_on: raw.select_on }
     }
 
-    fn key_of_epochs(&mut self, stage: Stage<'_>, key: &str) {
-        let message = format!("`{key}` has no effect beside `optimizer = {{ lbfgs = ... }}`, which has no epochs");
-        let help = "take it out, or choose another optimizer, such as `{ adam = { learning_rate = 1e-3 } }`".to_owned();
+    fn report_epoch_key(&mut self, stage: TableRef<'_>, key: &str) {
+        let message = format!("`{key}` cannot be combined with `optimizer = {{ lbfgs = ... }}`, which has no epochs");
+        let help = "remove it, or use another optimizer, such as `{ adam = { learning_rate = 1e-3 } }`".to_owned();
         self.report(&stage.at(&[key]), message, help);
     }
 
-    /// How a supervised network is trained, and for how long.
+    /// Returns the length and the training of a supervised network.
     pub(super) fn supervised_training(
         &mut self,
-        stage: Stage<'_>,
+        stage: TableRef<'_>,
         raw: &RawSupervised,
     ) -> (Budget, ClassifierTraining) {
         if raw.steps.is_some() && raw.epochs.is_some() {
-            let help = "take out one of the two".to_owned();
-            self.report(&stage.at(&["steps"]), "`steps` has no effect beside `epochs`: both say how long", help);
+            let help = "remove one of the two".to_owned();
+            self.report(
+                &stage.at(&["steps"]),
+                "`steps` cannot be combined with `epochs`: both set the length of training",
+                help,
+            );
         }
         let budget = match (raw.steps, raw.epochs) {
             (None, Some(epochs)) => Budget::Epochs(epochs),
             (steps, _) => Budget::Steps(steps.unwrap_or(DEFAULT_STEPS)),
         };
         self.optimizer(stage, &raw.optimizer);
-        // How many epochs some steps are is known only when the images have been counted.
+        // The number of epochs of a budget in steps depends on the number of images.
         self.schedule(stage, &raw.schedule, raw.epochs.unwrap_or(0));
         if raw.patience.is_some() && raw.patience_steps.is_some() {
-            let help = "take out one of the two".to_owned();
-            self.report(&stage.at(&["patience_steps"]), "`patience_steps` has no effect beside `patience`", help);
+            let help = "remove one of the two".to_owned();
+            self.report(&stage.at(&["patience_steps"]), "`patience_steps` cannot be combined with `patience`", help);
         }
-        let is_wanted = raw.monitor.is_some() || raw.patience.is_some() || raw.patience_steps.is_some();
-        let early = raw.early_stopping.unwrap_or(is_wanted);
+        let has_keys = raw.monitor.is_some() || raw.patience.is_some() || raw.patience_steps.is_some();
+        let early = raw.early_stopping.unwrap_or(has_keys);
         let patience = match (raw.patience, raw.patience_steps, budget) {
             (Some(epochs), ..) => Patience::Epochs(epochs),
             (None, Some(steps), _) => Patience::Steps(steps),
@@ -101,19 +105,19 @@ impl Checker<'_> {
             (None, None, Budget::Steps(steps)) => Patience::Steps(steps.div_ceil(4)),
         };
         let monitor = raw.monitor.unwrap_or(Monitor::Accuracy);
-        let stopping = self.stopping(stage, early, Stopping { monitor, patience });
+        let stopping = self.stopping(stage, early, StoppingRule { monitor, patience });
         let (optimizer, schedule) = (raw.optimizer.for_batch_size(raw.batch_size), raw.schedule.clone());
         let (batch_size, select_on) = (raw.batch_size, raw.select_on);
         (budget, ClassifierTraining { optimizer, schedule, batch_size, stopping, select_on })
     }
 
-    /// The rule of early stopping; none where there is none, which its keys do not go with.
-    fn stopping(&mut self, stage: Stage<'_>, early: bool, rule: Stopping) -> Option<Stopping> {
+    /// Returns the rule of early stopping, if enabled; otherwise reports its keys.
+    fn stopping(&mut self, stage: TableRef<'_>, early: bool, rule: StoppingRule) -> Option<StoppingRule> {
         if !early {
             for key in ["monitor", "patience", "patience_steps"] {
                 if self.is_written(&stage.at(&[key])) {
-                    let message = format!("`{key}` has no effect beside `early_stopping = false`");
-                    self.report(&stage.at(&[key]), message, "take out one of the two".to_owned());
+                    let message = format!("`{key}` cannot be combined with `early_stopping = false`");
+                    self.report(&stage.at(&[key]), message, "remove one of the two".to_owned());
                 }
             }
             return None;

@@ -1,20 +1,20 @@
 //! Checks of `[dataset]`.
 
 use super::Checker;
-use crate::config::node::Step;
+use crate::config::node::PathStep;
 use crate::config::pipeline::{LinearEval, LinearTraining, SelectOn, Supervised};
 use crate::dataset::config::TrainTestConfig;
 use crate::dataset::{DatasetConfig, SourceConfig};
 use std::path::{Path, PathBuf};
 
-/// Most images that are drawn: they are kept in memory.
-const MOST_DRAWN: usize = 1_000_000;
+/// Maximum number of synthetic images, which are kept in memory.
+const MAX_SYNTHETIC: usize = 1_000_000;
 
-/// Longest shorter side of stored images.
-const MOST_STORED_SIDE: usize = 4096;
+/// Maximum shorter side of stored images in pixels.
+const MAX_STORED_SIZE: usize = 4096;
 
 impl Checker<'_> {
-    /// Reads the section, with its paths made absolute against the directory of the file.
+    /// Reads the section and resolves its paths against the directory of the file.
     pub(super) fn dataset(&mut self, directory: &Path) -> Option<DatasetConfig> {
         let mut dataset: DatasetConfig = self.read(&["dataset"])?;
         self.stored_size(&dataset);
@@ -31,8 +31,8 @@ impl Checker<'_> {
 
     fn stored_size(&mut self, dataset: &DatasetConfig) {
         let Some(side) = dataset.stored_size else { return };
-        if !(dataset.image_size..=MOST_STORED_SIDE).contains(&side) {
-            let range = format!("between `image_size` ({}) and {MOST_STORED_SIDE}", dataset.image_size);
+        if !(dataset.image_size..=MAX_STORED_SIZE).contains(&side) {
+            let range = format!("between `image_size` ({}) and {MAX_STORED_SIZE}", dataset.image_size);
             self.report(&in_dataset(&["stored_size"]), format!("`stored_size` must be {range}, got {side}"), None);
         }
     }
@@ -40,10 +40,10 @@ impl Checker<'_> {
     fn directories(&mut self, kind: &str, directories: &mut TrainTestConfig, directory: &Path) {
         let fraction = in_dataset(&["source", kind, "test_fraction"]);
         if directories.test.is_some() && self.is_written(&fraction) {
-            let help = "take out one of the two".to_owned();
-            self.report(&fraction, "`test_fraction` has no effect where there is a `test` directory", help);
+            let help = "remove one of the two".to_owned();
+            self.report(&fraction, "`test_fraction` cannot be combined with a `test` directory", help);
         } else if directories.test.is_none() && directories.test_fraction >= 1.0 {
-            self.report(&fraction, "`test_fraction` must be below 1: nothing would be left to train on", None);
+            self.report(&fraction, "`test_fraction` must be below 1: otherwise no training images are left", None);
         }
         self.absolute(&[kind, "train"], &mut directories.train, directory);
         if let Some(test) = &mut directories.test {
@@ -64,40 +64,40 @@ impl Checker<'_> {
             if count < classes {
                 let message = format!("`{key}` must be at least the number of classes ({classes}), got {count}");
                 self.report(&path, message, None);
-            } else if count > MOST_DRAWN {
-                self.report(&path, format!("`{key}` must be at most {MOST_DRAWN}, got {count}"), None);
+            } else if count > MAX_SYNTHETIC {
+                self.report(&path, format!("`{key}` must be at most {MAX_SYNTHETIC}, got {count}"), None);
             }
         }
     }
 
-    /// The first stage that chooses its weights on the validation split.
-    pub(super) fn first_choosing_on_validation(
+    /// Returns the first stage that selects its weights on the validation split.
+    pub(super) fn first_selecting_on_validation(
         &self,
         linear: &[LinearEval],
         supervised: &[Supervised],
     ) -> Option<String> {
-        // The exact solution can do without.
+        // The exact solution does not need a validation split.
         let by_epochs = |stage: &&LinearEval| matches!(stage.training, LinearTraining::Epochs { .. });
-        let chooses = |select_on: Option<SelectOn>| select_on == Some(SelectOn::Validation);
-        let linear = linear.iter().filter(by_epochs).filter(|stage| chooses(stage.training.chooses_on()));
-        let supervised = supervised.iter().filter(|stage| chooses(stage.training.chooses_on()));
+        let on_validation = |select_on: Option<SelectOn>| select_on == Some(SelectOn::Validation);
+        let linear = linear.iter().filter(by_epochs).filter(|stage| on_validation(stage.training.selects_on()));
+        let supervised = supervised.iter().filter(|stage| on_validation(stage.training.selects_on()));
         linear
             .map(|stage| format!("linear_eval.{}", stage.name))
             .chain(supervised.map(|stage| format!("supervised.{}", stage.name)))
             .next()
     }
 
-    /// Early stopping needs the images that it chooses on.
+    /// Checks that early stopping has validation images to select on.
     pub(super) fn validation_split(&mut self, dataset: Option<&DatasetConfig>, stage: Option<String>) {
         let (Some(dataset), Some(stage)) = (dataset, stage) else { return };
         if dataset.validation_fraction == 0.0 {
-            let message = format!("without validation images `[{stage}]` cannot choose its best weights");
+            let message = format!("without validation images `[{stage}]` cannot select its best weights");
             let help = "set `validation_fraction` above 0, or `select_on = \"test\"` in the stage".to_owned();
             self.report(&in_dataset(&["validation_fraction"]), message, help);
         }
     }
 }
 
-fn in_dataset(keys: &[&str]) -> Vec<Step> {
-    std::iter::once(&"dataset").chain(keys).map(|key| Step::from(*key)).collect()
+fn in_dataset(keys: &[&str]) -> Vec<PathStep> {
+    std::iter::once(&"dataset").chain(keys).map(|key| PathStep::from(*key)).collect()
 }

@@ -1,6 +1,6 @@
-//! Checks of pretrainings and supervised networks: what they start from, and with what augmentation.
+//! Checks of pretraining and supervised stages: what they start from, and their augmentation.
 
-use super::{Checker, NO_POLICY, Named, Stage, find, in_order_of_start};
+use super::{Checker, NO_POLICY, NamedTables, TableRef, find, in_dependency_order};
 use crate::augment::PolicyConfig;
 use crate::config::pipeline::{Pretrain, Supervised};
 use crate::config::raw::{RawPretrain, RawSupervised};
@@ -10,31 +10,31 @@ use std::collections::BTreeMap;
 impl Checker<'_> {
     pub(super) fn pretrains(
         &mut self,
-        raw: &Named<RawPretrain>,
+        raw: &NamedTables<RawPretrain>,
         policies: &BTreeMap<String, PolicyConfig>,
     ) -> Vec<Pretrain> {
         let mut pretrains = Vec::new();
         for (name, pretrain) in raw {
             let Some(pretrain) = pretrain else { continue };
-            let stage = Stage { section: "pretrain", name };
+            let stage = TableRef { section: "pretrain", name };
             self.start(stage, pretrain.init_from.as_deref(), &pretrain.encoder, raw);
             self.optimizer(stage, &pretrain.optimizer);
             self.schedule(stage, &pretrain.schedule, pretrain.epochs);
             pretrains.extend(policies.get(&pretrain.augment).map(|policy| build(name, pretrain, policy)));
         }
         self.cycles();
-        in_order_of_start(pretrains)
+        in_dependency_order(pretrains)
     }
 
     pub(super) fn supervised(
         &mut self,
-        pretrains: &Named<RawPretrain>,
+        pretrains: &NamedTables<RawPretrain>,
         policies: &BTreeMap<String, PolicyConfig>,
     ) -> Vec<Supervised> {
         let mut networks = Vec::new();
         for (name, raw) in self.named::<RawSupervised>("supervised") {
             let Some(raw) = raw else { continue };
-            let stage = Stage { section: "supervised", name: &name };
+            let stage = TableRef { section: "supervised", name: &name };
             self.start(stage, raw.init_from.as_deref(), &raw.encoder, pretrains);
             let labeled_fractions = raw.labeled_fraction.to_vec();
             self.fractions(stage, &labeled_fractions);
@@ -56,27 +56,30 @@ impl Checker<'_> {
         networks
     }
 
-    /// What a network starts from has the same encoder.
-    fn start(&mut self, stage: Stage<'_>, from: Option<&str>, encoder: &EncoderConfig, pretrains: &Named<RawPretrain>) {
+    /// Checks that a network has the same encoder as the stage that it starts from.
+    fn start(
+        &mut self,
+        stage: TableRef<'_>,
+        from: Option<&str>,
+        encoder: &EncoderConfig,
+        pretrains: &NamedTables<RawPretrain>,
+    ) {
         let Some(from) = from else { return };
         if let Some(start) = find(pretrains, from)
-            && !start.encoder.has_layers_of(encoder)
+            && !start.encoder.has_same_layers_as(encoder)
         {
-            let message = format!(
-                "the encoder of `[pretrain.{from}]` is another than that of `[{}.{}]`",
-                stage.section, stage.name
-            );
-            let help =
-                "weights can be taken over only by the same encoder: make the two `encoder` keys equal".to_owned();
+            let message =
+                format!("`[pretrain.{from}]` and `[{}.{}]` have different encoders", stage.section, stage.name);
+            let help = "weights can only be loaded into the same encoder: make the two `encoder` keys equal".to_owned();
             self.report(&stage.at(&["init_from"]), message, help);
         }
     }
 
-    /// Pretrainings that start from each other, or from themselves.
+    /// Reports pretraining stages that start from each other, or from themselves.
     fn cycles(&mut self) {
         let names = self.declared.get("pretrain").cloned().unwrap_or_default();
         let start_of =
-            |name: &str| self.text(&Stage { section: "pretrain", name }.at(&["init_from"])).map(str::to_owned);
+            |name: &str| self.text(&TableRef { section: "pretrain", name }.at(&["init_from"])).map(str::to_owned);
         let mut cycles: Vec<Vec<String>> = Vec::new();
         for name in names {
             let mut chain = vec![name];
@@ -94,20 +97,20 @@ impl Checker<'_> {
     }
 
     fn cycle(&mut self, names: &[String]) {
-        let way: Vec<&str> = names.iter().chain(names.first()).map(String::as_str).collect();
+        let cycle: Vec<&str> = names.iter().chain(names.first()).map(String::as_str).collect();
         let message = match names {
             [name] => format!("`[pretrain.{name}]` starts from itself"),
-            _ => format!("pretrainings start from each other: {}", way.join(" -> ")),
+            _ => format!("`init_from` forms a cycle: {}", cycle.join(" -> ")),
         };
         let Some(first) = names.first() else { return };
-        let help = "take out one `init_from`: one of them must start from random weights".to_owned();
-        self.report(&Stage { section: "pretrain", name: first }.at(&["init_from"]), message, help);
+        let help = "remove one `init_from`: one stage must start from random weights".to_owned();
+        self.report(&TableRef { section: "pretrain", name: first }.at(&["init_from"]), message, help);
     }
 }
 
-/// The name of the policy that a supervised network is trained with: its own, that of the pretraining run it starts
-/// from, or that of the first one in the file.
-fn augmentation<'a>(raw: &'a RawSupervised, pretrains: &'a Named<RawPretrain>) -> Option<&'a str> {
+/// Returns the name of the policy that a supervised network is trained with: its own, that of the pretraining stage it
+/// starts from, or that of the first pretraining stage in the file.
+fn augmentation<'a>(raw: &'a RawSupervised, pretrains: &'a NamedTables<RawPretrain>) -> Option<&'a str> {
     let of_pretrain = || match &raw.init_from {
         Some(start) => find(pretrains, start),
         None => pretrains.first().and_then(|(_, first)| first.as_ref()),

@@ -1,4 +1,4 @@
-//! `[sweep]`: every combination of the listed values.
+//! `[sweep]`: all combinations of the listed values.
 
 mod axis;
 mod distinct;
@@ -8,31 +8,31 @@ pub(super) use axis::{Axis, SweptKey};
 pub(super) use section::{TOGETHER, take};
 
 use crate::config::diagnostic::Problems;
-use crate::config::node::Node;
+use crate::config::node::TomlNode;
 use crate::config::setting::set;
-use crate::config::source::Source;
+use crate::config::source::SourceText;
 use crate::config::written::inline;
 
-/// Most combinations.
-const MOST_VARIANTS: usize = 10_000;
+/// Maximum number of combinations.
+const MAX_VARIANTS: usize = 10_000;
 
-/// How many combinations there are; none where there are too many.
+/// Returns the number of combinations; none if there are too many.
 fn variant_count(axes: &[Axis]) -> Option<usize> {
-    axes.iter().try_fold(1usize, |count, axis| count.checked_mul(axis.steps())).filter(|count| *count <= MOST_VARIANTS)
+    axes.iter().try_fold(1usize, |count, axis| count.checked_mul(axis.steps())).filter(|count| *count <= MAX_VARIANTS)
 }
 
 /// One value for each swept key.
 #[derive(Clone, Debug)]
 pub(super) struct Combination<'a> {
-    values: Vec<(&'a SweptKey, &'a Node)>,
+    values: Vec<(&'a SweptKey, &'a TomlNode)>,
 }
 
-/// Every combination of the values, the first axis slowest; one empty combination where nothing is swept.
+/// Iterates over all combinations of the values, the first axis slowest; one empty combination if nothing is swept.
 pub(super) fn combinations(axes: &[Axis]) -> impl Iterator<Item = Combination<'_>> {
     (0..variant_count(axes).unwrap_or(0)).map(|number| combination(axes, number))
 }
 
-/// The combination with this number in their order.
+/// Returns the combination with this index.
 pub(super) fn combination(axes: &[Axis], number: usize) -> Combination<'_> {
     let mut rest = number;
     let mut steps = vec![0; axes.len()];
@@ -45,8 +45,8 @@ pub(super) fn combination(axes: &[Axis], number: usize) -> Combination<'_> {
 }
 
 impl Combination<'_> {
-    /// Puts the values into a tree.
-    pub(super) fn apply(&self, root: &mut Node, problems: &mut Problems) {
+    /// Sets the values in a tree.
+    pub(super) fn apply(&self, root: &mut TomlNode, problems: &mut Problems) {
         for (key, value) in &self.values {
             if let Err(problem) = set(root, &key.path, (*value).clone()) {
                 problems.report(problem);
@@ -54,8 +54,8 @@ impl Combination<'_> {
         }
     }
 
-    /// The values as (dotted path, TOML text).
-    pub(super) fn settings(&self, sources: &[Source]) -> Vec<(String, String)> {
+    /// Returns the values as (dotted path, TOML text).
+    pub(super) fn settings(&self, sources: &[SourceText]) -> Vec<(String, String)> {
         self.values.iter().map(|(key, value)| (key.name(), inline(value, sources))).collect()
     }
 }

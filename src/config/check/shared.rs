@@ -1,42 +1,42 @@
-//! Checks of the parts that stages share: augmentation policy, optimizer, schedule, depths, labeled fractions.
+//! Checks of settings that stages share: augmentation policy, optimizer, schedule, depths, labeled fractions.
 
-use super::{Checker, Stage};
+use super::{Checker, TableRef};
 use crate::augment::PolicyConfig;
-use crate::config::node::Step;
+use crate::config::node::PathStep;
 use crate::config::raw::RawPretrain;
 use crate::optim::config::StepConfig;
 use crate::optim::{OptimizerConfig, ScheduleConfig};
 
 impl Checker<'_> {
-    pub(super) fn policy(&mut self, stage: Stage<'_>, policy: &PolicyConfig) {
+    pub(super) fn policy(&mut self, table: TableRef<'_>, policy: &PolicyConfig) {
         for (index, message) in policy.problems() {
-            let mut path = stage.element("ops", index);
+            let mut path = table.element("ops", index);
             path.extend(policy.ops.get(index).map(|operator| operator.name().into()));
-            // Too much hue is a problem of its key, or of the strength that scales it.
-            let keys = ["hue", "strength"].map(|key| [&path[..], &[Step::from(key)]].concat());
+            // Report excessive hue at its key, or at the strength that scales it.
+            let keys = ["hue", "strength"].map(|key| [&path[..], &[PathStep::from(key)]].concat());
             let is_hue = message.starts_with("hue");
-            let place = keys.into_iter().find(|key| is_hue && self.is_written(key)).unwrap_or(path);
-            self.report(&place, message, None);
+            let span = keys.into_iter().find(|key| is_hue && self.is_written(key)).unwrap_or(path);
+            self.report(&span, message, None);
         }
     }
 
-    pub(super) fn optimizer(&mut self, stage: Stage<'_>, optimizer: &OptimizerConfig) {
+    pub(super) fn optimizer(&mut self, stage: TableRef<'_>, optimizer: &OptimizerConfig) {
         if let OptimizerConfig::Sgd(sgd) = optimizer
             && sgd.nesterov
             && sgd.momentum == 0.0
         {
-            let help = "set `momentum`, for example to 0.9, or take `nesterov` out".to_owned();
+            let help = "set `momentum`, for example to 0.9, or remove `nesterov`".to_owned();
             self.report(&stage.at(&["optimizer", "sgd", "nesterov"]), "`nesterov` needs `momentum` above 0", help);
         }
     }
 
-    pub(super) fn schedule(&mut self, stage: Stage<'_>, schedule: &ScheduleConfig, epochs: usize) {
+    pub(super) fn schedule(&mut self, stage: TableRef<'_>, schedule: &ScheduleConfig, epochs: usize) {
         let (kind, warmup) = match schedule {
             ScheduleConfig::Constant(constant) => ("constant", constant.warmup_epochs),
             ScheduleConfig::Cosine(cosine) => ("cosine", cosine.warmup_epochs),
             ScheduleConfig::Step(step) => ("step", step.warmup_epochs),
         };
-        // A run of 0 epochs has no steps, so no schedule either.
+        // A run of 0 epochs has no steps, so it has no schedule.
         if epochs > 0 && warmup > epochs as f64 {
             let message = format!("`warmup_epochs` must be at most `epochs` ({epochs}), got {warmup}");
             let help = "the learning rate would never reach its peak".to_owned();
@@ -51,7 +51,7 @@ impl Checker<'_> {
         }
     }
 
-    fn milestones(&mut self, stage: Stage<'_>, step: &StepConfig) {
+    fn milestones(&mut self, stage: TableRef<'_>, step: &StepConfig) {
         let mut before = 0.0;
         for (index, &milestone) in step.milestones.iter().enumerate() {
             if milestone <= before {
@@ -64,10 +64,10 @@ impl Checker<'_> {
         }
     }
 
-    /// Depths are given, each once, and the pretraining's head has them.
-    pub(super) fn depths(&mut self, stage: Stage<'_>, depths: &[usize], from: &str, pretrain: Option<&RawPretrain>) {
+    /// Checks that depths are listed, without duplicates, and that the projection head has them.
+    pub(super) fn depths(&mut self, stage: TableRef<'_>, depths: &[usize], from: &str, pretrain: Option<&RawPretrain>) {
         if depths.is_empty() {
-            let help = "list at least one: 0 is the encoder's output".to_owned();
+            let help = "list at least one: 0 is the encoder output".to_owned();
             self.report(&stage.at(&["depths"]), "the list of depths is empty", help);
         }
         for (index, depth) in depths.iter().enumerate() {
@@ -77,13 +77,13 @@ impl Checker<'_> {
             let Some(pretrain) = pretrain else { continue };
             let layers = pretrain.projection.layers.len();
             if *depth > layers {
-                let message = format!("depth {depth} is beyond the projection head of `[pretrain.{from}]`");
-                self.report(&stage.element("depths", index), message, depths_of(layers));
+                let message = format!("`[pretrain.{from}]` has no depth {depth}");
+                self.report(&stage.element("depths", index), message, depths_help(layers));
             }
         }
     }
 
-    pub(super) fn fractions(&mut self, stage: Stage<'_>, fractions: &[f64]) {
+    pub(super) fn fractions(&mut self, stage: TableRef<'_>, fractions: &[f64]) {
         for (index, fraction) in fractions.iter().enumerate() {
             if fractions[..index].contains(fraction) {
                 let message = format!("the fraction {fraction} is listed twice");
@@ -93,10 +93,10 @@ impl Checker<'_> {
     }
 }
 
-fn depths_of(layers: usize) -> String {
+fn depths_help(layers: usize) -> String {
     match layers {
-        0 => "it has no layers: only depth 0, the encoder's output, is there".to_owned(),
-        1 => "it has 1 layer: depths 0 and 1 are there".to_owned(),
-        layers => format!("it has {layers} layers: depths 0 to {layers} are there"),
+        0 => "its projection head has no layers: only depth 0, the encoder output, exists".to_owned(),
+        1 => "its projection head has 1 layer: depths 0 and 1 exist".to_owned(),
+        layers => format!("its projection head has {layers} layers: depths 0 to {layers} exist"),
     }
 }
