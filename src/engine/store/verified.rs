@@ -17,7 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Directory in the store for the stamps of verified artifacts.
 const VERIFIED: &str = ".verified";
 
-/// When a run compares an artifact's files with the digests in its manifest before it counts on them.
+/// When a run compares an artifact's files with the digests in its manifest before it uses them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verify {
