@@ -171,7 +171,7 @@ pub struct ColorJitterConfig {
     #[serde(default = "ColorJitterConfig::default_p", deserialize_with = "range::probability")]
     pub p: f64,
     /// Strength s, a factor on the ranges of `brightness`, `contrast`, `saturation` and `hue`. With their defaults, the
-    /// ranges are 0.8 s and 0.2 s for hue, as in the SimCLR paper.
+    /// ranges are 0.8 s, and 0.2 s for hue, as in the SimCLR paper.
     #[serde(default = "one", deserialize_with = "range::non_negative")]
     pub strength: f64,
     /// Half-width of the brightness range, before scaling by `strength`.
