@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::Value;
-use simclr::analysis::{Features, KnnConfig, TsneConfig, knn, tsne};
+use simclr::analysis::{FeatureMatrix, KnnConfig, TsneConfig, knn, tsne};
 use simclr::base::rng;
 use simclr::dataset::{Split, decode};
 use simclr::imaging::{Image, decode_into};
@@ -45,14 +45,14 @@ fn time_tsne(rows: usize, width: usize, runs: usize) {
     let values = clusters(rows, width);
     let config = TsneConfig { perplexity: 30.0, iterations: 1000 };
     report(&format!("tsne {rows}x{width}"), runs, || {
-        black_box(tsne(Features::new(rows, width, &values), &config, 1, &|_, _| {}).unwrap());
+        black_box(tsne(FeatureMatrix::new(rows, width, &values), &config, 1, &|_, _| {}).unwrap());
     });
 }
 
 fn time_knn(rows: usize, width: usize) {
     let values = clusters(rows, width);
     let labels: Vec<usize> = (0..rows).map(|row| row % CLUSTERS).collect();
-    let features = Features::new(rows, width, &values);
+    let features = FeatureMatrix::new(rows, width, &values);
     let config = KnnConfig::default();
     report(&format!("knn {rows}x{rows}x{width}"), 3, || {
         black_box(knn(&config, features, &labels, features, CLUSTERS));

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use simclr::analysis::{Features, TsneConfig, principal_components, tsne};
+use simclr::analysis::{FeatureMatrix, TsneConfig, principal_components, tsne};
 use simclr::base::rng;
 use std::hint::black_box;
 
@@ -25,14 +25,14 @@ fn benchmark(criterion: &mut Criterion) {
     group.sample_size(10);
     for rows in [250, 1500] {
         let values = features(rows);
-        let features = Features::new(rows, WIDTH, &values);
+        let features = FeatureMatrix::new(rows, WIDTH, &values);
         group.bench_function(format!("{rows}x{WIDTH}"), |bench| {
             bench.iter(|| tsne(black_box(features), &config, 1, &|_, _| {}));
         });
     }
     let values = features(1500);
     group.bench_function(format!("pca 1500x{WIDTH}"), |bench| {
-        bench.iter(|| principal_components(black_box(Features::new(1500, WIDTH, &values)), 50));
+        bench.iter(|| principal_components(black_box(FeatureMatrix::new(1500, WIDTH, &values)), 50));
     });
     group.finish();
 }

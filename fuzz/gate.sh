@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Every target for some time (60 s, or as many seconds as the first argument says), from its corpus on; a finding is an
-# error. What is learned on the way is kept in `target/fuzz-corpus`, for the next time.
+# Runs every target for some time (the first argument in seconds, default 60), starting from its corpus; a finding is an
+# error. New inputs are kept in `target/fuzz-corpus` for the next run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds="${1:-60}"
 
 if ! cargo fuzz --version >/dev/null 2>&1; then
-    echo "fuzzing skipped: there is no cargo-fuzz (cargo install --locked cargo-fuzz); cargo test --test fuzz tries seeded changes"
+    echo "fuzzing skipped: cargo-fuzz is missing (cargo install --locked cargo-fuzz); cargo test --test fuzz tries seeded mutations"
     exit 0
 fi
-# The address sanitizer is an option that stable compilers keep for nightly ones; a nightly compiler itself cannot build dfdx.
+# Sanitizers need unstable compiler options, which this enables on stable; nightly compilers cannot build dfdx.
 export RUSTC_BOOTSTRAP=1
 cargo +stable fuzz build
 for target in pipeline image artifact safetensors; do

@@ -1,8 +1,8 @@
 //! `simclr`: declarative pipelines for self-supervised image learning with SimCLR.
 //!
-//! A TOML file declares stages; [`config`] checks it, [`stages`] turns it into a graph, [`engine`] runs what the
-//! store does not hold yet. The modules below are listed from the command line down to the foundations, and each
-//! imports only from those after it (`tests/layering.rs` holds that).
+//! A TOML file declares stages; [`config`] checks it, [`stages`] turns it into a graph, [`engine`] runs whatever is
+//! missing from the store. The modules below are listed from the command line down to the foundations, and each
+//! imports only from those after it (enforced by `tests/layering.rs`).
 
 pub mod cli;
 pub mod config;

@@ -1,6 +1,6 @@
-//! The command line: help, mistakes, exit codes.
+//! The command line: help, invalid usage, exit codes.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, reason = "test helpers")]
 
 use assert_cmd::Command;
 use std::fs;
@@ -11,35 +11,35 @@ fn simclr(arguments: &[&str]) -> Command {
     command
 }
 
-/// Exit code, standard output and standard error.
+/// Returns exit code, standard output and standard error.
 fn output(arguments: &[&str]) -> (i32, String, String) {
     let output = simclr(arguments).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
-/// The commands that read a pipeline file, then the others.
+/// The commands that read a pipeline file.
 const FILE_COMMANDS: [&str; 6] = ["run", "plan", "validate", "summary", "preview", "report"];
 const OTHER_COMMANDS: [&str; 7] = ["status", "compare", "cache", "doctor", "init", "schema", "completions"];
 const CACHE_COMMANDS: [&str; 6] = ["ls", "verify", "gc", "import", "pin", "unpin"];
 
 #[test]
-fn help_shows_every_command_and_examples() {
+fn help_lists_every_command_with_examples() {
     let (code, stdout, stderr) = output(&["--help"]);
     assert_eq!((code, stderr.as_str()), (0, ""));
     assert!(stdout.contains("Examples:") && stdout.contains("Exit codes:"));
     for command in FILE_COMMANDS.into_iter().chain(OTHER_COMMANDS) {
         assert!(stdout.contains(&format!("\n  {command} ")), "{command}");
-        has_examples(&[command]);
+        assert_has_examples(&[command]);
     }
     let (_, stdout, _) = output(&["cache", "--help"]);
     for command in CACHE_COMMANDS {
         assert!(stdout.contains(&format!("\n  {command} ")), "{command}");
-        has_examples(&["cache", command]);
+        assert_has_examples(&["cache", command]);
     }
 }
 
-fn has_examples(command: &[&str]) {
+fn assert_has_examples(command: &[&str]) {
     let (code, stdout, _) = output(&[command, &["--help"]].concat());
     assert_eq!(code, 0);
     assert!(stdout.contains(&format!("Examples:\n  simclr {}", command.join(" "))), "{stdout}");
@@ -47,18 +47,18 @@ fn has_examples(command: &[&str]) {
 }
 
 #[test]
-fn every_shell_has_completions_that_know_the_commands() {
+fn completions_of_every_shell_include_the_commands() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let (code, stdout, stderr) = output(&["completions", shell]);
         assert_eq!((code, stderr.as_str()), (0, ""), "{shell}");
         for word in ["simclr", "compare", "unpin", "keep"] {
-            assert!(stdout.contains(word), "{shell} does not know {word}");
+            assert!(stdout.contains(word), "{shell}: no {word}");
         }
     }
 }
 
 #[test]
-fn the_schema_names_the_sections_of_a_pipeline() {
+fn the_schema_lists_the_sections_of_a_pipeline() {
     let (code, stdout, _) = output(&["schema"]);
     assert_eq!(code, 0);
     let schema: serde_json::Value = serde_json::from_str(&stdout).unwrap();
@@ -68,12 +68,12 @@ fn the_schema_names_the_sections_of_a_pipeline() {
 }
 
 #[test]
-fn version_is_that_of_the_package() {
+fn the_version_is_that_of_the_package() {
     assert_eq!(output(&["--version"]), (0, format!("simclr {}\n", env!("CARGO_PKG_VERSION")), String::new()));
 }
 
 #[test]
-fn mistakes_on_the_command_line_are_usage_errors() {
+fn invalid_command_lines_are_usage_errors() {
     for arguments in [
         &[][..],
         &["rnu"],
@@ -95,31 +95,31 @@ fn mistakes_on_the_command_line_are_usage_errors() {
         assert_eq!((code, stdout.as_str()), (2, ""), "{arguments:?}");
         assert!(stderr.contains("Usage: simclr") || stderr.contains("try '--help'"), "{arguments:?}: {stderr}");
     }
-    assert!(output(&["repot"]).2.contains("'report'"), "the nearest command is named");
+    assert!(output(&["repot"]).2.contains("'report'"), "the closest command is suggested");
 }
 
 #[test]
-fn threads_of_the_environment_have_the_range_of_the_option() {
+fn the_environment_variable_for_threads_has_the_range_of_the_option() {
     let run = simclr(&["doctor", "--device", "cpu"]).env("RAYON_NUM_THREADS", "2000").output().unwrap();
     assert_eq!(run.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&run.stderr).contains("RAYON_NUM_THREADS is 2000"));
 }
 
 #[test]
-fn a_missing_file_is_a_usage_error_of_every_command() {
+fn a_missing_file_is_a_usage_error_in_every_command() {
     let directory = tempfile::tempdir().unwrap();
     let missing = directory.path().join("missing.toml");
     for command in FILE_COMMANDS {
         let (code, stdout, stderr) = output(&[command, missing.to_str().unwrap()]);
         assert_eq!((code, stdout.as_str()), (2, ""), "{command}");
         assert!(stderr.contains("error") && stderr.contains("missing.toml"), "{stderr}");
-        assert!(!stderr.contains('\x1b'), "no colors where there is no terminal");
+        assert!(!stderr.contains('\x1b'), "colors without a terminal");
     }
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
 #[test]
-fn a_directory_binary_or_empty_file_is_an_error_and_no_panic() {
+fn a_directory_or_binary_file_is_a_usage_error() {
     let directory = tempfile::tempdir().unwrap();
     let binary = directory.path().join("binary.toml");
     fs::write(&binary, [0xff, 0xfe, 0x00, 0x80]).unwrap();
@@ -132,7 +132,7 @@ fn a_directory_binary_or_empty_file_is_an_error_and_no_panic() {
 }
 
 #[test]
-fn summary_counts_the_networks_of_the_report_to_the_digit() {
+fn summary_matches_the_parameter_counts_of_the_wandb_report() {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/imagenet5-report.toml");
     let run = assert_cmd::Command::new(env!("CARGO_BIN_EXE_simclr"))
         .args(["summary", "--classes", "5"])
@@ -140,7 +140,7 @@ fn summary_counts_the_networks_of_the_report_to_the_digit() {
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&run.stdout).into_owned();
-    // Keras' `model.summary()` of the report's networks, whole and by layer of the head.
+    // From Keras `model.summary()` of the networks of the W&B report: totals and the layers of the head.
     for count in ["24,151,602", "24,098,482", "53,120", "524,544", "32,896", "6,450", "24,113,541", "24,060,421"] {
         assert!(text.contains(count), "no {count} in\n{text}");
     }
@@ -173,7 +173,7 @@ fn summary_counts_the_encoder_alone_and_the_batch_norms_of_the_head() {
     let (code, stdout, stderr) = summary_of(NETWORKS, &[]);
     assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
     let has = |words: &[&str]| stdout.lines().any(|line| line.split_whitespace().eq(words.iter().copied()));
-    // Keras' `model.summary()` of the encoder; the head has weights, scales, and shifts but the last.
+    // Encoder counts from Keras `model.summary()`; the head has weights, norm scales, and norm shifts except the last.
     assert!(has(&["parameters", "24,146,176", "encoder", "alone", "23,587,712"]), "{stdout}");
     assert!(has(&["trainable", "24,092,288", "encoder", "alone", "23,534,592"]), "{stdout}");
     assert!(has(&["not", "trainable", "53,888", "encoder", "alone", "53,120"]), "{stdout}");
@@ -182,7 +182,7 @@ fn summary_counts_the_encoder_alone_and_the_batch_norms_of_the_head() {
 }
 
 #[test]
-fn summary_shows_the_rate_of_each_swept_batch_size() {
+fn summary_shows_the_learning_rate_of_each_swept_batch_size() {
     let sweep = "[sweep]\n\"pretrain.main.batch_size\" = [64, 256]\n";
     let (code, stdout, _) = summary_of(&format!("{NETWORKS}{sweep}"), &["--format", "json"]);
     assert_eq!(code, 0);
@@ -197,7 +197,7 @@ fn summary_shows_the_rate_of_each_swept_batch_size() {
 }
 
 #[test]
-fn summary_without_the_data_leaves_out_what_needs_the_number_of_classes() {
+fn summary_without_data_omits_networks_that_need_the_number_of_classes() {
     let supervised = "[supervised.baseline]\nencoder = { tiny = {} }\n";
     let text = format!("{NETWORKS}{supervised}");
     let (code, stdout, stderr) = summary_of(&text, &[]);
@@ -210,16 +210,17 @@ fn summary_without_the_data_leaves_out_what_needs_the_number_of_classes() {
 }
 
 #[test]
-fn the_doctor_finds_this_machine_sound() {
+fn every_doctor_check_passes_on_this_machine() {
     let (code, stdout, stderr) = output(&["doctor", "--device", "cpu", "--precision", "f32", "--precision", "bf16"]);
     assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
     assert!(stdout.contains(&format!("simclr        {}", env!("CARGO_PKG_VERSION"))), "{stdout}");
-    let of = |precision: &str| stdout.lines().filter(|line| line.contains(precision) && line.ends_with("ok")).count();
-    assert!(of(" f32 ") > 25 && of(" bf16 ") > 20, "{stdout}");
+    let passed =
+        |precision: &str| stdout.lines().filter(|line| line.contains(precision) && line.ends_with("ok")).count();
+    assert!(passed(" f32 ") > 25 && passed(" bf16 ") > 20, "{stdout}");
 }
 
 #[test]
-fn a_device_that_is_not_there_fails_with_what_to_do() {
+fn a_missing_device_is_an_error_with_help() {
     let (code, stdout, stderr) = output(&["doctor", "--device", "cuda:4000"]);
     assert_eq!((code, stdout.as_str()), (3, ""));
     assert!(stderr.starts_with("error: ") && stderr.contains("help: ") && !stderr.contains("panic"), "{stderr}");

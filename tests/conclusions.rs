@@ -1,5 +1,5 @@
-//! What the program says of results that mean nothing: unbalanced classes, test images that were trained on, directories
-//! one level too high.
+//! Conclusions of reports on misleading data: unbalanced classes, test images in the training set, class directories
+//! one level too high; and comparisons between runs and within sweeps.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may fail loudly")]
 
@@ -32,7 +32,7 @@ from = "main"
 k = 1
 "#;
 
-/// A study in a directory of its own.
+/// A study in a temporary directory.
 struct Study(tempfile::TempDir);
 
 impl Study {
@@ -46,7 +46,7 @@ impl Study {
         self.0.path()
     }
 
-    /// An image of noise: the same bytes for the same seed.
+    /// Writes an image of noise; equal seeds give equal pixels.
     fn noise(&self, name: &str, seed: u32) {
         let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
         let image = image::RgbImage::from_fn(20, 20, |_, _| {
@@ -60,7 +60,7 @@ impl Study {
         image.save(path).unwrap();
     }
 
-    /// Standard output and standard error.
+    /// Runs `simclr` and returns standard output and standard error.
     fn simclr(&self, command: &[&str]) -> (String, String) {
         let mut simclr = Command::cargo_bin("simclr").unwrap();
         let output = simclr.current_dir(self.path()).args(command).output().unwrap();
@@ -68,7 +68,7 @@ impl Study {
         (text(&output.stdout), text(&output.stderr))
     }
 
-    /// The published page without its markup's line breaks.
+    /// Returns the published page, with spaces instead of no-break spaces.
     fn page(&self) -> String {
         let page = fs::read_to_string(self.path().join("outputs/p/report/index.html")).unwrap();
         page.replace('\u{a0}', " ")
@@ -76,7 +76,7 @@ impl Study {
 }
 
 #[test]
-fn guessing_the_most_frequent_class_is_no_success() {
+fn predicting_only_the_majority_class_is_reported() {
     let study =
         Study::new(&format!("{STUDY}\n[supervised.s]\nencoder = {{ tiny = {{ width = 0.25 }} }}\nepochs = 5\n"));
     for (part, offset) in [("train", 0), ("test", 1000)] {
@@ -87,18 +87,18 @@ fn guessing_the_most_frequent_class_is_no_success() {
     }
     let (results, _) = study.simclr(&["run", "p.toml", "-q"]);
     let page = study.page();
-    let guessing = "Guessing the most frequent class (<code>healthy</code>) gets 90.0 % of the test images right, and no result here \
-                    is better than that by more than chance.";
-    assert!(page.contains(guessing) && results.contains("gets 90.0 %"), "{results}");
+    let baseline = "The majority-class baseline (<code>healthy</code>) reaches 90.0 % on the test images, and no \
+                    result is significantly better.";
+    assert!(page.contains(baseline) && results.contains("reaches 90.0 %"), "{results}");
     assert!(page.contains("Balanced accuracy") && results.contains("Balanced accuracy"), "{results}");
-    // A network that calls everything healthy is right for half of the classes.
+    // Predicting only `healthy` has a recall of 1 and 0 for the two classes.
     for row in results.lines().filter(|row| row.contains("| 90.0 %")) {
         assert!(row.contains("| 50.0 %"), "{row}");
     }
 }
 
 #[test]
-fn test_images_that_were_trained_on_are_named_everywhere() {
+fn test_images_in_the_training_set_are_reported_everywhere() {
     let study = Study::new(STUDY);
     for class in ["a", "b"] {
         for number in 0..12 {
@@ -111,7 +111,7 @@ fn test_images_that_were_trained_on_are_named_everywhere() {
     }
     let (valid, warned) = study.simclr(&["validate", "p.toml"]);
     assert!(valid.contains("ok"), "{valid}{warned}");
-    let wanted = "12 of 12 test images are among the training or validation images as well";
+    let wanted = "12 of 12 test images are also among the training or validation images";
     assert!(
         warned.contains(wanted) && warned.contains("`test/a/copy-0.png` is the same as `train/a/0.png`"),
         "{warned}"
@@ -121,17 +121,17 @@ fn test_images_that_were_trained_on_are_named_everywhere() {
     let page = study.page();
     let first = page.split("<h2>Verdict</h2>").nth(1).unwrap().trim_start();
     assert!(
-        first.starts_with("<p class=\"lead\"><strong>Shared images.</strong> 12 of 12 test images are"),
+        first.starts_with("<p class=\"lead\"><strong>Train-test overlap.</strong> 12 of 12 test images are"),
         "{first:.300}"
     );
-    // One pixel changed is another image.
+    // Other pixels make it another image.
     study.noise("test/a/copy-0.png", 999);
     let (_, warned) = study.simclr(&["validate", "p.toml"]);
     assert!(warned.contains("11 of 12 test images are"), "{warned}");
 }
 
 #[test]
-fn parts_of_a_data_set_are_not_taken_for_classes() {
+fn split_directories_are_not_taken_for_classes() {
     let study = Study::new(&STUDY.replace("train = \"train\", test = \"test\"", "train = \"data\""));
     for part in ["train", "test"] {
         for number in 0..12 {
@@ -140,15 +140,15 @@ fn parts_of_a_data_set_are_not_taken_for_classes() {
     }
     let (_, error) = study.simclr(&["validate", "p.toml"]);
     assert!(
-        error.contains("the only classes are `test` and `train`, which are names of parts of a data set"),
+        error.contains("the only classes are `test` and `train`, which are names of subsets of a data set"),
         "{error}"
     );
 }
 
 #[test]
-fn two_runs_are_compared_image_by_image() {
+fn comparison_of_two_runs_is_paired_by_image() {
     let text = STUDY.replace(
-        "directory = { train = \"train\", test = \"test\" }",
+        "image_folder = { train = \"train\", test = \"test\" }",
         "shapes = { train = 120, test = 60, classes = 3 }",
     );
     let study = Study::new(&text);
@@ -159,12 +159,12 @@ fn two_runs_are_compared_image_by_image() {
     let runs: Vec<String> = find_strings(&runs, "id");
     assert_eq!(runs.len(), 2, "{ids}");
     let (text, error) = study.simclr(&["compare", &runs[0], &runs[1]]);
-    assert!(text.contains("image by image on the same test images; p is of McNemar's exact test"), "{text}{error}");
+    assert!(text.contains("paired by test image; p is from McNemar's exact test"), "{text}{error}");
     let (json, _) = study.simclr(&["compare", &runs[0], &runs[1], "--format", "json"]);
     assert!(json.contains("\"adjusted_p_value\"") && json.contains("\"is_paired\": true"), "{json}");
 }
 
-/// Values of all keys of a name.
+/// Collects the string values of all keys with a name.
 fn find_strings(value: &serde_json::Value, name: &str) -> Vec<String> {
     match value {
         serde_json::Value::Object(map) => map
@@ -180,9 +180,9 @@ fn find_strings(value: &serde_json::Value, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_a_sweep_does_not_touch_is_listed_once_and_what_it_touches_is_answered() {
+fn results_independent_of_the_sweep_are_listed_once_and_its_effect_is_reported() {
     let text = STUDY.replace(
-        "directory = { train = \"train\", test = \"test\" }",
+        "image_folder = { train = \"train\", test = \"test\" }",
         "shapes = { train = 120, test = 60, classes = 3 }",
     );
     let more = r#"
@@ -213,10 +213,13 @@ steps = 10
         (1, 1, 3),
         "{csv}"
     );
-    assert!(results.contains("Validation chooses temperature") && results.contains("of 3 values"), "{results}{error}");
+    assert!(
+        results.contains("Validation accuracy selects temperature") && results.contains("from 3 values"),
+        "{results}{error}"
+    );
     let page = study.page();
     assert!(page.contains("Augmentation views"), "the policy, not the pretraining run");
-    assert!(page.contains("whose weights were kept, that of the lowest loss there"), "what a disc marks");
+    assert!(page.contains("whose weights were kept, the one with the lowest loss on that split"), "what a dot marks");
     let matrices: Vec<&str> = page.split("aria-label=\"").filter(|text| text.starts_with("Confusion matrix")).collect();
     let of_main = matrices.iter().filter(|text| text.starts_with("Confusion matrix, Linear evaluation"));
     assert!(of_main.clone().count() > 0 && of_main.clone().all(|text| text.contains("temperature")), "{matrices:.80?}");

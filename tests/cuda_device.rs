@@ -224,7 +224,7 @@ fn trained<D: Compute>(device: &D, precision: Precision, encoder: &EncoderConfig
         network.parameters_changed().unwrap();
     }
     let features = network.encode(&numbers("images", 4 * side * side * 3), 4, BatchStatistics::Running).unwrap();
-    let state = network.state().unwrap();
+    let state = network.state_dict().unwrap();
     let state = state.into_iter().filter(|array| !array.name.ends_with("bias"));
     let arrays = state.map(|array| (format!("{} after training", array.name), array.values));
     [("losses".to_owned(), losses), ("features".to_owned(), features)].into_iter().chain(arrays).collect()

@@ -1,6 +1,6 @@
-//! Data sources from directory to batch, on images that the tests make themselves, and on real data where it is there.
+//! Data loading from source to batch, on images that the tests generate, and on real data if it exists.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking")]
 
 use simclr::augment::{Policy, PolicyConfig};
 use simclr::base::rng::{below, stream};
@@ -44,14 +44,14 @@ fn open(config: &DatasetConfig, seed: u64) -> (TempDir, Arc<ImageDataset>) {
     (directory, set)
 }
 
-/// A small PNG that differs by `number`.
+/// Returns a small PNG whose content depends on `number`.
 fn png(number: u64) -> Vec<u8> {
     let mut rng = stream(number, "png", &[]);
     let rgb: Vec<u8> = (0..12 * 10 * 3).map(|_| below(256, &mut rng) as u8).collect();
     encode_png(ImageRef { width: 12, height: 10, rgb: &rgb }).unwrap()
 }
 
-/// Writes a file, and the directories on the way, with a modification time long ago.
+/// Writes a file, creating its parent directories, with an old modification time.
 fn write(path: impl AsRef<Path>, bytes: &[u8]) {
     let path = path.as_ref();
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -60,7 +60,8 @@ fn write(path: impl AsRef<Path>, bytes: &[u8]) {
     file.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
 }
 
-/// A directory of three classes with ten images each, a text beside them, a hidden file, and a directory in a directory.
+/// Writes directories of three classes with ten images each, one of them in a subdirectory, a text file and a hidden
+/// file.
 fn class_directories(root: &Path) {
     for (class, name) in ["cat", "ant", "bee"].into_iter().enumerate() {
         for number in 0..10 {
@@ -69,7 +70,7 @@ fn class_directories(root: &Path) {
         }
     }
     write(root.join("cat/notes.txt"), b"not an image");
-    write(root.join("ant/.hidden.png"), b"not shown");
+    write(root.join("ant/.hidden.png"), b"hidden");
 }
 
 fn directories(kind: &str, root: &Path, more: &str) -> DatasetConfig {
@@ -86,20 +87,20 @@ fn error(config: &DatasetConfig) -> Error {
     fingerprint(config, &directory.path().join("memo.json")).unwrap_err()
 }
 
-/// Checks that a configuration is refused with this in the message, and with help.
+/// Checks that a configuration is refused with a message that contains `part`, with place and help.
 fn refused(config: &DatasetConfig, part: &str) {
     let error = error(config);
     assert!(error.what().contains(part), "{error}");
     assert!(error.next_step().is_some() && error.place().is_some(), "{error}");
 }
 
-/// Data that is not part of the repository; tests that need it pass without it, with a message.
+/// Returns the path of data outside the repository; tests that need it are skipped with a message if it is missing.
 fn real_data(name: &str) -> Option<PathBuf> {
     let root = std::env::var_os("SIMCLR_DATA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
     let path = root.join(name);
     if !path.exists() {
-        println!("skipped: there is no {}", path.display());
+        println!("skipped: {} is missing", path.display());
         return None;
     }
     Some(path)
@@ -125,7 +126,7 @@ fn shapes_are_the_same_bytes_for_any_number_of_threads() {
 }
 
 #[test]
-fn shapes_fingerprint_by_parameters_and_match_what_is_decoded() {
+fn shape_fingerprints_depend_on_the_parameters_and_match_the_decoded_images() {
     let memo = tempfile::tempdir().unwrap();
     let print = |config: &DatasetConfig| fingerprint(config, &memo.path().join("memo")).unwrap();
     let config = shapes(100, 50, 6, 24);
@@ -139,8 +140,8 @@ fn shapes_fingerprint_by_parameters_and_match_what_is_decoded() {
     }
 }
 
-/// Part of the test images that the nearest class mean of some statistics classifies right.
-fn nearest_centroid(set: &ImageDataset, statistics: impl Fn(ImageRef<'_>) -> Vec<f64>) -> f64 {
+/// Returns the test accuracy of a nearest-centroid classifier on some statistics.
+fn nearest_centroid_accuracy(set: &ImageDataset, statistics: impl Fn(ImageRef<'_>) -> Vec<f64>) -> f64 {
     let rows: Vec<Vec<f64>> = (0..set.len()).map(|index| statistics(set.image(index).unwrap().view())).collect();
     let centroid = |class: usize| -> Vec<f64> {
         let of_class: Vec<_> = (0..set.len()).filter(|&i| set.label(i) == class && !set.is_test(i)).collect();
@@ -157,7 +158,7 @@ fn nearest_centroid(set: &ImageDataset, statistics: impl Fn(ImageRef<'_>) -> Vec
     right.count() as f64 / test.len() as f64
 }
 
-/// Counts of each channel's values in eight bins.
+/// Returns a histogram of each channel with 8 bins.
 fn histogram(image: ImageRef<'_>) -> Vec<f64> {
     let mut bins = vec![0.0; 24];
     for (index, value) in image.rgb.iter().enumerate() {
@@ -166,7 +167,7 @@ fn histogram(image: ImageRef<'_>) -> Vec<f64> {
     bins
 }
 
-/// Mean and variance of each channel.
+/// Returns the mean and variance of each channel.
 fn moments(image: ImageRef<'_>) -> Vec<f64> {
     let count = (image.rgb.len() / 3) as f64;
     (0..3)
@@ -183,17 +184,18 @@ fn pixels(image: ImageRef<'_>) -> Vec<f64> {
 }
 
 #[test]
-fn colors_and_averages_do_not_give_shapes_away() {
+fn colors_and_averages_do_not_reveal_shapes() {
     let (_directory, set) = open(&shapes(3000, 2000, 8, 32), 1);
     // Chance is 1/8 with a standard deviation of 0.0074 over 2000 images; four of them are 0.03.
-    let most = 0.125 + 0.03;
-    for (name, accuracy) in
-        [("histogram", nearest_centroid(&set, histogram)), ("moments", nearest_centroid(&set, moments))]
-    {
-        assert!(accuracy < most, "{name}: {accuracy}");
+    let max = 0.125 + 0.03;
+    for (name, accuracy) in [
+        ("histogram", nearest_centroid_accuracy(&set, histogram)),
+        ("moments", nearest_centroid_accuracy(&set, moments)),
+    ] {
+        assert!(accuracy < max, "{name}: {accuracy}");
     }
-    // Class means of the pixels tell little, too: place and angle vary.
-    let accuracy = nearest_centroid(&set, pixels);
+    // Class means of the pixels are nearly useless, too: position and angle vary.
+    let accuracy = nearest_centroid_accuracy(&set, pixels);
     assert!(accuracy < 0.2, "pixels: {accuracy}");
 }
 
@@ -228,7 +230,7 @@ fn signs_stay_the_same_when_classes_and_images_are_added() {
 }
 
 #[test]
-fn no_image_of_a_sign_is_drawn_twice() {
+fn all_images_of_signs_are_distinct() {
     let (_directory, set) = open(&signs(2000, 20, 32, ", hue_only = 0.5"), 1);
     let distinct: std::collections::HashSet<Vec<u8>> =
         (0..set.len()).map(|index| set.image(index).unwrap().rgb).collect();
@@ -236,7 +238,7 @@ fn no_image_of_a_sign_is_drawn_twice() {
 }
 
 #[test]
-fn signs_of_any_size() {
+fn signs_render_at_any_size() {
     for side in [8, 33, 100] {
         let (_directory, set) = open(&signs(20, 20, side, ""), 1);
         let image = set.image(0).unwrap();
@@ -244,8 +246,8 @@ fn signs_of_any_size() {
     }
 }
 
-/// Standard deviation of luma over the pixels of an image.
-fn luma_deviation(image: ImageRef<'_>) -> f64 {
+/// Returns the standard deviation of luma over the pixels of an image.
+fn luma_standard_deviation(image: ImageRef<'_>) -> f64 {
     let luma: Vec<f64> = image
         .rgb
         .chunks_exact(3)
@@ -259,29 +261,30 @@ fn luma_deviation(image: ImageRef<'_>) -> f64 {
 fn grayscale_erases_inks_that_differ_in_hue_only() {
     let mean = |hue_only: &str| {
         let (_directory, set) = open(&signs(200, 20, 32, hue_only), 1);
-        (0..set.len()).map(|index| luma_deviation(set.image(index).unwrap().view())).sum::<f64>() / set.len() as f64
+        (0..set.len()).map(|index| luma_standard_deviation(set.image(index).unwrap().view())).sum::<f64>()
+            / set.len() as f64
     };
-    // What is left are the gradient of the paper and noise.
+    // Only the gradient of the paper and noise are left.
     let (none, all) = (mean(""), mean(", hue_only = 1.0"));
     assert!(all < 10.0 && none > 2.0 * all, "{none}, {all}");
 }
 
 #[test]
-fn colors_do_not_give_signs_away() {
+fn colors_do_not_reveal_signs() {
     let config = config("source = { signs = { train = 4000, test = 2000, hue_only = 0.5 } }\nimage_size = 32");
     let (_directory, set) = open(&config, 1);
-    // Chance is 1/20 with a standard deviation of 0.005 over 2000 images; longer strokes leave more ink.
-    let accuracy = nearest_centroid(&set, histogram);
+    // Chance is 1/20 with a standard deviation of 0.005 over 2000 images; signs with longer strokes have more ink.
+    let accuracy = nearest_centroid_accuracy(&set, histogram);
     assert!(accuracy < 0.08, "histogram: {accuracy}");
 }
 
 // ---------------------------------------------------------------------------------------------- directories
 
 #[test]
-fn a_directory_for_each_class() {
+fn one_directory_per_class() {
     let root = tempfile::tempdir().unwrap();
     class_directories(&root.path().join("train"));
-    let config = directories("directory", root.path(), ", test_fraction = 0.3");
+    let config = directories("image_folder", root.path(), ", test_fraction = 0.3");
     let (directory, set) = open(&config, 1);
     assert_eq!(set.classes(), ["ant", "bee", "cat"]);
     assert_eq!((set.len(), set.ignored(), set.skipped().len()), (30, 1, 0));
@@ -295,7 +298,7 @@ fn a_directory_for_each_class() {
     }
     let (_other, reseeded) = open(&config, 2);
     assert_ne!(set.test_flags(), reseeded.test_flags());
-    let split = Split::draw(set.labels(), set.test_flags(), 0.2, 1);
+    let split = Split::sample(set.labels(), set.test_flags(), 0.2, 1);
     let sizes = split_sizes(&print.classes, 0.2);
     assert_eq!(sizes, [(6, 1, 3); 3]);
     assert_eq!((split.train.len(), split.validation.len(), split.test.len()), (18, 3, 9));
@@ -317,12 +320,12 @@ fn classes_in_file_names() {
 }
 
 #[test]
-fn the_digest_is_of_content_not_of_place() {
+fn the_digest_depends_on_content_not_on_location() {
     let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     class_directories(&first.path().join("train"));
     class_directories(&second.path().join("train"));
     let memo = first.path().join("memo.json");
-    let digest = |root: &TempDir| fingerprint(&directories("directory", root.path(), ""), &memo).unwrap().content;
+    let digest = |root: &TempDir| fingerprint(&directories("image_folder", root.path(), ""), &memo).unwrap().content;
     let before = digest(&first);
     assert_eq!(before, digest(&second));
     fs::rename(second.path().join("train/ant"), second.path().join("train/art")).unwrap();
@@ -331,7 +334,7 @@ fn the_digest_is_of_content_not_of_place() {
     assert_ne!(before, digest(&first), "an image was changed");
 }
 
-/// Waits until files written before are old enough to be remembered.
+/// Waits until the stamps of files written before are settled.
 fn settle() {
     std::thread::sleep(Duration::from_millis(2100));
 }
@@ -341,9 +344,9 @@ fn remembered_files_are_not_read_again() {
     let root = tempfile::tempdir().unwrap();
     class_directories(&root.path().join("train"));
     settle();
-    let (config, memo) = (directories("directory", root.path(), ""), root.path().join("deep/memo.json"));
+    let (config, memo) = (directories("image_folder", root.path(), ""), root.path().join("deep/memo.json"));
     let before = fingerprint(&config, &memo).unwrap();
-    // Another digest in the memory than in the file: only a reader would notice.
+    // A wrong digest in the memo would be noticed only by reading the file.
     let memory = fs::read_to_string(&memo).unwrap();
     let digest = &before.files[0].digest;
     let other: String = digest.chars().rev().collect();
@@ -351,17 +354,17 @@ fn remembered_files_are_not_read_again() {
     assert_eq!(fingerprint(&config, &memo).unwrap().files[0].digest, other);
     for damage in [&b"{"[..], b"", b"{\"version\":1}", b"{\"version\":99,\"files\":{}}", b"\xff\xff"] {
         fs::write(&memo, damage).unwrap();
-        assert_eq!(before, fingerprint(&config, &memo).unwrap(), "a damaged memory is not believed");
+        assert_eq!(before, fingerprint(&config, &memo).unwrap(), "a damaged memo is ignored");
     }
 }
 
 #[cfg(unix)]
 #[test]
-fn changed_files_are_noticed_though_their_size_and_time_are_kept() {
+fn changed_files_are_noticed_even_if_size_and_mtime_are_unchanged() {
     let root = tempfile::tempdir().unwrap();
     class_directories(&root.path().join("train"));
     settle();
-    let (config, memo) = (directories("directory", root.path(), ""), root.path().join("memo.json"));
+    let (config, memo) = (directories("image_folder", root.path(), ""), root.path().join("memo.json"));
     let before = fingerprint(&config, &memo).unwrap();
     let path = root.path().join("train/bee/0.png");
     assert!(fs::read_to_string(&memo).unwrap().contains("bee/0.png"));
@@ -380,7 +383,7 @@ fn files_that_were_just_written_are_not_remembered() {
     settle();
     let path = root.path().join("train/bee/0.png");
     fs::write(&path, png(50)).unwrap();
-    let (config, memo) = (directories("directory", root.path(), ""), root.path().join("memo.json"));
+    let (config, memo) = (directories("image_folder", root.path(), ""), root.path().join("memo.json"));
     fingerprint(&config, &memo).unwrap();
     let memory = fs::read_to_string(&memo).unwrap();
     assert!(memory.contains("bee/1.png") && !memory.contains("bee/0.png"));
@@ -395,7 +398,7 @@ fn broken_files_are_named_or_skipped() {
     write(root.path().join("train/ant/cut.png"), &whole[..whole.len() / 2]);
     write(root.path().join("train/bee/text.jpg"), b"<html>not found</html>");
     write(root.path().join("train/bee/moving.gif"), b"GIF89a\x01\x00\x01\x00\x00\x00\x00;");
-    let stop = directories("directory", root.path(), "");
+    let stop = directories("image_folder", root.path(), "");
     let directory = tempfile::tempdir().unwrap();
     let error = decode_quietly(&stop, 1, directory.path()).unwrap_err().to_string();
     for part in
@@ -414,7 +417,7 @@ fn broken_files_are_named_or_skipped() {
     assert!(error.contains("16 files") && error.contains("and 6 more"), "{error}");
 }
 
-/// A JPEG whose data has a hole of zeros, with its end marker.
+/// Returns a JPEG part of whose data is zeroed, with its end marker.
 fn damaged_jpeg() -> Vec<u8> {
     let rgb: Vec<u8> = (0..64 * 48 * 3_u32).map(|i| (i * i / 7 + i * 3) as u8).collect();
     let mut file = Vec::new();
@@ -431,7 +434,7 @@ fn damaged_jpegs_are_broken_files_unless_they_are_accepted() {
     let root = tempfile::tempdir().unwrap();
     class_directories(&root.path().join("train"));
     write(root.path().join("train/ant/hole.jpg"), &damaged_jpeg());
-    let stop = directories("directory", root.path(), "");
+    let stop = directories("image_folder", root.path(), "");
     let directory = tempfile::tempdir().unwrap();
     let error = decode_quietly(&stop, 1, directory.path()).unwrap_err();
     let text = format!("{error:?}");
@@ -449,7 +452,7 @@ fn damaged_jpegs_are_broken_files_unless_they_are_accepted() {
 }
 
 #[test]
-fn a_class_of_broken_files_alone_is_an_error_even_when_they_are_skipped() {
+fn a_class_of_only_broken_files_is_an_error_even_if_they_are_skipped() {
     let root = tempfile::tempdir().unwrap();
     class_directories(&root.path().join("train"));
     for number in 0..10 {
@@ -457,7 +460,7 @@ fn a_class_of_broken_files_alone_is_an_error_even_when_they_are_skipped() {
     }
     let skip = DatasetConfig {
         broken_files: simclr::dataset::config::BrokenFiles::Skip,
-        ..directories("directory", root.path(), "")
+        ..directories("image_folder", root.path(), "")
     };
     let directory = tempfile::tempdir().unwrap();
     let error = decode_quietly(&skip, 1, directory.path()).unwrap_err();
@@ -468,52 +471,52 @@ fn a_class_of_broken_files_alone_is_an_error_even_when_they_are_skipped() {
 fn directories_that_are_not_a_data_set_are_refused() {
     let root = tempfile::tempdir().unwrap();
     let train = root.path().join("train");
-    refused(&directories("directory", root.path(), ""), "cannot read the directory");
+    refused(&directories("image_folder", root.path(), ""), "cannot read the directory");
     fs::create_dir_all(&train).unwrap();
-    refused(&directories("directory", root.path(), ""), "no images");
+    refused(&directories("image_folder", root.path(), ""), "no images");
     refused(&directories("prefixed", root.path(), ""), "no images");
     write(train.join("only/1.png"), &png(1));
-    refused(&directories("directory", root.path(), ""), "only one class, `only`");
+    refused(&directories("image_folder", root.path(), ""), "only one class, `only`");
     refused(&directories("prefixed", root.path(), ""), "only directories");
     write(train.join("other/1.png"), &png(1));
-    refused(&directories("directory", root.path(), ""), "no test images of `only`, `other`");
-    refused(&directories("directory", root.path(), ", test_fraction = 1.0"), "no training images of");
+    refused(&directories("image_folder", root.path(), ""), "no test images of `only`, `other`");
+    refused(&directories("image_folder", root.path(), ", test_fraction = 1.0"), "no training images of");
     fs::create_dir_all(train.join("empty")).unwrap();
-    refused(&directories("directory", root.path(), ", test_fraction = 0.5"), "no training images of `empty`");
+    refused(&directories("image_folder", root.path(), ", test_fraction = 0.5"), "no training images of `empty`");
     write(root.path().join("test/only/1.png"), &png(1));
-    refused(&with_test("directory", root.path()), "no training images of `empty`");
+    refused(&with_test("image_folder", root.path()), "no training images of `empty`");
     fs::remove_dir(train.join("empty")).unwrap();
-    refused(&with_test("directory", root.path()), "no test images of `other`");
+    refused(&with_test("image_folder", root.path()), "no test images of `other`");
     write(train.join("loose.png"), &png(1));
-    refused(&directories("directory", root.path(), ""), "beside the class directories");
+    refused(&directories("image_folder", root.path(), ""), "next to the class directories");
     write(train.join("_1.png"), &png(1));
     refused(&directories("prefixed", root.path(), ""), "2 images have no class in their name: _1.png, loose.png");
     write(root.path().join("file/train"), b"a file, not a directory");
-    refused(&directories("directory", &root.path().join("file"), ""), "cannot read the directory");
+    refused(&directories("image_folder", &root.path().join("file"), ""), "cannot read the directory");
 }
 
 #[cfg(unix)]
 #[test]
-fn links_are_followed_but_not_in_a_circle() {
+fn links_are_followed_but_cycles_are_refused() {
     use std::os::unix::fs::symlink;
     let (root, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     class_directories(&root.path().join("train"));
     class_directories(elsewhere.path());
     let train = root.path().join("train");
     symlink(elsewhere.path().join("cat"), train.join("lynx")).unwrap();
-    let (_directory, set) = open(&directories("directory", root.path(), ""), 1);
+    let (_directory, set) = open(&directories("image_folder", root.path(), ""), 1);
     assert_eq!((set.classes().len(), set.len()), (4, 40));
     symlink(&train, train.join("bee/again")).unwrap();
-    refused(&directories("directory", root.path(), ""), "in a circle");
+    refused(&directories("image_folder", root.path(), ""), "form a cycle");
     fs::remove_file(train.join("bee/again")).unwrap();
     symlink("nowhere", train.join("bee/broken.txt")).unwrap();
-    assert!(fingerprint(&directories("directory", root.path(), ""), &root.path().join("memo")).is_ok());
+    assert!(fingerprint(&directories("image_folder", root.path(), ""), &root.path().join("memo")).is_ok());
 }
 
-/// What cannot be read is told of as what cannot be decoded, whatever it is, and nothing waits for a pipe.
+/// Files that cannot be read are reported like those that cannot be decoded, and nothing blocks on a pipe.
 #[cfg(target_os = "linux")]
 #[test]
-fn what_is_no_regular_file_counts_as_broken() {
+fn files_that_are_not_regular_count_as_broken() {
     use std::os::unix::fs::symlink;
     let root = tempfile::tempdir().unwrap();
     class_directories(&root.path().join("train"));
@@ -525,7 +528,7 @@ fn what_is_no_regular_file_counts_as_broken() {
     symlink("/dev/tty", bee.join("tty.png")).unwrap();
     symlink("nowhere.png", bee.join("gone.png")).unwrap();
     symlink(bee.join("me.png"), bee.join("me.png")).unwrap();
-    let stop = directories("directory", root.path(), "");
+    let stop = directories("image_folder", root.path(), "");
     let first = fingerprint(&stop, &root.path().join("memo")).unwrap();
     assert_eq!(first, fingerprint(&stop, &root.path().join("memo")).unwrap());
     let directory = tempfile::tempdir().unwrap();
@@ -536,13 +539,13 @@ fn what_is_no_regular_file_counts_as_broken() {
     assert!(error.contains("bee/gone.png: cannot read it: No such file") && error.contains("bee/me.png"), "{error}");
     let skip = DatasetConfig { broken_files: simclr::dataset::config::BrokenFiles::Skip, ..stop.clone() };
     assert_eq!(decode_quietly(&skip, 1, directory.path()).unwrap().skipped.len(), 7);
-    // What can be read later is news.
+    // A file that becomes readable changes the fingerprint.
     fs::remove_file(bee.join("gone.png")).unwrap();
     write(bee.join("gone.png"), &png(77));
     assert_ne!(first.content, fingerprint(&stop, &root.path().join("memo")).unwrap().content);
 }
 
-/// A PNG chunk with its checksum.
+/// Returns a PNG chunk with its checksum.
 fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
     let checked = [kind, data].concat();
     let mut crc = u32::MAX;
@@ -555,8 +558,8 @@ fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
     [&(data.len() as u32).to_be_bytes()[..], &checked, &(!crc).to_be_bytes()].concat()
 }
 
-/// A PNG of one pixel in indexed color with a palette of this many bytes; of 4, 5, 7, 8, ... some versions of the decoder
-/// panic.
+/// Returns a PNG of one pixel in indexed color with a palette of this many bytes; 4, 5, 7, 8, ... make some versions of
+/// the decoder panic.
 fn indexed_png(palette: usize) -> Vec<u8> {
     let header = [&1_u32.to_be_bytes()[..], &1_u32.to_be_bytes(), &[8, 3, 0, 0, 0]].concat();
     // Stored, not compressed: a filter byte and the index 0.
@@ -567,14 +570,14 @@ fn indexed_png(palette: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_panic_of_a_decoder_is_the_fault_of_its_file() {
+fn a_decoder_panic_is_the_fault_of_the_file() {
     let root = tempfile::tempdir().unwrap();
     class_directories(&root.path().join("train"));
     assert!(simclr::imaging::decode(&indexed_png(6)).is_ok());
     for palette in [4, 5, 7, 8] {
         write(root.path().join(format!("train/ant/palette{palette}.png")), &indexed_png(palette));
     }
-    let stop = directories("directory", root.path(), "");
+    let stop = directories("image_folder", root.path(), "");
     let directory = tempfile::tempdir().unwrap();
     let error = decode_quietly(&stop, 1, directory.path()).unwrap_err();
     assert_eq!(error.kind(), simclr::base::ErrorKind::Stage);
@@ -593,12 +596,12 @@ fn a_file_that_is_too_large_is_refused_before_it_is_read() {
     write(&path, b"\xff\xd8\xff");
     fs::File::options().write(true).open(&path).unwrap().set_len(600_000_000).unwrap();
     let directory = tempfile::tempdir().unwrap();
-    let error = decode_quietly(&directories("directory", root.path(), ""), 1, directory.path()).unwrap_err();
-    assert!(error.what().contains("ant/large.jpg: the file is too large (600 MB; at most 500 MB"), "{error}");
+    let error = decode_quietly(&directories("image_folder", root.path(), ""), 1, directory.path()).unwrap_err();
+    assert!(error.what().contains("ant/large.jpg: the file is too large (600 MB; the maximum is 500 MB"), "{error}");
 }
 
 #[test]
-fn large_images_are_reduced_when_decoded() {
+fn large_images_are_resized_when_decoded() {
     let root = tempfile::tempdir().unwrap();
     let image = |width: usize, height: usize| {
         encode_png(ImageRef { width, height, rgb: &vec![200; 3 * width * height] }).unwrap()
@@ -619,7 +622,7 @@ fn large_images_are_reduced_when_decoded() {
 }
 
 #[test]
-fn decoding_reports_progress_and_stops_when_told() {
+fn decoding_reports_progress_and_can_be_stopped() {
     let (directory, config) = (tempfile::tempdir().unwrap(), shapes(300, 100, 4, 16));
     let last = AtomicU64::new(0);
     let progress = |done, total| {
@@ -664,7 +667,7 @@ fn a_damaged_set_is_an_error() {
 
 // ---------------------------------------------------------------------------------------------- binary files
 
-/// CIFAR-10 files of `records` records whose bytes count up, with labels 0 to 9 in turn.
+/// Writes CIFAR-10 files of `records` records with distinct bytes, cycling through labels 0 to 9.
 fn cifar(root: &Path, records: usize) {
     for (file, name) in ["data_batch_1.bin", "data_batch_3.bin", "test_batch.bin"].into_iter().enumerate() {
         let record = |number: usize| {
@@ -687,7 +690,8 @@ fn cifar10_records() {
     let (_directory, set) = open(&config, 1);
     assert_eq!((set.len(), set.classes()[2].as_str(), set.label(23), set.is_test(39)), (60, "bird", 3, false));
     assert_eq!((set.is_test(40), set.name(40)), (true, "test_batch.bin[0]"));
-    // Record 1 of the second file: byte k of its pixels is 7 k + 2; red, green and blue are 1024 bytes apart.
+    // Record 1 of the second file: byte k of its pixels is 7 k + 2; the planes of red, green and blue have 1024 bytes
+    // each.
     let image = set.image(21).unwrap();
     let pixel = |x: usize, y: usize| [0, 1, 2].map(|plane| ((plane * 1024 + y * 32 + x) * 7 + 2) as u8);
     assert_eq!(image.rgb[(5 * 32 + 9) * 3..][..3], pixel(9, 5));
@@ -704,12 +708,12 @@ fn cifar10_records() {
 fn damaged_cifar10_files_are_refused() {
     let root = tempfile::tempdir().unwrap();
     let config = binary("cifar10", root.path());
-    refused(&config, "there is no data_batch_1.bin");
+    refused(&config, "data_batch_1.bin is missing");
     cifar(root.path(), 20);
     let path = root.path().join("data_batch_3.bin");
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..whole.len() - 5]).unwrap();
-    refused(&config, "no whole number of 3073-byte records");
+    refused(&config, "not a multiple of 3073-byte records");
     assert!(error(&config).place().unwrap().ends_with("data_batch_3.bin"));
     fs::write(&path, b"").unwrap();
     refused(&config, "0 bytes");
@@ -722,14 +726,14 @@ fn damaged_cifar10_files_are_refused() {
     refused(&config, "2 class names");
     fs::remove_file(root.path().join("batches.meta.txt")).unwrap();
     fs::remove_file(root.path().join("test_batch.bin")).unwrap();
-    refused(&config, "there is no test_batch.bin");
+    refused(&config, "test_batch.bin is missing");
 }
 
 #[test]
 fn stl10_records_are_stored_by_column() {
     let root = tempfile::tempdir().unwrap();
     let config = binary("stl10", root.path());
-    refused(&config, "there is no train_X.bin");
+    refused(&config, "train_X.bin is missing");
     let record = |number: usize| (0..27_648_usize).map(move |byte| (byte * 7 + number) as u8);
     for part in ["train", "test"] {
         let pixels: Vec<u8> = (0..20).flat_map(record).collect();
@@ -761,7 +765,7 @@ fn real_cifar10() {
 }
 
 #[test]
-fn real_photographs() {
+fn real_photos() {
     let Some(path) = real_data("imagenet-5-categories") else { return };
     let config = with_test("prefixed", &path);
     let memo = tempfile::tempdir().unwrap();
@@ -781,7 +785,7 @@ fn twenty_shapes() -> (TempDir, Arc<ImageDataset>) {
     open(&shapes(20, 4, 4, 16), 1)
 }
 
-fn course(batch_size: usize, epochs: usize) -> LoaderConfig {
+fn loader(batch_size: usize, epochs: usize) -> LoaderConfig {
     LoaderConfig { batch_size, epochs, skip: 0, seed: 5 }
 }
 
@@ -790,18 +794,18 @@ fn contrastive(set: &Arc<ImageDataset>, epochs: usize) -> Batches {
 }
 
 fn contrastive_from(set: &Arc<ImageDataset>, epochs: usize, skip: usize) -> Batches {
-    let course = LoaderConfig { skip, ..course(6, epochs) };
-    contrastive_batches(set.clone(), (0..20).collect(), policy(SIMCLR, 16), course)
+    let loader_config = LoaderConfig { skip, ..loader(6, epochs) };
+    contrastive_batches(set.clone(), (0..20).collect(), policy(SIMCLR, 16), loader_config)
 }
 
-fn made(batches: Batches) -> Vec<Batch> {
+fn collect(batches: Batches) -> Vec<Batch> {
     batches.collect::<Result<_, _>>().unwrap()
 }
 
 #[test]
 fn contrastive_batches_hold_two_views_of_each_image() {
     let (_directory, set) = twenty_shapes();
-    let batches: Vec<Batch> = made(contrastive(&set, 2));
+    let batches: Vec<Batch> = collect(contrastive(&set, 2));
     assert_eq!(batches.len(), 6);
     for (number, batch) in batches.iter().enumerate() {
         assert_eq!((batch.rows, batch.images.len()), (12, 12 * 16 * 16 * 3));
@@ -820,25 +824,25 @@ fn contrastive_batches_hold_two_views_of_each_image() {
 }
 
 #[test]
-fn batches_do_not_depend_on_threads_or_on_where_training_goes_on() {
+fn batches_do_not_depend_on_threads_or_on_where_training_resumes() {
     let (_directory, set) = twenty_shapes();
-    let all: Vec<Batch> = made(contrastive(&set, 3));
+    let all: Vec<Batch> = collect(contrastive(&set, 3));
     for threads in [1, 2, 3] {
-        assert_eq!(all, in_pool(threads, || made(contrastive(&set, 3))), "{threads} threads");
+        assert_eq!(all, in_pool(threads, || collect(contrastive(&set, 3))), "{threads} threads");
     }
     for skip in 0..=9 {
-        assert_eq!(all[skip..], made(contrastive_from(&set, 3, skip)), "from batch {skip}");
+        assert_eq!(all[skip..], collect(contrastive_from(&set, 3, skip)), "from batch {skip}");
     }
     assert_eq!(contrastive_from(&set, 3, 10).count(), 0);
 }
 
 #[test]
-fn labeled_batches_keep_the_last_short_one_and_plain_batches_the_order() {
+fn labeled_batches_keep_the_last_partial_batch_and_plain_batches_the_order() {
     let (_directory, set) = twenty_shapes();
     let indices: Vec<usize> = (0..20).step_by(2).collect();
-    let labeled: Vec<Batch> = made(labeled_batches(set.clone(), indices.clone(), policy(SIMCLR, 16), course(4, 2)));
-    let later = LoaderConfig { skip: 4, ..course(4, 2) };
-    let later: Vec<Batch> = made(labeled_batches(set.clone(), indices.clone(), policy(SIMCLR, 16), later));
+    let labeled: Vec<Batch> = collect(labeled_batches(set.clone(), indices.clone(), policy(SIMCLR, 16), loader(4, 2)));
+    let later = LoaderConfig { skip: 4, ..loader(4, 2) };
+    let later: Vec<Batch> = collect(labeled_batches(set.clone(), indices.clone(), policy(SIMCLR, 16), later));
     assert_eq!(labeled[4..], later);
     assert_eq!(labeled.iter().map(|batch| batch.rows).collect::<Vec<_>>(), [4, 4, 2, 4, 4, 2]);
     let mut seen: Vec<usize> = labeled[..3].iter().flat_map(|batch| batch.indices.clone()).collect();
@@ -846,7 +850,7 @@ fn labeled_batches_keep_the_last_short_one_and_plain_batches_the_order() {
     seen.sort_unstable();
     assert_eq!(seen, indices);
     let evaluation = Arc::new(Policy::evaluation(None, 16, Fit::Squash));
-    let plain: Vec<Batch> = made(plain_batches(set.clone(), indices.clone(), evaluation, 4));
+    let plain: Vec<Batch> = collect(plain_batches(set.clone(), indices.clone(), evaluation, 4));
     assert_eq!(plain.iter().flat_map(|batch| batch.indices.clone()).collect::<Vec<_>>(), indices);
     assert_eq!(plain.len(), 3);
     let stored = set.image(2).unwrap();
@@ -855,16 +859,16 @@ fn labeled_batches_keep_the_last_short_one_and_plain_batches_the_order() {
 }
 
 #[test]
-fn a_policy_that_draws_once_a_batch_does_the_same_to_every_image() {
+fn a_policy_that_samples_once_per_batch_treats_every_image_the_same() {
     let (_directory, set) = twenty_shapes();
-    // Solarized or not can be seen at the first value of each row.
+    // The first value of each row reveals whether it was solarized.
     let ops = |draw: &str| format!("{draw}\nops = [{{ solarize = {{ p = 0.5, threshold = 0.0 }} }}]");
     let plain: Vec<f32> = (0..20).map(|index| f32::from(set.image(index).unwrap().rgb[0]) / 255.0).collect();
     let solarized = |draw: &str| -> Vec<Vec<bool>> {
-        let batches = contrastive_batches(set.clone(), (0..20).collect(), policy(&ops(draw), 16), course(10, 8));
+        let batches = contrastive_batches(set.clone(), (0..20).collect(), policy(&ops(draw), 16), loader(10, 8));
         let is_solarized =
             |batch: &Batch, row: usize| (batch.images[row * 768] - plain[batch.indices[row]]).abs() > 1e-6;
-        made(batches)
+        collect(batches)
             .into_iter()
             .flat_map(|batch| [0..10, 10..20].map(|view| view.map(|row| is_solarized(&batch, row)).collect()))
             .collect()
@@ -877,10 +881,10 @@ fn a_policy_that_draws_once_a_batch_does_the_same_to_every_image() {
 }
 
 #[test]
-fn batches_end_when_there_is_nothing_to_make() {
+fn batches_are_empty_without_images_or_epochs() {
     let (_directory, set) = twenty_shapes();
     let make = |indices: Vec<usize>, size, epochs| {
-        contrastive_batches(set.clone(), indices, policy(SIMCLR, 16), course(size, epochs))
+        contrastive_batches(set.clone(), indices, policy(SIMCLR, 16), loader(size, epochs))
     };
     assert_eq!(make((0..20).collect(), 21, 5).count(), 0);
     assert_eq!(make(Vec::new(), 4, 5).count(), 0);
@@ -888,7 +892,7 @@ fn batches_end_when_there_is_nothing_to_make() {
 }
 
 #[test]
-fn dropping_batches_early_is_fine() {
+fn batches_can_be_dropped_early() {
     let (_directory, set) = twenty_shapes();
     for taken in 0..3 {
         assert_eq!(contrastive(&set, 1000).take(taken).count(), taken);
@@ -897,7 +901,7 @@ fn dropping_batches_early_is_fine() {
 }
 
 #[test]
-fn a_panic_while_a_batch_is_made_is_raised_where_it_is_asked_for() {
+fn a_panic_in_a_loading_task_is_raised_in_next() {
     let (_directory, set) = twenty_shapes();
     for threads in [1, 2] {
         let raised = in_pool(threads, || {
@@ -908,7 +912,7 @@ fn a_panic_while_a_batch_is_made_is_raised_where_it_is_asked_for() {
 }
 
 #[test]
-fn a_file_that_gets_shorter_or_is_overwritten_while_it_is_read_is_an_error_that_names_it() {
+fn a_file_truncated_or_overwritten_while_reading_is_an_error_that_names_it() {
     for truncate in [true, false] {
         let (directory, set) = twenty_shapes();
         let path = directory.path().join("images.bin");
@@ -927,7 +931,7 @@ fn a_file_that_gets_shorter_or_is_overwritten_while_it_is_read_is_an_error_that_
 }
 
 #[test]
-fn waiting_is_counted() {
+fn waiting_time_is_measured() {
     let (_directory, set) = twenty_shapes();
     let mut batches = contrastive(&set, 3);
     batches.by_ref().for_each(drop);

@@ -1,9 +1,9 @@
-//! Logistic regression against scikit-learn (`tests/golden/logistic.py`).
+//! Logistic regression against scikit-learn (golden values from `tests/golden/logistic.py`).
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops by panicking")]
 
 use serde::Deserialize;
-use simclr::analysis::Features;
+use simclr::analysis::FeatureMatrix;
 use simclr::train::logistic::{LogisticProblem, Objective, Selection, TOLERANCE, solve_path};
 use simclr::train::standardize::Standardizer;
 
@@ -20,13 +20,13 @@ struct Problem {
     classes: usize,
     features: Vec<f32>,
     labels: Vec<usize>,
-    elsewhere: Elsewhere,
+    elsewhere: Point,
     solutions: Vec<Solution>,
 }
 
-/// Loss and gradient away from the minimum.
+/// Objective and gradient at a point away from the minimum.
 #[derive(Deserialize)]
-struct Elsewhere {
+struct Point {
     c: f64,
     weights: Vec<f64>,
     biases: Vec<f64>,
@@ -49,11 +49,11 @@ fn problems() -> Vec<Problem> {
 }
 
 impl Problem {
-    fn features(&self) -> Features<'_> {
-        Features::new(self.rows, self.width, &self.features)
+    fn features(&self) -> FeatureMatrix<'_> {
+        FeatureMatrix::new(self.rows, self.width, &self.features)
     }
 
-    /// Standardized features with a last column of ones.
+    /// Returns standardized features with a last column of ones.
     fn inputs(&self) -> Vec<f64> {
         let standardized = Standardizer::fit(self.features()).standardized(self.features());
         standardized.chunks(self.width).flat_map(|row| row.iter().copied().chain([1.0])).collect()
@@ -65,16 +65,16 @@ impl Problem {
     }
 }
 
-fn assert_close(what: &str, got: &[f64], wanted: &[f64], tolerance: f64) {
-    assert_eq!(got.len(), wanted.len(), "{what}");
-    let largest = wanted.iter().fold(0.0f64, |largest, x| largest.max(x.abs()));
-    for (got, wanted) in got.iter().zip(wanted) {
-        assert!((got - wanted).abs() <= tolerance * largest, "{what}: {got} and {wanted}, of {largest}");
+fn assert_close(what: &str, got: &[f64], expected: &[f64], tolerance: f64) {
+    assert_eq!(got.len(), expected.len(), "{what}");
+    let largest = expected.iter().fold(0.0f64, |largest, x| largest.max(x.abs()));
+    for (got, expected) in got.iter().zip(expected) {
+        assert!((got - expected).abs() <= tolerance * largest, "{what}: {got} and {expected}, of {largest}");
     }
 }
 
 #[test]
-fn loss_and_gradient_of_scikit_learn() {
+fn objective_and_gradient_match_scikit_learn() {
     for problem in problems() {
         let at = &problem.elsewhere;
         let inputs = problem.inputs();
@@ -88,36 +88,42 @@ fn loss_and_gradient_of_scikit_learn() {
     }
 }
 
-/// From zero, and from the solution before it.
+/// Starting from zero, and from the previous solution.
 #[test]
-fn solutions_of_scikit_learn() {
+fn solutions_match_scikit_learn() {
     for problem in problems() {
         let standardizer = Standardizer::fit(problem.features());
         let (classes, inputs) = (problem.classes, problem.inputs());
         let solver = LogisticProblem::new(problem.features(), &problem.labels, classes, &standardizer).unwrap();
         let mut last = None;
-        for wanted in &problem.solutions {
-            let name = format!("{}, C = {}", problem.name, wanted.c);
-            let cold = solver.solve(wanted.c, None).unwrap();
-            let warm = solver.solve(wanted.c, last.as_ref()).unwrap();
+        for expected in &problem.solutions {
+            let name = format!("{}, C = {}", problem.name, expected.c);
+            let cold = solver.solve(expected.c, None).unwrap();
+            let warm = solver.solve(expected.c, last.as_ref()).unwrap();
             for found in [&cold, &warm] {
                 assert!(found.has_converged && found.gradient_norm <= TOLERANCE, "{name}: {}", found.gradient_norm);
-                assert_close(&name, &[found.objective], &[wanted.objective], 1e-7);
-                let (weights, biases) = found.parameters.split_at(wanted.weights.len());
-                assert_close(&format!("weights of {name}"), weights, &wanted.weights, 1e-3);
+                assert_close(&name, &[found.objective], &[expected.objective], 1e-7);
+                let (weights, biases) = found.parameters.split_at(expected.weights.len());
+                assert_close(&format!("weights of {name}"), weights, &expected.weights, 1e-3);
                 let mean = biases.iter().sum::<f64>() / classes as f64;
                 let biases: Vec<f64> = biases.iter().map(|bias| bias - mean).collect();
-                let of_weights = wanted.weights.iter().fold(0.0f64, |largest, x| largest.max(x.abs()));
-                biases.iter().zip(&wanted.biases).for_each(|(got, wanted)| {
-                    assert!((got - wanted).abs() <= 1e-3 * of_weights.max(wanted.abs()), "{name}: {got} and {wanted}");
+                let largest = expected.weights.iter().fold(0.0f64, |largest, x| largest.max(x.abs()));
+                biases.iter().zip(&expected.biases).for_each(|(got, expected)| {
+                    assert!(
+                        (got - expected).abs() <= 1e-3 * largest.max(expected.abs()),
+                        "{name}: {got} and {expected}"
+                    );
                 });
-                // The minimum of the whole problem, not only of the rotated one.
+                // It is the minimum of the original problem too, not only of the rotated one.
                 let mut gradient = vec![0.0; found.parameters.len()];
-                problem.objective(&inputs, wanted.c).evaluate(&found.parameters, &mut gradient);
+                problem.objective(&inputs, expected.c).evaluate(&found.parameters, &mut gradient);
                 let norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
                 assert!(norm <= 1.01 * TOLERANCE, "{name}: {norm}");
                 let accuracy = found.classifier.evaluate(problem.features(), &problem.labels).1;
-                assert!((accuracy - wanted.accuracy).abs() <= 1.01 / problem.rows as f64, "{name}: to one image");
+                assert!(
+                    (accuracy - expected.accuracy).abs() <= 1.01 / problem.rows as f64,
+                    "{name}: more than one image off"
+                );
             }
             last = Some(cold);
         }
@@ -125,7 +131,7 @@ fn solutions_of_scikit_learn() {
 }
 
 #[test]
-fn the_path_has_the_same_bits_on_two_threads() {
+fn the_path_does_not_depend_on_the_number_of_threads() {
     let solve = |problem: &Problem| {
         let standardizer = Standardizer::fit(problem.features());
         let solver = LogisticProblem::new(problem.features(), &problem.labels, problem.classes, &standardizer).unwrap();
@@ -140,10 +146,10 @@ fn the_path_has_the_same_bits_on_two_threads() {
 
 #[test]
 fn features_that_are_not_finite_are_an_error() {
-    let features = Features::new(2, 1, &[f32::NAN, 1.0]);
+    let features = FeatureMatrix::new(2, 1, &[f32::NAN, 1.0]);
     let standardizer = Standardizer::centering(features);
     let solver = LogisticProblem::new(features, &[0, 1], 2, &standardizer).unwrap();
     assert!(solver.solve(1.0, None).unwrap_err().what().contains("NaN"));
-    let nothing = Features::new(0, 1, &[]);
+    let nothing = FeatureMatrix::new(0, 1, &[]);
     assert!(LogisticProblem::new(nothing, &[], 2, &standardizer).is_err());
 }

@@ -1,5 +1,5 @@
-//! ResNets held to torchvision's in float64: output, loss, every gradient, running statistics after three steps of
-//! SGD, inference, counts. `tests/golden/resnet.py` made the numbers and says how they are measured.
+//! ResNets against torchvision in float64: output, loss, every gradient, running statistics after three steps of SGD,
+//! inference, parameter counts. `tests/golden/resnet.py` generates the golden values and documents them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
 
@@ -27,7 +27,7 @@ struct Golden {
     trainable: u64,
     not_trainable: u64,
     seed: u64,
-    torch_bf16: HalfErrors,
+    torch_bf16: Bf16Errors,
     losses: Vec<f64>,
     output: Sketch,
     gradients: Vec<Sketch>,
@@ -35,11 +35,11 @@ struct Golden {
     inference: Sketch,
 }
 
-/// Errors of torch under bf16 autocast.
+/// Errors of PyTorch under bf16 autocast.
 #[derive(Deserialize)]
-struct HalfErrors {
+struct Bf16Errors {
     output: f64,
-    /// The mean over all gradients.
+    /// Mean over all gradients.
     gradients: f64,
 }
 
@@ -51,20 +51,20 @@ fn encoder(golden: &Golden) -> EncoderConfig {
     }
 }
 
-struct Run<'a> {
+struct GoldenRun<'a> {
     golden: &'a Golden,
     network: Network<Cpu>,
     images: Vec<f32>,
     targets: Tensor<(usize, usize), f32, Cpu>,
 }
 
-impl<'a> Run<'a> {
+impl<'a> GoldenRun<'a> {
     fn new(golden: &'a Golden, precision: Precision) -> Self {
         let (rows, side, device) = (golden.rows, golden.side, Cpu::default());
         let network = Network::new(&encoder(golden), &golden.head, side, 0, &device).unwrap();
         let mut network = network.in_precision(precision);
         let state: Vec<NamedTensor> =
-            network.state().unwrap().iter().map(|array| initial(array, &golden.last_norm)).collect();
+            network.state_dict().unwrap().iter().map(|tensor| initial(tensor, &golden.last_norm)).collect();
         network.load_state_dict(&state).unwrap();
         let images = uniform(&format!("images{}", golden.seed), rows * side * side * 3);
         let targets = uniform("targets", rows * golden.width).into_iter().map(|u| u as f32).collect();
@@ -76,8 +76,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Output and loss; the gradients stay in the network.
-    fn pass(&mut self) -> (Vec<f32>, f32) {
+    /// Runs forward and backward pass; returns output and loss, and leaves the gradients in the network.
+    fn forward_backward(&mut self) -> (Vec<f32>, f32) {
         let output = self.network.forward(self.images.clone(), self.golden.rows).unwrap();
         let values = output.as_vec();
         let loss = (output - self.targets.clone()).square().mean();
@@ -98,10 +98,10 @@ fn check(json: &str) {
     let golden: Golden = serde_json::from_str(json).unwrap();
     let summary = summarize(&encoder(&golden), &golden.head, golden.side).unwrap();
     assert_eq!((summary.trainable, summary.not_trainable), (golden.trainable, golden.not_trainable));
-    let mut run = Run::new(&golden, Precision::F32);
+    let mut run = GoldenRun::new(&golden, Precision::F32);
     let mut losses = Vec::new();
     for step in 0..golden.losses.len() {
-        let (output, loss) = run.pass();
+        let (output, loss) = run.forward_backward();
         losses.push(loss);
         if step == 0 {
             assert_close(&golden.output, &output);
@@ -112,11 +112,11 @@ fn check(json: &str) {
     for (ours, theirs) in losses.iter().zip(&golden.losses) {
         assert!(
             (f64::from(*ours) - theirs).abs() < TOLERANCE * theirs,
-            "losses {losses:?} against {:?}",
+            "losses {losses:?}, expected {:?}",
             golden.losses
         );
     }
-    let state = run.network.state().unwrap();
+    let state = run.network.state_dict().unwrap();
     for sketch in &golden.statistics {
         assert_close(sketch, &find(&state, sketch).values);
     }
@@ -126,12 +126,12 @@ fn check(json: &str) {
     assert_close(&golden.inference, &inference);
 }
 
-/// In bfloat16 the errors are of the size that torch's are under autocast. Roundings are as good as random, so a single
-/// array may come out better here or there; over all gradients they even out.
-fn check_half(json: &str) {
+/// Checks that errors in bf16 are about as large as PyTorch's under autocast. Rounding errors vary from tensor to
+/// tensor, so their mean over all gradients is compared.
+fn check_bf16(json: &str) {
     let golden: Golden = serde_json::from_str(json).unwrap();
-    let mut run = Run::new(&golden, Precision::Bf16);
-    let (output, _) = run.pass();
+    let mut run = GoldenRun::new(&golden, Precision::Bf16);
+    let (output, _) = run.forward_backward();
     let gradients = run.network.gradients().unwrap();
     let sketches = golden.gradients.iter().filter(|sketch| sketch.norm > 1e-9);
     let errors: Vec<f64> = sketches.map(|sketch| sketch.error(&find(&gradients, sketch).values)).collect();
@@ -148,7 +148,7 @@ fn resnet18_with_a_head() {
 
 #[test]
 fn resnet18_in_bf16() {
-    check_half(include_str!("golden/resnet18.json"));
+    check_bf16(include_str!("golden/resnet18.json"));
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn resnet18_with_the_cifar_stem() {
 
 #[test]
 fn resnet18_cifar_in_bf16() {
-    check_half(include_str!("golden/resnet18_cifar.json"));
+    check_bf16(include_str!("golden/resnet18_cifar.json"));
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn resnet50() {
 
 #[test]
 fn resnet50_in_bf16() {
-    check_half(include_str!("golden/resnet50.json"));
+    check_bf16(include_str!("golden/resnet50.json"));
 }
 
 #[test]
@@ -178,5 +178,5 @@ fn resnet50_in_the_keras_variant_with_a_linear_head() {
 
 #[test]
 fn resnet50_keras_in_bf16() {
-    check_half(include_str!("golden/resnet50_keras.json"));
+    check_bf16(include_str!("golden/resnet50_keras.json"));
 }

@@ -1,7 +1,8 @@
-//! Pretraining steps with the choices of batch norm against torch in float64: over both views or per view, and in the
-//! head. `tests/golden/views.py` made the numbers; they are compared as those of `tests/golden/resnet.py`.
+//! Pretraining steps with all variants of batch norm (joint or per view, and in the projection head), tested against
+//! PyTorch in float64. `tests/golden/views.py` computed the expected values; they are compared as in
+//! `golden_resnet.rs`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "common/sketch.rs"]
 mod sketch;
@@ -16,7 +17,7 @@ use sketch::{Sketch, TOLERANCE, assert_close, check_gradients, find, initial, un
 
 const SIDE: usize = 16;
 const IMAGES: usize = 8;
-/// Name of the last batch norm of a block.
+/// Name of the last batch norm layer of a block.
 const LAST_NORM: &str = "bn2";
 
 #[derive(Deserialize)]
@@ -53,17 +54,17 @@ impl Case {
         ProjectionConfig { layers: self.head.clone(), batch_norm: self.head_norm }
     }
 
-    /// A network with the script's weights.
+    /// Returns a network with the initial weights of the script.
     fn network(&self) -> Network<Cpu> {
         let network = Network::new(&self.encoder(), self.head(), SIDE, 0, &Cpu::default()).unwrap();
         let mut network = network.with_batch_norm(self.batch_norm);
-        let state = network.state().unwrap();
+        let state = network.state_dict().unwrap();
         let state: Vec<NamedTensor> = state.iter().map(|array| initial(array, LAST_NORM)).collect();
         network.load_state_dict(&state).unwrap();
         network
     }
 
-    /// `[2 * IMAGES, SIDE, SIDE, 3]`; the second view has less contrast.
+    /// Returns views `[2 * IMAGES, SIDE, SIDE, 3]`; the second views have less contrast.
     fn views(&self) -> Vec<f32> {
         let length = IMAGES * SIDE * SIDE * 3;
         let numbers = uniform(&format!("images{}", self.seed), 2 * length).into_iter().map(|u| (u + 1.0) / 2.0);
@@ -75,18 +76,18 @@ impl Case {
         assert_eq!((summary.trainable, summary.not_trainable), (self.trainable, self.not_trainable));
         let (mut network, views) = (self.network(), self.views());
         let loss = NtXentConfig { temperature: self.temperature, similarity: Similarity::Cosine };
-        for (step, wanted) in self.losses.iter().enumerate() {
+        for (step, expected) in self.losses.iter().enumerate() {
             let output = network.forward(views.clone(), 2 * IMAGES).unwrap();
             let values = output.as_vec();
             let loss = f64::from(network.backward(nt_xent(output, &loss).unwrap().loss).unwrap());
-            assert!((loss - wanted).abs() < TOLERANCE * wanted, "step {step}: loss {loss} instead of {wanted}");
+            assert!((loss - expected).abs() < TOLERANCE * expected, "step {step}: loss {loss} instead of {expected}");
             if step == 0 {
                 assert_close(&self.output, &values);
                 check_gradients(&self.gradients, &network.gradients().unwrap());
             }
-            descend(&mut network, self.rate);
+            sgd_step(&mut network, self.rate);
         }
-        let state = network.state().unwrap();
+        let state = network.state_dict().unwrap();
         for sketch in &self.statistics {
             assert_close(sketch, &find(&state, sketch).values);
         }
@@ -96,7 +97,7 @@ impl Case {
     }
 }
 
-fn descend(network: &mut Network<Cpu>, rate: f32) {
+fn sgd_step(network: &mut Network<Cpu>, rate: f32) {
     for trainable in network.trainables() {
         for (value, gradient) in trainable.values.iter_mut().zip(trainable.gradient) {
             *value -= rate * *gradient;
@@ -107,8 +108,8 @@ fn descend(network: &mut Network<Cpu>, rate: f32) {
 
 fn check(batch_norm: BatchNorm, head_norm: HeadNorm) {
     let golden: Golden = serde_json::from_str(include_str!("golden/views.json")).unwrap();
-    let wanted = |case: &&Case| case.batch_norm == batch_norm && case.head_norm == head_norm;
-    golden.cases.iter().find(wanted).expect("the case is in the file").check();
+    let matches = |case: &&Case| case.batch_norm == batch_norm && case.head_norm == head_norm;
+    golden.cases.iter().find(matches).expect("the case is in the file").check();
 }
 
 #[test]

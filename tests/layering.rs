@@ -1,11 +1,11 @@
-//! Imports point down only: reads the `use crate::` lines of every module and holds them to the order of the layers.
+//! Imports only point down: checks the `crate::` paths of every module against the order of the layers.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Layers from the top; a module may import from layers below its own, and from itself.
+/// Layers, top first. A module may import from itself and from the layers below its own.
 const LAYERS: &[&[&str]] = &[
     &["cli"],
     &["stages"],
@@ -35,7 +35,7 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The modules named as `crate::NAME` in a source text.
+/// Returns the modules named as `crate::NAME` in the source.
 fn imports(text: &str) -> Vec<String> {
     let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
     let code: String = code.collect::<Vec<_>>().join("\n");
@@ -52,21 +52,21 @@ fn imports_point_down() {
     let mut files = Vec::new();
     sources(&root, &mut files);
     let mut upward = Vec::new();
-    let mut arrows = 0;
+    let mut count = 0;
     for file in files {
         let path = file.strip_prefix(&root).unwrap();
         let module = path.components().next().unwrap().as_os_str().to_str().unwrap().to_owned();
         if path.components().count() == 1 {
-            continue; // main.rs and lib.rs name every module
+            continue; // main.rs and lib.rs may name every module
         }
         for import in imports(&fs::read_to_string(&file).unwrap()) {
-            arrows += 1;
+            count += 1;
             if import != module && layer(&import) <= layer(&module) {
                 upward.push(format!("{} imports {import}", path.display()));
             }
         }
     }
-    assert!(arrows > 50, "only {arrows} imports found: is this test still reading the sources?");
+    assert!(count > 50, "only {count} imports found: does this test still read the sources?");
     assert!(upward.is_empty(), "imports that point up or sideways:\n{}", upward.join("\n"));
 }
 
@@ -81,7 +81,7 @@ fn only_the_command_line_prints_or_exits() {
             continue;
         }
         let text = fs::read_to_string(&file).unwrap();
-        // Tests say what they skip.
+        // Unit tests may print what they skip.
         let text = text.split_once("#[cfg(test)]\nmod tests").map_or(text.as_str(), |(code, _)| code);
         for word in ["println!", "eprintln!", "process::exit"] {
             assert!(!text.contains(word), "{} uses {word}", path.display());

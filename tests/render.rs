@@ -1,4 +1,4 @@
-//! The report as its readers get it: bytes, files, names that fight back, and missing parts.
+//! The written report: bytes, files, malicious names, extreme values and missing parts.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use simclr::analysis::wilson_interval;
@@ -12,7 +12,7 @@ use simclr::render::{pairs_png, results_markdown, write};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What a report must never pass on as markup.
+/// Text that a report must never output as markup.
 const HOSTILE: &str = "=<script>alert('&')</script>\n\"|\u{1}\u{1b}[31m\u{202e}\u{200b}";
 
 fn result(kind: EvaluationKind, depth: Option<usize>, fraction: f64, seed: u64, correct: usize) -> EvaluationResult {
@@ -148,8 +148,8 @@ fn hostile() -> Report {
     report
 }
 
-/// Nothing a training can produce, and more than a page wants.
-fn monstrous() -> Report {
+/// Values that no training run produces, and more data than a page can show.
+fn extreme() -> Report {
     let classes: Vec<String> = (0..100).map(|class| format!("class {class}")).collect();
     let mut report = full();
     report.results.clear();
@@ -224,7 +224,7 @@ fn equal_reports_give_equal_bytes() {
 }
 
 #[test]
-fn every_figure_of_a_full_study_is_there() {
+fn a_full_study_has_every_figure() {
     let files = written(&full());
     for name in [
         "comparison",
@@ -245,7 +245,7 @@ fn every_figure_of_a_full_study_is_there() {
 
 #[test]
 fn images_decode_and_are_not_blank() {
-    for report in [full(), hostile(), monstrous()] {
+    for report in [full(), hostile(), extreme()] {
         for (name, bytes) in ending(&written(&report), ".png") {
             let image = image::load_from_memory(bytes).unwrap().to_rgb8();
             let dark = image.pixels().filter(|pixel| pixel.0.iter().any(|&value| value < 128)).count();
@@ -255,8 +255,8 @@ fn images_decode_and_are_not_blank() {
 }
 
 #[test]
-fn svg_is_well_formed_and_has_no_coordinate_that_is_no_number() {
-    for report in [full(), hostile(), monstrous()] {
+fn svg_is_well_formed_and_has_finite_coordinates() {
+    for report in [full(), hostile(), extreme()] {
         for (name, bytes) in ending(&written(&report), ".svg") {
             let svg = std::str::from_utf8(bytes).unwrap();
             assert!(svg.starts_with("<svg xmlns=") && svg.trim_end().ends_with("</svg>"), "{name}");
@@ -267,7 +267,7 @@ fn svg_is_well_formed_and_has_no_coordinate_that_is_no_number() {
     }
 }
 
-/// Every element is closed in its turn.
+/// Asserts that elements are properly nested.
 fn assert_balanced(name: &str, svg: &str) {
     let mut open = Vec::new();
     for tag in svg.split('<').skip(1).map(|rest| rest.split_once('>').unwrap_or_else(|| panic!("{name}: {rest}")).0) {
@@ -283,7 +283,7 @@ fn assert_balanced(name: &str, svg: &str) {
 }
 
 #[test]
-fn names_are_text_wherever_they_stand() {
+fn names_are_escaped_everywhere() {
     let files = written(&hostile());
     for name in files.keys().filter(|name| name.ends_with(".html") || name.ends_with(".svg") || name.ends_with(".md")) {
         let text = text(&files, name);
@@ -291,25 +291,25 @@ fn names_are_text_wherever_they_stand() {
         assert!(text.chars().all(|c| !is_hidden(c) || c == '\n'), "{name} holds a hidden character");
     }
     for name in ["index.html", "results.md", "plots/comparison.svg", "plots/embedding-1.svg"] {
-        assert!(text(&files, name).contains("&lt;script"), "{name} lost the name");
+        assert!(text(&files, name).contains("&lt;script"), "{name} lacks the name");
     }
 }
 
 #[test]
-fn the_page_asks_nothing_of_the_network() {
+fn the_page_loads_nothing_from_the_network() {
     let page = text(&written(&full()), "index.html");
     assert!(page.contains("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';"));
     for needle in ["src=\"http", "href=\"http", "url(http", "@import", "<script", "<link"] {
         assert!(!page.contains(needle), "{needle}");
     }
     for anchor in page.split("href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
-        assert!(page.contains(&format!("id=\"{anchor}\"")), "#{anchor} leads nowhere");
+        assert!(page.contains(&format!("id=\"{anchor}\"")), "#{anchor} has no target");
     }
 }
 
 #[test]
 fn files_that_the_page_links_to_exist() {
-    for report in [full(), monstrous(), Report::default()] {
+    for report in [full(), extreme(), Report::default()] {
         let files = written(&report);
         let page = text(&files, "index.html");
         for link in page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
@@ -319,7 +319,7 @@ fn files_that_the_page_links_to_exist() {
 }
 
 #[test]
-fn tables_read_back_as_the_data() {
+fn csv_tables_round_trip() {
     for report in [full(), hostile()] {
         let files = written(&report);
         let mut reader = csv::Reader::from_reader(files["tables/results.csv"].as_slice());
@@ -354,15 +354,15 @@ fn markdown_averages_seeds() {
 }
 
 #[test]
-fn nothing_at_all_is_a_report_too() {
+fn an_empty_report_can_be_written() {
     let files = written(&Report::default());
-    assert!(text(&files, "index.html").contains("no result yet"));
+    assert!(text(&files, "index.html").contains("there are no results"));
     assert_eq!(text(&files, "results.md"), "No results.\n");
     assert!(ending(&files, ".png").is_empty());
 }
 
 #[test]
-fn one_kind_of_result_alone_is_enough() {
+fn one_kind_of_result_is_enough() {
     for kind in [EvaluationKind::Supervised, EvaluationKind::Knn, EvaluationKind::LinearEval] {
         let report = Report { results: vec![result(kind, None, 1.0, 1, 150)], ..Report::default() };
         let files = written(&report);

@@ -1,4 +1,4 @@
-//! Records of runs: written while stages run, read back, and used by `status`, `compare` and `cache`.
+//! Records of runs: written during runs, read back, and used by `status`, `compare` and `cache`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
 
@@ -6,7 +6,7 @@ use assert_cmd::Command;
 use serde_json::{Value, json};
 use simclr::base::{Error, ErrorKind, Result};
 use simclr::engine::{self, Context, Event, EventSink, Graph, RunOptions, Stage, Store};
-use simclr::runs::{self, Description, Recorder, RunState, StageState};
+use simclr::runs::{self, Recorder, RunDescription, RunState, StageState};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,9 +15,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-// ---- The recorder, on stages that do nothing.
+// ---- The recorder, with trivial stages.
 
-/// A stage that succeeds with these metrics or fails.
+/// Stage that succeeds with this metric, or fails without one.
 struct Toy {
     name: &'static str,
     metrics: Option<f64>,
@@ -46,7 +46,7 @@ impl Stage for Toy {
     }
 }
 
-/// `good`, then `bad` and `also good`, and `last` after both.
+/// Returns a graph of `good`, then `bad` and `also good`, and `last` after both.
 fn toys(bad: Option<f64>) -> Graph {
     let mut graph = Graph::new();
     let mut add = |name, metrics, inputs: &[_]| graph.add(Box::new(Toy { name, metrics }), inputs).unwrap();
@@ -57,21 +57,21 @@ fn toys(bad: Option<f64>) -> Graph {
     graph
 }
 
-/// A directory with a pipeline file, and the outputs in it.
-fn workplace() -> (TempDir, PathBuf) {
+/// Returns a temporary directory with a pipeline file, and the path of its output directory.
+fn test_directory() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
-    fs::write(directory.path().join("toy.toml"), "# the file as it was").unwrap();
+    fs::write(directory.path().join("toy.toml"), "# the pipeline file").unwrap();
     let output = directory.path().join("out");
     (directory, output)
 }
 
-fn record(directory: &TempDir, output: &Path, graph: &Graph, options: &RunOptions) -> (runs::Run, Vec<String>) {
+fn record(directory: &TempDir, output: &Path, graph: &Graph, options: &RunOptions) -> (runs::RecordedRun, Vec<String>) {
     let store = Store::open(output).unwrap();
     let file = directory.path().join("toy.toml");
-    let description = Description {
+    let description = RunDescription {
         study: "toy",
         file: &file,
-        texts: &["# the file as it was", "seed = 1\n"],
+        texts: &["# the pipeline file", "seed = 1\n"],
         resolved: "seed = 2\n",
         overrides: &["a=1".to_owned()],
         device: "cpu",
@@ -82,13 +82,13 @@ fn record(directory: &TempDir, output: &Path, graph: &Graph, options: &RunOption
     (runs::find(output, "latest").unwrap(), warnings)
 }
 
-fn states(run: &runs::Run) -> Vec<Option<StageState>> {
+fn states(run: &runs::RecordedRun) -> Vec<Option<StageState>> {
     run.record.stages.iter().map(|stage| stage.status).collect()
 }
 
 #[test]
-fn a_record_holds_what_was_asked_and_what_came_out() {
-    let (directory, output) = workplace();
+fn a_record_holds_settings_and_results() {
+    let (directory, output) = test_directory();
     let (run, warnings) = record(&directory, &output, &toys(Some(0.1)), &RunOptions::default());
     assert_eq!(warnings, Vec::<String>::new());
     assert_eq!((run.state, run.record.computed, run.record.cached), (RunState::Finished, 4, 0));
@@ -97,19 +97,19 @@ fn a_record_holds_what_was_asked_and_what_came_out() {
     assert_eq!((bad.name.as_str(), bad.version, bad.summary.as_str()), ("bad", 4, "found 0.1"));
     assert_eq!(bad.parameters, json!({ "name": "bad" }));
     assert_eq!(bad.inputs, BTreeMap::from([("good".to_owned(), "good".to_owned())]));
-    assert_eq!(bad.metrics, BTreeMap::from([("found".to_owned(), 0.1)]), "what JSON cannot hold is left out");
+    assert_eq!(bad.metrics, BTreeMap::from([("found".to_owned(), 0.1)]), "non-finite metrics are left out");
     let read = |name: &str| fs::read_to_string(run.directory.join(name)).unwrap();
     let texts = ["pipeline.toml", "extended-1.toml", "resolved.toml"].map(read);
-    assert_eq!(texts, ["# the file as it was", "seed = 1\n", "seed = 2\n"]);
+    assert_eq!(texts, ["# the pipeline file", "seed = 1\n", "seed = 2\n"]);
     let log = fs::read_to_string(run.directory.join("log.txt")).unwrap();
     assert!(log.contains("Z  bad: started\n") && log.contains("Z  done bad in "), "{log}");
     assert!(log.contains("Z  finished: computed 4, cached 0 in "), "{log}");
-    // The file holds the record and nothing else, and reading it gives the same again.
+    // The file contains exactly the record.
     let text = fs::read_to_string(run.directory.join("run.json")).unwrap();
-    let again: runs::RunRecord = serde_json::from_str(&text).unwrap();
-    assert_eq!(again, run.record);
-    assert_eq!(serde_json::to_value(&again).unwrap(), serde_json::from_str::<Value>(&text).unwrap());
-    assert!(!run.directory.join("run.lock").exists(), "the lock goes with the run");
+    let parsed: runs::RunRecord = serde_json::from_str(&text).unwrap();
+    assert_eq!(parsed, run.record);
+    assert_eq!(serde_json::to_value(&parsed).unwrap(), serde_json::from_str::<Value>(&text).unwrap());
+    assert!(!run.directory.join("run.lock").exists(), "the lock is removed with the run");
 
     let (cached, _) = record(&directory, &output, &toys(Some(0.1)), &RunOptions::default());
     assert_eq!((cached.record.computed, cached.record.cached), (0, 4));
@@ -117,16 +117,16 @@ fn a_record_holds_what_was_asked_and_what_came_out() {
     let [first, second] = [&run, &cached].map(|run| {
         run.record.stages.iter().map(|stage| (stage.metrics.clone(), stage.summary.clone())).collect::<Vec<_>>()
     });
-    assert_eq!(first, second, "cached stages have their results too");
+    assert_eq!(first, second, "cached stages have results too");
 }
 
 #[test]
 fn a_failure_ends_a_run_or_makes_it_partial() {
-    let (directory, output) = workplace();
+    let (directory, output) = test_directory();
     let (run, _) = record(&directory, &output, &toys(None), &RunOptions::default());
     assert_eq!((run.state, run.record.failed, run.record.skipped), (RunState::Failed, 1, 0));
     assert_eq!(states(&run)[..2], [Some(StageState::Computed), Some(StageState::Failed)]);
-    assert_eq!(states(&run)[3], None, "not tried");
+    assert_eq!(states(&run)[3], None, "not reached");
     assert!(run.record.error.as_ref().unwrap().contains("it does not work"));
 
     let options = RunOptions { keep_going: true, ..RunOptions::default() };
@@ -142,33 +142,33 @@ fn a_failure_ends_a_run_or_makes_it_partial() {
 }
 
 #[test]
-fn a_stage_that_was_interrupted_did_not_fail() {
-    let (directory, output) = workplace();
+fn an_interrupted_stage_has_not_failed() {
+    let (directory, output) = test_directory();
     let (graph, store) = (toys(Some(0.1)), Store::open(&output).unwrap());
     let file = directory.path().join("toy.toml");
     let description =
-        Description { study: "toy", file: &file, texts: &[], resolved: "", overrides: &[], device: "cpu" };
+        RunDescription { study: "toy", file: &file, texts: &[], resolved: "", overrides: &[], device: "cpu" };
     let recorder = Recorder::create(&output, &description, (&graph, &store), || Ok(())).unwrap();
     assert_eq!(runs::find(&output, "latest").unwrap().state, RunState::Running);
     recorder.emit(&Event::Started { stage: "good".into() });
     recorder.emit(&Event::Progress { stage: "good".into(), done: 3, total: 4, detail: "epoch 3".into() });
-    // A run that goes on is read from its events.
-    let living = runs::find(&output, "latest").unwrap();
-    assert_eq!((living.state, states(&living)[0]), (RunState::Running, Some(StageState::Running)));
-    assert_eq!(living.record.stages[0].progress.as_ref().map(|progress| progress.done), Some(3));
+    // A running run is read from its events.
+    let running = runs::find(&output, "latest").unwrap();
+    assert_eq!((running.state, states(&running)[0]), (RunState::Running, Some(StageState::Running)));
+    assert_eq!(running.record.stages[0].progress.as_ref().map(|progress| progress.done), Some(3));
     assert!(recorder.finish(Some(&Error::new(ErrorKind::Interrupted, "interrupted"))).is_empty());
     let run = runs::find(&output, "latest").unwrap();
     assert_eq!((run.state, states(&run)[0]), (RunState::Interrupted, Some(StageState::Interrupted)));
-    assert_eq!(run.record.stages[0].progress, living.record.stages[0].progress);
+    assert_eq!(run.record.stages[0].progress, running.record.stages[0].progress);
 }
 
 #[test]
 fn a_record_that_cannot_be_written_is_a_warning() {
-    let (directory, output) = workplace();
+    let (directory, output) = test_directory();
     let (graph, store) = (toys(Some(0.1)), Store::open(&output).unwrap());
     let file = directory.path().join("toy.toml");
     let description =
-        Description { study: "toy", file: &file, texts: &[], resolved: "", overrides: &[], device: "cpu" };
+        RunDescription { study: "toy", file: &file, texts: &[], resolved: "", overrides: &[], device: "cpu" };
     let recorder = Recorder::create(&output, &description, (&graph, &store), || Ok(())).unwrap();
     fs::remove_dir_all(output.join("runs")).unwrap();
     let warnings = recorder.finish(None);
@@ -177,8 +177,8 @@ fn a_record_that_cannot_be_written_is_a_warning() {
 }
 
 #[test]
-fn runs_are_found_by_what_a_user_calls_them() {
-    let (directory, output) = workplace();
+fn runs_are_found_by_name() {
+    let (directory, output) = test_directory();
     assert!(runs::find(&output, "latest").unwrap_err().what().contains("no runs"));
     let graph = toys(Some(0.1));
     let ids: Vec<String> = (0..2).map(|_| record(&directory, &output, &graph, &RunOptions::default()).0.id).collect();
@@ -211,8 +211,8 @@ fn runs_are_found_by_what_a_user_calls_them() {
 }
 
 #[test]
-fn the_commit_of_the_pipeline_file_is_kept() {
-    let (directory, output) = workplace();
+fn the_commit_of_the_pipeline_file_is_recorded() {
+    let (directory, output) = test_directory();
     let commit = || record(&directory, &output, &toys(Some(0.1)), &RunOptions::default()).0.record.commit;
     let Some(repository) = Repository::at(directory.path()) else { return };
     assert_eq!(commit(), None, "nothing is committed");
@@ -221,14 +221,14 @@ fn the_commit_of_the_pipeline_file_is_kept() {
     assert!(!clean.changed && clean.hash.len() >= 40, "{clean:?}");
 }
 
-/// A git repository.
+/// Git repository in a directory.
 struct Repository<'a>(&'a Path);
 
 impl<'a> Repository<'a> {
-    /// Makes one; none where there is no git.
+    /// Creates a repository; none if git is not installed.
     fn at(directory: &'a Path) -> Option<Self> {
-        let made = std::process::Command::new("git").args(["init", "-q"]).current_dir(directory).output();
-        made.is_ok_and(|made| made.status.success()).then_some(Self(directory))
+        let output = std::process::Command::new("git").args(["init", "-q"]).current_dir(directory).output();
+        output.is_ok_and(|output| output.status.success()).then_some(Self(directory))
     }
 
     fn git(&self, arguments: &[&str]) {
@@ -243,7 +243,7 @@ impl<'a> Repository<'a> {
         self.git(&["commit", "-qm", "one"]);
     }
 
-    /// Whether a file with the content that it has now is another one than in the commit; none without a commit.
+    /// Whether a file differs from the commit; none without a commit.
     fn changed(&self, file: &str) -> Option<bool> {
         let file = self.0.join(file);
         runs::Commit::of(&file, &fs::read(&file).unwrap()).map(|commit| commit.changed)
@@ -251,12 +251,12 @@ impl<'a> Repository<'a> {
 }
 
 #[test]
-fn a_file_is_told_from_the_committed_one_whatever_its_name() {
+fn changes_since_the_commit_are_detected_whatever_the_file_name() {
     let directory = tempfile::tempdir().unwrap();
     let Some(repository) = Repository::at(directory.path()) else { return };
     fs::create_dir(directory.path().join("a directory")).unwrap();
     let mut names =
-        vec!["study.toml", "a directory/study.toml", "a directory/with blank.toml", "-q.toml", "a:b^{tree}.toml"];
+        vec!["study.toml", "a directory/study.toml", "a directory/with space.toml", "-q.toml", "a:b^{tree}.toml"];
     if cfg!(unix) {
         names.extend(["line\nbreak.toml", "\"quotes\"'.toml", "\u{1b}[31m.toml", "Żółw.toml", "*.toml"]);
     }
@@ -267,7 +267,7 @@ fn a_file_is_told_from_the_committed_one_whatever_its_name() {
     for name in &names {
         assert_eq!(repository.changed(name), Some(false), "{name:?}: clean");
         write(name, "seed = 1\r\n");
-        assert_eq!(repository.changed(name), Some(false), "{name:?}: line ends of Windows");
+        assert_eq!(repository.changed(name), Some(false), "{name:?}: CRLF line endings");
         write(name, "seed = 2\n");
         assert_eq!(repository.changed(name), Some(true), "{name:?}: modified");
     }
@@ -280,7 +280,7 @@ fn a_file_is_told_from_the_committed_one_whatever_its_name() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_is_the_file_that_it_leads_to() {
+fn a_link_is_followed_to_its_file() {
     let directory = tempfile::tempdir().unwrap();
     let Some(repository) = Repository::at(directory.path()) else { return };
     fs::write(directory.path().join("study.toml"), "seed = 1\n").unwrap();
@@ -291,7 +291,7 @@ fn a_link_is_the_file_that_it_leads_to() {
 
 #[cfg(unix)]
 #[test]
-fn nothing_that_a_repository_names_is_run() {
+fn no_command_configured_in_a_repository_is_run() {
     use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
     let (root, trap) = (directory.path().join("evil"), directory.path().join("trap"));
@@ -328,10 +328,10 @@ fn nothing_that_a_repository_names_is_run() {
     for hook in ["fsmonitor-watchman", "post-index-change", "reference-transaction", "pre-auto-gc"] {
         fs::copy(trap, root.join(".git/hooks").join(hook)).unwrap();
     }
-    // Neither the file's time nor its size is that of the index.
+    // The file differs from the index in time and size.
     fs::write(root.join("study.toml"), "seed = 12\n").unwrap();
     assert_eq!(repository.changed("study.toml"), Some(true));
-    // A partial clone fetches objects that are missing, by a command that its configuration names.
+    // A partial clone fetches missing objects with a command from its configuration.
     repository.git(&["config", "extensions.partialClone", "origin"]);
     repository.git(&["config", "remote.origin.promisor", "true"]);
     repository.git(&["config", "remote.origin.url", &format!("ext::{trap}")]);
@@ -345,7 +345,7 @@ fn nothing_that_a_repository_names_is_run() {
     }
 }
 
-// ---- The commands, from outside.
+// ---- The command line.
 
 const PIPELINE: &str = r#"
 name = "small"
@@ -391,7 +391,7 @@ impl Small {
         command
     }
 
-    /// Exit code, standard output, standard error.
+    /// Returns exit code, standard output and standard error.
     fn call(&self, arguments: &[&str]) -> (i32, String, String) {
         let output = self.command(arguments).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -420,12 +420,12 @@ impl Small {
         command.spawn().unwrap()
     }
 
-    /// Starts a run that would take hours.
+    /// Starts a run that takes hours.
     fn start_endless(&self) -> Child {
         self.start(&["--set", "pretrain.main.epochs=1000000"])
     }
 
-    /// Waits until a run's pretraining is being computed and has told how far it is.
+    /// Waits until the pretraining of a run has reported progress.
     fn wait_for_progress(&self) -> Value {
         self.wait_for(|run| {
             let pretrain = stage(run, "pretrain.main");
@@ -433,7 +433,7 @@ impl Small {
         })
     }
 
-    /// Waits until the newest run goes on and is as wanted.
+    /// Waits until the newest run is running and `is_wanted` returns true.
     fn wait_for(&self, is_wanted: impl Fn(&Value) -> bool) -> Value {
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(120) {
@@ -454,7 +454,7 @@ fn stage<'a>(run: &'a Value, name: &str) -> &'a Value {
 }
 
 #[test]
-fn an_output_directory_that_is_not_there_has_no_runs_and_is_not_made() {
+fn a_missing_output_directory_has_no_runs_and_is_not_created() {
     let small = Small::new();
     assert!(small.ok(&["status"]).starts_with("no runs in "));
     assert_eq!(small.json(&["status"]), json!([]));
@@ -469,16 +469,16 @@ fn an_output_directory_that_is_not_there_has_no_runs_and_is_not_made() {
 }
 
 #[test]
-fn a_run_that_goes_on_is_told_from_one_that_was_killed() {
+fn a_running_run_is_distinguished_from_a_killed_one() {
     let small = Small::new();
     let mut child = small.start_endless();
-    let living = small.wait_for_progress();
-    assert_eq!(living["status"], "running");
-    assert_eq!(stage(&living, "split")["status"], "computed");
-    assert!(living["seconds"].as_f64().unwrap() < 1000.0);
+    let running = small.wait_for_progress();
+    assert_eq!(running["status"], "running");
+    assert_eq!(stage(&running, "split")["status"], "computed");
+    assert!(running["seconds"].as_f64().unwrap() < 1000.0);
     let text = small.ok(&["status", "latest"]);
     assert!(text.contains("running") && text.contains("pretrain.main") && text.contains("epoch"), "{text}");
-    // What a living run counts on is not collected, however few runs are kept.
+    // Artifacts of a running run are not collected, however few runs are kept.
     assert_eq!(small.json(&["cache", "gc", "--keep", "0", "--dry-run"])["bytes"], 0);
 
     child.kill().unwrap();
@@ -492,7 +492,7 @@ fn a_run_that_goes_on_is_told_from_one_that_was_killed() {
 }
 
 #[test]
-fn a_published_report_that_is_not_whole_is_published_again() {
+fn a_damaged_published_report_is_published_again() {
     let small = Small::new();
     let file = small.file.to_str().unwrap();
     small.run(&[]);
@@ -510,13 +510,13 @@ fn a_published_report_that_is_not_whole_is_published_again() {
             damage(&report.join(name));
             let (code, _, stderr) = small.call(command);
             assert_eq!(code, 0, "{stderr}");
-            assert!(stderr.contains("was not whole") && stderr.contains(name), "{command:?}, {name}: {stderr}");
+            assert!(stderr.contains("was damaged") && stderr.contains(name), "{command:?}, {name}: {stderr}");
             assert_eq!(fs::read(report.join("results.md")).unwrap(), whole);
             let (_, _, stderr) = small.call(&["run", file]);
-            assert!(!stderr.contains("whole"), "{command:?}, {name}: {stderr}");
+            assert!(!stderr.contains("was damaged"), "{command:?}, {name}: {stderr}");
         }
     }
-    assert_eq!(fs::read_dir(small.output.join("small")).unwrap().count(), 1, "nothing is left beside it");
+    assert_eq!(fs::read_dir(small.output.join("small")).unwrap().count(), 1, "nothing is left next to it");
 }
 
 #[test]
@@ -536,10 +536,10 @@ fn every_run_keeps_its_report() {
     for (page, run) in pages.iter().zip(runs.as_array().unwrap()) {
         assert!(page.contains(run["id"].as_str().unwrap()), "the page names its run");
     }
-    assert!(pages[0].contains("knn_eval.main.k=3") && pages[2].contains("k = 5"), "each has its settings");
+    assert!(pages[0].contains("knn_eval.main.k=3") && pages[2].contains("k = 5"), "each page has its settings");
     let (_, text, _) = small.call(&["status", runs[2]["id"].as_str().unwrap()]);
     assert!(text.contains("report/index.html"), "{text}");
-    // What is collected takes no report of a run with it, and two runs of the same report share its files.
+    // Runs keep their reports after a collection, and two runs with the same report share its files.
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
@@ -553,7 +553,7 @@ fn every_run_keeps_its_report() {
 }
 
 #[test]
-fn what_cannot_fit_into_memory_is_an_error_before_any_work() {
+fn a_run_that_does_not_fit_into_memory_is_refused_before_any_work() {
     let small = Small::new();
     let file = small.file.to_str().unwrap();
     let layers = format!("pretrain.main.projection.layers={:?}", [65536; 16]);
@@ -562,17 +562,17 @@ fn what_cannot_fit_into_memory_is_an_error_before_any_work() {
     assert_eq!((code, stdout.as_str()), (3, ""), "{stderr}");
     assert!(stderr.contains("pretrain.main needs about") && stderr.contains("no batch fits"), "{stderr}");
     assert!(stderr.contains("--force-memory") && small.json(&["status"]) == json!([]), "{stderr}");
-    // What is not computed does not count, and the plan only warns.
+    // Stages that are not computed are ignored, and the plan only warns.
     small.ok(&[&run[..], &["--only", "dataset", "-q"]].concat());
     let (code, _, stderr) = small.call(&["plan", file, "--set", &layers]);
     assert!(code == 0 && stderr.contains("warning: pretrain.main needs about"), "{stderr}");
 }
 
 #[test]
-fn a_report_is_found_where_nothing_can_be_written() {
+fn a_report_is_found_in_a_read_only_output_directory() {
     let small = Small::new();
     small.run(&[]);
-    // No lock can be had here, whoever asks.
+    // With a file in place of the lock directory, no lock can be acquired, even by root.
     fs::remove_dir_all(small.output.join("store-v1/.locks")).unwrap();
     fs::write(small.output.join("store-v1/.locks"), "").unwrap();
     let (code, stdout, stderr) = small.call(&["report", small.file.to_str().unwrap()]);
@@ -580,7 +580,7 @@ fn a_report_is_found_where_nothing_can_be_written() {
     assert!(stderr.contains("as it was published"), "{stderr}");
 }
 
-/// A data set whose names would move the cursor, color, turn text around, or be computed by a spreadsheet.
+/// A data set with names that contain terminal escapes, bidirectional controls or spreadsheet formulas.
 #[cfg(unix)]
 mod hostile_names {
     use super::*;
@@ -607,7 +607,7 @@ mod hostile_names {
                 image::RgbImage::from_fn(16, 16, pixel).save(directory.join(format!("\x1b[1A{image}.png"))).unwrap();
             }
         }
-        fs::write(data.join(CLASSES[0]).join("\r\x1b[1A\x1b[2K\nerror: all is lost.png"), "no image").unwrap();
+        fs::write(data.join(CLASSES[0]).join("\r\x1b[1A\x1b[2K\nerror: all is lost.png"), "not an image").unwrap();
         let text = PIPELINE
             .replace("{ shapes = { train = 60, test = 30, classes = 3 } }", "{ image_folder = { train = \"data\" } }");
         let text = text.replace("image_size = 16", "image_size = 16\nbroken_files = \"skip\"");
@@ -628,7 +628,7 @@ mod hostile_names {
     }
 
     #[test]
-    fn are_shown_as_what_they_are_wherever_people_see_them() {
+    fn are_escaped_in_all_output() {
         let small = hostile();
         let file = small.file.to_str().unwrap();
         for arguments in [
@@ -652,8 +652,8 @@ mod hostile_names {
         assert!(log.contains("\\r\\u{1b}[1A\\u{1b}[2K\\nerror: all is lost.png"), "{log}");
         let report = files(&small.output.join("small/report"));
         let ending = |ending: &str| {
-            let these = report.iter().filter(|path| path.extension().is_some_and(|found| found == ending));
-            these.cloned().collect::<Vec<_>>()
+            let matching = report.iter().filter(|path| path.extension().is_some_and(|found| found == ending));
+            matching.cloned().collect::<Vec<_>>()
         };
         for path in ["html", "md", "svg"].into_iter().flat_map(ending) {
             assert_harmless(&path.display().to_string(), &fs::read_to_string(&path).unwrap());
@@ -678,13 +678,13 @@ mod signals {
     use super::*;
     use std::io::{BufRead, BufReader};
 
-    /// Sends signals one right after the other.
+    /// Sends signals in quick succession.
     fn send(child: &Child, signals: &[&str]) {
         let kills: Vec<String> = signals.iter().map(|signal| format!("kill -{signal} {}", child.id())).collect();
         assert!(std::process::Command::new("sh").args(["-c", &kills.join("; ")]).status().unwrap().success());
     }
 
-    /// Files of the checkpoints in the store.
+    /// Returns the number of checkpoint files in the store.
     fn checkpoints(small: &Small) -> usize {
         let directories =
             fs::read_dir(small.output.join("store-v1/pretrain")).unwrap().map(|entry| entry.unwrap().path());
@@ -693,7 +693,7 @@ mod signals {
     }
 
     #[test]
-    fn whatever_asks_to_stop_however_often_leaves_a_checkpoint() {
+    fn every_stop_signal_even_repeated_leaves_a_checkpoint() {
         let small = Small::new();
         for signals in [&["TERM", "TERM"][..], &["USR2"], &["XCPU", "XCPU", "TERM"], &["INT"], &["HUP", "INT", "TERM"]]
         {
@@ -710,7 +710,7 @@ mod signals {
     }
 
     #[test]
-    fn a_wait_for_the_store_is_told_and_can_be_interrupted() {
+    fn a_wait_for_the_store_is_reported_and_can_be_interrupted() {
         let small = Small::new();
         small.run(&[]);
         let lock = fs::File::open(small.output.join("store-v1/.locks/store.lock")).unwrap();
@@ -730,9 +730,9 @@ mod signals {
     }
 
     #[test]
-    fn only_a_second_ctrl_c_ends_a_run_at_once() {
+    fn only_a_second_ctrl_c_ends_a_run_immediately() {
         let small = Small::new();
-        // A step of it takes seconds, and a first request waits for its end.
+        // A step takes seconds, and the first signal waits for its end.
         let slow = ["--set", "pretrain.main.encoder={ resnet50 = {} }", "--set", "dataset.image_size=128"];
         let mut child = small.start(&slow);
         small.wait_for(|run| stage(run, "pretrain.main")["status"] == "running");
@@ -751,7 +751,7 @@ fn two_runs_are_compared_in_settings_and_results() {
     small.run(&["--set", "pretrain.main.loss.nt_xent.temperature=0.9", "--set", "knn_eval.main.depths=[0, 1]"]);
     let list = small.json(&["status"]);
     let (newest, oldest) = (list[0]["id"].as_str().unwrap(), list[1]["id"].as_str().unwrap());
-    assert!(newest > oldest, "the newest first");
+    assert!(newest > oldest, "newest first");
     assert_eq!((&list[0]["status"], &list[0]["pinned"]), (&json!("finished"), &json!(false)));
 
     let compared = small.json(&["compare", oldest, "latest"]);
@@ -776,7 +776,7 @@ fn two_runs_are_compared_in_settings_and_results() {
 }
 
 #[test]
-fn what_pinned_and_new_runs_use_is_kept() {
+fn artifacts_of_pinned_and_new_runs_are_kept() {
     let small = Small::new();
     small.run(&[]);
     let first = small.json(&["status"])[0]["id"].as_str().unwrap().to_owned();
@@ -797,7 +797,7 @@ fn what_pinned_and_new_runs_use_is_kept() {
 
     assert!(small.ok(&["cache", "pin", &first]).contains("pinned"));
     let dry = small.json(&["cache", "gc", "--keep", "1", "--dry-run"]);
-    assert_eq!(keys().len(), all.len(), "nothing is touched");
+    assert_eq!(keys().len(), all.len(), "a dry run changes nothing");
     let freed = small.json(&["cache", "gc", "--keep", "1"]);
     assert_eq!((&freed["freed"], &freed["bytes"]), (&dry["freed"], &dry["bytes"]));
     let kept = keys();
@@ -805,13 +805,13 @@ fn what_pinned_and_new_runs_use_is_kept() {
         run["stages"].as_array().unwrap().iter().all(|stage| kept.contains_key(stage["key"].as_str().unwrap()))
     };
     assert!(used_by(&small.json(&["status", &first])) && used_by(&small.json(&["status", "latest"])));
-    assert!(kept.len() < all.len(), "the run between is not kept");
+    assert!(kept.len() < all.len(), "the second run is not kept");
 
     small.ok(&["cache", "unpin", &first]);
     assert!(small.json(&["cache", "gc", "--keep", "1"])["bytes"].as_u64().unwrap() > 0);
     assert!(!keys().contains_key(stage(&small.json(&["status", &first]), "pretrain.main")["key"].as_str().unwrap()));
 
-    // A record that cannot be read may be of a pinned run.
+    // An unreadable record may belong to a pinned run.
     fs::write(small.output.join("runs/small").join(&first).join("run.json"), "{").unwrap();
     let (code, _, stderr) = small.call(&["cache", "gc", "--keep", "0"]);
     assert!(code == 3 && stderr.contains("run.json") && stderr.contains("delete"), "{code} {stderr}");
@@ -830,7 +830,7 @@ fn a_store_without_records_is_not_emptied() {
 }
 
 #[test]
-fn damage_is_found_set_aside_and_made_good_by_an_import() {
+fn damage_is_found_set_aside_and_repaired_by_an_import() {
     let small = Small::new();
     small.run(&[]);
     let copy = small.output.with_file_name("copy");
@@ -855,8 +855,8 @@ fn damage_is_found_set_aside_and_made_good_by_an_import() {
 
     let aside = small.json(&["cache", "verify", "--set-aside"]);
     assert_eq!(aside["damaged"][0]["key"], key);
-    let there = import(&small.output, copy.to_str().unwrap());
-    let text = String::from_utf8_lossy(&there.stdout).into_owned();
+    let repair = import(&small.output, copy.to_str().unwrap());
+    let text = String::from_utf8_lossy(&repair.stdout).into_owned();
     assert!(text.contains("copied 1 artifact,"), "{text}");
     assert!(small.ok(&["cache", "verify"]).contains("0 damaged"));
     small.run(&[]);
@@ -864,7 +864,7 @@ fn damage_is_found_set_aside_and_made_good_by_an_import() {
 }
 
 #[test]
-fn the_pipeline_that_init_writes_is_valid_and_is_not_replaced() {
+fn the_pipeline_written_by_init_is_valid_and_is_not_overwritten() {
     let directory = tempfile::tempdir().unwrap();
     let call = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_simclr"));
@@ -876,16 +876,16 @@ fn the_pipeline_that_init_writes_is_valid_and_is_not_replaced() {
     };
     ok(&["init"]);
     ok(&["validate", "pipeline.toml"]);
-    assert_eq!(call(&["init"]).status.code(), Some(2), "it is there");
+    assert_eq!(call(&["init"]).status.code(), Some(2), "the file exists");
     ok(&["init", "--force"]);
 
     for (part, count) in [("train", 60), ("test", 10)] {
         for class in ["a \"cat\"", "dog"] {
-            let place = directory.path().join("my images").join(part).join(class);
-            fs::create_dir_all(&place).unwrap();
+            let class_directory = directory.path().join("my images").join(part).join(class);
+            fs::create_dir_all(&class_directory).unwrap();
             for number in 0..count {
                 let color = image::Rgb([number, 255 - number, u8::from(class == "dog") * 200]);
-                image::RgbImage::from_pixel(8, 8, color).save(place.join(format!("{number}.png"))).unwrap();
+                image::RgbImage::from_pixel(8, 8, color).save(class_directory.join(format!("{number}.png"))).unwrap();
             }
         }
     }

@@ -1,13 +1,13 @@
-//! The store when disks fail: every step of a run, a collection and an import is made to fail in every way, and what is
-//! left behind must be whole, must be gone on from, and must be told of in words that help.
+//! The store with a failing disk: every step of a run, a collection and an import is made to fail in every way.
+//! Remaining artifacts must be intact, the next run must succeed, and errors must be helpful.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use serde_json::{Value, json};
 use simclr::base::{Error, ErrorKind, Result};
-use simclr::engine::store::{Artifact, Disk, FreedKind, HeldLock, Imported, LeftoverKind, RealDisk, Sharing};
+use simclr::engine::store::{Artifact, Disk, FreedKind, HeldLock, ImportOutcome, LeftoverKind, RealDisk, Sharing};
 use simclr::engine::{
-    Context, Event, EventSink, Graph, Outcome, RunOptions, Stage, StageId, StageStatus, State, Store,
+    ArtifactState, Context, Event, EventSink, Graph, RunOptions, RunOutcome, Stage, StageId, StageStatus, Store,
 };
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
@@ -18,27 +18,27 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// A way for a step to fail.
+/// Way in which a step fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    /// Half of it is done, then the disk is full.
+    /// Half of the step is done, then the disk is full.
     NoSpace,
     NoPermission,
     ReadOnly,
-    /// Half of a file is written, and it is called a success.
+    /// Half of a file is written, and success is reported.
     Truncated,
-    /// A bit of a file is wrong, and it is called a success.
+    /// One bit of a file is wrong, and success is reported.
     Flipped,
-    /// Nothing is written, and it is called a success.
+    /// Nothing is written, and success is reported.
     Missing,
-    /// Half of it is done, and nothing at all after it.
+    /// Half of the step is done, and every later step fails.
     PowerCut,
 }
 
-const LOUD: [Fault; 4] = [Fault::NoSpace, Fault::NoPermission, Fault::ReadOnly, Fault::PowerCut];
+const REPORTED: [Fault; 4] = [Fault::NoSpace, Fault::NoPermission, Fault::ReadOnly, Fault::PowerCut];
 const SILENT: [Fault; 3] = [Fault::Truncated, Fault::Flipped, Fault::Missing];
 
-/// A step of the store, or of a stage that writes a file.
+/// Step of the store, or of a stage that writes a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     CreateDirectory,
@@ -51,7 +51,7 @@ enum Step {
     StageWrites,
 }
 
-/// A disk whose step number `at` fails. Without a fault it counts the steps.
+/// Disk whose step number `at` fails. Without a fault it only records the steps.
 #[derive(Debug, Default)]
 struct FaultyDisk {
     fault: Option<(usize, Fault)>,
@@ -68,7 +68,7 @@ impl FaultyDisk {
         self.steps.lock().unwrap().clone()
     }
 
-    /// Counts a step; says how it fails.
+    /// Records a step and returns its fault, if any.
     fn next(&self, step: Step) -> io::Result<Option<Fault>> {
         if self.is_off.load(Ordering::Relaxed) {
             return Err(error_of(Fault::PowerCut));
@@ -80,7 +80,7 @@ impl FaultyDisk {
         Ok(fault)
     }
 
-    /// A step that is done or not.
+    /// Performs a step completely or not at all.
     fn all_or_nothing<T>(&self, step: Step, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         match self.next(step)? {
             Some(fault) => Err(error_of(fault)),
@@ -126,7 +126,7 @@ impl Disk for FaultyDisk {
         self.write_bytes(Step::Copy, to, &fs::read(from)?)
     }
     fn flush(&self, path: &Path) -> io::Result<()> {
-        // No test cuts the power of this machine, so the time of a true flush is saved.
+        // No test cuts the power of this machine, so the real flush is skipped to save time.
         self.all_or_nothing(Step::Flush, || fs::symlink_metadata(path).map(|_| ()))
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -145,7 +145,7 @@ impl Disk for FaultyDisk {
     }
 }
 
-/// A stage that writes its parameters and its inputs' lines, and a plot in a directory.
+/// Stage that writes its parameters and its inputs' lines, and a plot in a subdirectory.
 struct Fake {
     kind: &'static str,
     parameters: Value,
@@ -185,7 +185,7 @@ impl Stage for Fake {
 
 const KINDS: [&str; 5] = ["dataset", "split", "pretrain", "features", "linear_eval"];
 
-/// dataset -> split -> pretrain -> features -> linear_eval, and further kinds.
+/// Returns dataset -> split -> pretrain -> features -> linear_eval, followed by stages of further kinds.
 fn chain(disk: &Arc<FaultyDisk>, further: &[&'static str]) -> Graph {
     chain_with(disk, further, |_| Ok(()))
 }
@@ -201,7 +201,7 @@ fn chain_with(disk: &Arc<FaultyDisk>, further: &[&'static str], work: fn(&Contex
     graph
 }
 
-/// The key of the stage of a kind.
+/// Returns the key of the stage of a kind.
 fn key(graph: &Graph, kind: &str) -> String {
     graph.key(graph.iter().find(|id| graph.kind(*id) == kind).unwrap()).to_owned()
 }
@@ -215,7 +215,7 @@ impl EventSink for Events {
     }
 }
 
-fn run_with(graph: &Graph, store: &Store, force: &[&str]) -> Result<Outcome> {
+fn run_with(graph: &Graph, store: &Store, force: &[&str]) -> Result<RunOutcome> {
     let force = force.iter().map(ToString::to_string).collect();
     let options = RunOptions { force, ..RunOptions::default() };
     simclr::engine::run(graph, store, &options, &Events::default(), &AtomicBool::new(false))
@@ -225,20 +225,20 @@ fn open(root: &Path, disk: &Arc<FaultyDisk>) -> Store {
     Store::open_with(root, disk.clone()).unwrap()
 }
 
-/// A directory that goes away; in memory where the system has such a place, since there are ten thousands of small files.
+/// Returns a temporary directory; in memory where possible, since the tests write tens of thousands of small files.
 fn scratch() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-/// A directory with a store in which the whole chain is finished.
-fn finished() -> (TempDir, Graph, Store) {
+/// Returns a directory with a store in which the whole chain is finished.
+fn finished_store() -> (TempDir, Graph, Store) {
     let (directory, disk) = (scratch(), Arc::default());
     let (graph, store) = (chain(&disk, &[]), open(directory.path(), &disk));
     run_with(&graph, &store, &[]).unwrap();
     (directory, graph, store)
 }
 
-/// Content of every file below a directory, by name.
+/// Returns the content of every file in a directory, recursively, by name.
 fn files_below(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(directory).into_iter().flatten().map(Result::unwrap) {
@@ -254,9 +254,9 @@ fn files_below(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-/// What must be the same in every run: all but the record.
+/// Returns the files that must be the same in every run: all except the record.
 fn content(store: &Store, kind: &str, key: &str) -> BTreeMap<String, Vec<u8>> {
-    let mut files = files_below(&store.place(kind, key));
+    let mut files = files_below(&store.artifact_path(kind, key));
     files.remove("record.json");
     files
 }
@@ -272,7 +272,7 @@ fn copy_directory(from: &Path, to: &Path) {
     }
 }
 
-/// Names in a directory, sorted.
+/// Returns the names in a directory, sorted.
 fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).into_iter().flatten();
     let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -280,7 +280,7 @@ fn names(directory: &Path) -> Vec<String> {
     names
 }
 
-/// No directory of a run, no lock file and nothing in the trash.
+/// Asserts that no directories of killed runs, lock files or trash are left.
 fn assert_tidy(store: &Store, what: &str) {
     for kind in store.kinds() {
         for name in names(&store.directory().join(&kind)) {
@@ -295,29 +295,29 @@ fn assert_tidy(store: &Store, what: &str) {
     assert!(names(&store.directory().join(".trash")).is_empty(), "{what}");
 }
 
-/// An error that a user can do something about, of this directory.
+/// Asserts that an error names this directory and has help.
 fn assert_helps(error: &Error, directory: &Path, what: &str) {
     assert_eq!(error.kind(), ErrorKind::Stage, "{what}: {error}");
     assert!(error.to_string().contains(directory.to_str().unwrap()), "{what}: {error}");
     assert!(error.next_step().is_some(), "{what}: {error}");
 }
 
-/// A store with all that a run can meet: `split` is there and will be replaced by force, `pretrain` is damaged,
-/// `features` was being written when a run was killed, `linear_eval` was being replaced then, and more is left over.
-fn eventful() -> (TempDir, Graph, Store) {
-    let (directory, graph, store) = finished();
-    let place = |kind: &str| store.place(kind, &key(&graph, kind));
-    fs::write(place("pretrain").join("lines.txt"), "half").unwrap();
-    fs::rename(place("features"), place("features").with_extension("partial")).unwrap();
-    fs::rename(place("linear_eval"), place("linear_eval").with_extension("replaced")).unwrap();
+/// Returns a store with everything a run may encounter: `split` is finished and will be forced, `pretrain` is damaged,
+/// `features` was being written when a run was killed, `linear_eval` was being replaced, and there are other leftovers.
+fn store_with_leftovers() -> (TempDir, Graph, Store) {
+    let (directory, graph, store) = finished_store();
+    let path_of = |kind: &str| store.artifact_path(kind, &key(&graph, kind));
+    fs::write(path_of("pretrain").join("lines.txt"), "half").unwrap();
+    fs::rename(path_of("features"), path_of("features").with_extension("partial")).unwrap();
+    fs::rename(path_of("linear_eval"), path_of("linear_eval").with_extension("replaced")).unwrap();
     let other = "0123456789abcdef0123456789abcdef";
-    let left_over = [
-        place("dataset").with_extension("checkpoints"),
-        place("dataset").with_extension("replaced"),
-        store.place("pretrain", other).with_extension("partial"),
+    let leftovers = [
+        path_of("dataset").with_extension("checkpoints"),
+        path_of("dataset").with_extension("replaced"),
+        store.artifact_path("pretrain", other).with_extension("partial"),
         store.directory().join(".trash").join("health-1"),
     ];
-    for directory in left_over {
+    for directory in leftovers {
         fs::create_dir_all(&directory).unwrap();
         fs::write(directory.join("state.bin"), "of a killed run").unwrap();
     }
@@ -325,26 +325,26 @@ fn eventful() -> (TempDir, Graph, Store) {
     (directory, graph, store)
 }
 
-/// Runs the eventful store on a disk, replacing `split`.
-fn run_eventful(root: &Path, disk: &Arc<FaultyDisk>) -> Result<Outcome> {
+/// Runs the pipeline in [`store_with_leftovers`] on a disk, forcing `split`.
+fn run_with_leftovers(root: &Path, disk: &Arc<FaultyDisk>) -> Result<RunOutcome> {
     run_with(&chain(disk, &[]), &open(root, disk), &["split"])
 }
 
-/// Every number of a step that a run of the eventful store takes, and the step.
+/// Returns the steps of a run in [`store_with_leftovers`], with their numbers.
 fn steps_of_a_run(original: &Path) -> Vec<(usize, Step)> {
     let (directory, disk) = (scratch(), Arc::default());
     copy_directory(original, directory.path());
-    let outcome = run_eventful(directory.path(), &disk).unwrap();
+    let outcome = run_with_leftovers(directory.path(), &disk).unwrap();
     assert_eq!((outcome.computed, outcome.cached), (3, 2));
-    assert_tidy(&open(directory.path(), &disk), "the unbroken run");
+    assert_tidy(&open(directory.path(), &disk), "the run without a fault");
     disk.steps().into_iter().enumerate().collect()
 }
 
-/// Breaks one step of a run, then runs again on a sound disk.
+/// Makes one step of a run fail, then runs again on a working disk.
 fn break_a_run(original: &Path, expected: &Store, at: usize, fault: Fault, what: &str) {
     let directory = scratch();
     copy_directory(original, directory.path());
-    let broken = run_eventful(directory.path(), &FaultyDisk::new(at, fault));
+    let broken = run_with_leftovers(directory.path(), &FaultyDisk::new(at, fault));
     if let Err(error) = &broken {
         assert_helps(error, directory.path(), what);
     }
@@ -357,7 +357,7 @@ fn break_a_run(original: &Path, expected: &Store, at: usize, fault: Fault, what:
         assert_eq!(status(kind), StageStatus::Cached, "{what}: {kind} was finished and is lost");
     }
     if broken.is_ok() {
-        assert_eq!(outcome.computed, 1, "{what}: the broken run called itself finished");
+        assert_eq!(outcome.computed, 1, "{what}: the faulty run reported success");
     }
     for kind in KINDS {
         store.verify(kind, &key(&graph, kind)).unwrap();
@@ -365,13 +365,13 @@ fn break_a_run(original: &Path, expected: &Store, at: usize, fault: Fault, what:
         assert_eq!(content(&store), content(expected), "{what}: {kind}");
     }
     let damaged = names(&store.directory().join("pretrain")).into_iter().filter(|name| name.ends_with(".damaged-1"));
-    assert_eq!(damaged.count(), 1, "{what}: what was damaged is set aside, once");
+    assert_eq!(damaged.count(), 1, "{what}: the damaged artifact is set aside once");
     assert_tidy(&store, what);
 }
 
 fn break_every_step(faults: &[Fault], is_broken: impl Fn(Step) -> bool) {
-    let (original, _, _) = eventful();
-    let (_directory, _, expected) = finished();
+    let (original, _, _) = store_with_leftovers();
+    let (_directory, _, expected) = finished_store();
     let mut cases = 0;
     for (at, step) in steps_of_a_run(original.path()) {
         for &fault in faults.iter().filter(|_| is_broken(step)) {
@@ -384,23 +384,23 @@ fn break_every_step(faults: &[Fault], is_broken: impl Fn(Step) -> bool) {
 }
 
 #[test]
-fn a_run_survives_any_step_that_fails() {
-    break_every_step(&LOUD, |_| true);
+fn a_run_recovers_from_a_failure_of_any_step() {
+    break_every_step(&REPORTED, |_| true);
 }
 
 #[test]
-fn a_run_survives_any_file_that_is_not_what_was_written() {
+fn a_run_recovers_from_silent_corruption_of_any_file() {
     break_every_step(&SILENT, |step| step == Step::Write);
 }
 
 #[test]
-fn what_a_disk_loses_after_the_run_is_found_by_verifying() {
-    let (_expected_directory, graph, expected) = finished();
+fn corruption_after_the_run_is_found_by_verify() {
+    let (_expected_directory, graph, expected) = finished_store();
     for name in ["lines.txt", "plots/loss.svg", "key.json", "manifest.json"] {
         for fault in SILENT {
-            let (directory, _, store) = finished();
+            let (directory, _, store) = finished_store();
             let (what, key) = (format!("{name} with {fault:?}"), key(&graph, "pretrain"));
-            let path = store.place("pretrain", &key).join(name);
+            let path = store.artifact_path("pretrain", &key).join(name);
             let bytes = fs::read(&path).unwrap();
             fs::remove_file(&path).unwrap();
             FaultyDisk::new(0, fault).write(&path, &bytes).unwrap();
@@ -415,38 +415,38 @@ fn what_a_disk_loses_after_the_run_is_found_by_verifying() {
 }
 
 #[test]
-fn an_old_artifact_stays_when_the_new_one_cannot_come_in() {
-    let (directory, graph, store) = finished();
-    let (place, disk) = (store.place("split", &key(&graph, "split")), Arc::default());
+fn an_old_artifact_stays_when_it_cannot_be_replaced() {
+    let (directory, graph, store) = finished_store();
+    let (path, disk) = (store.artifact_path("split", &key(&graph, "split")), Arc::default());
     run_with(&chain(&disk, &[]), &open(directory.path(), &disk), &["split"]).unwrap();
     let renames: Vec<usize> = (0..disk.steps().len()).filter(|at| disk.steps()[*at] == Step::Rename).collect();
     assert_eq!(renames.len(), 2, "out of the way and into place");
     for at in renames {
         let disk = FaultyDisk::new(at, Fault::NoPermission);
-        let before = fs::read(place.join("record.json")).unwrap();
+        let before = fs::read(path.join("record.json")).unwrap();
         let error = run_with(&chain(&disk, &[]), &open(directory.path(), &disk), &["split"]).unwrap_err();
         assert_helps(&error, directory.path(), "split");
-        assert_eq!(fs::read(place.join("record.json")).unwrap(), before);
-        assert_eq!(names(place.parent().unwrap()).len(), 1);
+        assert_eq!(fs::read(path.join("record.json")).unwrap(), before);
+        assert_eq!(names(path.parent().unwrap()).len(), 1);
     }
 }
 
 #[test]
-fn an_old_artifact_comes_back_when_the_new_one_is_not_whole() {
-    let (_directory, graph, store) = finished();
+fn an_old_artifact_is_restored_when_the_new_one_is_damaged() {
+    let (_directory, graph, store) = finished_store();
     let key = key(&graph, "split");
-    let place = store.place("split", &key);
-    copy_directory(&place, &place.with_extension("replaced"));
-    fs::remove_file(place.join("manifest.json")).unwrap();
+    let path = store.artifact_path("split", &key);
+    copy_directory(&path, &path.with_extension("replaced"));
+    fs::remove_file(path.join("manifest.json")).unwrap();
     let outcome = run_with(&graph, &store, &[]).unwrap();
     assert_eq!((outcome.computed, outcome.cached), (0, 5));
-    assert_eq!(names(place.parent().unwrap()), [key.clone(), format!("{key}.damaged-1")]);
+    assert_eq!(names(path.parent().unwrap()), [key.clone(), format!("{key}.damaged-1")]);
     store.verify("split", &key).unwrap();
 }
 
 #[test]
-fn what_another_killed_run_left_since_the_start_is_no_obstacle() {
-    let (_directory, graph, store) = finished();
+fn leftovers_of_a_run_killed_since_the_start_are_removed() {
+    let (_directory, graph, store) = finished_store();
     let forced = chain_with(&Arc::default(), &[], |context| {
         let replaced = context.output().with_extension("replaced");
         fs::create_dir_all(&replaced).unwrap();
@@ -458,27 +458,27 @@ fn what_another_killed_run_left_since_the_start_is_no_obstacle() {
 }
 
 #[test]
-fn artifacts_are_listed_with_what_is_known_of_them() {
-    let (_directory, graph, store) = eventful();
+fn artifacts_are_listed_with_their_properties() {
+    let (_directory, graph, store) = store_with_leftovers();
     let artifacts = store.artifacts();
     let kinds: HashSet<&str> = artifacts.iter().map(|artifact| artifact.kind.as_str()).collect();
     assert_eq!(kinds, HashSet::from(["dataset", "split", "pretrain"]));
     assert!(artifacts.windows(2).all(|pair| pair[0].written >= pair[1].written));
     for Artifact { kind, key, bytes, record, damage, .. } in &artifacts {
-        let files = files_below(&store.place(kind, key));
+        let files = files_below(&store.artifact_path(kind, key));
         assert_eq!(*bytes, files.values().map(|file| file.len() as u64).sum::<u64>());
         assert_eq!(record.as_ref().unwrap().stage, format!("{kind}.main"));
         assert_eq!(damage.is_some(), kind == "pretrain", "{damage:?}");
     }
-    // What the store did not make is not its own.
+    // Other files in the store are ignored.
     fs::write(store.directory().join("split").join("notes.txt"), "").unwrap();
     fs::create_dir(store.directory().join("split").join(format!("{}.backup", key(&graph, "split")))).unwrap();
     assert_eq!(store.artifacts(), artifacts);
 }
 
 #[test]
-fn leftovers_are_listed_and_say_what_is_in_use() {
-    let (_directory, graph, store) = eventful();
+fn leftovers_are_listed_with_whether_they_are_in_use() {
+    let (_directory, graph, store) = store_with_leftovers();
     let leftovers = store.leftovers();
     let listed: Vec<(&str, LeftoverKind)> = leftovers.iter().map(|l| (l.kind.as_str(), l.what)).collect();
     let expected = [
@@ -498,14 +498,14 @@ fn leftovers_are_listed_and_say_what_is_in_use() {
     assert!(store.locks().is_empty());
 }
 
-/// Takes a lock as another process would.
+/// Acquires a lock as another process would.
 fn hold(store: &Store, kind: &str, key: &str) -> File {
     let path = store.directory().join(".locks").join(format!("{kind}-{key}.lock"));
     RealDisk.try_lock(&path, Sharing::Exclusive).unwrap().unwrap()
 }
 
 #[test]
-fn a_run_holds_the_lock_of_the_stage_that_it_computes() {
+fn a_run_holds_the_lock_of_the_stage_it_computes() {
     let directory = scratch();
     let disk = Arc::default();
     let graph = chain_with(&disk, &[], |context| {
@@ -524,8 +524,8 @@ fn a_run_holds_the_lock_of_the_stage_that_it_computes() {
 }
 
 #[test]
-fn setting_aside_needs_something_and_its_lock() {
-    let (directory, graph, store) = finished();
+fn setting_aside_needs_an_artifact_and_its_lock() {
+    let (directory, graph, store) = finished_store();
     let key = key(&graph, "split");
     let lock = hold(&store, "split", &key);
     let error = store.set_damaged_aside("split", &key).unwrap_err();
@@ -533,21 +533,21 @@ fn setting_aside_needs_something_and_its_lock() {
     assert_helps(&error, directory.path(), "held");
     drop(lock);
     store.set_damaged_aside("split", &key).unwrap();
-    assert_eq!(store.state("split", &key), State::Missing);
+    assert_eq!(store.state("split", &key), ArtifactState::Missing);
     for error in [store.set_damaged_aside("split", &key).unwrap_err(), store.verify("split", &key).unwrap_err()] {
-        assert!(error.what().contains("not there"), "{error}");
+        assert!(error.what().contains("missing"), "{error}");
         assert_helps(&error, directory.path(), "missing");
     }
 }
 
-/// Keys of some kinds.
+/// Returns the keys of some kinds.
 fn keys(graph: &Graph, kinds: &[&str]) -> HashSet<String> {
     kinds.iter().map(|kind| key(graph, kind)).collect()
 }
 
 #[test]
-fn a_collection_frees_what_is_not_kept_and_a_dry_one_says_the_same() {
-    let (_directory, graph, store) = eventful();
+fn a_collection_frees_what_is_not_kept_and_a_dry_run_lists_the_same() {
+    let (_directory, graph, store) = store_with_leftovers();
     let checkpoints = store.checkpoints("features", &key(&graph, "features"));
     fs::create_dir_all(&checkpoints).unwrap();
     let keep = keys(&graph, &["dataset", "pretrain", "features", "linear_eval"]);
@@ -564,13 +564,13 @@ fn a_collection_frees_what_is_not_kept_and_a_dry_one_says_the_same() {
     ] {
         assert!(listed.contains(&expected), "{expected:?} is not in {listed:?}");
     }
-    assert_eq!(listed.len(), 5, "checkpoints of kept keys stay, and the last whole one: {listed:?}");
+    assert_eq!(listed.len(), 5, "checkpoints of kept keys and the last intact artifact stay: {listed:?}");
     assert_eq!(dry.bytes, dry.freed.iter().map(|freed| freed.bytes).sum::<u64>());
     assert_eq!(store.collect(&keep, false).unwrap(), dry);
     assert_eq!(store.collect(&keep, false).unwrap().freed, []);
     assert!(checkpoints.is_dir());
     assert!(names(&store.directory().join(".trash")).is_empty());
-    // What was kept, or was about to be replaced, is still there for the next run.
+    // Artifacts that were kept or being replaced are available to the next run.
     let outcome = run_with(&graph, &store, &[]).unwrap();
     assert_eq!((outcome.computed, outcome.cached), (3, 2));
     store.collect(&HashSet::new(), false).unwrap();
@@ -578,22 +578,26 @@ fn a_collection_frees_what_is_not_kept_and_a_dry_one_says_the_same() {
 }
 
 #[test]
-fn a_collection_touches_nothing_that_is_locked() {
-    let (_directory, graph, store) = eventful();
+fn a_collection_skips_locked_artifacts() {
+    let (_directory, graph, store) = store_with_leftovers();
     let before = files_below(store.directory());
     let _locks: Vec<File> = KINDS.iter().map(|kind| hold(&store, kind, &key(&graph, kind))).collect();
     let dry = store.collect(&HashSet::new(), true).unwrap();
-    assert_eq!(dry.freed.len(), 1, "the one of another key: {dry:?}");
+    assert_eq!(dry.freed.len(), 1, "only the leftover of another key: {dry:?}");
     assert_eq!(store.collect(&HashSet::new(), false).unwrap(), dry);
     let mut after = files_below(store.directory());
-    assert_eq!(names(&store.directory().join(".locks")).len(), KINDS.len() + 1, "those that are held, and the store's");
+    assert_eq!(
+        names(&store.directory().join(".locks")).len(),
+        KINDS.len() + 1,
+        "the held locks and the lock of the store"
+    );
     after.retain(|name, _| !name.starts_with(".locks"));
     let stays = |name: &String| KINDS.iter().any(|kind| name.starts_with(&format!("{kind}/{}", key(&graph, kind))));
     assert_eq!(after, before.into_iter().filter(|(name, _)| stays(name)).collect());
 }
 
 #[test]
-fn collecting_where_there_is_no_store_makes_none() {
+fn a_collection_does_not_create_a_store() {
     let directory = scratch();
     let store = Store::open(directory.path()).unwrap();
     assert_eq!(store.collect(&HashSet::new(), false).unwrap().freed, []);
@@ -601,8 +605,8 @@ fn collecting_where_there_is_no_store_makes_none() {
 }
 
 #[test]
-fn a_collection_waits_for_runs_that_start_and_sees_what_they_wrote() {
-    let (_directory, graph, store) = &finished();
+fn a_collection_waits_for_starting_runs_and_sees_their_records() {
+    let (_directory, graph, store) = &finished_store();
     let written = Mutex::new(HashSet::new());
     let tries = Mutex::new(0);
     let (first, second) = (store.register(|| Ok(())).unwrap(), store.register(|| Ok(())).unwrap());
@@ -623,7 +627,7 @@ fn a_collection_waits_for_runs_that_start_and_sees_what_they_wrote() {
         assert_eq!(collection.join().unwrap().freed.len(), 3);
     });
     assert_eq!(store.artifacts().len(), 2);
-    // One that does not want to wait gives up, and what it would have freed stays.
+    // A canceled collection frees nothing.
     let _registered = store.register(|| Ok(())).unwrap();
     let stop = || Err(Error::new(ErrorKind::Interrupted, "interrupted"));
     let error = store.collect_with(false, stop, || Ok(HashSet::new())).unwrap_err();
@@ -632,15 +636,15 @@ fn a_collection_waits_for_runs_that_start_and_sees_what_they_wrote() {
 }
 
 #[test]
-fn a_run_that_starts_waits_for_a_collection() {
-    let (_directory, _, store) = finished();
+fn a_starting_run_waits_for_a_collection() {
+    let (_directory, _, store) = finished_store();
     let is_registered = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let keep = || {
             let register = || is_registered.store(store.register(|| Ok(())).is_ok(), Ordering::SeqCst);
             scope.spawn(register);
             std::thread::sleep(Duration::from_millis(100));
-            assert!(!is_registered.load(Ordering::SeqCst), "the collection is under way");
+            assert!(!is_registered.load(Ordering::SeqCst), "the collection is in progress");
             Ok(HashSet::new())
         };
         store.collect_with(false, || Ok(()), keep).unwrap();
@@ -649,8 +653,8 @@ fn a_run_that_starts_waits_for_a_collection() {
 }
 
 #[test]
-fn a_collection_survives_any_step_that_fails() {
-    let (original, graph, _) = eventful();
+fn a_collection_recovers_from_a_failure_of_any_step() {
+    let (original, graph, _) = store_with_leftovers();
     let keep = keys(&graph, &["dataset", "pretrain"]);
     let collect = |disk: &Arc<FaultyDisk>| {
         let directory = scratch();
@@ -659,9 +663,9 @@ fn a_collection_survives_any_step_that_fails() {
         (directory, collected)
     };
     let disk = Arc::default();
-    let (unbroken, _) = collect(&disk);
+    let (expected, _) = collect(&disk);
     for at in 0..disk.steps().len() {
-        for fault in LOUD {
+        for fault in REPORTED {
             let what = format!("step {at} ({:?}) with {fault:?}", disk.steps()[at]);
             let (directory, collected) = collect(&FaultyDisk::new(at, fault));
             if let Err(error) = collected {
@@ -678,8 +682,8 @@ fn a_collection_survives_any_step_that_fails() {
                 files.retain(|name, _| !name.ends_with(".lock"));
                 files
             };
-            assert_eq!(kept(directory.path()), kept(unbroken.path()), "{what}");
-            // Its lock files and the trash are the next run's to clean up.
+            assert_eq!(kept(directory.path()), kept(expected.path()), "{what}");
+            // The next run removes its lock files and the trash.
             run_with(&chain(&Arc::default(), &[]), &store, &[]).unwrap();
             assert_tidy(&store, &what);
         }
@@ -687,24 +691,24 @@ fn a_collection_survives_any_step_that_fails() {
 }
 
 #[test]
-fn an_import_brings_the_same_artifact_with_its_record() {
-    let (_directory, graph, source) = finished();
+fn an_import_copies_the_artifact_with_its_record() {
+    let (_directory, graph, source) = finished_store();
     let root = scratch();
     let store = Store::open(root.path()).unwrap();
     let key = key(&graph, "pretrain");
-    assert_eq!(store.import(&source, "pretrain", &key).unwrap(), Imported::Copied);
-    assert_eq!(store.import(&source, "pretrain", &key).unwrap(), Imported::AlreadyThere);
+    assert_eq!(store.import(&source, "pretrain", &key).unwrap(), ImportOutcome::Copied);
+    assert_eq!(store.import(&source, "pretrain", &key).unwrap(), ImportOutcome::AlreadyPresent);
     store.verify("pretrain", &key).unwrap();
-    let files = |store: &Store| files_below(&store.place("pretrain", &key));
+    let files = |store: &Store| files_below(&store.artifact_path("pretrain", &key));
     assert_eq!(files(&store), files(&source));
     assert_tidy(&store, "after an import");
-    // What is damaged here is set aside for it.
-    fs::write(store.place("pretrain", &key).join("lines.txt"), "half").unwrap();
-    assert_eq!(store.import(&source, "pretrain", &key).unwrap(), Imported::Copied);
+    // A damaged artifact at the destination is set aside.
+    fs::write(store.artifact_path("pretrain", &key).join("lines.txt"), "half").unwrap();
+    assert_eq!(store.import(&source, "pretrain", &key).unwrap(), ImportOutcome::Copied);
     assert_eq!(files(&store), files(&source));
     assert_eq!(store.leftovers()[0].what, LeftoverKind::Damaged);
-    // A record that cannot be read is no content.
-    fs::write(source.place("pretrain", &key).join("record.json"), "{").unwrap();
+    // An unreadable record is not content and is left out.
+    fs::write(source.artifact_path("pretrain", &key).join("record.json"), "{").unwrap();
     store.set_damaged_aside("pretrain", &key).unwrap();
     store.import(&source, "pretrain", &key).unwrap();
     assert_eq!(content(&store, "pretrain", &key), content(&source, "pretrain", &key));
@@ -712,8 +716,8 @@ fn an_import_brings_the_same_artifact_with_its_record() {
 }
 
 #[test]
-fn an_import_refuses_what_is_missing_damaged_or_being_written() {
-    let (directory, graph, source) = finished();
+fn an_import_refuses_artifacts_that_are_missing_damaged_or_being_written() {
+    let (directory, graph, source) = finished_store();
     let root = scratch();
     let store = Store::open(root.path()).unwrap();
     let refused = |kind: &str, why: &str, directory: &Path| {
@@ -721,19 +725,19 @@ fn an_import_refuses_what_is_missing_damaged_or_being_written() {
         assert!(error.what().contains(why), "{error}");
         assert_helps(&error, directory, why);
     };
-    let place = |kind: &str| source.place(kind, &key(&graph, kind));
-    fs::remove_dir_all(place("dataset")).unwrap();
-    refused("dataset", "not there", directory.path());
-    let text = fs::read_to_string(place("split").join("lines.txt")).unwrap();
-    fs::write(place("split").join("lines.txt"), text.replace("of", "fo")).unwrap();
-    refused("split", "lines.txt is not what was written", directory.path());
-    // A manifest of somebody else's must not lead out of the directory.
-    let manifest = fs::read_to_string(place("pretrain").join("manifest.json")).unwrap();
+    let path_of = |kind: &str| source.artifact_path(kind, &key(&graph, kind));
+    fs::remove_dir_all(path_of("dataset")).unwrap();
+    refused("dataset", "missing", directory.path());
+    let text = fs::read_to_string(path_of("split").join("lines.txt")).unwrap();
+    fs::write(path_of("split").join("lines.txt"), text.replace("of", "fo")).unwrap();
+    refused("split", "lines.txt does not match its digest", directory.path());
+    // An untrusted manifest must not refer to files outside the directory.
+    let manifest = fs::read_to_string(path_of("pretrain").join("manifest.json")).unwrap();
     for name in ["../../../../stolen", "/etc/hosts", ""] {
-        fs::write(place("pretrain").join("manifest.json"), manifest.replace("lines.txt", name)).unwrap();
-        refused("pretrain", "no file of the artifact", directory.path());
+        fs::write(path_of("pretrain").join("manifest.json"), manifest.replace("lines.txt", name)).unwrap();
+        refused("pretrain", "not a file of the artifact", directory.path());
     }
-    fs::rename(place("features"), source.place("split", &key(&graph, "features"))).unwrap();
+    fs::rename(path_of("features"), source.artifact_path("split", &key(&graph, "features"))).unwrap();
     let error = store.import(&source, "split", &key(&graph, "features")).unwrap_err();
     assert!(error.what().contains("not of kind split"), "{error}");
     fs::create_dir_all(store.directory().join(".locks")).unwrap();
@@ -743,8 +747,8 @@ fn an_import_refuses_what_is_missing_damaged_or_being_written() {
 }
 
 #[test]
-fn an_import_survives_any_step_that_fails() {
-    let (_directory, graph, source) = finished();
+fn an_import_recovers_from_a_failure_of_any_step() {
+    let (_directory, graph, source) = finished_store();
     let key = key(&graph, "pretrain");
     let import = |disk: &Arc<FaultyDisk>| {
         let root = scratch();
@@ -755,7 +759,7 @@ fn an_import_survives_any_step_that_fails() {
     import(&disk).1.unwrap();
     for (at, step) in disk.steps().into_iter().enumerate() {
         let silent = SILENT.iter().filter(|_| matches!(step, Step::Write | Step::Copy));
-        for &fault in LOUD.iter().chain(silent) {
+        for &fault in REPORTED.iter().chain(silent) {
             let what = format!("step {at} ({step:?}) with {fault:?}");
             let (root, imported) = import(&FaultyDisk::new(at, fault));
             let store = open(root.path(), &Arc::default());
@@ -771,7 +775,7 @@ fn an_import_survives_any_step_that_fails() {
 }
 
 #[test]
-fn an_output_directory_that_is_removed_during_a_run_is_an_error_and_the_next_run_goes_on() {
+fn an_output_directory_removed_during_a_run_is_an_error_and_the_next_run_succeeds() {
     let root = scratch();
     let directory = root.path().join("outputs");
     let disk = Arc::default();
@@ -781,7 +785,7 @@ fn an_output_directory_that_is_removed_during_a_run_is_an_error_and_the_next_run
             |directory: &Path| fs::remove_dir_all(directory).map_err(|error| Error::io("remove", directory, &error));
         if is_first { remove(context.output().ancestors().nth(3).unwrap()) } else { Ok(()) }
     });
-    // The stage makes a directory for its plots and so its output directory again; its input is gone for good.
+    // The stage recreates its output directory with the directory of its plots, but its input is gone.
     let error = run_with(&graph, &Store::open(&directory).unwrap(), &[]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Stage);
     assert!(error.to_string().contains(directory.to_str().unwrap()), "{error}");
@@ -790,15 +794,15 @@ fn an_output_directory_that_is_removed_during_a_run_is_an_error_and_the_next_run
     assert_tidy(&store, "after the next run");
 }
 
-/// A path of the store is never followed out of it by a link that somebody put there.
+/// The store never follows links that lead out of it.
 #[cfg(unix)]
 #[test]
-fn a_link_in_the_place_of_a_leftover_is_removed_and_not_followed() {
-    let (directory, graph, store) = finished();
+fn a_link_named_like_a_leftover_is_removed_and_not_followed() {
+    let (directory, graph, store) = finished_store();
     let elsewhere: PathBuf = directory.path().join("mine");
     fs::create_dir(&elsewhere).unwrap();
     fs::write(elsewhere.join("thesis.txt"), "years of work").unwrap();
-    let partial = store.place("split", &key(&graph, "split")).with_extension("partial");
+    let partial = store.artifact_path("split", &key(&graph, "split")).with_extension("partial");
     std::os::unix::fs::symlink(&elsewhere, &partial).unwrap();
     run_with(&graph, &store, &["split"]).unwrap();
     assert!(elsewhere.join("thesis.txt").exists() && !partial.exists());

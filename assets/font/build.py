@@ -1,11 +1,11 @@
-"""Makes the two fonts of the plots and the report from Source Sans 3 (SIL Open Font License 1.1, see OFL.txt).
+"""Builds the two fonts of the plots and the report from Source Sans 3 (SIL Open Font License 1.1, see OFL.txt).
 
     pip install fonttools brotli fontpkg-source-sans-3
     python assets/font/build.py
 
-Each is one weight, cut down to Latin, Greek, Cyrillic and the symbols that plots need. The family is renamed because the
-licence reserves the name "Source" for unmodified files. Ascent and descent are set so that their sum is 1.24 em: plotters
-takes a text size for 1.24 em in SVG and for ascent plus descent in bitmaps, so both now draw letters of one size.
+Each is one weight, subset to Latin, Greek, Cyrillic and the symbols that plots need. The family is renamed because the
+license reserves the name "Source" for unmodified files. Ascent plus descent is set to 1.24 em: plotters interprets a text
+size as 1.24 em in SVG and as ascent plus descent in bitmaps, so both draw letters of the same size.
 """
 
 import pathlib

@@ -1,4 +1,4 @@
-//! What a pipeline file says of kNN and embeddings.
+//! Keys of kNN and embeddings in a pipeline file.
 
 use crate::base::range;
 use schemars::JsonSchema;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KnnConfig {
-    /// Neighbors that vote; at most as many as there are labeled images.
+    /// Number of neighbors that vote; at most the number of labeled images.
     #[serde(default = "KnnConfig::default_k", deserialize_with = "range::at_least_one")]
     pub k: usize,
     /// A neighbor's vote weighs exp(cosine / temperature).
@@ -31,7 +31,7 @@ impl Default for KnnConfig {
     }
 }
 
-/// How features become points in the plane.
+/// Method that embeds features in the plane.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EmbedMethod {
@@ -68,11 +68,11 @@ impl TsneConfig {
 pub struct PcaConfig {}
 
 fn iterations<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
-    /// Hours for a thousand images, and a thousand times what is usual.
-    const MOST: usize = 1_000_000;
+    /// Takes hours for a thousand images, and is a thousand times the usual number.
+    const MAX: usize = 1_000_000;
     match usize::deserialize(deserializer)? {
-        iterations @ 1..=MOST => Ok(iterations),
-        other => Err(serde::de::Error::custom(format!("must be between 1 and {MOST}, got {other}"))),
+        iterations @ 1..=MAX => Ok(iterations),
+        other => Err(serde::de::Error::custom(format!("must be between 1 and {MAX}, got {other}"))),
     }
 }
 

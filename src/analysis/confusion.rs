@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How often each class was taken for each.
+/// Number of images for each pair of true and predicted class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confusion {
     /// Number of classes.
@@ -12,7 +12,7 @@ pub struct Confusion {
 }
 
 impl Confusion {
-    /// Counts pairs of true and predicted class.
+    /// Counts the pairs of true and predicted class.
     ///
     /// # Panics
     /// A class is not below `classes`.
@@ -25,36 +25,36 @@ impl Confusion {
         Self { classes, counts }
     }
 
-    /// Images of class `label` that were taken for class `prediction`.
+    /// Returns the number of images of class `label` predicted as class `prediction`.
     pub fn count(&self, label: usize, prediction: usize) -> usize {
         self.counts[label * self.classes + prediction]
     }
 
-    /// Images counted.
+    /// Returns the number of images.
     pub fn total(&self) -> usize {
         self.counts.iter().sum()
     }
 
-    /// Images whose class was found.
+    /// Returns the number of images classified correctly.
     pub fn correct(&self) -> usize {
         (0..self.classes).map(|class| self.count(class, class)).sum()
     }
 
-    /// Part of the images whose class was found; 0 where there are none.
+    /// Returns the fraction of images classified correctly; 0 without images.
     pub fn accuracy(&self) -> f64 {
-        part(self.correct(), self.total())
+        fraction(self.correct(), self.total())
     }
 
-    /// For each class, the part of its images that was found (recall); 0 for a class without images.
+    /// Returns the recall of each class; 0 for a class without images.
     pub fn per_class_accuracy(&self) -> Vec<f64> {
         self.counts
             .chunks(self.classes.max(1))
             .enumerate()
-            .map(|(class, row)| part(row[class], row.iter().sum()))
+            .map(|(class, row)| fraction(row[class], row.iter().sum()))
             .collect()
     }
 }
 
-fn part(some: usize, all: usize) -> f64 {
-    if all == 0 { 0.0 } else { some as f64 / all as f64 }
+fn fraction(count: usize, total: usize) -> f64 {
+    if total == 0 { 0.0 } else { count as f64 / total as f64 }
 }

@@ -1,21 +1,21 @@
-//! A table of features, one row an image.
+//! A matrix of features, one row per image.
 
 use crate::base::matmul::Matrix;
 use rayon::prelude::*;
 
-/// `rows * width` numbers, rows one after the other.
+/// A borrowed `[rows, width]` matrix, row-major.
 #[derive(Clone, Copy, Debug)]
-pub struct Features<'a> {
-    /// Images.
+pub struct FeatureMatrix<'a> {
+    /// Number of images.
     pub rows: usize,
-    /// Features of an image.
+    /// Number of features per image.
     pub width: usize,
-    /// `rows * width` numbers.
+    /// `rows * width` values.
     pub values: &'a [f32],
 }
 
-impl<'a> Features<'a> {
-    /// A table over a slice.
+impl<'a> FeatureMatrix<'a> {
+    /// Creates a matrix over a slice.
     ///
     /// # Panics
     /// The slice is not `rows * width` long.
@@ -24,18 +24,18 @@ impl<'a> Features<'a> {
         Self { rows, width, values }
     }
 
-    /// One row.
+    /// Returns the features of one image.
     pub fn row(&self, index: usize) -> &'a [f32] {
         &self.values[index * self.width..(index + 1) * self.width]
     }
 
-    /// The rows scaled to length 1; a row of zeros stays.
-    pub fn unit_rows(&self) -> Vec<f32> {
+    /// Returns the rows scaled to norm 1; rows of zeros stay zero.
+    pub fn normalized_rows(&self) -> Vec<f32> {
         let mut unit = self.values.to_vec();
         unit.par_chunks_mut(self.width.max(1)).for_each(|row| {
-            let length = row.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt();
-            if length != 0.0 {
-                row.iter_mut().for_each(|x| *x = (f64::from(*x) / length) as f32);
+            let norm = row.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt();
+            if norm != 0.0 {
+                row.iter_mut().for_each(|x| *x = (f64::from(*x) / norm) as f32);
             }
         });
         unit

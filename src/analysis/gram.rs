@@ -1,25 +1,26 @@
-//! Products of a table with itself, in 64 bits.
+//! Gram matrices of rows or columns, in f64.
 
-use crate::base::matmul::{Matrix, multiply};
+use crate::base::matmul::{Matrix, gemm};
 use rayon::prelude::*;
 
-/// Side of the tiles that threads work on; fixed, so that the bits do not depend on the number of threads.
+/// Rows and columns of a tile, one task each; fixed, so that the result does not depend on the number of threads.
 const TILE: usize = 128;
 
-/// `table * table'`, `[rows, rows]`, of `table`, `[rows, width]`.
-pub(super) fn of_rows(table: &[f64], rows: usize, width: usize) -> Vec<f64> {
-    let some = |first: usize, count: usize| Matrix::new(&table[first * width..(first + count) * width], count, width);
-    symmetric(rows, |i, j, product| multiply(some(i.0, i.1), some(j.0, j.1).transposed(), false, product))
+/// Returns `matrix * matrix'`, `[rows, rows]`, of `matrix`, `[rows, width]`.
+pub(super) fn of_rows(matrix: &[f64], rows: usize, width: usize) -> Vec<f64> {
+    let some = |first: usize, count: usize| Matrix::new(&matrix[first * width..(first + count) * width], count, width);
+    symmetric(rows, |i, j, product| gemm(some(i.0, i.1), some(j.0, j.1).transposed(), false, product))
 }
 
-/// `table' * table`, `[width, width]`, of `table`, `[rows, width]`.
-pub(super) fn of_columns(table: &[f64], rows: usize, width: usize) -> Vec<f64> {
-    let all = Matrix::new(table, rows, width);
+/// Returns `matrix' * matrix`, `[width, width]`, of `matrix`, `[rows, width]`.
+pub(super) fn of_columns(matrix: &[f64], rows: usize, width: usize) -> Vec<f64> {
+    let all = Matrix::new(matrix, rows, width);
     let some = |(first, count): (usize, usize)| all.column_block(first, count);
-    symmetric(width, |i, j, product| multiply(some(i).transposed(), some(j), false, product))
+    symmetric(width, |i, j, product| gemm(some(i).transposed(), some(j), false, product))
 }
 
-/// Fills a symmetric matrix from the tiles on and above its diagonal, each given by (first, count) of its two sides.
+/// Fills a symmetric matrix from the tiles on and above its diagonal, each given by (first, count) of its rows and
+/// columns.
 fn symmetric(side: usize, tile: impl Fn((usize, usize), (usize, usize), &mut [f64]) + Sync) -> Vec<f64> {
     let blocks: Vec<(usize, usize)> = (0..side).step_by(TILE).map(|first| (first, TILE.min(side - first))).collect();
     let pairs: Vec<_> = blocks

@@ -1,4 +1,5 @@
-//! What is computed from features and predictions: kNN, PCA, t-SNE, intervals, confusion, representation health.
+//! Analysis of features and predictions: kNN, PCA, t-SNE, confidence intervals and comparisons, confusion matrices,
+//! diagnostics of representation collapse.
 
 pub mod axes;
 pub mod comparison;
@@ -18,7 +19,7 @@ pub use axes::{PrincipalAxes, principal_axes};
 pub use comparison::{Difference, Outcomes, Pairing, difference, holm, mean_difference};
 pub use config::{EmbedMethod, KnnConfig, PcaConfig, TsneConfig};
 pub use confusion::Confusion;
-pub use features::Features;
+pub use features::FeatureMatrix;
 pub use health::{Health, health};
 pub use intervals::{mean_interval, wilson_interval};
 pub use knn::{KnnPredictions, knn};

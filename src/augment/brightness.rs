@@ -1,4 +1,4 @@
-//! Brightness: all values multiplied by a factor, or shifted.
+//! Brightness: all values are multiplied by a factor, or shifted.
 
 use crate::imaging::vector::vectorized;
 
@@ -12,7 +12,7 @@ vectorized! {
 }
 
 vectorized! {
-    /// Adds `shift` to every value; the caller clips. TensorFlow's `adjust_brightness`, as in the report.
+    /// Adds `shift` to every value; the caller clips. TensorFlow's `adjust_brightness`, as in the W&B report.
     pub fn add(planes: &mut [f32], shift: f32) {
         for value in planes {
             *value += shift;
@@ -21,7 +21,7 @@ vectorized! {
 }
 
 vectorized! {
-    /// Brings every value into `[0, 1]`.
+    /// Clips every value to `[0, 1]`.
     pub fn clip(planes: &mut [f32]) {
         for value in planes {
             *value = value.clamp(0.0, 1.0);

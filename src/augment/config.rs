@@ -1,37 +1,37 @@
-//! What a pipeline file says of augmentation.
+//! Augmentation settings of a pipeline file.
 
 use crate::base::range;
 use crate::imaging::Fit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// An augmentation policy: operators in the order they are applied.
+/// An augmentation policy: a list of operators.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyConfig {
     /// Operators in the order they are applied.
     pub ops: Vec<OperatorConfig>,
-    /// How often random choices are drawn.
+    /// How often random parameters are sampled.
     #[serde(default)]
-    pub draw: Draw,
+    pub draw: SamplingScope,
 }
 
-/// Largest turn of the hue in either direction: half the circle.
-pub const MOST_HUE: f64 = 0.5;
+/// Maximum rotation of the hue in either direction, in turns: half the circle.
+pub const MAX_HUE: f64 = 0.5;
 
 impl PolicyConfig {
-    /// What is wrong with the policy beyond single values: (index of the operator, a sentence without a full stop).
+    /// Returns problems of the policy beyond single values: (index of the operator, a sentence without a period).
     pub fn problems(&self) -> Vec<(usize, String)> {
         let mut problems = Vec::new();
         let normalized = self.ops.iter().position(|operator| matches!(operator, OperatorConfig::Normalize(_)));
         for (index, operator) in self.ops.iter().enumerate() {
             if let OperatorConfig::ColorJitter(jitter) = operator
-                && jitter.hue * jitter.strength > MOST_HUE
+                && jitter.hue * jitter.strength > MAX_HUE
             {
                 let hue = jitter.hue * jitter.strength;
-                // Without the digits that are only rounding: .2 times 3 is .6.
+                // Remove rounding error from the message: 0.2 times 3 is 0.6.
                 let hue = (hue * 1e6).round() / 1e6;
-                problems.push((index, format!("hue times strength must be at most {MOST_HUE}, got {hue}")));
+                problems.push((index, format!("hue times strength must be at most {MAX_HUE}, got {hue}")));
             }
             if operator.needs_unit_range() && normalized.is_some_and(|normalized| normalized < index) {
                 let name = operator.name();
@@ -43,7 +43,7 @@ impl PolicyConfig {
 }
 
 impl OperatorConfig {
-    /// Name in a pipeline file.
+    /// Returns the name in a pipeline file.
     pub fn name(&self) -> &'static str {
         match self {
             Self::RandomResizedCrop(_) => "random_resized_crop",
@@ -62,7 +62,7 @@ impl OperatorConfig {
         }
     }
 
-    /// Whether it clips, inverts or fills in a way that only makes sense before normalization.
+    /// Whether it requires values in [0, 1], which normalized images do not have.
     fn needs_unit_range(&self) -> bool {
         matches!(
             self,
@@ -77,14 +77,14 @@ impl OperatorConfig {
     }
 }
 
-/// How often the random choices of a policy are drawn.
+/// How often the random parameters of a policy are sampled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Draw {
-    /// For every image and view anew.
+pub enum SamplingScope {
+    /// For every image and view separately.
     #[default]
     View,
-    /// Once for all images of a batch and view, as the report did.
+    /// Once per batch and view, for all images of the batch, as in the W&B report.
     Batch,
 }
 
@@ -92,39 +92,39 @@ pub enum Draw {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OperatorConfig {
-    /// Crop a random part and resize it to the image size.
+    /// Crop a random region and resize it to the image size.
     RandomResizedCrop(RandomResizedCropConfig),
     /// Resize to the image size.
     Resize(ResizeConfig),
-    /// Mirror left and right.
-    HorizontalFlip(ChanceConfig),
-    /// Mirror top and bottom.
-    VerticalFlip(ChanceConfig),
-    /// Change brightness, contrast, saturation and hue at random.
+    /// Flip left and right.
+    HorizontalFlip(ProbabilityConfig),
+    /// Flip top and bottom.
+    VerticalFlip(ProbabilityConfig),
+    /// Randomly change brightness, contrast, saturation and hue.
     ColorJitter(ColorJitterConfig),
-    /// Replace the colors by their luma, kept in three channels.
+    /// Convert to grayscale (luma) with three equal channels.
     Grayscale(GrayscaleConfig),
-    /// Blur with a Gaussian of random width.
+    /// Blur with a Gaussian of random standard deviation.
     GaussianBlur(GaussianBlurConfig),
     /// Invert the values at or above a threshold.
     Solarize(SolarizeConfig),
-    /// Blank a random square.
+    /// Fill a random square with gray.
     Cutout(CutoutConfig),
     /// Rotate about the center by a random angle.
     RandomRotation(RandomRotationConfig),
-    /// Replace the image by the length of its Sobel gradient.
-    Sobel(ChanceConfig),
+    /// Replace each channel by the magnitude of its Sobel gradient.
+    Sobel(ProbabilityConfig),
     /// Add independent Gaussian noise to every value.
     GaussianNoise(GaussianNoiseConfig),
-    /// Subtract a mean and divide by a standard deviation, channel by channel; also applied where nothing else is
-    /// augmented (evaluation).
+    /// Subtract a mean and divide by a standard deviation per channel; the only operator that is also applied in
+    /// evaluation.
     Normalize(NormalizeConfig),
 }
 
-/// Parameters of an operator that has only a probability.
+/// Parameters of operators that only have a probability.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ChanceConfig {
+pub struct ProbabilityConfig {
     /// Probability of being applied.
     #[serde(default = "half", deserialize_with = "range::probability")]
     pub p: f64,
@@ -134,10 +134,10 @@ pub struct ChanceConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RandomResizedCropConfig {
-    /// Area of the crop as a part of the image's, `[low, high]`.
+    /// Area of the crop as a fraction of the image area, `[low, high]`, sampled uniformly.
     #[serde(default = "RandomResizedCropConfig::default_scale", deserialize_with = "scale_interval")]
     pub scale: [f64; 2],
-    /// Width / height of the crop, `[low, high]`, drawn uniformly in its logarithm.
+    /// Aspect ratio of the crop (width / height), `[low, high]`, sampled uniformly on a log scale.
     #[serde(default = "RandomResizedCropConfig::default_ratio", deserialize_with = "ratio_interval")]
     pub ratio: [f64; 2],
     /// Probability of being applied; otherwise the whole image is resized.
@@ -158,7 +158,7 @@ impl RandomResizedCropConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResizeConfig {
-    /// What happens to an image that is not square.
+    /// How an image that is not square becomes a square.
     #[serde(default)]
     pub fit: Fit,
 }
@@ -170,31 +170,32 @@ pub struct ColorJitterConfig {
     /// Probability of being applied.
     #[serde(default = "ColorJitterConfig::default_p", deserialize_with = "range::probability")]
     pub p: f64,
-    /// Scales the four ranges below: brightness, contrast and saturation .8 s, hue .2 s.
-    #[serde(default = "one", deserialize_with = "range::not_negative")]
+    /// Strength s, a factor on the ranges of `brightness`, `contrast`, `saturation` and `hue`. With their defaults, the
+    /// ranges are 0.8 s, and 0.2 s for hue, as in the SimCLR paper.
+    #[serde(default = "one", deserialize_with = "range::non_negative")]
     pub strength: f64,
-    /// Half-width of the brightness range before scaling by `strength`.
-    #[serde(default = "ColorJitterConfig::default_range", deserialize_with = "range::not_negative")]
+    /// Half-width of the brightness range, before scaling by `strength`.
+    #[serde(default = "ColorJitterConfig::default_range", deserialize_with = "range::non_negative")]
     pub brightness: f64,
-    /// Half-width of the contrast range before scaling by `strength`.
-    #[serde(default = "ColorJitterConfig::default_range", deserialize_with = "range::not_negative")]
+    /// Half-width of the contrast range, before scaling by `strength`.
+    #[serde(default = "ColorJitterConfig::default_range", deserialize_with = "range::non_negative")]
     pub contrast: f64,
-    /// Half-width of the saturation range before scaling by `strength`.
-    #[serde(default = "ColorJitterConfig::default_range", deserialize_with = "range::not_negative")]
+    /// Half-width of the saturation range, before scaling by `strength`.
+    #[serde(default = "ColorJitterConfig::default_range", deserialize_with = "range::non_negative")]
     pub saturation: f64,
-    /// Half-width of the hue range in turns before scaling by `strength`; at most 0.5 after it.
-    #[serde(default = "ColorJitterConfig::default_hue", deserialize_with = "range::not_negative")]
+    /// Half-width of the hue range in turns, before scaling by `strength`; at most 0.5 after scaling.
+    #[serde(default = "ColorJitterConfig::default_hue", deserialize_with = "range::non_negative")]
     pub hue: f64,
-    /// Order of the four changes.
+    /// Order in which the four adjustments are applied.
     #[serde(default)]
     pub order: JitterOrder,
-    /// How brightness is changed.
+    /// How brightness is adjusted.
     #[serde(default)]
     pub brightness_mode: BrightnessMode,
     /// When values are clipped to [0, 1].
     #[serde(default)]
-    pub clip: Clip,
-    /// Whose contrast and saturation are meant.
+    pub clip: JitterClip,
+    /// Library whose definition of contrast and saturation is used.
     #[serde(default, skip_serializing_if = "JitterVariant::is_torchvision")]
     #[schemars(extend("default" = "torchvision"))]
     pub variant: JitterVariant,
@@ -212,36 +213,36 @@ impl ColorJitterConfig {
     }
 }
 
-/// Order of the four changes of color jitter.
+/// Order of the four adjustments of color jitter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JitterOrder {
-    /// A random order each time, as in the paper.
+    /// A random order each time, as in the SimCLR paper.
     #[default]
     Random,
-    /// Brightness, contrast, saturation, hue, as in the report.
+    /// Brightness, contrast, saturation, hue, as in the W&B report.
     Fixed,
 }
 
-/// How color jitter changes brightness.
+/// How color jitter adjusts brightness.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BrightnessMode {
-    /// Multiply by `U[1 - b, 1 + b]` (not below 0), as in the paper's code.
+    /// Multiply by a factor from `U[max(0, 1 - b), 1 + b]`, as in the SimCLR code.
     #[default]
     Multiplicative,
-    /// Add `U[-b, b]`, as in the report.
+    /// Add a shift from `U[-b, b]`, as in the W&B report.
     Additive,
 }
 
-/// Whose contrast and saturation color jitter has. Hue is the same in both.
+/// Library whose definition of contrast and saturation color jitter uses. Hue is the same in both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JitterVariant {
-    /// Contrast around the image's mean luma, saturation around each pixel's luma.
+    /// Contrast scales around the mean luma of the image, saturation around the luma of each pixel.
     #[default]
     Torchvision,
-    /// Contrast around each channel's own mean, the saturation of HSV (`tf.image`, so also the SimCLR code).
+    /// Contrast scales around the mean of each channel, saturation is that of HSV (`tf.image`, as in the SimCLR code).
     Tensorflow,
 }
 
@@ -254,11 +255,11 @@ impl JitterVariant {
 /// When color jitter clips values to [0, 1].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Clip {
-    /// After each of the four changes, as in the paper's code.
+pub enum JitterClip {
+    /// After each of the four adjustments, as in the SimCLR code.
     #[default]
     Each,
-    /// Once, after all four, as in the report.
+    /// Once, after all four adjustments, as in the W&B report.
     End,
 }
 
@@ -284,10 +285,10 @@ pub struct GaussianBlurConfig {
     /// Probability of being applied.
     #[serde(default = "half", deserialize_with = "range::probability")]
     pub p: f64,
-    /// Standard deviation in pixels, drawn uniformly from `[low, high]`.
+    /// Standard deviation in pixels, sampled uniformly from `[low, high]`.
     #[serde(default = "GaussianBlurConfig::default_sigma", deserialize_with = "sigma_interval")]
     pub sigma: [f64; 2],
-    /// Side of the kernel as a part of the image size; made odd and at least 3.
+    /// Kernel size as a fraction of the image size; rounded to an odd number of at least 3 pixels.
     #[serde(default = "GaussianBlurConfig::default_kernel", deserialize_with = "range::fraction")]
     pub kernel: f64,
 }
@@ -308,32 +309,32 @@ pub struct SolarizeConfig {
     /// Probability of being applied.
     #[serde(default = "GrayscaleConfig::default_p", deserialize_with = "range::probability")]
     pub p: f64,
-    /// Values at or above this are inverted; 1 is white.
+    /// Values at or above this threshold are inverted; 1 is white.
     #[serde(default = "half", deserialize_with = "range::probability")]
     pub threshold: f64,
 }
 
-/// Cutout (DeVries and Taylor 2017): a square of the image's middle gray.
+/// Cutout (DeVries and Taylor 2017): a square filled with gray, 0.5.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CutoutConfig {
     /// Probability of being applied.
     #[serde(default = "half", deserialize_with = "range::probability")]
     pub p: f64,
-    /// Side of the square as a part of the image size.
+    /// Side of the square as a fraction of the image size.
     #[serde(default = "half", deserialize_with = "range::fraction")]
     pub size: f64,
 }
 
-/// Rotation about the center; what comes from outside is black.
+/// Rotation about the center, with bilinear interpolation; pixels from outside the image are black.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RandomRotationConfig {
     /// Probability of being applied.
     #[serde(default = "half", deserialize_with = "range::probability")]
     pub p: f64,
-    /// The angle is drawn uniformly from `[-degrees, degrees]`.
-    #[serde(deserialize_with = "range::not_negative")]
+    /// Maximum angle; the angle is sampled uniformly from `[-degrees, degrees]`.
+    #[serde(deserialize_with = "range::non_negative")]
     pub degrees: f64,
 }
 
@@ -344,18 +345,18 @@ pub struct GaussianNoiseConfig {
     /// Probability of being applied.
     #[serde(default = "half", deserialize_with = "range::probability")]
     pub p: f64,
-    /// Standard deviation, drawn uniformly from `[low, high]`; 1 is white.
+    /// Standard deviation, sampled uniformly from `[low, high]`; 1 is the full range of values.
     #[serde(deserialize_with = "range::interval")]
     pub sigma: [f64; 2],
 }
 
-/// Normalization by channel.
+/// Normalization per channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NormalizeConfig {
-    /// Mean of red, green, blue.
+    /// Mean of the red, green and blue channels.
     pub mean: [f64; 3],
-    /// Standard deviation of red, green, blue; above 0.
+    /// Standard deviation of the red, green and blue channels; above 0.
     #[serde(deserialize_with = "standard_deviations")]
     pub std: [f64; 3],
 }
@@ -380,12 +381,12 @@ fn sigma_interval<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<[
     positive_interval(deserializer, 1000.0)
 }
 
-fn positive_interval<'de, D: serde::Deserializer<'de>>(deserializer: D, most: f64) -> Result<[f64; 2], D::Error> {
+fn positive_interval<'de, D: serde::Deserializer<'de>>(deserializer: D, max: f64) -> Result<[f64; 2], D::Error> {
     let [low, high] = range::interval(deserializer)?;
-    if low > 0.0 && high <= most {
+    if low > 0.0 && high <= max {
         return Ok([low, high]);
     }
-    Err(serde::de::Error::custom(format!("must be [low, high] with 0 < low <= high <= {most}, got [{low}, {high}]")))
+    Err(serde::de::Error::custom(format!("must be [low, high] with 0 < low <= high <= {max}, got [{low}, {high}]")))
 }
 
 fn standard_deviations<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<[f64; 3], D::Error> {

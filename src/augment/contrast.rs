@@ -1,4 +1,4 @@
-//! Contrast: values move towards or away from a mean.
+//! Contrast: values move toward or away from a mean.
 
 use crate::augment::grayscale::{mean, mean_luma};
 use crate::imaging::CHANNELS;
@@ -14,7 +14,7 @@ pub fn contrast(planes: &mut [f32], factor: f32) {
 
 /// Scales the distance of every value of `[3, side, side]` from the mean of its channel by `factor`; the caller clips.
 ///
-/// TensorFlow's `tf.image.adjust_contrast`, and so that of the SimCLR code.
+/// TensorFlow's `tf.image.adjust_contrast`, which the SimCLR code uses.
 pub fn channel_contrast(planes: &mut [f32], factor: f32) {
     let area = planes.len() / CHANNELS;
     for plane in planes.chunks_exact_mut(area) {

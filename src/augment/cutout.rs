@@ -1,13 +1,13 @@
-//! Cutout (DeVries and Taylor 2017): a square is blanked.
+//! Cutout (DeVries and Taylor 2017): a square is filled with gray.
 
 use crate::augment::config::CutoutConfig;
 use crate::base::rng::{Rng, below};
 use std::ops::Range;
 
-/// What the square is filled with: the middle between black and white.
-const GREY: f32 = 0.5;
+/// Value of the square, halfway between black and white.
+const GRAY: f32 = 0.5;
 
-/// Rows and columns that are blanked.
+/// The rows and columns that are filled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hole {
     /// Rows.
@@ -16,8 +16,8 @@ pub struct Hole {
     pub columns: Range<usize>,
 }
 
-/// Draws the square: its center is any pixel, what lies outside the image is cut off, as in the paper.
-pub fn draw(config: &CutoutConfig, side: usize, rng: &mut Rng) -> Hole {
+/// Samples the square: its center is a uniformly random pixel, and it is clipped to the image, as in the paper.
+pub fn sample(config: &CutoutConfig, side: usize, rng: &mut Rng) -> Hole {
     let length = ((side as f64 * config.size).round() as usize).max(1);
     let mut range = || {
         let center = below(side as u64, rng) as usize;
@@ -31,7 +31,7 @@ pub fn draw(config: &CutoutConfig, side: usize, rng: &mut Rng) -> Hole {
 pub fn cutout(planes: &mut [f32], side: usize, hole: &Hole) {
     for plane in planes.chunks_exact_mut(side * side) {
         for row in plane.chunks_exact_mut(side).take(hole.rows.end).skip(hole.rows.start) {
-            row[hole.columns.clone()].fill(GREY);
+            row[hole.columns.clone()].fill(GRAY);
         }
     }
 }

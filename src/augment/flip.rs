@@ -1,13 +1,13 @@
-//! Mirroring. Right behind a crop or resize it is part of the resize; these run elsewhere.
+//! Flips. A flip directly after a crop or resize is part of the resampling; these functions are for other positions.
 
-/// Mirrors `[3, side, side]` left and right.
+/// Flips `[3, side, side]` left and right.
 pub fn horizontal(planes: &mut [f32], side: usize) {
     for row in planes.chunks_exact_mut(side) {
         row.reverse();
     }
 }
 
-/// Mirrors `[3, side, side]` top and bottom.
+/// Flips `[3, side, side]` top and bottom.
 pub fn vertical(planes: &mut [f32], side: usize) {
     for plane in planes.chunks_exact_mut(side * side) {
         for y in 0..side / 2 {

@@ -1,24 +1,24 @@
-//! Gaussian blur, separable, mirrored at the borders.
+//! Separable Gaussian blur with reflected borders.
 
 use crate::augment::config::GaussianBlurConfig;
 use crate::base::rng::{Rng, uniform};
 use crate::imaging::vector::vectorized;
 
-/// Weights relative to the middle one below which a tap changes nothing in f32.
+/// Weight relative to the central one below which a tap has no effect in f32.
 const NEGLIGIBLE: f64 = 1e-9;
 
-/// Draws the standard deviation in pixels.
-pub fn draw(config: &GaussianBlurConfig, rng: &mut Rng) -> f32 {
+/// Samples the standard deviation in pixels.
+pub fn sample(config: &GaussianBlurConfig, rng: &mut Rng) -> f32 {
     uniform(config.sigma[0] as f32, config.sigma[1] as f32, rng)
 }
 
-/// Side of the kernel in pixels for images of `side` pixels: the configured part of it, odd, at least 3.
+/// Returns the kernel size in pixels for images of `side` pixels: the configured fraction, odd and at least 3.
 pub fn kernel_side(config: &GaussianBlurConfig, side: usize) -> usize {
-    // The small number keeps a product such as 70 * 0.1 from falling below the whole number that it means.
+    // The small offset keeps rounding error from moving a product such as 70 * 0.1 below 7.
     (((side as f64 * config.kernel + 1e-9) as usize) | 1).max(3)
 }
 
-/// Buffers of a blur, kept from one to the next.
+/// Reusable buffers of a blur.
 #[derive(Debug, Default)]
 pub struct BlurBuffers {
     weights: Vec<f32>,
@@ -26,8 +26,8 @@ pub struct BlurBuffers {
     row: Vec<f32>,
 }
 
-/// Blurs `[3, side, side]` with a kernel of `kernel_side` pixels and standard deviation `sigma`; the kernel reaches at
-/// most `side - 1` pixels to each side. torchvision's `gaussian_blur`, without its taps that are too small to matter.
+/// Blurs `[3, side, side]` with a kernel of `kernel_side` pixels and standard deviation `sigma`; the radius of the
+/// kernel is at most `side - 1` pixels. torchvision's `gaussian_blur` without negligible taps.
 pub fn gaussian_blur(planes: &mut [f32], side: usize, kernel_side: usize, sigma: f32, buffers: &mut BlurBuffers) {
     set_weights(&mut buffers.weights, (kernel_side / 2).min(side - 1), f64::from(sigma));
     if buffers.weights.len() == 1 {
@@ -40,7 +40,7 @@ pub fn gaussian_blur(planes: &mut [f32], side: usize, kernel_side: usize, sigma:
     }
 }
 
-/// Half of the symmetric kernel: the middle weight, then those at distance 1, 2, ...
+/// Sets half of the symmetric kernel: the central weight, then those at distance 1, 2, ...
 fn set_weights(weights: &mut Vec<f32>, radius: usize, sigma: f64) {
     let height = |distance: usize| (-0.5 * (distance as f64 / sigma).powi(2)).exp();
     let reach = (1..=radius).take_while(|&distance| height(distance) > NEGLIGIBLE).count();
@@ -53,7 +53,7 @@ vectorized! {
     fn blur_columns(plane: &[f32], side: usize, weights: &[f32], blurred: &mut [f32]) {
         for (y, out) in blurred.chunks_exact_mut(side).enumerate() {
             let row = |y: usize| &plane[y * side..(y + 1) * side];
-            combine(out, weights, |distance| (row(y.abs_diff(distance)), row(mirrored(y + distance, side))));
+            combine(out, weights, |distance| (row(y.abs_diff(distance)), row(reflected(y + distance, side))));
         }
     }
 }
@@ -74,15 +74,16 @@ vectorized! {
     }
 }
 
-/// `out[i] = weights[0] * middle[i] + sum over k > 0 of weights[k] * (before[k][i] + after[k][i])`, where `pair(k)` is
-/// (before, after) at distance k, and the middle at 0. Two taps at a time over the whole row, which stays in the cache.
+/// Computes `out[i] = weights[0] * center[i] + sum over k > 0 of weights[k] * (before[k][i] + after[k][i])`, where
+/// `pair(k)` is (before, after) at distance k, and the center at 0. Two taps at a time over the whole row, which stays
+/// in the cache.
 #[inline(always)]
 fn combine<'a>(out: &mut [f32], weights: &[f32], pair: impl Fn(usize) -> (&'a [f32], &'a [f32])) {
     let length = out.len();
-    let middle = &pair(0).0[..length];
+    let center = &pair(0).0[..length];
     let (pairs, last) = weights[1..].as_chunks::<2>();
     for index in 0..length {
-        out[index] = weights[0] * middle[index];
+        out[index] = weights[0] * center[index];
     }
     for (number, &[near, far]) in pairs.iter().enumerate() {
         let ((a, b), (c, d)) = (pair(2 * number + 1), pair(2 * number + 2));
@@ -100,7 +101,7 @@ fn combine<'a>(out: &mut [f32], weights: &[f32], pair: impl Fn(usize) -> (&'a [f
     }
 }
 
-/// A row at or below the last one, mirrored about the last row (which is not repeated).
-fn mirrored(y: usize, side: usize) -> usize {
+/// Reflects a row below the last one about the last row, which is not repeated.
+fn reflected(y: usize, side: usize) -> usize {
     if y < side { y } else { 2 * (side - 1) - y }
 }

@@ -3,14 +3,14 @@
 use crate::augment::config::GaussianNoiseConfig;
 use crate::base::rng::{Rng, uniform, unit};
 
-/// Draws the standard deviation.
-pub fn draw(config: &GaussianNoiseConfig, rng: &mut Rng) -> f32 {
+/// Samples the standard deviation.
+pub fn sample(config: &GaussianNoiseConfig, rng: &mut Rng) -> f32 {
     uniform(config.sigma[0] as f32, config.sigma[1] as f32, rng)
 }
 
-/// Adds an independent normal number with standard deviation `sigma` to every value and clips to [0, 1].
+/// Adds independent normal noise with standard deviation `sigma` to every value and clips to [0, 1].
 ///
-/// torchvision's `gaussian_noise(clip=True)`, from our own stream: Box-Muller, both numbers of each pair.
+/// torchvision's `gaussian_noise(clip=True)` with another random generator: Box-Muller, both numbers of each pair.
 pub fn add_noise(planes: &mut [f32], sigma: f32, rng: &mut Rng) {
     for pair in planes.chunks_mut(2) {
         let radius = sigma * (-2.0 * (1.0 - unit(rng)).ln()).sqrt();

@@ -3,14 +3,14 @@
 use crate::augment::{planes, planes_mut};
 use crate::imaging::vector::vectorized;
 
-/// Part of red in the luma.
+/// Weight of red in the luma.
 pub(crate) const RED: f32 = 0.2989;
-/// Part of green in the luma.
+/// Weight of green in the luma.
 pub(crate) const GREEN: f32 = 0.587;
-/// Part of blue in the luma.
+/// Weight of blue in the luma.
 pub(crate) const BLUE: f32 = 0.114;
 
-/// Luma of one pixel.
+/// Returns the luma of one pixel.
 #[inline(always)]
 pub(crate) fn luma(red: f32, green: f32, blue: f32) -> f32 {
     RED * red + GREEN * green + BLUE * blue
@@ -28,13 +28,13 @@ vectorized! {
     }
 }
 
-/// Sums kept side by side, so that adding up vectorizes with an order of its own.
+/// Independent partial sums, so that the summation vectorizes with a fixed order.
 const LANES: usize = 16;
-/// Pixels added up in f32 before they join the f64 total.
+/// Pixels summed in f32 before the sum is added to the f64 total.
 const RUN: usize = 64 * LANES;
 
 vectorized! {
-    /// Mean luma of `[3, side, side]`.
+    /// Returns the mean luma of `[3, side, side]`.
     pub fn mean_luma(image: &[f32]) -> f32 {
         let (red, green, blue) = planes(image);
         let mut total = 0.0_f64;
@@ -46,7 +46,7 @@ vectorized! {
 }
 
 vectorized! {
-    /// Mean of the values of one plane.
+    /// Returns the mean of one plane.
     pub fn mean(plane: &[f32]) -> f32 {
         let total: f64 = plane.chunks(RUN).map(|run| f64::from(sum(run))).sum();
         (total / plane.len() as f64) as f32

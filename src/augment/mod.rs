@@ -1,10 +1,10 @@
-//! Augmentation: a policy is a list of operators applied in the order written, each with its own probability, drawn
+//! Augmentation: a policy is a list of operators applied in the order written, each with its own probability, sampled
 //! per image and view.
 //!
-//! An image in work is three planes of f32, `[3, side, side]`, with values between 0 and 1. Each operator has its own
-//! file, which separates drawing its parameters from applying them; applied with fixed parameters they are held to
-//! torchvision v2 on float images (`tests/golden_augment.rs`). Inner loops are written for vectors, and a [`Scratch`]
-//! keeps every buffer, so that a view allocates nothing.
+//! Operators work on `[3, side, side]` planes of f32 with values between 0 and 1. Each operator has its own file, which
+//! separates sampling its parameters from applying them; with fixed parameters it is tested against torchvision v2 on
+//! float images (`tests/golden_augment.rs`). Inner loops are written to vectorize, and a [`Scratch`] keeps all buffers,
+//! so that making a view allocates nothing.
 
 pub mod brightness;
 pub mod color_jitter;
@@ -29,7 +29,7 @@ pub use policy::{Policy, Scratch};
 
 use crate::imaging::CHANNELS;
 
-/// Splits `[3, side, side]` into its red, green and blue plane.
+/// Splits `[3, side, side]` into its red, green and blue planes.
 fn planes_mut(planes: &mut [f32]) -> (&mut [f32], &mut [f32], &mut [f32]) {
     let area = planes.len() / CHANNELS;
     let (red, rest) = planes.split_at_mut(area);
@@ -37,7 +37,7 @@ fn planes_mut(planes: &mut [f32]) -> (&mut [f32], &mut [f32], &mut [f32]) {
     (red, green, blue)
 }
 
-/// Splits `[3, side, side]` into its red, green and blue plane.
+/// Splits `[3, side, side]` into its red, green and blue planes.
 fn planes(planes: &[f32]) -> (&[f32], &[f32], &[f32]) {
     let area = planes.len() / CHANNELS;
     (&planes[..area], &planes[area..2 * area], &planes[2 * area..])

@@ -1,8 +1,8 @@
-//! Normalization by channel.
+//! Normalization per channel.
 
 use crate::imaging::vector::vectorized;
 
-/// Subtracts `mean` and divides by `std`, channel by channel of `[3, side, side]`. torchvision's `normalize`.
+/// Subtracts `mean` and divides by `std` in each channel of `[3, side, side]`. torchvision's `normalize`.
 pub fn normalize(planes: &mut [f32], mean: [f64; 3], std: [f64; 3]) {
     let area = planes.len() / mean.len();
     for ((plane, mean), std) in planes.chunks_exact_mut(area).zip(mean).zip(std) {

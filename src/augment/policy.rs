@@ -1,70 +1,76 @@
-//! A policy: the operators in the order written, from the bytes of an image to the values a network sees.
+//! A policy: operators in the order written, from the bytes of an image to the input of a network.
 
-use crate::augment::config::{Draw, OperatorConfig, PolicyConfig};
+use crate::augment::config::{OperatorConfig, PolicyConfig, SamplingScope};
 use crate::augment::gaussian_blur::BlurBuffers;
 use crate::augment::{
     color_jitter, cutout, flip, gaussian_blur, gaussian_noise, grayscale, normalize, random_resized_crop,
     random_rotation, sobel, solarize,
 };
 use crate::base::rng::{Rng, chance};
-use crate::imaging::resample::Source;
+use crate::imaging::resample::ResampleInput;
 use crate::imaging::vector::vectorized;
 use crate::imaging::{CHANNELS, Fit, Flip, ImageRef, Region, Resampler};
 
 /// Operators ready to be applied to images.
 ///
-/// A crop or resize at the head, with the flips right behind it, is one pass over the bytes of the image; a policy
-/// that begins with something else resizes the image first, as its data set says. A crop further back crops the
-/// image as it is by then, at the image size.
+/// An initial crop or resize, with the flips directly after it, is one resampling of the bytes of the image; a policy
+/// that starts with another operator first resizes the image by `fit` of its data set. A later crop is applied to the
+/// intermediate image, at the image size.
 #[derive(Clone, Debug)]
 pub struct Policy {
     operators: Vec<OperatorConfig>,
     side: usize,
     fit: Fit,
-    draw: Draw,
+    sampling: SamplingScope,
 }
 
-/// Buffers for one view at a time, kept from one to the next.
+/// Reusable buffers for one view at a time.
 #[derive(Debug, Default)]
 pub struct Scratch {
     resampler: Resampler,
-    /// `[3, side, side]`, the image in work.
+    /// `[3, side, side]`, the intermediate image.
     planes: Vec<f32>,
-    /// `[3, side, side]`, for operators that cannot work in place.
-    buffers: Vec<f32>,
+    /// `[3, side, side]`, the output of operators that cannot work in place.
+    output: Vec<f32>,
     blur: BlurBuffers,
 }
 
 impl Policy {
-    /// The policy for images of `side` pixels; `fit` resizes them where it has no crop or resize at its head.
+    /// Creates the policy for images of `side` pixels; `fit` resizes them if the policy does not start with a crop or
+    /// resize.
     pub fn new(config: &PolicyConfig, side: usize, fit: Fit) -> Self {
-        Self { operators: config.ops.clone(), side, fit, draw: config.draw }
+        Self { operators: config.ops.clone(), side, fit, sampling: config.draw }
     }
 
-    /// What is done to images that are not augmented: resized by `fit`, then the policy's `normalize` operators.
+    /// Creates the preprocessing of evaluation: resizing by `fit`, then the `normalize` operators of the policy.
     pub fn evaluation(config: Option<&PolicyConfig>, side: usize, fit: Fit) -> Self {
         let operators = config.map_or(&[][..], |config| &config.ops);
         let is_normalize = |operator: &&OperatorConfig| matches!(operator, OperatorConfig::Normalize(_));
-        Self { operators: operators.iter().filter(is_normalize).cloned().collect(), side, fit, draw: Draw::View }
+        Self {
+            operators: operators.iter().filter(is_normalize).cloned().collect(),
+            side,
+            fit,
+            sampling: SamplingScope::View,
+        }
     }
 
-    /// Side in pixels of the images it makes.
+    /// Returns the side of its output images in pixels.
     pub fn side(&self) -> usize {
         self.side
     }
 
-    /// Whether all images of a batch and view share their random numbers.
-    pub fn draws_per_batch(&self) -> bool {
-        self.draw == Draw::Batch
+    /// Whether all images of a batch share the random numbers of a view.
+    pub fn is_same_on_batch(&self) -> bool {
+        self.sampling == SamplingScope::Batch
     }
 
     /// Makes one view: `out` is `[side, side, 3]`, values in [0, 1] unless normalized.
     pub fn apply(&self, image: ImageRef<'_>, rng: &mut Rng, scratch: &mut Scratch, out: &mut [f32]) {
         let length = CHANNELS * self.side * self.side;
         scratch.planes.resize(length, 0.0);
-        scratch.buffers.resize(length, 0.0);
-        let (region, flip, rest) = self.head(image, rng);
-        let source = Source { width: image.width, values: image.rgb };
+        scratch.output.resize(length, 0.0);
+        let (region, flip, rest) = self.resampling(image, rng);
+        let source = ResampleInput { width: image.width, values: image.rgb };
         scratch.resampler.planes(source, region, self.side, flip, &mut scratch.planes);
         for operator in rest {
             self.step(operator, rng, scratch);
@@ -72,14 +78,14 @@ impl Policy {
         interleave(&scratch.planes, out);
     }
 
-    /// What is read from the image itself, how it is mirrored, and the operators after that.
-    fn head(&self, image: ImageRef<'_>, rng: &mut Rng) -> (Region, Flip, &[OperatorConfig]) {
+    /// Returns the region read from the image, its flips, and the remaining operators.
+    fn resampling(&self, image: ImageRef<'_>, rng: &mut Rng) -> (Region, Flip, &[OperatorConfig]) {
         let (width, height) = (image.width, image.height);
         let (region, mut rest) = match self.operators.split_first() {
             Some((OperatorConfig::RandomResizedCrop(config), rest)) => {
-                let happens = chance(config.p as f32, rng);
-                let crop = random_resized_crop::draw(config, width, height, rng);
-                (if happens { crop } else { Region::whole(width, height) }, rest)
+                let is_applied = chance(config.p as f32, rng);
+                let crop = random_resized_crop::sample(config, width, height, rng);
+                (if is_applied { crop } else { Region::whole(width, height) }, rest)
             }
             Some((OperatorConfig::Resize(config), rest)) => (image.kept(config.fit), rest),
             _ => (image.kept(self.fit), &self.operators[..]),
@@ -96,7 +102,7 @@ impl Policy {
         (region, flip, rest)
     }
 
-    /// Applies one operator to the image in work. The chance is drawn first, the parameters only if it happens.
+    /// Applies one operator to the intermediate image. Its parameters are sampled only if it is applied.
     fn step(&self, operator: &OperatorConfig, rng: &mut Rng, scratch: &mut Scratch) {
         let side = self.side;
         if !chance(probability(operator) as f32, rng) {
@@ -105,42 +111,42 @@ impl Policy {
         let planes = &mut scratch.planes;
         match operator {
             OperatorConfig::RandomResizedCrop(config) => {
-                let region = random_resized_crop::draw(config, side, side, rng);
-                interleave(planes, &mut scratch.buffers);
-                let source = Source { width: side, values: &scratch.buffers[..] };
+                let region = random_resized_crop::sample(config, side, side, rng);
+                interleave(planes, &mut scratch.output);
+                let source = ResampleInput { width: side, values: &scratch.output[..] };
                 scratch.resampler.planes(source, region, side, Flip::default(), planes);
             }
-            OperatorConfig::Resize(_) => {} // It has this size already.
+            OperatorConfig::Resize(_) => {} // The intermediate image already has this size.
             OperatorConfig::HorizontalFlip(_) => flip::horizontal(planes, side),
             OperatorConfig::VerticalFlip(_) => flip::vertical(planes, side),
             OperatorConfig::ColorJitter(config) => {
-                color_jitter::apply(planes, &color_jitter::draw(config, rng), config.clip);
+                color_jitter::apply(planes, &color_jitter::sample(config, rng), config.clip);
             }
             OperatorConfig::Grayscale(_) => grayscale::grayscale(planes),
             OperatorConfig::GaussianBlur(config) => {
-                let sigma = gaussian_blur::draw(config, rng);
+                let sigma = gaussian_blur::sample(config, rng);
                 let kernel = gaussian_blur::kernel_side(config, side);
                 gaussian_blur::gaussian_blur(planes, side, kernel, sigma, &mut scratch.blur);
             }
             OperatorConfig::Solarize(config) => solarize::solarize(planes, config.threshold as f32),
-            OperatorConfig::Cutout(config) => cutout::cutout(planes, side, &cutout::draw(config, side, rng)),
+            OperatorConfig::Cutout(config) => cutout::cutout(planes, side, &cutout::sample(config, side, rng)),
             OperatorConfig::RandomRotation(config) => {
-                random_rotation::rotate(planes, side, random_rotation::draw(config, rng), &mut scratch.buffers);
-                std::mem::swap(planes, &mut scratch.buffers);
+                random_rotation::rotate(planes, side, random_rotation::sample(config, rng), &mut scratch.output);
+                std::mem::swap(planes, &mut scratch.output);
             }
             OperatorConfig::Sobel(_) => {
-                sobel::sobel(planes, side, &mut scratch.buffers);
-                std::mem::swap(planes, &mut scratch.buffers);
+                sobel::sobel(planes, side, &mut scratch.output);
+                std::mem::swap(planes, &mut scratch.output);
             }
             OperatorConfig::GaussianNoise(config) => {
-                gaussian_noise::add_noise(planes, gaussian_noise::draw(config, rng), rng);
+                gaussian_noise::add_noise(planes, gaussian_noise::sample(config, rng), rng);
             }
             OperatorConfig::Normalize(config) => normalize::normalize(planes, config.mean, config.std),
         }
     }
 }
 
-/// Probability of an operator.
+/// Returns the probability of an operator.
 fn probability(operator: &OperatorConfig) -> f64 {
     match operator {
         OperatorConfig::RandomResizedCrop(config) => config.p,
@@ -159,7 +165,7 @@ fn probability(operator: &OperatorConfig) -> f64 {
 }
 
 vectorized! {
-    /// `[3, side, side]` to `[side, side, 3]`.
+    /// Converts `[3, side, side]` to `[side, side, 3]`.
     fn interleave(planes: &[f32], out: &mut [f32]) {
         let (red, green, blue) = crate::augment::planes(planes);
         let (pixels, _) = out.as_chunks_mut::<CHANNELS>();
@@ -209,8 +215,8 @@ mod tests {
             let (mut scratch, mut out) = (Scratch::default(), vec![0.0; 3 * side * side]);
             for (seed, size) in [(1, 1), (1, 300), (300, 1), (7, 8), (64, 48)].into_iter().enumerate() {
                 let image = image(size.0, size.1);
-                for draw in 0..20 {
-                    let mut rng = stream(seed as u64, "all", &[draw]);
+                for view in 0..20 {
+                    let mut rng = stream(seed as u64, "all", &[view]);
                     policy.apply(image.view(), &mut rng, &mut scratch, &mut out);
                     assert!(out.iter().all(|value| (-1e-5..=1.0 + 1e-5).contains(value)), "{side} {size:?}");
                 }
@@ -219,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_scratch_held_before_does_not_show() {
+    fn reused_buffers_do_not_change_the_result() {
         let policy = Policy::new(&config(EVERYTHING), SIDE, Fit::Squash);
         let mut scratch = Scratch::default();
         let mut out = vec![0.0; 3 * SIDE * SIDE];
@@ -231,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probability_of_0_leaves_the_resized_image() {
+    fn a_probability_of_0_only_resizes() {
         let never =
             "{ random_resized_crop = { p = 0.0 } }, { horizontal_flip = { p = 0.0 } }, { color_jitter = { p = 0.0 } },
             { grayscale = { p = 0.0 } }, { gaussian_blur = { p = 0.0 } }, { solarize = { p = 0.0 } }";
@@ -240,12 +246,12 @@ mod tests {
     }
 
     #[test]
-    fn operators_happen_as_often_as_they_should() {
+    fn operators_are_applied_with_their_probability() {
         let plain = apply("", 0);
         let changed = (0..2000).filter(|&seed| apply("{ solarize = { p = 0.3 } }", seed) != plain).count();
         assert!((520..680).contains(&changed), "{changed} of 2000"); // Four standard deviations around 600.
-        let mirrored = (0..2000).filter(|&seed| apply("{ horizontal_flip = {} }", seed) != plain).count();
-        assert!((910..1090).contains(&mirrored), "{mirrored} of 2000");
+        let flipped = (0..2000).filter(|&seed| apply("{ horizontal_flip = {} }", seed) != plain).count();
+        assert!((910..1090).contains(&flipped), "{flipped} of 2000");
     }
 
     #[test]
@@ -269,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn fit_decides_what_a_wide_image_becomes() {
+    fn fit_decides_how_a_wide_image_is_resized() {
         let wide = Image {
             width: 60,
             height: 20,

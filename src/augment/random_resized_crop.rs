@@ -1,56 +1,58 @@
-//! Random resized crop (Szegedy et al. 2015), drawn as in torchvision.
+//! Random resized crop (Szegedy et al. 2015), sampled as in torchvision.
 
 use crate::augment::config::RandomResizedCropConfig;
 use crate::base::rng::{Rng, unit};
 use crate::imaging::Region;
 
-/// Draws before the fallback.
+/// Attempts before the fallback.
 const TRIES: usize = 10;
 
-/// Draws the part of a `width` x `height` image that is kept.
+/// Samples the region of a `width` x `height` image that is kept.
 ///
-/// Area uniform, ratio uniform in its logarithm; ten tries for a crop that fits, then the largest middle part whose
-/// ratio is in the range. All numbers are drawn whether they are used or not, so that images of different sizes stay
-/// in step where a batch shares one stream.
-pub fn draw(config: &RandomResizedCropConfig, width: usize, height: usize, rng: &mut Rng) -> Region {
+/// The area is uniform, the aspect ratio uniform on a log scale; after ten attempts that do not fit, the largest center
+/// crop with an aspect ratio in the range. The number of random numbers is always the same, so that images of different
+/// sizes stay in sync when a batch shares one stream.
+pub fn sample(config: &RandomResizedCropConfig, width: usize, height: usize, rng: &mut Rng) -> Region {
     let sizes: [(f32, f32); TRIES] = std::array::from_fn(|_| (unit(rng), unit(rng)));
-    let place = (unit(rng), unit(rng));
-    let size = sizes.into_iter().find_map(|draws| size(config, width, height, draws));
-    size.map_or_else(|| middle(config, width, height), |size| put(size, place, width, height))
+    let position = (unit(rng), unit(rng));
+    let size = sizes.into_iter().find_map(|sampled| crop_size(config, width, height, sampled));
+    size.map_or_else(|| center_crop(config, width, height), |size| place(size, position, width, height))
 }
 
-/// Width and height for one pair of draws, if they fit into the image.
-fn size(
+/// Returns width and height for one pair of random numbers, if they fit into the image.
+fn crop_size(
     config: &RandomResizedCropConfig,
     width: usize,
     height: usize,
     (area, ratio): (f32, f32),
 ) -> Option<(usize, usize)> {
-    let between = |[low, high]: [f64; 2], draw: f32| low + (high - low) * f64::from(draw);
+    let between = |[low, high]: [f64; 2], fraction: f32| low + (high - low) * f64::from(fraction);
     let area = (width * height) as f64 * between(config.scale, area);
     let ratio = between(config.ratio.map(f64::ln), ratio).exp();
-    let across = (area * ratio).sqrt().round() as usize;
-    let down = (area / ratio).sqrt().round() as usize;
-    ((1..=width).contains(&across) && (1..=height).contains(&down)).then_some((across, down))
+    let crop_width = (area * ratio).sqrt().round() as usize;
+    let crop_height = (area / ratio).sqrt().round() as usize;
+    let fits = (1..=width).contains(&crop_width) && (1..=height).contains(&crop_height);
+    fits.then_some((crop_width, crop_height))
 }
 
-/// Puts the crop anywhere inside, every whole pixel as likely.
-fn put((across, down): (usize, usize), (x, y): (f32, f32), width: usize, height: usize) -> Region {
-    let offset = |free: usize, draw: f32| ((draw * (free + 1) as f32) as usize).min(free);
-    Region { left: offset(width - across, x), top: offset(height - down, y), width: across, height: down }
+/// Places the crop in the image, uniformly over pixel offsets.
+fn place((crop_width, crop_height): (usize, usize), (x, y): (f32, f32), width: usize, height: usize) -> Region {
+    let offset = |free: usize, fraction: f32| ((fraction * (free + 1) as f32) as usize).min(free);
+    let (left, top) = (offset(width - crop_width, x), offset(height - crop_height, y));
+    Region { left, top, width: crop_width, height: crop_height }
 }
 
-/// torchvision's fallback: the largest middle part with a ratio in the range.
-fn middle(config: &RandomResizedCropConfig, width: usize, height: usize) -> Region {
+/// Returns torchvision's fallback: the largest center crop with an aspect ratio in the range.
+fn center_crop(config: &RandomResizedCropConfig, width: usize, height: usize) -> Region {
     let [low, high] = config.ratio;
     let ratio = width as f64 / height as f64;
-    let (mut across, mut down) = (width, height);
+    let (mut crop_width, mut crop_height) = (width, height);
     if ratio < low {
-        down = ((width as f64 / low).round() as usize).clamp(1, height);
+        crop_height = ((width as f64 / low).round() as usize).clamp(1, height);
     } else if ratio > high {
-        across = ((height as f64 * high).round() as usize).clamp(1, width);
+        crop_width = ((height as f64 * high).round() as usize).clamp(1, width);
     }
-    Region { left: (width - across) / 2, top: (height - down) / 2, width: across, height: down }
+    Region { left: (width - crop_width) / 2, top: (height - crop_height) / 2, width: crop_width, height: crop_height }
 }
 
 #[cfg(test)]
@@ -62,27 +64,27 @@ mod tests {
         RandomResizedCropConfig { scale: [0.08, 1.0], ratio: [0.75, 4.0 / 3.0], p: 1.0 };
 
     #[test]
-    fn crops_lie_inside_and_have_the_area_and_ratio_asked_for() {
-        let (mut areas, draws) = (0.0, 4000);
-        for draw_number in 0..draws {
-            let crop = draw(&CONFIG, 300, 200, &mut stream(1, "crop", &[draw_number]));
+    fn crops_are_inside_with_the_configured_area_and_ratio() {
+        let (mut areas, count) = (0.0, 4000);
+        for number in 0..count {
+            let crop = sample(&CONFIG, 300, 200, &mut stream(1, "crop", &[number]));
             assert!(crop.left + crop.width <= 300 && crop.top + crop.height <= 200);
             let ratio = crop.width as f64 / crop.height as f64;
             assert!((0.74..1.35).contains(&ratio), "{ratio}");
             areas += (crop.width * crop.height) as f64 / 60_000.0;
         }
-        // 60 000 pixels in a ratio up to 4/3 fit only up to 53 333, so large areas are drawn again: torchvision's mean of
-        // 100 000 draws here is 0.391.
-        let mean = areas / draws as f64;
+        // An image of 60,000 pixels only fits crops of up to 53,333 pixels at ratios up to 4/3, so large areas are
+        // resampled: the mean of 100,000 crops of torchvision is 0.391.
+        let mean = areas / count as f64;
         assert!((mean - 0.391).abs() < 0.015, "{mean}");
     }
 
     #[test]
-    fn images_too_long_for_any_crop_give_their_middle() {
+    fn images_too_elongated_for_any_crop_fall_back_to_a_center_crop() {
         let config = RandomResizedCropConfig { scale: [0.9, 1.0], ..CONFIG };
-        let crop = draw(&config, 1000, 10, &mut stream(1, "crop", &[]));
+        let crop = sample(&config, 1000, 10, &mut stream(1, "crop", &[]));
         assert_eq!(crop, Region { left: 493, top: 0, width: 13, height: 10 });
-        let crop = draw(&config, 10, 1000, &mut stream(1, "crop", &[]));
+        let crop = sample(&config, 10, 1000, &mut stream(1, "crop", &[]));
         assert_eq!(crop, Region { left: 0, top: 493, width: 10, height: 13 });
     }
 }

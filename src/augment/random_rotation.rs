@@ -4,58 +4,58 @@ use crate::augment::config::RandomRotationConfig;
 use crate::base::rng::{Rng, uniform};
 use crate::imaging::vector::vectorized;
 
-/// Draws the angle in degrees, counterclockwise.
-pub fn draw(config: &RandomRotationConfig, rng: &mut Rng) -> f32 {
+/// Samples the angle in degrees, counterclockwise.
+pub fn sample(config: &RandomRotationConfig, rng: &mut Rng) -> f32 {
     uniform(-config.degrees as f32, config.degrees as f32, rng)
 }
 
 vectorized! {
     /// Rotates `[3, side, side]` by `degrees` counterclockwise into `rotated` of the same shape.
     ///
-    /// torchvision's `rotate(interpolation=BILINEAR)` without a fill: neighbors outside count as black. (With `fill=0`
-    /// torchvision darkens the rim twice.)
+    /// torchvision's `rotate(interpolation=BILINEAR)` without `fill`: pixels outside count as black. (With `fill=0`
+    /// torchvision darkens the border twice.)
     pub fn rotate(planes: &[f32], side: usize, degrees: f32, rotated: &mut [f32]) {
         let (sin, cos) = f64::from(degrees).to_radians().sin_cos();
-        let middle = (side as f64 - 1.0) / 2.0;
+        let center = (side as f64 - 1.0) / 2.0;
         for y in 0..side {
             for x in 0..side {
-                let (dx, dy) = (x as f64 - middle, y as f64 - middle);
-                let corners = Corners::at(cos * dx - sin * dy + middle, sin * dx + cos * dy + middle, side);
+                let (dx, dy) = (x as f64 - center, y as f64 - center);
+                let sample = BilinearSample::at(cos * dx - sin * dy + center, sin * dx + cos * dy + center, side);
                 for (from, to) in planes.chunks_exact(side * side).zip(rotated.chunks_exact_mut(side * side)) {
-                    to[y * side + x] = corners.mix(from);
+                    to[y * side + x] = sample.interpolate(from);
                 }
             }
         }
     }
 }
 
-/// The four pixels around a place, with their weights; those outside weigh nothing.
-struct Corners {
+/// The four pixels around a point with their bilinear weights; pixels outside have weight 0.
+struct BilinearSample {
     indices: [usize; 4],
     weights: [f32; 4],
 }
 
-impl Corners {
+impl BilinearSample {
     #[inline(always)]
     fn at(x: f64, y: f64, side: usize) -> Self {
         let (left, top) = (x.floor(), y.floor());
-        let (right_part, lower_part) = (x - left, y - top);
+        let (dx, dy) = (x - left, y - top);
         let inside = |at: f64| at >= 0.0 && at < side as f64;
-        let mut corners = Self { indices: [0; 4], weights: [0.0; 4] };
+        let mut sample = Self { indices: [0; 4], weights: [0.0; 4] };
         for corner in 0..4 {
             let (column, row) = (left + (corner % 2) as f64, top + (corner / 2) as f64);
             if inside(column) && inside(row) {
-                let across = if corner % 2 == 0 { 1.0 - right_part } else { right_part };
-                let down = if corner / 2 == 0 { 1.0 - lower_part } else { lower_part };
-                corners.indices[corner] = row as usize * side + column as usize;
-                corners.weights[corner] = (across * down) as f32;
+                let across = if corner % 2 == 0 { 1.0 - dx } else { dx };
+                let down = if corner / 2 == 0 { 1.0 - dy } else { dy };
+                sample.indices[corner] = row as usize * side + column as usize;
+                sample.weights[corner] = (across * down) as f32;
             }
         }
-        corners
+        sample
     }
 
     #[inline(always)]
-    fn mix(&self, plane: &[f32]) -> f32 {
+    fn interpolate(&self, plane: &[f32]) -> f32 {
         self.indices.iter().zip(self.weights).map(|(&index, weight)| plane[index] * weight).sum()
     }
 }

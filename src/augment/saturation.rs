@@ -1,4 +1,4 @@
-//! Saturation: colors move towards or away from gray.
+//! Saturation: colors move toward or away from gray.
 
 use crate::augment::grayscale::luma;
 use crate::augment::planes_mut;
@@ -20,11 +20,11 @@ vectorized! {
 }
 
 vectorized! {
-    /// Scales the saturation that every pixel of `[3, side, side]` has in HSV by `factor` and clips it to [0, 1]; the
-    /// caller clips the values.
+    /// Scales the HSV saturation of every pixel of `[3, side, side]` by `factor` and clips the saturation to [0, 1];
+    /// the caller clips the values.
     ///
-    /// TensorFlow's `tf.image.adjust_saturation`, and so that of the SimCLR code, also for values outside [0, 1]: the
-    /// largest value of a pixel stays, and where it is not above 0 the others become equal to it.
+    /// TensorFlow's `tf.image.adjust_saturation`, which the SimCLR code uses, also for values outside [0, 1]: the
+    /// maximum of a pixel is preserved, and if it is not above 0 the other values become equal to it.
     pub fn hsv_saturation(image: &mut [f32], factor: f32) {
         let (red, green, blue) = planes_mut(image);
         for ((red, green), blue) in red.iter_mut().zip(green).zip(blue) {
@@ -33,12 +33,13 @@ vectorized! {
     }
 }
 
-/// Distances from the largest value are the saturation times that value, in proportions that are the hue.
+/// Scales the distances from the maximum of a pixel: they are proportional to the saturation, and their ratio is the
+/// hue.
 #[inline(always)]
 fn scale_in_hsv(red: f32, green: f32, blue: f32, factor: f32) -> (f32, f32, f32) {
     let highest = red.max(green).max(blue);
     let range = highest - red.min(green).min(blue);
-    let most = if range > 0.0 { highest / range } else { 0.0 };
-    let scale = factor.min(most).max(0.0);
+    let max_scale = if range > 0.0 { highest / range } else { 0.0 };
+    let scale = factor.min(max_scale).max(0.0);
     (highest - scale * (highest - red), highest - scale * (highest - green), highest - scale * (highest - blue))
 }

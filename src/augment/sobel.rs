@@ -1,12 +1,12 @@
-//! Sobel: the image becomes the length of its gradient.
+//! Sobel: the image is replaced by the magnitude of its gradient.
 
 use crate::imaging::vector::vectorized;
 
 vectorized! {
-    /// Replaces each channel of `[3, side, side]` by the length of its Sobel gradient, clipped to 1.
+    /// Replaces each channel of `[3, side, side]` by the magnitude of its Sobel gradient, clipped to 1.
     ///
     /// Kernels `[1 2 1]` by `[-1 0 1]`, divided by 4 so that a step from black to white along an axis gives 1; the
-    /// border is repeated outwards. The SimCLR paper names a Sobel operator without defining it.
+    /// border is replicated. The SimCLR paper mentions a Sobel operator without defining it.
     pub fn sobel(planes: &[f32], side: usize, gradient: &mut [f32]) {
         for (plane, out) in planes.chunks_exact(side * side).zip(gradient.chunks_exact_mut(side * side)) {
             for y in 0..side {
@@ -14,10 +14,10 @@ vectorized! {
                 let (above, here, below) = (row(y.saturating_sub(1)), row(y), row((y + 1).min(side - 1)));
                 let out = &mut out[y * side..(y + 1) * side];
                 for x in [0, side - 1] {
-                    out[x] = length(above, here, below, x.saturating_sub(1), x, (x + 1).min(side - 1));
+                    out[x] = magnitude(above, here, below, x.saturating_sub(1), x, (x + 1).min(side - 1));
                 }
                 for (x, out) in out.iter_mut().enumerate().take(side - 1).skip(1) {
-                    *out = length(above, here, below, x - 1, x, x + 1);
+                    *out = magnitude(above, here, below, x - 1, x, x + 1);
                 }
             }
         }
@@ -25,7 +25,7 @@ vectorized! {
 }
 
 #[inline(always)]
-fn length(above: &[f32], here: &[f32], below: &[f32], left: usize, x: usize, right: usize) -> f32 {
+fn magnitude(above: &[f32], here: &[f32], below: &[f32], left: usize, x: usize, right: usize) -> f32 {
     let across = above[right] - above[left] + 2.0 * (here[right] - here[left]) + below[right] - below[left];
     let down = below[left] - above[left] + 2.0 * (below[x] - above[x]) + below[right] - above[right];
     (0.25 * (across * across + down * down).sqrt()).min(1.0)

@@ -1,32 +1,32 @@
-//! Out of memory: a sentence and an exit code instead of an abort.
+//! A global allocator that ends an out-of-memory process with an error message and an exit code instead of an abort.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Write;
 
 /// Exit code of a failed stage.
 #[cfg(unix)]
-const STAGE: i32 = 3;
+const STAGE_FAILED: i32 = 3;
 
-/// The system's allocator; where that has nothing to give, the process says so and ends. Finished stages are in the store
-/// by then, and training runs resume from their last checkpoint.
+/// The system's allocator; if it fails, the process prints an error and exits. Finished stages are already in the
+/// store, and training runs resume from their last checkpoint.
 #[derive(Debug)]
 pub struct Allocator;
 
-// SAFETY: everything is left to the system's allocator, and a null pointer is never returned.
+// SAFETY: every call is forwarded to the system's allocator, and a null pointer is never returned.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promises are those of the system's allocator.
-        given(unsafe { System.alloc(layout) }, layout.size())
+        // SAFETY: the caller upholds the contract of `System`, which is the same.
+        non_null(unsafe { System.alloc(layout) }, layout.size())
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as above.
-        given(unsafe { System.alloc_zeroed(layout) }, layout.size())
+        non_null(unsafe { System.alloc_zeroed(layout) }, layout.size())
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // SAFETY: as above.
-        given(unsafe { System.realloc(pointer, layout, size) }, size)
+        non_null(unsafe { System.realloc(pointer, layout, size) }, size)
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
@@ -36,11 +36,11 @@ unsafe impl GlobalAlloc for Allocator {
 }
 
 #[inline]
-fn given(pointer: *mut u8, size: usize) -> *mut u8 {
+fn non_null(pointer: *mut u8, size: usize) -> *mut u8 {
     if pointer.is_null() { out_of_memory(size) } else { pointer }
 }
 
-/// Nothing here may allocate.
+/// Prints the error and exits, without allocating.
 #[cold]
 fn out_of_memory(size: usize) -> ! {
     let mut text = [0; 256];
@@ -52,17 +52,17 @@ fn out_of_memory(size: usize) -> ! {
     );
     let left = rest.len();
     let _ = std::io::stderr().write_all(&text[..256 - left]);
-    end()
+    exit_now()
 }
 
-/// Ends the process without running what others left to be run at its end, which may want memory.
+/// Exits without running exit handlers, which may allocate.
 #[cfg(unix)]
-fn end() -> ! {
-    // SAFETY: the function takes any number and does not return.
-    unsafe { libc::_exit(STAGE) }
+fn exit_now() -> ! {
+    // SAFETY: `_exit` accepts any status and does not return.
+    unsafe { libc::_exit(STAGE_FAILED) }
 }
 
 #[cfg(not(unix))]
-fn end() -> ! {
+fn exit_now() -> ! {
     std::process::abort()
 }

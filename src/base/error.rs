@@ -4,23 +4,23 @@ use crate::base::text::{visible, visible_lines};
 use std::fmt;
 use std::path::Path;
 
-/// Result with the crate's [`Error`].
+/// A result with the crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What an error means for the run, and so for the exit code.
+/// The kind of an error, which decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
     /// The command line or the pipeline file is wrong.
     Usage,
-    /// A stage could not do its work: data, disk, device, diverged training.
+    /// A stage failed: data, disk, device, diverged training.
     Stage,
-    /// The user asked to stop.
+    /// The user interrupted the run.
     Interrupted,
-    /// A broken invariant of ours.
+    /// A bug in simclr: a broken invariant.
     Bug,
 }
 
-/// One problem: what, where, and what to do next.
+/// A problem: what happened, where, and what to do next.
 #[derive(Clone, Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -30,27 +30,27 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error of the given kind; `what` is a sentence without a full stop.
+    /// Creates an error of the given kind; `what` is a sentence without a period.
     pub fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
         Self { kind, what: what.into(), place: None, help: None }
     }
 
-    /// The command line or the pipeline file is wrong.
+    /// Creates an [`ErrorKind::Usage`] error.
     pub fn usage(what: impl Into<String>) -> Self {
         Self::new(ErrorKind::Usage, what)
     }
 
-    /// A stage could not do its work.
+    /// Creates an [`ErrorKind::Stage`] error.
     pub fn stage(what: impl Into<String>) -> Self {
         Self::new(ErrorKind::Stage, what)
     }
 
-    /// A broken invariant of ours.
+    /// Creates an [`ErrorKind::Bug`] error.
     pub fn bug(what: impl Into<String>) -> Self {
         Self::new(ErrorKind::Bug, what)
     }
 
-    /// A failed file operation: `doing` reads like "write", the place is the path.
+    /// Creates the error of a failed file operation: `doing` is a verb such as "write", and the path becomes the place.
     pub fn io(doing: &str, path: impl AsRef<Path>, source: &std::io::Error) -> Self {
         let error = Self::stage(format!("cannot {doing}: {source}")).at(path.as_ref().display().to_string());
         match source.kind() {
@@ -62,48 +62,48 @@ impl Error {
                 error.help("the file system is read-only: name another directory with --output")
             }
             std::io::ErrorKind::NotFound if doing == "write" => {
-                error.help("the directory is not there: make it, or run again if it was removed meanwhile")
+                error.help("the directory does not exist: create it, or run again if it was removed during the run")
             }
             _ => error,
         }
     }
 
-    /// Threads that the system does not let us start: `doing` reads like "start a thread".
+    /// Creates the error for threads that the system cannot start: `doing` is a phrase such as "start a thread".
     pub fn no_threads(doing: &str, source: impl fmt::Display) -> Self {
         let error = Self::stage(format!("cannot {doing}: {source}"));
-        error.help("use fewer --threads, or raise the limit of processes (`ulimit -u`) or of memory (`ulimit -v`)")
+        error.help("use fewer --threads, or raise the limit on processes (`ulimit -u`) or memory (`ulimit -v`)")
     }
 
-    /// Says where: a path, a stage, `file:line:column`.
+    /// Sets the place unless it is already set: a path, a stage, `file:line:column`.
     #[must_use]
     pub fn at(mut self, place: impl Into<String>) -> Self {
         self.place.get_or_insert(place.into());
         self
     }
 
-    /// Says what to do next.
+    /// Sets the help (what to do next) unless it is already set.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help.get_or_insert(help.into());
         self
     }
 
-    /// What the error means for the run.
+    /// Returns the kind.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// The sentence alone, without place and help.
+    /// Returns the message alone, without place and help.
     pub fn what(&self) -> &str {
         &self.what
     }
 
-    /// Where it happened, if known.
+    /// Returns where it happened, if known.
     pub fn place(&self) -> Option<&str> {
         self.place.as_deref()
     }
 
-    /// What to do next, if there is something.
+    /// Returns what to do next, if there is any advice.
     pub fn next_step(&self) -> Option<&str> {
         self.help.as_deref()
     }

@@ -1,31 +1,32 @@
-//! Files that are whole or not there: written beside, flushed, renamed. Only regular files are read, since a pipe or a
-//! device may wait or go on for ever.
+//! Atomic file writes: to a temporary file, flushed, then renamed. Only regular files are read, since a pipe or a
+//! device may block or never end.
 
 use crate::base::{Error, Result, panics};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// What the names of files that are being written begin with.
+/// Prefix of the names of temporary files.
 const UNFINISHED: &str = ".unfinished-";
 
-/// Writes a file beside its place and renames it in, so that readers see the old content or the new, never a part.
+/// Writes a temporary file in the same directory and renames it to `path`, so that readers see either the old content
+/// or the new, never a partial file.
 ///
 /// # Errors
-/// The directory is missing or read-only, or the disk is full; nothing is left behind then.
+/// The directory is missing or read-only, or the disk is full; no temporary file is left behind.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     write_atomic_with(path, |file| file.write_all(bytes))
 }
 
-/// As [`write_atomic`], for what is too large to be put together in memory first.
+/// Same as [`write_atomic`], for content that is too large to assemble in memory first.
 ///
 /// # Errors
-/// As for [`write_atomic`], or `write` failed.
+/// Those of [`write_atomic`], or `write` failed.
 pub fn write_atomic_with(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> io::Result<()> {
-        let file = beside(directory)?;
-        // Past tempfile, whose errors go on about the temporary name.
+        let file = temporary_file(directory)?;
+        // Not through tempfile's own `Write`, whose errors mention the temporary name.
         let mut buffered = BufWriter::new(file.as_file());
         write(&mut buffered)?;
         buffered.flush()?;
@@ -37,8 +38,8 @@ pub fn write_atomic_with(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::
     write().map_err(|error| Error::io("write", path, &error))
 }
 
-/// Removes what writers that were killed left in a directory into which nobody else writes. What cannot be removed stays:
-/// it takes room and does no harm.
+/// Removes temporary files that killed processes left in a directory to which nobody else is writing. Files that cannot
+/// be removed are left: they only take up space.
 pub fn remove_unfinished(directory: &Path) {
     for path in entries(directory).unwrap_or_default() {
         if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED)) {
@@ -47,8 +48,8 @@ pub fn remove_unfinished(directory: &Path) {
     }
 }
 
-/// A temporary file with the rights of any new file; by itself tempfile lets only the owner read.
-fn beside(directory: &Path) -> io::Result<tempfile::NamedTempFile> {
+/// Creates a temporary file with the default permissions; tempfile's own default is readable by the owner only.
+fn temporary_file(directory: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(UNFINISHED);
     #[cfg(unix)]
@@ -56,10 +57,10 @@ fn beside(directory: &Path) -> io::Result<tempfile::NamedTempFile> {
     builder.tempfile_in(directory)
 }
 
-/// Makes a directory and its parents.
+/// Creates a directory and its parents.
 ///
 /// # Errors
-/// The directory cannot be made.
+/// The directory cannot be created.
 pub fn create_directory(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|error| Error::io("create the directory", path, &error))
 }
@@ -84,7 +85,7 @@ pub fn read_text(path: &Path) -> Result<String> {
     read().map_err(|error| Error::io("read", path, &error))
 }
 
-/// As [`read`], with the system's error.
+/// Same as [`read`], with the system's error.
 ///
 /// # Errors
 /// The file cannot be read, or is not a regular file.
@@ -93,12 +94,12 @@ pub fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     open_regular(path)?.read_to_end(&mut bytes).map(|_| bytes)
 }
 
-/// Opens a file for reading, without waiting for anybody to write into a pipe.
+/// Opens a regular file for reading; never blocks on a pipe.
 ///
 /// # Errors
 /// The file cannot be opened, or is not a regular file.
 pub fn open_regular(path: &Path) -> io::Result<File> {
-    // Asked first, since opening alone can have effects on a device, and again of what was opened.
+    // Checked before opening, since opening a device can have side effects, and again on the opened file.
     check_regular(&fs::metadata(path)?)?;
     let mut options = OpenOptions::new();
     options.read(true);
@@ -117,20 +118,20 @@ fn check_regular(metadata: &fs::Metadata) -> io::Result<()> {
     if metadata.is_file() { Ok(()) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")) }
 }
 
-/// Whether a file cannot be read because of what it is: it is not there, is not regular, or may not be read. All else,
-/// such as too many open files, no memory left or a disk that fails, says something of the machine, and may be otherwise
-/// the next time.
-pub fn is_refused(error: &io::Error) -> bool {
+/// Returns whether a read error is due to the file itself: it is missing, not regular, or not permitted. All other
+/// errors, such as too many open files, no memory or a failing disk, are due to the machine and may be gone on the next
+/// attempt.
+pub fn is_permanent(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied};
     #[cfg(unix)]
-    let is_circle = rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::LOOP);
+    let is_link_loop = rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::LOOP);
     #[cfg(not(unix))]
-    let is_circle = false;
-    is_circle || matches!(error.kind(), InvalidInput | IsADirectory | NotADirectory | NotFound | PermissionDenied)
+    let is_link_loop = false;
+    is_link_loop || matches!(error.kind(), InvalidInput | IsADirectory | NotADirectory | NotFound | PermissionDenied)
 }
 
-/// Whether this process may read a file; the content is not asked for. Where the system does not tell, it may.
-pub fn may_read(path: &Path) -> bool {
+/// Returns whether this process may read a file, without opening it; on systems without `access`, whether it exists.
+pub fn is_readable(path: &Path) -> bool {
     #[cfg(unix)]
     let may = rustix::fs::access(path, rustix::fs::Access::READ_OK).is_ok();
     #[cfg(not(unix))]
@@ -138,33 +139,33 @@ pub fn may_read(path: &Path) -> bool {
     may
 }
 
-/// Paths of what a directory holds, in no order.
+/// Lists the paths in a directory, in no particular order.
 ///
 /// # Errors
-/// The directory cannot be read; where the standard library panics, because the directory cannot be closed, too.
+/// The directory cannot be read, or cannot be closed (where the standard library panics).
 pub fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    // Every entry keeps the directory open, so all of them end inside.
-    unpanicked(|| fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect())
+    // Every entry keeps the directory open, so all of them are dropped inside.
+    without_panics(|| fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect())
 }
 
-/// Removes a directory and all it holds; links are removed, not followed.
+/// Removes a directory with its contents; links are removed, not followed.
 ///
 /// # Errors
-/// Something cannot be removed; where the standard library panics, because a directory cannot be closed, too.
+/// An entry cannot be removed, or a directory cannot be closed (where the standard library panics).
 pub fn remove_all(path: &Path) -> io::Result<()> {
-    unpanicked(|| fs::remove_dir_all(path))
+    without_panics(|| fs::remove_dir_all(path))
 }
 
-fn unpanicked<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    panics::caught(work).unwrap_or_else(|panic| Err(io::Error::other(panic)))
+fn without_panics<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    panics::catch(work).unwrap_or_else(|panic| Err(io::Error::other(panic)))
 }
 
-/// Makes a rename in this directory survive a power cut.
+/// Makes renames in this directory survive a power failure.
 ///
 /// # Errors
 /// The directory cannot be flushed.
 pub fn sync_directory(directory: &Path) -> io::Result<()> {
-    // Windows has no handle to a directory that can be flushed; its renames are journalled.
+    // Windows has no directory handle that can be flushed; its renames are journaled.
     if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
 }
 
@@ -199,19 +200,19 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_a_file_is_and_what_the_machine_lacks_are_told_apart() {
+    fn errors_of_the_file_are_distinguished_from_errors_of_the_machine() {
         use rustix::io::Errno;
         let directory = tempfile::tempdir().unwrap();
         let circle = directory.path().join("circle");
         std::os::unix::fs::symlink(&circle, &circle).unwrap();
         for path in [directory.path(), &directory.path().join("none"), &circle, Path::new("/dev/null")] {
-            assert!(is_refused(&open_regular(path).unwrap_err()), "{}", path.display());
+            assert!(is_permanent(&open_regular(path).unwrap_err()), "{}", path.display());
         }
-        assert!(is_refused(&Errno::ACCESS.into()));
+        assert!(is_permanent(&Errno::ACCESS.into()));
         for error in [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::IO, Errno::STALE, Errno::TIMEDOUT] {
-            assert!(!is_refused(&error.into()), "{error}");
+            assert!(!is_permanent(&error.into()), "{error}");
         }
-        assert!(may_read(directory.path()) && !may_read(&circle));
+        assert!(is_readable(directory.path()) && !is_readable(&circle));
     }
 
     #[test]

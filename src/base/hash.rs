@@ -1,4 +1,4 @@
-//! Digests of values and files (BLAKE3).
+//! BLAKE3 digests of values and files.
 
 use crate::base::{Error, Result, files};
 use serde::Serialize;
@@ -8,16 +8,16 @@ use std::path::Path;
 /// Hexadecimal digits of a digest in names and manifests: 128 of BLAKE3's 256 bits, ample against accidents.
 const DIGITS: usize = 32;
 
-/// Digest of bytes, as lowercase hexadecimal.
+/// Returns the digest of bytes, as lowercase hexadecimal.
 pub fn digest_bytes(bytes: &[u8]) -> String {
     shorten(blake3::hash(bytes))
 }
 
-/// Bytes of a large file that are read at once and digested by all threads.
+/// Bytes of a large file that are read at once and hashed by all threads.
 const BLOCK: usize = 4 << 20;
 
-/// Digest of a file's content; of a large one by all threads. It is read, never mapped: a mapped file that gets shorter
-/// meanwhile ends the process.
+/// Returns the digest of a file's content; large files are hashed by all threads. The file is read, never mapped: if a
+/// mapped file is truncated, the process dies of SIGBUS.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -25,7 +25,7 @@ pub fn digest_file(path: &Path) -> Result<String> {
     digest_file_io(path).map_err(|error| Error::io("read", path, &error))
 }
 
-/// As [`digest_file`], for those who ask why it cannot be read.
+/// Same as [`digest_file`], with the system's error.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -44,7 +44,7 @@ pub fn digest_file_io(path: &Path) -> io::Result<String> {
     Ok(shorten(hasher.finalize()))
 }
 
-/// Digest of a value's canonical JSON: object keys sorted, no spaces.
+/// Returns the digest of a value's canonical JSON: object keys sorted, no spaces.
 ///
 /// # Errors
 /// The value cannot be written as JSON, which is a bug.
@@ -52,22 +52,23 @@ pub fn digest_json(value: &impl Serialize) -> Result<String> {
     Ok(digest_bytes(canonical_json(value)?.as_bytes()))
 }
 
-/// JSON with sorted object keys and no spaces, so that equal values give equal text.
+/// Serializes a value as JSON with sorted object keys and no spaces, so that equal values give equal text.
 ///
 /// # Errors
 /// The value cannot be written as JSON, which is a bug.
 pub fn canonical_json(value: &impl Serialize) -> Result<String> {
     // serde_json's map is a BTreeMap unless its `preserve_order` feature is on, so going through `Value` sorts.
-    let value = serde_json::to_value(value).map_err(|error| Error::bug(format!("value has no JSON form: {error}")))?;
+    let value = serde_json::to_value(value)
+        .map_err(|error| Error::bug(format!("a value cannot be written as JSON: {error}")))?;
     Ok(value.to_string())
 }
 
-/// Whether a text is a digest as these functions write it.
+/// Returns whether a text is a digest as these functions write it.
 pub fn is_digest(text: &str) -> bool {
     text.len() == DIGITS && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// The beginning of a digest, for people: enough that no two of a project are taken for each other.
+/// Returns the first 12 characters of a digest, for display; enough to be unique within a project.
 pub fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }

@@ -1,4 +1,4 @@
-//! Times and sizes for people.
+//! Human-readable durations, sizes and numbers.
 
 use std::time::Duration;
 
@@ -7,49 +7,49 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// How long something took: `0.42 s`, `12.3 s`, `4 min 05 s`, `2 h 03 min`.
+/// Formats a duration: `0.42 s`, `12.3 s`, `4 min 05 s`, `2 h 03 min`.
 pub fn duration(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64();
     match elapsed.as_secs() {
         0..10 => format!("{seconds:.2} s"),
         10..MINUTE if seconds < 59.95 => format!("{seconds:.1} s"),
-        // What would round to `60.0 s` is a minute.
+        // It would round to `60.0 s`.
         10..MINUTE => "1 min 00 s".to_owned(),
         whole @ MINUTE..HOUR => format!("{} min {:02} s", whole / MINUTE, whole % MINUTE),
         whole => format!("{} h {:02} min", whole / HOUR, whole % HOUR / MINUTE),
     }
 }
 
-/// As [`duration`], of seconds as records and estimates hold them: more than a duration can be is the longest there is,
-/// what is no time is none.
+/// Same as [`duration`], for a number of seconds. Values above the range of [`Duration`] are clamped to its maximum;
+/// negative values and NaN count as 0.
 pub fn seconds(seconds: f64) -> String {
-    let longest = if seconds > 0.0 { Duration::MAX } else { Duration::ZERO };
-    duration(Duration::try_from_secs_f64(seconds).unwrap_or(longest))
+    let clamped = if seconds > 0.0 { Duration::MAX } else { Duration::ZERO };
+    duration(Duration::try_from_secs_f64(seconds).unwrap_or(clamped))
 }
 
-/// A fraction as a percentage with one decimal, "52.8 %"; halves are rounded up.
+/// Formats a fraction as a percentage with one decimal, "52.8 %"; halves are rounded up.
 pub fn percent(fraction: f64) -> String {
     format!("{:.1} %", (1000.0 * fraction).round() / 10.0)
 }
 
-/// A number as short as it can be written: `0.1`, `5e-324`, `1e308`.
+/// Formats a number as briefly as possible: `0.1`, `5e-324`, `1e308`.
 pub fn number(value: f64) -> String {
     let is_near = value == 0.0 || (1e-6..1e16).contains(&value.abs());
     if is_near || !value.is_finite() { value.to_string() } else { format!("{value:e}") }
 }
 
-/// `1 stage`, `3 stages`.
+/// Formats a count with its noun: `1 stage`, `3 stages`.
 pub fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// How far something is: `3/20 (15 %)  loss 2.31`.
+/// Formats progress: `3/20 (15 %)  loss 2.31`.
 pub fn progress(done: u64, total: u64, detail: &str) -> String {
     let percent = (100 * done).checked_div(total).unwrap_or(0);
     format!("{done}/{total} ({percent} %)  {detail}")
 }
 
-/// How long something is ago, in its largest unit: `12 s`, `5 min`, `3 h`, `1 day`, `40 days`.
+/// Formats an age in its largest unit: `12 s`, `5 min`, `3 h`, `1 day`, `40 days`.
 pub fn age(elapsed: Duration) -> String {
     match elapsed.as_secs() {
         seconds @ 0..MINUTE => format!("{seconds} s"),
@@ -60,7 +60,7 @@ pub fn age(elapsed: Duration) -> String {
     }
 }
 
-/// A number of bytes in decimal units: `512 B`, `1.2 GB`, `340 MB`.
+/// Formats a number of bytes in decimal units: `512 B`, `1.2 GB`, `340 MB`.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
     if count < 1000 {
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_that_are_no_time_or_too_many() {
+    fn invalid_and_huge_seconds_are_clamped() {
         assert_eq!(seconds(12.34), "12.3 s");
         assert_eq!([seconds(-1.0), seconds(f64::NAN)], ["0.00 s", "0.00 s"]);
         assert_eq!(seconds(1e300), duration(Duration::MAX));

@@ -1,5 +1,6 @@
-//! Foundations that every other module may use: errors, random numbers, digests, files, tables, checked numbers, times
-//! and sizes for people, text from outside, matrix products, caught panics, memory, what the machine is.
+//! Foundations for all other modules: errors, random numbers, digests, files, tables, range-checked numbers,
+//! human-readable times and sizes, escaping of untrusted text, matmul, caught panics, the allocator, system
+//! information.
 
 pub mod allocator;
 pub mod error;

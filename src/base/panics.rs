@@ -1,32 +1,32 @@
-//! Panics of other people's code, turned into values.
+//! Panics of third-party code, turned into errors.
 
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 
 thread_local! {
-    /// Whether a panic of this thread is caught, and so is nobody's news.
+    /// Whether a panic of this thread would be caught, so that the hook stays silent about it.
     static IS_CAUGHT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does work that may panic on input that its authors did not think of; what it changed meanwhile means nothing then.
-/// Only panics of this thread are caught.
+/// Runs `work`, which may panic on unexpected input; whatever it modified is then in an unspecified state. Only panics
+/// of this thread are caught.
 ///
 /// # Errors
-/// What it panicked with.
-pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+/// The panic message, if it panicked.
+pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     let before = IS_CAUGHT.replace(true);
     let outcome = panic::catch_unwind(AssertUnwindSafe(work));
     IS_CAUGHT.set(before);
     outcome.map_err(|panic| message(panic.as_ref()))
 }
 
-/// Lets the panic hook keep silent about panics that [`caught`] catches.
+/// Makes the panic hook silent about panics that [`catch`] catches.
 pub fn install_hook() {
-    let tell = panic::take_hook();
+    let report = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         if !IS_CAUGHT.try_with(Cell::get).unwrap_or(false) {
-            tell(panic);
+            report(panic);
         }
     }));
 }
@@ -43,10 +43,10 @@ mod tests {
     #[test]
     fn panics_become_their_messages() {
         let values: Vec<u8> = Vec::new();
-        assert_eq!(caught(|| 7), Ok(7));
-        assert_eq!(caught(|| panic!("plain")), Err::<(), _>("plain".to_owned()));
-        assert!(caught(|| values[3]).unwrap_err().contains("index is 3"));
-        assert_eq!(caught(|| caught(|| panic!("inner"))), Ok(Err::<(), _>("inner".to_owned())));
+        assert_eq!(catch(|| 7), Ok(7));
+        assert_eq!(catch(|| panic!("plain")), Err::<(), _>("plain".to_owned()));
+        assert!(catch(|| values[3]).unwrap_err().contains("index is 3"));
+        assert_eq!(catch(|| catch(|| panic!("inner"))), Ok(Err::<(), _>("inner".to_owned())));
         assert!(!IS_CAUGHT.get());
     }
 }

@@ -1,10 +1,10 @@
-//! Numbers with a range, as `#[serde(deserialize_with = "...")]` functions, so that a value out of range is an error
-//! at its own place in the file.
+//! Range-checked numbers, as `#[serde(deserialize_with = "...")]` functions, so that the error for a value out of range
+//! points at that value in the file.
 
 use crate::base::human;
 use serde::de::{Deserialize, Deserializer, Error};
 
-/// A probability or fraction: `0 <= x <= 1`.
+/// Deserializes a probability or fraction: `0 <= x <= 1`.
 ///
 /// # Errors
 /// The value is not a number in the range.
@@ -12,7 +12,7 @@ pub fn probability<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D:
     checked(deserializer, "between 0 and 1", |x| (0.0..=1.0).contains(&x))
 }
 
-/// A part of a whole that may not be empty: `0 < x <= 1`.
+/// Deserializes a nonzero fraction: `0 < x <= 1`.
 ///
 /// # Errors
 /// The value is not a number in the range.
@@ -20,7 +20,7 @@ pub fn fraction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Er
     checked(deserializer, "above 0 and at most 1", |x| x > 0.0 && x <= 1.0)
 }
 
-/// A part of a whole that may be empty but not the whole: `0 <= x < 1`.
+/// Deserializes a fraction below 1: `0 <= x < 1`.
 ///
 /// # Errors
 /// The value is not a number in the range.
@@ -28,7 +28,7 @@ pub fn below_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::E
     checked(deserializer, "at least 0 and below 1", |x| (0.0..1.0).contains(&x))
 }
 
-/// A finite number above 0.
+/// Deserializes a finite number above 0.
 ///
 /// # Errors
 /// The value is not a number in the range.
@@ -36,18 +36,18 @@ pub fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Er
     checked(deserializer, "above 0", |x| x > 0.0)
 }
 
-/// A finite number of at least 0.
+/// Deserializes a finite number of at least 0.
 ///
 /// # Errors
 /// The value is not a number in the range.
-pub fn not_negative<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+pub fn non_negative<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     checked(deserializer, "at least 0", |x| x >= 0.0)
 }
 
-/// A whole number of at least 1.
+/// Deserializes an integer of at least 1.
 ///
 /// # Errors
-/// The value is not a whole number in the range.
+/// The value is not an integer in the range.
 pub fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     match usize::deserialize(deserializer)? {
         0 => Err(D::Error::custom("must be at least 1, got 0")),
@@ -55,10 +55,10 @@ pub fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize,
     }
 }
 
-/// An interval `[low, high]` of finite numbers of at least 0 with `low <= high`.
+/// Deserializes an interval `[low, high]` of finite numbers with `0 <= low <= high`.
 ///
 /// # Errors
-/// The value is not such a pair.
+/// The value is not such an interval.
 pub fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f64; 2], D::Error> {
     let [low, high] = <[f64; 2]>::deserialize(deserializer)?;
     if low.is_finite() && high.is_finite() && 0.0 <= low && low <= high {
@@ -71,10 +71,10 @@ pub fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f64; 2], 
     )))
 }
 
-/// Reads a finite number and holds it to a condition; `range` completes "must be ...".
+/// Deserializes a finite number and checks a condition; `range` completes "must be ..." in the error.
 ///
 /// # Errors
-/// The value is not a finite number that meets the condition.
+/// The value is not a finite number, or `holds` is false for it.
 pub fn checked<'de, D: Deserializer<'de>>(
     deserializer: D,
     range: &str,

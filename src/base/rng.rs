@@ -1,15 +1,15 @@
-//! Random numbers that depend on what they are for, never on who asks first.
+//! Random number streams that depend only on their purpose, never on the order of execution.
 //!
 //! Every stream is named by (seed, purpose, indices), for instance `(666, "augment", [epoch, sample, view])`, so the
-//! numbers do not change with the number of threads, the batching of the loader or the place of an interruption.
+//! numbers do not change with the number of threads, the batching of the loader or where a run was interrupted.
 
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng as _, SeedableRng};
 
-/// The generator of every stream: ChaCha with 8 rounds, the same on every platform and in every version.
+/// The generator of every stream: ChaCha with 8 rounds, identical on every platform and in every version.
 pub type Rng = ChaCha8Rng;
 
-/// The stream for one purpose at one place, such as `stream(seed, "augment", &[epoch, sample, view])`.
+/// Returns the stream for a purpose and indices, such as `stream(seed, "augment", &[epoch, sample, view])`.
 pub fn stream(seed: u64, purpose: &str, indices: &[u64]) -> Rng {
     let mut hasher = blake3::Hasher::new_derive_key("simclr random stream v1");
     hasher.update(&seed.to_le_bytes());
@@ -21,7 +21,7 @@ pub fn stream(seed: u64, purpose: &str, indices: &[u64]) -> Rng {
     ChaCha8Rng::from_seed(*hasher.finalize().as_bytes())
 }
 
-/// A seeded permutation of `0..length` (Fisher-Yates).
+/// Returns a random permutation of `0..length` (Fisher-Yates).
 pub fn permutation(length: usize, rng: &mut Rng) -> Vec<usize> {
     let mut order: Vec<usize> = (0..length).collect();
     shuffle(&mut order, rng);
@@ -35,7 +35,7 @@ pub fn shuffle<T>(items: &mut [T], rng: &mut Rng) {
     }
 }
 
-/// A uniform integer in `0..bound` without bias (Lemire's method).
+/// Returns a uniform integer in `0..bound`, without bias (Lemire's method).
 pub fn below(bound: u64, rng: &mut Rng) -> u64 {
     debug_assert!(bound > 0);
     loop {
@@ -46,22 +46,22 @@ pub fn below(bound: u64, rng: &mut Rng) -> u64 {
     }
 }
 
-/// A uniform number in `[0, 1)` with 24 random bits.
+/// Returns a uniform number in `[0, 1)` with 24 random bits.
 pub fn unit(rng: &mut Rng) -> f32 {
     (rng.next_u32() >> 8) as f32 / (1 << 24) as f32
 }
 
-/// A uniform number in `[low, high)`.
+/// Returns a uniform number in `[low, high)`.
 pub fn uniform(low: f32, high: f32, rng: &mut Rng) -> f32 {
     low + (high - low) * unit(rng)
 }
 
-/// True with probability `p`: never for 0, always for 1.
+/// Returns true with probability `p`: never for 0, always for 1.
 pub fn chance(p: f32, rng: &mut Rng) -> bool {
     unit(rng) < p
 }
 
-/// A standard normal number (Box-Muller, one of the pair).
+/// Returns a standard normal number (Box-Muller, one of the pair).
 pub fn normal(rng: &mut Rng) -> f32 {
     let radius = (-2.0 * (1.0 - unit(rng)).ln()).sqrt();
     radius * (std::f32::consts::TAU * unit(rng)).cos()
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_those_of_the_distributions() {
+    fn moments_match_the_distributions() {
         let mut rng = stream(3, "test", &[]);
         let n = 100_000;
         let mean = (0..n).map(|_| unit(&mut rng)).sum::<f32>() / n as f32;
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn permutations_hold_each_index_once() {
+    fn permutations_contain_each_index_once() {
         let mut order = permutation(1000, &mut stream(4, "test", &[]));
         assert_ne!(order, (0..1000).collect::<Vec<_>>());
         order.sort_unstable();

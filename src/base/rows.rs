@@ -1,5 +1,5 @@
-//! Rows of a table as CSV, with a header made of the field names. Every number survives, also one that is not finite,
-//! and every text, though a spreadsheet takes none for a formula.
+//! Table rows as CSV, with the field names as header. Every text and number survives a round trip, including non-finite
+//! numbers, and no spreadsheet takes a text for a formula.
 
 use crate::base::{Error, Result};
 use csv::StringRecord;
@@ -7,34 +7,34 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 
-/// Put before a text that a spreadsheet would compute; it shows the rest as text.
+/// Prefix of a text that a spreadsheet would otherwise evaluate as a formula.
 const QUOTE: char = '\'';
 
-/// The CSV form of rows; empty where there are none.
+/// Serializes rows as CSV; no rows give no bytes.
 ///
 /// # Errors
-/// A row has no CSV form, which is a bug.
+/// A row cannot be written as CSV, which is a bug.
 pub fn to_csv<T: Serialize>(rows: impl IntoIterator<Item = T>) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in rows {
-        writer.serialize(row).map_err(no_form)?;
+        writer.serialize(row).map_err(unserializable)?;
     }
-    let plain = writer.into_inner().map_err(no_form)?;
+    let plain = writer.into_inner().map_err(unserializable)?;
     let mut writer = csv::Writer::from_writer(Vec::with_capacity(plain.len()));
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(plain.as_slice());
     let mut record = StringRecord::new();
     let mut is_plain = true;
-    while reader.read_record(&mut record).map_err(no_form)? {
+    while reader.read_record(&mut record).map_err(unserializable)? {
         is_plain &= !record.iter().any(is_formula);
-        writer.write_record(record.iter().map(|cell| quoted(cell).into_owned())).map_err(no_form)?;
+        writer.write_record(record.iter().map(|cell| quoted(cell).into_owned())).map_err(unserializable)?;
     }
-    if is_plain { Ok(plain) } else { writer.into_inner().map_err(no_form) }
+    if is_plain { Ok(plain) } else { writer.into_inner().map_err(unserializable) }
 }
 
-/// Rows from their CSV form.
+/// Deserializes rows from CSV.
 ///
 /// # Errors
-/// It does not hold such rows.
+/// The bytes are not CSV with such rows.
 pub fn from_csv<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>> {
     let wrong = |error: csv::Error| Error::stage(format!("not the expected CSV: {error}"));
     let mut reader = csv::Reader::from_reader(bytes);
@@ -51,8 +51,8 @@ pub fn from_csv<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>> {
     reader.records().map(row).collect::<csv::Result<_>>().map_err(wrong)
 }
 
-/// A cell as it stands in a CSV file: text that a spreadsheet would take for a formula (it begins with `=`, `+`, `-`,
-/// `@` or a tab and is no number) has a `'` before it, and so has such text with a `'` already.
+/// Returns a cell as written to CSV: text that a spreadsheet would take for a formula (it begins with `=`, `+`, `-`,
+/// `@` or a tab and is not a number) gets a `'` prefix, and so does such text that already has one.
 ///
 /// ```
 /// use simclr::base::rows::quoted;
@@ -63,7 +63,7 @@ pub fn quoted(cell: &str) -> Cow<'_, str> {
     if is_formula(cell) { Cow::Owned(format!("{QUOTE}{cell}")) } else { Cow::Borrowed(cell) }
 }
 
-/// The cell that [`quoted`] was given.
+/// Reverses [`quoted`].
 pub fn unquoted(cell: &str) -> &str {
     if is_formula(cell) { cell.strip_prefix(QUOTE).unwrap_or(cell) } else { cell }
 }
@@ -73,8 +73,8 @@ fn is_formula(cell: &str) -> bool {
     is_computed && cell.parse::<f64>().is_err()
 }
 
-fn no_form(error: impl std::fmt::Display) -> Error {
-    Error::bug(format!("rows have no CSV form: {error}"))
+fn unserializable(error: impl std::fmt::Display) -> Error {
+    Error::bug(format!("rows cannot be written as CSV: {error}"))
 }
 
 #[cfg(test)]
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn every_text_and_number_reads_back_and_none_is_a_formula() {
+    fn every_text_and_number_round_trips_and_none_is_a_formula() {
         let names = [
             "=1",
             "+a",

@@ -1,35 +1,35 @@
-//! What changes when a file does, so that an unchanged file need not be read again.
+//! File stamps: metadata that changes whenever a file does, so that an unchanged file need not be read again.
 
 use serde::{Deserialize, Serialize};
 use std::fs::Metadata;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A file changed this shortly ago may change again within the resolution of its times.
+/// Age below which a file may change again within the resolution of its timestamps.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// Identity, size and times of a file. Writing to a file changes its stamp, also where its modification time is set
-/// back afterwards: no program can set the time of its last change.
+/// Identity, size and timestamps of a file. Writing to a file changes its stamp even if its modification time is set
+/// back afterwards: no program can set the time of the last change (ctime).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
-    /// Number of the file in its file system; 0 where there is none.
+    /// Inode number; 0 on systems without one.
     pub inode: u64,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Time of the last change of content, nanoseconds since 1970; a program can set it.
+    /// Time of the last change of the content (mtime), nanoseconds since 1970; a program can set it.
     pub modified: u64,
-    /// Time of the last change of content or metadata, nanoseconds since 1970; 0 where there is none.
+    /// Time of the last change of content or metadata (ctime), nanoseconds since 1970; 0 on systems without one.
     pub changed: u64,
 }
 
 impl Stamp {
-    /// The stamp of a file, by its metadata.
+    /// Returns the stamp of the file with this metadata.
     pub fn of(metadata: &Metadata) -> Self {
         let modified = metadata.modified().map_or(0, nanoseconds);
         Self { inode: inode(metadata), size: metadata.len(), modified, changed: changed(metadata) }
     }
 
-    /// Whether a later change would give another stamp: a file that was changed just now can change again within the
-    /// resolution of its times.
+    /// Returns whether any later change would give a different stamp: a file that was changed just now can change again
+    /// within the resolution of its timestamps.
     pub fn is_settled(&self) -> bool {
         let latest = SystemTime::now().checked_sub(SETTLED).map_or(0, nanoseconds);
         self.modified.max(self.changed) < latest
@@ -70,7 +70,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn content_of_one_size_with_its_time_set_back_has_another_stamp() {
+    fn changed_content_of_the_same_size_with_mtime_restored_has_another_stamp() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         let write = |content: &str| {

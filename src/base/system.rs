@@ -1,61 +1,61 @@
-//! What the operating system tells of the machine; nothing where it does not.
+//! Information about the machine from the operating system; `None` where it is not available.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where control groups are.
-const GROUPS: &str = "/sys/fs/cgroup";
+/// Mount point of the control groups.
+const CGROUP_ROOT: &str = "/sys/fs/cgroup";
 
-/// Name of the processor.
+/// Returns the name of the processor.
 pub fn processor() -> Option<String> {
     field("/proc/cpuinfo", "model name")
 }
 
-/// Main memory, bytes: of the machine, or of the control group that this process may not grow out of.
+/// Returns the main memory in bytes: that of the machine, or the limit of this process's control groups if lower.
 pub fn memory() -> Option<u64> {
     let machine = kibibytes("/proc/meminfo", "MemTotal");
-    groups().iter().filter_map(|group| group.most()).chain(machine).min()
+    groups().iter().filter_map(|group| group.limit()).chain(machine).min()
 }
 
-/// Main memory that a program can get without others being swapped out, bytes; no more than its control groups and its
-/// limit of addresses (`ulimit -v`) leave.
+/// Returns the main memory in bytes that can be allocated without swapping, within the limits of this process's control
+/// groups and address space (`ulimit -v`).
 pub fn memory_available() -> Option<u64> {
     let machine = kibibytes("/proc/meminfo", "MemAvailable");
     let groups = groups();
-    let left = groups.iter().filter_map(|group| Some(group.most()?.saturating_sub(group.used()?)));
-    left.chain(machine).chain(addresses_left()).min()
+    let left = groups.iter().filter_map(|group| Some(group.limit()?.saturating_sub(group.used()?)));
+    left.chain(machine).chain(address_space_left()).min()
 }
 
-/// The largest memory that this process has held so far, bytes.
+/// Returns the peak resident memory of this process in bytes.
 pub fn memory_peak() -> Option<u64> {
     kibibytes("/proc/self/status", "VmHWM")
 }
 
 #[cfg(unix)]
-fn addresses_left() -> Option<u64> {
-    let most = rustix::process::getrlimit(rustix::process::Resource::As).current?;
-    Some(most.saturating_sub(kibibytes("/proc/self/status", "VmSize")?))
+fn address_space_left() -> Option<u64> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::As).current?;
+    Some(limit.saturating_sub(kibibytes("/proc/self/status", "VmSize")?))
 }
 
 #[cfg(not(unix))]
-fn addresses_left() -> Option<u64> {
+fn address_space_left() -> Option<u64> {
     None
 }
 
-/// A control group with a limit of memory.
-struct Group {
+/// A control group with a memory limit.
+struct ControlGroup {
     directory: PathBuf,
-    /// Names of its files, the limit and what is used, and of lines in `memory.stat`: content of files, which can be had
-    /// back.
+    /// Names of the files with limit and usage, and of the `memory.stat` lines for the page cache, which is
+    /// reclaimable.
     names: [&'static str; 4],
 }
 
-impl Group {
+impl ControlGroup {
     const VERSION_1: [&'static str; 4] =
         ["memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file", "total_active_file"];
     const VERSION_2: [&'static str; 4] = ["memory.max", "memory.current", "inactive_file", "active_file"];
 
-    fn most(&self) -> Option<u64> {
+    fn limit(&self) -> Option<u64> {
         self.number(self.names[0])
     }
 
@@ -67,28 +67,29 @@ impl Group {
         Some(self.number(self.names[1])?.saturating_sub(cached))
     }
 
-    /// None also where it says `max`.
+    /// Returns the number in a file; `None` also for `max` (no limit).
     fn number(&self, name: &str) -> Option<u64> {
         fs::read_to_string(self.directory.join(name)).ok()?.trim().parse().ok()
     }
 }
 
-/// The groups of this process and those above them. In a container the own group may be all that is there, at the root.
-fn groups() -> Vec<Group> {
+/// Returns this process's control groups and their ancestors. In a container only its own group may be visible, as the
+/// root.
+fn groups() -> Vec<ControlGroup> {
     let text = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let mut groups = Vec::new();
     for line in text.lines() {
         let mut parts = line.splitn(3, ':').skip(1);
         let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { continue };
         let (root, names) = match controllers {
-            "" => (Path::new(GROUPS).to_owned(), Group::VERSION_2),
+            "" => (Path::new(CGROUP_ROOT).to_owned(), ControlGroup::VERSION_2),
             _ if controllers.split(',').any(|name| name == "memory") => {
-                (Path::new(GROUPS).join("memory"), Group::VERSION_1)
+                (Path::new(CGROUP_ROOT).join("memory"), ControlGroup::VERSION_1)
             }
             _ => continue,
         };
         let own = Path::new(path.trim_start_matches('/'));
-        groups.extend(own.ancestors().map(|path| Group { directory: root.join(path), names }));
+        groups.extend(own.ancestors().map(|path| ControlGroup { directory: root.join(path), names }));
     }
     groups
 }
@@ -98,7 +99,7 @@ fn kibibytes(path: &str, name: &str) -> Option<u64> {
     Some(number * 1024)
 }
 
-/// The first value of a field in a file of `name : value` lines.
+/// Returns the first value of a field in a file of `name : value` lines.
 fn field(path: &str, name: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
     let values = text.lines().filter_map(|line| line.split_once(':'));
@@ -110,23 +111,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_told() {
+    fn memory_is_reported() {
         let (all, available, peak) = (memory().unwrap(), memory_available().unwrap(), memory_peak().unwrap());
-        assert!(available <= all && peak < all, "{available} of {all}, {peak} held");
+        assert!(available <= all && peak < all, "{available} of {all}, peak {peak}");
         assert!(peak > 1 << 20);
     }
 
     #[test]
-    fn a_control_group_leaves_what_it_may_have_less_what_it_cannot_get_back() {
+    fn control_group_usage_excludes_the_reclaimable_page_cache() {
         let directory = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
-        let group = Group { directory: directory.path().to_owned(), names: Group::VERSION_2 };
-        assert_eq!((group.most(), group.used()), (None, None));
+        let group = ControlGroup { directory: directory.path().to_owned(), names: ControlGroup::VERSION_2 };
+        assert_eq!((group.limit(), group.used()), (None, None));
         write("memory.max", "max\n");
         write("memory.current", "1000\n");
-        assert_eq!((group.most(), group.used()), (None, Some(1000)));
+        assert_eq!((group.limit(), group.used()), (None, Some(1000)));
         write("memory.max", "5000\n");
         write("memory.stat", "anon 300\nfile 700\ninactive_file 500\nactive_file 100\n");
-        assert_eq!((group.most(), group.used()), (Some(5000), Some(400)));
+        assert_eq!((group.limit(), group.used()), (Some(5000), Some(400)));
     }
 }

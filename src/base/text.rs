@@ -1,10 +1,10 @@
-//! Text that came from outside (names of files and classes, records of other machines) where people see it: it can
-//! neither move a cursor nor color, hide or turn text around.
+//! Escaping of untrusted text (names of files and classes, records of other machines) before it is shown: it can
+//! neither move the cursor nor color, hide or reverse text.
 
 use std::borrow::Cow;
 
-/// Whether a character shows nothing of its own but changes how others are shown, or hides: control characters (C0, DEL,
-/// C1), invisible ones, and those that change the direction of text.
+/// Returns whether a character is invisible or changes how others are shown: control characters (C0, DEL, C1),
+/// invisible characters, and those that change the direction of text.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -14,7 +14,7 @@ pub fn is_hidden(c: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// The text in one line, hidden characters as escapes: `\n`, `\u{1b}`.
+/// Returns the text on one line, with hidden characters as escapes: `\n`, `\u{1b}`.
 ///
 /// ```
 /// use simclr::base::text::visible;
@@ -25,12 +25,12 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     escaped(text, |_| false)
 }
 
-/// As [`visible`], of a text that may have several lines.
+/// Same as [`visible`], but keeps line breaks.
 pub fn visible_lines(text: &str) -> Cow<'_, str> {
     escaped(text, |c| c == '\n')
 }
 
-/// As [`visible`], but some characters stay as they are.
+/// Same as [`visible`], but leaves characters alone for which `stays` is true.
 pub fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
     let is_escaped = |c: char| is_hidden(c) && !stays(c);
     if !text.contains(is_escaped) {
@@ -47,9 +47,9 @@ pub fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The beginning of a text that is too long to be shown, as long as `most` characters.
-pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(most) {
+/// Truncates a text to `max` characters followed by an ellipsis, if it is longer.
+pub fn cut(text: &str, max: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(max) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
         None => Cow::Borrowed(text),
     }
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_hidden_is_shown_and_all_else_stays() {
+    fn only_hidden_characters_are_escaped() {
         for (text, shown) in [
             ("", ""),
             ("Żółw, 猫, 👍🏽, \\n", "Żółw, 猫, 👍🏽, \\n"),
@@ -70,13 +70,13 @@ mod tests {
             ("\u{200b}\u{feff}\u{ad}", r"\u{200b}\u{feff}\u{ad}"),
         ] {
             assert_eq!(visible(text), shown);
-            assert_eq!(visible(&visible(text)), shown, "once is enough");
+            assert_eq!(visible(&visible(text)), shown, "escaping is idempotent");
         }
         assert_eq!(visible_lines("a\n\tb"), "a\n\\tb");
     }
 
     #[test]
-    fn long_texts_are_cut_between_characters() {
+    fn long_texts_are_truncated_between_characters() {
         assert_eq!(cut("äöü", 3), "äöü");
         assert_eq!(cut("äöüß", 3), "äöü…");
     }

@@ -1,4 +1,4 @@
-//! The arguments of every command.
+//! Command-line arguments of every command.
 
 mod doctor;
 mod records;
@@ -20,7 +20,7 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100, arg_required_else_help = true, after_help = EXAMPLES)]
 pub struct Arguments {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -30,14 +30,14 @@ Examples:
   simclr run pipelines/quickstart.toml                 compute what is missing, render the report
   simclr run study.toml --set pretrain.main.epochs=50  with one value changed
   simclr plan study.toml                               what would run, and why
-  simclr compare 20260414-0903 latest                  what two runs differ in
+  simclr compare 20260414-0903 latest                  what differs between two runs
 
 Exit codes:
-  0 all went well   1 a bug of simclr   2 wrong command line or pipeline file   3 a stage failed
-  5 some stages failed, the others are done (run --keep-going)
-  10 there is something to compute (plan --exit-code)   130 interrupted";
+  0 success   1 a bug in simclr   2 invalid command line or pipeline file   3 a stage failed
+  5 some stages failed, the others finished (run --keep-going)
+  10 some stages would run (plan --exit-code)   130 interrupted";
 
-/// What to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Compute every missing stage of a pipeline and render its report
@@ -45,9 +45,9 @@ pub enum Command {
 Examples:
   simclr run pipelines/quickstart.toml
   simclr run study.toml --set seed=7 --set pretrain.main.loss.nt_xent.temperature=0.5
-  simclr run study.toml --only pretrain                 only the pretrainings and what they need
-  simclr run study.toml --force 'linear_eval.depths*'   these again
-  simclr run sweep.toml --jobs 2 --keep-going           two stages at a time, past failures")]
+  simclr run study.toml --only pretrain                 only pretraining and what it needs
+  simclr run study.toml --force 'linear_eval.depths*'   recompute these
+  simclr run sweep.toml --jobs 2 --keep-going           two stages at a time, despite failures")]
     Run(RunArguments),
     /// Show what a run would compute, and why
     #[command(after_help = "\
@@ -56,7 +56,7 @@ Examples:
   simclr plan study.toml --set seed=7 --format json
   simclr plan study.toml --exit-code || simclr run study.toml")]
     Plan(PlanArguments),
-    /// Check a pipeline file and the data that it names
+    /// Check a pipeline file and its data
     #[command(after_help = "\
 Examples:
   simclr validate study.toml")]
@@ -67,31 +67,31 @@ Examples:
   simclr summary pipelines/imagenet5.toml
   simclr summary study.toml --format json")]
     Summary(SummaryArguments),
-    /// Draw augmented pairs of images
+    /// Render augmented pairs of images as a PNG
     #[command(after_help = "\
 Examples:
   simclr preview study.toml
   simclr preview study.toml --augment simclr --count 16 --out pairs.png")]
     Preview(PreviewArguments),
-    /// Render the report of a finished pipeline again
+    /// Re-render the report of a finished pipeline
     #[command(after_help = "\
 Examples:
   simclr report study.toml")]
     Report(ReportArguments),
-    /// List the runs, or show one: its stages, how far it is
+    /// List the runs, or show the stages and progress of one run
     #[command(after_help = "\
 Examples:
-  simclr status                                         the newest runs
-  simclr status latest                                  the stages of the newest
+  simclr status                                         the latest runs
+  simclr status latest                                  the stages of the latest run
   simclr status quickstart --format json")]
     Status(StatusArguments),
-    /// Show what differs between two runs, in settings and in results
+    /// Compare the settings and results of two runs
     #[command(after_help = "\
 Examples:
   simclr compare 20260414-0903 latest
   simclr compare quickstart/20260414-0903 quickstart --format json")]
     Compare(CompareArguments),
-    /// Look after the artifacts that runs have left
+    /// Manage the artifacts in the store
     #[command(
         arg_required_else_help = true,
         after_help = "\
@@ -100,16 +100,16 @@ Examples:
   simclr cache gc --dry-run"
     )]
     Cache(CacheArguments),
-    /// Check the device that trains: every operation and whole training steps against a slow reference
+    /// Check a device: every operation and whole training steps against a slow reference
     #[command(after_help = "\
 Examples:
-  simclr doctor                                         the device that `auto` means
+  simclr doctor                                         the device that `auto` selects
   simclr doctor --device cuda:1
-  simclr doctor --time                                  and how fast it trains
+  simclr doctor --time                                  also measure training speed
 
-Needs nothing but the program. Exit code 3 where an error is over its tolerance or the device is not there.")]
+Needs no data. Exit code 3 if an error exceeds its tolerance or the device is missing.")]
     Doctor(DoctorArguments),
-    /// Write a small pipeline to start from
+    /// Write a small pipeline file to start from
     #[command(after_help = "\
 Examples:
   simclr init                                           pipeline.toml, on synthetic signs
@@ -120,7 +120,7 @@ Examples:
 Examples:
   simclr schema > pipeline.schema.json")]
     Schema,
-    /// Print a shell's completions of commands and options
+    /// Print shell completions
     #[command(after_help = "\
 Examples:
   simclr completions bash > ~/.local/share/bash-completion/completions/simclr
@@ -128,29 +128,29 @@ Examples:
     Completions(CompletionsArguments),
 }
 
-/// A pipeline file and changes to it.
+/// A pipeline file and overrides of its values.
 #[derive(Args, Debug)]
 pub struct PipelineArguments {
     /// Pipeline file
     pub file: PathBuf,
-    /// Change a value of the pipeline: a dotted path and a TOML value
+    /// Override a value of the pipeline: a dotted path and a TOML value
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub set: Vec<String>,
 }
 
-/// Where artifacts are, and where training runs.
+/// Output directory, device, verification and threads.
 #[derive(Args, Debug)]
 pub struct StoreArguments {
-    /// Directory of artifacts, runs and reports
+    /// Directory for artifacts, runs and reports
     #[arg(long, value_name = "DIR", default_value = "outputs")]
     pub output: PathBuf,
-    /// Device instead of the pipeline's: auto, cpu, cuda, cuda:1
+    /// Device, overriding the pipeline: auto, cpu, cuda, cuda:1
     #[arg(long, value_parser = device)]
     pub device: Option<DeviceChoice>,
-    /// When artifacts are compared with their digests, instead of the pipeline's: changed, always, size
+    /// When to verify artifacts against their digests, overriding the pipeline: changed, always, size
     #[arg(long, value_name = "WHEN", value_parser = verify)]
     pub verify: Option<Verify>,
-    /// Worker threads; results do not depend on it [default: one a core]
+    /// Worker threads; results do not depend on the number [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
 }
@@ -164,28 +164,28 @@ pub struct RunArguments {
     /// The store.
     #[command(flatten)]
     pub store: StoreArguments,
-    /// Only these stages and what they need: a name, its beginning, or a pattern with *
+    /// Run only these stages and what they need: a name, a prefix, or a pattern with *
     #[arg(long, value_name = "NAME")]
     pub only: Vec<String>,
-    /// Compute these stages though their artifacts are there: a name, its beginning, or a pattern with *
+    /// Recompute these stages even if their artifacts exist: a name, a prefix, or a pattern with *
     #[arg(long, value_name = "NAME")]
     pub force: Vec<String>,
-    /// Compute up to N stages at the same time; they share the worker threads, and memory adds up
+    /// Compute up to N stages in parallel; they share the worker threads, and their memory adds up
     #[arg(long, short, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: u16,
-    /// After a failure go on with the stages that do not need the failed one; exit code 5
+    /// After a failure, continue with stages that do not depend on it; exit code 5
     #[arg(long, short)]
     pub keep_going: bool,
-    /// Minutes between checkpoints of a training, from which it goes on after a kill; 0 for every step
+    /// Minutes between checkpoints, from which interrupted training resumes; 0 for every step
     #[arg(long, value_name = "MINUTES", default_value_t = 5.0, value_parser = minutes)]
     pub checkpoint_every: f64,
-    /// Start though the memory of this machine is not enough by the estimate
+    /// Run even if the estimated memory exceeds this machine's
     #[arg(long)]
     pub force_memory: bool,
-    /// Show what would run, and stop
+    /// Show what would run and exit
     #[arg(long)]
     pub dry_run: bool,
-    /// No progress, only warnings, errors and results
+    /// Hide progress; print only warnings, errors and results
     #[arg(long, short)]
     pub quiet: bool,
 }
@@ -199,10 +199,10 @@ pub struct PlanArguments {
     /// The store.
     #[command(flatten)]
     pub store: StoreArguments,
-    /// Text for people or JSON for programs
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
-    /// End with exit code 10 if there is something to compute
+    /// Exit with code 10 if any stage would run
     #[arg(long)]
     pub exit_code: bool,
 }
@@ -224,10 +224,10 @@ pub struct SummaryArguments {
     /// The pipeline.
     #[command(flatten)]
     pub pipeline: PipelineArguments,
-    /// Text for people or JSON for programs
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
-    /// Classes that supervised networks tell apart [default: those of the data]
+    /// Number of classes of supervised networks [default: counted in the data]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub classes: Option<u16>,
 }
@@ -241,10 +241,10 @@ pub struct PreviewArguments {
     /// The store.
     #[command(flatten)]
     pub store: StoreArguments,
-    /// Augmentation [default: that of the first pretraining]
+    /// Augmentation policy [default: that of the first pretraining stage]
     #[arg(long, value_name = "NAME")]
     pub augment: Option<String>,
-    /// Images
+    /// Number of images
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub count: u16,
     /// PNG file to write [default: DIR/STUDY/preview.png]
@@ -263,21 +263,21 @@ pub struct ReportArguments {
     pub store: StoreArguments,
 }
 
-/// Form of a command's output.
+/// Output format of a command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// Text for people.
     #[default]
     Text,
-    /// For programs.
+    /// JSON for programs.
     Json,
 }
 
 fn minutes(text: &str) -> Result<f64, String> {
-    /// A year: longer than any run, and far below what a duration holds.
-    const MOST: f64 = 525_600.0;
+    /// One year: longer than any run and well within the range of a `Duration`.
+    const MAX: f64 = 525_600.0;
     let minutes: f64 = text.parse().map_err(|_| "must be a number of minutes".to_owned())?;
-    if (0.0..=MOST).contains(&minutes) { Ok(minutes) } else { Err(format!("must be between 0 and {MOST}")) }
+    if (0.0..=MAX).contains(&minutes) { Ok(minutes) } else { Err(format!("must be between 0 and {MAX}")) }
 }
 
 fn verify(text: &str) -> Result<Verify, String> {
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn minutes_are_not_negative_and_finite() {
+    fn minutes_must_be_finite_and_not_negative() {
         assert_eq!(minutes("0.5"), Ok(0.5));
         for wrong in ["-1", "nan", "inf", "1e9", "", "five"] {
             assert!(minutes(wrong).is_err(), "{wrong}");
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn devices() {
+    fn devices_are_parsed() {
         assert_eq!(device("cuda:3"), Ok(DeviceChoice::Cuda(3)));
         for wrong in ["gpu", "cuda:", "cuda:-1", "cuda1", ""] {
             assert!(device(wrong).is_err(), "{wrong}");

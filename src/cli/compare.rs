@@ -3,20 +3,20 @@
 use super::args::{CompareArguments, Format};
 use super::failure::{Failure, Finish};
 use super::output;
-use super::status::{started, state_tone};
+use super::status::{started, state_style};
 use super::table::{Cell, table};
-use super::text::{Text, Tone};
+use super::text::{Style, Text};
 use crate::analysis::comparison::SIGNIFICANT;
 use crate::base::Result;
 use crate::engine::Store;
-use crate::engine::difference::Change;
+use crate::engine::difference::FieldChange;
 use crate::runs::compare::{MetricComparison, StageComparison};
-use crate::runs::{self, Comparison, Run, StageRecord};
+use crate::runs::{self, RecordedRun, RunComparison, StageRecord};
 use crate::stages;
 use serde_json::json;
 
-/// A difference that more stages than these share is told once, by the first of them.
-const NAMED: usize = 2;
+/// Up to this many stages with the same difference are listed by name; of more, only the first is named.
+const MAX_NAMED: usize = 2;
 
 pub(super) fn run(arguments: &CompareArguments) -> Result<Finish, Failure> {
     let output = &arguments.output.output;
@@ -33,23 +33,23 @@ pub(super) fn run(arguments: &CompareArguments) -> Result<Finish, Failure> {
     Ok(Finish::Done)
 }
 
-fn text(first: &Run, second: &Run, comparison: &Comparison) -> Text {
+fn text(first: &RecordedRun, second: &RecordedRun, comparison: &RunComparison) -> Text {
     let heads = [head("A", first), head("B", second)];
     let parts =
         [table(&heads, &[]), settings(comparison), metrics(&comparison.stages), same(&comparison.stages).into()];
     Text::join(parts, "\n")
 }
 
-fn head(name: &str, run: &Run) -> [Cell; 4] {
-    [name.into(), run.name().into(), Cell::toned(run.state.to_string(), state_tone(run.state)), started(run).into()]
+fn head(name: &str, run: &RecordedRun) -> [Cell; 4] {
+    [name.into(), run.name().into(), Cell::styled(run.state.to_string(), state_style(run.state)), started(run).into()]
 }
 
-/// What was asked of one run and not of the other.
-fn settings(comparison: &Comparison) -> Text {
+/// The settings that differ between the runs.
+fn settings(comparison: &RunComparison) -> Text {
     let mut rows: Vec<[Cell; 2]> = Vec::new();
     for (change, stages) in changes(&comparison.stages) {
         let (first, more) = (stages.first().copied().unwrap_or_default(), stages.len().saturating_sub(1));
-        let stages = if stages.len() > NAMED { format!("{first} and {more} more") } else { stages.join(", ") };
+        let stages = if stages.len() > MAX_NAMED { format!("{first} and {more} more") } else { stages.join(", ") };
         rows.push([stages.into(), change.to_string().into()]);
     }
     let only = |names: &[String], run: &str| -> Vec<[Cell; 2]> {
@@ -63,9 +63,9 @@ fn settings(comparison: &Comparison) -> Text {
     Text::from("settings, A -> B\n").with(table(&rows, &[]))
 }
 
-/// Each difference with the stages that have it.
-fn changes(stages: &[StageComparison]) -> Vec<(&Change, Vec<&str>)> {
-    let mut changes: Vec<(&Change, Vec<&str>)> = Vec::new();
+/// Returns each difference with the stages that have it.
+fn changes(stages: &[StageComparison]) -> Vec<(&FieldChange, Vec<&str>)> {
+    let mut changes: Vec<(&FieldChange, Vec<&str>)> = Vec::new();
     for stage in stages {
         for change in &stage.changes {
             match changes.iter_mut().find(|(known, _)| *known == change) {
@@ -77,7 +77,7 @@ fn changes(stages: &[StageComparison]) -> Vec<(&Change, Vec<&str>)> {
     changes
 }
 
-/// The numbers of the stages that have another artifact.
+/// The metrics of the stages whose artifacts differ.
 fn metrics(stages: &[StageComparison]) -> Text {
     let changed = stages.iter().filter(|stage| !stage.same);
     let rows: Vec<[Cell; 7]> =
@@ -86,26 +86,28 @@ fn metrics(stages: &[StageComparison]) -> Text {
         return Text::default();
     }
     let head =
-        ["stage", "metric", "A", "B", "B - A", "95 % interval", "p"].map(|name| Cell::toned(name, Some(Tone::Dim)));
+        ["stage", "metric", "A", "B", "B - A", "95 % interval", "p"].map(|name| Cell::styled(name, Some(Style::Dim)));
     let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
     Text::from("results\n").with(table(&rows, &[2, 3, 4])).with(notes(stages))
 }
 
-/// How the intervals were made.
+/// Explains how the intervals were computed.
 fn notes(stages: &[StageComparison]) -> String {
     let changed = || stages.iter().filter(|stage| !stage.same).flat_map(|stage| &stage.metrics);
     let intervals = || changed().filter(|metric| metric.interval.is_some());
     let (paired, unpaired) = (intervals().any(|metric| metric.is_paired), intervals().any(|metric| !metric.is_paired));
     let notes = [(paired, PAIRED), (unpaired, UNPAIRED), (paired || unpaired, SEEDS)];
-    notes.into_iter().filter(|(is_said, _)| *is_said).map(|(_, note)| note).collect()
+    notes.into_iter().filter(|(applies, _)| *applies).map(|(_, note)| note).collect()
 }
 
-const PAIRED: &str = "  Intervals are those of B - A, image by image on the same test images; p is of McNemar's exact test, corrected for
-  how many there are (Holm), * where it is below .05.
+const PAIRED: &str =
+    "  Intervals are for B - A, paired by test image; p is from McNemar's exact test, Holm-corrected for the number of
+  comparisons; * marks p < .05.
 ";
-const UNPAIRED: &str = "  ~ The test images differ, or predictions no longer exist: such intervals take the test sets for independent (Newcombe).
+const UNPAIRED: &str =
+    "  ~ The test images differ or predictions are missing, so this interval assumes independent test sets (Newcombe).
 ";
-const SEEDS: &str = "  Another seed can change a result by more: sweep over seeds to see.
+const SEEDS: &str = "  A different seed can change a result by more than this: sweep over seeds to find out.
 ";
 
 fn metric_row(stage: &str, metric: &MetricComparison) -> [Cell; 7] {

@@ -1,11 +1,11 @@
-//! `simclr doctor`: is the device that trains sound?
+//! `simclr doctor`: checks and times a device.
 
 use super::args::{DoctorArguments, Format, PrecisionArgument};
 use super::failure::{Failure, Finish};
 use super::output;
 use super::run;
 use super::table::{Cell, table};
-use super::text::{Text, Tone};
+use super::text::{Style, Text};
 use crate::base::{Error, Result, human, system};
 use crate::config::pipeline::DeviceChoice;
 use crate::doctor::{self, Check, Timing};
@@ -20,46 +20,47 @@ pub(super) fn run(arguments: &DoctorArguments) -> Result<Finish, Failure> {
         output::message(why);
     }
     let report = device::report(arguments.device)?;
-    let examination = Examination { arguments, precisions: precisions(arguments, &report) };
-    let (checks, timings) = device::run(arguments.device, examination)?;
-    let findings = Findings { version: env!("CARGO_PKG_VERSION"), device: report, checks, timings };
+    let work = DoctorWork { arguments, precisions: precisions(arguments, &report) };
+    let (checks, timings) = device::run(arguments.device, work)?;
+    let report = DoctorReport { version: env!("CARGO_PKG_VERSION"), device: report, checks, timings };
     match arguments.format {
-        Format::Text => output::print(findings.text())?,
-        Format::Json => output::print_json(&findings)?,
+        Format::Text => output::print(report.text())?,
+        Format::Json => output::print_json(&report)?,
     }
-    verdict(&findings.checks)?;
+    verdict(&report.checks)?;
     Ok(Finish::Done)
 }
 
-/// Those asked for, or all that differ on the device.
+/// Returns the requested precisions, by default every precision that differs on the device.
 fn precisions(arguments: &DoctorArguments, report: &DeviceReport) -> Vec<Precision> {
-    let asked = arguments.precision.iter().map(|precision| match precision {
+    let requested = arguments.precision.iter().map(|precision| match precision {
         PrecisionArgument::F32 => Precision::F32,
         PrecisionArgument::Tf32 => Precision::Tf32,
         PrecisionArgument::Bf16 => Precision::Bf16,
     });
     match (arguments.precision.is_empty(), report.name.as_str()) {
-        (false, _) => asked.collect(),
+        (false, _) => requested.collect(),
         (true, "cpu") => vec![Precision::F32, Precision::Bf16],
         (true, _) => vec![Precision::F32, Precision::Tf32, Precision::Bf16],
     }
 }
 
-struct Examination<'a> {
+/// Checks, and timings if requested, on one device.
+struct DoctorWork<'a> {
     arguments: &'a DoctorArguments,
     precisions: Vec<Precision>,
 }
 
-impl Work for Examination<'_> {
+impl Work for DoctorWork<'_> {
     type Output = (Vec<Check>, Vec<Timing>);
 
     fn on<D: Compute>(self, device: &D) -> Result<Self::Output> {
-        let checks = doctor::examine(device, &doctor::operations(), &self.precisions)?;
+        let checks = doctor::check_operations(device, &doctor::operations(), &self.precisions)?;
         let mut timings = Vec::new();
         if self.arguments.time {
-            // A loss is of pairs.
+            // The loss needs an even number of views.
             let views = self.arguments.views.map(|views| views as usize / 2 * 2);
-            let memory = || memory_taken(self.arguments.device);
+            let memory = || memory_used(self.arguments.device);
             for precision in self.precisions {
                 timings.extend(doctor::time(device, precision, views, &memory)?);
             }
@@ -68,22 +69,22 @@ impl Work for Examination<'_> {
     }
 }
 
-/// Of the CPU what this process has held at most, of another device what is not free.
-fn memory_taken(choice: DeviceChoice) -> Option<u64> {
+/// Returns the peak memory of this process on the CPU and the memory in use on any other device, in bytes.
+fn memory_used(choice: DeviceChoice) -> Option<u64> {
     let report = device::report(choice).ok()?;
     if report.name == "cpu" { system::memory_peak() } else { Some(report.memory? - report.free?) }
 }
 
-/// What was found.
+/// The output of `simclr doctor`.
 #[derive(Serialize)]
-struct Findings {
+struct DoctorReport {
     version: &'static str,
     device: DeviceReport,
     checks: Vec<Check>,
     timings: Vec<Timing>,
 }
 
-impl Findings {
+impl DoctorReport {
     fn text(&self) -> Text {
         Text::join([self.head(), checks_table(&self.checks), timings_table(&self.timings)], "\n")
     }
@@ -102,21 +103,21 @@ impl Findings {
 }
 
 fn dim<const N: usize>(words: [&str; N]) -> [Cell; N] {
-    words.map(|word| Cell::toned(word, Some(Tone::Dim)))
+    words.map(|word| Cell::styled(word, Some(Style::Dim)))
 }
 
 fn checks_table(checks: &[Check]) -> Text {
     let mut rows = vec![dim(["operation", "pass", "precision", "error", "tolerance", ""])];
     rows.extend(checks.iter().map(|check| {
         let error = check.error.map_or_else(|| "not finite".to_owned(), |error| format!("{error:.1e}"));
-        let (verdict, tone) = if check.ok { ("ok", Tone::Good) } else { ("WRONG", Tone::Error) };
+        let (verdict, style) = if check.ok { ("ok", Style::Good) } else { ("WRONG", Style::Error) };
         [
             check.operation.as_str().into(),
             check.pass.into(),
             check.precision.name().into(),
             error.into(),
             format!("{:.0e}", check.tolerance).into(),
-            Cell::toned(verdict, Some(tone)),
+            Cell::styled(verdict, Some(style)),
         ]
     }));
     table(&rows, &[3, 4])
@@ -139,13 +140,13 @@ fn timings_table(timings: &[Timing]) -> Text {
     table(&rows, &[2, 3, 4])
 }
 
-/// Fails where a check does.
+/// Returns an error if a check failed.
 fn verdict(checks: &[Check]) -> Result<()> {
     let wrong: Vec<&Check> = checks.iter().filter(|check| !check.ok).collect();
     let Some(first) = wrong.first() else { return Ok(()) };
     let (count, of) = (wrong.len(), human::count(checks.len(), "check"));
     let name = format!("{}, {}, {}", first.operation, first.pass, first.precision.name());
-    Err(Error::stage(format!("{count} of {of} are over the tolerance, the first of them: {name}"))
+    Err(Error::stage(format!("{count} of {of} exceed their tolerance, the first of them {name}"))
         .help("do not train on this device; report it with the output of `simclr doctor --format json`"))
 }
 
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn one_wrong_check_fails_the_command_with_exit_code_3() {
+    fn one_failed_check_gives_exit_code_3() {
         assert!(verdict(&[check(1e-3, true)]).is_ok());
         let error = verdict(&[check(1e-3, true), check(0.5, false)]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Stage);
@@ -169,8 +170,8 @@ mod tests {
     }
 
     #[test]
-    fn the_table_says_what_is_wrong() {
-        let text = checks_table(&[check(1e-3, true), check(0.5, false)]).shown(false);
+    fn the_table_marks_failed_checks() {
+        let text = checks_table(&[check(1e-3, true), check(0.5, false)]).render(false);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[1], "  max-pool   forward  bf16       1.0e-3       2e-2  ok");
         assert_eq!(lines[2], "  max-pool   forward  bf16       5.0e-1       2e-2  WRONG");

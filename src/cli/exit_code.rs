@@ -1,21 +1,21 @@
-//! Exit codes; 0 means that all went well.
+//! Exit codes; 0 means success.
 
 use crate::base::ErrorKind;
 
-/// A bug of this program.
+/// A bug in this program.
 pub const BUG: u8 = 1;
-/// The command line or the pipeline file is wrong; nothing was computed.
+/// The command line or the pipeline file is invalid; nothing was computed.
 pub const USAGE: u8 = 2;
-/// A stage failed: data, disk, device, diverged training. Finished stages are kept.
+/// A stage failed because of data, disk, device or diverged training. Finished stages are kept.
 pub const STAGE: u8 = 3;
-/// `run --keep-going`: some stages failed, the others are done.
+/// `run --keep-going`: some stages failed, the others finished.
 pub const PARTIAL: u8 = 5;
-/// `plan --exit-code`: there is something to compute.
+/// `plan --exit-code`: some stages would run.
 pub const STALE: u8 = 10;
-/// Stopped by a signal. Finished stages are kept, and checkpoints of the others.
+/// Stopped by a signal. Finished stages are kept, and so are the checkpoints of unfinished ones.
 pub const INTERRUPTED: u8 = 130;
 
-/// The exit code that an error means.
+/// Returns the exit code for a kind of error.
 pub fn of(kind: ErrorKind) -> u8 {
     match kind {
         ErrorKind::Usage => USAGE,

@@ -1,26 +1,26 @@
-//! How a command ends.
+//! Success and failure of commands.
 
 use super::exit_code;
 use crate::base::Error;
 use crate::{config, stages};
 
-/// How a command ends that did its work.
+/// The outcome of a successful command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Finish {
-    /// All went well.
+    /// Everything was done.
     Done,
     /// `run --keep-going` could not compute everything.
     Partial,
-    /// `plan --exit-code` found something to compute.
+    /// `plan --exit-code` found stages that would run.
     Stale,
 }
 
-/// Why a command did not do its work.
+/// The reason a command failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The pipeline file is wrong, at these places.
+    /// The pipeline file is invalid.
     Diagnostics(config::Diagnostics),
-    /// Anything else.
+    /// Any other error.
     Error(Error),
 }
 

@@ -1,61 +1,61 @@
-//! Signals that ask a run to stop: it leaves a checkpoint and ends. Only Ctrl-C, given twice, ends it at once.
+//! Signals that ask a run to stop: it saves a checkpoint and exits. Only a second Ctrl-C stops it immediately.
 
 use super::{exit_code, output};
 use crate::base::{Error, ErrorKind, Result};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// A wait that is not worth a word.
-const MOMENT: Duration = Duration::from_secs(1);
+/// Waits shorter than this are not reported.
+const QUIET_WAIT: Duration = Duration::from_secs(1);
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-/// Whether Ctrl-C came before.
-static BY_KEYBOARD: AtomicBool = AtomicBool::new(false);
+/// Whether Ctrl-C has been pressed before.
+static CTRL_C: AtomicBool = AtomicBool::new(false);
 
-/// Whether the user asked to stop.
+/// Returns the flag that a stop request sets.
 pub(super) fn flag() -> &'static AtomicBool {
     &INTERRUPTED
 }
 
-/// Listens for what asks to stop: SIGINT, SIGTERM, SIGHUP, and what batch systems send before a limit, SIGUSR2 and
-/// SIGXCPU. Returns the flag that they set.
+/// Installs handlers for SIGINT, SIGTERM and SIGHUP, and for SIGUSR2 and SIGXCPU, which batch systems send shortly
+/// before a time limit. Returns the flag that they set.
 ///
 /// # Errors
-/// The system does not let us listen.
+/// The system refuses the handlers or their thread.
 pub(super) fn listen() -> Result<&'static AtomicBool> {
     system::listen().map_err(|error| {
-        let error = Error::stage(format!("cannot listen for interrupts: {error}"));
-        error.help("let this user start more threads (`ulimit -u`) and open more files (`ulimit -n`)")
+        let error = Error::stage(format!("cannot install signal handlers: {error}"));
+        error.help("raise this user's limits on threads (`ulimit -u`) and open files (`ulimit -n`)")
     })?;
     Ok(&INTERRUPTED)
 }
 
-/// To be called again and again while something of another process is waited for: says once what, after a moment, and
-/// gives up when the user asks to stop.
+/// Returns a callback for loops that wait for another process: it reports once, after [`QUIET_WAIT`], what is being
+/// waited for, and returns an error when the user asks to stop.
 pub(super) fn while_waiting(what: &'static str) -> impl FnMut() -> Result<()> {
-    let (start, mut is_told) = (Instant::now(), false);
+    let (start, mut is_reported) = (Instant::now(), false);
     move || {
         if INTERRUPTED.load(Ordering::Relaxed) {
             return Err(Error::new(ErrorKind::Interrupted, format!("interrupted while waiting for {what}")));
         }
-        if !is_told && start.elapsed() > MOMENT {
+        if !is_reported && start.elapsed() > QUIET_WAIT {
             output::message(format!("waiting for {what}"));
-            is_told = true;
+            is_reported = true;
         }
         Ok(())
     }
 }
 
-/// Asks the run to stop, once. Batch systems repeat a signal within milliseconds, which is the same request and must
-/// not cost the checkpoint; a person who gives Ctrl-C again does not want to wait for it.
-fn request(name: &str, by_keyboard: bool) {
-    if by_keyboard && BY_KEYBOARD.swap(true, Ordering::Relaxed) {
-        // What is half-written does not count, and the next run removes it.
+/// Asks the run to stop. Batch systems may repeat a signal within milliseconds: that is the same request and must not
+/// cost the checkpoint. A user who presses Ctrl-C again does not want to wait for it.
+fn request(name: &str, is_ctrl_c: bool) {
+    if is_ctrl_c && CTRL_C.swap(true, Ordering::Relaxed) {
+        // Partially written files are ignored and removed by the next run.
         std::process::exit(i32::from(exit_code::INTERRUPTED));
     }
     let is_new = !INTERRUPTED.swap(true, Ordering::Relaxed);
-    if by_keyboard {
-        output::message("interrupted: stopping; Ctrl-C again to stop at once");
+    if is_ctrl_c {
+        output::message("interrupted: stopping; press Ctrl-C again to stop immediately");
     } else if is_new {
         output::message(format!("interrupted by {name}: stopping"));
     }
@@ -70,7 +70,7 @@ mod system {
 
     pub(super) fn listen() -> Result<()> {
         let mut signals = vec![SIGINT, SIGTERM, SIGUSR2, SIGXCPU];
-        // `nohup` asks that the end of a terminal is no reason to stop.
+        // `nohup` ignores SIGHUP, so that closing the terminal does not stop the process.
         if !is_ignored(SIGHUP) {
             signals.push(SIGHUP);
         }
@@ -90,7 +90,7 @@ mod system {
         }
     }
 
-    /// Whether the process was started to ignore a signal; `false` where the system does not tell.
+    /// Returns whether the process inherited an ignored signal; `false` where the system does not report it.
     fn is_ignored(signal: i32) -> bool {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

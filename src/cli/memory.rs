@@ -1,67 +1,66 @@
-//! Whether what a run computes fits into the machine's memory, by the program's own estimate.
+//! Checks the estimated memory of a run against the memory of the machine.
 
 use crate::base::{Error, Result, human};
-use crate::engine::{self, Graph, PlanEntry, RunOptions, Status, Store};
+use crate::engine::{self, Graph, PlanEntry, PlanStatus, RunOptions, Store};
 use crate::runs::Hardware;
 use crate::stages::Assembly;
 
-/// Stages that are computed at the same time and do not fit together.
+/// Stages that would be computed in parallel and do not fit into memory together.
 #[derive(Debug, PartialEq, Eq)]
 struct Excess {
-    /// Memory that they need.
+    /// Memory that they need, bytes.
     needed: u64,
-    /// How many of the largest fit together; 0 where not even the largest one does.
+    /// How many of the largest fit together; 0 if even the largest does not fit.
     jobs_that_fit: usize,
 }
 
-/// The error of a run on the CPU in which a stage, or those that are computed at the same time, cannot fit into the
-/// machine's memory; the system would end such a run in the middle of its work.
+/// Returns the error of a CPU run whose stages, alone or in parallel, do not fit into the machine's memory. The system
+/// would kill such a run partway through.
 ///
 /// # Errors
-/// A pattern of the options means no stage.
+/// A pattern in the options matches no stage.
 pub(super) fn obstacle(assembly: &Assembly, store: &Store, options: &RunOptions) -> Result<Option<Error>> {
-    let Some(there) = Hardware::here().memory_bytes else { return Ok(None) };
-    // To know what is computed takes a look at every artifact, which most runs need not wait for.
-    if excess(of_all(&assembly.graph), options.jobs, there).is_none() {
+    let Some(available) = Hardware::here().memory_bytes else { return Ok(None) };
+    // Finding out which stages would run means checking every artifact; skip it if even all stages together fit.
+    if excess(memory_of_all(&assembly.graph), options.jobs, available).is_none() {
         return Ok(None);
     }
     let mut entries: Vec<PlanEntry> = engine::plan_with(&assembly.graph, store, options)?;
-    entries.retain(|entry| matches!(entry.status, Status::WillRun { .. }));
+    entries.retain(|entry| matches!(entry.status, PlanStatus::WillRun { .. }));
     let needed = entries.iter().filter_map(|entry| entry.cost).map(|cost| cost.memory).collect();
-    let Some(excess) = excess(needed, options.jobs, there) else { return Ok(None) };
+    let Some(excess) = excess(needed, options.jobs, available) else { return Ok(None) };
     let largest = entries.iter().max_by_key(|entry| entry.cost.map(|cost| cost.memory));
-    Ok(largest.map(|largest| error(assembly, largest, &excess, there)))
+    Ok(largest.map(|largest| error(assembly, largest, &excess, available)))
 }
 
-fn of_all(graph: &Graph) -> Vec<u64> {
+fn memory_of_all(graph: &Graph) -> Vec<u64> {
     graph.iter().filter_map(|id| graph.cost(id)).map(|cost| cost.memory).collect()
 }
 
-/// Compares the largest `jobs` of the stages with what is there.
-fn excess(mut needed: Vec<u64>, jobs: usize, there: u64) -> Option<Excess> {
+/// Compares the sum of the `jobs` largest stages with the available memory.
+fn excess(mut needed: Vec<u64>, jobs: usize, available: u64) -> Option<Excess> {
     needed.sort_unstable_by(|a, b| b.cmp(a));
     let (mut sum, mut jobs_that_fit) = (0_u64, 0);
     for memory in needed.into_iter().take(jobs.max(1)) {
         sum = sum.saturating_add(memory);
-        jobs_that_fit += usize::from(sum <= there);
+        jobs_that_fit += usize::from(sum <= available);
     }
-    (sum > there).then_some(Excess { needed: sum, jobs_that_fit })
+    (sum > available).then_some(Excess { needed: sum, jobs_that_fit })
 }
 
-fn error(assembly: &Assembly, largest: &PlanEntry, excess: &Excess, there: u64) -> Error {
-    const ANYHOW: &str = "--force-memory tries it all the same";
-    let (name, there_text) = (&largest.name, human::bytes(there));
+fn error(assembly: &Assembly, largest: &PlanEntry, excess: &Excess, available: u64) -> Error {
+    const OVERRIDE: &str = "--force-memory overrides this check";
+    let (name, machine) = (&largest.name, human::bytes(available));
     let needed = human::bytes(excess.needed);
     if excess.jobs_that_fit > 0 {
-        let what =
-            format!("stages computed at the same time need about {needed} of memory and this machine has {there_text}");
-        return Error::stage(what).help(format!("run with --jobs {}; {ANYHOW}", excess.jobs_that_fit));
+        let what = format!("stages computed in parallel need about {needed} of memory, and this machine has {machine}");
+        return Error::stage(what).help(format!("run with --jobs {}; {OVERRIDE}", excess.jobs_that_fit));
     }
     let needed = largest.cost.map(|cost| human::bytes(cost.memory)).unwrap_or(needed);
-    let advice = assembly.what_fits(largest.id, there);
+    let advice = assembly.what_fits(largest.id, available);
     let advice = advice.unwrap_or_else(|| "use a smaller encoder, smaller batches or smaller images".to_owned());
-    Error::stage(format!("{name} needs about {needed} of memory and this machine has {there_text}"))
-        .help(format!("{advice}; {ANYHOW}"))
+    Error::stage(format!("{name} needs about {needed} of memory, and this machine has {machine}"))
+        .help(format!("{advice}; {OVERRIDE}"))
 }
 
 #[cfg(test)]
@@ -69,8 +68,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_largest_of_those_at_the_same_time_are_summed() {
-        let of = |jobs, there| excess(vec![1, 5, 3, 4], jobs, there);
+    fn the_largest_parallel_stages_are_summed() {
+        let of = |jobs, available| excess(vec![1, 5, 3, 4], jobs, available);
         assert_eq!((of(1, 5), of(2, 9), of(9, 13)), (None, None, None));
         assert_eq!(of(1, 4), Some(Excess { needed: 5, jobs_that_fit: 0 }));
         assert_eq!(of(3, 11), Some(Excess { needed: 12, jobs_that_fit: 2 }));

@@ -1,4 +1,4 @@
-//! The command line: arguments, one file a command, events on the terminal. Only this module prints or ends the
+//! The command line: arguments, one file per command, events on the terminal. Only this module prints or exits the
 //! process.
 
 pub mod args;
@@ -33,7 +33,7 @@ use clap::Parser;
 use failure::{Failure, Finish};
 use std::process::ExitCode;
 
-/// Reads the arguments, runs the command, reports its error, and says how it ended.
+/// Parses the arguments, runs the command, prints its error, and returns the exit code.
 pub fn main() -> ExitCode {
     start::start(command)
 }
@@ -41,9 +41,9 @@ pub fn main() -> ExitCode {
 fn command() -> ExitCode {
     let arguments = Arguments::parse();
     let finish = std::panic::catch_unwind(|| dispatch(&arguments.command)).unwrap_or_else(|_| {
-        // The panic hook has printed where it happened.
+        // The panic hook has already printed the location.
         let bug = Error::bug("panic");
-        Err(bug.help("this is a bug of simclr: please report it with the pipeline file").into())
+        Err(bug.help("this is a bug in simclr: please report it with the pipeline file").into())
     });
     match finish {
         Ok(Finish::Done) => ExitCode::SUCCESS,

@@ -1,20 +1,20 @@
-//! Standard output for results, standard error for everything else; colors where they are wanted. All that a command
-//! prints passes here, so this is where text from outside is made harmless.
+//! Results go to standard output, everything else to standard error, with colors where supported. All output passes
+//! through here, so this is where untrusted text is escaped.
 
 use super::failure::Failure;
-use super::text::{Text, Tone};
+use super::text::{Style, Text};
 use crate::base::text::is_hidden;
 use crate::base::{Error, Result};
 use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal, Write};
 
-/// Prints to standard output. A reader that has seen enough (`| head`) is no error.
+/// Prints to standard output. A closed pipe (`| head`) is not an error.
 pub(super) fn print(text: impl Into<Text>) -> Result<()> {
-    print_own(&text.into().shown(color_on_stdout()))
+    print_trusted(&text.into().render(color_on_stdout()))
 }
 
-/// As [`print`], of text in which nothing is from outside.
-pub(super) fn print_own(text: &str) -> Result<()> {
+/// Prints trusted text to standard output, without escaping.
+pub(super) fn print_trusted(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::io("write", "standard output", &error)),
@@ -25,11 +25,11 @@ pub(super) fn print_own(text: &str) -> Result<()> {
 /// Prints a value as indented JSON to standard output.
 pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value);
-    let text = text.map_err(|error| Error::bug(format!("the answer has no JSON form: {error}")))?;
-    print_own(&format!("{}\n", escaped_json(&text)))
+    let text = text.map_err(|error| Error::bug(format!("cannot serialize the output as JSON: {error}")))?;
+    print_trusted(&format!("{}\n", escaped_json(&text)))
 }
 
-/// JSON with hidden characters as its escapes: a program reads the same, a terminal shows what is there.
+/// Replaces hidden characters with JSON escapes: a parser reads the same value, and a terminal shows the escapes.
 fn escaped_json(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
@@ -45,44 +45,44 @@ fn escaped_json(json: &str) -> String {
 
 /// Prints a warning to standard error.
 pub(super) fn warn(text: impl std::fmt::Display) {
-    message(Text::toned("warning:", Tone::Warning).with(format!(" {text}")));
+    message(Text::styled("warning:", Style::Warning).with(format!(" {text}")));
 }
 
 /// Prints a line to standard error.
 pub(super) fn message(line: impl Into<Text>) {
-    message_own(&line.into().shown(color_on_stderr()));
+    message_trusted(&line.into().render(color_on_stderr()));
 }
 
-/// As [`message`], of text that is harmless already. If it cannot be written there is nobody to tell.
-fn message_own(line: &str) {
+/// Prints a line of trusted text to standard error. Write errors are ignored: there is nowhere left to report them.
+fn message_trusted(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
-/// Prints why a command did not do its work.
+/// Prints why a command failed.
 pub(super) fn print_failure(failure: &Failure) {
     match failure {
-        // Their renderer makes the colors and shows hidden characters as escapes.
-        Failure::Diagnostics(diagnostics) => message_own(diagnostics.render(color_on_stderr()).trim_end()),
+        // The renderer adds the colors and escapes hidden characters itself.
+        Failure::Diagnostics(diagnostics) => message_trusted(diagnostics.render(color_on_stderr()).trim_end()),
         Failure::Error(error) => print_error(error),
     }
 }
 
-/// Prints what went wrong.
+/// Prints an error.
 pub(super) fn print_error(error: &Error) {
-    message(Text::toned("error:", Tone::Error).with(format!(" {error}")));
+    message(Text::styled("error:", Style::Error).with(format!(" {error}")));
 }
 
-/// Whether standard output shows colors.
+/// Returns whether standard output shows colors.
 fn color_on_stdout() -> bool {
     std::io::stdout().is_terminal() && colors_are_wanted()
 }
 
-/// Whether standard error shows colors.
+/// Returns whether standard error shows colors.
 fn color_on_stderr() -> bool {
     is_live() && colors_are_wanted()
 }
 
-/// Whether standard error is a terminal on which lines can be drawn again.
+/// Returns whether standard error is a terminal that can redraw lines.
 pub(super) fn is_live() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }

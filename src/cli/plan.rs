@@ -5,9 +5,9 @@ use super::failure::{Failure, Finish};
 use super::output;
 use super::run;
 use super::table::{Cell, table};
-use super::text::Tone;
+use super::text::Style;
 use crate::base::{Result, human};
-use crate::engine::{self, Graph, PlanEntry, RunOptions, Status};
+use crate::engine::{self, Graph, PlanEntry, PlanStatus, RunOptions};
 use crate::runs::Hardware;
 use crate::stages::Assembly;
 use serde_json::{Value, json};
@@ -28,35 +28,35 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<Finish, Failure> {
 }
 
 fn will_run(entry: &PlanEntry) -> bool {
-    matches!(entry.status, Status::WillRun { .. })
+    matches!(entry.status, PlanStatus::WillRun { .. })
 }
 
-/// Prints a plan as aligned lines, and what it comes to.
+/// Prints a plan as a table, followed by its totals and warnings.
 pub(super) fn show_text(entries: &[PlanEntry]) -> Result<()> {
     let rows: Vec<[Cell; 5]> = entries.iter().map(row).collect();
-    output::print(table(&rows, &[2, 3]).with(sums(entries)))?;
+    output::print(table(&rows, &[2, 3]).with(totals(entries)))?;
     let memory = Hardware::here().memory_bytes.unwrap_or(u64::MAX);
     entries.iter().filter_map(|entry| too_large(entry, memory)).for_each(|warning| output::warn(&warning));
     Ok(())
 }
 
-/// Status, name, time, memory and reason; what is not computed takes nothing.
+/// Returns status, name, time, memory and reason. Only stages that would run have a time and memory.
 fn row(entry: &PlanEntry) -> [Cell; 5] {
-    let (word, tone, reason) = match &entry.status {
-        Status::Cached => ("cached", Tone::Dim, None),
-        Status::NotNeeded => ("not needed", Tone::Dim, None),
-        Status::CannotRun { reason } => ("cannot run", Tone::Error, Some(reason)),
-        Status::WillRun { reason } => ("will run", Tone::Good, Some(reason)),
+    let (word, style, reason) = match &entry.status {
+        PlanStatus::Cached => ("cached", Style::Dim, None),
+        PlanStatus::NotNeeded => ("not needed", Style::Dim, None),
+        PlanStatus::CannotRun { reason } => ("cannot run", Style::Error, Some(reason)),
+        PlanStatus::WillRun { reason } => ("will run", Style::Good, Some(reason)),
     };
     let (time, memory) = match reason {
         Some(_) => (time(entry), memory(entry)),
         None => Default::default(),
     };
     let reason = reason.cloned().unwrap_or_default();
-    [Cell::toned(word, Some(tone)), entry.name.as_str().into(), time.into(), memory.into(), reason.into()]
+    [Cell::styled(word, Some(style)), entry.name.as_str().into(), time.into(), memory.into(), reason.into()]
 }
 
-/// How long a stage takes, where its kind has been computed on this machine before.
+/// Returns the estimated time, if this kind of stage has been computed on this machine before.
 fn time(entry: &PlanEntry) -> String {
     entry.seconds.map(|seconds| format!("~ {}", human::seconds(seconds))).unwrap_or_default()
 }
@@ -66,10 +66,11 @@ fn memory(entry: &PlanEntry) -> String {
 }
 
 /// `5 to compute, 22 cached; about 4 min 10 s, up to 1.2 GB`
-fn sums(entries: &[PlanEntry]) -> String {
+fn totals(entries: &[PlanEntry]) -> String {
     let count = |status: fn(&PlanEntry) -> bool| entries.iter().filter(|entry| status(entry)).count();
-    let mut text = format!("{} to compute, {} cached", count(will_run), count(|entry| entry.status == Status::Cached));
-    match count(|entry| matches!(entry.status, Status::CannotRun { .. })) {
+    let mut text =
+        format!("{} to compute, {} cached", count(will_run), count(|entry| entry.status == PlanStatus::Cached));
+    match count(|entry| matches!(entry.status, PlanStatus::CannotRun { .. })) {
         0 => {}
         stages => text.push_str(&format!(", {stages} cannot run")),
     }
@@ -77,29 +78,29 @@ fn sums(entries: &[PlanEntry]) -> String {
     let known: Vec<f64> = to_run.iter().filter_map(|entry| entry.seconds).collect();
     if !known.is_empty() {
         text.push_str(&format!("; about {}", human::seconds(known.iter().sum())));
-        // Stages that cost nothing worth telling have no estimate either.
+        // Stages of negligible cost have no estimate either.
         let unknown = to_run.iter().filter(|entry| entry.seconds.is_none() && entry.cost.is_some()).count();
         if unknown > 0 {
-            text.push_str(&format!(" and what {unknown} stages take of which nothing is known yet"));
+            text.push_str(&format!(" plus {unknown} stages without an estimate yet"));
         }
     }
-    if let Some(most) = to_run.iter().filter_map(|entry| entry.cost).map(|cost| cost.memory).max() {
-        text.push_str(&format!("; up to {}", human::bytes(most)));
+    if let Some(max) = to_run.iter().filter_map(|entry| entry.cost).map(|cost| cost.memory).max() {
+        text.push_str(&format!("; up to {}", human::bytes(max)));
     }
     text + "\n"
 }
 
-/// A warning where a stage needs more memory than the machine has.
-fn too_large(entry: &PlanEntry, there: u64) -> Option<String> {
-    let needed = entry.cost.filter(|cost| will_run(entry) && cost.memory > there)?.memory;
-    let (name, needed, there) = (&entry.name, human::bytes(needed), human::bytes(there));
-    Some(format!("{name} needs about {needed} and this machine has {there}"))
+/// Returns a warning if a stage needs more memory than the machine has.
+fn too_large(entry: &PlanEntry, available: u64) -> Option<String> {
+    let needed = entry.cost.filter(|cost| will_run(entry) && cost.memory > available)?.memory;
+    let (name, needed, machine) = (&entry.name, human::bytes(needed), human::bytes(available));
+    Some(format!("{name} needs about {needed} of memory, and this machine has {machine}"))
 }
 
 fn show_json(study: &str, assembly: &Assembly, entries: &[PlanEntry]) -> Result<()> {
     let stages: Vec<Value> = entries.iter().map(|entry| entry_json(&assembly.graph, entry)).collect();
     let to_run = entries.iter().filter(|entry| will_run(entry)).count();
-    let cached = entries.iter().filter(|entry| entry.status == Status::Cached).count();
+    let cached = entries.iter().filter(|entry| entry.status == PlanStatus::Cached).count();
     let warnings = &assembly.warnings;
     let plan =
         json!({ "study": study, "stages": stages, "to_compute": to_run, "cached": cached, "warnings": warnings });
@@ -108,10 +109,10 @@ fn show_json(study: &str, assembly: &Assembly, entries: &[PlanEntry]) -> Result<
 
 fn entry_json(graph: &Graph, entry: &PlanEntry) -> Value {
     let (status, reason) = match &entry.status {
-        Status::Cached => ("cached", None),
-        Status::NotNeeded => ("not_needed", None),
-        Status::WillRun { reason } => ("will_run", Some(reason)),
-        Status::CannotRun { reason } => ("cannot_run", Some(reason)),
+        PlanStatus::Cached => ("cached", None),
+        PlanStatus::NotNeeded => ("not_needed", None),
+        PlanStatus::WillRun { reason } => ("will_run", Some(reason)),
+        PlanStatus::CannotRun { reason } => ("cannot_run", Some(reason)),
     };
     json!({
         "name": entry.name,

@@ -1,4 +1,4 @@
-//! `simclr preview`: augmented pairs of images as one PNG file.
+//! `simclr preview`: renders augmented pairs of images as one PNG file.
 
 use super::args::PreviewArguments;
 use super::failure::{Failure, Finish};

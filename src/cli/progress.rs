@@ -1,32 +1,32 @@
-//! Events on the terminal: a bar for each running stage where lines can be drawn again, plain lines elsewhere.
+//! Events on the terminal: a progress bar per running stage where lines can be redrawn, plain lines elsewhere.
 
 use super::output;
-use super::text::{Text, Tone};
+use super::text::{Style, Text};
 use crate::base::panics;
 use crate::base::text::visible;
 use crate::engine::{Event, EventSink};
-use crate::runs::{Line, Lines, Mark};
+use crate::runs::{LineLabel, LogLine, LogLines};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Least time between two progress lines of a stage where no bar can be drawn.
+/// Minimum time between two progress lines of a stage where bars cannot be drawn.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
-/// How often the clock beside a bar moves.
+/// How often the clock next to a bar is updated.
 const TICK: Duration = Duration::from_millis(200);
 
 /// Shows events on standard error.
 pub(super) struct Progress {
     quiet: bool,
-    /// Whether a run goes on after a failure, so that its end may be far away.
-    goes_on: bool,
-    state: Mutex<State>,
+    /// Whether the run continues after a failure, so that failures are shown immediately.
+    keep_going: bool,
+    state: Mutex<ProgressState>,
 }
 
-struct State {
-    lines: Lines,
-    /// The bars of the stages that run; none where nothing can be drawn again.
+struct ProgressState {
+    lines: LogLines,
+    /// The bars of the running stages; `None` where lines cannot be redrawn.
     bars: Option<Bars>,
 }
 
@@ -37,33 +37,33 @@ struct Bars {
 }
 
 impl Progress {
-    /// Shows all events, or only warnings if `quiet`.
+    /// Creates a sink that shows all events, or only warnings if `quiet`.
     pub(super) fn new(quiet: bool) -> Self {
         let (lines, bars) = match output::is_live() {
-            true => (Lines::without_progress(), Some(Bars::default())),
-            false => (Lines::new(LINE_INTERVAL), None),
+            true => (LogLines::without_progress(), Some(Bars::default())),
+            false => (LogLines::new(LINE_INTERVAL), None),
         };
-        Self { quiet, goes_on: false, state: Mutex::new(State { lines, bars }) }
+        Self { quiet, keep_going: false, state: Mutex::new(ProgressState { lines, bars }) }
     }
 
-    /// Tells of failures at once, for a run that goes on after them.
-    pub(super) fn of_run_that_goes_on(self, goes_on: bool) -> Self {
-        Self { goes_on, ..self }
+    /// Shows failures immediately if the run continues after them.
+    pub(super) fn keep_going(self, keep_going: bool) -> Self {
+        Self { keep_going, ..self }
     }
 
-    /// Ends the bars and tells of cached stages that no line has told of yet.
+    /// Removes the bars and prints the lines that are still pending.
     pub(super) fn finish(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bars) = &mut state.bars {
             bars.clear();
         }
-        let rest = state.lines.rest();
+        let rest = state.lines.flush();
         rest.iter().for_each(|line| self.show(&state, line));
     }
 
-    fn show(&self, state: &State, line: &Line) {
-        let text = match line.mark {
-            Some(mark) => Text::toned(mark.word(), tone(mark)).with(format!(" {}", line.text)),
+    fn show(&self, state: &ProgressState, line: &LogLine) {
+        let text = match line.label {
+            Some(mark) => Text::styled(mark.word(), style(mark)).with(format!(" {}", line.text)),
             None => line.text.as_str().into(),
         };
         match &state.bars {
@@ -80,26 +80,26 @@ impl EventSink for Progress {
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bars) = &mut state.bars {
-            bars.take(event);
+            bars.update(event);
         }
-        let lines = state.lines.of(event);
-        // Why a stage failed is printed when the command ends.
-        let shown = lines.iter().filter(|line| self.goes_on || line.mark != Some(Mark::Failed));
+        let lines = state.lines.format(event);
+        // Otherwise the command prints the failure when it exits.
+        let shown = lines.iter().filter(|line| self.keep_going || line.label != Some(LineLabel::Failed));
         shown.for_each(|line| self.show(&state, line));
     }
 }
 
-fn tone(mark: Mark) -> Tone {
+fn style(mark: LineLabel) -> Style {
     match mark {
-        Mark::Cached => Tone::Dim,
-        Mark::Done => Tone::Good,
-        Mark::Warning | Mark::Skipped => Tone::Warning,
-        Mark::Failed => Tone::Error,
+        LineLabel::Cached => Style::Dim,
+        LineLabel::Done => Style::Good,
+        LineLabel::Warning | LineLabel::Skipped => Style::Warning,
+        LineLabel::Failed => Style::Error,
     }
 }
 
 impl Bars {
-    fn take(&mut self, event: &Event) {
+    fn update(&mut self, event: &Event) {
         match event {
             Event::Started { stage } => {
                 self.by_stage.insert(stage.clone(), start(&self.all, stage));
@@ -131,7 +131,7 @@ fn start(bars: &MultiProgress, stage: &str) -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("=> "));
     }
-    // Where no thread is to be had, the clock moves with the progress.
-    let _ = panics::caught(|| bar.enable_steady_tick(TICK));
+    // If no thread can be started, the clock is updated only with the progress.
+    let _ = panics::catch(|| bar.enable_steady_tick(TICK));
     bar
 }

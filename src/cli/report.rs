@@ -1,11 +1,11 @@
-//! `simclr report`: renders the report again from what the store holds.
+//! `simclr report`: re-renders the report from the artifacts in the store.
 
 use super::args::ReportArguments;
 use super::failure::{Failure, Finish};
 use super::progress::Progress;
 use super::{interrupt, output, run};
 use crate::base::{Error, ErrorKind, Result};
-use crate::engine::{self, PlanEntry, RunOptions, StageId, Status};
+use crate::engine::{self, PlanEntry, PlanStatus, RunOptions, StageId};
 use crate::stages;
 use std::path::Path;
 
@@ -14,15 +14,15 @@ pub(super) fn run(arguments: &ReportArguments) -> Result<Finish, Failure> {
     let study = run::open(&arguments.pipeline, &arguments.store)?;
     let assembly = &study.assembly;
     let interrupted = interrupt::listen()?;
-    // No record says what is read here.
+    // This command leaves no run record, so a registration protects what it reads from `cache gc`.
     let _registration = match (
         study.store.register(interrupt::while_waiting(run::COLLECTION)),
         stages::published(assembly, &arguments.store.output),
     ) {
         (Ok(registration), _) => registration,
-        // On a disk that cannot be written there is nothing to do but to say where it is.
+        // On a read-only disk, the location of the published report is all there is to print.
         (Err(error), Some(page)) if error.kind() != ErrorKind::Interrupted => {
-            output::warn(format!("this is the report as it was published, since a new one cannot be written: {error}"));
+            output::warn(format!("this is the report as it was published; a new one cannot be written: {error}"));
             output::print(format!("report: {}\n", page.display()))?;
             return Ok(Finish::Done);
         }
@@ -42,17 +42,17 @@ pub(super) fn run(arguments: &ReportArguments) -> Result<Finish, Failure> {
     Ok(Finish::Done)
 }
 
-/// Nothing but the report itself may be left to compute.
+/// Returns an error if any stage but the report itself still has to be computed.
 fn check_finished(plan: &[PlanEntry], report: StageId, file: &Path) -> Result<()> {
     let missing: Vec<&str> = plan
         .iter()
-        .filter(|entry| entry.id != report && entry.status != Status::Cached)
+        .filter(|entry| entry.id != report && entry.status != PlanStatus::Cached)
         .map(|entry| entry.name.as_str())
         .collect();
     let Some(first) = missing.first() else { return Ok(()) };
     let what = match missing.len() {
         1 => format!("the artifact of {first} is missing"),
-        count => format!("{count} artifacts are missing, the first that of {first}"),
+        count => format!("{count} artifacts are missing, the first is that of {first}"),
     };
     Err(Error::stage(what).help(format!("simclr run {}", file.display())))
 }

@@ -1,4 +1,4 @@
-//! `simclr run`: computes what is missing, renders the report, shows the results.
+//! `simclr run`: computes missing stages, renders the report, prints the results.
 
 use super::args::{PipelineArguments, RunArguments, StoreArguments};
 use super::failure::{Failure, Finish};
@@ -7,19 +7,19 @@ use super::sinks::Sinks;
 use super::{interrupt, memory, output, plan};
 use crate::base::{Error, Result, human};
 use crate::config::pipeline::DeviceChoice;
-use crate::config::{self, Loaded};
+use crate::config::{self, LoadedStudy};
 use crate::engine::store::Verify;
-use crate::engine::{self, Event, EventSink, Outcome, RunOptions, Store};
-use crate::runs::{Description, Recorder};
+use crate::engine::{self, Event, EventSink, RunOptions, RunOutcome, Store};
+use crate::runs::{Recorder, RunDescription};
 use crate::stages::{self, Assembly, device};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// As for `--threads`.
-const MOST_THREADS: usize = 1024;
+/// Maximum number of worker threads, the same as for `--threads`.
+const MAX_THREADS: usize = 1024;
 
-/// What a command waits for that counts on artifacts.
-pub(super) const COLLECTION: &str = "`cache gc` of another process to end (is it stopped by Ctrl-Z?)";
+/// What a command that relies on artifacts may have to wait for.
+pub(super) const COLLECTION: &str = "`cache gc` in another process to finish (is it suspended with Ctrl-Z?)";
 
 pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     start_threads(&arguments.store)?;
@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     let device = device::name(choice);
     let texts: Vec<&str> = loaded.files().map(|(_, text)| text).collect();
     let (study, resolved) = (&loaded.study.name, loaded.resolved_toml());
-    let description = Description { study, file, texts: &texts, resolved: &resolved, overrides, device: &device };
+    let description = RunDescription { study, file, texts: &texts, resolved: &resolved, overrides, device: &device };
     let record = Recorder::create(
         &arguments.store.output,
         &description,
@@ -49,34 +49,35 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
         interrupt::while_waiting(COLLECTION),
     )?;
     let record_path = record.record();
-    let progress = Progress::new(arguments.quiet).of_run_that_goes_on(options.keep_going);
+    let progress = Progress::new(arguments.quiet).keep_going(options.keep_going);
     let sinks = Sinks(vec![&progress, &record]);
     for text in assembly.warnings.clone() {
         sinks.emit(&Event::Warning { stage: "study".to_owned(), text });
     }
     let result = engine::run(&assembly.graph, &store, &options, &sinks, interrupted).and_then(|outcome| {
-        let target =
-            Target { store: &store, arguments, run: record.directory(), facts: record.facts(), events: &sinks };
-        Ok((target.results(&assembly, &outcome)?, outcome))
+        let writer =
+            ResultsWriter { store: &store, arguments, run: record.directory(), facts: record.facts(), events: &sinks };
+        Ok((writer.results(&assembly, &outcome)?, outcome))
     });
     progress.finish();
     let (directory, facts) = (record.directory().to_owned(), record.facts());
     record.finish(result.as_ref().err()).iter().for_each(output::warn);
     let (mut results_text, outcome) = result?;
-    if !outcome.is_whole() {
-        let target = Target { store: &store, arguments, run: &directory, facts, events: &Progress::new(true) };
-        results_text = target.partial_results(&loaded, &mut assembly, &outcome)?;
+    if !outcome.is_complete() {
+        let writer = ResultsWriter { store: &store, arguments, run: &directory, facts, events: &Progress::new(true) };
+        results_text = writer.partial_results(&loaded, &mut assembly, &outcome)?;
     }
     if !arguments.quiet {
         let (counts, time) = (counts(&outcome), human::duration(start.elapsed()));
         output::message(format!("{counts} in {time}; record: {}", record_path.display()));
     }
     output::print(results_text)?;
-    Ok(if outcome.is_whole() { Finish::Done } else { Finish::Partial })
+    Ok(if outcome.is_complete() { Finish::Done } else { Finish::Partial })
 }
 
-/// Stops before any work that cannot fit, unless the user wants to try; that of a GPU each training compares itself.
-fn check_memory(loaded: &Loaded, assembly: &mut Assembly, store: &Store, arguments: &RunArguments) -> Result<()> {
+/// Stops a CPU run that does not fit into memory before it starts, unless the user overrides the check. On a GPU, each
+/// training run checks its own memory.
+fn check_memory(loaded: &LoadedStudy, assembly: &mut Assembly, store: &Store, arguments: &RunArguments) -> Result<()> {
     if device::name(device_choice(loaded, &arguments.store)) != "cpu" {
         return Ok(());
     }
@@ -88,7 +89,7 @@ fn check_memory(loaded: &Loaded, assembly: &mut Assembly, store: &Store, argumen
     Ok(())
 }
 
-fn options(arguments: &RunArguments, loaded: &Loaded) -> RunOptions {
+fn options(arguments: &RunArguments, loaded: &LoadedStudy) -> RunOptions {
     RunOptions {
         force: arguments.force.clone(),
         only: arguments.only.clone(),
@@ -99,8 +100,8 @@ fn options(arguments: &RunArguments, loaded: &Loaded) -> RunOptions {
     }
 }
 
-/// `computed 3, cached 24`, and what could not be computed.
-fn counts(outcome: &Outcome) -> String {
+/// Formats the counts of stages, such as `computed 3, cached 24`.
+fn counts(outcome: &RunOutcome) -> String {
     let done = format!("computed {}, cached {}", outcome.computed, outcome.cached);
     match (outcome.failures.len(), outcome.skipped.len()) {
         (0, _) => done,
@@ -108,36 +109,36 @@ fn counts(outcome: &Outcome) -> String {
     }
 }
 
-/// Where the results of a run go.
-struct Target<'a> {
+/// Publishes the results of a run.
+struct ResultsWriter<'a> {
     store: &'a Store,
     arguments: &'a RunArguments,
     /// The run's directory.
     run: &'a Path,
-    /// What its report says of it.
+    /// Names and values that identify the run in its report.
     facts: Vec<(String, String)>,
     events: &'a dyn EventSink,
 }
 
-impl Target<'_> {
-    /// Publishes the report. Returns the results table and where the report is; a run with `--only` has neither unless
-    /// it made the report.
-    fn results(&self, assembly: &Assembly, outcome: &Outcome) -> Result<String> {
+impl ResultsWriter<'_> {
+    /// Publishes the report and returns the results table and the report's path. A run with `--only` has neither unless
+    /// the report was selected.
+    fn results(&self, assembly: &Assembly, outcome: &RunOutcome) -> Result<String> {
         if outcome.artifacts[assembly.report.index()].is_none() {
             return Ok("no report: run again without --only\n".to_owned());
         }
         let published = stages::publish(assembly, outcome, self.store, &self.arguments.store.output)?;
         published.damage.iter().map(published_again).for_each(|text| self.warn(assembly, text));
-        // The results are there, whatever becomes of the copy.
+        // The copy in the run's directory is optional: the results are already published.
         if let Err(error) = stages::publish_run(assembly, outcome, self.store, self.run, &self.facts) {
-            self.warn(assembly, format!("the run has no report of its own: {error}"));
+            self.warn(assembly, format!("cannot keep a copy of the report with the run: {error}"));
         }
         let table = stages::results_table(assembly, outcome)?;
         Ok(format!("{}\n\nreport: {}\n", table.trim_end(), published.page.display()))
     }
 
-    /// Says why stages failed, and makes the report of what is there.
-    fn partial_results(&self, loaded: &Loaded, assembly: &mut Assembly, outcome: &Outcome) -> Result<String> {
+    /// Prints why stages failed, and renders the report from the artifacts that exist.
+    fn partial_results(&self, loaded: &LoadedStudy, assembly: &mut Assembly, outcome: &RunOutcome) -> Result<String> {
         outcome.failures.iter().for_each(|(_, error)| output::print_error(error));
         if !outcome.skipped.iter().any(|(id, _)| *id == assembly.report) {
             return Ok("no report\n".to_owned());
@@ -154,19 +155,19 @@ impl Target<'_> {
     }
 }
 
-/// Says that a published report was not whole.
+/// Formats the warning about a damaged published report.
 pub(super) fn published_again(damage: &String) -> String {
-    format!("the published report was not whole ({damage}); it was published again")
+    format!("the published report was damaged ({damage}) and has been published again")
 }
 
-/// A pipeline that is ready to run.
+/// A loaded pipeline, its graph and its store.
 pub(super) struct Study {
-    pub(super) loaded: Loaded,
+    pub(super) loaded: LoadedStudy,
     pub(super) assembly: Assembly,
     pub(super) store: Store,
 }
 
-/// Reads a pipeline file and turns it into a graph.
+/// Loads a pipeline file and assembles its graph.
 pub(super) fn open(pipeline: &PipelineArguments, store: &StoreArguments) -> Result<Study, Failure> {
     let loaded = config::load(&pipeline.file, &pipeline.set)?;
     let opened = Store::open(&store.output)?;
@@ -174,41 +175,41 @@ pub(super) fn open(pipeline: &PipelineArguments, store: &StoreArguments) -> Resu
     Ok(Study { loaded, assembly, store: opened })
 }
 
-/// The device of the first variant; a sweep does not change it.
-fn device_choice(loaded: &Loaded, store: &StoreArguments) -> DeviceChoice {
+/// Returns the device of the first variant; a sweep cannot change it.
+fn device_choice(loaded: &LoadedStudy, store: &StoreArguments) -> DeviceChoice {
     let choice = store.device.or_else(|| loaded.study.variants.first().map(|variant| variant.pipeline.device));
     choice.unwrap_or_default()
 }
 
-/// When artifacts are compared with their digests; a sweep does not change it.
-pub(super) fn verify_choice(loaded: &Loaded, store: &StoreArguments) -> Verify {
+/// Returns when to verify artifacts against their digests; a sweep cannot change it.
+pub(super) fn verify_choice(loaded: &LoadedStudy, store: &StoreArguments) -> Verify {
     let choice = store.verify.or_else(|| loaded.study.variants.first().map(|variant| variant.pipeline.verify));
     choice.unwrap_or_default()
 }
 
-/// Starts the worker threads, once a process.
+/// Starts the worker threads; called once per process.
 pub(super) fn start_threads(store: &StoreArguments) -> Result<()> {
     start_worker_threads(store.threads)
 }
 
-/// Starts this many worker threads, or one a core.
+/// Starts this many worker threads, by default one per core.
 pub(super) fn start_worker_threads(threads: Option<u16>) -> Result<()> {
     let threads = match threads {
         Some(threads) => usize::from(threads),
-        None => threads_of_environment()?,
+        None => threads_from_environment()?,
     };
     let started = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     started.map_err(|error| Error::no_threads("start the worker threads", error))
 }
 
-/// What `RAYON_NUM_THREADS` says, held to the range of `--threads`; 0 where it says nothing.
-fn threads_of_environment() -> Result<usize> {
+/// Returns the value of `RAYON_NUM_THREADS`, limited to the range of `--threads`; 0 if unset.
+fn threads_from_environment() -> Result<usize> {
     const VARIABLE: &str = "RAYON_NUM_THREADS";
-    let written = std::env::var(VARIABLE).ok().and_then(|text| text.trim().parse::<u128>().ok());
-    match written {
+    let value = std::env::var(VARIABLE).ok().and_then(|text| text.trim().parse::<u128>().ok());
+    match value {
         None => Ok(0),
-        Some(threads) => usize::try_from(threads).ok().filter(|threads| *threads <= MOST_THREADS).ok_or_else(|| {
-            let error = Error::usage(format!("{VARIABLE} is {threads}: at most {MOST_THREADS} threads can work"));
+        Some(threads) => usize::try_from(threads).ok().filter(|threads| *threads <= MAX_THREADS).ok_or_else(|| {
+            let error = Error::usage(format!("{VARIABLE} is {threads}, and the maximum is {MAX_THREADS}"));
             error.help("set it to the number of cores, or use --threads")
         }),
     }

@@ -1,4 +1,4 @@
-//! `simclr schema`: the JSON Schema of pipeline files.
+//! `simclr schema`: prints the JSON Schema of pipeline files.
 
 use super::failure::{Failure, Finish};
 use super::output;

@@ -1,8 +1,8 @@
-//! Several takers of events.
+//! Several event sinks as one.
 
 use crate::engine::{Event, EventSink};
 
-/// Passes each event to all.
+/// Passes each event to every sink.
 pub(super) struct Sinks<'a>(pub(super) Vec<&'a dyn EventSink>);
 
 impl EventSink for Sinks<'_> {

@@ -1,14 +1,14 @@
-//! What holds for every command before it begins.
+//! Setup of the process before a command runs.
 
 use super::{exit_code, output};
 use crate::base::{Error, panics};
 use std::process::ExitCode;
 use std::thread;
 
-/// Stack of the thread that the program runs in: enough whatever `ulimit -s` gives to the first one.
+/// Stack size of the thread that runs the program, bytes, so that `ulimit -s` does not matter.
 const STACK: usize = 8 << 20;
 
-/// Runs a command in a thread of its own, with a stack that is large enough.
+/// Runs a command in its own thread, with a sufficiently large stack.
 pub(super) fn start(command: fn() -> ExitCode) -> ExitCode {
     panics::install_hook();
     match thread::Builder::new().name("main".into()).stack_size(STACK).spawn(command) {

@@ -4,14 +4,14 @@ use super::args::{Format, StatusArguments};
 use super::failure::{Failure, Finish};
 use super::output;
 use super::table::{Cell, table};
-use super::text::{Text, Tone};
+use super::text::{Style, Text};
 use crate::base::{Result, human};
-use crate::runs::{self, Listing, Run, RunState, StageRecord, StageState};
+use crate::runs::{self, RecordedRun, RunList, RunState, StageRecord, StageState};
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Runs that are listed without `--all`.
-const LISTED: usize = 20;
+/// Maximum number of runs listed without `--all`.
+const MAX_LISTED: usize = 20;
 
 pub(super) fn run(arguments: &StatusArguments) -> Result<Finish, Failure> {
     let (output, format) = (&arguments.output.output, arguments.format);
@@ -29,9 +29,9 @@ pub(super) fn run(arguments: &StatusArguments) -> Result<Finish, Failure> {
 }
 
 fn show_list(output: &Path, all: bool, format: Format) -> Result<()> {
-    let Listing { mut runs, unreadable } = runs::list(output);
+    let RunList { mut runs, unreadable } = runs::list(output);
     unreadable.iter().for_each(output::warn);
-    let more = if all { 0 } else { runs.len().saturating_sub(LISTED) };
+    let more = if all { 0 } else { runs.len().saturating_sub(MAX_LISTED) };
     runs.truncate(runs.len() - more);
     if format == Format::Json {
         return output::print_json(&runs.iter().map(|run| run_json(run, false)).collect::<Vec<_>>());
@@ -46,15 +46,15 @@ fn show_list(output: &Path, all: bool, format: Format) -> Result<()> {
     output::print(text)
 }
 
-fn list_text(runs: &[Run]) -> Text {
+fn list_text(runs: &[RecordedRun]) -> Text {
     let head = ["study", "run", "state", "started", "took", "computed", "cached", ""];
-    let head = head.map(|name| Cell::toned(name, Some(Tone::Dim)));
-    let row = |run: &Run| {
+    let head = head.map(|name| Cell::styled(name, Some(Style::Dim)));
+    let row = |run: &RecordedRun| {
         let record = &run.record;
         [
             run.study.as_str().into(),
             run.id.as_str().into(),
-            Cell::toned(run.state.to_string(), state_tone(run.state)),
+            Cell::styled(run.state.to_string(), state_style(run.state)),
             started(run).into(),
             human::seconds(record.seconds).into(),
             record.computed.to_string().into(),
@@ -66,11 +66,11 @@ fn list_text(runs: &[Run]) -> Text {
     table(&rows, &[4, 5, 6])
 }
 
-fn run_text(run: &Run) -> Text {
+fn run_text(run: &RecordedRun) -> Text {
     let record = &run.record;
     let took = human::seconds(record.seconds);
     let time = if run.state == RunState::Running { format!("for {took}") } else { format!("took {took}") };
-    let state = Text::toned(run.state.to_string(), state_tone(run.state));
+    let state = Text::styled(run.state.to_string(), state_style(run.state));
     let pinned = if run.pinned { ", pinned" } else { "" };
     let mut text = Text::from(run.name()).with("  ").with(state);
     text.push(format!(", started {}, {time}{pinned}\n", started(run)));
@@ -85,34 +85,34 @@ fn run_text(run: &Run) -> Text {
         ("record", Some(run.directory.display().to_string())),
         ("report", page),
     ];
-    let facts = facts.into_iter().filter_map(|(name, fact)| Some([Cell::toned(name, Some(Tone::Dim)), fact?.into()]));
+    let facts = facts.into_iter().filter_map(|(name, fact)| Some([Cell::styled(name, Some(Style::Dim)), fact?.into()]));
     text.push(table(&facts.collect::<Vec<_>>(), &[]).with("\n"));
     text.push(table(&record.stages.iter().map(stage_row).collect::<Vec<_>>(), &[2]));
     if let Some(error) = &record.error {
-        text.push(Text::from("\n").with(Text::toned("error:", Tone::Error)).with(format!(" {error}\n")));
+        text.push(Text::from("\n").with(Text::styled("error:", Style::Error)).with(format!(" {error}\n")));
     }
     text
 }
 
 fn stage_row(stage: &StageRecord) -> [Cell; 4] {
-    let (state, tone) = match stage.status {
-        None => ("-", Some(Tone::Dim)),
-        Some(StageState::Running) => ("running", Some(Tone::Warning)),
-        Some(StageState::Computed) => ("computed", Some(Tone::Good)),
-        Some(StageState::Cached) => ("cached", Some(Tone::Dim)),
-        Some(StageState::Failed) => ("failed", Some(Tone::Error)),
-        Some(StageState::Skipped) => ("skipped", Some(Tone::Warning)),
-        Some(StageState::Interrupted) => ("interrupted", Some(Tone::Warning)),
+    let (state, style) = match stage.status {
+        None => ("-", Some(Style::Dim)),
+        Some(StageState::Running) => ("running", Some(Style::Warning)),
+        Some(StageState::Computed) => ("computed", Some(Style::Good)),
+        Some(StageState::Cached) => ("cached", Some(Style::Dim)),
+        Some(StageState::Failed) => ("failed", Some(Style::Error)),
+        Some(StageState::Skipped) => ("skipped", Some(Style::Warning)),
+        Some(StageState::Interrupted) => ("interrupted", Some(Style::Warning)),
     };
     let time = if stage.status == Some(StageState::Computed) { human::seconds(stage.seconds) } else { String::new() };
     let reason = stage.reason.as_deref().and_then(|reason| reason.lines().next());
     let progress = stage.progress.as_ref();
     let progress = progress.map(|progress| human::progress(progress.done, progress.total, &progress.detail));
     let line = reason.map(str::to_owned).or(progress).unwrap_or_else(|| stage.summary.clone());
-    [Cell::toned(state, tone), stage.name.as_str().into(), time.into(), line.into()]
+    [Cell::styled(state, style), stage.name.as_str().into(), time.into(), line.into()]
 }
 
-fn run_json(run: &Run, with_stages: bool) -> Value {
+fn run_json(run: &RecordedRun, with_stages: bool) -> Value {
     let record = &run.record;
     let mut value = match with_stages {
         true => json!(record),
@@ -129,15 +129,15 @@ fn run_json(run: &Run, with_stages: bool) -> Value {
     value
 }
 
-/// `3 days ago`.
-pub(super) fn started(run: &Run) -> String {
+/// Formats when a run started, such as `3 days ago`.
+pub(super) fn started(run: &RecordedRun) -> String {
     run.age().map(|age| format!("{} ago", human::age(age))).unwrap_or_default()
 }
 
-pub(super) fn state_tone(state: RunState) -> Option<Tone> {
+pub(super) fn state_style(state: RunState) -> Option<Style> {
     match state {
-        RunState::Running | RunState::Interrupted | RunState::Partial => Some(Tone::Warning),
-        RunState::Finished => Some(Tone::Good),
-        RunState::Failed | RunState::Killed => Some(Tone::Error),
+        RunState::Running | RunState::Interrupted | RunState::Partial => Some(Style::Warning),
+        RunState::Finished => Some(Style::Good),
+        RunState::Failed | RunState::Killed => Some(Style::Error),
     }
 }

@@ -1,4 +1,4 @@
-//! `simclr summary`: the networks of a pipeline.
+//! `simclr summary`: shows the networks of a pipeline.
 
 use super::args::{Format, SummaryArguments};
 use super::failure::{Failure, Finish};
@@ -13,16 +13,16 @@ use crate::model::{self, ProjectionConfig, Summary};
 use crate::nn::Precision;
 use serde::Serialize;
 
-/// One network, under the name of the stage that trains it.
+/// A network and the stage that trains it.
 #[derive(Serialize)]
 struct Network {
     stage: String,
     summary: Summary,
-    /// Views in a step of its training.
+    /// Views per training step.
     views: usize,
-    /// Memory of its training at the peak, without that of the program.
+    /// Peak memory of training, bytes, not counting the program itself.
     training_bytes: u64,
-    /// Peak learning rates of its training, in the order of the sweep.
+    /// Peak learning rates, in the order of the sweep.
     learning_rates: Vec<f64>,
 }
 
@@ -36,22 +36,22 @@ pub(super) fn run(arguments: &SummaryArguments) -> Result<Finish, Failure> {
     Ok(Finish::Done)
 }
 
-/// The networks of all variants; those that a sweep does not change appear once.
+/// Returns the networks of all variants; a network that a sweep does not change appears once.
 fn networks(variants: &[Variant], classes: Option<usize>) -> Result<Vec<Network>> {
-    let mut seen: Vec<Part> = Vec::new();
+    let mut seen: Vec<NetworkSpec> = Vec::new();
     let mut networks: Vec<Network> = Vec::new();
     let mut unknown = None;
     for Variant { pipeline, .. } in variants {
-        for (part, learning_rate) in parts(pipeline, classes, &mut unknown) {
-            let place = match seen.iter().position(|other| *other == part) {
-                Some(place) => place,
+        for (spec, learning_rate) in specs(pipeline, classes, &mut unknown) {
+            let index = match seen.iter().position(|other| *other == spec) {
+                Some(index) => index,
                 None => {
-                    networks.push(part.network()?);
-                    seen.push(part);
+                    networks.push(spec.network()?);
+                    seen.push(spec);
                     seen.len() - 1
                 }
             };
-            let rates = &mut networks[place].learning_rates;
+            let rates = &mut networks[index].learning_rates;
             if !rates.contains(&learning_rate) {
                 rates.push(learning_rate);
             }
@@ -65,22 +65,22 @@ fn networks(variants: &[Variant], classes: Option<usize>) -> Result<Vec<Network>
     Ok(networks)
 }
 
-/// What a network is made and trained with.
+/// The configuration of a network and its training.
 #[derive(PartialEq)]
-struct Part {
+struct NetworkSpec {
     stage: String,
     encoder: EncoderConfig,
     /// The layers after the encoder.
     head: ProjectionConfig,
-    /// Side of the images.
+    /// Side of the square images, pixels.
     side: usize,
     precision: Precision,
     views: usize,
-    /// Numbers that the optimizer keeps for each parameter.
+    /// Values that the optimizer keeps per parameter.
     state_vectors: usize,
 }
 
-impl Part {
+impl NetworkSpec {
     fn of_pretrain(stage: &Pretrain, side: usize) -> Self {
         Self {
             stage: format!("pretrain.{}", stage.name),
@@ -115,32 +115,32 @@ impl Part {
     }
 }
 
-/// The networks of one variant with their peak learning rates. Supervised networks, whose output has as many numbers as
-/// there are classes, are left out where it is `unknown` how many.
-fn parts(pipeline: &Pipeline, classes: Option<usize>, unknown: &mut Option<Error>) -> Vec<(Part, f64)> {
+/// Returns the networks of one variant with their peak learning rates. Supervised networks need the number of classes:
+/// if it cannot be determined, they are omitted and `unknown` is set to the reason.
+fn specs(pipeline: &Pipeline, classes: Option<usize>, unknown: &mut Option<Error>) -> Vec<(NetworkSpec, f64)> {
     let side = pipeline.dataset.image_size;
     let pretrained = pipeline.pretrain.iter();
-    let mut parts: Vec<(Part, f64)> =
-        pretrained.map(|stage| (Part::of_pretrain(stage, side), stage.optimizer.learning_rate())).collect();
+    let mut specs: Vec<(NetworkSpec, f64)> =
+        pretrained.map(|stage| (NetworkSpec::of_pretrain(stage, side), stage.optimizer.learning_rate())).collect();
     if pipeline.supervised.is_empty() {
-        return parts;
+        return specs;
     }
     match classes.map_or_else(|| count_classes(pipeline), Ok) {
-        Ok(classes) => parts.extend(pipeline.supervised.iter().map(|stage| {
+        Ok(classes) => specs.extend(pipeline.supervised.iter().map(|stage| {
             let rate = stage.training.optimizer.learning_rate();
-            (Part::of_supervised(stage, classes, side), rate)
+            (NetworkSpec::of_supervised(stage, classes, side), rate)
         })),
         Err(error) => *unknown = Some(error),
     }
-    parts
+    specs
 }
 
 fn count_classes(pipeline: &Pipeline) -> Result<usize> {
     let names = dataset::class_names(&pipeline.dataset);
     names.map(|names| names.len()).map_err(|error| {
-        Error::stage(error.what()).at(error.place().unwrap_or("data set").to_owned()).help(
-            "supervised networks have an output for each class: name their number with --classes where the data are missing",
-        )
+        Error::stage(error.what())
+            .at(error.place().unwrap_or("data set").to_owned())
+            .help("supervised networks have one output per class: without the data, pass their number with --classes")
     })
 }
 
@@ -149,7 +149,7 @@ fn show_text(networks: &[Network]) -> Result<()> {
         let memory = human::bytes(*training_bytes);
         let rates: Vec<String> = learning_rates.iter().map(f64::to_string).collect();
         format!(
-            "{stage}\n{}\ntraining memory {memory:>14}  with {views} views a step\nlearning rate   {:>14}  at its peak\n",
+            "{stage}\n{}\ntraining memory {memory:>14}  with {views} views per step\nlearning rate   {:>14}  peak\n",
             summary.to_string().trim_end(),
             rates.join(", ")
         )

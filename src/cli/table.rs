@@ -1,18 +1,18 @@
 //! Aligned columns of text.
 
-use super::text::{Text, Tone};
+use super::text::{Style, Text};
 use crate::base::text::visible;
 
-/// A cell, in one line, and how it is shown where there are colors.
+/// A cell: one line of text and its style.
 #[derive(Clone, Debug)]
 pub(super) struct Cell {
     text: String,
-    tone: Option<Tone>,
+    style: Option<Style>,
 }
 
 impl Cell {
-    pub(super) fn toned(text: impl Into<String>, tone: Option<Tone>) -> Self {
-        Self { text: visible(&text.into()).into_owned(), tone }
+    pub(super) fn styled(text: impl Into<String>, style: Option<Style>) -> Self {
+        Self { text: visible(&text.into()).into_owned(), style }
     }
 
     fn width(&self) -> usize {
@@ -21,18 +21,18 @@ impl Cell {
 
     fn padded(&self, width: usize, right: bool) -> Text {
         let space = Text::from(" ".repeat(width.saturating_sub(self.width())));
-        let text = Text::toned(self.text.as_str(), self.tone);
+        let text = Text::styled(self.text.as_str(), self.style);
         if right { space.with(text) } else { text.with(space) }
     }
 }
 
 impl<T: Into<String>> From<T> for Cell {
     fn from(text: T) -> Self {
-        Self::toned(text, None)
+        Self::styled(text, None)
     }
 }
 
-/// Rows as lines, with two blanks between columns; the columns `right` are aligned to the right.
+/// Formats rows as lines with two spaces between columns; the columns in `right` are right-aligned.
 pub(super) fn table<const N: usize>(rows: &[[Cell; N]], right: &[usize]) -> Text {
     let width = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or(0);
     let widths: [usize; N] = std::array::from_fn(width);
@@ -53,16 +53,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_aligned_whatever_their_color() {
+    fn colors_do_not_affect_alignment() {
         let rows: [[Cell; 3]; 2] =
-            [["a".into(), "1".into(), Cell::toned("é", Some(Tone::Good))], ["bcd".into(), "234".into(), "".into()]];
-        assert_eq!(table(&rows, &[1]).shown(false), "  a      1  é\n  bcd  234\n");
-        assert_eq!(table(&rows, &[1]).shown(true), "  a      1  \x1b[32mé\x1b[0m\n  bcd  234\n");
+            [["a".into(), "1".into(), Cell::styled("é", Some(Style::Good))], ["bcd".into(), "234".into(), "".into()]];
+        assert_eq!(table(&rows, &[1]).render(false), "  a      1  é\n  bcd  234\n");
+        assert_eq!(table(&rows, &[1]).render(true), "  a      1  \x1b[32mé\x1b[0m\n  bcd  234\n");
     }
 
     #[test]
-    fn a_cell_is_one_line_and_as_wide_as_it_is_shown() {
+    fn a_cell_is_one_line_and_as_wide_as_its_escaped_text() {
         let rows: [[Cell; 2]; 2] = [["a\n\x1b".into(), "1".into()], ["b".into(), "2".into()]];
-        assert_eq!(table(&rows, &[]).shown(true), "  a\\n\\u{1b}  1\n  b          2\n");
+        assert_eq!(table(&rows, &[]).render(true), "  a\\n\\u{1b}  1\n  b          2\n");
     }
 }

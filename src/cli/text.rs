@@ -1,4 +1,4 @@
-//! Text for a terminal. What it says may come from outside, so nothing in it but a tone makes a color.
+//! Styled text for a terminal. The text may be untrusted, so only a style can produce an escape sequence.
 
 use crate::base::text::visible_lines;
 
@@ -8,16 +8,16 @@ const GREEN: &str = "\x1b[32m";
 const DIM: &str = "\x1b[2m";
 const RESET: &str = "\x1b[0m";
 
-/// How a word is shown where there are colors.
+/// The style of a piece of text on a terminal with colors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(super) enum Style {
     Error,
     Warning,
     Good,
     Dim,
 }
 
-impl Tone {
+impl Style {
     fn code(self) -> &'static str {
         match self {
             Self::Error => RED,
@@ -28,28 +28,28 @@ impl Tone {
     }
 }
 
-/// Words, each with or without a tone.
+/// Pieces of text, each with or without a style.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Text(Vec<(String, Option<Tone>)>);
+pub(super) struct Text(Vec<(String, Option<Style>)>);
 
 impl Text {
-    /// A word in a tone.
-    pub(super) fn toned(word: impl Into<String>, tone: impl Into<Option<Tone>>) -> Self {
-        Self(vec![(word.into(), tone.into())])
+    /// Creates a styled piece of text.
+    pub(super) fn styled(word: impl Into<String>, style: impl Into<Option<Style>>) -> Self {
+        Self(vec![(word.into(), style.into())])
     }
 
-    /// More text after this.
+    /// Returns this text followed by more.
     pub(super) fn with(mut self, more: impl Into<Self>) -> Self {
         self.push(more);
         self
     }
 
-    /// Adds text at the end.
+    /// Appends text.
     pub(super) fn push(&mut self, more: impl Into<Self>) {
         self.0.extend(more.into().0);
     }
 
-    /// Takes blanks away from the end.
+    /// Removes trailing whitespace.
     pub(super) fn trim_end(&mut self) {
         while let Some((word, _)) = self.0.last_mut() {
             word.truncate(word.trim_end().len());
@@ -60,27 +60,27 @@ impl Text {
         }
     }
 
-    /// Whether it says nothing.
+    /// Returns whether the text is empty.
     pub(super) fn is_empty(&self) -> bool {
         self.0.iter().all(|(word, _)| word.is_empty())
     }
 
-    /// The parts that say something, `between` between them.
-    pub(super) fn join(parts: impl IntoIterator<Item = Self>, between: &str) -> Self {
+    /// Joins the parts that are not empty.
+    pub(super) fn join(parts: impl IntoIterator<Item = Self>, separator: &str) -> Self {
         let mut text = Self::default();
         for part in parts.into_iter().filter(|part| !part.is_empty()) {
             if !text.is_empty() {
-                text.push(between);
+                text.push(separator);
             }
             text.push(part);
         }
         text
     }
 
-    /// As it is written to a terminal, hidden characters as escapes.
-    pub(super) fn shown(&self, color: bool) -> String {
-        let word = |(word, tone): &(String, Option<Tone>)| match tone {
-            Some(tone) if color && !word.is_empty() => format!("{}{}{RESET}", tone.code(), visible_lines(word)),
+    /// Renders the text for a terminal, with hidden characters escaped.
+    pub(super) fn render(&self, color: bool) -> String {
+        let word = |(word, style): &(String, Option<Style>)| match style {
+            Some(style) if color && !word.is_empty() => format!("{}{}{RESET}", style.code(), visible_lines(word)),
             _ => visible_lines(word).into_owned(),
         };
         self.0.iter().map(word).collect()
@@ -89,7 +89,7 @@ impl Text {
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self::toned(text, None)
+        Self::styled(text, None)
     }
 }
 
@@ -104,18 +104,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_tone_makes_a_color() {
-        let text = Text::toned("a\x1b[31m", Tone::Good).with(" \x1b[1;31mb\u{202e}\n");
-        assert_eq!(text.shown(false), "a\\u{1b}[31m \\u{1b}[1;31mb\\u{202e}\n");
-        assert_eq!(text.shown(true), "\x1b[32ma\\u{1b}[31m\x1b[0m \\u{1b}[1;31mb\\u{202e}\n");
+    fn only_a_style_makes_a_color() {
+        let text = Text::styled("a\x1b[31m", Style::Good).with(" \x1b[1;31mb\u{202e}\n");
+        assert_eq!(text.render(false), "a\\u{1b}[31m \\u{1b}[1;31mb\\u{202e}\n");
+        assert_eq!(text.render(true), "\x1b[32ma\\u{1b}[31m\x1b[0m \\u{1b}[1;31mb\\u{202e}\n");
     }
 
     #[test]
-    fn parts_that_say_nothing_leave_no_gap() {
+    fn empty_parts_leave_no_gap() {
         let parts = [Text::from(""), "a\n".into(), Text::default(), "b\n".into()];
-        assert_eq!(Text::join(parts, "\n").shown(false), "a\n\nb\n");
+        assert_eq!(Text::join(parts, "\n").render(false), "a\n\nb\n");
         let mut text = Text::from("a ").with("  ").with("");
         text.trim_end();
-        assert_eq!(text.shown(false), "a");
+        assert_eq!(text.render(false), "a");
     }
 }

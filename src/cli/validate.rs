@@ -1,4 +1,4 @@
-//! `simclr validate`: checks a pipeline file and the data that it names.
+//! `simclr validate`: checks a pipeline file and its data.
 
 use super::args::ValidateArguments;
 use super::failure::{Failure, Finish};

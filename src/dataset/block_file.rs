@@ -1,16 +1,16 @@
-//! A large file written from its beginning to its end, in the way that costs the kernel least.
+//! Sequential writing of a large file, with the lowest cost in the kernel.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Bytes of a write. Each begins at a multiple of this, so that the page cache takes it in large pages; 1 MiB cost a
-/// tenth less, but six times as much on a virtual machine that gives its largest free pages back to the host.
+/// Bytes per write. Writes are aligned to multiples of this, so that the page cache can use large pages; 1 MiB cost 10
+/// % less, but six times as much on a virtual machine that returns its largest free pages to the host.
 const BLOCK: usize = 256 << 10;
-/// Bytes of disk asked for at once, ahead of the writes.
-const STRETCH: u64 = 64 << 20;
+/// Bytes of disk space reserved at once, ahead of the writes.
+const RESERVATION: u64 = 64 << 20;
 
-/// A file that grows by blocks; room for them is asked for ahead where the system can do that.
+/// A file written in blocks, with disk space reserved ahead if the system supports it.
 pub(super) struct BlockFile {
     file: File,
     block: Vec<u8>,
@@ -19,15 +19,15 @@ pub(super) struct BlockFile {
 }
 
 impl BlockFile {
-    /// Begins an empty file.
+    /// Creates an empty file.
     ///
     /// # Errors
-    /// It cannot be made.
+    /// The file cannot be created.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         Ok(Self { file: File::create(path)?, block: Vec::with_capacity(BLOCK), written: 0, reserved: 0 })
     }
 
-    /// Adds bytes at the end.
+    /// Appends bytes.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -43,7 +43,7 @@ impl BlockFile {
         Ok(())
     }
 
-    /// Writes what is left, and gives back the room that was not needed.
+    /// Writes the rest, and releases reserved space that was not needed.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -56,7 +56,7 @@ impl BlockFile {
         let end = self.written + self.block.len() as u64;
         if end > self.reserved {
             reserve(&self.file, self.reserved);
-            self.reserved += STRETCH;
+            self.reserved += RESERVATION;
         }
         self.file.write_all(&self.block)?;
         self.block.clear();
@@ -65,10 +65,10 @@ impl BlockFile {
     }
 }
 
-/// Asks for the disk of a stretch. Where that is refused or not known the writes do it, and they say if the disk is full.
+/// Reserves disk space. If that fails, the writes allocate it, and they report a full disk.
 #[cfg(target_os = "linux")]
 fn reserve(file: &File, from: u64) {
-    let _ = rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), from, STRETCH);
+    let _ = rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), from, RESERVATION);
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_is_the_appended_bytes_whatever_their_lengths() {
+    fn appends_of_any_length_are_concatenated() {
         let directory = tempfile::tempdir().unwrap();
         for lengths in [vec![], vec![1], vec![BLOCK], vec![BLOCK - 1, 2], vec![7, 3 * BLOCK + 5, 0, BLOCK - 12, 9]] {
             let path = directory.path().join("file");

@@ -1,4 +1,4 @@
-//! What a pipeline file says of the data set.
+//! The `dataset` section of a pipeline file.
 
 use crate::base::range;
 use crate::imaging::Fit;
@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// The images, their size, and what is set apart for validation.
+/// The images, their size, and the fraction held out for validation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetConfig {
@@ -15,13 +15,13 @@ pub struct DatasetConfig {
     /// Side in pixels of the square images that networks see.
     #[serde(deserialize_with = "image_size")]
     pub image_size: usize,
-    /// Part of the training set, stratified by class, set apart for early stopping.
+    /// Fraction of the training set, stratified by class, held out for validation and early stopping.
     #[serde(default = "DatasetConfig::default_validation", deserialize_with = "range::below_one")]
     pub validation_fraction: f64,
-    /// How an image becomes a square where it is not augmented (evaluation).
+    /// How an image becomes square when it is not augmented (in evaluation).
     #[serde(default)]
     pub fit: Fit,
-    /// Larger images are reduced to this shorter side when they are decoded; default twice `image_size`.
+    /// Larger images are resized to this shorter side when they are decoded; default: twice `image_size`.
     #[serde(default, alias = "stored_side", deserialize_with = "stored_size")]
     pub stored_size: Option<usize>,
     /// What happens to files that cannot be decoded.
@@ -46,32 +46,32 @@ pub enum BrokenFiles {
     /// The run stops before training and names each of them with the reason.
     #[default]
     Stop,
-    /// They are left out, and the report says how many.
+    /// They are skipped, and the report says how many.
     Skip,
 }
 
-/// What happens to JPEGs that can be decoded but lost data inside, as far as that is noticed.
+/// What happens to JPEGs that can be decoded but lost data inside, as far as this can be detected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DamagedJpegs {
-    /// They are broken files.
+    /// They count as broken files.
     #[default]
     Refuse,
-    /// They are used as far as they can be decoded, and the report names them.
+    /// They are used as far as they can be decoded, and the report lists them.
     Accept,
 }
 
 impl DamagedJpegs {
-    /// Whether it is what is done where nothing is written.
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    /// Returns whether this is the default.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde requires a reference")]
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
 
-    /// What is said of a decoded image with this damage, where it may be used.
+    /// Returns the damage of a decoded image, if any, provided that the image may be used.
     ///
     /// # Errors
-    /// The damage, where it may not.
+    /// The damage, if damaged images are refused.
     pub(super) fn judge(self, damage: Option<String>) -> Result<Option<String>, String> {
         match (self, damage) {
             (Self::Refuse, Some(damage)) => Err(damage),
@@ -84,7 +84,7 @@ impl DamagedJpegs {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceConfig {
-    /// A directory for each class.
+    /// One directory per class.
     #[serde(alias = "folder")]
     ImageFolder(TrainTestConfig),
     /// The class is the file name before the first `_`.
@@ -93,7 +93,7 @@ pub enum SourceConfig {
     Cifar10(BinaryConfig),
     /// STL-10 in its binary format.
     Stl10(BinaryConfig),
-    /// Images drawn by the program itself.
+    /// Synthetic images of geometric shapes.
     Shapes(ShapesConfig),
     /// Synthetic images of invented handwritten signs.
     Signs(SignsConfig),
@@ -105,10 +105,10 @@ pub enum SourceConfig {
 pub struct TrainTestConfig {
     /// Directory of the training images.
     pub train: PathBuf,
-    /// Directory of the test images; without it `test_fraction` of the training images is set apart.
+    /// Directory of the test images; without it, `test_fraction` of the training images is held out.
     #[serde(default)]
     pub test: Option<PathBuf>,
-    /// Part of the images set apart for testing where there is no test directory, stratified by class.
+    /// Fraction of the images held out for testing if there is no test directory, stratified by class.
     #[serde(default = "TrainTestConfig::default_test_fraction", deserialize_with = "range::fraction")]
     pub test_fraction: f64,
 }
@@ -119,7 +119,7 @@ impl TrainTestConfig {
     }
 }
 
-/// The directory that holds the binary files of a data set.
+/// The directory with the binary files of a data set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BinaryConfig {
@@ -127,14 +127,14 @@ pub struct BinaryConfig {
     pub path: PathBuf,
 }
 
-/// Drawn images: classes differ by shape; color, place, size, angle, background, texture and noise vary freely.
+/// Synthetic shapes: classes differ by shape; color, position, size, angle, background, texture and noise vary freely.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShapesConfig {
-    /// Training images in all, the same number for each class.
+    /// Total number of training images, the same for each class.
     #[serde(default = "ShapesConfig::default_train", deserialize_with = "range::at_least_one")]
     pub train: usize,
-    /// Test images in all.
+    /// Total number of test images.
     #[serde(default = "ShapesConfig::default_test", deserialize_with = "range::at_least_one")]
     pub test: usize,
     /// Number of classes, 2 to 8.
@@ -154,20 +154,21 @@ impl ShapesConfig {
     }
 }
 
-/// Invented signs of three pen strokes: classes differ by sign; pen, place, size, slant, angle, ink and paper vary freely.
+/// Invented signs of three pen strokes: classes differ by sign; pen, position, size, slant, angle, ink and paper vary
+/// freely.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignsConfig {
-    /// Training images in all, the same number for each class.
+    /// Total number of training images, the same for each class.
     #[serde(default = "SignsConfig::default_train", deserialize_with = "range::at_least_one")]
     pub train: usize,
-    /// Test images in all.
+    /// Total number of test images.
     #[serde(default = "SignsConfig::default_test", deserialize_with = "range::at_least_one")]
     pub test: usize,
     /// Number of classes, 2 to 50; more classes do not change the signs of the others.
     #[serde(default = "SignsConfig::default_classes", deserialize_with = "sign_classes")]
     pub classes: usize,
-    /// Fraction of the images whose ink has the luma of the paper and differs in hue alone: grayscale erases their sign.
+    /// Fraction of the images whose ink has the luma of the paper and differs only in hue: grayscale erases their sign.
     #[serde(default, deserialize_with = "range::probability")]
     pub hue_only: f64,
 }
@@ -184,18 +185,18 @@ impl SignsConfig {
     }
 }
 
-/// Largest number of signs.
+/// Maximum number of signs.
 pub const MAX_SIGNS: usize = 50;
 
 fn sign_classes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     classes_up_to(MAX_SIGNS, deserializer)
 }
 
-/// Shapes that can be drawn.
-pub const MOST_SHAPES: usize = 8;
+/// Maximum number of shapes.
+pub const MAX_SHAPES: usize = 8;
 
 fn shape_classes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
-    classes_up_to(MOST_SHAPES, deserializer)
+    classes_up_to(MAX_SHAPES, deserializer)
 }
 
 fn classes_up_to<'de, D: serde::Deserializer<'de>>(max: usize, deserializer: D) -> Result<usize, D::Error> {

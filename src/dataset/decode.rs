@@ -1,42 +1,42 @@
-//! Every image of a source decoded once, reduced where it is larger than needed, and written down as raw bytes.
+//! Decoding of every image of a source, once: resized if larger than needed, and written as raw bytes.
 
 use crate::base::{Error, Result, files, hash};
 use crate::dataset::config::{BrokenFiles, DatasetConfig};
+use crate::dataset::dataset_writer::DatasetWriter;
 use crate::dataset::fingerprint::ClassSize;
 use crate::dataset::image_dataset::{INDEX, Index, Skipped};
 use crate::dataset::in_order::in_order;
-use crate::dataset::set_writer::SetWriter;
-use crate::dataset::source::{Item, NAMED, Source, Unread, check_classes};
+use crate::dataset::source::{ImageSource, Item, MAX_NAMED, ReadError, check_classes};
 use crate::imaging::{DAMAGED_JPEG, Image, Resampler};
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Images between two reports of progress.
+/// Number of images between two progress updates.
 const CHUNK: u64 = 64;
-/// Smallest stored side as a multiple of the image size, so that crops keep their detail.
+/// Default stored size as a multiple of the image size, so that crops keep their detail.
 const STORED_PER_IMAGE_SIDE: usize = 2;
 
-/// What was decoded.
+/// A summary of decoding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoded {
-    /// Images written.
+    /// Number of images written.
     pub images: usize,
-    /// Files left out because they cannot be decoded.
+    /// Files skipped because they cannot be decoded.
     pub skipped: Vec<Skipped>,
-    /// JPEGs among the images that lost data inside, and what is wrong with each.
+    /// JPEGs among the images that lost data inside, with the reason for each.
     pub damaged: Vec<Skipped>,
-    /// Files passed over because they are no images by their name.
+    /// Number of files ignored because their names are not those of images.
     pub ignored: usize,
 }
 
-/// An image as it was read, and why not where it could not be.
-struct Read {
+/// A decoded image, or why it could not be decoded.
+struct DecodedItem {
     image: Image,
-    /// With what is wrong with it although it could be read.
-    outcome: Result<Option<String>, Unread>,
+    /// The damage of an image that could be decoded, if any.
+    outcome: Result<Option<String>, ReadError>,
 }
 
-impl Default for Read {
+impl Default for DecodedItem {
     fn default() -> Self {
         Self { image: Image::default(), outcome: Ok(None) }
     }
@@ -45,12 +45,12 @@ impl Default for Read {
 /// Decodes a source into the directory `output`, as `images.bin` and `index.json`, for
 /// [`ImageDataset`](crate::dataset::ImageDataset).
 ///
-/// In parallel, with the same bytes for any number of threads. `progress` gets (images done, all images);
-/// `keep_going` is asked as often, and its error ends the work.
+/// Runs in parallel, and writes the same bytes for any number of threads. `progress` is called with (images done, total
+/// images), and `keep_going` just as often; an error from it stops the work.
 ///
 /// # Errors
-/// The source is not as it should be, a file cannot be decoded (unless broken files are skipped), a class has no
-/// images left, `output` cannot be written, or `keep_going` says stop.
+/// The source is invalid, a file cannot be decoded (unless broken files are skipped), a class has no images left,
+/// `output` cannot be written, or `keep_going` returned an error.
 pub fn decode(
     config: &DatasetConfig,
     seed: u64,
@@ -58,12 +58,12 @@ pub fn decode(
     progress: &(dyn Fn(u64, u64) + Sync),
     keep_going: &(dyn Fn() -> Result<()> + Sync),
 ) -> Result<Decoded> {
-    let mut source = Source::open(config)?;
-    source.set_test_apart(seed);
+    let mut source = ImageSource::open(config)?;
+    source.hold_out_test(seed);
     let stored_size = config.stored_size.unwrap_or(STORED_PER_IMAGE_SIDE * config.image_size);
-    let mut writer = SetWriter::create(output, &source)?;
+    let mut writer = DatasetWriter::create(output, &source)?;
     let (mut done, total) = (0, source.items.len() as u64);
-    let read = |item: &Item, read: &mut Read| {
+    let read = |item: &Item, read: &mut DecodedItem| {
         let image = source.read(item, seed, &mut read.image);
         if image.is_ok() {
             reduce(&mut read.image, stored_size);
@@ -73,8 +73,8 @@ pub fn decode(
     in_order(&source.items, read, |item, read| {
         match &read.outcome {
             Ok(damage) => writer.add(item, &read.image, damage.as_deref())?,
-            Err(Unread::Broken(reason)) => writer.skip(item, reason),
-            Err(Unread::Failed(error)) => return Err(error.clone()),
+            Err(ReadError::Broken(reason)) => writer.skip(item, reason),
+            Err(ReadError::Failed(error)) => return Err(error.clone()),
         }
         done += 1;
         if done % CHUNK != 0 && done != total {
@@ -90,7 +90,7 @@ pub fn decode(
     finish(output, index)
 }
 
-/// Writes down what the images are.
+/// Writes the index.
 fn finish(output: &Path, index: Index) -> Result<Decoded> {
     check_classes(&sizes(&index))?;
     files::write_atomic(&output.join(INDEX), hash::canonical_json(&index)?.as_bytes())?;
@@ -107,7 +107,7 @@ fn sizes(index: &Index) -> Vec<ClassSize> {
     sizes
 }
 
-/// Reduces an image whose shorter side is longer than `stored_size` to that side.
+/// Resizes an image whose shorter side exceeds `stored_size` to that shorter side.
 fn reduce(image: &mut Image, stored_size: usize) {
     let shorter = image.width.min(image.height);
     if shorter <= stored_size {
@@ -123,16 +123,16 @@ fn broken(skipped: &[Skipped]) -> Error {
         1 => "a file cannot be decoded:".to_owned(),
         count => format!("{count} files cannot be decoded:"),
     };
-    for Skipped { name, reason } in skipped.iter().take(NAMED) {
+    for Skipped { name, reason } in skipped.iter().take(MAX_NAMED) {
         // Writing to a string cannot fail.
         let _ = write!(what, "\n    {name}: {reason}");
     }
-    if skipped.len() > NAMED {
-        let _ = write!(what, "\n    and {} more", skipped.len() - NAMED);
+    if skipped.len() > MAX_NAMED {
+        let _ = write!(what, "\n    and {} more", skipped.len() - MAX_NAMED);
     }
-    let mut help = "repair or remove them, or leave them out with broken_files = \"skip\" under [dataset]".to_owned();
+    let mut help = "repair or remove them, or skip them with broken_files = \"skip\" under [dataset]".to_owned();
     if skipped.iter().any(|file| file.reason.starts_with(DAMAGED_JPEG)) {
-        help.push_str("; damaged JPEGs are used as far as they go with damaged_jpegs = \"accept\"");
+        help.push_str("; damaged_jpegs = \"accept\" uses damaged JPEGs as far as they can be decoded");
     }
     Error::stage(what).help(help)
 }

@@ -1,38 +1,38 @@
-//! What a source holds: a digest of its content and the number of images of each class, without decoding anything.
+//! The fingerprint of a source: a digest of its content and the number of images per class, without decoding anything.
 
 use crate::base::{Error, Result, files, hash};
 use crate::dataset::config::{DatasetConfig, SourceConfig};
-use crate::dataset::memo::{Known, Memo};
-use crate::dataset::source::{Item, Place, Source};
+use crate::dataset::memo::{FileDigest, Memo};
+use crate::dataset::source::{ImageLocation, ImageSource, Item};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// Changes when the same source gives other images, as when shapes are drawn anew.
+/// Version that changes when the same source gives different images, for instance when the synthetic shapes change.
 const VERSION: u32 = 2;
 
-/// Images of one class.
+/// The number of images of a class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClassSize {
     /// Name of the class.
     pub name: String,
-    /// Images for training and validation.
+    /// Training and validation images.
     pub train: usize,
-    /// Images for testing.
+    /// Test images.
     pub test: usize,
 }
 
-/// What a source holds.
+/// The fingerprint of a source.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// What decides the images, with one digest, under `files`, in the place of all files: their content, their names
-    /// inside the source, their classes, and whether they are of the training or the test part. The same images in
-    /// another directory have the same.
+    /// Everything that determines the images. Its `files` is one digest of all files: their content, their names inside
+    /// the source, their classes, and whether they are training or test images. The same images in another directory
+    /// have the same fingerprint.
     pub content: Value,
-    /// Images of each class, in the order of the labels. Files that turn out broken count.
+    /// Numbers of images of each class, in the order of the labels. Files that turn out to be broken are included.
     pub classes: Vec<ClassSize>,
-    /// The files; none where images are drawn.
+    /// The files; empty for synthetic images.
     pub files: Vec<SourceFile>,
 }
 
@@ -45,16 +45,15 @@ pub struct SourceFile {
     pub digest: String,
 }
 
-/// Lists a source and takes the digest of its content; nothing is decoded or drawn.
+/// Lists a source and computes the digest of its content; nothing is decoded or rendered.
 ///
-/// `memo` is a file that remembers digests by (inode, size, times of the last change), so that the second time no image is
-/// read. It need not exist, and is ignored when damaged.
+/// `memo` is a file that remembers digests by (inode, size, mtime, ctime), so that unchanged images are not read again.
+/// It need not exist, and is ignored if damaged.
 ///
 /// # Errors
-/// The source is missing, unreadable or not as it should be, a class has no training or test images, or the memory
-/// cannot be written.
+/// The source is missing, unreadable or invalid, a class has no training or test images, or the memo cannot be written.
 pub fn fingerprint(config: &DatasetConfig, memo: &Path) -> Result<Fingerprint> {
-    let source = Source::open(config)?;
+    let source = ImageSource::open(config)?;
     let (files, rows) = match &config.source {
         SourceConfig::Shapes(_) | SourceConfig::Signs(_) => (Vec::new(), Value::Null),
         SourceConfig::ImageFolder(_) | SourceConfig::Prefixed(_) => image_files(&source, memo)?,
@@ -74,32 +73,32 @@ pub fn fingerprint(config: &DatasetConfig, memo: &Path) -> Result<Fingerprint> {
     Ok(Fingerprint { content, classes: source.sizes(), files })
 }
 
-/// Names of the classes, without reading an image.
+/// Returns the class names, without reading any image.
 ///
 /// # Errors
-/// The source is missing, unreadable or not as it should be.
+/// The source is missing, unreadable or invalid.
 pub fn class_names(config: &DatasetConfig) -> Result<Vec<String>> {
-    Ok(Source::open(config)?.classes)
+    Ok(ImageSource::open(config)?.classes)
 }
 
-/// The image files, and (name, label, whether for testing, digest) of each.
-fn image_files(source: &Source, memo: &Path) -> Result<(Vec<SourceFile>, Value)> {
-    let paths = source.items.iter().filter_map(|item| match &item.place {
-        Place::File(path) => Some(path.clone()),
+/// Returns the image files, and (name, label, is test, digest) of each as JSON.
+fn image_files(source: &ImageSource, memo: &Path) -> Result<(Vec<SourceFile>, Value)> {
+    let paths = source.items.iter().filter_map(|item| match &item.location {
+        ImageLocation::File(path) => Some(path.clone()),
         _ => None,
     });
-    let known = digests(paths.collect(), memo, true)?;
-    let pairs = source.items.iter().zip(known);
+    let digests = digests(paths.collect(), memo, true)?;
+    let pairs = source.items.iter().zip(digests);
     let rows = pairs.clone().map(|(item, digest)| json!([item.name, item.label, item.is_test, digest])).collect();
     let file = |(item, digest): (&Item, String)| {
-        let part = if item.is_test { "test" } else { "train" };
-        SourceFile { name: format!("{part}/{}", item.name), digest }
+        let subset = if item.is_test { "test" } else { "train" };
+        SourceFile { name: format!("{subset}/{}", item.name), digest }
     };
     Ok((pairs.map(file).collect(), rows))
 }
 
-/// The binary files, and the digest of each.
-fn record_files(source: &Source, memo: &Path) -> Result<(Vec<SourceFile>, Value)> {
+/// Returns the binary files, and the digest of each as JSON.
+fn record_files(source: &ImageSource, memo: &Path) -> Result<(Vec<SourceFile>, Value)> {
     let paths = source.record_files();
     let digests = digests(paths.clone(), memo, false)?;
     let rows = json!(digests);
@@ -108,16 +107,16 @@ fn record_files(source: &Source, memo: &Path) -> Result<(Vec<SourceFile>, Value)
     Ok((paths.iter().zip(digests).map(file).collect(), rows))
 }
 
-/// Digests of files, in parallel, from memory where it has them. Where files `may_be_broken`, one that cannot be read by
-/// itself gets a digest that says so; that the machine cannot read it for now is an error everywhere.
+/// Returns the digests of files, computed in parallel or taken from the memo. If files `may_be_broken`, a file that
+/// cannot be read gets a placeholder digest; failures of the machine are always errors.
 fn digests(paths: Vec<PathBuf>, memo: &Path, may_be_broken: bool) -> Result<Vec<String>> {
     let memo = Memo::open(memo);
-    let known = |path: &PathBuf| match memo.known(path) {
-        Err(error) if may_be_broken && files::is_refused(&error) => Ok(Known::unreadable()),
-        known => known.map_err(|error| Error::io("read", path, &error)),
+    let digest = |path: &PathBuf| match memo.digest_of(path) {
+        Err(error) if may_be_broken && files::is_permanent(&error) => Ok(FileDigest::unreadable()),
+        digest => digest.map_err(|error| Error::io("read", path, &error)),
     };
-    let known = paths.par_iter().map(known).collect::<Result<Vec<Known>>>()?;
-    let digests = known.iter().map(|known| known.digest.clone()).collect();
-    memo.remember(paths.into_iter().zip(known))?;
+    let file_digests = paths.par_iter().map(digest).collect::<Result<Vec<FileDigest>>>()?;
+    let digests = file_digests.iter().map(|file| file.digest.clone()).collect();
+    memo.remember(paths.into_iter().zip(file_digests))?;
     Ok(digests)
 }

@@ -1,4 +1,4 @@
-//! Decoded images in a directory: `images.bin`, their bytes one after the other, and `index.json`, all else.
+//! A directory of decoded images: `images.bin` with their concatenated bytes, and `index.json` with everything else.
 
 use crate::base::stamp::Stamp;
 use crate::base::{Error, Result, files};
@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 pub(super) const IMAGES: &str = "images.bin";
 pub(super) const INDEX: &str = "index.json";
-/// Changes when the files' meaning does.
+/// Version of the format.
 pub(super) const VERSION: u32 = 1;
 
-/// A file that was left out, or used although it is damaged, and why.
+/// A file that was skipped, or used although it is damaged, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
     /// Name inside the source.
@@ -22,7 +22,7 @@ pub struct Skipped {
     pub reason: String,
 }
 
-/// `index.json`: one entry an image in each of the lists.
+/// `index.json`; its lists have one entry per image.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Index {
     pub(super) version: u32,
@@ -32,7 +32,7 @@ pub(super) struct Index {
     pub(super) is_test: Vec<bool>,
     /// (width, height)
     pub(super) sizes: Vec<(usize, usize)>,
-    /// Place of the first byte in `images.bin`.
+    /// Offset of the first byte in `images.bin`.
     pub(super) offsets: Vec<usize>,
     pub(super) skipped: Vec<Skipped>,
     pub(super) ignored: usize,
@@ -41,31 +41,32 @@ pub(super) struct Index {
     pub(super) damaged: Vec<Skipped>,
 }
 
-/// Decoded images in a file, read one by one.
+/// A data set of decoded images, read one by one from a file.
 ///
-/// The file is not mapped into memory: a mapped file that somebody makes shorter ends the process with SIGBUS, and one
-/// that is overwritten changes the images under way. Reading an image from the page cache costs a system call and a
-/// copy (for small views of large images, up to a tenth of making both views; docs/performance.md), and what happened to the file is known afterwards ([`ImageDataset::check`]).
+/// The file is not memory-mapped: truncating a mapped file kills the process with SIGBUS, and overwriting it changes
+/// images while they are used. Reading an image from the page cache costs a system call and a copy (for small views of
+/// large images, up to 10 % of the time for both views; docs/performance.md), and a change of the file is detected
+/// afterwards ([`ImageDataset::check`]).
 #[derive(Debug)]
 pub struct ImageDataset {
     index: Index,
     path: PathBuf,
     file: File,
-    /// What the file was when it was opened.
+    /// Stamp of the file when it was opened.
     stamp: Stamp,
 }
 
 impl ImageDataset {
-    /// Opens a directory that [`decode`](fn@crate::dataset::decode) wrote.
+    /// Opens a directory written by [`decode`](fn@crate::dataset::decode).
     ///
     /// # Errors
-    /// A file is missing or unreadable, or the two do not fit together.
+    /// A file is missing or unreadable, or the two files do not match.
     pub fn open(directory: &Path) -> Result<Self> {
         let (index_path, bytes_path) = (directory.join(INDEX), directory.join(IMAGES));
         let damaged = |what: String| {
             Error::stage(what)
                 .at(directory.display().to_string())
-                .help("remove the directory and run again: it is made anew")
+                .help("delete the directory and run again to rebuild it")
         };
         let index: Index = serde_json::from_slice(&files::read(&index_path)?)
             .map_err(|error| damaged(format!("{INDEX} is damaged: {error}")))?;
@@ -76,31 +77,31 @@ impl ImageDataset {
         Ok(Self { index, stamp: Stamp::of(&metadata), file, path: bytes_path })
     }
 
-    /// Number of images.
+    /// Returns the number of images.
     pub fn len(&self) -> usize {
         self.index.names.len()
     }
 
-    /// Whether there are no images.
+    /// Returns whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The image with this index.
+    /// Returns the image with this index.
     ///
     /// # Errors
-    /// The file cannot be read, or is not the one any more that was opened.
+    /// The file cannot be read, or was changed since it was opened.
     pub fn image(&self, index: usize) -> Result<Image> {
         let mut image = Image::default();
         self.read(index, &mut image)?;
         self.check().map(|()| image)
     }
 
-    /// Reads the image with this index into memory that is used again. It counts only if [`ImageDataset::check`] finds
-    /// nothing afterwards; one check is enough for many images.
+    /// Reads the image with this index, reusing the memory of `image`. The result is valid only if
+    /// [`ImageDataset::check`] succeeds afterwards; one check is enough for many images.
     ///
     /// # Errors
-    /// The file cannot be read, or became too short.
+    /// The file cannot be read, or was truncated.
     pub fn read(&self, index: usize, image: &mut Image) -> Result<()> {
         (image.width, image.height) = self.index.sizes[index];
         image.rgb.resize(CHANNELS * image.width * image.height, 0);
@@ -111,71 +112,71 @@ impl ImageDataset {
         })
     }
 
-    /// Checks that the file was not written since it was opened, so that what was read until now is what it held then.
+    /// Checks that the file has not been modified since it was opened, so that everything read so far is valid.
     ///
     /// # Errors
-    /// It was.
+    /// It has been modified.
     pub fn check(&self) -> Result<()> {
         let metadata = self.file.metadata().map_err(|error| Error::io("read", &self.path, &error))?;
         let now = Stamp::of(&metadata);
-        // Removing or linking the file changes the time of its last change alone, and nothing of what was read.
+        // Removing or linking the file changes only its ctime, not its content.
         let is_same = (now.inode, now.size, now.modified) == (self.stamp.inode, self.stamp.size, self.stamp.modified);
         if is_same { Ok(()) } else { Err(self.changed()) }
     }
 
     fn changed(&self) -> Error {
         let error = Error::stage("the file changed while it was read").at(self.path.display().to_string());
-        error.help("run again: what was damaged is made anew")
+        error.help("run again to rebuild what was damaged")
     }
 
-    /// Label of the image with this index.
+    /// Returns the label of the image with this index.
     pub fn label(&self, index: usize) -> usize {
         self.index.labels[index]
     }
 
-    /// Labels of all images.
+    /// Returns the labels of all images.
     pub fn labels(&self) -> &[usize] {
         &self.index.labels
     }
 
-    /// Name of an image inside its source.
+    /// Returns the name of an image inside its source.
     pub fn name(&self, index: usize) -> &str {
         &self.index.names[index]
     }
 
-    /// Names of the classes; labels index them.
+    /// Returns the class names; labels are indices into them.
     pub fn classes(&self) -> &[String] {
         &self.index.classes
     }
 
-    /// Whether an image is for testing only.
+    /// Returns whether an image is a test image.
     pub fn is_test(&self, index: usize) -> bool {
         self.index.is_test[index]
     }
 
-    /// For each image whether it is for testing only.
+    /// Returns for each image whether it is a test image.
     pub fn test_flags(&self) -> &[bool] {
         &self.index.is_test
     }
 
-    /// Files that were left out because they cannot be decoded.
+    /// Returns the files that were skipped because they cannot be decoded.
     pub fn skipped(&self) -> &[Skipped] {
         &self.index.skipped
     }
 
-    /// JPEGs that are among the images although they lost data inside.
+    /// Returns the JPEGs among the images that lost data inside.
     pub fn damaged(&self) -> &[Skipped] {
         &self.index.damaged
     }
 
-    /// Files that were passed over because they are no images by their name.
+    /// Returns the number of files that were ignored because their names are not those of images.
     pub fn ignored(&self) -> usize {
         self.index.ignored
     }
 }
 
 impl Index {
-    /// Checks that the lists fit together and stay inside `images.bin`, so that nothing read later can fail.
+    /// Checks that the lists are consistent and stay inside `images.bin`, so that later reads stay in bounds.
     fn check(&self, bytes: u64) -> Result<(), String> {
         if self.version != VERSION {
             return Err(format!("{INDEX} has version {}, not {VERSION}", self.version));
@@ -185,13 +186,13 @@ impl Index {
             return Err(format!("the lists of {INDEX} differ in length"));
         }
         if let Some(label) = self.labels.iter().find(|&&label| label >= self.classes.len()) {
-            return Err(format!("{INDEX} has the label {label}, which no class has"));
+            return Err(format!("{INDEX} has the label {label}, but there are only {} classes", self.classes.len()));
         }
         let mut next = 0_usize;
         for (&(width, height), &offset) in self.sizes.iter().zip(&self.offsets) {
             let length = width.checked_mul(height).and_then(|area| area.checked_mul(CHANNELS));
             let end = length.filter(|&length| length > 0 && offset == next).and_then(|length| next.checked_add(length));
-            next = end.ok_or_else(|| format!("a size or place in {INDEX} is impossible"))?;
+            next = end.ok_or_else(|| format!("a size or offset in {INDEX} is invalid"))?;
         }
         if next as u64 != bytes {
             return Err(format!("{IMAGES} has {bytes} bytes instead of {next}"));

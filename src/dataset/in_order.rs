@@ -1,4 +1,4 @@
-//! Work on a list by all threads, with the results taken one by one in the order of the list.
+//! A parallel map over a list whose results are consumed one by one, in the order of the list.
 
 use crate::base::{Error, Result};
 use std::collections::BTreeMap;
@@ -7,31 +7,32 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// Results that may be made or wait to be taken, for each thread: enough that a slow one seldom stops the others.
-const SPARE_PER_THREAD: usize = 4;
+/// Results per thread that may be in progress or waiting to be taken: enough that a slow item seldom blocks the others.
+const RESULTS_PER_THREAD: usize = 4;
 
-/// A result, or what its making panicked with.
-type Made<R> = (usize, thread::Result<R>);
+/// The index of an item, and its result or the panic of `work`.
+type WorkResult<R> = (usize, thread::Result<R>);
 
-/// Calls `work` for each item in as many threads as the pool has, and `take` on this one with the results, in order.
+/// Calls `work` for each item on as many threads as the pool has, and `take` on this thread with the results, in order.
 ///
-/// A result is made in one that was taken before, so memory is allocated only at the beginning, and the threads stay at
-/// most a few items ahead of `take`. No thread waits for the others at the end of some part of the list.
+/// Results are recycled, so memory is allocated only at the start, and the threads run at most a few items ahead of
+/// `take`. There are no barriers between chunks of the list.
 ///
 /// # Errors
-/// The first error of `take`, which ends the work, or no thread can be started; where some can, they do it.
+/// The first error of `take`, which stops the work, or no thread can be started; if only some can, they do all the
+/// work.
 pub(super) fn in_order<I: Sync, R: Default + Send>(
     items: &[I],
     work: impl Fn(&I, &mut R) + Sync,
     take: impl FnMut(&I, &R) -> Result<()>,
 ) -> Result<()> {
     let threads = rayon::current_num_threads();
-    let (give_back, buffers) = channel();
-    (0..SPARE_PER_THREAD * threads).try_for_each(|_| give_back.send(R::default())).ok();
-    // One lock for both: what is taken next always has a result to be made in.
+    let (recycle, buffers) = channel();
+    (0..RESULTS_PER_THREAD * threads).try_for_each(|_| recycle.send(R::default())).ok();
+    // One lock for both, so that the next item always has a buffer for its result.
     let queue = Mutex::new(items.iter().enumerate().zip(buffers));
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let (sender, made) = channel();
+    let (sender, results) = channel();
     thread::scope(|scope| {
         for number in 0..threads {
             let (sender, next, work) = (sender.clone(), &next, &work);
@@ -39,7 +40,7 @@ pub(super) fn in_order<I: Sync, R: Default + Send>(
                 while let Some(((index, item), mut result)) = next() {
                     let outcome = catch_unwind(AssertUnwindSafe(|| work(item, &mut result)));
                     if sender.send((index, outcome.map(|()| result))).is_err() {
-                        break; // Nothing is taken any more.
+                        break; // The consumer has stopped.
                     }
                 }
             });
@@ -50,25 +51,25 @@ pub(super) fn in_order<I: Sync, R: Default + Send>(
             }
         }
         drop(sender);
-        deliver(items, made, give_back, take)
+        deliver(items, results, recycle, take)
     })
 }
 
-/// Takes results in the order of their items. The channels end with it, and so do the threads.
+/// Calls `take` with the results in the order of their items. Returning closes the channels, which ends the threads.
 fn deliver<I, R>(
     items: &[I],
-    made: Receiver<Made<R>>,
-    give_back: Sender<R>,
+    results: Receiver<WorkResult<R>>,
+    recycle: Sender<R>,
     mut take: impl FnMut(&I, &R) -> Result<()>,
 ) -> Result<()> {
     let mut early = BTreeMap::new();
     let mut items = items.iter().enumerate().peekable();
-    for (index, result) in made {
+    for (index, result) in results {
         early.insert(index, result.unwrap_or_else(|panic| resume_unwind(panic)));
         while let Some((item, result)) = items.peek().and_then(|(next, item)| Some((item, early.remove(next)?))) {
             take(item, &result)?;
             items.next();
-            let _ = give_back.send(result); // Fails only when there is nothing more to make.
+            let _ = recycle.send(result); // Fails only if no items are left.
         }
     }
     Ok(())
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn results_come_in_order_from_few_that_are_used_again() {
+    fn results_come_in_order_and_are_recycled() {
         for threads in [1, 2, 5] {
             let (items, made) = ((0..300).collect::<Vec<usize>>(), AtomicUsize::new(0));
             let mut taken = Vec::new();
@@ -102,12 +103,12 @@ mod tests {
             };
             with_threads(threads, || in_order(&items, work, take)).unwrap();
             assert_eq!(taken, items.iter().map(|&item| (item, item * item)).collect::<Vec<_>>());
-            assert!(made.into_inner() <= SPARE_PER_THREAD * threads);
+            assert!(made.into_inner() <= RESULTS_PER_THREAD * threads);
         }
     }
 
     #[test]
-    fn an_error_ends_the_work() {
+    fn an_error_stops_the_work() {
         let worked = AtomicUsize::new(0);
         let work = |_: &usize, _: &mut ()| {
             worked.fetch_add(1, Ordering::Relaxed);
@@ -116,7 +117,7 @@ mod tests {
         let items: Vec<usize> = (0..10_000).collect();
         let error = with_threads(2, || in_order(&items, work, take)).unwrap_err();
         assert_eq!(error.what(), "stop");
-        assert!(worked.into_inner() <= 21 + 2 * SPARE_PER_THREAD);
+        assert!(worked.into_inner() <= 21 + 2 * RESULTS_PER_THREAD);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A file that remembers the digests of other files, so that unchanged data is not read again.
+//! A memo of file digests, kept on disk, so that unchanged data is not read again.
 
 use crate::base::stamp::Stamp;
 use crate::base::{Result, files, hash};
@@ -8,79 +8,79 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Changes when the content of a [`Known`] does.
+/// Version of the format and of the meaning of a [`FileDigest`].
 const VERSION: u32 = 2;
-/// The digest of what cannot be read.
+/// Stands for the digest of a file that cannot be read.
 pub(super) const UNREADABLE: &str = "cannot be read";
 
-/// What is known of a file's content.
+/// The digest of a file, valid while its stamp is unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Known {
+pub(super) struct FileDigest {
     stamp: Stamp,
     /// Digest of the content.
     pub(super) digest: String,
 }
 
 #[derive(Default, Serialize, Deserialize)]
-struct Stored {
+struct MemoFile {
     version: u32,
-    files: BTreeMap<PathBuf, Known>,
+    files: BTreeMap<PathBuf, FileDigest>,
 }
 
-impl Known {
-    /// What stands in the place of the content of a file that cannot be read, so that it is news when it can be.
+impl FileDigest {
+    /// Returns the placeholder for a file that cannot be read; a real digest differs from it once the file can be read.
     pub(super) fn unreadable() -> Self {
         let stamp = Stamp { inode: 0, size: 0, modified: u64::MAX, changed: u64::MAX };
         Self { stamp, digest: UNREADABLE.to_owned() }
     }
 }
 
-/// Digests remembered from earlier runs.
+/// Digests of files, remembered from earlier runs.
 pub(super) struct Memo {
     path: PathBuf,
-    stored: Stored,
+    memo: MemoFile,
 }
 
 impl Memo {
-    /// Reads what is remembered; nothing if the file is missing, damaged or of another version.
+    /// Reads the memo; it is empty if the file is missing, damaged or of another version.
     pub(super) fn open(path: &Path) -> Self {
-        let stored = fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<Stored>(&bytes).ok());
-        let stored = stored.filter(|stored| stored.version == VERSION).unwrap_or_default();
-        Self { path: path.to_owned(), stored }
+        let memo = fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<MemoFile>(&bytes).ok());
+        let memo = memo.filter(|memo| memo.version == VERSION).unwrap_or_default();
+        Self { path: path.to_owned(), memo }
     }
 
-    /// What is known of a file, from memory or by reading it. Who may not read it does not know it either, though another
-    /// user's run may have remembered it.
+    /// Returns the digest of a file, from the memo or by reading the file. A remembered digest is not used if this
+    /// process may not read the file, even if a run of another user remembered it.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub(super) fn known(&self, path: &Path) -> io::Result<Known> {
+    pub(super) fn digest_of(&self, path: &Path) -> io::Result<FileDigest> {
         let stamp = Stamp::of(&fs::metadata(path)?);
-        match self.stored.files.get(path) {
-            Some(known) if known.stamp == stamp && files::may_read(path) => Ok(known.clone()),
-            _ => Ok(Known { digest: hash::digest_file_io(path)?, stamp }),
+        match self.memo.files.get(path) {
+            Some(remembered) if remembered.stamp == stamp && files::is_readable(path) => Ok(remembered.clone()),
+            _ => Ok(FileDigest { digest: hash::digest_file_io(path)?, stamp }),
         }
     }
 
-    /// Remembers files, and writes that down if it is news.
+    /// Adds digests of files whose stamps are settled, and writes the memo if it changed.
     ///
     /// # Errors
-    /// The memory cannot be written.
-    pub(super) fn remember(mut self, files: impl IntoIterator<Item = (PathBuf, Known)>) -> Result<()> {
-        let mut is_news = false;
-        for (path, known) in files {
-            if known.stamp.is_settled() && self.stored.files.get(&path) != Some(&known) {
-                self.stored.files.insert(path, known);
-                is_news = true;
+    /// The memo cannot be written.
+    pub(super) fn remember(mut self, files: impl IntoIterator<Item = (PathBuf, FileDigest)>) -> Result<()> {
+        let mut is_changed = false;
+        for (path, digest) in files {
+            if digest.stamp.is_settled() && self.memo.files.get(&path) != Some(&digest) {
+                self.memo.files.insert(path, digest);
+                is_changed = true;
             }
         }
-        if !is_news {
+        if !is_changed {
             return Ok(());
         }
-        self.stored.version = VERSION;
+        self.memo.version = VERSION;
         if let Some(directory) = self.path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
             files::create_directory(directory)?;
         }
-        files::write_atomic(&self.path, hash::canonical_json(&self.stored)?.as_bytes())
+        files::write_atomic(&self.path, hash::canonical_json(&self.memo)?.as_bytes())
     }
 }

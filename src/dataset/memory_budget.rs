@@ -1,61 +1,62 @@
-//! One budget of memory for all threads that decode: how many large images are in work at once depends on their size,
-//! not on the number of threads.
+//! A memory budget shared by all decoding threads: how many large images are decoded at once depends on their size, not
+//! on the number of threads.
 
 use crate::base::{Error, Result, human, system};
 use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 
-/// Part of the available memory that decoding may take.
-const SHARE: u64 = 2;
-/// What is taken to be available where the system does not tell.
-const UNKNOWN: u64 = 8 << 30;
+/// Divisor of the available memory: decoding may use one half.
+const DECODING_SHARE: u64 = 2;
+/// Available memory in bytes to assume if the system does not report it.
+const DEFAULT_AVAILABLE: u64 = 8 << 30;
 
-/// The budget of this process: half of the memory that was available when it was asked for first.
+/// The budget of this process: half of the memory that is available on first use.
 pub(super) static BUDGET: LazyLock<MemoryBudget> = LazyLock::new(|| {
-    let available = system::memory_available().unwrap_or(UNKNOWN);
-    MemoryBudget::new(available / SHARE, available)
+    let available = system::memory_available().unwrap_or(DEFAULT_AVAILABLE);
+    MemoryBudget::new(available / DECODING_SHARE, available)
 });
 
-/// Bytes that are lent to those who ask, in the order in which they ask.
+/// A budget of bytes that is granted to reservations in the order of the requests.
 pub(super) struct MemoryBudget {
     total: u64,
     available: u64,
-    state: Mutex<State>,
+    state: Mutex<BudgetState>,
     changed: Condvar,
 }
 
-struct State {
+struct BudgetState {
     free: u64,
-    /// Number of the next one who asks, and of the one whose turn it is.
+    /// Ticket of the next request.
     tickets: u64,
+    /// Ticket of the request to be granted next.
     turn: u64,
 }
 
-/// Bytes on loan; given back when dropped.
-pub(crate) struct Loan<'a> {
+/// Reserved bytes; released when dropped.
+pub(crate) struct Reservation<'a> {
     budget: &'a MemoryBudget,
     bytes: u64,
 }
 
 impl MemoryBudget {
     fn new(total: u64, available: u64) -> Self {
-        let state = State { free: total, tickets: 0, turn: 0 };
+        let state = BudgetState { free: total, tickets: 0, turn: 0 };
         Self { total, available, state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// All of it.
+    /// Returns the total number of bytes.
     pub(super) fn total(&self) -> u64 {
         self.total
     }
 
-    /// Waits for this many bytes; nobody who asks later gets any before. Who needs more than all of the budget waits
-    /// until nothing is lent.
+    /// Waits until this many bytes are free and reserves them; later requests wait for earlier ones. A request above
+    /// the total waits until nothing else is reserved.
     ///
     /// # Errors
-    /// The machine does not have as much.
-    pub(super) fn take(&self, bytes: u64) -> Result<Loan<'_>> {
+    /// The machine has less memory available.
+    pub(super) fn reserve(&self, bytes: u64) -> Result<Reservation<'_>> {
         if bytes > self.available {
             let (needs, has) = (human::bytes(bytes), human::bytes(self.available));
-            let what = format!("decoding it takes up to {needs} of memory, and {has} are available");
+            let what = format!("decoding it takes up to {needs} of memory, but only {has} is available");
             return Err(Error::stage(what).help("make the image smaller, or use a machine with more memory"));
         }
         let bytes = bytes.min(self.total);
@@ -68,15 +69,15 @@ impl MemoryBudget {
         state.turn += 1;
         state.free -= bytes;
         self.changed.notify_all();
-        Ok(Loan { budget: self, bytes })
+        Ok(Reservation { budget: self, bytes })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, BudgetState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Loan<'_> {
+impl Drop for Reservation<'_> {
     fn drop(&mut self) {
         self.budget.state().free += self.bytes;
         self.budget.changed.notify_all();
@@ -89,33 +90,33 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     #[test]
-    fn no_more_than_the_budget_is_lent_at_a_time_and_all_get_their_turn() {
+    fn reservations_never_exceed_the_budget_and_all_are_granted() {
         let budget = MemoryBudget::new(100, 1000);
-        let (lent, most) = (AtomicU64::new(0), AtomicU64::new(0));
+        let (reserved, peak) = (AtomicU64::new(0), AtomicU64::new(0));
         std::thread::scope(|scope| {
             for thread in 0..8_u64 {
-                let (budget, lent, most) = (&budget, &lent, &most);
+                let (budget, reserved, peak) = (&budget, &reserved, &peak);
                 scope.spawn(move || {
                     for round in 0..200 {
-                        // Some larger than the budget: they count as all of it.
+                        // Some exceed the budget and count as all of it.
                         let bytes = 1 + (thread * 37 + round * 13) % 150;
-                        let loan = budget.take(bytes).unwrap();
-                        let now = lent.fetch_add(loan.bytes, Ordering::SeqCst) + loan.bytes;
-                        most.fetch_max(now, Ordering::SeqCst);
+                        let reservation = budget.reserve(bytes).unwrap();
+                        let now = reserved.fetch_add(reservation.bytes, Ordering::SeqCst) + reservation.bytes;
+                        peak.fetch_max(now, Ordering::SeqCst);
                         std::thread::yield_now();
-                        lent.fetch_sub(loan.bytes, Ordering::SeqCst);
+                        reserved.fetch_sub(reservation.bytes, Ordering::SeqCst);
                     }
                 });
             }
         });
-        let most = most.into_inner();
-        assert!(most <= 100 && most > 50, "{most}");
+        let peak = peak.into_inner();
+        assert!(peak <= 100 && peak > 50, "{peak}");
         assert_eq!(budget.state().free, 100);
     }
 
     #[test]
-    fn what_the_machine_does_not_have_is_an_error() {
-        let error = MemoryBudget::new(100, 200).take(201).err().unwrap();
+    fn more_than_the_available_memory_is_an_error() {
+        let error = MemoryBudget::new(100, 200).reserve(201).err().unwrap();
         assert!(error.what().contains("201 B") && error.what().contains("200 B"), "{error}");
     }
 }

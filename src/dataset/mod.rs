@@ -1,12 +1,13 @@
-//! Data sets: where images come from, decoding, the split, and batches prepared ahead of the training step.
+//! Data sets: image sources, decoding, the split, and batches prefetched for the training step.
 //!
-//! [`fingerprint`](fn@fingerprint) says what a source holds without decoding anything, [`decode`](fn@decode) turns it
-//! into a directory of raw pixels, [`ImageDataset`] reads that directory, [`Split`] sets validation and labeled images
-//! apart, and [`batches`] makes the arrays that networks see.
+//! [`fingerprint`](fn@fingerprint) identifies the content of a source without decoding anything, [`decode`](fn@decode)
+//! turns it into a directory of raw pixels, [`ImageDataset`] reads that directory, [`Split`] holds out validation
+//! images and selects labeled ones, and [`batches`] makes the input arrays of networks.
 
 pub mod batches;
 mod block_file;
 pub mod config;
+mod dataset_writer;
 mod decode;
 mod fingerprint;
 mod image_dataset;
@@ -14,7 +15,6 @@ mod in_order;
 mod memo;
 mod memory_budget;
 mod notes;
-mod set_writer;
 pub mod shapes;
 pub mod shared;
 pub mod signs;

@@ -1,4 +1,4 @@
-//! Test images that are training images as well.
+//! Detection of test images that are also training images.
 
 use crate::base::{Result, hash};
 use crate::dataset::memo::UNREADABLE;
@@ -8,9 +8,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// A test image and one that is not held out from training with the same pixels, by name.
+/// A test image and a training or validation image with the same pixels, by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shared {
+pub struct SharedImage {
     /// The test image.
     pub test: String,
     /// The training or validation image.
@@ -24,7 +24,7 @@ type Pixels = (usize, usize, String);
 ///
 /// # Errors
 /// The images cannot be read.
-pub fn shared_images(set: &ImageDataset, split: &Split) -> Result<Vec<Shared>> {
+pub fn shared_images(set: &ImageDataset, split: &Split) -> Result<Vec<SharedImage>> {
     let digests = |images: &[usize]| -> Result<Vec<(usize, Pixels)>> {
         let digest = |pixels: &mut Image, &image: &usize| {
             set.read(image, pixels)?;
@@ -32,21 +32,22 @@ pub fn shared_images(set: &ImageDataset, split: &Split) -> Result<Vec<Shared>> {
         };
         images.par_iter().map_init(Image::default, digest).collect()
     };
-    let known = digests(&[split.train.as_slice(), &split.validation].concat())?;
+    let training = digests(&[split.train.as_slice(), &split.validation].concat())?;
     let mut first: HashMap<&Pixels, usize> = HashMap::new();
-    for (image, digest) in &known {
+    for (image, digest) in &training {
         first.entry(digest).or_insert(*image);
     }
     let tested = digests(&split.test)?;
     set.check()?;
     let name = |image: usize| set.name(image).to_owned();
     let shared =
-        |(image, digest): &(usize, Pixels)| Some(Shared { test: name(*image), other: name(*first.get(digest)?) });
+        |(image, digest): &(usize, Pixels)| Some(SharedImage { test: name(*image), other: name(*first.get(digest)?) });
     Ok(tested.iter().filter_map(shared).collect())
 }
 
-/// The same from the digests of the files, before anything is decoded; nothing for sources without a file per image.
-pub fn shared_files(fingerprint: &Fingerprint) -> Vec<Shared> {
+/// Finds shared images by the digests of their files, before anything is decoded; empty for sources without a file per
+/// image.
+pub fn shared_files(fingerprint: &Fingerprint) -> Vec<SharedImage> {
     let is_test = |name: &str| name.starts_with("test/");
     let mut first: HashMap<&str, &str> = HashMap::new();
     let readable = fingerprint.files.iter().filter(|file| file.digest != UNREADABLE);
@@ -54,24 +55,24 @@ pub fn shared_files(fingerprint: &Fingerprint) -> Vec<Shared> {
         first.entry(&file.digest).or_insert(&file.name);
     }
     let shared = |file: &SourceFile| {
-        Some(Shared { test: file.name.clone(), other: (*first.get(file.digest.as_str())?).to_owned() })
+        Some(SharedImage { test: file.name.clone(), other: (*first.get(file.digest.as_str())?).to_owned() })
     };
     fingerprint.files.iter().filter(|file| is_test(&file.name)).filter_map(shared).collect()
 }
 
-/// What [`shared_files`] finds, in words, before anything is decoded.
+/// Describes what [`shared_files`] finds, before anything is decoded.
 pub fn warning(fingerprint: &Fingerprint) -> Option<String> {
     let test_images = fingerprint.classes.iter().map(|class| class.test).sum();
-    worded(&shared_files(fingerprint), test_images)
+    describe(&shared_files(fingerprint), test_images)
 }
 
-/// "12 of 12 test images are training or validation images as well, the first ...".
-pub fn worded(shared: &[Shared], test_images: usize) -> Option<String> {
-    let Shared { test, other } = shared.first()?;
+/// Describes shared images in a sentence; `None` if there are none.
+pub fn describe(shared: &[SharedImage], test_images: usize) -> Option<String> {
+    let SharedImage { test, other } = shared.first()?;
     let are = if shared.len() == 1 { "is" } else { "are" };
     Some(format!(
-        "{} of {test_images} test images {are} among the training or validation images as well, so that accuracies will \
-         be too high; the first: the test image `{test}` is the same as `{other}`",
+        "{} of {test_images} test images {are} also among the training or validation images, so accuracies will be too \
+         high; for example, the test image `{test}` is the same as `{other}`",
         shared.len()
     ))
 }
@@ -82,7 +83,7 @@ mod tests {
     use serde_json::Value;
 
     #[test]
-    fn files_with_one_digest_on_both_sides_are_found() {
+    fn files_with_the_same_digest_in_both_subsets_are_found() {
         let file = |(name, digest): (&str, &str)| SourceFile { name: name.into(), digest: digest.into() };
         let files = [
             ("train/a/1", "x"),
@@ -95,12 +96,12 @@ mod tests {
         let files = files.map(file).to_vec();
         let fingerprint = Fingerprint { content: Value::Null, classes: Vec::new(), files };
         let shared = shared_files(&fingerprint);
-        assert_eq!(shared, [Shared { test: "test/b/4".into(), other: "train/a/1".into() }]);
-        let text = worded(&shared, 2).unwrap();
+        assert_eq!(shared, [SharedImage { test: "test/b/4".into(), other: "train/a/1".into() }]);
+        let text = describe(&shared, 2).unwrap();
         assert!(
-            text.starts_with("1 of 2 test images is among") && text.contains("`test/b/4` is the same as"),
+            text.starts_with("1 of 2 test images is also among") && text.contains("`test/b/4` is the same as"),
             "{text}"
         );
-        assert_eq!(worded(&[], 2), None);
+        assert_eq!(describe(&[], 2), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Convolutions of every kind that encoders have.
+//! Convolutions of every kind used by the encoders.
 
 use super::check::{Comparison, Operation};
 use super::numbers;
@@ -30,9 +30,9 @@ fn compare<D: Compute>(device: &D, shape: &Convolution, precision: Precision) ->
     let input = device.upload_map(numbers("input", ROWS * shape.input_len()), precision)?;
     let cotangent = device.upload_map(numbers("cotangent", ROWS * shape.output_len()), precision)?;
     let before = device.upload_map(numbers("before", ROWS * shape.input_len()), precision)?;
-    let host = Case {
+    let host = ConvolutionInputs {
         shape,
-        // As the map holds them.
+        // Downloaded, so that the oracle sees the values as rounded to the map's precision.
         input: device.download_map(&input)?,
         cotangent: device.download_map(&cotangent)?,
         weights: &weights,
@@ -48,19 +48,19 @@ fn compare<D: Compute>(device: &D, shape: &Convolution, precision: Precision) ->
     let (mut written, mut added) = (device.allocate_map(ROWS * shape.input_len(), precision)?, before);
     device.convolution_input_gradient(shape, &weights, &cotangent, false, &mut written)?;
     device.convolution_input_gradient(shape, &weights, &cotangent, true, &mut added)?;
-    let (mut of_weights, mut of_bias) = (device.allocate(shape.weights())?, device.allocate(shape.outputs)?);
-    device.convolution_weight_gradient(shape, &input, &cotangent, &mut of_weights, Some(&mut of_bias))?;
+    let (mut weight_gradient, mut bias_gradient) = (device.allocate(shape.weights())?, device.allocate(shape.outputs)?);
+    device.convolution_weight_gradient(shape, &input, &cotangent, &mut weight_gradient, Some(&mut bias_gradient))?;
     Ok(vec![
         Comparison::new("forward", device.download_map(&output)?, expected_output),
         Comparison::new("backward", device.download_map(&written)?, expected_input),
         Comparison::new("backward", device.download_map(&added)?, expected_sum),
-        Comparison::new("backward", device.download(&of_weights)?, expected_weights),
-        Comparison::new("backward", device.download(&of_bias)?, expected_bias),
+        Comparison::new("backward", device.download(&weight_gradient)?, expected_weights),
+        Comparison::new("backward", device.download(&bias_gradient)?, expected_bias),
     ])
 }
 
-/// The arguments on the host.
-struct Case<'a> {
+/// The inputs of a convolution, on the host.
+struct ConvolutionInputs<'a> {
     shape: &'a Convolution,
     input: Vec<f32>,
     cotangent: Vec<f32>,
@@ -68,8 +68,8 @@ struct Case<'a> {
     bias: &'a [f32],
 }
 
-impl Case<'_> {
-    /// The oracle's output, and its gradients of input, weights and bias.
+impl ConvolutionInputs<'_> {
+    /// Returns the oracle's output and its gradients with respect to input, weights and bias.
     fn expected(&self) -> [Vec<f32>; 4] {
         let (host, shape) = (Cpu::default(), self.shape);
         let input = host.tensor_from_vec(self.input.clone(), (ROWS * shape.side * shape.side, shape.inputs));

@@ -1,5 +1,5 @@
-//! Is a device sound? Each of its operations, forward and backward, and whole training steps, held against the oracle of
-//! plain dfdx operations on the CPU, on random numbers; and how fast its training step is.
+//! Checks of a device: each operation, forward and backward, and whole training steps are compared on random inputs
+//! with the oracle, which uses plain dfdx operations on the CPU. Also measures the speed of training steps.
 
 pub mod check;
 
@@ -11,13 +11,13 @@ mod pools;
 pub mod timing;
 mod training;
 
-pub use check::{Check, Operation, examine};
+pub use check::{Check, Operation, check_operations};
 pub use timing::{Timing, time};
 
 use crate::base::rng;
 use crate::train::Compute;
 
-/// Every operation that is examined.
+/// Returns every operation to check.
 pub fn operations<D: Compute>() -> Vec<Operation<D>> {
     [convolutions::operations(), norms::operations(), pools::operations()]
         .into_iter()
@@ -28,7 +28,7 @@ pub fn operations<D: Compute>() -> Vec<Operation<D>> {
         .collect()
 }
 
-/// Numbers between -1 and 1, the same for the same name.
+/// Returns reproducible random numbers in [-1, 1); each name has its own sequence.
 fn numbers(name: &str, length: usize) -> Vec<f32> {
     let mut rng = rng::stream(11, name, &[]);
     (0..length).map(|_| rng::uniform(-1.0, 1.0, &mut rng)).collect()

@@ -1,4 +1,4 @@
-//! Batch norm, alone and with the residual sum and the ReLU that follow it.
+//! Batch norm, alone and followed by the residual sum and ReLU.
 
 use super::check::{Comparison, Operation};
 use super::numbers;
@@ -11,7 +11,7 @@ const PIXELS: usize = 1568;
 const CHANNELS: usize = 64;
 const EPSILON: f32 = 1e-5;
 const MOMENTUM: f32 = 0.1;
-/// Sums stay as far from 0, where the slope of the ReLU jumps.
+/// Minimum distance of the ReLU's inputs from 0, where its slope jumps.
 const MARGIN: f32 = 0.3;
 
 pub(super) fn operations<D: Compute>() -> Vec<Operation<D>> {
@@ -24,7 +24,7 @@ pub(super) fn operations<D: Compute>() -> Vec<Operation<D>> {
 fn compare<D: Compute>(device: &D, with_residual: bool, precision: Precision) -> Result<Vec<Comparison>> {
     let input = device.upload_map(numbers("input", PIXELS * CHANNELS), precision)?;
     let cotangent = device.upload_map(numbers("cotangent", PIXELS * CHANNELS), precision)?;
-    let mut host = Case {
+    let mut host = BatchNormInputs {
         input: device.download_map(&input)?,
         cotangent: device.download_map(&cotangent)?,
         scale: numbers("scale", CHANNELS).into_iter().map(|x| x + 1.5).collect(),
@@ -37,62 +37,69 @@ fn compare<D: Compute>(device: &D, with_residual: bool, precision: Precision) ->
     let expected = host.expected();
 
     let (scale, shift) = (device.upload(host.scale.clone())?, device.upload(host.shift.clone())?);
-    let (mut mean, mut inverse) = (device.allocate(CHANNELS)?, device.allocate(CHANNELS)?);
+    let (mut mean, mut inv_std) = (device.allocate(CHANNELS)?, device.allocate(CHANNELS)?);
     let (mut running_mean, mut running_variance) = (device.allocate(CHANNELS)?, device.allocate(CHANNELS)?);
     let running = Running { mean: &mut running_mean, variance: &mut running_variance, momentum: MOMENTUM };
-    device.batch_moments(1, EPSILON, &input, &mut mean, &mut inverse, Some(running))?;
-    let norm = Normalization { mean: &mean, inverse_deviation: &inverse, scale: &scale, shift: &shift };
+    device.batch_moments(1, EPSILON, &input, &mut mean, &mut inv_std, Some(running))?;
+    let norm = Normalization { mean: &mean, inverse_deviation: &inv_std, scale: &scale, shift: &shift };
     let mut output = device.allocate_map(PIXELS * CHANNELS, precision)?;
     device.normalize(&norm, &input, residual.as_ref(), with_residual, &mut output)?;
-    let (mut of_scale, mut of_shift) = (device.allocate(CHANNELS)?, device.allocate(CHANNELS)?);
-    let (mut gradient, mut of_input) = (cotangent, input);
+    let (mut scale_gradient, mut shift_gradient) = (device.allocate(CHANNELS)?, device.allocate(CHANNELS)?);
+    let (mut gradient, mut input_gradient) = (cotangent, input);
     let relu_output = with_residual.then_some(&output);
-    device.normalize_gradient(&norm, relu_output, &mut gradient, &mut of_input, &mut of_scale, &mut of_shift)?;
+    device.normalize_gradient(
+        &norm,
+        relu_output,
+        &mut gradient,
+        &mut input_gradient,
+        &mut scale_gradient,
+        &mut shift_gradient,
+    )?;
     let (running_mean, running_variance) = (device.download(&running_mean)?, device.download(&running_variance)?);
     let mut comparisons = vec![
         Comparison::new("forward", device.download_map(&output)?, expected.output),
         Comparison::new("forward", running_mean, expected.running_mean),
         Comparison::new("forward", running_variance, expected.running_variance),
-        Comparison::new("backward", device.download_map(&of_input)?, expected.of_input),
-        Comparison::new("backward", device.download(&of_scale)?, expected.of_scale),
-        Comparison::new("backward", device.download(&of_shift)?, expected.of_shift),
+        Comparison::new("backward", device.download_map(&input_gradient)?, expected.input_gradient),
+        Comparison::new("backward", device.download(&scale_gradient)?, expected.scale_gradient),
+        Comparison::new("backward", device.download(&shift_gradient)?, expected.shift_gradient),
     ];
     if with_residual {
-        comparisons.push(Comparison::new("backward", device.download_map(&gradient)?, expected.of_residual));
+        comparisons.push(Comparison::new("backward", device.download_map(&gradient)?, expected.residual_gradient));
     }
     Ok(comparisons)
 }
 
-/// Random numbers that leave no sum with what is normalized near 0.
+/// Returns random numbers whose sums with the normalized values are at least [`MARGIN`] away from 0.
 fn residual(normalized: &[f32]) -> Vec<f32> {
     let noise = numbers("residual", normalized.len());
     let push = |(x, noise): (&f32, f32)| if (x + noise).abs() < MARGIN { noise.signum() - x } else { noise };
     normalized.iter().zip(noise).map(push).collect()
 }
 
-/// The arguments on the host.
-struct Case {
+/// The inputs of batch norm, on the host.
+struct BatchNormInputs {
     input: Vec<f32>,
     cotangent: Vec<f32>,
     scale: Vec<f32>,
     shift: Vec<f32>,
-    /// With it a ReLU follows.
+    /// If present, it is added to the output and followed by a ReLU.
     residual: Option<Vec<f32>>,
 }
 
-/// What the oracle has.
-struct Expected {
+/// The results of the oracle.
+struct BatchNormExpected {
     output: Vec<f32>,
     running_mean: Vec<f32>,
     running_variance: Vec<f32>,
-    of_input: Vec<f32>,
-    of_scale: Vec<f32>,
-    of_shift: Vec<f32>,
-    of_residual: Vec<f32>,
+    input_gradient: Vec<f32>,
+    scale_gradient: Vec<f32>,
+    shift_gradient: Vec<f32>,
+    residual_gradient: Vec<f32>,
 }
 
-impl Case {
-    fn expected(&self) -> Expected {
+impl BatchNormInputs {
+    fn expected(&self) -> BatchNormExpected {
         let (host, shape) = (Cpu::default(), (PIXELS, CHANNELS));
         let input = host.tensor_from_vec(self.input.clone(), shape);
         let scale = host.tensor_from_vec(self.scale.clone(), (CHANNELS,));
@@ -107,27 +114,27 @@ impl Case {
         let cotangent = host.tensor_from_vec(self.cotangent.clone(), shape);
         let gradients = (output * cotangent).sum().backward();
         let (running_mean, running_variance) = self.running();
-        Expected {
+        BatchNormExpected {
             output: values,
             running_mean,
             running_variance,
-            of_input: gradients.get(&input).as_vec(),
-            of_scale: gradients.get(&scale).as_vec(),
-            of_shift: gradients.get(&shift).as_vec(),
-            of_residual: gradients.get(&residual).as_vec(),
+            input_gradient: gradients.get(&input).as_vec(),
+            scale_gradient: gradients.get(&scale).as_vec(),
+            shift_gradient: gradients.get(&shift).as_vec(),
+            residual_gradient: gradients.get(&residual).as_vec(),
         }
     }
 
-    /// Running statistics after one batch, from 0.
+    /// Returns the running mean and variance after one batch, starting from 0.
     fn running(&self) -> (Vec<f32>, Vec<f32>) {
         let column = |channel: usize| self.input.iter().skip(channel).step_by(CHANNELS).map(|x| f64::from(*x));
         let mean = |channel| column(channel).sum::<f64>() / PIXELS as f64;
-        let part = f64::from(MOMENTUM);
-        let means = (0..CHANNELS).map(|channel| (part * mean(channel)) as f32);
+        let momentum = f64::from(MOMENTUM);
+        let means = (0..CHANNELS).map(|channel| (momentum * mean(channel)) as f32);
         let variances = (0..CHANNELS).map(|channel| {
             let mean = mean(channel);
             let squares = column(channel).map(|x| (x - mean).powi(2)).sum::<f64>();
-            (part * squares / (PIXELS - 1) as f64) as f32
+            (momentum * squares / (PIXELS - 1) as f64) as f32
         });
         (means.collect(), variances.collect())
     }

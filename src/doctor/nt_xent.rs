@@ -18,16 +18,16 @@ fn compare<D: Compute>(device: &D) -> Result<Vec<Comparison>> {
     let mut comparisons = Vec::new();
     for (similarity, temperature) in [(Similarity::Cosine, 0.1), (Similarity::Dot, 1.0)] {
         let config = NtXentConfig { temperature, similarity };
-        let [ours, of_ours] = measured(device, |z| nt_xent(z, &config))?;
-        let [expected, of_expected] = measured(&Cpu::default(), |z| nt_xent_plain(z, &config))?;
-        comparisons.push(Comparison::new("forward", ours, expected));
-        comparisons.push(Comparison::new("backward", of_ours, of_expected));
+        let [actual, actual_gradient] = evaluate(device, |z| nt_xent(z, &config))?;
+        let [expected, expected_gradient] = evaluate(&Cpu::default(), |z| nt_xent_plain(z, &config))?;
+        comparisons.push(Comparison::new("forward", actual, expected));
+        comparisons.push(Comparison::new("backward", actual_gradient, expected_gradient));
     }
     Ok(comparisons)
 }
 
-/// Loss, accuracy and similarity of positives; the gradient.
-fn measured<D: Device<f32>>(
+/// Returns loss, accuracy and similarity of positives, then the gradient.
+fn evaluate<D: Device<f32>>(
     device: &D,
     loss: impl Fn(Tensor<(usize, usize), f32, D, OwnedTape<f32, D>>) -> Result<NtXentOutput<D>>,
 ) -> Result<[Vec<f32>; 2]> {

@@ -1,18 +1,18 @@
-//! Optimizers, against their formulas in 64 bits.
+//! Optimizers, compared with their formulas in 64 bits.
 
 use super::check::{Comparison, Operation};
 use super::numbers;
 use crate::base::Result;
 use crate::nn::{Role, Trainable};
 use crate::optim::config::{AdamConfig, LarsConfig, SgdConfig};
-use crate::optim::{Decayed, Optimizer, OptimizerConfig, RateScale, clip_gradients};
+use crate::optim::{DecayedParameters, Optimizer, OptimizerConfig, RateScale, clip_gradients};
 use crate::train::Compute;
 
 const STEPS: usize = 3;
 const RATE: f64 = 0.1;
-/// The length that gradients are scaled down to.
+/// The norm to which gradients are clipped.
 const CLIP: f64 = 3.0;
-/// Lengths that fill no vector and no block.
+/// Lengths that are not multiples of a vector or thread block.
 const PARAMETERS: [(usize, Role); 4] =
     [(100_003, Role::Weight), (65, Role::Bias), (64, Role::NormScale), (7, Role::NormShift)];
 
@@ -22,7 +22,7 @@ pub(super) fn operations<D: Compute>() -> Vec<Operation<D>> {
         momentum: 0.9,
         nesterov: true,
         weight_decay: 0.01,
-        decay: Decayed::default(),
+        decay: DecayedParameters::default(),
         scale: RateScale::default(),
     };
     let adam = AdamConfig {
@@ -30,7 +30,7 @@ pub(super) fn operations<D: Compute>() -> Vec<Operation<D>> {
         betas: [0.9, 0.999],
         epsilon: 1e-8,
         weight_decay: 0.01,
-        decay: Decayed::default(),
+        decay: DecayedParameters::default(),
         scale: RateScale::default(),
     };
     let lars = LarsConfig {
@@ -38,7 +38,7 @@ pub(super) fn operations<D: Compute>() -> Vec<Operation<D>> {
         momentum: 0.9,
         weight_decay: 0.01,
         trust: 0.02,
-        decay: Decayed::default(),
+        decay: DecayedParameters::default(),
         scale: RateScale::default(),
     };
     [
@@ -52,12 +52,12 @@ pub(super) fn operations<D: Compute>() -> Vec<Operation<D>> {
     .collect()
 }
 
-/// How far each parameter went, and the lengths of the gradients.
+/// Compares the updates of each parameter and the norms of the gradients.
 fn compare<D: Compute>(device: &D, rule: &OptimizerConfig) -> Result<Vec<Comparison>> {
     let start: Vec<Vec<f32>> = PARAMETERS.iter().map(|(length, role)| numbers(&format!("{role:?}"), *length)).collect();
     let mut values = start.iter().map(|values| device.upload(values.clone())).collect::<Result<Vec<_>>>()?;
     let mut expected: Vec<Vec<f64>> = start.iter().map(|values| wide(values)).collect();
-    let (mut optimizer, mut reference) = (Optimizer::new(rule), Reference::new(rule));
+    let (mut optimizer, mut reference) = (Optimizer::new(rule), ReferenceOptimizer::new(rule));
     let (mut norms, mut expected_norms) = (Vec::new(), Vec::new());
     for step in 0..STEPS {
         let gradients: Vec<Vec<f32>> =
@@ -76,16 +76,16 @@ fn compare<D: Compute>(device: &D, rule: &OptimizerConfig) -> Result<Vec<Compari
         norms.push(norm as f32);
 
         let mut gradients: Vec<Vec<f64>> = gradients.iter().map(|gradient| wide(gradient)).collect();
-        let expected_norm = length(gradients.iter().flatten());
+        let expected_norm = norm_of(gradients.iter().flatten());
         gradients.iter_mut().flatten().for_each(|g| *g *= CLIP / expected_norm);
         reference.step(&mut expected, &gradients, &PARAMETERS.map(|(_, role)| role), RATE);
         expected_norms.push(expected_norm as f32);
     }
     let mut comparisons = vec![Comparison::new("norm", norms, expected_norms)];
     for ((values, expected), start) in values.iter().zip(&expected).zip(&start) {
-        let moved = device.download(values)?.iter().zip(start).map(|(now, start)| now - start).collect();
+        let update = device.download(values)?.iter().zip(start).map(|(now, start)| now - start).collect();
         let expected = expected.iter().zip(start).map(|(now, start)| (now - f64::from(*start)) as f32).collect();
-        comparisons.push(Comparison::new("steps", moved, expected));
+        comparisons.push(Comparison::new("steps", update, expected));
     }
     Ok(comparisons)
 }
@@ -94,21 +94,21 @@ pub(super) fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().map(|x| f64::from(*x)).collect()
 }
 
-fn length<'a>(values: impl Iterator<Item = &'a f64>) -> f64 {
+fn norm_of<'a>(values: impl Iterator<Item = &'a f64>) -> f64 {
     values.map(|x| x * x).sum::<f64>().sqrt()
 }
 
-/// The rules as their papers write them, in 64 bits.
-pub(super) struct Reference<'a> {
+/// The optimizers as written in their papers, in 64 bits.
+pub(super) struct ReferenceOptimizer<'a> {
     rule: &'a OptimizerConfig,
     count: i32,
-    /// Momentum, or the first moment, of each parameter.
+    /// Momentum or first moment of each parameter.
     first: Vec<Vec<f64>>,
-    /// The second moment.
+    /// Second moment of each parameter.
     second: Vec<Vec<f64>>,
 }
 
-impl<'a> Reference<'a> {
+impl<'a> ReferenceOptimizer<'a> {
     pub(super) fn new(rule: &'a OptimizerConfig) -> Self {
         Self { rule, count: 0, first: Vec::new(), second: Vec::new() }
     }
@@ -148,7 +148,7 @@ fn sgd(config: &SgdConfig, is_weight: bool, values: &mut [f64], gradient: &[f64]
 fn lars(config: &LarsConfig, is_weight: bool, values: &mut [f64], gradient: &[f64], velocity: &mut [f64], rate: f64) {
     let decay = if is_weight { config.weight_decay } else { 0.0 };
     let gradient: Vec<f64> = gradient.iter().zip(values.iter()).map(|(g, w)| g + decay * w).collect();
-    let trust = if is_weight { config.trust * length(values.iter()) / length(gradient.iter()) } else { 1.0 };
+    let trust = if is_weight { config.trust * norm_of(values.iter()) / norm_of(gradient.iter()) } else { 1.0 };
     for ((w, g), v) in values.iter_mut().zip(gradient).zip(velocity) {
         *v = config.momentum * *v + rate * trust * g;
         *w -= *v;
@@ -156,7 +156,7 @@ fn lars(config: &LarsConfig, is_weight: bool, values: &mut [f64], gradient: &[f6
 }
 
 fn adam(
-    (config, apart, count): (&AdamConfig, bool, i32),
+    (config, is_decoupled, count): (&AdamConfig, bool, i32),
     is_weight: bool,
     values: &mut [f64],
     gradient: &[f64],
@@ -165,8 +165,8 @@ fn adam(
 ) {
     let ([beta1, beta2], decay) = (config.betas, if is_weight { config.weight_decay } else { 0.0 });
     for ((w, g), (m, v)) in values.iter_mut().zip(gradient).zip(first.iter_mut().zip(second)) {
-        let g = if apart { *g } else { g + decay * *w };
-        if apart {
+        let g = if is_decoupled { *g } else { g + decay * *w };
+        if is_decoupled {
             *w -= rate * decay * *w;
         }
         *m = beta1 * *m + (1.0 - beta1) * g;

@@ -1,4 +1,4 @@
-//! Max-pooling and the global average.
+//! Max-pooling and global average pooling.
 
 use super::check::{Comparison, Operation};
 use super::numbers;
@@ -10,7 +10,7 @@ use dfdx::prelude::*;
 const ROWS: usize = 8;
 const CHANNELS: usize = 64;
 const POOL: MaxPool = MaxPool { channels: CHANNELS, kernel: 3, stride: 2, padding: 1, side: 20 };
-/// Pixels of an image before the global average.
+/// Pixels per image before global average pooling.
 const AVERAGED: usize = 49;
 
 pub(super) fn operations<D: Compute>() -> Vec<Operation<D>> {
@@ -39,7 +39,7 @@ fn max_pool<D: Compute>(device: &D, precision: Precision) -> Result<Vec<Comparis
     ])
 }
 
-/// Whole numbers, positive and negative, of which no two in a window are the same in any precision.
+/// Returns positive and negative integers, such that no two in a window are equal in any precision.
 fn distinct() -> Vec<f32> {
     let mut rng = rng::stream(11, "distinct", &[]);
     let orders: Vec<Vec<usize>> = (0..CHANNELS).map(|_| rng::permutation(9, &mut rng)).collect();

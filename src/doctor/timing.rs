@@ -1,4 +1,4 @@
-//! Views a second of whole training steps at two sizes, for a comparison with other programs on the same machine.
+//! Speed of whole training steps at two sizes, in views/s, for comparison with other programs on the same machine.
 
 use super::numbers;
 use crate::base::{Error, Result};
@@ -8,80 +8,82 @@ use crate::model::config::{ResnetConfig, Stem};
 use crate::model::{EncoderConfig, Network};
 use crate::nn::Precision;
 use crate::optim::config::{ConstantConfig, SgdConfig};
-use crate::optim::{Decayed, OptimizerConfig, RateScale, ScheduleConfig};
-use crate::train::{Compute, TrainConfig, Trainer, Uploaded};
+use crate::optim::{DecayedParameters, OptimizerConfig, RateScale, ScheduleConfig};
+use crate::train::{Compute, TrainConfig, Trainer, UploadedBatch};
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
 const HEAD: [usize; 2] = [512, 128];
 const LOSS: NtXentConfig = NtXentConfig { temperature: 0.1, similarity: Similarity::Cosine };
-/// Steps before the clock starts: buffers are allocated, algorithms are chosen.
-const WARM_UP: usize = 3;
-/// At most so many steps are timed, and none is begun after this time.
-const STEPS: usize = 30;
-const LONGEST: Duration = Duration::from_secs(10);
+/// Untimed steps, in which buffers are allocated and algorithms are chosen.
+const WARM_UP_STEPS: usize = 3;
+/// Maximum number of timed steps.
+const MAX_STEPS: usize = 30;
+/// No timed step starts after this time.
+const MAX_TIME: Duration = Duration::from_secs(10);
 
-/// How fast a setting trains.
+/// The training speed of a workload.
 #[derive(Clone, Debug, Serialize)]
 pub struct Timing {
-    /// Encoder and size of the images.
+    /// Encoder and image size.
     pub setting: &'static str,
     /// Precision.
     pub precision: Precision,
-    /// Views of a batch.
+    /// Views per batch.
     pub views: usize,
-    /// Views a second, from a batch in main memory to moved parameters: the median of the steps.
+    /// Median throughput in views/s, from a batch in main memory to updated parameters.
     pub views_per_second: f64,
-    /// Memory of the device that is taken, bytes, where that is known.
+    /// Device memory in use, bytes, if known.
     pub memory: Option<u64>,
 }
 
-struct Setting {
+/// A network and a batch size to time.
+struct Workload {
     name: &'static str,
     encoder: EncoderConfig,
     side: usize,
     views: usize,
 }
 
-fn settings() -> [Setting; 2] {
+fn workloads() -> [Workload; 2] {
     let cifar = ResnetConfig { stem: Stem::Cifar, ..ResnetConfig::default() };
     let imagenet = ResnetConfig::default();
     [
-        Setting {
+        Workload {
             name: "ResNet-18, CIFAR stem, 32 px",
             encoder: EncoderConfig::Resnet18(cifar),
             side: 32,
             views: 1024,
         },
-        Setting { name: "ResNet-50, 224 px", encoder: EncoderConfig::Resnet50(imagenet), side: 224, views: 256 },
+        Workload { name: "ResNet-50, 224 px", encoder: EncoderConfig::Resnet50(imagenet), side: 224, views: 256 },
     ]
 }
 
-/// Times steps of both settings in one precision, with their own batches or ones of `views` views; `memory` tells what
-/// is taken.
+/// Times training steps of every workload in one precision, with batches of `views` views or the workload's default.
+/// `memory` returns the device memory in use.
 ///
 /// # Errors
-/// The device failed, for want of memory perhaps.
+/// The device failed, for example because it ran out of memory.
 pub fn time<D: Compute>(
     device: &D,
     precision: Precision,
     views: Option<usize>,
     memory: &dyn Fn() -> Option<u64>,
 ) -> Result<Vec<Timing>> {
-    settings()
+    workloads()
         .into_iter()
-        .map(|setting| {
-            let views = views.unwrap_or(setting.views);
-            let (seconds, taken) = median_step(device, &setting, precision, views, memory)?;
+        .map(|workload| {
+            let views = views.unwrap_or(workload.views);
+            let (seconds, memory) = median_step(device, &workload, precision, views, memory)?;
             let views_per_second = views as f64 / seconds;
-            Ok(Timing { setting: setting.name, precision, views, views_per_second, memory: taken })
+            Ok(Timing { setting: workload.name, precision, views, views_per_second, memory })
         })
         .collect()
 }
 
 fn median_step<D: Compute>(
     device: &D,
-    setting: &Setting,
+    workload: &Workload,
     precision: Precision,
     views: usize,
     memory: &dyn Fn() -> Option<u64>,
@@ -91,29 +93,29 @@ fn median_step<D: Compute>(
         momentum: 0.9,
         nesterov: false,
         weight_decay: 1e-4,
-        decay: Decayed::default(),
+        decay: DecayedParameters::default(),
         scale: RateScale::default(),
     };
     let optimizer = OptimizerConfig::Sgd(sgd);
     let schedule = ScheduleConfig::Constant(ConstantConfig { warmup_epochs: 0.0 });
-    let recipe =
+    let config =
         TrainConfig { optimizer: &optimizer, schedule: &schedule, gradient_clip: None, epochs: 1, steps_per_epoch: 1 };
-    let network = Network::new(&setting.encoder, &HEAD, setting.side, 1, device)?.in_precision(precision);
-    let mut trainer = Trainer::new(network, &recipe);
-    let batch = batch(setting.side, views);
-    let mut ahead = Some(Uploaded::new(batch.clone(), trainer.network())?);
+    let network = Network::new(&workload.encoder, &HEAD, workload.side, 1, device)?.in_precision(precision);
+    let mut trainer = Trainer::new(network, &config);
+    let batch = batch(workload.side, views);
+    let mut ahead = Some(UploadedBatch::new(batch.clone(), trainer.network())?);
     let mut step = || {
         let (now, next) = (ahead.take().ok_or_else(|| Error::bug("no batch"))?, batch.clone());
         let start = Instant::now();
         let loss = |z, _: &[usize]| nt_xent(z, &LOSS).map(|output| (output.loss, output.accuracy));
-        // As in a training, the next batch crosses during the step.
-        let (_, uploaded) = trainer.step_with(now, loss, |network| Uploaded::new(next, network))?;
+        // As in a training run, the next batch is uploaded during the step.
+        let (_, uploaded) = trainer.step_with(now, loss, |network| UploadedBatch::new(next, network))?;
         ahead = Some(uploaded);
         Ok(start.elapsed().as_secs_f64())
     };
-    (0..WARM_UP).try_for_each(|_| step().map(drop))?;
+    (0..WARM_UP_STEPS).try_for_each(|_| step().map(drop))?;
     let (start, mut seconds) = (Instant::now(), Vec::new());
-    while seconds.len() < STEPS && (seconds.is_empty() || start.elapsed() < LONGEST) {
+    while seconds.len() < MAX_STEPS && (seconds.is_empty() || start.elapsed() < MAX_TIME) {
         seconds.push(step()?);
     }
     seconds.sort_unstable_by(f64::total_cmp);

@@ -1,63 +1,63 @@
-//! Reads the text of a pipeline file.
+//! Reading the text of a pipeline file.
 
 use crate::base::files::{self, open_regular};
 use crate::document::nearest::nearest;
-use crate::document::source::MOST_BYTES;
+use crate::document::source::MAX_BYTES;
 use std::fs::File;
 use std::io::{Error, ErrorKind, Read};
 use std::path::Path;
 
-/// Why a file cannot be used.
-pub(crate) struct Unreadable {
+/// The reason that a file cannot be used.
+pub(crate) struct ReadError {
     /// What is wrong, a sentence without a full stop.
     pub(crate) message: String,
     /// What to do next.
     pub(crate) help: Option<String>,
 }
 
-/// Reads a file of at most [`MOST_BYTES`] of UTF-8 that a user names; it may be a pipe, `<(...)` in a shell.
-pub(crate) fn read_text(path: &Path) -> Result<String, Unreadable> {
+/// Reads a file of at most [`MAX_BYTES`] of UTF-8 that a user names; it may be a pipe, `<(...)` in a shell.
+pub(crate) fn read_text(path: &Path) -> Result<String, ReadError> {
     read(path, File::open(path))
 }
 
-/// As [`read_text`], of a file that another file names, which must be a regular one: nobody writes into a pipe there.
-pub(crate) fn read_regular_text(path: &Path) -> Result<String, Unreadable> {
+/// Reads a file as [`read_text`] does, but only a regular one: a file named by another file must not be a pipe.
+pub(crate) fn read_regular_text(path: &Path) -> Result<String, ReadError> {
     read(path, open_regular(path))
 }
 
-fn read(path: &Path, opened: Result<File, Error>) -> Result<String, Unreadable> {
+fn read(path: &Path, opened: Result<File, Error>) -> Result<String, ReadError> {
     let mut bytes = Vec::new();
-    let most = MOST_BYTES as u64 + 1;
-    let read = opened.and_then(|file| file.take(most).read_to_end(&mut bytes));
-    read.map_err(|error| refused(path, &error))?;
-    if bytes.len() > MOST_BYTES {
-        return Err(Unreadable {
-            message: "the file is larger than 1 MB, so it is surely no pipeline file".to_owned(),
-            help: Some("name a TOML file such as those in `pipelines/`".to_owned()),
+    let limit = MAX_BYTES as u64 + 1;
+    let read = opened.and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    read.map_err(|error| read_error(path, &error))?;
+    if bytes.len() > MAX_BYTES {
+        return Err(ReadError {
+            message: "the file is larger than 1 MB, which is too large for a pipeline file".to_owned(),
+            help: Some("pass a TOML file such as those in `pipelines/`".to_owned()),
         });
     }
     String::from_utf8(bytes).map_err(|error| {
         let before = error.utf8_error().valid_up_to();
         let bytes = error.as_bytes();
         let line = bytes[..before].iter().filter(|byte| **byte == b'\n').count() + 1;
-        Unreadable {
+        ReadError {
             message: format!("the file is not UTF-8 text: line {line} has the byte 0x{:02x}", bytes[before]),
             help: Some("save it as UTF-8 in your editor".to_owned()),
         }
     })
 }
 
-fn refused(path: &Path, error: &Error) -> Unreadable {
+fn read_error(path: &Path, error: &Error) -> ReadError {
     let help = match error.kind() {
-        ErrorKind::NotFound => near_file(path),
-        ErrorKind::IsADirectory => Some("name a file in it".to_owned()),
+        ErrorKind::NotFound => similar_file(path),
+        ErrorKind::IsADirectory => Some("pass a file inside it".to_owned()),
         _ => None,
     };
-    Unreadable { message: format!("cannot read the pipeline file: {error}"), help }
+    ReadError { message: format!("cannot read the pipeline file: {error}"), help }
 }
 
-/// A file of the same directory that was probably meant.
-fn near_file(path: &Path) -> Option<String> {
+/// Suggests the file of the same directory that was probably meant.
+fn similar_file(path: &Path) -> Option<String> {
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let entries = files::entries(directory).ok()?;
     let names = entries.iter().filter_map(|entry| entry.file_name()?.to_str()).filter(|name| name.ends_with(".toml"));
@@ -65,7 +65,7 @@ fn near_file(path: &Path) -> Option<String> {
     Some(format!("did you mean {}?", path.with_file_name(near).display()))
 }
 
-/// Whether a text has nothing in it that could be read.
+/// Whether a text is empty or only white space.
 pub(crate) fn is_blank(text: &str) -> bool {
     text.trim_start_matches('\u{feff}').trim().is_empty()
 }

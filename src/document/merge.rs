@@ -1,45 +1,45 @@
-//! Lays one tree over another: the values of a file over those of the file that it extends.
+//! Merging of trees: the values of a file over those of its base file.
 
-use crate::document::node::{Entry, Node, Value};
+use crate::document::node::{TableEntry, TomlNode, TomlValue};
 use crate::document::schema::{self, Alternative, choices, schema_of};
 use serde_json::Value as Schema;
 
-/// The tree in which the values of `over` win: tables are merged key by key, everything else is replaced. Where the
-/// schema lets a value be one of several kinds, another kind replaces the whole.
-pub(crate) fn merge(base: Node, over: Node, schema: &'static Schema) -> Node {
+/// Merges `over` over `base`: tables are merged key by key, other values are replaced. Where the schema allows a choice
+/// of kinds, a different kind replaces the whole choice.
+pub(crate) fn merge(base: TomlNode, over: TomlNode, schema: &'static Schema) -> TomlNode {
     merge_values(base, over, Some(schema))
 }
 
-/// Values that the schema does not know are replaced.
-fn merge_values(base: Node, over: Node, schema: Option<&'static Schema>) -> Node {
+/// Merges two values; values that are not in the schema are replaced.
+fn merge_values(base: TomlNode, over: TomlNode, schema: Option<&'static Schema>) -> TomlNode {
     let Some(schema) = schema else { return over };
     let alternatives = schema::alternatives(schema);
     match (base.value, over.value) {
-        (Value::Table(base), Value::Table(entries)) if are_of_a_kind(&base, &entries, &alternatives) => {
-            Node { place: over.place, value: Value::Table(merge_entries(base, entries, &alternatives)) }
+        (TomlValue::Table(base), TomlValue::Table(entries)) if are_same_kind(&base, &entries, &alternatives) => {
+            TomlNode { span: over.span, value: TomlValue::Table(merge_entries(base, entries, &alternatives)) }
         }
-        (_, value) => Node { place: over.place, value },
+        (_, value) => TomlNode { span: over.span, value },
     }
 }
 
-/// Whether two tables are the same choice, or none is a choice.
-fn are_of_a_kind(base: &[Entry], over: &[Entry], alternatives: &[Alternative]) -> bool {
+/// Whether two tables are the same kind of a choice, or are not a choice.
+fn are_same_kind(base: &[TableEntry], over: &[TableEntry], alternatives: &[Alternative]) -> bool {
     if choices(alternatives).next().is_none() {
         return true;
     }
     matches!((base, over), ([one], [other]) if one.key == other.key)
 }
 
-/// The entries of the base in their order, then those that are new.
-fn merge_entries(mut base: Vec<Entry>, over: Vec<Entry>, alternatives: &[Alternative]) -> Vec<Entry> {
+/// Returns the merged entries: those of the base in their order, then the new ones.
+fn merge_entries(mut base: Vec<TableEntry>, over: Vec<TableEntry>, alternatives: &[Alternative]) -> Vec<TableEntry> {
     for entry in over {
         let Some(index) = base.iter().position(|other| other.key == entry.key) else {
             base.push(entry);
             continue;
         };
         let schema = schema_of(&entry.key, alternatives);
-        let below = std::mem::replace(&mut base[index].node, Node::empty_table(entry.node.place));
-        base[index] = Entry { node: merge_values(below, entry.node, schema), ..entry };
+        let below = std::mem::replace(&mut base[index].node, TomlNode::empty_table(entry.node.span));
+        base[index] = TableEntry { node: merge_values(below, entry.node, schema), ..entry };
     }
     base
 }
@@ -47,14 +47,14 @@ fn merge_entries(mut base: Vec<Entry>, over: Vec<Entry>, alternatives: &[Alterna
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::source::Source;
+    use crate::document::source::SourceText;
     use crate::document::text::parse_file;
     use crate::document::written::inline;
     use std::path::Path;
 
-    /// The merged tree as one line of TOML.
+    /// Returns the merged tree as one line of TOML.
     fn merged(base: &str, over: &str) -> String {
-        let sources = [over, base].map(|text| Source::of_file(Path::new("a.toml"), text.to_owned()));
+        let sources = [over, base].map(|text| SourceText::of_file(Path::new("a.toml"), text.to_owned()));
         let tree = |source: u32| parse_file(&sources[source as usize].text, source).unwrap();
         inline(&merge(tree(1), tree(0)), &sources)
     }
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_choice_merges_and_another_replaces() {
+    fn the_same_kind_merges_and_a_different_kind_replaces() {
         let base = "pretrain.a.optimizer = { sgd = { learning_rate = 0.1, momentum = 0.9 } }";
         let with = |over: &str| merged(base, &format!("pretrain.a.optimizer = {over}"));
         assert_eq!(
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_another_type_replaces_and_is_held_to_the_schema_later() {
+    fn a_value_of_a_different_type_replaces_and_is_checked_later() {
         assert_eq!(merged("pretrain.a.epochs = 1", "pretrain = 3"), "{ pretrain = 3 }");
         assert_eq!(merged("zzz = { a = 1 }", "zzz = { b = 1 }"), "{ zzz = { b = 1 } }");
     }

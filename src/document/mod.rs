@@ -1,6 +1,6 @@
-//! TOML files with places: every value knows where it is written, so that every error can point at it.
+//! TOML files with spans: every value knows where it is written, so that every error can point at it.
 //!
-//! text -> tree with places ([`node`]), laid over those of the files that it extends (`extends`, `merge`) -> settings of
+//! text -> tree with spans ([`node`]), laid over those of the files that it extends (`extends`, `merge`) -> settings of
 //! the command line and the sweep -> structure checked against a JSON Schema ([`schema`]) -> serde's types (`read`). What
 //! is wrong is reported and taken out of the tree, so that one run finds all of it.
 //!
@@ -35,10 +35,10 @@ pub(crate) use diagnostic::{Problem, Problems};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub(crate) use file::read_text;
 pub(crate) use nearest::{listed, nearest, shortened};
-pub(crate) use node::{Entry, Node, Step, Value};
+pub(crate) use node::{TableEntry, TomlNode, PathStep, Value};
 pub(crate) use parsed::{Document, Variant};
 pub(crate) use read::{read, read_with};
 pub(crate) use references::{Reference, references};
-pub(crate) use schema::structure::{self, Tainted};
+pub(crate) use schema::structure::{self, InvalidSections};
 pub(crate) use short_names::short_names;
-pub(crate) use source::{Place, Source};
+pub(crate) use source::{Span, SourceText};

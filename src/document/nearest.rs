@@ -1,11 +1,11 @@
-//! Names in messages: the one that was probably meant, and lists of those that there are.
+//! Names in messages: suggestions for typos, and lists of valid names.
 
 use strsim::{damerau_levenshtein, jaro_winkler};
 
-/// Names closer than this are taken for a slip of the finger (Jaro-Winkler, 1 is equal).
-const CLOSE: f64 = 0.85;
+/// Similarity from which a name counts as a typo (Jaro-Winkler, 1 is equal).
+const MIN_SIMILARITY: f64 = 0.85;
 
-/// The candidate that `name` was probably meant to be.
+/// Returns the candidate that `name` was probably meant to be.
 pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     nearest_with(name, candidates, &[])
 }
@@ -25,46 +25,46 @@ pub(crate) fn nearest_with<'a>(
     candidates
         .into_iter()
         .map(|candidate| (similarity(&name, &candidate.to_lowercase().replace('-', "_")), candidate))
-        .filter(|(similarity, _)| *similarity >= CLOSE)
+        .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, candidate)| candidate)
 }
 
-/// How alike two names are, from 0 to 1. One slip in a short name counts as close, and so does a name of which the
-/// other is a part (`blur` for `gaussian_blur`).
+/// Returns the similarity of two names, from 0 to 1. One typo in a short name counts as similar, and so does a name
+/// that contains the other (`blur` for `gaussian_blur`).
 fn similarity(name: &str, candidate: &str) -> f64 {
-    /// Longest name compared: a slip of the finger does not make a longer one out of ours.
-    const LONGEST: usize = 64;
-    /// A part shorter than this says too little.
-    const SHORTEST_PART: usize = 4;
-    if name.len() > LONGEST {
+    /// Maximum length of a name that is compared; no typo makes a valid name this long.
+    const MAX_LENGTH: usize = 64;
+    /// Minimum length of a name that counts as contained in another.
+    const MIN_CONTAINED: usize = 4;
+    if name.len() > MAX_LENGTH {
         return 0.0;
     }
-    let slips = damerau_levenshtein(name, candidate);
+    let typos = damerau_levenshtein(name, candidate);
     let length = name.chars().count().max(candidate.chars().count()).max(1);
-    let few_slips = if slips <= 1 || slips * 4 <= length { 1.0 - slips as f64 / (8 * length) as f64 } else { 0.0 };
-    let part =
-        if name.len() >= SHORTEST_PART && (candidate.contains(name) || name.contains(candidate)) { CLOSE } else { 0.0 };
-    jaro_winkler(name, candidate).min(0.95).max(few_slips).max(part)
+    let few_typos = if typos <= 1 || typos * 4 <= length { 1.0 - typos as f64 / (8 * length) as f64 } else { 0.0 };
+    let is_contained = name.len() >= MIN_CONTAINED && (candidate.contains(name) || name.contains(candidate));
+    let contained = if is_contained { MIN_SIMILARITY } else { 0.0 };
+    jaro_winkler(name, candidate).min(0.95).max(few_typos).max(contained)
 }
 
-/// Names as a list for a sentence: `a`, `b`, `c`.
+/// Formats names as a list for a sentence: `a`, `b`, `c`.
 pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    /// Names beyond this number are left out.
-    const MOST: usize = 20;
+    /// Maximum number of names listed.
+    const MAX_NAMES: usize = 20;
     let mut names = names.into_iter();
-    let mut listed: Vec<String> = names.by_ref().take(MOST).map(|name| format!("`{}`", shortened(name))).collect();
+    let mut listed: Vec<String> = names.by_ref().take(MAX_NAMES).map(|name| format!("`{}`", shortened(name))).collect();
     if names.next().is_some() {
         listed.push("...".to_owned());
     }
     listed.join(", ")
 }
 
-/// A name from the file, cut where it is too long for a sentence.
+/// Returns a name from the file, cut if it is too long for a sentence.
 pub(crate) fn shortened(name: &str) -> String {
-    /// Characters of a name in a message.
-    const LONGEST: usize = 60;
-    match name.char_indices().nth(LONGEST) {
+    /// Maximum number of characters of a name in a message.
+    const MAX_CHARS: usize = 60;
+    match name.char_indices().nth(MAX_CHARS) {
         Some((byte, _)) => format!("{}...", &name[..byte]),
         None => name.to_owned(),
     }
@@ -78,7 +78,7 @@ mod tests {
     const SYNONYMS: [(&str, &str); 1] = [("lr", "learning_rate")];
 
     #[test]
-    fn slips_habits_and_parts_are_found() {
+    fn typos_aliases_and_contained_names_are_found() {
         for (written, meant) in [
             ("temprature", "temperature"),
             ("Temperature", "temperature"),
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_not() {
+    fn dissimilar_names_are_not_found() {
         for written in ["zzz", "", "color", &"temperature".repeat(50)] {
             assert_eq!(nearest(written, KEYS), None, "{written}");
         }

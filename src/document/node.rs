@@ -1,164 +1,164 @@
-//! The tree of a TOML text: every key and value with its place.
+//! The tree of a TOML text: every key and value with its source span.
 
-use crate::document::source::Place;
+use crate::document::source::Span;
 
-/// A value with its place.
+/// A TOML value with its source span.
 #[derive(Clone, Debug)]
-pub(crate) struct Node {
+pub(crate) struct TomlNode {
     /// Where the value is written.
-    pub(crate) place: Place,
+    pub(crate) span: Span,
     /// The value.
-    pub(crate) value: Value,
+    pub(crate) value: TomlValue,
 }
 
 /// A TOML value.
 #[derive(Clone, Debug)]
-pub(crate) enum Value {
-    Text(String),
-    Whole(i128),
-    Number(f64),
-    /// A number that fits no type, as written.
-    Huge(String),
-    Truth(bool),
-    Date,
-    List(Vec<Node>),
+pub(crate) enum TomlValue {
+    String(String),
+    Integer(i128),
+    Float(f64),
+    /// A number outside the range of every type, as written.
+    HugeNumber(String),
+    Boolean(bool),
+    Datetime,
+    Array(Vec<TomlNode>),
     /// Entries in the order of the text.
-    Table(Vec<Entry>),
+    Table(Vec<TableEntry>),
 }
 
 /// A key with its value.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct TableEntry {
     pub(crate) key: String,
-    pub(crate) key_place: Place,
-    pub(crate) node: Node,
+    pub(crate) key_span: Span,
+    pub(crate) node: TomlNode,
 }
 
-/// A step from a value into it.
+/// A step of a path: a key of a table or an index of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum PathStep {
     Key(String),
     Index(usize),
 }
 
-impl From<&str> for Step {
+impl From<&str> for PathStep {
     fn from(key: &str) -> Self {
         Self::Key(key.to_owned())
     }
 }
 
-impl From<&String> for Step {
+impl From<&String> for PathStep {
     fn from(key: &String) -> Self {
         Self::Key(key.clone())
     }
 }
 
-impl From<usize> for Step {
+impl From<usize> for PathStep {
     fn from(index: usize) -> Self {
         Self::Index(index)
     }
 }
 
-impl Node {
-    /// A table without entries.
-    pub(crate) fn empty_table(place: Place) -> Self {
-        Self { place, value: Value::Table(Vec::new()) }
+impl TomlNode {
+    /// Creates a table without entries.
+    pub(crate) fn empty_table(span: Span) -> Self {
+        Self { span, value: TomlValue::Table(Vec::new()) }
     }
 
-    /// The entries of a table; none for other values.
-    pub(crate) fn entries(&self) -> &[Entry] {
+    /// Returns the entries of a table; none for other values.
+    pub(crate) fn entries(&self) -> &[TableEntry] {
         match &self.value {
-            Value::Table(entries) => entries,
+            TomlValue::Table(entries) => entries,
             _ => &[],
         }
     }
 
-    /// The entry with this key.
-    pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
+    /// Returns the entry with this key.
+    pub(crate) fn entry(&self, key: &str) -> Option<&TableEntry> {
         self.entries().iter().find(|entry| entry.key == key)
     }
 
-    /// The value at one step into this one.
-    pub(crate) fn child(&self, step: &Step) -> Option<&Node> {
+    /// Returns the value one step down.
+    pub(crate) fn child(&self, step: &PathStep) -> Option<&TomlNode> {
         match (&self.value, step) {
-            (Value::Table(_), Step::Key(key)) => self.entry(key).map(|entry| &entry.node),
-            (Value::List(items), Step::Index(index)) => items.get(*index),
-            // A name of digits alone.
-            (Value::Table(_), Step::Index(index)) => self.entry(&index.to_string()).map(|entry| &entry.node),
+            (TomlValue::Table(_), PathStep::Key(key)) => self.entry(key).map(|entry| &entry.node),
+            (TomlValue::Array(items), PathStep::Index(index)) => items.get(*index),
+            // A name made of digits only.
+            (TomlValue::Table(_), PathStep::Index(index)) => self.entry(&index.to_string()).map(|entry| &entry.node),
             _ => None,
         }
     }
 
-    /// The places of the value and of everything in it.
-    pub(crate) fn places(&self) -> Vec<Place> {
-        let mut places = vec![self.place];
+    /// Returns the spans of the value and of everything in it.
+    pub(crate) fn spans(&self) -> Vec<Span> {
+        let mut spans = vec![self.span];
         match &self.value {
-            Value::List(items) => places.extend(items.iter().flat_map(Node::places)),
-            Value::Table(entries) => {
-                places.extend(entries.iter().map(|entry| entry.key_place));
-                places.extend(entries.iter().flat_map(|entry| entry.node.places()));
+            TomlValue::Array(items) => spans.extend(items.iter().flat_map(TomlNode::spans)),
+            TomlValue::Table(entries) => {
+                spans.extend(entries.iter().map(|entry| entry.key_span));
+                spans.extend(entries.iter().flat_map(|entry| entry.node.spans()));
             }
             _ => {}
         }
-        places
+        spans
     }
 
-    /// The value at one step into this one.
-    pub(crate) fn child_mut(&mut self, step: &Step) -> Option<&mut Node> {
+    /// Returns the value one step down, mutably.
+    pub(crate) fn child_mut(&mut self, step: &PathStep) -> Option<&mut TomlNode> {
         match (&mut self.value, step) {
-            (Value::Table(entries), Step::Key(key)) => {
+            (TomlValue::Table(entries), PathStep::Key(key)) => {
                 entries.iter_mut().find(|entry| entry.key == *key).map(|entry| &mut entry.node)
             }
-            (Value::List(items), Step::Index(index)) => items.get_mut(*index),
+            (TomlValue::Array(items), PathStep::Index(index)) => items.get_mut(*index),
             _ => None,
         }
     }
 
-    /// The value at the end of a path.
-    pub(crate) fn get(&self, path: &[Step]) -> Option<&Node> {
+    /// Returns the value at a path.
+    pub(crate) fn get(&self, path: &[PathStep]) -> Option<&TomlNode> {
         path.iter().try_fold(self, |node, step| node.child(step))
     }
 
-    /// The place of the value at the end of a path; where the path ends early, the last key that is there.
-    pub(crate) fn place_of(&self, path: &[Step]) -> Place {
-        let (mut node, mut place) = (self, self.place);
+    /// Returns the span of the value at a path, or of the last key of the path that exists.
+    pub(crate) fn span_of(&self, path: &[PathStep]) -> Span {
+        let (mut node, mut span) = (self, self.span);
         for step in path {
-            let Some(child) = node.child(step) else { return place };
-            place = match step {
-                Step::Key(key) => node.entry(key).map_or(child.place, |entry| entry.key_place),
-                Step::Index(_) => child.place,
+            let Some(child) = node.child(step) else { return span };
+            span = match step {
+                PathStep::Key(key) => node.entry(key).map_or(child.span, |entry| entry.key_span),
+                PathStep::Index(_) => child.span,
             };
             node = child;
         }
-        // A table's own place is its header or, for a dotted key, nothing useful: its key says more.
-        if matches!(node.value, Value::Table(_)) { place } else { node.place }
+        // The span of a table is its header or, for a dotted key, nothing useful: its key is clearer.
+        if matches!(node.value, TomlValue::Table(_)) { span } else { node.span }
     }
 
-    /// Takes out the entry or element at the end of a path.
-    pub(crate) fn remove(&mut self, path: &[Step]) -> Option<Node> {
+    /// Removes the entry or element at a path.
+    pub(crate) fn remove(&mut self, path: &[PathStep]) -> Option<TomlNode> {
         let (last, parents) = path.split_last()?;
         let parent = parents.iter().try_fold(self, |node, step| node.child_mut(step))?;
         match (&mut parent.value, last) {
-            (Value::Table(entries), Step::Key(key)) => {
+            (TomlValue::Table(entries), PathStep::Key(key)) => {
                 let index = entries.iter().position(|entry| entry.key == *key)?;
                 Some(entries.remove(index).node)
             }
-            (Value::List(items), Step::Index(index)) if *index < items.len() => Some(items.remove(*index)),
+            (TomlValue::Array(items), PathStep::Index(index)) if *index < items.len() => Some(items.remove(*index)),
             _ => None,
         }
     }
 
-    /// What kind of value this is, in words.
-    pub(crate) fn kind(&self) -> String {
+    /// Describes the value for a message: `a string`, `the number 3`.
+    pub(crate) fn description(&self) -> String {
         match &self.value {
-            Value::Text(_) => "a string".to_owned(),
-            Value::Whole(number) => format!("the number {number}"),
-            Value::Number(number) => format!("the number {number:?}"),
-            Value::Huge(text) => format!("the number {text}"),
-            Value::Truth(truth) => format!("`{truth}`"),
-            Value::Date => "a date".to_owned(),
-            Value::List(_) => "a list".to_owned(),
-            Value::Table(_) => "a table".to_owned(),
+            TomlValue::String(_) => "a string".to_owned(),
+            TomlValue::Integer(number) => format!("the number {number}"),
+            TomlValue::Float(number) => format!("the number {number:?}"),
+            TomlValue::HugeNumber(text) => format!("the number {text}"),
+            TomlValue::Boolean(boolean) => format!("`{boolean}`"),
+            TomlValue::Datetime => "a date".to_owned(),
+            TomlValue::Array(_) => "a list".to_owned(),
+            TomlValue::Table(_) => "a table".to_owned(),
         }
     }
 }

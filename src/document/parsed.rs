@@ -3,10 +3,10 @@
 use crate::document::diagnostic::{Problem, Problems};
 use crate::document::extends::extended;
 use crate::document::file::is_blank;
-use crate::document::node::{Node, Step};
+use crate::document::node::{PathStep, TomlNode};
 use crate::document::schema::{self, formerly};
 use crate::document::setting::{Override, parse_override};
-use crate::document::source::{Place, Source};
+use crate::document::source::{Span, SourceText};
 use crate::document::sweep::{self, Axis, Combination};
 use crate::document::text::parse_file;
 use crate::document::{limits, paths, written_out};
@@ -20,12 +20,12 @@ pub(crate) struct Document {
     path: PathBuf,
     overrides: Vec<String>,
     /// The file, the settings, then the files that are extended, nearest first.
-    pub(crate) sources: Vec<Source>,
+    pub(crate) sources: Vec<SourceText>,
     /// The tree with the settings of the command line, without the sweep.
-    pub(crate) root: Node,
+    pub(crate) root: TomlNode,
     pub(super) axes: Vec<Axis>,
     /// Where the sweep is written.
-    sweep: Place,
+    sweep: Span,
     pub(super) schema: &'static Schema,
 }
 
@@ -34,23 +34,23 @@ pub(crate) struct Variant {
     /// The values that make it, as (dotted path, value as TOML text).
     pub(crate) settings: Vec<(String, String)>,
     /// The tree with them.
-    pub(crate) tree: Node,
+    pub(crate) tree: TomlNode,
 }
 
 impl Document {
     /// Parses the text of a file; relative paths in it are relative to the directory of `path`, which is not read.
-    /// `overrides` are settings `path=value` that win over the file. `sources` gets the texts that places refer to, also
+    /// `overrides` are settings `path=value` that win over the file. `sources` gets the texts that spans refer to, also
     /// where there is no tree.
     pub(crate) fn parse(
         text: &str,
         path: &Path,
         overrides: &[String],
         schema: &'static Schema,
-        sources: &mut Vec<Source>,
+        sources: &mut Vec<SourceText>,
         problems: &mut Problems,
     ) -> Option<Self> {
-        sources.push(Source::of_file(path, text.to_owned()));
-        sources.extend(overrides.iter().map(|text| Source::of_setting(text)));
+        sources.push(SourceText::of_file(path, text.to_owned()));
+        sources.extend(overrides.iter().map(|text| SourceText::of_setting(text)));
         let mut root = parse_text(text, problems)?;
         formerly::rename(&mut root, schema);
         let mut root = extended(root, schema, sources, problems)?;
@@ -59,7 +59,7 @@ impl Document {
             (1..).zip(overrides).filter_map(|(source, text)| parse_override(text, source, schema, problems)).collect();
         settings.iter().for_each(|setting| setting.apply(&mut root, schema, problems));
         formerly::rename(&mut root, schema);
-        let sweep = root.entry("sweep").map_or(root.place, |entry| entry.key_place);
+        let sweep = root.entry("sweep").map_or(root.span, |entry| entry.key_span);
         let axes = sweep::take(&mut root, &settings, schema, sources, problems);
         let document = Self {
             path: path.to_owned(),
@@ -143,15 +143,15 @@ impl Document {
     }
 
     /// The tree of the variant with this number.
-    pub(crate) fn tree(&self, number: usize) -> Node {
+    pub(crate) fn tree(&self, number: usize) -> TomlNode {
         // What could be set while loading can be set again.
         self.tree_of(&sweep::combination(&self.axes, number), &mut Problems::default())
     }
 
     /// Places of the values of the file that the sweep replaces in every variant. They must be right all the same.
-    pub(crate) fn swept_places(&self) -> HashSet<Place> {
+    pub(crate) fn swept_places(&self) -> HashSet<Span> {
         let keys = self.axes.iter().flat_map(|axis| &axis.keys);
-        keys.filter_map(|key| self.root.get(&key.steps())).flat_map(Node::places).collect()
+        keys.filter_map(|key| self.root.get(&key.steps())).flat_map(TomlNode::spans).collect()
     }
 
     /// The whole file as one TOML text, under this name: files that are extended are merged in, settings of the command
@@ -163,26 +163,26 @@ impl Document {
     }
 
     /// The tree without the values of the sweep.
-    pub(crate) fn own_tree(&self) -> Node {
+    pub(crate) fn own_tree(&self) -> TomlNode {
         self.prepared(self.root.clone())
     }
 
-    fn prepared(&self, mut tree: Node) -> Node {
+    fn prepared(&self, mut tree: TomlNode) -> TomlNode {
         formerly::rename(&mut tree, self.schema);
         paths::make_absolute(&mut tree, self.schema, &self.directory());
         tree
     }
 
-    fn tree_of(&self, combination: &Combination<'_>, problems: &mut Problems) -> Node {
+    fn tree_of(&self, combination: &Combination<'_>, problems: &mut Problems) -> TomlNode {
         let mut tree = self.root.clone();
         combination.apply(&mut tree, self.schema, problems);
         self.prepared(tree)
     }
 }
 
-fn parse_text(text: &str, problems: &mut Problems) -> Option<Node> {
+fn parse_text(text: &str, problems: &mut Problems) -> Option<TomlNode> {
     if is_blank(text) {
-        let problem = Problem::new(Place::new(0, 0..0), "the file is empty");
+        let problem = Problem::new(Span::new(0, 0..0), "the file is empty");
         problems.report(problem.help("start from one of the files in `pipelines/`"));
         return None;
     }
@@ -190,18 +190,18 @@ fn parse_text(text: &str, problems: &mut Problems) -> Option<Node> {
 }
 
 /// A file declares at least one table that is computed.
-fn has_stages(root: &Node, schema: &'static Schema, problems: &mut Problems) {
+fn has_stages(root: &TomlNode, schema: &'static Schema, problems: &mut Problems) {
     let stages = || schema::properties(schema).filter(|(_, section)| schema::has(section, "x-stage"));
     if stages().any(|(section, _)| root.entry(section).is_some()) {
         return;
     }
     let sections: Vec<String> = stages().map(|(section, _)| format!("`[{section}.NAME]`")).collect();
-    let problem = Problem::new(root.place, "the file declares no stage");
+    let problem = Problem::new(root.span, "the file declares no stage");
     problems.report(problem.help(format!("a stage is a section such as {}", sections.join(", "))));
 }
 
 /// The keys and elements of a dotted path.
 #[cfg(test)]
-pub(super) fn steps(path: &str) -> Vec<Step> {
-    path.split('.').map(Step::from).collect()
+pub(super) fn steps(path: &str) -> Vec<PathStep> {
+    path.split('.').map(PathStep::from).collect()
 }

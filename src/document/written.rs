@@ -1,20 +1,20 @@
-//! Values as TOML text in one line, keys sorted, scalars as they are written in their sources.
+//! Values as TOML text on one line, with sorted keys and scalars as written in their sources.
 
-use crate::document::node::{Entry, Node, Value};
-use crate::document::source::Source;
+use crate::document::node::{TableEntry, TomlNode, TomlValue};
+use crate::document::source::SourceText;
 
-/// A value in one line.
-pub(crate) fn inline(node: &Node, sources: &[Source]) -> String {
+/// Formats a value on one line.
+pub(crate) fn inline(node: &TomlNode, sources: &[SourceText]) -> String {
     match &node.value {
-        Value::Text(text) => string(text),
-        Value::List(items) => format!("[{}]", joined(items.iter().map(|item| inline(item, sources)))),
-        Value::Table(entries) if entries.is_empty() => "{}".to_owned(),
-        Value::Table(entries) => {
+        TomlValue::String(text) => string(text),
+        TomlValue::Array(items) => format!("[{}]", joined(items.iter().map(|item| inline(item, sources)))),
+        TomlValue::Table(entries) if entries.is_empty() => "{}".to_owned(),
+        TomlValue::Table(entries) => {
             let entries = sorted(entries).into_iter();
             format!("{{ {} }}", joined(entries.map(|entry| assignment(&entry.key, &inline(&entry.node, sources)))))
         }
         // A number keeps its notation: 1e-3, 1_000.
-        _ => sources.get(node.place.source as usize).map_or("", |source| source.slice(node.place)).to_owned(),
+        _ => sources.get(node.span.source as usize).map_or("", |source| source.slice(node.span)).to_owned(),
     }
 }
 
@@ -22,25 +22,25 @@ fn joined(parts: impl Iterator<Item = String>) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-/// Entries of a table by key.
-pub(crate) fn sorted(entries: &[Entry]) -> Vec<&Entry> {
-    let mut entries: Vec<&Entry> = entries.iter().collect();
+/// Returns the entries of a table sorted by key.
+pub(crate) fn sorted(entries: &[TableEntry]) -> Vec<&TableEntry> {
+    let mut entries: Vec<&TableEntry> = entries.iter().collect();
     entries.sort_by_key(|entry| &entry.key);
     entries
 }
 
-/// `key = value`.
+/// Formats `key = value`.
 pub(crate) fn assignment(name: &str, value: &str) -> String {
     format!("{} = {value}", key(name))
 }
 
-/// A key, in quotes where it needs them.
+/// Formats a key, in quotes if it needs them.
 pub(crate) fn key(name: &str) -> String {
     let is_bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
     if is_bare { name.to_owned() } else { string(name) }
 }
 
-/// A string in quotes, on one line.
+/// Formats a string in quotes, on one line.
 pub(crate) fn string(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
@@ -61,7 +61,7 @@ mod tests {
     use std::path::Path;
 
     fn rewritten(text: &str) -> String {
-        let sources = [Source::of_file(Path::new("a.toml"), text.to_owned())];
+        let sources = [SourceText::of_file(Path::new("a.toml"), text.to_owned())];
         inline(&parse_file(text, 0).unwrap(), &sources)
     }
 

@@ -1,9 +1,9 @@
-//! A configuration as one text: what it extends merged in, settings of the command line made.
+//! The resolved configuration as one text: base files merged in, `--set` applied.
 
 use crate::document::Document;
-use crate::document::node::{Entry, Value};
+use crate::document::node::{TableEntry, TomlValue};
 use crate::document::schema;
-use crate::document::source::Source;
+use crate::document::source::SourceText;
 use crate::document::sweep::{Axis, SweptKey, TOGETHER};
 use crate::document::written::{assignment, inline, key, sorted, string};
 use serde_json::Value as Schema;
@@ -12,41 +12,41 @@ use std::fmt::Write;
 /// The whole file as one TOML text, under this name: files that are extended are merged in, settings of the command line
 /// are made, keys are sorted. Relative paths are relative to the first file.
 pub(crate) fn written_out(document: &Document, name: &str) -> String {
-    let mut page = Page { text: String::new(), schema: document.schema, sources: &document.sources };
+    let mut writer = TomlWriter { text: String::new(), schema: document.schema, sources: &document.sources };
     let name = assignment("name", &string(name));
-    let (sections, keys): (Vec<&Entry>, Vec<&Entry>) =
-        sorted(document.root.entries()).into_iter().partition(|entry| matches!(entry.node.value, Value::Table(_)));
+    let (sections, keys): (Vec<&TableEntry>, Vec<&TableEntry>) =
+        sorted(document.root.entries()).into_iter().partition(|entry| matches!(entry.node.value, TomlValue::Table(_)));
     let mut lines: Vec<String> =
-        keys.into_iter().filter(|entry| entry.key != "name").map(|entry| page.line(entry)).chain([name]).collect();
+        keys.into_iter().filter(|entry| entry.key != "name").map(|entry| writer.line(entry)).chain([name]).collect();
     lines.sort();
-    lines.iter().for_each(|line| page.push(line));
+    lines.iter().for_each(|line| writer.push(line));
     for section in sections {
-        page.section(section);
+        writer.section(section);
     }
-    page.sweep(&document.axes);
-    page.text
+    writer.sweep(&document.axes);
+    writer.text
 }
 
-struct Page<'a> {
+struct TomlWriter<'a> {
     text: String,
     schema: &'static Schema,
-    sources: &'a [Source],
+    sources: &'a [SourceText],
 }
 
-impl Page<'_> {
+impl TomlWriter<'_> {
     fn push(&mut self, line: &str) {
         // Writing to a string cannot fail.
         let _ = writeln!(self.text, "{line}");
     }
 
-    fn line(&self, entry: &Entry) -> String {
+    fn line(&self, entry: &TableEntry) -> String {
         assignment(&entry.key, &self.value(entry))
     }
 
-    /// A value on one line; a list of tables with each of them on its own.
-    fn value(&self, entry: &Entry) -> String {
+    /// Formats a value on one line; a list of tables has one line per table.
+    fn value(&self, entry: &TableEntry) -> String {
         match &entry.node.value {
-            Value::List(items) if items.iter().any(|item| matches!(item.value, Value::Table(_))) => {
+            TomlValue::Array(items) if items.iter().any(|item| matches!(item.value, TomlValue::Table(_))) => {
                 let items: Vec<String> =
                     items.iter().map(|item| format!("  {},\n", inline(item, self.sources))).collect();
                 format!("[\n{}]", items.concat())
@@ -55,7 +55,7 @@ impl Page<'_> {
         }
     }
 
-    fn section(&mut self, section: &Entry) {
+    fn section(&mut self, section: &TableEntry) {
         if schema::named_sections(self.schema).any(|named| named == section.key) {
             for stage in section.node.entries() {
                 self.table(&format!("{}.{}", key(&section.key), key(&stage.key)), stage);
@@ -65,7 +65,7 @@ impl Page<'_> {
         }
     }
 
-    fn table(&mut self, name: &str, table: &Entry) {
+    fn table(&mut self, name: &str, table: &TableEntry) {
         self.push(&format!("\n[{name}]"));
         for entry in sorted(table.node.entries()) {
             self.push(&self.line(entry));

@@ -1,32 +1,31 @@
-//! Wall-clock times as text. They go into records and logs, never into an artifact's files.
+//! Wall-clock times as text, for records and logs. They never appear in the files of an artifact.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Seconds in a day.
-const DAY: u64 = 86_400;
+const SECONDS_PER_DAY: u64 = 86_400;
 
-/// Now in UTC as RFC 3339: `2026-04-14T09:03:27Z`.
+/// Returns the current time in UTC as RFC 3339: `2026-04-14T09:03:27Z`.
 pub fn now() -> String {
     text(SystemTime::now())
 }
 
-/// A time in UTC as RFC 3339.
+/// Formats a time in UTC as RFC 3339.
 pub fn text(time: SystemTime) -> String {
     rfc3339(seconds_since_1970(time))
 }
 
-/// A time in UTC as part of a file name, in an order that sorts: `20260414-090327`.
+/// Formats a time in UTC for a file name; the names sort by time: `20260414-090327`.
 pub fn for_file_name(time: SystemTime) -> String {
     text(time).chars().filter(|c| !matches!(c, '-' | ':' | 'Z')).map(|c| if c == 'T' { '-' } else { c }).collect()
 }
 
-/// Time from one text of [`now`] to a later one; none where a text is no such time.
+/// Returns the time between two texts of [`now`]; none if either is not an RFC 3339 time, zero if they are reversed.
 pub fn between(earlier: &str, later: &str) -> Option<Duration> {
-    let (earlier, later) = (seconds_of(earlier)?, seconds_of(later)?);
+    let (earlier, later) = (parse_rfc3339(earlier)?, parse_rfc3339(later)?);
     Some(Duration::from_secs(later.saturating_sub(earlier)))
 }
 
-/// Time since a text of [`now`]; none where it is no such time.
+/// Returns the time since a text of [`now`]; none if it is not an RFC 3339 time.
 pub fn since(text: &str) -> Option<Duration> {
     between(text, &now())
 }
@@ -36,13 +35,13 @@ fn seconds_since_1970(time: SystemTime) -> u64 {
 }
 
 fn rfc3339(seconds: u64) -> String {
-    let (year, month, day) = date(seconds / DAY);
-    let (hour, minute, second) = (seconds % DAY / 3600, seconds % 3600 / 60, seconds % 60);
+    let (year, month, day) = date(seconds / SECONDS_PER_DAY);
+    let (hour, minute, second) = (seconds % SECONDS_PER_DAY / 3600, seconds % 3600 / 60, seconds % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// Year, month and day of the Gregorian calendar, by walking years and months: at most a few hundred steps, since the
-/// calendar repeats itself after 400 years.
+/// Returns year, month and day of the Gregorian calendar. Walks years and months within one 400-year cycle, so at most
+/// a few hundred steps.
 fn date(mut days: u64) -> (u64, u64, u64) {
     const CYCLE: u64 = 400 * 365 + 97;
     let mut year = 1970 + 400 * (days / CYCLE);
@@ -52,8 +51,8 @@ fn date(mut days: u64) -> (u64, u64, u64) {
         year += 1;
     }
     let mut month = 1;
-    while days >= month_length(year, month) {
-        days -= month_length(year, month);
+    while days >= days_in_month(year, month) {
+        days -= days_in_month(year, month);
         month += 1;
     }
     (year, month, days + 1)
@@ -63,8 +62,8 @@ fn is_leap(year: u64) -> bool {
     year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
 }
 
-/// Days of a month, from 1.
-fn month_length(year: u64, month: u64) -> u64 {
+/// Returns the number of days in a month, numbered from 1.
+fn days_in_month(year: u64, month: u64) -> u64 {
     match month {
         2 => 28 + u64::from(is_leap(year)),
         4 | 6 | 9 | 11 => 30,
@@ -72,8 +71,8 @@ fn month_length(year: u64, month: u64) -> u64 {
     }
 }
 
-/// The way back from [`rfc3339`].
-fn seconds_of(text: &str) -> Option<u64> {
+/// Parses the output of [`rfc3339`].
+fn parse_rfc3339(text: &str) -> Option<u64> {
     let (day, time) = text.strip_suffix('Z')?.split_once('T')?;
     let numbers = |text: &str, separator| -> Option<[u64; 3]> {
         let parts: Option<Vec<u64>> = text.split(separator).map(|part| part.parse().ok()).collect();
@@ -82,17 +81,17 @@ fn seconds_of(text: &str) -> Option<u64> {
     let [year, month, day] = numbers(day, '-')?;
     let [hour, minute, second] = numbers(time, ':')?;
     let days = days_before(year, month)? + day.checked_sub(1)?;
-    Some(days * DAY + hour.checked_mul(3600)? + minute.checked_mul(60)? + second)
+    Some(days * SECONDS_PER_DAY + hour.checked_mul(3600)? + minute.checked_mul(60)? + second)
 }
 
-/// Days from 1970-01-01 to the first of a month.
+/// Returns the number of days from 1970-01-01 to the first day of a month.
 fn days_before(year: u64, month: u64) -> Option<u64> {
     if !(1970..10_000).contains(&year) || !(1..=12).contains(&month) {
         return None;
     }
     let leap_days = |year: u64| year / 4 - year / 100 + year / 400;
     let years = (year - 1970) * 365 + leap_days(year - 1) - leap_days(1969);
-    let months = (1..month).map(|month| month_length(year, month)).sum::<u64>();
+    let months = (1..month).map(|month| days_in_month(year, month)).sum::<u64>();
     Some(years + months)
 }
 
@@ -112,22 +111,22 @@ mod tests {
             (4_107_542_400, "2100-03-01T00:00:00Z"),
         ] {
             assert_eq!(rfc3339(seconds), text);
-            assert_eq!(seconds_of(text), Some(seconds));
+            assert_eq!(parse_rfc3339(text), Some(seconds));
         }
     }
 
     #[test]
-    fn the_farthest_time_is_told_at_once() {
+    fn far_future_times_are_formatted_quickly() {
         // `date -u -d @N +%FT%TZ`
         assert_eq!(rfc3339(16_725_225_600), "2500-01-01T00:00:00Z");
-        assert_eq!(rfc3339(951_782_400 + 1_000_000 * 146_097 * DAY), "400002000-02-29T00:00:00Z");
+        assert_eq!(rfc3339(951_782_400 + 1_000_000 * 146_097 * SECONDS_PER_DAY), "400002000-02-29T00:00:00Z");
         assert!(rfc3339(u64::MAX).starts_with("5845"));
     }
 
     #[test]
-    fn what_is_no_time_is_none() {
+    fn invalid_times_are_none() {
         for text in ["", "2026", "2026-04-14", "2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z", "-1-1-1T0:0:0Z"] {
-            assert_eq!(seconds_of(text), None, "{text}");
+            assert_eq!(parse_rfc3339(text), None, "{text}");
         }
         assert_eq!(between("2026-04-14T00:00:00Z", "2026-04-14T00:01:05Z"), Some(Duration::from_secs(65)));
         assert_eq!(between("2026-04-14T00:01:00Z", "2026-04-14T00:00:00Z"), Some(Duration::ZERO));

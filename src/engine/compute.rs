@@ -1,9 +1,9 @@
 //! Computes one stage under its lock.
 
 use crate::base::{Error, ErrorKind, Result, files, hash};
-use crate::engine::provenance::{digests, holds};
-use crate::engine::store::{Draft, Found, Lock, Seen, Verifier, set_aside, set_aside_doubtful};
-use crate::engine::{Context, Event, EventSink, Graph, Record, RunOptions, StageId, StageStatus, Store, clock};
+use crate::engine::provenance::{input_digests, was_computed_from};
+use crate::engine::store::{ArtifactSnapshot, Draft, Inspection, Lock, Verifier, set_aside, set_aside_suspects};
+use crate::engine::{ArtifactRecord, Context, Event, EventSink, Graph, RunOptions, StageId, StageStatus, Store, clock};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,13 +12,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-/// Beside a stage's checkpoints: the digests of the inputs that they were made of.
-const READ: &str = "inputs.json";
+/// File next to a stage's checkpoints with the digests of the inputs they were computed from.
+const INPUTS_FILE: &str = "inputs.json";
 
 /// The artifacts that a stage reads, by role.
-pub(super) type Inputs = BTreeMap<String, Seen>;
+pub(super) type Inputs = BTreeMap<String, ArtifactSnapshot>;
 
-/// What every stage of a run is computed with.
+/// What all stages of a run share while they are computed.
 pub(super) struct Compute<'a> {
     pub(super) graph: &'a Graph,
     pub(super) store: &'a Store,
@@ -32,19 +32,19 @@ pub(super) struct Compute<'a> {
 }
 
 impl Compute<'_> {
-    /// Whether no further stage is to be started.
+    /// Whether the run is stopping, so that no further stage may start.
     pub(super) fn is_stopped(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed) || self.halted.load(Ordering::Relaxed)
     }
 
-    /// Takes a stage's lock, or nothing where another run has it.
+    /// Acquires a stage's lock; none if another run holds it.
     pub(super) fn lock(&self, id: StageId) -> Result<Option<Lock>> {
-        Lock::try_take(self.store, self.graph.kind(id), self.graph.key(id))
+        Lock::try_acquire(self.store, self.graph.kind(id), self.graph.key(id))
     }
 
-    /// Computes a stage, unless another run has done so before the lock was free. None where an input turned out not to
-    /// be what it was taken for: what to compute is to be found out anew.
-    pub(super) fn obtain(
+    /// Computes a stage, unless another run did so before the lock was free. None if an input changed meanwhile: the
+    /// caller then has to decide again what to compute.
+    pub(super) fn compute_or_reuse(
         &self,
         id: StageId,
         inputs: &Inputs,
@@ -52,20 +52,21 @@ impl Compute<'_> {
         lock: &Lock,
     ) -> Result<Option<(PathBuf, StageStatus)>> {
         let (name, kind, key) = (self.graph.name(id), self.graph.kind(id), self.graph.key(id));
-        match self.verifier.look(kind, key) {
-            Found::Whole(seen) if !forced && holds(self.store, kind, key, inputs) => {
+        match self.verifier.inspect(kind, key) {
+            Inspection::Intact(snapshot) if !forced && was_computed_from(self.store, kind, key, inputs) => {
                 self.events.emit(&Event::Cached { stage: name.to_owned() });
-                return Ok(Some((seen.path, StageStatus::Cached)));
+                return Ok(Some((snapshot.path, StageStatus::Cached)));
             }
-            Found::Broken(damage) => self.set_aside(id, &damage, lock)?,
-            Found::Altered(damage) => {
+            Inspection::Incomplete(damage) => self.set_aside(id, &damage, lock)?,
+            Inspection::Corrupt(damage) => {
                 self.set_aside(id, &damage, lock)?;
-                for aside in set_aside_doubtful(self.store, key)? {
-                    let what = format!("what may have been computed from it is now {}", aside.display());
+                for aside in set_aside_suspects(self.store, key)? {
+                    let what =
+                        format!("an artifact that may have been computed from it was renamed to {}", aside.display());
                     self.warn(name, what);
                 }
             }
-            Found::Whole(_) | Found::Missing => {}
+            Inspection::Intact(_) | Inspection::Missing => {}
         }
         let computed = self.compute(id, inputs, lock)?;
         Ok(computed.map(|path| (path, StageStatus::Computed)))
@@ -73,7 +74,7 @@ impl Compute<'_> {
 
     fn set_aside(&self, id: StageId, damage: &str, lock: &Lock) -> Result<()> {
         let aside = set_aside(self.store, self.graph.kind(id), self.graph.key(id), lock)?;
-        let what = format!("the artifact was damaged ({damage}); it is now {}", aside.display());
+        let what = format!("the artifact was damaged ({damage}) and was renamed to {}", aside.display());
         self.warn(self.graph.name(id), what);
         Ok(())
     }
@@ -87,45 +88,45 @@ impl Compute<'_> {
         let summary = match self.call(id, inputs, draft.directory().to_owned(), &measured) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
             result => {
-                if self.has_other_inputs(id, inputs, result.is_err()) {
+                if self.inputs_changed(id, inputs, result.is_err()) {
                     return Ok(None);
                 }
                 result?
             }
         };
-        let record = Record {
-            inputs: digests(inputs),
+        let record = ArtifactRecord {
+            inputs: input_digests(inputs),
             work: self.graph.cost(id).map(|cost| cost.work),
             measured: measured.into_inner().unwrap_or_else(PoisonError::into_inner),
-            ..Record::new(name, started, start.elapsed().as_secs_f64(), &summary)
+            ..ArtifactRecord::new(name, started, start.elapsed().as_secs_f64(), &summary)
         };
         let (path, differs) = draft.commit(self.graph.key_text(id), &record)?;
-        self.verifier.wrote(kind, key);
+        self.verifier.record_written(kind, key);
         if differs {
-            let text = "computed again, it differs from what was in the store: the stage is not reproducible";
+            let text = "recomputed, it differs from the artifact in the store: the stage is not reproducible";
             self.warn(name, text.to_owned());
         }
         self.events.emit(&Event::Finished { stage: name.to_owned(), elapsed: start.elapsed(), summary });
         Ok(Some(path))
     }
 
-    /// Whether an input is not the one any more that the stage was given; after a failure every byte of them is looked at.
-    fn has_other_inputs(&self, id: StageId, inputs: &Inputs, failed: bool) -> bool {
-        let is_other = |(role, seen): (&String, &Seen)| {
+    /// Whether an input changed while the stage ran; after a failure every byte of the inputs is compared.
+    fn inputs_changed(&self, id: StageId, inputs: &Inputs, failed: bool) -> bool {
+        let has_changed = |(role, snapshot): (&String, &ArtifactSnapshot)| {
             let input = self.graph.inputs(id)[role];
             let (kind, key) = (self.graph.kind(input), self.graph.key(input));
-            let is_whole = || matches!(self.verifier.look_closely(kind, key), Found::Whole(_));
-            let is_other = !self.verifier.is_unchanged(seen, kind, key) || (failed && !is_whole());
-            if is_other {
-                let what = format!("the artifact of {} is not the one that was read any more", self.graph.name(input));
+            let is_intact = || matches!(self.verifier.inspect_fully(kind, key), Inspection::Intact(_));
+            let changed = !self.verifier.is_unchanged(snapshot, kind, key) || (failed && !is_intact());
+            if changed {
+                let what = format!("the artifact of {} changed while it was read", self.graph.name(input));
                 self.warn(self.graph.name(id), what);
             }
-            is_other
+            changed
         };
-        inputs.iter().any(is_other)
+        inputs.iter().any(has_changed)
     }
 
-    /// Calls the stage; a panic becomes an error.
+    /// Runs the stage and turns a panic into an error.
     fn call(
         &self,
         id: StageId,
@@ -138,7 +139,7 @@ impl Compute<'_> {
             stage: self.graph.name(id).to_owned(),
             output,
             checkpoint_every: self.options.checkpoint_every,
-            inputs: inputs.iter().map(|(role, seen)| (role.clone(), seen.path.clone())).collect(),
+            inputs: inputs.iter().map(|(role, snapshot)| (role.clone(), snapshot.path.clone())).collect(),
             check_inputs: &|| self.check_inputs(id, inputs, &checkpoints),
             events: self.events,
             interrupted: self.interrupted,
@@ -150,35 +151,38 @@ impl Compute<'_> {
             .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
     }
 
-    /// The directory of a stage's checkpoints, without those of other inputs under the same keys.
+    /// Returns the directory of a stage's checkpoints, after removing checkpoints computed from inputs with the same
+    /// keys but different content.
     fn checkpoints(&self, id: StageId, inputs: &Inputs) -> Result<PathBuf> {
         let (kind, key) = (self.graph.kind(id), self.graph.key(id));
         let directory = self.store.checkpoints(kind, key);
-        let read: BTreeMap<String, String> = files::read(&directory.join(READ))
+        let read: BTreeMap<String, String> = files::read(&directory.join(INPUTS_FILE))
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default();
-        if digests(inputs).iter().any(|(role, digest)| read.get(role).is_some_and(|read| read != digest)) {
+        if input_digests(inputs).iter().any(|(role, digest)| read.get(role).is_some_and(|read| read != digest)) {
             self.store.remove_checkpoints(kind, key)?;
         }
         Ok(directory)
     }
 
-    /// Checks before a checkpoint is written that it does not keep what was made of a changed input.
+    /// Checks that no input changed, before a checkpoint computed from the inputs is written.
     fn check_inputs(&self, id: StageId, inputs: &Inputs, checkpoints: &Path) -> Result<()> {
-        for (role, seen) in inputs {
+        for (role, snapshot) in inputs {
             let input = self.graph.inputs(id)[role];
-            if !self.verifier.is_unchanged(seen, self.graph.kind(input), self.graph.key(input)) {
+            if !self.verifier.is_unchanged(snapshot, self.graph.kind(input), self.graph.key(input)) {
                 let error = Error::stage("the artifact changed while it was read");
-                return Err(error.at(seen.path.display().to_string()).help("run again: what changed is computed anew"));
+                return Err(error
+                    .at(snapshot.path.display().to_string())
+                    .help("run again: the changed artifact is recomputed"));
             }
         }
-        let path = checkpoints.join(READ);
+        let path = checkpoints.join(INPUTS_FILE);
         if path.exists() {
             return Ok(());
         }
         files::create_directory(checkpoints)?;
-        files::write_atomic(&path, hash::canonical_json(&digests(inputs))?.as_bytes())
+        files::write_atomic(&path, hash::canonical_json(&input_digests(inputs))?.as_bytes())
     }
 
     fn warn(&self, stage: &str, text: String) {
@@ -186,18 +190,18 @@ impl Compute<'_> {
     }
 }
 
-/// The error of a run that the user stopped.
+/// Returns the error of a run that the user stopped.
 pub(super) fn interruption() -> Error {
-    Error::new(ErrorKind::Interrupted, "interrupted").help("run again: it goes on where it was")
+    Error::new(ErrorKind::Interrupted, "interrupted").help("run again to resume")
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Error {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-    Error::bug(format!("panic: {text}")).help("this is a bug of simclr: please report it with the pipeline file")
+    Error::bug(format!("panic: {text}")).help("this is a bug in simclr: please report it with the pipeline file")
 }
 
-/// The error with the stage as its place; a place of its own moves into the sentence.
+/// Returns the error with the stage as its location; a location of its own moves into the message.
 pub(super) fn at_stage(error: Error, stage: &str) -> Error {
     let Some(place) = error.place().filter(|place| *place != stage) else { return error.at(stage) };
     let moved = Error::new(error.kind(), format!("{place}: {}", error.what())).at(stage);

@@ -1,4 +1,4 @@
-//! What differs between two key documents, as fields that a user knows: `loss.nt_xent.temperature 0.1 -> 0.5`.
+//! Differences between two key documents, as the fields a user sets: `loss.nt_xent.temperature 0.1 -> 0.5`.
 
 use crate::engine::KeyDocument;
 use serde::Serialize;
@@ -7,26 +7,26 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::fmt;
 
-/// Longest value that is shown whole, in characters.
-const LONGEST_VALUE: usize = 40;
+/// Maximum number of characters of a value before it is cut.
+const MAX_VALUE_CHARS: usize = 40;
 
-/// The fields of a key document, apart from its inputs: dotted paths with values as JSON, sorted by path.
+/// Fields of a key document except its inputs: dotted paths with their values as JSON, sorted by path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields(Vec<(String, String)>);
 
-/// One field in which two documents differ. As text: `loss.nt_xent.temperature 0.1 -> 0.5`.
+/// Field whose value differs between two documents. Displayed as `loss.nt_xent.temperature 0.1 -> 0.5`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-pub struct Change {
+pub struct FieldChange {
     /// Dotted path of the field.
     pub path: String,
-    /// Its old value as JSON; none where there was no such field.
+    /// Old value as JSON; none if the field is new.
     pub old: Option<String>,
-    /// Its new value as JSON; none where there is no such field any more.
+    /// New value as JSON; none if the field was removed.
     pub new: Option<String>,
 }
 
 impl Fields {
-    /// The fields of a document.
+    /// Collects the fields of a document.
     pub fn of(document: &KeyDocument) -> Self {
         let mut fields = vec![("algorithm version".to_owned(), document.version.to_string())];
         flatten("", &document.parameters, &mut fields);
@@ -34,7 +34,7 @@ impl Fields {
         Self(fields)
     }
 
-    /// Number of fields.
+    /// Returns the number of fields.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -44,45 +44,45 @@ impl Fields {
         self.0.is_empty()
     }
 
-    /// How many fields differ, are missing or are new.
+    /// Returns how many fields were changed, removed or added.
     pub fn distance(&self, old: &Self) -> usize {
         let mut count = 0;
         self.compare(old, |_, _, _| count += 1);
         count
     }
 
-    /// The differences as text, in the order of the paths; in the words of `explain` for the paths that it knows, the
-    /// same words once.
-    pub fn differences_in_words(&self, old: &Self, explain: impl Fn(&str) -> Option<String>) -> Vec<String> {
-        let in_words = |change: &Change| explain(&change.path).unwrap_or_else(|| change.to_string());
-        let mut lines: Vec<String> = self.changes(old).iter().map(in_words).collect();
-        let mut told = HashSet::new();
-        lines.retain(|line| told.insert(line.clone()));
+    /// Describes the differences in the order of the paths, using the text of `explain` for the paths it knows. Each
+    /// text appears once.
+    pub fn describe_changes(&self, old: &Self, explain: impl Fn(&str) -> Option<String>) -> Vec<String> {
+        let describe = |change: &FieldChange| explain(&change.path).unwrap_or_else(|| change.to_string());
+        let mut lines: Vec<String> = self.changes(old).iter().map(describe).collect();
+        let mut seen = HashSet::new();
+        lines.retain(|line| seen.insert(line.clone()));
         lines
     }
 
-    /// The differences, in the order of the paths.
-    pub fn changes(&self, old: &Self) -> Vec<Change> {
+    /// Returns the differences in the order of the paths.
+    pub fn changes(&self, old: &Self) -> Vec<FieldChange> {
         let mut changes = Vec::new();
         let owned = |value: Option<&str>| value.map(str::to_owned);
         self.compare(old, |path, old, new| {
-            changes.push(Change { path: path.to_owned(), old: owned(old), new: owned(new) });
+            changes.push(FieldChange { path: path.to_owned(), old: owned(old), new: owned(new) });
         });
         changes
     }
 
     /// Calls `differs(path, old value, new value)` for each difference.
     fn compare(&self, old: &Self, mut differs: impl FnMut(&str, Option<&str>, Option<&str>)) {
-        let (mut news, mut olds) = (self.0.iter().peekable(), old.0.iter().peekable());
+        let (mut new_fields, mut old_fields) = (self.0.iter().peekable(), old.0.iter().peekable());
         loop {
-            let order = match (news.peek(), olds.peek()) {
+            let order = match (new_fields.peek(), old_fields.peek()) {
                 (None, None) => return,
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
                 (Some((new, _)), Some((old, _))) => new.cmp(old),
             };
-            let new = if order.is_le() { news.next() } else { None };
-            let old = if order.is_ge() { olds.next() } else { None };
+            let new = if order.is_le() { new_fields.next() } else { None };
+            let old = if order.is_ge() { old_fields.next() } else { None };
             let values = (old.map(|(_, value)| value.as_str()), new.map(|(_, value)| value.as_str()));
             if let (Some((path, _)), true) = (new.or(old), values.0 != values.1) {
                 differs(path, values.0, values.1);
@@ -91,13 +91,13 @@ impl Fields {
     }
 }
 
-impl fmt::Display for Change {
+impl fmt::Display for FieldChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} -> {}", self.path, shown(self.old.as_deref()), shown(self.new.as_deref()))
+        write!(f, "{} {} -> {}", self.path, format_value(self.old.as_deref()), format_value(self.new.as_deref()))
     }
 }
 
-/// Adds the scalars below a value; a list of scalars is one field.
+/// Adds the scalars nested in a value; a list of scalars is one field.
 fn flatten(path: &str, value: &Value, fields: &mut Vec<(String, String)>) {
     match value {
         Value::Object(object) if !object.is_empty() => {
@@ -116,11 +116,11 @@ fn flatten(path: &str, value: &Value, fields: &mut Vec<(String, String)>) {
     }
 }
 
-fn shown(value: Option<&str>) -> String {
+fn format_value(value: Option<&str>) -> String {
     match value {
         None | Some("null") => "none".to_owned(),
-        Some(value) if value.chars().count() > LONGEST_VALUE => {
-            value.chars().take(LONGEST_VALUE).chain("...".chars()).collect()
+        Some(value) if value.chars().count() > MAX_VALUE_CHARS => {
+            value.chars().take(MAX_VALUE_CHARS).chain("...".chars()).collect()
         }
         Some(value) => value.to_owned(),
     }
@@ -140,9 +140,9 @@ mod tests {
         let old = fields(1, json!({"loss": {"nt_xent": {"temperature": 0.1}}, "layers": [256, 128], "seed": 1}));
         let new = fields(2, json!({"loss": {"nt_xent": {"temperature": 0.5}}, "layers": [128], "clip": null}));
         let lines = ["algorithm version 1 -> 2", "layers [256,128] -> [128]", "loss.nt_xent.temperature 0.1 -> 0.5"];
-        // A field that is new and null is still a field: the key differs by it.
+        // A new field counts even if it is null, since it changes the key.
         assert_eq!(
-            new.differences_in_words(&old, |_| None),
+            new.describe_changes(&old, |_| None),
             [&lines[..1], &["clip none -> none"], &lines[1..], &["seed 1 -> none"]].concat()
         );
         assert_eq!(new.distance(&old), 5);
@@ -152,16 +152,13 @@ mod tests {
     #[test]
     fn lists_of_tables_differ_by_item() {
         let ops = |p: f64| json!({"ops": [{"flip": {"p": 0.5}}, {"blur": {"p": p}}, "sobel"]});
-        assert_eq!(
-            fields(1, ops(1.0)).differences_in_words(&fields(1, ops(0.5)), |_| None),
-            ["ops[1].blur.p 0.5 -> 1.0"]
-        );
+        assert_eq!(fields(1, ops(1.0)).describe_changes(&fields(1, ops(0.5)), |_| None), ["ops[1].blur.p 0.5 -> 1.0"]);
     }
 
     #[test]
-    fn long_values_are_cut() {
+    fn long_values_are_truncated() {
         let long = fields(1, json!({"text": "x".repeat(100)}));
-        let line = &long.differences_in_words(&fields(1, json!({"text": "é"})), |_| None)[0];
+        let line = &long.describe_changes(&fields(1, json!({"text": "é"})), |_| None)[0];
         assert_eq!(line, &format!("text \"é\" -> \"{}...", "x".repeat(39)));
     }
 }

@@ -1,26 +1,26 @@
-//! How long a stage will take, from what stages of its kind took before.
+//! Time estimates for stages, from how long stages of the same kind took before.
 
 use crate::engine::record::host;
-use crate::engine::{Cost, Record, Store};
+use crate::engine::{ArtifactRecord, Cost, Store};
 use std::collections::HashMap;
 
-/// Records that an estimate looks at, the newest first.
-const RECORDS: usize = 20;
+/// Number of records an estimate is based on, newest first.
+const MAX_RECORDS: usize = 20;
 
-/// Estimates from the records of a store.
-pub(super) struct Estimates<'a> {
+/// Estimator of stage times, based on the records of a store.
+pub(super) struct TimeEstimator<'a> {
     store: &'a Store,
     host: String,
-    /// Seconds for a unit of work, by kind.
+    /// Seconds per unit of work, by kind.
     rates: HashMap<String, Option<f64>>,
 }
 
-impl<'a> Estimates<'a> {
+impl<'a> TimeEstimator<'a> {
     pub(super) fn new(store: &'a Store) -> Self {
         Self { store, host: host(), rates: HashMap::new() }
     }
 
-    /// Seconds that a stage of this kind will take; none where no stage of the kind was computed on this machine.
+    /// Estimates the seconds a stage of this kind will take; none if this machine has not computed one yet.
     pub(super) fn seconds(&mut self, kind: &str, cost: Cost) -> Option<f64> {
         let rate = match self.rates.get(kind) {
             Some(rate) => *rate,
@@ -33,19 +33,20 @@ impl<'a> Estimates<'a> {
         rate.map(|rate| rate * cost.work)
     }
 
-    /// The median over the newest records of this machine; with as many threads as now where there are such.
+    /// Returns the median over the newest records of this machine, of those with the current number of threads if any.
     fn rate(&self, kind: &str) -> Option<f64> {
-        let keys = self.store.keys(kind).into_iter().take(RECORDS);
-        let records: Vec<Record> = keys.filter_map(|key| self.store.record(kind, &key).ok()).collect();
-        let here: Vec<&Record> = records.iter().filter(|record| record.host == self.host).collect();
+        let keys = self.store.keys(kind).into_iter().take(MAX_RECORDS);
+        let records: Vec<ArtifactRecord> = keys.filter_map(|key| self.store.record(kind, &key).ok()).collect();
+        let here: Vec<&ArtifactRecord> = records.iter().filter(|record| record.host == self.host).collect();
         let threads = rayon::current_num_threads();
-        let alike: Vec<&Record> = here.iter().filter(|record| record.threads == threads).copied().collect();
-        median(rates(if alike.is_empty() { &here } else { &alike }))
+        let same_threads: Vec<&ArtifactRecord> =
+            here.iter().filter(|record| record.threads == threads).copied().collect();
+        median(rates(if same_threads.is_empty() { &here } else { &same_threads }))
     }
 }
 
-fn rates(records: &[&Record]) -> Vec<f64> {
-    let rate = |record: &&Record| record.work.filter(|work| *work > 0.0).map(|work| record.seconds / work);
+fn rates(records: &[&ArtifactRecord]) -> Vec<f64> {
+    let rate = |record: &&ArtifactRecord| record.work.filter(|work| *work > 0.0).map(|work| record.seconds / work);
     records.iter().filter_map(rate).filter(|rate| rate.is_finite()).collect()
 }
 

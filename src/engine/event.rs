@@ -1,34 +1,34 @@
-//! What happens during a run, for the terminal, the log and the report.
+//! Events of a run, for the terminal, the log and the report.
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Something that happened.
+/// Event of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
-    /// A stage starts to compute.
+    /// A stage started.
     Started {
         /// Name of the stage.
         stage: String,
     },
-    /// A stage's artifact was in the store already.
+    /// A stage's artifact was already in the store.
     Cached {
         /// Name of the stage.
         stage: String,
     },
-    /// How far a stage is; `done` of `total`.
+    /// Progress of a stage: `done` of `total`.
     Progress {
         /// Name of the stage.
         stage: String,
-        /// Units done.
+        /// Units completed.
         done: u64,
-        /// Units in all.
+        /// Total number of units.
         total: u64,
-        /// What is shown beside the bar: `loss 2.31  lr 0.098  410 views/s`.
+        /// Text next to the progress bar: `loss 2.31  lr 0.098  410 views/s`.
         detail: String,
     },
-    /// A line worth keeping.
+    /// A note for the log.
     Note {
         /// Name of the stage.
         stage: String,
@@ -42,33 +42,33 @@ pub enum Event {
         /// The line.
         text: String,
     },
-    /// A stage's artifact is in the store now.
+    /// A stage finished; its artifact is in the store.
     Finished {
         /// Name of the stage.
         stage: String,
         /// Time it took.
         elapsed: Duration,
-        /// One line of result: `accuracy 0.592 [0.530, 0.651]`.
+        /// Result in one line: `accuracy 0.592 [0.530, 0.651]`.
         summary: String,
     },
-    /// A stage is not computed, since it needs one that failed.
+    /// A stage was skipped because it depends on a failed stage.
     Skipped {
         /// Name of the stage.
         stage: String,
-        /// Name of the stage that failed.
+        /// Name of the failed stage.
         because: String,
     },
     /// A stage failed.
     Failed {
         /// Name of the stage.
         stage: String,
-        /// Why.
+        /// Error message.
         error: String,
     },
 }
 
-/// Takes events; called from any thread.
+/// Receiver of events; called from any thread.
 pub trait EventSink: Send + Sync {
-    /// Takes one event.
+    /// Receives an event.
     fn emit(&self, event: &Event);
 }

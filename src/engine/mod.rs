@@ -1,8 +1,8 @@
-//! The engine: a graph of stages, their keys, the store of artifacts, plan, run and events. Knows nothing of images
-//! or learning.
+//! The engine: a graph of stages, their keys, the artifact store, plans, runs and events. Independent of images and
+//! machine learning.
 //!
 //! A [`Stage`] turns input artifacts into one artifact, a directory of files. Its key is a digest of everything that
-//! decides the content ([`key`]), so an artifact that is in the [`Store`] need not be computed again. [`plan()`] says
+//! determines the content ([`key`]), so an artifact in the [`Store`] need not be computed again. [`plan()`] reports
 //! what a run would compute and why; [`run()`] computes it.
 
 pub mod clock;
@@ -27,10 +27,10 @@ pub mod store;
 pub use event::{Event, EventSink};
 pub use graph::{Graph, StageId};
 pub use key::KeyDocument;
-pub use outcome::{Outcome, StageOutcome, StageStatus};
-pub use plan::{PlanEntry, Status, plan, plan_with};
-pub use record::Record;
+pub use outcome::{RunOutcome, StageOutcome, StageStatus};
+pub use plan::{PlanEntry, PlanStatus, plan, plan_with};
+pub use record::ArtifactRecord;
 pub use run::run;
 pub use select::RunOptions;
 pub use stage::{Context, Cost, Stage};
-pub use store::{State, Store};
+pub use store::{ArtifactState, Store};

@@ -1,40 +1,41 @@
-//! What a run did.
+//! Outcome of a run.
 
 use crate::base::{Error, Result};
 use crate::engine::StageId;
 use serde::Serialize;
 use std::path::PathBuf;
 
-/// What a run did.
+/// Outcome of a run.
 #[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Artifact directories by stage ([`StageId::index`]); none for those that were not needed or could not be computed.
+pub struct RunOutcome {
+    /// Artifact directories by stage ([`StageId::index`]); none for stages that were not needed or
+    /// could not be computed.
     pub artifacts: Vec<Option<PathBuf>>,
-    /// Stages computed by this run.
+    /// Number of stages computed by this run.
     pub computed: usize,
-    /// Stages whose artifacts were there.
+    /// Number of stages whose artifacts were already in the store.
     pub cached: usize,
-    /// Each stage, in the graph's order.
+    /// Outcome of each stage, in the graph's order.
     pub stages: Vec<StageOutcome>,
-    /// Stages that failed while the run kept going, and why.
+    /// Stages that failed in a run that kept going, with their errors.
     pub failures: Vec<(StageId, Error)>,
-    /// Stages that were not computed since they need a failed one, and the failed one.
+    /// Skipped stages, each with the failed stage it depends on.
     pub skipped: Vec<(StageId, StageId)>,
 }
 
-impl Outcome {
-    /// Artifact directory of a stage.
+impl RunOutcome {
+    /// Returns the artifact directory of a stage.
     ///
     /// # Errors
-    /// The stage was not needed by this run and is not there, or could not be computed.
+    /// The run did not need the stage and its artifact is missing, or the stage could not be computed.
     pub fn artifact(&self, id: StageId) -> Result<&PathBuf> {
-        let missing = || Error::stage("the artifact is not there").help("run again without --only");
+        let missing = || Error::stage("the artifact is missing").help("run again without --only");
         self.artifacts[id.index()].as_ref().ok_or_else(|| missing().at(self.stages[id.index()].name.clone()))
     }
 
-    /// The outcome of a run whose earlier rounds did this.
+    /// Adds the outcome of the earlier rounds of the run.
     #[must_use]
-    pub(super) fn after(mut self, earlier: Option<Self>) -> Self {
+    pub(super) fn merge_earlier(mut self, earlier: Option<Self>) -> Self {
         let Some(earlier) = earlier else { return self };
         for (stage, before) in self.stages.iter_mut().zip(earlier.stages) {
             if before.status == StageStatus::Computed && stage.status == StageStatus::Cached {
@@ -47,39 +48,39 @@ impl Outcome {
         self
     }
 
-    /// Whether every stage that was asked for is there.
-    pub fn is_whole(&self) -> bool {
+    /// Whether every requested stage has an artifact.
+    pub fn is_complete(&self) -> bool {
         self.failures.is_empty()
     }
 }
 
-/// What a run did with one stage.
+/// Outcome of one stage of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct StageOutcome {
-    /// Its name.
+    /// Name of the stage.
     pub name: String,
-    /// Its kind.
+    /// Kind of the stage.
     pub kind: String,
     /// Key of its artifact.
     pub key: String,
-    /// Computed or not.
+    /// Whether it was computed.
     pub status: StageStatus,
-    /// Time that this run took for it.
+    /// Seconds this run spent on it.
     pub seconds: f64,
 }
 
-/// What became of a stage.
+/// Status of a stage after a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StageStatus {
     /// This run computed it.
     Computed,
-    /// Its artifact was there, or another run computed it meanwhile.
+    /// Its artifact was already in the store, or another run computed it meanwhile.
     Cached,
-    /// Its artifact is missing and nothing that was asked for needs it.
+    /// Its artifact is missing and no requested stage depends on it.
     NotNeeded,
     /// It failed.
     Failed,
-    /// It needs a stage that failed.
+    /// It depends on a stage that failed.
     Skipped,
 }

@@ -1,10 +1,11 @@
-//! Stage names on the command line: `--only linear_eval`, `--force 'pretrain.*'`.
+//! Patterns of stage names on the command line: `--only linear_eval`, `--force 'pretrain.*'`.
 
 use crate::base::{Error, Result};
 use crate::engine::{Graph, StageId};
 
-/// Whether a pattern means a name. A pattern with `*` is held against the whole name, `*` standing for any text;
-/// another one is the name or its beginning up to a `.`, `[` or space, so `linear_eval` means all linear evaluations.
+/// Whether a pattern matches a name. A pattern with `*` is matched against the whole name, with `*` matching any text.
+/// Any other pattern matches the name itself or a prefix that ends at a `.`, `[` or space, so `linear_eval` matches all
+/// linear evaluations.
 pub fn matches(pattern: &str, name: &str) -> bool {
     if pattern.contains('*') {
         return matches_wildcards(pattern, name);
@@ -27,26 +28,26 @@ fn matches_wildcards(pattern: &str, name: &str) -> bool {
     name.ends_with(end)
 }
 
-/// The stages that any of the patterns means, as one flag a stage.
+/// Selects the stages that match any of the patterns; returns one flag per stage.
 ///
 /// # Errors
-/// A pattern means no stage.
+/// A pattern matches no stage.
 pub fn select(graph: &Graph, patterns: &[String]) -> Result<Vec<bool>> {
-    let mut chosen = vec![false; graph.len()];
+    let mut selected = vec![false; graph.len()];
     for pattern in patterns {
-        let meant: Vec<StageId> = graph.iter().filter(|id| matches(pattern, graph.name(*id))).collect();
-        if meant.is_empty() {
+        let matching: Vec<StageId> = graph.iter().filter(|id| matches(pattern, graph.name(*id))).collect();
+        if matching.is_empty() {
             return Err(no_stage(graph, pattern));
         }
-        meant.into_iter().for_each(|id| chosen[id.index()] = true);
+        matching.into_iter().for_each(|id| selected[id.index()] = true);
     }
-    Ok(chosen)
+    Ok(selected)
 }
 
 fn no_stage(graph: &Graph, pattern: &str) -> Error {
     let distance = |name: &str| strsim::damerau_levenshtein(pattern, name);
     let nearest = graph.iter().map(|id| graph.name(id)).min_by_key(|name| distance(name));
-    let error = Error::usage(format!("no stage is called '{pattern}'"));
+    let error = Error::usage(format!("no stage matches '{pattern}'"));
     match nearest {
         Some(name) => error.help(format!("the nearest name is '{name}'; `simclr plan` lists all")),
         None => error.help("the pipeline has no stages"),
@@ -58,8 +59,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_mean_names() {
-        for (pattern, name, means) in [
+    fn patterns_match_names() {
+        for (pattern, name, expected) in [
             ("split", "split", true),
             ("split", "splits", false),
             ("linear_eval", "linear_eval.depths[depth 0]", true),
@@ -75,7 +76,7 @@ mod tests {
             ("a*a", "a", false),
             ("ab*ba", "aba", false),
         ] {
-            assert_eq!(matches(pattern, name), means, "{pattern} {name}");
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
         }
     }
 }

@@ -1,72 +1,72 @@
-//! What a run would compute, and why.
+//! Plans: what a run would compute, and why.
 
 use crate::base::Result;
-use crate::engine::estimate::Estimates;
+use crate::engine::estimate::TimeEstimator;
 use crate::engine::reason::History;
-use crate::engine::select::{Fault, Need, needs};
+use crate::engine::select::{Action, Fault, decide_actions};
 use crate::engine::store::Verifier;
 use crate::engine::{Cost, Graph, RunOptions, StageId, Store};
 use serde::Serialize;
 
-/// One stage of a plan.
+/// Stage of a plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlanEntry {
     /// The stage.
     pub id: StageId,
-    /// Its name.
+    /// Name of the stage.
     pub name: String,
     /// Key of its artifact.
     pub key: String,
-    /// What a run does with it.
-    pub status: Status,
-    /// What computing it takes, where that can be told.
+    /// What a run would do with the stage.
+    pub status: PlanStatus,
+    /// Estimated cost, if known.
     pub cost: Option<Cost>,
-    /// How many seconds computing it will take, by what its kind took on this machine before.
+    /// Estimated time in seconds, if this machine has computed a stage of this kind before.
     pub seconds: Option<f64>,
 }
 
-/// What a run does with a stage.
+/// What a run would do with a stage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// The artifact is there.
+pub enum PlanStatus {
+    /// The artifact is in the store.
     Cached,
-    /// The stage is computed.
+    /// The stage would be computed.
     WillRun {
-        /// `new`, `loss.nt_xent.temperature 0.1 -> 0.5`, `input pretrain changed`, `forced`, ...
+        /// Why: `new`, `loss.nt_xent.temperature 0.1 -> 0.5`, `input pretrain changed`, `forced`, ...
         reason: String,
     },
-    /// The stage is to be computed, and cannot be.
+    /// The stage has to be computed, but cannot be.
     CannotRun {
-        /// Why: there is no such device, or it needs a stage that cannot run.
+        /// Why: the device is missing, or it depends on a stage that cannot run.
         reason: String,
     },
-    /// The artifact is missing, but nothing that is asked for needs it.
+    /// The artifact is missing, but no requested stage depends on it.
     NotNeeded,
 }
 
-/// What a run without options would do, in the order in which it would.
+/// Returns what a run with default options would do, in the order of execution.
 ///
 /// # Errors
-/// None today; the store's problems are reasons to run.
+/// None at present: problems of the store become reasons to run a stage.
 pub fn plan(graph: &Graph, store: &Store) -> Result<Vec<PlanEntry>> {
     plan_with(graph, store, &RunOptions::default())
 }
 
-/// What a run with these options would do, in the order in which it would.
+/// Returns what a run with these options would do, in the order of execution.
 ///
 /// # Errors
-/// A pattern of the options means no stage.
+/// A pattern of the options matches no stage.
 pub fn plan_with(graph: &Graph, store: &Store, options: &RunOptions) -> Result<Vec<PlanEntry>> {
     let verifier = Verifier::new(store, options.verify);
-    let needs = needs(graph, store, &verifier, options)?;
+    let actions = decide_actions(graph, store, &verifier, options)?;
     let mut history = History::new(graph, store);
-    let mut estimates = Estimates::new(store);
+    let mut estimates = TimeEstimator::new(store);
     let mut entries: Vec<PlanEntry> = Vec::with_capacity(graph.len());
     for id in graph.iter() {
-        let status = match obstacle(graph, id, &needs, &entries) {
-            Some(reason) => Status::CannotRun { reason },
-            None => status(id, &needs, &mut history),
+        let status = match obstacle(graph, id, &actions, &entries) {
+            Some(reason) => PlanStatus::CannotRun { reason },
+            None => status(id, &actions, &mut history),
         };
         let cost = graph.cost(id);
         let seconds = cost.and_then(|cost| estimates.seconds(graph.kind(id), cost));
@@ -76,27 +76,28 @@ pub fn plan_with(graph: &Graph, store: &Store, options: &RunOptions) -> Result<V
     Ok(entries)
 }
 
-fn status(id: StageId, needs: &[Need], history: &mut History<'_>) -> Status {
-    match &needs[id.index()] {
-        Need::Cached(_) | Need::CachedUnless(_) => Status::Cached,
-        Need::NotNeeded => Status::NotNeeded,
-        Need::Compute { fault: Some(Fault::Damaged(damage)), .. } => {
-            Status::WillRun { reason: format!("damaged: {damage}") }
+fn status(id: StageId, actions: &[Action], history: &mut History<'_>) -> PlanStatus {
+    match &actions[id.index()] {
+        Action::Cached(_) | Action::CachedIfInputsMatch(_) => PlanStatus::Cached,
+        Action::NotNeeded => PlanStatus::NotNeeded,
+        Action::Compute { fault: Some(Fault::Damaged(damage)), .. } => {
+            PlanStatus::WillRun { reason: format!("damaged: {damage}") }
         }
-        Need::Compute { fault: Some(Fault::Stale(why)), .. } => Status::WillRun { reason: why.clone() },
-        Need::Compute { forced: true, .. } => Status::WillRun { reason: "forced".to_owned() },
-        Need::Compute { .. } => Status::WillRun { reason: history.reason(id, needs) },
+        Action::Compute { fault: Some(Fault::Stale(why)), .. } => PlanStatus::WillRun { reason: why.clone() },
+        Action::Compute { forced: true, .. } => PlanStatus::WillRun { reason: "forced".to_owned() },
+        Action::Compute { .. } => PlanStatus::WillRun { reason: history.reason(id, actions) },
     }
 }
 
-/// Why a stage cannot be computed: by itself, or since one that it needs cannot be; `before` are the earlier entries.
-fn obstacle(graph: &Graph, id: StageId, needs: &[Need], before: &[PlanEntry]) -> Option<String> {
-    if !needs[id.index()].is_compute() {
+/// Returns why a stage cannot be computed: its own obstacle, or an input that cannot run. `before` has the earlier
+/// entries of the plan.
+fn obstacle(graph: &Graph, id: StageId, actions: &[Action], before: &[PlanEntry]) -> Option<String> {
+    if !actions[id.index()].is_compute() {
         return None;
     }
     if let Some(error) = graph.stage(id).obstacle() {
         return Some(error.what().to_owned());
     }
-    let cannot_run = |input: &&StageId| matches!(before[input.index()].status, Status::CannotRun { .. });
+    let cannot_run = |input: &&StageId| matches!(before[input.index()].status, PlanStatus::CannotRun { .. });
     graph.inputs(id).values().find(cannot_run).map(|input| format!("needs {}", graph.name(*input)))
 }

@@ -1,17 +1,17 @@
-//! Why a stage's artifact is missing: how the stage differs from the nearest artifact in the store.
+//! Why a stage has no artifact: how it differs from the most similar artifact in the store.
 
 use crate::engine::difference::Fields;
-use crate::engine::select::Need;
+use crate::engine::select::Action;
 use crate::engine::{Graph, KeyDocument, StageId, Store};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Artifacts of a kind that a missing one is compared with, the newest first: what was changed since the last runs.
-const COMPARED: usize = 100;
-/// Differences that a reason lists.
-const LISTED: usize = 3;
+/// Number of artifacts of a kind that a missing one is compared with, newest first.
+const MAX_COMPARED: usize = 100;
+/// Number of differences that a reason lists.
+const MAX_LISTED: usize = 3;
 
-/// What the store tells of earlier runs.
+/// Artifacts of earlier runs, with cached comparisons.
 pub(super) struct History<'a> {
     graph: &'a Graph,
     store: &'a Store,
@@ -32,8 +32,8 @@ impl<'a> History<'a> {
         Self { graph, store, kinds, newest, documents: HashMap::new(), distances: HashMap::new() }
     }
 
-    /// Why a missing stage is missing: how it differs from the nearest artifact of its kind.
-    pub(super) fn reason(&mut self, id: StageId, needs: &[Need]) -> String {
+    /// Returns why a stage has no artifact: how it differs from the most similar artifact of its kind.
+    pub(super) fn reason(&mut self, id: StageId, actions: &[Action]) -> String {
         let key = self.graph.key(id);
         let Some(nearest) = self.nearest(self.graph.kind(id), key) else { return "new".to_owned() };
         let (Some(new), Some(old)) = (self.document(key), self.document(&nearest)) else { return "new".to_owned() };
@@ -44,21 +44,21 @@ impl<'a> History<'a> {
         for (role, input) in self.graph.inputs(id) {
             let before = old.key_document.inputs.get(role);
             if before.map(String::as_str) != Some(self.graph.key(*input)) {
-                reasons.push(self.input_reason(role, *input, before, needs));
+                reasons.push(self.input_reason(role, *input, before, actions));
             }
         }
-        let gone = old.key_document.inputs.keys().filter(|role| !new.key_document.inputs.contains_key(*role));
-        reasons.extend(gone.map(|role| format!("no input {role} any more")));
+        let removed = old.key_document.inputs.keys().filter(|role| !new.key_document.inputs.contains_key(*role));
+        reasons.extend(removed.map(|role| format!("input {role} removed")));
         shorten(reasons)
     }
 
-    /// An input that runs says why in its own line; why one that does not run is another one is told here.
-    fn input_reason(&mut self, role: &str, input: StageId, before: Option<&String>, needs: &[Need]) -> String {
-        // A role that is only a number says nothing to a user.
+    /// Describes a changed input. If the input will run, its own line gives the reason; otherwise it is added here.
+    fn input_reason(&mut self, role: &str, input: StageId, before: Option<&String>, actions: &[Action]) -> String {
+        // A numeric role means nothing to a user.
         let role = if role.bytes().all(|byte| byte.is_ascii_digit()) { self.graph.name(input) } else { role };
         let Some(before) = before else { return format!("new input {role}") };
         let mut causes = Vec::new();
-        if !needs[input.index()].is_compute() {
+        if !actions[input.index()].is_compute() {
             self.causes(self.graph.key(input), before, &mut causes);
         }
         match causes.is_empty() {
@@ -67,7 +67,7 @@ impl<'a> History<'a> {
         }
     }
 
-    /// The differences of two artifacts, or where they have none of their own, those of their inputs.
+    /// Adds the differences of two artifacts or, if they have none of their own, those of their inputs.
     fn causes(&mut self, new_key: &str, old_key: &str, causes: &mut Vec<String>) {
         let (Some(new), Some(old)) = (self.document(new_key), self.document(old_key)) else { return };
         let own = self.differences(new_key, &new, old_key, &old);
@@ -81,20 +81,20 @@ impl<'a> History<'a> {
         causes.extend(own.into_iter().filter(|cause| !causes.contains(cause)).collect::<Vec<_>>());
     }
 
-    /// The fields that differ, in the stage's own words where it has some.
+    /// Describes the fields that differ, with the stage's own explanations where it has any.
     fn differences(&self, new_key: &str, new: &Document, old_key: &str, old: &Document) -> Vec<String> {
         let stage = self.graph.with_key(new_key).map(|id| self.graph.stage(id));
-        let artifact = self.store.place(&old.key_document.kind, old_key);
+        let artifact = self.store.artifact_path(&old.key_document.kind, old_key);
         let explain = |path: &str| stage.and_then(|stage| stage.explain(path, &artifact));
-        new.fields.differences_in_words(&old.fields, explain)
+        new.fields.describe_changes(&old.fields, explain)
     }
 
-    /// The key of the nearest artifact of a kind; of equally near ones the newest.
+    /// Returns the key of the most similar artifact of a kind; of equally similar ones the newest.
     fn nearest(&mut self, kind: &str, key: &str) -> Option<String> {
         let newest = match self.newest.get(kind) {
             Some(newest) => Rc::clone(newest),
             None => {
-                let keys: Rc<[String]> = self.store.keys(kind).into_iter().take(COMPARED).collect();
+                let keys: Rc<[String]> = self.store.keys(kind).into_iter().take(MAX_COMPARED).collect();
                 self.newest.insert(kind.to_owned(), Rc::clone(&keys));
                 keys
             }
@@ -102,7 +102,7 @@ impl<'a> History<'a> {
         newest.iter().min_by_key(|old| self.distance(key, old)).cloned()
     }
 
-    /// Fields that differ between two documents and, where inputs differ, between those.
+    /// Counts the fields that differ between two documents and, recursively, between their inputs.
     fn distance(&mut self, new: &str, old: &str) -> usize {
         if new == old {
             return 0;
@@ -121,17 +121,17 @@ impl<'a> History<'a> {
 
     fn input_distance(&mut self, new: &Document, old: &Document) -> usize {
         let (new, old) = (&new.key_document.inputs, &old.key_document.inputs);
-        let gone = old.keys().filter(|role| !new.contains_key(*role)).count();
+        let removed = old.keys().filter(|role| !new.contains_key(*role)).count();
         let changed = new.iter().map(|(role, key)| old.get(role).map_or(1, |old| self.distance(key, old)));
-        gone + changed.sum::<usize>()
+        removed + changed.sum::<usize>()
     }
 
-    /// The document of a key, from the graph or the store.
+    /// Returns the document of a key, from the graph or the store.
     fn document(&mut self, key: &str) -> Option<Rc<Document>> {
         if let Some(document) = self.documents.get(key) {
             return document.clone();
         }
-        // The graph's document takes the way through text too, so that numbers compare as those read from the store.
+        // The graph's document is parsed from text too, so that its numbers compare equal to those read from the store.
         let key_document = match self.graph.with_key(key) {
             Some(id) => serde_json::from_str(self.graph.key_text(id)).ok(),
             None => self.kinds.iter().find_map(|kind| self.store.key_document(kind, key).ok()),
@@ -144,9 +144,9 @@ impl<'a> History<'a> {
 }
 
 fn shorten(mut reasons: Vec<String>) -> String {
-    let more = reasons.len().saturating_sub(LISTED);
+    let more = reasons.len().saturating_sub(MAX_LISTED);
     if more > 0 {
-        reasons.truncate(LISTED);
+        reasons.truncate(MAX_LISTED);
         reasons.push(format!("and {more} more"));
     }
     reasons.join(", ")

@@ -1,39 +1,39 @@
-//! How an artifact came to be: when, where, how long. Says nothing of its content and is no part of its bytes.
+//! Record of how an artifact was computed: when, where, for how long. It is not part of the artifact's content.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Content of an artifact's `record.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Record {
+pub struct ArtifactRecord {
     /// Name of the stage in the pipeline that computed it.
     pub stage: String,
-    /// When it started, in UTC, as RFC 3339.
+    /// Start time in UTC, as RFC 3339.
     pub started: String,
-    /// Time it took.
+    /// Duration in seconds.
     pub seconds: f64,
-    /// Digests of the inputs that it read ([`Manifest::content`](crate::engine::store::Manifest::content)), by role. An
-    /// input that was not compared with its manifest, or by an earlier version, has none.
+    /// Digests of the inputs that it read ([`Manifest::content`](crate::engine::store::Manifest::content)), by role.
+    /// Without inputs that were not verified; empty in records of earlier versions.
     #[serde(default)]
     pub inputs: BTreeMap<String, String>,
-    /// Work that it was ([`Cost::work`](crate::engine::Cost)), where that is known.
+    /// Estimated work ([`Cost::work`](crate::engine::Cost)), if known.
     #[serde(default)]
     pub work: Option<f64>,
-    /// What the stage measured of its own work: `views_per_second`, `wait_share`, `gigaflops`, `peak_gigaflops`.
+    /// Measurements by the stage itself: `views_per_second`, `wait_share`, `gigaflops`, `peak_gigaflops`.
     #[serde(default)]
     pub measured: BTreeMap<String, f64>,
-    /// Worker threads.
+    /// Number of worker threads.
     pub threads: usize,
-    /// Name of the machine.
+    /// Host name.
     pub host: String,
-    /// Version of the program.
+    /// Version of simclr.
     pub simclr: String,
-    /// The stage's line of result.
+    /// The stage's result in one line.
     pub summary: String,
 }
 
-impl Record {
-    /// The record of a stage that ran on this machine.
+impl ArtifactRecord {
+    /// Creates the record of a stage that ran on this machine.
     pub fn new(stage: &str, started: String, seconds: f64, summary: &str) -> Self {
         Self {
             stage: stage.to_owned(),
@@ -50,7 +50,7 @@ impl Record {
     }
 }
 
-/// Name of this machine, or nothing where the system does not tell.
+/// Returns the host name of this machine, or an empty string if unknown.
 pub fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let name = name.or_else(|| std::env::var("HOSTNAME").ok()).or_else(|| std::env::var("COMPUTERNAME").ok());

@@ -1,50 +1,49 @@
-//! Computes what is missing: each stage after its inputs, independent ones at the same time where the user allows it.
+//! Runs: computes missing stages, each after its inputs, and independent stages in parallel if requested.
 
 use crate::base::{Error, ErrorKind, Result};
 use crate::engine::compute::{Compute, Inputs, at_stage, interruption};
 use crate::engine::scheduler::Scheduler;
-use crate::engine::select::{Need, needs};
-use crate::engine::store::{Found, Lock, Verifier, remove_leftovers};
-use crate::engine::{Event, EventSink, Graph, Outcome, RunOptions, StageId, StageStatus, Store};
+use crate::engine::select::{Action, decide_actions};
+use crate::engine::store::{Inspection, Lock, Verifier, remove_leftovers};
+use crate::engine::{Event, EventSink, Graph, RunOptions, RunOutcome, StageId, StageStatus, Store};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often a run looks whether another one has given a stage back.
+/// How often a run checks whether another run has released the lock of a stage.
 const LOCK_POLL: Duration = Duration::from_millis(50);
 
-/// Most times that a run finds out anew what to compute, since artifacts turned out to be damaged or to be other ones.
-const MOST_ROUNDS: usize = 20;
+/// Maximum number of rounds of a run. A new round starts when artifacts turn out to be damaged or to have changed.
+const MAX_ROUNDS: usize = 20;
 
-/// Computes every stage that is missing and asked for, or needed by such a stage. What is finished stays when a later
-/// stage fails or the user interrupts. A stage that another run computes at the moment is left to it.
+/// Computes every requested stage whose artifact is missing, and the stages it depends on. Finished stages are kept
+/// when a later stage fails or the user interrupts. A stage that another run is computing is left to that run.
 ///
-/// Artifacts are compared with their manifests before they are read ([`Verify`](crate::engine::store::Verify)). One that
-/// is damaged is set aside and computed again, and so is what was computed from another artifact than the one that is
-/// there now.
+/// Artifacts are compared with their manifests before they are read ([`Verify`](crate::engine::store::Verify)). Damaged
+/// artifacts are set aside and recomputed, and so are artifacts computed from an input that has changed since.
 ///
 /// # Errors
-/// A stage failed or panicked (the error names it) and the options do not say to keep going, the user interrupted, the
-/// store cannot be written, or a pattern of the options means no stage.
+/// A stage failed or panicked (the error names it) and `keep_going` is not set, the user interrupted, the store
+/// cannot be written, or a pattern of the options matches no stage.
 pub fn run(
     graph: &Graph,
     store: &Store,
     options: &RunOptions,
     events: &dyn EventSink,
     interrupted: &AtomicBool,
-) -> Result<Outcome> {
-    // First, since an artifact that a killed run was replacing may come back.
+) -> Result<RunOutcome> {
+    // First, since this restores an artifact that a killed run was replacing.
     remove_leftovers(store)?;
     let verifier = Verifier::new(store, options.verify);
     let rounds = Rounds { graph, store, verifier: &verifier, options, events, interrupted };
     let outcome = rounds.run();
-    verifier.remember();
+    verifier.persist();
     outcome
 }
 
-/// What all rounds of a run share.
+/// State shared by all rounds of a run.
 struct Rounds<'a> {
     graph: &'a Graph,
     store: &'a Store,
@@ -54,210 +53,218 @@ struct Rounds<'a> {
     interrupted: &'a AtomicBool,
 }
 
-/// What a round came to.
+/// Result of a round.
 struct Round {
-    outcome: Outcome,
-    /// Artifacts may have turned out as others than those that later stages read.
-    is_open: bool,
+    outcome: RunOutcome,
+    /// Artifacts may differ from those that were read, so another round has to check them.
+    needs_another_round: bool,
 }
 
 impl Rounds<'_> {
-    fn run(&self) -> Result<Outcome> {
-        let mut earlier: Option<Outcome> = None;
-        for _ in 0..MOST_ROUNDS {
-            let needs = self.needs(earlier.as_ref())?;
+    fn run(&self) -> Result<RunOutcome> {
+        let mut earlier: Option<RunOutcome> = None;
+        for _ in 0..MAX_ROUNDS {
+            let actions = self.actions(earlier.as_ref())?;
             let is_first = earlier.is_none();
-            if !is_first && !needs.iter().any(Need::is_compute) {
-                self.tell_cached(&needs, earlier.as_ref());
-                let outcome = Scheduler::new(self.graph, &needs).into_outcome();
-                return Ok(outcome.after(earlier));
+            if !is_first && !actions.iter().any(Action::is_compute) {
+                self.report_cached(&actions, earlier.as_ref());
+                let outcome = Scheduler::new(self.graph, &actions).into_outcome();
+                return Ok(outcome.merge_earlier(earlier));
             }
-            let Round { outcome, is_open } = self.round(&needs, earlier.as_ref())?;
-            let outcome = outcome.after(earlier);
-            if !is_open {
+            let Round { outcome, needs_another_round } = self.round(&actions, earlier.as_ref())?;
+            let outcome = outcome.merge_earlier(earlier);
+            if !needs_another_round {
                 return Ok(outcome);
             }
             earlier = Some(outcome);
         }
-        let what = format!("artifacts were damaged or changed {MOST_ROUNDS} times while they were needed");
+        let what = format!("artifacts were damaged or changed {MAX_ROUNDS} times during the run");
         Err(Error::stage(what)
             .at(self.store.directory().display().to_string())
-            .help("find out what writes into the store, or check the disk, and run again"))
+            .help("find out what writes to the store, or check the disk, then run again"))
     }
 
-    /// What is to be done, without computing by force what was computed before.
-    fn needs(&self, earlier: Option<&Outcome>) -> Result<Vec<Need>> {
-        let mut needs = needs(self.graph, self.store, self.verifier, self.options)?;
-        let Some(earlier) = earlier else { return Ok(needs) };
+    /// Decides what to do with each stage, without forcing stages that an earlier round already computed.
+    fn actions(&self, earlier: Option<&RunOutcome>) -> Result<Vec<Action>> {
+        let mut actions = decide_actions(self.graph, self.store, self.verifier, self.options)?;
+        let Some(earlier) = earlier else { return Ok(actions) };
         for id in self.graph.iter() {
             let is_done = earlier.stages[id.index()].status == StageStatus::Computed;
-            if let (true, Need::Compute { forced: true, fault: None }) = (is_done, &needs[id.index()])
+            if let (true, Action::Compute { forced: true, fault: None }) = (is_done, &actions[id.index()])
                 && let Some(path) = &earlier.artifacts[id.index()]
             {
-                needs[id.index()] = Need::Cached(path.clone());
+                actions[id.index()] = Action::Cached(path.clone());
             }
         }
-        Ok(needs)
+        Ok(actions)
     }
 
-    fn tell_cached(&self, needs: &[Need], earlier: Option<&Outcome>) {
-        let is_told = |id: StageId| {
+    fn report_cached(&self, actions: &[Action], earlier: Option<&RunOutcome>) {
+        let is_reported = |id: StageId| {
             earlier.is_some_and(|earlier| {
                 let status = earlier.stages[id.index()].status;
                 matches!(status, StageStatus::Computed | StageStatus::Cached)
             })
         };
-        for id in self.graph.iter().filter(|id| matches!(needs[id.index()], Need::Cached(_)) && !is_told(*id)) {
+        for id in self.graph.iter().filter(|id| matches!(actions[id.index()], Action::Cached(_)) && !is_reported(*id)) {
             self.events.emit(&Event::Cached { stage: self.graph.name(id).to_owned() });
         }
     }
 
-    fn round(&self, needs: &[Need], earlier: Option<&Outcome>) -> Result<Round> {
+    fn round(&self, actions: &[Action], earlier: Option<&RunOutcome>) -> Result<Round> {
         let Self { graph, store, verifier, options, events, interrupted } = *self;
-        let obstacles = obstacles(graph, needs);
+        let obstacles = obstacles(graph, actions);
         if let (Some((_, error)), false) = (obstacles.first(), options.keep_going) {
             return Err(error.clone());
         }
-        self.tell_cached(needs, earlier);
-        let board = Mutex::new(Scheduler::new(graph, needs));
-        let (halted, again) = (AtomicBool::new(false), AtomicBool::new(false));
+        self.report_cached(actions, earlier);
+        let scheduler = Mutex::new(Scheduler::new(graph, actions));
+        let (halted, needs_another_round) = (AtomicBool::new(false), AtomicBool::new(false));
         let compute = Compute { graph, store, verifier, options, events, interrupted, halted: &halted };
-        let run = Run { compute, needs, board, changed: Condvar::new(), told: Mutex::default(), again };
-        obstacles.into_iter().for_each(|(id, error)| run.fail(&mut run.board(), id, error));
+        let workers = Workers {
+            compute,
+            actions,
+            scheduler,
+            changed: Condvar::new(),
+            announced: Mutex::default(),
+            needs_another_round,
+        };
+        obstacles.into_iter().for_each(|(id, error)| workers.fail(&mut workers.scheduler(), id, error));
         std::thread::scope(|scope| {
             for _ in 1..options.jobs {
-                // Where there is no thread to be had, the others do its work.
-                let _ = std::thread::Builder::new().spawn_scoped(scope, || run.work());
+                // If no thread can be started, the others do its work.
+                let _ = std::thread::Builder::new().spawn_scoped(scope, || workers.work());
             }
-            run.work();
+            workers.work();
         });
-        let is_open = needs.iter().any(|need| matches!(need, Need::CachedUnless(_)));
-        let is_again = run.again.load(Ordering::Relaxed);
-        let outcome = run.finish()?;
-        Ok(Round { is_open: is_again || (is_open && outcome.is_whole()), outcome })
+        let has_unconfirmed = actions.iter().any(|action| matches!(action, Action::CachedIfInputsMatch(_)));
+        let inputs_changed = workers.needs_another_round.load(Ordering::Relaxed);
+        let outcome = workers.finish()?;
+        Ok(Round { needs_another_round: inputs_changed || (has_unconfirmed && outcome.is_complete()), outcome })
     }
 }
 
-/// Stages that are to be computed and cannot be, and why.
-fn obstacles(graph: &Graph, needs: &[Need]) -> Vec<(StageId, Error)> {
-    let to_compute = graph.iter().filter(|id| needs[id.index()].is_compute());
+/// Returns the stages that have to be computed but cannot be, with the reasons.
+fn obstacles(graph: &Graph, actions: &[Action]) -> Vec<(StageId, Error)> {
+    let to_compute = graph.iter().filter(|id| actions[id.index()].is_compute());
     to_compute.filter_map(|id| Some((id, at_stage(graph.stage(id).obstacle()?, graph.name(id))))).collect()
 }
 
-struct Run<'a> {
+/// Workers of one round.
+struct Workers<'a> {
     compute: Compute<'a>,
-    needs: &'a [Need],
-    board: Mutex<Scheduler<'a>>,
-    /// Told when a stage ends.
+    actions: &'a [Action],
+    scheduler: Mutex<Scheduler<'a>>,
+    /// Notified when a stage ends.
     changed: Condvar,
-    /// Stages of which the user knows that another run computes them.
-    told: Mutex<HashSet<StageId>>,
-    /// Set when an artifact turned out not to be what it was taken for.
-    again: AtomicBool,
+    /// Stages already reported as being computed by another run.
+    announced: Mutex<HashSet<StageId>>,
+    /// Set when an input changed or was found to be damaged.
+    needs_another_round: AtomicBool,
 }
 
-impl<'a> Run<'a> {
-    fn board(&self) -> MutexGuard<'_, Scheduler<'a>> {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+impl<'a> Workers<'a> {
+    fn scheduler(&self) -> MutexGuard<'_, Scheduler<'a>> {
+        self.scheduler.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes stages until none is left.
+    /// Computes stages until none is left.
     fn work(&self) {
         while let Some((id, lock)) = self.next() {
             let start = Instant::now();
-            let forced = matches!(self.needs[id.index()], Need::Compute { forced: true, .. });
+            let forced = matches!(self.actions[id.index()], Action::Compute { forced: true, .. });
             let result = self.inputs(id).and_then(|inputs| match inputs {
-                Some(inputs) => self.compute.obtain(id, &inputs, forced, &lock),
+                Some(inputs) => self.compute.compute_or_reuse(id, &inputs, forced, &lock),
                 None => Ok(None),
             });
-            // Another run that waits for the lock finds the artifact.
+            // Released before the result is recorded: another run that waits for the lock finds the artifact.
             drop(lock);
-            self.settle(id, result, start.elapsed());
+            self.record_result(id, result, start.elapsed());
         }
     }
 
-    /// The next stage to compute, with its lock; none where there will be no more.
+    /// Returns the next stage to compute, with its lock; none if there will be no more.
     fn next(&self) -> Option<(StageId, Lock)> {
-        let mut board = self.board();
+        let mut scheduler = self.scheduler();
         loop {
             if self.compute.is_stopped() {
                 return None;
             }
-            let ready = board.ready();
-            if ready.is_empty() && !board.is_busy() {
+            let ready = scheduler.ready();
+            if ready.is_empty() && !scheduler.is_busy() {
                 return None;
             }
             for id in ready {
                 match self.compute.lock(id) {
                     Ok(Some(lock)) => {
-                        board.start(id);
+                        scheduler.start(id);
                         return Some((id, lock));
                     }
-                    Ok(None) => self.tell_waiting(id, &board),
+                    Ok(None) => self.report_waiting(id, &scheduler),
                     Err(error) => {
-                        // The others may no longer be wanted.
-                        self.fail(&mut board, id, error);
+                        // The run may be stopping now, so check again before trying another stage.
+                        self.fail(&mut scheduler, id, error);
                         break;
                     }
                 }
             }
-            let waited = self.changed.wait_timeout(board, LOCK_POLL);
-            board = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let waited = self.changed.wait_timeout(scheduler, LOCK_POLL);
+            scheduler = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    /// Says once that another run computes a stage, when there is nothing else to do.
-    fn tell_waiting(&self, id: StageId, board: &Scheduler<'_>) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if !board.is_busy() && told.insert(id) {
-            let text = "another run computes this stage; waiting for it".to_owned();
+    /// Reports once per stage that another run is computing it, when there is nothing else to do.
+    fn report_waiting(&self, id: StageId, scheduler: &Scheduler<'_>) {
+        let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
+        if !scheduler.is_busy() && announced.insert(id) {
+            let text = "another run is computing this stage; waiting for it".to_owned();
             self.compute.events.emit(&Event::Note { stage: self.compute.graph.name(id).to_owned(), text });
         }
     }
 
-    /// The artifacts that a stage reads, looked at once more: a run takes hours. None where one is damaged by now.
+    /// Returns the artifacts that a stage reads, inspected again, since a run can take hours. None if one is damaged.
     fn inputs(&self, id: StageId) -> Result<Option<Inputs>> {
         let Compute { graph, store, verifier, .. } = &self.compute;
         let mut inputs = Inputs::new();
         for (role, input) in graph.inputs(id) {
             let (kind, key) = (graph.kind(*input), graph.key(*input));
-            match verifier.look(kind, key) {
-                Found::Whole(seen) => _ = inputs.insert(role.clone(), seen),
-                Found::Broken(_) | Found::Altered(_) => return Ok(None),
-                Found::Missing => {
-                    let error = Error::stage("the artifact was removed while it was needed");
-                    let place = store.place(kind, key).display().to_string();
-                    let help = "run again: what is missing is computed anew, finished stages are kept";
-                    return Err(error.at(place).help(help));
+            match verifier.inspect(kind, key) {
+                Inspection::Intact(snapshot) => _ = inputs.insert(role.clone(), snapshot),
+                Inspection::Incomplete(_) | Inspection::Corrupt(_) => return Ok(None),
+                Inspection::Missing => {
+                    let error = Error::stage("the artifact was removed during the run");
+                    let path = store.artifact_path(kind, key).display().to_string();
+                    let help = "run again: the missing artifact is recomputed, finished stages are kept";
+                    return Err(error.at(path).help(help));
                 }
             }
         }
         Ok(Some(inputs))
     }
 
-    fn settle(&self, id: StageId, result: Result<Option<(PathBuf, StageStatus)>>, elapsed: Duration) {
-        let mut board = self.board();
+    fn record_result(&self, id: StageId, result: Result<Option<(PathBuf, StageStatus)>>, elapsed: Duration) {
+        let mut scheduler = self.scheduler();
         match result {
             Ok(Some((path, status))) => {
                 let seconds = if status == StageStatus::Computed { elapsed.as_secs_f64() } else { 0.0 };
-                board.finish(id, path, status, seconds);
+                scheduler.finish(id, path, status, seconds);
             }
             Ok(None) => {
-                self.again.store(true, Ordering::Relaxed);
-                board.stop(id);
+                self.needs_another_round.store(true, Ordering::Relaxed);
+                scheduler.stop(id);
             }
-            Err(error) if error.kind() == ErrorKind::Interrupted => board.stop(id),
-            Err(error) => self.fail(&mut board, id, error),
+            Err(error) if error.kind() == ErrorKind::Interrupted => scheduler.stop(id),
+            Err(error) => self.fail(&mut scheduler, id, error),
         }
         self.changed.notify_all();
     }
 
-    fn fail(&self, board: &mut Scheduler<'_>, id: StageId, error: Error) {
+    fn fail(&self, scheduler: &mut Scheduler<'_>, id: StageId, error: Error) {
         let Compute { graph, events, options, halted, .. } = &self.compute;
         let name = graph.name(id);
         let error = at_stage(error, name);
         events.emit(&Event::Failed { stage: name.to_owned(), error: error.to_string() });
-        let skipped = board.fail(id, error);
+        let skipped = scheduler.fail(id, error);
         if !options.keep_going {
             halted.store(true, Ordering::Relaxed);
             return;
@@ -267,14 +274,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn finish(self) -> Result<Outcome> {
-        let board = self.board.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(error), false) = (board.first_failure(), self.compute.options.keep_going) {
+    fn finish(self) -> Result<RunOutcome> {
+        let scheduler = self.scheduler.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(error), false) = (scheduler.first_failure(), self.compute.options.keep_going) {
             return Err(error.clone());
         }
         if self.compute.interrupted.load(Ordering::Relaxed) {
             return Err(interruption());
         }
-        Ok(board.into_outcome())
+        Ok(scheduler.into_outcome())
     }
 }

@@ -1,59 +1,59 @@
-//! Which stages of a run are done, and which can be computed next.
+//! Scheduler: which stages of a run are done, and which can be computed next.
 
 use crate::base::Error;
-use crate::engine::select::Need;
-use crate::engine::{Graph, Outcome, StageId, StageOutcome, StageStatus};
+use crate::engine::select::Action;
+use crate::engine::{Graph, RunOutcome, StageId, StageOutcome, StageStatus};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// What has become of a stage so far.
+/// State of a stage during a run.
 #[derive(Debug)]
 enum NodeState {
     NotNeeded,
-    /// Waits for inputs or for a worker.
+    /// Waiting for inputs or for a worker.
     Waiting,
     Running,
-    There {
+    Done {
         artifact: PathBuf,
         status: StageStatus,
         seconds: f64,
     },
     Failed(Error),
-    /// Told to stop: by the user, or after another one failed.
+    /// Stopped by the user, after another stage failed, or because an input changed.
     Stopped,
-    /// Needs a stage that failed.
+    /// Depends on this failed stage.
     Skipped(StageId),
 }
 
-/// The state of a run, shared by its workers.
+/// Scheduler of a run, shared by its workers.
 pub(super) struct Scheduler<'a> {
     graph: &'a Graph,
-    fates: Vec<NodeState>,
+    states: Vec<NodeState>,
     /// Stages that read each stage.
     readers: Vec<Vec<StageId>>,
-    /// Inputs of each stage that are not there yet.
+    /// Number of inputs of each stage that have not been computed yet.
     missing: Vec<usize>,
-    /// Stages that wait for nothing but a worker.
+    /// Stages whose inputs are complete.
     ready: BTreeSet<StageId>,
     running: usize,
 }
 
 impl<'a> Scheduler<'a> {
-    /// A run at its start.
-    pub(super) fn new(graph: &'a Graph, needs: &[Need]) -> Self {
-        let fate = |need: &Need| match need {
-            Need::NotNeeded => NodeState::NotNeeded,
-            Need::Compute { .. } => NodeState::Waiting,
-            Need::Cached(artifact) | Need::CachedUnless(artifact) => {
-                NodeState::There { artifact: artifact.clone(), status: StageStatus::Cached, seconds: 0.0 }
+    /// Creates the scheduler at the start of a run.
+    pub(super) fn new(graph: &'a Graph, actions: &[Action]) -> Self {
+        let state = |action: &Action| match action {
+            Action::NotNeeded => NodeState::NotNeeded,
+            Action::Compute { .. } => NodeState::Waiting,
+            Action::Cached(artifact) | Action::CachedIfInputsMatch(artifact) => {
+                NodeState::Done { artifact: artifact.clone(), status: StageStatus::Cached, seconds: 0.0 }
             }
         };
         let mut readers = vec![Vec::new(); graph.len()];
         let mut missing = vec![0; graph.len()];
         let mut ready = BTreeSet::new();
-        for id in graph.iter().filter(|id| needs[id.index()].is_compute()) {
+        for id in graph.iter().filter(|id| actions[id.index()].is_compute()) {
             for input in graph.inputs(id).values().collect::<BTreeSet<_>>() {
-                if needs[input.index()].is_compute() {
+                if actions[input.index()].is_compute() {
                     readers[input.index()].push(id);
                     missing[id.index()] += 1;
                 }
@@ -62,58 +62,58 @@ impl<'a> Scheduler<'a> {
                 ready.insert(id);
             }
         }
-        Self { graph, fates: needs.iter().map(fate).collect(), readers, missing, ready, running: 0 }
+        Self { graph, states: actions.iter().map(state).collect(), readers, missing, ready, running: 0 }
     }
 
-    /// Stages that can be computed now, in the graph's order.
+    /// Returns the stages that can be computed now, in the graph's order.
     pub(super) fn ready(&self) -> Vec<StageId> {
         self.ready.iter().copied().collect()
     }
 
-    /// Whether a worker computes a stage, which may make others ready.
+    /// Whether a worker is computing a stage, which may make others ready.
     pub(super) fn is_busy(&self) -> bool {
         self.running > 0
     }
 
-    /// A worker takes a stage.
+    /// Marks a stage as running.
     pub(super) fn start(&mut self, id: StageId) {
         self.ready.remove(&id);
         self.running += 1;
-        self.fates[id.index()] = NodeState::Running;
+        self.states[id.index()] = NodeState::Running;
     }
 
-    /// A stage is there; those that waited for it alone become ready.
+    /// Marks a stage as done; stages that waited only for it become ready.
     pub(super) fn finish(&mut self, id: StageId, artifact: PathBuf, status: StageStatus, seconds: f64) {
         self.running -= 1;
-        self.fates[id.index()] = NodeState::There { artifact, status, seconds };
+        self.states[id.index()] = NodeState::Done { artifact, status, seconds };
         for reader in &self.readers[id.index()] {
             self.missing[reader.index()] -= 1;
-            // One that cannot be computed on this machine has failed already.
-            if self.missing[reader.index()] == 0 && matches!(self.fates[reader.index()], NodeState::Waiting) {
+            // A stage that cannot be computed on this machine has already failed.
+            if self.missing[reader.index()] == 0 && matches!(self.states[reader.index()], NodeState::Waiting) {
                 self.ready.insert(*reader);
             }
         }
     }
 
-    /// A stage was told to stop.
+    /// Marks a stage as stopped.
     pub(super) fn stop(&mut self, id: StageId) {
         self.running -= 1;
-        self.fates[id.index()] = NodeState::Stopped;
+        self.states[id.index()] = NodeState::Stopped;
     }
 
-    /// A stage failed. Returns those that cannot be computed for it, in the graph's order.
+    /// Marks a stage as failed. Returns the stages skipped because of it, in the graph's order.
     pub(super) fn fail(&mut self, id: StageId, error: Error) -> Vec<StageId> {
-        if matches!(self.fates[id.index()], NodeState::Running) {
+        if matches!(self.states[id.index()], NodeState::Running) {
             self.running -= 1;
         }
         self.ready.remove(&id);
-        self.fates[id.index()] = NodeState::Failed(error);
+        self.states[id.index()] = NodeState::Failed(error);
         let mut skipped = BTreeSet::new();
         let mut open = self.readers[id.index()].clone();
         while let Some(reader) = open.pop() {
-            if matches!(self.fates[reader.index()], NodeState::Waiting) {
+            if matches!(self.states[reader.index()], NodeState::Waiting) {
                 self.ready.remove(&reader);
-                self.fates[reader.index()] = NodeState::Skipped(id);
+                self.states[reader.index()] = NodeState::Skipped(id);
                 skipped.insert(reader);
                 open.extend(&self.readers[reader.index()]);
             }
@@ -121,21 +121,21 @@ impl<'a> Scheduler<'a> {
         skipped.into_iter().collect()
     }
 
-    /// The first failure in the graph's order.
+    /// Returns the first failure in the graph's order.
     pub(super) fn first_failure(&self) -> Option<&Error> {
-        self.fates.iter().find_map(|fate| match fate {
+        self.states.iter().find_map(|state| match state {
             NodeState::Failed(error) => Some(error),
             _ => None,
         })
     }
 
-    /// What the run did.
-    pub(super) fn into_outcome(self) -> Outcome {
+    /// Returns the outcome of the run.
+    pub(super) fn into_outcome(self) -> RunOutcome {
         let (mut artifacts, mut stages) = (Vec::new(), Vec::new());
         let (mut failures, mut skipped) = (Vec::new(), Vec::new());
-        for (id, fate) in self.graph.iter().zip(self.fates) {
-            let (artifact, status, seconds) = match fate {
-                NodeState::There { artifact, status, seconds } => (Some(artifact), status, seconds),
+        for (id, state) in self.graph.iter().zip(self.states) {
+            let (artifact, status, seconds) = match state {
+                NodeState::Done { artifact, status, seconds } => (Some(artifact), status, seconds),
                 NodeState::Failed(error) => {
                     failures.push((id, error));
                     (None, StageStatus::Failed, 0.0)
@@ -154,6 +154,6 @@ impl<'a> Scheduler<'a> {
         }
         let count = |status| stages.iter().filter(|stage| stage.status == status).count();
         let (computed, cached) = (count(StageStatus::Computed), count(StageStatus::Cached));
-        Outcome { artifacts, computed, cached, stages, failures, skipped }
+        RunOutcome { artifacts, computed, cached, stages, failures, skipped }
     }
 }

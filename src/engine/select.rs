@@ -1,27 +1,28 @@
-//! Which stages a run computes: those that are asked for and whose artifacts are missing, and what these need.
+//! Selects the stages that a run computes: requested stages whose artifacts are missing, and the inputs they need.
 
 use crate::base::Result;
 use crate::engine::provenance::Provenance;
-use crate::engine::store::{Found, Verifier, Verify};
+use crate::engine::store::{Inspection, Verifier, Verify};
 use crate::engine::{Graph, StageId, Store, pattern};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What a kill costs at most, against writing some hundred megabytes of a large network.
+/// Default checkpoint interval: the maximum work lost to a kill, weighed against writing several hundred megabytes for
+/// a large network.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(5 * 60);
 
-/// What the user asks of a run.
+/// Options of a run.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
-    /// Patterns of stages that are computed even if their artifacts are there ([`pattern::matches`]).
+    /// Patterns of stages to compute even if their artifacts exist ([`pattern::matches`]).
     pub force: Vec<String>,
-    /// Patterns of the stages that are wanted; all where there is none.
+    /// Patterns of the requested stages; if empty, all stages are requested.
     pub only: Vec<String>,
-    /// Most stages that are computed at the same time.
+    /// Maximum number of stages computed at the same time.
     pub jobs: usize,
-    /// After a failure go on with the stages that do not need the failed one.
+    /// Whether to continue after a failure with the stages that do not depend on the failed one.
     pub keep_going: bool,
-    /// How often a long stage leaves a checkpoint.
+    /// How often a long stage writes a checkpoint.
     pub checkpoint_every: Duration,
     /// When artifacts are compared with the digests in their manifests.
     pub verify: Verify,
@@ -40,81 +41,87 @@ impl Default for RunOptions {
     }
 }
 
-/// What becomes of one stage.
+/// What a run does with a stage.
 #[derive(Clone, Debug)]
-pub(crate) enum Need {
-    /// Its artifact is there.
+pub(crate) enum Action {
+    /// Uses the existing artifact.
     Cached(PathBuf),
-    /// Its artifact is there, and an input is computed anew: if that comes out as another one, so does this.
-    CachedUnless(PathBuf),
-    /// It is computed.
+    /// Uses the existing artifact unless an input that is recomputed turns out different.
+    CachedIfInputsMatch(PathBuf),
+    /// Computes the stage.
     Compute {
-        /// The user asks for it though the artifact is there.
+        /// Whether the user forces it even if the artifact exists.
         forced: bool,
-        /// Why the artifact that is there does not count.
+        /// Why the existing artifact cannot be used.
         fault: Option<Fault>,
     },
-    /// Its artifact is missing, and nothing that is wanted needs it.
+    /// Its artifact is missing, but no requested stage depends on it.
     NotNeeded,
 }
 
-/// Why an artifact that is there does not count.
+/// Why an existing artifact cannot be used.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
-    /// It is not what was written.
+    /// Its files do not match its manifest.
     Damaged(String),
-    /// It was computed from something else than its inputs are now.
+    /// It was computed from inputs other than the current ones.
     Stale(String),
 }
 
-impl Need {
+impl Action {
     pub(crate) fn is_compute(&self) -> bool {
-        matches!(self, Need::Compute { .. })
+        matches!(self, Action::Compute { .. })
     }
 }
 
-/// What becomes of each stage, in the graph's order.
+/// Decides what to do with each stage, in the graph's order.
 ///
 /// # Errors
-/// A pattern means no stage.
-pub(crate) fn needs(graph: &Graph, store: &Store, verifier: &Verifier<'_>, options: &RunOptions) -> Result<Vec<Need>> {
+/// A pattern matches no stage.
+pub(crate) fn decide_actions(
+    graph: &Graph,
+    store: &Store,
+    verifier: &Verifier<'_>,
+    options: &RunOptions,
+) -> Result<Vec<Action>> {
     let forced = pattern::select(graph, &options.force)?;
     let mut wanted = match options.only.is_empty() {
         true => vec![true; graph.len()],
         false => pattern::select(graph, &options.only)?,
     };
     let provenance = Provenance::new(graph, store, verifier);
-    let mut needs = vec![Need::NotNeeded; graph.len()];
-    // From the last stage to the first: a stage is visited after all that read it.
+    let mut actions = vec![Action::NotNeeded; graph.len()];
+    // In reverse order, so that a stage is visited after all stages that read it.
     for id in graph.iter().rev() {
         let index = id.index();
-        needs[index] = need(&provenance, id, forced[index], wanted[index]);
-        if needs[index].is_compute() {
+        actions[index] = action(&provenance, id, forced[index], wanted[index]);
+        if actions[index].is_compute() {
             graph.inputs(id).values().for_each(|input| wanted[input.index()] = true);
         }
     }
     for id in graph.iter() {
-        if let Need::Cached(path) = &needs[id.index()]
-            && waits(graph, &provenance, &needs, id)
+        if let Action::Cached(path) = &actions[id.index()]
+            && waits_for_inputs(graph, &provenance, &actions, id)
         {
-            needs[id.index()] = Need::CachedUnless(path.clone());
+            actions[id.index()] = Action::CachedIfInputsMatch(path.clone());
         }
     }
-    Ok(needs)
+    Ok(actions)
 }
 
-fn need(provenance: &Provenance<'_>, id: StageId, forced: bool, wanted: bool) -> Need {
-    let fault = match (provenance.found(id), provenance.stale(id)) {
-        (Found::Whole(seen), None) if !forced => return Need::Cached(seen.path.clone()),
-        _ if !forced && !wanted => return Need::NotNeeded,
-        (Found::Broken(damage) | Found::Altered(damage), _) => Some(Fault::Damaged(damage.clone())),
+fn action(provenance: &Provenance<'_>, id: StageId, forced: bool, wanted: bool) -> Action {
+    let fault = match (provenance.inspection(id), provenance.stale(id)) {
+        (Inspection::Intact(snapshot), None) if !forced => return Action::Cached(snapshot.path.clone()),
+        _ if !forced && !wanted => return Action::NotNeeded,
+        (Inspection::Incomplete(damage) | Inspection::Corrupt(damage), _) => Some(Fault::Damaged(damage.clone())),
         (_, stale) => stale.cloned().map(Fault::Stale),
     };
-    Need::Compute { forced, fault }
+    Action::Compute { forced, fault }
 }
 
-/// Whether an artifact counts only if what is computed before it comes out as it was.
-fn waits(graph: &Graph, provenance: &Provenance<'_>, needs: &[Need], id: StageId) -> bool {
-    let is_open = |input: &StageId| matches!(needs[input.index()], Need::Compute { .. } | Need::CachedUnless(_));
-    graph.inputs(id).iter().any(|(role, input)| is_open(input) && provenance.depends_on_content_of(id, role))
+/// Whether an artifact can be used only if its recomputed inputs turn out unchanged.
+fn waits_for_inputs(graph: &Graph, provenance: &Provenance<'_>, actions: &[Action], id: StageId) -> bool {
+    let is_unconfirmed =
+        |input: &StageId| matches!(actions[input.index()], Action::Compute { .. } | Action::CachedIfInputsMatch(_));
+    graph.inputs(id).iter().any(|(role, input)| is_unconfirmed(input) && provenance.depends_on_content_of(id, role))
 }

@@ -1,4 +1,4 @@
-//! What a stage is to the engine.
+//! The stage interface of the engine.
 
 use crate::base::{Error, Result};
 use crate::engine::compute::interruption;
@@ -10,85 +10,87 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// A unit of work that turns input artifacts into one artifact, a directory of files.
+/// Unit of work that turns input artifacts into one artifact, a directory of files.
 pub trait Stage: Send + Sync {
-    /// Name shown to users: `pretrain.main`, `linear_eval.depths[depth 0, 10 % labels]`.
+    /// Returns the name shown to users: `pretrain.main`, `linear_eval.depths[depth 0, 10 % labels]`.
     fn name(&self) -> String;
 
-    /// Directory of the store that holds its artifacts: `pretrain`.
+    /// Returns the kind, the directory of the store that holds its artifacts: `pretrain`.
     fn kind(&self) -> &'static str;
 
-    /// Raised when the same parameters and inputs give another result than before.
+    /// Returns the version of the algorithm, increased when the same parameters and inputs give a different result.
     fn version(&self) -> u32;
 
-    /// Everything besides the inputs that decides the artifact's content; an object.
+    /// Returns everything besides the inputs that determines the artifact's content; an object.
     fn parameters(&self) -> Value;
 
-    /// Computes the artifact into `context.output()`. Returns one line of result for the terminal, which may be empty.
+    /// Computes the artifact into `context.output()`. Returns the result in one line for the terminal, which may be
+    /// empty.
     ///
     /// # Errors
-    /// Whatever stops the work; what was written is thrown away then.
+    /// Any error of the computation; the output directory is then discarded.
     fn run(&self, context: &Context<'_>) -> Result<String>;
 
-    /// Numbers of a finished artifact by which two runs are compared: `accuracy`, `loss`.
+    /// Returns the metrics of a finished artifact for comparing runs: `accuracy`, `loss`.
     fn metrics(&self, _artifact: &Path) -> BTreeMap<String, f64> {
         BTreeMap::new()
     }
 
-    /// Why it cannot be computed on this machine, if so.
+    /// Returns why the stage cannot be computed on this machine, or none if it can.
     fn obstacle(&self) -> Option<Error> {
         None
     }
 
-    /// What a parameter that differs from that of an earlier artifact means, in words; `parameter` is its dotted path
-    /// and `artifact` the earlier artifact's directory. Without an answer both values are shown.
+    /// Describes a parameter that differs from that of an earlier artifact. `parameter` is its dotted path, `artifact`
+    /// the directory of the earlier artifact. If none, both values are shown.
     fn explain(&self, _parameter: &str, _artifact: &Path) -> Option<String> {
         None
     }
 }
 
-/// What computing a stage takes.
+/// Estimated cost of a stage.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cost {
-    /// Work in a unit that stages of one kind share, such as multiply-adds; at most this much, where training may stop
-    /// early. Times are estimated from what work took before.
+    /// Work in a unit shared by all stages of a kind, such as MACs; an upper bound if training may stop early. Times
+    /// are estimated from the time per unit of earlier stages.
     pub work: f64,
-    /// Memory at the peak, in bytes.
+    /// Peak memory in bytes.
     pub memory: u64,
 }
 
-/// What a stage is given to run.
+/// Context in which a stage runs.
 pub struct Context<'a> {
     /// Name of the stage.
     pub stage: String,
-    /// Directory to write into; becomes the artifact when the stage succeeds.
+    /// Directory to write to; becomes the artifact when the stage succeeds.
     pub output: PathBuf,
-    /// Directory for what lets a killed stage go on where it was; need not be there yet. It outlives the run, is no part of
-    /// the artifact, and is removed when the artifact is finished. Only the holder of the stage's lock touches it.
+    /// Directory for checkpoints from which an interrupted stage resumes; it may not exist yet. It outlives the run, is
+    /// not part of the artifact, and is removed when the artifact is finished. Only the holder of the stage's lock uses
+    /// it.
     pub checkpoints: PathBuf,
-    /// How often a long stage should leave a checkpoint.
+    /// How often a long stage should write a checkpoint.
     pub checkpoint_every: Duration,
     /// Artifact directories of the inputs, by role: `split`, `pretrain`, ...
     pub inputs: BTreeMap<String, PathBuf>,
-    /// Fails where an input is not any more what it was when the stage began ([`Context::check_inputs`]).
+    /// Fails if an input has changed since the stage started ([`Context::check_inputs`]).
     pub check_inputs: &'a (dyn Fn() -> Result<()> + Sync),
-    /// Takes progress.
+    /// Receives progress, notes and warnings.
     pub events: &'a dyn EventSink,
     /// Set when the user asks to stop.
     pub interrupted: &'a AtomicBool,
     /// Set when another stage's failure ends the run.
     pub halted: &'a AtomicBool,
-    /// What the stage measured of its own work, for its record.
+    /// Measurements by the stage, for its record.
     pub measured: &'a Mutex<BTreeMap<String, f64>>,
 }
 
 impl Context<'_> {
-    /// Directory to write the artifact's files into.
+    /// Returns the directory to write the artifact's files to.
     pub fn output(&self) -> &Path {
         &self.output
     }
 
-    /// Directory of the input artifact with this role.
+    /// Returns the directory of the input artifact with this role.
     ///
     /// # Errors
     /// The stage has no such input, which is a bug.
@@ -99,45 +101,44 @@ impl Context<'_> {
             .ok_or_else(|| Error::bug(format!("stage {} has no input '{role}'", self.stage)))
     }
 
-    /// To be called before a checkpoint is written, which must not keep what was made of an input that was overwritten
-    /// meanwhile. At the end of the stage the engine looks by itself.
+    /// Checks that no input was overwritten since the stage started. Call it before writing a checkpoint; at the end of
+    /// the stage the engine checks by itself.
     ///
     /// # Errors
-    /// An input is not any more what it was when the stage began.
+    /// An input has changed since the stage started.
     pub fn check_inputs(&self) -> Result<()> {
         (self.check_inputs)()
     }
 
-    /// Whether the stage is asked to stop: time to leave a checkpoint.
+    /// Whether the stage should write a checkpoint and stop.
     pub fn is_interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed) || self.halted.load(Ordering::Relaxed)
     }
 
-    /// Leaves a number in the artifact's record that says how the work went and is no part of the result, such as a
-    /// speed.
+    /// Adds a measurement to the artifact's record that is not part of the result, such as a speed.
     pub fn measure(&self, name: &str, value: f64) {
         self.measured.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), value);
     }
 
-    /// Tells how far the stage is.
+    /// Reports the progress of the stage.
     pub fn progress(&self, done: u64, total: u64, detail: impl Into<String>) {
         self.events.emit(&Event::Progress { stage: self.stage.clone(), done, total, detail: detail.into() });
     }
 
-    /// Leaves a line in the log.
+    /// Writes a line to the log.
     pub fn note(&self, text: impl Into<String>) {
         self.events.emit(&Event::Note { stage: self.stage.clone(), text: text.into() });
     }
 
-    /// Tells the user of something to look at.
+    /// Warns the user.
     pub fn warn(&self, text: impl Into<String>) {
         self.events.emit(&Event::Warning { stage: self.stage.clone(), text: text.into() });
     }
 
-    /// Stops the stage if it is asked to.
+    /// Returns an error if the stage should stop.
     ///
     /// # Errors
-    /// The stage is asked to stop.
+    /// The user or another stage's failure stops the run.
     pub fn check_interrupted(&self) -> Result<()> {
         if self.is_interrupted() {
             return Err(interruption());

@@ -1,38 +1,39 @@
-//! JPEG, PNG and WebP files to images.
+//! Decoding of JPEG, PNG and WebP files.
 
 use crate::base::human;
-use crate::imaging::jpeg::{self, Outcome};
+use crate::imaging::jpeg::{self, Integrity};
 use crate::imaging::jpeg_segments::{START_OF_SCAN, segments};
 use crate::imaging::{CHANNELS, Image, header};
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use std::io::Cursor;
 
-/// Most pixels on a side: far above any camera, far below what a forged header asks for.
-pub(super) const MOST_SIDE: u32 = 30_000;
-/// Most bytes of decoded pixels (as stored in the file: up to 8 a pixel), so that one file cannot use up the memory.
-pub(super) const MOST_BYTES: u64 = 768 << 20;
-/// Memory that a decoder may use beside the pixels.
+/// Maximum pixels per side: far above any camera, far below what a forged header claims.
+pub(super) const MAX_SIDE: u32 = 30_000;
+/// Maximum bytes of decoded pixels (in the file's pixel format: up to 8 per pixel), so that one file cannot exhaust
+/// memory.
+pub(super) const MAX_DECODED_BYTES: u64 = 768 << 20;
+/// Maximum memory in bytes that a decoder may use besides the pixels.
 const DECODER_BYTES: u64 = 1 << 30;
 
-/// Decodes a JPEG (progressive too), PNG or WebP file, told apart by content, not by name.
+/// Decodes a JPEG (including progressive), PNG or WebP file, recognized by content, not by name.
 ///
-/// Grayscale becomes three equal channels, 16 bits are rounded to 8, CMYK is converted, what is transparent shows
-/// white behind it, the first frame stands for an animation, and the EXIF orientation is applied.
+/// Grayscale becomes three equal channels, 16 bits are rounded to 8, CMYK is converted, transparency is composited over
+/// white, an animation gives its first frame, and the EXIF orientation is applied.
 ///
 /// # Errors
-/// The reason why the bytes are no such image, as a phrase: damaged, cut short, too large, another format.
+/// Why the file cannot be decoded, as a phrase: damaged, truncated, too large, another format.
 pub fn decode(bytes: &[u8]) -> Result<Image, String> {
     let mut image = Image::default();
     decode_into(bytes, &mut image)?.map_or(Ok(image), Err)
 }
 
-/// As [`decode`], into an image whose memory is used again: the allocation of fresh pixels for each of many images is
-/// what the kernel is busiest with.
+/// Same as [`decode`], but reuses the memory of `image`: allocating pixels for each of many images would dominate the
+/// kernel's time.
 ///
-/// A JPEG that lost data inside is decoded as far as it goes, and the phrase that says so is returned.
+/// A JPEG that lost data inside is decoded as far as possible, and a phrase that describes the damage is returned.
 ///
 /// # Errors
-/// Those of [`decode`] but for that one; what `image` holds then means nothing.
+/// Those of [`decode`] except for that one; the content of `image` is then unspecified.
 pub fn decode_into(bytes: &[u8], image: &mut Image) -> Result<Option<String>, String> {
     let mut damage = None;
     let format = recognize(bytes)?;
@@ -41,14 +42,14 @@ pub fn decode_into(bytes: &[u8], image: &mut Image) -> Result<Option<String>, St
     }
     if format == ImageFormat::Jpeg {
         if !jpeg_is_complete(bytes) {
-            return Err("the JPEG ends before its end marker (cut short)".to_owned());
+            return Err("the JPEG ends before its end marker (truncated)".to_owned());
         }
-        match jpeg::decode_whole(bytes, image) {
-            Outcome::Whole => return Ok(None),
-            Outcome::Unexamined => {}
-            Outcome::Damaged(what) => damage = Some(what),
+        match jpeg::decode_checked(bytes, image) {
+            Integrity::Intact => return Ok(None),
+            Integrity::Unchecked => {}
+            Integrity::Damaged(what) => damage = Some(what),
         }
-        if jpeg::decode_usual(bytes, image) {
+        if jpeg::decode_fast(bytes, image) {
             return Ok(damage);
         }
     }
@@ -58,7 +59,7 @@ pub fn decode_into(bytes: &[u8], image: &mut Image) -> Result<Option<String>, St
 
 fn decode_any(bytes: &[u8], format: ImageFormat) -> Result<Image, String> {
     if format == ImageFormat::WebP && !webp_is_complete(bytes) {
-        return Err("the WebP ends inside one of its chunks (cut short)".to_owned());
+        return Err("the WebP ends inside one of its chunks (truncated)".to_owned());
     }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits());
@@ -76,15 +77,15 @@ fn recognize(bytes: &[u8]) -> Result<ImageFormat, String> {
     }
     match image::guess_format(bytes) {
         Ok(format @ (ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP)) => Ok(format),
-        Ok(other) => Err(format!("{other:?} files are not read; convert to JPEG, PNG or WebP")),
+        Ok(other) => Err(format!("{other:?} files are not supported; convert to JPEG, PNG or WebP")),
         Err(_) => Err("not a JPEG, PNG or WebP file".to_owned()),
     }
 }
 
 fn limits() -> Limits {
     let mut limits = Limits::default();
-    limits.max_image_width = Some(MOST_SIDE);
-    limits.max_image_height = Some(MOST_SIDE);
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
     limits.max_alloc = Some(DECODER_BYTES);
     limits
 }
@@ -92,9 +93,9 @@ fn limits() -> Limits {
 fn check_size(decoder: &impl ImageDecoder) -> Result<(), String> {
     let (width, height) = decoder.dimensions();
     check_sides(width, height)?;
-    if decoder.total_bytes() > MOST_BYTES {
-        let most = human::bytes(MOST_BYTES);
-        return Err(format!("the image is too large ({width}x{height}; at most {most} of decoded pixels are read)"));
+    if decoder.total_bytes() > MAX_DECODED_BYTES {
+        let max = human::bytes(MAX_DECODED_BYTES);
+        return Err(format!("the image is too large ({width}x{height}; the maximum is {max} of decoded pixels)"));
     }
     Ok(())
 }
@@ -103,8 +104,8 @@ fn check_sides(width: u32, height: u32) -> Result<(), String> {
     if width == 0 || height == 0 {
         return Err(format!("the image has no pixels ({width}x{height})"));
     }
-    if width > MOST_SIDE || height > MOST_SIDE {
-        return Err(format!("the image is too large ({width}x{height}; at most {MOST_SIDE} pixels a side are read)"));
+    if width > MAX_SIDE || height > MAX_SIDE {
+        return Err(format!("the image is too large ({width}x{height}; the maximum is {MAX_SIDE} pixels per side)"));
     }
     Ok(())
 }
@@ -114,7 +115,8 @@ fn reason(error: image::ImageError) -> String {
     text.lines().map(str::trim).collect::<Vec<_>>().join("; ")
 }
 
-/// Whether every chunk is inside the file. The decoder asks for as much memory as a chunk says it has, before it reads it.
+/// Returns whether every chunk is inside the file. The decoder allocates the length in a chunk header before it reads
+/// the chunk.
 fn webp_is_complete(bytes: &[u8]) -> bool {
     let length = |at: usize| bytes.get(at + 4..at + 8).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize);
     let end = length(0).map_or(bytes.len(), |length| bytes.len().min(length.saturating_add(8)));
@@ -129,13 +131,13 @@ fn webp_is_complete(bytes: &[u8]) -> bool {
     true
 }
 
-/// Whether the end marker follows the first scan. The decoder fills what is missing with gray instead of failing.
+/// Returns whether an end marker follows the first scan. The decoder fills missing data with gray instead of failing.
 fn jpeg_is_complete(bytes: &[u8]) -> bool {
     const END_OF_IMAGE: [u8; 2] = [0xFF, 0xD9];
     let Some((_, header)) = segments(bytes).find(|(marker, _)| *marker == START_OF_SCAN) else {
-        return true; // Not made as we know it: the decoder says what is wrong.
+        return true; // Unknown structure: the decoder reports what is wrong.
     };
-    // Inside a scan 0xFF is followed by 0 or a restart marker, so these two bytes are the marker itself.
+    // Inside a scan, 0xFF is followed by 0 or a restart marker, so these two bytes can only be the marker.
     let ends = |scan: &[u8]| scan.ends_with(&END_OF_IMAGE) || scan.windows(2).any(|pair| pair == END_OF_IMAGE);
     bytes.get(header.end..).is_some_and(ends)
 }
@@ -162,7 +164,7 @@ mod tests {
     use image::codecs::jpeg::JpegEncoder;
     use image::{ExtendedColorType, ImageEncoder};
 
-    /// A JPEG of this size, in color or in gray, with an EXIF orientation where one is given.
+    /// Returns a JPEG of this size, in color or grayscale, optionally with an EXIF orientation.
     fn jpeg_file(width: u32, height: u32, color: ExtendedColorType, orientation: Option<u8>) -> Vec<u8> {
         let length = u64::from(width * height) * u64::from(color.channel_count());
         let values: Vec<u8> = (0..length).map(|i| (i * i / 7 + i * 3) as u8).collect();
@@ -178,28 +180,28 @@ mod tests {
     }
 
     #[test]
-    fn the_short_way_gives_the_pixels_of_the_long_one_for_what_it_takes() {
-        // An image that held a larger one, then a smaller one: nothing of it may shine through.
+    fn the_fast_path_gives_the_same_pixels_as_the_general_one() {
+        // Reused for smaller images: no old pixels may remain.
         let mut image = Image { width: 90, height: 80, rgb: vec![123; 90 * 80 * CHANNELS] };
         let rgb = |width, height, orientation| jpeg_file(width, height, ExtendedColorType::Rgb8, orientation);
         for file in [rgb(61, 37, None), rgb(1, 1, None), rgb(64, 48, Some(1)), rgb(17, 80, None)] {
-            assert!(jpeg::decode_usual(&file, &mut image));
+            assert!(jpeg::decode_fast(&file, &mut image));
             assert_eq!(image, decode_any(&file, ImageFormat::Jpeg).unwrap());
         }
     }
 
     #[test]
-    fn what_is_too_wide_is_refused_with_its_size_and_the_limit() {
+    fn images_that_are_too_wide_are_refused_with_size_and_limit() {
         for format in [ImageFormat::Png, ImageFormat::Jpeg] {
             let mut file = Cursor::new(Vec::new());
             DynamicImage::new_rgb8(30_001, 2).write_to(&mut file, format).unwrap();
             let reason = decode(file.get_ref()).unwrap_err();
-            assert_eq!(reason, "the image is too large (30001x2; at most 30000 pixels a side are read)");
+            assert_eq!(reason, "the image is too large (30001x2; the maximum is 30000 pixels per side)");
         }
     }
 
     #[test]
-    fn a_webp_whose_chunk_says_that_it_is_longer_than_the_file_is_refused() {
+    fn a_webp_with_a_chunk_longer_than_the_file_is_refused() {
         let mut file = Cursor::new(Vec::new());
         DynamicImage::new_rgb8(5, 4).write_to(&mut file, ImageFormat::WebP).unwrap();
         let whole = file.into_inner();
@@ -209,24 +211,24 @@ mod tests {
         let length = (bomb.len() - 8) as u32;
         bomb[4..8].copy_from_slice(&length.to_le_bytes());
         for damaged in [&bomb[..], &whole[..whole.len() - 3]] {
-            assert!(decode(damaged).unwrap_err().contains("cut short"));
+            assert!(decode(damaged).unwrap_err().contains("truncated"));
         }
     }
 
     #[test]
-    fn the_short_way_leaves_gray_turned_and_damaged_files_to_the_long_one() {
+    fn the_fast_path_leaves_gray_rotated_and_damaged_files_to_the_general_one() {
         let gray = jpeg_file(20, 30, ExtendedColorType::L8, None);
-        let turned = jpeg_file(20, 30, ExtendedColorType::Rgb8, Some(6));
+        let rotated = jpeg_file(20, 30, ExtendedColorType::Rgb8, Some(6));
         let mut image = Image::default();
-        for (file, size) in [(&gray, (20, 30)), (&turned, (30, 20))] {
-            assert!(!jpeg::decode_usual(file, &mut image));
+        for (file, size) in [(&gray, (20, 30)), (&rotated, (30, 20))] {
+            assert!(!jpeg::decode_fast(file, &mut image));
             decode_into(file, &mut image).unwrap();
             assert_eq!((image.width, image.height), size);
             assert_eq!(image, decode(file).unwrap());
         }
-        let damaged = [&turned[..60], &turned[turned.len() - 2..]].concat();
-        assert!(!jpeg::decode_usual(&damaged, &mut image));
-        let long = decode_any(&damaged, ImageFormat::Jpeg).map(|_| None);
-        assert_eq!(decode_into(&damaged, &mut image), long);
+        let damaged = [&rotated[..60], &rotated[rotated.len() - 2..]].concat();
+        assert!(!jpeg::decode_fast(&damaged, &mut image));
+        let general = decode_any(&damaged, ImageFormat::Jpeg).map(|_| None);
+        assert_eq!(decode_into(&damaged, &mut image), general);
     }
 }

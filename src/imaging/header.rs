@@ -1,52 +1,52 @@
-//! What the first bytes of a file say of the memory that its decoding takes, without decoding anything.
+//! Estimates of the memory that decoding takes, from the header of an image file, without decoding anything.
 
-use crate::imaging::decode::MOST_SIDE;
+use crate::imaging::decode::MAX_SIDE;
 use crate::imaging::jpeg_segments::{START_OF_SCAN, segments};
 
-/// Bytes from the beginning of a file in which its header nearly always is.
+/// Number of bytes at the start of a file that nearly always contain its whole header.
 pub const HEADER_BYTES: usize = 64 << 10;
 
-/// Bytes that decoding a file to an image takes at most at one time, besides the file itself; none where the header is
-/// not in these first bytes, or it is no image.
+/// Returns the peak memory in bytes of decoding an image file, besides the file itself; `None` if the header is not in
+/// these first bytes, or the file is not an image.
 ///
-/// An image with a longer side than is decoded takes nothing. Counted are the decoder's own pixels, what it keeps beside
-/// them (coefficients of a JPEG in several scans, the transforms of WebP), and the eight-bit colors made of them; measured
-/// on images of 100 megapixels and more.
+/// Images that exceed the maximum side take nothing, since they are not decoded. The estimate includes the decoder's
+/// own pixels, its working memory (coefficients of a JPEG in several scans, the transforms of WebP), and the resulting
+/// 8-bit RGB; it was measured on images of 100 megapixels and more.
 pub fn memory_to_decode(start: &[u8]) -> Option<u64> {
-    let (width, height, bytes_per_pixel) = need(start)?;
-    let is_refused = width > MOST_SIDE || height > MOST_SIDE;
-    Some(if is_refused { 0 } else { u64::from(width) * u64::from(height) * bytes_per_pixel })
+    let (width, height, bytes_per_pixel) = parse(start)?;
+    let is_too_large = width > MAX_SIDE || height > MAX_SIDE;
+    Some(if is_too_large { 0 } else { u64::from(width) * u64::from(height) * bytes_per_pixel })
 }
 
-/// Width and height, as [`memory_to_decode`] finds them.
+/// Returns the width and height in the header.
 pub(super) fn size(start: &[u8]) -> Option<(u32, u32)> {
-    need(start).map(|(width, height, _)| (width, height))
+    parse(start).map(|(width, height, _)| (width, height))
 }
 
-fn need(start: &[u8]) -> Option<Need> {
+fn parse(start: &[u8]) -> Option<HeaderInfo> {
     png(start).or_else(|| webp(start)).or_else(|| jpeg(start))
 }
 
-/// Width, height, and bytes that a pixel takes.
-type Need = (u32, u32, u64);
+/// Width, height, and bytes per pixel.
+type HeaderInfo = (u32, u32, u64);
 
-/// RGB at eight bits.
-const COLORS: u64 = 3;
+/// Bytes per pixel of 8-bit RGB.
+const RGB8_BYTES: u64 = 3;
 
-fn png(start: &[u8]) -> Option<Need> {
+fn png(start: &[u8]) -> Option<HeaderInfo> {
     let header = start.strip_prefix(b"\x89PNG\r\n\x1a\n")?.get(8..18)?;
     let samples = match header[9] {
         0 => 1,
         2 => 3,
         4 => 2,
-        _ => 4, // With alpha, or a palette, which is written out.
+        _ => 4, // RGBA, or a palette, which is expanded.
     };
     let stored = samples * if header[8] == 16 { 2 } else { 1 };
     let with_alpha = if samples % 2 == 0 { 4 } else { 0 };
-    Some((big_endian(header.get(0..4)?)?, big_endian(header.get(4..8)?)?, stored + with_alpha + COLORS))
+    Some((big_endian(header.get(0..4)?)?, big_endian(header.get(4..8)?)?, stored + with_alpha + RGB8_BYTES))
 }
 
-fn webp(start: &[u8]) -> Option<Need> {
+fn webp(start: &[u8]) -> Option<HeaderInfo> {
     let chunk = start.strip_prefix(b"RIFF")?.get(4..)?.strip_prefix(b"WEBP")?;
     let (kind, data) = (chunk.get(..4)?, chunk.get(8..)?);
     let (width, height) = match kind {
@@ -61,7 +61,7 @@ fn webp(start: &[u8]) -> Option<Need> {
     Some((width, height, 4 + 4))
 }
 
-fn jpeg(start: &[u8]) -> Option<Need> {
+fn jpeg(start: &[u8]) -> Option<HeaderInfo> {
     if !start.starts_with(&[0xFF, 0xD8]) {
         return None;
     }
@@ -77,9 +77,9 @@ fn jpeg(start: &[u8]) -> Option<Need> {
                 let (is_sequential, frame) = frame?;
                 let (height, width) = (big_endian(&frame[0..2])?, big_endian(&frame[2..4])?);
                 let samples = u64::from(frame[4]).min(4);
-                // Where a scan does not hold all there is, coefficients are kept until the last one.
-                let is_all = is_sequential && u64::from(*start.get(content.start)?) >= samples;
-                return Some((width, height, samples + if is_all { 0 } else { 2 * samples } + COLORS));
+                // Unless one scan has all components, coefficients are kept until the last scan.
+                let is_single_scan = is_sequential && u64::from(*start.get(content.start)?) >= samples;
+                return Some((width, height, samples + if is_single_scan { 0 } else { 2 * samples } + RGB8_BYTES));
             }
             _ => {}
         }
@@ -102,7 +102,7 @@ mod tests {
     use std::io::Cursor;
 
     #[test]
-    fn sizes_are_those_of_the_decoder() {
+    fn sizes_match_the_decoder() {
         let image = DynamicImage::new_rgb8(37, 23);
         let files = [
             (image.clone(), ImageFormat::Jpeg, 6),
@@ -118,13 +118,13 @@ mod tests {
             assert_eq!(memory_to_decode(file.get_ref()), Some(37 * 23 * bytes_per_pixel), "{format:?}");
             for length in 0..file.get_ref().len() {
                 let start = memory_to_decode(&file.get_ref()[..length]);
-                assert!(start.is_none_or(|need| need == 37 * 23 * bytes_per_pixel), "{format:?}, {length} bytes");
+                assert!(start.is_none_or(|bytes| bytes == 37 * 23 * bytes_per_pixel), "{format:?}, {length} bytes");
             }
         }
     }
 
     #[test]
-    fn coefficients_count_where_a_jpeg_comes_in_several_scans() {
+    fn jpegs_in_several_scans_include_their_coefficients() {
         let file = |frame: u8, components_in_scan: u8| {
             let frame = [0xFF, frame, 0, 17, 8, 0, 20, 0, 30, 3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0];
             [&[0xFF, 0xD8][..], &frame, &[0xFF, 0xDA, 0, 8, components_in_scan]].concat()
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_image_needs_nothing_that_is_known() {
+    fn files_that_are_not_images_have_no_estimate() {
         let huge = [&b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"[..], &[0x7F, 0xFF, 0xFF, 0xFF, 0, 0, 0, 1, 16, 6]].concat();
         assert_eq!(memory_to_decode(&huge), Some(0));
         for start in

@@ -1,9 +1,9 @@
-//! JPEGs straight into a buffer that is used again, and what of their data is missing.
+//! JPEG decoding into a reused buffer, with detection of missing data.
 
 use crate::imaging::Image;
-use crate::imaging::decode::{MOST_BYTES, MOST_SIDE, flatten};
-use crate::imaging::jpeg_reader::Watched;
-use crate::imaging::jpeg_scans::{Guarded, Refusal};
+use crate::imaging::decode::{MAX_DECODED_BYTES, MAX_SIDE, flatten};
+use crate::imaging::jpeg_reader::MonitoredReader;
+use crate::imaging::jpeg_scans::{PaddedJpeg, ScanError};
 use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, RgbImage};
 use std::cell::Cell;
@@ -12,46 +12,46 @@ use zune_jpeg::zune_core::bytestream::{ZByteReaderTrait, ZCursor};
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-/// How what is wrong with a damaged JPEG begins.
+/// Prefix of the reason for a damaged JPEG.
 pub(crate) const DAMAGED_JPEG: &str = "the JPEG is damaged";
 
-/// What came of a JPEG.
+/// The result of decoding a JPEG with integrity checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// It was decoded, and nothing is missing as far as that can be seen.
-    Whole,
-    /// It is none of those that can be examined.
-    Unexamined,
-    /// What is wrong with it.
+pub(super) enum Integrity {
+    /// It was decoded, and no missing data was detected.
+    Intact,
+    /// It has a structure that cannot be checked.
+    Unchecked,
+    /// It is damaged, with the reason.
     Damaged(String),
 }
 
-/// Decodes a JPEG whose data is whole, to the pixels that `image` gives.
+/// Decodes a JPEG to the same pixels as the `image` crate, and detects missing data.
 ///
-/// `image` and the decoder below it fill in what is missing, and pass over what they do not use, in silence. Here
-/// data that ends early, data that is left over and restart markers that are missing are noticed.
-pub(super) fn decode_whole(bytes: &[u8], image: &mut Image) -> Outcome {
-    let guarded = match Guarded::new(bytes) {
-        Ok(guarded) => guarded,
-        Err(Refusal::Unknown) => return Outcome::Unexamined,
-        Err(Refusal::Damaged(what)) => return damaged(what),
+/// The `image` crate and its decoder silently fill in missing data and skip unused data. This function detects data
+/// that ends early, data that is left over, and missing restart markers.
+pub(super) fn decode_checked(bytes: &[u8], image: &mut Image) -> Integrity {
+    let padded = match PaddedJpeg::new(bytes) {
+        Ok(padded) => padded,
+        Err(ScanError::Unknown) => return Integrity::Unchecked,
+        Err(ScanError::Damaged(what)) => return damaged(what),
     };
     let is_left_over = Cell::new(false);
-    let reader = Watched::new(&guarded.bytes, &guarded.data, &is_left_over);
+    let reader = MonitoredReader::new(&padded.bytes, &padded.data, &is_left_over);
     match decode_strictly(reader, image) {
-        Some(Ok(())) if is_left_over.get() => damaged("more data is there than its size needs"),
-        Some(Ok(())) => Outcome::Whole,
-        Some(Err(_)) => damaged("some of its data is missing or makes no sense"),
-        None => Outcome::Unexamined,
+        Some(Ok(())) if is_left_over.get() => damaged("it has more data than its size needs"),
+        Some(Ok(())) => Integrity::Intact,
+        Some(Err(_)) => damaged("some of its data is missing or invalid"),
+        None => Integrity::Unchecked,
     }
 }
 
-fn damaged(what: &str) -> Outcome {
-    Outcome::Damaged(format!("{DAMAGED_JPEG}: {what}"))
+fn damaged(what: &str) -> Integrity {
+    Integrity::Damaged(format!("{DAMAGED_JPEG}: {what}"))
 }
 
-/// None where the headers are not as they are known here.
-fn decode_strictly(reader: Watched<'_>, image: &mut Image) -> Option<Result<(), ()>> {
+/// Decodes in strict mode; `None` if the headers are not of a supported kind.
+fn decode_strictly(reader: MonitoredReader<'_>, image: &mut Image) -> Option<Result<(), ()>> {
     let mut decoder = JpegDecoder::new_with_options(reader, options(true));
     decoder.decode_headers().ok()?;
     let input = decoder.input_colorspace()?;
@@ -85,16 +85,16 @@ fn converted(image: Image, is_gray: bool, orientation: Orientation) -> Option<Im
     Some(flatten(image))
 }
 
-/// Decodes a JPEG in color that its EXIF orientation leaves as it is, to the pixels that `image` gives, with whatever
-/// it gives where data is missing.
+/// Decodes a color JPEG without EXIF rotation to the same pixels as the `image` crate, including those it fills in for
+/// missing data. Returns whether it did.
 ///
-/// Whether it did: all other JPEGs and all errors are left to `image`, which decodes with the same crate but reads the
-/// headers three times and allocates the pixels anew for each image.
-pub(super) fn decode_usual(bytes: &[u8], image: &mut Image) -> bool {
-    try_usual(bytes, image).is_some()
+/// All other JPEGs and all errors are left to the `image` crate, which uses the same decoder but reads the headers
+/// three times and allocates new pixels for each image.
+pub(super) fn decode_fast(bytes: &[u8], image: &mut Image) -> bool {
+    try_decode_fast(bytes, image).is_some()
 }
 
-fn try_usual(bytes: &[u8], image: &mut Image) -> Option<()> {
+fn try_decode_fast(bytes: &[u8], image: &mut Image) -> Option<()> {
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options(false));
     decoder.decode_headers().ok()?;
     let (width, height) = decoder.dimensions()?;
@@ -108,9 +108,9 @@ fn try_usual(bytes: &[u8], image: &mut Image) -> Option<()> {
     Some(())
 }
 
-/// Bytes of the decoded pixels; none where there are none or too many.
+/// Returns the number of bytes of the decoded pixels; `None` if it is 0 or above the maximum.
 fn decoded_length<T: ZByteReaderTrait>(decoder: &JpegDecoder<T>) -> Option<usize> {
-    decoder.output_buffer_size().filter(|&length| length > 0 && length as u64 <= MOST_BYTES)
+    decoder.output_buffer_size().filter(|&length| length > 0 && length as u64 <= MAX_DECODED_BYTES)
 }
 
 fn orientation<T: ZByteReaderTrait>(decoder: &mut JpegDecoder<T>) -> Orientation {
@@ -118,13 +118,13 @@ fn orientation<T: ZByteReaderTrait>(decoder: &mut JpegDecoder<T>) -> Orientation
     exif.and_then(|exif| Orientation::from_exif_chunk(exif)).unwrap_or(Orientation::NoTransforms)
 }
 
-/// What `image` sets, unless strict.
+/// Returns the decoder options: those of the `image` crate, and optionally strict mode.
 fn options(is_strict: bool) -> DecoderOptions {
     DecoderOptions::default()
         .jpeg_set_out_colorspace(ColorSpace::RGB)
         .set_strict_mode(is_strict)
-        .set_max_width(MOST_SIDE as usize)
-        .set_max_height(MOST_SIDE as usize)
+        .set_max_width(MAX_SIDE as usize)
+        .set_max_height(MAX_SIDE as usize)
 }
 
 #[cfg(test)]

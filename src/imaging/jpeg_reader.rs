@@ -1,32 +1,32 @@
-//! A reader that sees what data of a JPEG's scans the decoder does not use.
+//! A reader that detects scan data of a JPEG that the decoder does not use.
 
 use std::cell::Cell;
 use std::ops::Range;
 use zune_jpeg::zune_core::bytestream::{ZByteIoError, ZByteReaderTrait, ZSeekFrom};
 
-/// Bytes that the decoder reads ahead of the bits it uses.
+/// Number of bytes that the decoder reads ahead of the bits it uses.
 pub(super) const READ_AHEAD: usize = 8;
 
-/// Reads bytes, and notes whether the decoder looks for a marker while there is data left before it.
+/// A reader that records whether the decoder searches for a marker while data is left before it.
 ///
-/// zune-jpeg reads entropy-coded data four bytes at a time or by `read_byte_no_error`, and looks for the marker behind
-/// the data that it needed byte by byte with `read_exact_bytes`. It passes over what lies between in silence.
-pub(super) struct Watched<'a> {
+/// zune-jpeg reads entropy-coded data four bytes at a time or by `read_byte_no_error`, and then searches for the next
+/// marker byte by byte with `read_exact_bytes`, silently skipping everything in between.
+pub(super) struct MonitoredReader<'a> {
     bytes: &'a [u8],
     position: usize,
-    /// Stretches of entropy-coded data that are not passed yet.
+    /// Ranges of entropy-coded data that have not been passed yet.
     data: &'a [Range<usize>],
     is_left_over: &'a Cell<bool>,
 }
 
-impl<'a> Watched<'a> {
-    /// `data` are the stretches of entropy-coded data in `bytes`, in their order.
+impl<'a> MonitoredReader<'a> {
+    /// Creates a reader; `data` are the ranges of entropy-coded data in `bytes`, in order.
     pub(super) fn new(bytes: &'a [u8], data: &'a [Range<usize>], is_left_over: &'a Cell<bool>) -> Self {
         Self { bytes, position: 0, data, is_left_over }
     }
 
-    /// A marker is looked for from here.
-    fn watch(&mut self) {
+    /// Checks for leftover data where the decoder starts to search for a marker.
+    fn check_leftover(&mut self) {
         while let Some((first, rest)) = self.data.split_first()
             && first.end <= self.position
         {
@@ -35,19 +35,19 @@ impl<'a> Watched<'a> {
         if let Some((data, rest)) = self.data.split_first()
             && data.start <= self.position
         {
-            self.data = rest; // The search goes on byte by byte.
+            self.data = rest; // The search continues byte by byte.
             let is_left_over = !self.is_padding(data);
             self.is_left_over.set(self.is_left_over.get() || is_left_over);
         }
     }
 
-    /// Whether only zeros are left that begin where the decoder is: encoders may fill up with them. Zeros that began
-    /// long before took the place of data.
+    /// Returns whether only zeros are left, starting about where the decoder is: encoders may pad with them. Zeros that
+    /// started long before have replaced data.
     fn is_padding(&self, data: &Range<usize>) -> bool {
         let is_data = |&byte: &u8| byte != 0;
         let zeros = self.bytes[data.clone()].iter().rposition(is_data).map_or(data.start, |last| {
             let last = data.start + last;
-            last + 1 + usize::from(self.bytes[last] == 0xFF) // The zero that belongs to it.
+            last + 1 + usize::from(self.bytes[last] == 0xFF) // Its stuffed zero.
         });
         (zeros..=zeros + READ_AHEAD).contains(&self.position)
     }
@@ -57,7 +57,7 @@ impl<'a> Watched<'a> {
     }
 }
 
-impl ZByteReaderTrait for Watched<'_> {
+impl ZByteReaderTrait for MonitoredReader<'_> {
     #[inline(always)]
     fn read_byte_no_error(&mut self) -> u8 {
         let byte = self.bytes.get(self.position).copied().unwrap_or_default();
@@ -68,7 +68,7 @@ impl ZByteReaderTrait for Watched<'_> {
     #[inline(always)]
     fn read_exact_bytes(&mut self, buffer: &mut [u8]) -> Result<(), ZByteIoError> {
         if buffer.len() == 1 {
-            self.watch();
+            self.check_leftover();
         }
         self.peek_exact_bytes(buffer)?;
         self.position += buffer.len();

@@ -1,12 +1,12 @@
-//! The segments of a JPEG before its data, for those who ask for what their headers say.
+//! The header segments of a JPEG, up to its first scan.
 
 use std::ops::Range;
 
-/// Marker of the header of a scan, behind which its data lies.
+/// Marker of a scan header, which its data follows.
 pub(super) const START_OF_SCAN: u8 = 0xDA;
 
-/// Markers up to that of the first scan, and where the content of each lies, which may be behind the end of these bytes.
-/// It ends earlier where something else is found than a marker.
+/// Iterates over the markers up to that of the first scan, with the range of each segment's content, which may extend
+/// beyond the end of `bytes`. Stops early at anything that is not a marker.
 pub(super) fn segments(bytes: &[u8]) -> impl Iterator<Item = (u8, Range<usize>)> {
     let mut at = 2;
     let mut is_done = false;

@@ -1,4 +1,4 @@
-//! JPEGs that lost data: what is noticed.
+//! Detection of JPEGs that lost data.
 
 use super::*;
 use crate::base::rng::{Rng, below, stream};
@@ -6,13 +6,13 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use std::ops::Range;
 
-/// Made by Pillow: progressive, chroma halved, 96 by 80 pixels.
+/// Made by Pillow: progressive, chroma subsampled 2x, 96 x 80 pixels.
 const PROGRESSIVE: &[u8] = include_bytes!("../../tests/golden/progressive.jpg");
 /// Made by Pillow: progressive with restart markers.
 const PROGRESSIVE_RESTARTS: &[u8] = include_bytes!("../../tests/golden/progressive_restarts.jpg");
-const PLACES: usize = 100;
+const TRIALS: usize = 100;
 
-/// Something like a photograph: waves and noise.
+/// Returns a baseline JPEG of something like a photograph: waves and noise.
 fn baseline() -> Vec<u8> {
     let (width, height) = (320, 240);
     let mut rng = stream(1, "photograph", &[]);
@@ -28,7 +28,7 @@ fn baseline() -> Vec<u8> {
     file
 }
 
-/// Where the data of the scans lies, with all that stands between them.
+/// Returns the range of the data of all scans, including everything between them.
 fn data(file: &[u8]) -> Range<usize> {
     let mut at = 2;
     while file[at + 1] != 0xDA {
@@ -37,71 +37,71 @@ fn data(file: &[u8]) -> Range<usize> {
     at + 14..file.len() - 2
 }
 
-fn outcome(file: &[u8]) -> Outcome {
-    decode_whole(file, &mut Image::default())
+fn integrity(file: &[u8]) -> Integrity {
+    decode_checked(file, &mut Image::default())
 }
 
-/// How many of the files that `damage` makes are noticed.
-fn noticed(file: &[u8], damage: impl Fn(&[u8], Range<usize>, &mut Rng) -> Vec<u8>) -> usize {
-    assert_eq!(outcome(file), Outcome::Whole);
+/// Counts how many of [`TRIALS`] damaged files are detected.
+fn detected(file: &[u8], damage: impl Fn(&[u8], Range<usize>, &mut Rng) -> Vec<u8>) -> usize {
+    assert_eq!(integrity(file), Integrity::Intact);
     let mut rng = stream(2, "damage", &[]);
-    let is_noticed = |_: &usize| crate::imaging::decode(&damage(file, data(file), &mut rng)).is_err();
-    (0..PLACES).filter(is_noticed).count()
+    let is_detected = |_: &usize| crate::imaging::decode(&damage(file, data(file), &mut rng)).is_err();
+    (0..TRIALS).filter(is_detected).count()
 }
 
-/// A stretch of so many bytes anywhere in the data.
-fn anywhere(data: Range<usize>, length: usize, rng: &mut Rng) -> Range<usize> {
+/// Returns a random range of this length in the data.
+fn random_range(data: Range<usize>, length: usize, rng: &mut Rng) -> Range<usize> {
     let start = data.start + below((data.len() - length) as u64, rng) as usize;
     start..start + length
 }
 
-fn without(file: &[u8], gone: Range<usize>) -> Vec<u8> {
-    [&file[..gone.start], &file[gone.end..]].concat()
+fn without(file: &[u8], removed: Range<usize>) -> Vec<u8> {
+    [&file[..removed.start], &file[removed.end..]].concat()
 }
 
-fn zeroed(file: &[u8], gone: Range<usize>) -> Vec<u8> {
+fn zeroed(file: &[u8], removed: Range<usize>) -> Vec<u8> {
     let mut file = file.to_vec();
-    file[gone].fill(0);
+    file[removed].fill(0);
     file
 }
 
 #[test]
-fn data_that_is_cut_away_or_taken_out_is_noticed() {
-    for (file, least) in [(&baseline()[..], 100), (PROGRESSIVE, 90), (PROGRESSIVE_RESTARTS, 90)] {
-        let cut = noticed(file, |file, data, rng| {
+fn truncated_and_removed_data_is_detected() {
+    for (file, min_count) in [(&baseline()[..], 100), (PROGRESSIVE, 90), (PROGRESSIVE_RESTARTS, 90)] {
+        let cut = detected(file, |file, data, rng| {
             let kept = data.len() / 10 + below(data.len() as u64 * 8 / 10, rng) as usize;
             without(file, data.start + kept..data.end)
         });
-        let third = noticed(file, |file, data, rng| without(file, anywhere(data.clone(), data.len() / 3, rng)));
-        assert!(cut >= least && third >= least, "{} bytes: {cut} cut, {third} without a third", file.len());
+        let third = detected(file, |file, data, rng| without(file, random_range(data.clone(), data.len() / 3, rng)));
+        assert!(cut >= min_count && third >= min_count, "{} bytes: {cut} cut, {third} without a third", file.len());
     }
 }
 
 #[test]
-fn zeros_in_the_place_of_data_are_noticed() {
-    for (file, lengths, least) in [(&baseline()[..], [64, 4096], 100), (PROGRESSIVE, [64, 1024], 75)] {
+fn zeroed_data_is_detected() {
+    for (file, lengths, min_count) in [(&baseline()[..], [64, 4096], 100), (PROGRESSIVE, [64, 1024], 75)] {
         for length in lengths {
-            let count = noticed(file, |file, data, rng| zeroed(file, anywhere(data, length, rng)));
-            assert!(count >= least, "{} bytes: {count} with {length} zeros", file.len());
+            let count = detected(file, |file, data, rng| zeroed(file, random_range(data, length, rng)));
+            assert!(count >= min_count, "{} bytes: {count} with {length} zeros", file.len());
         }
     }
 }
 
 #[test]
-fn what_follows_the_end_or_fills_up_is_no_damage() {
+fn trailing_bytes_and_padding_are_not_damage() {
     let file = baseline();
     let end = file.len() - 2;
     for more in [&b"text"[..], &[0; 5000], &file] {
-        assert_eq!(outcome(&[&file, more].concat()), Outcome::Whole);
+        assert_eq!(integrity(&[&file, more].concat()), Integrity::Intact);
     }
     for fill in [&[0xFF; 7][..], &[0; 100]] {
-        assert_eq!(outcome(&[&file[..end], fill, &file[end..]].concat()), Outcome::Whole);
+        assert_eq!(integrity(&[&file[..end], fill, &file[end..]].concat()), Integrity::Intact);
     }
     let more = [&file[..end], &file[data(&file)][..500], &file[end..]].concat();
-    assert!(matches!(outcome(&more), Outcome::Damaged(what) if what.contains("more data")));
+    assert!(matches!(integrity(&more), Integrity::Damaged(what) if what.contains("more data")));
 }
 
-/// A gray JPEG of blocks beside each other with a restart marker after each: joined from JPEGs of one block.
+/// Returns a grayscale JPEG of one row of blocks with a restart marker after each, joined from JPEGs of one block.
 fn restarts(markers: &[u8]) -> Vec<u8> {
     let block = |value: u8| {
         let mut file = Vec::new();
@@ -124,12 +124,12 @@ fn restarts(markers: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn restart_markers_that_are_missing_or_out_of_order_are_noticed() {
+fn missing_and_misordered_restart_markers_are_detected() {
     let mut image = Image::default();
-    assert_eq!(decode_whole(&restarts(&[0, 1, 2, 3, 4, 5, 6, 7, 0]), &mut image), Outcome::Whole);
+    assert_eq!(decode_checked(&restarts(&[0, 1, 2, 3, 4, 5, 6, 7, 0]), &mut image), Integrity::Intact);
     let firsts: Vec<u8> = (0..10).map(|block| image.rgb[block * 8 * 3]).collect();
     assert!(firsts.iter().zip(0_u8..).all(|(&value, block)| value.abs_diff(20 * block) <= 2), "{firsts:?}");
     for wrong in [&[0, 1, 2, 3, 4, 5, 6, 7][..], &[0, 1, 2, 3, 4, 6, 7, 0], &[0, 2, 1, 3, 4, 5, 6, 7, 0], &[]] {
-        assert!(matches!(outcome(&restarts(wrong)), Outcome::Damaged(_)), "{wrong:?}");
+        assert!(matches!(integrity(&restarts(wrong)), Integrity::Damaged(_)), "{wrong:?}");
     }
 }

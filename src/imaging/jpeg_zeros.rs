@@ -1,17 +1,17 @@
-//! How many zeros in a row the data of a JPEG's scan can hold.
+//! Detection of scan data that was replaced by zeros: the longest run of zeros that valid data can have.
 
-use crate::imaging::jpeg_frame::Coded;
+use crate::imaging::jpeg_frame::ScanComponent;
 
-/// Coefficients of a block.
+/// Coefficients per block.
 const COEFFICIENTS: usize = 64;
-/// Kinds of Huffman tables (first coefficients and the others), and tables of a kind.
+/// Kinds of Huffman tables (DC, AC), and tables of each kind.
 const TABLES: (usize, usize) = (2, 4);
 
-/// What zero bits mean in each of a JPEG's Huffman tables.
+/// The all-zeros code in each of a JPEG's Huffman tables.
 #[derive(Debug, Default)]
 pub(super) struct ZeroCodes([[Option<Code>; TABLES.1]; TABLES.0]);
 
-/// The code that is made of zeros.
+/// The Huffman code that consists of zeros, which is the first of the shortest codes.
 #[derive(Clone, Copy, Debug)]
 struct Code {
     length: usize,
@@ -19,14 +19,14 @@ struct Code {
 }
 
 impl Code {
-    /// Bits of the code and of the value behind it.
+    /// Returns the number of bits of the code and the value after it.
     fn bits(self) -> usize {
         self.length + usize::from(self.symbol & 15)
     }
 }
 
 impl ZeroCodes {
-    /// Reads the tables of a segment, which replace those of the same number.
+    /// Reads the tables of a segment, which replace those with the same index.
     pub(super) fn read(&mut self, mut segment: &[u8]) {
         while let Some((&[kind_and_number, ref counts @ ..], symbols)) = segment.split_first_chunk::<17>() {
             let (kind, number) = (usize::from(kind_and_number >> 4), usize::from(kind_and_number & 15));
@@ -40,26 +40,26 @@ impl ZeroCodes {
         }
     }
 
-    /// Zero bytes in a row that hold a whole block in which every coefficient is the same negative number, which no
-    /// image has; none where zeros may mean that blocks are empty.
-    pub(super) fn too_many(&self, components: &[Coded]) -> Option<usize> {
-        let (mut longest, mut between) = (0, 0);
+    /// Returns the number of consecutive zero bytes that would contain a whole block in which every coefficient is the
+    /// same negative number, which no image has; `None` if zeros may encode empty blocks.
+    pub(super) fn impossible_run(&self, components: &[ScanComponent]) -> Option<usize> {
+        let (mut max_bits, mut empty_bits) = (0, 0);
         for component in components {
             let code = |kind: usize| self.0[kind].get(component.tables[kind]).copied().flatten();
             let (first, others) = (code(0)?, code(1)?);
             if others.symbol == 0 {
-                between += component.blocks * (first.bits() + others.length);
+                empty_bits += component.blocks * (first.bits() + others.length);
             } else {
                 let codes = (COEFFICIENTS - 1).div_ceil(usize::from(others.symbol >> 4) + 1);
-                longest = longest.max(first.bits() + codes * others.bits());
+                max_bits = max_bits.max(first.bits() + codes * others.bits());
             }
         }
-        // The rest of a block, blocks that may be empty, the beginning of a block; and bits that fill no byte.
-        (longest > 0).then(|| (2 * longest + between).div_ceil(8) + 1)
+        // The end of a block, possibly empty blocks, the start of a block, and bits that do not fill a byte.
+        (max_bits > 0).then(|| (2 * max_bits + empty_bits).div_ceil(8) + 1)
     }
 }
 
-/// Whether so many zero bytes come in a row. Those at the end may fill up and do not count.
+/// Returns whether the data has a run of at least `count` zero bytes. Zeros at the end may be padding and do not count.
 pub(super) fn has_zeros(data: &[u8], count: usize) -> bool {
     let data = &data[..data.iter().rposition(|&byte| byte != 0).unwrap_or_default()];
     let step = count.div_ceil(2).max(1);
@@ -73,7 +73,7 @@ pub(super) fn has_zeros(data: &[u8], count: usize) -> bool {
 mod tests {
     use super::*;
 
-    /// The standard's table of this kind for luma or chroma, as far as the zeros go.
+    /// Returns a segment with a table whose shortest code has this length and symbol.
     fn table(kind_and_number: u8, shortest: usize, symbol: u8) -> Vec<u8> {
         let mut segment = vec![0; 17];
         (segment[0], segment[shortest]) = (kind_and_number, 1);
@@ -82,19 +82,19 @@ mod tests {
     }
 
     #[test]
-    fn zeros_end_where_the_tables_say() {
+    fn impossible_runs_follow_from_the_tables() {
         let mut codes = ZeroCodes::default();
-        let luma = Coded { blocks: 4, tables: [0, 0] };
-        let chroma = Coded { blocks: 1, tables: [1, 1] };
-        assert_eq!(codes.too_many(&[luma]), None);
+        let luma = ScanComponent { blocks: 4, tables: [0, 0] };
+        let chroma = ScanComponent { blocks: 1, tables: [1, 1] };
+        assert_eq!(codes.impossible_run(&[luma]), None);
         codes.read(&[table(0x00, 2, 0), table(0x10, 2, 1), table(0x01, 2, 0), table(0x11, 2, 0)].concat());
-        // 2 + 63 * 3 bits a block of luma, and 4 bits for each empty block of chroma.
-        assert_eq!(codes.too_many(&[luma, chroma, chroma]), Some((2 * 191 + 8_usize).div_ceil(8) + 1));
-        assert_eq!(codes.too_many(&[chroma]), None);
+        // 2 + 63 * 3 bits per block of luma, and 4 bits for each empty block of chroma.
+        assert_eq!(codes.impossible_run(&[luma, chroma, chroma]), Some((2 * 191 + 8_usize).div_ceil(8) + 1));
+        assert_eq!(codes.impossible_run(&[chroma]), None);
     }
 
     #[test]
-    fn zeros_in_a_row_are_found_wherever_they_are() {
+    fn runs_of_zeros_are_found_anywhere() {
         for count in [1, 2, 7, 50] {
             for start in 0..60 {
                 let mut data = vec![1; 120];

@@ -1,4 +1,4 @@
-//! Images as bytes: eight bits of red, green and blue for each pixel, and how they are brought to a square.
+//! 8-bit RGB images: decoding, encoding, resizing and the fit to a square.
 
 mod decode;
 mod encode;
@@ -20,40 +20,40 @@ pub(crate) use jpeg::DAMAGED_JPEG;
 pub use region::{Fit, Region};
 pub use resample::{Flip, Resampler};
 
-/// Values of a pixel: red, green, blue.
+/// Channels of a pixel: red, green, blue.
 pub const CHANNELS: usize = 3;
 
-/// An image of `height * width * 3` bytes: rows from the top, pixels from the left, red, green, blue.
+/// A borrowed image of `[height, width, 3]` bytes, row-major from the top left, channels red, green, blue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImageRef<'a> {
-    /// Pixels in a row.
+    /// Width in pixels.
     pub width: usize,
-    /// Rows.
+    /// Height in pixels.
     pub height: usize,
     /// `height * width * 3` bytes.
     pub rgb: &'a [u8],
 }
 
-/// A [`ImageRef`] that owns its bytes.
+/// An owned image; see [`ImageRef`] for the layout.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {
-    /// Pixels in a row.
+    /// Width in pixels.
     pub width: usize,
-    /// Rows.
+    /// Height in pixels.
     pub height: usize,
     /// `height * width * 3` bytes.
     pub rgb: Vec<u8>,
 }
 
 impl Image {
-    /// The image, borrowed.
+    /// Borrows the image.
     pub fn view(&self) -> ImageRef<'_> {
         ImageRef { width: self.width, height: self.height, rgb: &self.rgb }
     }
 }
 
 impl ImageRef<'_> {
-    /// The part of the image that `fit` keeps: all of it, or the middle square.
+    /// Returns the region of the image that `fit` keeps: all of it, or the center square.
     pub fn kept(&self, fit: Fit) -> Region {
         Region::kept(self.width, self.height, fit)
     }

@@ -1,4 +1,4 @@
-//! Parts of an image, and how an image that is not square becomes one.
+//! Regions of an image, and the fit of an image to a square.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,36 +7,36 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fit {
-    /// Width and height are scaled apart.
+    /// Width and height are scaled independently, changing the aspect ratio.
     #[default]
     Squash,
-    /// The shorter side is scaled to the image size, the middle is kept.
+    /// The shorter side is scaled to the image size, and the center is kept.
     CenterCrop,
 }
 
 /// A rectangle of whole pixels inside an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Region {
-    /// Pixels left of it.
+    /// Pixels to its left.
     pub left: usize,
     /// Rows above it.
     pub top: usize,
-    /// Pixels in its rows, at least 1.
+    /// Width in pixels, at least 1.
     pub width: usize,
-    /// Its rows, at least 1.
+    /// Height in pixels, at least 1.
     pub height: usize,
 }
 
 impl Region {
-    /// A whole image.
+    /// Returns the region of a whole image.
     pub fn whole(width: usize, height: usize) -> Self {
         Self { left: 0, top: 0, width, height }
     }
 
-    /// The part of an image that `fit` keeps.
+    /// Returns the region of an image that `fit` keeps.
     ///
-    /// The middle square is cut out before it is scaled; torchvision scales first and rounds the longer side, which
-    /// moves the middle by at most half a pixel.
+    /// The center square is cropped before scaling; torchvision scales first and rounds the longer side, which moves
+    /// the center by at most half a pixel.
     pub fn kept(width: usize, height: usize, fit: Fit) -> Self {
         match fit {
             Fit::Squash => Self::whole(width, height),

@@ -1,74 +1,74 @@
-//! Bilinear resizing with antialiasing, straight from the bytes of a part of an image.
+//! Bilinear resizing with antialiasing, directly from the bytes of a region of an image.
 //!
-//! The triangle filter of PyTorch's `interpolate(mode="bilinear", antialias=True)` (as in Pillow): where the image
-//! gets smaller the filter is as much wider. Computed in f32 without rounding in between. Rows are combined first,
-//! which vectorizes over the bytes of a row, then the pixels of the one combined row.
+//! The triangle filter of PyTorch's `interpolate(mode="bilinear", antialias=True)` (as in Pillow): for downscaling, the
+//! filter widens by the scale factor. Computed in f32 without intermediate rounding. Rows are combined first, which
+//! vectorizes over the bytes of a row, then the pixels of the combined row.
 
 use crate::imaging::vector::vectorized;
 use crate::imaging::{CHANNELS, Image, ImageRef, Region};
 
-/// Mirroring while resizing.
+/// Flips to apply while resizing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flip {
-    /// Left and right change places.
+    /// Swaps left and right.
     pub horizontal: bool,
-    /// Top and bottom change places.
+    /// Swaps top and bottom.
     pub vertical: bool,
 }
 
-/// A value of an image: a byte, or a number already between 0 and 1.
-pub trait Sample: Copy {
-    /// What stands for white.
+/// A channel value of a pixel: a byte, or a float between 0 and 1.
+pub trait PixelValue: Copy {
+    /// The value of white.
     const WHITE: f32;
-    /// As a number.
-    fn number(self) -> f32;
+    /// Converts to `f32`, without scaling.
+    fn to_f32(self) -> f32;
 }
 
-impl Sample for u8 {
+impl PixelValue for u8 {
     const WHITE: f32 = 255.0;
     #[inline(always)]
-    fn number(self) -> f32 {
+    fn to_f32(self) -> f32 {
         f32::from(self)
     }
 }
 
-impl Sample for f32 {
+impl PixelValue for f32 {
     const WHITE: f32 = 1.0;
     #[inline(always)]
-    fn number(self) -> f32 {
+    fn to_f32(self) -> f32 {
         self
     }
 }
 
-/// Interleaved values to resize from: `values[(y * width + x) * 3 + channel]`.
+/// The image to resize, interleaved: `values[(y * width + x) * 3 + channel]`.
 #[derive(Clone, Copy, Debug)]
-pub struct Source<'a, T> {
-    /// Pixels in a row.
+pub struct ResampleInput<'a, T> {
+    /// Width in pixels.
     pub width: usize,
     /// Rows of `width * 3` values.
     pub values: &'a [T],
 }
 
-/// Buffers of a resize, kept from one to the next.
+/// A bilinear resampler that reuses its buffers.
 #[derive(Debug, Default)]
 pub struct Resampler {
-    columns: Taps,
-    rows: Taps,
-    /// The combined row: `[region width, 3]` and one value more, so that four can be read at the last pixel.
+    columns: FilterWeights,
+    rows: FilterWeights,
+    /// The combined row: `[region width, 3]` and one extra value, so that four can be read at the last pixel.
     line: Vec<f32>,
-    /// The resized row: `[output width, 4]`, the fourth value without meaning.
+    /// The resized row: `[output width, 4]`, the fourth value being padding.
     resized: Vec<[f32; LANES]>,
 }
 
-/// A pixel and one value more, the width of a vector.
+/// Width of a vector: a pixel and one value of padding.
 const LANES: usize = 4;
 
 impl Resampler {
-    /// Resizes `region` to `width` x `height` and hands out each row as `[width, 4]`: red, green, blue between 0 and 1
-    /// and a value without meaning.
-    pub fn rows<T: Sample>(
+    /// Resizes `region` to `width` x `height` and passes each row to `take` as `[width, 4]`: red, green, blue between 0
+    /// and 1, and a value of padding.
+    pub fn rows<T: PixelValue>(
         &mut self,
-        source: Source<'_, T>,
+        source: ResampleInput<'_, T>,
         region: Region,
         (width, height): (usize, usize),
         flip: Flip,
@@ -88,10 +88,10 @@ impl Resampler {
         }
     }
 
-    /// Resizes `region` to the planes `[3, side, side]` with values between 0 and 1.
-    pub fn planes<T: Sample>(
+    /// Resizes `region` to planes `[3, side, side]` with values between 0 and 1.
+    pub fn planes<T: PixelValue>(
         &mut self,
-        source: Source<'_, T>,
+        source: ResampleInput<'_, T>,
         region: Region,
         side: usize,
         flip: Flip,
@@ -106,10 +106,10 @@ impl Resampler {
         });
     }
 
-    /// The image at another size.
+    /// Resizes a whole image.
     pub fn image(&mut self, image: ImageRef<'_>, width: usize, height: usize) -> Image {
         let mut rgb = Vec::with_capacity(width * height * CHANNELS);
-        let source = Source { width: image.width, values: image.rgb };
+        let source = ResampleInput { width: image.width, values: image.rgb };
         let whole = Region::whole(image.width, image.height);
         self.rows(source, whole, (width, height), Flip::default(), |_, row| {
             for pixel in row {
@@ -121,25 +121,25 @@ impl Resampler {
     }
 }
 
-/// For each output pixel of one axis, the input pixels that make it and their weights.
+/// The filter weights of one axis: for each output pixel its input pixels and their weights.
 #[derive(Debug, Default)]
-struct Taps {
+struct FilterWeights {
     starts: Vec<usize>,
     /// `[outputs, count]`
     weights: Vec<f32>,
     count: usize,
 }
 
-impl Taps {
+impl FilterWeights {
     fn of(&self, output: usize) -> (usize, &[f32]) {
         (self.starts[output], &self.weights[output * self.count..(output + 1) * self.count])
     }
 
-    /// Weights for `outputs` pixels out of `inputs`, all multiplied by `scale`.
+    /// Computes the weights of `outputs` pixels from `inputs`, all multiplied by `scale`.
     fn set(&mut self, inputs: usize, outputs: usize, mirrored: bool, scale: f32) {
         let ratio = inputs as f64 / outputs as f64;
         let reach = ratio.max(1.0);
-        // An open interval of length `2 reach` holds at most that many whole numbers, rounded up.
+        // An open interval of length `2 reach` contains at most `ceil(2 reach)` integers.
         self.count = if inputs == outputs { 1 } else { ((2.0 * reach).ceil() as usize).min(inputs) };
         self.starts.clear();
         self.weights.clear();
@@ -156,7 +156,8 @@ impl Taps {
     }
 }
 
-/// Weights of a triangle of half-width `reach` at `offset`, `offset + 1`, ..., with the given sum.
+/// Computes the weights of a triangle of half-width `reach` at `offset`, `offset + 1`, ..., normalized to the given
+/// sum.
 fn fill_triangle(weights: &mut [f32], offset: f64, reach: f64, sum: f64) {
     let height = |index: usize| (1.0 - (offset + index as f64).abs() / reach).max(0.0);
     let total: f64 = (0..weights.len()).map(height).sum();
@@ -166,22 +167,23 @@ fn fill_triangle(weights: &mut [f32], offset: f64, reach: f64, sum: f64) {
 }
 
 vectorized! {
-    /// `line[i] = sum over k of weights[k] * values[k * stride + i]`, an input row at a time: the line stays in the cache.
-    fn combine_rows<T: Sample>(values: &[T], stride: usize, weights: &[f32], line: &mut [f32]) {
+    /// Computes `line[i] = sum over k of weights[k] * values[k * stride + i]`, one input row at a time: the line stays
+    /// in the cache.
+    fn combine_rows<T: PixelValue>(values: &[T], stride: usize, weights: &[f32], line: &mut [f32]) {
         for (line, value) in line.iter_mut().zip(values) {
-            *line = weights[0] * value.number();
+            *line = weights[0] * value.to_f32();
         }
         for (row, &weight) in weights.iter().enumerate().skip(1) {
             for (line, value) in line.iter_mut().zip(&values[row * stride..]) {
-                *line += weight * value.number();
+                *line += weight * value.to_f32();
             }
         }
     }
 }
 
 vectorized! {
-    /// `resized[x] = sum over k of weights[x][k] * line[start[x] + k]`, whole pixels at a time.
-    fn combine_pixels(line: &[f32], columns: &Taps, resized: &mut [[f32; LANES]]) {
+    /// Computes `resized[x] = sum over k of weights[x][k] * line[start[x] + k]`, one pixel at a time.
+    fn combine_pixels(line: &[f32], columns: &FilterWeights, resized: &mut [[f32; LANES]]) {
         let count = columns.count;
         for ((pixel, &start), weights) in
             resized.iter_mut().zip(&columns.starts).zip(columns.weights.chunks_exact(count))

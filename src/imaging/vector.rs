@@ -1,7 +1,7 @@
-//! Inner loops compiled twice, for the oldest processor and for wide vectors.
+//! Inner loops compiled twice: for the baseline x86-64 processor and for AVX2.
 
-/// Defines a function that runs with 256-bit vectors where the processor has them (AVX2) and as compiled by default
-/// elsewhere. Fused multiply-add stays off and sums are written with a fixed order, so both give the same bits.
+/// Defines a function that uses 256-bit vectors if the processor has AVX2, and the default code otherwise. FMA stays
+/// off and sums have a fixed order, so both give bitwise identical results.
 macro_rules! vectorized {
     ($(#[$meta:meta])* $vis:vis fn $name:ident $(<$generic:ident: $bound:path>)? ($($argument:ident: $kind:ty),* $(,)?)
      $(-> $result:ty)? $body:block) => {
@@ -16,7 +16,7 @@ macro_rules! vectorized {
                 fn wide $(<$generic: $bound>)? ($($argument: $kind),*) $(-> $result)? {
                     body($($argument),*)
                 }
-                // SAFETY: the processor has AVX2, which was asked for just above.
+                // SAFETY: the processor has AVX2, as checked above.
                 return unsafe { wide($($argument),*) };
             }
             body($($argument),*)

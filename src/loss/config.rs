@@ -1,4 +1,4 @@
-//! What a pipeline file says of the contrastive loss.
+//! Contrastive loss settings of a pipeline file.
 
 use crate::base::range;
 use schemars::JsonSchema;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LossConfig {
-    /// Normalized temperature-scaled cross-entropy (SimCLR, equation 1).
+    /// NT-Xent, the normalized temperature-scaled cross-entropy (Chen et al. 2020, equation 1).
     NtXent(NtXentConfig),
 }
 
@@ -16,10 +16,10 @@ pub enum LossConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NtXentConfig {
-    /// Similarities are divided by this.
+    /// Temperature that similarities are divided by.
     #[serde(default = "NtXentConfig::default_temperature", deserialize_with = "range::positive")]
     pub temperature: f64,
-    /// How two vectors are compared.
+    /// Similarity of two projections.
     #[serde(default)]
     pub similarity: Similarity,
 }
@@ -30,13 +30,13 @@ impl NtXentConfig {
     }
 }
 
-/// How two projected vectors are compared.
+/// Similarity of two projections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Similarity {
-    /// Dot product of the vectors scaled to length 1.
+    /// Cosine similarity.
     #[default]
     Cosine,
-    /// Plain dot product.
+    /// Dot product, without normalization.
     Dot,
 }

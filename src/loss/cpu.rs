@@ -1,30 +1,31 @@
-//! NT-Xent on the host: blocks of rows over rayon's threads, and the gradient with respect to z.
+//! NT-Xent on the CPU, in blocks of rows on rayon's threads, with the gradient with respect to z.
 //!
-//! With the rows of `u` the compared vectors, `s = u u' / temperature` and `p` the softmax of each row of `s` without
-//! its diagonal, the gradient is `dL/du = (p + p' - 2 pairs) u / (2n temperature)`, `pairs` being 1 where a row meets
-//! its positive. For cosine similarity it then goes through the scaling to length 1.
+//! Let `u` be the rows of z, normalized for cosine similarity, `s = u u' / temperature`, and `p` the softmax of each
+//! row of `s` without its diagonal. Then `dL/du = (p + p' - 2 pairs) u / (2n temperature)`, where `pairs` is 1 at the
+//! positive of each row. For cosine similarity the gradient is then backpropagated through the normalization.
 
 use crate::base::Result;
-use crate::base::matmul::{Matrix, multiply};
-use crate::loss::tape::failed;
+use crate::base::matmul::{Matrix, gemm};
+use crate::loss::tape::device_error;
 use crate::loss::{NtXentConfig, NtXentKernel, NtXentOutput, Similarity};
 use crate::nn::Taped;
 use dfdx::prelude::*;
 use rayon::prelude::*;
 
-/// Vectors shorter than this are divided by this, so that a vector of zeros has a gradient (the reference's 1e-12 is
-/// the square).
-pub(super) const SHORTEST: f32 = 1e-6;
+/// Minimum norm that vectors are divided by, so that a zero vector has a gradient (the SimCLR code clamps the square at
+/// 1e-12).
+pub(super) const MIN_NORM: f32 = 1e-6;
 
-/// Rows that one thread works on at a time; fixed, so that sums do not depend on the number of threads.
+/// Rows per block of work; fixed, so that sums do not depend on the number of threads.
 const BLOCK: usize = 32;
 
 impl NtXentKernel for Cpu {
     fn nt_xent(z: Taped<Self>, config: &NtXentConfig) -> Result<NtXentOutput<Self>> {
         let (rows, width) = *z.shape();
         let (z, mut history) = z.split_tape();
-        let Measured { loss, accuracy, positive_similarity, gradient } = measure(&z.as_vec(), rows, width, config);
-        let loss = z.device().try_tensor_from_vec(vec![loss], ()).map_err(failed)?;
+        let LossAndGradient { loss, accuracy, positive_similarity, gradient } =
+            loss_and_gradient(&z.as_vec(), rows, width, config);
+        let loss = z.device().try_tensor_from_vec(vec![loss], ()).map_err(device_error)?;
         let (z, result) = (z.ghost(), loss.ghost());
         history.add_backward_op(move |gradients| {
             let upstream = gradients.get(&result).as_vec()[0];
@@ -36,8 +37,8 @@ impl NtXentKernel for Cpu {
     }
 }
 
-/// The loss, its gradient and what is measured with it.
-struct Measured {
+/// The loss with its metrics and gradient.
+struct LossAndGradient {
     loss: f32,
     accuracy: f32,
     positive_similarity: f32,
@@ -45,96 +46,99 @@ struct Measured {
     gradient: Vec<f32>,
 }
 
-fn measure(z: &[f32], rows: usize, width: usize, config: &NtXentConfig) -> Measured {
-    let lengths = match config.similarity {
-        Similarity::Cosine => Some(lengths(z, width)),
+fn loss_and_gradient(z: &[f32], rows: usize, width: usize, config: &NtXentConfig) -> LossAndGradient {
+    let norms = match config.similarity {
+        Similarity::Cosine => Some(row_norms(z, width)),
         Similarity::Dot => None,
     };
-    let u = lengths.as_ref().map_or_else(|| z.to_vec(), |lengths| scaled(z, lengths, width));
-    let Softmax { probabilities, positives, others, losses } = softmax(&u, rows, width, config.temperature as f32);
-    let mut gradient = product_gradient(&probabilities, &u, rows, width, config.temperature);
-    if let Some(lengths) = &lengths {
-        through_scaling(&u, lengths, width, &mut gradient);
+    let u = norms.as_ref().map_or_else(|| z.to_vec(), |norms| normalized(z, norms, width));
+    let SoftmaxRows { probabilities, positives, negatives, losses } =
+        softmax_rows(&u, rows, width, config.temperature as f32);
+    let mut gradient = similarity_gradient(&probabilities, &u, rows, width, config.temperature);
+    if let Some(norms) = &norms {
+        normalize_backward(&u, norms, width, &mut gradient);
     }
     let mean = |numbers: &[f32]| numbers.iter().map(|&x| f64::from(x)).sum::<f64>() / rows as f64;
-    Measured {
+    LossAndGradient {
         loss: mean(&losses) as f32,
-        accuracy: accuracy(&positives, &others),
+        accuracy: accuracy(&positives, &negatives),
         positive_similarity: (mean(&positives) * config.temperature) as f32,
         gradient,
     }
 }
 
-/// Part of the rows whose positive beats the best of the others.
-pub(super) fn accuracy(positives: &[f32], others: &[f32]) -> f32 {
-    let right = positives.iter().zip(others).filter(|(positive, other)| positive > other).count();
-    right as f32 / positives.len() as f32
+/// Returns the fraction of rows whose positive is more similar than every negative.
+pub(super) fn accuracy(positives: &[f32], negatives: &[f32]) -> f32 {
+    let correct = positives.iter().zip(negatives).filter(|(positive, negative)| positive > negative).count();
+    correct as f32 / positives.len() as f32
 }
 
-fn lengths(z: &[f32], width: usize) -> Vec<f32> {
-    let length = |row: &[f32]| row.iter().map(|x| x * x).sum::<f32>().sqrt();
-    // Not `max`, which would hide a NaN.
-    z.chunks(width).map(length).map(|length| if length < SHORTEST { SHORTEST } else { length }).collect()
+fn row_norms(z: &[f32], width: usize) -> Vec<f32> {
+    let norm = |row: &[f32]| row.iter().map(|x| x * x).sum::<f32>().sqrt();
+    // `max` would hide a NaN.
+    z.chunks(width).map(norm).map(|norm| if norm < MIN_NORM { MIN_NORM } else { norm }).collect()
 }
 
-fn scaled(z: &[f32], lengths: &[f32], width: usize) -> Vec<f32> {
-    z.chunks(width).zip(lengths).flat_map(|(row, length)| row.iter().map(move |x| x / length)).collect()
+fn normalized(z: &[f32], norms: &[f32], width: usize) -> Vec<f32> {
+    z.chunks(width).zip(norms).flat_map(|(row, norm)| row.iter().map(move |x| x / norm)).collect()
 }
 
-/// Per row of the similarity matrix: softmax without the diagonal, what the positive and the best other are, the loss.
-struct Softmax {
+/// Per row of the similarity matrix: softmax without the diagonal, similarity of the positive and of the most similar
+/// negative, and loss.
+struct SoftmaxRows {
     /// `[rows, rows]`
     probabilities: Vec<f32>,
     positives: Vec<f32>,
-    others: Vec<f32>,
+    negatives: Vec<f32>,
     losses: Vec<f32>,
 }
 
-fn softmax(u: &[f32], rows: usize, width: usize, temperature: f32) -> Softmax {
+fn softmax_rows(u: &[f32], rows: usize, width: usize, temperature: f32) -> SoftmaxRows {
     let mut probabilities = vec![0.0; rows * rows];
     let all = Matrix::new(u, rows, width).transposed();
-    let measured: Vec<[f32; 3]> = probabilities
+    let per_row: Vec<[f32; 3]> = probabilities
         .par_chunks_mut(BLOCK * rows)
         .zip(u.par_chunks(BLOCK * width))
         .enumerate()
         .flat_map_iter(|(block, (similarities, some))| {
-            multiply(Matrix::new(some, some.len() / width, width), all, false, similarities);
+            gemm(Matrix::new(some, some.len() / width, width), all, false, similarities);
             let first = block * BLOCK;
             similarities.chunks_mut(rows).enumerate().map(move |(i, row)| softmax_row(row, first + i, temperature))
         })
         .collect();
-    let column = |i: usize| measured.iter().map(|row| row[i]).collect();
-    Softmax { probabilities, positives: column(0), others: column(1), losses: column(2) }
+    let column = |i: usize| per_row.iter().map(|row| row[i]).collect();
+    SoftmaxRows { probabilities, positives: column(0), negatives: column(1), losses: column(2) }
 }
 
-/// Turns row `own` of the products into probabilities; returns the positive, the best other and the loss.
+/// Turns row `own` of the dot products into probabilities; returns the similarities of the positive and of the most
+/// similar negative, and the loss.
 fn softmax_row(row: &mut [f32], own: usize, temperature: f32) -> [f32; 3] {
     let pair = (own + row.len() / 2) % row.len();
     row.iter_mut().for_each(|s| *s /= temperature);
     row[own] = f32::NEG_INFINITY;
     let positive = std::mem::replace(&mut row[pair], f32::NEG_INFINITY);
-    let other = row.iter().fold(f32::NEG_INFINITY, |most, &s| most.max(s));
+    let negative = row.iter().fold(f32::NEG_INFINITY, |max, &s| max.max(s));
     row[pair] = positive;
-    let largest = other.max(positive);
+    let max = negative.max(positive);
     let mut sum = 0.0;
     for s in row.iter_mut() {
-        *s = (*s - largest).exp();
+        *s = (*s - max).exp();
         sum += *s;
     }
     row.iter_mut().for_each(|s| *s /= sum);
-    [positive, other, largest + sum.ln() - positive]
+    [positive, negative, max + sum.ln() - positive]
 }
 
-/// `(p + p' - 2 pairs) u / (rows * temperature)`, `[rows, width]`.
-fn product_gradient(probabilities: &[f32], u: &[f32], rows: usize, width: usize, temperature: f64) -> Vec<f32> {
+/// Returns the gradient with respect to u, `(p + p' - 2 pairs) u / (rows * temperature)`, `[rows, width]`.
+fn similarity_gradient(probabilities: &[f32], u: &[f32], rows: usize, width: usize, temperature: f64) -> Vec<f32> {
     let mut gradient = vec![0.0; rows * width];
     let (all, p) = (Matrix::new(u, rows, width), Matrix::new(probabilities, rows, rows));
     let factor = (1.0 / (rows as f64 * temperature)) as f32;
     gradient.par_chunks_mut(BLOCK * width).enumerate().for_each(|(block, some)| {
         let (first, count) = (block * BLOCK, some.len() / width);
         let own = Matrix::new(&probabilities[first * rows..(first + count) * rows], count, rows);
-        multiply(own, all, false, some);
-        multiply(p.column_block(first, count).transposed(), all, true, some);
+        gemm(own, all, false, some);
+        gemm(p.column_block(first, count).transposed(), all, true, some);
         for (i, row) in some.chunks_mut(width).enumerate() {
             let pair = (first + i + rows / 2) % rows;
             for (g, u) in row.iter_mut().zip(&u[pair * width..]) {
@@ -145,13 +149,13 @@ fn product_gradient(probabilities: &[f32], u: &[f32], rows: usize, width: usize,
     gradient
 }
 
-/// From the gradient of `u = z / length` to that of `z`: `(du - (du . u) u) / length`.
-fn through_scaling(u: &[f32], lengths: &[f32], width: usize, gradient: &mut [f32]) {
-    for ((row, u), &length) in gradient.chunks_mut(width).zip(u.chunks(width)).zip(lengths) {
-        // Below the shortest length the divisor is a constant.
-        let along = if length > SHORTEST { row.iter().zip(u).map(|(g, u)| g * u).sum::<f32>() } else { 0.0 };
+/// Backpropagates the gradient through `u = z / |z|` in place: `dz = (du - (du . u) u) / |z|`.
+fn normalize_backward(u: &[f32], norms: &[f32], width: usize, gradient: &mut [f32]) {
+    for ((row, u), &norm) in gradient.chunks_mut(width).zip(u.chunks(width)).zip(norms) {
+        // Below the minimum norm the divisor is a constant.
+        let along = if norm > MIN_NORM { row.iter().zip(u).map(|(g, u)| g * u).sum::<f32>() } else { 0.0 };
         for (g, u) in row.iter_mut().zip(u) {
-            *g = (*g - along * u) / length;
+            *g = (*g - along * u) / norm;
         }
     }
 }

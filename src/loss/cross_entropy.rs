@@ -1,23 +1,24 @@
-//! Cross-entropy of class scores.
+//! Cross-entropy of logits.
 
 use crate::base::{Error, Result};
-use crate::loss::tape::failed;
+use crate::loss::tape::device_error;
 use crate::nn::{Taped, TapedScalar};
 use dfdx::prelude::*;
 
-/// Mean cross-entropy of `logits`, `[rows, classes]`, and the accuracy (the first of equal scores is the prediction).
+/// Returns the mean cross-entropy of `logits`, `[rows, classes]`, and the accuracy; of equal logits the first is the
+/// prediction.
 ///
-/// As `torch.nn.functional.cross_entropy` with mean reduction; a label counts as often as it is there.
+/// As `torch.nn.functional.cross_entropy` with mean reduction.
 ///
 /// # Errors
-/// Labels and rows do not agree, a label is no class, there are no rows, or the device failed.
+/// The number of labels is not the number of rows, a label is out of range, there are no rows, or the device failed.
 pub fn cross_entropy<D: Device<f32>>(logits: Taped<D>, labels: &[usize]) -> Result<(TapedScalar<D>, f32)> {
     let (rows, classes) = *logits.shape();
     if rows == 0 || rows != labels.len() || labels.iter().any(|&label| label >= classes) {
-        return Err(Error::bug(format!("{} labels do not fit logits of [{rows}, {classes}]", labels.len())));
+        return Err(Error::bug(format!("{} labels do not match logits of [{rows}, {classes}]", labels.len())));
     }
     let accuracy = accuracy(&logits.as_vec(), classes, labels);
-    let loss = evaluate(logits, labels).map_err(failed)?;
+    let loss = evaluate(logits, labels).map_err(device_error)?;
     Ok((loss, accuracy))
 }
 
@@ -28,10 +29,11 @@ fn evaluate<D: Device<f32>>(logits: Taped<D>, labels: &[usize]) -> std::result::
     log_probabilities.try_mean::<(), _>()?.try_negate()
 }
 
-/// Part of the rows whose largest score is that of their label; the first of equal scores counts.
+/// Returns the fraction of rows whose maximum logit is that of their label; of equal logits the first is the
+/// prediction.
 fn accuracy(logits: &[f32], classes: usize, labels: &[usize]) -> f32 {
-    let right = logits.chunks(classes).zip(labels).filter(|&(row, &label)| {
-        row[..label].iter().all(|score| *score < row[label]) && row[label..].iter().all(|score| *score <= row[label])
+    let correct = logits.chunks(classes).zip(labels).filter(|&(row, &label)| {
+        row[..label].iter().all(|logit| *logit < row[label]) && row[label..].iter().all(|logit| *logit <= row[label])
     });
-    right.count() as f32 / labels.len() as f32
+    correct.count() as f32 / labels.len() as f32
 }

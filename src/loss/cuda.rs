@@ -1,7 +1,7 @@
 //! NT-Xent on an NVIDIA GPU.
 
 use crate::base::Result;
-use crate::loss::tape::failed;
+use crate::loss::tape::device_error;
 use crate::loss::{NtXentConfig, NtXentKernel, NtXentOutput, Similarity};
 use crate::nn::Taped;
 use crate::nn::cuda::{self, Contrasted};
@@ -16,7 +16,7 @@ impl NtXentKernel for Cuda {
         let Contrasted { loss, accuracy, positive_similarity, gradient } =
             cuda::nt_xent(cuda::from_tensor(&z)?, rows, config.temperature, cosine)?;
         let gradient = cuda::to_numbers(&device, &gradient)?;
-        let loss = device.try_tensor_from_vec(vec![loss], ()).map_err(failed)?;
+        let loss = device.try_tensor_from_vec(vec![loss], ()).map_err(device_error)?;
         let (z, result) = (z.ghost(), loss.ghost());
         history.add_backward_op(move |gradients| {
             let upstream = gradients.get(&result).as_vec()[0];
@@ -26,7 +26,8 @@ impl NtXentKernel for Cuda {
     }
 }
 
-/// `into += factor * values`: SGD's update is `parameter -= rate * gradient`. Only generic code can name it.
+/// Adds `factor * values` to `into` with the SGD kernel, whose update is `parameter -= rate * gradient`. Generic,
+/// because dfdx exposes the kernel only through its trait.
 fn add<D: Device<f32>>(
     device: &D,
     into: &mut <D as Storage<f32>>::Vec,

@@ -1,4 +1,4 @@
-//! NT-Xent as an operation of a device.
+//! NT-Xent as a fused operation of a device.
 
 use crate::base::Result;
 use crate::loss::{NtXentConfig, NtXentOutput};
@@ -6,8 +6,8 @@ use crate::nn::{Backend, Taped};
 
 /// A device that computes NT-Xent and its gradient in one operation.
 pub trait NtXentKernel: Backend {
-    /// NT-Xent of `z`, `[2n, width]` with n of at least 1, as [`nt_xent`](crate::loss::nt_xent()) defines it: the loss
-    /// on the tape of `z`, whose way back adds to the gradient of `z`.
+    /// Computes NT-Xent of `z`, `[2n, width]` with n of at least 1, as defined by [`nt_xent`](crate::loss::nt_xent()).
+    /// The loss is on the tape of `z`; its backward pass accumulates into the gradient of `z`.
     ///
     /// # Errors
     /// The device failed.

@@ -1,26 +1,26 @@
-//! NT-Xent out of dfdx's own operations, for any device.
+//! NT-Xent composed of dfdx operations, for any device.
 
 use crate::base::{Error, Result};
-use crate::loss::cpu::{SHORTEST, accuracy};
+use crate::loss::cpu::{MIN_NORM, accuracy};
 use crate::loss::{NtXentConfig, NtXentOutput, Similarity};
 use dfdx::prelude::*;
 use std::fmt::Display;
 
-/// Added to a similarity that must not take part: far below any other, yet finite, for infinity times 0 is no number.
+/// Added to an excluded similarity: far below any other, but finite, because infinity times 0 is NaN.
 const EXCLUDED: f32 = -1e30;
 
 type Matrix<D, T> = Tensor<(usize, usize), f32, D, T>;
 
-/// See [`crate::loss::nt_xent()`]; `z` is `[2n, width]`.
+/// Computes [`crate::loss::nt_xent()`] of `z`, `[2n, width]`.
 pub(super) fn nt_xent<D: Device<f32>>(
     z: Matrix<D, OwnedTape<f32, D>>,
     config: &NtXentConfig,
 ) -> Result<NtXentOutput<D>> {
-    evaluate(z, config).map_err(failed)
+    evaluate(z, config).map_err(device_error)
 }
 
-/// What dfdx reports, as the crate's error.
-pub(super) fn failed(error: impl Display) -> Error {
+/// Converts an error of dfdx.
+pub(super) fn device_error(error: impl Display) -> Error {
     Error::stage(format!("dfdx: {error}")).help("use a smaller batch if the device has run out of memory")
 }
 
@@ -31,20 +31,20 @@ fn evaluate<D: Device<f32>>(
     let rows = z.shape().0;
     let device = z.device().clone();
     let u = match config.similarity {
-        Similarity::Cosine => unit_rows(z)?,
+        Similarity::Cosine => normalized_rows(z)?,
         Similarity::Dot => z,
     };
-    // [2n, width] x [width, 2n] -> [2n, 2n]. The division makes a tensor of its own: dfdx's backward panics where one
-    // tensor is both operands, and a permuted one is the same tensor.
+    // [2n, width] x [width, 2n] -> [2n, 2n]. The division makes a separate tensor: dfdx's backward pass panics if one
+    // tensor is both operands, and a permuted view is the same tensor.
     let (u, history) = u.split_tape();
-    let turned = u.clone().put_tape(history).try_div(config.temperature as f32)?.try_permute::<_, Axes2<1, 0>>()?;
-    let similarity = u.retaped::<OwnedTape<f32, D>>().try_matmul(turned)?;
+    let transposed = u.clone().put_tape(history).try_div(config.temperature as f32)?.try_permute::<_, Axes2<1, 0>>()?;
+    let similarity = u.retaped::<OwnedTape<f32, D>>().try_matmul(transposed)?;
     let similarity = similarity.try_add(diagonal(&device, rows, 0)?)?;
 
     let pairs: Vec<usize> = (0..rows).map(|row| (row + rows / 2) % rows).collect();
     let pairs = device.try_tensor_from_vec(pairs, (rows,))?;
     let positives = similarity.retaped::<NoneTape>().try_select::<(usize,), _>(pairs.clone())?;
-    let others =
+    let negatives =
         similarity.retaped::<NoneTape>().try_add(diagonal(&device, rows, rows / 2)?)?.try_max::<(usize,), Axis<1>>()?;
     let positives = positives.as_vec();
 
@@ -52,23 +52,23 @@ fn evaluate<D: Device<f32>>(
     let mean = positives.iter().map(|&s| f64::from(s)).sum::<f64>() / rows as f64;
     Ok(NtXentOutput {
         loss: log_probabilities.try_mean::<(), _>()?.try_negate()?,
-        accuracy: accuracy(&positives, &others.as_vec()),
+        accuracy: accuracy(&positives, &negatives.as_vec()),
         positive_similarity: (mean * config.temperature) as f32,
     })
 }
 
-/// Each row scaled to length 1.
-fn unit_rows<D: Device<f32>>(
+/// Scales each row to norm 1.
+fn normalized_rows<D: Device<f32>>(
     z: Matrix<D, OwnedTape<f32, D>>,
 ) -> std::result::Result<Matrix<D, OwnedTape<f32, D>>, D::Err> {
     let shape = *z.shape();
     let (z, history) = z.split_tape();
     let squares = z.clone().put_tape(history).try_square()?.try_sum::<(usize,), Axis<1>>()?;
-    let lengths = squares.try_clamp(SHORTEST * SHORTEST, f32::MAX)?.try_sqrt()?;
-    z.retaped::<OwnedTape<f32, D>>().try_div(lengths.try_broadcast_like::<_, Axis<1>>(&shape)?)
+    let norms = squares.try_clamp(MIN_NORM * MIN_NORM, f32::MAX)?.try_sqrt()?;
+    z.retaped::<OwnedTape<f32, D>>().try_div(norms.try_broadcast_like::<_, Axis<1>>(&shape)?)
 }
 
-/// `[rows, rows]` with [`EXCLUDED`] where the column is `offset` past the row or before it, and 0 elsewhere.
+/// Returns `[rows, rows]` with [`EXCLUDED`] on the diagonals at distance `offset` and 0 elsewhere.
 fn diagonal<D: Device<f32>>(
     device: &D,
     rows: usize,
@@ -89,29 +89,29 @@ mod tests {
     use crate::base::rng;
     use crate::loss;
 
-    fn both(rows: usize, width: usize, scale: f32, config: &NtXentConfig) {
+    fn assert_agreement(rows: usize, width: usize, scale: f32, config: &NtXentConfig) {
         let device = Cpu::default();
         let mut random = rng::stream(1, "test", &[rows as u64]);
         let values = (0..rows * width).map(|_| scale * rng::normal(&mut random)).collect();
         let z: Tensor<(usize, usize), f32, Cpu> = device.tensor_from_vec(values, (rows, width));
-        let ours = loss::nt_xent(z.leaky_trace(), config).unwrap();
+        let fused = loss::nt_xent(z.leaky_trace(), config).unwrap();
         let plain = nt_xent(z.leaky_trace(), config).unwrap();
-        assert!((ours.loss.array() - plain.loss.array()).abs() < 1e-5 * (1.0 + plain.loss.array()));
-        assert_eq!(ours.accuracy, plain.accuracy);
-        assert!((ours.positive_similarity - plain.positive_similarity).abs() < 1e-4 * scale * scale);
-        let (ours, plain) = (ours.loss.backward().get(&z).as_vec(), plain.loss.backward().get(&z).as_vec());
-        let largest = plain.iter().fold(0.0f32, |most, x| most.max(x.abs()));
-        for (a, b) in ours.iter().zip(&plain) {
+        assert!((fused.loss.array() - plain.loss.array()).abs() < 1e-5 * (1.0 + plain.loss.array()));
+        assert_eq!(fused.accuracy, plain.accuracy);
+        assert!((fused.positive_similarity - plain.positive_similarity).abs() < 1e-4 * scale * scale);
+        let (fused, plain) = (fused.loss.backward().get(&z).as_vec(), plain.loss.backward().get(&z).as_vec());
+        let largest = plain.iter().fold(0.0f32, |max, x| max.max(x.abs()));
+        for (a, b) in fused.iter().zip(&plain) {
             assert!((a - b).abs() <= 2e-5 * largest, "{a} {b}, largest {largest}");
         }
     }
 
     #[test]
-    fn the_operation_of_our_own_agrees_with_dfdx_operations() {
+    fn the_fused_operation_agrees_with_dfdx_operations() {
         for (rows, width, scale) in [(2, 3, 1.0), (8, 4, 1.0), (130, 32, 0.5)] {
             for temperature in [0.1, 0.5, 1.0] {
                 for similarity in [Similarity::Cosine, Similarity::Dot] {
-                    both(rows, width, scale, &NtXentConfig { temperature, similarity });
+                    assert_agreement(rows, width, scale, &NtXentConfig { temperature, similarity });
                 }
             }
         }

@@ -1,52 +1,52 @@
-//! The layers of each encoder as plain descriptions, from which networks are built and summaries are counted.
+//! Shapes of the layers of each encoder, from which networks are built and summaries are counted.
 //!
-//! ResNet: He, Zhang, Ren & Sun 2015 (arXiv 1512.03385), in the form of torchvision (stride in the 3x3 convolution of
-//! a bottleneck) or of Keras Applications (stride in its first 1x1, biases). Keras has no ResNet-18 and -34; their
-//! Keras variant is the basic block with biases and Keras's constants.
+//! ResNet: He, Zhang, Ren & Sun 2015 (arXiv 1512.03385), as in torchvision (stride in the 3x3 convolution of a
+//! bottleneck) or in Keras Applications (stride in its first 1x1 convolution, biases). Keras has no ResNet-18 or -34;
+//! their Keras variant is the basic block with biases and Keras's constants.
 
 use crate::base::Result;
 use crate::model::config::{EncoderConfig, ResnetConfig, ResnetVariant, Stem};
 use crate::nn::{Convolution, MaxPool};
 
-/// Channels of an image.
-pub(super) const COLOURS: usize = 3;
+/// Number of channels of an image.
+pub(super) const IMAGE_CHANNELS: usize = 3;
 
-/// A whole encoder.
+/// All layers of an encoder.
 #[derive(Clone, Debug)]
 pub(super) struct Architecture {
     pub(super) stem: UnitShape,
     pub(super) pool: Option<MaxPool>,
     pub(super) blocks: Vec<BlockShape>,
-    /// Features after global average pooling.
+    /// Number of features after global average pooling.
     pub(super) features: usize,
     pub(super) variant: ResnetVariant,
     /// Added to the variance in batch norm.
     pub(super) epsilon: f32,
-    /// Part of a batch in the running statistics.
+    /// Weight of a batch in the running statistics.
     pub(super) momentum: f32,
 }
 
-/// A residual block: units in a row, beside them nothing or a projection.
+/// A residual block: a sequence of units, and a projection shortcut where the shapes differ.
 #[derive(Clone, Debug)]
 pub(super) struct BlockShape {
     pub(super) units: Vec<UnitShape>,
     pub(super) shortcut: Option<UnitShape>,
 }
 
-/// Convolution, then batch norm.
+/// A convolution followed by batch norm.
 #[derive(Clone, Debug)]
 pub(super) struct UnitShape {
-    /// Name of the convolution, as torchvision's.
+    /// Name of the convolution in torchvision.
     pub(super) convolution_name: String,
-    /// Name of the batch norm, as torchvision's.
+    /// Name of the batch norm in torchvision.
     pub(super) norm_name: String,
     pub(super) convolution: Convolution,
     pub(super) bias: bool,
-    /// What batch norm's scale is at the start.
+    /// Initial scale of batch norm.
     pub(super) initial_scale: f32,
 }
 
-/// Residual blocks come in two kinds.
+/// The two kinds of residual block.
 #[derive(Clone, Copy, PartialEq)]
 enum BlockKind {
     /// Two 3x3 convolutions.
@@ -64,15 +64,15 @@ impl BlockKind {
     }
 }
 
-/// Blocks, channels (at width 1) and stride of one stage.
-type Stage = (usize, usize, usize);
+/// Number of blocks, channels (at width 1) and stride of one stage.
+type StageSpec = (usize, usize, usize);
 
-/// Three blocks for images of about 32 pixels: 9 million multiply-adds at that side. The stem and the first block
-/// shrink the map, so that the wide layers see 8x8 and 4x4 pixels.
-const TINY_STAGES: [Stage; 3] = [(1, 32, 2), (1, 64, 1), (1, 128, 2)];
+/// Three blocks for images of about 32 pixels (9 million MACs at that size). The stem and the first block downsample,
+/// so that the wide layers work on 8x8 and 4x4 pixels.
+const TINY_STAGES: [StageSpec; 3] = [(1, 32, 2), (1, 64, 1), (1, 128, 2)];
 
 impl Architecture {
-    /// The layers of an encoder for images of `side` pixels.
+    /// Returns the layers of an encoder for images of `side` x `side` pixels.
     ///
     /// # Errors
     /// The images are too small for the layers.
@@ -82,7 +82,7 @@ impl Architecture {
             EncoderConfig::Resnet34(config) => resnet(config, BlockKind::Basic, [3, 4, 6, 3], side),
             EncoderConfig::Resnet50(config) => resnet(config, BlockKind::Bottleneck, [3, 4, 6, 3], side),
             EncoderConfig::Tiny(config) => {
-                let stem = Convolution { inputs: COLOURS, outputs: 32, kernel: 3, stride: 2, padding: 1, side };
+                let stem = Convolution { inputs: IMAGE_CHANNELS, outputs: 32, kernel: 3, stride: 2, padding: 1, side };
                 let builder = Builder {
                     width: config.width,
                     variant: ResnetVariant::Torchvision,
@@ -96,7 +96,7 @@ impl Architecture {
         }
     }
 
-    /// Every unit in torchvision's order: of a block first the row, then the shortcut.
+    /// Returns every unit in torchvision's order: of each block its units, then its shortcut.
     pub(super) fn units(&self) -> impl Iterator<Item = &UnitShape> {
         let blocks = self.blocks.iter().flat_map(|block| block.units.iter().chain(&block.shortcut));
         std::iter::once(&self.stem).chain(blocks)
@@ -108,7 +108,7 @@ fn resnet(config: &ResnetConfig, kind: BlockKind, depths: [usize; 4], side: usiz
         Stem::Imagenet => (7, 2, 3),
         Stem::Cifar => (3, 1, 1),
     };
-    let stem = Convolution { inputs: COLOURS, outputs: 64, kernel, stride, padding, side };
+    let stem = Convolution { inputs: IMAGE_CHANNELS, outputs: 64, kernel, stride, padding, side };
     let [first, second, third, fourth] = depths;
     let stages = [(first, 64, 1), (second, 128, 2), (third, 256, 2), (fourth, 512, 2)];
     let builder = Builder {
@@ -122,7 +122,7 @@ fn resnet(config: &ResnetConfig, kind: BlockKind, depths: [usize; 4], side: usiz
     builder.build(stem, config.stem == Stem::Imagenet, &stages)
 }
 
-/// What the last scale of a block is at the start.
+/// Returns the initial scale of the last batch norm of a block.
 fn last_scale(zero_init_residual: bool) -> f32 {
     if zero_init_residual { 0.0 } else { 1.0 }
 }
@@ -131,15 +131,15 @@ struct Builder {
     width: f64,
     variant: ResnetVariant,
     kind: BlockKind,
-    /// What the last scale of each block is at the start.
+    /// Initial scale of the last batch norm of each block.
     last_scale: f32,
-    /// Batch norm's, where they are not the variant's.
+    /// Batch norm options that override those of the variant.
     momentum: Option<f64>,
     epsilon: Option<f64>,
 }
 
 impl Builder {
-    fn build(&self, stem: Convolution, pooled: bool, stages: &[Stage]) -> Result<Architecture> {
+    fn build(&self, stem: Convolution, pooled: bool, stages: &[StageSpec]) -> Result<Architecture> {
         let stem = self.unit("conv1", "bn1", Convolution { outputs: self.channels(stem.outputs), ..stem })?;
         let (mut channels, mut side) = (stem.convolution.outputs, stem.convolution.output_side());
         let pool = pooled.then_some(MaxPool { channels, kernel: 3, stride: 2, padding: 1, side });
@@ -168,7 +168,7 @@ impl Builder {
         Ok(Architecture { stem, pool, blocks, features: channels, variant: self.variant, epsilon, momentum })
     }
 
-    /// Channels at this width: the nearest whole number, at least 1.
+    /// Returns the number of channels at this width: the nearest integer, at least 1.
     fn channels(&self, at_width_1: usize) -> usize {
         ((at_width_1 as f64 * self.width).round() as usize).max(1)
     }
@@ -176,7 +176,7 @@ impl Builder {
     fn block(&self, name: &str, inputs: usize, channels: usize, stride: usize, side: usize) -> Result<BlockShape> {
         // (kernel, stride, outputs) of each convolution
         let wide = channels * self.kind.expansion();
-        let row = match (self.kind, self.variant) {
+        let layers = match (self.kind, self.variant) {
             (BlockKind::Basic, _) => vec![(3, stride, channels), (3, 1, channels)],
             (BlockKind::Bottleneck, ResnetVariant::Torchvision) => {
                 vec![(1, 1, channels), (3, stride, channels), (1, 1, wide)]
@@ -187,7 +187,7 @@ impl Builder {
         };
         let mut units = Vec::new();
         let (mut from, mut at) = (inputs, side);
-        for (i, (kernel, stride, outputs)) in row.into_iter().enumerate() {
+        for (i, (kernel, stride, outputs)) in layers.into_iter().enumerate() {
             let shape = Convolution { inputs: from, outputs, kernel, stride, padding: kernel / 2, side: at };
             let unit = self.unit(&format!("{name}.conv{}", i + 1), &format!("{name}.bn{}", i + 1), shape)?;
             (from, at) = (outputs, shape.output_side());

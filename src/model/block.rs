@@ -1,8 +1,8 @@
-//! A residual block: `relu(units(x) + x)`, with a projection of x where the shapes differ.
+//! A residual block: `relu(units(x) + x)`, with a projection of x where shapes differ.
 
 use crate::base::Result;
 use crate::model::architecture::BlockShape;
-use crate::model::unit::{InputGradient, Pass, PassBack, Places, Unit, UnitTrace};
+use crate::model::unit::{BackwardContext, ForwardContext, IndexCounter, InputGradient, Unit, UnitActivations};
 use crate::nn::{Backend, BufferPool};
 
 /// The units of a block.
@@ -13,93 +13,97 @@ pub(super) struct Block {
     shortcut: Option<Unit>,
 }
 
-/// What a block keeps for the way back.
+/// Activations of a block saved for the backward pass.
 #[derive(Debug)]
-pub(super) struct BlockTrace<D: Backend> {
+pub(super) struct BlockActivations<D: Backend> {
     /// The block's input.
     pub(super) input: D::Map,
-    /// Of each unit but the last: its trace and its output.
-    units: Vec<(UnitTrace<D>, D::Map)>,
-    last: UnitTrace<D>,
-    shortcut: Option<UnitTrace<D>>,
+    /// Saved activations and output of each unit but the last.
+    units: Vec<(UnitActivations<D>, D::Map)>,
+    last: UnitActivations<D>,
+    shortcut: Option<UnitActivations<D>>,
 }
 
-impl<D: Backend> BlockTrace<D> {
+impl<D: Backend> BlockActivations<D> {
     pub(super) fn release(self, buffers: &mut BufferPool<D>) {
         buffers.release_map(self.input);
-        for (trace, output) in self.units {
-            trace.release(buffers);
+        for (saved, output) in self.units {
+            saved.release(buffers);
             buffers.release_map(output);
         }
         self.last.release(buffers);
-        if let Some(trace) = self.shortcut {
-            trace.release(buffers);
+        if let Some(saved) = self.shortcut {
+            saved.release(buffers);
         }
     }
 }
 
 impl Block {
-    /// A block without units is none.
-    pub(super) fn new(shape: &BlockShape, places: &mut Places) -> Option<Self> {
-        let mut units: Vec<Unit> = shape.units.iter().map(|unit| Unit::new(unit, places)).collect();
+    /// Returns `None` for a block without units.
+    pub(super) fn new(shape: &BlockShape, indices: &mut IndexCounter) -> Option<Self> {
+        let mut units: Vec<Unit> = shape.units.iter().map(|unit| Unit::new(unit, indices)).collect();
         let last = units.pop()?;
-        Some(Self { units, last, shortcut: shape.shortcut.as_ref().map(|unit| Unit::new(unit, places)) })
+        Some(Self { units, last, shortcut: shape.shortcut.as_ref().map(|unit| Unit::new(unit, indices)) })
     }
 
-    /// Gives what the way back needs, and the output.
-    pub(super) fn forward<D: Backend>(&self, pass: &mut Pass<'_, D>, input: D::Map) -> Result<(BlockTrace<D>, D::Map)> {
-        let mut units: Vec<(UnitTrace<D>, D::Map)> = Vec::new();
+    /// Returns the saved activations and the output.
+    pub(super) fn forward<D: Backend>(
+        &self,
+        context: &mut ForwardContext<'_, D>,
+        input: D::Map,
+    ) -> Result<(BlockActivations<D>, D::Map)> {
+        let mut units: Vec<(UnitActivations<D>, D::Map)> = Vec::new();
         for unit in &self.units {
             let from = units.last().map_or(&input, |(_, output)| output);
-            let traced = unit.forward(pass, from, None, true)?;
-            units.push(traced);
+            let forward = unit.forward(context, from, None, true)?;
+            units.push(forward);
         }
-        let shortcut = self.shortcut.as_ref().map(|unit| unit.forward(pass, &input, None, false)).transpose()?;
+        let shortcut = self.shortcut.as_ref().map(|unit| unit.forward(context, &input, None, false)).transpose()?;
         let residual = shortcut.as_ref().map_or(&input, |(_, output)| output);
         let from = units.last().map_or(&input, |(_, output)| output);
-        let (last, output) = self.last.forward(pass, from, Some(residual), true)?;
-        let shortcut = shortcut.map(|(trace, projected)| {
-            pass.buffers.release_map(projected);
-            trace
+        let (last, output) = self.last.forward(context, from, Some(residual), true)?;
+        let shortcut = shortcut.map(|(saved, projected)| {
+            context.buffers.release_map(projected);
+            saved
         });
-        Ok((BlockTrace { input, units, last, shortcut }, output))
+        Ok((BlockActivations { input, units, last, shortcut }, output))
     }
 
-    /// From the gradient of the output to that of the input; both the block's input and its output are given back.
+    /// Backpropagates the gradient of the output; returns the block's input and its gradient.
     pub(super) fn backward<D: Backend>(
         &self,
-        pass: &mut PassBack<'_, D>,
-        trace: BlockTrace<D>,
+        context: &mut BackwardContext<'_, D>,
+        saved: BlockActivations<D>,
         output: D::Map,
         mut gradient: D::Map,
     ) -> Result<(D::Map, D::Map)> {
-        let BlockTrace { input, mut units, last, shortcut } = trace;
-        // The gradients of the row's maps, from the last unit's input down to the first unit's output.
-        let mut row = pass.buffers.acquire_map(pass.rows * self.last.input_len())?;
+        let BlockActivations { input, mut units, last, shortcut } = saved;
+        // Gradient along the main path, from the last unit's input down to the first unit's output.
+        let mut main = context.buffers.acquire_map(context.rows * self.last.input_len())?;
         let from = units.last().map_or(&input, |(_, output)| output);
-        self.last.backward(pass, last, from, Some(&output), &mut gradient, InputGradient::Write(&mut row))?;
-        pass.buffers.release_map(output);
-        // The residual path. `gradient` is now what passed the last ReLU.
-        if let (Some(unit), Some(trace)) = (&self.shortcut, shortcut) {
-            let mut projected = pass.buffers.acquire_map(pass.rows * unit.input_len())?;
-            unit.backward(pass, trace, &input, None, &mut gradient, InputGradient::Write(&mut projected))?;
-            pass.buffers.release_map(std::mem::replace(&mut gradient, projected));
+        self.last.backward(context, last, from, Some(&output), &mut gradient, InputGradient::Write(&mut main))?;
+        context.buffers.release_map(output);
+        // Shortcut path; `gradient` is now that of the sum before the last ReLU.
+        if let (Some(unit), Some(saved)) = (&self.shortcut, shortcut) {
+            let mut projected = context.buffers.acquire_map(context.rows * unit.input_len())?;
+            unit.backward(context, saved, &input, None, &mut gradient, InputGradient::Write(&mut projected))?;
+            context.buffers.release_map(std::mem::replace(&mut gradient, projected));
         }
         for unit in self.units.iter().rev() {
-            let Some((trace, output)) = units.pop() else { break };
+            let Some((saved, output)) = units.pop() else { break };
             match units.last() {
                 Some((_, from)) => {
-                    let mut below = pass.buffers.acquire_map(pass.rows * unit.input_len())?;
-                    unit.backward(pass, trace, from, Some(&output), &mut row, InputGradient::Write(&mut below))?;
-                    pass.buffers.release_map(std::mem::replace(&mut row, below));
+                    let mut below = context.buffers.acquire_map(context.rows * unit.input_len())?;
+                    unit.backward(context, saved, from, Some(&output), &mut main, InputGradient::Write(&mut below))?;
+                    context.buffers.release_map(std::mem::replace(&mut main, below));
                 }
                 None => {
-                    unit.backward(pass, trace, &input, Some(&output), &mut row, InputGradient::Add(&mut gradient))?;
+                    unit.backward(context, saved, &input, Some(&output), &mut main, InputGradient::Add(&mut gradient))?;
                 }
             }
-            pass.buffers.release_map(output);
+            context.buffers.release_map(output);
         }
-        pass.buffers.release_map(row);
+        context.buffers.release_map(main);
         Ok((input, gradient))
     }
 }

@@ -1,4 +1,4 @@
-//! What a pipeline file says of networks.
+//! Network keys of a pipeline file.
 
 use crate::base::range;
 use schemars::JsonSchema;
@@ -22,25 +22,25 @@ pub enum EncoderConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResnetConfig {
-    /// Factor on the number of channels of every layer.
+    /// Width multiplier: factor on the number of channels of every layer.
     #[serde(default = "ResnetConfig::default_width", deserialize_with = "width")]
     pub width: f64,
     /// First layers.
     #[serde(default)]
     pub stem: Stem,
-    /// Whose details are followed.
+    /// Implementation to follow where ResNets differ.
     #[serde(default)]
     pub variant: ResnetVariant,
-    /// Start the scale of the last batch norm of each residual block at 0, so that the block is the identity at first
-    /// (Goyal et al. 2017; torchvision's option of this name, and the SimCLR code's default).
+    /// Initialize the scale of the last batch norm of each residual block to 0, so that the block starts as the
+    /// identity (Goyal et al. 2017; torchvision's option of this name, and the SimCLR code's default).
     #[serde(default, skip_serializing_if = "is_false")]
     #[schemars(extend("default" = false))]
     pub zero_init_residual: bool,
     /// Weight of a batch in the running statistics of batch norm, in PyTorch's convention: `running = (1 - m) * running
-    /// + m * batch`; TensorFlow's decay is `1 - m`. Default that of the variant: 0.1, Keras 0.01.
+    /// + m * batch`; TensorFlow's decay is `1 - m`. Default: that of the variant, 0.1 (torchvision) or 0.01 (Keras).
     #[serde(default, deserialize_with = "bn_momentum", skip_serializing_if = "Option::is_none")]
     pub bn_momentum: Option<f64>,
-    /// Added to the variance in batch norm. Default that of the variant: 1e-5, Keras 1.001e-5.
+    /// Added to the variance in batch norm. Default: that of the variant, 1e-5 (torchvision) or 1.001e-5 (Keras).
     #[serde(default, deserialize_with = "bn_epsilon", skip_serializing_if = "Option::is_none")]
     pub bn_epsilon: Option<f64>,
 }
@@ -68,10 +68,10 @@ impl Default for ResnetConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TinyConfig {
-    /// Factor on the number of channels of every layer.
+    /// Width multiplier: factor on the number of channels of every layer.
     #[serde(default = "ResnetConfig::default_width", deserialize_with = "width")]
     pub width: f64,
-    /// Start the scale of the last batch norm of each residual block at 0.
+    /// Initialize the scale of the last batch norm of each residual block to 0.
     #[serde(default, skip_serializing_if = "is_false")]
     #[schemars(extend("default" = false))]
     pub zero_init_residual: bool,
@@ -90,12 +90,12 @@ impl Default for TinyConfig {
 }
 
 impl EncoderConfig {
-    /// Whether the two have the same layers, so that one can start from the weights of the other.
-    pub fn has_layers_of(&self, other: &Self) -> bool {
+    /// Returns whether both have the same layers, so that one can start from the weights of the other.
+    pub fn has_same_layers_as(&self, other: &Self) -> bool {
         self.layers() == other.layers()
     }
 
-    /// The same layers with the options that decide no shape at their defaults.
+    /// Returns the same layers with the options that do not affect shapes at their defaults.
     fn layers(&self) -> Self {
         let layers = |config: &ResnetConfig| ResnetConfig {
             width: config.width,
@@ -123,7 +123,7 @@ pub enum Stem {
     Cifar,
 }
 
-/// Whose ResNet is followed where implementations differ.
+/// ResNet implementation to follow where they differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResnetVariant {
@@ -134,20 +134,21 @@ pub enum ResnetVariant {
     Keras,
 }
 
-/// Images over which batch norm takes its statistics in pretraining.
+/// Images over which batch norm computes its statistics in pretraining.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BatchNorm {
     /// Over both views of the batch together, as one call of the model on 2N images does (the SimCLR code).
     #[default]
     Joint,
-    /// Over each view by itself, as two calls of the model do (the W&B report, many PyTorch examples): the first views
-    /// are normalized by their own statistics, then the second views by theirs, and the running statistics are moved twice.
+    /// Over each view separately, as two calls of the model do (the W&B report, many PyTorch examples): the first views
+    /// are normalized with their own statistics, then the second views with theirs, and the running statistics are
+    /// updated twice.
     PerView,
 }
 
 impl BatchNorm {
-    /// Groups of rows with statistics of their own.
+    /// Returns the number of groups of rows, each with its own statistics.
     pub fn groups(self) -> usize {
         match self {
             Self::Joint => 1,
@@ -155,13 +156,13 @@ impl BatchNorm {
         }
     }
 
-    /// Whether it is the default, which configuration written before this option had.
+    /// Returns whether it is the default, which is not serialized: artifacts older than this option keep their keys.
     pub(crate) fn is_joint(&self) -> bool {
         *self == Self::Joint
     }
 }
 
-/// Outputs of linear layers, each 1 to 65536.
+/// Deserializes the sizes of linear layers, each between 1 and 65536.
 pub(crate) fn layer_sizes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<usize>, D::Error> {
     let sizes = Vec::<usize>::deserialize(deserializer)?;
     match sizes.iter().find(|size| !(1..=65_536).contains(*size)) {
@@ -190,9 +191,9 @@ fn is_false(option: &bool) -> bool {
 mod tests {
     use super::*;
 
-    /// Artifacts are found by this text: an option at its default must not be in it.
+    /// Artifact keys are hashed from this text: an option at its default must not change it.
     #[test]
-    fn options_at_their_defaults_are_not_written() {
+    fn default_options_are_not_serialized() {
         let written = |config: EncoderConfig| serde_json::to_string(&config).unwrap();
         let resnet = r#"{"resnet18":{"width":1.0,"stem":"imagenet","variant":"torchvision"}}"#;
         assert_eq!(written(EncoderConfig::Resnet18(ResnetConfig::default())), resnet);
@@ -202,11 +203,11 @@ mod tests {
     }
 
     #[test]
-    fn options_that_decide_no_shape_do_not_keep_weights_from_being_taken_over() {
+    fn options_that_do_not_affect_shapes_allow_loading_weights() {
         let config = |zero_init_residual, width| {
             EncoderConfig::Tiny(TinyConfig { width, zero_init_residual, ..TinyConfig::default() })
         };
-        assert!(config(true, 1.0).has_layers_of(&config(false, 1.0)));
-        assert!(!config(false, 0.5).has_layers_of(&config(false, 1.0)));
+        assert!(config(true, 1.0).has_same_layers_as(&config(false, 1.0)));
+        assert!(!config(false, 0.5).has_same_layers_as(&config(false, 1.0)));
     }
 }

@@ -1,4 +1,4 @@
-//! The head: linear layers with ReLU between them, made of dfdx operations on the tape.
+//! The head: linear layers with ReLU between them, built from dfdx operations on the tape.
 
 use crate::base::{Error, Result};
 use crate::model::ProjectionConfig;
@@ -9,7 +9,7 @@ use dfdx::prelude::*;
 
 /// A batch of vectors, `[rows, features]`.
 pub(super) type Batch<D, T> = Tensor<(usize, usize), f32, D, T>;
-/// A number for each output.
+/// A value per output, `[outputs]`.
 pub(super) type Channels<D> = Tensor<(usize,), f32, D>;
 
 /// The head's parameters as dfdx tensors.
@@ -18,25 +18,25 @@ pub(super) struct Head<D: Backend> {
     layers: Vec<Layer<D>>,
 }
 
-/// Linear layer, batch norm if any, and ReLU except after the last.
+/// A linear layer, its batch norm if any, and ReLU except after the last layer.
 #[derive(Debug)]
 struct Layer<D: Backend> {
     /// `[outputs, inputs]`.
-    weight: Placed<(usize, usize), D>,
+    weight: HeadParameter<(usize, usize), D>,
     /// `[outputs]`.
-    bias: Option<Placed<(usize,), D>>,
+    bias: Option<HeadParameter<(usize,), D>>,
     norm: Option<HeadNormLayer<D>>,
     relu: bool,
 }
 
-/// A parameter, and where it is among the network's.
+/// A parameter of the head as a dfdx tensor, with its index among the network's parameters.
 #[derive(Debug)]
-pub(super) struct Placed<S: Shape, D: Backend> {
-    place: usize,
+pub(super) struct HeadParameter<S: Shape, D: Backend> {
+    index: usize,
     pub(super) values: Tensor<S, f32, D>,
 }
 
-impl<S: Shape, D: Backend> Placed<S, D> {
+impl<S: Shape, D: Backend> HeadParameter<S, D> {
     fn read_gradient(
         &self,
         device: &D,
@@ -44,23 +44,23 @@ impl<S: Shape, D: Backend> Placed<S, D> {
         parameters: &mut Parameters<D>,
     ) -> Result<()> {
         let gradient = gradients.get_or_alloc_mut(&self.values).map_err(dfdx_error)?;
-        device.read_gradient(gradient, &mut parameters.gradients[self.place])
+        device.read_gradient(gradient, &mut parameters.gradients[self.index])
     }
 }
 
-impl<D: Backend> Placed<(usize,), D> {
-    /// Copies a parameter `[channels]`; none where the network has no such.
+impl<D: Backend> HeadParameter<(usize,), D> {
+    /// Copies a parameter `[channels]`; `None` if the network has no parameter of this name.
     pub(super) fn channels(parameters: &Parameters<D>, name: &str, device: &D) -> Result<Option<Self>> {
-        let Some(place) = parameters.place(name) else { return Ok(None) };
-        let length = parameters.descriptions[place].layout.len();
-        let values = device.to_tensor(&parameters.values[place], (1, length))?;
-        Ok(Some(Self { place, values: values.try_reshape_like(&(length,)).map_err(dfdx_error)? }))
+        let Some(index) = parameters.index_of(name) else { return Ok(None) };
+        let length = parameters.specs[index].layout.len();
+        let values = device.to_tensor(&parameters.values[index], (1, length))?;
+        Ok(Some(Self { index, values: values.try_reshape_like(&(length,)).map_err(dfdx_error)? }))
     }
 }
 
 impl<D: Backend> Head<D> {
-    /// Copies the parameters of a head upon `features` features.
-    pub(super) fn of(
+    /// Copies the parameters of a head on `features` features.
+    pub(super) fn from_parameters(
         config: &ProjectionConfig,
         features: usize,
         parameters: &Parameters<D>,
@@ -68,22 +68,25 @@ impl<D: Backend> Head<D> {
     ) -> Result<Self> {
         let inputs = std::iter::once(&features).chain(&config.layers);
         let mut layers = Vec::new();
-        for (number, (inputs, outputs)) in inputs.zip(&config.layers).enumerate() {
-            let name = format!("head.{number}");
+        for (layer, (inputs, outputs)) in inputs.zip(&config.layers).enumerate() {
+            let name = format!("head.{layer}");
             let missing = || Error::bug(format!("the network has no `{name}.weight`"));
-            let place = parameters.place(&format!("{name}.weight")).ok_or_else(missing)?;
+            let index = parameters.index_of(&format!("{name}.weight")).ok_or_else(missing)?;
             layers.push(Layer {
-                weight: Placed { place, values: device.to_tensor(&parameters.values[place], (*outputs, *inputs))? },
-                bias: Placed::channels(parameters, &format!("{name}.bias"), device)?,
-                norm: HeadNormLayer::of(parameters, &format!("{name}.norm"), device)?,
-                relu: !config.is_last(number),
+                weight: HeadParameter {
+                    index,
+                    values: device.to_tensor(&parameters.values[index], (*outputs, *inputs))?,
+                },
+                bias: HeadParameter::channels(parameters, &format!("{name}.bias"), device)?,
+                norm: HeadNormLayer::from_parameters(parameters, &format!("{name}.norm"), device)?,
+                relu: !config.is_last(layer),
             });
         }
         Ok(Self { layers })
     }
 
-    /// The output of the last layer, the input itself without layers. The moments of each batch norm's input are added
-    /// to `all`, first to last.
+    /// Returns the output of the last layer, or the input of a head without layers. Appends the moments of each batch
+    /// norm's input to `all`, first to last.
     pub(super) fn forward<T: Tape<f32, D> + Merge<T>>(
         &self,
         input: Batch<D, T>,
@@ -97,7 +100,7 @@ impl<D: Backend> Head<D> {
         Ok(batch)
     }
 
-    /// The outputs of every layer, after the ReLU where there is one.
+    /// Returns the output of every layer, after its ReLU if any.
     pub(super) fn outputs(&self, input: Batch<D, NoneTape>, mode: &NormMode<'_, D>) -> Result<Vec<Vec<f32>>> {
         let (mut batch, mut all, mut outputs) = (input, Vec::new(), Vec::new());
         for layer in &self.layers {
@@ -107,7 +110,7 @@ impl<D: Backend> Head<D> {
         Ok(outputs)
     }
 
-    /// Takes the parameters' gradients out of dfdx's.
+    /// Copies the gradients of the head's parameters from dfdx's.
     pub(super) fn read_gradients(
         &self,
         device: &D,
@@ -141,26 +144,26 @@ impl<D: Backend> Layer<D> {
         if self.relu { output.try_relu().map_err(dfdx_error) } else { Ok(output) }
     }
 
-    /// `[rows, inputs] * [inputs, outputs] [+ [outputs]]`.
+    /// Computes `[rows, inputs] * [inputs, outputs] [+ [outputs]]`.
     fn linear<T: Tape<f32, D> + Merge<T>>(&self, input: Batch<D, T>) -> Result<Batch<D, T>> {
         let weight = self.weight.values.retaped::<T>();
         let weight = weight.try_permute::<(usize, usize), Axes2<1, 0>>().map_err(dfdx_error)?;
         let product = input.try_matmul(weight).map_err(dfdx_error)?;
         let Some(bias) = &self.bias else { return Ok(product) };
-        let bias = spread::<D, T>(&bias.values, product.shape())?;
+        let bias = broadcast_rows::<D, T>(&bias.values, product.shape())?;
         product.try_add(bias).map_err(dfdx_error)
     }
 }
 
-/// A number for each output as a batch `[rows, outputs]`.
-pub(super) fn spread<D: Backend, T: Tape<f32, D> + Merge<T>>(
+/// Broadcasts `[outputs]` to every row of a batch, `[rows, outputs]`.
+pub(super) fn broadcast_rows<D: Backend, T: Tape<f32, D> + Merge<T>>(
     channels: &Channels<D>,
     shape: &(usize, usize),
 ) -> Result<Batch<D, T>> {
     channels.retaped::<T>().try_broadcast_like::<(usize, usize), Axis<0>>(shape).map_err(dfdx_error)
 }
 
-/// dfdx fails for want of memory or by its driver.
+/// Wraps an error of dfdx, which is out of memory or an error of the driver.
 pub(super) fn dfdx_error(error: impl std::fmt::Display) -> Error {
     Error::stage(format!("dfdx: {error}")).help("use a smaller batch or a smaller network")
 }

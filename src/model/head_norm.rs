@@ -1,72 +1,72 @@
-//! Batch norm of the head, made of dfdx operations on the tape, as `torch.nn.BatchNorm1d`.
+//! Batch norm of the head as in `torch.nn.BatchNorm1d`, built from dfdx operations on the tape.
 
 use crate::base::Result;
-use crate::model::head::{Batch, Channels, Placed, dfdx_error, spread};
-use crate::model::parameters::{Parameters, Statistics};
+use crate::model::head::{Batch, Channels, HeadParameter, broadcast_rows, dfdx_error};
+use crate::model::parameters::{Parameters, RunningStatistics};
 use crate::nn::Backend;
 use dfdx::prelude::*;
 
-/// `[groups, rows of a group, outputs]`.
+/// A batch split into groups, `[groups, rows per group, outputs]`.
 type Grouped<D, T> = Tensor<(usize, usize, usize), f32, D, T>;
 
-/// Which statistics the batch norms of a head use.
+/// Statistics that the batch norms of a head use.
 pub(super) enum NormMode<'a, D: Backend> {
-    /// Those of each of so many equal ranges of the rows.
+    /// Those of each of `groups` equal ranges of the rows.
     Batch { groups: usize, epsilon: f32 },
-    /// The running ones, first to last.
-    Running { statistics: &'a [Statistics<D>], epsilon: f32 },
+    /// The running statistics, one entry per batch norm, first to last.
+    Running { statistics: &'a [RunningStatistics<D>], epsilon: f32 },
 }
 
-/// What one batch norm learns.
+/// Learned parameters of one batch norm.
 #[derive(Debug)]
 pub(super) struct HeadNormLayer<D: Backend> {
-    scale: Placed<(usize,), D>,
-    shift: Option<Placed<(usize,), D>>,
+    scale: HeadParameter<(usize,), D>,
+    shift: Option<HeadParameter<(usize,), D>>,
 }
 
-/// Mean and biased variance of each group, `[groups, outputs]` both; of the running statistics `[1, outputs]`.
+/// Mean and biased variance of each group, both `[groups, outputs]`; for running statistics, `[1, outputs]`.
 pub(super) struct Moments<D: Backend> {
     mean: Batch<D, NoneTape>,
     variance: Batch<D, NoneTape>,
-    /// Rows of a group.
+    /// Rows per group.
     rows: usize,
 }
 
 impl<D: Backend> HeadNormLayer<D> {
-    /// Copies the parameters of the batch norm of this name; none where the network has no such.
-    pub(super) fn of(parameters: &Parameters<D>, name: &str, device: &D) -> Result<Option<Self>> {
-        let scale = Placed::channels(parameters, &format!("{name}.weight"), device)?;
-        let shift = Placed::channels(parameters, &format!("{name}.bias"), device)?;
+    /// Copies the parameters of the batch norm of this name; `None` if the network has none.
+    pub(super) fn from_parameters(parameters: &Parameters<D>, name: &str, device: &D) -> Result<Option<Self>> {
+        let scale = HeadParameter::channels(parameters, &format!("{name}.weight"), device)?;
+        let shift = HeadParameter::channels(parameters, &format!("{name}.bias"), device)?;
         Ok(scale.map(|scale| Self { scale, shift }))
     }
 
-    /// The learned parameters.
-    pub(super) fn parameters(&self) -> impl Iterator<Item = &Placed<(usize,), D>> {
+    /// Iterates over scale and, if any, shift.
+    pub(super) fn parameters(&self) -> impl Iterator<Item = &HeadParameter<(usize,), D>> {
         std::iter::once(&self.scale).chain(&self.shift)
     }
 
-    /// `scale * (input - mean) / sqrt(variance + epsilon) [+ shift]`, `[rows, outputs]`, and the moments used; `number`
-    /// is that of this batch norm among the head's.
+    /// Returns `scale * (input - mean) / sqrt(variance + epsilon) [+ shift]`, `[rows, outputs]`, and the moments used;
+    /// `index` is that of this batch norm in the head.
     pub(super) fn forward<T: Tape<f32, D> + Merge<T>>(
         &self,
         input: Batch<D, T>,
         mode: &NormMode<'_, D>,
-        number: usize,
+        index: usize,
     ) -> Result<(Batch<D, T>, Moments<D>)> {
         let shape = *input.shape();
         let (normalized, moments) = match mode {
-            NormMode::Batch { groups, epsilon } => by_batch(input, *groups, *epsilon)?,
-            NormMode::Running { statistics, epsilon } => by_running(input, &statistics[number], *epsilon)?,
+            NormMode::Batch { groups, epsilon } => normalize_by_batch(input, *groups, *epsilon)?,
+            NormMode::Running { statistics, epsilon } => normalize_by_running(input, &statistics[index], *epsilon)?,
         };
-        let scaled = normalized.try_mul(spread::<D, T>(&self.scale.values, &shape)?).map_err(dfdx_error)?;
+        let scaled = normalized.try_mul(broadcast_rows::<D, T>(&self.scale.values, &shape)?).map_err(dfdx_error)?;
         let Some(shift) = &self.shift else { return Ok((scaled, moments)) };
-        let shifted = scaled.try_add(spread::<D, T>(&shift.values, &shape)?).map_err(dfdx_error)?;
+        let shifted = scaled.try_add(broadcast_rows::<D, T>(&shift.values, &shape)?).map_err(dfdx_error)?;
         Ok((shifted, moments))
     }
 }
 
-/// `(input - mean) / sqrt(variance + epsilon)` by the statistics of each group, which are on the tape.
-fn by_batch<D: Backend, T: Tape<f32, D> + Merge<T>>(
+/// Returns `(input - mean) / sqrt(variance + epsilon)` with the statistics of each group, which are on the tape.
+fn normalize_by_batch<D: Backend, T: Tape<f32, D> + Merge<T>>(
     input: Batch<D, T>,
     groups: usize,
     epsilon: f32,
@@ -76,68 +76,72 @@ fn by_batch<D: Backend, T: Tape<f32, D> + Merge<T>>(
     let (input, tape) = input.try_reshape_like(&shape).map_err(dfdx_error)?.split_tape();
     let mean = group_mean(input.retaped::<T>())?;
     let (mean, mean_tape) = mean.split_tape();
-    let spread_mean = over_groups(mean.clone().put_tape(mean_tape), &shape)?;
-    let centered = input.put_tape(tape).try_sub(spread_mean).map_err(dfdx_error)?;
+    let group_means = broadcast_groups(mean.clone().put_tape(mean_tape), &shape)?;
+    let centered = input.put_tape(tape).try_sub(group_means).map_err(dfdx_error)?;
     let (centered, tape) = centered.split_tape();
     let squares = centered.retaped::<T>().try_square().map_err(dfdx_error)?;
     let (variance, variance_tape) = group_mean(squares)?.split_tape();
-    let deviation = variance.clone().put_tape(variance_tape).try_add(epsilon).map_err(dfdx_error)?;
-    let deviation = over_groups(deviation.try_sqrt().map_err(dfdx_error)?, &shape)?;
-    let normalized = centered.put_tape(tape).try_div(deviation).map_err(dfdx_error)?;
+    let std = variance.clone().put_tape(variance_tape).try_add(epsilon).map_err(dfdx_error)?;
+    let std = broadcast_groups(std.try_sqrt().map_err(dfdx_error)?, &shape)?;
+    let normalized = centered.put_tape(tape).try_div(std).map_err(dfdx_error)?;
     let normalized = normalized.try_reshape_like(&(rows, outputs)).map_err(dfdx_error)?;
     Ok((normalized, Moments { mean, variance, rows: rows / groups }))
 }
 
-/// The same by running statistics.
-fn by_running<D: Backend, T: Tape<f32, D> + Merge<T>>(
+/// Returns `(input - mean) / sqrt(variance + epsilon)` with running statistics.
+fn normalize_by_running<D: Backend, T: Tape<f32, D> + Merge<T>>(
     input: Batch<D, T>,
-    statistics: &Statistics<D>,
+    statistics: &RunningStatistics<D>,
     epsilon: f32,
 ) -> Result<(Batch<D, T>, Moments<D>)> {
     let shape = *input.shape();
     let moments = Moments::running(statistics, input.device(), shape.1)?;
     let channels = |row: Batch<D, NoneTape>| row.try_reshape_like(&(shape.1,)).map_err(dfdx_error);
     let mean: Channels<D> = channels(moments.mean.clone())?;
-    let deviation = moments.variance.clone().try_add(epsilon).map_err(dfdx_error)?;
-    let deviation: Channels<D> = channels(deviation.try_sqrt().map_err(dfdx_error)?)?;
-    let centered = input.try_sub(spread::<D, T>(&mean, &shape)?).map_err(dfdx_error)?;
-    let normalized = centered.try_div(spread::<D, T>(&deviation, &shape)?).map_err(dfdx_error)?;
+    let std = moments.variance.clone().try_add(epsilon).map_err(dfdx_error)?;
+    let std: Channels<D> = channels(std.try_sqrt().map_err(dfdx_error)?)?;
+    let centered = input.try_sub(broadcast_rows::<D, T>(&mean, &shape)?).map_err(dfdx_error)?;
+    let normalized = centered.try_div(broadcast_rows::<D, T>(&std, &shape)?).map_err(dfdx_error)?;
     Ok((normalized, moments))
 }
 
-/// Mean over the rows of each group, `[groups, outputs]`.
+/// Returns the mean over the rows of each group, `[groups, outputs]`.
 fn group_mean<D: Backend, T: Tape<f32, D> + Merge<T>>(values: Grouped<D, T>) -> Result<Batch<D, T>> {
     values.try_mean::<(usize, usize), Axis<1>>().map_err(dfdx_error)
 }
 
-/// The numbers of each group for every row of it.
-fn over_groups<D: Backend, T: Tape<f32, D> + Merge<T>>(
-    numbers: Batch<D, T>,
+/// Broadcasts the values of each group, `[groups, outputs]`, to all of its rows.
+fn broadcast_groups<D: Backend, T: Tape<f32, D> + Merge<T>>(
+    values: Batch<D, T>,
     shape: &(usize, usize, usize),
 ) -> Result<Grouped<D, T>> {
-    numbers.try_broadcast_like::<(usize, usize, usize), Axis<1>>(shape).map_err(dfdx_error)
+    values.try_broadcast_like::<(usize, usize, usize), Axis<1>>(shape).map_err(dfdx_error)
 }
 
 impl<D: Backend> Moments<D> {
-    fn running(statistics: &Statistics<D>, device: &D, outputs: usize) -> Result<Self> {
+    fn running(statistics: &RunningStatistics<D>, device: &D, outputs: usize) -> Result<Self> {
         let tensor = |buffer| device.to_tensor(buffer, (1, outputs));
         Ok(Self { mean: tensor(&statistics.mean)?, variance: tensor(&statistics.variance)?, rows: 1 })
     }
 
-    /// Moves running statistics towards these moments, one group after the other; the variance with Bessel's
-    /// correction.
-    pub(super) fn follow(&self, statistics: &mut Statistics<D>, momentum: f32, device: &D) -> Result<()> {
+    /// Updates running statistics with these moments, one group after the other; the variance with Bessel's correction.
+    pub(super) fn update_running(
+        &self,
+        statistics: &mut RunningStatistics<D>,
+        momentum: f32,
+        device: &D,
+    ) -> Result<()> {
         let rows = self.rows as f32;
         let corrected = self.variance.clone().try_mul(rows / (rows - 1.0).max(1.0)).map_err(dfdx_error)?;
         for (running, moments) in [(&mut statistics.mean, &self.mean), (&mut statistics.variance, &corrected)] {
             let (groups, outputs) = *moments.shape();
             let keep = 1.0 - momentum;
-            // What is left of each group's share when those after it have had theirs.
-            let shares = (1..=groups).map(|group| momentum * keep.powi((groups - group) as i32)).collect();
-            let shares = device.try_tensor_from_vec(shares, (1, groups)).map_err(dfdx_error)?;
+            // Weight of each group after the updates with the groups that follow it.
+            let weights = (1..=groups).map(|group| momentum * keep.powi((groups - group) as i32)).collect();
+            let weights = device.try_tensor_from_vec(weights, (1, groups)).map_err(dfdx_error)?;
             let kept =
                 device.to_tensor(running, (1, outputs))?.try_mul(keep.powi(groups as i32)).map_err(dfdx_error)?;
-            let moved = kept.try_add(shares.try_matmul(moments.clone()).map_err(dfdx_error)?).map_err(dfdx_error)?;
+            let moved = kept.try_add(weights.try_matmul(moments.clone()).map_err(dfdx_error)?).map_err(dfdx_error)?;
             *running = device.read_tensor(&moved)?;
         }
         Ok(())

@@ -7,7 +7,7 @@ mod block;
 mod encoder;
 mod head;
 mod head_norm;
-mod initial;
+mod initializer;
 mod network;
 pub mod oracle;
 mod parameters;

@@ -1,10 +1,10 @@
-//! A network in training mode made of dfdx's operations alone, on any dfdx device: slow; what [`Network`](super::Network)
-//! is held against by `simclr doctor`.
+//! A slow reference network in training mode, built from dfdx's operations alone, for any dfdx device; `simclr doctor`
+//! checks [`Network`](super::Network) against it.
 
 use crate::base::{Error, Result};
-use crate::model::architecture::{Architecture, BlockShape, COLOURS, UnitShape};
+use crate::model::architecture::{Architecture, BlockShape, IMAGE_CHANNELS, UnitShape};
 use crate::model::config::EncoderConfig;
-use crate::model::parameters::Layout;
+use crate::model::parameters::ParameterLayout;
 use crate::model::state::{from_file, to_file};
 use crate::nn::{NamedTensor, Taped, TapedScalar, oracle};
 use dfdx::prelude::*;
@@ -13,24 +13,23 @@ use std::collections::BTreeMap;
 /// Weights of a layer.
 type Matrix<D> = Tensor<(usize, usize), f32, D>;
 
-/// Encoder and head with their parameters; running statistics are left out.
+/// An encoder and head with their parameters, without running statistics.
 #[derive(Debug)]
 pub struct OracleNetwork<D: Device<f32>> {
     device: D,
     architecture: Architecture,
     layers: usize,
     /// `[window, outputs]` of convolutions, `[outputs, inputs]` of linear layers.
-    matrices: BTreeMap<String, (Layout, Matrix<D>)>,
-    /// Biases, and what batch norm learns.
+    matrices: BTreeMap<String, (ParameterLayout, Matrix<D>)>,
+    /// Biases, and scales and shifts of batch norm, `[channels]`.
     channels: BTreeMap<String, Tensor<(usize,), f32, D>>,
 }
 
 impl<D: Device<f32>> OracleNetwork<D> {
-    /// The network that [`Network::new`](super::Network::new) makes of the same description, with parameters from its
-    /// state.
+    /// Creates the network of [`Network::new`](super::Network::new) with the parameters of its state dict.
     ///
     /// # Errors
-    /// The images are too small for the encoder, or the state is of another network.
+    /// The images are too small for the encoder.
     pub fn new(
         encoder: &EncoderConfig,
         head: &[usize],
@@ -43,9 +42,9 @@ impl<D: Device<f32>> OracleNetwork<D> {
         for NamedTensor { name, shape, values } in state {
             let (layout, rows, columns) = match shape[..] {
                 [outputs, inputs, kernel, _] => {
-                    (Layout::Convolution { kernel, inputs, outputs }, kernel * kernel * inputs, outputs)
+                    (ParameterLayout::Convolution { kernel, inputs, outputs }, kernel * kernel * inputs, outputs)
                 }
-                [outputs, inputs] => (Layout::Linear { outputs, inputs }, outputs, inputs),
+                [outputs, inputs] => (ParameterLayout::Linear { outputs, inputs }, outputs, inputs),
                 _ => {
                     channels.insert(name.clone(), device.tensor_from_vec(values.clone(), (values.len(),)));
                     continue;
@@ -57,13 +56,14 @@ impl<D: Device<f32>> OracleNetwork<D> {
         Ok(Self { device: device.clone(), architecture, layers: head.len(), matrices, channels })
     }
 
-    /// `[rows, side, side, 3]` images to the head's output `[rows, last width]`, batch norm with the batch's statistics.
+    /// Computes the head's output, `[rows, last width]`, of `[rows, side, side, 3]` images; batch norm uses the batch's
+    /// statistics.
     ///
     /// # Errors
-    /// The state had no such parameter.
+    /// The state dict lacks a parameter.
     pub fn forward(&self, images: Vec<f32>, rows: usize) -> Result<Taped<D>> {
-        let pixels = images.len() / COLOURS;
-        let images = self.device.tensor_from_vec(images, (pixels, COLOURS));
+        let pixels = images.len() / IMAGE_CHANNELS;
+        let images = self.device.tensor_from_vec(images, (pixels, IMAGE_CHANNELS));
         let mut map = self.unit(&self.architecture.stem, images.retaped())?.relu();
         if let Some(pool) = &self.architecture.pool {
             map = oracle::max_pool(pool, map);
@@ -81,7 +81,7 @@ impl<D: Device<f32>> OracleNetwork<D> {
         Ok(batch)
     }
 
-    /// The gradient of every parameter, named and shaped as in files, and the loss.
+    /// Returns the gradient of every parameter, named and shaped as in files, and the loss.
     pub fn backward(&self, loss: TapedScalar<D>) -> (Vec<NamedTensor>, f32) {
         let value = loss.as_vec().first().copied().unwrap_or(f32::NAN);
         let gradients = loss.backward();
@@ -101,18 +101,18 @@ impl<D: Device<f32>> OracleNetwork<D> {
 
     fn block(&self, block: &BlockShape, input: Taped<D>) -> Result<Taped<D>> {
         let (input, tape) = input.split_tape();
-        let mut row = input.clone().put_tape(tape);
-        for (place, unit) in block.units.iter().enumerate() {
-            row = self.unit(unit, row)?;
-            if place + 1 < block.units.len() {
-                row = row.relu();
+        let mut main = input.clone().put_tape(tape);
+        for (index, unit) in block.units.iter().enumerate() {
+            main = self.unit(unit, main)?;
+            if index + 1 < block.units.len() {
+                main = main.relu();
             }
         }
         let residual = match &block.shortcut {
             Some(unit) => self.unit(unit, input.retaped())?,
             None => input.retaped(),
         };
-        Ok((row + residual).relu())
+        Ok((main + residual).relu())
     }
 
     fn unit(&self, unit: &UnitShape, input: Taped<D>) -> Result<Taped<D>> {
@@ -142,5 +142,5 @@ impl<D: Device<f32>> OracleNetwork<D> {
 }
 
 fn missing(layer: &str) -> Error {
-    Error::bug(format!("the state of the oracle's network has no `{layer}`"))
+    Error::bug(format!("the state dict of the reference network has no `{layer}`"))
 }

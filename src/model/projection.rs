@@ -1,4 +1,4 @@
-//! The layers upon an encoder, as a pipeline file describes them.
+//! The projection head in a pipeline file.
 
 use crate::model::config::layer_sizes;
 use schemars::JsonSchema;
@@ -8,16 +8,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectionConfig {
-    /// Outputs of each linear layer, ReLU between them: `[]` no head, `[128]` linear, `[256, 128, 50]` as in the report.
+    /// Output sizes of the linear layers, with ReLU between them: `[]` no head, `[128]` linear, `[256, 128, 50]` as in
+    /// the W&B report.
     #[serde(deserialize_with = "layer_sizes")]
     pub layers: Vec<usize>,
-    /// Layers that are followed by batch norm, with the encoder's momentum and epsilon.
+    /// Layers followed by batch norm, which has the encoder's momentum and epsilon.
     #[serde(default, skip_serializing_if = "HeadNorm::is_none")]
     #[schemars(extend("default" = "none"))]
     pub batch_norm: HeadNorm,
 }
 
-/// Layers of the head that are followed by batch norm.
+/// Layers of the head followed by batch norm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HeadNorm {
@@ -37,7 +38,7 @@ impl HeadNorm {
 }
 
 impl ProjectionConfig {
-    /// Whether batch norm follows the linear layer of this number.
+    /// Returns whether batch norm follows the linear layer with this index.
     pub(crate) fn has_norm(&self, layer: usize) -> bool {
         match self.batch_norm {
             HeadNorm::None => false,
@@ -46,7 +47,7 @@ impl ProjectionConfig {
         }
     }
 
-    /// Whether no ReLU follows: it is the head's output.
+    /// Returns whether the layer is the head's output, which has no ReLU.
     pub(crate) fn is_last(&self, layer: usize) -> bool {
         layer + 1 == self.layers.len()
     }

@@ -1,4 +1,4 @@
-//! The table of a network's layers with shapes, parameters and work, counted from the description alone.
+//! A table of a network's layers with output shapes, parameters and MACs, computed without building the network.
 
 use crate::base::Result;
 use crate::model::ProjectionConfig;
@@ -10,53 +10,53 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// Bytes of a 32-bit number.
+/// Bytes of an f32.
 const ACTIVATION_BYTES: u64 = 4;
 
-/// One layer.
+/// A layer of a network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SummaryRow {
-    /// Name as in saved networks, such as `layer1.0.conv1`.
+    /// Name as in state dicts, such as `layer1.0.conv1`.
     pub name: String,
-    /// What the layer is, in words.
+    /// Kind of layer, such as `convolution 3x3/2`.
     pub kind: String,
     /// Shape of one output: `[side, side, channels]` or `[features]`.
     pub output: Vec<usize>,
     /// Parameters, running statistics included.
     pub parameters: u64,
-    /// Those that training moves.
+    /// Trainable parameters.
     pub trainable: u64,
-    /// Multiply-adds of one forward pass for one image (convolutions and linear layers alone).
+    /// MACs of the forward pass per image (convolutions and linear layers only).
     pub multiply_adds: u64,
 }
 
-/// A network in numbers.
+/// Layers, parameter counts, MACs and memory of a network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// The layers, first to last.
     pub rows: Vec<SummaryRow>,
     /// All parameters, running statistics included.
     pub total: u64,
-    /// Parameters that training moves.
+    /// Trainable parameters.
     pub trainable: u64,
     /// Running statistics.
     pub not_trainable: u64,
-    /// The parameters of the encoder alone, without the head.
+    /// Parameter counts of the encoder, without the head.
     pub encoder: Counts,
-    /// Multiply-adds of one forward pass for one image.
+    /// MACs of the forward pass per image.
     pub multiply_adds: u64,
-    /// Floating-point operations of one forward pass for one image: a multiply-add is two.
+    /// Floating-point operations of the forward pass per image, two per MAC.
     pub flops: u64,
-    /// Bytes that one image's activations take in training in 32 bits: what the backward pass needs.
+    /// Bytes of the saved activations per image in f32.
     pub activation_bytes_per_image: u64,
 }
 
-/// Numbers of parameters.
+/// Parameter counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// All, running statistics included.
     pub total: u64,
-    /// Those that training moves.
+    /// Trainable parameters.
     pub trainable: u64,
     /// Running statistics.
     pub not_trainable: u64,
@@ -71,42 +71,42 @@ impl Counts {
 }
 
 impl Summary {
-    /// Memory of training at its peak, in bytes, without that of the program itself: parameters and gradients, what the
-    /// optimizer keeps (`state_vectors` numbers a parameter), the activations of `rows` images, the gradients of the
-    /// maps, and the state being written. Within 13 % of what was measured on five networks.
+    /// Estimates the peak memory of training in bytes, without the program itself: parameters and gradients, optimizer
+    /// state (`state_vectors` values per parameter), saved activations of `rows` images, their gradients, and a
+    /// checkpoint being written. Within 13 % of measurements on five networks.
     pub fn training_bytes(&self, rows: usize, state_vectors: usize, precision: Precision) -> u64 {
-        /// Parameters and gradients, and the copies from which a file is written.
+        /// Parameters and gradients, and the copies of both that a checkpoint is written from.
         const COPIES: u64 = 4;
         let maps: BTreeSet<usize> = self.rows.iter().map(|row| row.output.iter().product()).collect();
-        // Buffers of one size are used again: of each size about two are there beside the activations.
+        // Buffers are pooled by size: about two of each size are in use besides the saved activations.
         let gradients = maps.into_iter().sum::<usize>() as u64 * precision.bytes() * 2;
         let parameters = (COPIES + state_vectors as u64) * self.total * ACTIVATION_BYTES;
         let activations = self.activation_bytes_per_image / ACTIVATION_BYTES * precision.bytes();
         parameters + rows as u64 * (activations + gradients)
     }
 
-    /// Memory of a forward pass over `rows` images, in bytes, without that of the program itself.
+    /// Estimates the memory of inference on `rows` images in bytes, without the program itself.
     pub fn inference_bytes(&self, rows: usize, precision: Precision) -> u64 {
-        // The input, the convolution and the output of the largest block lie side by side.
+        // Input, convolution and output of the largest block are in memory together.
         const LIVE_MAPS: u64 = 4;
         let largest = self.rows.iter().map(|row| row.output.iter().product::<usize>()).max().unwrap_or(0) as u64;
         self.total * ACTIVATION_BYTES + rows as u64 * LIVE_MAPS * largest * precision.bytes()
     }
 
-    /// Values that the last layer puts out for one image.
+    /// Returns the number of outputs of the last layer.
     pub fn features(&self) -> usize {
         self.rows.last().and_then(|row| row.output.last()).copied().unwrap_or(0)
     }
 }
 
 impl fmt::Display for Summary {
-    /// A table with a line a layer, then the sums.
+    /// Writes a table with a row per layer, then the totals.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<28} {:<26} {:>14} {:>12} {:>14}", "layer", "kind", "output", "parameters", "multiply-adds")?;
+        writeln!(f, "{:<28} {:<26} {:>14} {:>12} {:>14}", "layer", "kind", "output", "parameters", "MACs")?;
         for row in &self.rows {
             let output = row.output.iter().map(usize::to_string).collect::<Vec<_>>().join("x");
-            let (parameters, multiply_adds) = (grouped(row.parameters), grouped(row.multiply_adds));
-            writeln!(f, "{:<28} {:<26} {output:>14} {parameters:>12} {multiply_adds:>14}", row.name, row.kind)?;
+            let (parameters, macs) = (with_commas(row.parameters), with_commas(row.multiply_adds));
+            writeln!(f, "{:<28} {:<26} {output:>14} {parameters:>12} {macs:>14}", row.name, row.kind)?;
         }
         writeln!(f)?;
         let encoder = self.encoder;
@@ -115,30 +115,34 @@ impl fmt::Display for Summary {
             ("  trainable", self.trainable, encoder.trainable),
             ("  not trainable", self.not_trainable, encoder.not_trainable),
         ] {
-            writeln!(f, "{name:<15} {:>14}  encoder alone {:>14}", grouped(all), grouped(encoder))?;
+            writeln!(f, "{name:<15} {:>14}  encoder alone {:>14}", with_commas(all), with_commas(encoder))?;
         }
-        writeln!(f, "multiply-adds   {:>14}  forward, an image", grouped(self.multiply_adds))?;
-        write!(f, "activations     {:>14}  bytes in training, an image", grouped(self.activation_bytes_per_image))
+        writeln!(f, "MACs            {:>14}  forward pass, per image", with_commas(self.multiply_adds))?;
+        write!(
+            f,
+            "activations     {:>14}  bytes saved in training, per image",
+            with_commas(self.activation_bytes_per_image)
+        )
     }
 }
 
-/// `23508032` as `23,508,032`.
-fn grouped(number: u64) -> String {
+/// Formats `23508032` as `23,508,032`.
+fn with_commas(number: u64) -> String {
     let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push(',');
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
         }
-        grouped.push(digit);
+        text.push(digit);
     }
-    grouped
+    text
 }
 
-/// Counts a network for images of `side` pixels without making its weights.
+/// Summarizes a network for images of `side` x `side` pixels without allocating its weights.
 ///
 /// # Errors
-/// The images are too small for the encoder or a layer of the head has no outputs.
+/// The images are too small for the encoder, or a layer of the head has 0 outputs.
 pub fn summarize(encoder: &EncoderConfig, head: impl Into<ProjectionConfig>, side: usize) -> Result<Summary> {
     let head = head.into();
     check_head(&head.layers)?;
@@ -158,7 +162,7 @@ pub fn summarize(encoder: &EncoderConfig, head: impl Into<ProjectionConfig>, sid
         let norm = head.has_norm(i).then(|| head_norm_row(i, *outputs, !head.is_last(i)));
         std::iter::once(linear_row(i, *inputs, *outputs, norm.is_none())).chain(norm)
     }));
-    Ok(add_up(rows, encoder, side))
+    Ok(with_totals(rows, encoder, side))
 }
 
 fn linear_row(layer: usize, inputs: usize, outputs: usize, bias: bool) -> SummaryRow {
@@ -180,30 +184,30 @@ fn unit_rows(unit: &UnitShape) -> [SummaryRow; 2] {
     let parameters = shape.weights() as u64 + if unit.bias { channels } else { 0 };
     let kind = format!("convolution {0}x{0}/{1}", shape.kernel, shape.stride);
     [
-        row(&unit.convolution_name, kind, output.clone(), [parameters, parameters, shape.multiply_adds()]),
+        row(&unit.convolution_name, kind, output.clone(), [parameters, parameters, shape.macs()]),
         row(&unit.norm_name, "batch norm", output, [4 * channels, 2 * channels, 0]),
     ]
 }
 
 fn row(name: impl Into<String>, kind: impl Into<String>, output: Vec<usize>, counts: [u64; 3]) -> SummaryRow {
-    let [parameters, trainable, multiply_adds] = counts;
-    SummaryRow { name: name.into(), kind: kind.into(), output, parameters, trainable, multiply_adds }
+    let [parameters, trainable, macs] = counts;
+    SummaryRow { name: name.into(), kind: kind.into(), output, parameters, trainable, multiply_adds: macs }
 }
 
-fn add_up(rows: Vec<SummaryRow>, encoder: Counts, side: usize) -> Summary {
+fn with_totals(rows: Vec<SummaryRow>, encoder: Counts, side: usize) -> Summary {
     let sum = |count: fn(&SummaryRow) -> u64| rows.iter().map(count).sum::<u64>();
     let Counts { total, trainable, not_trainable } = Counts::of(&rows);
-    let multiply_adds = sum(|row| row.multiply_adds);
-    let images = (side * side * super::architecture::COLOURS) as u64;
-    let kept = sum(|row| row.output.iter().product::<usize>() as u64) + images;
+    let macs = sum(|row| row.multiply_adds);
+    let images = (side * side * super::architecture::IMAGE_CHANNELS) as u64;
+    let saved = sum(|row| row.output.iter().product::<usize>() as u64) + images;
     Summary {
         total,
         trainable,
         not_trainable,
         encoder,
-        multiply_adds,
-        flops: 2 * multiply_adds,
-        activation_bytes_per_image: kept * ACTIVATION_BYTES,
+        multiply_adds: macs,
+        flops: 2 * macs,
+        activation_bytes_per_image: saved * ACTIVATION_BYTES,
         rows,
     }
 }
@@ -223,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reports_networks_are_counted_to_the_digit() {
+    fn parameter_counts_match_the_wandb_report() {
         let keras = EncoderConfig::Resnet50(resnet(ResnetVariant::Keras, Stem::Imagenet));
         assert_eq!(counts(&keras, &[], 224), (23_587_712, 23_534_592, 53_120));
         assert_eq!(counts(&keras, &[256, 128, 50], 224), (24_151_602, 24_098_482, 53_120));
@@ -234,13 +238,13 @@ mod tests {
     }
 
     #[test]
-    fn torchvisions_networks_are_counted_to_the_digit() {
+    fn parameter_counts_and_macs_match_torchvision() {
         let config = resnet(ResnetVariant::Torchvision, Stem::Imagenet);
         let resnet50 = EncoderConfig::Resnet50(config.clone());
         assert_eq!(counts(&resnet50, &[], 224), (23_508_032 + 53_120, 23_508_032, 53_120));
         let resnet18 = EncoderConfig::Resnet18(config);
         assert_eq!(counts(&resnet18, &[], 224), (11_176_512 + 9_600, 11_176_512, 9_600));
-        // 1.8 and 4.1 billion multiply-adds, as the papers of others give them.
+        // 1.8 and 4.1 billion MACs, as published.
         assert_eq!(summarize(&resnet18, &[], 224).unwrap().multiply_adds, 1_813_561_344);
         assert_eq!(summarize(&resnet50, &[], 224).unwrap().multiply_adds, 4_087_136_256);
     }
@@ -253,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_built_is_an_error() {
+    fn a_network_that_cannot_be_built_is_an_error() {
         let resnet18 = EncoderConfig::Resnet18(ResnetConfig::default());
         assert!(summarize(&resnet18, &[], 0).is_err());
         assert!(summarize(&resnet18, &[128, 0], 32).is_err());

@@ -1,11 +1,11 @@
-//! Convolution, batch norm and, except before a sum, ReLU.
+//! A unit: convolution, batch norm, the residual sum if any, and ReLU except on a shortcut.
 
 use crate::base::Result;
 use crate::model::architecture::UnitShape;
-use crate::model::parameters::{Parameters, Statistics};
-use crate::nn::{Backend, BufferPool, Convolution, Normalization, Running};
+use crate::model::parameters::{Parameters, RunningStatistics};
+use crate::nn::{Backend, BufferPool, Convolution, Normalization, RunningUpdate};
 
-/// Where a unit's parameters are.
+/// The convolution of a unit and the indices of its parameters and running statistics.
 #[derive(Clone, Debug)]
 pub(super) struct Unit {
     convolution: Convolution,
@@ -16,178 +16,179 @@ pub(super) struct Unit {
     statistics: usize,
 }
 
-/// Counts parameters and statistics while units are made in torchvision's order.
+/// Assigns indices of parameters and running statistics to units created in torchvision's order.
 #[derive(Default)]
-pub(super) struct Places {
+pub(super) struct IndexCounter {
     parameters: usize,
     statistics: usize,
 }
 
-impl Places {
+impl IndexCounter {
     fn next(&mut self) -> usize {
         self.parameters += 1;
         self.parameters - 1
     }
 }
 
-/// What a forward pass works with.
-pub(super) struct Pass<'a, D: Backend> {
+/// Inputs and buffers of a forward pass.
+pub(super) struct ForwardContext<'a, D: Backend> {
     pub(super) device: &'a D,
     pub(super) parameters: &'a Parameters<D>,
-    pub(super) statistics: Norms<'a, D>,
+    pub(super) statistics: NormStatistics<'a, D>,
     pub(super) buffers: &'a mut BufferPool<D>,
     pub(super) rows: usize,
-    /// Equal ranges of the rows that batch norm takes the statistics of, each by itself.
+    /// Number of equal ranges of the rows, each with its own batch statistics.
     pub(super) groups: usize,
     pub(super) epsilon: f32,
     pub(super) momentum: f32,
 }
 
-/// Which statistics batch norm uses; the running ones are of one group alone.
-pub(super) enum Norms<'a, D: Backend> {
-    /// The batch's; the running ones move towards them.
-    Training(&'a mut [Statistics<D>]),
-    /// The batch's alone.
+/// Statistics that batch norm uses; running statistics need a single group.
+pub(super) enum NormStatistics<'a, D: Backend> {
+    /// Those of the batch, which also update the running ones.
+    Training(&'a mut [RunningStatistics<D>]),
+    /// Those of the batch; the running ones stay as they are.
     Batch,
-    /// The running ones.
-    Running(&'a [Statistics<D>]),
+    /// The running statistics.
+    Running(&'a [RunningStatistics<D>]),
 }
 
-/// What a backward pass works with.
-pub(super) struct PassBack<'a, D: Backend> {
+/// Inputs and buffers of a backward pass.
+pub(super) struct BackwardContext<'a, D: Backend> {
     pub(super) device: &'a D,
     pub(super) parameters: &'a mut Parameters<D>,
     pub(super) buffers: &'a mut BufferPool<D>,
     pub(super) rows: usize,
 }
 
-/// What a unit keeps for the way back.
+/// Activations of a unit saved for the backward pass.
 #[derive(Debug)]
-pub(super) struct UnitTrace<D: Backend> {
+pub(super) struct UnitActivations<D: Backend> {
     /// The convolution's output.
     convolved: D::Map,
     mean: D::Buffer,
-    inverse_deviation: D::Buffer,
+    inv_std: D::Buffer,
 }
 
-impl<D: Backend> UnitTrace<D> {
+impl<D: Backend> UnitActivations<D> {
     pub(super) fn release(self, buffers: &mut BufferPool<D>) {
         buffers.release_map(self.convolved);
         buffers.release(self.mean);
-        buffers.release(self.inverse_deviation);
+        buffers.release(self.inv_std);
     }
 }
 
-/// Where the gradient of a unit's input goes.
+/// Destination of the gradient of a unit's input.
 pub(super) enum InputGradient<'a, M> {
-    /// Nowhere: the input is the images.
-    Unwanted,
-    /// Written.
+    /// Not computed: the input is the images.
+    Skip,
+    /// Overwrites the map.
     Write(&'a mut M),
-    /// Added to what is there.
+    /// Adds to the map.
     Add(&'a mut M),
 }
 
 impl Unit {
-    pub(super) fn new(shape: &UnitShape, places: &mut Places) -> Self {
-        places.statistics += 1;
+    pub(super) fn new(shape: &UnitShape, indices: &mut IndexCounter) -> Self {
+        indices.statistics += 1;
         Self {
             convolution: shape.convolution,
-            weight: places.next(),
-            bias: shape.bias.then(|| places.next()),
-            scale: places.next(),
-            shift: places.next(),
-            statistics: places.statistics - 1,
+            weight: indices.next(),
+            bias: shape.bias.then(|| indices.next()),
+            scale: indices.next(),
+            shift: indices.next(),
+            statistics: indices.statistics - 1,
         }
     }
 
-    /// Numbers in one input.
+    /// Returns the number of values of one image's input map.
     pub(super) fn input_len(&self) -> usize {
         self.convolution.input_len()
     }
 
-    /// Gives what the way back needs, and the output.
+    /// Returns the saved activations and the output.
     pub(super) fn forward<D: Backend>(
         &self,
-        pass: &mut Pass<'_, D>,
+        context: &mut ForwardContext<'_, D>,
         input: &D::Map,
         residual: Option<&D::Map>,
         relu: bool,
-    ) -> Result<(UnitTrace<D>, D::Map)> {
-        let length = pass.rows * self.convolution.output_len();
-        let values = &pass.parameters.values;
+    ) -> Result<(UnitActivations<D>, D::Map)> {
+        let length = context.rows * self.convolution.output_len();
+        let values = &context.parameters.values;
         let bias = self.bias.map(|bias| &values[bias]);
-        let mut convolved = pass.buffers.acquire_map(length)?;
-        pass.device.convolution(&self.convolution, input, &values[self.weight], bias, &mut convolved)?;
-        let (mean, inverse_deviation) = self.moments(pass, &convolved)?;
-        let norm = Normalization {
-            mean: &mean,
-            inverse_deviation: &inverse_deviation,
-            scale: &values[self.scale],
-            shift: &values[self.shift],
-        };
-        let mut output = pass.buffers.acquire_map(length)?;
-        pass.device.normalize(&norm, &convolved, residual, relu, &mut output)?;
-        Ok((UnitTrace { convolved, mean, inverse_deviation }, output))
+        let mut convolved = context.buffers.acquire_map(length)?;
+        context.device.convolution(&self.convolution, input, &values[self.weight], bias, &mut convolved)?;
+        let (mean, inv_std) = self.moments(context, &convolved)?;
+        let norm =
+            Normalization { mean: &mean, inv_std: &inv_std, scale: &values[self.scale], shift: &values[self.shift] };
+        let mut output = context.buffers.acquire_map(length)?;
+        context.device.normalize(&norm, &convolved, residual, relu, &mut output)?;
+        Ok((UnitActivations { convolved, mean, inv_std }, output))
     }
 
-    fn moments<D: Backend>(&self, pass: &mut Pass<'_, D>, convolved: &D::Map) -> Result<(D::Buffer, D::Buffer)> {
-        let numbers = pass.groups * self.convolution.outputs;
-        let mut inverse = pass.buffers.acquire(numbers)?;
-        let mut mean = pass.buffers.acquire(numbers)?;
-        let momentum = pass.momentum;
-        let running = match &mut pass.statistics {
-            Norms::Running(statistics) => {
+    /// Returns mean and inverse standard deviation, `[groups, channels]` each.
+    fn moments<D: Backend>(
+        &self,
+        context: &mut ForwardContext<'_, D>,
+        convolved: &D::Map,
+    ) -> Result<(D::Buffer, D::Buffer)> {
+        let length = context.groups * self.convolution.outputs;
+        let mut inv_std = context.buffers.acquire(length)?;
+        let mut mean = context.buffers.acquire(length)?;
+        let momentum = context.momentum;
+        let running = match &mut context.statistics {
+            NormStatistics::Running(statistics) => {
                 let running = &statistics[self.statistics];
-                pass.device.inverse_deviation(pass.epsilon, &running.variance, &mut inverse)?;
-                pass.device.copy(&running.mean, &mut mean)?;
-                return Ok((mean, inverse));
+                context.device.inv_std(context.epsilon, &running.variance, &mut inv_std)?;
+                context.device.copy(&running.mean, &mut mean)?;
+                return Ok((mean, inv_std));
             }
-            Norms::Batch => None,
-            Norms::Training(statistics) => {
+            NormStatistics::Batch => None,
+            NormStatistics::Training(statistics) => {
                 let running = &mut statistics[self.statistics];
-                Some(Running { mean: &mut running.mean, variance: &mut running.variance, momentum })
+                Some(RunningUpdate { mean: &mut running.mean, variance: &mut running.variance, momentum })
             }
         };
-        pass.device.batch_moments(pass.groups, pass.epsilon, convolved, &mut mean, &mut inverse, running)?;
-        Ok((mean, inverse))
+        context.device.batch_moments(context.groups, context.epsilon, convolved, &mut mean, &mut inv_std, running)?;
+        Ok((mean, inv_std))
     }
 
-    /// Writes the parameters' gradients. `gradient` (of the output) becomes that of the residual.
+    /// Writes the gradients of the parameters. `gradient`, of the output, becomes that of the residual.
     pub(super) fn backward<D: Backend>(
         &self,
-        pass: &mut PassBack<'_, D>,
-        mut trace: UnitTrace<D>,
+        context: &mut BackwardContext<'_, D>,
+        mut saved: UnitActivations<D>,
         input: &D::Map,
         relu_output: Option<&D::Map>,
         gradient: &mut D::Map,
         input_gradient: InputGradient<'_, D::Map>,
     ) -> Result<()> {
-        let Parameters { values, gradients, .. } = &mut *pass.parameters;
+        let Parameters { values, gradients, .. } = &mut *context.parameters;
         let norm = Normalization {
-            mean: &trace.mean,
-            inverse_deviation: &trace.inverse_deviation,
+            mean: &saved.mean,
+            inv_std: &saved.inv_std,
             scale: &values[self.scale],
             shift: &values[self.shift],
         };
-        // Weight, bias if any, scale and shift follow each other.
+        // Weight, bias if any, scale and shift are consecutive.
         let (convolution, norms) = gradients[self.weight..=self.shift].split_at_mut(self.scale - self.weight);
         let (scale, shift) = norms.split_at_mut(1);
-        let convolved = &mut trace.convolved;
-        pass.device.normalize_gradient(&norm, relu_output, gradient, convolved, &mut scale[0], &mut shift[0])?;
+        let convolved = &mut saved.convolved;
+        context.device.normalize_gradient(&norm, relu_output, gradient, convolved, &mut scale[0], &mut shift[0])?;
         let (weight, bias) = convolution.split_at_mut(1);
         let (shape, bias) = (&self.convolution, bias.first_mut());
-        pass.device.convolution_weight_gradient(shape, input, convolved, &mut weight[0], bias)?;
+        context.device.convolution_weight_gradient(shape, input, convolved, &mut weight[0], bias)?;
         let (accumulate, into) = match input_gradient {
-            InputGradient::Unwanted => {
-                trace.release(pass.buffers);
+            InputGradient::Skip => {
+                saved.release(context.buffers);
                 return Ok(());
             }
             InputGradient::Write(into) => (false, into),
             InputGradient::Add(into) => (true, into),
         };
-        pass.device.convolution_input_gradient(shape, &values[self.weight], convolved, accumulate, into)?;
-        trace.release(pass.buffers);
+        context.device.convolution_input_gradient(shape, &values[self.weight], convolved, accumulate, into)?;
+        saved.release(context.buffers);
         Ok(())
     }
 }

@@ -4,29 +4,29 @@ use crate::nn::Trainable;
 use crate::optim::config::AdamConfig;
 use crate::optim::multi_tensor;
 
-/// Where weight decay acts.
+/// How weight decay is applied.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Decay {
-    /// It is added to the gradient (Adam).
-    InGradient,
-    /// It shrinks the weight by itself (AdamW).
-    Apart,
+pub(super) enum WeightDecay {
+    /// Added to the gradient (Adam).
+    Coupled,
+    /// Applied to the weight directly (AdamW).
+    Decoupled,
 }
 
-/// State vectors of each parameter: the first and the second moment.
+/// State vectors per parameter: the first and second moment.
 pub(super) const STATE_VECTORS: usize = 2;
 
-/// Step number `count`, the first being 1.
+/// Takes step `number`, the first being 1.
 pub(super) fn step(
     config: &AdamConfig,
-    kind: Decay,
+    kind: WeightDecay,
     parameters: &mut [Trainable<'_, Vec<f32>>],
     state: &mut [Vec<f32>],
     rate: f64,
-    count: u64,
+    number: u64,
 ) {
     let [beta1, beta2] = config.betas;
-    let correction = |beta: f64| 1.0 - beta.powf(count as f64);
+    let correction = |beta: f64| 1.0 - beta.powf(number as f64);
     let size = (rate / correction(beta1)) as f32;
     let root = (1.0 / correction(beta2).sqrt()) as f32;
     let (keep1, add1, keep2, add2) = (beta1 as f32, (1.0 - beta1) as f32, beta2 as f32, (1.0 - beta2) as f32);
@@ -34,8 +34,8 @@ pub(super) fn step(
     multi_tensor::update(parameters, state, |chunk| {
         let decay = if config.decay.includes(chunk.role) { config.weight_decay } else { 0.0 };
         let (in_gradient, shrink) = match kind {
-            Decay::InGradient => (decay as f32, 1.0),
-            Decay::Apart => (0.0, (1.0 - rate * decay) as f32),
+            WeightDecay::Coupled => (decay as f32, 1.0),
+            WeightDecay::Decoupled => (0.0, (1.0 - rate * decay) as f32),
         };
         let [first, second] = &mut chunk.state[..] else { return };
         let moments = first.iter_mut().zip(second.iter_mut());

@@ -1,23 +1,23 @@
-//! Choices that all optimizers have: what is decayed, and how the learning rate follows the batch size.
+//! Options of all optimizers: which parameters are decayed, and how the learning rate scales with the batch size.
 
 use crate::nn::Role;
 use crate::optim::OptimizerConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Parameters that weight decay acts on.
+/// Parameters that weight decay applies to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Decayed {
-    /// Weights of convolutions and linear layers, as in the SimCLR code with LARS.
+pub enum DecayedParameters {
+    /// Weights of convolutions and linear layers, as in the SimCLR code.
     #[default]
     Weights,
-    /// Biases and batch norm too, as PyTorch's optimizers do with every parameter that they are given.
+    /// All parameters, including biases and batch norm, as PyTorch's optimizers by default.
     All,
 }
 
-impl Decayed {
-    /// Whether a parameter of this role is decayed.
+impl DecayedParameters {
+    /// Whether weight decay applies to a parameter of this role.
     pub fn includes(self, role: Role) -> bool {
         self == Self::All || role == Role::Weight
     }
@@ -27,21 +27,21 @@ impl Decayed {
     }
 }
 
-/// Rules by which the learning rate grows with the batch size (Chen et al. 2020, appendix B.1).
+/// Scaling rules of the learning rate with the batch size (Chen et al. 2020, appendix B.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RateScale {
-    /// `learning_rate` as it is.
+    /// `learning_rate`, not scaled.
     #[default]
     None,
-    /// `learning_rate * batch_size / 256`; the paper's is 0.3.
+    /// `learning_rate * batch_size / 256`; the SimCLR paper uses 0.3.
     Linear,
-    /// `learning_rate * sqrt(batch_size)`; the paper's is 0.075.
+    /// `learning_rate * sqrt(batch_size)`; the SimCLR paper uses 0.075.
     Sqrt,
 }
 
 impl RateScale {
-    /// What the learning rate is multiplied by; `batch_size` counts images, not views.
+    /// Returns the factor on the learning rate; `batch_size` counts images, not views.
     pub fn factor(self, batch_size: usize) -> f64 {
         match self {
             Self::None => 1.0,
@@ -56,7 +56,7 @@ impl RateScale {
 }
 
 impl OptimizerConfig {
-    /// The peak learning rate.
+    /// Returns the peak learning rate.
     pub fn learning_rate(&self) -> f64 {
         match self {
             Self::Sgd(config) => config.learning_rate,
@@ -65,8 +65,8 @@ impl OptimizerConfig {
         }
     }
 
-    /// Parameters that are decayed.
-    pub fn decayed(&self) -> Decayed {
+    /// Returns the parameters that weight decay applies to.
+    pub fn decayed(&self) -> DecayedParameters {
         match self {
             Self::Sgd(config) => config.decay,
             Self::Adam(config) | Self::Adamw(config) => config.decay,
@@ -74,8 +74,7 @@ impl OptimizerConfig {
         }
     }
 
-    /// The same optimizer with the learning rate of a batch size written out: equal to one that was configured with this
-    /// rate.
+    /// Returns the optimizer with its learning rate scaled for a batch size; equal to one configured with that rate.
     #[must_use]
     pub fn for_batch_size(&self, batch_size: usize) -> Self {
         let mut optimizer = self.clone();
@@ -99,24 +98,24 @@ mod tests {
     }
 
     #[test]
-    fn rates_follow_the_batch_size_by_the_papers_rules() {
+    fn rates_scale_with_the_batch_size_as_in_the_paper() {
         let rate = |scale: &str, learning_rate: f64, batch_size| {
             let text = format!(r#"{{"lars": {{"learning_rate": {learning_rate}, "scale": "{scale}"}}}}"#);
             optimizer(&text).for_batch_size(batch_size).learning_rate()
         };
         assert_eq!(rate("none", 0.3, 4096), 0.3);
-        // Appendix B.1: 4.8 with a batch of 4096 by either rule.
+        // Appendix B.1: 4.8 with a batch size of 4096 under both rules.
         assert_eq!(rate("linear", 0.3, 4096), 4.8);
         assert_eq!(rate("sqrt", 0.075, 4096), 4.8);
         assert_eq!(rate("sqrt", 0.1, 25), 0.5);
     }
 
     #[test]
-    fn a_scaled_rate_is_the_same_configuration_as_one_written_out() {
+    fn a_scaled_rate_equals_the_same_rate_without_scaling() {
         let scaled = optimizer(r#"{"adam": {"learning_rate": 2.5e-4, "scale": "sqrt"}}"#).for_batch_size(256);
         let written = optimizer(r#"{"adam": {"learning_rate": 4e-3}}"#);
         assert_eq!(scaled, written);
         assert_eq!(serde_json::to_string(&scaled).unwrap(), serde_json::to_string(&written).unwrap());
-        assert!(!serde_json::to_string(&written).unwrap().contains("decay\":\"weights"), "defaults change no key");
+        assert!(!serde_json::to_string(&written).unwrap().contains("decay\":\"weights"), "defaults are not serialized");
     }
 }

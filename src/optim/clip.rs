@@ -1,14 +1,14 @@
-//! Scaling the gradient of all parameters down to a length.
+//! Gradient clipping by global norm.
 
 use crate::base::Result;
 use crate::nn::Trainable;
 use crate::optim::Optimize;
 
-/// Added to the length before dividing by it, as PyTorch does.
+/// Added to the norm before dividing by it, as in PyTorch.
 const CLIP_EPSILON: f64 = 1e-6;
 
-/// Scales the gradients, whose length is `norm`, down to the length `most`, as `torch.nn.utils.clip_grad_norm_`.
-/// Shorter ones stay; so do those whose length is not finite, at which the caller stops.
+/// Scales gradients with global norm `norm` down to `max_norm`, as `torch.nn.utils.clip_grad_norm_`. Gradients with a
+/// smaller norm are unchanged, and so are those with a norm that is not finite, which stops the caller.
 ///
 /// # Errors
 /// The device failed.
@@ -16,9 +16,9 @@ pub fn clip_gradients<D: Optimize>(
     device: &D,
     parameters: &mut [Trainable<'_, D::Buffer>],
     norm: f64,
-    most: f64,
+    max_norm: f64,
 ) -> Result<()> {
-    let factor = most / (norm + CLIP_EPSILON);
+    let factor = max_norm / (norm + CLIP_EPSILON);
     if !norm.is_finite() || factor >= 1.0 {
         return Ok(());
     }

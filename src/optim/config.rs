@@ -1,7 +1,7 @@
-//! What a pipeline file says of optimizers and schedules.
+//! Optimizer and schedule settings of a pipeline file.
 
 use crate::base::range;
-use crate::optim::{Decayed, RateScale};
+use crate::optim::{DecayedParameters, RateScale};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OptimizerConfig {
-    /// Stochastic gradient descent.
+    /// Stochastic gradient descent, with optional momentum.
     Sgd(SgdConfig),
-    /// Adam (Kingma and Ba 2014); weight decay is added to the gradient.
+    /// Adam (Kingma and Ba 2014) with L2 regularization: weight decay is added to the gradient.
     Adam(AdamConfig),
-    /// AdamW (Loshchilov and Hutter 2017); weight decay is apart from the gradient.
+    /// AdamW (Loshchilov and Hutter 2017): decoupled weight decay.
     Adamw(AdamConfig),
-    /// LARS (You et al. 2017); by default biases and batch norm are not adapted and not decayed.
+    /// LARS (You et al. 2017); by default biases and batch norm get neither layer-wise adaptation nor weight decay.
     Lars(LarsConfig),
 }
 
@@ -29,17 +29,17 @@ pub struct SgdConfig {
     /// Momentum; 0 for none.
     #[serde(default, deserialize_with = "range::below_one")]
     pub momentum: f64,
-    /// Nesterov's momentum; needs `momentum` above 0.
+    /// Nesterov momentum; needs `momentum` above 0.
     #[serde(default)]
     pub nesterov: bool,
-    /// L2 penalty added to the gradient of the parameters that `decay` names.
-    #[serde(default, deserialize_with = "range::not_negative")]
+    /// Weight decay of the parameters selected by `decay`, added to the gradient.
+    #[serde(default, deserialize_with = "range::non_negative")]
     pub weight_decay: f64,
-    /// Parameters that are decayed.
-    #[serde(default, skip_serializing_if = "Decayed::is_default")]
+    /// Parameters that weight decay applies to.
+    #[serde(default, skip_serializing_if = "DecayedParameters::is_default")]
     #[schemars(extend("default" = "weights"))]
-    pub decay: Decayed,
-    /// How the learning rate grows with the batch size of the section.
+    pub decay: DecayedParameters,
+    /// Scaling of the learning rate with the batch size of the stage.
     #[serde(default, skip_serializing_if = "RateScale::is_default")]
     #[schemars(extend("default" = "none"))]
     pub scale: RateScale,
@@ -52,20 +52,20 @@ pub struct AdamConfig {
     /// Peak learning rate, before `scale`.
     #[serde(deserialize_with = "range::positive")]
     pub learning_rate: f64,
-    /// Decay of the two moments.
+    /// Decay rates of the first and second moment.
     #[serde(default = "AdamConfig::default_betas", deserialize_with = "betas")]
     pub betas: [f64; 2],
-    /// Added to the denominator.
+    /// Added to the denominator for numerical stability.
     #[serde(default = "AdamConfig::default_epsilon", deserialize_with = "range::positive")]
     pub epsilon: f64,
-    /// Weight decay of the parameters that `decay` names.
-    #[serde(default, deserialize_with = "range::not_negative")]
+    /// Weight decay of the parameters selected by `decay`.
+    #[serde(default, deserialize_with = "range::non_negative")]
     pub weight_decay: f64,
-    /// Parameters that are decayed.
-    #[serde(default, skip_serializing_if = "Decayed::is_default")]
+    /// Parameters that weight decay applies to.
+    #[serde(default, skip_serializing_if = "DecayedParameters::is_default")]
     #[schemars(extend("default" = "weights"))]
-    pub decay: Decayed,
-    /// How the learning rate grows with the batch size of the section.
+    pub decay: DecayedParameters,
+    /// Scaling of the learning rate with the batch size of the stage.
     #[serde(default, skip_serializing_if = "RateScale::is_default")]
     #[schemars(extend("default" = "none"))]
     pub scale: RateScale,
@@ -90,17 +90,17 @@ pub struct LarsConfig {
     /// Momentum.
     #[serde(default = "LarsConfig::default_momentum", deserialize_with = "range::below_one")]
     pub momentum: f64,
-    /// Weight decay of the parameters that `decay` names.
-    #[serde(default = "LarsConfig::default_weight_decay", deserialize_with = "range::not_negative")]
+    /// Weight decay of the parameters selected by `decay`.
+    #[serde(default = "LarsConfig::default_weight_decay", deserialize_with = "range::non_negative")]
     pub weight_decay: f64,
-    /// Trust coefficient eta.
+    /// Trust coefficient.
     #[serde(default = "LarsConfig::default_trust", deserialize_with = "range::positive")]
     pub trust: f64,
-    /// Parameters that are decayed and get a trust ratio; the others have momentum alone.
-    #[serde(default, skip_serializing_if = "Decayed::is_default")]
+    /// Parameters with weight decay and a trust ratio; the others only have momentum.
+    #[serde(default, skip_serializing_if = "DecayedParameters::is_default")]
     #[schemars(extend("default" = "weights"))]
-    pub decay: Decayed,
-    /// How the learning rate grows with the batch size of the section.
+    pub decay: DecayedParameters,
+    /// Scaling of the learning rate with the batch size of the stage.
     #[serde(default, skip_serializing_if = "RateScale::is_default")]
     #[schemars(extend("default" = "none"))]
     pub scale: RateScale,
@@ -118,20 +118,20 @@ impl LarsConfig {
     }
 }
 
-/// The learning rate over time, from the optimizer's peak; computed for each step.
+/// The learning rate over the course of training, relative to the peak of the optimizer; updated every step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ScheduleConfig {
-    /// The peak throughout, after the warm-up.
+    /// The peak, after the warm-up.
     Constant(ConstantConfig),
-    /// Half a cosine from the peak to 0, after the warm-up.
+    /// Cosine decay from the peak to 0, after the warm-up.
     Cosine(CosineConfig),
-    /// Multiplied by `factor` at each of `milestones`, after the warm-up.
+    /// Step decay: multiplied by `factor` at each of `milestones`, after the warm-up.
     Step(StepConfig),
 }
 
 impl ScheduleConfig {
-    /// Epochs over which the rate rises linearly from 0.
+    /// Returns the length of the warm-up in epochs.
     pub fn warmup_epochs(&self) -> f64 {
         match self {
             Self::Constant(constant) => constant.warmup_epochs,
@@ -151,8 +151,8 @@ impl Default for ScheduleConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConstantConfig {
-    /// Epochs over which the rate rises linearly from 0.
-    #[serde(default, deserialize_with = "range::not_negative")]
+    /// Length of the linear warm-up from 0, in epochs.
+    #[serde(default, deserialize_with = "range::non_negative")]
     pub warmup_epochs: f64,
 }
 
@@ -160,24 +160,24 @@ pub struct ConstantConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CosineConfig {
-    /// Epochs over which the rate rises linearly from 0.
-    #[serde(default, deserialize_with = "range::not_negative")]
+    /// Length of the linear warm-up from 0, in epochs.
+    #[serde(default, deserialize_with = "range::non_negative")]
     pub warmup_epochs: f64,
-    /// Steps until the rate is 0, where that is not the length of the run (the report's is 1000).
+    /// Step at which the learning rate reaches 0. Default: the end of the run; the W&B report uses 1000.
     #[serde(default)]
     pub steps: Option<u64>,
 }
 
-/// A schedule in steps.
+/// Step decay, as PyTorch's `MultiStepLR`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StepConfig {
-    /// Epochs over which the rate rises linearly from 0.
-    #[serde(default, deserialize_with = "range::not_negative")]
+    /// Length of the linear warm-up from 0, in epochs.
+    #[serde(default, deserialize_with = "range::non_negative")]
     pub warmup_epochs: f64,
-    /// Epochs at which the rate is multiplied by `factor`.
+    /// Epochs at which the learning rate is multiplied by `factor`.
     pub milestones: Vec<f64>,
-    /// What the rate is multiplied by.
+    /// Factor on the learning rate at each milestone.
     #[serde(default = "StepConfig::default_factor", deserialize_with = "range::fraction")]
     pub factor: f64,
 }

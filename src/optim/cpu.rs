@@ -1,8 +1,8 @@
-//! Optimizers on the host.
+//! Optimizers on the CPU.
 
 use crate::base::Result;
 use crate::nn::Trainable;
-use crate::optim::adam::{self, Decay};
+use crate::optim::adam::{self, WeightDecay};
 use crate::optim::optimize::{Optimize, Update};
 use crate::optim::{OptimizerConfig, lars, multi_tensor, sgd};
 use dfdx::prelude::Cpu;
@@ -23,12 +23,14 @@ impl Optimize for Cpu {
         parameters: &mut [Trainable<'_, Vec<f32>>],
         state: &mut [Vec<f32>],
     ) -> Result<()> {
-        let (rate, count) = (update.learning_rate, update.count);
+        let (rate, number) = (update.learning_rate, update.number);
         match update.rule {
             OptimizerConfig::Sgd(config) => sgd::step(config, parameters, state, rate),
             OptimizerConfig::Lars(config) => lars::step(config, parameters, state, rate),
-            OptimizerConfig::Adam(config) => adam::step(config, Decay::InGradient, parameters, state, rate, count),
-            OptimizerConfig::Adamw(config) => adam::step(config, Decay::Apart, parameters, state, rate, count),
+            OptimizerConfig::Adam(config) => adam::step(config, WeightDecay::Coupled, parameters, state, rate, number),
+            OptimizerConfig::Adamw(config) => {
+                adam::step(config, WeightDecay::Decoupled, parameters, state, rate, number)
+            }
         }
         Ok(())
     }

@@ -1,21 +1,21 @@
-//! Optimizers on an NVIDIA GPU: all parameters in one or two launches.
+//! Optimizers on an NVIDIA GPU: all parameters in one or two kernel launches.
 
 use crate::base::Result;
 use crate::nn::Trainable;
 use crate::nn::cuda::{AdamStep, Buffer, Parameter, Sweep};
-use crate::optim::adam::Decay;
+use crate::optim::adam::WeightDecay;
 use crate::optim::config::AdamConfig;
 use crate::optim::optimize::{Optimize, Update};
-use crate::optim::{Decayed, OptimizerConfig};
+use crate::optim::{DecayedParameters, OptimizerConfig};
 use dfdx::prelude::Cuda;
 
 impl Optimize for Cuda {
     fn gradient_norm(&self, parameters: &[Trainable<'_, Buffer>]) -> Result<f64> {
-        sweep(parameters, &[], 0, Decayed::default())?.gradient_norm()
+        sweep(parameters, &[], 0, DecayedParameters::default())?.gradient_norm()
     }
 
     fn scale_gradients(&self, parameters: &mut [Trainable<'_, Buffer>], factor: f32) -> Result<()> {
-        sweep(parameters, &[], 0, Decayed::default())?.scale_gradients(factor)
+        sweep(parameters, &[], 0, DecayedParameters::default())?.scale_gradients(factor)
     }
 
     fn update(
@@ -34,32 +34,43 @@ impl Optimize for Cuda {
             OptimizerConfig::Lars(config) => {
                 sweep.lars(rate, config.momentum as f32, config.weight_decay as f32, config.trust)
             }
-            OptimizerConfig::Adam(config) => sweep.adam(adam_step(config, Decay::InGradient, rate, update.count)),
-            OptimizerConfig::Adamw(config) => sweep.adam(adam_step(config, Decay::Apart, rate, update.count)),
+            OptimizerConfig::Adam(config) => sweep.adam(adam_step(config, WeightDecay::Coupled, rate, update.number)),
+            OptimizerConfig::Adamw(config) => {
+                sweep.adam(adam_step(config, WeightDecay::Decoupled, rate, update.number))
+            }
         }
     }
 }
 
-/// The parameters with their state, `vectors` of it each.
-fn sweep(parameters: &[Trainable<'_, Buffer>], state: &[Buffer], vectors: usize, decayed: Decayed) -> Result<Sweep> {
-    let own = |place: usize| state.get(place * vectors..(place + 1) * vectors).unwrap_or_default();
-    let with_state = |(place, trainable): (usize, _)| parameter(trainable, own(place), decayed);
+/// Collects the parameters with their state, `vectors` state vectors each.
+fn sweep(
+    parameters: &[Trainable<'_, Buffer>],
+    state: &[Buffer],
+    vectors: usize,
+    decayed: DecayedParameters,
+) -> Result<Sweep> {
+    let state_of = |index: usize| state.get(index * vectors..(index + 1) * vectors).unwrap_or_default();
+    let with_state = |(index, trainable): (usize, _)| parameter(trainable, state_of(index), decayed);
     let parameters: Vec<Parameter<'_>> = parameters.iter().enumerate().map(with_state).collect();
     Sweep::over(&parameters)
 }
 
-fn parameter<'a>(trainable: &'a Trainable<'_, Buffer>, state: &'a [Buffer], decayed: Decayed) -> Parameter<'a> {
+fn parameter<'a>(
+    trainable: &'a Trainable<'_, Buffer>,
+    state: &'a [Buffer],
+    decayed: DecayedParameters,
+) -> Parameter<'a> {
     let Trainable { values, gradient, role } = trainable;
     Parameter { values, gradient, state, decays: decayed.includes(*role) }
 }
 
-/// What one step multiplies by; the same for all parameters.
-fn adam_step(config: &AdamConfig, kind: Decay, rate: f64, count: u64) -> AdamStep {
+/// Returns the factors of one step, which are the same for all parameters.
+fn adam_step(config: &AdamConfig, kind: WeightDecay, rate: f64, number: u64) -> AdamStep {
     let [beta1, beta2] = config.betas;
-    let correction = |beta: f64| 1.0 - beta.powf(count as f64);
+    let correction = |beta: f64| 1.0 - beta.powf(number as f64);
     let (in_gradient, shrink) = match kind {
-        Decay::InGradient => (config.weight_decay, 1.0),
-        Decay::Apart => (0.0, 1.0 - rate * config.weight_decay),
+        WeightDecay::Coupled => (config.weight_decay, 1.0),
+        WeightDecay::Decoupled => (0.0, 1.0 - rate * config.weight_decay),
     };
     AdamStep {
         size: (rate / correction(beta1)) as f32,
@@ -81,29 +92,29 @@ mod tests {
     use crate::optim::RateScale;
     use dfdx::prelude::Cpu;
 
-    /// Two steps of one weight by what the kernel is given, against the CPU's.
+    /// Two steps of one weight with the factors for the kernel, against the CPU.
     #[test]
-    fn the_numbers_for_the_kernel_make_the_cpus_step() {
+    fn the_factors_for_the_kernel_agree_with_the_cpu() {
         let adam = AdamConfig {
             learning_rate: 0.1,
             betas: [0.8, 0.95],
             epsilon: 1e-3,
             weight_decay: 0.2,
-            decay: Decayed::default(),
+            decay: DecayedParameters::default(),
             scale: RateScale::default(),
         };
         for (rule, kind) in [
-            (OptimizerConfig::Adam(adam.clone()), Decay::InGradient),
-            (OptimizerConfig::Adamw(adam.clone()), Decay::Apart),
+            (OptimizerConfig::Adam(adam.clone()), WeightDecay::Coupled),
+            (OptimizerConfig::Adamw(adam.clone()), WeightDecay::Decoupled),
         ] {
             let (mut value, mut gradient) = (vec![0.7f32], vec![-0.3f32]);
             let mut state = vec![vec![0.0f32]; 2];
             let (mut w, mut m, mut v) = (0.7f32, 0.0f32, 0.0f32);
-            for count in 1..=2 {
-                let update = Update { rule: &rule, learning_rate: 0.1, count };
+            for number in 1..=2 {
+                let update = Update { rule: &rule, learning_rate: 0.1, number };
                 let trainable = Trainable { values: &mut value, gradient: &mut gradient, role: Role::Weight };
                 Cpu::default().update(&update, &mut [trainable], &mut state).unwrap();
-                let step = adam_step(&adam, kind, 0.1, count);
+                let step = adam_step(&adam, kind, 0.1, number);
                 let g = -0.3 + step.in_gradient * w;
                 m = step.keep1 * m + step.add1 * g;
                 v = step.keep2 * v + step.add2 * g * g;

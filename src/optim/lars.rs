@@ -1,16 +1,16 @@
-//! LARS (You et al. 2017, arXiv 1708.03888) as in `lars_optimizer.py` of google-research/simclr, with its classic
-//! momentum: the learning rate and the trust ratio are inside the momentum, and biases and batch norm get neither
-//! weight decay nor a trust ratio, only momentum. With `decay = "all"` they get both, as with an empty list of exclusions
-//! there.
+//! LARS (You et al. 2017, arXiv 1708.03888) as in `lars_optimizer.py` of google-research/simclr with
+//! `classic_momentum`: the learning rate and the trust ratio are inside the momentum, and biases and batch norm get
+//! neither weight decay nor a trust ratio, only momentum. With `decay = "all"` they get both, as with an empty list of
+//! exclusions there.
 
 use crate::nn::Trainable;
 use crate::optim::config::LarsConfig;
 use crate::optim::multi_tensor;
 
-/// State vectors of each parameter: the momentum of the scaled gradient.
+/// State vectors per parameter: the momentum of the scaled gradient.
 pub(super) const STATE_VECTORS: usize = 1;
 
-/// One step.
+/// Takes one step.
 pub(super) fn step(config: &LarsConfig, parameters: &mut [Trainable<'_, Vec<f32>>], state: &mut [Vec<f32>], rate: f64) {
     decay_gradients(config, parameters);
     let rates: Vec<f32> = parameters.iter().map(|parameter| (rate * trust_ratio(config, parameter)) as f32).collect();
@@ -37,7 +37,7 @@ fn decay_gradients(config: &LarsConfig, parameters: &mut [Trainable<'_, Vec<f32>
     });
 }
 
-/// `trust * |weights| / |gradient|`, or 1 where either is 0 or the parameter is not one that is adapted.
+/// Returns `trust * |weights| / |gradient|`, or 1 if either norm is 0 or the parameter has no trust ratio.
 fn trust_ratio(config: &LarsConfig, parameter: &Trainable<'_, Vec<f32>>) -> f64 {
     if !config.decay.includes(parameter.role) {
         return 1.0;

@@ -1,35 +1,35 @@
-//! L-BFGS: minimization of a smooth function from its value and gradient, in 64 bits.
+//! L-BFGS: minimization of a smooth function from its value and gradient, in f64.
 //!
 //! Sources: the two-loop recursion is algorithm 7.4 of Nocedal and Wright, Numerical Optimization (2nd edition), with a
 //! diagonal initial matrix scaled as in their equation 7.20; the line search is in `wolfe`.
 
-use crate::optim::wolfe::{self, Point};
+use crate::optim::wolfe::{self, LinePoint};
 use std::collections::VecDeque;
 
-/// When L-BFGS ends, and how much it remembers.
+/// Settings of L-BFGS.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lbfgs {
-    /// Pairs of steps and gradient differences that are remembered.
+    /// Number of pairs of steps and gradient differences that are kept.
     pub memory: usize,
-    /// Euclidean norm of the gradient at which a point counts as the minimum.
+    /// Euclidean norm of the gradient at which it has converged.
     pub tolerance: f64,
     /// Maximum number of iterations.
     pub max_iterations: usize,
 }
 
-/// Where a minimization ended.
+/// The result of a minimization.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Minimum {
     /// The point.
     pub position: Vec<f64>,
-    /// Value of the function there.
+    /// Value of the function at the point.
     pub value: f64,
-    /// Euclidean norm of the gradient there.
+    /// Euclidean norm of the gradient at the point.
     pub gradient_norm: f64,
-    /// Iterations made.
+    /// Number of iterations.
     pub iterations: usize,
-    /// Whether the norm is at most the tolerance. Otherwise the iterations were used up, or rounding left no
-    /// direction in which the value falls.
+    /// Whether the norm is at most the tolerance. Otherwise the maximum number of iterations was reached, or rounding
+    /// left no descent direction.
     pub has_converged: bool,
 }
 
@@ -42,18 +42,18 @@ impl Lbfgs {
         scale: &[f64],
         mut function: impl FnMut(&[f64], &mut [f64]) -> f64,
     ) -> Minimum {
-        let mut here = Point::at(start, &mut function);
+        let mut here = LinePoint::at(start, &mut function);
         let mut history = History { pairs: VecDeque::new(), limit: self.memory.max(1), scale };
         let mut iterations = 0;
         while norm(&here.gradient) > self.tolerance && iterations < self.max_iterations {
             let direction = history.direction(&here.gradient);
-            // Without a history the length of the direction says nothing: the first step is at most 1 long.
+            // Without a history the norm of the direction is arbitrary: the first step has a norm of at most 1.
             let first_step = if history.pairs.is_empty() { (1.0 / norm(&direction)).min(1.0) } else { 1.0 };
             let Some(next) = wolfe::search(&here, &direction, first_step, &mut function) else {
                 if history.pairs.is_empty() {
                     break;
                 }
-                // The history may mislead: once more along the scaled gradient.
+                // The history may be misleading: retry along the scaled gradient.
                 history.pairs.clear();
                 continue;
             };
@@ -83,7 +83,7 @@ struct History<'a> {
 }
 
 impl History<'_> {
-    /// Minus the approximate inverse Hessian matrix times the gradient.
+    /// Returns minus the approximate inverse Hessian matrix times the gradient.
     fn direction(&self, gradient: &[f64]) -> Vec<f64> {
         let mut direction: Vec<f64> = gradient.iter().map(|g| -g).collect();
         let mut weights = Vec::with_capacity(self.pairs.len());
@@ -92,8 +92,8 @@ impl History<'_> {
             add_scaled(&mut direction, -weight, &pair.change);
             weights.push(weight);
         }
-        let length = self.length();
-        direction.iter_mut().zip(self.scale).for_each(|(d, scale)| *d *= length * scale);
+        let factor = self.scale_factor();
+        direction.iter_mut().zip(self.scale).for_each(|(d, scale)| *d *= factor * scale);
         for (pair, weight) in self.pairs.iter().zip(weights.into_iter().rev()) {
             let correction = weight - dot(&pair.change, &direction) / pair.curvature;
             add_scaled(&mut direction, correction, &pair.step);
@@ -101,13 +101,13 @@ impl History<'_> {
         direction
     }
 
-    /// What `scale` is multiplied by, from the newest pair.
-    fn length(&self) -> f64 {
+    /// Returns the factor on `scale`, from the newest pair.
+    fn scale_factor(&self) -> f64 {
         let Some(Pair { change, curvature, .. }) = self.pairs.back() else { return 1.0 };
         curvature / change.iter().zip(self.scale).map(|(y, scale)| y * y * scale).sum::<f64>()
     }
 
-    fn add(&mut self, from: &Point, to: &Point) {
+    fn add(&mut self, from: &LinePoint, to: &LinePoint) {
         let step = difference(&to.position, &from.position);
         let change = difference(&to.gradient, &from.gradient);
         let curvature = dot(&step, &change);
@@ -150,7 +150,7 @@ mod tests {
         }
     }
 
-    /// Rosenbrock's valley in pairs of coordinates (More, Garbow and Hillstrom 1981, function 21).
+    /// Rosenbrock's valley in pairs of coordinates (Moré, Garbow and Hillstrom 1981, function 21).
     fn rosenbrock(x: &[f64], gradient: &mut [f64]) -> f64 {
         let mut value = 0.0;
         for (x, g) in x.chunks(2).zip(gradient.chunks_mut(2)) {
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn standard_functions_from_their_standard_starts() {
+    fn standard_functions_from_standard_starts_converge() {
         let start = [-1.2, 1.0].repeat(10);
         assert_minimum(&EXACT.minimize(start, &[1.0; 20], rosenbrock), &[1.0; 20]);
         let found = EXACT.minimize(vec![3.0, -1.0, 0.0, 1.0], &[1.0; 4], powell);
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_diagonal_that_fits_makes_an_ill_conditioned_bowl_easy() {
+    fn a_matching_diagonal_preconditions_an_ill_conditioned_bowl() {
         let curvature: Vec<f64> = (0..40).map(|i| 10f64.powf(f64::from(i) / 5.0 - 4.0)).collect();
         let bowl = |x: &[f64], gradient: &mut [f64]| {
             let terms = x.iter().zip(&curvature).zip(gradient).map(|((x, curvature), g)| {
@@ -197,18 +197,18 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_without_a_minimum() {
+    fn it_terminates_without_a_minimum() {
         let line = |x: &[f64], gradient: &mut [f64]| {
             gradient[0] = -1.0;
             -x[0]
         };
         let found = Lbfgs { max_iterations: 5, ..EXACT }.minimize(vec![0.0], &[1.0], line);
         assert!(!found.has_converged);
-        let nothing = |_: &[f64], gradient: &mut [f64]| {
+        let nan = |_: &[f64], gradient: &mut [f64]| {
             gradient[0] = 1.0;
             f64::NAN
         };
-        let found = EXACT.minimize(vec![2.0], &[1.0], nothing);
+        let found = EXACT.minimize(vec![2.0], &[1.0], nan);
         assert_eq!((found.has_converged, found.iterations, found.position[0]), (false, 0, 2.0));
     }
 }

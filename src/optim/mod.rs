@@ -16,7 +16,7 @@ pub mod schedule;
 mod sgd;
 mod wolfe;
 
-pub use choices::{Decayed, RateScale};
+pub use choices::{DecayedParameters, RateScale};
 pub use clip::clip_gradients;
 pub use config::{OptimizerConfig, ScheduleConfig};
 pub use lbfgs::{Lbfgs, Minimum};

@@ -1,9 +1,9 @@
-//! One pass over the elements of all parameters, on rayon's threads.
+//! Multi-tensor updates: one pass over the elements of all parameters, on rayon's threads.
 
 use crate::nn::{Role, Trainable};
 use rayon::prelude::*;
 
-/// Elements that one thread works on at a time; fixed, so that sums do not depend on the number of threads.
+/// Elements per chunk of work; fixed, so that sums do not depend on the number of threads.
 const CHUNK: usize = 16_384;
 
 /// A chunk of one parameter with its gradient and the chunks of its state vectors.
@@ -35,14 +35,14 @@ pub(super) fn update(
     chunks.par_iter_mut().for_each(update);
 }
 
-/// The sum of squares of a vector, in 64 bits, the same for any number of threads.
+/// Returns the sum of squares of a vector in f64, the same for any number of threads.
 pub(super) fn square_sum(values: &[f32]) -> f64 {
     let sums: Vec<f64> = values.par_chunks(CHUNK).map(chunk_square_sum).collect();
     sums.iter().sum()
 }
 
 fn chunk_square_sum(chunk: &[f32]) -> f64 {
-    // Eight sums side by side, which the compiler keeps in vector registers.
+    // Eight partial sums, which the compiler keeps in vector registers.
     let mut sums = [0.0; 8];
     for eight in chunk.chunks(sums.len()) {
         for (sum, &x) in sums.iter_mut().zip(eight) {

@@ -1,4 +1,4 @@
-//! What optimizers need of a device.
+//! The operations that optimizers need from a device.
 
 use crate::base::Result;
 use crate::nn::{Backend, Trainable};
@@ -6,17 +6,17 @@ use crate::optim::OptimizerConfig;
 
 /// A device that updates all parameters of a network together, in a few passes.
 ///
-/// Where the device adds in a fixed order, results do not depend on the number of threads.
+/// If the device sums in a fixed order, results do not depend on the number of threads.
 #[expect(clippy::missing_errors_doc, reason = "each method fails only where the device does")]
 pub trait Optimize: Backend {
-    /// Euclidean length of all gradients together; NaN or infinite where one of them is.
+    /// Returns the global norm of all gradients; NaN or infinite if one of them is.
     fn gradient_norm(&self, parameters: &[Trainable<'_, Self::Buffer>]) -> Result<f64>;
 
-    /// Multiplies every gradient.
+    /// Multiplies every gradient by `factor`.
     fn scale_gradients(&self, parameters: &mut [Trainable<'_, Self::Buffer>], factor: f32) -> Result<()>;
 
-    /// Takes one step by the rule. `state` holds the state vectors ([`OptimizerConfig::state_vectors`] each) of the first
-    /// parameter, then those of the second, and so on. Gradients may be written, which is their last use.
+    /// Takes one step. `state` holds the state vectors ([`OptimizerConfig::state_vectors`] each) of the first
+    /// parameter, then those of the second, and so on. Gradients may be overwritten.
     fn update(
         &self,
         update: &Update<'_>,
@@ -28,10 +28,10 @@ pub trait Optimize: Backend {
 /// One step of an optimizer.
 #[derive(Clone, Copy, Debug)]
 pub struct Update<'a> {
-    /// The rule.
+    /// The optimizer.
     pub rule: &'a OptimizerConfig,
     /// The learning rate.
     pub learning_rate: f64,
-    /// The number of the step, the first being 1.
-    pub count: u64,
+    /// Number of the step, the first being 1.
+    pub number: u64,
 }

@@ -1,13 +1,13 @@
-//! The optimizer of a training: the rule, how many steps it has made, and its state.
+//! The optimizer of a training run: its settings, the number of steps taken, and its state.
 
 use crate::base::{Error, Result};
 use crate::nn::Trainable;
 use crate::optim::{Optimize, OptimizerConfig, Update, adam, lars, sgd};
 
-/// Updates parameters from their gradients.
+/// An optimizer, which updates parameters from their gradients.
 ///
-/// Weight decay and the trust ratio of LARS touch the parameters that [`Decayed`](crate::optim::Decayed) names: weights
-/// alone by default, where PyTorch's optimizers decay every parameter that they are given.
+/// Weight decay and the trust ratio of LARS apply to [`DecayedParameters`](crate::optim::DecayedParameters): only to
+/// weights by default, where PyTorch's optimizers decay all parameters.
 #[derive(Debug)]
 pub struct Optimizer<D: Optimize> {
     config: OptimizerConfig,
@@ -17,7 +17,7 @@ pub struct Optimizer<D: Optimize> {
 }
 
 impl OptimizerConfig {
-    /// Numbers that the optimizer keeps for each parameter.
+    /// Returns the number of state vectors per parameter.
     pub fn state_vectors(&self) -> usize {
         match self {
             Self::Sgd(config) => sgd::state_vectors(config),
@@ -28,24 +28,24 @@ impl OptimizerConfig {
 }
 
 impl<D: Optimize> Optimizer<D> {
-    /// An optimizer that has made no step.
+    /// Creates an optimizer that has taken no steps.
     pub fn new(config: &OptimizerConfig) -> Self {
         Self { config: config.clone(), steps: 0, state: Vec::new() }
     }
 
-    /// The same optimizer before its first step.
+    /// Returns the same optimizer before its first step.
     #[must_use]
     pub fn fresh(&self) -> Self {
         Self::new(&self.config)
     }
 
-    /// The learning rate that the schedule starts from.
+    /// Returns the peak learning rate, which the schedule scales.
     pub fn peak_learning_rate(&self) -> f64 {
         self.config.learning_rate()
     }
 
-    /// One step with the given learning rate. The parameters must be the same at each step, in the same order; LARS
-    /// leaves gradients with the weight decay added.
+    /// Takes one step with the given learning rate. The parameters must be the same at each step, in the same order.
+    /// LARS adds the weight decay to the gradients.
     ///
     /// # Errors
     /// The device failed.
@@ -54,26 +54,26 @@ impl<D: Optimize> Optimizer<D> {
             self.state = self.fresh_state(device, parameters)?;
         }
         self.steps += 1;
-        let update = Update { rule: &self.config, learning_rate, count: self.steps };
+        let update = Update { rule: &self.config, learning_rate, number: self.steps };
         device.update(&update, parameters, &mut self.state)
     }
 
-    /// Steps made, and the state vectors in the order of the parameters: SGD with momentum and LARS one each, Adam
-    /// and AdamW two, SGD without momentum none; none at all before the first step.
+    /// Returns the number of steps taken and the state vectors in the order of the parameters: one each for SGD with
+    /// momentum and LARS, two for Adam and AdamW, none for SGD without momentum; none at all before the first step.
     pub fn state(&self) -> (u64, &[D::Buffer]) {
         (self.steps, &self.state)
     }
 
-    /// Goes on from the state of an optimizer with the same configuration; `lengths` are those of the parameters.
+    /// Resumes from the state of an optimizer with the same configuration; `lengths` are those of the parameters.
     ///
     /// # Errors
-    /// The state does not fit the parameters, or the device failed; nothing is changed then.
+    /// The state does not match the parameters, or the device failed; nothing is changed then.
     pub fn restore(&mut self, device: &D, steps: u64, state: Vec<Vec<f32>>, lengths: &[usize]) -> Result<()> {
         let expected = lengths.iter().flat_map(|length| std::iter::repeat_n(length, self.config.state_vectors()));
         let fresh = steps == 0 && state.is_empty();
         if !fresh && !state.iter().map(Vec::len).eq(expected.copied()) {
-            return Err(Error::stage("the state of the optimizer does not fit the network")
-                .help("the checkpoint is of another network or optimizer: start the stage afresh"));
+            return Err(Error::stage("the optimizer state does not match the network")
+                .help("the checkpoint belongs to a different network or optimizer: restart the stage"));
         }
         self.state = state.into_iter().map(|vector| device.upload(vector)).collect::<Result<_>>()?;
         self.steps = steps;

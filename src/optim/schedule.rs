@@ -5,19 +5,19 @@ use std::f64::consts::PI;
 
 /// The learning rate at each step of a run, the first step being 0.
 ///
-/// Warm-up is that of `learning_rate_schedule` in google-research/simclr: `peak * step / warm-up steps`, so the very
-/// first step has rate 0. Warm-up steps and milestones are epochs times the steps of an epoch, rounded.
+/// The warm-up is that of `learning_rate_schedule` in google-research/simclr: `peak * step / warm-up steps`, so the
+/// first step has rate 0. Warm-up and milestones are converted from epochs to steps and rounded.
 #[derive(Clone, Debug)]
 pub struct Schedule {
     peak: f64,
     warmup: u64,
-    shape: Shape,
+    kind: ScheduleKind,
 }
 
 #[derive(Clone, Debug)]
-enum Shape {
+enum ScheduleKind {
     Constant,
-    /// Half a cosine that starts after the warm-up and is 0 from step `end` on.
+    /// Cosine decay that starts after the warm-up and is 0 from step `end`.
     Cosine {
         end: u64,
     },
@@ -28,38 +28,38 @@ enum Shape {
 }
 
 impl Schedule {
-    /// The schedule of a run of `epochs` epochs with the optimizer's peak learning rate.
+    /// Creates the schedule of a run of `epochs` epochs with the optimizer's peak learning rate.
     pub fn new(config: &ScheduleConfig, peak: f64, steps_per_epoch: u64, epochs: u64) -> Self {
         Self::of_steps(config, peak, steps_per_epoch, steps_per_epoch.saturating_mul(epochs))
     }
 
-    /// The schedule of a run of `total` steps, whose last epoch may be cut short.
+    /// Creates the schedule of a run of `total` steps, whose last epoch may be incomplete.
     pub fn of_steps(config: &ScheduleConfig, peak: f64, steps_per_epoch: u64, total: u64) -> Self {
-        // The cast saturates: a warm-up longer than any run is one that never ends.
+        // The cast saturates: a warm-up longer than any run never ends.
         let steps = |epochs: f64| (epochs * steps_per_epoch as f64).round() as u64;
-        let (warmup_epochs, shape) = match config {
-            ScheduleConfig::Constant(config) => (config.warmup_epochs, Shape::Constant),
+        let (warmup_epochs, kind) = match config {
+            ScheduleConfig::Constant(config) => (config.warmup_epochs, ScheduleKind::Constant),
             ScheduleConfig::Cosine(config) => {
                 let end = config.steps.unwrap_or(total);
-                (config.warmup_epochs, Shape::Cosine { end })
+                (config.warmup_epochs, ScheduleKind::Cosine { end })
             }
             ScheduleConfig::Step(config) => {
                 let milestones = config.milestones.iter().map(|&epoch| steps(epoch)).collect();
-                (config.warmup_epochs, Shape::Step { milestones, factor: config.factor })
+                (config.warmup_epochs, ScheduleKind::Step { milestones, factor: config.factor })
             }
         };
-        Self { peak, warmup: steps(warmup_epochs), shape }
+        Self { peak, warmup: steps(warmup_epochs), kind }
     }
 
-    /// The learning rate of step `step`.
+    /// Returns the learning rate at step `step`.
     pub fn learning_rate(&self, step: u64) -> f64 {
         if step < self.warmup {
             return self.peak * step as f64 / self.warmup as f64;
         }
-        match &self.shape {
-            Shape::Constant => self.peak,
-            Shape::Cosine { end } => self.peak * cosine(step - self.warmup, end.saturating_sub(self.warmup)),
-            Shape::Step { milestones, factor } => {
+        match &self.kind {
+            ScheduleKind::Constant => self.peak,
+            ScheduleKind::Cosine { end } => self.peak * cosine(step - self.warmup, end.saturating_sub(self.warmup)),
+            ScheduleKind::Step { milestones, factor } => {
                 let passed = milestones.iter().filter(|&&milestone| milestone <= step).count();
                 self.peak * factor.powf(passed as f64)
             }
@@ -67,7 +67,7 @@ impl Schedule {
     }
 }
 
-/// From 1 at step 0 to 0 at step `length`, and 0 after it.
+/// Returns the cosine decay: 1 at step 0, 0 from step `length`.
 fn cosine(step: u64, length: u64) -> f64 {
     if step >= length {
         return 0.0;

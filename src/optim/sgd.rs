@@ -1,15 +1,16 @@
-//! Stochastic gradient descent, as `torch.optim.SGD` with dampening 0: the learning rate is outside the momentum.
+//! Stochastic gradient descent, as `torch.optim.SGD` with dampening 0: the learning rate multiplies the momentum
+//! buffer.
 
 use crate::nn::Trainable;
 use crate::optim::config::SgdConfig;
 use crate::optim::multi_tensor;
 
-/// State vectors of each parameter: the momentum, if there is any.
+/// Returns the number of state vectors per parameter: one for the momentum, if enabled.
 pub(super) fn state_vectors(config: &SgdConfig) -> usize {
     usize::from(config.momentum > 0.0)
 }
 
-/// One step.
+/// Takes one step.
 pub(super) fn step(config: &SgdConfig, parameters: &mut [Trainable<'_, Vec<f32>>], state: &mut [Vec<f32>], rate: f64) {
     let (rate, momentum) = (rate as f32, config.momentum as f32);
     multi_tensor::update(parameters, state, |chunk| {

@@ -1,29 +1,29 @@
-//! A line search for the strong Wolfe conditions: the value falls enough and the slope flattens enough.
+//! A line search for the strong Wolfe conditions: sufficient decrease of the value and of the slope.
 //!
 //! Sources: Nocedal and Wright, Numerical Optimization (2nd edition), algorithms 3.5 and 3.6 with the cubic
-//! interpolation of their equation 3.59, bracketing and zooming written as one loop. Close to a minimum, where the
-//! change of the value drowns in rounding, the approximate Wolfe condition of Hager and Zhang (2005, section 4) decides
-//! by slopes alone.
+//! interpolation of their equation 3.59; bracketing and zooming are one loop. Close to a minimum, where the change of
+//! the value is below rounding error, the approximate Wolfe condition of Hager and Zhang (2005, section 4) uses slopes
+//! only.
 
 use crate::optim::lbfgs::dot;
 
-/// The value has to fall by at least this part of what the slope promises.
+/// Minimum decrease of the value, as a fraction of the decrease predicted by the slope.
 const SUFFICIENT_DECREASE: f64 = 1e-4;
-/// The slope has to shrink to at most this part, in absolute value.
+/// Maximum absolute slope, as a fraction of the initial one.
 const CURVATURE: f64 = 0.9;
-/// Differences of values below this part of the value are rounding.
+/// Differences of values below this fraction of the value are rounding error.
 const ROUNDING: f64 = 1e-13;
-/// Evaluations after which a search has failed.
+/// Maximum number of evaluations of a search.
 const MAX_EVALUATIONS: usize = 40;
-/// Each step that does not reach the minimum is followed by one this many times as long.
+/// Factor on the step while the minimum is not bracketed.
 const GROWTH: f64 = 3.0;
-/// An interpolated step stays this part of the interval away from its ends.
+/// Minimum distance of an interpolated step from the ends of the interval, as a fraction of the interval.
 const MARGIN: f64 = 0.1;
 
 /// A point on the line.
 #[derive(Clone, Debug)]
-pub(super) struct Point {
-    /// Distance from the start, in lengths of the direction.
+pub(super) struct LinePoint {
+    /// Distance from the start, in units of the direction.
     step: f64,
     pub(super) value: f64,
     /// Derivative along the direction.
@@ -32,7 +32,7 @@ pub(super) struct Point {
     pub(super) gradient: Vec<f64>,
 }
 
-impl Point {
+impl LinePoint {
     pub(super) fn at(position: Vec<f64>, function: &mut impl FnMut(&[f64], &mut [f64]) -> f64) -> Self {
         let mut gradient = vec![0.0; position.len()];
         let value = function(&position, &mut gradient);
@@ -40,31 +40,31 @@ impl Point {
     }
 }
 
-/// The first point found along `direction` from `start` that satisfies the strong Wolfe conditions; none where the
-/// value does not fall.
+/// Returns the first point found along `direction` from `start` that satisfies the strong Wolfe conditions; none if the
+/// value does not decrease.
 pub(super) fn search(
-    start: &Point,
+    start: &LinePoint,
     direction: &[f64],
     first_step: f64,
     function: &mut impl FnMut(&[f64], &mut [f64]) -> f64,
-) -> Option<Point> {
-    let start = Point { step: 0.0, slope: dot(&start.gradient, direction), ..start.clone() };
+) -> Option<LinePoint> {
+    let start = LinePoint { step: 0.0, slope: dot(&start.gradient, direction), ..start.clone() };
     if start.slope >= 0.0 || !start.slope.is_finite() {
         return None;
     }
-    // The minimum lies between `low`, the best point so far, and `high`, once there is one.
-    let (mut low, mut high): (Point, Option<Point>) = (start.clone(), None);
+    // The minimum is between `low`, the best point so far, and `high`, once it is set.
+    let (mut low, mut high): (LinePoint, Option<LinePoint>) = (start.clone(), None);
     let mut step = first_step;
     for _ in 0..MAX_EVALUATIONS {
         let position = start.position.iter().zip(direction).map(|(x, d)| x + step * d).collect();
-        let mut point = Point::at(position, function);
+        let mut point = LinePoint::at(position, function);
         (point.step, point.slope) = (step, dot(&point.gradient, direction));
-        if !has_fallen(&point, &start) || point.value > low.value + rounding(&start) {
+        if !has_decreased(&point, &start) || point.value > low.value + rounding(&start) {
             high = Some(point);
         } else if point.slope.abs() <= CURVATURE * start.slope.abs() {
             return Some(point);
         } else {
-            // Without `high` the interval reaches to infinity.
+            // Without `high` the interval is unbounded.
             let ahead = high.as_ref().map_or(1.0, |high| high.step - low.step);
             let passed = point.slope * ahead >= 0.0;
             let before = std::mem::replace(&mut low, point);
@@ -80,50 +80,50 @@ pub(super) fn search(
     (low.step > 0.0).then_some(low)
 }
 
-/// Whether the value has fallen enough; where its change is rounding, whether the slope says so.
-fn has_fallen(point: &Point, start: &Point) -> bool {
+/// Whether the value has decreased sufficiently; decided by the slope if the change is rounding error.
+fn has_decreased(point: &LinePoint, start: &LinePoint) -> bool {
     let wolfe = point.value <= start.value + SUFFICIENT_DECREASE * point.step * start.slope;
     let is_rounding = (point.value - start.value).abs() <= rounding(start);
     wolfe || is_rounding && point.slope <= (2.0 * SUFFICIENT_DECREASE - 1.0) * start.slope
 }
 
-fn rounding(start: &Point) -> f64 {
+fn rounding(start: &LinePoint) -> f64 {
     ROUNDING * start.value.abs()
 }
 
-/// The minimum of the cubic through values and slopes of two points, kept away from both; their middle where there is
-/// no such cubic.
-fn interpolated(low: &Point, high: &Point) -> f64 {
+/// Returns the minimum of the cubic through values and slopes of two points, kept away from both; the midpoint if the
+/// cubic has no minimum.
+fn interpolated(low: &LinePoint, high: &LinePoint) -> f64 {
     let width = high.step - low.step;
-    let middle = low.step + 0.5 * width;
+    let midpoint = low.step + 0.5 * width;
     let first = low.slope + high.slope - 3.0 * (high.value - low.value) / width;
     let square = first * first - low.slope * high.slope;
     if square.is_nan() || square < 0.0 {
-        return middle;
+        return midpoint;
     }
     let second = square.sqrt().copysign(width);
-    let part = 1.0 - (high.slope + second - first) / (high.slope - low.slope + 2.0 * second);
-    if part.is_finite() { low.step + part.clamp(MARGIN, 1.0 - MARGIN) * width } else { middle }
+    let fraction = 1.0 - (high.slope + second - first) / (high.slope - low.slope + 2.0 * second);
+    if fraction.is_finite() { low.step + fraction.clamp(MARGIN, 1.0 - MARGIN) * width } else { midpoint }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The point that a search from 0 to the right finds.
-    fn found(first_step: f64, function: impl Fn(f64) -> (f64, f64)) -> Option<Point> {
+    /// Returns the point that a search from 0 to the right finds.
+    fn found(first_step: f64, function: impl Fn(f64) -> (f64, f64)) -> Option<LinePoint> {
         let mut function = |x: &[f64], gradient: &mut [f64]| {
             let (value, slope) = function(x[0]);
             gradient[0] = slope;
             value
         };
-        let start = Point::at(vec![0.0], &mut function);
+        let start = LinePoint::at(vec![0.0], &mut function);
         search(&start, &[1.0], first_step, &mut function)
     }
 
     #[test]
-    fn both_conditions_hold_whatever_the_first_step() {
-        // More and Thuente (1994), their first and second functions: slopes change far from the minimum.
+    fn both_conditions_hold_for_any_first_step() {
+        // Functions 1 and 2 of Moré and Thuente (1994): slopes change far from the minimum.
         let first = |x: f64| (-x / (x * x + 2.0), (x * x - 2.0) / (x * x + 2.0).powi(2));
         let second = |x: f64| {
             let t = x + 0.004;
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_are_not_finite_are_too_far() {
+    fn steps_to_values_that_are_not_finite_are_shortened() {
         let barrier =
             |x: f64| if x < 1.0 { (-x - (1.0 - x).ln(), -1.0 + 1.0 / (1.0 - x)) } else { (f64::NAN, f64::NAN) };
         let point = found(100.0, |x| (barrier(x).0 - 3.0 * x, barrier(x).1 - 3.0)).unwrap();
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn uphill_there_is_nothing() {
+    fn an_uphill_direction_finds_no_point() {
         assert!(found(1.0, |x| (x, 1.0)).is_none());
     }
 }

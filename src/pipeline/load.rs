@@ -1,6 +1,6 @@
 //! From a file to a study.
 
-use crate::document::{self, Diagnostics, Document, Problem, Problems, Source, read_text};
+use crate::document::{self, Diagnostics, Document, Problem, Problems, SourceText, read_text};
 use crate::pipeline::language;
 use crate::pipeline::naming::{name_of, title_of};
 use crate::study::check::check_data;
@@ -55,7 +55,7 @@ impl Loaded {
     /// Checks one variant against its data.
     ///
     /// # Errors
-    /// Everything in the file that the data does not suit, each with its place.
+    /// Everything in the file that the data does not suit, each with its span.
     pub fn check_data(&self, variant: usize, facts: &Facts) -> Result<(), Diagnostics> {
         let mut problems = Problems::default();
         if let Some(Variant { pipeline, .. }) = self.study.variants.get(variant) {
@@ -68,14 +68,14 @@ impl Loaded {
 /// Reads and checks a pipeline file. `overrides` are settings `path=value` that win over the file.
 ///
 /// # Errors
-/// Everything that is wrong with it, each with its place.
+/// Everything that is wrong with it, each with its span.
 pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Diagnostics> {
     match read_text(path) {
         Ok(text) => parse(&text, path, overrides),
         Err(error) => {
             let mut problems = Problems::default();
             problems.report(Problem::of_file(error.message).maybe_help(error.help));
-            Err(problems.into_diagnostics(vec![Source::of_file(path, String::new())]))
+            Err(problems.into_diagnostics(vec![SourceText::of_file(path, String::new())]))
         }
     }
 }
@@ -84,7 +84,7 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Diagnostics> {
 /// directory of `path`, which is not read.
 ///
 /// # Errors
-/// Everything that is wrong with it, each with its place.
+/// Everything that is wrong with it, each with its span.
 pub fn parse(text: &str, path: &Path, overrides: &[String]) -> Result<Loaded, Diagnostics> {
     let mut problems = Problems::default();
     let mut sources = Vec::new();

@@ -1,8 +1,8 @@
-//! Base64, for images and fonts within the page.
+//! Base64 for images and fonts embedded in the page.
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// Standard Base64 with padding (RFC 4648).
+/// Encodes as standard Base64 with padding (RFC 4648).
 pub(crate) fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn agrees_with_the_rfc() {
+    fn matches_the_rfc() {
         let pairs =
             [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("foobar", "Zm9vYmFy")];
         for (plain, encoded) in pairs {

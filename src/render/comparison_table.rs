@@ -1,4 +1,4 @@
-//! Comparisons as rows of text, for the page and as CSV.
+//! Comparisons as a table of text, for the page and for CSV.
 
 use crate::analysis::Pairing;
 use crate::render::comparisons::{self, Comparison, Question};
@@ -8,10 +8,11 @@ use crate::render::table::{Column, Table};
 use crate::render::verdict;
 use crate::render::words::{self, Naming};
 
-const NOTE: &str = "Differences are those of the accuracies on the test set, image by image and, where there are several \
-     seeds, seed by seed; their 95 % intervals are over test images, with several seeds over both. p is of McNemar's exact \
-     test for one seed and of Student's for several, corrected for the comparisons of each kind (Holm); * where it is below .05.";
-const UNPAIRED: &str = "‡ On different test images, so not compared image by image.";
+const NOTE: &str = "Differences in test accuracy are in percentage points, paired by test image and, with several \
+     seeds, by seed. Their confidence intervals cover test images and, with several seeds, seeds; they are not \
+     adjusted. p is from McNemar's exact test for one seed and from a t-test for several, Holm-adjusted within each kind of \
+     comparison; * marks p < .05.";
+const UNPAIRED: &str = "‡ The test images differ, so this comparison is not paired.";
 
 /// Columns of `comparisons.csv`.
 pub(crate) const COLUMNS: [&str; 17] = [
@@ -34,9 +35,9 @@ pub(crate) const COLUMNS: [&str; 17] = [
     "seeds",
 ];
 
-/// The comparisons that the verdict is made of.
+/// Returns the comparisons that the verdict reports.
 pub(crate) fn shown(report: &Report) -> Table {
-    let groups = groups::by_seed(&report.results);
+    let groups = groups::over_seeds(&report.results);
     let measured: Vec<&Group<'_>> = groups.iter().filter(|group| group.mean.is_finite()).collect();
     let shown = verdict::shown(&measured);
     if shown.is_empty() {
@@ -45,12 +46,12 @@ pub(crate) fn shown(report: &Report) -> Table {
     let text = |name| Column { name, number: false };
     let number = |name| Column { name, number: true };
     let columns = vec![
-        text("Of"),
-        text("Against"),
+        text("Result"),
+        text("Compared with"),
         number("Labels"),
         number("Accuracies"),
         number("Difference"),
-        number("95 % interval"),
+        number("95 % CI"),
         number("p"),
     ];
     let naming =
@@ -69,7 +70,7 @@ fn row(comparison: &Comparison<'_, '_>, naming: Naming) -> Vec<String> {
     vec![
         naming.name(first),
         naming.name(second),
-        words::share(first.first().fraction),
+        words::label_fraction(first.first().fraction),
         format!("{} / {}", words::percent(first.mean), words::percent(second.mean)),
         words::points(difference.value) + mark,
         words::points_range(difference.interval),
@@ -77,9 +78,9 @@ fn row(comparison: &Comparison<'_, '_>, naming: Naming) -> Vec<String> {
     ]
 }
 
-/// Every comparison of the study, as cells of [`COLUMNS`].
+/// Returns every comparison of the study as cells of [`COLUMNS`].
 pub(crate) fn all(report: &Report) -> Vec<Vec<String>> {
-    let groups = groups::by_seed(&report.results);
+    let groups = groups::over_seeds(&report.results);
     let measured: Vec<&Group<'_>> = groups.iter().filter(|group| group.mean.is_finite()).collect();
     let of_question = |question| comparisons::compare(question, comparisons::pairs(question, &measured));
     Question::ALL.into_iter().flat_map(of_question).map(|comparison| cells(&comparison)).collect()

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// For each image of the test set whether it was classified correctly. Written as hexadecimal digits of four images
-/// each, the first image in the highest bit, after the number of images and a colon: `6:d8`.
+/// Whether each image of the test set was classified correctly. Serialized as the number of images, a colon and one
+/// hexadecimal digit per four images, the first image in the highest bit: `6:d8`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Correctness(pub Vec<bool>);
 
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn images_survive_json_and_damage_is_an_error() {
+    fn round_trips_through_json_and_rejects_malformed_text() {
         for images in 0..9 {
             let some = Correctness((0..images).map(|image| image % 3 != 1).collect());
             let text = serde_json::to_string(&some).unwrap();

@@ -1,12 +1,12 @@
-//! Everything a report says, as plain data: what was trained on what, and what came out.
+//! The content of a report as plain data: datasets, training curves, results and metadata.
 //!
-//! Numbers that are not finite survive a round trip through JSON (where they are `null`) as NaN, and are drawn as gaps.
+//! Non-finite numbers become NaN in a round trip through JSON, where they are `null`, and are plotted as gaps.
 
 use crate::render::correctness::Correctness;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
-/// Everything a report says. Any part may be empty; an empty part leaves its section out.
+/// The content of a report. Any field may be empty; its section is then omitted.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Report {
@@ -14,67 +14,67 @@ pub struct Report {
     pub title: String,
     /// Name of the study, as in the pipeline file.
     pub study: String,
-    /// Facts at the top: name and value.
+    /// Facts at the top of the page: name and value.
     pub description: Vec<(String, String)>,
-    /// What was trained and tested on.
+    /// The data set.
     pub dataset: DatasetFacts,
     /// Paths of the settings that the sweep varies.
     pub settings: Vec<String>,
-    /// Training over epochs: pretraining, supervised and linear evaluation.
+    /// Training curves: pretraining, supervised training and linear evaluation.
     pub curves: Vec<TrainingCurve>,
-    /// One entry a measured accuracy.
+    /// One entry per measured accuracy.
     pub results: Vec<EvaluationResult>,
     /// The test sets of the results, by [`EvaluationResult::test_set`].
     pub test_sets: BTreeMap<String, TestSet>,
-    /// What a reader of the comparisons has to know, such as networks that are not trained alike; a sentence each.
+    /// Warnings about the comparisons, such as unequal training budgets; one sentence each.
     pub warnings: Vec<String>,
-    /// Features as points in the plane.
+    /// Two-dimensional embeddings of the features.
     pub embeddings: Vec<EmbeddingPanel>,
     /// Augmented images, see [`pairs_png`](crate::render::pairs_png).
     pub pairs: Vec<PairsImage>,
-    /// Is a representation collapsing?
+    /// Representation diagnostics.
     pub health: Vec<HealthRow>,
-    /// Name and text table of each network.
+    /// Name and layer table of each network.
     pub models: Vec<(String, String)>,
     /// The graph of stages.
     pub stages: Vec<StageRow>,
-    /// How to get these numbers again.
+    /// How to reproduce the results.
     pub reproduce: Reproduce,
-    /// Stages that failed, with the reason.
+    /// Failed stages with the reason.
     pub failures: Vec<(String, String)>,
 }
 
-/// What was trained and tested on.
+/// Facts about the data set.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DatasetFacts {
-    /// Where the images come from.
+    /// Source of the images.
     pub source: String,
     /// Name of each class and its number of training, validation and test images.
     pub classes: Vec<(String, usize, usize, usize)>,
-    /// Side of the square images, in pixels.
+    /// Width and height of the images in pixels.
     pub image_size: usize,
-    /// Files that were left out, with the reason.
+    /// Skipped files with the reason.
     pub skipped: Vec<(String, String)>,
-    /// JPEGs that were used although they lost data, with what is wrong with each.
+    /// Damaged JPEGs that were used, with the damage.
     pub damaged: Vec<(String, String)>,
-    /// What a reader should know of the data.
+    /// Notes about the data.
     pub notes: Vec<String>,
-    /// Test images that are training or validation images too, each with the name of one of those.
+    /// Test images that are also training or validation images, each with the name of such an image.
     pub shared: Vec<(String, String)>,
 }
 
-/// The test images of evaluations, as far as comparisons need them.
+/// The majority-class baseline of a test set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TestSet {
-    /// The most frequent class; the first of equally frequent ones.
+    /// The most frequent class; the first one in a tie.
     pub most_frequent: String,
-    /// What guessing it gets right.
+    /// The images for which always predicting it is correct.
     pub guessed: Correctness,
 }
 
-/// What a training curve trains.
+/// Kind of training run that a curve shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CurveKind {
@@ -87,31 +87,31 @@ pub enum CurveKind {
     LinearEval,
 }
 
-/// One training run over its epochs.
+/// The curve of one training run over its epochs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TrainingCurve {
-    /// What is trained.
+    /// Kind of training run.
     pub kind: CurveKind,
     /// Name of the stage in the pipeline file.
     pub stage: String,
-    /// What distinguishes this run in the sweep: "temperature 0.1, seed 2"; empty without a sweep.
+    /// Swept settings of this run: "temperature 0.1, seed 2"; empty without a sweep.
     pub variant: String,
-    /// The pretraining that the features come from (linear evaluation).
+    /// The pretraining run that the features come from (linear evaluation).
     pub from: Option<String>,
-    /// Depth of the features (linear evaluation): 0 is the encoder's output, k comes after k layers of the head.
+    /// Depth of the features (linear evaluation): 0 is h, k is the output of projection layer k.
     pub depth: Option<usize>,
-    /// The depth in words: "h (512-d)".
+    /// Name of the depth: "h (512-d)".
     pub depth_label: String,
-    /// Fraction of the labels used, if labels were.
+    /// Fraction of the labels used; none for pretraining.
     pub fraction: Option<f64>,
-    /// Loss of guessing: ln(2N-1) for NT-Xent over N pairs.
+    /// Chance level of the loss: ln(2N-1) for NT-Xent over N pairs.
     pub chance: Option<f64>,
-    /// One row an epoch.
+    /// One row per epoch.
     pub rows: Vec<CurveRow>,
     /// Epoch (in the units of [`CurveRow::epoch`]) whose weights were kept.
     pub best_epoch: Option<usize>,
-    /// By what that epoch was chosen: "lowest loss", "highest accuracy"; empty where it is the last.
+    /// How that epoch was selected: "lowest loss", "highest accuracy"; empty if it is the last one.
     pub chosen_by: String,
 }
 
@@ -119,7 +119,7 @@ pub struct TrainingCurve {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CurveRow {
-    /// Epochs finished.
+    /// Number of finished epochs.
     pub epoch: f64,
     /// Mean training loss of the epoch.
     #[serde(deserialize_with = "number")]
@@ -130,13 +130,13 @@ pub struct CurveRow {
     /// Learning rate at the end of the epoch.
     #[serde(deserialize_with = "number")]
     pub learning_rate: f64,
-    /// Loss on the split that selects the epoch (validation, unless the pipeline says test).
+    /// Loss on the split that selects the epoch (validation unless `select_on = "test"`).
     pub selection_loss: Option<f64>,
     /// Accuracy on that split.
     pub selection_accuracy: Option<f64>,
 }
 
-/// How an accuracy was measured.
+/// Kind of evaluation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EvaluationKind {
@@ -145,7 +145,7 @@ pub enum EvaluationKind {
     LinearEval,
     /// Weighted nearest neighbors on frozen features.
     Knn,
-    /// A network trained with labels from scratch.
+    /// A network trained with labels, from scratch or fine-tuned.
     Supervised,
 }
 
@@ -153,79 +153,78 @@ pub enum EvaluationKind {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EvaluationResult {
-    /// How it was measured.
+    /// Kind of evaluation.
     pub kind: EvaluationKind,
     /// Name of the stage in the pipeline file.
     pub stage: String,
-    /// The pretraining that the features come from; none for supervised training.
+    /// The pretraining run that the features or initial weights come from; none when training from scratch.
     pub from: Option<String>,
-    /// The encoder has its initial weights: a baseline of what training adds.
+    /// Whether the encoder is untrained, as a baseline.
     pub is_untrained: bool,
-    /// The encoder in any form that is the same for equal ones.
+    /// Identifies the encoder architecture: equal for equal encoders.
     pub encoder: String,
-    /// Depth of the features: 0 is the encoder's output, k comes after k layers of the projection head.
+    /// Depth of the features: 0 is h, k is the output of projection layer k.
     pub depth: Option<usize>,
-    /// The depth in words: "h (512-d)", "projection layer 1 (256-d)".
+    /// Name of the depth: "h (512-d)", "projection layer 1 (256-d)".
     pub depth_label: String,
     /// Fraction of the labels used.
     pub fraction: f64,
     /// Number of labeled images used.
     pub labeled: usize,
-    /// What distinguishes this result in the sweep: "temperature 0.1, seed 2". Its item "seed N" is what results that
-    /// are averaged over seeds may differ in.
+    /// Swept settings of this result: "temperature 0.1, seed 2". Results that differ only in the item "seed N" are
+    /// averaged.
     pub variant: String,
-    /// Swept settings and their values ("temperature", "0.1"), for the plot of accuracy against a setting; "seed" is
-    /// ignored.
+    /// Swept settings and their values ("temperature", "0.1"), for plots of accuracy by setting; "seed" is ignored.
     pub values: Vec<(String, String)>,
     /// Seed of the run.
     pub seed: u64,
-    /// Test images classified correctly.
+    /// Number of correctly classified test images.
     pub correct: usize,
-    /// Test images.
+    /// Number of test images.
     pub total: usize,
     /// Accuracy on the test set, 0 to 1.
     #[serde(deserialize_with = "number")]
     pub accuracy: f64,
-    /// It should be here and is not: its stage failed or needs one that did. The accuracy is not a number then.
+    /// Whether the result is missing because its stage or one of its inputs failed; the accuracy is then NaN.
     pub is_missing: bool,
-    /// 95 % interval over the test set (Wilson).
+    /// 95 % confidence interval over test images (Wilson).
     #[serde(deserialize_with = "interval")]
     pub interval: (f64, f64),
-    /// Which test images: results with the same are on the same images in the same order.
+    /// Identifies the test images: equal for the same images in the same order.
     pub test_set: String,
-    /// The test images that were classified correctly; empty where that is not known.
+    /// Whether each test image was classified correctly; empty if unknown.
     pub right: Correctness,
-    /// The test set chose the epoch, so the accuracy flatters.
+    /// Whether the epoch was selected on the test set, which biases the accuracy upward.
     pub selected_on_test: bool,
     /// Accuracy on the validation split.
     pub validation_accuracy: Option<f64>,
     /// Names of the classes.
     pub classes: Vec<String>,
-    /// Images by `[true class][predicted class]`.
+    /// Confusion matrix: number of images by `[true class][predicted class]`.
     pub confusion: Vec<Vec<usize>>,
     /// Epoch whose weights were kept.
     pub best_epoch: Option<usize>,
-    /// Epochs trained.
+    /// Number of training epochs.
     pub epochs: usize,
 }
 
-/// Features at one depth as points in the plane.
+/// A two-dimensional embedding of the features at one depth.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EmbeddingPanel {
     /// Name of the stage in the pipeline file.
     pub stage: String,
-    /// The pretraining that the features come from.
+    /// The pretraining run that the features come from.
     pub from: String,
     /// Depth of the features.
     pub depth: usize,
-    /// The depth in words.
+    /// Name of the depth.
     pub depth_label: String,
-    /// "t-SNE" or "PCA", with what matters: "t-SNE, perplexity 30".
+    /// "t-SNE" or "PCA" with the main parameters: "t-SNE, perplexity 30".
     pub method: String,
-    /// What distinguishes this panel in the sweep.
+    /// Swept settings of this panel.
     pub variant: String,
-    /// One point an image.
+    /// One point per image.
     pub points: Vec<(f32, f32)>,
     /// Class of each point.
     pub labels: Vec<usize>,
@@ -233,7 +232,7 @@ pub struct EmbeddingPanel {
     pub classes: Vec<String>,
 }
 
-/// Images beside two augmented views of each.
+/// Images, each with two augmented views.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PairsImage {
@@ -243,31 +242,31 @@ pub struct PairsImage {
     pub png: Vec<u8>,
 }
 
-/// Health of a representation at one depth (Wang and Isola 2020 for alignment and uniformity).
+/// Diagnostics of a representation at one depth (alignment and uniformity: Wang and Isola 2020).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct HealthRow {
     /// Name of the stage in the pipeline file.
     pub stage: String,
-    /// What distinguishes this row in the sweep.
+    /// Swept settings of this row.
     pub variant: String,
-    /// The encoder has its initial weights.
+    /// Whether the encoder is untrained.
     pub is_untrained: bool,
-    /// The depth in words.
+    /// Name of the depth.
     pub depth_label: String,
-    /// Mean squared distance of the two views of an image, on the unit sphere.
+    /// Mean squared distance between the two views of an image on the unit sphere.
     #[serde(deserialize_with = "number")]
     pub alignment: f64,
-    /// Log of the mean Gaussian potential of two images; lower is more uniform.
+    /// Log of the mean Gaussian potential between two images; lower is more uniform.
     #[serde(deserialize_with = "number")]
     pub uniformity: f64,
-    /// Mean standard deviation of the normalized coordinates; 1/sqrt(width) when spread evenly, 0 when collapsed.
+    /// Mean standard deviation of the coordinates of unit vectors; 1/sqrt(width) if spread evenly, 0 after a collapse.
     #[serde(deserialize_with = "number")]
     pub spread: f64,
     /// Exponential of the entropy of the normalized singular values.
     #[serde(deserialize_with = "number")]
     pub effective_rank: f64,
-    /// Number of coordinates.
+    /// Number of dimensions.
     pub width: usize,
 }
 
@@ -281,25 +280,25 @@ pub struct StageRow {
     pub kind: String,
     /// Key of its artifact in the store.
     pub key: String,
-    /// Names of the stages whose artifacts it reads.
+    /// Names of the stages whose artifacts it uses.
     pub inputs: Vec<String>,
 }
 
-/// How to get these numbers again.
+/// How to reproduce the results.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Reproduce {
     /// The command line.
     pub command: String,
-    /// The configuration as it was run, with extended files and overrides merged in.
+    /// The resolved configuration, with extended files and overrides merged in.
     pub resolved_toml: String,
-    /// Program, libraries, machine: name and version.
+    /// Name and version of the program, its libraries and the machine.
     pub versions: Vec<(String, String)>,
     /// Seeds used.
     pub seeds: Vec<u64>,
 }
 
-/// `null` in JSON is a number that was not finite.
+/// Reads `null` as NaN.
 fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
@@ -314,7 +313,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_loss_that_is_not_finite_survives_json() {
+    fn a_non_finite_loss_round_trips_through_json() {
         let row = CurveRow { epoch: 1.0, loss: f64::NAN, ..CurveRow::default() };
         let back: CurveRow = serde_json::from_str(&serde_json::to_string(&row).unwrap()).unwrap();
         assert!(back.loss.is_nan());
@@ -322,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_survives_json() {
+    fn a_report_round_trips_through_json() {
         let result = EvaluationResult { interval: (0.1, f64::NAN), ..EvaluationResult::default() };
         let report = Report { results: vec![result], ..Report::default() };
         let back: Report = serde_json::from_str(&serde_json::to_string(&report).unwrap()).unwrap();

@@ -1,22 +1,22 @@
-//! Results that differ in their seed alone, taken together.
+//! Results grouped over seeds.
 
 use crate::analysis::{Outcomes, mean_interval, wilson_interval};
 use crate::render::data::{EvaluationKind, EvaluationResult};
 
-/// Results that differ in their seed alone; never empty.
+/// Results that differ only in their seed; never empty.
 #[derive(Clone, Debug)]
 pub(crate) struct Group<'a> {
-    /// One result a seed: those that were measured, or all where none was.
+    /// One result per seed: those that were measured, or all if none was.
     pub(crate) results: Vec<&'a EvaluationResult>,
-    /// Seeds whose result is missing.
+    /// Number of seeds whose result is missing.
     pub(crate) missing: usize,
     /// The variant without its seed.
     pub(crate) variant: String,
     /// Mean accuracy on the test set.
     pub(crate) mean: f64,
-    /// 95 % interval of the accuracy: over test images for one seed, over test images and seeds for several.
+    /// 95 % confidence interval of the accuracy: over test images for one seed, over test images and seeds for several.
     pub(crate) interval: (f64, f64),
-    /// Which test images each seed got right, where all seeds have the same test images.
+    /// Correctness of each test image for each seed, if all seeds have the same test images.
     pub(crate) outcomes: Option<Outcomes<'a>>,
 }
 
@@ -35,36 +35,36 @@ impl<'a> Group<'a> {
         Self { variant, mean, interval, outcomes, results, missing }
     }
 
-    /// Mean accuracy on the validation images; none where a seed has none.
+    /// Returns the mean validation accuracy; `None` if a seed has none.
     pub(crate) fn validation(&self) -> Option<f64> {
         let values: Option<Vec<f64>> = self.results.iter().map(|result| result.validation_accuracy).collect();
         values.map(|values| mean(&values)).filter(|mean| mean.is_finite())
     }
 
-    /// Mean over the classes of the share of their test images that was found; NaN where that is not known.
+    /// Returns the mean recall over the classes; NaN if unknown.
     pub(crate) fn balanced_accuracy(&self) -> f64 {
         let recalls = self.class_counts().filter(|(_, all)| *all > 0).map(|(right, all)| right as f64 / all as f64);
         mean(&recalls.collect::<Vec<_>>())
     }
 
-    /// Whether the classes have as many test images each.
+    /// Returns whether all classes have the same number of test images.
     pub(crate) fn is_balanced(&self) -> bool {
         let sizes: Vec<usize> = self.class_counts().map(|(_, all)| all).collect();
         sizes.windows(2).all(|pair| pair[0] == pair[1])
     }
 
-    /// Test images found and all of each class, summed over seeds.
+    /// Correctly classified and total test images of each class, summed over seeds.
     fn class_counts(&self) -> impl Iterator<Item = (usize, usize)> {
         let rows = self.confusion().into_iter().enumerate();
         rows.map(|(class, row)| (row.get(class).copied().unwrap_or(0), row.iter().sum()))
     }
 
-    /// What the results have in common.
+    /// Returns the first result, for the properties that all have in common.
     pub(crate) fn first(&self) -> &'a EvaluationResult {
         self.results[0]
     }
 
-    /// Confusion summed over seeds; empty if they disagree in shape.
+    /// Returns the confusion matrix summed over seeds; empty if their shapes differ.
     pub(crate) fn confusion(&self) -> Vec<Vec<usize>> {
         let mut sum = self.first().confusion.clone();
         for result in &self.results[1..] {
@@ -79,7 +79,7 @@ impl<'a> Group<'a> {
     }
 }
 
-/// Which images each seed got right; none where that is not known or the test images differ.
+/// Returns the correctness of each image for each seed; `None` if unknown or if the test images differ.
 fn outcomes<'a>(results: &[&'a EvaluationResult]) -> Option<Outcomes<'a>> {
     let test_set = &results.first()?.test_set;
     let is_same = results.iter().all(|result| result.test_set == *test_set && result.accuracy.is_finite());
@@ -87,18 +87,19 @@ fn outcomes<'a>(results: &[&'a EvaluationResult]) -> Option<Outcomes<'a>> {
     is_same.then(|| Outcomes::new(runs)).flatten()
 }
 
-/// From counts alone: the spread over images (Wilson) and that over seeds (Student), whichever is wider.
+/// Computes mean and 95 % interval from the accuracies alone: at each end, the wider of the Wilson interval over
+/// images and Student's interval over seeds.
 fn of_counts(results: &[&EvaluationResult]) -> (f64, (f64, f64)) {
-    let (mean, half) = mean_interval(&results.iter().map(|result| result.accuracy).collect::<Vec<_>>());
+    let (mean, half_width) = mean_interval(&results.iter().map(|result| result.accuracy).collect::<Vec<_>>());
     if !mean.is_finite() {
         return (mean, (f64::NAN, f64::NAN));
     }
     let images = results.iter().map(|result| result.total).sum::<usize>() / results.len().max(1);
     let (low, high) = wilson_interval((mean * images as f64).round() as usize, images);
-    (mean, (low.min(mean - half).max(0.0), high.max(mean + half).min(1.0)))
+    (mean, (low.min(mean - half_width).max(0.0), high.max(mean + half_width).min(1.0)))
 }
 
-/// Arithmetic mean; NaN of nothing.
+/// Returns the arithmetic mean; NaN if empty.
 pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
@@ -107,22 +108,22 @@ fn same_shape(a: &[Vec<usize>], b: &[Vec<usize>]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.len() == b.len())
 }
 
-/// Groups results by everything but the seed, in the order of their first result.
-pub(crate) fn by_seed(results: &[EvaluationResult]) -> Vec<Group<'_>> {
-    gathered(results, |result| Key::of(result)).into_iter().map(|(_, members)| Group::new(members)).collect()
+/// Groups results that differ only in their seed, in the order of their first result.
+pub(crate) fn over_seeds(results: &[EvaluationResult]) -> Vec<Group<'_>> {
+    group_by(results, |result| Key::of(result)).into_iter().map(|(_, members)| Group::new(members)).collect()
 }
 
-/// Items by key, in the order of their first item.
-pub(crate) fn gathered<T, K: PartialEq>(items: impl IntoIterator<Item = T>, key: impl Fn(&T) -> K) -> Vec<(K, Vec<T>)> {
-    let mut gathered: Vec<(K, Vec<T>)> = Vec::new();
+/// Groups items by key, in the order of their first item.
+pub(crate) fn group_by<T, K: PartialEq>(items: impl IntoIterator<Item = T>, key: impl Fn(&T) -> K) -> Vec<(K, Vec<T>)> {
+    let mut groups: Vec<(K, Vec<T>)> = Vec::new();
     for item in items {
         let key = key(&item);
-        match gathered.iter_mut().find(|(other, _)| *other == key) {
+        match groups.iter_mut().find(|(other, _)| *other == key) {
             Some((_, members)) => members.push(item),
-            None => gathered.push((key, vec![item])),
+            None => groups.push((key, vec![item])),
         }
     }
-    gathered
+    groups
 }
 
 #[derive(PartialEq)]
@@ -148,7 +149,7 @@ impl<'a> Key<'a> {
     }
 }
 
-/// "temperature 0.1, seed 2" without its seed: "temperature 0.1".
+/// Removes the seed from a variant: "temperature 0.1, seed 2" becomes "temperature 0.1".
 pub(crate) fn without_seed(variant: &str) -> String {
     let is_seed = |item: &str| {
         let digits = item.strip_prefix("seed ");
@@ -167,13 +168,13 @@ mod tests {
     }
 
     #[test]
-    fn only_the_seed_is_averaged_over() {
+    fn averages_over_seeds_only() {
         let results = [
             result("temperature 0.1, seed 1", 0.5),
             result("temperature 0.5, seed 1", 0.7),
             result("temperature 0.1, seed 2", 0.6),
         ];
-        let groups = by_seed(&results);
+        let groups = over_seeds(&results);
         assert_eq!(groups.len(), 2);
         assert_eq!(groups[0].variant, "temperature 0.1");
         assert!((groups[0].mean - 0.55).abs() < 1e-12);
@@ -185,7 +186,7 @@ mod tests {
     fn a_missing_seed_is_counted_and_not_averaged() {
         let missing = |variant| EvaluationResult { is_missing: true, ..result(variant, f64::NAN) };
         let results = [result("seed 1", 0.5), missing("seed 2"), result("seed 3", 0.7), missing("a, seed 1")];
-        let groups = by_seed(&results);
+        let groups = over_seeds(&results);
         assert!((groups[0].mean - 0.6).abs() < 1e-12);
         assert_eq!((groups[0].results.len(), groups[0].missing), (2, 1));
         assert!(groups[1].mean.is_nan());
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn seeds_on_the_same_images_are_judged_image_by_image() {
+    fn seeds_with_the_same_test_images_have_outcomes() {
         let right = |every: usize| Correctness((0..100).map(|image| image % every != 0).collect());
         let of = |seed, every| {
             let accuracy = 1.0 - 1.0 / every as f64;
@@ -201,17 +202,17 @@ mod tests {
             EvaluationResult { seed, variant, accuracy, right: right(every), confusion, ..Default::default() }
         };
         let results = [of(1, 2), of(2, 4), of(3, 2)];
-        let group = &by_seed(&results)[0];
+        let group = &over_seeds(&results)[0];
         assert_eq!(group.outcomes.as_ref().map(|outcomes| outcomes.images()), Some(100));
         assert!((group.mean - (0.5 + 0.75 + 0.5) / 3.0).abs() < 1e-12);
         assert!((group.balanced_accuracy() - 0.75).abs() < 1e-12 && !group.is_balanced());
         let others = EvaluationResult { test_set: "other".into(), ..of(4, 2) };
         let results = [of(1, 2), others];
-        assert!(by_seed(&results)[0].outcomes.is_none());
+        assert!(over_seeds(&results)[0].outcomes.is_none());
     }
 
     #[test]
-    fn a_setting_that_ends_in_seed_stays() {
+    fn only_a_seed_with_a_number_is_removed() {
         assert_eq!(without_seed("seed 3"), "");
         assert_eq!(without_seed("augment seedling, seed 3"), "augment seedling");
         assert_eq!(without_seed("seed none"), "seed none");

@@ -1,4 +1,4 @@
-//! Templates to HTML. What is put into a template is text: markup in it is escaped, and hidden characters are shown.
+//! HTML from templates. Values are text: their markup is escaped, and hidden characters are made visible.
 
 use crate::base::text::visible_lines;
 use crate::base::{Error, Result};
@@ -9,12 +9,12 @@ use serde::Serialize;
 /// Fills a template whose name ends with `.html`.
 ///
 /// # Errors
-/// The template is wrong, which is a bug.
+/// The template is invalid, which is a bug.
 pub(crate) fn fill(name: &str, template: &str, content: impl Serialize) -> Result<String> {
-    let bug = |error: minijinja::Error| Error::bug(format!("{name} of the report cannot be made: {error:#}"));
+    let bug = |error: minijinja::Error| Error::bug(format!("cannot render {name} of the report: {error:#}"));
     let mut environment = Environment::new();
     environment.set_formatter(|out, state, value| match value.as_str() {
-        // What is safe is markup of ours.
+        // Safe values are our own markup.
         Some(text) if !value.is_safe() => escape_formatter(out, state, &Value::from(visible_lines(text).into_owned())),
         _ => escape_formatter(out, state, value),
     });
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_text_and_hidden_characters_are_shown() {
+    fn markup_is_escaped_and_hidden_characters_are_visible() {
         let map = std::collections::BTreeMap::from([("a", "<b>\u{1b}\n\u{202e}&"), ("b", "<b>")]);
         let page = fill("a.html", "{{ a }}|{{ b|safe }}", map).unwrap();
         assert_eq!(page, "&lt;b&gt;\\u{1b}\n\\u{202e}&amp;|<b>");

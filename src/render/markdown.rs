@@ -1,10 +1,11 @@
-//! The results as a Markdown table.
+//! The results as Markdown.
 
 use crate::base::text::visible;
 use crate::render::data::Report;
 use crate::render::{table, verdict};
 
-/// The verdict, and the results as a Markdown table, one row a measurement, seeds averaged; a sentence if there are none.
+/// Formats the verdict and the results as Markdown, with one table row per result averaged over seeds; "No results." if
+/// there are none.
 ///
 /// ```
 /// let report = simclr::render::Report::default();
@@ -35,7 +36,7 @@ fn line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 
-/// Leaves a sentence readable ("p < .001"), but no HTML in it.
+/// Escapes HTML in a sentence but leaves `p < .001` readable.
 fn escape_markup(sentence: &str) -> String {
     let mut text = String::with_capacity(sentence.len());
     let shown = visible(sentence);
@@ -49,7 +50,7 @@ fn escape_markup(sentence: &str) -> String {
     text
 }
 
-/// Keeps a cell in its cell: no bars, no line breaks, no HTML.
+/// Escapes Markdown, line breaks and HTML in a cell.
 fn escape(cell: &str) -> String {
     let mut text = String::with_capacity(cell.len());
     for c in visible(cell).chars() {
@@ -70,7 +71,7 @@ mod tests {
     use crate::render::data::EvaluationResult;
 
     #[test]
-    fn a_hostile_name_stays_in_its_cell() {
+    fn a_malicious_name_stays_in_its_cell() {
         let hostile = EvaluationResult { stage: "a|b\n<b>".into(), ..Default::default() };
         let text = results_markdown(&Report { results: vec![hostile], ..Report::default() });
         let rows = text.lines().filter(|line| line.starts_with('|'));

@@ -1,7 +1,7 @@
-//! The report: plots, tables and one offline HTML page, drawn from plain data.
+//! The report: plots, tables and one offline HTML page, rendered from plain data.
 //!
-//! [`Report`] is everything a report says; [`write()`] puts it into a directory. Nothing here knows of stages, stores or
-//! the clock: equal input gives equal bytes.
+//! [`Report`] holds everything a report shows; [`write()`] renders it into a directory. Nothing here depends on stages,
+//! stores or the clock: equal input gives equal bytes.
 
 pub mod correctness;
 pub mod data;

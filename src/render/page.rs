@@ -1,4 +1,4 @@
-//! The page: everything of a report in one HTML file that needs nothing else.
+//! The page: a report as one self-contained HTML file.
 
 use crate::base::Result;
 use crate::base::text::visible;
@@ -11,10 +11,10 @@ use serde::Serialize;
 
 const TEMPLATE: &str = include_str!("../../assets/report.html");
 const STYLE: &str = include_str!("../../assets/report.css");
-/// Skipped files beyond this are in the table alone.
-const SKIPPED_AT_MOST: usize = 50;
+/// Maximum number of skipped or damaged files listed on the page; the CSV has all.
+const MAX_FILES: usize = 50;
 
-/// A figure as the template wants it. `image` is markup of ours and is not escaped again.
+/// A figure for the template. `image` is trusted markup and is not escaped.
 #[derive(Serialize)]
 struct FigureView<'a> {
     name: &'a str,
@@ -23,7 +23,7 @@ struct FigureView<'a> {
     image: String,
 }
 
-/// A table as the template wants it.
+/// A table for the template.
 #[derive(Serialize)]
 struct TableView {
     columns: Vec<(&'static str, bool)>,
@@ -31,7 +31,7 @@ struct TableView {
     notes: Vec<&'static str>,
 }
 
-/// Everything the template names.
+/// The variables of the template.
 #[derive(Serialize)]
 struct Page<'a> {
     title: &'a str,
@@ -64,7 +64,7 @@ struct Page<'a> {
     failures: &'a [(String, String)],
 }
 
-/// The page as HTML.
+/// Renders the page as HTML.
 pub(crate) fn html(report: &Report, figures: &[Figure]) -> Result<String> {
     html::fill("report.html", TEMPLATE, page(report, figures))
 }
@@ -81,8 +81,7 @@ fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
         style: STYLE,
         fonts: canvas::font_faces(),
         shapes: canvas::SHAPES,
-        // A number and its unit stay on one line.
-        verdict: verdict::statements(report).into_iter().map(marked_up).collect(),
+        verdict: verdict::statements(report).into_iter().map(with_markup).collect(),
         comparisons: table_view(comparison_table::shown(report)),
         description: &report.description,
         settings: &report.settings,
@@ -97,9 +96,9 @@ fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
         source: &report.dataset.source,
         image_size: report.dataset.image_size,
         classes: classes(report),
-        skipped: &skipped[..skipped.len().min(SKIPPED_AT_MOST)],
+        skipped: &skipped[..skipped.len().min(MAX_FILES)],
         skipped_count: skipped.len(),
-        damaged: &damaged[..damaged.len().min(SKIPPED_AT_MOST)],
+        damaged: &damaged[..damaged.len().min(MAX_FILES)],
         damaged_count: damaged.len(),
         models: &report.models,
         stages: report.stages.iter().map(stage).collect(),
@@ -123,8 +122,8 @@ fn table_view(table: table::Table) -> TableView {
     TableView { columns, rows: table.rows, notes: table.notes }
 }
 
-/// A statement as markup: what stands between backticks is code, and a number and its unit stay on one line.
-fn marked_up(statement: Statement) -> Statement {
+/// Converts a statement to HTML: text in backticks becomes code, and a no-break space keeps a number and `%` together.
+fn with_markup(statement: Statement) -> Statement {
     let text = visible(&statement.text);
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
     let parts: Vec<&str> = text.split('`').collect();
@@ -138,7 +137,7 @@ fn marked_up(statement: Statement) -> Statement {
     Statement { text: text.replace(" %", "\u{a0}%"), ..statement }
 }
 
-/// Classes with their images, and the sums.
+/// Returns the number of images of each class, and the totals.
 fn classes(report: &Report) -> Vec<(String, usize, usize, usize)> {
     let mut rows = report.dataset.classes.clone();
     if rows.len() > 1 {
@@ -161,7 +160,7 @@ fn health(row: &HealthRow) -> [String; 7] {
         words::number(row.uniformity),
         format!("{} of {}", words::number(row.spread), words::number(even)),
         format!("{} of {}", words::number(row.effective_rank), row.width),
-        collapse::answer(row).to_owned(),
+        collapse::diagnosis(row).to_owned(),
     ]
 }
 
@@ -170,7 +169,7 @@ fn stage(stage: &StageRow) -> [String; 4] {
     [stage.name.clone(), stage.kind.clone(), stage.inputs.join(", "), key]
 }
 
-/// What the runs of the sweep were, each once.
+/// Returns the distinct variants of the sweep.
 fn variants(report: &Report) -> Vec<&str> {
     let of_curves = report.curves.iter().map(|curve| curve.variant.as_str());
     let mut variants: Vec<&str> = Vec::new();
@@ -187,8 +186,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn code_is_marked_and_markup_is_text() {
-        let of = |text: &str| marked_up(Statement { topic: String::new(), text: text.to_owned() }).text;
+    fn backticks_become_code_and_markup_is_escaped() {
+        let of = |text: &str| with_markup(Statement { topic: String::new(), text: text.to_owned() }).text;
         assert_eq!(of("`a` and `<b>` 1 %"), "<code>a</code> and <code>&lt;b&gt;</code> 1\u{a0}%");
         assert_eq!(of("one ` is left"), "one ` is left");
         assert_eq!(of("`a` and ` more"), "<code>a</code> and ` more");

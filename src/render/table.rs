@@ -1,4 +1,4 @@
-//! The results as rows of text, for the page and for Markdown.
+//! The results as a table of text, for the page and for Markdown.
 
 use crate::render::data::Report;
 use crate::render::groups::{self, Group};
@@ -7,35 +7,34 @@ use crate::render::words::{self, Naming};
 /// A table of text.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
-    /// Its columns.
     pub(crate) columns: Vec<Column>,
     /// Cells by row.
     pub(crate) rows: Vec<Vec<String>>,
-    /// Sentences below it.
+    /// Notes below it.
     pub(crate) notes: Vec<&'static str>,
 }
 
 /// A column of a [`Table`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Column {
-    /// Its heading.
+    /// Heading.
     pub(crate) name: &'static str,
-    /// Is it set flush right?
+    /// Whether it holds numbers, which are aligned right.
     pub(crate) number: bool,
 }
 
-const SELECTED_ON_TEST: &str = "† The test set chose the epoch, so this accuracy flatters.";
-const MISSING: &str = "Missing results are of stages that failed, or that need one that did: see Failures.";
-const ONE_SEED: &str = "Intervals are 95 % intervals over the images of the test set (Wilson). They are not for judging \
-     differences, since all evaluations are on the same images: see Comparisons.";
-const SEVERAL_SEEDS: &str = "Intervals are 95 % intervals over the images of the test set and over seeds together. They \
-     are not for judging differences, since all evaluations are on the same images: see Comparisons.";
-const BALANCED: &str = "Balanced accuracy is the mean over classes of the share of their test images that was found; \
-     classes differ in their number of test images.";
+const SELECTED_ON_TEST: &str = "† The epoch was selected on the test set, which biases this accuracy upward.";
+const MISSING: &str = "Missing results belong to stages that failed or depend on a failed stage; see Failures.";
+const ONE_SEED: &str = "Confidence intervals cover the test images (Wilson score). They do not show whether two \
+     results differ, since all evaluations share the same test images; see Comparisons.";
+const SEVERAL_SEEDS: &str = "Confidence intervals cover the test images and, with several seeds, the seeds. They do \
+     not show whether two results differ, since all evaluations share the same test images; see Comparisons.";
+const BALANCED: &str =
+    "Balanced accuracy is the mean recall over the classes, which differ in their number of test images.";
 
-/// One row a group of seeds, only the columns that say something.
+/// Returns one row per group of seeds, with only the columns that carry information.
 pub(crate) fn results(report: &Report) -> Table {
-    let groups = groups::by_seed(&report.results);
+    let groups = groups::over_seeds(&report.results);
     let columns: Vec<(Column, Cell)> = columns(&groups);
     let rows = groups.iter().map(|group| columns.iter().map(|(_, cell)| cell(group)).collect()).collect();
     Table { columns: columns.into_iter().map(|(column, _)| column).collect(), rows, notes: notes(&groups) }
@@ -45,13 +44,13 @@ type Cell = fn(&Group<'_>) -> String;
 
 fn columns(groups: &[Group<'_>]) -> Vec<(Column, Cell)> {
     let naming = Naming::of(&groups.iter().collect::<Vec<_>>());
-    let any = |says: fn(&Group<'_>) -> bool| groups.iter().any(says);
+    let any = |applies: fn(&Group<'_>) -> bool| groups.iter().any(applies);
     let text = |name| Column { name, number: false };
     let number = |name| Column { name, number: true };
     let all: [(bool, Column, Cell); 11] = [
         (true, text("Evaluation"), |group| words::kind(group.first().kind).into()),
         (true, text("Stage"), |group| group.first().stage.clone()),
-        (naming.from, text("Pretraining"), |group| or_unknown(group.first().from.as_deref().unwrap_or_default())),
+        (naming.from, text("Pretraining run"), |group| or_unknown(group.first().from.as_deref().unwrap_or_default())),
         (any(|group| !group.first().depth_label.is_empty()), text("Features"), |group| {
             or_unknown(&group.first().depth_label)
         }),
@@ -59,7 +58,7 @@ fn columns(groups: &[Group<'_>]) -> Vec<(Column, Cell)> {
         (true, number("Labels"), labels),
         (any(|group| group.results.len() + group.missing > 1), number("Seeds"), seeds),
         (true, number("Test accuracy"), accuracy),
-        (true, number("95 % interval"), interval),
+        (true, number("95 % CI"), interval),
         (any(|group| !group.is_balanced()), number("Balanced accuracy"), |group| {
             words::percent(group.balanced_accuracy())
         }),
@@ -74,12 +73,12 @@ fn or_unknown(text: &str) -> String {
 
 fn labels(group: &Group<'_>) -> String {
     if group.first().is_missing {
-        return words::share(group.first().fraction);
+        return words::label_fraction(group.first().fraction);
     }
-    format!("{} ({})", words::share(group.first().fraction), group.first().labeled)
+    format!("{} ({})", words::label_fraction(group.first().fraction), group.first().labeled)
 }
 
-/// `3`, or `2 of 3` where one is missing.
+/// Formats the number of seeds: `3`, or `2 of 3` if one is missing.
 fn seeds(group: &Group<'_>) -> String {
     let measured = group.results.iter().filter(|result| !result.is_missing).count();
     match group.missing {

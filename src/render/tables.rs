@@ -1,4 +1,4 @@
-//! The numbers of the report as CSV, for other programs.
+//! The numbers of the report as CSV files.
 
 use crate::base::rows::quoted;
 use crate::base::{Error, Result};
@@ -11,7 +11,7 @@ use csv::Writer;
 /// A file of the report: its name below `tables/` and its bytes.
 pub(crate) type CsvFile = (&'static str, Vec<u8>);
 
-/// Every table, also the empty ones: a reader finds the same files in each report.
+/// Returns every table, including empty ones: each report has the same files.
 pub(crate) fn all(report: &Report) -> Result<Vec<CsvFile>> {
     Ok(vec![
         ("results.csv", results(report)?),
@@ -29,7 +29,7 @@ pub(crate) fn all(report: &Report) -> Result<Vec<CsvFile>> {
 }
 
 fn results(report: &Report) -> Result<Vec<u8>> {
-    let mut table = Rows::new(&[
+    let mut table = CsvTable::new(&[
         "kind",
         "stage",
         "from",
@@ -62,9 +62,9 @@ fn results(report: &Report) -> Result<Vec<u8>> {
             result.seed.to_string(),
             result.correct.to_string(),
             result.total.to_string(),
-            measured(result.accuracy),
-            measured(result.interval.0),
-            measured(result.interval.1),
+            finite_or_empty(result.accuracy),
+            finite_or_empty(result.interval.0),
+            finite_or_empty(result.interval.1),
             result.selected_on_test.to_string(),
             optional(result.validation_accuracy),
             optional(result.best_epoch),
@@ -75,7 +75,7 @@ fn results(report: &Report) -> Result<Vec<u8>> {
 }
 
 fn summary(report: &Report) -> Result<Vec<u8>> {
-    let mut table = Rows::new(&[
+    let mut table = CsvTable::new(&[
         "kind",
         "stage",
         "from",
@@ -91,7 +91,7 @@ fn summary(report: &Report) -> Result<Vec<u8>> {
         "balanced_accuracy",
         "validation_accuracy",
     ])?;
-    for group in groups::by_seed(&report.results) {
+    for group in groups::over_seeds(&report.results) {
         let result = group.first();
         table.add(&[
             words::kind(result.kind).into(),
@@ -103,19 +103,19 @@ fn summary(report: &Report) -> Result<Vec<u8>> {
             result.labeled.to_string(),
             group.variant.clone(),
             group.results.iter().filter(|result| !result.is_missing).count().to_string(),
-            measured(group.mean),
-            measured(group.interval.0),
-            measured(group.interval.1),
-            measured(group.balanced_accuracy()),
+            finite_or_empty(group.mean),
+            finite_or_empty(group.interval.0),
+            finite_or_empty(group.interval.1),
+            finite_or_empty(group.balanced_accuracy()),
             optional(group.validation()),
         ])?;
     }
     table.bytes()
 }
 
-/// Every comparison of the study. Its p-values are not corrected for how many there are.
+/// Returns every comparison of the study, with unadjusted p-values.
 fn comparisons(report: &Report) -> Result<Vec<u8>> {
-    let mut table = Rows::new(&comparison_table::COLUMNS)?;
+    let mut table = CsvTable::new(&comparison_table::COLUMNS)?;
     for row in comparison_table::all(report) {
         table.add(&row)?;
     }
@@ -123,7 +123,7 @@ fn comparisons(report: &Report) -> Result<Vec<u8>> {
 }
 
 fn curves(report: &Report) -> Result<Vec<u8>> {
-    let mut table = Rows::new(&[
+    let mut table = CsvTable::new(&[
         "stage",
         "variant",
         "from",
@@ -159,7 +159,7 @@ fn curves(report: &Report) -> Result<Vec<u8>> {
 }
 
 fn confusion(report: &Report) -> Result<Vec<u8>> {
-    let mut table = Rows::new(&["stage", "depth", "fraction", "variant", "true", "predicted", "images"])?;
+    let mut table = CsvTable::new(&["stage", "depth", "fraction", "variant", "true", "predicted", "images"])?;
     for result in &report.results {
         let name = |class: usize| result.classes.get(class).cloned().unwrap_or_else(|| class.to_string());
         for (truth, row) in result.confusion.iter().enumerate() {
@@ -180,7 +180,7 @@ fn confusion(report: &Report) -> Result<Vec<u8>> {
 }
 
 fn embeddings(report: &Report) -> Result<Vec<u8>> {
-    let mut table = Rows::new(&["stage", "from", "depth", "method", "variant", "x", "y", "class"])?;
+    let mut table = CsvTable::new(&["stage", "from", "depth", "method", "variant", "x", "y", "class"])?;
     for panel in &report.embeddings {
         for ((x, y), label) in panel.points.iter().zip(&panel.labels) {
             table.add(&[
@@ -200,7 +200,7 @@ fn embeddings(report: &Report) -> Result<Vec<u8>> {
 
 fn health(report: &Report) -> Result<Vec<u8>> {
     let columns = ["stage", "variant", "depth_label", "alignment", "uniformity", "spread", "effective_rank", "width"];
-    let mut table = Rows::new(&columns)?;
+    let mut table = CsvTable::new(&columns)?;
     for row in &report.health {
         table.add(&[
             row.stage.clone(),
@@ -217,7 +217,7 @@ fn health(report: &Report) -> Result<Vec<u8>> {
 }
 
 fn dataset(report: &Report) -> Result<Vec<u8>> {
-    let mut table = Rows::new(&["class", "train", "validation", "test"])?;
+    let mut table = CsvTable::new(&["class", "train", "validation", "test"])?;
     for (name, train, validation, test) in &report.dataset.classes {
         table.add(&[name.clone(), train.to_string(), validation.to_string(), test.to_string()])?;
     }
@@ -225,7 +225,7 @@ fn dataset(report: &Report) -> Result<Vec<u8>> {
 }
 
 fn files(files: &[(String, String)]) -> Result<Vec<u8>> {
-    let mut table = Rows::new(&["file", "reason"])?;
+    let mut table = CsvTable::new(&["file", "reason"])?;
     for (file, reason) in files {
         table.add(&[file.clone(), reason.clone()])?;
     }
@@ -233,7 +233,7 @@ fn files(files: &[(String, String)]) -> Result<Vec<u8>> {
 }
 
 fn stages(report: &Report) -> Result<Vec<u8>> {
-    let mut table = Rows::new(&["stage", "kind", "key", "inputs"])?;
+    let mut table = CsvTable::new(&["stage", "kind", "key", "inputs"])?;
     for stage in &report.stages {
         let inputs = stage.inputs.join(" ");
         table.add(&[stage.name.clone(), stage.kind.clone(), stage.key.clone(), inputs])?;
@@ -241,8 +241,8 @@ fn stages(report: &Report) -> Result<Vec<u8>> {
     table.bytes()
 }
 
-/// Nothing where there is no number.
-fn measured(value: f64) -> String {
+/// Formats a finite number; empty otherwise.
+fn finite_or_empty(value: f64) -> String {
     optional(value.is_finite().then_some(value))
 }
 
@@ -250,14 +250,14 @@ fn optional(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-/// Rows of one width, written in memory.
-struct Rows(Writer<Vec<u8>>);
+/// A CSV table in memory.
+struct CsvTable(Writer<Vec<u8>>);
 
-impl Rows {
+impl CsvTable {
     fn new(columns: &[&str]) -> Result<Self> {
-        let mut rows = Self(Writer::from_writer(Vec::new()));
-        rows.0.write_record(columns).map_err(bug)?;
-        Ok(rows)
+        let mut table = Self(Writer::from_writer(Vec::new()));
+        table.0.write_record(columns).map_err(bug)?;
+        Ok(table)
     }
 
     fn add(&mut self, cells: &[String]) -> Result<()> {
@@ -270,5 +270,5 @@ impl Rows {
 }
 
 fn bug(error: impl std::fmt::Display) -> Error {
-    Error::bug(format!("a table of the report cannot be written: {error}"))
+    Error::bug(format!("cannot write a table of the report: {error}"))
 }

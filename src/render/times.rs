@@ -1,5 +1,5 @@
-//! What a published page says of the runs behind it: how long things took, and which run it is of. It is put into the page
-//! when that is published, since the report itself has the same bytes for the same results.
+//! Parts of a published page that describe the run: how long stages took, and which run it was. They are inserted when
+//! the page is published, because the report itself has the same bytes for the same results.
 
 use crate::base::Result;
 use crate::render::html;
@@ -7,58 +7,58 @@ use serde::Serialize;
 
 const TIMES: &str = include_str!("../../assets/times.html");
 const RUN: &str = include_str!("../../assets/run.html");
-/// Where the page has its place for the section; the last thing in its `main`.
-const PLACE: &str = "</main>";
-/// Where it has its place for the run; below its title.
-const HEAD: &str = "</header>";
+/// Position of the section: at the end of `main`.
+const MAIN_END: &str = "</main>";
+/// Position of the run's facts: below the title.
+const HEADER_END: &str = "</header>";
 
-/// What is known of one stage.
+/// How long one stage took, and where it ran.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct StageTimes {
     /// Name of the stage.
     pub stage: String,
     /// `4 min 05 s`.
     pub took: String,
-    /// When it was computed.
+    /// Date and time of the computation.
     pub started: String,
-    /// Machine and threads.
+    /// Machine and number of threads.
     pub machine: String,
-    /// Views a second.
+    /// Views per second.
     pub views: String,
-    /// Part of the time spent waiting for data.
+    /// Fraction of the time spent waiting for data.
     pub waiting: String,
-    /// `27 of 62 (44 %)`.
+    /// Measured GFLOP/s of the peak: `27 of 62 (44 %)`.
     pub speed: String,
 }
 
-/// A page of the report with the section in it.
+/// Inserts a section with the times of the stages into a page.
 ///
 /// # Errors
-/// The template is wrong, which is a bug.
+/// The template is invalid, which is a bug.
 pub fn with_times(page: &str, rows: &[StageTimes]) -> Result<String> {
     #[derive(Serialize)]
     struct Section<'a> {
         rows: &'a [StageTimes],
     }
     let section = html::fill("times.html", TIMES, Section { rows })?;
-    Ok(match page.rsplit_once(PLACE) {
-        Some((before, after)) => format!("{before}{}{PLACE}{after}", section),
+    Ok(match page.rsplit_once(MAIN_END) {
+        Some((before, after)) => format!("{before}{section}{MAIN_END}{after}"),
         None => page.to_owned(),
     })
 }
 
-/// A page of the report that says below its title which run it is of, by names and values.
+/// Inserts names and values that describe the run below the title of a page.
 ///
 /// # Errors
-/// The template is wrong, which is a bug.
+/// The template is invalid, which is a bug.
 pub fn with_run(page: &str, facts: &[(String, String)]) -> Result<String> {
     #[derive(Serialize)]
     struct Head<'a> {
         facts: &'a [(String, String)],
     }
     let head = html::fill("run.html", RUN, Head { facts })?;
-    Ok(match page.split_once(HEAD) {
-        Some((before, after)) => format!("{before}{head}{HEAD}{after}"),
+    Ok(match page.split_once(HEADER_END) {
+        Some((before, after)) => format!("{before}{head}{HEADER_END}{after}"),
         None => page.to_owned(),
     })
 }
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_section_is_last_and_names_are_text() {
+    fn the_section_is_last_and_names_are_escaped() {
         let row = StageTimes { stage: "a <b>".into(), took: "1 s".into(), ..StageTimes::default() };
         let page = with_times("<main><p>x</p>\n</main></html>", &[row]).unwrap();
         assert!(page.starts_with("<main><p>x</p>\n<section id=\"times\">"), "{page}");
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_run_stands_below_the_title() {
+    fn the_run_is_below_the_title() {
         let facts = [("run".to_owned(), "a/<b>".to_owned())];
         let page = with_run("<header><h1>x</h1>\n</header><p></header>", &facts).unwrap();
         assert!(page.starts_with("<header><h1>x</h1>\n<dl class=\"facts run\">"), "{page}");

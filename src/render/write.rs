@@ -1,4 +1,4 @@
-//! The directory of a report.
+//! Writing of a report directory.
 
 use crate::base::files::{create_directory, write_atomic};
 use crate::base::{Error, Result};
@@ -7,12 +7,12 @@ use crate::render::draw::canvas;
 use crate::render::{markdown, page, plots, tables};
 use std::path::Path;
 
-/// Name of the file with the table of results, Markdown.
+/// Name of the Markdown file with the table of results.
 pub const RESULTS: &str = "results.md";
 
 /// Writes a report: `index.html`, `results.md`, `plots/*.png` and `.svg`, `tables/*.csv`.
 ///
-/// Equal reports give equal bytes. The page needs none of the other files.
+/// Equal reports give equal bytes. The page is self-contained.
 ///
 /// # Errors
 /// The directory cannot be written.
@@ -29,7 +29,7 @@ pub fn write(report: &Report, directory: &Path) -> Result<()> {
         put(&plot_directory.join(format!("{}.svg", figure.name)), canvas::standalone(&figure.svg).as_bytes())?;
     }
     put(&directory.join(RESULTS), markdown::results_markdown(report).as_bytes())?;
-    // Last and whole, so that a page never shows before what it links to.
+    // Last and atomic, so that the page never exists before the files it links to.
     write_atomic(&directory.join("index.html"), page::html(report, &figures)?.as_bytes())
 }
 

@@ -1,8 +1,8 @@
-//! The state of the git repository that holds the pipeline file, if it is in one and git is there.
+//! Git commit of the pipeline file, if it is in a repository and git is installed.
 //!
-//! The repository may be somebody else's, and its configuration can name commands: filters, monitors, hooks, programs
-//! that show differences or fetch what is missing. So git is asked for nothing but names of objects and digests of
-//! bytes, which needs neither attributes nor the index nor the files of the work tree.
+//! The repository may be untrusted, and its configuration can name commands: filters, file system monitors, hooks, diff
+//! programs, fetch helpers. So git is only asked for object names and digests of bytes, which needs neither attributes
+//! nor the index nor the files of the work tree.
 
 use crate::base::hash;
 use serde::{Deserialize, Serialize};
@@ -13,31 +13,31 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long git may take for its answers; a run does not wait longer to say where its file is from.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How often a running git is looked at.
+/// Maximum time for all git commands; a run does not wait longer for the commit.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Interval between checks whether git has finished.
 const POLL: Duration = Duration::from_millis(1);
-/// Bytes of an answer that are read: two digests take less.
-const LONGEST_ANSWER: u64 = 1024;
+/// Maximum number of bytes read from git; two digests take less.
+const MAX_ANSWER_BYTES: u64 = 1024;
 
-/// Where a pipeline file is in its history.
+/// Git commit of a pipeline file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commit {
-    /// Digest of the commit that is checked out.
+    /// Hash of the checked-out commit.
     pub hash: String,
-    /// Whether the pipeline file is another one than in that commit, or is not in it.
+    /// Whether the pipeline file differs from that commit or is not part of it.
     pub changed: bool,
 }
 
 impl Commit {
-    /// The commit of a pipeline file with this content; none where git does not tell. No command that the repository
-    /// names is run.
+    /// Returns the commit of a pipeline file with this content; none without git or a commit. Runs no command
+    /// configured in the repository.
     pub fn of(file: &Path, content: &[u8]) -> Option<Self> {
         let file = if file.is_symlink() { file.canonicalize() } else { std::path::absolute(file) }.ok()?;
-        let git = Git { directory: file.parent()?.to_owned(), until: Instant::now() + PATIENCE };
+        let git = Git { directory: file.parent()?.to_owned(), deadline: Instant::now() + TIMEOUT };
         let mut committed = OsString::from("HEAD:./");
         committed.push(file.file_name()?);
-        let answer = git.ask(&["rev-parse".into(), "--revs-only".into(), "HEAD".into(), committed], Vec::new())?;
+        let answer = git.run(&["rev-parse".into(), "--revs-only".into(), "HEAD".into(), committed], Vec::new())?;
         let mut digests = digests(&answer);
         let hash = digests.next()?;
         let changed = match digests.next() {
@@ -51,25 +51,25 @@ impl Commit {
 impl fmt::Display for Commit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(hash::short(&self.hash))?;
-        if self.changed { f.write_str(" (the pipeline file is another one)") } else { Ok(()) }
+        if self.changed { f.write_str(" (the pipeline file has uncommitted changes)") } else { Ok(()) }
     }
 }
 
-/// Digests, one a line.
+/// Returns the lines that are digests.
 fn digests(answer: &[u8]) -> impl Iterator<Item = String> {
     let is_digest = |line: &&str| line.len() >= 40 && line.bytes().all(|byte| byte.is_ascii_hexdigit());
     let lines: Vec<String> = String::from_utf8_lossy(answer).lines().filter(is_digest).map(str::to_owned).collect();
     lines.into_iter()
 }
 
-/// Asks git in a directory.
+/// Git commands in a directory, with a common deadline.
 struct Git {
     directory: PathBuf,
-    until: Instant,
+    deadline: Instant,
 }
 
 impl Git {
-    /// Whether an object has this content, as it is or as git writes it where lines end as on Windows.
+    /// Whether an object has this content, either unchanged or with CRLF converted to LF as git does on Windows.
     fn is_digest_of(&self, digest: &str, content: &[u8]) -> Option<bool> {
         if self.digest(content.to_vec())? == digest {
             return Some(true);
@@ -79,44 +79,44 @@ impl Git {
     }
 
     fn digest(&self, content: Vec<u8>) -> Option<String> {
-        let answer = self.ask(&["hash-object".into(), "--no-filters".into(), "--stdin".into()], content)?;
+        let answer = self.run(&["hash-object".into(), "--no-filters".into(), "--stdin".into()], content)?;
         digests(&answer).next()
     }
 
-    fn ask(&self, arguments: &[OsString], input: Vec<u8>) -> Option<Vec<u8>> {
+    fn run(&self, arguments: &[OsString], input: Vec<u8>) -> Option<Vec<u8>> {
         let mut child = self.command(arguments).spawn().ok()?;
-        let answer = self.exchange(&mut child, input);
+        let answer = self.communicate(&mut child, input);
         if answer.is_none() {
             let _ = child.kill();
         }
         answer
     }
 
-    fn exchange(&self, child: &mut Child, input: Vec<u8>) -> Option<Vec<u8>> {
+    fn communicate(&self, child: &mut Child, input: Vec<u8>) -> Option<Vec<u8>> {
         let (mut stdin, stdout) = (child.stdin.take()?, child.stdout.take()?);
-        // A git that hangs reads nothing, so writing could take for ever.
+        // In a thread, since writing would block forever if git hangs.
         let write = move || stdin.write_all(&input);
         let writer = std::thread::Builder::new().spawn(write).ok()?;
         while child.try_wait().ok()?.is_none() {
-            if Instant::now() > self.until {
+            if Instant::now() > self.deadline {
                 return None;
             }
             std::thread::sleep(POLL);
         }
         let _ = writer.join();
         let mut answer = Vec::new();
-        stdout.take(LONGEST_ANSWER).read_to_end(&mut answer).ok()?;
+        stdout.take(MAX_ANSWER_BYTES).read_to_end(&mut answer).ok()?;
         Some(answer)
     }
 
-    /// Git without anything that could start another program or ask the network.
+    /// Returns a git command that starts no other program and does not use the network.
     fn command(&self, arguments: &[OsString]) -> Command {
         let mut command = Command::new("git");
         command.args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-C"]).arg(&self.directory);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         for (name, value) in [
             ("GIT_NO_LAZY_FETCH", "1"),
-            // For versions that do not know the one above: no protocol has this name.
+            // For versions that do not know GIT_NO_LAZY_FETCH: no protocol has this name.
             ("GIT_ALLOW_PROTOCOL", "none"),
             ("GIT_NO_REPLACE_OBJECTS", "1"),
             ("GIT_OPTIONAL_LOCKS", "0"),
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digests_are_told_from_messages() {
+    fn digests_are_distinguished_from_messages() {
         let digest = "d3618a7cb2a2d776c0eeac9d28a4803835e8766e";
         assert_eq!(digests(format!("{digest}\nHEAD:./a\n").as_bytes()).collect::<Vec<_>>(), [digest]);
         assert_eq!(digests(b"").next(), None);
@@ -147,11 +147,11 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_git_that_hangs_is_not_waited_for() {
-        let git = Git { directory: std::env::temp_dir(), until: Instant::now() + Duration::from_millis(50) };
+    fn a_hanging_git_times_out() {
+        let git = Git { directory: std::env::temp_dir(), deadline: Instant::now() + Duration::from_millis(50) };
         let mut child = Command::new("sleep").arg("600").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let start = Instant::now();
-        assert_eq!(git.exchange(&mut child, vec![0; 1 << 20]), None);
+        assert_eq!(git.communicate(&mut child, vec![0; 1 << 20]), None);
         assert!(start.elapsed() < Duration::from_secs(10));
         child.kill().unwrap();
         child.wait().unwrap();

@@ -1,80 +1,85 @@
-//! What differs between two runs: in what was asked, and in what came out.
+//! Comparison of two runs: differences in settings and in results.
 
 use crate::analysis::{Difference, Outcomes, Pairing, difference, holm};
 use crate::engine::KeyDocument;
-use crate::engine::difference::{Change, Fields};
+use crate::engine::difference::{FieldChange, Fields};
 use crate::runs::{RunRecord, StageRecord};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The kind of stage whose settings repeat those of the stages that it shows.
+/// Kind of the stage whose settings repeat those of the stages it shows.
 const REPORT: &str = "report";
 
-/// Two runs, stage by stage.
+/// Comparison of two runs, stage by stage.
 #[derive(Clone, Debug, Serialize)]
-pub struct Comparison {
-    /// Stages of both runs, in the order of the second.
+pub struct RunComparison {
+    /// Stages in both runs, in the order of the second.
     pub stages: Vec<StageComparison>,
-    /// Stages of the first run alone.
+    /// Stages only in the first run.
     pub only_first: Vec<String>,
-    /// Stages of the second run alone.
+    /// Stages only in the second run.
     pub only_second: Vec<String>,
 }
 
-/// A stage of two runs.
+/// Comparison of a stage in two runs.
 #[derive(Clone, Debug, Serialize)]
 pub struct StageComparison {
-    /// Its name in the second run.
+    /// Name in the second run.
     pub name: String,
-    /// Its name in the first, where that is another one.
+    /// Name in the first run, if different.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_name: Option<String>,
-    /// Whether both have the same artifact.
+    /// Whether both runs have the same artifact.
     pub same: bool,
-    /// Settings that differ; those of its inputs are told with them.
-    pub changes: Vec<Change>,
-    /// Its numbers.
+    /// Settings that differ, without those of its inputs.
+    pub changes: Vec<FieldChange>,
+    /// Metrics of both runs.
     pub metrics: Vec<MetricComparison>,
 }
 
-/// A number of a stage in two runs.
+/// Comparison of a metric of a stage in two runs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MetricComparison {
-    /// Its name: `accuracy`.
+    /// Name of the metric: `accuracy`.
     pub metric: String,
-    /// Its value in the first run.
+    /// Value in the first run.
     pub first: Option<f64>,
-    /// Its value in the second run.
+    /// Value in the second run.
     pub second: Option<f64>,
-    /// Second less first.
+    /// Second minus first.
     pub difference: Option<f64>,
-    /// 95 % interval of the difference, where both values come with one.
+    /// 95 % interval of the difference, if both values have one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval: Option<(f64, f64)>,
-    /// p-value of the difference, where the predictions of both are known: McNemar's exact test on the same test images.
+    /// p-value of the difference, if the predictions of both are available: McNemar's exact test on the same test
+    /// images.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub p_value: Option<f64>,
-    /// The p-value corrected for how many differences of accuracies the two runs have (Holm).
+    /// p-value with Holm correction for the number of compared accuracies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adjusted_p_value: Option<f64>,
-    /// Whether both are on the same test images, so that they were compared image by image.
+    /// Whether both use the same test images, so that they were compared image by image.
     pub is_paired: bool,
 }
 
-/// What an evaluation got right.
+/// Test predictions of an evaluation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tested {
-    /// Which test images: the same for the same images in the same order.
+pub struct TestPredictions {
+    /// Digest of the test images; equal for the same images in the same order.
     pub test_set: String,
-    /// For each test image whether it was classified correctly.
-    pub right: Vec<bool>,
+    /// Whether each test image was classified correctly.
+    pub correct: Vec<bool>,
 }
 
-/// Compares two runs; `tested` gives what an evaluation's artifact got right, where that still exists.
+/// Compares two runs. `predictions` returns the test predictions of an evaluation, if its artifact still exists.
 ///
-/// Stages are the same if they have the same name; of what is left, if there is one in each run with
-/// the same name up to the brackets: `linear_eval.main[depth 0, 10 % labels]` and `linear_eval.main[depth 1]`.
-pub fn compare(first: &RunRecord, second: &RunRecord, tested: &dyn Fn(&StageRecord) -> Option<Tested>) -> Comparison {
+/// Stages are matched by name. Of the remaining ones, two stages match if they are the only ones of their runs with the
+/// same name up to the brackets: `linear_eval.main[depth 0, 10 % labels]` and `linear_eval.main[depth 1]`.
+pub fn compare(
+    first: &RunRecord,
+    second: &RunRecord,
+    predictions: &dyn Fn(&StageRecord) -> Option<TestPredictions>,
+) -> RunComparison {
     let pairs = pair(&first.stages, &second.stages);
     let names = |stages: &[StageRecord], is_paired: &dyn Fn(&StageRecord) -> bool| {
         stages.iter().filter(|stage| !is_paired(stage)).map(|stage| stage.name.clone()).collect()
@@ -82,25 +87,25 @@ pub fn compare(first: &RunRecord, second: &RunRecord, tested: &dyn Fn(&StageReco
     let only_first = names(&first.stages, &|stage| pairs.iter().any(|(first, _)| first.name == stage.name));
     let only_second = names(&second.stages, &|stage| pairs.iter().any(|(_, second)| second.name == stage.name));
     let mut stages: Vec<StageComparison> =
-        pairs.into_iter().map(|(first, second)| compare_stage(first, second, tested)).collect();
+        pairs.into_iter().map(|(first, second)| compare_stage(first, second, predictions)).collect();
     adjust(&mut stages);
-    Comparison { stages, only_first, only_second }
+    RunComparison { stages, only_first, only_second }
 }
 
 fn pair<'a>(first: &'a [StageRecord], second: &'a [StageRecord]) -> Vec<(&'a StageRecord, &'a StageRecord)> {
     let named = |stages: &'a [StageRecord], name: &str| stages.iter().find(|stage| stage.name == name);
-    let left_of_first: Vec<_> = first.iter().filter(|stage| named(second, &stage.name).is_none()).collect();
-    let left_of_second: Vec<_> = second.iter().filter(|stage| named(first, &stage.name).is_none()).collect();
-    let partner = |stage: &'a StageRecord| {
+    let unmatched_first: Vec<_> = first.iter().filter(|stage| named(second, &stage.name).is_none()).collect();
+    let unmatched_second: Vec<_> = second.iter().filter(|stage| named(first, &stage.name).is_none()).collect();
+    let matching = |stage: &'a StageRecord| {
         named(first, &stage.name).or_else(|| {
-            only_with_stem(&left_of_second, stage)?;
-            only_with_stem(&left_of_first, stage)
+            only_with_stem(&unmatched_second, stage)?;
+            only_with_stem(&unmatched_first, stage)
         })
     };
-    second.iter().filter_map(|stage| Some((partner(stage)?, stage))).collect()
+    second.iter().filter_map(|stage| Some((matching(stage)?, stage))).collect()
 }
 
-/// The stage whose kind and name up to the brackets are those of another one, if there is one only.
+/// Returns the stage with the same kind and name up to the brackets as another one, if it is the only one.
 fn only_with_stem<'a>(stages: &[&'a StageRecord], like: &StageRecord) -> Option<&'a StageRecord> {
     let stem = |stage: &StageRecord| stage.name.split(['[', '(']).next().unwrap_or_default().trim_end().to_owned();
     let mut alike = stages.iter().filter(|stage| stage.kind == like.kind && stem(stage) == stem(like));
@@ -108,7 +113,7 @@ fn only_with_stem<'a>(stages: &[&'a StageRecord], like: &StageRecord) -> Option<
     if alike.next().is_none() { only } else { None }
 }
 
-/// Corrects the p-values for how many of them there are.
+/// Applies the Holm correction to all p-values.
 fn adjust(stages: &mut [StageComparison]) {
     let metrics = || stages.iter().filter(|stage| !stage.same).flat_map(|stage| &stage.metrics);
     let mut adjusted = holm(&metrics().filter_map(|metric| metric.p_value).collect::<Vec<_>>()).into_iter();
@@ -121,13 +126,14 @@ fn adjust(stages: &mut [StageComparison]) {
 fn compare_stage(
     first: &StageRecord,
     second: &StageRecord,
-    tested: &dyn Fn(&StageRecord) -> Option<Tested>,
+    predictions: &dyn Fn(&StageRecord) -> Option<TestPredictions>,
 ) -> StageComparison {
     let mut metrics = compare_metrics(&first.metrics, &second.metrics);
     let accuracy = metrics.iter_mut().find(|metric| metric.metric == ACCURACY && metric.interval.is_some());
     if let Some(accuracy) = accuracy
         && first.key != second.key
-        && let Some(found) = tested(first).zip(tested(second)).and_then(|(first, second)| of_images(&first, &second))
+        && let Some(found) =
+            predictions(first).zip(predictions(second)).and_then(|(first, second)| paired_difference(&first, &second))
     {
         accuracy.interval = Some(found.interval);
         accuracy.p_value = Some(found.p_value);
@@ -142,19 +148,19 @@ fn compare_stage(
     }
 }
 
-/// The second accuracy less the first, image by image where the test images are the same.
-fn of_images(first: &Tested, second: &Tested) -> Option<Difference> {
-    // Whatever their seeds, it is these two networks that are compared.
-    let outcomes = |tested| Outcomes::new(vec![(0, tested)]);
-    let (a, b) = (outcomes(first.right.as_slice())?, outcomes(second.right.as_slice())?);
+/// Returns the difference of the accuracies, second minus first, image by image if the test images are the same.
+fn paired_difference(first: &TestPredictions, second: &TestPredictions) -> Option<Difference> {
+    // Two individual networks are compared, so their seeds do not matter.
+    let outcomes = |predictions| Outcomes::new(vec![(0, predictions)]);
+    let (a, b) = (outcomes(first.correct.as_slice())?, outcomes(second.correct.as_slice())?);
     Some(difference(&b, &a, first.test_set == second.test_set))
 }
 
-fn changes(first: &StageRecord, second: &StageRecord) -> Vec<Change> {
+fn changes(first: &StageRecord, second: &StageRecord) -> Vec<FieldChange> {
     if second.kind == REPORT {
         return Vec::new();
     }
-    // Older records do not say.
+    // Older records do not have the version.
     let has_versions = first.version > 0 && second.version > 0;
     let fields = |stage: &StageRecord| {
         let version = if has_versions { stage.version } else { 0 };
@@ -164,10 +170,10 @@ fn changes(first: &StageRecord, second: &StageRecord) -> Vec<Change> {
     fields(second).changes(&fields(first))
 }
 
-/// The metric that is compared image by image.
+/// Metric that is compared image by image.
 const ACCURACY: &str = "accuracy";
 
-/// Endings of the bounds of a metric's 95 % interval: `accuracy_low`, `accuracy_high`.
+/// Suffixes of the bounds of a metric's 95 % interval: `accuracy_low`, `accuracy_high`.
 const LOW: &str = "_low";
 const HIGH: &str = "_high";
 
@@ -200,7 +206,7 @@ fn compare_metrics(first: &BTreeMap<String, f64>, second: &BTreeMap<String, f64>
     metrics
 }
 
-/// A value with the bounds of its interval.
+/// Value with the bounds of its interval.
 #[derive(Clone, Copy)]
 struct Interval {
     value: f64,
@@ -209,12 +215,12 @@ struct Interval {
 }
 
 fn interval(metrics: &BTreeMap<String, f64>, name: &str) -> Option<Interval> {
-    let bound = |ending: &str| metrics.get(&format!("{name}{ending}")).copied();
+    let bound = |suffix: &str| metrics.get(&format!("{name}{suffix}")).copied();
     Some(Interval { value: *metrics.get(name)?, low: bound(LOW)?, high: bound(HIGH)? })
 }
 
-/// Newcombe's interval of the difference of two proportions, from their Wilson intervals (1998, method 10), for
-/// evaluations whose predictions no longer exist. It takes the two test sets for independent.
+/// Returns Newcombe's interval of the difference of two proportions from their Wilson intervals (1998, method 10), for
+/// evaluations whose predictions no longer exist. It assumes independent test sets.
 fn interval_of_difference(first: Interval, second: Interval) -> (f64, f64) {
     let difference = second.value - first.value;
     let below = (second.value - second.low).hypot(first.high - first.value);
@@ -248,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_of_an_interval_are_no_metrics_of_their_own() {
+    fn bounds_of_an_interval_are_not_metrics_of_their_own() {
         let metrics = |accuracy: f64, low: f64, high: f64| {
             BTreeMap::from([
                 ("accuracy".into(), accuracy),
@@ -256,7 +262,7 @@ mod tests {
                 ("accuracy_high".into(), high),
             ])
         };
-        // Newcombe 1998, table II, case (a): 56/70 less 48/80 is 0.2 with 0.0524 to 0.3339.
+        // Newcombe 1998, table II, case (a): 56/70 minus 48/80 is 0.2 with 0.0524 to 0.3339.
         let counted = |correct: usize, total: usize| {
             let (low, high) = crate::analysis::wilson_interval(correct, total);
             metrics(correct as f64 / total as f64, low, high)
@@ -288,17 +294,20 @@ mod tests {
             stage
         };
         let (first, second) = (of("1", 120), of("2", 143));
-        let right = |correct: usize| Tested { test_set: "t".into(), right: (0..250).map(|i| i < correct).collect() };
-        let tested = |stage: &StageRecord| Some(right((stage.metrics["accuracy"] * 250.0).round() as usize));
-        let mut compared = [compare_stage(&first, &second, &tested)];
+        let first_correct =
+            |correct: usize| TestPredictions { test_set: "t".into(), correct: (0..250).map(|i| i < correct).collect() };
+        let predictions_of =
+            |stage: &StageRecord| Some(first_correct((stage.metrics["accuracy"] * 250.0).round() as usize));
+        let mut compared = [compare_stage(&first, &second, &predictions_of)];
         adjust(&mut compared);
         let [accuracy] = compared[0].metrics.as_slice() else { panic!("{compared:?}") };
         assert!(accuracy.is_paired && accuracy.interval.unwrap().0 > 0.05, "{accuracy:?}");
         assert!(accuracy.p_value.unwrap() < 1e-6 && accuracy.adjusted_p_value == accuracy.p_value, "{accuracy:?}");
         let unpaired = compare_stage(&first, &second, &|_| None);
         assert!(!unpaired.metrics[0].is_paired && unpaired.metrics[0].interval.unwrap().0 < 0.05);
-        let other = |stage: &StageRecord| Some(Tested { test_set: stage.key.clone(), ..tested(stage)? });
-        let elsewhere = compare_stage(&first, &second, &other);
-        assert!(!elsewhere.metrics[0].is_paired && elsewhere.metrics[0].p_value.unwrap() > 0.01);
+        let other_test_set =
+            |stage: &StageRecord| Some(TestPredictions { test_set: stage.key.clone(), ..predictions_of(stage)? });
+        let unpaired = compare_stage(&first, &second, &other_test_set);
+        assert!(!unpaired.metrics[0].is_paired && unpaired.metrics[0].p_value.unwrap() > 0.01);
     }
 }

@@ -1,25 +1,26 @@
-//! The run that a user names.
+//! Lookup of a run by name.
 
 use crate::base::{Error, Result};
-use crate::runs::{Listing, Run, list};
+use crate::runs::{RecordedRun, RunList, list};
 use std::path::Path;
 
-/// Means the newest run.
+/// Name of the newest run.
 const LATEST: &str = "latest";
-/// Runs that an error lists.
-const LISTED: usize = 5;
+/// Maximum number of runs that an error lists.
+const MAX_LISTED: usize = 5;
 
-/// Finds a run by what a user calls it: `latest`, an id or its unique beginning, `STUDY` for its latest, `STUDY/ID`.
+/// Finds a run by name: `latest`, an id or a unique prefix of one, `STUDY` for the latest run of a study, or
+/// `STUDY/ID`.
 ///
 /// # Errors
-/// There is no such run, or there are several; the error names the nearest or lists them.
-pub fn find(output: &Path, name: &str) -> Result<Run> {
-    let Listing { runs, unreadable } = list(output);
+/// No run or more than one matches; the error suggests the nearest name or lists the matches.
+pub fn find(output: &Path, name: &str) -> Result<RecordedRun> {
+    let RunList { runs, unreadable } = list(output);
     if runs.is_empty() {
         let error = unreadable.into_iter().next();
         return Err(error.unwrap_or_else(|| {
             let error = Error::usage("there are no runs").at(output.display().to_string());
-            error.help("run a pipeline first, or name the directory of its runs with --output")
+            error.help("run a pipeline first, or pass the output directory of its runs with --output")
         }));
     }
     let of_study = |study: &str| runs.iter().filter(|run| run.study == study).collect::<Vec<_>>();
@@ -30,29 +31,29 @@ pub fn find(output: &Path, name: &str) -> Result<Run> {
     if let Some(run) = latest.or(latest_of_study) {
         return Ok(run.clone());
     }
-    let matching: Vec<&Run> = candidates.into_iter().filter(|run| run.id.starts_with(id)).collect();
+    let matching: Vec<&RecordedRun> = candidates.into_iter().filter(|run| run.id.starts_with(id)).collect();
     match matching.as_slice() {
         [run] => Ok((*run).clone()),
-        [] => Err(none(&runs, name)),
+        [] => Err(not_found(&runs, name)),
         several => Err(ambiguous(several, name)),
     }
 }
 
-fn none(runs: &[Run], name: &str) -> Error {
+fn not_found(runs: &[RecordedRun], name: &str) -> Error {
     let studies = runs.iter().map(|run| run.study.clone());
     let ids = runs.iter().flat_map(|run| [run.id.clone(), run.name()]);
     let distance = |candidate: &String| strsim::damerau_levenshtein(name, candidate);
-    let error = Error::usage(format!("no run is called '{name}'"));
+    let error = Error::usage(format!("no run matches '{name}'"));
     match studies.chain(ids).min_by_key(distance) {
         Some(nearest) => error.help(format!("the nearest name is '{nearest}'; `simclr status` lists all runs")),
         None => error,
     }
 }
 
-fn ambiguous(runs: &[&Run], name: &str) -> Error {
-    let mut names: Vec<String> = runs.iter().take(LISTED).map(|run| run.name()).collect();
-    if runs.len() > LISTED {
-        names.push(format!("and {} more", runs.len() - LISTED));
+fn ambiguous(runs: &[&RecordedRun], name: &str) -> Error {
+    let mut names: Vec<String> = runs.iter().take(MAX_LISTED).map(|run| run.name()).collect();
+    if runs.len() > MAX_LISTED {
+        names.push(format!("and {} more", runs.len() - MAX_LISTED));
     }
     Error::usage(format!("{} runs begin with '{name}'", runs.len())).help(format!("one of {}", names.join(", ")))
 }

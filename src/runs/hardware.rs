@@ -1,28 +1,28 @@
-//! What the machine is, for the record of a run.
+//! Description of the machine, for the record of a run.
 
 use crate::base::system;
 use serde::{Deserialize, Serialize};
 
-/// The machine.
+/// Description of a machine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Hardware {
-    /// Name of the machine.
+    /// Host name.
     pub host: String,
     /// Operating system and instruction set.
     pub system: String,
-    /// Name of the processor, where the system tells.
+    /// Processor model, if known.
     pub processor: String,
-    /// Processors that this process may use.
+    /// Number of processors available to this process.
     pub cores: usize,
-    /// Worker threads.
+    /// Number of worker threads.
     pub threads: usize,
-    /// Main memory, where the system tells.
+    /// Main memory in bytes, if known.
     pub memory_bytes: Option<u64>,
 }
 
 impl Hardware {
-    /// This machine, as far as the system tells.
+    /// Describes this machine.
     pub fn here() -> Self {
         Self {
             host: crate::engine::record::host(),

@@ -1,39 +1,39 @@
-//! All runs of an output directory.
+//! List of the runs in an output directory.
 
 use super::RUNS;
 use crate::base::{Error, files};
-use crate::runs::Run;
+use crate::runs::RecordedRun;
 use crate::runs::run::is_run;
 use std::path::{Path, PathBuf};
 
-/// The runs of an output directory.
+/// Runs in an output directory.
 #[derive(Debug, Default)]
-pub struct Listing {
-    /// Those that can be read, the newest first.
-    pub runs: Vec<Run>,
-    /// Why others cannot.
+pub struct RunList {
+    /// Readable runs, newest first.
+    pub runs: Vec<RecordedRun>,
+    /// Errors of the unreadable ones.
     pub unreadable: Vec<Error>,
 }
 
-/// Reads the records of all runs; none where there is no such directory.
-pub fn list(output: &Path) -> Listing {
-    let mut listing = Listing::default();
+/// Reads the records of all runs; returns none if the directory does not exist.
+pub fn list(output: &Path) -> RunList {
+    let mut list = RunList::default();
     for directory in directories(&output.join(RUNS))
         .iter()
         .flat_map(|study| directories(study))
         .filter(|directory| is_run(directory))
     {
-        match Run::read(&directory) {
-            Ok(run) => listing.runs.push(run),
-            Err(error) => listing.unreadable.push(error),
+        match RecordedRun::read(&directory) {
+            Ok(run) => list.runs.push(run),
+            Err(error) => list.unreadable.push(error),
         }
     }
-    // Ids begin with the time.
-    listing.runs.sort_by(|a, b| b.id.cmp(&a.id).then_with(|| a.study.cmp(&b.study)));
-    listing
+    // Ids begin with the start time.
+    list.runs.sort_by(|a, b| b.id.cmp(&a.id).then_with(|| a.study.cmp(&b.study)));
+    list
 }
 
-/// The directories in a directory, sorted by name.
+/// Returns the subdirectories of a directory, sorted by name.
 fn directories(directory: &Path) -> Vec<PathBuf> {
     let mut directories = files::entries(directory).unwrap_or_default();
     directories.retain(|path| path.is_dir());

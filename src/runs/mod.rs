@@ -1,49 +1,49 @@
-//! Runs and their records: `OUTPUT/runs/STUDY/ID/`, written while a run goes on, read by the commands that look back.
+//! Records of runs: `OUTPUT/runs/STUDY/ID/`, written during a run and read by `status`, `compare` and `cache`.
 //!
 //! ```text
-//! run.json       what was asked, what was computed, on what machine, how it ended
-//! events.jsonl   what happened when, one JSON object a line
-//! log.txt        the same for people
-//! pipeline.toml  the pipeline file as it was
+//! run.json       settings, stages, machine, and how the run ended
+//! events.jsonl   events with their times, one JSON object per line
+//! log.txt        the events as text
+//! pipeline.toml  copy of the pipeline file
 //! report/        the report of the run
-//! run.lock       locked as long as the run lives
-//! pinned         there if the artifacts of the run are kept
+//! run.lock       locked while the run is running
+//! pinned         exists if the artifacts of the run are kept
 //! ```
 
 pub mod commit;
 pub mod compare;
 pub mod find;
 pub mod hardware;
-pub mod lines;
 pub mod list;
 pub mod lock;
+pub mod log;
 pub mod record;
 pub mod recorder;
 pub mod run;
 
 pub use commit::Commit;
-pub use compare::{Comparison, Tested, compare};
+pub use compare::{RunComparison, TestPredictions, compare};
 pub use find::find;
 pub use hardware::Hardware;
-pub use lines::{Line, Lines, Mark};
-pub use list::{Listing, list};
+pub use list::{RunList, list};
+pub use log::{LineLabel, LogLine, LogLines};
 pub use record::{RunRecord, RunState, StageRecord, StageState};
-pub use recorder::{Description, Recorder};
-pub use run::{Run, pin};
+pub use recorder::{Recorder, RunDescription};
+pub use run::{RecordedRun, pin};
 
-/// Directory under the output directory that holds a directory for each study.
+/// Directory in the output directory with one directory per study.
 const RUNS: &str = "runs";
-/// The record of a run.
+/// Record of a run.
 const RECORD: &str = "run.json";
-/// The events of a run.
+/// Events of a run.
 const EVENTS: &str = "events.jsonl";
-/// The log of a run.
+/// Log of a run.
 const LOG: &str = "log.txt";
-/// The pipeline file as it was.
+/// Copy of the pipeline file.
 const PIPELINE: &str = "pipeline.toml";
-/// The pipeline as it was run: what it extends and `--set` values merged into one text.
+/// Resolved pipeline: the file, the files it extends and `--set` values merged into one text.
 const RESOLVED: &str = "resolved.toml";
-/// Locked as long as the run lives.
+/// Lock file, locked while the run is running.
 const LOCK: &str = "run.lock";
-/// There if the artifacts of the run are kept.
+/// Exists if the artifacts of the run are kept.
 const PINNED: &str = "pinned";

@@ -1,4 +1,4 @@
-//! The record of a run, the content of `run.json`.
+//! Record of a run, the content of `run.json`.
 
 use crate::engine::{Event, Graph, StageId};
 use crate::runs::{Commit, Hardware};
@@ -7,15 +7,15 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What was asked of a run, what it computed, on what machine, and how it ended. Fields that earlier versions did not
-/// write are empty when their records are read.
+/// Record of a run: its settings, what it computed, on what machine, and how it ended. Fields missing from records of
+/// earlier versions are read as empty.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
     /// Name of the study.
     pub study: String,
     /// How the run ended.
     pub status: RunState,
-    /// Why it did not finish.
+    /// Error that ended the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// The command line.
@@ -25,58 +25,58 @@ pub struct RunRecord {
     pub directory: String,
     /// The `--set` values.
     pub overrides: Vec<String>,
-    /// State of the git repository that holds the pipeline file.
+    /// Git commit of the pipeline file.
     #[serde(default)]
     pub commit: Option<Commit>,
-    /// When it started, in UTC, as RFC 3339.
+    /// Start time in UTC, as RFC 3339.
     pub started: String,
-    /// Time until the end.
+    /// Duration in seconds.
     pub seconds: f64,
-    /// Stages computed.
+    /// Number of stages computed.
     pub computed: usize,
-    /// Stages whose artifacts were there.
+    /// Number of stages whose artifacts were already in the store.
     pub cached: usize,
-    /// Stages that failed.
+    /// Number of stages that failed.
     #[serde(default)]
     pub failed: usize,
-    /// Stages not tried because one that they need failed.
+    /// Number of stages skipped because they depend on a failed stage.
     #[serde(default)]
     pub skipped: usize,
-    /// Versions of what made the artifacts.
+    /// Versions of the program and the store.
     pub versions: Versions,
-    /// Where training ran: `cpu`, `cuda:0`.
+    /// Training device: `cpu`, `cuda:0`.
     #[serde(default)]
     pub device: String,
-    /// The machine.
+    /// Machine that ran it.
     pub hardware: Hardware,
-    /// The stages, each after those that it reads.
+    /// Stages, each after its inputs.
     pub stages: Vec<StageRecord>,
 }
 
-/// Versions of what made the artifacts.
+/// Versions of the program and the store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Versions {
-    /// Of the program.
+    /// Version of simclr.
     pub simclr: String,
-    /// Of the store's layout.
+    /// Version of the store's layout.
     pub store: u32,
 }
 
-/// How a run ended, or that it goes on.
+/// State of a run: running, or how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
-    /// It goes on.
+    /// It is still running.
     Running,
-    /// Every stage that was asked for is there.
+    /// Every requested stage has an artifact.
     Finished,
-    /// Some stages failed, and those that do not need them are there.
+    /// Some stages failed; those that do not depend on them have artifacts.
     Partial,
     /// A stage failed, and the run stopped.
     Failed,
     /// The user stopped it.
     Interrupted,
-    /// It ended without saying so: killed, out of memory, power lost. Never written, only found.
+    /// It ended without recording its end: killed, out of memory, power failure. Never written, only inferred.
     Killed,
 }
 
@@ -93,7 +93,7 @@ impl fmt::Display for RunState {
     }
 }
 
-/// One stage of a run. The parameters of all stages are the resolved configuration.
+/// Stage of a run. The parameters of all stages together are the resolved configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageRecord {
     /// Name in the pipeline.
@@ -102,31 +102,31 @@ pub struct StageRecord {
     pub kind: String,
     /// Key of its artifact.
     pub key: String,
-    /// Version of its algorithm; 0 in records that do not say.
+    /// Version of its algorithm; 0 in older records without it.
     #[serde(default)]
     pub version: u32,
-    /// What became of it; nothing for a stage that the run did not get to or did not need.
+    /// State of the stage; none if the run did not reach or need it.
     pub status: Option<StageState>,
-    /// Time that this run took for it.
+    /// Seconds this run spent on it.
     pub seconds: f64,
-    /// Its line of result.
+    /// Result in one line.
     pub summary: String,
     /// Why it failed or was skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// How far it was, where it did not end.
+    /// Progress when the run ended, if the stage was unfinished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
-    /// Numbers by which runs are compared.
+    /// Metrics for comparing runs.
     #[serde(default)]
     pub metrics: BTreeMap<String, f64>,
-    /// All settings, defaults filled in.
+    /// All settings, including defaults.
     pub parameters: Value,
-    /// Names of the stages that it reads, by role.
+    /// Names of its inputs, by role.
     pub inputs: BTreeMap<String, String>,
 }
 
-/// What became of a stage.
+/// State of a stage in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StageState {
@@ -134,29 +134,29 @@ pub enum StageState {
     Running,
     /// This run computed it.
     Computed,
-    /// Its artifact was there.
+    /// Its artifact was already in the store.
     Cached,
     /// It failed.
     Failed,
-    /// A stage that it needs failed.
+    /// It depends on a stage that failed.
     Skipped,
     /// The run ended while it was being computed.
     Interrupted,
 }
 
-/// How far a stage is.
+/// Progress of a stage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// Units done.
+    /// Units completed.
     pub done: u64,
-    /// Units in all.
+    /// Total number of units.
     pub total: u64,
-    /// `epoch 3/20  loss 2.31`.
+    /// Details: `epoch 3/20  loss 2.31`.
     pub detail: String,
 }
 
 impl RunRecord {
-    /// Takes down what an event says of its stage.
+    /// Updates the stage of an event.
     pub(super) fn apply(&mut self, event: &Event) {
         let (Event::Started { stage: name }
         | Event::Cached { stage: name }
@@ -172,7 +172,7 @@ impl RunRecord {
         }
     }
 
-    /// Counts the stages anew.
+    /// Recomputes the counts of stages.
     pub(super) fn count(&mut self) {
         let count = |state| self.stages.iter().filter(|stage| stage.status == Some(state)).count();
         (self.computed, self.cached) = (count(StageState::Computed), count(StageState::Cached));
@@ -181,7 +181,7 @@ impl RunRecord {
 }
 
 impl StageRecord {
-    /// A stage before the run.
+    /// Creates the record of a stage that has not run yet.
     pub(super) fn new(graph: &Graph, id: StageId) -> Self {
         let document = graph.key_document(id);
         Self {
@@ -227,7 +227,7 @@ impl StageRecord {
         (self.status, self.progress) = (Some(state), None);
     }
 
-    /// Marks a stage that was being computed when the run ended.
+    /// Marks a stage as interrupted by the end of the run.
     pub(super) fn interrupt(&mut self) {
         (self.status, self.reason) = (Some(StageState::Interrupted), None);
     }

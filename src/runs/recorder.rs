@@ -1,4 +1,4 @@
-//! Records a run while it goes on.
+//! Recorder of a run.
 
 use super::{EVENTS, LOG, PIPELINE, RECORD, RESOLVED, RUNS};
 use crate::base::hash::short;
@@ -6,9 +6,9 @@ use crate::base::text::visible_lines;
 use crate::base::{Error, ErrorKind, Result, files, human};
 use crate::engine::key::STORE_VERSION;
 use crate::engine::{Event, EventSink, Graph, Store, clock};
-use crate::runs::lock::LivingRun;
+use crate::runs::lock::RunLock;
 use crate::runs::record::{RunRecord, RunState, StageRecord, StageState, Versions};
-use crate::runs::{Commit, Hardware, Line, Lines};
+use crate::runs::{Commit, Hardware, LogLine, LogLines};
 use serde_json::json;
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -18,94 +18,94 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Least time between two progress events of a stage that are kept.
+/// Minimum time between two recorded progress events of a stage.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
-/// Least time between two progress lines of a stage in the log.
+/// Minimum time between two progress lines of a stage in the log.
 const LINE_INTERVAL: Duration = Duration::from_secs(60);
-/// Tries to find a name that no other run has.
-const NAME_TRIES: u32 = 16;
+/// Maximum number of attempts to find an unused name.
+const MAX_NAME_ATTEMPTS: u32 = 16;
 
-/// What is asked of a run.
+/// Description of a run to record.
 #[derive(Clone, Copy, Debug)]
-pub struct Description<'a> {
+pub struct RunDescription<'a> {
     /// Name of the study.
     pub study: &'a str,
     /// The pipeline file.
     pub file: &'a Path,
-    /// Its text and those of the files that it extends, as they were read.
+    /// Text of the file and of the files it extends, as they were read.
     pub texts: &'a [&'a str],
-    /// The pipeline as it is run, as one text.
+    /// The resolved pipeline as one text.
     pub resolved: &'a str,
     /// The `--set` values.
     pub overrides: &'a [String],
-    /// Where training runs: `cpu`, `cuda:0`.
+    /// Training device: `cpu`, `cuda:0`.
     pub device: &'a str,
 }
 
-/// A run that is being recorded; takes its events.
+/// Recorder of a running run; receives its events.
 pub struct Recorder<'a> {
     directory: PathBuf,
     graph: &'a Graph,
     store: &'a Store,
     start: Instant,
-    state: Mutex<State>,
-    _living: LivingRun,
+    state: Mutex<RecorderState>,
+    _lock: RunLock,
 }
 
-struct State {
+struct RecorderState {
     record: RunRecord,
-    lines: Lines,
-    /// When the last progress of each stage was kept.
+    lines: LogLines,
+    /// Time of the last recorded progress of each stage.
     kept: HashMap<String, Instant>,
     events: File,
     log: File,
-    /// Why a line could not be written; the run goes on.
+    /// First error of writing a line; the run continues.
     failed: Option<String>,
 }
 
 impl<'a> Recorder<'a> {
-    /// Makes `OUTPUT/runs/STUDY/TIME-ID/` and leaves a first record in it. What the run has in its record from then on
-    /// is not collected; it looks at the store only after this. `waiting` is called again and again while a collection
-    /// is waited for, and can give up by an error.
+    /// Creates `OUTPUT/runs/STUDY/TIME-ID/` with a first record. From then on the artifacts in the record are safe from
+    /// collections, so the run must not inspect the store before. `waiting` is called repeatedly while waiting for a
+    /// collection; an error from it cancels the wait.
     ///
     /// # Errors
-    /// The directory cannot be written, or `waiting` gave up.
+    /// The directory cannot be written, or `waiting` returned an error.
     pub fn create(
         output: &Path,
-        run: &Description<'_>,
+        run: &RunDescription<'_>,
         (graph, store): (&'a Graph, &'a Store),
         waiting: impl FnMut() -> Result<()>,
     ) -> Result<Self> {
-        // Git answers while directory and file are written.
-        let commit = ask_for_commit(run);
+        // Git runs while the directory and files are written.
+        let commit = spawn_commit_query(run);
         let _registration = store.register(waiting)?;
         let directory = make_directory(&output.join(RUNS).join(run.study))?;
-        let living = LivingRun::take(&directory)?;
+        let lock = RunLock::acquire(&directory)?;
         write_texts(&directory, run)?;
         let record = RunRecord::new(run, graph, commit.and_then(|commit| commit.join().ok()).flatten());
         write_record(&directory, &record)?;
-        let state = State {
+        let state = RecorderState {
             record,
-            lines: Lines::new(LINE_INTERVAL),
+            lines: LogLines::new(LINE_INTERVAL),
             kept: HashMap::new(),
             events: create_file(&directory.join(EVENTS))?,
             log: create_file(&directory.join(LOG))?,
             failed: None,
         };
-        Ok(Self { directory, graph, store, start: Instant::now(), state: Mutex::new(state), _living: living })
+        Ok(Self { directory, graph, store, start: Instant::now(), state: Mutex::new(state), _lock: lock })
     }
 
-    /// The record's file.
+    /// Returns the path of the record.
     pub fn record(&self) -> PathBuf {
         self.directory.join(RECORD)
     }
 
-    /// The run's directory.
+    /// Returns the run's directory.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// What the report of the run says of it, names and values.
+    /// Returns the facts about the run for its report, as names and values.
     pub fn facts(&self) -> Vec<(String, String)> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (record, took) = (&state.record, human::duration(self.start.elapsed()));
@@ -122,28 +122,29 @@ impl<'a> Recorder<'a> {
             ("Data", data.join(", ")),
             ("Changed by --set", record.overrides.join(" ")),
         ];
-        let known = facts.into_iter().filter(|(_, value)| !value.is_empty());
-        known.map(|(name, value)| (name.to_owned(), value)).collect()
+        let nonempty = facts.into_iter().filter(|(_, value)| !value.is_empty());
+        nonempty.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// Writes how the run ended. What cannot be written is no reason to lose the results of a run: it is returned as
-    /// warnings.
+    /// Records how the run ended. Write errors are returned as warnings, since they do not affect the results of the
+    /// run.
     pub fn finish(mut self, error: Option<&Error>) -> Vec<String> {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let rest = state.lines.rest();
+        let rest = state.lines.flush();
         state.write_lines(rest.as_slice());
         let record = &mut state.record;
         record.seconds = self.start.elapsed().as_secs_f64();
         record.end(error);
         record.stages.iter_mut().for_each(|stage| add_results(stage, self.graph, self.store));
-        let last = Line { mark: None, text: last_line(record) };
+        let last = LogLine { label: None, text: last_line(record) };
         state.write_lines(&[last]);
         let log = state.failed.take().map(|error| {
             let directory = self.directory.display();
-            format!("{directory}: the log of the run is not whole: {error}")
+            format!("{directory}: the log of the run is incomplete: {error}")
         });
-        let record =
-            write_record(&self.directory, &state.record).err().map(|error| format!("no record of the run: {error}"));
+        let record = write_record(&self.directory, &state.record)
+            .err()
+            .map(|error| format!("the end of the run was not recorded: {error}"));
         log.into_iter().chain(record).collect()
     }
 }
@@ -151,7 +152,7 @@ impl<'a> Recorder<'a> {
 impl EventSink for Recorder<'_> {
     fn emit(&self, event: &Event) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let lines = state.lines.of(event);
+        let lines = state.lines.format(event);
         state.write_lines(&lines);
         if state.is_kept(event) {
             state.record.apply(event);
@@ -160,8 +161,8 @@ impl EventSink for Recorder<'_> {
     }
 }
 
-impl State {
-    /// Of progress only a part is kept, enough to see how far a stage is.
+impl RecorderState {
+    /// Whether to record an event; progress is thinned out to one event per interval and stage.
     fn is_kept(&mut self, event: &Event) -> bool {
         let Event::Progress { stage, .. } = event else { return true };
         let recent = self.kept.get(stage).is_some_and(|last| last.elapsed() < PROGRESS_INTERVAL);
@@ -177,7 +178,7 @@ impl State {
         self.note(written);
     }
 
-    fn write_lines(&mut self, lines: &[Line]) {
+    fn write_lines(&mut self, lines: &[LogLine]) {
         for line in lines {
             let line = line.to_string();
             let written = self.log.write_all(format!("{}  {}\n", clock::now(), visible_lines(&line)).as_bytes());
@@ -193,7 +194,7 @@ impl State {
 }
 
 impl RunRecord {
-    fn new(run: &Description<'_>, graph: &Graph, commit: Option<Commit>) -> Self {
+    fn new(run: &RunDescription<'_>, graph: &Graph, commit: Option<Commit>) -> Self {
         Self {
             study: run.study.to_owned(),
             status: RunState::Running,
@@ -215,7 +216,7 @@ impl RunRecord {
         }
     }
 
-    /// Says how the run ended.
+    /// Sets how the run ended.
     fn end(&mut self, error: Option<&Error>) {
         self.error = error.map(ToString::to_string);
         let is_interrupted = error.is_some_and(|error| error.kind() == ErrorKind::Interrupted);
@@ -226,7 +227,7 @@ impl RunRecord {
         self.count();
         self.status = match error {
             Some(_) if is_interrupted => RunState::Interrupted,
-            // A run that goes on after a failure skips what needs the failed stage.
+            // Only a run that keeps going after a failure skips stages.
             _ if self.skipped > 0 => RunState::Partial,
             None if self.failed > 0 => RunState::Partial,
             None => RunState::Finished,
@@ -235,13 +236,13 @@ impl RunRecord {
     }
 }
 
-/// Starts to find out the commit of the pipeline file; where no thread can be had, a record does without.
-fn ask_for_commit(run: &Description<'_>) -> Option<JoinHandle<Option<Commit>>> {
+/// Starts querying git for the commit of the pipeline file; none if no thread can be started.
+fn spawn_commit_query(run: &RunDescription<'_>) -> Option<JoinHandle<Option<Commit>>> {
     let (file, text) = (run.file.to_owned(), run.texts.first().copied().unwrap_or_default().to_owned());
     std::thread::Builder::new().spawn(move || Commit::of(&file, text.as_bytes())).ok()
 }
 
-/// How the run ended, for the log.
+/// Returns the last line of the log: how the run ended.
 fn last_line(record: &RunRecord) -> String {
     let time = human::seconds(record.seconds);
     let counts = format!("computed {}, cached {} in {time}", record.computed, record.cached);
@@ -251,14 +252,13 @@ fn last_line(record: &RunRecord) -> String {
     }
 }
 
-/// What the artifact of a finished stage tells: the numbers to compare runs by and, where another run computed it, its
-/// line of result.
+/// Adds the metrics of a finished stage and, if another run computed it, its result line.
 fn add_results(stage: &mut StageRecord, graph: &Graph, store: &Store) {
     let (Some(StageState::Computed | StageState::Cached), Some(id)) = (stage.status, graph.with_key(&stage.key)) else {
         return;
     };
-    let metrics = graph.stage(id).metrics(&store.place(&stage.kind, &stage.key));
-    // JSON has no numbers that are not finite.
+    let metrics = graph.stage(id).metrics(&store.artifact_path(&stage.kind, &stage.key));
+    // JSON cannot represent non-finite numbers.
     stage.metrics = metrics.into_iter().filter(|(_, value)| value.is_finite()).collect();
     if stage.status == Some(StageState::Cached) {
         stage.summary = store.record(&stage.kind, &stage.key).map(|record| record.summary).unwrap_or_default();
@@ -267,12 +267,12 @@ fn add_results(stage: &mut StageRecord, graph: &Graph, store: &Store) {
 
 fn write_record(directory: &Path, record: &RunRecord) -> Result<()> {
     let text = serde_json::to_string_pretty(record);
-    let text = text.map_err(|error| Error::bug(format!("the record has no JSON form: {error}")))?;
+    let text = text.map_err(|error| Error::bug(format!("cannot serialize the record: {error}")))?;
     files::write_atomic(&directory.join(RECORD), format!("{text}\n").as_bytes())
 }
 
-/// The pipeline as it was written, and as it is run.
-fn write_texts(directory: &Path, run: &Description<'_>) -> Result<()> {
+/// Writes the pipeline files and the resolved pipeline.
+fn write_texts(directory: &Path, run: &RunDescription<'_>) -> Result<()> {
     for (number, text) in run.texts.iter().enumerate() {
         let name = if number == 0 { PIPELINE.to_owned() } else { format!("extended-{number}.toml") };
         files::write_atomic(&directory.join(name), text.as_bytes())?;
@@ -284,18 +284,20 @@ fn create_file(path: &Path) -> Result<File> {
     File::create(path).map_err(|error| Error::io("write", path, &error))
 }
 
-/// Makes a directory named by time, to less than a microsecond: names sort as runs start.
+/// Creates a directory named by the time to less than a microsecond, so that names sort by start time.
 fn make_directory(parent: &Path) -> Result<PathBuf> {
     files::create_directory(parent)?;
-    let mut tries = 0;
+    let mut attempts = 0;
     loop {
         let now = SystemTime::now();
-        // 24 of the 30 bits that nanoseconds take.
+        // The upper 24 of the 30 bits of the nanoseconds.
         let fraction = now.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_nanos() >> 6;
         let directory = parent.join(format!("{}-{fraction:06x}", clock::for_file_name(now)));
         match fs::create_dir(&directory) {
             Ok(()) => return Ok(directory),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && tries < NAME_TRIES => tries += 1,
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && attempts < MAX_NAME_ATTEMPTS => {
+                attempts += 1
+            }
             Err(error) => return Err(Error::io("create the directory", &directory, &error)),
         }
     }

@@ -1,4 +1,4 @@
-//! One recorded run, as read back.
+//! Recorded runs, read from their directories.
 
 use super::{EVENTS, LOCK, PINNED, RECORD};
 use crate::base::{Error, Result, files};
@@ -11,32 +11,32 @@ use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A recorded run.
+/// Recorded run, finished or still running.
 #[derive(Clone, Debug)]
-pub struct Run {
-    /// Name of its directory; begins with the time of its start.
+pub struct RecordedRun {
+    /// Name of its directory; begins with the start time.
     pub id: String,
     /// Name of the study.
     pub study: String,
-    /// Its directory.
+    /// Directory of the run.
     pub directory: PathBuf,
-    /// Its record. Of a run that lives or was killed it holds what its events tell.
+    /// Its record. For running and killed runs it is updated from the events.
     pub record: RunRecord,
-    /// How it ended, or that it lives.
+    /// Running, or how it ended.
     pub state: RunState,
-    /// Whether its artifacts are kept.
+    /// Whether its artifacts are kept by collections.
     pub pinned: bool,
 }
 
-impl Run {
+impl RecordedRun {
     /// Reads the run in a directory `STUDY/ID`.
     ///
     /// # Errors
-    /// There is no record, or it is not one of ours.
+    /// The record is missing or not valid.
     pub fn read(directory: &Path) -> Result<Self> {
         let mut record = read_record(directory)?;
-        // In this order: a run that ends between the two gives the new record.
-        if record.status == RunState::Running && !lock::is_living(directory) {
+        // Read again after checking the lock, in case the run ended between the two.
+        if record.status == RunState::Running && !lock::is_alive(directory) {
             record = read_record(directory)?;
             if record.status == RunState::Running {
                 record.status = RunState::Killed;
@@ -51,27 +51,27 @@ impl Run {
         Ok(Self { id, study, directory: directory.to_owned(), state: record.status, record, pinned })
     }
 
-    /// `STUDY/ID`.
+    /// Returns `STUDY/ID`.
     pub fn name(&self) -> String {
         format!("{}/{}", self.study, self.id)
     }
 
-    /// The page of its report, where it has one.
+    /// Returns the page of its report, if it has one.
     pub fn page(&self) -> Option<PathBuf> {
         Some(self.directory.join("report").join("index.html")).filter(|page| page.is_file())
     }
 
-    /// Time since it started; none where its record does not tell.
+    /// Returns the time since it started; none if the time in its record is not valid.
     pub fn age(&self) -> Option<Duration> {
         clock::since(&self.record.started)
     }
 }
 
-/// Keeps a run's artifacts from being collected, or no longer.
+/// Pins or unpins a run; the artifacts of pinned runs are kept by collections.
 ///
 /// # Errors
 /// The run's directory cannot be written.
-pub fn pin(run: &Run, pinned: bool) -> Result<()> {
+pub fn pin(run: &RecordedRun, pinned: bool) -> Result<()> {
     let path = run.directory.join(PINNED);
     if pinned {
         return File::create(&path).map(drop).map_err(|error| Error::io("write", &path, &error));
@@ -89,22 +89,22 @@ fn name_of(directory: Option<&Path>) -> String {
 fn read_record(directory: &Path) -> Result<RunRecord> {
     let path = directory.join(RECORD);
     serde_json::from_slice(&files::read(&path)?)
-        .map_err(|error| Error::stage(format!("not the record of a run: {error}")).at(path.display().to_string()))
+        .map_err(|error| Error::stage(format!("not a valid run record: {error}")).at(path.display().to_string()))
 }
 
-/// A line of the events.
+/// Line of `events.jsonl`.
 #[derive(Deserialize)]
-struct Entry {
+struct EventLine {
     time: String,
     event: Event,
 }
 
-/// Takes down what the events tell. Returns the time of the last one. A line that is not whole, or of a kind that only
-/// another version knows, is passed over.
+/// Updates the record from the events. Returns the time of the last one. Incomplete lines and events of unknown kinds
+/// are ignored.
 fn replay(directory: &Path, record: &mut RunRecord) -> Option<String> {
     let mut last = None;
     let lines = BufReader::new(File::open(directory.join(EVENTS)).ok()?).lines();
-    for entry in lines.map_while(Result::ok).filter_map(|line| serde_json::from_str::<Entry>(&line).ok()) {
+    for entry in lines.map_while(Result::ok).filter_map(|line| serde_json::from_str::<EventLine>(&line).ok()) {
         record.apply(&entry.event);
         last = Some(entry.time);
     }
@@ -124,7 +124,7 @@ fn seconds_until(record: &RunRecord, last: Option<&str>) -> f64 {
     elapsed.unwrap_or_default().as_secs_f64()
 }
 
-/// Whether a directory looks like that of a run.
+/// Whether a directory looks like the directory of a run.
 pub(super) fn is_run(directory: &Path) -> bool {
     directory.is_dir() && (directory.join(RECORD).exists() || !directory.join(LOCK).exists())
 }

@@ -1,14 +1,14 @@
 //! What a kind sees of the file while it checks one of its tables.
 
 use crate::base::Error;
-use crate::document::{Node, Place, Problem, Problems, Step};
+use crate::document::{TomlNode, Span, Problem, Problems, PathStep};
 use crate::study::read::Language;
 use crate::study::{DataFacts, Facts, Pipeline};
 
 /// Checks of a table before the data is looked at.
 pub struct Check<'a> {
     pub(super) pipeline: &'a Pipeline,
-    pub(super) root: &'a Node,
+    pub(super) root: &'a TomlNode,
     pub(super) section: &'static str,
     pub(super) name: &'a str,
     pub(super) problems: &'a mut Problems,
@@ -32,13 +32,13 @@ impl<'a> Check<'a> {
 
     /// Whether a key of the table is written in the file.
     pub fn is_written(&self, keys: &[&str]) -> bool {
-        self.root.get(&path(self.section, self.name, keys)).is_some_and(|node| node.place != Place::NOWHERE)
+        self.root.get(&path(self.section, self.name, keys)).is_some_and(|node| node.span != Span::NOWHERE)
     }
 
     /// Reports what is wrong with a key of the table; elements of lists are keys by their number.
     pub fn report(&mut self, keys: &[&str], message: impl Into<String>, help: impl Into<Option<String>>) {
-        let place = self.root.place_of(&path(self.section, self.name, keys));
-        self.problems.report(Problem::new(place, message).maybe_help(help.into()));
+        let span = self.root.span_of(&path(self.section, self.name, keys));
+        self.problems.report(Problem::new(span, message).maybe_help(help.into()));
     }
 
     /// Reports what is wrong with a key of another section, unless it has been reported for another table.
@@ -49,9 +49,9 @@ impl<'a> Check<'a> {
         message: String,
         help: impl Into<Option<String>>,
     ) {
-        let place = self.root.place_of(&path(section, name, keys));
-        if !self.problems.are_at(place) {
-            self.problems.report(Problem::new(place, message).maybe_help(help.into()));
+        let span = self.root.span_of(&path(section, name, keys));
+        if !self.problems.are_at(span) {
+            self.problems.report(Problem::new(span, message).maybe_help(help.into()));
         }
     }
 
@@ -116,7 +116,7 @@ impl<'a> DataCheck<'a> {
 /// Runs the checks of every kind on its tables, now that the images have been counted.
 pub(crate) fn check_data(
     pipeline: &Pipeline,
-    root: &Node,
+    root: &TomlNode,
     language: Language,
     facts: &Facts,
     problems: &mut Problems,
@@ -131,8 +131,8 @@ pub(crate) fn check_data(
 }
 
 /// The path of a key of a table.
-pub(super) fn path(section: &str, name: &str, keys: &[&str]) -> Vec<Step> {
+pub(super) fn path(section: &str, name: &str, keys: &[&str]) -> Vec<PathStep> {
     let table = [section].into_iter().chain(Some(name).filter(|name| !name.is_empty()));
-    let step = |key: &&str| key.parse().map_or_else(|_| Step::from(*key), Step::Index);
-    table.map(Step::from).chain(keys.iter().map(step)).collect()
+    let step = |key: &&str| key.parse().map_or_else(|_| PathStep::from(*key), PathStep::Index);
+    table.map(PathStep::from).chain(keys.iter().map(step)).collect()
 }

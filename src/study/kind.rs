@@ -1,7 +1,7 @@
 //! What a section of the pipeline file is: one implementation of [`StageKind`] per section.
 
 use crate::base::Result;
-use crate::document::Node;
+use crate::document::TomlNode;
 use crate::study::{Check, DataCheck, Expansion, Pipeline};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
@@ -75,7 +75,7 @@ pub trait AnyKind: Sync {
     ///
     /// # Errors
     /// The value that cannot be read, and why.
-    fn read(&self, node: &Node) -> Result<AnyConfig, crate::document::Invalid>;
+    fn read(&self, node: &TomlNode) -> Result<AnyConfig, crate::document::Invalid>;
 
     /// [`StageKind::check`].
     fn check(&self, config: &AnyConfig, check: &mut Check<'_>);
@@ -110,7 +110,7 @@ impl<K: StageKind> AnyKind for K {
         generator.subschema_for::<K::Config>()
     }
 
-    fn read(&self, node: &Node) -> Result<AnyConfig, crate::document::Invalid> {
+    fn read(&self, node: &TomlNode) -> Result<AnyConfig, crate::document::Invalid> {
         K::Config::deserialize(node).map(|config| Arc::new(config) as AnyConfig)
     }
 

@@ -1,7 +1,7 @@
 //! From the tree of one variant to its checked tables.
 
 use crate::document::{
-    self, Entry, Node, Problem, Problems, Reference, Step, Tainted, Value, listed, nearest, references, shortened,
+    self, TableEntry, TomlNode, Problem, Problems, Reference, PathStep, InvalidSections, Value, listed, nearest, references, shortened,
     structure,
 };
 use crate::engine::store::Verify;
@@ -20,7 +20,7 @@ pub(crate) struct Language {
 }
 
 /// Reads and checks the tree of one variant; none where something that it cannot do without is wrong.
-pub(crate) fn pipeline(root: Node, language: Language, problems: &mut Problems) -> Option<Pipeline> {
+pub(crate) fn pipeline(root: TomlNode, language: Language, problems: &mut Problems) -> Option<Pipeline> {
     let mut reader = Reader::new(root, language, problems);
     reader.names();
     let references = reader.references();
@@ -35,7 +35,7 @@ pub(crate) fn pipeline(root: Node, language: Language, problems: &mut Problems) 
 }
 
 /// Runs the checks of every kind on its tables.
-fn check(pipeline: &Pipeline, root: &Node, language: Language, problems: &mut Problems) {
+fn check(pipeline: &Pipeline, root: &TomlNode, language: Language, problems: &mut Problems) {
     for kind in language.kinds {
         for table in pipeline.tables.iter().filter(|table| table.section == kind.section()) {
             let section = kind.section();
@@ -45,23 +45,23 @@ fn check(pipeline: &Pipeline, root: &Node, language: Language, problems: &mut Pr
 }
 
 struct Reader<'a> {
-    root: Node,
+    root: TomlNode,
     language: Language,
     /// Names of the tables of each section at first, in the order of the file.
     declared: Vec<(&'static str, Vec<String>)>,
-    tainted: Tainted,
+    invalid: InvalidSections,
     problems: &'a mut Problems,
 }
 
 impl<'a> Reader<'a> {
-    fn new(mut root: Node, language: Language, problems: &'a mut Problems) -> Self {
+    fn new(mut root: TomlNode, language: Language, problems: &'a mut Problems) -> Self {
         let declared = language.kinds.iter().map(|kind| (kind.section(), names(*kind, &root, language))).collect();
-        let tainted = structure::check(&mut root, language.schema, problems);
-        Self { root, language, declared, tainted, problems }
+        let invalid = structure::check(&mut root, language.schema, problems);
+        Self { root, language, declared, invalid, problems }
     }
 
-    fn report(&mut self, path: &[Step], message: impl Into<String>, help: impl Into<Option<String>>) {
-        let problem = Problem::new(self.root.place_of(path), message);
+    fn report(&mut self, path: &[PathStep], message: impl Into<String>, help: impl Into<Option<String>>) {
+        let problem = Problem::new(self.root.span_of(path), message);
         self.problems.report(problem.maybe_help(help.into()));
     }
 
@@ -74,9 +74,9 @@ impl<'a> Reader<'a> {
         for (section, names) in self.declared.clone() {
             for name in names.iter().filter(|name| !name.is_empty() && !is_table_name(name)) {
                 let entry = self.root.entry(section).and_then(|entry| entry.node.entry(name));
-                let place = entry.map_or(self.root.place, |entry| entry.key_place);
+                let span = entry.map_or(self.root.span, |entry| entry.key_span);
                 self.problems.report(
-                    Problem::new(place, "a name is made of letters, digits, `_` and `-`")
+                    Problem::new(span, "a name is made of letters, digits, `_` and `-`")
                         .help("it becomes part of file names, without blanks and signs"),
                 );
             }
@@ -107,7 +107,7 @@ impl<'a> Reader<'a> {
 
     /// A value at the top of the file.
     fn scalar<T: DeserializeOwned>(&mut self, key: &str, default: T) -> Option<T> {
-        let path = [Step::from(key)];
+        let path = [PathStep::from(key)];
         if self.root.get(&path).is_none() {
             return Some(default);
         }
@@ -149,17 +149,17 @@ impl<'a> Reader<'a> {
         let path = path(section, name, &[]);
         let read =
             document::read_with(&mut self.root, &path, self.language.schema, self.problems, |node| kind.read(node));
-        if let Some(Node { value: Value::Table(entries), .. }) = self.root.child_mut(&section.into()) {
+        if let Some(TomlNode { value: TomlValue::Table(entries), .. }) = self.root.child_mut(&section.into()) {
             entries.extend(named);
         }
         read.filter(|_| !self.is_tainted(section, name))
     }
 
     /// Takes the named tables out of a section with a default table.
-    fn take_named(&mut self, kind: &dyn AnyKind) -> Vec<Entry> {
+    fn take_named(&mut self, kind: &dyn AnyKind) -> Vec<TableEntry> {
         let schema = &self.language.schema["properties"][kind.section()];
         match self.root.child_mut(&kind.section().into()) {
-            Some(Node { value: Value::Table(entries), .. }) => {
+            Some(TomlNode { value: TomlValue::Table(entries), .. }) => {
                 let (named, own) =
                     std::mem::take(entries).into_iter().partition(|entry| document::schema::is_named_entry(schema, entry));
                 *entries = own;
@@ -170,7 +170,7 @@ impl<'a> Reader<'a> {
     }
 
     fn is_tainted(&self, section: &str, name: &str) -> bool {
-        self.tainted.contains(&(section.to_owned(), name.to_owned()))
+        self.invalid.contains(&(section.to_owned(), name.to_owned()))
     }
 
     /// Reports tables that start from each other.
@@ -195,7 +195,7 @@ impl<'a> Within<'a> {
     fn new(section: &str, references: &'a [Reference]) -> Self {
         let mut within: HashMap<&str, Vec<&Reference>> = HashMap::new();
         for reference in references.iter().filter(|reference| reference.section == section) {
-            if let [Step::Key(own), Step::Key(from), ..] = reference.path.as_slice()
+            if let [PathStep::Key(own), PathStep::Key(from), ..] = reference.path.as_slice()
                 && own == section
             {
                 within.entry(from).or_default().push(reference);
@@ -246,23 +246,23 @@ impl Search<'_> {
     }
 }
 
-fn names(kind: &dyn AnyKind, root: &Node, language: Language) -> Vec<String> {
+fn names(kind: &dyn AnyKind, root: &TomlNode, language: Language) -> Vec<String> {
     let Some(section) = root.entry(kind.section()) else { return Vec::new() };
     let entries = section.node.entries().iter();
     if kind.tables() == Tables::Named {
         return entries.map(|entry| entry.key.clone()).collect();
     }
     let schema = &language.schema["properties"][kind.section()];
-    let (named, own): (Vec<&Entry>, Vec<&Entry>) =
+    let (named, own): (Vec<&TableEntry>, Vec<&TableEntry>) =
         entries.partition(|entry| document::schema::is_named_entry(schema, entry));
     let default = (!own.is_empty() || named.is_empty()).then(String::new);
     default.into_iter().chain(named.into_iter().map(|entry| entry.key.clone())).collect()
 }
 
-fn key(step: &Step) -> Option<String> {
+fn key(step: &PathStep) -> Option<String> {
     match step {
-        Step::Key(key) => Some(key.clone()),
-        Step::Index(_) => None,
+        PathStep::Key(key) => Some(key.clone()),
+        PathStep::Index(_) => None,
     }
 }
 

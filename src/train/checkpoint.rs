@@ -1,8 +1,8 @@
-//! A training as it was after a step, and the file that holds it.
+//! The state of a training run after a step, and its file.
 //!
-//! The file is a safetensors file: the arrays of the network, of the optimizer and of the best weights, and the numbers
-//! as CSV in its metadata, since JSON cannot say every number. Its last array is the BLAKE3 digest of every byte before
-//! it, so that damage is noticed wherever it is.
+//! A safetensors file: the tensors of the network, of the optimizer and of the best weights, and the metrics as CSV in
+//! the metadata, since JSON has no NaN or infinity. Its last tensor is the BLAKE3 digest of all bytes before it, so
+//! that damage anywhere is detected.
 
 use crate::base::{Error, Result, files, rows};
 use crate::nn::NamedTensor;
@@ -13,32 +13,32 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
-/// Raised when this version cannot go on from what the version before left.
+/// Format version, increased when checkpoints of earlier versions can no longer be resumed.
 const FORMAT: &str = "1";
 
-/// Names of the arrays begin with what they belong to.
+/// Prefixes of tensor names.
 const NETWORK: &str = "network/";
 const OPTIMIZER: &str = "optimizer/";
 const BEST: &str = "best/";
-/// The array that ends the file.
+/// Name of the last tensor of the file.
 const DIGEST: &str = "digest";
-/// The header of a safetensors file is filled up to a multiple of this.
+/// The header of a safetensors file is padded to a multiple of this many bytes.
 const ALIGNMENT: usize = 8;
 
-/// Everything that a training needs to go on as if it had never stopped.
+/// Everything that a training run needs to resume with the same result as without a stop.
 #[derive(Clone, Debug)]
 pub struct Checkpoint<'a> {
-    /// Steps taken.
+    /// Number of steps taken.
     pub step: u64,
-    /// The steps of the epoch that is not finished.
+    /// Sums over the steps of the unfinished epoch.
     pub means: EpochMeans,
-    /// Finished epochs.
+    /// Records of the finished epochs.
     pub records: Cow<'a, [EpochRecord]>,
     /// Parameters and running statistics.
     pub network: Cow<'a, [NamedTensor]>,
-    /// State vectors of the optimizer.
+    /// State vectors of the optimizer, such as momentum.
     pub optimizer: Cow<'a, [Vec<f32>]>,
-    /// The network after its best epoch, where it is chosen by epoch.
+    /// The network after its best epoch so far, if early stopping keeps the best.
     pub best: Option<Cow<'a, [NamedTensor]>>,
 }
 
@@ -48,10 +48,10 @@ impl Checkpoint<'_> {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let arrays = self.arrays();
-        let header = self.header(&arrays)?;
+        let tensors = self.tensors();
+        let header = self.header(&tensors)?;
         let length = (header.len() as u64).to_le_bytes();
-        let values = arrays.iter().map(|array| bytemuck::cast_slice(array.values));
+        let values = tensors.iter().map(|tensor| bytemuck::cast_slice(tensor.values));
         files::write_atomic_with(path, |file| {
             let mut hasher = blake3::Hasher::new();
             for bytes in [&length, header.as_slice()].into_iter().chain(values) {
@@ -62,11 +62,11 @@ impl Checkpoint<'_> {
         })
     }
 
-    /// Every array, in the order of the file.
-    fn arrays(&self) -> Vec<Array<'_>> {
-        let named = |prefix: &'static str| move |array| Array::named(prefix, array);
+    /// Returns every tensor but the digest, in the order of the file.
+    fn tensors(&self) -> Vec<StoredTensor<'_>> {
+        let named = |prefix: &'static str| move |tensor| StoredTensor::named(prefix, tensor);
         let network = self.network.iter().map(named(NETWORK));
-        let optimizer = self.optimizer.iter().enumerate().map(|(i, values)| Array {
+        let optimizer = self.optimizer.iter().enumerate().map(|(i, values)| StoredTensor {
             name: format!("{OPTIMIZER}{i}"),
             shape: vec![values.len()],
             values,
@@ -74,19 +74,19 @@ impl Checkpoint<'_> {
         network.chain(optimizer).chain(self.best.iter().flat_map(|best| best.iter().map(named(BEST)))).collect()
     }
 
-    /// The header: metadata, and where each array is.
-    fn header(&self, arrays: &[Array<'_>]) -> Result<Vec<u8>> {
-        let (mut tensors, mut start) = (Vec::with_capacity(arrays.len() + 1), 0);
-        for Array { name, shape, values } in arrays {
+    /// Returns the header: metadata, and the offsets of each tensor.
+    fn header(&self, tensors: &[StoredTensor<'_>]) -> Result<Vec<u8>> {
+        let (mut infos, mut start) = (Vec::with_capacity(tensors.len() + 1), 0);
+        for StoredTensor { name, shape, values } in tensors {
             let data_offsets = (start, start + size_of_val(*values));
-            tensors.push((name.clone(), TensorInfo { dtype: Dtype::F32, shape: shape.clone(), data_offsets }));
+            infos.push((name.clone(), TensorInfo { dtype: Dtype::F32, shape: shape.clone(), data_offsets }));
             start = data_offsets.1;
         }
         let data_offsets = (start, start + blake3::OUT_LEN);
-        tensors.push((DIGEST.into(), TensorInfo { dtype: Dtype::U8, shape: vec![blake3::OUT_LEN], data_offsets }));
-        let no_form = |error: &dyn std::fmt::Display| Error::bug(format!("a checkpoint has no file form: {error}"));
-        let metadata = Metadata::new(Some(self.metadata()?), tensors).map_err(|error| no_form(&error))?;
-        let mut header = serde_json::to_vec(&metadata).map_err(|error| no_form(&error))?;
+        infos.push((DIGEST.into(), TensorInfo { dtype: Dtype::U8, shape: vec![blake3::OUT_LEN], data_offsets }));
+        let failed = |error: &dyn std::fmt::Display| Error::bug(format!("cannot serialize a checkpoint: {error}"));
+        let metadata = Metadata::new(Some(self.metadata()?), infos).map_err(|error| failed(&error))?;
+        let mut header = serde_json::to_vec(&metadata).map_err(|error| failed(&error))?;
         header.resize(header.len().next_multiple_of(ALIGNMENT), b' ');
         Ok(header)
     }
@@ -106,7 +106,7 @@ impl Checkpoint<'static> {
     /// Reads a file.
     ///
     /// # Errors
-    /// The file cannot be read, is not as it was written, or has another format. The error says which.
+    /// The file cannot be read, is damaged, or has another format; the error says which.
     pub fn read(path: &Path) -> Result<Self> {
         Self::from_bytes(&files::read(path)?)
     }
@@ -120,27 +120,27 @@ impl Checkpoint<'static> {
         let mut best = Vec::new();
         for name in header.offset_keys() {
             let view = tensors.tensor(&name).map_err(unreadable)?;
-            checkpoint.take(&name, &view, &mut best)?;
+            checkpoint.add_tensor(&name, &view, &mut best)?;
         }
         checkpoint.best = (!best.is_empty()).then_some(Cow::Owned(best));
         Ok(checkpoint)
     }
 
-    /// A checkpoint still without arrays.
+    /// Returns a checkpoint without tensors.
     fn from_metadata(metadata: Option<&HashMap<String, String>>) -> Result<Self> {
         let text = |name: &str| {
             let text = metadata.and_then(|metadata| metadata.get(name));
-            text.ok_or_else(|| Error::stage(format!("it is no checkpoint of a training: it has no `{name}`")))
+            text.ok_or_else(|| Error::stage(format!("it is not a checkpoint of a training run: it has no `{name}`")))
         };
         let format = text("format")?;
         if format != FORMAT {
-            return Err(Error::stage(format!("it has format {format}, this version goes on from format {FORMAT}")));
+            return Err(Error::stage(format!("it has format {format}, but this version reads format {FORMAT}")));
         }
         let not_a_number = |_| Error::stage("its step is not a number");
         let means = rows::from_csv(text("means")?.as_bytes())?.pop();
         Ok(Self {
             step: text("step")?.parse().map_err(not_a_number)?,
-            means: means.ok_or_else(|| Error::stage("the sums of its epoch are missing"))?,
+            means: means.ok_or_else(|| Error::stage("the metrics of its unfinished epoch are missing"))?,
             records: rows::from_csv(text("records")?.as_bytes())?.into(),
             network: Cow::default(),
             optimizer: Cow::default(),
@@ -148,8 +148,8 @@ impl Checkpoint<'static> {
         })
     }
 
-    /// Takes the next array of the file.
-    fn take(&mut self, name: &str, view: &TensorView<'_>, best: &mut Vec<NamedTensor>) -> Result<()> {
+    /// Adds the next tensor of the file.
+    fn add_tensor(&mut self, name: &str, view: &TensorView<'_>, best: &mut Vec<NamedTensor>) -> Result<()> {
         if let Some(name) = name.strip_prefix(NETWORK) {
             self.network.to_mut().push(NamedTensor::from_view(name, view)?);
         } else if let Some(name) = name.strip_prefix(OPTIMIZER) {
@@ -161,23 +161,23 @@ impl Checkpoint<'static> {
     }
 }
 
-/// An array as the file holds it.
-struct Array<'a> {
+/// A tensor in the file.
+struct StoredTensor<'a> {
     name: String,
     shape: Vec<usize>,
     values: &'a [f32],
 }
 
-impl<'a> Array<'a> {
-    fn named(prefix: &str, array: &'a NamedTensor) -> Self {
-        Self { name: format!("{prefix}{}", array.name), shape: array.shape.clone(), values: &array.values }
+impl<'a> StoredTensor<'a> {
+    fn named(prefix: &str, tensor: &'a NamedTensor) -> Self {
+        Self { name: format!("{prefix}{}", tensor.name), shape: tensor.shape.clone(), values: &tensor.values }
     }
 }
 
 fn check_digest(bytes: &[u8]) -> Result<()> {
     match bytes.split_last_chunk::<{ blake3::OUT_LEN }>() {
         Some((content, digest)) if blake3::hash(content) == *digest => Ok(()),
-        _ => Err(Error::stage("its content is not what was written")),
+        _ => Err(Error::stage("its content does not match its digest")),
     }
 }
 
@@ -186,11 +186,11 @@ pub(super) mod tests {
     use super::*;
     use std::fs;
 
-    fn array(name: &str, shape: &[usize], values: &[f32]) -> NamedTensor {
+    fn tensor(name: &str, shape: &[usize], values: &[f32]) -> NamedTensor {
         NamedTensor { name: name.into(), shape: shape.to_vec(), values: values.to_vec() }
     }
 
-    /// A checkpoint with numbers of every kind.
+    /// Returns a checkpoint with NaN, infinities, subnormal numbers and negative zero.
     pub(crate) fn sample(step: u64) -> Checkpoint<'static> {
         let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 5e-324, -0.0, 0.1 + 0.2, f64::MAX, 1.0 / 3.0];
         let record = |(epoch, &number): (usize, &f64)| EpochRecord {
@@ -200,8 +200,8 @@ pub(super) mod tests {
             ..EpochMeans::default().record(epoch + 1)
         };
         let network = vec![
-            array("b.weight", &[2, 1], &[f32::NAN, f32::MIN_POSITIVE / 4.0]),
-            array("a.running_mean", &[3], &[-0.0, f32::INFINITY, 0.1]),
+            tensor("b.weight", &[2, 1], &[f32::NAN, f32::MIN_POSITIVE / 4.0]),
+            tensor("a.running_mean", &[3], &[-0.0, f32::INFINITY, 0.1]),
         ];
         Checkpoint {
             step,
@@ -215,13 +215,13 @@ pub(super) mod tests {
         }
     }
 
-    /// `{:?}` tells every number from every other.
+    /// Distinguishes every value but the payloads of NaN, unlike `==`.
     fn text(checkpoint: &Checkpoint<'_>) -> String {
         format!("{checkpoint:?}")
     }
 
     #[test]
-    fn every_number_survives() {
+    fn every_value_survives_a_round_trip() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.safetensors");
         let without_best = Checkpoint { best: None, records: Cow::default(), optimizer: Cow::default(), ..sample(0) };
@@ -243,20 +243,20 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_changed_byte_or_a_missing_end_is_noticed_wherever_it_is() {
+    fn a_changed_byte_or_a_truncation_is_detected_anywhere() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.safetensors");
         sample(7).write(&path).unwrap();
         let whole = fs::read(&path).unwrap();
-        for place in 0..whole.len() {
+        for at in 0..whole.len() {
             let mut damaged = whole.clone();
-            damaged[place] ^= 1 << (place % 8);
-            assert!(Checkpoint::from_bytes(&damaged).is_err(), "byte {place} of {}", whole.len());
-            assert!(Checkpoint::from_bytes(&whole[..place]).is_err(), "cut to {place} bytes of {}", whole.len());
+            damaged[at] ^= 1 << (at % 8);
+            assert!(Checkpoint::from_bytes(&damaged).is_err(), "byte {at} of {}", whole.len());
+            assert!(Checkpoint::from_bytes(&whole[..at]).is_err(), "cut to {at} bytes of {}", whole.len());
         }
     }
 
-    /// The file with its text changed and the digest made anew.
+    /// Returns the file with `from` replaced by `to` and its digest recomputed.
     fn rewritten(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
         assert_eq!(from.len(), to.len());
         let content = &bytes[..bytes.len() - blake3::OUT_LEN];
@@ -266,7 +266,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_another_version_or_another_program_wrote_is_refused() {
+    fn a_file_of_another_version_or_program_is_rejected() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.safetensors");
         sample(7).write(&path).unwrap();

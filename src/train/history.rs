@@ -1,9 +1,9 @@
-//! The record of a training, a row an epoch.
+//! The history of a training run, a record per epoch.
 
 use crate::train::StepReport;
 use serde::{Deserialize, Serialize};
 
-/// What an epoch measured; means are over its steps.
+/// Metrics of an epoch; means are over its steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochRecord {
     /// Epoch, from 1.
@@ -16,13 +16,13 @@ pub struct EpochRecord {
     pub learning_rate: f64,
     /// Mean L2 norm of the gradients before clipping.
     pub gradient_norm: Option<f64>,
-    /// Loss on the images on which the best weights are chosen.
+    /// Loss on the images that select the best weights.
     pub selection_loss: Option<f64>,
-    /// Accuracy on the images on which the best weights are chosen.
+    /// Accuracy on the images that select the best weights.
     pub selection_accuracy: Option<f64>,
 }
 
-/// Sums steps into the record of an epoch.
+/// Running sums over the steps of an epoch, for its means.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EpochMeans {
     steps: usize,
@@ -42,12 +42,12 @@ impl EpochMeans {
         self.learning_rate = step.learning_rate;
     }
 
-    /// Steps added.
+    /// Returns the number of steps added.
     pub fn steps(&self) -> usize {
         self.steps
     }
 
-    /// The record of the epoch whose steps were added.
+    /// Returns the record of the epoch.
     pub fn record(&self, epoch: usize) -> EpochRecord {
         let steps = self.steps.max(1) as f64;
         EpochRecord {
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_epoch_is_the_mean_of_its_steps_and_ends_with_the_last_rate() {
+    fn an_epoch_has_the_means_of_its_steps_and_the_last_learning_rate() {
         let mut means = EpochMeans::default();
         for loss in [1.0, 2.0] {
             means.add(&StepReport { loss, accuracy: 0.5, learning_rate: loss / 10.0, gradient_norm: 3.0 });

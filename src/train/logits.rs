@@ -1,11 +1,11 @@
-//! Class scores `[rows, classes]`: probabilities, cross-entropy, the best class.
+//! Logits `[rows, classes]`: predicted classes, probabilities, cross-entropy, accuracy.
 
-/// The class with the highest score of each row; the first of equal scores.
+/// Returns the class with the highest score of each row; among equal scores, the first.
 pub fn best_classes(scores: &[f32], classes: usize) -> Vec<usize> {
-    scores.chunks_exact(classes).map(largest).collect()
+    scores.chunks_exact(classes).map(argmax).collect()
 }
 
-/// Class probabilities (softmax of each row), `[rows, classes]`.
+/// Returns class probabilities (softmax of each row), `[rows, classes]`.
 pub fn probabilities(mut logits: Vec<f32>, classes: usize) -> Vec<f32> {
     for row in logits.chunks_mut(classes) {
         let total = log_sum_exp(row);
@@ -14,25 +14,25 @@ pub fn probabilities(mut logits: Vec<f32>, classes: usize) -> Vec<f32> {
     logits
 }
 
-/// Mean cross-entropy in nats; not a number without rows.
+/// Returns the mean cross-entropy in nats; NaN without rows.
 pub fn mean_cross_entropy(logits: &[f32], labels: &[usize], classes: usize) -> f64 {
     let loss = |(row, label): (&[f32], &usize)| log_sum_exp(row) - f64::from(row[*label]);
     logits.chunks_exact(classes).zip(labels).map(loss).sum::<f64>() / labels.len() as f64
 }
 
-/// Part of the rows whose best class is the label; not a number without rows.
+/// Returns the fraction of rows whose predicted class is the label; NaN without rows.
 pub fn accuracy(logits: &[f32], labels: &[usize], classes: usize) -> f64 {
-    let right = best_classes(logits, classes).iter().zip(labels).filter(|(best, label)| best == label).count();
-    right as f64 / labels.len() as f64
+    let correct = best_classes(logits, classes).iter().zip(labels).filter(|(best, label)| best == label).count();
+    correct as f64 / labels.len() as f64
 }
 
-fn largest(row: &[f32]) -> usize {
+fn argmax(row: &[f32]) -> usize {
     (1..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best })
 }
 
 fn log_sum_exp(row: &[f32]) -> f64 {
-    let most = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    most + row.iter().map(|&score| (f64::from(score) - most).exp()).sum::<f64>().ln()
+    let max = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    max + row.iter().map(|&score| (f64::from(score) - max).exp()).sum::<f64>().ln()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Training: the optimization step, its record by epoch, early stopping, checkpoints; shared by all stages that train.
+//! Training, shared by all stages that train: the optimization step, the history, early stopping, checkpoints.
 
 pub mod checkpoint;
 pub mod checkpoints;
@@ -16,7 +16,7 @@ pub mod trainer;
 pub use checkpoint::Checkpoint;
 pub use checkpoints::Checkpoints;
 pub use compute::Compute;
-pub use early_stopping::{EarlyStopping, Monitor, Patience, Stopping};
+pub use early_stopping::{EarlyStopping, Monitor, Patience, StoppingRule};
 pub use history::{EpochMeans, EpochRecord};
 pub use train_state::TrainState;
-pub use trainer::{StepReport, TrainConfig, Trainer, Uploaded};
+pub use trainer::{StepReport, TrainConfig, Trainer, UploadedBatch};

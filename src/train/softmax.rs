@@ -1,25 +1,25 @@
-//! The classifier of linear evaluation: one softmax layer on frozen features.
+//! The classifier of linear evaluation trained by minibatches: one softmax layer on frozen features.
 
-use crate::analysis::Features;
-use crate::base::matmul::{Matrix, multiply};
+use crate::analysis::FeatureMatrix;
+use crate::base::matmul::{Matrix, gemm};
 use crate::base::{Error, Result, rng};
 use crate::loss::cross_entropy;
 use crate::nn::{Role, Trainable};
 use crate::optim::{Optimizer, OptimizerConfig, Schedule, ScheduleConfig};
-use crate::train::{EarlyStopping, EpochRecord, Stopping, logits};
+use crate::train::{EarlyStopping, EpochRecord, StoppingRule, logits};
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// What a classifier is trained on, and how.
+/// Data and hyperparameters of the training of a classifier.
 #[derive(Clone, Copy, Debug)]
-pub struct SoftmaxTraining<'a> {
+pub struct SoftmaxJob<'a> {
     /// Features of the labeled images.
-    pub features: Features<'a>,
-    /// Their classes.
+    pub features: FeatureMatrix<'a>,
+    /// Classes of the labeled images.
     pub labels: &'a [usize],
-    /// Features of the images on which the best weights are chosen.
-    pub selection_features: Features<'a>,
-    /// Their classes.
+    /// Features of the images that select the best weights.
+    pub selection_features: FeatureMatrix<'a>,
+    /// Classes of those images.
     pub selection_labels: &'a [usize],
     /// Number of classes.
     pub classes: usize,
@@ -27,20 +27,20 @@ pub struct SoftmaxTraining<'a> {
     pub optimizer: &'a OptimizerConfig,
     /// Learning-rate schedule.
     pub schedule: &'a ScheduleConfig,
-    /// Most passes over the labeled images.
+    /// Maximum number of epochs.
     pub epochs: usize,
-    /// Images in a batch; the last one of an epoch may be smaller.
+    /// Images per batch; the last batch of an epoch may be smaller.
     pub batch_size: usize,
-    /// When training stops early; without it all epochs are run and the last weights are kept.
-    pub stopping: Option<Stopping>,
-    /// Seed of the order of the images, the only random thing: the weights start from 0, since the problem is convex.
+    /// Early stopping; without it, all epochs are run and the last weights are kept.
+    pub stopping: Option<StoppingRule>,
+    /// Seed of the order of the images; the weights start from 0, since the problem is convex.
     pub seed: u64,
 }
 
 /// A trained softmax layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SoftmaxClassifier {
-    /// Features of an image.
+    /// Number of features.
     pub width: usize,
     /// Number of classes.
     pub classes: usize,
@@ -55,57 +55,57 @@ impl SoftmaxClassifier {
         Self { width, classes, weights: vec![0.0; width * classes], biases: vec![0.0; classes] }
     }
 
-    /// Class scores, `[rows, classes]`.
-    pub fn logits(&self, features: Features<'_>) -> Vec<f32> {
+    /// Returns class scores, `[rows, classes]`.
+    pub fn logits(&self, features: FeatureMatrix<'_>) -> Vec<f32> {
         let mut logits = vec![0.0; features.rows * self.classes];
         logits.chunks_mut(self.classes).for_each(|row| row.copy_from_slice(&self.biases));
         let features = Matrix::new(features.values, features.rows, features.width);
-        multiply(features, Matrix::new(&self.weights, self.width, self.classes), true, &mut logits);
+        gemm(features, Matrix::new(&self.weights, self.width, self.classes), true, &mut logits);
         logits
     }
 
-    /// The class of each row; the first of equal scores.
-    pub fn predict(&self, features: Features<'_>) -> Vec<usize> {
+    /// Returns the predicted class of each row; among equal scores, the first.
+    pub fn predict(&self, features: FeatureMatrix<'_>) -> Vec<usize> {
         logits::best_classes(&self.logits(features), self.classes)
     }
 
-    /// Class probabilities, `[rows, classes]`.
-    pub fn probabilities(&self, features: Features<'_>) -> Vec<f32> {
+    /// Returns class probabilities, `[rows, classes]`.
+    pub fn probabilities(&self, features: FeatureMatrix<'_>) -> Vec<f32> {
         logits::probabilities(self.logits(features), self.classes)
     }
 
-    /// Mean cross-entropy and accuracy.
-    pub fn evaluate(&self, features: Features<'_>, labels: &[usize]) -> (f64, f64) {
+    /// Returns mean cross-entropy and accuracy.
+    pub fn evaluate(&self, features: FeatureMatrix<'_>, labels: &[usize]) -> (f64, f64) {
         let scores = self.logits(features);
         (logits::mean_cross_entropy(&scores, labels, self.classes), logits::accuracy(&scores, labels, self.classes))
     }
 }
 
-/// Trains a softmax layer by minibatches and returns it as it was after the epoch that is kept, with the record of each
-/// epoch and the epoch kept, from 1 (0: no epoch was better than the start).
+/// Trains a softmax layer by minibatches. Returns the weights of the kept epoch, the record of each epoch, and the kept
+/// epoch from 1 (0: no epoch was an improvement).
 ///
 /// # Errors
-/// There are no labeled images, a label is no class, or the loss stops being a finite number.
-pub fn train_softmax(job: &SoftmaxTraining<'_>) -> Result<(SoftmaxClassifier, Vec<EpochRecord>, usize)> {
+/// There are no labeled images, a label is not a class, or the loss is no longer finite.
+pub fn train_softmax(job: &SoftmaxJob<'_>) -> Result<(SoftmaxClassifier, Vec<EpochRecord>, usize)> {
     check(job)?;
-    let mut training = Training::new(job);
+    let mut trainer = SoftmaxTrainer::new(job);
     let mut stopping = EarlyStopping::new(job.stopping);
-    let mut best = training.classifier.clone();
+    let mut best = trainer.classifier.clone();
     let mut records = Vec::new();
     while records.len() < job.epochs && !stopping.is_over() {
-        let record = training.epoch(records.len() + 1)?;
-        if stopping.observe(&record, training.step) {
-            best.clone_from(&training.classifier);
+        let record = trainer.epoch(records.len() + 1)?;
+        if stopping.observe(&record, trainer.step) {
+            best.clone_from(&trainer.classifier);
         }
         records.push(record);
     }
-    let kept = if job.stopping.is_some() { best } else { training.classifier };
+    let kept = if job.stopping.is_some() { best } else { trainer.classifier };
     Ok((kept, records, stopping.kept_epoch()))
 }
 
-fn check(job: &SoftmaxTraining<'_>) -> Result<()> {
+fn check(job: &SoftmaxJob<'_>) -> Result<()> {
     if job.features.rows == 0 {
-        return Err(Error::stage("there are no labeled images to train the classifier with")
+        return Err(Error::stage("there are no labeled images to train the classifier on")
             .help("set a larger `labeled_fraction`"));
     }
     for (features, labels) in [(job.features, job.labels), (job.selection_features, job.selection_labels)] {
@@ -116,8 +116,8 @@ fn check(job: &SoftmaxTraining<'_>) -> Result<()> {
     Ok(())
 }
 
-struct Training<'a> {
-    job: &'a SoftmaxTraining<'a>,
+struct SoftmaxTrainer<'a> {
+    job: &'a SoftmaxJob<'a>,
     device: Cpu,
     classifier: SoftmaxClassifier,
     optimizer: Optimizer<Cpu>,
@@ -125,8 +125,8 @@ struct Training<'a> {
     step: u64,
 }
 
-impl<'a> Training<'a> {
-    fn new(job: &'a SoftmaxTraining<'a>) -> Self {
+impl<'a> SoftmaxTrainer<'a> {
+    fn new(job: &'a SoftmaxJob<'a>) -> Self {
         let optimizer = Optimizer::new(job.optimizer);
         let steps_per_epoch = job.features.rows.div_ceil(job.batch_size.max(1)) as u64;
         let schedule = Schedule::new(job.schedule, optimizer.peak_learning_rate(), steps_per_epoch, job.epochs as u64);
@@ -141,13 +141,13 @@ impl<'a> Training<'a> {
         let (mut loss, mut accuracy, mut learning_rate) = (0.0, 0.0, 0.0);
         for batch in order.chunks(self.job.batch_size.max(1)) {
             learning_rate = self.schedule.learning_rate(self.step);
-            let (batch_loss, batch_accuracy) = self.train(batch, learning_rate)?;
-            let part = batch.len() as f64 / order.len() as f64;
-            loss += part * f64::from(batch_loss);
-            accuracy += part * f64::from(batch_accuracy);
+            let (batch_loss, batch_accuracy) = self.step(batch, learning_rate)?;
+            let weight = batch.len() as f64 / order.len() as f64;
+            loss += weight * f64::from(batch_loss);
+            accuracy += weight * f64::from(batch_accuracy);
             self.step += 1;
         }
-        let selection = self.select(learning_rate)?;
+        let selection = self.evaluate_selection(learning_rate)?;
         Ok(EpochRecord {
             epoch,
             loss,
@@ -159,8 +159,8 @@ impl<'a> Training<'a> {
         })
     }
 
-    /// Loss and accuracy on the images to choose on, if there are any.
-    fn select(&self, learning_rate: f64) -> Result<Option<(f64, f64)>> {
+    /// Returns loss and accuracy on the selection images, if any.
+    fn evaluate_selection(&self, learning_rate: f64) -> Result<Option<(f64, f64)>> {
         if self.job.selection_labels.is_empty() {
             return Ok(None);
         }
@@ -171,8 +171,8 @@ impl<'a> Training<'a> {
         }
     }
 
-    /// One step on a batch; its loss and accuracy before the step.
-    fn train(&mut self, batch: &[usize], learning_rate: f64) -> Result<(f32, f32)> {
+    /// Takes one step on a batch; returns its loss and accuracy before the step.
+    fn step(&mut self, batch: &[usize], learning_rate: f64) -> Result<(f32, f32)> {
         let (loss, accuracy, mut weight_gradient, mut bias_gradient) = self.gradients(batch)?;
         if !loss.is_finite() {
             return Err(self.not_finite("loss", f64::from(loss), learning_rate));
@@ -186,7 +186,7 @@ impl<'a> Training<'a> {
         Ok((loss, accuracy))
     }
 
-    /// Loss, accuracy and the gradients of weights and biases on a batch.
+    /// Returns loss, accuracy and the gradients of weights and biases on a batch.
     fn gradients(&self, batch: &[usize]) -> Result<(f32, f32, Vec<f32>, Vec<f32>)> {
         let (width, classes) = (self.classifier.width, self.classifier.classes);
         let rows: Vec<f32> = batch.iter().flat_map(|&i| self.job.features.row(i)).copied().collect();

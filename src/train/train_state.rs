@@ -1,18 +1,18 @@
-//! A training by epochs, as far as it has come.
+//! The state of a training run.
 
 use crate::base::{Error, Result};
 use crate::model::Network;
 use crate::nn::{NamedTensor, Taped};
-use crate::train::Uploaded;
+use crate::train::UploadedBatch;
 use crate::train::trainer::TapedLoss;
 use crate::train::{Checkpoint, Compute, EpochMeans, EpochRecord, StepReport, TrainConfig, Trainer};
 use std::borrow::Cow;
 
-/// A training run by epochs: the trainer, what the epochs measured, and the best weights where they are chosen.
+/// A training run: the trainer, its history, and the best weights so far where early stopping keeps them.
 ///
-/// A row of its history is an epoch, or several short ones together; the last row may be cut short. The run can be saved
-/// between any two steps, and also when the last step of a row is taken and the row is not finished yet, because
-/// something is measured on other images first.
+/// A row of the history is an epoch, or several short ones together; the last row may be shorter. The run can be saved
+/// after any step, also after the last step of a row while the row is not finished, because its evaluation on other
+/// images comes first.
 pub struct TrainState<D: Compute> {
     trainer: Trainer<D>,
     total_steps: usize,
@@ -24,17 +24,17 @@ pub struct TrainState<D: Compute> {
 }
 
 impl<D: Compute> TrainState<D> {
-    /// A training run of whole epochs before its first step; over at once if an epoch has no steps.
-    pub fn new(network: Network<D>, recipe: &TrainConfig<'_>) -> Self {
-        Self::of_steps(network, recipe, recipe.epochs * recipe.steps_per_epoch, 1)
+    /// Creates a training run of whole epochs; it is over at once if an epoch has no steps.
+    pub fn new(network: Network<D>, config: &TrainConfig<'_>) -> Self {
+        Self::of_steps(network, config, config.epochs * config.steps_per_epoch, 1)
     }
 
-    /// A training run of `total` steps before its first one, with a row of history for every `epochs_per_row` epochs.
-    pub fn of_steps(network: Network<D>, recipe: &TrainConfig<'_>, total: usize, epochs_per_row: usize) -> Self {
+    /// Creates a training run of `total` steps with a row of history per `epochs_per_row` epochs.
+    pub fn of_steps(network: Network<D>, config: &TrainConfig<'_>, total: usize, epochs_per_row: usize) -> Self {
         Self {
-            trainer: Trainer::of_steps(network, recipe, total),
-            total_steps: if recipe.steps_per_epoch == 0 { 0 } else { total },
-            steps_per_epoch: recipe.steps_per_epoch,
+            trainer: Trainer::of_steps(network, config, total),
+            total_steps: if config.steps_per_epoch == 0 { 0 } else { total },
+            steps_per_epoch: config.steps_per_epoch,
             epochs_per_row,
             means: EpochMeans::default(),
             records: Vec::new(),
@@ -42,53 +42,53 @@ impl<D: Compute> TrainState<D> {
         }
     }
 
-    /// Takes one step on a batch, and does something else while the device works on it.
+    /// Takes one step on a batch, and runs `meanwhile` while the device works on it.
     ///
     /// # Errors
     /// As for [`Trainer::step_with`].
     pub fn step_with<T>(
         &mut self,
-        batch: Uploaded<D>,
+        batch: UploadedBatch<D>,
         loss: impl FnOnce(Taped<D>, &[usize]) -> Result<TapedLoss<D>>,
         meanwhile: impl FnOnce(&Network<D>) -> Result<T>,
     ) -> Result<(StepReport, T)> {
-        let (report, done) = self.trainer.step_with(batch, loss, meanwhile)?;
+        let (report, result) = self.trainer.step_with(batch, loss, meanwhile)?;
         self.means.add(&report);
-        Ok((report, done))
+        Ok((report, result))
     }
 
-    /// Steps taken.
+    /// Returns the number of steps taken.
     pub fn steps(&self) -> u64 {
         self.trainer.steps()
     }
 
-    /// Steps of the whole run.
+    /// Returns the number of steps of the whole run.
     pub fn total_steps(&self) -> u64 {
         self.total_steps as u64
     }
 
-    /// Epochs of the whole run; the last one may be cut short.
+    /// Returns the number of epochs of the whole run; the last one may be shorter.
     pub fn epochs(&self) -> usize {
         self.total_steps.div_ceil(self.steps_per_epoch.max(1))
     }
 
-    /// The epoch of the last step, or where its row is finished the next one, from 1.
+    /// Returns the epoch of the last step, or the next one if its row is finished, from 1.
     pub fn epoch(&self) -> usize {
         let within = self.means.steps().saturating_sub(1) / self.steps_per_epoch.max(1);
         self.records.len() * self.epochs_per_row + within + 1
     }
 
-    /// Whether there are steps in rows that are not finished, or a row is not finished.
+    /// Returns whether a row is not finished.
     pub fn has_epochs_left(&self) -> bool {
         self.finished_steps() < self.total_steps
     }
 
-    /// Whether the row has steps that are not taken.
+    /// Returns whether the current row has steps left.
     pub fn has_steps_left(&self) -> bool {
         self.means.steps() < self.steps_of_row(self.records.len())
     }
 
-    /// Steps of all finished rows.
+    /// Returns the number of steps in finished rows.
     fn finished_steps(&self) -> usize {
         self.steps_before(self.records.len())
     }
@@ -102,42 +102,42 @@ impl<D: Compute> TrainState<D> {
         self.steps_before(row + 1) - self.steps_before(row)
     }
 
-    /// Finished rows with the steps taken at their end.
+    /// Iterates over finished rows, each with the number of steps taken at its end.
     pub fn finished(&self) -> impl Iterator<Item = (&EpochRecord, u64)> {
         self.records.iter().enumerate().map(|(row, record)| (record, self.steps_before(row + 1) as u64))
     }
 
-    /// What the steps of the row measured.
+    /// Returns the record of the current row.
     pub fn record(&self) -> EpochRecord {
         self.means.record(self.epoch())
     }
 
-    /// Finishes the row.
+    /// Finishes the current row.
     pub fn finish_epoch(&mut self, record: EpochRecord) {
         self.records.push(record);
         self.means = EpochMeans::default();
     }
 
-    /// Finished rows.
+    /// Returns the finished rows.
     pub fn records(&self) -> &[EpochRecord] {
         &self.records
     }
 
-    /// The network as it is now.
+    /// Returns the network in its current state.
     pub fn network(&self) -> &Network<D> {
         self.trainer.network()
     }
 
-    /// Keeps the weights as the best.
+    /// Saves the current weights as the best.
     ///
     /// # Errors
     /// The device cannot be read.
     pub fn keep_best(&mut self) -> Result<()> {
-        self.best = Some(self.network().state()?);
+        self.best = Some(self.network().state_dict()?);
         Ok(())
     }
 
-    /// Goes back to the best weights, if any were kept.
+    /// Restores the best weights, if any were saved.
     ///
     /// # Errors
     /// The device cannot be written.
@@ -148,7 +148,7 @@ impl<D: Compute> TrainState<D> {
         }
     }
 
-    /// The training as it is now.
+    /// Returns a checkpoint of the current state.
     ///
     /// # Errors
     /// The device cannot be read.
@@ -157,19 +157,19 @@ impl<D: Compute> TrainState<D> {
             step: self.steps(),
             means: self.means.clone(),
             records: Cow::Borrowed(&self.records),
-            network: Cow::Owned(self.network().state()?),
+            network: Cow::Owned(self.network().state_dict()?),
             optimizer: Cow::Owned(self.trainer.optimizer_state()?),
             best: self.best.as_deref().map(Cow::Borrowed),
         })
     }
 
-    /// Goes on from a checkpoint of the same training.
+    /// Resumes from a checkpoint of the same training run.
     ///
     /// # Errors
-    /// The checkpoint is of another training; nothing is changed then.
+    /// The checkpoint belongs to another training run; the state is unchanged then.
     pub fn restore(&mut self, checkpoint: Checkpoint<'static>) -> Result<()> {
         if !self.fits(&checkpoint) {
-            return Err(Error::stage("it is of another training"));
+            return Err(Error::stage("it belongs to another training run"));
         }
         self.trainer.restore(checkpoint.step, checkpoint.optimizer.into_owned(), &checkpoint.network)?;
         self.means = checkpoint.means;
@@ -178,8 +178,8 @@ impl<D: Compute> TrainState<D> {
         Ok(())
     }
 
-    /// Whether steps and rows of a checkpoint agree with each other and with this training, and the best weights with
-    /// the others; what is left is for the trainer to check.
+    /// Returns whether steps, rows and best weights of a checkpoint are consistent with this run; the trainer checks
+    /// the rest.
     fn fits(&self, checkpoint: &Checkpoint<'_>) -> bool {
         let (finished, steps) = (checkpoint.records.len(), checkpoint.means.steps());
         let same = |(a, b): (&NamedTensor, &NamedTensor)| a.name == b.name && a.shape == b.shape;

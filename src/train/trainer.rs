@@ -1,31 +1,31 @@
-//! One optimization step, from a batch to changed parameters.
+//! One optimization step, from a batch to updated parameters.
 
 use crate::base::{Error, Result};
 use crate::dataset::batches::Batch;
 use crate::model::Network;
-use crate::nn::{Backend, NamedTensor, Taped, TapedScalar, number};
+use crate::nn::{Backend, NamedTensor, Taped, TapedScalar, item};
 use crate::optim::{Optimizer, OptimizerConfig, Schedule, ScheduleConfig, clip_gradients};
 use crate::train::Compute;
 
-/// A loss on dfdx's tape, with the accuracy measured beside it.
+/// A loss on dfdx's tape, and the accuracy on the same batch.
 pub type TapedLoss<D> = (TapedScalar<D>, f32);
 
-/// How a network is trained.
+/// Hyperparameters and length of a training run.
 #[derive(Clone, Copy, Debug)]
 pub struct TrainConfig<'a> {
     /// Optimizer.
     pub optimizer: &'a OptimizerConfig,
     /// Learning-rate schedule.
     pub schedule: &'a ScheduleConfig,
-    /// Largest L2 norm of all gradients.
+    /// Maximum L2 norm of all gradients together.
     pub gradient_clip: Option<f64>,
-    /// Most epochs.
+    /// Maximum number of epochs.
     pub epochs: usize,
-    /// Steps of an epoch.
+    /// Steps per epoch.
     pub steps_per_epoch: usize,
 }
 
-/// A network with what changes its parameters.
+/// A network with its optimizer and learning-rate schedule.
 pub struct Trainer<D: Compute> {
     network: Network<D>,
     optimizer: Optimizer<D>,
@@ -34,26 +34,26 @@ pub struct Trainer<D: Compute> {
     step: u64,
 }
 
-/// A batch that was sent to the device; it may still be on its way.
-pub struct Uploaded<D: Backend> {
+/// A batch uploaded to the device; the copy may still be running.
+pub struct UploadedBatch<D: Backend> {
     images: D::Map,
-    /// Images.
+    /// Number of images.
     pub rows: usize,
     labels: Vec<usize>,
 }
 
-impl<D: Backend> Uploaded<D> {
-    /// Sends a batch to the device of a network.
+impl<D: Backend> UploadedBatch<D> {
+    /// Uploads a batch to the device of a network.
     ///
     /// # Errors
-    /// The images are not those of the network, or the device is out of memory.
+    /// The size of the images is not that of the network, or the device is out of memory.
     pub fn new(batch: Batch, network: &Network<D>) -> Result<Self> {
         let Batch { images, rows, labels, .. } = batch;
         Ok(Self { images: network.upload(images, rows)?, rows, labels })
     }
 }
 
-/// What one step measured.
+/// Metrics of one step.
 #[derive(Clone, Copy, Debug)]
 pub struct StepReport {
     /// Loss before the step.
@@ -67,25 +67,25 @@ pub struct StepReport {
 }
 
 impl<D: Compute> Trainer<D> {
-    /// A trainer at step 0.
-    pub fn new(network: Network<D>, recipe: &TrainConfig<'_>) -> Self {
-        Self::of_steps(network, recipe, recipe.epochs * recipe.steps_per_epoch)
+    /// Creates a trainer at step 0.
+    pub fn new(network: Network<D>, config: &TrainConfig<'_>) -> Self {
+        Self::of_steps(network, config, config.epochs * config.steps_per_epoch)
     }
 
-    /// A trainer at step 0 of a run of `total` steps, whose last epoch may be cut short.
-    pub fn of_steps(network: Network<D>, recipe: &TrainConfig<'_>, total: usize) -> Self {
-        let optimizer = Optimizer::new(recipe.optimizer);
-        let (peak, steps_per_epoch) = (optimizer.peak_learning_rate(), recipe.steps_per_epoch as u64);
-        let schedule = Schedule::of_steps(recipe.schedule, peak, steps_per_epoch, total as u64);
-        Self { network, optimizer, schedule, gradient_clip: recipe.gradient_clip, step: 0 }
+    /// Creates a trainer at step 0 of a run of `total` steps, whose last epoch may be shorter.
+    pub fn of_steps(network: Network<D>, config: &TrainConfig<'_>, total: usize) -> Self {
+        let optimizer = Optimizer::new(config.optimizer);
+        let (peak, steps_per_epoch) = (optimizer.peak_learning_rate(), config.steps_per_epoch as u64);
+        let schedule = Schedule::of_steps(config.schedule, peak, steps_per_epoch, total as u64);
+        Self { network, optimizer, schedule, gradient_clip: config.gradient_clip, step: 0 }
     }
 
-    /// Steps taken.
+    /// Returns the number of steps taken.
     pub fn steps(&self) -> u64 {
         self.step
     }
 
-    /// The state vectors of the optimizer ([`Optimizer::state`]).
+    /// Returns the state vectors of the optimizer ([`Optimizer::state`]).
     ///
     /// # Errors
     /// The device cannot be read.
@@ -94,7 +94,7 @@ impl<D: Compute> Trainer<D> {
         self.optimizer.state().1.iter().map(|vector| device.download(vector)).collect()
     }
 
-    /// Goes on from the state of a trainer of the same recipe and network; the optimizer has made as many steps.
+    /// Restores the state of a trainer with the same configuration and network after `step` steps.
     ///
     /// # Errors
     /// The state does not fit; nothing is changed then.
@@ -119,18 +119,18 @@ impl<D: Compute> Trainer<D> {
         batch: Batch,
         loss: impl FnOnce(Taped<D>, &[usize]) -> Result<TapedLoss<D>>,
     ) -> Result<StepReport> {
-        let batch = Uploaded::new(batch, &self.network)?;
+        let batch = UploadedBatch::new(batch, &self.network)?;
         self.step_with(batch, loss, |_| Ok(())).map(|(report, ())| report)
     }
 
-    /// Takes one step on a batch that was sent to the device, and does something else while the device works on it.
+    /// Takes one step on an uploaded batch, and runs `meanwhile` while the device works on it.
     ///
     /// # Errors
-    /// The device or `meanwhile` failed, or the loss or a gradient is not finite; the message then says the step, the
+    /// The device or `meanwhile` failed, or the loss or a gradient is not finite; the message then has the step, the
     /// learning rate and what to try.
     pub fn step_with<T>(
         &mut self,
-        batch: Uploaded<D>,
+        batch: UploadedBatch<D>,
         loss: impl FnOnce(Taped<D>, &[usize]) -> Result<TapedLoss<D>>,
         meanwhile: impl FnOnce(&Network<D>) -> Result<T>,
     ) -> Result<(StepReport, T)> {
@@ -138,28 +138,28 @@ impl<D: Compute> Trainer<D> {
         let output = self.network.forward_uploaded(batch.images, batch.rows)?;
         let (loss, accuracy) = loss(output, &batch.labels)?;
         let loss = self.network.queue_backward(loss)?;
-        let done = meanwhile(&self.network)?;
-        let loss = f64::from(number(&loss));
+        let result = meanwhile(&self.network)?;
+        let loss = f64::from(item(&loss));
         let device = self.network.device().clone();
         let mut parameters = self.network.trainables();
         let norm = device.gradient_norm(&parameters)?;
         self.step += 1;
         check_finite(loss, norm, self.step, learning_rate)?;
-        if let Some(most) = self.gradient_clip {
-            clip_gradients(&device, &mut parameters, norm, most)?;
+        if let Some(max_norm) = self.gradient_clip {
+            clip_gradients(&device, &mut parameters, norm, max_norm)?;
         }
         self.optimizer.step(&device, &mut parameters, learning_rate)?;
         drop(parameters);
         self.network.parameters_changed()?;
-        Ok((StepReport { loss, accuracy: f64::from(accuracy), learning_rate, gradient_norm: norm }, done))
+        Ok((StepReport { loss, accuracy: f64::from(accuracy), learning_rate, gradient_norm: norm }, result))
     }
 
-    /// The network as it is now.
+    /// Returns the network in its current state.
     pub fn network(&self) -> &Network<D> {
         &self.network
     }
 
-    /// The network, for going back to other weights.
+    /// Returns the network, to load other weights into it.
     pub fn network_mut(&mut self) -> &mut Network<D> {
         &mut self.network
     }
@@ -169,18 +169,18 @@ fn check_finite(loss: f64, gradient_norm: f64, step: u64, learning_rate: f64) ->
     let what = match (loss.is_finite(), gradient_norm.is_finite()) {
         (true, true) => return Ok(()),
         (false, _) => format!("the loss is {loss}"),
-        (true, false) => format!("the gradient's norm is {gradient_norm} (loss {loss:.4})"),
+        (true, false) => format!("the gradient norm is {gradient_norm} (loss {loss:.4})"),
     };
     if step == 1 {
-        // No step has been taken yet, so none was too large.
+        // No step has been taken yet, so the learning rate is not the cause.
         return Err(Error::stage(format!("{what} at step 1, before any weight changed")).help(
-            "the images or the loss are out of range: look at `std` of `normalize`, at the strengths of `color_jitter` and \
-             `gaussian_noise`, and at the loss's `temperature`",
+            "the images or the loss are out of range: check `std` of `normalize`, the strengths of `color_jitter` and \
+             `gaussian_noise`, and the `temperature` of the loss",
         ));
     }
     Err(Error::stage(format!("training diverged: {what} at step {step}, learning rate {learning_rate:.4e}")).help(
         "lower `learning_rate`, add `warmup_epochs`, set `gradient_clip = 1.0`, or raise the loss's `temperature`; \
-         `std` of `normalize` and the strengths of the augmentation can be out of range too",
+         also check `std` of `normalize` and the strengths of the augmentation",
     ))
 }
 
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn divergence_is_told_with_step_and_learning_rate() {
+    fn divergence_is_reported_with_step_and_learning_rate() {
         assert!(check_finite(1.0, 2.0, 7, 0.1).is_ok());
         let error = check_finite(f64::NAN, 2.0, 7, 0.1).unwrap_err().to_string();
         assert!(error.contains("step 7") && error.contains("1.0000e-1") && error.contains("gradient_clip"), "{error}");

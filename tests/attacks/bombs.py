@@ -1,23 +1,23 @@
-"""Small image files that are very large images."""
+"""Decompression bombs: small image files that decode to very large images."""
 
 import struct
 import zlib
 
 
 def bits(*fields):
-    """Bytes of fields (value, width), the lowest bit first."""
-    number = at = 0
+    """Packs fields (value, width) into bytes, lowest bit first."""
+    number = length = 0
     for value, width in fields:
-        number |= value << at
-        at += width
-    return number.to_bytes((at + 7) // 8, "little")
+        number |= value << length
+        length += width
+    return number.to_bytes((length + 7) // 8, "little")
 
 
 def webp(side=16383):
-    """Lossless, and every prefix code has a single symbol: the pixels take no bits at all."""
+    """Lossless WebP in which every prefix code has a single symbol, so that the pixels take no bits at all."""
     header = [(side - 1, 14), (side - 1, 14), (0, 1), (0, 3)]
     no_transforms_no_cache_one_group = [(0, 1), (0, 1), (0, 1)]
-    # Simple, one symbol, of eight bits: green, red, blue, alpha, distance.
+    # Simple codes with one 8-bit symbol each: green, red, blue, alpha, distance.
     codes = [field for symbol in (99, 9, 9, 255, 0) for field in ((1, 1), (0, 1), (1, 1), (symbol, 8))]
     data = b"\x2f" + bits(*header, *no_transforms_no_cache_one_group, *codes)
     data += b"\0" * (len(data) % 2)
@@ -26,7 +26,7 @@ def webp(side=16383):
 
 
 def metadata_webp():
-    """An ordinary size, and metadata that say that they are of 4 GB."""
+    """WebP of ordinary size whose metadata chunk claims a length of 4 GB."""
     extended = b"VP8X" + struct.pack("<I", 10) + bytes([8, 0, 0, 0]) + (15).to_bytes(3, "little") * 2
     content = b"WEBP" + extended + webp(16)[12:] + b"EXIF" + struct.pack("<I", 0xFFFFFFF0) + b"MM\0*"
     return b"RIFF" + struct.pack("<I", len(content)) + content
@@ -37,7 +37,7 @@ def segment(marker, content):
 
 
 def jpeg(scan, side=16384):
-    """Gray, with two Huffman codes of a single bit each: no change of the mean, end of block."""
+    """Gray JPEG with two Huffman codes of one bit each: DC difference of 0, end of block."""
     table = bytes([0] + [1] * 64)
     one_code = bytes([1] + [0] * 15) + b"\0"
     frame = struct.pack(">BHHB", 8, side, side, 1) + bytes([1, 0x11, 0])
@@ -47,12 +47,12 @@ def jpeg(scan, side=16384):
 
 
 def short_jpeg(side=16384):
-    """Says that it is large, and has almost no data."""
+    """JPEG whose header claims a large size, with almost no data."""
     return jpeg(bytes(200), side)
 
 
 def whole_jpeg(side=16384):
-    """As large as it says: two bits for each block of 8x8."""
+    """JPEG as large as its header claims: two bits per 8x8 block."""
     return jpeg(bytes((side // 8) ** 2 * 2 // 8), side)
 
 
@@ -61,7 +61,7 @@ def chunk(name, content):
 
 
 def png(side=9900):
-    """Red, green, blue and alpha of 16 bits each."""
+    """PNG with 16-bit red, green, blue and alpha."""
     deflate = zlib.compressobj(9)
     row = bytes(1 + side * 8)
     data = b"".join(deflate.compress(row) for _ in range(side)) + deflate.flush()
@@ -70,7 +70,7 @@ def png(side=9900):
 
 
 def plain_png(side, shade):
-    """An ordinary gray image."""
+    """PNG of an ordinary gray image."""
     rows = b"".join(b"\0" + bytes((shade + x * y) % 256 for x in range(side)) for y in range(side))
     header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")

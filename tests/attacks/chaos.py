@@ -1,5 +1,5 @@
-"""Kills and stops runs at random times, two beside each other in one output directory; the next run must end in the bytes
-of a run that nothing happened to."""
+"""Kills and suspends runs at random times, often two at once in one output directory. The next run must produce the
+same bytes as an undisturbed run."""
 
 import random
 import signal
@@ -21,15 +21,15 @@ seed = [1, 2]
 
 
 def start(bench, output):
-    # Files, not pipes: nobody reads while the runs are stopped.
+    # A file, not a pipe: nobody reads while the runs are suspended.
     errors = open(bench.directory / "errors", "a+", encoding="utf-8", errors="replace")
     process = subprocess.Popen(bench.command(output), stdout=subprocess.DEVNULL, stderr=errors)
     errors.close()
     return process
 
 
-def pause(process, rng):
-    """Ctrl-Z; sometimes it goes on before it is killed."""
+def suspend(process, rng):
+    """Suspends a process as Ctrl-Z does; sometimes it resumes before it is killed."""
     process.send_signal(signal.SIGSTOP)
     time.sleep(rng.random() * 0.5)
     if rng.random() < 0.5:
@@ -38,16 +38,16 @@ def pause(process, rng):
 
 
 def disturb(bench, output, rng, tally):
-    """One or two runs at once, and what becomes of them. Returns the exit codes of those that were left alone."""
+    """Starts one or two runs and kills some of them. Returns the exit codes of the runs that were left alone."""
     processes = [start(bench, output)]
     if rng.random() < 0.8:
         time.sleep(rng.random() * 0.3)
         processes.append(start(bench, output))
     time.sleep(rng.random() * bench.seconds * 0.9)
-    is_stopped = rng.random() < 0.4 and processes[0].poll() is None
-    if is_stopped:
-        tally.count("stopped")
-        pause(processes[0], rng)
+    is_suspended = rng.random() < 0.4 and processes[0].poll() is None
+    if is_suspended:
+        tally.count("suspended")
+        suspend(processes[0], rng)
     victims = processes if rng.random() < 0.6 else processes[:1]
     for process in victims:
         if process.poll() is None:
@@ -64,16 +64,16 @@ def attack(bench, tally, number, seed):
         for _ in range(rng.choice((1, 1, 2, 3))):
             for code in disturb(bench, output, rng, tally):
                 if code != 0:
-                    tally.flaw(f"round {number}", f"a run beside a killed one ends with {code}")
+                    tally.problem(f"round {number}", f"a run next to a killed one exits with {code}")
     except subprocess.TimeoutExpired:
-        tally.flaw(f"round {number}", "a run beside a killed one hangs")
+        tally.problem(f"round {number}", "a run next to a killed one hangs")
     if "panicked" in (bench.directory / "errors").read_text(errors="replace"):
-        tally.flaw(f"round {number}", "a run panicked")
-    for flaw in bench.flaws_after(output):
-        tally.flaw(f"round {number}", flaw)
+        tally.problem(f"round {number}", "a run panicked")
+    for problem in bench.problems_after(output):
+        tally.problem(f"round {number}", problem)
     status = run([str(bench.program), "status", "--output", str(output)], 60)
     if status.returncode != 0:
-        tally.flaw(f"round {number}", f"status ends with {status.returncode}")
+        tally.problem(f"round {number}", f"status exits with {status.returncode}")
     tally.count("rounds")
 
 

@@ -1,4 +1,4 @@
-"""What the attacks share: a small study, its runs, and what must be true after each of them."""
+"""Helpers shared by the attacks: a small study, its runs, and the checks after each attack."""
 
 import argparse
 import hashlib
@@ -35,9 +35,9 @@ depths = [0]
 epochs = 2
 """
 
-# How an artifact came to be is no part of what is computed, nor are digests of a published page, which tells times.
+# Provenance of artifacts and digests of the published page, which contains times, may differ between runs.
 NOT_CONTENT = {"record.json", ".key"}
-# Locks, what was compared when, and what waits to be removed.
+# Locks, records of verification, and files waiting to be removed.
 NOT_STORE = {".locks", ".verified", ".trash"}
 
 PANICS = {1, 101, 134, -6}
@@ -45,13 +45,13 @@ PANICS = {1, 101, 134, -6}
 
 def arguments(description, rounds):
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("program", type=Path, help="the program, such as target/release/simclr")
-    parser.add_argument("--rounds", type=int, default=rounds, help="how often to attack (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="which attacks, where they are drawn (default: %(default)s)")
+    parser.add_argument("program", type=Path, help="path to the program, such as target/release/simclr")
+    parser.add_argument("--rounds", type=int, default=rounds, help="number of attacks (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of random attacks (default: %(default)s)")
     options = parser.parse_args()
     options.program = options.program.resolve()
     if not os.access(options.program, os.X_OK):
-        sys.exit(f"there is no program {options.program}: build it with `cargo build --release`")
+        sys.exit(f"{options.program} does not exist or is not executable: build it with `cargo build --release`")
     return options
 
 
@@ -60,21 +60,21 @@ def need(tool, package):
         sys.exit(f"this attack needs `{tool}`: install the package `{package}`")
 
 
-def has_panicked(ended):
-    return "panicked" in ended.stderr or ended.returncode in PANICS
+def has_panicked(result):
+    return "panicked" in result.stderr or result.returncode in PANICS
 
 
-def complaint(ended):
-    """Where it panicked, or the last line that it wrote."""
-    lines = [line for line in ended.stderr.splitlines() if line.strip()]
-    for place, line in enumerate(lines):
+def failure_reason(result):
+    """Returns the panic message, or the last line of standard error."""
+    lines = [line for line in result.stderr.splitlines() if line.strip()]
+    for index, line in enumerate(lines):
         if "panicked at" in line or "memory allocation of" in line:
-            return " ".join(lines[place:place + 2])[:300]
-    return lines[-1][:300] if lines else "nothing said"
+            return " ".join(lines[index:index + 2])[:300]
+    return lines[-1][:300] if lines else "no output"
 
 
 class Bench:
-    """A directory with the study and the content that an undisturbed run of it leaves."""
+    """A directory with the study and the content produced by an undisturbed run."""
 
     def __init__(self, program, study=STUDY, options=("--threads", "1", "--checkpoint-every", "0")):
         self.temporary = tempfile.TemporaryDirectory(prefix="simclr-attack-")
@@ -84,10 +84,10 @@ class Bench:
         self.file.write_text(study)
         self.reference = self.directory / "reference"
         start = time.monotonic()
-        ended = self.run(self.reference)
+        result = self.run(self.reference)
         self.seconds = time.monotonic() - start
-        if ended.returncode != 0:
-            sys.exit(f"the undisturbed run failed: {ended.stderr}")
+        if result.returncode != 0:
+            sys.exit(f"the undisturbed run failed: {result.stderr}")
         self.content = content(self.reference)
 
     def command(self, output):
@@ -101,25 +101,25 @@ class Bench:
         shutil.rmtree(output, ignore_errors=True)
         return output
 
-    def flaws_after(self, output, may_set_aside=False):
-        """What is wrong after another, undisturbed run. Only where artifacts were damaged may it set them aside."""
+    def problems_after(self, output, may_set_aside=False):
+        """Returns what is wrong after another, undisturbed run, which may set aside only damaged artifacts."""
         try:
             again = self.run(output)
         except subprocess.TimeoutExpired:
             return ["the next run hangs"]
-        flaws = []
+        problems = []
         if again.returncode != 0 or has_panicked(again):
-            flaws.append(f"the next run ends with {again.returncode}: {complaint(again)}")
+            problems.append(f"the next run exits with {again.returncode}: {failure_reason(again)}")
         found = content(output)
         if may_set_aside:
             found = {name: digest for name, digest in found.items() if ".damaged-" not in name}
-        flaws += differences(self.content, found)
+        problems += differences(self.content, found)
         verified = run([str(self.program), "cache", "verify", "--output", str(output)], 60)
         if verified.returncode != 0:
-            flaws.append(f"verify ends with {verified.returncode}: {complaint(verified)}")
+            problems.append(f"cache verify exits with {verified.returncode}: {failure_reason(verified)}")
         locks = output / "store-v1" / ".locks"
-        left = [name for name in os.listdir(locks) if name != "store.lock"] if locks.is_dir() else []
-        return flaws + [f"a lock stayed: {name}" for name in left]
+        remaining = [name for name in os.listdir(locks) if name != "store.lock"] if locks.is_dir() else []
+        return problems + [f"leftover lock: {name}" for name in remaining]
 
 
 def run(command, timeout=120):
@@ -128,13 +128,13 @@ def run(command, timeout=120):
 
 def differences(expected, found):
     missing = [f"missing: {name}" for name in sorted(expected.keys() - found.keys())]
-    extra = [f"left over: {name}" for name in sorted(found.keys() - expected.keys())]
-    other = [f"other bytes: {name}" for name in sorted(expected) if found.get(name, expected[name]) != expected[name]]
-    return missing[:2] + extra[:2] + other[:2]
+    extra = [f"leftover: {name}" for name in sorted(found.keys() - expected.keys())]
+    changed = [name for name in sorted(expected) if found.get(name, expected[name]) != expected[name]]
+    return missing[:2] + extra[:2] + [f"different bytes: {name}" for name in changed[:2]]
 
 
 def content(output):
-    """Digests of all files of the store and the published report, by name."""
+    """Returns the digests of all files in the store and the published report, by name."""
     found = {}
     for top in ("store-v1", "study/report"):
         for directory, directories, names in os.walk(output / top):
@@ -148,14 +148,14 @@ def content(output):
 def digest(path, is_published):
     data = path.read_bytes()
     if is_published and path.name == "index.html":
-        # The published page tells how long the stages took.
+        # The published page reports how long the stages took.
         before, _, rest = data.partition(b'<section id="times">')
         data = before + rest.partition(b"</section>")[2]
     return hashlib.sha256(data).hexdigest()
 
 
 class Tally:
-    """Counts what happened, and says what was bad when it happens."""
+    """Counts events and prints problems as they happen."""
 
     def __init__(self, name):
         self.name, self.counts, self.bad, self.start = name, {}, 0, time.monotonic()
@@ -163,7 +163,7 @@ class Tally:
     def count(self, what, number=1):
         self.counts[what] = self.counts.get(what, 0) + number
 
-    def flaw(self, where, what):
+    def problem(self, where, what):
         self.bad += 1
         print(f"BAD {where}: {what}", flush=True)
 

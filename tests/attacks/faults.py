@@ -1,11 +1,12 @@
-"""Lets the n-th system call of a run fail; no panic, nothing lost, and the next run must end in the same bytes."""
+"""Makes the n-th system call of a run fail. There must be no panic and nothing lost, and the next run must produce the
+same bytes."""
 
 import subprocess
 
-from common import Bench, Tally, arguments, complaint, has_panicked
+from common import Bench, Tally, arguments, failure_reason, has_panicked
 from tracing import calls, disturb, shares, spread
 
-# What each call is made to fail with, in turn.
+# The errors injected into each call, in turn.
 ERRORS = {
     "fsync": ["EIO", "ENOSPC"],
     "write": ["ENOSPC", "EIO"],
@@ -30,13 +31,13 @@ ERRORS = {
 }
 
 
-def is_expected(ended, bench):
-    """Done all the same, failed with a reason, or refused since the pipeline file itself could not be read."""
-    return ended.returncode in (0, 3) or ended.returncode == 2 and bench.file.name in ended.stderr
+def is_expected(result, bench):
+    """Whether the run succeeded anyway, failed with a reason, or could not read the pipeline file itself."""
+    return result.returncode in (0, 3) or result.returncode == 2 and bench.file.name in result.stderr
 
 
 def finished(output):
-    """Artifacts that are finished, with the record of how each came to be."""
+    """Returns the finished artifacts and their provenance records."""
     records = output.glob("store-v1/*/*/record.json")
     return {str(path.parent): path.read_bytes() for path in records if (path.parent / "manifest.json").exists()}
 
@@ -44,29 +45,29 @@ def finished(output):
 def attack(bench, tally, call, error, number):
     output, where = bench.fresh("faulty"), f"{call} {number} {error}"
     try:
-        ended = bench.run(output, before=disturb(call, f"error={error}", number))
+        result = bench.run(output, before=disturb(call, f"error={error}", number))
     except subprocess.TimeoutExpired:
-        return tally.flaw(where, "the run hangs")
+        return tally.problem(where, "the run hangs")
     tally.count("runs")
-    tally.count("failed", int(ended.returncode != 0))
-    if has_panicked(ended) or not is_expected(ended, bench):
-        tally.flaw(where, f"the run ends with {ended.returncode}: {complaint(ended)}")
+    tally.count("failed", int(result.returncode != 0))
+    if has_panicked(result) or not is_expected(result, bench):
+        tally.problem(where, f"the run exits with {result.returncode}: {failure_reason(result)}")
     before = finished(output)
-    for flaw in bench.flaws_after(output):
-        tally.flaw(where, flaw)
+    for problem in bench.problems_after(output):
+        tally.problem(where, problem)
     after = finished(output)
-    tally.count("finished artifacts made again", sum(after.get(name) != record for name, record in before.items()))
+    tally.count("finished artifacts recomputed", sum(after.get(name) != record for name, record in before.items()))
 
 
 def main():
     options = arguments(__doc__, rounds=800)
     bench, tally = Bench(options.program), Tally("faults")
-    made = calls(bench, list(ERRORS))
-    given = shares({call: len(numbers) * len(ERRORS[call]) for call, numbers in made.items()}, options.rounds)
-    for call, numbers in made.items():
+    counted = calls(bench, list(ERRORS))
+    allotted = shares({call: len(numbers) * len(ERRORS[call]) for call, numbers in counted.items()}, options.rounds)
+    for call, numbers in counted.items():
         kinds = ERRORS[call]
         for kind in kinds:
-            for number in spread(numbers, given[call] // len(kinds)):
+            for number in spread(numbers, allotted[call] // len(kinds)):
                 attack(bench, tally, call, kind, number)
     tally.finish()
 

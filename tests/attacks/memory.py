@@ -1,5 +1,5 @@
-"""Images of a few bytes that are gigabytes when decoded, and too little memory, too few threads, too small stacks: done,
-or an error that says so, never a crash."""
+"""Decompression bombs, too little memory, too few threads, too small stacks. A run must succeed or fail with an error
+message, never crash."""
 
 import os
 import resource
@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 
 import bombs
-from common import STUDY, Tally, arguments, complaint, has_panicked
+from common import STUDY, Tally, arguments, failure_reason, has_panicked
 
-MADE = {
+BOMBS = {
     "webp": bombs.webp,
     "exif.webp": bombs.metadata_webp,
     "short.jpg": bombs.short_jpeg,
@@ -24,8 +24,8 @@ EXPECTED = (0, 2, 3)
 MIB = 1 << 20
 
 
-class Place:
-    """Directories that anybody may read and write, and the program where anybody may run it."""
+class Sandbox:
+    """Directories that every user may read and write, and a copy of the program that every user may run."""
 
     def __init__(self, program):
         self.temporary = tempfile.TemporaryDirectory(prefix="simclr-attack-")
@@ -33,13 +33,13 @@ class Place:
         self.directory.chmod(0o777)
         self.program = self.directory / "simclr"
         shutil.copy2(program, self.program)
-        self.write("drawn.toml", STUDY)
+        self.write("synthetic.toml", STUDY)
 
     def write(self, name, study):
         (self.directory / name).write_text(study)
 
     def bombs(self, name, make):
-        """A study of ordinary images among bombs."""
+        """Creates a data set of bombs among ordinary images, and its study."""
         images = self.directory / f"images-{name}"
         for shade, kind in enumerate(("light", "dark")):
             (images / kind).mkdir(parents=True)
@@ -64,50 +64,50 @@ class Place:
         return subprocess.run(command, **pipes, timeout=600, preexec_fn=limit, user=user, cwd=self.directory)
 
 
-def judge(tally, where, ended):
+def check(tally, where, result):
     tally.count("runs")
-    tally.count("failed", int(ended.returncode != 0))
-    if has_panicked(ended) or ended.returncode not in EXPECTED:
-        tally.flaw(where, f"the run ends with {ended.returncode}: {complaint(ended)}")
+    tally.count("failed", int(result.returncode != 0))
+    if has_panicked(result) or result.returncode not in EXPECTED:
+        tally.problem(where, f"the run exits with {result.returncode}: {failure_reason(result)}")
 
 
-def large_images(place, tally, rounds):
-    for name, make in MADE.items():
-        place.bombs(name, make)
+def large_images(sandbox, tally, rounds):
+    for name, make in BOMBS.items():
+        sandbox.bombs(name, make)
         for gigabytes in (8, 4, 2, 1)[:rounds]:
             where = f"{COPIES} x {name}, 8 threads, address space of {gigabytes} GiB"
             limits = [(resource.RLIMIT_AS, gigabytes * 1024 * MIB)]
-            judge(tally, where, place.run(f"{name}.toml", "--threads", "8", "--only", "dataset", limits=limits))
+            check(tally, where, sandbox.run(f"{name}.toml", "--threads", "8", "--only", "dataset", limits=limits))
 
 
-def little_memory(place, tally, rounds):
+def little_memory(sandbox, tally, rounds):
     for megabytes in range(64, 64 * min(rounds, 24) + 1, 64):
         limits = [(resource.RLIMIT_AS, megabytes * MIB)]
         where = f"address space of {megabytes} MiB"
-        judge(tally, where, place.run("drawn.toml", "--threads", "4", limits=limits))
+        check(tally, where, sandbox.run("synthetic.toml", "--threads", "4", limits=limits))
 
 
-def few_threads(place, tally, rounds):
+def few_threads(sandbox, tally, rounds):
     if os.geteuid() != 0:
-        return print("few threads: not tried, since root has to become a user with none", file=sys.stderr)
+        return print("few threads: skipped, it needs root to switch to a user without threads", file=sys.stderr)
     for processes in range(1, min(rounds, 16) + 1):
         limits = [(resource.RLIMIT_NPROC, processes)]
         where = f"at most {processes} threads"
         for options in (["--threads", "4"], ["--threads", "2", "--jobs", "2"]):
-            judge(tally, where, place.run("drawn.toml", *options, limits=limits, user="nobody"))
+            check(tally, where, sandbox.run("synthetic.toml", *options, limits=limits, user="nobody"))
 
 
-def small_stacks(place, tally, rounds):
+def small_stacks(sandbox, tally, rounds):
     for kilobytes in (16, 32, 48, 64, 96, 128, 256, 512)[:rounds]:
         limits = [(resource.RLIMIT_STACK, kilobytes * 1024)]
-        judge(tally, f"stacks of {kilobytes} KiB", place.run("drawn.toml", "--threads", "2", limits=limits))
+        check(tally, f"stacks of {kilobytes} KiB", sandbox.run("synthetic.toml", "--threads", "2", limits=limits))
 
 
 def main():
     options = arguments(__doc__, rounds=24)
-    place, tally = Place(options.program), Tally("memory")
+    sandbox, tally = Sandbox(options.program), Tally("memory")
     for attack in (few_threads, small_stacks, little_memory, large_images):
-        attack(place, tally, options.rounds)
+        attack(sandbox, tally, options.rounds)
     tally.finish()
 
 

@@ -1,10 +1,10 @@
-//! What several tests of whole runs share.
+//! Helpers shared by the tests of whole runs.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Content of every file of the store; how an artifact came to be (`record.json`) is no part of it.
+/// Returns the content of every file in the store, without the provenance of artifacts (`record.json`).
 pub(crate) fn artifacts(output: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     fn walk(directory: &Path, root: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
         for entry in fs::read_dir(directory).unwrap() {

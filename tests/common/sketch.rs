@@ -1,12 +1,11 @@
-//! Arrays of golden numbers as sketches, and the weights that they were made with: the other half of
-//! `tests/golden/resnet.py`.
+//! Sketches of golden tensors and the initial weights behind them: the counterpart of `tests/golden/resnet.py`.
 
 use serde::Deserialize;
 use simclr::nn::NamedTensor;
 
 pub(crate) const TOLERANCE: f64 = 1e-4;
 
-/// What is kept of an array: norm, products with pseudo-random vectors, sampled entries.
+/// A summary of a tensor: norm, dot products with pseudo-random vectors, sampled entries.
 #[derive(Deserialize)]
 pub(crate) struct Sketch {
     pub(crate) name: String,
@@ -18,7 +17,7 @@ pub(crate) struct Sketch {
 }
 
 impl Sketch {
-    /// The largest difference, relative to the norm (norm, products) or to the largest entry (samples).
+    /// Returns the maximum difference, relative to the norm (for norm and products) or the largest entry (for samples).
     pub(crate) fn error(&self, values: &[f32]) -> f64 {
         assert_eq!(values.len(), self.shape.iter().product::<usize>(), "{}", self.name);
         let norm = values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
@@ -28,8 +27,8 @@ impl Sketch {
             (ours - product).abs() / self.norm
         });
         let samples = self.samples.iter().enumerate().map(|(i, sample)| {
-            let place = ((i as u128 * 7919 + u128::from(fnv(&self.name))) % values.len() as u128) as usize;
-            (f64::from(values[place]) - sample).abs() / self.largest
+            let index = ((i as u128 * 7919 + u128::from(fnv(&self.name))) % values.len() as u128) as usize;
+            (f64::from(values[index]) - sample).abs() / self.largest
         });
         products.chain(samples).chain([(norm - self.norm).abs() / self.norm]).fold(0.0, nan_wins)
     }
@@ -43,7 +42,7 @@ fn fnv(name: &str) -> u64 {
     name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3))
 }
 
-/// Numbers in [-1, 1) with 24 bits: splitmix64 of (name, index).
+/// Returns numbers in [-1, 1) with 24 bits: splitmix64 of (name, index).
 pub(crate) fn uniform(name: &str, length: usize) -> Vec<f64> {
     let start = fnv(name);
     let number = |i: u64| {
@@ -55,27 +54,28 @@ pub(crate) fn uniform(name: &str, length: usize) -> Vec<f64> {
     (1..=length as u64).map(number).collect()
 }
 
-/// The script's `initial`, for parameters; running statistics stay as they are.
-pub(crate) fn initial(array: &NamedTensor, last_norm: &str) -> NamedTensor {
+/// Initializes a parameter as `initial` of the script does; running statistics are returned unchanged.
+pub(crate) fn initial(tensor: &NamedTensor, last_norm: &str) -> NamedTensor {
     let value = |u: f64| {
-        if array.shape.len() > 1 {
-            u * (6.0 / array.shape[1..].iter().product::<usize>() as f64).sqrt()
-        } else if array.name.ends_with(&format!("{last_norm}.weight")) {
+        if tensor.shape.len() > 1 {
+            u * (6.0 / tensor.shape[1..].iter().product::<usize>() as f64).sqrt()
+        } else if tensor.name.ends_with(&format!("{last_norm}.weight")) {
             0.25 + 0.0625 * u
-        } else if array.name.ends_with("weight") {
+        } else if tensor.name.ends_with("weight") {
             1.0 + 0.25 * u
         } else {
             0.25 * u
         }
     };
-    if array.name.contains("running") {
-        return array.clone();
+    if tensor.name.contains("running") {
+        return tensor.clone();
     }
-    let values = uniform(&array.name, array.values.len()).into_iter().map(|u| value(u) as f32).collect();
-    NamedTensor { values, ..array.clone() }
+    let values = uniform(&tensor.name, tensor.values.len()).into_iter().map(|u| value(u) as f32).collect();
+    NamedTensor { values, ..tensor.clone() }
 }
 
-/// Every gradient; but a bias before a batch norm has none, so there ours is held against the weights' beside it.
+/// Checks every gradient. A bias before batch norm has an exact gradient of 0, so ours is compared with the scale of the
+/// previous gradient.
 pub(crate) fn check_gradients(sketches: &[Sketch], gradients: &[NamedTensor]) {
     assert_eq!(sketches.len(), gradients.len());
     let mut weights = 0.0;
@@ -91,11 +91,11 @@ pub(crate) fn check_gradients(sketches: &[Sketch], gradients: &[NamedTensor]) {
     }
 }
 
-pub(crate) fn find<'a>(arrays: &'a [NamedTensor], sketch: &Sketch) -> &'a NamedTensor {
-    let array = arrays.iter().find(|array| array.name == sketch.name);
-    let array = array.unwrap_or_else(|| panic!("no {}", sketch.name));
-    assert_eq!(array.shape, sketch.shape, "{}", sketch.name);
-    array
+pub(crate) fn find<'a>(tensors: &'a [NamedTensor], sketch: &Sketch) -> &'a NamedTensor {
+    let tensor = tensors.iter().find(|tensor| tensor.name == sketch.name);
+    let tensor = tensor.unwrap_or_else(|| panic!("no {}", sketch.name));
+    assert_eq!(tensor.shape, sketch.shape, "{}", sketch.name);
+    tensor
 }
 
 pub(crate) fn assert_close(sketch: &Sketch, values: &[f32]) {

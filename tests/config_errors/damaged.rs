@@ -1,5 +1,4 @@
-//! Valid files damaged in every way that can be written down: each is an error in the right file, and at the right
-//! line where the damage has one.
+//! Valid files with systematic damage: each is an error in the right file, and on the line of the damage if it has one.
 
 use crate::directory::Directory;
 use simclr::config::{Diagnostics, load, parse};
@@ -15,7 +14,7 @@ const NAMED: [&str; 6] = ["augment", "pretrain", "linear_eval", "knn_eval", "sup
 /// Keys whose values name other tables.
 const REFERENCES: [&str; 3] = ["augment", "from", "init_from"];
 
-/// Keys whose values are words of ours.
+/// Keys whose values are words of an enumeration.
 const WORDS: [&str; 14] = [
     "device",
     "fit",
@@ -33,7 +32,7 @@ const WORDS: [&str; 14] = [
     "subset",
 ];
 
-/// Keys that tables of a section must have.
+/// Required keys of the tables of a section.
 const REQUIRED: [(&str, &[&str]); 7] = [
     ("dataset", &["source", "image_size"]),
     ("augment", &["ops"]),
@@ -44,19 +43,19 @@ const REQUIRED: [(&str, &[&str]); 7] = [
     ("embed", &["from"]),
 ];
 
-/// A damaged text and the line that is to be told, where there is one.
+/// A damaged text and the line that an error must report, if any.
 struct Damage {
     text: String,
     line: Option<usize>,
 }
 
-/// A valid text and the damage done to copies of it.
+/// A valid text and its damaged copies.
 struct Damages<'a> {
     text: &'a str,
     done: Vec<Damage>,
 }
 
-/// Every systematic damage of a text; a whole pipeline must have keys that a part need not.
+/// Returns all damaged copies of a text; required keys are removed only from a whole pipeline.
 fn damages(text: &str, is_whole: bool) -> Vec<Damage> {
     let mut damages = Damages { text, done: Vec::new() };
     damages.table(DeTable::parse(text).unwrap().get_ref(), &[], 0, is_whole);
@@ -69,13 +68,13 @@ impl Damages<'_> {
         self.text[..byte].matches('\n').count() + 1
     }
 
-    /// Puts something else into the place of some bytes; the line told is the one where `at` lies.
+    /// Adds a copy with some bytes replaced; the line of the damage is that of byte `at`.
     fn replace(&mut self, range: Range<usize>, with: &str, at: usize) {
         let text = format!("{}{with}{}", &self.text[..range.start], &self.text[range.end..]);
         self.done.push(Damage { text, line: Some(self.line_of(at)) });
     }
 
-    /// `header` is a byte of the line that names the table.
+    /// Damages a table; `header` is a byte of the line that names it.
     fn table(&mut self, table: &DeTable<'_>, path: &[&str], header: usize, is_whole: bool) {
         for (key, value) in table {
             let span = key.span();
@@ -88,7 +87,7 @@ impl Damages<'_> {
             if is_assigned {
                 self.value(&below, value);
             }
-            // What is swept need not be there.
+            // A swept key may be missing.
             let is_swept = self.text.contains(&format!("\"{}", below.join(".")));
             if is_whole && is_required(&below) && !is_swept {
                 self.replace(span.start..value.span().end, "", header);
@@ -107,7 +106,7 @@ impl Damages<'_> {
             DeValue::Integer(_) | DeValue::Float(_) => {
                 self.replace(span.clone(), "nan", span.start);
                 self.replace(span.clone(), "99999999999999999999999999", span.start);
-                // The mean of a color may be negative.
+                // The mean of a channel may be negative.
                 if key != "mean" {
                     self.replace(span.clone(), "-1", span.start);
                 }
@@ -128,17 +127,17 @@ impl Damages<'_> {
         }
     }
 
-    /// Takes one sign out of each line.
+    /// Removes one punctuation character from each line.
     fn syntax(&mut self) {
         let mut start = 0;
         for line in self.text.split_inclusive('\n') {
             let code = line.split('#').next().unwrap_or_default();
-            for sign in ["=", "\"", "[", "]", "{", "}"] {
-                if let Some(column) = code.find(sign) {
+            for character in ["=", "\"", "[", "]", "{", "}"] {
+                if let Some(column) = code.find(character) {
                     let at = start + column;
                     self.replace(at..at + 1, "", at);
-                    // A bracket that is missing may be missed later.
-                    if !["=", "\""].contains(&sign) {
+                    // A missing bracket may be noticed on a later line.
+                    if !["=", "\""].contains(&character) {
                         self.done.last_mut().unwrap().line = None;
                     }
                 }
@@ -157,16 +156,16 @@ fn is_required(path: &[&str]) -> bool {
     REQUIRED.iter().any(|(name, keys)| *name == section && keys.contains(key))
 }
 
-/// Every error lies in the text of this source, one of them at the line.
-fn hold(errors: &Diagnostics, source: &Path, damage: &Damage) {
+/// Checks that every error is in the text of this source and one of them on the line of the damage.
+fn check_locations(errors: &Diagnostics, source: &Path, damage: &Damage) {
     let lines = damage.text.split('\n').count();
     assert!(errors.count() > 0);
     for error in errors.iter() {
         assert_eq!(Path::new(error.source), source, "{errors}");
         assert!((1..=lines).contains(&error.line) && error.column > 0, "{errors}");
     }
-    let is_there = damage.line.is_none_or(|line| errors.iter().any(|error| error.line == line));
-    assert!(is_there, "no error at line {:?}:\n{errors}\n\n{}", damage.line, damage.text);
+    let is_located = damage.line.is_none_or(|line| errors.iter().any(|error| error.line == line));
+    assert!(is_located, "no error at line {:?}:\n{errors}\n\n{}", damage.line, damage.text);
 }
 
 fn pipelines() -> Vec<PathBuf> {
@@ -179,38 +178,38 @@ fn pipelines() -> Vec<PathBuf> {
 }
 
 #[test]
-fn damaged_files_are_told_at_the_line_of_the_damage() {
+fn damaged_files_are_reported_on_the_line_of_the_damage() {
     let mut texts = HashSet::new();
-    let mut at_a_line = 0;
+    let mut located = 0;
     for file in pipelines() {
         let text = std::fs::read_to_string(&file).unwrap();
         for damage in damages(&text, !text.contains("\nextends = ")) {
             if texts.insert(damage.text.clone()) {
-                let errors = parse(&damage.text, &file, &[]).map(|_| &damage.text).expect_err("taken");
-                hold(&errors, &file, &damage);
-                at_a_line += usize::from(damage.line.is_some());
+                let errors = parse(&damage.text, &file, &[]).map(|_| &damage.text).expect_err("accepted");
+                check_locations(&errors, &file, &damage);
+                located += usize::from(damage.line.is_some());
             }
         }
     }
-    println!("{} damaged files, {at_a_line} of them at a line", texts.len());
-    assert!(texts.len() >= 300 && at_a_line >= 300, "only {} and {at_a_line}", texts.len());
+    println!("{} damaged files, {located} of them with a line", texts.len());
+    assert!(texts.len() >= 300 && located >= 300, "only {} and {located}", texts.len());
 }
 
 #[test]
-fn damaged_bases_are_told_in_the_base() {
+fn damaged_bases_are_reported_in_the_base() {
     let directory = Directory::with(&[("study.toml", "# On a base.\nextends = \"base.toml\"\n")]);
     let base = include_str!("base.toml");
     let damages = damages(base, true);
     for damage in &damages {
         directory.write("base.toml", damage.text.as_bytes());
-        let errors = load(&directory.path("study.toml"), &[]).map(|_| &damage.text).expect_err("taken");
-        hold(&errors, &directory.path("base.toml"), damage);
+        let errors = load(&directory.path("study.toml"), &[]).map(|_| &damage.text).expect_err("accepted");
+        check_locations(&errors, &directory.path("base.toml"), damage);
     }
     assert!(damages.len() >= 200, "only {}", damages.len());
 }
 
 #[test]
-fn damage_in_a_file_on_a_sound_base_is_told_in_the_file() {
+fn damage_in_a_file_with_a_valid_base_is_reported_in_the_file() {
     let text = "extends = \"base.toml\"\nseed = 2\n[pretrain.main]\nepochs = 3\noptimizer = { sgd = { momentum = 0.5 } }\n\
                 [knn_eval.other]\nfrom = \"second\"\nk = 3\n[[sweep.together]]\n\"pretrain.main.batch_size\" = [8, 16]\n\
                 \"knn_eval.other.temperature\" = [0.1, 0.2]\n";
@@ -218,10 +217,10 @@ fn damage_in_a_file_on_a_sound_base_is_told_in_the_file() {
     directory.load("study.toml", &[]);
     let damages = damages(text, false);
     for damage in &damages {
-        // Without its base nothing of the file is whole.
+        // Without its base the file is not a whole pipeline.
         if damage.text.starts_with("extends = \"base.toml\"") {
             directory.write("study.toml", damage.text.as_bytes());
-            hold(&directory.errors("study.toml", &[]), &directory.path("study.toml"), damage);
+            check_locations(&directory.errors("study.toml", &[]), &directory.path("study.toml"), damage);
         }
     }
     assert!(damages.len() >= 50, "only {}", damages.len());

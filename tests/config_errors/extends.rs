@@ -1,8 +1,8 @@
-//! `extends`: what a file takes over from another one, and how mistakes in either are told.
+//! `extends`: what a file inherits from its base, and how errors in either are reported.
 
 use crate::directory::Directory;
 use simclr::config::pipeline::Pipeline;
-use simclr::config::{Loaded, parse};
+use simclr::config::{LoadedStudy, parse};
 use simclr::dataset::SourceConfig;
 use simclr::optim::OptimizerConfig;
 use std::path::{Path, PathBuf};
@@ -13,12 +13,12 @@ fn extending(over: &str) -> Directory {
     Directory::with(&[("base.toml", BASE), ("study.toml", &format!("extends = \"base.toml\"\n{over}"))])
 }
 
-fn first(loaded: &Loaded) -> &Pipeline {
+fn first(loaded: &LoadedStudy) -> &Pipeline {
     &loaded.study.variants[0].pipeline
 }
 
 #[test]
-fn the_file_wins_and_the_rest_is_taken_over() {
+fn the_file_overrides_the_base_and_inherits_the_rest() {
     let loaded = extending("seed = 7\n[pretrain.main]\nepochs = 3\n").load("study.toml", &[]);
     let pipeline = first(&loaded);
     assert_eq!((pipeline.seed, pipeline.pretrain[0].epochs, pipeline.pretrain[0].batch_size), (7, 3, 64));
@@ -36,7 +36,7 @@ fn lists_are_replaced() {
 }
 
 #[test]
-fn another_kind_replaces_the_choice_and_the_same_kind_merges() {
+fn a_different_kind_replaces_the_choice_and_the_same_kind_merges() {
     let sgd = "pretrain.main.optimizer = { sgd = { momentum = 0.5 } }";
     let loaded = extending(sgd).load("study.toml", &[]);
     let OptimizerConfig::Sgd(sgd) = &first(&loaded).pretrain[0].optimizer else { panic!() };
@@ -48,7 +48,7 @@ fn another_kind_replaces_the_choice_and_the_same_kind_merges() {
 }
 
 #[test]
-fn name_and_title_are_not_taken_over() {
+fn name_and_title_are_not_inherited() {
     let base = format!("{BASE}\n[report]\ntitle = \"The base\"\n");
     let directory = Directory::with(&[("base.toml", &base), ("study.toml", "extends = \"base.toml\"")]);
     let study = directory.load("study.toml", &[]).study;
@@ -65,11 +65,11 @@ fn the_sweep_is_replaced_as_a_whole() {
     let loaded = extending("[sweep]\nseed = [1, 2, 3]").load("study.toml", &[]);
     assert_eq!(loaded.study.variants.len(), 3);
     assert_eq!(loaded.study.variants[0].settings, [("seed".to_owned(), "1".to_owned())]);
-    assert_eq!(extending("[sweep]").load("study.toml", &[]).study.variants.len(), 1, "an empty one takes it out");
+    assert_eq!(extending("[sweep]").load("study.toml", &[]).study.variants.len(), 1, "an empty sweep removes it");
 }
 
 #[test]
-fn chains_of_parts_make_a_whole() {
+fn partial_files_in_a_chain_make_a_whole_pipeline() {
     let (data, stages) = BASE.split_once("[augment.views]").unwrap();
     let directory = Directory::with(&[
         ("data.toml", data),
@@ -81,20 +81,20 @@ fn chains_of_parts_make_a_whole() {
     let files: Vec<PathBuf> = loaded.files().map(|(path, _)| path.to_owned()).collect();
     assert_eq!(files, ["study.toml", "stages.toml", "data.toml"].map(|name| directory.path(name)));
     assert_eq!(loaded.files().last().unwrap().1, data);
-    assert_eq!(directory.error("data.toml", &[]), "data.toml:1:1: the file declares no stage");
+    assert_eq!(directory.error("data.toml", &[]), "data.toml:1:1: the file declares no stages");
     assert!(directory.errors("stages.toml", &["dataset.image_size=4"]).to_string().contains("--set"));
 }
 
 #[test]
-fn settings_of_the_command_line_win_over_all() {
+fn settings_of_the_command_line_override_all_files() {
     let directory = extending("seed = 7");
     assert_eq!(first(&directory.load("study.toml", &["seed=9", "pretrain.main.epochs=1"])).seed, 9);
     assert_eq!(directory.load("study.toml", &["pretrain.second.epochs=1"]).study.variants.len(), 1);
 }
 
 #[test]
-fn paths_are_relative_to_the_file_that_they_are_written_in() {
-    let directories = |loaded: &Loaded| match &first(loaded).dataset.source {
+fn paths_are_relative_to_the_file_they_are_written_in() {
+    let directories = |loaded: &LoadedStudy| match &first(loaded).dataset.source {
         SourceConfig::Prefixed(directories) => (directories.train.clone(), directories.test.clone().unwrap()),
         _ => panic!(),
     };
@@ -105,7 +105,7 @@ fn paths_are_relative_to_the_file_that_they_are_written_in() {
     let set = directory.load("mine/study.toml", &["dataset.source.prefixed.train=\"set\""]);
     assert_eq!(directories(&set), (directory.path("mine/set"), directory.path("mine/mine")));
 
-    // Through two files, and for values that are swept.
+    // Through two files, and for swept values.
     directory.write("study.toml", b"extends = \"mine/study.toml\"");
     let expected = (directory.path("mine/../shared/images/train"), directory.path("mine/mine"));
     assert_eq!(directories(&directory.load("study.toml", &[])), expected);
@@ -126,7 +126,7 @@ fn paths_are_relative_to_the_file_that_they_are_written_in() {
 }
 
 #[test]
-fn an_absolute_base_is_read_from_there() {
+fn a_base_may_be_an_absolute_path() {
     let directory = Directory::with(&[("base.toml", BASE)]);
     let text = format!("extends = {:?}", directory.path("base.toml"));
     let loaded = parse(&text, Path::new("/nowhere/study.toml"), &[]).unwrap();
@@ -135,7 +135,7 @@ fn an_absolute_base_is_read_from_there() {
 }
 
 #[test]
-fn a_base_that_cannot_be_read_is_told_where_it_is_named() {
+fn an_unreadable_base_is_reported_where_it_is_named() {
     let directory = Directory::with(&[("bases.toml", BASE), ("empty.toml", " \n"), ("part.toml", "seed = 1")]);
     directory.write("bytes.toml", b"seed = 1\nname = \"\xff\"\n");
     directory.write("large.toml", &vec![b'#'; 2 << 20]);
@@ -162,11 +162,11 @@ fn a_base_that_cannot_be_read_is_told_where_it_is_named() {
         assert!(error.message.contains(message) && !error.help.is_empty(), "{errors}");
         assert!(error.source.ends_with("study.toml"), "{errors}");
     }
-    assert!(errors("\"base.toml\"").to_string().contains("did you mean"), "the near file is named");
+    assert!(errors("\"base.toml\"").to_string().contains("did you mean"), "a similar file is suggested");
 }
 
 #[test]
-fn files_cannot_extend_each_other() {
+fn files_cannot_form_a_cycle() {
     let directory = Directory::with(&[
         ("self.toml", "extends = \"./self.toml\""),
         ("a.toml", "extends = \"b.toml\""),
@@ -174,23 +174,23 @@ fn files_cannot_extend_each_other() {
         ("c/d.toml", ""),
     ]);
     assert_eq!(directory.error("self.toml", &[]), "self.toml:1:11: the file extends itself");
-    let way = "files extend each other: a.toml -> b.toml -> c/../a.toml";
-    assert_eq!(directory.error("a.toml", &[]), format!("b.toml:2:11: {way}"));
+    let cycle = "`extends` forms a cycle: a.toml -> b.toml -> c/../a.toml";
+    assert_eq!(directory.error("a.toml", &[]), format!("b.toml:2:11: {cycle}"));
 }
 
 #[test]
-fn a_chain_has_an_end() {
+fn the_length_of_a_chain_is_limited() {
     let directory = Directory::with(&[("16.toml", BASE)]);
     for number in 0..16 {
         directory.write(&format!("{number}.toml"), format!("extends = \"{}.toml\"", number + 1).as_bytes());
     }
     assert_eq!(directory.load("0.toml", &[]).files().count(), 17);
     directory.write("study.toml", b"extends = \"0.toml\"");
-    assert_eq!(directory.error("study.toml", &[]), "15.toml:1:11: more than 16 files extend each other");
+    assert_eq!(directory.error("study.toml", &[]), "15.toml:1:11: more than 16 files in a chain of `extends`");
 }
 
 #[test]
-fn mistakes_in_a_base_are_told_at_their_place_in_it() {
+fn errors_in_a_base_are_located_in_it() {
     let broken = |from: &str, to: &str, over: &str| {
         assert!(BASE.contains(from), "{from}");
         let base = BASE.replacen(from, to, 1);
@@ -206,16 +206,16 @@ fn mistakes_in_a_base_are_told_at_their_place_in_it() {
     ] {
         assert_eq!(broken(from, to, ""), error);
     }
-    // A value of a wrong type is one even where the file replaces it.
+    // A value of a wrong type is an error even if the file replaces it.
     let replaced = broken("epochs = 20", "epochs = \"x\"", "pretrain.main.epochs = 1");
     assert_eq!(replaced, "base.toml:20:10: `epochs`: expected a whole number, found a string");
-    // What the merged whole lacks is told in the file that wrote the table last.
-    let lacking = broken("batch_size = 64\n", "", "pretrain.main.epochs = 1");
-    assert_eq!(lacking, "study.toml:2:10: `[pretrain.main]` lacks the key `batch_size`");
+    // A key missing from the merged table is reported in the file that set the table last.
+    let missing = broken("batch_size = 64\n", "", "pretrain.main.epochs = 1");
+    assert_eq!(missing, "study.toml:2:10: `[pretrain.main]` is missing the key `batch_size`");
 }
 
 #[test]
-fn syntax_of_a_base_is_told_in_it() {
+fn syntax_errors_of_a_base_are_located_in_it() {
     let directory = Directory::with(&[("base.toml", "seed = 1\nname = \n"), ("study.toml", "extends = \"base.toml\"")]);
     let errors = directory.errors("study.toml", &[]);
     let error = errors.iter().next().unwrap();
@@ -223,7 +223,7 @@ fn syntax_of_a_base_is_told_in_it() {
 }
 
 #[test]
-fn extends_belongs_to_the_file() {
+fn extends_is_only_a_key_of_the_file() {
     let directory = extending("");
     for (setting, message) in [
         ("extends=\"base.toml\"", "`extends` cannot be set on the command line"),

@@ -1,9 +1,9 @@
-//! Files that cannot be read, and what is done with those that can.
+//! Unreadable files, and the interpretation of valid ones.
 
 use simclr::config::pipeline::{Budget, DeviceChoice, LinearTraining, Pipeline, SelectOn};
 use simclr::config::{Diagnostics, load, parse};
 use simclr::dataset::SourceConfig;
-use simclr::train::{Monitor, Patience, Stopping};
+use simclr::train::{Monitor, Patience, StoppingRule};
 use std::path::{Path, PathBuf};
 
 const BASE: &str = include_str!("base.toml");
@@ -14,7 +14,7 @@ fn base(overrides: &[&str]) -> Pipeline {
     loaded.study.variants[0].pipeline.clone()
 }
 
-fn refused(bytes: &[u8]) -> Diagnostics {
+fn errors_of(bytes: &[u8]) -> Diagnostics {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("study.toml");
     std::fs::write(&path, bytes).unwrap();
@@ -22,7 +22,7 @@ fn refused(bytes: &[u8]) -> Diagnostics {
 }
 
 #[test]
-fn a_missing_file_names_a_near_one() {
+fn a_missing_file_suggests_a_similar_name() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("quickstart.toml"), "").unwrap();
     let path = directory.path().join("quikstart.toml");
@@ -33,7 +33,7 @@ fn a_missing_file_names_a_near_one() {
 }
 
 #[test]
-fn a_directory_is_no_file() {
+fn a_directory_is_not_a_file() {
     let directory = tempfile::tempdir().unwrap();
     let errors = load(directory.path(), &[]).unwrap_err().to_string();
     assert!(errors.contains("cannot read the pipeline file"), "{errors}");
@@ -41,7 +41,7 @@ fn a_directory_is_no_file() {
 
 #[cfg(unix)]
 #[test]
-fn a_pipe_is_nothing_to_extend_and_nobody_waits_for_it() {
+fn a_pipe_cannot_be_extended_and_does_not_block() {
     let directory = tempfile::tempdir().unwrap();
     let pipe = directory.path().join("pipe.toml");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
@@ -52,25 +52,25 @@ fn a_pipe_is_nothing_to_extend_and_nobody_waits_for_it() {
 }
 
 #[test]
-fn bytes_that_are_no_text() {
-    let errors = refused(b"seed = 1\nname = \"\xff\"\n").to_string();
+fn bytes_that_are_not_text() {
+    let errors = errors_of(b"seed = 1\nname = \"\xff\"\n").to_string();
     assert!(errors.contains("not UTF-8") && errors.contains("line 2"), "{errors}");
-    refused(&[0; 100]);
+    errors_of(&[0; 100]);
 }
 
 #[test]
 fn a_file_that_is_far_too_large() {
-    let errors = refused(&vec![b'#'; 2 << 20]).to_string();
+    let errors = errors_of(&vec![b'#'; 2 << 20]).to_string();
     assert!(errors.contains("larger than 1 MB"), "{errors}");
 }
 
 #[test]
-fn a_byte_order_mark_and_windows_line_ends_are_fine() {
+fn a_byte_order_mark_and_windows_line_endings_are_accepted() {
     let text = format!("\u{feff}{}", BASE.replace('\n', "\r\n"));
     parse(&text, Path::new("base.toml"), &[]).unwrap_or_else(|errors| panic!("{errors}"));
 }
 
-/// Stacks are small in tests (2 MB), so that a recursion without end would show.
+/// Threads of tests have small stacks (2 MB), so unbounded recursion would overflow.
 #[test]
 fn deep_nesting_is_an_error() {
     const DEEP: usize = 60_000;
@@ -111,7 +111,7 @@ fn long_lines_and_many_errors_stay_short() {
 }
 
 #[test]
-fn relative_paths_count_from_the_directory_of_the_file() {
+fn paths_are_relative_to_the_directory_of_the_file() {
     let SourceConfig::Prefixed(directories) = base(&[]).dataset.source else { panic!() };
     assert_eq!(directories.train, Path::new("/studies/images/train"));
     assert_eq!(directories.test, Some(PathBuf::from("/studies/images/test")));
@@ -132,7 +132,7 @@ fn devices() {
 }
 
 #[test]
-fn settings_win_over_the_file_and_over_its_sweep() {
+fn settings_override_the_file_and_its_sweep() {
     assert_eq!(base(&["seed = 7"]).seed, 7);
     assert_eq!(base(&["linear_eval.depths.depths=[1]"]).linear_eval[0].depths, [1]);
     assert_eq!(base(&["linear_eval.depths.labeled_fraction=0.5"]).linear_eval[0].labeled_fractions, [0.5]);
@@ -152,7 +152,7 @@ fn settings_win_over_the_file_and_over_its_sweep() {
 }
 
 #[test]
-fn pretrainings_come_after_those_that_they_start_from() {
+fn pretraining_stages_come_after_the_stages_they_start_from() {
     let text =
         BASE.replace("pretrain.main", "pretrain.zz").replace("init_from = \"main\"", "").replace("\"main\"", "\"zz\"");
     let text = text.replacen("augment = \"views\"\nencoder", "augment = \"views\"\ninit_from = \"second\"\nencoder", 1);
@@ -162,7 +162,7 @@ fn pretrainings_come_after_those_that_they_start_from() {
 }
 
 #[test]
-fn what_is_left_out_has_its_documented_default() {
+fn omitted_keys_have_their_documented_defaults() {
     let pipeline = base(&[]);
     let linear = |settings: &[&str]| base(settings).linear_eval[0].training.clone();
     let LinearTraining::Lbfgs { c, select_on: SelectOn::Validation } = linear(&[]) else { panic!("it has epochs") };
@@ -174,11 +174,11 @@ fn what_is_left_out_has_its_documented_default() {
     assert_eq!(c, [0.5, 1.0]);
     assert_eq!(pipeline.knn_eval[0].knn.k, 20);
     assert_eq!(pipeline.knn_eval[0].labeled_fractions, [1.0]);
-    // A default is the same as its kind written with an empty table.
+    // A default equals its kind with an empty table.
     let second = &pipeline.pretrain[1];
     assert_eq!(second.loss, base(&["pretrain.second.loss={ nt_xent = {} }"]).pretrain[1].loss);
     assert_eq!(second.schedule, base(&["pretrain.second.schedule={ cosine = {} }"]).pretrain[1].schedule);
-    // Any key of epochs is training by epochs, with the defaults of it.
+    // Any key of minibatch training selects minibatch training with its defaults.
     let by_adam = linear(&["linear_eval.depths.optimizer={ adam = { learning_rate = 1e-3 } }"]);
     for setting in [
         "schedule={ constant = {} }",
@@ -200,12 +200,12 @@ fn what_is_left_out_has_its_documented_default() {
     assert_eq!(pipeline.embed[0].method, written.embed[0].method);
 }
 
-fn stopping(monitor: Monitor, patience: Patience) -> Stopping {
-    Stopping { monitor, patience }
+fn stopping(monitor: Monitor, patience: Patience) -> StoppingRule {
+    StoppingRule { monitor, patience }
 }
 
 #[test]
-fn a_supervised_network_has_steps_or_epochs_and_stops_early_where_a_key_says_so() {
+fn a_supervised_network_has_steps_or_epochs_and_early_stopping_if_a_key_enables_it() {
     for (settings, budget, rule) in [
         (&[][..], Budget::Steps(2000), None),
         (&["steps=500"], Budget::Steps(500), None),
@@ -229,7 +229,7 @@ fn a_supervised_network_has_steps_or_epochs_and_stops_early_where_a_key_says_so(
 }
 
 #[test]
-fn a_supervised_network_is_augmented_as_pretraining_is_unless_it_says_otherwise() {
+fn a_supervised_network_is_augmented_as_pretraining_by_default() {
     let policy = |settings: &[&str]| base(settings).supervised[0].policy.clone();
     let views = base(&[]).augment["views"].clone();
     assert_eq!(policy(&[]), Some(views.clone()));
@@ -245,11 +245,11 @@ fn a_supervised_network_is_augmented_as_pretraining_is_unless_it_says_otherwise(
     let (policy, policies) = with_other(&["supervised.baseline.init_from=second".to_owned()]);
     assert_eq!(policy.as_ref(), policies.get("other"));
     let (policy, policies) = with_other(&[]);
-    assert_eq!(policy.as_ref(), policies.get("views"), "the first pretraining run in the file");
+    assert_eq!(policy.as_ref(), policies.get("views"), "the first pretraining stage in the file");
 }
 
 #[test]
-fn a_large_sweep_is_checked_and_a_larger_one_refused() {
+fn a_large_sweep_is_checked_and_a_larger_one_rejected() {
     let sweep = |count: usize| {
         let seeds: Vec<String> = (0..count).map(|seed| seed.to_string()).collect();
         let text = format!("{BASE}seed = [{}]\n", seeds.join(", "));
@@ -273,7 +273,7 @@ fn names_that_cannot_be_directories() {
 }
 
 #[test]
-fn names_that_the_output_directory_has_for_itself_are_refused_wherever_they_come_from() {
+fn names_reserved_by_the_output_directory_are_rejected_from_any_origin() {
     let unnamed = BASE.replacen("name = \"base\"\n", "", 1);
     for name in ["runs", "Store-v1", "digests.json", "nul"] {
         let set = [format!("name=\"{name}\"")];
@@ -281,7 +281,7 @@ fn names_that_the_output_directory_has_for_itself_are_refused_wherever_they_come
         assert!(set.contains("`name` is"), "{set}");
         let stem = parse(&unnamed, Path::new(&format!("{name}.toml")), &[]).unwrap_err().to_string();
         assert!(
-            stem.contains("the file's name cannot be the name of the study") && stem.contains("add `name"),
+            stem.contains("the file name cannot be used as the study name") && stem.contains("add `name"),
             "{stem}"
         );
     }
@@ -296,13 +296,13 @@ fn numbers_in_messages_are_short() {
         let errors = parse(BASE, Path::new("base.toml"), &[setting.to_owned()]).unwrap_err().to_string();
         assert!(errors.len() < 500, "{errors}");
     }
-    let endless = "embed.tsne.method.tsne.iterations=18446744073709551615".to_owned();
-    let errors = parse(BASE, Path::new("base.toml"), &[endless]).unwrap_err().to_string();
+    let huge = "embed.tsne.method.tsne.iterations=18446744073709551615".to_owned();
+    let errors = parse(BASE, Path::new("base.toml"), &[huge]).unwrap_err().to_string();
     assert!(errors.contains("between 1 and 1000000"), "{errors}");
 }
 
 #[test]
-fn a_long_setting_is_cut_where_it_is_shown() {
+fn a_long_setting_is_shortened_in_messages() {
     let errors = parse(BASE, Path::new("base.toml"), &[format!("seed=\"{}\"", "a".repeat(60_000))]).unwrap_err();
     assert!(errors.to_string().len() < 2000, "{errors}");
 }

@@ -1,4 +1,4 @@
-//! Configuration files: valid ones load, and every mistake gives an error at its place and never a panic.
+//! Configuration files: valid ones load, and every mistake is an error with a location, never a panic.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
 

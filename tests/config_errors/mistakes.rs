@@ -1,12 +1,12 @@
-//! Typical mistakes, each with the whole text that it is answered with (`expected/NAME.txt`).
-//! After a change of wording: UPDATE_EXPECTED=1 cargo test --test config_errors mistakes, then read the difference.
+//! Typical mistakes, each with the full text of its errors (`expected/NAME.txt`).
+//! After a change of messages: UPDATE_EXPECTED=1 cargo test --test config_errors mistakes, then review the diff.
 
-use simclr::config::{ClassCount, Diagnostics, Loaded, parse};
+use simclr::config::{ClassCount, Diagnostics, LoadedStudy, parse};
 use std::path::Path;
 
 const BASE: &str = include_str!("base.toml");
 
-/// A mistake: what is replaced in the valid file, by what.
+/// A mistake: a replacement in the valid file.
 struct Mistake {
     name: &'static str,
     from: &'static str,
@@ -19,25 +19,25 @@ const fn mistake(name: &'static str, from: &'static str, to: &'static str) -> Mi
 
 const MISTAKES: [Mistake; 60] = [
     mistake(
-        "momentum-of-another-convention",
+        "bn-momentum-out-of-range",
         "{ width = 0.5 } }\nprojection",
         "{ width = 0.5, bn_momentum = 1.5 } }\nprojection",
     ),
-    mistake("unknown-statistics-of-batch-norm", "epochs = 20", "epochs = 20\nbatch_norm = \"view\""),
-    mistake("batches-beside-running-statistics", "depths = [0, 1, 2]", "depths = [0, 1, 2]\nstatistics_batch = 32"),
+    mistake("unknown-batch-norm", "epochs = 20", "epochs = 20\nbatch_norm = \"view\""),
+    mistake("batch-size-with-running-statistics", "depths = [0, 1, 2]", "depths = [0, 1, 2]\nstatistics_batch = 32"),
     mistake("unknown-key", "temperature = 0.1", "temprature = 0.1"),
-    mistake("unknown-key-of-habit", "{ learning_rate = 0.1 } }\nepochs", "{ lr = 0.1 } }\nepochs"),
+    mistake("unknown-key-alias", "{ learning_rate = 0.1 } }\nepochs", "{ lr = 0.1 } }\nepochs"),
     mistake(
         "key-of-another-table",
         "batch_size = 64\n\n[pretrain.second]",
         "batch_size = 64\ntemperature = 0.5\n\n[pretrain.second]",
     ),
-    mistake("key-of-the-file", "image_size = 64", "image_size = 64\nseed = 3"),
-    mistake("key-without-a-neighbor", "image_size = 64", "image_size = 64\nxyzzy = 3"),
+    mistake("top-level-key-in-a-section", "image_size = 64", "image_size = 64\nseed = 3"),
+    mistake("unknown-key-without-a-suggestion", "image_size = 64", "image_size = 64\nxyzzy = 3"),
     mistake("unknown-section", "[linear_eval.depths]", "[linear_evaluation.depths]"),
     mistake("unknown-kind", "resnet18 = { width = 0.5 } }\nprojection", "resnet19 = { width = 0.5 } }\nprojection"),
     mistake("unknown-operator", "{ random_resized_crop = {} }", "{ random_crop = {} }"),
-    mistake("unknown-word", "{ strength = 1.0 }", "{ strength = 1.0, order = \"rand\" }"),
+    mistake("unknown-value", "{ strength = 1.0 }", "{ strength = 1.0, order = \"rand\" }"),
     mistake(
         "two-kinds",
         "optimizer = { sgd = { learning_rate = 0.1 } }",
@@ -46,7 +46,7 @@ const MISTAKES: [Mistake; 60] = [
     mistake("no-kind", "optimizer = { sgd = { learning_rate = 0.1 } }", "optimizer = {}"),
     mistake("kind-as-string", "optimizer = { sgd = { learning_rate = 0.1 } }", "optimizer = \"sgd\""),
     mistake("number-as-string", "temperature = 0.1", "temperature = \"0.1\""),
-    mistake("part-of-an-epoch", "epochs = 20", "epochs = 20.5"),
+    mistake("fractional-epochs", "epochs = 20", "epochs = 20.5"),
     mistake("list-expected", "depths = [0, 1, 2]", "depths = 2"),
     mistake("element-of-wrong-type", "depths = [0, 1, 2]", "depths = [0, \"one\", 2]"),
     mistake("pair-of-three", "{ random_resized_crop = {} }", "{ random_resized_crop = { scale = [0.1, 0.5, 1.0] } }"),
@@ -65,9 +65,9 @@ const MISTAKES: [Mistake; 60] = [
     ),
     mistake("section-without-a-name", "[knn_eval.knn]", "[knn_eval]"),
     mistake("array-of-tables", "[knn_eval.knn]", "[[knn_eval]]"),
-    mistake("name-with-a-blank", "[knn_eval.knn]", "[knn_eval.\"k n n\"]"),
-    mistake("missing-reference", "from = \"main\"\ndepths", "from = \"mian\"\ndepths"),
-    mistake("missing-policy", "augment = \"views\"\nencoder", "augment = \"crops\"\nencoder"),
+    mistake("name-with-a-space", "[knn_eval.knn]", "[knn_eval.\"k n n\"]"),
+    mistake("unknown-reference", "from = \"main\"\ndepths", "from = \"mian\"\ndepths"),
+    mistake("unknown-policy", "augment = \"views\"\nencoder", "augment = \"crops\"\nencoder"),
     mistake("cycle", "augment = \"views\"\nencoder", "augment = \"views\"\ninit_from = \"second\"\nencoder"),
     mistake("starts-from-itself", "init_from = \"main\"", "init_from = \"second\""),
     mistake(
@@ -108,40 +108,32 @@ const MISTAKES: [Mistake; 60] = [
         "image_size = 64",
         "image_size = 64\nvalidation_fraction = 0\n\n[linear_eval.by-epochs]\nfrom = \"main\"\nepochs = 10",
     ),
-    mistake("lbfgs-of-a-network", "[supervised.baseline]", "[supervised.baseline]\noptimizer = { lbfgs = {} }"),
+    mistake("lbfgs-for-a-network", "[supervised.baseline]", "[supervised.baseline]\noptimizer = { lbfgs = {} }"),
     mistake(
-        "epochs-of-the-exact-solution",
+        "epochs-with-lbfgs",
         "[linear_eval.depths]",
         "[linear_eval.depths]\noptimizer = { lbfgs = { c = 1 } }\nepochs = 20\npatience = 3",
     ),
+    mistake("c-out-of-range", "[linear_eval.depths]", "[linear_eval.depths]\noptimizer = { lbfgs = { c = [1, 0] } }"),
+    mistake("c-twice", "[linear_eval.depths]", "[linear_eval.depths]\noptimizer = { lbfgs = { c = [1, 0.1, 1] } }"),
+    mistake("steps-and-epochs", "[supervised.baseline]", "[supervised.baseline]\nsteps = 100\nepochs = 20"),
     mistake(
-        "strength-out-of-range",
-        "[linear_eval.depths]",
-        "[linear_eval.depths]\noptimizer = { lbfgs = { c = [1, 0] } }",
-    ),
-    mistake(
-        "strength-twice",
-        "[linear_eval.depths]",
-        "[linear_eval.depths]\noptimizer = { lbfgs = { c = [1, 0.1, 1] } }",
-    ),
-    mistake("steps-beside-epochs", "[supervised.baseline]", "[supervised.baseline]\nsteps = 100\nepochs = 20"),
-    mistake(
-        "patience-in-epochs-and-steps",
+        "patience-and-patience-steps",
         "[supervised.baseline]",
         "[supervised.baseline]\npatience = 5\npatience_steps = 100",
     ),
     mistake("policy-called-none", "[augment.views]", "[augment.none]\nops = []\n\n[augment.views]"),
-    mistake("sweep-of-a-missing-stage", "\"pretrain.second.epochs\"", "\"pretrain.secnd.epochs\""),
+    mistake("sweep-of-an-unknown-stage", "\"pretrain.second.epochs\"", "\"pretrain.secnd.epochs\""),
     mistake("sweep-of-an-unknown-key", "\"pretrain.second.epochs\"", "\"pretrain.second.epoch\""),
     mistake(
-        "wrong-value-that-is-swept",
+        "invalid-value-replaced-by-the-sweep",
         "epochs = 20\nbatch_size = 64\n\n[linear_eval",
         "epochs = \"20\"\nbatch_size = 64\n\n[linear_eval",
     ),
     mistake("sweep-value-out-of-range", "= [10, 20]", "= [10, 2_000_000]"),
     mistake("syntax", "image_size = 64", "image_size = "),
-    mistake("word-without-quotes", "image_size = 64", "image_size = 64\nfit = squash"),
-    mistake("key-twice", "seed = 1", "seed = 1\nseed = 2"),
+    mistake("string-without-quotes", "image_size = 64", "image_size = 64\nfit = squash"),
+    mistake("duplicate-key", "seed = 1", "seed = 1\nseed = 2"),
 ];
 
 #[test]
@@ -162,11 +154,11 @@ fn mistakes_in_the_file() {
 }
 
 #[test]
-fn many_mistakes_are_told_at_once() {
+fn many_mistakes_are_reported_at_once() {
     let picked = [
         "unknown-key",
         "out-of-range",
-        "missing-reference",
+        "unknown-reference",
         "depth-twice",
         "two-kinds",
         "unknown-operator",
@@ -188,7 +180,7 @@ fn mistakes_on_the_command_line() {
         ("set-out-of-range", "pretrain.main.epochs=-3"),
         ("set-of-wrong-type", "pretrain.main.epochs=many"),
         ("set-unknown-key", "pretrain.main.epoch=3"),
-        ("set-missing-stage", "pretrain.mian.epochs=3"),
+        ("set-unknown-stage", "pretrain.mian.epochs=3"),
         ("set-without-a-value", "pretrain.main.epochs"),
         ("set-broken-value", "linear_eval.depths.depths=[0, 1"),
         ("set-missing-element", "augment.views.ops.7.color_jitter.p=1"),
@@ -198,7 +190,7 @@ fn mistakes_on_the_command_line() {
 }
 
 #[test]
-fn mistakes_that_the_images_show() {
+fn mistakes_that_depend_on_the_number_of_images() {
     let few = [("a", 100, 10, 50), ("rare", 4, 1, 2)].map(|(name, train, validation, test)| ClassCount {
         name: name.into(),
         train,
@@ -219,7 +211,7 @@ fn mistakes_that_the_images_show() {
 }
 
 #[test]
-fn mistakes_of_the_file_itself() {
+fn mistakes_of_the_file_as_a_whole() {
     check("empty", load("", &[]).err());
     check("blank", load("\n\n  \t\n", &[]).err());
     check("no-stage", load("[dataset]\nsource = { shapes = {} }\nimage_size = 32\n", &[]).err());
@@ -229,14 +221,14 @@ fn classes(train: usize, validation: usize, test: usize) -> Vec<ClassCount> {
     ["a", "b"].map(|name| ClassCount { name: name.into(), train, validation, test }).to_vec()
 }
 
-fn load(text: &str, overrides: &[String]) -> Result<Loaded, Diagnostics> {
+fn load(text: &str, overrides: &[String]) -> Result<LoadedStudy, Diagnostics> {
     parse(text, Path::new("study.toml"), overrides)
 }
 
 fn check(name: &str, errors: Option<Diagnostics>) {
-    let errors = errors.unwrap_or_else(|| panic!("{name} is no error"));
+    let errors = errors.unwrap_or_else(|| panic!("{name} is not an error"));
     for error in errors.iter() {
-        assert!(error.line > 0 && error.column > 0, "{name} has no place:\n{errors}");
+        assert!(error.line > 0 && error.column > 0, "{name} has no location:\n{errors}");
     }
     let text = format!("{errors}\n");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/config_errors/expected/{name}.txt"));
@@ -244,5 +236,5 @@ fn check(name: &str, errors: Option<Diagnostics>) {
         std::fs::write(&path, &text).unwrap();
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(text == expected, "{name} is answered with\n{text}\ninstead of\n{expected}");
+    assert!(text == expected, "{name} reports\n{text}\ninstead of\n{expected}");
 }

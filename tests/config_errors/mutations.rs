@@ -1,13 +1,13 @@
-//! Any mistake put into a valid file gives an error with a place, and nothing that is put into it a panic.
+//! Random changes of valid files: mistakes are errors with a location, and nothing panics.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use simclr::config::{Diagnostics, Loaded, parse};
+use simclr::config::{Diagnostics, LoadedStudy, parse};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use toml::Value;
 
-/// The valid files that stand alone; `damaged` has those that build on others.
+/// The valid files without `extends`; `damaged` covers the others.
 static FILES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut paths: Vec<PathBuf> =
@@ -26,12 +26,12 @@ fn pick<'a>(index: &Index, paths: &'a [Vec<String>]) -> &'a [String] {
     &paths[index.index(paths.len())]
 }
 
-fn load(text: &str) -> Result<Loaded, Diagnostics> {
+fn load(text: &str) -> Result<LoadedStudy, Diagnostics> {
     parse(text, Path::new("mutated.toml"), &[])
 }
 
-/// Every error can be shown and has a place in the text.
-fn hold_to_text(errors: &Diagnostics, text: &str) -> Result<(), TestCaseError> {
+/// Checks that every error can be rendered and has a location in the text.
+fn check_locations(errors: &Diagnostics, text: &str) -> Result<(), TestCaseError> {
     let lines = text.split('\n').count();
     prop_assert!(errors.count() > 0);
     for error in errors.iter() {
@@ -46,7 +46,7 @@ fn hold_to_text(errors: &Diagnostics, text: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Paths to every value, tables and lists too; the file itself left out.
+/// Returns the paths of all values, including tables and lists, without the file itself.
 fn paths(value: &Value) -> Vec<Vec<String>> {
     let children: Vec<(String, &Value)> = match value {
         Value::Table(table) => table.iter().map(|(key, value)| (key.clone(), value)).collect(),
@@ -77,10 +77,10 @@ fn text_of(tree: &Value) -> String {
     toml::to_string(tree).unwrap()
 }
 
-/// The paths of a file that meet a condition.
-fn chosen(tree: &Value, meets: impl Fn(&[String], &Value) -> bool) -> Vec<Vec<String>> {
+/// Returns the paths of a file that satisfy a condition.
+fn paths_where(tree: &Value, condition: impl Fn(&[String], &Value) -> bool) -> Vec<Vec<String>> {
     let mut copy = tree.clone();
-    paths(tree).into_iter().filter(|path| meets(path, at(&mut copy, path))).collect()
+    paths(tree).into_iter().filter(|path| condition(path, at(&mut copy, path))).collect()
 }
 
 proptest! {
@@ -89,37 +89,37 @@ proptest! {
     #[test]
     fn an_unknown_key_is_an_error(file in any::<Index>(), place in any::<Index>(), key in "[a-z]{1,4}_zz[a-z]{0,8}") {
         let mut tree = tree(text_at(&file));
-        // Named sections take any name, but with a table; a choice takes no second key.
-        let tables = chosen(&tree, |_, value| value.is_table());
+        // Sections of named tables accept any name, but only with a table; a choice accepts no second key.
+        let tables = paths_where(&tree, |_, value| value.is_table());
         at(&mut tree, pick(&place, &tables)).as_table_mut().unwrap().insert(key, Value::Integer(1));
         let text = text_of(&tree);
-        hold_to_text(&load(&text).expect_err("an unknown key was taken"), &text)?;
+        check_locations(&load(&text).expect_err("an unknown key was accepted"), &text)?;
     }
 
     #[test]
     fn a_value_of_a_wrong_type_is_an_error(file in any::<Index>(), place in any::<Index>()) {
         let mut tree = tree(text_at(&file));
-        let values = chosen(&tree, |_, _| true);
-        // Nothing in a pipeline is a date.
+        let values = paths_where(&tree, |_, _| true);
+        // No key of a pipeline is a date.
         *at(&mut tree, pick(&place, &values)) = Value::Datetime("1979-05-27T07:32:00Z".parse().unwrap());
         let text = text_of(&tree);
-        hold_to_text(&load(&text).expect_err("a date was taken"), &text)?;
+        check_locations(&load(&text).expect_err("a date was accepted"), &text)?;
     }
 
     #[test]
     fn a_number_out_of_its_range_is_an_error(file in any::<Index>(), place in any::<Index>(), number in prop_oneof![Just(-1.0), Just(-1e300), Just(f64::NAN), Just(f64::INFINITY)]) {
         let mut tree = tree(text_at(&file));
-        // The mean of a color may be negative.
-        let numbers = chosen(&tree, |path, value| {
+        // The mean of a channel may be negative.
+        let numbers = paths_where(&tree, |path, value| {
             (value.is_integer() || value.is_float()) && !(number.is_finite() && path.iter().any(|key| key == "mean"))
         });
         *at(&mut tree, pick(&place, &numbers)) = Value::Float(number);
         let text = text_of(&tree);
-        hold_to_text(&load(&text).expect_err("a number out of range was taken"), &text)?;
+        check_locations(&load(&text).expect_err("a number out of range was accepted"), &text)?;
     }
 
     #[test]
-    fn trees_with_things_taken_out_doubled_or_exchanged_do_not_panic(
+    fn trees_with_values_removed_duplicated_or_exchanged_do_not_panic(
         file in any::<Index>(),
         changes in prop::collection::vec((any::<Index>(), any::<Index>(), 0..4u8), 1..4),
     ) {
@@ -143,7 +143,7 @@ proptest! {
         }
         let text = text_of(&tree);
         if let Err(errors) = load(&text) {
-            hold_to_text(&errors, &text)?;
+            check_locations(&errors, &text)?;
         }
     }
 
@@ -163,7 +163,7 @@ proptest! {
         }
         let text: String = text.into_iter().collect();
         if let Err(errors) = load(&text) {
-            hold_to_text(&errors, &text)?;
+            check_locations(&errors, &text)?;
         }
     }
 
@@ -172,14 +172,14 @@ proptest! {
         let text = text_at(&file);
         let end = (0..=end.index(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap();
         if let Err(errors) = load(&text[..end]) {
-            hold_to_text(&errors, &text[..end])?;
+            check_locations(&errors, &text[..end])?;
         }
     }
 
     #[test]
     fn any_text_does_not_panic(text in "\\PC{0,200}|[\\[\\]{}=.,\"'a-z0-9\n ]{0,120}") {
         if let Err(errors) = load(&text) {
-            hold_to_text(&errors, &text)?;
+            check_locations(&errors, &text)?;
         }
     }
 

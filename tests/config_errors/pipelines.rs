@@ -18,26 +18,26 @@ fn every_pipeline_loads() {
     for file in files {
         let loaded = load(&file, &[]).unwrap_or_else(|errors| panic!("{errors}"));
         let stem = file.file_stem().unwrap().to_str().unwrap();
-        assert_eq!(loaded.study.name, stem, "the name of {} is not its file's", file.display());
+        assert_eq!(loaded.study.name, stem, "the study name of {} differs from its file name", file.display());
         assert!(!loaded.study.variants.is_empty());
     }
 }
 
 #[test]
-fn every_pipeline_begins_with_a_comment_that_says_what_it_is_and_how_long_it_takes() {
+fn every_pipeline_starts_with_a_comment_with_its_running_time() {
     for file in pipelines() {
         let text = std::fs::read_to_string(&file).unwrap();
         let comment: Vec<&str> = text.lines().take_while(|line| line.starts_with('#')).collect();
-        assert!(comment.iter().any(|line| line.contains("Takes")), "{}: no time", file.display());
+        assert!(comment.iter().any(|line| line.contains("Takes")), "{}: no running time", file.display());
     }
 }
 
 #[test]
-fn checking_a_file_is_quick() {
+fn checking_a_file_is_fast() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/imagenet5.toml");
     load(&file, &[]).unwrap();
-    let most = std::time::Duration::from_millis(20);
-    let quickest = (0..10)
+    let limit = std::time::Duration::from_millis(20);
+    let fastest = (0..10)
         .map(|_| {
             let start = std::time::Instant::now();
             load(&file, &[]).unwrap();
@@ -45,6 +45,6 @@ fn checking_a_file_is_quick() {
         })
         .min()
         .unwrap();
-    println!("{quickest:?}");
-    assert!(quickest < most, "checking took {quickest:?}");
+    println!("{fastest:?}");
+    assert!(fastest < limit, "checking took {fastest:?}");
 }

@@ -5,7 +5,7 @@ use simclr::config::{load, reference, schema};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-const MARK: &str = "<!-- What follows is made from the schema.";
+const MARK: &str = "<!-- Generated from the schema.";
 
 fn in_docs(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)
@@ -15,18 +15,18 @@ fn in_docs(name: &str) -> PathBuf {
 fn the_committed_reference_is_up_to_date() {
     let path = in_docs("configuration.md");
     let text = std::fs::read_to_string(&path).unwrap();
-    let mark = text.find(MARK).expect("the mark between prose and reference is gone");
+    let mark = text.find(MARK).expect("the marker between prose and reference is missing");
     let line_end = mark + text[mark..].find('\n').unwrap() + 1;
-    hold_to("configuration.md", &format!("{}\n{}\n", &text[..line_end], reference().trim_end()));
+    check_file("configuration.md", &format!("{}\n{}\n", &text[..line_end], reference().trim_end()));
 }
 
 #[test]
 fn the_committed_schema_is_up_to_date() {
-    hold_to("pipeline.schema.json", &format!("{}\n", serde_json::to_string_pretty(&schema()).unwrap()));
+    check_file("pipeline.schema.json", &format!("{}\n", serde_json::to_string_pretty(&schema()).unwrap()));
 }
 
-/// A file of `docs/` is what it should be, or becomes it.
-fn hold_to(name: &str, wanted: &str) {
+/// Checks that a file of `docs/` is up to date, or updates it.
+fn check_file(name: &str, wanted: &str) {
     let path = in_docs(name);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, wanted).unwrap();
@@ -36,7 +36,7 @@ fn hold_to(name: &str, wanted: &str) {
 }
 
 #[test]
-fn every_key_of_the_reference_has_a_meaning() {
+fn every_key_of_the_reference_has_a_description() {
     for line in reference().lines().filter(|line| line.starts_with("| `")) {
         let meaning = line.trim_end_matches(" |").rsplit(" | ").next().unwrap();
         assert!(meaning.len() > 5, "{line}");
@@ -48,7 +48,7 @@ fn the_file_with_every_key_loads() {
     load(&in_docs("every_key.toml"), &[]).unwrap_or_else(|errors| panic!("{errors}"));
 }
 
-/// Words of the text, so that keys in comments count too: a file has but one data set.
+/// Searches words of the text, so that keys in comments count too: a file has only one data set.
 #[test]
 fn the_file_with_every_key_has_every_key() {
     let text = std::fs::read_to_string(in_docs("every_key.toml")).unwrap();
@@ -56,8 +56,8 @@ fn the_file_with_every_key_has_every_key() {
     let mut keys = BTreeSet::new();
     collect_keys(&schema(), &mut keys);
     assert!(keys.len() > 80, "only {} keys", keys.len());
-    let lacking: Vec<&String> = keys.iter().filter(|key| !written.contains(key.as_str())).collect();
-    assert!(lacking.is_empty(), "docs/every_key.toml lacks {lacking:?}");
+    let missing: Vec<&String> = keys.iter().filter(|key| !written.contains(key.as_str())).collect();
+    assert!(missing.is_empty(), "docs/every_key.toml is missing {missing:?}");
 }
 
 fn collect_keys(schema: &Value, keys: &mut BTreeSet<String>) {

@@ -1,18 +1,18 @@
-//! The whole pipeline as one text is the same study.
+//! The resolved pipeline as one text declares the same study.
 
 use crate::directory::Directory;
-use simclr::config::{Loaded, load, parse};
+use simclr::config::{LoadedStudy, load, parse};
 use std::path::Path;
 
 const BASE: &str = include_str!("base.toml");
 
-/// Reads the text as a file of the same directory with another name, and holds it to what it was made from.
-fn hold_round_trip(loaded: &Loaded) -> String {
+/// Parses the resolved text as a file of the same directory and compares the two studies; returns the text.
+fn check_round_trip(loaded: &LoadedStudy) -> String {
     let text = loaded.resolved_toml();
     let again = parse(&text, &loaded.path().with_file_name("resolved.toml"), &[])
         .unwrap_or_else(|errors| panic!("{text}\n{errors}"));
     assert_eq!(format!("{:#?}", again.study), format!("{:#?}", loaded.study), "{text}");
-    assert_eq!(again.resolved_toml(), text, "the text of the text is another");
+    assert_eq!(again.resolved_toml(), text, "the resolved text of the resolved text differs");
     assert!(!text.contains('#') && !text.contains("extends"), "{text}");
     text
 }
@@ -22,12 +22,12 @@ fn every_pipeline_reads_back_as_the_same_study() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = std::fs::read_dir(root.join("pipelines")).unwrap().map(|entry| entry.unwrap().path());
     for file in files.chain([root.join("docs/every_key.toml")]) {
-        hold_round_trip(&load(&file, &[]).unwrap_or_else(|errors| panic!("{errors}")));
+        check_round_trip(&load(&file, &[]).unwrap_or_else(|errors| panic!("{errors}")));
     }
 }
 
 #[test]
-fn bases_settings_and_groups_are_in_it() {
+fn bases_settings_and_groups_are_resolved() {
     let study = r#"
         extends = "../shared/base.toml"
         seed = 18446744073709551615
@@ -42,7 +42,7 @@ fn bases_settings_and_groups_are_in_it() {
     "#;
     let directory = Directory::with(&[("shared/base.toml", BASE), ("mine/study.toml", study)]);
     let settings = ["device=cpu", "pretrain.main.batch_size=32", "sweep.pretrain.second.loss=[{nt_xent={}}]"];
-    let text = hold_round_trip(&directory.load("mine/study.toml", &settings));
+    let text = check_round_trip(&directory.load("mine/study.toml", &settings));
     let expected = r#"device = "cpu"
 name = "study"
 seed = 18446744073709551615
@@ -71,24 +71,24 @@ source = { prefixed = { test = "mine", train = "../shared/images/train" } }
 }
 
 #[test]
-fn swept_paths_of_a_base_lead_where_they_led() {
+fn swept_paths_of_a_base_still_point_to_the_same_files() {
     let base = format!(
         "{BASE}\"dataset.source\" = [{{ image_folder = {{ train = \"a\" }} }}, {{ stl10 = {{ path = \"/b\" }} }}]\n"
     );
     let directory = Directory::with(&[("shared/base.toml", &base), ("study.toml", "extends = \"shared/base.toml\"")]);
-    let text = hold_round_trip(&directory.load("study.toml", &[]));
+    let text = check_round_trip(&directory.load("study.toml", &[]));
     assert!(text.contains(r#"[{ image_folder = { train = "shared/a" } }, { stl10 = { path = "/b" } }]"#), "{text}");
 }
 
 #[test]
-fn comments_and_spacing_leave_the_text_as_it_is() {
+fn comments_and_spacing_do_not_change_the_text() {
     let plain = parse(BASE, Path::new("a.toml"), &[]).unwrap().resolved_toml();
     let spaced = BASE.replace("{ ", "{   ").replace('\n', "  # here\n").replace("[0, 1, 2]", "[0,\n1,   2,]");
     assert_eq!(parse(&spaced, Path::new("a.toml"), &[]).unwrap().resolved_toml(), plain);
 }
 
 #[test]
-fn settings_and_files_are_at_hand() {
+fn settings_and_files_are_available() {
     let settings = ["seed=3".to_owned()];
     let loaded = parse(BASE, Path::new("a.toml"), &settings).unwrap();
     assert_eq!(loaded.overrides(), settings);

@@ -1,19 +1,19 @@
-//! `[sweep]`: keys that go together, and names that tell swept keys apart.
+//! `[sweep]`: groups of keys that vary together, and short names of swept keys.
 
-use simclr::config::{Diagnostics, Loaded, parse};
+use simclr::config::{Diagnostics, LoadedStudy, parse};
 use std::path::Path;
 
-/// The valid file up to its sweep.
+/// Returns the valid file up to its sweep.
 fn base() -> &'static str {
     include_str!("base.toml").split_once("[sweep]").unwrap().0
 }
 
-fn try_load(sweep: &str, overrides: &[&str]) -> Result<Loaded, Diagnostics> {
+fn try_load(sweep: &str, overrides: &[&str]) -> Result<LoadedStudy, Diagnostics> {
     let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
     parse(&format!("{}{sweep}", base()), Path::new("study.toml"), &overrides)
 }
 
-/// The values of each variant.
+/// Returns the values of each variant.
 fn values(sweep: &str, overrides: &[&str]) -> Vec<Vec<String>> {
     let loaded = try_load(sweep, overrides).unwrap_or_else(|errors| panic!("{errors}"));
     let values = |settings: &[(String, String)]| settings.iter().map(|(_, value)| value.clone()).collect();
@@ -23,7 +23,7 @@ fn values(sweep: &str, overrides: &[&str]) -> Vec<Vec<String>> {
 const GROUP: &str = "[[sweep.together]]\n\"pretrain.main.batch_size\" = [8, 16]\n\"pretrain.main.optimizer.sgd.learning_rate\" = [1e-1, 0.2]\n";
 
 #[test]
-fn values_of_a_group_go_together() {
+fn values_of_a_group_vary_together() {
     assert_eq!(values(GROUP, &[]), [["8", "1e-1"], ["16", "0.2"]]);
     assert_eq!(values(&GROUP.replace("[[sweep.together]]", "[sweep.together]"), &[]), [["8", "1e-1"], ["16", "0.2"]]);
     let tables = "[sweep.together.pretrain.main]\nbatch_size = [8, 16]\noptimizer.sgd.learning_rate = [1e-1, 0.2]";
@@ -35,7 +35,7 @@ fn values_of_a_group_go_together() {
 }
 
 #[test]
-fn groups_and_keys_are_combined_the_groups_last() {
+fn groups_come_after_keys_in_the_combinations() {
     let sweep = format!(
         "{GROUP}[[sweep.together]]\nseed = [1, 2]\nknn_eval.knn.k = [3, 4]\n[sweep]\n\"pretrain.second.epochs\" = [10, 20]\n"
     );
@@ -51,13 +51,13 @@ fn groups_and_keys_are_combined_the_groups_last() {
 }
 
 #[test]
-fn a_value_may_come_twice_in_a_group_but_no_step() {
+fn a_group_may_repeat_a_value_but_not_a_combination() {
     let sweep = "[sweep.together]\nseed = [1, 1, 2]\nknn_eval.knn.k = [3, 4, 3]\n";
     assert_eq!(values(sweep, &[]), [["1", "3"], ["1", "4"], ["2", "3"]]);
 }
 
 #[test]
-fn a_set_key_leaves_its_group() {
+fn a_key_that_is_set_leaves_its_group() {
     assert_eq!(values(GROUP, &["pretrain.main.batch_size=32"]), [["1e-1"], ["0.2"]]);
     let both = ["pretrain.main.batch_size=32", "pretrain.main.optimizer.sgd.learning_rate=1.0"];
     assert_eq!(values(GROUP, &both), [Vec::<String>::new()]);
@@ -67,13 +67,13 @@ fn a_set_key_leaves_its_group() {
 }
 
 #[test]
-fn mistakes_of_groups() {
+fn mistakes_in_groups() {
     let line = base().lines().count() + 1;
     for (sweep, at, message) in [
         (
             "[[sweep.together]]\nseed = [1, 2]\nknn_eval.knn.k = [3]",
             (2, 18),
-            "`knn_eval.knn.k` has 1 value, and `seed` has 2 values",
+            "`knn_eval.knn.k` has 1 value, but `seed` has 2 values",
         ),
         ("[[sweep.together]]\nseed = [1]\nknn_eval.knn.k = []", (2, 18), "the list of values is empty"),
         ("[[sweep.together]]", (0, 1), "the group has no keys"),
@@ -86,19 +86,19 @@ fn mistakes_of_groups() {
         (
             "[sweep.together]\nseed = [1, 2, 1]\nknn_eval.knn.k = [3, 4, 3]",
             (1, 15),
-            "the values 1, 3 are listed together twice",
+            "the combination 1, 3 is listed twice",
         ),
         ("[sweep]\nseed = [1]\n[sweep.together]\nseed = [2]", (3, 1), "`seed` is swept twice"),
         ("[[sweep.together]]\nseed = [1]\n[[sweep.together]]\nseed = [2]", (3, 1), "`seed` is swept twice"),
         (
             "[sweep]\n\"pretrain.main.loss\" = [{ nt_xent = {} }]\n[sweep.together]\n\"pretrain.main.loss.nt_xent.temperature\" = [2]",
             (3, 2),
-            "`pretrain.main.loss.nt_xent.temperature` lies within `pretrain.main.loss`, which is swept too",
+            "`pretrain.main.loss.nt_xent.temperature` is inside `pretrain.main.loss`, which is also swept",
         ),
         (
             "[sweep]\n\"pretrain.main.loss.nt_xent.temperature\" = [1]\n\"pretrain.main.loss\" = [{ nt_xent = {} }]",
             (2, 2),
-            "`pretrain.main.loss.nt_xent.temperature` lies within `pretrain.main.loss`, which is swept too",
+            "`pretrain.main.loss.nt_xent.temperature` is inside `pretrain.main.loss`, which is also swept",
         ),
         ("[sweep.together]\nname = [\"a\"]", (1, 1), "`name` cannot be swept"),
         ("[sweep.together]\n\"seed.\" = [1]", (1, 7), "expected a key"),
@@ -122,7 +122,7 @@ fn the_number_of_combinations_counts_groups_once() {
 }
 
 #[test]
-fn more_stages_than_any_machine_computes_are_refused_before_they_are_made() {
+fn too_many_stages_are_rejected_before_they_are_expanded() {
     let start = std::time::Instant::now();
     let list = |count: usize| format!("{:?}", (0..count).collect::<Vec<_>>());
     let many = |section: &str, keys: &str| -> String {
@@ -143,7 +143,7 @@ fn more_stages_than_any_machine_computes_are_refused_before_they_are_made() {
 }
 
 #[test]
-fn short_names_tell_swept_keys_apart() {
+fn short_names_distinguish_swept_keys() {
     let sweep = format!("{GROUP}[sweep]\nseed = [1, 2]\n\"pretrain.second.optimizer.sgd.learning_rate\" = [0.1]\n");
     let loaded = try_load(&sweep, &[]).unwrap();
     let names: Vec<(&str, &str)> = loaded.study.short_names().into_iter().collect();

@@ -1,4 +1,4 @@
-//! A small finished study, to damage.
+//! A small finished study to be damaged.
 
 use crate::common::artifacts;
 use simclr::base::rng::{Rng, below, stream};
@@ -45,22 +45,22 @@ from = "main"
 method = { pca = {} }
 "#;
 
-/// An output directory with a finished run in it.
-pub(crate) struct Place {
+/// Output directory with a finished run.
+pub(crate) struct FinishedStudy {
     pub(crate) file: PathBuf,
     pub(crate) output: PathBuf,
     pub(crate) artifacts: BTreeMap<PathBuf, Vec<u8>>,
     pub(crate) report: BTreeMap<PathBuf, Vec<u8>>,
 }
 
-impl Place {
+impl FinishedStudy {
     pub(crate) fn new(directory: &Path) -> Self {
         let (file, output) = (directory.join("flips.toml"), directory.join("outputs"));
         fs::write(&file, PIPELINE).unwrap();
-        let mut place = Self { file, output, artifacts: BTreeMap::new(), report: BTreeMap::new() };
-        assert!(place.run().status.success());
-        (place.artifacts, place.report) = (artifacts(&place.output), place.report());
-        place
+        let mut study = Self { file, output, artifacts: BTreeMap::new(), report: BTreeMap::new() };
+        assert!(study.run().status.success());
+        (study.artifacts, study.report) = (artifacts(&study.output), study.report());
+        study
     }
 
     pub(crate) fn run(&self) -> Output {
@@ -69,7 +69,7 @@ impl Place {
         command.output().unwrap()
     }
 
-    /// The published tables and plots; the page tells times too.
+    /// Returns the published tables and plots; the page is left out, since it has times.
     pub(crate) fn report(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let directory = self.output.join("flips/report");
         let below = |name: &str| fs::read_dir(directory.join(name)).unwrap().map(|entry| entry.unwrap().path());
@@ -77,7 +77,7 @@ impl Place {
         files.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
     }
 
-    /// Every file of every artifact that has something in it, records too.
+    /// Returns all nonempty files of all artifacts, including records.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let store = self.output.join("store-v1");
         let content: BTreeSet<PathBuf> = self.artifacts.keys().cloned().collect();
@@ -89,12 +89,12 @@ impl Place {
         all.filter(|path| fs::metadata(path).unwrap().len() > 0).collect()
     }
 
-    /// Removes what was computed from the artifact that a file is in.
+    /// Removes the artifacts computed from the one that contains a file.
     pub(crate) fn remove_dependants(&self, file: &Path) {
         self.dependants(file).iter().for_each(|directory| fs::remove_dir_all(directory).unwrap());
     }
 
-    /// Artifacts that were computed from the one that a file is in, and from those.
+    /// Returns the artifacts computed, directly or indirectly, from the one that contains a file.
     pub(crate) fn dependants(&self, file: &Path) -> BTreeSet<PathBuf> {
         let store = Store::open(&self.output).unwrap();
         let (mut found, mut open) = (BTreeSet::new(), vec![key_of(file)]);
@@ -104,7 +104,7 @@ impl Place {
                     let reads = store
                         .key_document(&kind, &key)
                         .is_ok_and(|document| document.inputs.values().any(|i| *i == input));
-                    if reads && found.insert(store.place(&kind, &key)) {
+                    if reads && found.insert(store.artifact_path(&kind, &key)) {
                         open.push(key);
                     }
                 }
@@ -114,31 +114,31 @@ impl Place {
     }
 }
 
-/// `KIND/KEY` of a path in the store.
+/// Returns `KIND/KEY` of a path in the store.
 fn artifact(path: &Path) -> PathBuf {
     path.components().take(2).collect()
 }
 
-/// Calls `round(place, file, number, rng)` `count` times with a random one of the `files` of a finished study, in as many
-/// threads as there are processors, each with a study of its own that `round` has to leave as it was. Small files are hit
-/// as often as large ones. Returns how often `round` was true.
+/// Calls `round(study, file, number, rng)` `count` times with a random file of `files`, in as many threads as there are
+/// processors. Each thread has its own study, which `round` must restore. Files are sampled uniformly, whatever their
+/// size. Returns how often `round` returned true.
 pub(crate) fn rounds(
     name: &str,
     count: usize,
-    files: impl Fn(&Place) -> Vec<PathBuf> + Sync,
-    round: impl Fn(&Place, &Path, usize, &mut Rng) -> bool + Sync,
+    files: impl Fn(&FinishedStudy) -> Vec<PathBuf> + Sync,
+    round: impl Fn(&FinishedStudy, &Path, usize, &mut Rng) -> bool + Sync,
 ) -> usize {
     let directory = tempfile::tempdir().unwrap();
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(8);
     let work = |worker: usize| {
         let directory = directory.path().join(worker.to_string());
         fs::create_dir(&directory).unwrap();
-        let place = Place::new(&directory);
-        let files = files(&place);
+        let study = FinishedStudy::new(&directory);
+        let files = files(&study);
         let is_true = |number: &usize| {
             let mut rng = stream(1, name, &[*number as u64]);
             let file = &files[below(files.len() as u64, &mut rng) as usize];
-            round(&place, file, *number, &mut rng)
+            round(&study, file, *number, &mut rng)
         };
         (worker..count).step_by(workers).filter(is_true).count()
     };
@@ -149,7 +149,7 @@ pub(crate) fn rounds(
     })
 }
 
-/// Key of the artifact that a file is in.
+/// Returns the key of the artifact that contains a file.
 pub(crate) fn key_of(path: &Path) -> String {
     let name = |directory: &Path| Some(directory.file_name()?.to_str()?.to_owned());
     path.ancestors().filter_map(name).find(|name| name.len() == 32).unwrap()

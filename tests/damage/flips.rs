@@ -1,8 +1,8 @@
-//! Single bits of a finished store that turn over, as disks, cables and memory do it: each is noticed or has no effect,
-//! and after the next run all bytes are as they were.
+//! Single bit flips in a finished store, as caused by disks, cables and memory: each is detected or has no effect, and
+//! the next run restores all bytes.
 
 use crate::common::artifacts;
-use crate::finished::{Place, rounds};
+use crate::finished::{FinishedStudy, rounds};
 use simclr::base::rng::{Rng, below, unit};
 use simclr::engine::Store;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ fn flip(path: &Path, rng: &mut Rng) -> u64 {
     bit
 }
 
-/// Removes what was set aside, so that the next flip finds the store as it was.
+/// Removes artifacts that were set aside, so that the next flip starts from the original store. Returns their number.
 fn remove_asides(output: &Path) -> usize {
     let store = Store::open(output).unwrap();
     let leftovers = store.leftovers();
@@ -28,27 +28,27 @@ fn remove_asides(output: &Path) -> usize {
 }
 
 #[test]
-fn every_flipped_bit_is_noticed_or_has_no_effect_and_the_next_run_restores_every_byte() {
-    let noticed = rounds("flips", FLIPS, Place::files, |place, path, number, rng| {
-        // Asked for before the file is damaged that may have the answer.
-        let removed = place.dependants(path);
+fn every_flipped_bit_is_detected_or_has_no_effect_and_the_next_run_restores_every_byte() {
+    let detected = rounds("flips", FLIPS, FinishedStudy::files, |study, path, number, rng| {
+        // Determined before the flip, which may hit the file that lists the inputs.
+        let dependants = study.dependants(path);
         let bit = flip(path, rng);
         let removes = unit(rng) < 0.5;
         if removes {
-            removed.iter().for_each(|directory| fs::remove_dir_all(directory).unwrap());
+            dependants.iter().for_each(|directory| fs::remove_dir_all(directory).unwrap());
         }
         let what = format!("flip {number}: bit {bit} of {}, dependants removed: {removes}", path.display());
-        let run = place.run();
+        let run = study.run();
         assert!(run.status.success(), "{what}: {}", String::from_utf8_lossy(&run.stderr));
-        assert!(kept(&place.output) == place.artifacts, "{what}: another store");
-        assert!(place.report() == place.report, "{what}: another report");
-        remove_asides(&place.output) > 0
+        assert!(kept(&study.output) == study.artifacts, "{what}: the store differs");
+        assert!(study.report() == study.report, "{what}: the report differs");
+        remove_asides(&study.output) > 0
     });
-    // All but a few that turn a space of a record into another kind of space.
-    assert!(noticed * 100 >= FLIPS * 98, "{noticed} of {FLIPS} were noticed");
+    // All but the few that turn one whitespace character of a record into another.
+    assert!(detected * 100 >= FLIPS * 98, "{detected} of {FLIPS} were detected");
 }
 
-/// The store without what was set aside.
+/// Returns the files of the store except artifacts that were set aside.
 fn kept(output: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let is_aside = |path: &Path| path.components().any(|name| name.as_os_str().to_string_lossy().contains(".damaged-"));
     artifacts(output).into_iter().filter(|(path, _)| !is_aside(path)).collect()

@@ -1,7 +1,7 @@
-//! Artifacts that are whole by their digests and wrong, as an import from elsewhere can bring them: each ends in an error
-//! or in a result, never in a panic, and never takes long.
+//! Artifacts with valid digests and wrong content, as an import can bring them: each leads to an error or a result,
+//! never to a panic, and never takes long.
 
-use crate::finished::{Place, key_of, rounds};
+use crate::finished::{FinishedStudy, key_of, rounds};
 use serde_json::{Map, Value, json};
 use simclr::base::hash;
 use simclr::base::rng::{Rng, below, unit};
@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const CHANGES: usize = 300;
-/// The study takes less than a second.
-const LONG: Duration = Duration::from_secs(60);
+/// Maximum time of a run; the study itself takes less than a second.
+const MAX_TIME: Duration = Duration::from_secs(60);
 
 fn pick<'a, T>(items: &'a [T], rng: &mut Rng) -> &'a T {
     &items[below(items.len() as u64, rng) as usize]
 }
 
-/// Pointers to every value of a document, of long lists only the first few and the last.
+/// Collects JSON pointers to all values of a document; of long lists only the first six items and the last.
 fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
     all.push(at.to_owned());
     match value {
@@ -44,8 +44,8 @@ fn change_json(bytes: &[u8], rng: &mut Rng) -> Vec<u8> {
     let mut document: Value = serde_json::from_slice(bytes).unwrap();
     let mut all = Vec::new();
     pointers(&document, "", &mut all);
-    let place = pick(&all, rng).clone();
-    let value = document.pointer_mut(&place).unwrap();
+    let pointer = pick(&all, rng).clone();
+    let value = document.pointer_mut(&pointer).unwrap();
     match (below(4, rng), &mut *value) {
         (0, Value::Array(items)) => items.truncate(below(items.len() as u64 + 1, rng) as usize),
         (1, Value::Array(items)) => items.extend_from_within(..),
@@ -92,7 +92,7 @@ fn change_safetensors(bytes: &[u8], rng: &mut Rng) -> Vec<u8> {
     let array = header.get_mut(name).unwrap();
     match below(8, rng) {
         0 => array["shape"].as_array_mut().unwrap().reverse(),
-        1 => one_row_less(array, &mut body),
+        1 => remove_row(array, &mut body),
         2 => drop(header.remove(name)),
         3 => array["shape"] = json!([1_u64 << 63, 2]),
         4 => array["data_offsets"] = json!([1_u64 << 63, u64::MAX]),
@@ -111,8 +111,8 @@ fn change_safetensors(bytes: &[u8], rng: &mut Rng) -> Vec<u8> {
     [&length.to_le_bytes()[..], &header, &body].concat()
 }
 
-/// Takes the last row of an array away where the file can be made to fit.
-fn one_row_less(array: &mut Value, body: &mut Vec<u8>) {
+/// Removes the last row of an array if it is the last in the file; otherwise adds two dimensions of length 1.
+fn remove_row(array: &mut Value, body: &mut Vec<u8>) {
     let numbers = |value: &Value| value.as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect::<Vec<u64>>();
     let (shape, offsets) = (numbers(&array["shape"]), numbers(&array["data_offsets"]));
     if offsets[1] as usize == body.len() && shape[0] > 1 {
@@ -135,7 +135,7 @@ fn change(path: &Path, rng: &mut Rng) -> Vec<u8> {
     }
 }
 
-/// Writes a file of an artifact, with its size and digest in the manifest.
+/// Writes a file of an artifact and updates its size and digest in the manifest.
 fn put(path: &Path, artifact: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
     let (manifest, name) = (artifact.join("manifest.json"), path.strip_prefix(artifact).unwrap().to_str().unwrap());
@@ -146,9 +146,9 @@ fn put(path: &Path, artifact: &Path, bytes: &[u8]) {
     fs::write(&manifest, serde_json::to_vec(&document).unwrap()).unwrap();
 }
 
-/// Files of artifacts that a stage reads; nothing reads a report.
-fn files_that_are_read(place: &Place) -> Vec<PathBuf> {
-    let mut files = place.files();
+/// Returns the files that stages read from artifacts; no stage reads the report.
+fn input_files(study: &FinishedStudy) -> Vec<PathBuf> {
+    let mut files = study.files();
     files.retain(|path| !["key.json", "record.json", "manifest.json"].iter().any(|name| path.ends_with(name)));
     files.retain(|path| !path.components().any(|name| name.as_os_str() == "report"));
     files
@@ -156,24 +156,24 @@ fn files_that_are_read(place: &Place) -> Vec<PathBuf> {
 
 #[test]
 fn wrong_content_is_an_error_or_a_result_and_never_a_panic() {
-    let errors = rounds("hostile", CHANGES, files_that_are_read, |place, path, number, rng| {
+    let errors = rounds("hostile", CHANGES, input_files, |study, path, number, rng| {
         let artifact = path.ancestors().find(|directory| directory.ends_with(key_of(path))).unwrap();
         let before = [fs::read(path).unwrap(), fs::read(artifact.join("manifest.json")).unwrap()];
         put(path, artifact, &change(path, rng));
-        place.remove_dependants(path);
+        study.remove_dependants(path);
         let start = Instant::now();
-        let run = place.run();
+        let run = study.run();
         let (code, text) = (run.status.code(), String::from_utf8_lossy(&run.stderr).into_owned());
         let what = format!("change {number} of {}: {code:?}, {text}", path.display());
         assert!(matches!(code, Some(0 | 3)) && !text.contains("panicked"), "{what}");
-        assert!(start.elapsed() < LONG, "{what}");
+        assert!(start.elapsed() < MAX_TIME, "{what}");
         assert!(code == Some(0) || text.contains("help: "), "{what}");
-        // As it was, and what depends on it anew.
+        // Restores the file; the next run recomputes its dependants.
         fs::write(path, &before[0]).unwrap();
         fs::write(artifact.join("manifest.json"), &before[1]).unwrap();
-        place.remove_dependants(path);
-        assert!(place.run().status.success(), "{what}");
+        study.remove_dependants(path);
+        assert!(study.run().status.success(), "{what}");
         code == Some(3)
     });
-    assert!(errors * 4 > CHANGES, "only {errors} of {CHANGES} changes were noticed: are they changes?");
+    assert!(errors * 4 > CHANGES, "only {errors} of {CHANGES} changes were detected: do they change anything?");
 }

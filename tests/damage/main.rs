@@ -1,4 +1,4 @@
-//! Finished studies that are damaged: by single bits that turn over, and by files that are whole and wrong.
+//! Damage to finished studies: flipped bits, wrong content with valid digests, and too little memory.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops by panicking")]
 

@@ -1,4 +1,4 @@
-//! Programs that get too little memory, stack or threads: an exit code and what to change, never an abort.
+//! Runs with too little memory or stack: they end with an exit code and advice, never with an abort.
 
 #![cfg(target_os = "linux")]
 
@@ -22,8 +22,8 @@ steps = 1
 batch_size = 4
 "#;
 
-/// Runs the program under limits of the shell.
-fn under(limits: &str, directory: &Path, arguments: &str) -> Output {
+/// Runs the program under shell limits.
+fn run_under(limits: &str, directory: &Path, arguments: &str) -> Output {
     let script = format!("{limits}; exec '{}' {arguments}", env!("CARGO_BIN_EXE_simclr"));
     Command::new("sh").args(["-c", &script]).current_dir(directory).output().unwrap()
 }
@@ -33,14 +33,14 @@ fn text(output: &Output) -> String {
 }
 
 #[test]
-fn a_network_that_does_not_fit_is_an_error_before_the_work_and_out_of_memory_when_it_is_forced() {
+fn a_network_that_does_not_fit_is_refused_and_runs_out_of_memory_when_forced() {
     let directory = tempfile::tempdir().unwrap();
     let wide = PIPELINE.replace("steps = 1", "hidden = [65536, 65536]\nsteps = 1");
     fs::write(directory.path().join("p.toml"), wide).unwrap();
-    let refused = under("ulimit -v 6000000", directory.path(), "run p.toml --threads 2");
+    let refused = run_under("ulimit -v 6000000", directory.path(), "run p.toml --threads 2");
     assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
     assert!(text(&refused).contains("--force-memory"), "{}", text(&refused));
-    let forced = under("ulimit -v 6000000", directory.path(), "run p.toml --threads 2 --force-memory");
+    let forced = run_under("ulimit -v 6000000", directory.path(), "run p.toml --threads 2 --force-memory");
     assert_eq!(forced.status.code(), Some(3), "{}", text(&forced));
     assert!(
         text(&forced).contains("out of memory") && text(&forced).contains("smaller batch_size"),
@@ -50,10 +50,10 @@ fn a_network_that_does_not_fit_is_an_error_before_the_work_and_out_of_memory_whe
 }
 
 #[test]
-fn a_small_stack_is_no_matter() {
+fn a_small_stack_does_not_matter() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("p.toml"), PIPELINE).unwrap();
-    let run = under("ulimit -s 64", directory.path(), "run p.toml --threads 2");
+    let run = run_under("ulimit -s 64", directory.path(), "run p.toml --threads 2");
     assert!(run.status.success(), "{}", text(&run));
 }
 
@@ -62,7 +62,7 @@ fn little_address_space_ends_in_an_error() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("p.toml"), PIPELINE).unwrap();
     for kibibytes in [80_000, 160_000, 320_000] {
-        let run = under(&format!("ulimit -v {kibibytes}"), directory.path(), "run p.toml --threads 4");
+        let run = run_under(&format!("ulimit -v {kibibytes}"), directory.path(), "run p.toml --threads 4");
         assert!(matches!(run.status.code(), Some(0 | 3)), "{kibibytes}: {}", text(&run));
         assert!(run.status.success() || text(&run).contains("help: "), "{kibibytes}: {}", text(&run));
     }

@@ -1,4 +1,4 @@
-//! Keys depend on what decides an artifact and on nothing else.
+//! Keys depend on everything that determines an artifact and on nothing else.
 
 use super::*;
 
@@ -9,7 +9,7 @@ fn key_of(stage: Fake) -> String {
 }
 
 #[test]
-fn a_key_depends_on_everything_that_decides_the_content_and_on_nothing_else() {
+fn a_key_depends_on_everything_that_determines_the_content_and_on_nothing_else() {
     let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap();
     let base = key_of(fake("pretrain", parse(r#"{"a": {"x": 1, "y": [1, 2]}, "b": 0.5}"#)));
     assert_eq!(base, key_of(fake("pretrain", parse(r#"{"b": 0.5, "a": {"y": [1, 2], "x": 1}}"#))));
@@ -43,7 +43,7 @@ fn a_key_depends_on_everything_that_decides_the_content_and_on_nothing_else() {
 }
 
 #[test]
-fn a_change_reaches_every_stage_behind_it_and_no_other() {
+fn a_change_affects_every_stage_behind_it_and_no_other() {
     let ((old, ids), (new, _)) = (chain(0.1, 0), chain(0.5, 0));
     let changed: Vec<bool> = ids.iter().map(|id| old.key(*id) != new.key(*id)).collect();
     assert_eq!(changed, [false, true, true, true]);

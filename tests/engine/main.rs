@@ -1,4 +1,4 @@
-//! The engine, with stages that write a line: keys, caching, plans, and what failures, kills and damage leave behind.
+//! The engine, with fake stages: keys, caching, plans, failures, kills and damage.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops by panicking")]
 
@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use simclr::base::{Error, ErrorKind, Result};
 use simclr::engine::store::Verify;
 use simclr::engine::{
-    Context, Event, EventSink, Graph, Outcome, PlanEntry, RunOptions, Stage, StageId, StageStatus, State, Status, Store,
+    ArtifactState, Context, Event, EventSink, Graph, PlanEntry, PlanStatus, RunOptions, RunOutcome, Stage, StageId,
+    StageStatus, Store,
 };
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -24,7 +25,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// What a fake stage does; no part of its key.
+/// Work of a fake stage; not part of its key.
 type Work = Box<dyn Fn(&Context<'_>) -> Result<String> + Send + Sync>;
 
 struct Fake {
@@ -53,7 +54,7 @@ impl Stage for Fake {
     }
 }
 
-/// A stage called `kind.main` that writes its inputs' lines and its own parameters.
+/// Returns a stage named `kind.main` that writes its inputs' lines and its own parameters.
 fn fake(kind: &'static str, parameters: Value) -> Fake {
     let text = parameters.to_string();
     let work: Work = Box::new(move |context| {
@@ -67,7 +68,7 @@ fn fake(kind: &'static str, parameters: Value) -> Fake {
     Fake { name: format!("{kind}.main"), kind, version: 1, parameters, work }
 }
 
-fn failing(kind: &'static str, work: impl Fn(&Context<'_>) -> Result<String> + Send + Sync + 'static) -> Fake {
+fn fake_with(kind: &'static str, work: impl Fn(&Context<'_>) -> Result<String> + Send + Sync + 'static) -> Fake {
     Fake { work: Box::new(work), ..fake(kind, json!({})) }
 }
 
@@ -96,35 +97,35 @@ impl Events {
     }
 }
 
-/// A store in a directory that is removed at the end.
-struct Place {
+/// Store in a temporary directory.
+struct StoreFixture {
     directory: tempfile::TempDir,
     store: Store,
 }
 
-fn place() -> Place {
+fn fixture() -> StoreFixture {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path()).unwrap();
-    Place { directory, store }
+    StoreFixture { directory, store }
 }
 
-impl Place {
-    fn run(&self, graph: &Graph) -> Result<Outcome> {
+impl StoreFixture {
+    fn run(&self, graph: &Graph) -> Result<RunOutcome> {
         self.run_with(graph, &RunOptions::default(), &Events::default())
     }
-    fn run_with(&self, graph: &Graph, options: &RunOptions, events: &Events) -> Result<Outcome> {
+    fn run_with(&self, graph: &Graph, options: &RunOptions, events: &Events) -> Result<RunOutcome> {
         simclr::engine::run(graph, &self.store, options, events, &AtomicBool::new(false))
     }
     fn reasons(&self, graph: &Graph) -> Vec<String> {
         let reason = |entry: PlanEntry| match entry.status {
-            Status::WillRun { reason } => reason,
-            Status::CannotRun { reason } => format!("cannot run: {reason}"),
-            Status::Cached => "cached".to_owned(),
-            Status::NotNeeded => "not needed".to_owned(),
+            PlanStatus::WillRun { reason } => reason,
+            PlanStatus::CannotRun { reason } => format!("cannot run: {reason}"),
+            PlanStatus::Cached => "cached".to_owned(),
+            PlanStatus::NotNeeded => "not needed".to_owned(),
         };
         simclr::engine::plan(graph, &self.store).unwrap().into_iter().map(reason).collect()
     }
-    /// Names in the directory of a kind, sorted.
+    /// Returns the names in the directory of a kind, sorted.
     fn names(&self, kind: &str) -> Vec<String> {
         let entries = fs::read_dir(self.store.directory().join(kind)).into_iter().flatten();
         let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -141,7 +142,7 @@ fn force(names: &[&str]) -> RunOptions {
     RunOptions { force: names.iter().map(ToString::to_string).collect(), ..RunOptions::default() }
 }
 
-/// split -> pretrain -> features -> linear_eval
+/// Returns split -> pretrain -> features -> linear_eval.
 fn chain(temperature: f64, depth: u32) -> (Graph, [StageId; 4]) {
     let mut graph = Graph::new();
     let split = graph.add(Box::new(fake("split", json!({"seed": 1}))), &[]).unwrap();
@@ -153,8 +154,8 @@ fn chain(temperature: f64, depth: u32) -> (Graph, [StageId; 4]) {
     (graph, [split, pretrain, features, linear])
 }
 
-/// Tests that need a second process start this binary again with one of these names as its only test; it does
-/// nothing where the variable is not set.
+/// Environment variable with the directory for a child process. Tests that need a second process start this binary
+/// again with a single test; that test does nothing if the variable is not set.
 const CHILD: &str = "SIMCLR_ENGINE_TEST_DIRECTORY";
 
 fn child(test: &str, directory: &Path) -> Command {
@@ -168,10 +169,10 @@ fn child_directory() -> Option<PathBuf> {
     std::env::var_os(CHILD).map(PathBuf::from)
 }
 
-/// Kills the child at the end, however the test ends.
-struct Killed(Child);
+/// Child process that is killed when the test ends.
+struct KilledOnDrop(Child);
 
-impl Drop for Killed {
+impl Drop for KilledOnDrop {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -181,7 +182,7 @@ impl Drop for Killed {
 fn wait_for(what: &str, holds: impl Fn() -> bool) {
     let start = Instant::now();
     while !holds() {
-        assert!(start.elapsed() < Duration::from_secs(60), "waited in vain: {what}");
+        assert!(start.elapsed() < Duration::from_secs(60), "timed out waiting: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

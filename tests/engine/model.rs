@@ -1,16 +1,16 @@
-//! Random edits of a pipeline against a model of what must run again.
+//! Random edits of a pipeline, checked against a model of which stages must run.
 //!
-//! The model knows an artifact by the whole of what it is made from, written out; the engine by a digest. Both must
-//! agree, after every edit, on which stages run.
+//! The model identifies an artifact by a text with everything it is computed from; the engine by a digest. After every
+//! edit both must agree on which stages run.
 
 use super::*;
 use proptest::prelude::*;
 use std::collections::HashSet;
 
-/// Kinds of the stages, one a stage.
+/// Kinds of the stages, one per stage.
 const KINDS: [&str; 6] = ["split", "pretrain", "features", "linear_eval", "knn_eval", "report"];
 
-/// A stage of the pipeline that is edited; stage 0 has no inputs.
+/// Stage of the edited pipeline; stage 0 has no inputs.
 #[derive(Clone, Debug)]
 struct Node {
     version: u32,
@@ -18,30 +18,30 @@ struct Node {
     name: u8,
     /// Whether each earlier stage is an input.
     inputs: [bool; KINDS.len()],
-    is_there: bool,
+    is_enabled: bool,
 }
 
 #[derive(Clone, Debug)]
 enum Edit {
-    /// A parameter gets another value.
+    /// Sets a parameter.
     Temperature(usize, u8),
-    /// The stage's algorithm changes.
+    /// Sets the version of the algorithm.
     Version(usize, u32),
-    /// The stage gets another name, which decides nothing.
+    /// Renames the stage, which does not affect its key.
     Name(usize, u8),
-    /// An input comes or goes.
+    /// Adds or removes an input.
     Input(usize, usize),
-    /// The stage comes or goes.
+    /// Adds or removes the stage.
     Stage(usize),
-    /// The artifact is deleted.
+    /// Deletes the artifact.
     Delete(usize),
-    /// A file of the artifact loses its end.
+    /// Truncates a file of the artifact.
     Truncate(usize),
-    /// The parameters are written in another order and spacing.
+    /// Changes order and whitespace of the parameters.
     Rewrite,
-    /// Only some stages are asked for.
+    /// Requests only one stage.
     Only(usize),
-    /// A stage is computed though its artifact is there.
+    /// Forces a stage even if its artifact exists.
     Force(usize),
 }
 
@@ -61,7 +61,7 @@ fn edit() -> impl Strategy<Value = Edit> {
     ]
 }
 
-/// The pipeline, and what the model says of each of its stages that are there.
+/// Pipeline under edit.
 struct Pipeline {
     nodes: Vec<Node>,
     reversed: bool,
@@ -74,7 +74,7 @@ impl Pipeline {
             temperature: 0,
             name: 0,
             inputs: std::array::from_fn(|input| input + 1 == number),
-            is_there: true,
+            is_enabled: true,
         };
         Self { nodes: (0..KINDS.len()).map(node).collect(), reversed: false }
     }
@@ -85,17 +85,17 @@ impl Pipeline {
             Edit::Version(stage, version) => self.nodes[stage].version = version,
             Edit::Name(stage, name) => self.nodes[stage].name = name,
             Edit::Input(stage, input) => self.nodes[stage].inputs[input] ^= input < stage,
-            Edit::Stage(stage) => self.nodes[stage].is_there ^= true,
+            Edit::Stage(stage) => self.nodes[stage].is_enabled ^= true,
             Edit::Rewrite => self.reversed ^= true,
             Edit::Delete(_) | Edit::Truncate(_) | Edit::Only(_) | Edit::Force(_) => {}
         }
     }
 
     fn inputs(&self, stage: usize) -> Vec<usize> {
-        (0..stage).filter(|input| self.nodes[stage].inputs[*input] && self.nodes[*input].is_there).collect()
+        (0..stage).filter(|input| self.nodes[stage].inputs[*input] && self.nodes[*input].is_enabled).collect()
     }
 
-    /// Everything that a stage's artifact is made from.
+    /// Returns a text with everything a stage's artifact is computed from.
     fn origin(&self, stage: usize) -> String {
         let Node { version, temperature, .. } = self.nodes[stage];
         let inputs: Vec<String> =
@@ -104,7 +104,7 @@ impl Pipeline {
     }
 
     fn stages(&self) -> Vec<usize> {
-        (0..KINDS.len()).filter(|stage| self.nodes[*stage].is_there).collect()
+        (0..KINDS.len()).filter(|stage| self.nodes[*stage].is_enabled).collect()
     }
 
     fn graph(&self) -> Graph {
@@ -117,17 +117,18 @@ impl Pipeline {
                 false => format!(r#"{{"temperature":{temperature},"z":[1,2]}}"#),
             };
             let plain = fake(KINDS[stage], serde_json::from_str(&text).unwrap());
-            let made = Fake { name: format!("{}.{name}", KINDS[stage]), version, ..plain };
+            let stage_with_name = Fake { name: format!("{}.{name}", KINDS[stage]), version, ..plain };
             let inputs = self.inputs(stage);
             let roles: Vec<String> = inputs.iter().map(ToString::to_string).collect();
             let inputs: Vec<(&str, StageId)> =
                 roles.iter().map(String::as_str).zip(inputs.iter().map(|input| ids[*input].unwrap())).collect();
-            ids[stage] = Some(graph.add(Box::new(made), &inputs).unwrap());
+            ids[stage] = Some(graph.add(Box::new(stage_with_name), &inputs).unwrap());
         }
         graph
     }
 
-    /// The stages that must run, by the model: those asked for whose artifacts are not known, and what these need.
+    /// Returns the stages that must run according to the model: requested stages without a known artifact, and the
+    /// inputs they need.
     fn must_run(&self, known: &HashSet<String>, wanted: &HashSet<usize>, forced: Option<usize>) -> HashSet<usize> {
         let mut wanted = wanted.clone();
         let mut run = HashSet::new();
@@ -151,13 +152,13 @@ fn options(pipeline: &Pipeline, edit: &Edit) -> (RunOptions, HashSet<usize>, Opt
     }
 }
 
-/// Takes away or damages an artifact that is there.
-fn harm(place: &Place, pipeline: &Pipeline, known: &mut HashSet<String>, edit: &Edit) {
+/// Deletes or damages an existing artifact.
+fn damage(fixture: &StoreFixture, pipeline: &Pipeline, known: &mut HashSet<String>, edit: &Edit) {
     let (Edit::Delete(stage) | Edit::Truncate(stage)) = *edit else { return };
-    let Some(position) = pipeline.stages().iter().position(|there| *there == stage) else { return };
+    let Some(position) = pipeline.stages().iter().position(|enabled| *enabled == stage) else { return };
     let graph = pipeline.graph();
     let id = graph.iter().nth(position).unwrap();
-    let directory = place.store.place(graph.kind(id), graph.key(id));
+    let directory = fixture.store.artifact_path(graph.kind(id), graph.key(id));
     if !known.remove(&pipeline.origin(stage)) {
         return;
     }
@@ -172,33 +173,33 @@ proptest! {
 
     #[test]
     fn exactly_what_an_edit_touches_runs_again(edits in prop::collection::vec(edit(), 1..14), jobs in 1..4usize) {
-        let place = place();
+        let fixture = fixture();
         let mut pipeline = Pipeline::new();
         let mut known = HashSet::new();
         for edit in &edits {
             pipeline.edit(edit);
-            harm(&place, &pipeline, &mut known, edit);
+            damage(&fixture, &pipeline, &mut known, edit);
             let (graph, stages) = (pipeline.graph(), pipeline.stages());
             let (options, wanted, forced) = options(&pipeline, edit);
             let options = RunOptions { jobs, ..options };
             let expected = pipeline.must_run(&known, &wanted, forced);
 
-            let plan = simclr::engine::plan_with(&graph, &place.store, &options).unwrap();
-            let planned = |entry: &PlanEntry| matches!(entry.status, Status::WillRun { .. });
+            let plan = simclr::engine::plan_with(&graph, &fixture.store, &options).unwrap();
+            let planned = |entry: &PlanEntry| matches!(entry.status, PlanStatus::WillRun { .. });
             let planned: HashSet<usize> =
                 stages.iter().zip(&plan).filter(|(_, entry)| planned(entry)).map(|(stage, _)| *stage).collect();
             prop_assert_eq!(&planned, &expected, "plan after {:?}", edit);
 
-            let outcome = place.run_with(&graph, &options, &Events::default()).unwrap();
+            let outcome = fixture.run_with(&graph, &options, &Events::default()).unwrap();
             let ran = |status| status == StageStatus::Computed;
             let ran: HashSet<usize> =
                 stages.iter().zip(&outcome.stages).filter(|(_, o)| ran(o.status)).map(|(stage, _)| *stage).collect();
             prop_assert_eq!(&ran, &expected, "run after {:?}", edit);
             known.extend(expected.iter().map(|stage| pipeline.origin(*stage)));
-            // What is there is what this pipeline makes, not what another made under the same name.
+            // The artifacts are those of this pipeline, not of an earlier one with the same names.
             for id in graph.iter().filter(|id| outcome.artifacts[id.index()].is_some()) {
-                place.store.verify(graph.kind(id), graph.key(id)).unwrap();
-                prop_assert_eq!(&place.store.key_document(graph.kind(id), graph.key(id)).unwrap(), graph.key_document(id));
+                fixture.store.verify(graph.kind(id), graph.key(id)).unwrap();
+                prop_assert_eq!(&fixture.store.key_document(graph.kind(id), graph.key(id)).unwrap(), graph.key_document(id));
             }
         }
     }

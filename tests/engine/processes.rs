@@ -1,11 +1,11 @@
-//! Several processes on one store, killed ones among them.
+//! Several processes on one store, some of them killed.
 
 use super::*;
 
-/// A graph of one stage that takes its time in the child and none in the parent; the same key in both.
+/// Returns a graph of one stage that is slow in the child and fast in the parent, with the same key in both.
 fn slow_graph(pause: Duration) -> Graph {
     let mut graph = Graph::new();
-    let slow = failing("pretrain", move |context| {
+    let slow = fake_with("pretrain", move |context| {
         write(context, "weights.bin", "all of it")?;
         write(context, "half.txt", "half")?;
         std::thread::sleep(pause);
@@ -25,43 +25,43 @@ fn child_that_is_killed() {
 }
 
 #[test]
-fn a_killed_run_leaves_nothing_that_counts() {
-    let place = place();
+fn a_killed_run_leaves_no_artifact() {
+    let fixture = fixture();
     let graph = slow_graph(Duration::ZERO);
     let key = graph.key(graph.iter().next().unwrap()).to_owned();
     let partial = format!("{key}.partial");
     let start = || {
-        let child = Killed(child("processes::child_that_is_killed", place.directory.path()).spawn().unwrap());
-        let half = place.store.directory().join("pretrain").join(&partial).join("half.txt");
-        wait_for("the child is in mid-stage", || half.exists());
+        let child = KilledOnDrop(child("processes::child_that_is_killed", fixture.directory.path()).spawn().unwrap());
+        let half = fixture.store.directory().join("pretrain").join(&partial).join("half.txt");
+        wait_for("the child is in the middle of the stage", || half.exists());
         child
     };
 
     let first = start();
-    // A run beside a living one leaves what that one writes alone.
-    place.run(&chain(0.1, 0).0).unwrap();
-    assert!(place.names("pretrain").contains(&partial));
+    // A concurrent run does not touch what a running one writes.
+    fixture.run(&chain(0.1, 0).0).unwrap();
+    assert!(fixture.names("pretrain").contains(&partial));
     drop(first);
-    assert_eq!(place.store.state("pretrain", &key), State::Missing);
+    assert_eq!(fixture.store.state("pretrain", &key), ArtifactState::Missing);
     // A later run, of other stages, removes the leftovers.
-    place.run(&chain(0.2, 0).0).unwrap();
-    assert!(!place.names("pretrain").contains(&partial));
+    fixture.run(&chain(0.2, 0).0).unwrap();
+    assert!(!fixture.names("pretrain").contains(&partial));
 
     drop(start());
-    let outcome = place.run(&graph).unwrap();
+    let outcome = fixture.run(&graph).unwrap();
     assert_eq!((outcome.computed, outcome.cached), (1, 0));
-    place.store.verify("pretrain", &key).unwrap();
-    assert!(!place.store.place("pretrain", &key).join("half.txt").exists());
-    assert!(!place.names("pretrain").contains(&partial));
+    fixture.store.verify("pretrain", &key).unwrap();
+    assert!(!fixture.store.artifact_path("pretrain", &key).join("half.txt").exists());
+    assert!(!fixture.names("pretrain").contains(&partial));
 }
 
-/// A graph of three stages that note in a file that they ran.
+/// Returns a graph of three stages that append their names to a file when they run.
 fn counting_graph(directory: &Path) -> Graph {
     let mut graph = Graph::new();
     let mut before = None;
     for kind in ["split", "pretrain", "features"] {
         let counter = directory.join("counter.txt");
-        let counting = failing(kind, move |context| {
+        let counting = fake_with(kind, move |context| {
             let mut file = OpenOptions::new().create(true).append(true).open(&counter).unwrap();
             writeln!(file, "{}", context.stage).unwrap();
             std::thread::sleep(Duration::from_millis(100));
@@ -86,26 +86,26 @@ fn child_beside_another() {
 
 #[test]
 fn two_processes_at_once_compute_each_stage_once() {
-    let place = place();
-    let start = || child("processes::child_beside_another", place.directory.path()).spawn().unwrap();
+    let fixture = fixture();
+    let start = || child("processes::child_beside_another", fixture.directory.path()).spawn().unwrap();
     for child in [start(), start(), start()] {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success());
         assert!(String::from_utf8_lossy(&output.stdout).contains("stages 3"));
     }
-    assert_eq!(stages_run(place.directory.path()), ["split.main", "pretrain.main", "features.main"]);
+    assert_eq!(stages_run(fixture.directory.path()), ["split.main", "pretrain.main", "features.main"]);
 }
 
 #[test]
 fn two_threads_at_once_compute_each_stage_once() {
-    let place = place();
-    let graph = counting_graph(place.directory.path());
+    let fixture = fixture();
+    let graph = counting_graph(fixture.directory.path());
     std::thread::scope(|scope| {
-        let runs = [0; 4].map(|_| scope.spawn(|| place.run(&graph).unwrap()));
+        let runs = [0; 4].map(|_| scope.spawn(|| fixture.run(&graph).unwrap()));
         let computed: usize = runs.into_iter().map(|run| run.join().unwrap().computed).sum();
         assert_eq!(computed, 3);
     });
-    assert_eq!(stages_run(place.directory.path()).len(), 3);
+    assert_eq!(stages_run(fixture.directory.path()).len(), 3);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn child_that_fills_its_quota() {
     let store = Store::open(&directory).unwrap();
     let mut graph = Graph::new();
     let large =
-        failing("pretrain", |context| write(context, "weights.bin", &"x".repeat(1 << 20)).map(|()| String::new()));
+        fake_with("pretrain", |context| write(context, "weights.bin", &"x".repeat(1 << 20)).map(|()| String::new()));
     graph.add(Box::new(large), &[]).unwrap();
     let run = simclr::engine::run(&graph, &store, &RunOptions::default(), &Events::default(), &AtomicBool::new(false));
     println!("{}", run.unwrap_err());
@@ -123,7 +123,7 @@ fn child_that_fills_its_quota() {
 #[cfg(unix)]
 #[test]
 fn a_write_that_does_not_fit_is_an_error_and_leaves_nothing() {
-    let place = place();
+    let fixture = fixture();
     let program = std::env::current_exe().unwrap();
     let mut shell = Command::new("sh");
     // No file above 64 blocks; without the trap the limit kills the process.
@@ -131,9 +131,9 @@ fn a_write_that_does_not_fit_is_an_error_and_leaves_nothing() {
         "-c",
         "trap '' XFSZ; ulimit -f 64; exec \"$0\" processes::child_that_fills_its_quota --exact --nocapture",
     ]);
-    let output = shell.arg(program).env(CHILD, place.directory.path()).output().unwrap();
+    let output = shell.arg(program).env(CHILD, fixture.directory.path()).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}");
     assert!(text.contains("pretrain.main: ") && text.contains("cannot write"), "{text}");
-    assert!(place.names("pretrain").is_empty());
+    assert!(fixture.names("pretrain").is_empty());
 }

@@ -1,126 +1,128 @@
-//! What a run computes, keeps and leaves.
+//! Runs: what they compute, keep and leave behind.
 
 use super::*;
 
 #[test]
 fn a_second_run_computes_nothing() {
-    let place = place();
+    let fixture = fixture();
     let (graph, ids) = chain(0.1, 0);
-    let first = place.run(&graph).unwrap();
+    let first = fixture.run(&graph).unwrap();
     assert_eq!((first.computed, first.cached), (4, 0));
     let lines = fs::read_to_string(first.artifact(ids[3]).unwrap().join("lines.txt")).unwrap();
     assert_eq!(lines.lines().count(), 5);
     let events = Events::default();
-    let second = place.run_with(&graph, &RunOptions::default(), &events).unwrap();
+    let second = fixture.run_with(&graph, &RunOptions::default(), &events).unwrap();
     assert_eq!((second.computed, second.cached), (0, 4));
     assert_eq!(first.artifacts, second.artifacts);
     assert!(events.0.lock().unwrap().iter().all(|event| matches!(event, Event::Cached { .. })));
     for id in ids {
-        place.store.verify(graph.kind(id), graph.key(id)).unwrap();
-        assert_eq!(&place.store.key_document(graph.kind(id), graph.key(id)).unwrap(), graph.key_document(id));
+        fixture.store.verify(graph.kind(id), graph.key(id)).unwrap();
+        assert_eq!(&fixture.store.key_document(graph.kind(id), graph.key(id)).unwrap(), graph.key_document(id));
     }
-    assert_eq!(place.store.record("linear_eval", graph.key(ids[3])).unwrap().summary, "wrote 5");
+    assert_eq!(fixture.store.record("linear_eval", graph.key(ids[3])).unwrap().summary, "wrote 5");
 }
 
 #[test]
 fn artifacts_of_two_stores_have_the_same_bytes() {
-    let (first, second) = (place(), place());
+    let (first, second) = (fixture(), fixture());
     let (graph, ids) = chain(0.1, 0);
-    for place in [&first, &second] {
-        place.run(&graph).unwrap();
+    for fixture in [&first, &second] {
+        fixture.run(&graph).unwrap();
     }
     for id in ids {
         for name in ["lines.txt", "key.json", "manifest.json"] {
-            let read = |place: &Place| fs::read(place.store.place(graph.kind(id), graph.key(id)).join(name)).unwrap();
+            let read = |fixture: &StoreFixture| {
+                fs::read(fixture.store.artifact_path(graph.kind(id), graph.key(id)).join(name)).unwrap()
+            };
             assert_eq!(read(&first), read(&second), "{name}");
         }
     }
 }
 
 #[test]
-fn only_computes_what_is_asked_for_and_what_it_needs() {
-    let place = place();
+fn only_computes_the_requested_stages_and_their_inputs() {
+    let fixture = fixture();
     let (graph, ids) = chain(0.1, 0);
-    let outcome = place.run_with(&graph, &only(&["features.main"]), &Events::default()).unwrap();
+    let outcome = fixture.run_with(&graph, &only(&["features.main"]), &Events::default()).unwrap();
     assert_eq!((outcome.computed, outcome.cached), (3, 0));
     assert_eq!(outcome.stages[3].status, StageStatus::NotNeeded);
     assert!(outcome.artifact(ids[3]).is_err());
-    // What is there is not needed again: the split's artifact may be gone.
-    fs::remove_dir_all(place.store.place("split", graph.key(ids[0]))).unwrap();
-    let outcome = place.run_with(&graph, &only(&["linear_eval"]), &Events::default()).unwrap();
+    // Inputs of cached stages are not needed, so the split's artifact may be missing.
+    fs::remove_dir_all(fixture.store.artifact_path("split", graph.key(ids[0]))).unwrap();
+    let outcome = fixture.run_with(&graph, &only(&["linear_eval"]), &Events::default()).unwrap();
     assert_eq!((outcome.computed, outcome.cached), (1, 2));
-    let error = place.run_with(&graph, &only(&["linear_evla"]), &Events::default()).unwrap_err();
+    let error = fixture.run_with(&graph, &only(&["linear_evla"]), &Events::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(error.to_string().contains("'linear_eval.main'"), "{error}");
 }
 
 #[test]
-fn force_computes_again_and_tells_of_other_content() {
-    let place = place();
+fn force_recomputes_and_warns_of_different_content() {
+    let fixture = fixture();
     let count = || AtomicUsize::new(0);
     let number = count();
-    let unsteady = failing("features", move |context| {
+    let unsteady = fake_with("features", move |context| {
         write(context, "a.txt", &number.fetch_add(1, Ordering::Relaxed).to_string()).map(|()| String::new())
     });
     let mut graph = Graph::new();
     graph.add(Box::new(fake("split", json!({}))), &[]).unwrap();
     graph.add(Box::new(unsteady), &[]).unwrap();
-    place.run(&graph).unwrap();
+    fixture.run(&graph).unwrap();
     let events = Events::default();
-    let outcome = place.run_with(&graph, &force(&["split"]), &events).unwrap();
+    let outcome = fixture.run_with(&graph, &force(&["split"]), &events).unwrap();
     assert_eq!((outcome.computed, outcome.cached), (1, 1));
     assert!(events.warnings().is_empty());
-    let outcome = place.run_with(&graph, &force(&["feat*"]), &events).unwrap();
+    let outcome = fixture.run_with(&graph, &force(&["feat*"]), &events).unwrap();
     assert_eq!((outcome.computed, outcome.cached), (1, 1));
     assert!(events.warnings()[0].contains("not reproducible"));
-    assert_eq!(place.names("features").len(), 1, "nothing is left beside the new artifact");
+    assert_eq!(fixture.names("features").len(), 1, "nothing is left next to the new artifact");
 }
 
 #[test]
-fn a_failure_names_the_stage_keeps_what_is_finished_and_leaves_nothing_else() {
-    let place = place();
+fn a_failure_names_the_stage_and_keeps_only_finished_artifacts() {
+    let fixture = fixture();
     let mut graph = Graph::new();
     let split = graph.add(Box::new(fake("split", json!({}))), &[]).unwrap();
-    let diverged = failing("pretrain", |context| {
+    let diverged = fake_with("pretrain", |context| {
         write(context, "weights.bin", "half")?;
         Err(Error::stage("the loss is not finite").at("step 3").help("try a lower learning rate"))
     });
     graph.add(Box::new(diverged), &[("split", split)]).unwrap();
-    let error = place.run(&graph).unwrap_err();
+    let error = fixture.run(&graph).unwrap_err();
     let text = "pretrain.main: step 3: the loss is not finite\n  help: try a lower learning rate";
     assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Stage, text));
-    assert!(place.names("pretrain").is_empty());
-    assert!(place.store.artifact("split", graph.key(split)).is_some());
+    assert!(fixture.names("pretrain").is_empty());
+    assert!(fixture.store.artifact("split", graph.key(split)).is_some());
 }
 
 #[test]
 fn a_panic_is_a_bug_of_the_named_stage_and_leaves_nothing() {
-    let place = place();
+    let fixture = fixture();
     let mut graph = Graph::new();
-    let panicking = failing("pretrain", |context| {
+    let panicking = fake_with("pretrain", |context| {
         write(context, "weights.bin", "half")?;
         let empty: [u8; 0] = [];
         Ok(empty[context.inputs.len()].to_string())
     });
     graph.add(Box::new(panicking), &[]).unwrap();
-    let error = place.run(&graph).unwrap_err();
+    let error = fixture.run(&graph).unwrap_err();
     assert_eq!((error.kind(), error.place()), (ErrorKind::Bug, Some("pretrain.main")));
     assert!(error.what().contains("index out of bounds"), "{error}");
-    assert!(place.names("pretrain").is_empty());
+    assert!(fixture.names("pretrain").is_empty());
 }
 
 #[test]
-fn an_interrupt_stops_between_stages_and_inside_of_them() {
-    let place = place();
+fn an_interrupt_stops_between_and_within_stages() {
+    let fixture = fixture();
     let (graph, _) = chain(0.1, 0);
     let stop = |graph: &Graph, flag: &AtomicBool| {
-        simclr::engine::run(graph, &place.store, &RunOptions::default(), &Events::default(), flag).unwrap_err()
+        simclr::engine::run(graph, &fixture.store, &RunOptions::default(), &Events::default(), flag).unwrap_err()
     };
     assert_eq!(stop(&graph, &AtomicBool::new(true)).kind(), ErrorKind::Interrupted);
-    assert!(place.names("split").is_empty());
+    assert!(fixture.names("split").is_empty());
 
     let mut graph = Graph::new();
-    let endless = failing("pretrain", |context| {
+    let endless = fake_with("pretrain", |context| {
         loop {
             write(context, "epoch.txt", "1")?;
             context.check_interrupted()?;
@@ -135,37 +137,37 @@ fn an_interrupt_stops_between_stages_and_inside_of_them() {
         flag.store(true, Ordering::Relaxed);
         assert_eq!(run.join().unwrap().kind(), ErrorKind::Interrupted);
     });
-    assert!(place.names("pretrain").is_empty());
+    assert!(fixture.names("pretrain").is_empty());
 }
 
 #[test]
 fn directories_in_an_artifact_are_kept_and_odd_files_refused() {
-    let place = place();
+    let fixture = fixture();
     let mut graph = Graph::new();
-    let nested = failing("report", |context| write(context, "plots/a.svg", "<svg/>").map(|()| String::new()));
+    let nested = fake_with("report", |context| write(context, "plots/a.svg", "<svg/>").map(|()| String::new()));
     let id = graph.add(Box::new(nested), &[]).unwrap();
-    place.run(&graph).unwrap();
-    place.store.verify("report", graph.key(id)).unwrap();
+    fixture.run(&graph).unwrap();
+    fixture.store.verify("report", graph.key(id)).unwrap();
     for name in ["manifest.json", "key.json", "record.json"] {
         let mut graph = Graph::new();
-        graph.add(Box::new(failing("split", |c| write(c, name, "").map(|()| String::new()))), &[]).unwrap();
-        assert_eq!(place.run(&graph).unwrap_err().kind(), ErrorKind::Bug);
+        graph.add(Box::new(fake_with("split", |c| write(c, name, "").map(|()| String::new()))), &[]).unwrap();
+        assert_eq!(fixture.run(&graph).unwrap_err().kind(), ErrorKind::Bug);
     }
     #[cfg(unix)]
     {
         let mut graph = Graph::new();
-        let link = failing("split", |context| {
+        let link = fake_with("split", |context| {
             std::os::unix::fs::symlink("/etc/hosts", context.output().join("link")).unwrap();
             Ok(String::new())
         });
         graph.add(Box::new(link), &[]).unwrap();
-        assert_eq!(place.run(&graph).unwrap_err().kind(), ErrorKind::Bug);
+        assert_eq!(fixture.run(&graph).unwrap_err().kind(), ErrorKind::Bug);
     }
-    assert!(place.names("split").is_empty());
+    assert!(fixture.names("split").is_empty());
 }
 
 #[test]
-fn an_output_directory_that_cannot_be_is_an_error() {
+fn an_output_directory_that_cannot_exist_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     fs::write(&file, "").unwrap();

@@ -1,4 +1,4 @@
-//! Several stages at a time, failures that the rest of the run outlives, several processes on one store.
+//! Parallel stages, runs that keep going after failures, and several processes on one store.
 
 use super::*;
 use std::collections::BTreeSet;
@@ -12,10 +12,10 @@ fn keep_going(jobs: usize) -> RunOptions {
     RunOptions { jobs, keep_going: true, ..RunOptions::default() }
 }
 
-/// Waits until `count` stages have come here; all go on together, or fail after a while.
-struct Meeting(AtomicUsize, usize);
+/// Barrier with a timeout: `count` stages wait for each other, then continue together.
+struct Barrier(AtomicUsize, usize);
 
-impl Meeting {
+impl Barrier {
     fn of(count: usize) -> Arc<Self> {
         Arc::new(Self(AtomicUsize::new(0), count))
     }
@@ -25,7 +25,7 @@ impl Meeting {
     }
 }
 
-/// A stage of kind `work` with this number that calls `work` first.
+/// Returns a stage of kind `work` with this number that calls `work` first.
 fn numbered(number: usize, work: impl Fn(&Context<'_>) -> Result<()> + Send + Sync + 'static) -> Fake {
     let plain = fake("work", json!({ "number": number }));
     let write_lines = plain.work;
@@ -33,30 +33,30 @@ fn numbered(number: usize, work: impl Fn(&Context<'_>) -> Result<()> + Send + Sy
     Fake { name: format!("work.{number}"), work, ..plain }
 }
 
-fn statuses(outcome: &Outcome) -> Vec<StageStatus> {
+fn statuses(outcome: &RunOutcome) -> Vec<StageStatus> {
     outcome.stages.iter().map(|stage| stage.status).collect()
 }
 
 #[test]
-fn independent_stages_run_at_the_same_time_where_that_is_allowed() {
-    let place = place();
-    let meeting = Meeting::of(3);
+fn independent_stages_run_in_parallel_if_allowed() {
+    let fixture = fixture();
+    let barrier = Barrier::of(3);
     let mut graph = Graph::new();
     let first = graph.add(Box::new(fake("split", json!({}))), &[]).unwrap();
     for number in 0..3 {
-        let meeting = Arc::clone(&meeting);
+        let barrier = Arc::clone(&barrier);
         let stage = numbered(number, move |_| {
-            meeting.join();
+            barrier.join();
             Ok(())
         });
         graph.add(Box::new(stage), &[("split", first)]).unwrap();
     }
-    let outcome = place.run_with(&graph, &with_jobs(3), &Events::default()).unwrap();
+    let outcome = fixture.run_with(&graph, &with_jobs(3), &Events::default()).unwrap();
     assert_eq!((outcome.computed, outcome.cached), (4, 0));
 }
 
 #[test]
-fn one_job_takes_the_stages_in_the_order_of_the_graph_and_more_jobs_give_the_same_artifacts() {
+fn one_job_follows_the_order_of_the_graph_and_more_jobs_give_the_same_artifacts() {
     let wide = || {
         let mut graph = Graph::new();
         let mut ids = Vec::new();
@@ -68,7 +68,7 @@ fn one_job_takes_the_stages_in_the_order_of_the_graph_and_more_jobs_give_the_sam
         }
         graph
     };
-    let (one, four) = (place(), place());
+    let (one, four) = (fixture(), fixture());
     let events = Events::default();
     let first = one.run_with(&wide(), &with_jobs(1), &events).unwrap();
     let started: Vec<String> = events.0.lock().unwrap().iter().filter_map(started_stage).collect();
@@ -86,14 +86,14 @@ fn started_stage(event: &Event) -> Option<String> {
     if let Event::Started { stage } = event { Some(stage.clone()) } else { None }
 }
 
-/// `split` is read by `work.0`, which fails until the file `mended` is there, and by `work.1`; `work.2` reads 0, `work.3`
+/// `split` is read by `work.0`, which fails until the file `fixed` exists, and by `work.1`; `work.2` reads 0, `work.3`
 /// reads 1 and 2, `work.4` reads 1.
-fn broken_graph(mended: PathBuf) -> Graph {
+fn broken_graph(fixed: PathBuf) -> Graph {
     let mut graph = Graph::new();
     let split = graph.add(Box::new(fake("split", json!({}))), &[]).unwrap();
-    let fails = numbered(0, move |_| match mended.exists() {
+    let fails = numbered(0, move |_| match fixed.exists() {
         true => Ok(()),
-        false => Err(Error::stage("it broke").help("mend it")),
+        false => Err(Error::stage("it broke").help("fix it")),
     });
     let zero = graph.add(Box::new(fails), &[("split", split)]).unwrap();
     let mut add =
@@ -106,27 +106,27 @@ fn broken_graph(mended: PathBuf) -> Graph {
 }
 
 #[test]
-fn keeping_on_computes_all_that_does_not_need_what_failed() {
+fn keep_going_computes_all_stages_that_do_not_depend_on_the_failed_one() {
     for jobs in [1, 3] {
-        let place = place();
-        let mended = place.directory.path().join("mended");
-        let graph = broken_graph(mended.clone());
+        let fixture = fixture();
+        let fixed = fixture.directory.path().join("fixed");
+        let graph = broken_graph(fixed.clone());
         let events = Events::default();
-        let outcome = place.run_with(&graph, &keep_going(jobs), &events).unwrap();
+        let outcome = fixture.run_with(&graph, &keep_going(jobs), &events).unwrap();
         use StageStatus::{Cached, Computed, Failed, Skipped};
         assert_eq!(statuses(&outcome), [Computed, Failed, Computed, Skipped, Skipped, Computed]);
-        assert!(!outcome.is_whole());
+        assert!(!outcome.is_complete());
         let [(failed, error)] = &outcome.failures[..] else { panic!("{:?}", outcome.failures) };
         assert_eq!(graph.name(*failed), "work.0");
-        assert_eq!(error.to_string(), "work.0: it broke\n  help: mend it");
+        assert_eq!(error.to_string(), "work.0: it broke\n  help: fix it");
         assert!(outcome.skipped.iter().all(|(_, because)| because == failed));
         let skipped: BTreeSet<String> = events.0.lock().unwrap().iter().filter_map(skipped_stage).collect();
         assert_eq!(skipped, BTreeSet::from(["work.2".to_owned(), "work.3".to_owned()]));
 
-        fs::write(&mended, "").unwrap();
-        let outcome = place.run_with(&graph, &keep_going(jobs), &Events::default()).unwrap();
+        fs::write(&fixed, "").unwrap();
+        let outcome = fixture.run_with(&graph, &keep_going(jobs), &Events::default()).unwrap();
         assert_eq!(statuses(&outcome), [Cached, Computed, Cached, Computed, Computed, Cached]);
-        assert!(outcome.is_whole());
+        assert!(outcome.is_complete());
     }
 }
 
@@ -135,43 +135,43 @@ fn skipped_stage(event: &Event) -> Option<String> {
 }
 
 #[test]
-fn without_keeping_on_a_failure_stops_what_runs_beside_it_and_is_the_error() {
-    let place = place();
-    let meeting = Meeting::of(2);
+fn without_keep_going_a_failure_stops_parallel_stages_and_is_the_error() {
+    let fixture = fixture();
+    let barrier = Barrier::of(2);
     let mut graph = Graph::new();
-    let (here, there) = (Arc::clone(&meeting), meeting);
+    let (first, second) = (Arc::clone(&barrier), barrier);
     let endless = numbered(0, move |context| {
-        here.join();
+        first.join();
         loop {
             context.check_interrupted()?;
             std::thread::sleep(Duration::from_millis(1));
         }
     });
     let failing = numbered(1, move |_| {
-        there.join();
+        second.join();
         Err(Error::stage("it broke"))
     });
     graph.add(Box::new(endless), &[]).unwrap();
     graph.add(Box::new(failing), &[]).unwrap();
     graph.add(Box::new(numbered(2, |_| panic!("a stage was started after the failure"))), &[]).unwrap();
     let events = Events::default();
-    let error = place.run_with(&graph, &with_jobs(2), &events).unwrap_err();
+    let error = fixture.run_with(&graph, &with_jobs(2), &events).unwrap_err();
     assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Stage, "work.1: it broke"));
     let failed = events.0.lock().unwrap().iter().filter(|event| matches!(event, Event::Failed { .. })).count();
     assert_eq!(failed, 1, "the stage that was stopped did not fail");
-    assert!(place.names("work").is_empty());
+    assert!(fixture.names("work").is_empty());
 }
 
 #[test]
-fn an_interrupt_is_the_error_even_where_the_run_keeps_on() {
-    let place = place();
-    let graph = broken_graph(place.directory.path().join("mended"));
+fn an_interrupt_is_the_error_even_with_keep_going() {
+    let fixture = fixture();
+    let graph = broken_graph(fixture.directory.path().join("fixed"));
     let flag = AtomicBool::new(true);
-    let run = simclr::engine::run(&graph, &place.store, &keep_going(2), &Events::default(), &flag);
+    let run = simclr::engine::run(&graph, &fixture.store, &keep_going(2), &Events::default(), &flag);
     assert_eq!(run.unwrap_err().kind(), ErrorKind::Interrupted);
 }
 
-/// A stage for which this machine has no device.
+/// Stage for which this machine has no device.
 struct Impossible;
 
 impl Stage for Impossible {
@@ -196,36 +196,36 @@ impl Stage for Impossible {
 }
 
 #[test]
-fn what_cannot_be_computed_is_told_before_anything_is() {
-    let place = place();
+fn a_stage_that_cannot_run_is_reported_before_any_work() {
+    let fixture = fixture();
     let mut graph = Graph::new();
     let split = graph.add(Box::new(fake("split", json!({}))), &[]).unwrap();
     let gpu = graph.add(Box::new(Impossible), &[("split", split)]).unwrap();
     graph.add(Box::new(numbered(1, |_| Ok(()))), &[("gpu", gpu)]).unwrap();
-    let error = place.run(&graph).unwrap_err();
+    let error = fixture.run(&graph).unwrap_err();
     assert_eq!(error.to_string(), "work.gpu: there is no GPU\n  help: set device = \"cpu\"");
-    assert!(place.names("split").is_empty());
-    let outcome = place.run_with(&graph, &keep_going(1), &Events::default()).unwrap();
+    assert!(fixture.names("split").is_empty());
+    let outcome = fixture.run_with(&graph, &keep_going(1), &Events::default()).unwrap();
     use StageStatus::{Computed, Failed, Skipped};
     assert_eq!(statuses(&outcome), [Computed, Failed, Skipped]);
     assert_eq!(outcome.failures[0].1.to_string(), error.to_string(), "it was tried");
 }
 
 #[test]
-fn a_run_that_finds_a_stage_taken_computes_another_one_meanwhile() {
-    let place = place();
-    let meeting = Meeting::of(2);
+fn a_run_that_finds_a_stage_locked_computes_another_one_meanwhile() {
+    let fixture = fixture();
+    let barrier = Barrier::of(2);
     let mut graph = Graph::new();
     for number in 0..2 {
-        let meeting = Arc::clone(&meeting);
+        let barrier = Arc::clone(&barrier);
         let stage = numbered(number, move |_| {
-            meeting.join();
+            barrier.join();
             Ok(())
         });
         graph.add(Box::new(stage), &[]).unwrap();
     }
     std::thread::scope(|scope| {
-        let runs = [0; 2].map(|_| scope.spawn(|| place.run(&graph).unwrap()));
+        let runs = [0; 2].map(|_| scope.spawn(|| fixture.run(&graph).unwrap()));
         for run in runs {
             let outcome = run.join().unwrap();
             assert_eq!((outcome.computed, outcome.cached), (1, 1));
@@ -233,7 +233,8 @@ fn a_run_that_finds_a_stage_taken_computes_another_one_meanwhile() {
     });
 }
 
-/// Forty stages in five layers of eight, each reading two of the layer before; each notes in a file that it ran.
+/// Returns forty stages in five layers of eight, each reading two of the previous layer and appending its name to a
+/// file.
 fn layered_graph(directory: &Path) -> Graph {
     let mut graph = Graph::new();
     let mut before: Vec<StageId> = Vec::new();
@@ -270,20 +271,20 @@ fn child_of_eight() {
 
 #[test]
 fn eight_processes_on_one_store_compute_each_stage_once() {
-    let place = place();
-    let children = [0; 8].map(|_| child("schedule::child_of_eight", place.directory.path()).spawn().unwrap());
+    let fixture = fixture();
+    let children = [0; 8].map(|_| child("schedule::child_of_eight", fixture.directory.path()).spawn().unwrap());
     for child in children {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success());
         assert!(String::from_utf8_lossy(&output.stdout).contains("stages 40"));
     }
-    let mut ran = stages_run(place.directory.path());
+    let mut ran = stages_run(fixture.directory.path());
     ran.sort();
     let mut all: Vec<String> = (0..40).map(|number| format!("work.{number}")).collect();
     all.sort();
     assert_eq!(ran, all);
-    let graph = layered_graph(place.directory.path());
+    let graph = layered_graph(fixture.directory.path());
     for id in graph.iter() {
-        place.store.verify(graph.kind(id), graph.key(id)).unwrap();
+        fixture.store.verify(graph.kind(id), graph.key(id)).unwrap();
     }
 }

@@ -1,5 +1,5 @@
-//! What must hold for any bytes at all, one function for each kind of file that may come from elsewhere. Shared by the
-//! coverage-guided targets in `fuzz/` and the bounded test beside this file.
+//! Invariants that must hold for any bytes, one function for each kind of untrusted file. Shared by the coverage-guided
+//! targets in `fuzz/` and the bounded test next to this file.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a finding is a panic")]
 
@@ -18,14 +18,15 @@ use std::io::Cursor;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// Most bytes of pixels that are decoded, at eight a pixel: what an image costs is not what is looked for here.
-const MOST_PIXELS: u64 = (64 << 20) / 8;
+/// Maximum pixels of an image that is decoded, at 8 bytes per pixel: resource use is not tested here.
+const MAX_PIXELS: u64 = (64 << 20) / 8;
 
 thread_local! {
     static DIRECTORY: TempDir = tempfile::tempdir().unwrap();
 }
 
-/// A pipeline file: mistakes have a place and can be shown; what is right is the same study once it is written out.
+/// Checks a pipeline file: mistakes have a place and can be rendered; a valid file round-trips through its resolved
+/// form.
 pub(crate) fn pipeline(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     match parse(&text, Path::new("/fuzz/study.toml"), &[]) {
@@ -34,13 +35,13 @@ pub(crate) fn pipeline(bytes: &[u8]) {
             let again = parse(&resolved, Path::new("/fuzz/resolved.toml"), &[])
                 .unwrap_or_else(|mistakes| panic!("{resolved}\n{mistakes}"));
             assert_eq!(format!("{:?}", again.study), format!("{:?}", loaded.study), "{resolved}");
-            assert_eq!(again.resolved_toml(), resolved, "the text of the text is another");
+            assert_eq!(again.resolved_toml(), resolved, "the resolved file does not resolve to itself");
         }
-        Err(mistakes) => hold_to_text(&mistakes, &text),
+        Err(mistakes) => check_mistakes(&mistakes, &text),
     }
 }
 
-fn hold_to_text(mistakes: &Diagnostics, text: &str) {
+fn check_mistakes(mistakes: &Diagnostics, text: &str) {
     let lines = text.split('\n').count();
     assert!(mistakes.count() > 0);
     for mistake in mistakes.iter() {
@@ -52,10 +53,10 @@ fn hold_to_text(mistakes: &Diagnostics, text: &str) {
     assert!(!mistakes.render(true).is_empty());
 }
 
-/// An image file: as many bytes as its size says, or a reason in one line.
+/// Checks an image file: it has as many bytes as its size implies, or a reason of one line.
 pub(crate) fn image(bytes: &[u8]) {
-    // The decoders are other people's; whoever decodes catches their panics.
-    let decoded = panics::caught(|| (!is_large(bytes)).then(|| imaging::decode(bytes)));
+    // Third-party decoders may panic; callers catch that.
+    let decoded = panics::catch(|| (!is_large(bytes)).then(|| imaging::decode(bytes)));
     match decoded {
         Ok(Some(Ok(image))) => {
             assert!(image.width > 0 && image.height > 0);
@@ -68,10 +69,10 @@ pub(crate) fn image(bytes: &[u8]) {
 
 fn is_large(bytes: &[u8]) -> bool {
     let size = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map(ImageReader::into_dimensions);
-    matches!(size, Ok(Ok((width, height))) if u64::from(width) * u64::from(height) > MOST_PIXELS)
+    matches!(size, Ok(Ok((width, height))) if u64::from(width) * u64::from(height) > MAX_PIXELS)
 }
 
-/// The files of an artifact that the store itself reads: manifest, record, key.
+/// Checks the files of an artifact that the store itself reads: manifest, record, key.
 pub(crate) fn artifact(bytes: &[u8]) {
     DIRECTORY.with(|directory| {
         let store = Store::open(directory.path()).unwrap();
@@ -90,14 +91,14 @@ pub(crate) fn artifact(bytes: &[u8]) {
             artifact.write("record.json", sealed.as_bytes());
             artifact.read();
         }
-        fs::remove_dir_all(artifact.store.place(KIND, &artifact.key)).unwrap();
+        fs::remove_dir_all(artifact.store.artifact_path(KIND, &artifact.key)).unwrap();
 
         let artifact = Artifact { store: &store, key: digest_bytes(bytes) };
         artifact.write("key.json", bytes);
         artifact.write("split.json", CONTENT);
         artifact.write("manifest.json", &manifest(&artifact.key));
         artifact.read();
-        fs::remove_dir_all(artifact.store.place(KIND, &artifact.key)).unwrap();
+        fs::remove_dir_all(artifact.store.artifact_path(KIND, &artifact.key)).unwrap();
     });
 }
 
@@ -113,7 +114,7 @@ fn manifest(key: &str) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// A record with the digest that it should have, so that what is behind the digest is read too.
+/// Returns a record with the right digest, so that the code after the digest check is reached too.
 fn sealed(bytes: &[u8]) -> Option<String> {
     let mut record: Value = serde_json::from_slice(bytes).ok()?;
     record.as_object_mut()?.remove("blake3");
@@ -129,18 +130,18 @@ struct Artifact<'a> {
 
 impl Artifact<'_> {
     fn write(&self, name: &str, bytes: &[u8]) {
-        let place = self.store.place(KIND, &self.key);
+        let place = self.store.artifact_path(KIND, &self.key);
         fs::create_dir_all(&place).unwrap();
         fs::write(place.join(name), bytes).unwrap();
     }
 
-    /// All that the store can say of it; what is wrong is said, in words.
+    /// Calls everything that reads the artifact; errors must have a message.
     fn read(&self) {
         let (store, key) = (self.store, &self.key);
         let _ = store.state(KIND, key);
         let _ = store.record(KIND, key);
         let _ = store.stale(KIND, key);
-        let _ = store.doubtful(key);
+        let _ = store.suspects(key);
         let _ = (store.artifacts(), store.leftovers(), store.keys(KIND));
         if let Ok(document) = store.key_document(KIND, key) {
             assert!(document.text().is_ok());
@@ -151,7 +152,7 @@ impl Artifact<'_> {
     }
 }
 
-/// Weights, features and checkpoints: arrays of the size that their shape says, finite features.
+/// Checks weights, features and checkpoints: arrays match their shapes, and features are finite.
 pub(crate) fn safetensors(bytes: &[u8]) {
     DIRECTORY.with(|directory| {
         let path = directory.path().join(formats::FEATURES);
@@ -173,7 +174,8 @@ pub(crate) fn safetensors(bytes: &[u8]) {
     });
 }
 
-/// With the digest that a checkpoint ends in, so that what is behind the digest is read too.
+/// Replaces the digest at the end of a checkpoint by the right one, so that the code after the digest check is reached
+/// too.
 fn digested(bytes: &[u8]) -> Option<Vec<u8>> {
     let (content, _) = bytes.split_last_chunk::<{ blake3::OUT_LEN }>()?;
     Some([content, blake3::hash(content).as_bytes().as_slice()].concat())

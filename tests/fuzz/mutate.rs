@@ -1,30 +1,30 @@
-//! Changes of bytes as a fuzzer makes them, from a seed.
+//! Seeded mutations of bytes, like those of a fuzzer.
 
 use simclr::base::rng::{Rng, below};
 
-/// Bytes at which formats and parsers turn.
+/// Bytes with a special meaning in file formats and parsers.
 const EDGES: &[u8] = &[0, 1, 9, 10, 34, 39, 61, 91, 93, 123, 125, 127, 128, 192, 196, 216, 217, 218, 224, 254, 255];
-/// Longest input, so that no time goes into length alone.
-const LONGEST: usize = 1 << 16;
+/// Maximum length of an input in bytes, so that no time is wasted on length alone.
+const MAX_LENGTH: usize = 1 << 16;
 
-fn place(length: usize, rng: &mut Rng) -> usize {
+fn position(length: usize, rng: &mut Rng) -> usize {
     below(length as u64 + 1, rng) as usize
 }
 
-/// Makes one to eight changes, most often one or two.
-pub(crate) fn change(bytes: &mut Vec<u8>, corpus: &[Vec<u8>], rng: &mut Rng) {
+/// Applies 1, 2, 4 or 8 random mutations.
+pub(crate) fn mutate(bytes: &mut Vec<u8>, corpus: &[Vec<u8>], rng: &mut Rng) {
     for _ in 0..1 << below(4, rng) {
-        change_once(bytes, corpus, rng);
-        bytes.truncate(LONGEST);
+        mutate_once(bytes, corpus, rng);
+        bytes.truncate(MAX_LENGTH);
     }
     if bytes.starts_with(b"\x89PNG") && below(4, rng) > 0 {
-        mend_checksums(bytes);
+        fix_checksums(bytes);
     }
 }
 
-fn change_once(bytes: &mut Vec<u8>, corpus: &[Vec<u8>], rng: &mut Rng) {
-    let at = place(bytes.len(), rng);
-    let end = (at + place(32, rng)).min(bytes.len());
+fn mutate_once(bytes: &mut Vec<u8>, corpus: &[Vec<u8>], rng: &mut Rng) {
+    let at = position(bytes.len(), rng);
+    let end = (at + position(32, rng)).min(bytes.len());
     match below(7, rng) {
         0 if at < bytes.len() => bytes[at] ^= 1 << below(8, rng),
         1 if at < bytes.len() => bytes[at] = EDGES[below(EDGES.len() as u64, rng) as usize],
@@ -37,22 +37,22 @@ fn change_once(bytes: &mut Vec<u8>, corpus: &[Vec<u8>], rng: &mut Rng) {
         5 => bytes.truncate(at.max(8)),
         _ => {
             let other = &corpus[below(corpus.len() as u64, rng) as usize];
-            let from = place(other.len(), rng);
-            let to = (from + place(64, rng)).min(other.len());
+            let from = position(other.len(), rng);
+            let to = (from + position(64, rng)).min(other.len());
             bytes.splice(at..end, other[from..to].iter().copied());
         }
     }
 }
 
-/// Checksums of PNG chunks made right, so that what they protect is read.
-fn mend_checksums(bytes: &mut [u8]) {
+/// Corrects the checksums of PNG chunks, so that the decoder reads their content.
+fn fix_checksums(bytes: &mut [u8]) {
     let mut at = 8;
     while let Some(length) = bytes.get(at..at + 4) {
         let length = u32::from_be_bytes([length[0], length[1], length[2], length[3]]) as usize;
         let Some(chunk) = bytes.get(at + 4..at + 8 + length) else { return };
         let checksum = crc32(chunk).to_be_bytes();
-        let Some(place) = bytes.get_mut(at + 8 + length..at + 12 + length) else { return };
-        place.copy_from_slice(&checksum);
+        let Some(stored) = bytes.get_mut(at + 8 + length..at + 12 + length) else { return };
+        stored.copy_from_slice(&checksum);
         at += 12 + length;
     }
 }

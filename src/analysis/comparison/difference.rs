@@ -1,44 +1,44 @@
-//! The difference of two accuracies.
+//! The difference between two accuracies.
 
-use crate::analysis::comparison::spread::{Estimate, OF_DIFFERENCES, OfSeeds, estimate, image_means};
+use crate::analysis::comparison::variance::{AGRESTI_MIN, Estimate, SeedVariance, estimate, image_means};
 use crate::analysis::comparison::{Outcomes, mcnemar};
 use crate::analysis::student;
 
-/// What two evaluations have in common, so that it does not count as a difference.
+/// What two evaluations share, so that its variation cancels in their difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pairing {
-    /// The test images and the seeds.
+    /// Test images and seeds.
     ImagesAndSeeds,
-    /// The test images.
+    /// Test images only.
     Images,
     /// Nothing: the test images differ.
     Unpaired,
 }
 
-/// The difference of two accuracies, the first less the second.
+/// The difference between two accuracies, the first minus the second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Difference {
-    /// Its estimate, between -1 and 1.
+    /// Estimate, between -1 and 1.
     pub value: f64,
-    /// Its 95 % interval: over test sets where there is one seed, over test sets and seeds where there are several.
+    /// 95 % confidence interval: over test sets for a single seed, over test sets and seeds for several.
     pub interval: (f64, f64),
-    /// Two-sided p-value of there being none: McNemar's exact test for one seed, else by Student's distribution.
+    /// Two-sided p-value of no difference: McNemar's exact test for a single seed, otherwise from the interval.
     pub p_value: f64,
-    /// How the two were compared.
+    /// What the two evaluations share.
     pub pairing: Pairing,
-    /// Test images of the smaller test set.
+    /// Number of test images, of the smaller test set if they differ.
     pub images: usize,
-    /// Seeds of the evaluation that has fewer.
+    /// Number of common seeds, or without common seeds that of the evaluation with fewer.
     pub seeds: usize,
 }
 
-/// The difference of two evaluations, `same_images` if on the same images in the same order.
+/// Returns the difference between two evaluations; `same_images` if on the same images in the same order.
 pub fn difference(first: &Outcomes<'_>, second: &Outcomes<'_>, same_images: bool) -> Difference {
     if same_images && first.images() == second.images() {
         return paired(&[(first, second)]);
     }
     let ((a, (a_low, a_high)), (b, (b_low, b_high))) = (first.accuracy(), second.accuracy());
-    // Newcombe 1998, method 10, from whatever intervals the two have.
+    // Newcombe 1998, method 10, generalized to any intervals of the two accuracies.
     let (below, above) = ((a - a_low).hypot(b_high - b), (a_high - a).hypot(b - b_low));
     let towards_zero = if a >= b { below } else { above };
     Difference {
@@ -51,8 +51,8 @@ pub fn difference(first: &Outcomes<'_>, second: &Outcomes<'_>, same_images: bool
     }
 }
 
-/// The mean of several differences on the same images, such as those of one setting in a sweep over other settings too;
-/// none without any, or where images or seeds differ from one to the next.
+/// Returns the mean of several differences on the same images, such as those of one setting across a sweep over other
+/// settings. `None` without pairs, or if the number of images differs or there are no common seeds.
 pub fn mean_difference(pairs: &[(&Outcomes<'_>, &Outcomes<'_>)]) -> Option<Difference> {
     let images = pairs.first()?.0.images();
     let is_same = pairs.iter().all(|(a, b)| a.images() == images && b.images() == images);
@@ -64,52 +64,53 @@ fn paired(pairs: &[(&Outcomes<'_>, &Outcomes<'_>)]) -> Difference {
     let (estimate, pairing) = match (seeds.is_empty(), pairs) {
         (false, _) => (by_seed(pairs, &seeds), Pairing::ImagesAndSeeds),
         (true, [(first, second), ..]) => (by_image(first, second), Pairing::Images),
-        (true, []) => (estimate(&[], &[], OF_DIFFERENCES), Pairing::Images),
+        (true, []) => (estimate(&[], &[], AGRESTI_MIN), Pairing::Images),
     };
-    let exact = match (pairs, seeds.as_slice()) {
-        ([(first, second)], [seed]) => exact(first, second, *seed),
+    let exact_p_value = match (pairs, seeds.as_slice()) {
+        ([(first, second)], [seed]) => mcnemar_p_value(first, second, *seed),
         _ => None,
     };
     Difference {
         value: estimate.value,
         interval: (estimate.interval.0.max(-1.0), estimate.interval.1.min(1.0)),
-        p_value: exact.unwrap_or(estimate.p_value),
+        p_value: exact_p_value.unwrap_or(estimate.p_value),
         pairing,
         images: pairs.first().map_or(0, |(first, _)| first.images()),
         seeds: if seeds.is_empty() { fewer_seeds(pairs) } else { seeds.len() },
     }
 }
 
-/// Seed by seed and image by image, averaged over the pairs.
+/// Estimates the difference seed by seed and image by image, averaged over the pairs.
 fn by_seed(pairs: &[(&Outcomes<'_>, &Outcomes<'_>)], seeds: &[u64]) -> Estimate {
-    let rows: Vec<Vec<f64>> = seeds.iter().map(|seed| of_seed(pairs, *seed)).collect();
-    let spread: Vec<OfSeeds> = OfSeeds::of(&rows).into_iter().collect();
-    estimate(&image_means(&rows), &spread, OF_DIFFERENCES)
+    let rows: Vec<Vec<f64>> = seeds.iter().map(|seed| image_differences(pairs, *seed)).collect();
+    let seed_variances: Vec<SeedVariance> = SeedVariance::estimate(&rows).into_iter().collect();
+    estimate(&image_means(&rows), &seed_variances, AGRESTI_MIN)
 }
 
-fn of_seed(pairs: &[(&Outcomes<'_>, &Outcomes<'_>)], seed: u64) -> Vec<f64> {
+fn image_differences(pairs: &[(&Outcomes<'_>, &Outcomes<'_>)], seed: u64) -> Vec<f64> {
     let differences: Vec<Vec<f64>> = pairs
         .iter()
-        .filter_map(|(first, second)| Some(subtracted(&first.of_seed(seed)?, &second.of_seed(seed)?)))
+        .filter_map(|(first, second)| Some(subtract(&first.of_seed(seed)?, &second.of_seed(seed)?)))
         .collect();
     image_means(&differences)
 }
 
-/// Image by image, where the seeds differ: each evaluation has a spread over seeds of its own.
+/// Estimates the difference image by image; the seeds differ, so each evaluation has its own variance over seeds.
 fn by_image(first: &Outcomes<'_>, second: &Outcomes<'_>) -> Estimate {
     let (first, second) = (first.rows(), second.rows());
-    let spread: Vec<OfSeeds> = [&first, &second].into_iter().filter_map(|rows| OfSeeds::of(rows)).collect();
-    estimate(&subtracted(&image_means(&first), &image_means(&second)), &spread, OF_DIFFERENCES)
+    let seed_variances: Vec<SeedVariance> =
+        [&first, &second].into_iter().filter_map(|rows| SeedVariance::estimate(rows)).collect();
+    estimate(&subtract(&image_means(&first), &image_means(&second)), &seed_variances, AGRESTI_MIN)
 }
 
-/// McNemar's test of one run against another.
-fn exact(first: &Outcomes<'_>, second: &Outcomes<'_>, seed: u64) -> Option<f64> {
-    let differences = subtracted(&first.of_seed(seed)?, &second.of_seed(seed)?);
+/// Returns the p-value of McNemar's exact test for one seed.
+fn mcnemar_p_value(first: &Outcomes<'_>, second: &Outcomes<'_>, seed: u64) -> Option<f64> {
+    let differences = subtract(&first.of_seed(seed)?, &second.of_seed(seed)?);
     let count = |sign: f64| differences.iter().filter(|difference| **difference == sign).count();
     Some(mcnemar(count(1.0), count(-1.0)))
 }
 
-/// Seeds that all evaluations were run with.
+/// Returns the seeds that all evaluations have.
 fn common_seeds(pairs: &[(&Outcomes<'_>, &Outcomes<'_>)]) -> Vec<u64> {
     let Some((first, _)) = pairs.first() else { return Vec::new() };
     let has = |outcomes: &Outcomes<'_>, seed: u64| outcomes.seeds().any(|other| other == seed);
@@ -120,7 +121,7 @@ fn fewer_seeds(pairs: &[(&Outcomes<'_>, &Outcomes<'_>)]) -> usize {
     pairs.iter().flat_map(|(a, b)| [a.seeds().count(), b.seeds().count()]).min().unwrap_or(0)
 }
 
-fn subtracted(first: &[f64], second: &[f64]) -> Vec<f64> {
+fn subtract(first: &[f64], second: &[f64]) -> Vec<f64> {
     first.iter().zip(second).map(|(a, b)| a - b).collect()
 }
 
@@ -128,22 +129,23 @@ fn subtracted(first: &[f64], second: &[f64]) -> Vec<f64> {
 mod tests {
     use super::*;
 
-    /// Right for the first `both` images, then as given by the counts of images that one alone has right.
-    fn table(both: usize, first: usize, second: usize, neither: usize) -> (Vec<bool>, Vec<bool>) {
+    /// Returns outcomes with these numbers of images that both, only the first, only the second, or neither classified
+    /// correctly.
+    fn outcomes(both: usize, first: usize, second: usize, neither: usize) -> (Vec<bool>, Vec<bool>) {
         let cells = [(both, true, true), (first, true, false), (second, false, true), (neither, false, false)];
         let images = || cells.iter().flat_map(|(count, a, b)| std::iter::repeat_n((*a, *b), *count));
         (images().map(|(a, _)| a).collect(), images().map(|(_, b)| b).collect())
     }
 
-    fn of(runs: Vec<(u64, &[bool])>) -> Outcomes<'_> {
+    fn evaluation(runs: Vec<(u64, &[bool])>) -> Outcomes<'_> {
         Outcomes::new(runs).unwrap()
     }
 
     #[test]
     fn one_seed_has_the_interval_of_agresti_and_min_and_mcnemars_test() {
-        // 38 against 15 of 250 images: with half an image in each cell, 23 / 252 and its Wald interval.
-        let (a, b) = table(100, 38, 15, 97);
-        let found = difference(&of(vec![(1, &a)]), &of(vec![(1, &b)]), true);
+        // 38 versus 15 of 250 images: with half an image added to each cell, 23 / 252 and its Wald interval.
+        let (a, b) = outcomes(100, 38, 15, 97);
+        let found = difference(&evaluation(vec![(1, &a)]), &evaluation(vec![(1, &b)]), true);
         assert_eq!(found.value, 23.0 / 250.0);
         let (center, half) = (23.0 / 252.0, 1.959_964 * ((54.0 - 23.0f64.powi(2) / 252.0).sqrt() / 252.0));
         assert!((found.interval.0 - (center - half)).abs() < 1e-7, "{:?}", found.interval);
@@ -153,11 +155,11 @@ mod tests {
     }
 
     #[test]
-    fn different_images_are_compared_by_their_intervals() {
-        // Newcombe 1998, table II, case (a): 56/70 less 48/80 is 0.2 with 0.0524 to 0.3339.
-        let counted = |right: usize, all: usize| (0..all).map(|image| image < right).collect::<Vec<bool>>();
+    fn different_test_sets_are_compared_by_newcombes_interval() {
+        // Newcombe 1998, table II, case (a): 56/70 - 48/80 = 0.2, interval 0.0524 to 0.3339.
+        let counted = |correct: usize, all: usize| (0..all).map(|image| image < correct).collect::<Vec<bool>>();
         let (a, b) = (counted(56, 70), counted(48, 80));
-        let found = difference(&of(vec![(1, &a)]), &of(vec![(1, &b)]), false);
+        let found = difference(&evaluation(vec![(1, &a)]), &evaluation(vec![(1, &b)]), false);
         assert!((found.interval.0 - 0.0524).abs() < 1e-4 && (found.interval.1 - 0.3339).abs() < 1e-4, "{found:?}");
         assert!(found.p_value < 0.01 && found.p_value > 0.001, "{found:?}");
         assert_eq!((found.pairing, found.images), (Pairing::Unpaired, 70));
@@ -165,31 +167,31 @@ mod tests {
 
     #[test]
     fn an_evaluation_does_not_differ_from_itself() {
-        let (a, _) = table(10, 5, 0, 5);
-        let found = difference(&of(vec![(1, &a)]), &of(vec![(1, &a)]), true);
+        let (a, _) = outcomes(10, 5, 0, 5);
+        let found = difference(&evaluation(vec![(1, &a)]), &evaluation(vec![(1, &a)]), true);
         assert_eq!((found.value, found.p_value), (0.0, 1.0));
         assert!(found.interval.0 < 0.0 && found.interval.1 > 0.0);
     }
 
     #[test]
-    fn seeds_that_one_lacks_are_left_out_and_other_seeds_are_not_paired() {
-        let (a, b) = table(10, 5, 1, 4);
-        let three = of(vec![(1, &a), (2, &a), (3, &b)]);
-        let found = difference(&three, &of(vec![(3, &a), (1, &b)]), true);
+    fn only_common_seeds_are_paired() {
+        let (a, b) = outcomes(10, 5, 1, 4);
+        let three = evaluation(vec![(1, &a), (2, &a), (3, &b)]);
+        let found = difference(&three, &evaluation(vec![(3, &a), (1, &b)]), true);
         assert_eq!((found.seeds, found.value), (2, 0.0));
-        let others = difference(&three, &of(vec![(7, &b), (8, &b)]), true);
+        let others = difference(&three, &evaluation(vec![(7, &b), (8, &b)]), true);
         assert_eq!((others.pairing, others.seeds), (Pairing::Images, 2));
         assert!((others.value - 2.0 * 0.2 / 3.0).abs() < 1e-12);
     }
 
     #[test]
     fn several_settings_are_averaged() {
-        let (a, b) = table(100, 40, 10, 50);
-        let (first, second) = (of(vec![(1, &a), (2, &a)]), of(vec![(1, &b), (2, &a)]));
+        let (a, b) = outcomes(100, 40, 10, 50);
+        let (first, second) = (evaluation(vec![(1, &a), (2, &a)]), evaluation(vec![(1, &b), (2, &a)]));
         let found = mean_difference(&[(&first, &second), (&first, &first)]).unwrap();
         assert!((found.value - 0.15 / 4.0).abs() < 1e-12, "{found:?}");
         assert!(mean_difference(&[]).is_none());
-        let other = of(vec![(9, &a)]);
+        let other = evaluation(vec![(9, &a)]);
         assert!(mean_difference(&[(&first, &second), (&other, &other)]).is_none());
     }
 }

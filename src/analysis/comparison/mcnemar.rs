@@ -1,9 +1,9 @@
-//! McNemar's test: do two classifiers differ on the same images?
+//! McNemar's test for two classifiers on the same images.
 
 use statrs::distribution::{Binomial, DiscreteCDF};
 
-/// The exact two-sided p-value (McNemar 1947, with the binomial distribution): `first` images are right by the first
-/// classifier alone, `second` by the other alone. Images that both have right or both have wrong tell nothing.
+/// Returns the exact two-sided p-value (McNemar 1947, binomial distribution). `first` images are classified correctly
+/// by the first classifier only, `second` by the second only; images on which both agree do not matter.
 pub fn mcnemar(first: usize, second: usize) -> f64 {
     let discordant = (first + second) as u64;
     let Ok(binomial) = Binomial::new(0.5, discordant) else { return f64::NAN };
@@ -16,14 +16,14 @@ mod tests {
 
     /// scipy.stats.binomtest(k, n).pvalue
     #[test]
-    fn p_values_are_those_of_the_binomial_test() {
-        for (first, second, wanted) in [
+    fn p_values_match_the_binomial_test_of_scipy() {
+        for (first, second, expected) in [
             (3, 10, 0.092_285_156_25),
             (38, 15, 0.002_190_186_883_892_053_5),
             (0, 1, 1.0),
             (40, 60, 0.056_887_933_640_980_784),
         ] {
-            assert!((mcnemar(first, second) - wanted).abs() < 1e-9, "{first} {second}: {}", mcnemar(first, second));
+            assert!((mcnemar(first, second) - expected).abs() < 1e-9, "{first} {second}: {}", mcnemar(first, second));
             assert_eq!(mcnemar(first, second), mcnemar(second, first));
         }
         assert_eq!(mcnemar(0, 0), 1.0);

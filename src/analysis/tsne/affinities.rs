@@ -1,20 +1,21 @@
-//! How near the rows are to each other: the distribution P of t-SNE, over the nearest neighbors of each row.
+//! The joint probabilities P of t-SNE, over the nearest neighbors of each row.
 
-use crate::analysis::Features;
-use crate::base::matmul::{Matrix, multiply};
+use crate::analysis::FeatureMatrix;
+use crate::base::matmul::{Matrix, gemm};
 use rayon::prelude::*;
 
-/// Rows compared with all others at a time.
+/// Rows per task, each compared with all others.
 const BLOCK: usize = 64;
 
-/// Neighbors of each row for each unit of perplexity, as in van der Maaten 2014.
-const NEIGHBOURS: f64 = 3.0;
+/// Neighbors of a row per unit of perplexity (van der Maaten 2014).
+const NEIGHBORS_PER_PERPLEXITY: f64 = 3.0;
 
-/// Steps of the search for a row's bandwidth, and how near the entropy has to come (scikit-learn's).
-const SEARCH_STEPS: usize = 100;
+/// Maximum number of steps of the binary search for a row's bandwidth (scikit-learn's).
+const MAX_SEARCH_STEPS: usize = 100;
+/// Tolerance of the entropy in this search (scikit-learn's).
 const ENTROPY_TOLERANCE: f64 = 1e-5;
 
-/// The symmetric joint distribution P, row by row; it sums to 1.
+/// The symmetric joint distribution P as a sparse matrix in CSR format; it sums to 1.
 pub(super) struct Affinities {
     /// Row i has the entries `starts[i]..starts[i + 1]`.
     starts: Vec<usize>,
@@ -23,9 +24,9 @@ pub(super) struct Affinities {
 }
 
 impl Affinities {
-    pub(super) fn new(features: Features<'_>, perplexity: f64) -> Self {
+    pub(super) fn new(features: FeatureMatrix<'_>, perplexity: f64) -> Self {
         let rows = features.rows;
-        let count = ((NEIGHBOURS * perplexity + 1.0) as usize).min(rows.saturating_sub(1));
+        let count = ((NEIGHBORS_PER_PERPLEXITY * perplexity + 1.0) as usize).min(rows.saturating_sub(1));
         let neighbors = nearest(features, count);
         // Each conditional probability counts once for its row and once for its column.
         let mut entries: Vec<(u32, u32, f64)> = neighbors
@@ -58,13 +59,13 @@ impl Affinities {
         self.starts.len() - 1
     }
 
-    /// The neighbors of a row with their share of P.
+    /// Iterates over the neighbors of a row with their probabilities.
     pub(super) fn row(&self, row: usize) -> impl Iterator<Item = (usize, f32)> {
         let entries = self.starts[row]..self.starts[row + 1];
         self.columns[entries.clone()].iter().map(|&column| column as usize).zip(self.values[entries].iter().copied())
     }
 
-    /// `sum of p ln(p / q)`, q being what the points in the plane have.
+    /// Returns the KL divergence, `sum of p ln(p / q)`, with the q of points in the plane, `[rows, 2]`.
     pub(super) fn divergence(&self, points: &[f32]) -> f64 {
         let near = |i: usize, j: usize| {
             let distance = |axis: usize| f64::from(points[2 * i + axis]) - f64::from(points[2 * j + axis]);
@@ -77,9 +78,9 @@ impl Affinities {
     }
 }
 
-/// For each row the `count` nearest others with their squared distances, the nearest first, ties in order.
-fn nearest(features: Features<'_>, count: usize) -> Vec<Vec<(f64, u32)>> {
-    let Features { rows, width, .. } = features;
+/// Returns for each row its `count` nearest neighbors with their squared distances, in ascending order; ties by index.
+fn nearest(features: FeatureMatrix<'_>, count: usize) -> Vec<Vec<(f64, u32)>> {
+    let FeatureMatrix { rows, width, .. } = features;
     let table: Vec<f64> = features.values.iter().map(|&x| f64::from(x)).collect();
     let squares: Vec<f64> = table.chunks(width).map(|row| row.iter().map(|x| x * x).sum()).collect();
     let all = Matrix::new(&table, rows, width).transposed();
@@ -88,7 +89,7 @@ fn nearest(features: Features<'_>, count: usize) -> Vec<Vec<(f64, u32)>> {
         .enumerate()
         .flat_map_iter(|(block, some)| {
             let mut products = vec![0.0; some.len() / width * rows];
-            multiply(Matrix::new(some, some.len() / width, width), all, false, &mut products);
+            gemm(Matrix::new(some, some.len() / width, width), all, false, &mut products);
             let found: Vec<_> = products
                 .chunks(rows)
                 .enumerate()
@@ -112,13 +113,13 @@ fn nearest_of_row(own: usize, products: &[f64], squares: &[f64], count: usize) -
     others
 }
 
-/// The probabilities of a row's neighbors, `exp(-precision * distance)`, the precision such that their entropy is
-/// that of `perplexity` equal ones.
+/// Returns the conditional probabilities of a row's neighbors, proportional to `exp(-precision * squared distance)`,
+/// with the precision at which their perplexity is `perplexity`.
 fn conditional(neighbors: &[(f64, u32)], perplexity: f64) -> Vec<f64> {
     let nearest = neighbors.first().map_or(0.0, |neighbor| neighbor.0);
     let (mut low, mut high, mut precision) = (0.0, f64::INFINITY, 1.0);
     let mut probabilities = Vec::new();
-    for _ in 0..SEARCH_STEPS {
+    for _ in 0..MAX_SEARCH_STEPS {
         probabilities = neighbors.iter().map(|&(d, _)| (-precision * (d - nearest)).exp()).collect();
         let total: f64 = probabilities.iter().sum();
         probabilities.iter_mut().for_each(|p| *p /= total);

@@ -5,83 +5,89 @@ mod affinities;
 mod descent;
 mod tree;
 
-use crate::analysis::{Features, TsneConfig, principal_components};
+use crate::analysis::{FeatureMatrix, TsneConfig, principal_components};
 use crate::base::{Error, Result, rng};
 use affinities::Affinities;
 
-/// Wider features are reduced to this many principal components first.
-const WIDEST: usize = 50;
+/// Wider features are first reduced to this many principal components.
+const MAX_WIDTH: usize = 50;
 
-/// Standard deviation of the first coordinate at the start.
-const START_DEVIATION: f64 = 1e-4;
+/// Initial standard deviation of the first coordinate.
+const INITIAL_STD: f64 = 1e-4;
 
-/// Places the rows in the plane; the result is `[rows, 2]`.
+/// Embeds the rows in the plane; returns `[rows, 2]`.
 ///
-/// As scikit-learn's `TSNE` with its defaults: start from the first two principal components, exaggeration 12 for the
-/// first 250 steps, learning rate rows / 48 but at least 50, angle 0.5. Deviations: features wider than 50 are reduced
-/// to 50 principal components first (van der Maaten and Hinton's advice, section 4.2), and all steps are made even if
-/// nothing moves any more. `seed` matters only for features that vary in fewer than two directions. `progress` is told
-/// the steps made and their number. The same for any number of threads.
+/// As scikit-learn's `TSNE` with its defaults: PCA initialization, early exaggeration 12 for 250 steps, learning rate
+/// rows / 48 but at least 50, angle 0.5. Differences: features wider than 50 are first reduced to 50 principal
+/// components (as van der Maaten and Hinton advise, section 4.2), and all steps are taken even after convergence.
+/// `seed` matters only for features that vary in fewer than two directions. `progress` is called with the number of
+/// steps done and the total. The result does not depend on the number of threads.
 ///
 /// # Errors
 /// The perplexity is not below the number of rows, or a feature is not a finite number.
-pub fn tsne(features: Features<'_>, config: &TsneConfig, seed: u64, progress: &dyn Fn(u64, u64)) -> Result<Vec<f32>> {
+pub fn tsne(
+    features: FeatureMatrix<'_>,
+    config: &TsneConfig,
+    seed: u64,
+    progress: &dyn Fn(u64, u64),
+) -> Result<Vec<f32>> {
     let (affinities, components) = prepare(features, config)?;
     let start = start(&components, features.rows, seed);
     Ok(descent::descend(&affinities, start, config.iterations, progress))
 }
 
-/// Kullback and Leibler's divergence of a placement from the features: what t-SNE makes small. Exact, so quadratic in
-/// the number of rows.
+/// Returns the Kullback-Leibler divergence that t-SNE minimizes, for given points. Exact, so quadratic in the number of
+/// rows.
 ///
 /// # Errors
 /// As [`tsne`].
-pub fn tsne_divergence(features: Features<'_>, config: &TsneConfig, points: &[f32]) -> Result<f64> {
+pub fn tsne_divergence(features: FeatureMatrix<'_>, config: &TsneConfig, points: &[f32]) -> Result<f64> {
     Ok(prepare(features, config)?.0.divergence(points))
 }
 
-/// The affinities of the rows and their first two principal components, `[rows, 2]`.
-fn prepare(features: Features<'_>, config: &TsneConfig) -> Result<(Affinities, Vec<f32>)> {
+/// Returns the affinities of the rows and their first two principal components, `[rows, 2]`.
+fn prepare(features: FeatureMatrix<'_>, config: &TsneConfig) -> Result<(Affinities, Vec<f32>)> {
     check(features, config)?;
-    if features.width <= WIDEST {
+    if features.width <= MAX_WIDTH {
         let components = principal_components(features, 2);
         return Ok((Affinities::new(features, config.perplexity), components.points));
     }
-    let reduced = principal_components(features, WIDEST);
-    let components = reduced.points.chunks(WIDEST).flat_map(|row| [row[0], row[1]]).collect();
-    let reduced = Features::new(features.rows, WIDEST, &reduced.points);
+    let reduced = principal_components(features, MAX_WIDTH);
+    let components = reduced.points.chunks(MAX_WIDTH).flat_map(|row| [row[0], row[1]]).collect();
+    let reduced = FeatureMatrix::new(features.rows, MAX_WIDTH, &reduced.points);
     Ok((Affinities::new(reduced, config.perplexity), components))
 }
 
-fn check(features: Features<'_>, config: &TsneConfig) -> Result<()> {
+fn check(features: FeatureMatrix<'_>, config: &TsneConfig) -> Result<()> {
     let rows = features.rows;
     if config.perplexity >= rows as f64 {
         let error = Error::stage(format!("t-SNE: perplexity {} needs more than {rows} images", config.perplexity));
         let usual = (rows.saturating_sub(1) / 3).max(2);
-        return Err(error.help(format!("set perplexity to about {usual} or show a larger subset")));
+        return Err(error.help(format!("set `perplexity` to about {usual} or use a larger subset")));
     }
     if features.values.iter().any(|x| !x.is_finite()) {
-        return Err(Error::stage("t-SNE: the features hold numbers that are not finite")
-            .help("the network has diverged: train it with a smaller learning rate"));
+        return Err(Error::stage("t-SNE: the features contain values that are not finite")
+            .help("the network has diverged: train it with a lower learning rate"));
     }
     Ok(())
 }
 
-/// The first two components, scaled so that the first has [`START_DEVIATION`]; one that does not vary is drawn.
+/// Returns the first two components, scaled so that the first has standard deviation [`INITIAL_STD`]; a component that
+/// does not vary is sampled.
 fn start(components: &[f32], rows: usize, seed: u64) -> Vec<f32> {
-    let deviation = |column: usize| {
+    let std = |column: usize| {
         let sum: f64 = components.iter().skip(column).step_by(2).map(|&x| f64::from(x) * f64::from(x)).sum();
         (sum / rows as f64).sqrt()
     };
-    let (first, second) = (deviation(0), deviation(1));
+    let (first, second) = (std(0), std(1));
     let mut random = rng::stream(seed, "tsne", &[]);
-    let mut place = |value: f32, own: f64| {
-        // Of a direction without variance only rounding is left.
-        if own > 1e-6 * first {
-            (f64::from(value) / first * START_DEVIATION) as f32
+    let mut initial = |value: f32, std: f64| {
+        // A direction without variance contains rounding errors only.
+        if std > 1e-6 * first {
+            (f64::from(value) / first * INITIAL_STD) as f32
         } else {
-            START_DEVIATION as f32 * rng::normal(&mut random)
+            INITIAL_STD as f32 * rng::normal(&mut random)
         }
     };
-    components.chunks(2).flat_map(|row| [place(row[0], first), place(row[1], second)]).collect()
+    components.chunks(2).flat_map(|row| [initial(row[0], first), initial(row[1], second)]).collect()
 }

@@ -1,52 +1,53 @@
-//! The quadtree of Barnes and Hut: far groups of points push like one heavy point in their center.
+//! The Barnes-Hut quadtree: distant groups of points repel like one heavy point at their center.
 
 use rayon::prelude::*;
 
-/// A group counts as one point when its cell is narrower than this part of its distance.
+/// A cell counts as one point if its width is below this fraction of its distance.
 const ANGLE: f32 = 0.5;
 
-/// Bits of a coordinate in the cell code; points nearer than 2^-16 of the image share a leaf.
+/// Bits per coordinate in the cell code; points closer than 2^-16 of the extent share a leaf.
 const BITS: u32 = 16;
 
-/// Points that one thread works on at a time.
-const CHUNK: usize = 256;
+/// Minimum number of points per task.
+const MIN_TASK_POINTS: usize = 256;
 
-/// A cell, or a leaf, in the order of a walk that visits a cell before what is in it.
+/// A cell or leaf; cells are stored in depth-first preorder.
 struct Cell {
     x: f32,
     y: f32,
     mass: f32,
     /// Squared distance from which the cell counts as one point; negative for a leaf, which always does.
     near: f32,
-    /// The cell to go on with if nothing inside this one is to be visited.
+    /// Index of the next cell that is not inside this one.
     next: u32,
 }
 
-/// Pushes on each point and the sum of all pairs' nearness.
+/// Repulsive forces and their normalizer.
 pub(super) struct Repulsion {
     /// `[rows, 2]`: for each point the sum over the others of `q^2 * difference`, `q = 1 / (1 + distance^2)`.
     pub(super) forces: Vec<f32>,
-    /// The sum of q over all pairs.
+    /// Sum of q over all ordered pairs.
     pub(super) total: f64,
 }
 
-/// The pushes between points in the plane, `[rows, 2]`.
+/// Computes the repulsion between points in the plane, `[rows, 2]`.
 pub(super) fn repulsion(points: &[f32]) -> Repulsion {
     let (codes, side) = cell_codes(points);
     let sorted: Vec<[f32; 2]> =
         codes.iter().map(|&(_, i)| [points[2 * i as usize], points[2 * i as usize + 1]]).collect();
     let mut cells = Vec::with_capacity(2 * sorted.len());
     build(&mut cells, &codes, &sorted, side);
-    let pushes: Vec<[f32; 3]> = sorted.par_iter().with_min_len(CHUNK).map(|&point| push(&cells, point)).collect();
+    let repulsions: Vec<[f32; 3]> =
+        sorted.par_iter().with_min_len(MIN_TASK_POINTS).map(|&point| point_repulsion(&cells, point)).collect();
     let mut forces = vec![0.0; points.len()];
-    for (&(_, i), &[x, y, _]) in codes.iter().zip(&pushes) {
+    for (&(_, i), &[x, y, _]) in codes.iter().zip(&repulsions) {
         forces[2 * i as usize] = x;
         forces[2 * i as usize + 1] = y;
     }
-    Repulsion { forces, total: pushes.iter().map(|push| f64::from(push[2])).sum() }
+    Repulsion { forces, total: repulsions.iter().map(|repulsion| f64::from(repulsion[2])).sum() }
 }
 
-/// The points in the order of their cells, as (code, index), and the side of the square around them.
+/// Returns (cell code, point index) in Z-order, and the side of the bounding square.
 fn cell_codes(points: &[f32]) -> (Vec<(u32, u32)>, f32) {
     let (mut low, mut high) = ([f32::INFINITY; 2], [f32::NEG_INFINITY; 2]);
     for point in points.chunks(2) {
@@ -58,21 +59,21 @@ fn cell_codes(points: &[f32]) -> (Vec<(u32, u32)>, f32) {
     let side = (high[0] - low[0]).max(high[1] - low[1]).max(f32::MIN_POSITIVE);
     let scale = (1 << BITS) as f32 / side;
     let cell = |x: f32, axis: usize| (((x - low[axis]) * scale) as u32).min((1 << BITS) - 1);
-    let code = |point: &[f32]| spread(cell(point[0], 0)) | spread(cell(point[1], 1)) << 1;
+    let code = |point: &[f32]| interleave(cell(point[0], 0)) | interleave(cell(point[1], 1)) << 1;
     let mut codes: Vec<(u32, u32)> = points.chunks(2).map(code).zip(0..).collect();
     codes.par_sort_unstable();
     (codes, side)
 }
 
-/// Puts a 0 after each of the lower 16 bits.
-fn spread(bits: u32) -> u32 {
+/// Interleaves the lower 16 bits with zeros.
+fn interleave(bits: u32) -> u32 {
     let bits = (bits | bits << 8) & 0x00ff_00ff;
     let bits = (bits | bits << 4) & 0x0f0f_0f0f;
     let bits = (bits | bits << 2) & 0x3333_3333;
     (bits | bits << 1) & 0x5555_5555
 }
 
-/// Appends the cell of some points that are neighbors in the order, and what is in it.
+/// Appends the cell of some consecutive points, then the cells inside it.
 fn build(cells: &mut Vec<Cell>, codes: &[(u32, u32)], points: &[[f32; 2]], side: f32) {
     let own = cells.len();
     cells.push(Cell { x: 0.0, y: 0.0, mass: codes.len() as f32, near: -1.0, next: 0 });
@@ -81,14 +82,14 @@ fn build(cells: &mut Vec<Cell>, codes: &[(u32, u32)], points: &[[f32; 2]], side:
     if first == last {
         points.iter().for_each(|point| (0..2).for_each(|axis| sum[axis] += f64::from(point[axis])));
     } else {
-        // The smallest cell that holds all of them, however deep it is.
+        // The smallest cell that contains all of them; levels with a single child are skipped.
         let depth = (first ^ last).leading_zeros() / 2;
         let width = side / (1u32 << depth) as f32;
         cells[own].near = (width / ANGLE) * (width / ANGLE);
-        let quarter = |code: u32| code >> (2 * (BITS - 1 - depth));
+        let quadrant = |code: u32| code >> (2 * (BITS - 1 - depth));
         let mut start = 0;
         while start < codes.len() {
-            let count = codes[start..].partition_point(|&(code, _)| quarter(code) == quarter(codes[start].0));
+            let count = codes[start..].partition_point(|&(code, _)| quadrant(code) == quadrant(codes[start].0));
             let child = cells.len();
             build(cells, &codes[start..start + count], &points[start..start + count], side);
             let Cell { x, y, mass, .. } = cells[child];
@@ -103,9 +104,9 @@ fn build(cells: &mut Vec<Cell>, codes: &[(u32, u32)], points: &[[f32; 2]], side:
     cell.next = next;
 }
 
-/// The push on a point and its sum of q over the others.
-fn push(cells: &[Cell], [x, y]: [f32; 2]) -> [f32; 3] {
-    // The point meets itself, at distance 0: q = 1, no force.
+/// Returns the repulsive force on a point and its sum of q over the others.
+fn point_repulsion(cells: &[Cell], [x, y]: [f32; 2]) -> [f32; 3] {
+    // The sum includes the point itself, at distance 0: q = 1, no force.
     let (mut force, mut total) = ([0.0f32; 2], -1.0f32);
     let mut index = 0;
     while let Some(cell) = cells.get(index) {
@@ -146,22 +147,22 @@ mod tests {
     }
 
     #[test]
-    fn pushes_are_near_the_exact_ones() {
+    fn repulsion_approximates_the_exact_forces() {
         for scale in [1e-4, 1.0, 30.0] {
             let mut random = rng::stream(1, "test", &[]);
             let points: Vec<f32> = (0..1200).map(|_| scale * rng::normal(&mut random)).collect();
             let (forces, total) = exact(&points);
             let ours = repulsion(&points);
-            // A cell of half its distance across is off by up to 4 % (second order of 1 / d^2), most are far smaller.
+            // A cell as wide as half its distance is off by up to 4 % (second order of 1 / d^2); most are far smaller.
             assert!((ours.total / total - 1.0).abs() < 0.01, "{} {total}", ours.total);
-            let length = forces.iter().map(|f| f * f).sum::<f64>().sqrt();
+            let norm = forces.iter().map(|f| f * f).sum::<f64>().sqrt();
             let error = forces.iter().zip(&ours.forces).map(|(e, &o)| (e - f64::from(o)).powi(2)).sum::<f64>().sqrt();
-            assert!(error < 0.02 * length, "{}", error / length);
+            assert!(error < 0.02 * norm, "{}", error / norm);
         }
     }
 
     #[test]
-    fn points_in_one_place() {
+    fn coincident_points_do_not_repel() {
         let ours = repulsion(&[0.5; 20]);
         assert_eq!(ours.forces, [0.0; 20]);
         assert_eq!(ours.total, 90.0);

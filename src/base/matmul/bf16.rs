@@ -1,8 +1,8 @@
-//! Products of bf16 numbers that are added up as f32, by the best instructions that the processor has.
+//! bf16 matmul with f32 accumulation, by the fastest instructions that the processor has.
 
-use super::{Matrix, multiply};
+use super::{Matrix, gemm};
 #[cfg(target_arch = "x86_64")]
-use super::{dots, pairs, tiles};
+use super::{amx, avx512, vnni};
 use half::bf16;
 use std::cell::RefCell;
 use std::sync::OnceLock;
@@ -11,30 +11,30 @@ thread_local! {
     static WIDENED: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
-/// How products are computed.
+/// An implementation of bf16 matmul.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Way {
-    /// As products of 32-bit numbers.
+pub(super) enum Bf16Kernel {
+    /// Converts to f32 and uses f32 matmul.
     #[default]
     Widened,
-    /// By dot products of pairs: AVX512-BF16.
+    /// AVX512-BF16: dot products of pairs.
     #[cfg(target_arch = "x86_64")]
-    Dots,
-    /// By products of tiles: AMX-BF16.
+    Avx512,
+    /// AMX-BF16: tile products.
     #[cfg(target_arch = "x86_64")]
-    Tiles,
+    Amx,
 }
 
-impl Way {
-    /// All that this processor can do, the fastest first.
+impl Bf16Kernel {
+    /// Returns the kernels that this processor supports, fastest first.
     pub(super) fn all() -> &'static [Self] {
-        static ALL: OnceLock<Vec<Way>> = OnceLock::new();
+        static ALL: OnceLock<Vec<Bf16Kernel>> = OnceLock::new();
         ALL.get_or_init(|| {
             let mut all = Vec::new();
             #[cfg(target_arch = "x86_64")]
             {
-                all.extend(tiles::are_available().then_some(Self::Tiles));
-                all.extend(dots::are_available().then_some(Self::Dots));
+                all.extend(amx::is_available().then_some(Self::Amx));
+                all.extend(avx512::is_available().then_some(Self::Avx512));
             }
             all.push(Self::Widened);
             all
@@ -42,23 +42,22 @@ impl Way {
     }
 }
 
-/// Whether this processor multiplies whole tiles of bf16 numbers (AMX): by design sixteen times as many a cycle as 32-bit
-/// ones.
-pub fn multiplies_tiles() -> bool {
+/// Returns whether the processor has AMX-BF16, whose peak is 16 times as many MACs per cycle as f32 FMA.
+pub fn has_amx() -> bool {
     #[cfg(target_arch = "x86_64")]
-    return Way::all().contains(&Way::Tiles);
+    return Bf16Kernel::all().contains(&Bf16Kernel::Amx);
     #[cfg(not(target_arch = "x86_64"))]
     return false;
 }
 
-/// The right operand of products of bf16 numbers, laid out for this processor; packed once, it serves many blocks.
+/// The right operand of bf16 matmul, packed once for this processor and reused for many blocks.
 #[derive(Clone, Debug, Default)]
 pub struct PackedBf16 {
-    way: Way,
+    kernel: Bf16Kernel,
     rows: usize,
     columns: usize,
     #[cfg(target_arch = "x86_64")]
-    pairs: pairs::Pairs,
+    vnni: vnni::VnniMatrix,
     /// `[rows, columns]`.
     widened: Vec<f32>,
 }
@@ -72,66 +71,67 @@ impl PackedBf16 {
         packed
     }
 
-    /// Packs another matrix into the same memory.
+    /// Packs another matrix, reusing the memory.
     pub fn pack(&mut self, right: Matrix<'_, bf16>) {
-        self.pack_for(Way::all()[0], right);
+        self.pack_for(Bf16Kernel::all()[0], right);
     }
 
-    pub(super) fn pack_for(&mut self, way: Way, right: Matrix<'_, bf16>) {
-        (self.way, self.rows, self.columns) = (way, right.rows, right.columns);
-        match way {
-            Way::Widened => self.widen(right),
+    pub(super) fn pack_for(&mut self, kernel: Bf16Kernel, right: Matrix<'_, bf16>) {
+        (self.kernel, self.rows, self.columns) = (kernel, right.rows, right.columns);
+        match kernel {
+            Bf16Kernel::Widened => self.widen(right),
             #[cfg(target_arch = "x86_64")]
-            Way::Dots | Way::Tiles => self.pairs.pack(right),
+            Bf16Kernel::Avx512 | Bf16Kernel::Amx => self.vnni.pack(right),
         }
     }
 
     fn widen(&mut self, right: Matrix<'_, bf16>) {
         self.widened.clear();
         if right.column_stride == 1 {
-            self.widened
-                .extend((0..right.rows).flat_map(|i| &right.values[i * right.row_stride..][..right.columns]).map(wide));
+            self.widened.extend(
+                (0..right.rows).flat_map(|i| &right.values[i * right.row_stride..][..right.columns]).map(to_f32),
+            );
         } else {
-            let at = |i, j| wide(&right.values[i * right.row_stride + j * right.column_stride]);
+            let at = |i, j| to_f32(&right.values[i * right.row_stride + j * right.column_stride]);
             self.widened.extend((0..right.rows).flat_map(|i| (0..right.columns).map(move |j| at(i, j))));
         }
     }
 }
 
-fn wide(number: &bf16) -> f32 {
+fn to_f32(number: &bf16) -> f32 {
     f32::from_bits(u32::from(number.to_bits()) << 16)
 }
 
-/// `output = left * right`, or added to what is there, on one thread; `output` is `[left.rows, right.columns]`, rows one
-/// after the other.
+/// Computes `output = left * right`, or `output += left * right` if `accumulate`, on one thread; `output` is row-major
+/// `[left.rows, right.columns]`.
 ///
-/// Products are exact and added up as f32, in an order and with roundings that depend on the processor: its
-/// instructions for bf16 take subnormal numbers for zeros, and add in pairs. So results agree between processors
-/// to the precision of f32, not to the bit.
+/// Products are exact and accumulated in f32, in an order and with rounding that depend on the processor: bf16
+/// instructions treat subnormal numbers as zero and add in pairs. Results therefore agree between processors to f32
+/// precision, not bit for bit.
 ///
 /// # Panics
-/// The shapes do not fit.
-pub fn multiply_halves(left: Matrix<'_, bf16>, right: &PackedBf16, accumulate: bool, output: &mut [f32]) {
+/// The shapes do not match.
+pub fn gemm_bf16(left: Matrix<'_, bf16>, right: &PackedBf16, accumulate: bool, output: &mut [f32]) {
     assert_eq!(left.columns, right.rows);
     assert_eq!(output.len(), left.rows * right.columns);
-    match right.way {
-        Way::Widened => multiply_widened(left, right, accumulate, output),
+    match right.kernel {
+        Bf16Kernel::Widened => gemm_widened(left, right, accumulate, output),
         #[cfg(target_arch = "x86_64")]
-        Way::Dots => pairs::multiply(left, &right.pairs, accumulate, output, 1, dots::multiply),
+        Bf16Kernel::Avx512 => vnni::multiply(left, &right.vnni, accumulate, output, 1, avx512::multiply),
         #[cfg(target_arch = "x86_64")]
-        Way::Tiles => pairs::multiply(left, &right.pairs, accumulate, output, tiles::ROWS, tiles::multiply),
+        Bf16Kernel::Amx => vnni::multiply(left, &right.vnni, accumulate, output, amx::ROWS, amx::multiply),
     }
 }
 
-fn multiply_widened(left: Matrix<'_, bf16>, right: &PackedBf16, accumulate: bool, output: &mut [f32]) {
+fn gemm_widened(left: Matrix<'_, bf16>, right: &PackedBf16, accumulate: bool, output: &mut [f32]) {
     let last = |count: usize, stride: usize| count.saturating_sub(1) * stride;
     let used = (last(left.rows, left.row_stride) + last(left.columns, left.column_stride) + 1).min(left.values.len());
     WIDENED.with_borrow_mut(|scratch| {
         scratch.clear();
-        scratch.extend(left.values[..used].iter().map(wide));
+        scratch.extend(left.values[..used].iter().map(to_f32));
         let Matrix { rows, columns, row_stride, column_stride, .. } = left;
         let left = Matrix { values: scratch.as_slice(), rows, columns, row_stride, column_stride };
-        multiply(left, Matrix::new(&right.widened, right.rows, right.columns), accumulate, output);
+        gemm(left, Matrix::new(&right.widened, right.rows, right.columns), accumulate, output);
     });
 }
 
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
     use crate::base::rng;
 
-    /// Rows, depth and columns: within and across tiles, registers and blocks, odd and even.
+    /// (rows, depth, columns): within and across tiles, registers and blocks, odd and even.
     const SHAPES: [[usize; 3]; 10] = [
         [1, 1, 1],
         [3, 2, 5],
@@ -154,15 +154,15 @@ mod tests {
         [33, 1061, 35],
     ];
 
-    /// bf16 numbers of either sign, of sizes that differ by up to a million.
+    /// bf16 numbers of either sign, with magnitudes that differ by a factor of up to a million.
     fn numbers(count: usize, name: &str) -> Vec<bf16> {
         let mut rng = rng::stream(1, name, &[count as u64]);
         let mut number = || rng::normal(&mut rng) * 2f32.powf(rng::uniform(-10.0, 10.0, &mut rng));
         (0..count).map(|_| bf16::from_f32(number())).collect()
     }
 
-    /// Element for element: the exact sum, and the sum of the absolute terms, which bounds what rounding can do.
-    fn oracle(left: Matrix<'_, bf16>, right: Matrix<'_, bf16>, before: Option<&[f32]>) -> Vec<(f64, f64)> {
+    /// For each element the exact sum, and the sum of absolute terms, which bounds the rounding error.
+    fn reference(left: Matrix<'_, bf16>, right: Matrix<'_, bf16>, before: Option<&[f32]>) -> Vec<(f64, f64)> {
         let at = |matrix: Matrix<'_, bf16>, i: usize, j: usize| {
             matrix.values[i * matrix.row_stride + j * matrix.column_stride].to_f64()
         };
@@ -175,23 +175,23 @@ mod tests {
         (0..left.rows * right.columns).map(element).collect()
     }
 
-    fn check(way: Way, left: Matrix<'_, bf16>, right: Matrix<'_, bf16>) {
+    fn check(kernel: Bf16Kernel, left: Matrix<'_, bf16>, right: Matrix<'_, bf16>) {
         let mut packed = PackedBf16::default();
-        packed.pack_for(way, right);
+        packed.pack_for(kernel, right);
         for accumulate in [false, true] {
             let mut output: Vec<f32> = (0..left.rows * right.columns).map(|i| (i % 7) as f32 - 3.0).collect();
-            let expected = oracle(left, right, accumulate.then_some(&output));
-            multiply_halves(left, &packed, accumulate, &mut output);
+            let expected = reference(left, right, accumulate.then_some(&output));
+            gemm_bf16(left, &packed, accumulate, &mut output);
             for (i, (found, (sum, size))) in output.iter().zip(expected).enumerate() {
                 let error = (f64::from(*found) - sum).abs();
-                assert!(error <= 1e-5 * size, "{way:?} {left:?} {accumulate} {i}: {found}, not {sum}");
+                assert!(error <= 1e-5 * size, "{kernel:?} {left:?} {accumulate} {i}: {found} instead of {sum}");
             }
         }
     }
 
-    fn check_all_shapes(way: Way) {
-        if !Way::all().contains(&way) {
-            println!("skipped: this processor has no {way:?}");
+    fn check_shapes(kernel: Bf16Kernel) {
+        if !Bf16Kernel::all().contains(&kernel) {
+            println!("skipped: this processor has no {kernel:?}");
             return;
         }
         for [rows, depth, columns] in SHAPES {
@@ -200,68 +200,68 @@ mod tests {
             let lefts = [Matrix::new(&left, rows, depth), Matrix::new(&left, depth, rows).transposed()];
             let rights = [Matrix::new(&right, depth, columns), Matrix::new(&right, columns, depth).transposed()];
             for left in lefts {
-                rights.iter().for_each(|right| check(way, left, *right));
+                rights.iter().for_each(|right| check(kernel, left, *right));
             }
         }
-        println!("{way:?} holds");
+        println!("{kernel:?} passed");
     }
 
     #[test]
-    fn widened_products_are_those_of_the_oracle() {
-        check_all_shapes(Way::Widened);
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[test]
-    fn products_of_pairs_are_those_of_the_oracle() {
-        check_all_shapes(Way::Dots);
+    fn widened_kernel_matches_the_reference() {
+        check_shapes(Bf16Kernel::Widened);
     }
 
     #[cfg(target_arch = "x86_64")]
     #[test]
-    fn products_of_tiles_are_those_of_the_oracle() {
-        check_all_shapes(Way::Tiles);
+    fn avx512_kernel_matches_the_reference() {
+        check_shapes(Bf16Kernel::Avx512);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn amx_kernel_matches_the_reference() {
+        check_shapes(Bf16Kernel::Amx);
     }
 
     #[test]
-    fn blocks_of_columns_are_multiplied_and_packed_again() {
+    fn column_blocks_are_multiplied_and_repacked() {
         let (left, right) = (numbers(40 * 70, "left"), numbers(50 * 90, "right"));
         let (left, right) = (Matrix::new(&left, 40, 70).column_block(11, 50), Matrix::new(&right, 50, 90));
         let mut packed = PackedBf16::new(right);
         let mut output = vec![0.0; 40 * 33];
         let right = right.column_block(57, 33);
         packed.pack(right);
-        multiply_halves(left, &packed, false, &mut output);
-        for (found, (sum, size)) in output.iter().zip(oracle(left, right, None)) {
-            assert!((f64::from(*found) - sum).abs() <= 1e-5 * size, "{found}, not {sum}");
+        gemm_bf16(left, &packed, false, &mut output);
+        for (found, (sum, size)) in output.iter().zip(reference(left, right, None)) {
+            assert!((f64::from(*found) - sum).abs() <= 1e-5 * size, "{found} instead of {sum}");
         }
     }
 
-    /// Rows that are not there are zeros, not what else lies in memory: infinity times zero would show.
+    /// Padding is zero, not adjacent memory: an infinity times zero would show up as NaN.
     #[test]
-    fn edges_see_nothing_beyond_themselves() {
+    fn edges_do_not_read_beyond_the_matrix() {
         let mut left = vec![bf16::INFINITY; 5 * 40];
         left.chunks_exact_mut(40).for_each(|row| row[..33].fill(bf16::ONE));
         let right = vec![bf16::ONE; 33 * 3];
-        for way in Way::all() {
+        for kernel in Bf16Kernel::all() {
             let mut packed = PackedBf16::default();
-            packed.pack_for(*way, Matrix::new(&right, 33, 3));
+            packed.pack_for(*kernel, Matrix::new(&right, 33, 3));
             let mut output = vec![0.0; 15];
-            multiply_halves(Matrix::new(&left, 5, 40).column_block(0, 33), &packed, false, &mut output);
-            assert_eq!(output, [33.0; 15], "{way:?}");
+            gemm_bf16(Matrix::new(&left, 5, 40).column_block(0, 33), &packed, false, &mut output);
+            assert_eq!(output, [33.0; 15], "{kernel:?}");
         }
     }
 
     #[test]
-    fn products_without_terms_are_zero() {
-        for way in Way::all() {
+    fn matmul_of_depth_zero_is_zero() {
+        for kernel in Bf16Kernel::all() {
             let mut packed = PackedBf16::default();
-            packed.pack_for(*way, Matrix::new(&[], 0, 3));
+            packed.pack_for(*kernel, Matrix::new(&[], 0, 3));
             let mut output = vec![5.0; 6];
-            multiply_halves(Matrix::new(&[], 2, 0), &packed, true, &mut output);
-            assert_eq!(output, [5.0; 6], "{way:?}");
-            multiply_halves(Matrix::new(&[], 2, 0), &packed, false, &mut output);
-            assert_eq!(output, [0.0; 6], "{way:?}");
+            gemm_bf16(Matrix::new(&[], 2, 0), &packed, true, &mut output);
+            assert_eq!(output, [5.0; 6], "{kernel:?}");
+            gemm_bf16(Matrix::new(&[], 2, 0), &packed, false, &mut output);
+            assert_eq!(output, [0.0; 6], "{kernel:?}");
         }
     }
 }

@@ -1,15 +1,15 @@
-//! Matrix products on one thread, over the `gemm` crate; callers spread blocks of fixed size over rayon's threads, so
-//! that the bits do not depend on how many there are. Products of 16-bit numbers are in `halves`.
+//! Single-threaded matmul on top of the `gemm` crate; callers distribute blocks of fixed size over rayon's threads, so
+//! that results are bitwise independent of the number of threads. bf16 matmul is in the `bf16` module.
 
+#[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod bf16;
 #[cfg(target_arch = "x86_64")]
-mod dots;
-#[cfg(target_arch = "x86_64")]
-mod pairs;
-#[cfg(target_arch = "x86_64")]
-mod tiles;
+mod vnni;
 
-pub use bf16::{PackedBf16, multiplies_tiles, multiply_halves};
+pub use bf16::{PackedBf16, gemm_bf16, has_amx};
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ pub struct Matrix<'a, T> {
 }
 
 impl<'a, T> Matrix<'a, T> {
-    /// Rows one after the other.
+    /// Creates a row-major matrix.
     ///
     /// # Panics
     /// The slice is not `rows * columns` long.
@@ -34,7 +34,7 @@ impl<'a, T> Matrix<'a, T> {
         Self { values, rows, columns, row_stride: columns, column_stride: 1 }
     }
 
-    /// The same numbers with rows and columns exchanged.
+    /// Returns the transpose, as a view of the same values.
     #[must_use]
     pub fn transposed(self) -> Self {
         Self {
@@ -46,10 +46,10 @@ impl<'a, T> Matrix<'a, T> {
         }
     }
 
-    /// `count` columns from `first`.
+    /// Returns `count` columns from `first`, as a view of the same values.
     ///
     /// # Panics
-    /// The matrix has not so many columns.
+    /// The matrix has fewer columns.
     #[must_use]
     pub fn column_block(self, first: usize, count: usize) -> Self {
         assert!(first + count <= self.columns);
@@ -58,28 +58,28 @@ impl<'a, T> Matrix<'a, T> {
     }
 }
 
-/// Floating-point operations a second that products of 32-bit numbers reach on all of rayon's threads together,
-/// measured once a process, in about a tenth of a second; a multiply-add is two.
+/// Returns the FLOP/s that f32 matmul reaches on all of rayon's threads together, measured once per process in about
+/// 0.1 s; a MAC counts as two FLOPs.
 pub fn peak_flops() -> f64 {
     static PEAK: OnceLock<f64> = OnceLock::new();
-    *PEAK.get_or_init(|| rayon::broadcast(|_| flops_of_a_thread()).into_iter().sum())
+    *PEAK.get_or_init(|| rayon::broadcast(|_| flops_per_thread()).into_iter().sum())
 }
 
-fn flops_of_a_thread() -> f64 {
+fn flops_per_thread() -> f64 {
     /// Three of these matrices stay in a second-level cache.
     const SIDE: usize = 192;
-    const LONG_ENOUGH: Duration = Duration::from_millis(100);
+    const MIN_TIME: Duration = Duration::from_millis(100);
     let (left, right) = (vec![1.0f32; SIDE * SIDE], vec![1.0f32; SIDE * SIDE]);
     let mut product = vec![0.0f32; SIDE * SIDE];
     let (start, mut rounds) = (Instant::now(), 0.0);
-    while start.elapsed() < LONG_ENOUGH {
-        multiply(Matrix::new(&left, SIDE, SIDE), Matrix::new(&right, SIDE, SIDE), false, &mut product);
+    while start.elapsed() < MIN_TIME {
+        gemm(Matrix::new(&left, SIDE, SIDE), Matrix::new(&right, SIDE, SIDE), false, &mut product);
         rounds += 1.0;
     }
     rounds * 2.0 * (SIDE * SIDE * SIDE) as f64 / start.elapsed().as_secs_f64()
 }
 
-/// The numbers that can be multiplied: `f32` and `f64`.
+/// An element type of [`gemm`]: `f32` or `f64`.
 pub trait Number: Copy + 'static + sealed::Sealed {
     /// The neutral element of multiplication.
     const ONE: Self;
@@ -99,16 +99,16 @@ mod sealed {
     impl Sealed for f64 {}
 }
 
-/// `output = left * right`, or added to what is there; `output` is `[left.rows, right.columns]`, rows one after the
-/// other.
+/// Computes `output = left * right`, or `output += left * right` if `accumulate`; `output` is row-major
+/// `[left.rows, right.columns]`.
 ///
 /// # Panics
-/// The shapes do not fit.
-pub fn multiply<T: Number>(left: Matrix<'_, T>, right: Matrix<'_, T>, accumulate: bool, output: &mut [T]) {
+/// The shapes do not match.
+pub fn gemm<T: Number>(left: Matrix<'_, T>, right: Matrix<'_, T>, accumulate: bool, output: &mut [T]) {
     assert_eq!(left.columns, right.rows);
     assert_eq!(output.len(), left.rows * right.columns);
-    // SAFETY: a `Matrix` lies inside its slice whichever way it is turned or cut, the asserts tie the three shapes
-    // together, `T` is one of the types that gemm knows, and `output` overlaps neither operand.
+    // SAFETY: a `Matrix` stays inside its slice however it is transposed or sliced, the asserts check the three shapes
+    // against each other, `T` is one of the types that gemm supports, and `output` overlaps neither operand.
     unsafe {
         gemm::gemm(
             left.rows,
@@ -139,16 +139,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn products_of_turned_and_cut_matrices() {
+    fn gemm_of_transposed_and_sliced_matrices() {
         let left: Vec<f64> = (0..6).map(f64::from).collect();
         let right: Vec<f64> = (0..12).map(|i| f64::from(i) - 4.0).collect();
         let mut output = vec![1.0; 4];
-        multiply(
-            Matrix::new(&left, 3, 2).transposed(),
-            Matrix::new(&right, 3, 4).column_block(1, 2),
-            true,
-            &mut output,
-        );
+        gemm(Matrix::new(&left, 3, 2).transposed(), Matrix::new(&right, 3, 4).column_block(1, 2), true, &mut output);
         let element = |i: usize, j: usize| 1.0 + (0..3).map(|k| left[k * 2 + i] * right[k * 4 + j + 1]).sum::<f64>();
         assert_eq!(output, [element(0, 0), element(0, 1), element(1, 0), element(1, 1)]);
     }

@@ -1,10 +1,10 @@
-//! The arguments of the commands that look back at runs and artifacts.
+//! Arguments of the commands that inspect runs and artifacts.
 
 use super::Format;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
-/// Where runs and artifacts are.
+/// The output directory of a command.
 #[derive(Args, Debug)]
 pub struct OutputArguments {
     /// Directory of artifacts, runs and reports
@@ -15,15 +15,15 @@ pub struct OutputArguments {
 /// Arguments of `status`.
 #[derive(Args, Debug)]
 pub struct StatusArguments {
-    /// Run to look at: latest, a study, an id or its beginning, STUDY/ID [default: a list of all runs]
+    /// Run to show: latest, a study, an id or its prefix, STUDY/ID [default: list all runs]
     pub run: Option<String>,
     /// The output directory.
     #[command(flatten)]
     pub output: OutputArguments,
-    /// List every run, not only the newest
+    /// List every run, not only the latest
     #[arg(long, conflicts_with = "run")]
     pub all: bool,
-    /// Text for people or JSON for programs
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
@@ -31,16 +31,16 @@ pub struct StatusArguments {
 /// Arguments of `compare`.
 #[derive(Args, Debug)]
 pub struct CompareArguments {
-    /// Run that is compared with: latest, a study, an id or its beginning, STUDY/ID
+    /// Baseline run: latest, a study, an id or its prefix, STUDY/ID
     #[arg(value_name = "A")]
     pub first: String,
-    /// Run that is compared
+    /// Run to compare with the baseline
     #[arg(value_name = "B")]
     pub second: String,
     /// The output directory.
     #[command(flatten)]
     pub output: OutputArguments,
-    /// Text for people or JSON for programs
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
@@ -48,12 +48,12 @@ pub struct CompareArguments {
 /// Arguments of `cache`.
 #[derive(Args, Debug)]
 pub struct CacheArguments {
-    /// What to do with the artifacts.
+    /// The `cache` command to run.
     #[command(subcommand)]
     pub command: CacheCommand,
 }
 
-/// What to do with the artifacts.
+/// The `cache` commands.
 #[derive(Debug, Subcommand)]
 pub enum CacheCommand {
     /// List the artifacts and the runs that use them
@@ -62,30 +62,30 @@ Examples:
   simclr cache ls
   simclr cache ls --format json")]
     Ls(CacheListArguments),
-    /// Read every artifact and compare digests; exit code 3 if one is damaged
+    /// Verify every artifact against its digest; exit code 3 if one is damaged
     #[command(after_help = "\
 Examples:
   simclr cache verify
   simclr cache verify --set-aside && simclr run study.toml")]
     Verify(VerifyArguments),
-    /// Free what the newest runs of each study, pinned runs and living runs do not use
+    /// Delete artifacts not used by recent, pinned or active runs
     #[command(after_help = "\
 Examples:
-  simclr cache gc --dry-run                             what would be freed
+  simclr cache gc --dry-run                             what would be deleted
   simclr cache gc --keep 1")]
     Gc(CollectArguments),
-    /// Copy the artifacts of another output directory that are not here
+    /// Copy missing artifacts from another output directory
     #[command(after_help = "\
 Examples:
   simclr cache import /mnt/cluster/outputs")]
     Import(ImportArguments),
-    /// Keep what a run uses, whatever `cache gc` is told
+    /// Protect the artifacts of a run from `cache gc`
     #[command(after_help = "\
 Examples:
   simclr cache pin latest
   simclr cache pin quickstart/20260414-0903")]
     Pin(PinArguments),
-    /// Keep a run no longer than others
+    /// Remove the protection of a run
     #[command(after_help = "\
 Examples:
   simclr cache unpin latest")]
@@ -95,7 +95,7 @@ Examples:
 /// Arguments of `cache pin` and `cache unpin`.
 #[derive(Args, Debug)]
 pub struct PinArguments {
-    /// The run: latest, a study, an id or its beginning, STUDY/ID
+    /// The run: latest, a study, an id or its prefix, STUDY/ID
     pub run: String,
     /// The output directory.
     #[command(flatten)]
@@ -108,7 +108,7 @@ pub struct CacheListArguments {
     /// The output directory.
     #[command(flatten)]
     pub output: OutputArguments,
-    /// Text for people or JSON for programs
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
@@ -119,10 +119,10 @@ pub struct VerifyArguments {
     /// The output directory.
     #[command(flatten)]
     pub output: OutputArguments,
-    /// Move damaged artifacts out of the way, so that the next run makes them anew
+    /// Set damaged artifacts aside, so that the next run recomputes them
     #[arg(long)]
     pub set_aside: bool,
-    /// Text for people or JSON for programs
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
@@ -133,13 +133,13 @@ pub struct CollectArguments {
     /// The output directory.
     #[command(flatten)]
     pub output: OutputArguments,
-    /// Runs of each study whose artifacts are kept, the newest
+    /// How many of the latest runs of each study to keep
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub keep: usize,
-    /// Show what would be freed, and free nothing
+    /// Show what would be deleted, without deleting anything
     #[arg(long)]
     pub dry_run: bool,
-    /// Text for people or JSON for programs
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }

@@ -1,4 +1,4 @@
-//! The arguments of the commands that help to begin.
+//! Arguments of the commands that help to get started.
 
 use clap::Args;
 use clap_complete::Shell;
@@ -10,10 +10,10 @@ pub struct InitArguments {
     /// Pipeline file to write
     #[arg(default_value = "pipeline.toml")]
     pub file: PathBuf,
-    /// Your images: a directory for each class, below `train` and `test` if there are such [default: synthetic signs]
+    /// Your images, one directory per class, in train/ and test/ if they exist [default: synthetic signs]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Replace the file if it is there
+    /// Overwrite the file if it exists
     #[arg(long)]
     pub force: bool,
 }

@@ -1,4 +1,4 @@
-//! `simclr cache gc`: frees what no run uses that is to be kept.
+//! `simclr cache gc`: deletes artifacts that no run to be kept uses.
 
 use crate::base::hash::short;
 use crate::base::human::count;
@@ -8,8 +8,8 @@ use crate::cli::table::{Cell, table};
 use crate::cli::text::Text;
 use crate::cli::{interrupt, output};
 use crate::engine::Store;
-use crate::engine::store::{Collected, Freed};
-use crate::runs::{self, Run, RunState};
+use crate::engine::store::{FreedDirectory, GcReport};
+use crate::runs::{self, RecordedRun, RunState};
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -18,9 +18,10 @@ pub(super) fn run(arguments: &CollectArguments) -> Result<()> {
     let (output, dry_run) = (&arguments.output.output, arguments.dry_run);
     let store = Store::open(output)?;
     let keep = || kept_keys(output, &store, arguments.keep);
-    let waiting = interrupt::while_waiting("another process to start its run or its report (is it stopped by Ctrl-Z?)");
+    let waiting =
+        interrupt::while_waiting("another process that is starting a run or a report (is it suspended with Ctrl-Z?)");
     let collected =
-        if store.kinds().is_empty() { Collected::default() } else { store.collect_with(dry_run, waiting, keep)? };
+        if store.kinds().is_empty() { GcReport::default() } else { store.collect_with(dry_run, waiting, keep)? };
     match arguments.format {
         Format::Text => output::print(text(&collected, dry_run)),
         Format::Json => output::print_json(&json!({
@@ -31,21 +32,22 @@ pub(super) fn run(arguments: &CollectArguments) -> Result<()> {
     }
 }
 
-/// The keys of the newest runs of each study, of pinned runs and of living ones.
+/// Returns the keys that the latest runs of each study, pinned runs and active runs use.
 fn kept_keys(output: &Path, store: &Store, newest: usize) -> Result<HashSet<String>> {
     let listing = runs::list(output);
-    // What such a run uses is not known, and it may be pinned.
+    // The artifacts of an unreadable run are unknown, and it may be pinned.
     if let Some(error) = listing.unreadable.into_iter().next() {
-        return Err(error.help("delete the directory of this run if nothing is to be kept for it"));
+        return Err(error.help("delete the directory of this run if its artifacts need not be kept"));
     }
     if listing.runs.is_empty() {
-        let error = Error::usage("there are no runs, so nothing would be kept").at(output.display().to_string());
-        return Err(error.help(format!("delete the directory {} to free everything", store.directory().display())));
+        let error =
+            Error::usage("there are no runs, so every artifact would be deleted").at(output.display().to_string());
+        return Err(error.help(format!("delete the directory {} to delete everything", store.directory().display())));
     }
     Ok(keys_of(&listing.runs, newest))
 }
 
-fn keys_of(runs: &[Run], newest: usize) -> HashSet<String> {
+fn keys_of(runs: &[RecordedRun], newest: usize) -> HashSet<String> {
     let mut seen: HashMap<&str, usize> = HashMap::new();
     let mut keys = HashSet::new();
     for run in runs {
@@ -58,8 +60,8 @@ fn keys_of(runs: &[Run], newest: usize) -> HashSet<String> {
     keys
 }
 
-fn text(collected: &Collected, dry_run: bool) -> Text {
-    let row = |freed: &Freed| -> [Cell; 4] {
+fn text(collected: &GcReport, dry_run: bool) -> Text {
+    let row = |freed: &FreedDirectory| -> [Cell; 4] {
         let size = human::bytes(freed.bytes);
         [freed.kind.as_str().into(), short(&freed.key).into(), freed.what.to_string().into(), size.into()]
     };
@@ -68,6 +70,6 @@ fn text(collected: &Collected, dry_run: bool) -> Text {
     table(&rows, &[3]).with(format!("{verb} {size} in {}\n", count(rows.len(), "directory")))
 }
 
-fn freed_json(freed: &Freed) -> Value {
+fn freed_json(freed: &FreedDirectory) -> Value {
     json!({ "kind": freed.kind, "key": freed.key, "what": freed.what.to_string(), "bytes": freed.bytes })
 }

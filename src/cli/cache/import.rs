@@ -1,4 +1,4 @@
-//! `simclr cache import`: the artifacts of another output directory that are not here.
+//! `simclr cache import`: copies missing artifacts from another output directory.
 
 use crate::base::hash::short;
 use crate::base::human::count;
@@ -6,48 +6,50 @@ use crate::base::{Error, Result, human};
 use crate::cli::args::ImportArguments;
 use crate::cli::output;
 use crate::engine::Store;
-use crate::engine::store::{Artifact, Imported};
+use crate::engine::store::{Artifact, ImportOutcome};
 
-/// What an import did.
+/// Counts of imported artifacts.
 #[derive(Default)]
-struct Tally {
+struct ImportCounts {
     copied: usize,
     bytes: u64,
-    there: usize,
-    refused: usize,
+    existing: usize,
+    rejected: usize,
 }
 
 pub(super) fn run(arguments: &ImportArguments) -> Result<()> {
-    let (here, there) = (Store::open(&arguments.output.output)?, Store::open(&arguments.from)?);
-    if !there.directory().is_dir() {
-        let error = Error::usage("no artifacts of this version are there").at(there.directory().display().to_string());
-        return Err(error.help("name an output directory of simclr, the one that `--output` named where it was made"));
+    let (target, source) = (Store::open(&arguments.output.output)?, Store::open(&arguments.from)?);
+    if !source.directory().is_dir() {
+        let error = Error::usage("the directory does not exist").at(source.directory().display().to_string());
+        return Err(
+            error.help("pass an output directory of this version of simclr, the one named by `--output` of its runs")
+        );
     }
-    let mut tally = Tally::default();
-    for artifact in there.artifacts() {
-        take(&here, &there, &artifact, &mut tally)?;
+    let mut counts = ImportCounts::default();
+    for artifact in source.artifacts() {
+        import(&target, &source, &artifact, &mut counts)?;
     }
-    let Tally { copied, bytes, there, refused } = tally;
+    let ImportCounts { copied, bytes, existing, rejected } = counts;
     let size = human::bytes(bytes);
-    output::print(format!("copied {}, {size}; {there} were there already\n", count(copied, "artifact")))?;
-    match refused {
+    output::print(format!("copied {}, {size}; {existing} already existed\n", count(copied, "artifact")))?;
+    match rejected {
         0 => Ok(()),
-        refused => Err(Error::stage(format!("not copied: {}", count(refused, "artifact")))),
+        rejected => Err(Error::stage(format!("not copied: {}", count(rejected, "artifact")))),
     }
 }
 
-/// Copies one artifact. One that is damaged is no reason to leave out the others.
-fn take(here: &Store, there: &Store, artifact: &Artifact, tally: &mut Tally) -> Result<()> {
-    match here.import(there, &artifact.kind, &artifact.key) {
-        Ok(Imported::AlreadyThere) => tally.there += 1,
-        Ok(Imported::Copied) => {
-            (tally.copied, tally.bytes) = (tally.copied + 1, tally.bytes + artifact.bytes);
+/// Copies one artifact. A damaged artifact is reported and skipped.
+fn import(target: &Store, source: &Store, artifact: &Artifact, counts: &mut ImportCounts) -> Result<()> {
+    match target.import(source, &artifact.kind, &artifact.key) {
+        Ok(ImportOutcome::AlreadyPresent) => counts.existing += 1,
+        Ok(ImportOutcome::Copied) => {
+            (counts.copied, counts.bytes) = (counts.copied + 1, counts.bytes + artifact.bytes);
             let (key, size) = (short(&artifact.key), human::bytes(artifact.bytes));
             output::print(format!("copied  {} {key}  {size}\n", artifact.kind))?;
         }
         Err(error) => {
             output::warn(&error);
-            tally.refused += 1;
+            counts.rejected += 1;
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `simclr cache ls`: the artifacts and the runs that use them.
+//! `simclr cache ls`: lists the artifacts and the runs that use them.
 
 use super::users::Users;
 use crate::base::hash::short;
@@ -7,7 +7,7 @@ use crate::base::{Result, human};
 use crate::cli::args::{CacheListArguments, Format};
 use crate::cli::output;
 use crate::cli::table::{Cell, table};
-use crate::cli::text::{Text, Tone};
+use crate::cli::text::{Style, Text};
 use crate::engine::store::{Artifact, Leftover};
 use crate::engine::{Store, clock};
 use crate::runs;
@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &CacheListArguments) -> Result<()> {
 }
 
 fn text(artifacts: &[Artifact], leftovers: &[Leftover], users: &Users) -> Text {
-    let head = ["stage", "key", "size", "written", "used by"].map(|name| Cell::toned(name, Some(Tone::Dim)));
+    let head = ["stage", "key", "size", "written", "used by"].map(|name| Cell::styled(name, Some(Style::Dim)));
     let rows = artifacts.iter().map(|artifact| artifact_row(artifact, users)).chain(leftovers.iter().map(leftover_row));
     let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
     let table = if rows.len() > 1 { table(&rows, &[2]) } else { Text::default() };
@@ -46,9 +46,9 @@ fn text(artifacts: &[Artifact], leftovers: &[Leftover], users: &Users) -> Text {
 
 fn artifact_row(artifact: &Artifact, users: &Users) -> [Cell; 5] {
     let age = artifact.written.elapsed().map(|age| format!("{} ago", human::age(age))).unwrap_or_default();
-    let used = match (&artifact.damage, users.shown(&artifact.key)) {
-        (Some(damage), _) => Cell::toned(format!("damaged: {damage}"), Some(Tone::Error)),
-        (None, used) if used.is_empty() => Cell::toned("no run", Some(Tone::Warning)),
+    let used = match (&artifact.damage, users.summary(&artifact.key)) {
+        (Some(damage), _) => Cell::styled(format!("damaged: {damage}"), Some(Style::Error)),
+        (None, used) if used.is_empty() => Cell::styled("no run", Some(Style::Warning)),
         (None, used) => used.into(),
     };
     [stage(artifact).into(), short(&artifact.key).into(), human::bytes(artifact.bytes).into(), age.into(), used]
@@ -56,11 +56,11 @@ fn artifact_row(artifact: &Artifact, users: &Users) -> [Cell; 5] {
 
 fn leftover_row(leftover: &Leftover) -> [Cell; 5] {
     let used = if leftover.in_use { "in use" } else { "" };
-    let what = Cell::toned(format!("{} ({})", leftover.kind, leftover.what), Some(Tone::Dim));
+    let what = Cell::styled(format!("{} ({})", leftover.kind, leftover.what), Some(Style::Dim));
     [what, short(&leftover.key).into(), human::bytes(leftover.bytes).into(), "".into(), used.into()]
 }
 
-/// The name of the stage that wrote it, or else its kind.
+/// Returns the name of the stage that wrote the artifact, or its kind if that is unknown.
 fn stage(artifact: &Artifact) -> &str {
     artifact.record.as_ref().map_or(artifact.kind.as_str(), |record| record.stage.as_str())
 }

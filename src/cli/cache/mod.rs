@@ -1,4 +1,4 @@
-//! `simclr cache`: looks after the artifacts that runs have left.
+//! `simclr cache`: manages the artifacts in the store.
 
 mod collect;
 mod import;

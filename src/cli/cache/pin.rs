@@ -1,4 +1,4 @@
-//! `simclr cache pin` and `unpin`: what a run uses is kept, or no longer.
+//! `simclr cache pin` and `unpin`: protects the artifacts of a run from `cache gc`, or removes the protection.
 
 use crate::base::Result;
 use crate::cli::args::PinArguments;

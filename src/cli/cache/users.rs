@@ -1,14 +1,14 @@
-//! Which runs use an artifact.
+//! The runs that use an artifact.
 
-use crate::runs::Run;
+use crate::runs::RecordedRun;
 use std::collections::HashMap;
 
-/// The names of the runs that use each key, the newest first.
+/// The names of the runs that use each key, newest first.
 pub(super) struct Users(HashMap<String, Vec<String>>);
 
 impl Users {
-    /// From all runs, the newest first.
-    pub(super) fn of(runs: &[Run]) -> Self {
+    /// Collects the users from all runs, newest first.
+    pub(super) fn of(runs: &[RecordedRun]) -> Self {
         let mut users: HashMap<String, Vec<String>> = HashMap::new();
         for run in runs {
             for stage in &run.record.stages {
@@ -18,13 +18,13 @@ impl Users {
         Self(users)
     }
 
-    /// The runs that use a key.
+    /// Returns the runs that use a key.
     pub(super) fn runs(&self, key: &str) -> &[String] {
         self.0.get(key).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// `STUDY/ID and 2 more`; nothing where no run uses it.
-    pub(super) fn shown(&self, key: &str) -> String {
+    /// Formats the runs that use a key, such as `STUDY/ID and 2 more`; empty if no run uses it.
+    pub(super) fn summary(&self, key: &str) -> String {
         match self.runs(key) {
             [] => String::new(),
             [only] => only.clone(),

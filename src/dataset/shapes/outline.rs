@@ -1,35 +1,35 @@
 //! Outlines of unit area as signed distances, negative inside.
 
-use crate::dataset::config::MOST_SHAPES;
+use crate::dataset::config::MAX_SHAPES;
 use std::f32::consts::{PI, TAU};
 
-/// A class of drawn images. They differ after any rotation.
+/// A class of synthetic images; no shape is a rotation of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// A disc.
     Circle,
     /// A square.
     Square,
-    /// A triangle of equal sides.
+    /// An equilateral triangle.
     Triangle,
-    /// A star of five points.
+    /// A five-pointed star.
     Star,
-    /// A cross of four equal arms.
+    /// A cross with four equal arms.
     Cross,
     /// A disc with a round hole.
     Ring,
-    /// A disc without another that covers most of it.
+    /// A disc minus another disc that covers most of it.
     Crescent,
     /// A block arrow.
     Arrow,
 }
 
 impl Shape {
-    /// All shapes; a data set of n classes takes the first n.
-    pub const ALL: [Self; MOST_SHAPES] =
+    /// All shapes; a data set of n classes uses the first n.
+    pub const ALL: [Self; MAX_SHAPES] =
         [Self::Circle, Self::Square, Self::Triangle, Self::Star, Self::Cross, Self::Ring, Self::Crescent, Self::Arrow];
 
-    /// Name of the class.
+    /// Returns the name of the class.
     pub fn name(self) -> &'static str {
         match self {
             Self::Circle => "circle",
@@ -44,16 +44,17 @@ impl Shape {
     }
 }
 
-/// Inner radius of a ring as a part of the outer one.
+/// Inner radius of a ring, as a fraction of the outer one.
 const RING_HOLE: f32 = 0.55;
-/// Radius of the disc taken out of a crescent's, as a part of it, and how far its center lies to the right.
+/// Radius of the disc subtracted from a crescent's disc, and the offset of its center to the right, as fractions of the
+/// crescent's radius.
 const CRESCENT_BITE: [f32; 2] = [0.85, 0.5];
 /// Area of a crescent cut from a disc of radius 1, and the x of its center of mass.
 const CRESCENT: [f32; 2] = [1.392_95, -0.424_15];
-/// Radius of the inner corners of a star as a part of the outer ones'.
+/// Radius of the inner corners of a star, as a fraction of that of the outer ones.
 const STAR_WAIST: f32 = 0.42;
 
-/// An outline ready to be measured.
+/// An outline, prepared for distance computations.
 pub(super) enum Outline {
     Disc { radius: f32 },
     Ring { outer: f32, inner: f32 },
@@ -78,7 +79,8 @@ impl Outline {
         }
     }
 
-    /// Distance from the outline, negative inside; near it exact, which is all that smooth edges need.
+    /// Returns the signed distance from the outline, negative inside. It is exact only near the outline, which is
+    /// enough for antialiasing.
     pub(super) fn distance(&self, [x, y]: [f32; 2]) -> f32 {
         match self {
             Self::Disc { radius } => x.hypot(y) - radius,
@@ -96,7 +98,7 @@ impl Outline {
     }
 }
 
-/// Corners at equal angles around the center at the given distances from it.
+/// Returns corners at equal angles around the center, at the given distances from it.
 fn regular(radii: &[f32]) -> Vec<[f32; 2]> {
     let step = TAU / radii.len() as f32;
     radii
@@ -106,7 +108,7 @@ fn regular(radii: &[f32]) -> Vec<[f32; 2]> {
         .collect()
 }
 
-/// A cross whose arms are a third of its width.
+/// Returns a cross whose arms are a third of its width.
 fn cross() -> Vec<[f32; 2]> {
     let quarter = [[3.0, -1.0], [3.0, 1.0], [1.0, 1.0]];
     let turn = |[x, y]: [f32; 2], quarters: usize| match quarters {
@@ -118,12 +120,12 @@ fn cross() -> Vec<[f32; 2]> {
     (0..4).flat_map(|quarters| quarter.map(|corner| turn(corner, quarters))).collect()
 }
 
-/// An arrow to the right.
+/// Returns an arrow to the right.
 fn arrow() -> Vec<[f32; 2]> {
     vec![[-3.0, -0.7], [0.0, -0.7], [0.0, -2.0], [3.0, 0.0], [0.0, 2.0], [0.0, 0.7], [-3.0, 0.7]]
 }
 
-/// A polygon brought to area 1 with its center of mass at 0.
+/// Scales and moves a polygon to area 1 and center of mass 0.
 fn polygon(corners: Vec<[f32; 2]>) -> Outline {
     let (mut area, mut center) = (0.0, [0.0; 2]);
     for (a, b) in edges(&corners) {
@@ -139,14 +141,14 @@ fn edges(corners: &[[f32; 2]]) -> impl Iterator<Item = ([f32; 2], [f32; 2])> {
     corners.iter().copied().zip(corners.iter().copied().cycle().skip(1))
 }
 
-/// Distance to the nearest edge, with the sign from the edges that a ray to the right crosses.
+/// Returns the distance from the nearest edge, negative if a ray to the right crosses an odd number of edges.
 fn polygon_distance(corners: &[[f32; 2]], [x, y]: [f32; 2]) -> f32 {
     let (mut nearest, mut inside) = (f32::INFINITY, false);
     for (a, b) in edges(corners) {
         let (along, to) = ([b[0] - a[0], b[1] - a[1]], [x - a[0], y - a[1]]);
         let length = along[0] * along[0] + along[1] * along[1];
-        let part = ((to[0] * along[0] + to[1] * along[1]) / length).clamp(0.0, 1.0);
-        let (dx, dy) = (to[0] - part * along[0], to[1] - part * along[1]);
+        let fraction = ((to[0] * along[0] + to[1] * along[1]) / length).clamp(0.0, 1.0);
+        let (dx, dy) = (to[0] - fraction * along[0], to[1] - fraction * along[1]);
         nearest = nearest.min(dx * dx + dy * dy);
         if (a[1] > y) != (b[1] > y) && x < a[0] + along[0] * (to[1] / along[1]) {
             inside = !inside;
@@ -166,10 +168,10 @@ mod tests {
             let outline = Outline::of(shape);
             let (mut area, mut center) = (0.0, [0.0; 2]);
             for cell in 0..cells * cells {
-                let place = [cell % cells, cell / cells].map(|at| ((at as f32 + 0.5) / cells as f32 - 0.5) * width);
-                if outline.distance(place) < 0.0 {
+                let point = [cell % cells, cell / cells].map(|at| ((at as f32 + 0.5) / cells as f32 - 0.5) * width);
+                if outline.distance(point) < 0.0 {
                     area += 1.0;
-                    center = [center[0] + place[0], center[1] + place[1]];
+                    center = [center[0] + point[0], center[1] + point[1]];
                 }
             }
             let cell_area = (width / cells as f32).powi(2);

@@ -1,31 +1,31 @@
-//! The signs themselves: sampled once and for all, each far enough from all before it to be told apart.
+//! The signs themselves: a fixed random sequence in which each sign is clearly different from all earlier ones.
 
 use super::Sign;
-use super::stroke::{Line, Point, Stroke, squared_distance};
+use super::stroke::{Point, Polyline, Stroke, squared_distance};
 use crate::base::rng::{Rng, below, chance, stream};
 
-/// Shortest distance between the ends of a stroke, on a grid of points 1 apart.
-const SHORTEST: f32 = 1.4;
+/// Minimum distance between the ends of a stroke, in units of the grid spacing.
+const MIN_STROKE_LENGTH: f32 = 1.4;
 /// Probability that a stroke is bent, and how far to either side, as a fraction of its length.
 const BEND: (f32, f32) = (0.5, 0.7);
 /// Probability that a stroke starts where the last one ended.
 const JOINED: f32 = 0.6;
-/// Smallest width of a sign, or height where that is smaller, as a fraction of its square's side.
-const NARROWEST: f32 = 0.4;
-/// How far some point of each stroke is from the other two at least: no stroke hides behind others.
-const VISIBLE: f32 = 0.4;
-/// Smallest distance between two signs, see [`distance`].
-const APART: f32 = 0.6;
-/// Turns at which two signs are compared, in degrees: those that writing gives them.
-const TURNS: [f32; 5] = [-25.0, -12.5, 0.0, 12.5, 25.0];
+/// Minimum of the shorter side of a sign's bounding box, as a fraction of the longer one.
+const MIN_ASPECT: f32 = 0.4;
+/// Minimum over strokes of the maximum distance of a point from the other two strokes: no stroke hides behind others.
+const MIN_VISIBLE_DISTANCE: f32 = 0.4;
+/// Minimum distance between two signs, see [`distance`].
+const MIN_SIGN_DISTANCE: f32 = 0.6;
+/// Rotations at which two signs are compared, in degrees; handwriting rotates signs as far.
+const ROTATIONS: [f32; 5] = [-25.0, -12.5, 0.0, 12.5, 25.0];
 
-/// The first `count` signs. They are the same for any `count`, and no two of them are alike.
+/// Returns the first `count` signs, which do not depend on `count`. No two of them are similar.
 pub fn alphabet(count: usize) -> Vec<Sign> {
     let mut signs: Vec<Sign> = Vec::with_capacity(count);
     let mut rng = stream(0, "alphabet", &[]);
     while signs.len() < count {
         let Some(candidate) = Sign::sample(&mut rng) else { continue };
-        if signs.iter().all(|sign| distance(sign, &candidate) >= APART) {
+        if signs.iter().all(|sign| distance(sign, &candidate) >= MIN_SIGN_DISTANCE) {
             signs.push(candidate);
         }
     }
@@ -33,8 +33,8 @@ pub fn alphabet(count: usize) -> Vec<Sign> {
 }
 
 impl Sign {
-    /// Three strokes between points of a 3 x 3 grid, straight or bent, joined or not, brought to the square's size.
-    /// None where a stroke cannot be seen.
+    /// Samples three strokes between points of a 3 x 3 grid, straight or bent, joined or not, scaled to the square.
+    /// `None` if a stroke is not visible or the sign is too narrow.
     fn sample(rng: &mut Rng) -> Option<Self> {
         let mut start = grid_point(rng);
         let strokes = std::array::from_fn(|_| {
@@ -46,13 +46,13 @@ impl Sign {
         let lines = sign.lines();
         let hidden = |index: usize| {
             let others = [lines[(index + 1) % 3], lines[(index + 2) % 3]];
-            farthest(&lines[index..=index], &others) < VISIBLE
+            farthest(&lines[index..=index], &others) < MIN_VISIBLE_DISTANCE
         };
         (!(0..3).any(hidden)).then_some(sign)
     }
 
-    /// Moved and scaled so that the longer side of the rectangle around the strokes is that of the square; none where
-    /// the other side is much shorter.
+    /// Centers and scales the sign so that the longer side of its bounding box is that of the square; `None` if the
+    /// other side is much shorter.
     fn scaled(self) -> Option<Self> {
         let bounds = |axis: usize| {
             let places = || self.0.iter().flat_map(Stroke::line).map(|point| point[axis]);
@@ -63,10 +63,10 @@ impl Sign {
         let [width, height] = bounds.map(|(low, high)| high - low);
         let scale = 2.0 / width.max(height);
         let scaled = Self(self.0.map(|stroke| stroke.map(|[x, y]| [(x - center[0]) * scale, (y - center[1]) * scale])));
-        (width.min(height) >= NARROWEST * width.max(height)).then_some(scaled)
+        (width.min(height) >= MIN_ASPECT * width.max(height)).then_some(scaled)
     }
 
-    fn lines(&self) -> [Line; 3] {
+    fn lines(&self) -> [Polyline; 3] {
         self.0.map(|stroke| stroke.line())
     }
 }
@@ -79,7 +79,7 @@ fn sample_stroke(start: Point, rng: &mut Rng) -> Stroke {
     loop {
         let end = grid_point(rng);
         let along = [end[0] - start[0], end[1] - start[1]];
-        if along[0].hypot(along[1]) >= SHORTEST {
+        if along[0].hypot(along[1]) >= MIN_STROKE_LENGTH {
             let side = if chance(0.5, rng) { BEND.1 } else { -BEND.1 };
             let bend = if chance(BEND.0, rng) { side } else { 0.0 };
             let middle = [(start[0] + end[0]) / 2.0 - bend * along[1], (start[1] + end[1]) / 2.0 + bend * along[0]];
@@ -88,20 +88,20 @@ fn sample_stroke(start: Point, rng: &mut Rng) -> Stroke {
     }
 }
 
-/// How far two signs are from being alike: the Hausdorff distance of their strokes (the farthest that a point of either
-/// is from all of the other), at the turn of one of them that brings them closest.
+/// Returns the distance between two signs: the Hausdorff distance of their strokes (the maximum distance of a point of
+/// either from the other), minimized over rotations of one of them.
 fn distance(a: &Sign, b: &Sign) -> f32 {
     let lines = b.lines();
     let at = |degrees: f32| {
         let (sin, cos) = degrees.to_radians().sin_cos();
-        let turned = Sign(a.0.map(|stroke| stroke.map(|[x, y]| [cos * x - sin * y, sin * x + cos * y]))).lines();
-        farthest(&turned, &lines).max(farthest(&lines, &turned))
+        let rotated = Sign(a.0.map(|stroke| stroke.map(|[x, y]| [cos * x - sin * y, sin * x + cos * y]))).lines();
+        farthest(&rotated, &lines).max(farthest(&lines, &rotated))
     };
-    TURNS.into_iter().map(at).fold(f32::INFINITY, f32::min)
+    ROTATIONS.into_iter().map(at).fold(f32::INFINITY, f32::min)
 }
 
-/// The farthest that a point of `lines` is from all of `others`.
-fn farthest(lines: &[Line], others: &[Line]) -> f32 {
+/// Returns the maximum distance of a point of `lines` from `others`.
+fn farthest(lines: &[Polyline], others: &[Polyline]) -> f32 {
     let nearest = |point: &Point| {
         let segments = others.iter().flat_map(|line| line.windows(2));
         segments.map(|ends| squared_distance(*point, ends[0], ends[1])).fold(f32::INFINITY, f32::min)
@@ -115,14 +115,14 @@ mod tests {
     use crate::dataset::config::MAX_SIGNS;
 
     #[test]
-    fn no_two_signs_are_alike_and_more_of_them_change_none() {
+    fn no_two_signs_are_similar_and_none_depends_on_the_count() {
         let signs = alphabet(MAX_SIGNS);
         assert_eq!(signs.len(), MAX_SIGNS);
         assert_eq!(alphabet(7), signs[..7]);
         for (index, sign) in signs.iter().enumerate() {
             for other in &signs[..index] {
                 let apart = distance(other, sign);
-                assert!(apart >= APART, "{sign:?} and {other:?} are {apart} apart");
+                assert!(apart >= MIN_SIGN_DISTANCE, "{sign:?} and {other:?} are {apart} apart");
             }
         }
     }
@@ -135,11 +135,11 @@ mod tests {
     }
 
     #[test]
-    fn a_turned_sign_is_no_other_sign() {
+    fn a_rotated_sign_is_not_another_sign() {
         let sign = &alphabet(1)[0];
         let (sin, cos) = 12.5_f32.to_radians().sin_cos();
-        let turned = Sign(sign.0.map(|stroke| stroke.map(|[x, y]| [cos * x - sin * y, sin * x + cos * y])));
-        assert!(distance(sign, &turned) < 1e-3);
+        let rotated = Sign(sign.0.map(|stroke| stroke.map(|[x, y]| [cos * x - sin * y, sin * x + cos * y])));
+        assert!(distance(sign, &rotated) < 1e-3);
         assert_eq!(distance(sign, sign), 0.0);
     }
 }

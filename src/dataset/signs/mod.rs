@@ -1,7 +1,7 @@
 //! Synthetic images of invented handwritten signs, one per image, the class being the sign.
 //!
-//! A sign is three pen strokes. Each image writes it again: with its own pen, place, size, slant, proportions, angle and
-//! shaky hand, and with its own colors of ink and paper, none of which depends on the class.
+//! A sign is three pen strokes. Each image has its own pen, position, size, slant, proportions, angle and jitter, and
+//! its own colors of ink and paper, none of which depends on the class.
 
 mod alphabet;
 mod color;
@@ -13,23 +13,23 @@ pub use alphabet::alphabet;
 
 use crate::base::rng::{Rng, chance, uniform};
 use crate::imaging::{CHANNELS, Image};
-use hand::Hand;
+use hand::Handwriting;
 use ink::Page;
 use stroke::Stroke;
 
-/// Bounds of the noise's amplitude: each value of each pixel gets a uniform number in `[-amplitude, amplitude]`.
+/// Range of the noise amplitude: each channel of each pixel gets uniform noise in `[-amplitude, amplitude]`.
 const NOISE: [f32; 2] = [0.015, 0.08];
 
 /// An invented sign: three strokes in a square from -1 to 1, `y` pointing down.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sign([Stroke; 3]);
 
-/// Draws one image of a sign, `side` x `side` pixels.
+/// Renders an image of a sign with `side` x `side` pixels.
 ///
-/// `hue_only` is the probability that the ink has the luma of the paper and differs from it in hue alone. The same
-/// stream gives the same writing, noise and hues for any value of it.
-pub fn draw(sign: &Sign, hue_only: f64, side: usize, rng: &mut Rng) -> Image {
-    let hand = Hand::sample(rng);
+/// `hue_only` is the probability that the ink has the luma of the paper and differs only in hue. The same random stream
+/// gives the same handwriting, noise and hues for any value of it.
+pub fn render(sign: &Sign, hue_only: f64, side: usize, rng: &mut Rng) -> Image {
+    let hand = Handwriting::sample(rng);
     let lines = hand.write(sign, rng);
     let page = Page::sample(chance(hue_only as f32, rng), rng);
     let noise = uniform(NOISE[0], NOISE[1], rng);
@@ -37,9 +37,9 @@ pub fn draw(sign: &Sign, hue_only: f64, side: usize, rng: &mut Rng) -> Image {
     let distances = stroke::distances(&lines, hand.pen_radius() + pixel, side);
     let mut rgb = Vec::with_capacity(distances.len() * CHANNELS);
     for (index, distance) in distances.into_iter().enumerate() {
-        let place = [(index % side) as f32 + 0.5, (index / side) as f32 + 0.5].map(|at| at * pixel);
+        let point = [(index % side) as f32 + 0.5, (index / side) as f32 + 0.5].map(|at| at * pixel);
         let coverage = (0.5 - (distance - hand.pen_radius()) / pixel).clamp(0.0, 1.0);
-        rgb.extend(page.color(place, coverage).map(|value| {
+        rgb.extend(page.color(point, coverage).map(|value| {
             let noisy = value + uniform(-noise, noise, rng);
             (noisy.clamp(0.0, 1.0) * 255.0 + 0.5) as u8
         }));

@@ -1,21 +1,21 @@
-//! Pen strokes: quadratic curves, and the distance of every pixel from them.
+//! Pen strokes: quadratic Bézier curves, and the distance of every pixel from them.
 
 /// A point of the plane, `[x, y]`.
 pub(super) type Point = [f32; 2];
 
-/// Straight segments that a stroke is drawn with.
+/// Number of straight segments that approximate a stroke.
 const SEGMENTS: usize = 8;
 
-/// A stroke drawn with straight segments between these points.
-pub(super) type Line = [Point; SEGMENTS + 1];
+/// A stroke as straight segments between these points.
+pub(super) type Polyline = [Point; SEGMENTS + 1];
 
-/// A quadratic Bézier curve: from the first point to the last, bent toward the middle one.
+/// A quadratic Bézier curve: from the first point to the last, bent toward the middle one (the control point).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Stroke(pub(super) [Point; 3]);
 
 impl Stroke {
-    /// Points at equal steps of the curve's parameter, both ends among them.
-    pub(super) fn line(&self) -> Line {
+    /// Returns points at equal steps of the curve's parameter, including both ends.
+    pub(super) fn line(&self) -> Polyline {
         std::array::from_fn(|index| {
             let t = index as f32 / SEGMENTS as f32;
             let weights = [(1.0 - t) * (1.0 - t), 2.0 * t * (1.0 - t), t * t];
@@ -23,15 +23,15 @@ impl Stroke {
         })
     }
 
-    /// The stroke with each of its three points replaced.
+    /// Returns the stroke with each of its three points replaced.
     pub(super) fn map(&self, replace: impl FnMut(Point) -> Point) -> Self {
         Self(self.0.map(replace))
     }
 }
 
-/// Distance of each pixel's center from the nearest line, row by row, in a unit square of `side` x `side` pixels.
-/// Distances above `reach` are infinite: only pixels near a segment are visited.
-pub(super) fn distances(lines: &[Line], reach: f32, side: usize) -> Vec<f32> {
+/// Returns the distance of each pixel's center from the nearest line, `[side, side]`, in a unit square. Distances above
+/// `reach` are infinite, since only pixels near a segment are visited.
+pub(super) fn distances(lines: &[Polyline], reach: f32, side: usize) -> Vec<f32> {
     let mut squares = vec![f32::INFINITY; side * side];
     for ends in lines.iter().flat_map(|line| line.windows(2)) {
         let [a, b] = [ends[0], ends[1]];
@@ -49,13 +49,13 @@ pub(super) fn distances(lines: &[Line], reach: f32, side: usize) -> Vec<f32> {
     squares.into_iter().map(near).collect()
 }
 
-/// Pixels of a unit length of `side` pixels that reach into the interval from `low` to `high`.
+/// Returns the pixels of a unit length of `side` pixels that overlap the interval from `low` to `high`.
 fn pixels(low: f32, high: f32, side: usize) -> std::ops::Range<usize> {
-    let at = |place: f32| (place * side as f32).clamp(0.0, side as f32);
+    let at = |position: f32| (position * side as f32).clamp(0.0, side as f32);
     at(low).floor() as usize..at(high).ceil() as usize
 }
 
-/// Squared distance of a point from the segment between `a` and `b`.
+/// Returns the squared distance of a point from the segment between `a` and `b`.
 pub(super) fn squared_distance(point: Point, a: Point, b: Point) -> f32 {
     let (along, to) = ([b[0] - a[0], b[1] - a[1]], [point[0] - a[0], point[1] - a[1]]);
     let length = along[0] * along[0] + along[1] * along[1];
@@ -69,13 +69,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stroke_goes_from_end_to_end_and_bends_halfway_to_its_middle_point() {
+    fn a_stroke_runs_between_its_ends_and_bends_halfway_to_its_control_point() {
         let line = Stroke([[0.0, 0.0], [1.0, 2.0], [2.0, 0.0]]).line();
         assert_eq!((line[0], line[SEGMENTS / 2], line[SEGMENTS]), ([0.0, 0.0], [1.0, 1.0], [2.0, 0.0]));
     }
 
     #[test]
-    fn distances_near_a_line_are_those_of_all_segments_and_infinite_beyond_reach() {
+    fn distances_are_exact_within_reach_and_infinite_beyond() {
         let (side, reach) = (20, 0.2);
         let lines =
             [Stroke([[0.1, 0.2], [0.5, 0.9], [0.8, 0.3]]).line(), Stroke([[-0.3, 0.9], [0.4, 0.9], [1.2, 0.8]]).line()];

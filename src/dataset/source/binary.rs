@@ -1,4 +1,4 @@
-//! Files of images of one size, one after the other without compression.
+//! Files of uncompressed, fixed-size image records.
 
 use crate::base::{Error, Result};
 use crate::imaging::{CHANNELS, Image};
@@ -7,24 +7,24 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// How a record becomes an image.
+/// The layout of a record.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Layout {
-    /// Pixels on a side.
+pub(super) struct RecordLayout {
+    /// Image side in pixels.
     pub(super) side: usize,
     /// Bytes before the pixels.
     pub(super) header: usize,
-    /// Whether a plane is stored column by column.
+    /// Whether planes are column-major.
     pub(super) by_column: bool,
 }
 
-impl Layout {
-    /// Bytes of a record.
+impl RecordLayout {
+    /// Returns the bytes per record.
     pub(super) fn record(self) -> usize {
         self.header + CHANNELS * self.side * self.side
     }
 
-    /// Planes of red, green and blue to an image.
+    /// Converts planes of red, green and blue to an image.
     fn image(self, planes: &[u8]) -> Image {
         let (side, area) = (self.side, self.side * self.side);
         let mut rgb = Vec::with_capacity(CHANNELS * area);
@@ -39,34 +39,34 @@ impl Layout {
 }
 
 /// An open file of records.
-pub(super) struct Records {
-    /// The file.
+pub(super) struct RecordFile {
+    /// Path of the file.
     pub(super) path: PathBuf,
     /// Label of each record.
     pub(super) labels: Vec<usize>,
-    /// Whether its images are for testing.
+    /// Whether its images are test images.
     pub(super) is_test: bool,
-    layout: Layout,
+    layout: RecordLayout,
     file: Mutex<File>,
 }
 
-impl Records {
-    /// Opens a file whose labels are known.
-    pub(super) fn new(path: PathBuf, labels: Vec<usize>, is_test: bool, layout: Layout) -> Result<Self> {
+impl RecordFile {
+    /// Opens a file with known labels.
+    pub(super) fn new(path: PathBuf, labels: Vec<usize>, is_test: bool, layout: RecordLayout) -> Result<Self> {
         let file = File::open(&path).map_err(|error| Error::io("read", &path, &error))?;
         Ok(Self { path, labels, is_test, layout, file: Mutex::new(file) })
     }
 
-    /// Name of the file.
+    /// Returns the file name.
     pub(super) fn name(&self) -> String {
         self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
-    /// Reads one record's image.
+    /// Reads the image of a record.
     pub(super) fn image(&self, record: usize) -> io::Result<Image> {
         let mut bytes = vec![0; self.layout.record()];
         {
-            // Every reader seeks first, so one that panicked leaves nothing behind that matters.
+            // A poisoned lock is fine: every reader seeks first.
             let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
             file.seek(SeekFrom::Start((record * bytes.len()) as u64))?;
             file.read_exact(&mut bytes)?;
@@ -75,41 +75,41 @@ impl Records {
     }
 }
 
-/// Records that a file holds by its length.
+/// Returns the number of records of a file, from its length.
 ///
 /// # Errors
-/// The file is missing or empty, or its length is no multiple of a record.
+/// The file is missing or empty, or its length is not a multiple of the record length.
 pub(super) fn count(path: &Path, record: usize) -> Result<usize> {
     let length = std::fs::metadata(path).map_err(|error| Error::io("read", path, &error))?.len();
     let record = record as u64;
     if length == 0 || length % record != 0 {
         let whole = length / record;
         return Err(Error::stage(format!(
-            "{length} bytes are no whole number of {record}-byte records ({whole} and a rest)"
+            "the length of {length} bytes is not a multiple of {record}-byte records ({whole} and a remainder)"
         ))
         .at(path.display().to_string())
-        .help("the file is cut short or of another kind: download or unpack it again"));
+        .help("the file is truncated or of another format: download or unpack it again"));
     }
     Ok((length / record) as usize)
 }
 
-/// Class names, one a line; `None` where there is no such file.
+/// Reads class names, one per line; `None` if the file does not exist.
 ///
 /// # Errors
-/// The file cannot be read or has fewer than `classes` names.
+/// The file cannot be read or does not have `classes` distinct names.
 pub(super) fn class_names(path: &Path, classes: usize) -> Result<Option<Vec<String>>> {
     if !path.exists() {
         return Ok(None);
     }
     let text = crate::base::files::read_text(path)?;
     let names: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
-    let mut different = names.clone();
-    different.sort_unstable();
-    different.dedup();
-    if names.len() != classes || different.len() != classes {
-        return Err(Error::stage(format!("{} class names instead of {classes} different ones", names.len()))
+    let mut distinct = names.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    if names.len() != classes || distinct.len() != classes {
+        return Err(Error::stage(format!("{} class names instead of {classes} distinct ones", names.len()))
             .at(path.display().to_string())
-            .help("the file holds one class name a line"));
+            .help("the file must have one class name per line"));
     }
     Ok(Some(names))
 }

@@ -1,15 +1,15 @@
-//! A directory for each class, with images in it or in directories below it.
+//! One directory per class, with images in it or in its subdirectories.
 
-use super::files::{Found, entries, is_image};
+use super::listing::{DirectoryListing, entries, is_image};
 use crate::base::{Error, Result};
 use std::path::{Path, PathBuf};
 
 /// Lists a directory of class directories.
 ///
 /// # Errors
-/// A directory cannot be read, links go in a circle, or images lie where class directories should.
-pub(super) fn list(root: &Path) -> Result<Found> {
-    let mut found = Found::default();
+/// A directory cannot be read, links form a cycle, or there are images next to the class directories.
+pub(super) fn list(root: &Path) -> Result<DirectoryListing> {
+    let mut found = DirectoryListing::default();
     let mut loose = 0;
     for entry in entries(root)? {
         if entry.is_directory {
@@ -23,22 +23,28 @@ pub(super) fn list(root: &Path) -> Result<Found> {
         }
     }
     if loose > 0 {
-        return Err(Error::stage(format!("{loose} images lie beside the class directories"))
+        return Err(Error::stage(format!("{loose} images are next to the class directories instead of inside them"))
             .at(root.display().to_string())
             .help(
-                "put each into the directory of its class, or use `prefixed` if file names begin with the class and `_`",
+                "move each into the directory of its class, or use `prefixed` if file names begin with the class and `_`",
             ));
     }
     Ok(found)
 }
 
-/// Adds the images of a directory and those below it; `above` holds the directories on the way down.
-fn walk(directory: &Path, class: &str, name: &str, above: &mut Vec<PathBuf>, found: &mut Found) -> Result<()> {
+/// Adds the images of a directory and its subdirectories; `above` is the stack of parent directories.
+fn walk(
+    directory: &Path,
+    class: &str,
+    name: &str,
+    above: &mut Vec<PathBuf>,
+    found: &mut DirectoryListing,
+) -> Result<()> {
     let here = canonical(directory)?;
     if above.contains(&here) {
-        return Err(Error::stage("links between directories go in a circle")
+        return Err(Error::stage("links between directories form a cycle")
             .at(directory.display().to_string())
-            .help("remove the link that leads back to a directory above it"));
+            .help("remove the link to a parent directory"));
     }
     above.push(here);
     for entry in entries(directory)? {

@@ -1,10 +1,10 @@
-//! Where images come from: one list of them for every kind of source, and a reader of each.
+//! Image sources: a list of images for every kind of source, and how each is read.
 
 mod binary;
 mod cifar10;
-mod files;
 mod image_file;
 mod image_folder;
+mod listing;
 mod prefixed;
 mod stl10;
 
@@ -15,19 +15,19 @@ use crate::dataset::fingerprint::ClassSize;
 use crate::dataset::shapes::{self, Shape};
 use crate::dataset::signs::{self, Sign};
 use crate::imaging::Image;
-use binary::Records;
-pub(crate) use image_file::{ReadImage, Unread};
+use binary::RecordFile;
+pub(crate) use image_file::{ReadError, ReadReport};
 use std::path::PathBuf;
 
-/// A source whose images are known by name but not yet read.
-pub(crate) struct Source {
-    /// Names of the classes; labels index them.
+/// A source whose images are listed but not yet read.
+pub(crate) struct ImageSource {
+    /// Class names; labels are indices into them.
     pub(crate) classes: Vec<String>,
     /// The images, in an order that does not depend on the file system.
     pub(crate) items: Vec<Item>,
-    /// Files that are no images by their name.
+    /// Number of files whose names are not those of images.
     pub(crate) ignored: usize,
-    /// Part of each class that has yet to be set apart for testing, where the source has no test images of its own.
+    /// Fraction of each class still to be held out for testing, if the source has no test images of its own.
     test_fraction: Option<f64>,
     reader: Reader,
 }
@@ -36,36 +36,36 @@ pub(crate) struct Source {
 pub(crate) struct Item {
     /// Name inside the source, such as `cat/12.jpg`.
     pub(crate) name: String,
-    /// Index of its class.
+    /// Index of the class.
     pub(crate) label: usize,
-    /// Whether it is for testing only.
+    /// Whether it is a test image.
     pub(crate) is_test: bool,
-    /// Where it is read from.
-    pub(crate) place: Place,
+    /// Where the image is read from.
+    pub(crate) location: ImageLocation,
 }
 
-/// Where an image is read from.
-pub(crate) enum Place {
-    /// A file of its own.
+/// The location of an image.
+pub(crate) enum ImageLocation {
+    /// An image file.
     File(PathBuf),
     /// A record of the file with this index.
     Record { file: usize, record: usize },
-    /// Drawn: its number among the training or test images.
-    Drawn(usize),
+    /// A synthetic image, by its number among the training or test images.
+    Synthetic(usize),
 }
 
 enum Reader {
     Files,
-    Records(Vec<Records>),
+    Records(Vec<RecordFile>),
     Shapes { side: usize },
     Signs { signs: Vec<Sign>, hue_only: f64, side: usize },
 }
 
-impl Source {
-    /// Lists the images of a source and checks that there is something to learn from.
+impl ImageSource {
+    /// Lists the images of a source and checks its classes.
     ///
     /// # Errors
-    /// A directory or file is missing, unreadable or not as it should be, or a class has no training or test images.
+    /// A directory or file is missing, unreadable or invalid, or a class has no training or test images.
     pub(crate) fn open(config: &DatasetConfig) -> Result<Self> {
         let source = match &config.source {
             SourceConfig::ImageFolder(directories) => Self::of_files(directories, image_folder::list)?,
@@ -75,14 +75,14 @@ impl Source {
             SourceConfig::Shapes(shapes) => Self::of_shapes(shapes, config.image_size),
             SourceConfig::Signs(signs) => Self::of_signs(signs, config.image_size),
         };
-        check_classes(&source.sizes()).map_err(|error| error.at(place(&config.source)))?;
+        check_classes(&source.sizes()).map_err(|error| error.at(source_path(&config.source)))?;
         if let SourceConfig::ImageFolder(_) = &config.source {
-            check_names(&source.classes).map_err(|error| error.at(place(&config.source)))?;
+            check_names(&source.classes).map_err(|error| error.at(source_path(&config.source)))?;
         }
         Ok(source)
     }
 
-    /// Images of each class for training and testing, counting those that would be set apart for testing.
+    /// Returns the numbers of training and test images of each class, as if test images had been held out already.
     pub(crate) fn sizes(&self) -> Vec<ClassSize> {
         let mut sizes: Vec<ClassSize> =
             self.classes.iter().map(|name| ClassSize { name: name.clone(), train: 0, test: 0 }).collect();
@@ -92,52 +92,52 @@ impl Source {
         }
         if let Some(fraction) = self.test_fraction {
             for size in &mut sizes {
-                size.test = part_of(fraction, size.train);
+                size.test = fraction_of(fraction, size.train);
                 size.train -= size.test;
             }
         }
         sizes
     }
 
-    /// Sets the test images apart where the source has none: the same part of each class, drawn by the seed.
-    pub(crate) fn set_test_apart(&mut self, seed: u64) {
+    /// Holds out test images if the source has none: a random sample with the same fraction of each class.
+    pub(crate) fn hold_out_test(&mut self, seed: u64) {
         let Some(fraction) = self.test_fraction.take() else { return };
         for class in 0..self.classes.len() {
             let of_class: Vec<usize> =
                 self.items.iter().enumerate().filter(|(_, item)| item.label == class).map(|(index, _)| index).collect();
             let order = permutation(of_class.len(), &mut stream(seed, "test split", &[class as u64]));
-            for &position in &order[..part_of(fraction, of_class.len())] {
+            for &position in &order[..fraction_of(fraction, of_class.len())] {
                 self.items[of_class[position]].is_test = true;
             }
         }
     }
 
-    /// Reads or draws an image into the memory of another.
+    /// Reads or renders an image, reusing the memory of `image`.
     ///
     /// # Errors
-    /// Why it cannot be; what `image` holds then means nothing.
-    pub(crate) fn read(&self, item: &Item, seed: u64, image: &mut Image) -> Result<ReadImage, Unread> {
+    /// Why it cannot be read; the content of `image` is then unspecified.
+    pub(crate) fn read(&self, item: &Item, seed: u64, image: &mut Image) -> Result<ReadReport, ReadError> {
         let unreadable = |error| format!("cannot read it: {error}");
-        *image = match (&item.place, &self.reader) {
-            (Place::File(path), _) => return image_file::read(path, image),
-            (&Place::Record { file, record }, Reader::Records(files)) => {
+        *image = match (&item.location, &self.reader) {
+            (ImageLocation::File(path), _) => return image_file::read(path, image),
+            (&ImageLocation::Record { file, record }, Reader::Records(files)) => {
                 files[file].image(record).map_err(unreadable)?
             }
-            (&Place::Drawn(number), &Reader::Shapes { side }) => {
+            (&ImageLocation::Synthetic(number), &Reader::Shapes { side }) => {
                 let rng = &mut stream(seed, "shapes", &[u64::from(item.is_test), number as u64]);
-                shapes::draw(Shape::ALL[item.label], side, rng)
+                shapes::render(Shape::ALL[item.label], side, rng)
             }
-            (&Place::Drawn(number), Reader::Signs { signs, hue_only, side }) => {
-                // By class and number within it: images stay the same when classes or images are added.
+            (&ImageLocation::Synthetic(number), Reader::Signs { signs, hue_only, side }) => {
+                // By class and number within the class: images stay the same when classes or images are added.
                 let indices = [item.is_test.into(), item.label as u64, (number / signs.len()) as u64];
-                signs::draw(&signs[item.label], *hue_only, *side, &mut stream(seed, "signs", &indices))
+                signs::render(&signs[item.label], *hue_only, *side, &mut stream(seed, "signs", &indices))
             }
-            _ => return Err("the image and its source do not fit together".to_owned().into()),
+            _ => return Err("the image does not belong to its source".to_owned().into()),
         };
-        Ok(ReadImage::default())
+        Ok(ReadReport::default())
     }
 
-    /// The binary files of a source that has them.
+    /// Returns the binary files of a source that has them.
     pub(crate) fn record_files(&self) -> Vec<PathBuf> {
         match &self.reader {
             Reader::Records(files) => files.iter().map(|file| file.path.clone()).collect(),
@@ -145,7 +145,10 @@ impl Source {
         }
     }
 
-    fn of_files(config: &TrainTestConfig, list: fn(&std::path::Path) -> Result<files::Found>) -> Result<Self> {
+    fn of_files(
+        config: &TrainTestConfig,
+        list: fn(&std::path::Path) -> Result<listing::DirectoryListing>,
+    ) -> Result<Self> {
         let train = list(&config.train)?;
         let test = config.test.as_deref().map(list).transpose()?;
         let mut classes: Vec<String> =
@@ -157,19 +160,24 @@ impl Source {
         for (found, is_test) in [(Some(train), false), (test, true)] {
             for (class, name, path) in found.into_iter().flat_map(|found| found.images) {
                 let label = classes.binary_search(&class).map_err(|_| Error::bug("a class without a name"))?;
-                items.push(Item { name, label, is_test, place: Place::File(path) });
+                items.push(Item { name, label, is_test, location: ImageLocation::File(path) });
             }
         }
         let test_fraction = config.test.is_none().then_some(config.test_fraction);
         Ok(Self { classes, items, ignored, test_fraction, reader: Reader::Files })
     }
 
-    fn of_records((classes, files): (Vec<String>, Vec<Records>)) -> Result<Self> {
+    fn of_records((classes, files): (Vec<String>, Vec<RecordFile>)) -> Result<Self> {
         let mut items = Vec::new();
         for (file, records) in files.iter().enumerate() {
             for (record, &label) in records.labels.iter().enumerate() {
                 let name = format!("{}[{record}]", records.name());
-                items.push(Item { name, label, is_test: records.is_test, place: Place::Record { file, record } });
+                items.push(Item {
+                    name,
+                    label,
+                    is_test: records.is_test,
+                    location: ImageLocation::Record { file, record },
+                });
             }
         }
         Ok(Self { classes, items, ignored: 0, test_fraction: None, reader: Reader::Records(files) })
@@ -186,7 +194,7 @@ impl Source {
         Self::synthetic(classes, config.train, config.test, reader)
     }
 
-    /// Images that the program draws, the classes in turn.
+    /// Lists synthetic images, cycling through the classes.
     fn synthetic(classes: Vec<String>, train: usize, test: usize, reader: Reader) -> Self {
         let mut items = Vec::with_capacity(train + test);
         for (count, is_test, kind) in [(train, false, "train"), (test, true, "test")] {
@@ -194,64 +202,64 @@ impl Source {
                 name: format!("{kind}[{number}]"),
                 label: number % classes.len(),
                 is_test,
-                place: Place::Drawn(number),
+                location: ImageLocation::Synthetic(number),
             }));
         }
         Self { classes, items, ignored: 0, test_fraction: None, reader }
     }
 }
 
-/// The given part of a number of images, rounded.
-pub(crate) fn part_of(fraction: f64, images: usize) -> usize {
+/// Returns a fraction of a number of images, rounded.
+pub(crate) fn fraction_of(fraction: f64, images: usize) -> usize {
     (fraction * images as f64).round() as usize
 }
 
-/// Checks that there are two classes or more and that each has training and test images.
+/// Checks that there are at least two classes and that each has training and test images.
 ///
 /// # Errors
-/// It is not so.
+/// There are not, or it does not.
 pub(crate) fn check_classes(sizes: &[ClassSize]) -> Result<()> {
     if sizes.iter().all(|size| size.train + size.test == 0) {
         return Err(Error::stage("there are no images")
-            .help("images are files that end in .jpg, .jpeg, .png or .webp; check the directory's name"));
+            .help("images are files that end in .jpg, .jpeg, .png or .webp; check the path of the directory"));
     }
     if let [only] = sizes {
         return Err(Error::stage(format!("there is only one class, `{}`", only.name))
-            .help("a data set needs at least two classes: `directory` takes one directory a class, `prefixed` takes the class from the file name before the first `_`"));
+            .help("a data set needs at least two classes: `image_folder` expects one directory per class, `prefixed` takes the class from the file name before the first `_`"));
     }
     let without = |count: fn(&ClassSize) -> usize| -> Vec<&str> {
         sizes.iter().filter(|size| count(size) == 0).map(|size| size.name.as_str()).collect()
     };
     for (kind, names) in [("training", without(|size| size.train)), ("test", without(|size| size.test))] {
         if !names.is_empty() {
-            let names = names.iter().take(NAMED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            let names = names.iter().take(MAX_NAMED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
             return Err(Error::stage(format!("no {kind} images of {names}"))
-                .help("every class needs training and test images: add some, take the class out, or change test_fraction where there is no test directory"));
+                .help("every class needs training and test images: add some, remove the class, or change test_fraction if there is no test directory"));
         }
     }
     Ok(())
 }
 
-/// Names that directories of the parts of a data set have.
-const PARTS: [&str; 6] = ["train", "training", "test", "val", "valid", "validation"];
+/// Names of the directories of a data set's subsets.
+const SUBSETS: [&str; 6] = ["train", "training", "test", "val", "valid", "validation"];
 
-/// Checks that the directories are not the parts of a data set, one level above the classes.
+/// Checks that the class directories are not the subsets of a data set, one level above the classes.
 ///
 /// # Errors
-/// All of them are named like parts.
+/// All of them are named like subsets.
 fn check_names(classes: &[String]) -> Result<()> {
-    if classes.iter().any(|class| !PARTS.contains(&class.to_lowercase().as_str())) {
+    if classes.iter().any(|class| !SUBSETS.contains(&class.to_lowercase().as_str())) {
         return Ok(());
     }
     let names = classes.iter().map(|class| format!("`{class}`")).collect::<Vec<_>>().join(" and ");
-    Err(Error::stage(format!("the only classes are {names}, which are names of parts of a data set"))
-        .help("name the directories that hold the classes: `train = \"DIRECTORY/train\", test = \"DIRECTORY/test\"`"))
+    Err(Error::stage(format!("the only classes are {names}, which are names of subsets of a data set"))
+        .help("give the directories that contain the class directories: `train = \"DIRECTORY/train\", test = \"DIRECTORY/test\"`"))
 }
 
-/// Names listed in a message before it only counts.
-pub(crate) const NAMED: usize = 10;
+/// Maximum number of names listed in a message; the rest is only counted.
+pub(crate) const MAX_NAMED: usize = 10;
 
-fn place(source: &SourceConfig) -> String {
+fn source_path(source: &SourceConfig) -> String {
     match source {
         SourceConfig::ImageFolder(directories) | SourceConfig::Prefixed(directories) => {
             directories.train.display().to_string()

@@ -1,20 +1,20 @@
 //! Earlier names of keys, which are still read.
 
-use crate::document::node::{Node, Value};
+use crate::document::node::{TomlNode, TomlValue};
 use crate::document::schema::{self, Alternative, schema_of};
 use serde_json::Value as Schema;
 
 const FORMERLY: &str = "x-formerly";
 
 /// Gives every key its present name.
-pub(crate) fn rename(node: &mut Node, schema: &'static Schema) {
+pub(crate) fn rename(node: &mut TomlNode, schema: &'static Schema) {
     let alternatives = schema::alternatives(schema);
     match &mut node.value {
-        Value::List(items) => {
+        TomlValue::Array(items) => {
             let of_items = schema::plain(&alternatives, "array").and_then(|schema| schema.get("items"));
             of_items.into_iter().for_each(|schema| items.iter_mut().for_each(|item| rename(item, schema)));
         }
-        Value::Table(entries) => {
+        TomlValue::Table(entries) => {
             for entry in entries {
                 if let Some(now) = present_name(&entry.key, schema, &alternatives) {
                     now.clone_into(&mut entry.key);

@@ -7,12 +7,12 @@
 //! - `x-whole-file`: the key belongs to the file as a whole and cannot be swept.
 //! - `x-not-inherited`: a file that extends another one does not take this key over.
 //! - `x-formerly`: earlier names of the key.
-//! - `x-elsewhere`: help for names that belong to another place.
+//! - `x-elsewhere`: help for names that belong to another span.
 //! - `x-synonyms`: pairs of a name that people bring along and the one that is meant; at the top of the schema.
 //! - `x-example`: an assignment such as `section.name.key=value`, for messages; at the top of the schema.
 
 use crate::document::nearest::nearest;
-use crate::document::node::{Entry, Node, Step, Value as NodeValue};
+use crate::document::node::{PathStep, TableEntry, TomlNode, TomlValue};
 use serde_json::Value;
 
 pub(crate) mod editor;
@@ -177,7 +177,7 @@ pub(crate) fn property(schema: &'static Value, key: &str) -> Property {
 
 /// What an entry is to the schema of its table. In a section with a default table a table of another name than the keys
 /// of that one is a named table, unless it is probably one of the keys, misspelt.
-pub(crate) fn entry_property(schema: &'static Value, entry: &Entry) -> Property {
+pub(crate) fn entry_property(schema: &'static Value, entry: &TableEntry) -> Property {
     if has_default_table(schema) && !is_named_entry(schema, entry) {
         let key = properties(schema).find(|(key, _)| *key == entry.key);
         return key.map_or(Property::Unknown, |(_, value)| Property::Known(value));
@@ -186,7 +186,7 @@ pub(crate) fn entry_property(schema: &'static Value, entry: &Entry) -> Property 
 }
 
 /// Whether an entry of a section is a named table.
-pub(crate) fn is_named_entry(section: &'static Value, entry: &Entry) -> bool {
+pub(crate) fn is_named_entry(section: &'static Value, entry: &TableEntry) -> bool {
     if named_entries(section).is_none() || properties(section).any(|(key, _)| key == entry.key) {
         return false;
     }
@@ -194,7 +194,7 @@ pub(crate) fn is_named_entry(section: &'static Value, entry: &Entry) -> bool {
         return true;
     }
     let required = required_of_section(section);
-    let Node { value: NodeValue::Table(entries), .. } = &entry.node else { return false };
+    let TomlNode { value: TomlValue::Table(entries), .. } = &entry.node else { return false };
     let has_keys = || entries.iter().any(|below| required.contains(&below.key.as_str()));
     has_keys() || nearest(&entry.key, properties(section).map(|(key, _)| key)).is_none()
 }
@@ -247,13 +247,13 @@ pub(crate) fn required_of_section(section: &'static Value) -> Vec<&'static str> 
     required(named_entries(section).unwrap_or(section)).collect()
 }
 
-/// Help for a choice that belongs to another place.
+/// Help for a choice that belongs to another span.
 pub(crate) fn elsewhere(schema: &'static Value, choice: &str) -> Option<String> {
     schema.get("x-elsewhere")?.get(choice)?.as_str().map(str::to_owned)
 }
 
 /// Paths of the keys that a file does not take over from the one that it extends.
-pub(crate) fn not_inherited(root: &'static Value) -> Vec<Vec<Step>> {
+pub(crate) fn not_inherited(root: &'static Value) -> Vec<Vec<PathStep>> {
     let is_own = |schema: &Value| has(schema, "x-not-inherited");
     let of_section = |(section, schema): (&'static str, &'static Value)| {
         let tables = alternatives(schema);

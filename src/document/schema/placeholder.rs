@@ -1,37 +1,37 @@
-//! Values that stand in for those that are missing or wrong, so that the rest of their table can be read and checked.
-//! They are never used: a section that has one is reported and comes to nothing.
+//! Placeholders for missing or invalid values, so that the rest of their table can be read and checked. They are never
+//! used: a section with a placeholder has been reported and is discarded.
 
-use crate::document::node::{Entry, Node, Value};
+use crate::document::node::{TableEntry, TomlNode, TomlValue};
 use crate::document::schema::{self, Alternative};
-use crate::document::source::Place;
+use crate::document::source::Span;
 use serde_json::Value as Schema;
 
-/// Lies within the range of every required number.
-const NUMBER: f64 = 0.5;
+/// A value in the range of every required number.
+const FLOAT: f64 = 0.5;
 
-/// Lies within the range of every required whole number.
-const WHOLE: i128 = 8;
+/// A value in the range of every required whole number.
+const INTEGER: i128 = 8;
 
-/// A value that can be read where the schema holds.
-pub(crate) fn placeholder(schema: &'static Schema) -> Node {
+/// Creates a value that the schema accepts.
+pub(crate) fn placeholder(schema: &'static Schema) -> TomlNode {
     let value = match schema::alternatives(schema).first() {
-        Some(Alternative::Choice(name, parameters, _)) => Value::Table(vec![entry(name, parameters)]),
+        Some(Alternative::Choice(name, parameters, _)) => TomlValue::Table(vec![entry(name, parameters)]),
         Some(Alternative::Plain(schema)) => plain(schema),
-        None => Value::Table(Vec::new()),
+        None => TomlValue::Table(Vec::new()),
     };
-    Node { place: Place::NOWHERE, value }
+    TomlNode { span: Span::NOWHERE, value }
 }
 
-/// A key with a placeholder.
-pub(crate) fn entry(key: &str, schema: &'static Schema) -> Entry {
-    Entry { key: key.to_owned(), key_place: Place::NOWHERE, node: placeholder(schema) }
+/// Creates an entry with a placeholder.
+pub(crate) fn entry(key: &str, schema: &'static Schema) -> TableEntry {
+    TableEntry { key: key.to_owned(), key_span: Span::NOWHERE, node: placeholder(schema) }
 }
 
-fn plain(schema: &'static Schema) -> Value {
+fn plain(schema: &'static Schema) -> TomlValue {
     let admits = |kind| schema::admits(schema, kind);
     if admits("object") {
         let required = schema::required(schema);
-        return Value::Table(
+        return TomlValue::Table(
             schema::properties(schema)
                 .filter(|(key, _)| required.clone().any(|other| other == *key))
                 .map(|(key, value)| entry(key, value))
@@ -39,18 +39,18 @@ fn plain(schema: &'static Schema) -> Value {
         );
     }
     if admits("array") {
-        let least = schema.get("minItems").and_then(Schema::as_u64).unwrap_or(0);
-        return Value::List(
-            schema.get("items").map(|item| (0..least).map(|_| placeholder(item)).collect()).unwrap_or_default(),
+        let min = schema.get("minItems").and_then(Schema::as_u64).unwrap_or(0);
+        return TomlValue::Array(
+            schema.get("items").map(|item| (0..min).map(|_| placeholder(item)).collect()).unwrap_or_default(),
         );
     }
     if admits("string") {
-        return Value::Text(schema::words(schema).first().copied().unwrap_or("placeholder").to_owned());
+        return TomlValue::String(schema::words(schema).first().copied().unwrap_or("placeholder").to_owned());
     }
     match (admits("integer"), admits("boolean")) {
-        (true, _) => Value::Whole(WHOLE),
-        (_, true) => Value::Truth(false),
-        _ => Value::Number(NUMBER),
+        (true, _) => TomlValue::Integer(INTEGER),
+        (_, true) => TomlValue::Boolean(false),
+        _ => TomlValue::Float(FLOAT),
     }
 }
 
@@ -77,11 +77,11 @@ mod tests {
     }
 
     #[test]
-    fn so_can_every_alternative() {
+    fn every_alternative_can_be_read_from_placeholders() {
         for name in ["OperatorConfig", "OptimizerConfig", "ScheduleConfig", "EncoderConfig", "SourceConfig"] {
             for alternative in schema::alternatives(definition(name)) {
                 let Alternative::Choice(key, parameters, _) = alternative else { panic!("{name}") };
-                let node = Node { place: Place::NOWHERE, value: Value::Table(vec![entry(key, parameters)]) };
+                let node = TomlNode { span: Span::NOWHERE, value: TomlValue::Table(vec![entry(key, parameters)]) };
                 let outcome = match name {
                     "OperatorConfig" => OperatorConfig::deserialize(&node).map(|_| ()),
                     "OptimizerConfig" => crate::optim::OptimizerConfig::deserialize(&node).map(|_| ()),

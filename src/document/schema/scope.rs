@@ -1,16 +1,16 @@
-//! Where a walk over the tree is.
+//! The position of a walk over the tree.
 
 use crate::document::nearest;
 use crate::document::schema;
-use crate::document::source::Place;
+use crate::document::source::Span;
 use serde_json::Value as Schema;
 
-/// Where the walk is.
+/// The position of a walk over the tree: a key with its parents.
 pub(crate) struct Scope<'a> {
     pub(crate) parent: Option<&'a Scope<'a>>,
     pub(crate) key: &'a str,
-    pub(crate) place: Place,
-    /// An element of the list under the key.
+    pub(crate) span: Span,
+    /// Whether it is an element of the list under the key.
     pub(crate) is_element: bool,
     /// A named table of a section.
     pub(crate) is_named: bool,
@@ -19,12 +19,12 @@ pub(crate) struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    /// The file itself.
-    pub(crate) fn of_file(place: Place, file: &'static Schema) -> Self {
-        Self { parent: None, key: "", place, is_element: false, is_named: false, file }
+    /// Creates the scope of the file itself.
+    pub(crate) fn of_file(span: Span, file: &'static Schema) -> Self {
+        Self { parent: None, key: "", span, is_element: false, is_named: false, file }
     }
 
-    /// The section that the scope lies in, and the named table of it.
+    /// Returns the section that the scope lies in and its named table, empty for `[dataset]`.
     pub(crate) fn owner(&self) -> (String, String) {
         match self.parent {
             Some(parent) if self.depth() > 2 => parent.owner(),
@@ -36,12 +36,12 @@ impl Scope<'_> {
         }
     }
 
-    /// Depth below the file: 0 for the file itself, 1 for `[dataset]`, 2 for `[pretrain.main]`.
+    /// Returns the depth below the file: 0 for the file itself, 1 for `[dataset]`, 2 for `[pretrain.main]`.
     pub(crate) fn depth(&self) -> usize {
         self.parent.map_or(0, |parent| parent.depth() + 1)
     }
 
-    /// The table in words: `[pretrain.main]`, `sgd`.
+    /// Formats the table for a message: `[pretrain.main]`, `sgd`.
     pub(crate) fn table(&self) -> String {
         match (self.depth(), self.parent) {
             (0, _) => "the file".to_owned(),

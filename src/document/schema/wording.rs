@@ -1,41 +1,41 @@
-//! What is said of a table or value that does not fit the schema.
+//! Messages for tables and values that do not match the schema.
 
 use crate::document::diagnostic::Problem;
 use crate::document::nearest::{listed, shortened};
-use crate::document::node::{Entry, Node, Value};
+use crate::document::node::{TableEntry, TomlNode, TomlValue};
 use crate::document::schema::{self, Alternative, Property, choices, plain, plains, property};
 use crate::document::schema::scope::Scope;
 use serde_json::Value as Schema;
 
-/// A value of another type.
-pub(crate) fn mismatch(node: &Node, alternatives: &[Alternative], scope: &Scope<'_>) -> Problem {
-    let place = if matches!(node.value, Value::Table(_)) { scope.place } else { node.place };
-    let message = format!("`{}`: expected {}, found {}", scope.key, expected(alternatives), node.kind());
+/// Returns the problem of a value of the wrong type.
+pub(crate) fn mismatch(node: &TomlNode, alternatives: &[Alternative], scope: &Scope<'_>) -> Problem {
+    let span = if matches!(node.value, TomlValue::Table(_)) { scope.span } else { node.span };
+    let message = format!("`{}`: expected {}, found {}", scope.key, expected(alternatives), node.description());
     let kinds = choices(alternatives).next().map(|_| kinds(alternatives));
-    Problem::new(place, message).maybe_help(conversion(node, alternatives, scope)).maybe_help(kinds)
+    Problem::new(span, message).maybe_help(conversion(node, alternatives, scope)).maybe_help(kinds)
 }
 
 pub(crate) fn unknown_choice(
-    entry: &Entry,
+    entry: &TableEntry,
     schema: &'static Schema,
     alternatives: &[Alternative],
     scope: &Scope<'_>,
 ) -> Problem {
     let names: Vec<&str> = choices(alternatives).map(|(name, _)| name).collect();
-    Problem::new(entry.key_place, format!("unknown kind `{}` of `{}`", shortened(&entry.key), scope.key))
+    Problem::new(entry.key_span, format!("unknown kind `{}` for `{}`", shortened(&entry.key), scope.key))
         .maybe_help(scope.nearest(&entry.key, names.iter().copied()).map(|near| format!("did you mean `{near}`?")))
         .maybe_help(schema::elsewhere(schema, &entry.key))
         .help(kinds(alternatives))
 }
 
 pub(crate) fn kinds(alternatives: &[Alternative]) -> String {
-    format!("it is one of {}", listed(choices(alternatives).map(|(name, _)| name)))
+    format!("expected one of {}", listed(choices(alternatives).map(|(name, _)| name)))
 }
 
-pub(crate) fn unknown_key(entry: &Entry, schema: &'static Schema, scope: &Scope<'_>) -> Problem {
+pub(crate) fn unknown_key(entry: &TableEntry, schema: &'static Schema, scope: &Scope<'_>) -> Problem {
     let key = shortened(&entry.key);
     let what = match (scope.depth(), &entry.node.value) {
-        (0, Value::Table(_)) => format!("unknown section `[{key}]`"),
+        (0, TomlValue::Table(_)) => format!("unknown section `[{key}]`"),
         _ => format!("unknown key `{key}`"),
     };
     let names = || schema::properties(schema).map(|(name, _)| name);
@@ -49,23 +49,23 @@ pub(crate) fn unknown_key(entry: &Entry, schema: &'static Schema, scope: &Scope<
     } else {
         format!("the keys of {} are {}", scope.table(), listed(names()))
     };
-    Problem::new(entry.key_place, what).maybe_help(near).maybe_help(elsewhere).help(all)
+    Problem::new(entry.key_span, what).maybe_help(near).maybe_help(elsewhere).help(all)
 }
 
-/// The key of the table that an unknown one was probably meant to be.
-pub(crate) fn meant(entry: &Entry, schema: &'static Schema, scope: &Scope<'_>) -> Option<&'static str> {
+/// Returns the key of the table that an unknown one was probably meant to be.
+pub(crate) fn meant(entry: &TableEntry, schema: &'static Schema, scope: &Scope<'_>) -> Option<&'static str> {
     match schema::entry_property(schema, entry) {
         Property::Unknown => scope.nearest(&entry.key, schema::properties(schema).map(|(name, _)| name)),
         _ => None,
     }
 }
 
-/// Tables that have the key which this one has not.
+/// Suggests other tables that have the key.
 fn elsewhere(key: &str, schema: &'static Schema, scope: &Scope<'_>) -> Option<String> {
-    /// More places than this are no help.
-    const MOST: usize = 4;
+    /// Maximum number of tables that are worth suggesting.
+    const MAX_TABLES: usize = 4;
     let below = schema::tables_with_key(schema, key);
-    if !below.is_empty() && below.len() <= MOST {
+    if !below.is_empty() && below.len() <= MAX_TABLES {
         return Some(format!("`{key}` is a key of {}", listed(below.iter().map(String::as_str))));
     }
     let of_file = schema::properties(scope.file).any(|(name, _)| name == key);
@@ -74,18 +74,18 @@ fn elsewhere(key: &str, schema: &'static Schema, scope: &Scope<'_>) -> Option<St
 
 pub(crate) fn missing(key: &str, schema: &'static Schema, scope: &Scope<'_>) -> Problem {
     let Property::Known(property) = property(schema, key) else {
-        return Problem::new(scope.place, format!("{} lacks the key `{key}`", scope.table()));
+        return Problem::new(scope.span, format!("{} is missing the key `{key}`", scope.table()));
     };
     if scope.depth() == 0 {
         let keys = listed(schema::required_of_section(property).into_iter());
-        return Problem::new(scope.place, format!("the section `[{key}]` is missing"))
-            .help(format!("add `[{key}]`; it must have {keys}"));
+        return Problem::new(scope.span, format!("the section `[{key}]` is missing"))
+            .help(format!("add `[{key}]` with the keys {keys}"));
     }
     let meaning = property.get("description").and_then(Schema::as_str).unwrap_or_default().replace('\n', " ");
     let alternatives = schema::alternatives(property);
     let kinds = choices(&alternatives).next().map(|_| kinds(&alternatives));
     let (what, meaning) = (expected(&alternatives), lower_first(meaning.trim_end_matches('.')));
-    Problem::new(scope.place, format!("{} lacks the key `{key}`", scope.table()))
+    Problem::new(scope.span, format!("{} is missing the key `{key}`", scope.table()))
         .help(format!("add `{key}`, {what}: {meaning}"))
         .maybe_help(kinds)
 }
@@ -100,12 +100,12 @@ fn lower_first(sentence: &str) -> String {
     characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
 }
 
-pub(crate) fn lacking_name(scope: &Scope<'_>) -> Problem {
-    Problem::new(scope.place, format!("`[{}]` needs a name of your choice", scope.key))
-        .help(format!("write `[{}.main]`", scope.key))
+pub(crate) fn missing_name(scope: &Scope<'_>) -> Problem {
+    Problem::new(scope.span, format!("`[{}]` needs a name", scope.key))
+        .help(format!("write `[{}.main]`, or any other name", scope.key))
 }
 
-/// What a value should be, in words.
+/// Describes the expected value.
 fn expected(alternatives: &[Alternative]) -> String {
     if choices(alternatives).next().is_some() {
         return "a table".to_owned();
@@ -135,37 +135,39 @@ pub(crate) fn expected_plain(schema: &'static Schema, many: bool) -> String {
     }
 }
 
-/// How the value would have to be written.
-fn conversion(node: &Node, alternatives: &[Alternative], scope: &Scope<'_>) -> Option<String> {
+/// Suggests how to write the value.
+fn conversion(node: &TomlNode, alternatives: &[Alternative], scope: &Scope<'_>) -> Option<String> {
     let key = scope.key;
     let takes = |kind| plain(alternatives, kind).is_some();
     match &node.value {
-        Value::Text(text) if (takes("number") || takes("integer")) && text.parse::<f64>().is_ok() => {
+        TomlValue::String(text) if (takes("number") || takes("integer")) && text.parse::<f64>().is_ok() => {
             Some(format!("write it without quotes: {text}"))
         }
-        Value::Text(text) if takes("boolean") && matches!(text.as_str(), "true" | "false") => {
+        TomlValue::String(text) if takes("boolean") && matches!(text.as_str(), "true" | "false") => {
             Some(format!("write it without quotes: {text}"))
         }
-        Value::Text(text) => {
+        TomlValue::String(text) => {
             let near = scope.nearest(text, choices(alternatives).map(|(name, _)| name));
             let (name, parameters) = choices(alternatives).find(|(name, _)| near.is_none_or(|near| near == *name))?;
             let written = format!("{{ {name} = {} }}", with_required(parameters));
             let written = if scope.is_element { written } else { format!("{key} = {written}") };
             Some(format!("write {written}"))
         }
-        Value::Number(number) if takes("integer") && number.fract() == 0.0 => Some(format!("write {number}")),
-        _ if takes("array") && !matches!(node.value, Value::List(_)) => Some(format!("write a list: {key} = [...]")),
+        TomlValue::Float(number) if takes("integer") && number.fract() == 0.0 => Some(format!("write {number}")),
+        _ if takes("array") && !matches!(node.value, TomlValue::Array(_)) => {
+            Some(format!("write a list: {key} = [...]"))
+        }
         _ if takes("object") && scope.parent.is_some_and(|parent| parent.depth() == 1) => {
             scope.parent.map(|parent| format!("write `[{}.NAME]` and the keys below it", parent.key))
         }
-        Value::List(_) if takes("object") && scope.depth() == 1 => {
+        TomlValue::Array(_) if takes("object") && scope.depth() == 1 => {
             Some(format!("write `[{key}.NAME]`, with a name of your choice"))
         }
         _ => None,
     }
 }
 
-/// A table with the keys that it must have.
+/// Formats a table with its required keys.
 fn with_required(schema: &'static Schema) -> String {
     let keys: Vec<String> = schema::required(schema).map(|key| format!("{key} = ...")).collect();
     if keys.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", keys.join(", ")) }

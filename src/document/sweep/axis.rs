@@ -1,57 +1,57 @@
-//! What a sweep runs along: a key with its values, or several keys whose values go together.
+//! An axis of a sweep: a key with its values, or several keys whose values vary together.
 
-use crate::document::node::{Node, Step};
+use crate::document::node::{PathStep, TomlNode};
 use crate::document::setting::{Override, Segment};
-use crate::document::source::Place;
+use crate::document::source::Span;
 
 /// A swept key with its values.
 #[derive(Clone, Debug)]
 pub(in crate::document) struct SweptKey {
     pub(crate) path: Vec<Segment>,
-    pub(in crate::document) values: Vec<Node>,
+    pub(in crate::document) values: Vec<TomlNode>,
     /// Where the list of values is written.
-    pub(crate) place: Place,
+    pub(crate) span: Span,
 }
 
 impl SweptKey {
-    /// The path of the key, through lists by number.
-    pub(in crate::document) fn steps(&self) -> Vec<Step> {
-        let step = |name: &str| name.parse().map_or(Step::Key(name.to_owned()), Step::Index);
+    /// Returns the path of the key, with list indices as numbers.
+    pub(in crate::document) fn steps(&self) -> Vec<PathStep> {
+        let step = |name: &str| name.parse().map_or(PathStep::Key(name.to_owned()), PathStep::Index);
         self.names().map(step).collect()
     }
 
-    /// The names of the path.
+    /// Returns the names of the path.
     pub(in crate::document) fn names(&self) -> impl Iterator<Item = &str> {
         self.path.iter().map(|segment| segment.name.as_str())
     }
 
-    /// The dotted path.
+    /// Returns the dotted path.
     pub(in crate::document) fn name(&self) -> String {
         self.names().collect::<Vec<_>>().join(".")
     }
 }
 
-/// One dimension of a sweep: keys, one or more, that take their k-th values together.
+/// One dimension of a sweep: one or more keys that take their k-th values together.
 #[derive(Clone, Debug)]
+    /// At least one key; all have the same number of values, at least one.
+    /// Whether it is written as a group, `[[sweep.together]]`.
 pub(in crate::document) struct Axis {
-    /// At least one key; all have equally many values, at least one.
     pub(in crate::document) keys: Vec<SweptKey>,
-    /// Whether it is written as a group.
     pub(in crate::document) is_group: bool,
 }
 
 impl Axis {
-    /// How many values each key has.
+    /// Returns the number of values of each key.
     pub(crate) fn steps(&self) -> usize {
         self.keys.first().map_or(1, |key| key.values.len())
     }
 
-    /// The value of each key at a step.
-    pub(crate) fn values_at(&self, step: usize) -> impl Iterator<Item = (&SweptKey, &Node)> {
+    /// Returns the value of each key at a step.
+    pub(crate) fn values_at(&self, step: usize) -> impl Iterator<Item = (&SweptKey, &TomlNode)> {
         self.keys.iter().filter_map(move |key| Some((key, key.values.get(step)?)))
     }
 
-    /// The axis without the keys that a setting replaces; none where no key is left.
+    /// Returns the axis without the keys that a setting replaces; none if no key is left.
     pub(crate) fn without(mut self, overrides: &[Override]) -> Option<Self> {
         self.keys.retain(|key| !overrides.iter().any(|setting| setting.covers(&key.path)));
         (!self.keys.is_empty()).then_some(self)

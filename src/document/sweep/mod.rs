@@ -1,4 +1,4 @@
-//! `[sweep]`: every combination of the listed values.
+//! `[sweep]`: all combinations of the listed values.
 
 mod axis;
 mod distinct;
@@ -8,16 +8,16 @@ pub(crate) use axis::{Axis, SweptKey};
 pub(crate) use section::{TOGETHER, take};
 
 use crate::document::diagnostic::Problems;
-use crate::document::node::Node;
+use crate::document::node::TomlNode;
 use crate::document::setting::set;
-use crate::document::source::Source;
+use crate::document::source::SourceText;
 use crate::document::written::inline;
 use serde_json::Value as Schema;
 
-/// Most combinations.
+/// Maximum number of combinations.
 const MAX_VARIANTS: usize = 10_000;
 
-/// How many combinations there are; none where there are too many.
+/// Returns the number of combinations; none if there are too many.
 fn variant_count(axes: &[Axis]) -> Option<usize> {
     axes.iter().try_fold(1usize, |count, axis| count.checked_mul(axis.steps())).filter(|count| *count <= MAX_VARIANTS)
 }
@@ -25,15 +25,15 @@ fn variant_count(axes: &[Axis]) -> Option<usize> {
 /// One value for each swept key.
 #[derive(Clone, Debug)]
 pub(crate) struct Combination<'a> {
-    values: Vec<(&'a SweptKey, &'a Node)>,
+    values: Vec<(&'a SweptKey, &'a TomlNode)>,
 }
 
-/// Every combination of the values, the first axis slowest; one empty combination where nothing is swept.
+/// Iterates over all combinations of the values, the first axis slowest; one empty combination if nothing is swept.
 pub(crate) fn combinations(axes: &[Axis]) -> impl Iterator<Item = Combination<'_>> {
     (0..variant_count(axes).unwrap_or(0)).map(|number| combination(axes, number))
 }
 
-/// The combination with this number in their order.
+/// Returns the combination with this index.
 pub(crate) fn combination(axes: &[Axis], number: usize) -> Combination<'_> {
     let mut rest = number;
     let mut steps = vec![0; axes.len()];
@@ -46,8 +46,8 @@ pub(crate) fn combination(axes: &[Axis], number: usize) -> Combination<'_> {
 }
 
 impl Combination<'_> {
-    /// Puts the values into a tree.
-    pub(crate) fn apply(&self, root: &mut Node, schema: &'static Schema, problems: &mut Problems) {
+    /// Sets the values in a tree.
+    pub(crate) fn apply(&self, root: &mut TomlNode, schema: &'static Schema, problems: &mut Problems) {
         for (key, value) in &self.values {
             if let Err(problem) = set(root, &key.path, (*value).clone(), schema) {
                 problems.report(problem);
@@ -55,8 +55,8 @@ impl Combination<'_> {
         }
     }
 
-    /// The values as (dotted path, TOML text).
-    pub(crate) fn settings(&self, sources: &[Source]) -> Vec<(String, String)> {
+    /// Returns the values as (dotted path, TOML text).
+    pub(crate) fn settings(&self, sources: &[SourceText]) -> Vec<(String, String)> {
         self.values.iter().map(|(key, value)| (key.name(), inline(value, sources))).collect()
     }
 }

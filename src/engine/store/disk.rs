@@ -1,5 +1,5 @@
-//! The seam between the store and the disk: everything that changes a file or a directory goes through it, so that tests
-//! can make each of these steps fail.
+//! Interface between the store and the disk: every change of a file or directory goes through it, so that tests can
+//! make each operation fail.
 
 use crate::base::{Error, Result, files};
 use std::fmt::Debug;
@@ -8,61 +8,61 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 
-/// What the store does to a disk. Reading is no part of it.
+/// Operations by which the store changes the disk. Reading is not included.
 pub trait Disk: Debug + Send + Sync {
-    /// Makes a directory and its parents; one that is there is fine.
+    /// Creates a directory and its parents; it may exist already.
     ///
     /// # Errors
-    /// The directory cannot be made.
+    /// The directory cannot be created.
     fn create_directory(&self, path: &Path) -> io::Result<()>;
 
     /// Writes a whole file.
     ///
     /// # Errors
-    /// The file cannot be written; a part of it may be there.
+    /// The file cannot be written; a partial file may remain.
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
 
     /// Copies a file.
     ///
     /// # Errors
-    /// The file cannot be copied; a part of it may be there.
+    /// The file cannot be copied; a partial copy may remain.
     fn copy(&self, from: &Path, to: &Path) -> io::Result<()>;
 
-    /// Makes a file's content or a directory's names survive a power cut.
+    /// Flushes a file's content or a directory's entries to the disk, so that they survive a power failure.
     ///
     /// # Errors
     /// They cannot be flushed.
     fn flush(&self, path: &Path) -> io::Result<()>;
 
-    /// Gives a file or a directory another name on the same file system, in one step.
+    /// Renames a file or directory atomically, within a file system.
     ///
     /// # Errors
-    /// Nothing is changed then.
+    /// It cannot be renamed; nothing is changed.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
-    /// Removes a file, or a directory and all that is in it; nothing there is fine.
+    /// Removes a file, or a directory with its contents; it may be missing.
     ///
     /// # Errors
-    /// Something is left.
+    /// It cannot be removed completely.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
-    /// Opens a lock file, which is made where it is missing, and locks it; nothing if others have it already.
+    /// Opens a lock file, creating it if missing, and locks it; none if another process holds the lock.
     ///
     /// # Errors
-    /// The file cannot be opened, or the file system knows no locks.
+    /// The file cannot be opened, or the file system does not support locks.
     fn try_lock(&self, path: &Path, sharing: Sharing) -> io::Result<Option<File>>;
 }
 
-/// Who may have a lock at the same time.
+/// Whether a lock is shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sharing {
-    /// All who ask for it shared.
+    /// Any number of holders, all of them shared.
     Shared,
-    /// One alone.
+    /// A single holder.
     Exclusive,
 }
 
-/// The disk itself.
+/// The actual disk.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealDisk;
 
@@ -89,7 +89,7 @@ impl Disk for RealDisk {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let removed = match fs::symlink_metadata(path) {
-            Ok(found) if found.is_dir() => files::remove_all(path),
+            Ok(metadata) if metadata.is_dir() => files::remove_all(path),
             Ok(_) => fs::remove_file(path),
             Err(error) => Err(error),
         };
@@ -110,12 +110,12 @@ impl Disk for RealDisk {
     }
 }
 
-/// A disk whose errors name the path and say what to do next.
+/// Disk operations whose errors name the path and what to do next.
 #[derive(Clone, Debug)]
-pub(super) struct Changes(Arc<dyn Disk>);
+pub(super) struct DiskOps(Arc<dyn Disk>);
 
-impl Changes {
-    pub(super) fn to(disk: Arc<dyn Disk>) -> Self {
+impl DiskOps {
+    pub(super) fn new(disk: Arc<dyn Disk>) -> Self {
         Self(disk)
     }
 
@@ -123,14 +123,14 @@ impl Changes {
         self.0.create_directory(path).map_err(|error| failed("create the directory", path, &error))
     }
 
-    /// Writes a small file, flushes it and reads it again: a disk that loses it is noticed before the file counts.
+    /// Writes a small file, flushes it and reads it back, to detect a disk that loses data.
     pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         let written =
             self.0.write(path, bytes).and_then(|()| self.0.flush(path)).and_then(|()| files::read_bytes(path));
         if written.map_err(|error| failed("write", path, &error))? == bytes {
             return Ok(());
         }
-        let error = Error::stage("cannot write: the disk does not give back what was written");
+        let error = Error::stage("cannot write: the file does not read back as it was written");
         Err(error.at(path.display().to_string()).help("check the disk and run again: finished stages are kept"))
     }
 
@@ -152,13 +152,13 @@ impl Changes {
 
     pub(super) fn try_lock(&self, path: &Path, sharing: Sharing) -> Result<Option<File>> {
         path.parent().map_or(Ok(()), |directory| self.create_directory(directory))?;
-        let no_locks = "name a directory on a local disk with --output";
-        self.0.try_lock(path, sharing).map_err(|error| Error::io("lock", path, &error).help(no_locks))
+        let help = "choose a directory on a local disk with --output";
+        self.0.try_lock(path, sharing).map_err(|error| Error::io("lock", path, &error).help(help))
     }
 }
 
-fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {
-    Error::io(doing, path, error).help(match error.kind() {
+fn failed(action: &str, path: &Path, error: &io::Error) -> Error {
+    Error::io(action, path, error).help(match error.kind() {
         ErrorKind::NotFound => "was it removed while the program ran? run again: finished stages are kept",
         _ => "run again: finished stages are kept",
     })

@@ -1,126 +1,127 @@
-//! Writing an artifact: into a directory beside its place, flushed, manifest last, renamed into place.
+//! Writing of artifacts: into a directory next to the final path, flushed, manifest last, then renamed.
 
 use super::leftovers::{CHECKPOINTS, PARTIAL, REPLACED};
-use super::{KEY_FILE, Lock, MANIFEST_FILE, Manifest, RECORD_FILE, Store, first_free, is_there, sealed};
+use super::{KEY_FILE, Lock, MANIFEST_FILE, Manifest, RECORD_FILE, Store, exists, first_unused, sealed};
 use crate::base::{Error, Result};
-use crate::engine::Record;
+use crate::engine::ArtifactRecord;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// An artifact that is being written by the holder of its lock; thrown away when dropped before [`Draft::commit`].
+/// Artifact being written by the holder of its lock; discarded if dropped before [`Draft::commit`].
 #[derive(Debug)]
 pub(crate) struct Draft<'a> {
     store: &'a Store,
-    place: PathBuf,
+    final_path: PathBuf,
     directory: PathBuf,
     key: &'a str,
     _lock: &'a Lock,
 }
 
 impl<'a> Draft<'a> {
-    /// An empty directory to write into.
+    /// Creates an empty directory to write to.
     pub(crate) fn new(store: &'a Store, kind: &str, key: &'a str, lock: &'a Lock) -> Result<Self> {
-        let place = store.place(kind, key);
-        let directory = place.with_extension(PARTIAL);
-        store.changes.remove(&directory)?;
-        store.changes.create_directory(&directory)?;
-        Ok(Self { store, place, directory, key, _lock: lock })
+        let final_path = store.artifact_path(kind, key);
+        let directory = final_path.with_extension(PARTIAL);
+        store.disk.remove(&directory)?;
+        store.disk.create_directory(&directory)?;
+        Ok(Self { store, final_path, directory, key, _lock: lock })
     }
 
-    /// The directory to write into.
+    /// Returns the directory to write to.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Makes the directory the artifact. Returns its place, and whether it took the place of one with other content.
-    pub(crate) fn commit(self, key_text: &str, record: &Record) -> Result<(PathBuf, bool)> {
+    /// Turns the directory into the artifact. Returns its path, and whether it replaced one with different content.
+    pub(crate) fn commit(self, key_text: &str, record: &ArtifactRecord) -> Result<(PathBuf, bool)> {
         let manifest = Manifest::of_directory(&self.directory, self.key)?;
         self.commit_as(&manifest, key_text.as_bytes(), Some(&pretty(&sealed::seal(record)?)?))
     }
 
-    /// As [`Draft::commit`], for a directory whose manifest is known.
+    /// As [`Draft::commit`], with a given manifest.
     pub(super) fn commit_as(self, manifest: &Manifest, key: &[u8], record: Option<&[u8]>) -> Result<(PathBuf, bool)> {
         self.seal(manifest, key, record)?;
-        let differs = Manifest::read(&self.place).is_ok_and(|old| old != *manifest);
+        let differs = Manifest::read(&self.final_path).is_ok_and(|old| old != *manifest);
         self.put_in_place()?;
-        Ok((self.place.clone(), differs))
+        Ok((self.final_path.clone(), differs))
     }
 
-    /// Brings the stage's files to the disk, then those of the store, the manifest last.
+    /// Flushes the stage's files to the disk, then writes those of the store, the manifest last.
     fn seal(&self, manifest: &Manifest, key: &[u8], record: Option<&[u8]>) -> Result<()> {
-        let changes = &self.store.changes;
+        let disk = &self.store.disk;
         let mut directories = BTreeSet::new();
         for file in &manifest.files {
             let path = self.directory.join(&file.name);
-            changes.flush(&path)?;
+            disk.flush(&path)?;
             directories.extend(
                 path.ancestors().skip(1).take_while(|directory| **directory != self.directory).map(Path::to_owned),
             );
         }
-        directories.iter().try_for_each(|directory| changes.flush(directory))?;
-        changes.write(&self.directory.join(KEY_FILE), key)?;
-        record.map_or(Ok(()), |record| changes.write(&self.directory.join(RECORD_FILE), record))?;
-        changes.write(&self.directory.join(MANIFEST_FILE), &pretty(manifest)?)?;
-        changes.flush(&self.directory)
+        directories.iter().try_for_each(|directory| disk.flush(directory))?;
+        disk.write(&self.directory.join(KEY_FILE), key)?;
+        record.map_or(Ok(()), |record| disk.write(&self.directory.join(RECORD_FILE), record))?;
+        disk.write(&self.directory.join(MANIFEST_FILE), &pretty(manifest)?)?;
+        disk.flush(&self.directory)
     }
 
-    /// Renames the directory into its place. What is there already makes room and comes back if that fails; where the
-    /// process ends in between, the next run brings it back.
+    /// Renames the directory to its final path. An existing artifact is moved out of the way and restored if that
+    /// fails; if the process ends in between, the next run restores it.
     fn put_in_place(&self) -> Result<()> {
-        let (changes, replaced) = (&self.store.changes, self.place.with_extension(REPLACED));
-        let makes_room = is_there(&self.place);
-        if makes_room {
-            changes.remove(&replaced)?;
-            changes.rename(&self.place, &replaced)?;
+        let (disk, replaced) = (&self.store.disk, self.final_path.with_extension(REPLACED));
+        let replaces = exists(&self.final_path);
+        if replaces {
+            disk.remove(&replaced)?;
+            disk.rename(&self.final_path, &replaced)?;
         }
-        if let Err(error) = changes.rename(&self.directory, &self.place) {
-            if makes_room {
-                let _ = changes.rename(&replaced, &self.place);
+        if let Err(error) = disk.rename(&self.directory, &self.final_path) {
+            if replaces {
+                let _ = disk.rename(&replaced, &self.final_path);
             }
             return Err(error);
         }
-        self.place.parent().map_or(Ok(()), |directory| changes.flush(directory))?;
-        changes.flush(self.store.directory())?;
-        // The artifact is finished: what cannot be removed now, the next run removes.
-        let _ = changes.remove(&replaced);
-        let _ = changes.remove(&self.place.with_extension(CHECKPOINTS));
+        self.final_path.parent().map_or(Ok(()), |directory| disk.flush(directory))?;
+        disk.flush(self.store.directory())?;
+        // The artifact is finished; if these cannot be removed now, the next run removes them.
+        let _ = disk.remove(&replaced);
+        let _ = disk.remove(&self.final_path.with_extension(CHECKPOINTS));
         Ok(())
     }
 }
 
 impl Drop for Draft<'_> {
     fn drop(&mut self) {
-        // After a commit the directory is gone; if it cannot be removed now, the next run does it.
-        if is_there(&self.directory) {
-            let _ = self.store.changes.remove(&self.directory);
+        // After a commit the directory no longer exists; if it cannot be removed now, the next run removes it.
+        if exists(&self.directory) {
+            let _ = self.store.disk.remove(&self.directory);
         }
     }
 }
 
-/// Renames a damaged artifact to the first free `KEY.damaged-N`, by the holder of its lock. Returns the new name.
+/// Renames a damaged artifact to the first unused `KEY.damaged-N`, as the holder of its lock. Returns the new path.
 pub(crate) fn set_aside(store: &Store, kind: &str, key: &str, _lock: &Lock) -> Result<PathBuf> {
-    let place = store.place(kind, key);
-    let aside = first_free(|number| place.with_extension(format!("damaged-{number}")));
-    store.changes.rename(&place, &aside)?;
+    let final_path = store.artifact_path(kind, key);
+    let aside = first_unused(|number| final_path.with_extension(format!("damaged-{number}")));
+    store.disk.rename(&final_path, &aside)?;
     Ok(aside)
 }
 
 impl Store {
-    /// Renames an artifact that was found to be damaged, as [`Store::verify`] does, to the first free `KEY.damaged-N`,
-    /// so that the next run computes it again. Returns the new name.
+    /// Renames an artifact found to be damaged, by [`Store::verify`] for example, to the first unused `KEY.damaged-N`,
+    /// so that the next run recomputes it. Returns the new path.
     ///
     /// # Errors
-    /// There is nothing in its place, another run is writing it, or the store cannot be written.
+    /// The artifact is missing, another run is writing it, or the store cannot be written.
     pub fn set_damaged_aside(&self, kind: &str, key: &str) -> Result<PathBuf> {
-        self.require_something(kind, key)?;
-        let lock = Lock::take(self, kind, key)?;
+        self.require_existing(kind, key)?;
+        let lock = Lock::acquire(self, kind, key)?;
         set_aside(self, kind, key, &lock)
     }
 }
 
-/// JSON for people, ending in a line break.
+/// Returns pretty-printed JSON with a final newline.
 fn pretty(value: &impl serde::Serialize) -> Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| Error::bug(format!("no JSON form: {error}")))?;
+    let mut bytes =
+        serde_json::to_vec_pretty(value).map_err(|error| Error::bug(format!("cannot serialize: {error}")))?;
     bytes.push(b'\n');
     Ok(bytes)
 }

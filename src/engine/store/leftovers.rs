@@ -1,33 +1,33 @@
-//! What lies beside artifacts: directories of runs that were killed, of damage, and of stages that will go on.
+//! Leftovers next to artifacts: directories of killed runs, damaged artifacts, and checkpoints.
 
 use super::lock::{self, Lock, is_held};
-use super::{Manifest, State, Store, bytes_below, names, set_aside};
+use super::{ArtifactState, Manifest, Store, names, set_aside, size_on_disk};
 use crate::base::{Result, hash};
 use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;
 
-/// Ending of a directory that is being written.
+/// Extension of a directory that is being written.
 pub(super) const PARTIAL: &str = "partial";
-/// Ending of an artifact that makes room for one that was computed again.
+/// Extension of an artifact that is being replaced by a recomputed one.
 pub(super) const REPLACED: &str = "replaced";
-/// Ending of the directory that a killed stage goes on from.
+/// Extension of the directory with the checkpoints of an unfinished stage.
 pub(super) const CHECKPOINTS: &str = "checkpoints";
 
-/// A directory that belongs to a key and is no artifact.
+/// Directory that belongs to a key and is not an artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leftover {
-    /// Kind of the artifact that it belongs to.
+    /// Kind of the artifact it belongs to.
     pub kind: String,
     /// Key of that artifact.
     pub key: String,
-    /// What it is.
+    /// What kind of leftover it is.
     pub what: LeftoverKind,
-    /// Where it is.
+    /// Path of the directory.
     pub path: PathBuf,
-    /// Size of all files in it.
+    /// Total size of its files.
     pub bytes: u64,
-    /// Whether a run has the lock of the artifact now.
+    /// Whether a run currently holds the lock of the artifact.
     pub in_use: bool,
 }
 
@@ -35,13 +35,13 @@ pub struct Leftover {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeftoverKind {
-    /// `KEY.partial`: being written, or left by a run that was killed.
+    /// `KEY.partial`: being written, or left by a killed run.
     Partial,
-    /// `KEY.replaced`: the artifact before, from a run that was killed while it replaced it.
+    /// `KEY.replaced`: the old artifact, left by a run killed while replacing it.
     Replaced,
-    /// `KEY.damaged-N`: was in the place of the artifact and was not whole.
+    /// `KEY.damaged-N`: a damaged artifact that was set aside.
     Damaged,
-    /// `KEY.checkpoints`: what a stage that was killed goes on from.
+    /// `KEY.checkpoints`: checkpoints from which a killed stage resumes.
     Checkpoints,
 }
 
@@ -57,89 +57,89 @@ impl fmt::Display for LeftoverKind {
 }
 
 impl Store {
-    /// What lies beside artifacts, sorted by kind and key.
+    /// Lists the leftovers, sorted by kind and key.
     pub fn leftovers(&self) -> Vec<Leftover> {
-        let mut leftovers: Vec<Leftover> = found(self).map(|found| found.measured(self)).collect();
+        let mut leftovers: Vec<Leftover> = scan(self).map(|leftover| leftover.into_leftover(self)).collect();
         leftovers.sort_unstable_by(|a, b| (&a.kind, &a.key, &a.path).cmp(&(&b.kind, &b.key, &b.path)));
         leftovers
     }
 
-    /// Whether a `KEY.replaced` is the only whole artifact of its key, which the next run brings back.
-    pub(super) fn is_last(&self, kind: &str, key: &str) -> bool {
-        let replaced = self.place(kind, key).with_extension(REPLACED);
-        let is_whole = Manifest::read(&replaced).and_then(|manifest| manifest.check_sizes(&replaced, key)).is_ok();
-        is_whole && self.artifact(kind, key).is_none()
+    /// Whether a `KEY.replaced` is the only intact artifact of its key, which the next run restores.
+    pub(super) fn is_only_intact_copy(&self, kind: &str, key: &str) -> bool {
+        let replaced = self.artifact_path(kind, key).with_extension(REPLACED);
+        let is_intact = Manifest::read(&replaced).and_then(|manifest| manifest.check_sizes(&replaced, key)).is_ok();
+        is_intact && self.artifact(kind, key).is_none()
     }
 }
 
-/// Removes what killed runs left half-written and brings back what they took away; what a living run writes is under
-/// its lock and stays. Damaged artifacts stay, and checkpoints of what is not finished.
+/// Removes partial artifacts of killed runs and restores the artifacts they were replacing. Directories locked by a
+/// running process, damaged artifacts, and checkpoints of unfinished stages stay.
 pub(crate) fn remove_leftovers(store: &Store) -> Result<()> {
     store.empty_trash()?;
-    for found in found(store) {
-        if found.is_due(store)
-            && let Some(lock) = Lock::try_take(store, &found.kind, &found.key)?
+    for leftover in scan(store) {
+        if leftover.needs_cleanup(store)
+            && let Some(lock) = Lock::try_acquire(store, &leftover.kind, &leftover.key)?
         {
-            found.clear(store, &lock)?;
+            leftover.clean_up(store, &lock)?;
         }
     }
     lock::remove_unheld(store)
 }
 
-/// A leftover by its name alone.
-struct Found {
+/// Leftover as given by its name.
+struct LeftoverPath {
     kind: String,
     key: String,
     what: LeftoverKind,
     path: PathBuf,
 }
 
-fn found(store: &Store) -> impl Iterator<Item = Found> {
+fn scan(store: &Store) -> impl Iterator<Item = LeftoverPath> {
     store.kinds().into_iter().flat_map(|kind| {
         let directory = store.directory().join(&kind);
         names(&directory).filter_map(move |name| {
             let (key, what) = parse(&name)?;
-            Some(Found { kind: kind.clone(), key: key.to_owned(), what, path: directory.join(&name) })
+            Some(LeftoverPath { kind: kind.clone(), key: key.to_owned(), what, path: directory.join(&name) })
         })
     })
 }
 
-/// Key and kind of a leftover's name; nothing for a name that the store does not give.
+/// Parses the key and kind from a leftover's name; none for names the store does not use.
 fn parse(name: &str) -> Option<(&str, LeftoverKind)> {
-    let (key, ending) = name.split_once('.')?;
-    let what = match ending {
+    let (key, extension) = name.split_once('.')?;
+    let what = match extension {
         PARTIAL => LeftoverKind::Partial,
         REPLACED => LeftoverKind::Replaced,
         CHECKPOINTS => LeftoverKind::Checkpoints,
-        _ => ending.strip_prefix("damaged-")?.parse::<u32>().ok().map(|_| LeftoverKind::Damaged)?,
+        _ => extension.strip_prefix("damaged-")?.parse::<u32>().ok().map(|_| LeftoverKind::Damaged)?,
     };
     hash::is_digest(key).then_some((key, what))
 }
 
-impl Found {
-    fn measured(self, store: &Store) -> Leftover {
-        let (bytes, in_use) = (bytes_below(&self.path), is_held(store, &self.kind, &self.key));
+impl LeftoverPath {
+    fn into_leftover(self, store: &Store) -> Leftover {
+        let (bytes, in_use) = (size_on_disk(&self.path), is_held(store, &self.kind, &self.key));
         Leftover { kind: self.kind, key: self.key, what: self.what, path: self.path, bytes, in_use }
     }
 
-    /// Whether a run that starts does something about it.
-    fn is_due(&self, store: &Store) -> bool {
+    /// Whether a starting run removes or restores it.
+    fn needs_cleanup(&self, store: &Store) -> bool {
         match self.what {
             LeftoverKind::Partial | LeftoverKind::Replaced => true,
             LeftoverKind::Damaged => false,
-            // A run was killed between finishing its artifact and removing them; a run by force must not go on there.
+            // A run was killed after finishing the artifact; a forced run must not resume from these.
             LeftoverKind::Checkpoints => store.artifact(&self.kind, &self.key).is_some(),
         }
     }
 
-    fn clear(&self, store: &Store, lock: &Lock) -> Result<()> {
-        if self.what != LeftoverKind::Replaced || !store.is_last(&self.kind, &self.key) {
-            return if self.is_due(store) { store.changes.remove(&self.path) } else { Ok(()) };
+    fn clean_up(&self, store: &Store, lock: &Lock) -> Result<()> {
+        if self.what != LeftoverKind::Replaced || !store.is_only_intact_copy(&self.kind, &self.key) {
+            return if self.needs_cleanup(store) { store.disk.remove(&self.path) } else { Ok(()) };
         }
-        if store.state(&self.kind, &self.key) != State::Missing {
+        if store.state(&self.kind, &self.key) != ArtifactState::Missing {
             set_aside(store, &self.kind, &self.key, lock)?;
         }
-        store.changes.rename(&self.path, &store.place(&self.kind, &self.key))?;
-        store.changes.flush(&store.directory().join(&self.kind))
+        store.disk.rename(&self.path, &store.artifact_path(&self.kind, &self.key))?;
+        store.disk.flush(&store.directory().join(&self.kind))
     }
 }

@@ -1,4 +1,5 @@
-//! The manifest of an artifact: its files with sizes and digests. Written last, so an artifact that has one is whole.
+//! Manifest of an artifact: its files with sizes and digests. It is written last, so an artifact with a manifest is
+//! complete.
 
 use super::{KEY_FILE, MANIFEST_FILE, RECORD_FILE};
 use crate::base::stamp::Stamp;
@@ -9,37 +10,39 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Component, Path};
 
-/// Most files of an artifact, and most bytes of its manifest: far above any stage's, and little work to refuse.
-const MOST_FILES: usize = 100_000;
-const MOST_BYTES: u64 = 64 << 20;
+/// Maximum number of files of an artifact and of bytes of its manifest: far more than any stage writes, and cheap to
+/// check.
+const MAX_FILES: usize = 100_000;
+const MAX_BYTES: u64 = 64 << 20;
 
 /// Content of `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Key of the artifact, so that a directory under a wrong name does not count.
+    /// Key of the artifact, so that a directory under a wrong name is detected.
     pub key: String,
-    /// The stage's files, sorted by name; without `key.json` (the key is its digest) and `record.json` (not content).
+    /// Files of the stage, sorted by name; without `key.json`, whose digest is the key, and `record.json`, which is not
+    /// content.
     pub files: Vec<FileEntry>,
 }
 
-/// One file of an artifact.
+/// File of an artifact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileEntry {
-    /// Path below the artifact's directory, with `/`.
+    /// Path relative to the artifact's directory, with `/` as separator.
     pub name: String,
-    /// Size.
+    /// Size in bytes.
     pub bytes: u64,
-    /// Digest of the content.
+    /// BLAKE3 digest of the content.
     pub blake3: String,
 }
 
 impl Manifest {
-    /// Lists a directory that a stage has written.
+    /// Creates the manifest of a directory that a stage has written.
     ///
     /// # Errors
-    /// A file cannot be read, is a link, or has a name that the store itself uses.
+    /// A file cannot be read, is a link, or has a name reserved by the store.
     pub fn of_directory(directory: &Path, key: &str) -> Result<Self> {
         let mut names = Vec::new();
         list(directory, "", &mut names)?;
@@ -48,25 +51,25 @@ impl Manifest {
         Ok(Self { key: key.to_owned(), files })
     }
 
-    /// Reads the manifest of an artifact's directory, or says what is wrong with it.
+    /// Reads the manifest of an artifact's directory, or returns what is wrong with it.
     pub(super) fn read(directory: &Path) -> Result<Self, String> {
         let path = directory.join(MANIFEST_FILE);
         let failed = |error: std::io::Error| format!("{MANIFEST_FILE}: {error}");
-        if fs::metadata(&path).map_err(failed)?.len() > MOST_BYTES {
-            return Err(format!("{MANIFEST_FILE} is larger than any that is written"));
+        if fs::metadata(&path).map_err(failed)?.len() > MAX_BYTES {
+            return Err(format!("{MANIFEST_FILE} is larger than any stage writes"));
         }
         let bytes = files::read_bytes(&path).map_err(failed)?;
         let manifest: Self = serde_json::from_slice(&bytes).map_err(|error| format!("{MANIFEST_FILE}: {error}"))?;
         manifest.check_names().map(|()| manifest)
     }
 
-    /// A manifest may come from elsewhere: names lead nowhere but into the directory, and each is there once.
+    /// Checks that every name stays inside the directory and is listed once, since a manifest may come from elsewhere.
     fn check_names(&self) -> Result<(), String> {
-        if self.files.len() > MOST_FILES {
+        if self.files.len() > MAX_FILES {
             return Err(format!("{MANIFEST_FILE} lists {} files, more than any stage writes", self.files.len()));
         }
-        if let Some(file) = self.files.iter().find(|file| !is_below(&file.name)) {
-            return Err(format!("{MANIFEST_FILE} names {}, which is no file of the artifact", file.name));
+        if let Some(file) = self.files.iter().find(|file| !stays_inside(&file.name)) {
+            return Err(format!("{MANIFEST_FILE} lists {}, which is not a file of the artifact", file.name));
         }
         match self.files.windows(2).find(|pair| pair[0].name >= pair[1].name) {
             Some(pair) => Err(format!("{MANIFEST_FILE} is not sorted by name at {}", pair[1].name)),
@@ -74,39 +77,39 @@ impl Manifest {
         }
     }
 
-    /// Compares key and sizes, or says what is wrong. Returns what tells a changed file from an unchanged one.
+    /// Compares key and sizes, or returns what is wrong. Returns the stamps of the files, for detecting later changes.
     pub(super) fn check_sizes(&self, directory: &Path, key: &str) -> Result<Stamps, String> {
         if self.key != key {
-            return Err(format!("{MANIFEST_FILE} is of the artifact {}", self.key));
+            return Err(format!("{MANIFEST_FILE} belongs to the artifact {}", self.key));
         }
         let mut stamps = Stamps::default();
         for FileEntry { name, bytes, .. } in &self.files {
-            let found = stamps.add(directory, name)?;
-            if found != *bytes {
-                return Err(format!("{name} has {found} bytes instead of {bytes}"));
+            let size = stamps.add(directory, name)?;
+            if size != *bytes {
+                return Err(format!("{name} has {size} bytes instead of {bytes}"));
             }
         }
         let has_record = directory.join(RECORD_FILE).exists();
-        let own = [MANIFEST_FILE, KEY_FILE].into_iter().chain(has_record.then_some(RECORD_FILE));
-        own.into_iter().try_for_each(|name| stamps.add(directory, name).map(|_| ()))?;
+        let store_files = [MANIFEST_FILE, KEY_FILE].into_iter().chain(has_record.then_some(RECORD_FILE));
+        store_files.into_iter().try_for_each(|name| stamps.add(directory, name).map(|_| ()))?;
         Ok(stamps)
     }
 
-    /// Compares digests, or says what is wrong.
+    /// Compares digests, or returns what is wrong.
     pub(super) fn check_digests(&self, directory: &Path, key: &str) -> Result<(), String> {
         let check = |name: &str, expected: &str| match hash::digest_file(&directory.join(name)) {
-            Ok(found) if found == expected => Ok(()),
-            Ok(_) => Err(format!("{name} is not what was written")),
+            Ok(digest) if digest == expected => Ok(()),
+            Ok(_) => Err(format!("{name} does not match its digest")),
             Err(error) => Err(error.to_string()),
         };
-        check(KEY_FILE, key).map_err(|_| format!("{KEY_FILE} is not what the key is a digest of"))?;
-        let found: Vec<Result<(), String>> =
+        check(KEY_FILE, key).map_err(|_| format!("{KEY_FILE} does not match the key"))?;
+        let results: Vec<Result<(), String>> =
             self.files.par_iter().map(|FileEntry { name, blake3, .. }| check(name, blake3)).collect();
-        found.into_iter().collect()
+        results.into_iter().collect()
     }
 
-    /// Digest of the content: of names, sizes and digests of the stage's files. Two artifacts with the same one are the
-    /// same to whoever reads them.
+    /// Returns the digest of the content: of the names, sizes and digests of the stage's files. Artifacts with equal
+    /// digests are interchangeable for the stages that read them.
     pub fn content(&self) -> String {
         let mut text = String::new();
         for FileEntry { name, bytes, blake3 } in &self.files {
@@ -116,7 +119,7 @@ impl Manifest {
         hash::digest_bytes(text.as_bytes())
     }
 
-    /// Size of all files.
+    /// Returns the total size of the files.
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes).sum()
     }
@@ -130,22 +133,22 @@ impl FileEntry {
     }
 }
 
-/// What tells whether an artifact's files are the ones that were looked at before.
+/// Stamps of an artifact's files (inode, size, times), for detecting changes without reading the files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Stamps(Vec<Stamp>);
 
 impl Stamps {
-    /// Adds a file, and returns its size.
+    /// Adds a file and returns its size.
     fn add(&mut self, directory: &Path, name: &str) -> Result<u64, String> {
-        let found = fs::metadata(directory.join(name)).map_err(|error| format!("{name}: {error}"))?;
-        if !found.is_file() {
+        let metadata = fs::metadata(directory.join(name)).map_err(|error| format!("{name}: {error}"))?;
+        if !metadata.is_file() {
             return Err(format!("{name} is not a regular file"));
         }
-        self.0.push(Stamp::of(&found));
-        Ok(found.len())
+        self.0.push(Stamp::of(&metadata));
+        Ok(metadata.len())
     }
 
-    /// Whether no file was written or replaced since the other stamps were taken.
+    /// Whether no file was written or replaced since the earlier stamps were taken.
     pub(super) fn is_written_as(&self, earlier: &Self) -> bool {
         let written = |stamps: &Self| -> Vec<(u64, u64, u64)> {
             stamps.0.iter().map(|stamp| (stamp.inode, stamp.size, stamp.modified)).collect()
@@ -153,23 +156,24 @@ impl Stamps {
         written(self) == written(earlier)
     }
 
-    /// One digest for all.
+    /// Returns one digest of all stamps.
     pub(super) fn digest(&self) -> String {
         hash::digest_bytes(format!("{:?}", self.0).as_bytes())
     }
 
-    /// Whether the last change was long enough ago for another one to show.
+    /// Whether the last change was long enough ago that a further change would alter the stamps.
     pub(super) fn is_settled(&self) -> bool {
         self.0.iter().all(Stamp::is_settled)
     }
 }
 
-/// Whether a name leads nowhere but into the directory; a manifest may come from elsewhere.
-fn is_below(name: &str) -> bool {
+/// Whether a name stays inside the directory.
+fn stays_inside(name: &str) -> bool {
     !name.is_empty() && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
-/// Collects the names of all files below a directory; `prefix` is the directory's own name below the artifact's, with a `/`.
+/// Collects the names of all files in a directory, recursively; `prefix` is its path relative to the artifact, ending
+/// in `/`.
 fn list(directory: &Path, prefix: &str, names: &mut Vec<String>) -> Result<()> {
     let failed = |error| {
         let error = Error::io("list the directory", directory, &error);
@@ -185,7 +189,7 @@ fn list(directory: &Path, prefix: &str, names: &mut Vec<String>) -> Result<()> {
         } else if !kind.is_file() {
             return Err(bug("something that is neither a file nor a directory"));
         } else if [KEY_FILE, RECORD_FILE, MANIFEST_FILE].contains(&name.as_str()) {
-            return Err(bug("a file with a name that the store itself uses"));
+            return Err(bug("a file with a name reserved by the store"));
         } else {
             names.push(name);
         }

@@ -1,21 +1,20 @@
-//! The store: artifacts in directories named by their keys, whole or not there.
+//! The store: artifacts in directories named by their keys, either complete or missing.
 //!
 //! ```text
 //! ROOT/store-v1/KIND/KEY/         files of the stage, key.json, record.json, manifest.json
 //! ROOT/store-v1/KIND/KEY.partial/ being written by the holder of the lock, or left by a killed run
-//! ROOT/store-v1/KIND/KEY.checkpoints/ what a killed stage goes on from; gone when its artifact is there
-//! ROOT/store-v1/KIND/KEY.replaced/    makes room for one that was computed again; comes back where that is not there
-//! ROOT/store-v1/KIND/KEY.damaged-1/   was in the place of an artifact and was not whole
-//! ROOT/store-v1/.locks/KIND-KEY.lock  while an artifact is written
-//! ROOT/store-v1/.locks/store.lock     while a run starts, or what nobody counts on is collected
+//! ROOT/store-v1/KIND/KEY.checkpoints/ checkpoints of an unfinished stage; removed when the artifact is finished
+//! ROOT/store-v1/KIND/KEY.replaced/    being replaced by a recomputed artifact; restored if that one is missing
+//! ROOT/store-v1/KIND/KEY.damaged-1/   a damaged artifact that was set aside
+//! ROOT/store-v1/.locks/KIND-KEY.lock  held while an artifact is written
+//! ROOT/store-v1/.locks/store.lock     held while a run starts or a collection is in progress
 //! ROOT/store-v1/.trash/               about to be deleted
-//! ROOT/store-v1/.verified/KIND-KEY    by what the artifact's files are known since they were compared with the manifest
+//! ROOT/store-v1/.verified/KIND-KEY    stamps of the artifact's files when they were last compared with the manifest
 //! ```
 
 mod artifact;
 mod collect;
 mod disk;
-mod doubtful;
 mod draft;
 mod import;
 mod leftovers;
@@ -23,26 +22,27 @@ mod lock;
 mod manifest;
 mod registration;
 mod sealed;
+mod suspects;
 mod verified;
 
 pub use artifact::Artifact;
-pub use collect::{Collected, Freed, FreedKind};
+pub use collect::{FreedDirectory, FreedKind, GcReport};
 pub use disk::{Disk, RealDisk, Sharing};
-pub(crate) use doubtful::set_aside_doubtful;
 pub(crate) use draft::{Draft, set_aside};
-pub use import::Imported;
+pub use import::ImportOutcome;
 pub(crate) use leftovers::remove_leftovers;
 pub use leftovers::{Leftover, LeftoverKind};
 pub use lock::HeldLock;
 pub(crate) use lock::Lock;
 pub use manifest::{FileEntry, Manifest};
 pub use registration::Registration;
+pub(crate) use suspects::set_aside_suspects;
 pub use verified::Verify;
-pub(crate) use verified::{Found, Seen, Verifier};
+pub(crate) use verified::{ArtifactSnapshot, Inspection, Verifier};
 
 use crate::base::{Error, Result, files};
 use crate::engine::key::STORE_VERSION;
-use crate::engine::{KeyDocument, Record};
+use crate::engine::{ArtifactRecord, KeyDocument};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fs;
@@ -52,39 +52,39 @@ use std::time::SystemTime;
 
 /// Name of the file with the key document.
 pub const KEY_FILE: &str = "key.json";
-/// Name of the file that says how the artifact came to be.
+/// Name of the file with the record of the computation.
 pub const RECORD_FILE: &str = "record.json";
-/// Name of the file that lists the artifact's files; written last.
+/// Name of the manifest; written last.
 pub const MANIFEST_FILE: &str = "manifest.json";
 
-/// A directory of artifacts. Readers need no lock: what has its final name is whole.
+/// Directory of artifacts. Readers need no lock: a directory with its final name is complete.
 #[derive(Clone, Debug)]
 pub struct Store {
     directory: PathBuf,
-    changes: disk::Changes,
+    disk: disk::DiskOps,
 }
 
-/// What is in the place of an artifact.
+/// State of an artifact, by file names and sizes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Nothing.
+pub enum ArtifactState {
+    /// It does not exist.
     Missing,
-    /// The artifact, as far as names and sizes tell.
-    Whole(PathBuf),
-    /// Something that is not the whole artifact, and why.
+    /// All files exist with the right sizes.
+    Intact(PathBuf),
+    /// It is incomplete or otherwise damaged, and why.
     Damaged(String),
 }
 
 impl Store {
-    /// The store under an output directory; nothing is made before there is something to keep.
+    /// Opens the store in an output directory. Directories are created when the first artifact is written.
     ///
     /// # Errors
-    /// The output directory or the store's is something else than a directory.
+    /// The path of the output directory or of the store exists and is not a directory.
     pub fn open(root: &Path) -> Result<Self> {
         Self::open_with(root, Arc::new(RealDisk))
     }
 
-    /// As [`Store::open`], with everything that changes the disk done by `disk`.
+    /// As [`Store::open`], with all changes made through `disk`.
     ///
     /// # Errors
     /// As for [`Store::open`].
@@ -92,119 +92,122 @@ impl Store {
         let directory = root.join(format!("store-v{STORE_VERSION}"));
         for path in [root, &directory] {
             if path.exists() && !path.is_dir() {
-                let error = Error::stage("the output directory is not a directory").at(path.display().to_string());
-                return Err(error.help("name another one with --output"));
+                let error = Error::stage("the output path is not a directory").at(path.display().to_string());
+                return Err(error.help("choose another one with --output"));
             }
         }
-        Ok(Self { directory, changes: disk::Changes::to(disk) })
+        Ok(Self { directory, disk: disk::DiskOps::new(disk) })
     }
 
-    /// The store's own directory.
+    /// Returns the store's own directory.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Where an artifact is or would be.
-    pub fn place(&self, kind: &str, key: &str) -> PathBuf {
+    /// Returns the path of an artifact, whether or not it exists.
+    pub fn artifact_path(&self, kind: &str, key: &str) -> PathBuf {
         self.directory.join(kind).join(key)
     }
 
-    /// Where a stage leaves what it goes on from when it is killed.
+    /// Returns the directory of a stage's checkpoints.
     pub fn checkpoints(&self, kind: &str, key: &str) -> PathBuf {
-        self.place(kind, key).with_extension(leftovers::CHECKPOINTS)
+        self.artifact_path(kind, key).with_extension(leftovers::CHECKPOINTS)
     }
 
-    /// The artifact's directory, if it is there: its manifest is, and every file has the size it says. No file is read.
+    /// Returns the artifact's directory if its manifest exists and every listed file has the right size. Reads no other
+    /// file.
     pub fn artifact(&self, kind: &str, key: &str) -> Option<PathBuf> {
         match self.state(kind, key) {
-            State::Whole(path) => Some(path),
-            State::Missing | State::Damaged(_) => None,
+            ArtifactState::Intact(path) => Some(path),
+            ArtifactState::Missing | ArtifactState::Damaged(_) => None,
         }
     }
 
-    /// What is in the artifact's place, by names and sizes.
-    pub fn state(&self, kind: &str, key: &str) -> State {
-        let place = self.place(kind, key);
-        match self.look(kind, key) {
-            Ok(_) => State::Whole(place),
-            Err(_) if !is_there(&place) => State::Missing,
-            Err(damage) => State::Damaged(damage),
+    /// Returns the state of an artifact, by file names and sizes.
+    pub fn state(&self, kind: &str, key: &str) -> ArtifactState {
+        let path = self.artifact_path(kind, key);
+        match self.read_manifest(kind, key) {
+            Ok(_) => ArtifactState::Intact(path),
+            Err(_) if !exists(&path) => ArtifactState::Missing,
+            Err(damage) => ArtifactState::Damaged(damage),
         }
     }
 
-    /// Removes what a killed stage would go on from, by the holder of its lock.
+    /// Removes the checkpoints of a stage, as the holder of its lock.
     pub(crate) fn remove_checkpoints(&self, kind: &str, key: &str) -> Result<()> {
-        self.changes.remove(&self.checkpoints(kind, key))
+        self.disk.remove(&self.checkpoints(kind, key))
     }
 
-    fn require_something(&self, kind: &str, key: &str) -> Result<()> {
-        let place = self.place(kind, key);
-        if is_there(&place) {
+    fn require_existing(&self, kind: &str, key: &str) -> Result<()> {
+        let path = self.artifact_path(kind, key);
+        if exists(&path) {
             return Ok(());
         }
-        let error = Error::stage("the artifact is not there").at(place.display().to_string());
+        let error = Error::stage("the artifact is missing").at(path.display().to_string());
         Err(error.help("run the pipeline that needs it"))
     }
 
-    /// Reads every file of an artifact and compares digests.
+    /// Reads every file of an artifact and compares the digests.
     ///
     /// # Errors
-    /// The artifact is missing, or a file is not what was written.
+    /// The artifact is missing, or a file does not match its digest.
     pub fn verify(&self, kind: &str, key: &str) -> Result<()> {
         self.verify_content(kind, key)?;
-        sealed::check(&self.place(kind, key)).map_err(|damage| self.damaged(kind, key, &damage))
+        sealed::check(&self.artifact_path(kind, key)).map_err(|damage| self.damaged(kind, key, &damage))
     }
 
-    /// As [`Store::verify`], but for the record, which is not content.
+    /// As [`Store::verify`], without the record, which is not content.
     fn verify_content(&self, kind: &str, key: &str) -> Result<()> {
-        self.require_something(kind, key)?;
-        let content = self.look(kind, key).and_then(|(found, _)| found.check_digests(&self.place(kind, key), key));
+        self.require_existing(kind, key)?;
+        let content = self
+            .read_manifest(kind, key)
+            .and_then(|(manifest, _)| manifest.check_digests(&self.artifact_path(kind, key), key));
         content.map_err(|damage| self.damaged(kind, key, &damage))
     }
 
     fn damaged(&self, kind: &str, key: &str, damage: &str) -> Error {
         let error = Error::stage(format!("the artifact is damaged: {damage}"));
-        error.at(self.place(kind, key).display().to_string()).help("delete the directory and run again")
+        error.at(self.artifact_path(kind, key).display().to_string()).help("delete the directory and run again")
     }
 
-    /// What an artifact's key is a digest of.
+    /// Reads the key document of an artifact.
     ///
     /// # Errors
     /// The file is missing or damaged.
     pub fn key_document(&self, kind: &str, key: &str) -> Result<KeyDocument> {
-        read_json(&self.place(kind, key).join(KEY_FILE))
+        read_json(&self.artifact_path(kind, key).join(KEY_FILE))
     }
 
-    /// How an artifact came to be.
+    /// Reads the record of how an artifact was computed.
     ///
     /// # Errors
     /// The file is missing or damaged.
-    pub fn record(&self, kind: &str, key: &str) -> Result<Record> {
-        let path = self.place(kind, key).join(RECORD_FILE);
+    pub fn record(&self, kind: &str, key: &str) -> Result<ArtifactRecord> {
+        let path = self.artifact_path(kind, key).join(RECORD_FILE);
         sealed::open(&files::read(&path)?).map_err(|what| Error::stage(what).at(path.display().to_string()))
     }
 
-    /// Digests of the content that an artifact's stage read, by role, as far as its record has them.
+    /// Returns the digests of the inputs that an artifact was computed from, by role, as far as its record has them.
     pub(crate) fn read_contents(&self, kind: &str, key: &str) -> BTreeMap<String, String> {
         self.record(kind, key).map(|record| record.inputs).unwrap_or_default()
     }
 
-    /// The list of an artifact's files.
+    /// Reads the manifest of an artifact.
     ///
     /// # Errors
-    /// The artifact is missing, or its list is damaged.
+    /// The artifact is missing, or its manifest is damaged.
     pub fn manifest(&self, kind: &str, key: &str) -> Result<Manifest> {
-        Manifest::read(&self.place(kind, key)).map_err(|damage| self.damaged(kind, key, &damage))
+        Manifest::read(&self.artifact_path(kind, key)).map_err(|damage| self.damaged(kind, key, &damage))
     }
 
-    /// Kinds that have a directory, sorted.
+    /// Returns the kinds that have a directory, sorted.
     pub fn kinds(&self) -> Vec<String> {
         let mut kinds: Vec<String> = names(&self.directory).filter(|name| !name.starts_with('.')).collect();
         kinds.sort_unstable();
         kinds
     }
 
-    /// Keys of the finished artifacts of a kind, the newest first.
+    /// Returns the keys of the finished artifacts of a kind, newest first.
     pub fn keys(&self, kind: &str) -> Vec<String> {
         let directory = self.directory.join(kind);
         let written =
@@ -216,36 +219,36 @@ impl Store {
     }
 }
 
-/// Names in a directory; none where there is no directory.
+/// Returns the names in a directory; none if it does not exist.
 fn names(directory: &Path) -> impl Iterator<Item = String> + use<> {
     let entries = files::entries(directory).unwrap_or_default().into_iter();
     entries.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
 }
 
-/// Whether there is anything under a name, be it a link to nowhere.
-fn is_there(path: &Path) -> bool {
+/// Whether a path exists, even as a dangling link.
+fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-/// The first name that is free, of those with the numbers 1, 2, ...
-fn first_free(name: impl Fn(u32) -> PathBuf) -> PathBuf {
+/// Returns the first unused path of those numbered 1, 2, ...
+fn first_unused(name: impl Fn(u32) -> PathBuf) -> PathBuf {
     let mut number = 1;
-    while is_there(&name(number)) {
+    while exists(&name(number)) {
         number += 1;
     }
     name(number)
 }
 
-/// Size of a file, or of all files in a directory; what cannot be read counts for nothing.
-fn bytes_below(path: &Path) -> u64 {
+/// Returns the size of a file, or of all files in a directory; unreadable entries count as 0.
+fn size_on_disk(path: &Path) -> u64 {
     match fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => names(path).map(|name| bytes_below(&path.join(name))).sum(),
-        Ok(found) => found.len(),
+        Ok(metadata) if metadata.is_dir() => names(path).map(|name| size_on_disk(&path.join(name))).sum(),
+        Ok(metadata) => metadata.len(),
         Err(_) => 0,
     }
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     serde_json::from_slice(&files::read(path)?)
-        .map_err(|error| Error::stage(format!("not what this version writes: {error}")).at(path.display().to_string()))
+        .map_err(|error| Error::stage(format!("unexpected format: {error}")).at(path.display().to_string()))
 }

@@ -1,7 +1,7 @@
-//! What keeps a collection and a run that starts apart.
+//! Mutual exclusion between a collection and starting runs.
 //!
-//! A run that finds an artifact counts on it from then on, but a collection cannot know that before the run has
-//! written down what it reads. So a run registers while it looks and writes, and a collection waits until none does.
+//! A run relies on an artifact as soon as it finds it, but a collection learns of that only from the run's record. So a
+//! run registers while it inspects the store and writes its record, and a collection waits until no run is registered.
 
 use super::Store;
 use super::disk::Sharing;
@@ -11,37 +11,37 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How often the lock is asked for again.
+/// Interval between attempts to acquire the lock.
 const POLL: Duration = Duration::from_millis(20);
 
-/// While it lives, nothing is collected. Any number of runs can have one at the same time.
+/// Guard that prevents collections. Any number of runs can hold one at the same time.
 #[derive(Debug)]
 pub struct Registration {
-    // Closing the file unlocks it. The file stays: one for a store, and those who share a lock cannot tell who is last.
+    // Closing the file unlocks it. The file stays, since holders of a shared lock cannot tell who is the last.
     _file: File,
 }
 
 impl Store {
-    /// Holds collections off while a run looks at what is there and writes down what it counts on (`run.json`); to be
-    /// dropped right after that. Waits for a collection that is under way, which takes as long as some renames do.
+    /// Prevents collections while a run inspects the store and writes its record (`run.json`); drop the guard right
+    /// after that. Waits for a collection in progress, which takes only as long as a few renames.
     ///
-    /// `waiting` is called before each try and can give up by an error.
+    /// `waiting` is called before each attempt; an error from it cancels the wait.
     ///
     /// # Errors
-    /// The lock file cannot be written, or `waiting` gave up.
+    /// The lock file cannot be written, or `waiting` returned an error.
     pub fn register(&self, waiting: impl FnMut() -> Result<()>) -> Result<Registration> {
         self.wait_for(Sharing::Shared, waiting)
     }
 
-    /// Holds runs that start off; `waiting` is called before each try and can give up by an error.
-    pub(super) fn register_alone(&self, waiting: impl FnMut() -> Result<()>) -> Result<Registration> {
+    /// Prevents runs from starting; `waiting` as for [`Store::register`].
+    pub(super) fn register_exclusive(&self, waiting: impl FnMut() -> Result<()>) -> Result<Registration> {
         self.wait_for(Sharing::Exclusive, waiting)
     }
 
     fn wait_for(&self, sharing: Sharing, mut waiting: impl FnMut() -> Result<()>) -> Result<Registration> {
         loop {
             waiting()?;
-            if let Some(file) = self.changes.try_lock(&self.store_lock(), sharing)? {
+            if let Some(file) = self.disk.try_lock(&self.store_lock(), sharing)? {
                 return Ok(Registration { _file: file });
             }
             std::thread::sleep(POLL);

@@ -1,12 +1,12 @@
-//! Whether an artifact is still what was written, and what a run knows of that.
+//! Verification of artifacts against their manifests, and its cache.
 //!
-//! Reading every byte of every artifact in every run would cost seconds for each ten gigabytes, so what was compared
-//! once is remembered, in the store as `.verified/KIND-KEY`, by inode, size and times of its files. Whatever changes a
-//! file changes its ctime, which no program can set. What a disk loses by itself shows only with [`Verify::Always`] and
-//! `simclr cache verify`.
+//! Reading every byte of every artifact in every run would take seconds per 10 GB, so a verified artifact is remembered
+//! in the store as `.verified/KIND-KEY`, by the inodes, sizes and times of its files. Any change of a file changes its
+//! ctime, which no program can set. Silent corruption by the disk is detected only by [`Verify::Always`] and `simclr
+//! cache verify`.
 
 use super::manifest::Stamps;
-use super::{Manifest, Store, is_there, sealed};
+use super::{Manifest, Store, exists, sealed};
 use crate::base::files;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -14,194 +14,200 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Directory of what is remembered, in the store's.
-const MEMORY: &str = ".verified";
+/// Directory in the store for the stamps of verified artifacts.
+const VERIFIED: &str = ".verified";
 
-/// When a run compares an artifact's files with the digests in its manifest before it counts on them.
+/// When a run compares an artifact's files with the digests in its manifest before it uses them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verify {
-    /// In each run, even if nothing tells of a change.
+    /// In every run, even without a sign of a change.
     Always,
-    /// Where a file's inode, size or times are others than when it was compared last.
+    /// If a file's inode, size or times have changed since it was last compared.
     #[default]
     Changed,
-    /// Never: names and sizes are all that counts.
+    /// Never: only names and sizes are checked.
     Size,
 }
 
-/// An artifact as a run found it.
+/// Intact artifact, as found by a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub(crate) struct ArtifactSnapshot {
     pub(crate) path: PathBuf,
-    /// Digest of the content, by the manifest ([`Manifest::content`]).
+    /// Digest of the content according to the manifest ([`Manifest::content`]).
     pub(crate) content: String,
     /// Whether the files were compared with the manifest.
     pub(crate) is_verified: bool,
     stamps: Stamps,
 }
 
-/// What is in the place of an artifact.
+/// Result of inspecting an artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum Inspection {
     Missing,
-    Whole(Seen),
-    /// By names and sizes, so that nobody can have read it.
-    Broken(String),
-    /// By its bytes: what was computed from it may be wrong.
-    Altered(String),
+    Intact(ArtifactSnapshot),
+    /// Wrong by names or sizes, so no stage can have read it.
+    Incomplete(String),
+    /// Wrong only by its bytes, so artifacts computed from it may be wrong.
+    Corrupt(String),
 }
 
-/// What a run knows of the artifacts that it looked at.
+/// Inspects artifacts and caches which of them were verified.
 #[derive(Debug)]
 pub(crate) struct Verifier<'a> {
     store: &'a Store,
     verify: Verify,
-    /// By kind and key: stamps of what was compared or written, and whether another change would show.
-    known: Mutex<HashMap<(String, String), (String, bool)>>,
+    /// By kind and key: the stamps of verified artifacts, and whether a further change would alter them.
+    cache: Mutex<HashMap<(String, String), (String, bool)>>,
 }
 
 impl<'a> Verifier<'a> {
     pub(crate) fn new(store: &'a Store, verify: Verify) -> Self {
-        Self { store, verify, known: Mutex::default() }
+        Self { store, verify, cache: Mutex::default() }
     }
 
-    /// Looks at an artifact, and at its bytes where there is a reason to.
-    pub(crate) fn look(&self, kind: &str, key: &str) -> Found {
-        self.look_by(self.verify, kind, key)
+    /// Inspects an artifact, and compares its bytes if the policy requires it.
+    pub(crate) fn inspect(&self, kind: &str, key: &str) -> Inspection {
+        self.inspect_with(self.verify, kind, key)
     }
 
-    /// Looks at every byte of an artifact, whatever is known of it.
-    pub(crate) fn look_closely(&self, kind: &str, key: &str) -> Found {
-        self.forget(kind, key);
-        self.look_by(Verify::Always, kind, key)
+    /// Inspects every byte of an artifact, ignoring the cache.
+    pub(crate) fn inspect_fully(&self, kind: &str, key: &str) -> Inspection {
+        self.invalidate(kind, key);
+        self.inspect_with(Verify::Always, kind, key)
     }
 
-    fn look_by(&self, verify: Verify, kind: &str, key: &str) -> Found {
-        let place = self.store.place(kind, key);
-        let (manifest, stamps) = match self.store.look(kind, key) {
-            Ok(found) => found,
-            Err(_) if !is_there(&place) => return Found::Missing,
-            Err(damage) => return Found::Broken(damage),
+    fn inspect_with(&self, verify: Verify, kind: &str, key: &str) -> Inspection {
+        let path = self.store.artifact_path(kind, key);
+        let (manifest, stamps) = match self.store.read_manifest(kind, key) {
+            Ok(manifest_and_stamps) => manifest_and_stamps,
+            Err(_) if !exists(&path) => return Inspection::Missing,
+            Err(damage) => return Inspection::Incomplete(damage),
         };
         let digest = stamps.digest();
-        let seen = |is_verified| {
-            Found::Whole(Seen { path: place.clone(), content: manifest.content(), is_verified, stamps: stamps.clone() })
+        let intact = |is_verified| {
+            Inspection::Intact(ArtifactSnapshot {
+                path: path.clone(),
+                content: manifest.content(),
+                is_verified,
+                stamps: stamps.clone(),
+            })
         };
         if verify == Verify::Size {
-            return seen(false);
+            return intact(false);
         }
-        if self.is_known(kind, key, &digest) {
-            return seen(true);
+        if self.is_cached(kind, key, &digest) {
+            return intact(true);
         }
-        if let Err(damage) = manifest.check_digests(&place, key).and_then(|()| sealed::check(&place)) {
-            self.forget(kind, key);
-            return Found::Altered(damage);
+        if let Err(damage) = manifest.check_digests(&path, key).and_then(|()| sealed::check(&path)) {
+            self.invalidate(kind, key);
+            return Inspection::Corrupt(damage);
         }
-        match self.store.look(kind, key) {
+        match self.store.read_manifest(kind, key) {
             Ok(now) if now == (manifest.clone(), stamps.clone()) => {
-                self.know(kind, key, &digest, stamps.is_settled());
-                seen(true)
+                self.insert(kind, key, &digest, stamps.is_settled());
+                intact(true)
             }
-            _ => Found::Altered("it changes while it is read".to_owned()),
+            _ => Inspection::Corrupt("it changed while it was read".to_owned()),
         }
     }
 
-    /// Whether an artifact is the one that was seen. Links and permissions may have changed meanwhile, as backups do it,
-    /// if the content is the same.
-    pub(crate) fn is_unchanged(&self, seen: &Seen, kind: &str, key: &str) -> bool {
-        let Ok((_, now)) = self.store.look(kind, key) else { return false };
-        let is_same = || matches!(self.look(kind, key), Found::Whole(now) if now.content == seen.content);
-        now == seen.stamps || (now.is_written_as(&seen.stamps) && is_same())
+    /// Whether an artifact still equals its snapshot. Hard links and permissions may have changed meanwhile, by a
+    /// backup for example, if the content is the same.
+    pub(crate) fn is_unchanged(&self, snapshot: &ArtifactSnapshot, kind: &str, key: &str) -> bool {
+        let Ok((_, now)) = self.store.read_manifest(kind, key) else { return false };
+        let same_content =
+            || matches!(self.inspect(kind, key), Inspection::Intact(current) if current.content == snapshot.content);
+        now == snapshot.stamps || (now.is_written_as(&snapshot.stamps) && same_content())
     }
 
-    /// Takes note of an artifact that this run wrote: its digests were made of what is on the disk.
-    pub(crate) fn wrote(&self, kind: &str, key: &str) {
-        if let Ok((_, stamps)) = self.store.look(kind, key) {
-            self.know(kind, key, &stamps.digest(), stamps.is_settled());
+    /// Marks an artifact that this run wrote as verified, since its digests were computed from the files on the disk.
+    pub(crate) fn record_written(&self, kind: &str, key: &str) {
+        if let Ok((_, stamps)) = self.store.read_manifest(kind, key) {
+            self.insert(kind, key, &stamps.digest(), stamps.is_settled());
         }
     }
 
-    /// Leaves for later runs what this one wrote long enough ago.
-    pub(crate) fn remember(&self) {
-        for ((kind, key), (stamps, _)) in self.known().iter().filter(|(_, (_, is_settled))| !is_settled) {
-            if let Ok((_, now)) = self.store.look(kind, key)
+    /// Saves the stamps of artifacts that this run wrote, if they were written long enough ago.
+    pub(crate) fn persist(&self) {
+        for ((kind, key), (stamps, _)) in self.cache().iter().filter(|(_, (_, is_settled))| !is_settled) {
+            if let Ok((_, now)) = self.store.read_manifest(kind, key)
                 && now.is_settled()
                 && now.digest() == *stamps
             {
-                self.store.remember(kind, key, stamps);
+                self.store.save_stamps(kind, key, stamps);
             }
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<(String, String), (String, bool)>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn cache(&self) -> MutexGuard<'_, HashMap<(String, String), (String, bool)>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_known(&self, kind: &str, key: &str, stamps: &str) -> bool {
+    fn is_cached(&self, kind: &str, key: &str, stamps: &str) -> bool {
         let name = (kind.to_owned(), key.to_owned());
-        if self.known().get(&name).is_some_and(|(known, _)| known == stamps) {
+        if self.cache().get(&name).is_some_and(|(known, _)| known == stamps) {
             return true;
         }
-        let is_remembered = self.verify == Verify::Changed && self.store.is_remembered(kind, key, stamps);
-        if is_remembered {
-            self.known().insert(name, (stamps.to_owned(), true));
+        let is_saved = self.verify == Verify::Changed && self.store.has_stamps(kind, key, stamps);
+        if is_saved {
+            self.cache().insert(name, (stamps.to_owned(), true));
         }
-        is_remembered
+        is_saved
     }
 
-    fn know(&self, kind: &str, key: &str, stamps: &str, is_settled: bool) {
-        self.known().insert((kind.to_owned(), key.to_owned()), (stamps.to_owned(), is_settled));
+    fn insert(&self, kind: &str, key: &str, stamps: &str, is_settled: bool) {
+        self.cache().insert((kind.to_owned(), key.to_owned()), (stamps.to_owned(), is_settled));
         if is_settled {
-            self.store.remember(kind, key, stamps);
+            self.store.save_stamps(kind, key, stamps);
         }
     }
 
-    fn forget(&self, kind: &str, key: &str) {
-        self.known().remove(&(kind.to_owned(), key.to_owned()));
-        let _ = fs::remove_file(self.store.memory(kind, key));
+    fn invalidate(&self, kind: &str, key: &str) {
+        self.cache().remove(&(kind.to_owned(), key.to_owned()));
+        let _ = fs::remove_file(self.store.stamps_path(kind, key));
     }
 }
 
 impl Store {
-    /// The manifest of what is in an artifact's place and the stamps of its files, or what is wrong by names and sizes.
-    pub(super) fn look(&self, kind: &str, key: &str) -> Result<(Manifest, Stamps), String> {
-        let place = self.place(kind, key);
-        let manifest = Manifest::read(&place)?;
-        let stamps = manifest.check_sizes(&place, key)?;
+    /// Reads an artifact's manifest and the stamps of its files, or returns what is wrong by names and sizes.
+    pub(super) fn read_manifest(&self, kind: &str, key: &str) -> Result<(Manifest, Stamps), String> {
+        let path = self.artifact_path(kind, key);
+        let manifest = Manifest::read(&path)?;
+        let stamps = manifest.check_sizes(&path, key)?;
         Ok((manifest, stamps))
     }
 
-    /// The directory of an artifact whose files are what was written.
+    /// Returns the directory of an artifact if all its files match their digests.
     pub fn verified_artifact(&self, kind: &str, key: &str) -> Option<PathBuf> {
-        match Verifier::new(self, Verify::Changed).look(kind, key) {
-            Found::Whole(seen) => Some(seen.path),
+        match Verifier::new(self, Verify::Changed).inspect(kind, key) {
+            Inspection::Intact(snapshot) => Some(snapshot.path),
             _ => None,
         }
     }
 
-    /// Removes what is remembered of artifacts that are gone.
-    pub(super) fn forget_freed(&self) {
-        for name in super::names(&self.directory.join(MEMORY)) {
-            let is_gone = name.split_once('-').is_none_or(|(kind, key)| !is_there(&self.place(kind, key)));
-            if is_gone {
-                let _ = fs::remove_file(self.directory.join(MEMORY).join(name));
+    /// Removes the stamps of artifacts that no longer exist.
+    pub(super) fn remove_orphaned_stamps(&self) {
+        for name in super::names(&self.directory.join(VERIFIED)) {
+            let is_orphaned = name.split_once('-').is_none_or(|(kind, key)| !exists(&self.artifact_path(kind, key)));
+            if is_orphaned {
+                let _ = fs::remove_file(self.directory.join(VERIFIED).join(name));
             }
         }
     }
 
-    fn memory(&self, kind: &str, key: &str) -> PathBuf {
-        self.directory.join(MEMORY).join(format!("{kind}-{key}"))
+    fn stamps_path(&self, kind: &str, key: &str) -> PathBuf {
+        self.directory.join(VERIFIED).join(format!("{kind}-{key}"))
     }
 
-    fn is_remembered(&self, kind: &str, key: &str, stamps: &str) -> bool {
-        files::read_bytes(&self.memory(kind, key)).is_ok_and(|known| known == stamps.as_bytes())
+    fn has_stamps(&self, kind: &str, key: &str, stamps: &str) -> bool {
+        files::read_bytes(&self.stamps_path(kind, key)).is_ok_and(|known| known == stamps.as_bytes())
     }
 
-    /// Neither flushed nor renamed into place: what is lost or torn here costs the time to compare once more.
-    fn remember(&self, kind: &str, key: &str, stamps: &str) {
-        let path = self.memory(kind, key);
-        if fs::write(&path, stamps).is_err() && fs::create_dir_all(self.directory.join(MEMORY)).is_ok() {
+    /// Saves stamps without flushing or an atomic rename: losing them only costs another comparison.
+    fn save_stamps(&self, kind: &str, key: &str, stamps: &str) {
+        let path = self.stamps_path(kind, key);
+        if fs::write(&path, stamps).is_err() && fs::create_dir_all(self.directory.join(VERIFIED)).is_ok() {
             let _ = fs::write(&path, stamps);
         }
     }
@@ -210,56 +216,56 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Record;
+    use crate::engine::ArtifactRecord;
     use crate::engine::store::{Draft, Lock};
 
     const KEY: &str = "0123456789abcdef0123456789abcdef";
 
-    /// A store with one artifact. Its key document is made up: the key is what counts here.
+    /// Returns a store with one artifact. Its key document is arbitrary text whose digest is the key.
     fn store() -> (tempfile::TempDir, Store, String) {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(directory.path()).unwrap();
         let key = crate::base::hash::digest_bytes(KEY.as_bytes());
-        let lock = Lock::try_take(&store, "split", &key).unwrap().unwrap();
+        let lock = Lock::try_acquire(&store, "split", &key).unwrap().unwrap();
         let draft = Draft::new(&store, "split", &key, &lock).unwrap();
         fs::write(draft.directory().join("lines.txt"), "some lines").unwrap();
-        draft.commit(KEY, &Record::new("split", String::new(), 0.0, "")).unwrap();
+        draft.commit(KEY, &ArtifactRecord::new("split", String::new(), 0.0, "")).unwrap();
         drop(lock);
         (directory, store, key)
     }
 
     #[test]
-    fn what_is_remembered_is_not_read_again_unless_everything_is_or_a_stage_failed_on_it() {
+    fn a_verified_artifact_is_not_read_again_unless_verify_is_always_or_a_stage_failed() {
         let (_directory, store, key) = store();
-        let look = |verify| Verifier::new(&store, verify).look("split", &key);
-        assert!(matches!(look(Verify::Changed), Found::Whole(Seen { is_verified: true, .. })));
-        fs::write(store.place("split", &key).join("lines.txt"), "some limes").unwrap();
-        assert!(matches!(look(Verify::Size), Found::Whole(Seen { is_verified: false, .. })));
-        assert!(matches!(look(Verify::Changed), Found::Altered(_)));
-        // As if the disk had lost it without any time telling.
-        let lose_silently = || {
-            let (_, stamps) = store.look("split", &key).unwrap();
-            store.remember("split", &key, &stamps.digest());
+        let inspect = |verify| Verifier::new(&store, verify).inspect("split", &key);
+        assert!(matches!(inspect(Verify::Changed), Inspection::Intact(ArtifactSnapshot { is_verified: true, .. })));
+        fs::write(store.artifact_path("split", &key).join("lines.txt"), "some limes").unwrap();
+        assert!(matches!(inspect(Verify::Size), Inspection::Intact(ArtifactSnapshot { is_verified: false, .. })));
+        assert!(matches!(inspect(Verify::Changed), Inspection::Corrupt(_)));
+        // As if the disk had corrupted the file without changing its times.
+        let corrupt_silently = || {
+            let (_, stamps) = store.read_manifest("split", &key).unwrap();
+            store.save_stamps("split", &key, &stamps.digest());
         };
-        lose_silently();
-        assert!(matches!(look(Verify::Changed), Found::Whole(_)));
-        assert!(matches!(look(Verify::Always), Found::Altered(_)));
-        assert!(matches!(look(Verify::Changed), Found::Altered(_)), "damage that was found is forgotten again");
-        lose_silently();
+        corrupt_silently();
+        assert!(matches!(inspect(Verify::Changed), Inspection::Intact(_)));
+        assert!(matches!(inspect(Verify::Always), Inspection::Corrupt(_)));
+        assert!(matches!(inspect(Verify::Changed), Inspection::Corrupt(_)), "damage removes the saved stamps");
+        corrupt_silently();
         let verifier = Verifier::new(&store, Verify::Changed);
-        assert!(matches!(verifier.look("split", &key), Found::Whole(_)));
-        assert!(matches!(verifier.look_closely("split", &key), Found::Altered(_)));
-        assert!(matches!(verifier.look("split", &key), Found::Altered(_)));
+        assert!(matches!(verifier.inspect("split", &key), Inspection::Intact(_)));
+        assert!(matches!(verifier.inspect_fully("split", &key), Inspection::Corrupt(_)));
+        assert!(matches!(verifier.inspect("split", &key), Inspection::Corrupt(_)));
     }
 
     #[test]
-    fn what_is_remembered_goes_with_the_artifact() {
+    fn stamps_are_removed_with_their_artifact() {
         let (_directory, store, key) = store();
-        let (_, stamps) = store.look("split", &key).unwrap();
-        store.remember("split", &key, &stamps.digest());
-        store.forget_freed();
-        assert!(store.is_remembered("split", &key, &stamps.digest()));
+        let (_, stamps) = store.read_manifest("split", &key).unwrap();
+        store.save_stamps("split", &key, &stamps.digest());
+        store.remove_orphaned_stamps();
+        assert!(store.has_stamps("split", &key, &stamps.digest()));
         store.collect(&Default::default(), false).unwrap();
-        assert!(!store.memory("split", &key).exists());
+        assert!(!store.stamps_path("split", &key).exists());
     }
 }

@@ -1,45 +1,45 @@
-//! Horizontal bars with intervals and their values written beside them.
+//! Horizontal bars with intervals and printed values.
 
 use crate::render::draw::frame::BELOW;
-use crate::render::draw::pen::Lettering;
+use crate::render::draw::pen::TextStyle;
 use crate::render::draw::style::{GRID, INK, MUTED, TEXT, WIDTH};
-use crate::render::draw::{Axis, Drawing, Drawn, Pen, font};
+use crate::render::draw::{Axis, DrawResult, Drawing, Pen, font};
 use crate::render::words;
 use plotters::prelude::DrawingBackend;
 use plotters::style::{Color, RGBColor};
 
 const MARGIN: f64 = 8.0;
 const ROW: f64 = 27.0;
-/// Height of a row where names take two lines, and the distance of these.
+/// Row height if names take two lines.
 const TALL_ROW: f64 = 37.0;
-const LINE: f64 = 15.0;
+const LINE_HEIGHT: f64 = 15.0;
 const BAR: f64 = 15.0;
-/// Names take at most this part of the width.
-const NAME_PART: f64 = 0.45;
-/// Room for the value at the right.
-const VALUE: f64 = 62.0;
+/// Maximum fraction of the width for the names.
+const MAX_NAME_FRACTION: f64 = 0.45;
+/// Width of the printed values.
+const VALUE_WIDTH: f64 = 62.0;
 
 /// A bar.
 #[derive(Clone, Debug)]
 pub(crate) struct Bar {
-    /// What it shows.
+    /// Name of the result.
     pub(crate) name: String,
-    /// Its length, a fraction.
+    /// Value, a fraction.
     pub(crate) value: f64,
-    /// Interval of the value.
+    /// Confidence interval of the value.
     pub(crate) interval: (f64, f64),
-    /// Its color.
+    /// Color.
     pub(crate) color: RGBColor,
 }
 
-/// Bars below each other.
+/// A horizontal bar chart.
 #[derive(Clone, Debug)]
 pub(crate) struct BarChart {
-    /// The bars, from above.
+    /// The bars, from top to bottom.
     pub(crate) bars: Vec<Bar>,
-    /// A level that all bars are compared with.
-    pub(crate) rule: Option<f64>,
-    /// The axis below.
+    /// Position of a vertical reference line.
+    pub(crate) reference: Option<f64>,
+    /// The horizontal axis.
     pub(crate) axis: Axis,
 }
 
@@ -55,31 +55,35 @@ impl BarChart {
 
     fn names_width(&self) -> f64 {
         let widest = self.bars.iter().map(|bar| font::width(&bar.name, TEXT, false)).fold(0.0, f64::max);
-        widest.min(WIDTH * NAME_PART) + 12.0
+        widest.min(WIDTH * MAX_NAME_FRACTION) + 12.0
     }
 
     fn across(&self, value: f64) -> Option<f64> {
-        let (left, right) = (MARGIN + self.names_width(), WIDTH - MARGIN - VALUE);
-        Some(left + self.axis.part(value)?.clamp(0.0, 1.0) * (right - left))
+        let (left, right) = (MARGIN + self.names_width(), WIDTH - MARGIN - VALUE_WIDTH);
+        Some(left + self.axis.fraction(value)?.clamp(0.0, 1.0) * (right - left))
     }
 
-    fn draw_axis<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> Drawn<B> {
+    fn draw_axis<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> DrawResult<B> {
         let bottom = self.bottom();
         for (value, text) in &self.axis.ticks {
             let Some(x) = self.across(*value) else { continue };
             pen.line(&[(x, MARGIN), (x, bottom + 4.0)], GRID.to_rgba(), 1.0)?;
-            pen.text(text, (x, bottom + 14.0), Lettering::new(TEXT, MUTED).centered())?;
+            pen.text(text, (x, bottom + 14.0), TextStyle::new(TEXT, MUTED).centered())?;
         }
-        let middle = f64::midpoint(MARGIN + self.names_width(), WIDTH - MARGIN - VALUE);
-        pen.text(&self.axis.title, (middle, bottom + 34.0), Lettering::new(TEXT, INK).centered())
+        let middle = f64::midpoint(MARGIN + self.names_width(), WIDTH - MARGIN - VALUE_WIDTH);
+        pen.text(&self.axis.title, (middle, bottom + 34.0), TextStyle::new(TEXT, INK).centered())
     }
 
-    fn draw_bar<B: DrawingBackend>(&self, pen: &Pen<'_, B>, bar: &Bar, y: f64) -> Drawn<B> {
+    fn draw_bar<B: DrawingBackend>(&self, pen: &Pen<'_, B>, bar: &Bar, y: f64) -> DrawResult<B> {
         let names_end = MARGIN + self.names_width();
         let lines = name_lines(&bar.name, self.names_width() - 12.0);
-        let first = y - LINE / 2.0 * (lines.len() - 1) as f64;
+        let first = y - LINE_HEIGHT / 2.0 * (lines.len() - 1) as f64;
         for (i, line) in lines.iter().enumerate() {
-            pen.text(line, (names_end - 12.0, first + i as f64 * LINE), Lettering::new(TEXT, INK).flush_right())?;
+            pen.text(
+                line,
+                (names_end - 12.0, first + i as f64 * LINE_HEIGHT),
+                TextStyle::new(TEXT, INK).right_aligned(),
+            )?;
         }
         if let Some(end) = self.across(bar.value) {
             let color = bar.color.mix(0.75);
@@ -88,19 +92,19 @@ impl BarChart {
         if let (Some(low), Some(high)) = (self.across(bar.interval.0), self.across(bar.interval.1)) {
             pen.whisker((low, y), (high, y), INK.to_rgba())?;
         }
-        let lettering = Lettering::new(TEXT, INK).bold().flush_right();
-        pen.text(&words::percent(bar.value), (WIDTH - MARGIN, y), lettering)
+        let text_style = TextStyle::new(TEXT, INK).bold().right_aligned();
+        pen.text(&words::percent(bar.value), (WIDTH - MARGIN, y), text_style)
     }
 }
 
-/// A name on one line, or on two where it is too long: what it shows, and what is left of it.
+/// Breaks a name that is too long into two lines, at a comma if possible.
 fn name_lines(name: &str, room: f64) -> Vec<String> {
     if font::width(name, TEXT, false) <= room {
         return vec![name.to_owned()];
     }
     let breaks = name.match_indices(", ").map(|(at, comma)| name.split_at(at + comma.len()));
-    let longest = breaks.filter(|(first, _)| font::width(first.trim_end(), TEXT, false) <= room).last();
-    let (first, rest) = longest.unwrap_or(("", name));
+    let last = breaks.filter(|(first, _)| font::width(first.trim_end(), TEXT, false) <= room).last();
+    let (first, rest) = last.unwrap_or(("", name));
     let rest = font::fitted_around(rest, TEXT, false, room);
     if first.is_empty() { vec![rest] } else { vec![first.trim_end().to_owned(), rest] }
 }
@@ -110,12 +114,12 @@ impl Drawing for BarChart {
         (WIDTH, self.bottom() + BELOW + MARGIN)
     }
 
-    fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> Drawn<B> {
+    fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> DrawResult<B> {
         self.draw_axis(pen)?;
         for (at, bar) in self.bars.iter().enumerate() {
             self.draw_bar(pen, bar, MARGIN + (at as f64 + 0.5) * self.row())?;
         }
-        match self.rule.and_then(|level| self.across(level)) {
+        match self.reference.and_then(|level| self.across(level)) {
             Some(x) => pen.line(&[(x, MARGIN), (x, self.bottom())], INK.to_rgba(), 1.5),
             None => Ok(()),
         }
@@ -128,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_long_name_takes_two_lines() {
-        let name = "Linear evaluation, main, after layer 1 (128-d), 100 % of labels, precision \"bf16\"";
+        let name = "Linear evaluation, main, projection layer 1 (128-d), 100 % of labels, precision \"bf16\"";
         let lines = name_lines(name, 340.0);
         assert_eq!(lines.join(" "), name);
         assert_eq!(lines.len(), 2);

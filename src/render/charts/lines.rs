@@ -1,57 +1,57 @@
-//! Panels of lines or marked points over a common look.
+//! Line charts in one or several panels.
 
-use crate::render::charts::legend::{self, Entry, Sample};
+use crate::render::charts::legend::{self, LegendEntry, LegendSymbol};
 use crate::render::draw::frame::BELOW;
-use crate::render::draw::pen::Lettering;
+use crate::render::draw::pen::TextStyle;
 use crate::render::draw::style::{INK, MUTED, SMALL, STROKE, TEXT, WIDTH};
-use crate::render::draw::{Axis, Drawing, Drawn, Frame, Pen, font};
+use crate::render::draw::{Axis, DrawResult, Drawing, Frame, Pen, font};
 use plotters::prelude::DrawingBackend;
 use plotters::style::{Color, RGBColor};
 
-/// Between panels, and around the chart.
+/// Gap between panels.
 const GUTTER: f64 = 30.0;
 const MARGIN: f64 = 8.0;
-/// Title of the y axis, and the heading of a panel above it.
+/// Heights of the y axis title and of a panel heading above it.
 const AXIS_TITLE: f64 = 28.0;
 const HEADING: f64 = 24.0;
 /// Width of thin lines.
 const THIN: f64 = 1.2;
-/// Lines at one value are this far apart.
+/// Horizontal distance between lines with the same x values.
 const DODGE: f64 = 5.0;
-/// Labels beside lines may take this part of a panel.
-const LABEL_PART: f64 = 0.42;
-/// More names than this stand above the chart.
-const BESIDE_AT_MOST: usize = 10;
+/// Maximum fraction of the panel width for labels next to lines.
+const MAX_LABEL_FRACTION: f64 = 0.42;
+/// Maximum number of labels next to lines; more go above the chart.
+const MAX_LABELS: usize = 10;
 
 /// A line of a panel.
 #[derive(Clone, Debug)]
-pub(crate) struct Line {
-    /// Its name; without one it is not labeled.
+pub(crate) struct LineSeries {
+    /// Name; a line without a name has no label.
     pub(crate) name: String,
-    /// Its color.
+    /// Color.
     pub(crate) color: RGBColor,
-    /// Its points; one that is not finite leaves a gap.
+    /// Points; a non-finite point leaves a gap.
     pub(crate) points: Vec<(f64, f64)>,
-    /// Interval of each point, if there are any.
+    /// Confidence interval of each point; may be empty.
     pub(crate) intervals: Vec<(f64, f64)>,
-    /// Further values drawn as small rings: single seeds.
+    /// Values drawn as small rings: individual seeds.
     pub(crate) singles: Vec<(f64, f64)>,
-    /// A disc at each point?
+    /// Whether each point has a dot.
     pub(crate) marked: bool,
-    /// A disc at one point: the best epoch.
+    /// Point with a dot: the epoch whose weights were kept.
     pub(crate) best: Option<(f64, f64)>,
-    /// Dashed?
+    /// Whether it is dashed.
     pub(crate) dashed: bool,
-    /// Its width.
+    /// Stroke width in CSS pixels.
     pub(crate) width: f64,
-    /// Its opacity; pale lines lie below the others.
+    /// Opacity; translucent lines are drawn below the others.
     pub(crate) strength: f64,
-    /// Shift to the right, so that whiskers of several lines at one value do not hide each other.
+    /// Shift to the right in CSS pixels, so that whiskers at the same x do not overlap.
     pub(crate) dodge: f64,
 }
 
-impl Line {
-    /// A plain line.
+impl LineSeries {
+    /// Creates a solid line without markers.
     pub(crate) fn new(name: impl Into<String>, color: RGBColor, points: Vec<(f64, f64)>) -> Self {
         Self {
             name: name.into(),
@@ -68,82 +68,82 @@ impl Line {
         }
     }
 
-    /// Thin, for the seeds of one run.
+    /// Makes it thin, for the seeds of one run.
     pub(crate) fn thin(self) -> Self {
         Self { width: THIN, ..self }
     }
 
-    /// Thin and pale, for the many.
+    /// Makes it thin and translucent, for the background.
     pub(crate) fn faint(self) -> Self {
         Self { strength: 0.3, ..self.thin() }
     }
 
-    /// Moved aside by its place among `of` lines.
+    /// Shifts it horizontally as line `at` of `of`.
     pub(crate) fn dodged(self, at: usize, of: usize) -> Self {
         Self { dodge: (at as f64 - (of as f64 - 1.0) / 2.0) * DODGE, ..self }
     }
 
-    fn entry(&self) -> Entry {
-        let sample = if self.dashed { Sample::Dashed } else { Sample::Line };
-        Entry { name: self.name.clone(), color: self.color, sample }
+    fn entry(&self) -> LegendEntry {
+        let symbol = if self.dashed { LegendSymbol::Dashed } else { LegendSymbol::Solid };
+        LegendEntry { name: self.name.clone(), color: self.color, symbol }
     }
 }
 
-/// A level that lines are compared with.
+/// A horizontal reference line.
 #[derive(Clone, Debug)]
-pub(crate) struct Rule {
-    /// Its value.
+pub(crate) struct ReferenceLine {
+    /// Value.
     pub(crate) y: f64,
-    /// What it is.
+    /// Label.
     pub(crate) text: String,
 }
 
-/// One panel.
+/// One line plot.
 #[derive(Clone, Debug)]
-pub(crate) struct Panel {
-    /// Its heading.
+pub(crate) struct LinePanel {
+    /// Heading.
     pub(crate) heading: String,
-    /// The axis below.
+    /// The horizontal axis.
     pub(crate) x: Axis,
-    /// The axis to the left.
+    /// The vertical axis.
     pub(crate) y: Axis,
-    /// Its lines.
-    pub(crate) lines: Vec<Line>,
-    /// Levels to compare with.
-    pub(crate) rules: Vec<Rule>,
+    /// Lines.
+    pub(crate) lines: Vec<LineSeries>,
+    /// Reference lines.
+    pub(crate) reference_lines: Vec<ReferenceLine>,
 }
 
-/// Panels of lines, side by side and below each other.
+/// Line plots in a grid.
 #[derive(Clone, Debug)]
 pub(crate) struct LineChart {
     /// The panels.
-    pub(crate) panels: Vec<Panel>,
-    /// Panels in a row.
+    pub(crate) panels: Vec<LinePanel>,
+    /// Panels per row.
     pub(crate) columns: usize,
-    /// Height of a panel's frame.
+    /// Height of a panel's plotting area.
     pub(crate) height: f64,
-    /// Names above the chart rather than beside lines; several panels that share their lines want that.
+    /// Whether the legend is above the chart instead of next to the lines, for panels with the same lines.
     pub(crate) legend_above: bool,
 }
 
 impl LineChart {
-    /// A chart of one panel over the whole width.
-    pub(crate) fn single(panel: Panel) -> Self {
+    /// Creates a chart with one panel over the full width.
+    pub(crate) fn single(panel: LinePanel) -> Self {
         Self { panels: vec![panel], columns: 1, height: 300.0, legend_above: false }
     }
 
-    /// Panels in rows of two that share the names of their lines.
-    pub(crate) fn grid(panels: Vec<Panel>) -> Self {
+    /// Creates a chart with two panels per row that share a legend.
+    pub(crate) fn grid(panels: Vec<LinePanel>) -> Self {
         let columns = panels.len().clamp(1, 2);
         let height = if columns == 1 { 300.0 } else { 220.0 };
         let legend_above = columns > 1;
         Self { panels, columns, height, legend_above }
     }
 
-    fn legend(&self) -> Vec<Entry> {
-        let crowded = self.panels.iter().any(|panel| panel.named().count() > BESIDE_AT_MOST);
-        let mut entries: Vec<Entry> = Vec::new();
-        for line in self.panels.iter().flat_map(Panel::named) {
+    fn legend(&self) -> Vec<LegendEntry> {
+        let crowded = self.panels.iter().any(|panel| panel.named().count() > MAX_LABELS);
+        let mut entries: Vec<LegendEntry> = Vec::new();
+        for line in self.panels.iter().flat_map(LinePanel::named) {
             if !entries.iter().any(|entry| entry.name == line.name) {
                 entries.push(line.entry());
             }
@@ -172,7 +172,7 @@ impl Drawing for LineChart {
         (WIDTH, self.legend_height() + rows as f64 * (self.panel_height() + MARGIN) + MARGIN)
     }
 
-    fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> Drawn<B> {
+    fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> DrawResult<B> {
         let entries = self.legend();
         legend::draw_rows(&entries, pen, (MARGIN, MARGIN), WIDTH - 2.0 * MARGIN)?;
         let columns = self.columns.max(1) as f64;
@@ -186,8 +186,8 @@ impl Drawing for LineChart {
     }
 }
 
-impl Panel {
-    fn named(&self) -> impl Iterator<Item = &Line> {
+impl LinePanel {
+    fn named(&self) -> impl Iterator<Item = &LineSeries> {
         self.lines.iter().filter(|line| !line.name.is_empty())
     }
 
@@ -197,11 +197,12 @@ impl Panel {
         (left, top): (f64, f64),
         (width, above, height): (f64, f64, f64),
         beside: bool,
-    ) -> Drawn<B> {
-        let labels: Vec<Entry> = if beside { self.named().map(Line::entry).collect() } else { Vec::new() };
-        let room = if labels.is_empty() { 0.0 } else { legend::room_beside(&labels).min(width * LABEL_PART) + MARGIN };
+    ) -> DrawResult<B> {
+        let labels: Vec<LegendEntry> = if beside { self.named().map(LineSeries::entry).collect() } else { Vec::new() };
+        let room =
+            if labels.is_empty() { 0.0 } else { legend::label_width(&labels).min(width * MAX_LABEL_FRACTION) + MARGIN };
         let frame = Frame {
-            left: left + Frame::room_for_ticks(&self.y),
+            left: left + Frame::tick_label_width(&self.y),
             top: top + above,
             right: left + width - room - MARGIN,
             bottom: top + above + height,
@@ -210,11 +211,12 @@ impl Panel {
         };
         pen.heading(&self.heading, (left, top + 12.0), width)?;
         let title = font::fitted(&self.y.title, TEXT, false, width);
-        pen.text(&title, (left, top + above - 16.0), Lettering::new(TEXT, INK))?;
+        pen.text(&title, (left, top + above - 16.0), TextStyle::new(TEXT, INK))?;
         frame.draw(pen)?;
-        self.rules.iter().try_for_each(|rule| rule.draw(pen, &frame))?;
-        let (pale, full): (Vec<&Line>, Vec<&Line>) = self.lines.iter().partition(|line| line.strength < 1.0);
-        pale.iter().chain(&full).try_for_each(|line| line.draw(pen, &frame))?;
+        self.reference_lines.iter().try_for_each(|line| line.draw(pen, &frame))?;
+        let (translucent, opaque): (Vec<&LineSeries>, Vec<&LineSeries>) =
+            self.lines.iter().partition(|line| line.strength < 1.0);
+        translucent.iter().chain(&opaque).try_for_each(|line| line.draw(pen, &frame))?;
         self.draw_labels(pen, &frame, labels, room)
     }
 
@@ -222,60 +224,61 @@ impl Panel {
         &self,
         pen: &Pen<'_, B>,
         frame: &Frame,
-        labels: Vec<Entry>,
+        labels: Vec<LegendEntry>,
         room: f64,
-    ) -> Drawn<B> {
-        let end = |line: &Line| line.points.iter().rev().find_map(|&point| frame.place(point));
+    ) -> DrawResult<B> {
+        let end = |line: &LineSeries| line.points.iter().rev().find_map(|&point| frame.position(point));
         let heights = self.named().map(|line| end(line).map_or(frame.top, |(_, y)| y));
-        let placed: Vec<(f64, Entry)> = heights.zip(labels).collect();
-        legend::draw_beside(&placed, pen, (frame.right + MARGIN, room - MARGIN), (frame.top, frame.bottom))
+        let placed: Vec<(f64, LegendEntry)> = heights.zip(labels).collect();
+        legend::draw_labels(&placed, pen, (frame.right + MARGIN, room - MARGIN), (frame.top, frame.bottom))
     }
 }
 
-impl Line {
-    fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>, frame: &Frame) -> Drawn<B> {
+impl LineSeries {
+    fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>, frame: &Frame) -> DrawResult<B> {
         let solid = self.color.to_rgba();
-        let place = |point| frame.place(point).map(|(x, y)| (x + self.dodge, y));
+        let position = |point| frame.position(point).map(|(x, y)| (x + self.dodge, y));
         for ((x, _), (low, high)) in self.points.iter().zip(&self.intervals) {
-            if let (Some(low), Some(high)) = (place((*x, *low)), place((*x, *high))) {
+            if let (Some(low), Some(high)) = (position((*x, *low)), position((*x, *high))) {
                 pen.whisker(low, high, solid)?;
             }
         }
-        for piece in pieces(self.points.iter().map(|&point| place(point)).collect()) {
-            self.draw_piece(pen, &piece)?;
+        for segment in segments(self.points.iter().map(|&point| position(point)).collect()) {
+            self.draw_segment(pen, &segment)?;
         }
-        for single in self.singles.iter().filter_map(|&point| place(point)) {
+        for single in self.singles.iter().filter_map(|&point| position(point)) {
             pen.ring(single, 2.5, self.color.mix(0.7), 1.0)?;
         }
         let marks = self.points.iter().filter(|_| self.marked).chain(&self.best);
-        marks.filter_map(|&point| place(point)).try_for_each(|place| pen.disc(place, 4.0, solid))
+        marks.filter_map(|&point| position(point)).try_for_each(|position| pen.disc(position, 4.0, solid))
     }
 
-    fn draw_piece<B: DrawingBackend>(&self, pen: &Pen<'_, B>, piece: &[(f64, f64)]) -> Drawn<B> {
+    fn draw_segment<B: DrawingBackend>(&self, pen: &Pen<'_, B>, segment: &[(f64, f64)]) -> DrawResult<B> {
         let color = self.color.mix(self.strength);
-        match piece {
+        match segment {
             [alone] if !self.marked => pen.disc(*alone, self.width, color),
-            _ if self.dashed => pen.dashed(piece, color, self.width),
-            _ => pen.line(piece, color, self.width),
+            _ if self.dashed => pen.dashed(segment, color, self.width),
+            _ => pen.line(segment, color, self.width),
         }
     }
 }
 
-/// Runs of points that have a place.
-fn pieces(places: Vec<Option<(f64, f64)>>) -> Vec<Vec<(f64, f64)>> {
-    let runs = places.split(Option::is_none).map(|run| run.iter().flatten().copied().collect::<Vec<_>>());
-    runs.filter(|run| !run.is_empty()).collect()
+/// Splits a path at missing points.
+fn segments(positions: Vec<Option<(f64, f64)>>) -> Vec<Vec<(f64, f64)>> {
+    let segments =
+        positions.split(Option::is_none).map(|segment| segment.iter().flatten().copied().collect::<Vec<_>>());
+    segments.filter(|segment| !segment.is_empty()).collect()
 }
 
-impl Rule {
-    fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>, frame: &Frame) -> Drawn<B> {
+impl ReferenceLine {
+    fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>, frame: &Frame) -> DrawResult<B> {
         let Some(y) = frame.down(self.y).filter(|y| (frame.top - 1.0..=frame.bottom + 1.0).contains(y)) else {
             return Ok(());
         };
         pen.dashed(&[(frame.left, y), (frame.right, y)], MUTED.to_rgba(), 1.2)?;
         let text = font::fitted(&self.text, SMALL, false, frame.right - frame.left);
-        // Above its line, unless there the text would leave the frame.
+        // Above the line unless the text would leave the frame.
         let shift = if y - 14.0 < frame.top { 9.0 } else { -8.0 };
-        pen.text(&text, (frame.right - 2.0, y + shift), Lettering::new(SMALL, MUTED).flush_right())
+        pen.text(&text, (frame.right - 2.0, y + shift), TextStyle::new(SMALL, MUTED).right_aligned())
     }
 }

@@ -1,4 +1,4 @@
-//! Kinds of charts, each drawn from plain series.
+//! Chart types, drawn from plain data series.
 
 pub(crate) mod bars;
 pub(crate) mod heatmap;
@@ -8,5 +8,5 @@ pub(crate) mod scatter;
 
 pub(crate) use bars::{Bar, BarChart};
 pub(crate) use heatmap::Heatmap;
-pub(crate) use lines::{Line, LineChart, Panel, Rule};
+pub(crate) use lines::{LineChart, LinePanel, LineSeries, ReferenceLine};
 pub(crate) use scatter::{ScatterChart, ScatterPanel};

@@ -1,33 +1,33 @@
-//! Panels of points colored by class, side by side.
+//! Scatter plots colored by class, in panels.
 
-use crate::render::charts::legend::{self, Entry, Sample};
+use crate::render::charts::legend::{self, LegendEntry, LegendSymbol};
 use crate::render::draw::style::{GRID, WIDTH, color};
-use crate::render::draw::{Drawing, Drawn, Pen};
+use crate::render::draw::{DrawResult, Drawing, Pen};
 use plotters::prelude::DrawingBackend;
 use plotters::style::Color;
 
 const MARGIN: f64 = 8.0;
 const GUTTER: f64 = 16.0;
 const ABOVE: f64 = 26.0;
-/// Panels in a row.
+/// Panels per row.
 const COLUMNS: usize = 3;
-/// A legend of more classes than this says less than it takes room.
-const LEGEND_AT_MOST: usize = 24;
-/// From so many points on, discs are small.
-const MANY: usize = 600;
+/// Maximum number of classes with a legend.
+const MAX_LEGEND: usize = 24;
+/// Above this number of points, dots are small.
+const MANY_POINTS: usize = 600;
 
-/// One panel.
+/// One scatter plot.
 #[derive(Clone, Debug)]
 pub(crate) struct ScatterPanel {
-    /// Its heading.
+    /// Heading.
     pub(crate) heading: String,
-    /// Its points.
+    /// Points.
     pub(crate) points: Vec<(f32, f32)>,
     /// Class of each point.
     pub(crate) labels: Vec<usize>,
 }
 
-/// Panels of points.
+/// Scatter plots that share a legend.
 #[derive(Clone, Debug)]
 pub(crate) struct ScatterChart {
     /// The panels.
@@ -37,16 +37,19 @@ pub(crate) struct ScatterChart {
 }
 
 impl ScatterChart {
-    /// Points in all panels.
+    /// Returns the number of points in all panels.
     pub(crate) fn points(&self) -> usize {
         self.panels.iter().map(|panel| panel.points.len()).sum()
     }
 
-    fn legend(&self) -> Vec<Entry> {
+    fn legend(&self) -> Vec<LegendEntry> {
         let count = self.classes.len();
-        let entry =
-            |(at, name): (usize, &String)| Entry { name: name.clone(), color: color(at, count), sample: Sample::Disc };
-        if count <= LEGEND_AT_MOST { self.classes.iter().enumerate().map(entry).collect() } else { Vec::new() }
+        let entry = |(at, name): (usize, &String)| LegendEntry {
+            name: name.clone(),
+            color: color(at, count),
+            symbol: LegendSymbol::Disc,
+        };
+        if count <= MAX_LEGEND { self.classes.iter().enumerate().map(entry).collect() } else { Vec::new() }
     }
 
     fn legend_height(&self) -> f64 {
@@ -65,7 +68,7 @@ impl Drawing for ScatterChart {
         (WIDTH, MARGIN + self.legend_height() + rows as f64 * (ABOVE + self.side() + GUTTER))
     }
 
-    fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> Drawn<B> {
+    fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> DrawResult<B> {
         legend::draw_rows(&self.legend(), pen, (MARGIN, MARGIN), WIDTH - 2.0 * MARGIN)?;
         for (at, panel) in self.panels.iter().enumerate() {
             let left = MARGIN + (at % COLUMNS) as f64 * (self.side() + GUTTER);
@@ -83,15 +86,15 @@ impl ScatterPanel {
         (left, top): (f64, f64),
         side: f64,
         classes: usize,
-    ) -> Drawn<B> {
+    ) -> DrawResult<B> {
         pen.heading(&self.heading, (left, top + 10.0), side)?;
         let (x0, y0) = (left, top + ABOVE);
         let corners = [(x0, y0), (x0 + side, y0), (x0 + side, y0 + side), (x0, y0 + side), (x0, y0)];
         pen.line(&corners, GRID.to_rgba(), 1.2)?;
         let Some(square) = Square::around(&self.points) else { return Ok(()) };
-        let (radius, strength) = if self.points.len() > MANY { (1.7, 0.65) } else { (2.8, 0.8) };
+        let (radius, strength) = if self.points.len() > MANY_POINTS { (1.7, 0.65) } else { (2.8, 0.8) };
         for (&point, &label) in self.points.iter().zip(&self.labels) {
-            let Some((across, down)) = square.part(point) else { continue };
+            let Some((across, down)) = square.normalized(point) else { continue };
             pen.disc(
                 (x0 + across * side, y0 + down * side),
                 radius,
@@ -102,14 +105,14 @@ impl ScatterPanel {
     }
 }
 
-/// The square around points: both axes have one scale, as distances in an embedding have one unit.
+/// The bounding square of points: both axes have the same scale.
 struct Square {
     center: (f64, f64),
     side: f64,
 }
 
 impl Square {
-    /// Room around the points.
+    /// Ratio of the square to the extent of the points.
     const PADDING: f64 = 1.08;
 
     fn around(points: &[(f32, f32)]) -> Option<Self> {
@@ -126,7 +129,8 @@ impl Square {
         finite().next().map(|_| Self { center, side: side.max(1e-30) })
     }
 
-    fn part(&self, (x, y): (f32, f32)) -> Option<(f64, f64)> {
+    /// Returns the position within the square, 0 to 1 from left to right and from top to bottom.
+    fn normalized(&self, (x, y): (f32, f32)) -> Option<(f64, f64)> {
         let across = 0.5 + (f64::from(x) - self.center.0) / self.side;
         let down = 0.5 - (f64::from(y) - self.center.1) / self.side;
         (across.is_finite() && down.is_finite()).then_some((across, down))

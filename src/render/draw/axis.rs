@@ -1,36 +1,36 @@
-//! Axes: their range, ticks and the text at them.
+//! Axes: range, ticks and tick labels.
 
 use crate::render::words;
 
-/// About so many ticks on an axis.
+/// Approximate number of ticks per axis.
 const TICKS: f64 = 5.0;
-/// Values further from an axis than this part of its length have no place.
-const FAR: f64 = 0.5;
-/// A logarithmic axis from this ratio of its ends on.
-const LOG_FROM_RATIO: f64 = 20.0;
+/// Maximum distance of a value from the ends of an axis, as a fraction of its length.
+const MAX_OVERSHOOT: f64 = 0.5;
+/// Minimum ratio of the ends of a logarithmic axis.
+const MIN_LOG_RATIO: f64 = 20.0;
 
 /// One axis of a plot.
 #[derive(Clone, Debug)]
 pub(crate) struct Axis {
-    /// What it shows, with its unit.
+    /// Title, with the unit.
     pub(crate) title: String,
-    /// Lowest value shown.
+    /// Minimum value.
     pub(crate) low: f64,
-    /// Highest value shown.
+    /// Maximum value.
     pub(crate) high: f64,
-    /// Values with a tick and the text at it.
+    /// Ticks: value and label.
     pub(crate) ticks: Vec<(f64, String)>,
     logarithmic: bool,
 }
 
 impl Axis {
-    /// From the lowest to the highest value, at round ticks.
+    /// Creates an axis from the minimum to the maximum value, extended to round ticks.
     pub(crate) fn linear(title: &str, values: impl IntoIterator<Item = f64>) -> Self {
         let (low, high) = padded(range(values));
         Self::between(title, low, high, words::number)
     }
 
-    /// Epochs: from 0, exactly to the last.
+    /// Creates an axis from 0 to exactly the last epoch.
     pub(crate) fn epochs(values: impl IntoIterator<Item = f64>) -> Self {
         let (_, high) = range(values);
         let high = high.max(1.0);
@@ -40,38 +40,38 @@ impl Axis {
         Self { title: "Epoch".into(), low: 0.0, high, ticks, logarithmic: false }
     }
 
-    /// Accuracies as percent, around the values but within 0 and 100 %.
+    /// Creates an axis in percent around the values, within 0 and 100 %.
     pub(crate) fn percent(title: &str, values: impl IntoIterator<Item = f64>) -> Self {
         let (low, high) = padded(range(values.into_iter().map(|value| value.clamp(0.0, 1.0))));
         let axis = Self::between(title, low, high, |value| format!("{} %", words::trimmed(100.0 * value, 2)));
         Self { low: axis.low.max(0.0), high: axis.high.min(1.0), ..axis }.within()
     }
 
-    /// Differences of accuracies in points, around the values.
+    /// Creates an axis in percentage points around differences.
     pub(crate) fn points(title: &str, values: impl IntoIterator<Item = f64>) -> Self {
         let (low, high) = padded(range(values));
         Self::between(title, low, high, words::points_tick)
     }
 
-    /// From zero, as bars need.
+    /// Creates an axis in percent from zero, for bars.
     pub(crate) fn from_zero(title: &str, values: impl IntoIterator<Item = f64>) -> Self {
         Self::percent(title, values.into_iter().chain([0.0])).starting_at_zero()
     }
 
-    /// Names at 0, 1, 2 ...
+    /// Creates a categorical axis with names at 0, 1, 2 ...
     pub(crate) fn categories(title: &str, names: Vec<String>) -> Self {
         let high = names.len().max(1) as f64 - 0.5;
         let ticks = names.into_iter().enumerate().map(|(at, name)| (at as f64, name)).collect();
         Self { title: title.into(), low: -0.5, high, ticks, logarithmic: false }
     }
 
-    /// Positive values with a tick at each; logarithmic where they span much.
+    /// Creates an axis with a tick at each value; logarithmic if the values are positive and span a large range.
     pub(crate) fn at_values(title: &str, mut values: Vec<f64>, text: impl Fn(f64) -> String) -> Self {
         values.retain(|value| value.is_finite());
         values.sort_by(f64::total_cmp);
         values.dedup();
         let (low, high) = range(values.iter().copied());
-        let logarithmic = low > 0.0 && high / low >= LOG_FROM_RATIO;
+        let logarithmic = low > 0.0 && high / low >= MIN_LOG_RATIO;
         let ticks = values.iter().map(|&value| (value, text(value))).collect();
         let (low, high) = if logarithmic {
             let pad = (high / low).powf(0.06);
@@ -101,18 +101,18 @@ impl Axis {
         self
     }
 
-    /// Where a value lies: 0 at the low end, 1 at the high end; none if it is no number or far from the axis.
-    pub(crate) fn part(&self, value: f64) -> Option<f64> {
-        let part = if self.logarithmic {
+    /// Returns the position of a value, 0 at the low and 1 at the high end; `None` if it is NaN or far off the axis.
+    pub(crate) fn fraction(&self, value: f64) -> Option<f64> {
+        let fraction = if self.logarithmic {
             (value / self.low).ln() / (self.high / self.low).ln()
         } else {
             (value - self.low) / (self.high - self.low)
         };
-        (-FAR..=1.0 + FAR).contains(&part).then_some(part)
+        (-MAX_OVERSHOOT..=1.0 + MAX_OVERSHOOT).contains(&fraction).then_some(fraction)
     }
 }
 
-/// Lowest and highest finite value; 0 and 1 without any.
+/// Returns the minimum and maximum finite value; 0 and 1 without any.
 fn range(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
     let finite = values.into_iter().filter(|value| value.is_finite());
     let (low, high) =
@@ -120,13 +120,13 @@ fn range(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
     if low <= high { (low, high) } else { (0.0, 1.0) }
 }
 
-/// Equal ends are moved apart.
+/// Widens an empty range.
 fn padded((low, high): (f64, f64)) -> (f64, f64) {
-    let least = 1e-3 * low.abs().max(high.abs()).max(1e-6);
-    if high - low >= least { (low, high) } else { (low - 5.0 * least, high + 5.0 * least) }
+    let min = 1e-3 * low.abs().max(high.abs()).max(1e-6);
+    if high - low >= min { (low, high) } else { (low - 5.0 * min, high + 5.0 * min) }
 }
 
-/// 1, 2 or 5 times a power of ten, so that a range gets about [`TICKS`] ticks.
+/// Returns 1, 2, 2.5 or 5 times a power of ten, so that a range gets about [`TICKS`] ticks.
 fn round_step(range: f64) -> f64 {
     let rough = (range / TICKS).clamp(1e-300, 1e300);
     let power = 10_f64.powf(rough.log10().floor());
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_axis_is_finite_whatever_the_values() {
+    fn an_axis_is_finite_for_any_values() {
         for values in [vec![], vec![f64::NAN], vec![0.0], vec![1e308, -1e308], vec![5.0, 5.0], vec![f64::INFINITY, 1.0]]
         {
             for axis in
@@ -163,14 +163,14 @@ mod tests {
                 assert!(axis.ticks.len() < 50 && axis.ticks.iter().all(|(value, _)| value.is_finite()), "{axis:?}");
             }
             let axis = Axis::at_values("", values.clone(), words::number);
-            assert!(axis.low < axis.high && axis.part(f64::NAN).is_none(), "{values:?} {axis:?}");
+            assert!(axis.low < axis.high && axis.fraction(f64::NAN).is_none(), "{values:?} {axis:?}");
         }
     }
 
     #[test]
-    fn label_fractions_are_spread_logarithmically() {
-        let axis = Axis::at_values("labels", vec![0.01, 0.1, 1.0], words::share);
-        let middle = axis.part(0.1).unwrap();
+    fn label_fractions_have_a_logarithmic_axis() {
+        let axis = Axis::at_values("labels", vec![0.01, 0.1, 1.0], words::label_fraction);
+        let middle = axis.fraction(0.1).unwrap();
         assert!((middle - 0.5).abs() < 1e-9, "{middle}");
         assert_eq!(texts(&axis), ["1 %", "10 %", "100 %"]);
     }

@@ -1,8 +1,8 @@
-//! One description of an image, as SVG and as PNG.
+//! Rendering of a drawing to SVG and PNG.
 
 use crate::base::text::visible;
 use crate::base::{Error, Result};
-use crate::render::draw::pen::{Drawn, Pen, UNITS};
+use crate::render::draw::pen::{DrawResult, Pen, UNITS};
 use crate::render::draw::raster::Raster;
 use crate::render::draw::{font, style};
 use crate::render::pairs;
@@ -10,19 +10,19 @@ use plotters::drawing::IntoDrawingArea;
 use plotters::prelude::DrawingBackend;
 use plotters::prelude::SVGBackend;
 
-/// Pixels of a PNG a CSS pixel: sharp on a screen of double density and in print.
+/// PNG pixels per CSS pixel: sharp on high-density screens and in print.
 const DENSITY: f64 = 2.0;
 
-/// An image that any plotters backend can draw.
+/// A drawing that any plotters backend can render.
 pub(crate) trait Drawing {
-    /// Width and height in CSS pixels.
+    /// Returns width and height in CSS pixels.
     fn size(&self) -> (f64, f64);
 
-    /// Draws it.
-    fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> Drawn<B>;
+    /// Draws it with a pen.
+    fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> DrawResult<B>;
 }
 
-/// The image as PNG, white behind.
+/// Renders as PNG on white.
 pub(crate) fn png(drawing: &impl Drawing) -> Result<Vec<u8>> {
     let (width, height) = drawing.size();
     let size = ((width * DENSITY).ceil() as u32, (height * DENSITY).ceil() as u32);
@@ -31,7 +31,7 @@ pub(crate) fn png(drawing: &impl Drawing) -> Result<Vec<u8>> {
     Ok(pairs::png(&pixels, size.0, size.1))
 }
 
-/// The image as SVG without a background, for a page that has the font; `label` describes it to a screen reader.
+/// Renders as SVG without background and font, for embedding in a page; `label` is for screen readers.
 pub(crate) fn svg(drawing: &impl Drawing, label: &str) -> Result<String> {
     let (width, height) = drawing.size();
     let units = ((width * UNITS).ceil() as u32, (height * UNITS).ceil() as u32);
@@ -46,18 +46,18 @@ pub(crate) fn svg(drawing: &impl Drawing, label: &str) -> Result<String> {
     ))
 }
 
-/// The SVG as a file of its own: white behind, with the font.
+/// Makes an SVG self-contained: with the font, on white.
 pub(crate) fn standalone(svg: &str) -> String {
     let Some((head, body)) = svg.split_once(">\n") else { return svg.to_owned() };
     let background = "<rect width=\"100%\" height=\"100%\" fill=\"#FFFFFF\"/>";
     format!("{head}>\n<style>{}{SHAPES}</style>\n{background}\n{body}", font_faces())
 }
 
-/// Joins of lines and the font of texts, for SVG within a page and alone.
+/// CSS for line joins and the font, for embedded and standalone SVG.
 pub(crate) const SHAPES: &str = "polyline{stroke-linejoin:round;stroke-linecap:round}\
      text{font-family:\"Simclr Sans\",\"Source Sans 3\",\"Helvetica Neue\",Arial,sans-serif}";
 
-/// The built-in font as CSS.
+/// Returns the embedded font as CSS.
 pub(crate) fn font_faces() -> String {
     let face = |weight: u32, bytes: &[u8]| {
         let data = crate::render::base64::encode(bytes);
@@ -70,10 +70,10 @@ pub(crate) fn font_faces() -> String {
 }
 
 fn paint<B: DrawingBackend>(backend: B, drawing: &impl Drawing) -> Result<()> {
-    // Plotters must know the font before it measures a text.
-    let _known = font::width("", style::TEXT, false);
+    // Registers the font with plotters, which measures text.
+    let _registered = font::width("", style::TEXT, false);
     let area = backend.into_drawing_area();
-    let failed = |error: &dyn std::fmt::Display| Error::bug(format!("a plot cannot be drawn: {error}"));
+    let failed = |error: &dyn std::fmt::Display| Error::bug(format!("cannot draw a plot: {error}"));
     drawing.draw(&Pen::new(&area)).map_err(|error| failed(&error))?;
     area.present().map_err(|error| failed(&error))
 }

@@ -1,13 +1,13 @@
-//! The built-in font: a plot looks the same on a machine without fonts.
+//! The embedded font, so that plots look the same on every machine.
 
 use crate::base::text::visible;
 use ab_glyph::{Font, FontRef, PxScale, ScaleFont};
 use plotters::style::{FontStyle, register_font};
 use std::sync::LazyLock;
 
-/// Name that plotters and the style sheet know the font by.
+/// Name of the font for plotters and CSS.
 pub(crate) const FAMILY: &str = "Simclr Sans";
-/// Ascent plus descent of the font, in em: set so in `assets/font/build.py`, because plotters counts sizes in it.
+/// Ascent plus descent of the font in em, set by `assets/font/build.py`; plotters measures font sizes in it.
 pub(crate) const HEIGHT: f64 = 1.24;
 
 const REGULAR: &[u8] = include_bytes!("../../../assets/font/SimclrSans-Regular.ttf");
@@ -17,26 +17,27 @@ pub(crate) const REGULAR_WOFF2: &[u8] = include_bytes!("../../../assets/font/Sim
 /// The bold weight for browsers.
 pub(crate) const BOLD_WOFF2: &[u8] = include_bytes!("../../../assets/font/SimclrSans-Bold.woff2");
 
-/// The parsed fonts, regular and bold, known to plotters from then on; none only if the built-in bytes are broken.
+/// The parsed fonts, regular and bold, registered with plotters on first use; `None` only if the embedded bytes are
+/// invalid.
 static FONTS: LazyLock<Option<[FontRef<'static>; 2]>> = LazyLock::new(|| {
     register_font(FAMILY, FontStyle::Normal, REGULAR).ok()?;
     register_font(FAMILY, FontStyle::Bold, BOLD).ok()?;
     Some([FontRef::try_from_slice(REGULAR).ok()?, FontRef::try_from_slice(BOLD).ok()?])
 });
 
-/// A weight of the built-in font.
+/// Returns a weight of the embedded font.
 pub(crate) fn face(bold: bool) -> Option<&'static FontRef<'static>> {
     FONTS.as_ref().map(|faces| &faces[usize::from(bold)])
 }
 
-/// Width of a text, as it is drawn, at a size in pixels an em.
+/// Returns the width of a text at a font size in pixels.
 pub(crate) fn width(text: &str, size: f64, bold: bool) -> f64 {
     let Some(face) = face(bold) else { return 0.0 };
     let scaled = face.as_scaled(PxScale::from((size * HEIGHT) as f32));
     visible(text).chars().map(|c| f64::from(scaled.h_advance(face.glyph_id(c)))).sum()
 }
 
-/// The text, cut with an ellipsis where it would be wider than `room`.
+/// Truncates a text with an ellipsis at its end if it is wider than `room`.
 pub(crate) fn fitted(text: &str, size: f64, bold: bool, room: f64) -> String {
     let text = visible(text);
     if width(&text, size, bold) <= room {
@@ -52,8 +53,8 @@ pub(crate) fn fitted(text: &str, size: f64, bold: bool, room: f64) -> String {
     String::new()
 }
 
-/// The text, with an ellipsis for its middle where it would be wider than `room`: names of results begin with what they
-/// are and end with what tells them apart.
+/// Truncates a text with an ellipsis in its middle if it is wider than `room`, because the end of a result name is what
+/// distinguishes it.
 pub(crate) fn fitted_around(text: &str, size: f64, bold: bool, room: f64) -> String {
     let text = visible(text);
     if width(&text, size, bold) <= room {
@@ -73,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_built_in_font_has_the_height_that_plotters_counts_in() {
+    fn the_embedded_font_has_the_expected_height() {
         for bold in [false, true] {
             let face = face(bold).unwrap();
             let height = (face.ascent_unscaled() - face.descent_unscaled()) / face.units_per_em().unwrap();
@@ -82,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_to_its_room() {
+    fn a_long_text_is_truncated() {
         assert_eq!(fitted("short", 13.0, false, 100.0), "short");
         let cut = fitted(&"wide ".repeat(40), 13.0, false, 100.0);
         assert!(cut.ends_with('…') && width(&cut, 13.0, false) <= 100.0, "{cut}");

@@ -1,4 +1,4 @@
-//! Drawing with plotters: one description of an image becomes SVG and PNG.
+//! Drawing with plotters: one drawing is rendered to SVG and PNG.
 
 pub(crate) mod axis;
 pub(crate) mod canvas;
@@ -11,4 +11,4 @@ pub(crate) mod style;
 pub(crate) use axis::Axis;
 pub(crate) use canvas::Drawing;
 pub(crate) use frame::Frame;
-pub(crate) use pen::{Drawn, Pen};
+pub(crate) use pen::{DrawResult, Pen};

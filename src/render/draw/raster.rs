@@ -1,7 +1,7 @@
-//! A plotters backend for bitmaps with smooth edges and well-set text.
+//! An anti-aliased bitmap backend for plotters.
 //!
-//! plotters' own bitmap backend draws thick lines as polygons with hard edges and puts every letter at a whole pixel;
-//! here the coverage of a pixel follows from its distance to the shape.
+//! The bitmap backend of plotters draws thick lines as aliased polygons and places letters at integer pixels; here the
+//! coverage of a pixel is computed from its distance to the shape.
 
 use crate::render::draw::font;
 use ab_glyph::{Font, PxScale, ScaleFont, point};
@@ -11,24 +11,24 @@ use plotters_backend::{BackendColor, BackendCoord, BackendStyle, BackendTextStyl
 use std::convert::Infallible;
 
 /// Result of drawing on a [`Raster`]: it cannot fail.
-type Painted = Result<(), DrawingErrorKind<Infallible>>;
+type RasterResult = Result<(), DrawingErrorKind<Infallible>>;
 
-/// RGB pixels, drawn on in finer units than pixels.
+/// An RGB bitmap with subpixel coordinates.
 pub(crate) struct Raster<'a> {
     /// RGB, row by row.
     pixels: &'a mut [u8],
-    /// Pixels across and down.
+    /// Width and height in pixels.
     size: (u32, u32),
     units_per_pixel: f32,
 }
 
 impl<'a> Raster<'a> {
-    /// Draws on RGB pixels, three bytes each; coordinates are in units, `units_per_pixel` of them a pixel.
+    /// Creates a backend for 8-bit RGB pixels; drawing coordinates have `units_per_pixel` units per pixel.
     pub(crate) fn new(pixels: &'a mut [u8], size: (u32, u32), units_per_pixel: u32) -> Self {
         Self { pixels, size, units_per_pixel: units_per_pixel as f32 }
     }
 
-    /// Mixes a color into a pixel; pixels outside are ignored.
+    /// Blends a color into a pixel; pixels outside are ignored.
     fn blend(&mut self, x: i64, y: i64, color: BackendColor, coverage: f32) {
         let (width, height) = (i64::from(self.size.0), i64::from(self.size.1));
         if !(0..width).contains(&x) || !(0..height).contains(&y) {
@@ -42,7 +42,7 @@ impl<'a> Raster<'a> {
         }
     }
 
-    /// Fills where a signed distance to the shape, in pixels, is negative; only the pixels of the box are asked.
+    /// Fills a shape, given by its signed distance in pixels (negative inside) within a bounding box.
     fn fill(&mut self, low: (f32, f32), high: (f32, f32), color: BackendColor, distance: impl Fn(f32, f32) -> f32) {
         let (width, height) = (self.size.0 as f32, self.size.1 as f32);
         let columns = ((low.0 - 1.0).clamp(0.0, width) as i64)..((high.0 + 2.0).clamp(0.0, width) as i64);
@@ -60,7 +60,7 @@ impl<'a> Raster<'a> {
         (x as f32 / self.units_per_pixel, y as f32 / self.units_per_pixel)
     }
 
-    /// A line with round ends and joins. Its pixels are gathered first, so that a translucent one is even.
+    /// Draws a line with round caps and joins. Coverage is accumulated first, so that translucent joins do not darken.
     fn stroke(&mut self, path: &[(f32, f32)], color: BackendColor, width: f32) {
         let radius = width / 2.0;
         let mut covered = std::collections::BTreeMap::<(i64, i64), f32>::new();
@@ -74,8 +74,8 @@ impl<'a> Raster<'a> {
                 for x in xs.clone() {
                     let coverage = radius + 0.5 - distance_to_segment((x as f32 + 0.5, y as f32 + 0.5), a, b);
                     if coverage > 0.0 {
-                        let most = covered.entry((y, x)).or_insert(0.0);
-                        *most = most.max(coverage.min(1.0).min(width));
+                        let max = covered.entry((y, x)).or_insert(0.0);
+                        *max = max.max(coverage.min(1.0).min(width));
                     }
                 }
             }
@@ -93,8 +93,8 @@ fn clip((low, high): (f32, f32), size: u32) -> std::ops::Range<i64> {
 fn distance_to_segment(p: (f32, f32), a: (f32, f32), b: (f32, f32)) -> f32 {
     let (along, to) = ((b.0 - a.0, b.1 - a.1), (p.0 - a.0, p.1 - a.1));
     let length2 = along.0 * along.0 + along.1 * along.1;
-    let part = if length2 > 0.0 { ((to.0 * along.0 + to.1 * along.1) / length2).clamp(0.0, 1.0) } else { 0.0 };
-    (to.0 - part * along.0).hypot(to.1 - part * along.1)
+    let fraction = if length2 > 0.0 { ((to.0 * along.0 + to.1 * along.1) / length2).clamp(0.0, 1.0) } else { 0.0 };
+    (to.0 - fraction * along.0).hypot(to.1 - fraction * along.1)
 }
 
 impl DrawingBackend for Raster<'_> {
@@ -105,25 +105,25 @@ impl DrawingBackend for Raster<'_> {
         (self.size.0 * units, self.size.1 * units)
     }
 
-    fn ensure_prepared(&mut self) -> Painted {
+    fn ensure_prepared(&mut self) -> RasterResult {
         Ok(())
     }
 
-    fn present(&mut self) -> Painted {
+    fn present(&mut self) -> RasterResult {
         Ok(())
     }
 
-    fn draw_pixel(&mut self, point: BackendCoord, color: BackendColor) -> Painted {
+    fn draw_pixel(&mut self, point: BackendCoord, color: BackendColor) -> RasterResult {
         let (x, y) = self.to_pixels(point);
         self.blend(x.floor() as i64, y.floor() as i64, color, self.units_per_pixel.powi(-2));
         Ok(())
     }
 
-    fn draw_line<S: BackendStyle>(&mut self, from: BackendCoord, to: BackendCoord, style: &S) -> Painted {
+    fn draw_line<S: BackendStyle>(&mut self, from: BackendCoord, to: BackendCoord, style: &S) -> RasterResult {
         self.draw_path([from, to], style)
     }
 
-    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> Painted {
+    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> RasterResult {
         let path: Vec<_> = path.into_iter().map(|point| self.to_pixels(point)).collect();
         self.stroke(&path, style.color(), style.stroke_width() as f32 / self.units_per_pixel);
         Ok(())
@@ -135,7 +135,7 @@ impl DrawingBackend for Raster<'_> {
         (right, bottom): BackendCoord,
         style: &S,
         fill: bool,
-    ) -> Painted {
+    ) -> RasterResult {
         if !fill {
             let corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)];
             return self.draw_path(corners, style);
@@ -145,7 +145,13 @@ impl DrawingBackend for Raster<'_> {
         Ok(())
     }
 
-    fn draw_circle<S: BackendStyle>(&mut self, center: BackendCoord, radius: u32, style: &S, fill: bool) -> Painted {
+    fn draw_circle<S: BackendStyle>(
+        &mut self,
+        center: BackendCoord,
+        radius: u32,
+        style: &S,
+        fill: bool,
+    ) -> RasterResult {
         let (center, radius) = (self.to_pixels(center), radius as f32 / self.units_per_pixel);
         let half_stroke = if fill { 0.0 } else { style.stroke_width() as f32 / self.units_per_pixel / 2.0 };
         let reach = radius + half_stroke;
@@ -157,7 +163,7 @@ impl DrawingBackend for Raster<'_> {
         Ok(())
     }
 
-    fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, pos: BackendCoord) -> Painted {
+    fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, pos: BackendCoord) -> RasterResult {
         let bold = matches!(style.style(), FontStyle::Bold);
         let em = style.size() / font::HEIGHT / f64::from(self.units_per_pixel);
         let Some(face) = font::face(bold) else { return Ok(()) };
@@ -170,9 +176,9 @@ impl DrawingBackend for Raster<'_> {
         };
         let baseline = em as f32 * baseline_shift(style.anchor().v_pos);
         let (x0, y0) = self.to_pixels(pos);
-        // A rotated letter is rotated pixel by pixel, so its origin must fall on a whole pixel.
-        let turned = !matches!(style.transform(), FontTransform::None);
-        let origin = if turned { (x0.round(), y0.round()) } else { (x0, y0) };
+        // Rotated glyphs are rotated pixel by pixel, so their origin must be an integer pixel.
+        let rotated = !matches!(style.transform(), FontTransform::None);
+        let origin = if rotated { (x0.round(), y0.round()) } else { (x0, y0) };
         let fraction = (origin.0 - origin.0.floor(), origin.1 - origin.1.floor());
         for c in text.chars() {
             let glyph = face
@@ -197,7 +203,8 @@ impl DrawingBackend for Raster<'_> {
     }
 }
 
-/// Baseline below the anchor, in em, as the SVG backend of plotters places it; the font's x-height is 0.486 em.
+/// Returns the distance from the anchor down to the baseline in em, as in the SVG backend of plotters; the x-height of
+/// the font is 0.486 em.
 fn baseline_shift(anchor: VPos) -> f32 {
     match anchor {
         VPos::Top => 0.76,
@@ -222,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn edges_are_smooth() {
+    fn edges_are_antialiased() {
         let black = RGBColor(0, 0, 0).filled();
         let reds = drawn(20, |raster| raster.draw_circle((20, 20), 10, &black, true).unwrap());
         assert_eq!((reds[10 * 20 + 10], reds[2 * 20 + 2]), (0, 255));
@@ -248,20 +255,20 @@ mod tests {
     }
 
     #[test]
-    fn text_can_be_read_from_bottom_to_top() {
+    fn rotated_text_has_the_same_extent() {
         use plotters::style::{FontFamily, IntoTextStyle};
-        let _known = font::width("", 1.0, false);
+        let _registered = font::width("", 1.0, false);
         let style = (FontFamily::Name(font::FAMILY), 24.0).into_text_style(&(0, 0));
         let extent = |reds: &[u8]| {
             let dark = |index: &usize| reds[*index] < 128;
             let columns: Vec<usize> = (0..1600).filter(dark).map(|index| index % 40).collect();
             let rows: Vec<usize> = (0..1600).filter(dark).map(|index| index / 40).collect();
-            let span = |places: &[usize]| places.iter().max().unwrap() - places.iter().min().unwrap();
+            let span = |indices: &[usize]| indices.iter().max().unwrap() - indices.iter().min().unwrap();
             (span(&columns), span(&rows))
         };
-        let level = extent(&drawn(40, |raster| raster.draw_text("mmm", &style, (4, 40)).unwrap()));
-        let upright = style.transform(FontTransform::Rotate270);
-        let turned = extent(&drawn(40, |raster| raster.draw_text("mmm", &upright, (40, 76)).unwrap()));
-        assert_eq!(level, (turned.1, turned.0));
+        let horizontal = extent(&drawn(40, |raster| raster.draw_text("mmm", &style, (4, 40)).unwrap()));
+        let rotated_style = style.transform(FontTransform::Rotate270);
+        let rotated = extent(&drawn(40, |raster| raster.draw_text("mmm", &rotated_style, (40, 76)).unwrap()));
+        assert_eq!(horizontal, (rotated.1, rotated.0));
     }
 }

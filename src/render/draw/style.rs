@@ -11,8 +11,8 @@ pub(crate) const GRID: RGBColor = RGBColor(0xE3, 0xE7, 0xEB);
 /// Background.
 pub(crate) const PAPER: RGBColor = RGBColor(0xFF, 0xFF, 0xFF);
 
-/// Told apart with every common color vision deficiency, on white and on black: after Okabe and Ito (2008), the
-/// yellow replaced and the lightest darkened.
+/// Distinguishable with common color vision deficiencies, on white and on black: the palette of Okabe and Ito (2008)
+/// with the yellow replaced and the lightest color darkened.
 pub(crate) const PALETTE: [RGBColor; 8] = [
     RGBColor(0x00, 0x72, 0xB2),
     RGBColor(0xD5, 0x5E, 0x00),
@@ -35,12 +35,12 @@ pub(crate) const SMALL: f64 = 11.5;
 /// Width of a curve.
 pub(crate) const STROKE: f64 = 2.0;
 
-/// The color of the series at a place; beyond the palette, hues around the circle.
+/// Returns the color of series `at` of `of`; beyond the palette, equally spaced hues.
 pub(crate) fn color(at: usize, of: usize) -> RGBColor {
     if of <= PALETTE.len() { PALETTE[at % PALETTE.len()] } else { hue(at as f64 / of as f64) }
 }
 
-/// A color of the circle at middle lightness; neighbors alternate in lightness.
+/// Returns a hue of the color circle at medium lightness; `turn` is between 0 and 1.
 fn hue(turn: f64) -> RGBColor {
     let channel = |shift: f64| {
         let wave = 0.5 + 0.5 * (std::f64::consts::TAU * (turn + shift)).cos();
@@ -49,7 +49,7 @@ fn hue(turn: f64) -> RGBColor {
     RGBColor(channel(0.0), channel(2.0 / 3.0), channel(1.0 / 3.0))
 }
 
-/// From paper at 0 to the first color of the palette at 1.
+/// Interpolates from white at 0 to dark blue at 1.
 pub(crate) fn shade(strength: f64) -> RGBColor {
     let strength = if strength.is_finite() { strength.clamp(0.0, 1.0) } else { 0.0 };
     let mix = |from: u8, to: u8| (f64::from(from) + strength * (f64::from(to) - f64::from(from))).round() as u8;

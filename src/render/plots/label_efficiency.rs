@@ -1,25 +1,25 @@
-//! Accuracy by fraction of the labels: linear evaluation against supervised training.
+//! Accuracy by fraction of the labels: linear evaluation and supervised training.
 
 use crate::base::Result;
-use crate::render::charts::{Line, LineChart, Panel};
+use crate::render::charts::{LineChart, LinePanel, LineSeries};
 use crate::render::draw::Axis;
-use crate::render::groups::{Group, gathered};
+use crate::render::groups::{Group, group_by};
 use crate::render::plots::{
-    Figure, SERIES_AT_MOST, Section, guessing_rules, intervals_caption, left_out_caption, line_of_groups, reach,
+    Figure, MAX_SERIES, Section, interval_ends, intervals_caption, line_of_groups, majority_line, omitted_caption,
     singles_caption,
 };
 use crate::render::words::{self, Naming};
 
-pub(crate) fn figure(groups: &[Group<'_>], guessing: Option<f64>) -> Result<Option<Figure>> {
+pub(crate) fn figure(groups: &[Group<'_>], majority: Option<f64>) -> Result<Option<Figure>> {
     let mut series = series(groups);
     if !series.iter().any(|members| fractions(members).len() > 1) {
         return Ok(None);
     }
     let all = series.len();
-    series.truncate(SERIES_AT_MOST);
+    series.truncate(MAX_SERIES);
     let count = series.len();
     let naming = Naming::of(&series.iter().map(|members| members[0]).collect::<Vec<_>>()).without_fraction();
-    let lines: Vec<Line> = series
+    let lines: Vec<LineSeries> = series
         .iter()
         .enumerate()
         .map(|(at, members)| {
@@ -28,25 +28,30 @@ pub(crate) fn figure(groups: &[Group<'_>], guessing: Option<f64>) -> Result<Opti
         })
         .collect();
     let shown: Vec<&Group<'_>> = series.concat();
-    let y = Axis::percent("Accuracy on the test set", reach(&lines).into_iter().chain(guessing));
-    let x = Axis::at_values("Fraction of the training labels", fractions(&shown), words::share);
-    let chart = LineChart::single(Panel { heading: String::new(), x, y, lines, rules: guessing_rules(guessing) });
-    let caption = intervals_caption(&shown) + singles_caption(&shown) + &left_out_caption(count, all, "summary.csv");
-    let title = "Accuracy by fraction of the labels";
+    let y = Axis::percent("Test accuracy", interval_ends(&lines).into_iter().chain(majority));
+    let x = Axis::at_values("Fraction of the training labels", fractions(&shown), words::label_fraction);
+    let chart =
+        LineChart::single(LinePanel { heading: String::new(), x, y, lines, reference_lines: majority_line(majority) });
+    let caption = intervals_caption(&shown) + singles_caption(&shown) + &omitted_caption(count, all, "summary.csv");
+    let title = "Test accuracy by fraction of the labels";
     Figure::draw(Section::Results, "label-efficiency", title, caption, &chart).map(Some)
 }
 
-/// A pipeline names a stage a fraction, so a series crosses stages; where two have one fraction, stages stay apart.
+/// Groups results into series. A pipeline may have one stage per fraction, so a series spans stages unless two stages
+/// have the same fraction.
 fn series<'a, 'b>(groups: &'b [Group<'a>]) -> Vec<Vec<&'b Group<'a>>> {
-    let across = gathered(groups.iter(), |group| (like(group), String::new()));
+    let across = group_by(groups.iter(), |group| (series_key(group), String::new()));
     let ambiguous = across.iter().any(|(_, members)| fractions(members).len() < members.len());
-    let series =
-        if ambiguous { gathered(groups.iter(), |group| (like(group), group.first().stage.clone())) } else { across };
+    let series = if ambiguous {
+        group_by(groups.iter(), |group| (series_key(group), group.first().stage.clone()))
+    } else {
+        across
+    };
     series.into_iter().map(|(_, members)| members).collect()
 }
 
-/// Equal for groups that differ in their fraction and stage alone.
-fn like(group: &Group<'_>) -> (crate::render::data::EvaluationKind, Option<String>, Option<usize>, String) {
+/// Returns a key that is equal for groups that differ only in fraction and stage.
+fn series_key(group: &Group<'_>) -> (crate::render::data::EvaluationKind, Option<String>, Option<usize>, String) {
     let result = group.first();
     (result.kind, result.from.clone(), result.depth, group.variant.clone())
 }

@@ -1,19 +1,19 @@
-//! Accuracy of linear evaluation over its epochs, a line a depth.
+//! Accuracy curves of linear evaluation, one line per depth.
 
 use crate::base::Result;
-use crate::render::charts::{Line, LineChart, Panel};
+use crate::render::charts::{LineChart, LinePanel, LineSeries};
 use crate::render::data::{CurveKind, CurveRow, TrainingCurve};
 use crate::render::draw::{Axis, style};
-use crate::render::groups::{gathered, without_seed};
-use crate::render::plots::{Figure, Section, joined, left_out_caption};
+use crate::render::groups::{group_by, without_seed};
+use crate::render::plots::{Figure, Section, join_nonempty, omitted_caption};
 use crate::render::words;
 
-/// More panels than this are a wall.
-const PANELS_AT_MOST: usize = 6;
+/// Maximum number of panels.
+const MAX_PANELS: usize = 6;
 
 pub(crate) fn figure(curves: &[TrainingCurve]) -> Result<Option<Figure>> {
     let linear = curves.iter().filter(|curve| curve.kind == CurveKind::LinearEval && !curve.rows.is_empty());
-    let mut panels = gathered(linear, |curve| {
+    let mut panels = group_by(linear, |curve| {
         let fraction = curve.fraction.map(f64::to_bits);
         (curve.stage.clone(), curve.from.clone(), fraction, without_seed(&curve.variant))
     });
@@ -21,42 +21,48 @@ pub(crate) fn figure(curves: &[TrainingCurve]) -> Result<Option<Figure>> {
         return Ok(None);
     }
     let all = panels.len();
-    panels.truncate(PANELS_AT_MOST);
-    let depths = gathered(panels.iter().flat_map(|(_, curves)| curves), |curve| curve.depth);
+    panels.truncate(MAX_PANELS);
+    let depths = group_by(panels.iter().flat_map(|(_, curves)| curves), |curve| curve.depth);
     let depths: Vec<Option<usize>> = depths.into_iter().map(|(depth, _)| depth).collect();
     let several = panels.len() > 1;
     let all_rows = panels.iter().flat_map(|(_, curves)| curves).flat_map(|curve| &curve.rows);
     // One axis for all panels, so that they can be compared.
     let y = Axis::percent("Accuracy", all_rows.map(measured));
-    let chosen_by = gathered(panels.iter().flat_map(|(_, curves)| curves), |curve| curve.chosen_by.as_str());
+    let chosen_by = group_by(panels.iter().flat_map(|(_, curves)| curves), |curve| curve.chosen_by.as_str());
     let chosen_by: Vec<&str> = chosen_by.into_iter().map(|(rule, _)| rule).collect();
-    let stages = gathered(&panels, |((stage, ..), _)| stage.clone());
-    let panels: Vec<Panel> =
+    let stages = group_by(&panels, |((stage, ..), _)| stage.clone());
+    let panels: Vec<LinePanel> =
         panels.iter().map(|(_, curves)| panel(curves, &depths, (several, stages.len() > 1), &y)).collect();
-    let caption = caption(&chosen_by) + &left_out_caption(panels.len(), all, "curves.csv");
-    let title = "Linear evaluation over epochs, by depth of the features";
+    let caption = caption(&chosen_by) + &omitted_caption(panels.len(), all, "curves.csv");
+    let title = "Linear evaluation by epoch and depth of the features";
     Figure::draw(Section::Results, "linear-evaluation-curves", title, caption, &LineChart::grid(panels)).map(Some)
 }
 
-/// What is drawn, and what a disc marks.
+/// Explains the curves and which epoch a dot marks.
 fn caption(chosen_by: &[&str]) -> String {
     let rule = match chosen_by {
-        [""] => "the last".to_owned(),
-        [only] => format!("that of the {only} there"),
-        _ => "that of the lowest loss or of the highest accuracy there, as the pipeline says".to_owned(),
+        [""] => "the last one".to_owned(),
+        [only] => format!("the one with the {only} on that split"),
+        _ => "the one with the lowest loss or the highest accuracy on that split, as configured".to_owned(),
     };
-    format!("Accuracy on the images that choose the epoch; a disc marks the epoch whose weights were kept, {rule}.")
+    format!("Accuracy on the split that selects the epoch. A dot marks the epoch whose weights were kept, {rule}.")
 }
 
-fn panel(curves: &[&TrainingCurve], depths: &[Option<usize>], (several, sections): (bool, bool), y: &Axis) -> Panel {
+fn panel(
+    curves: &[&TrainingCurve],
+    depths: &[Option<usize>],
+    (several, sections): (bool, bool),
+    y: &Axis,
+) -> LinePanel {
     let first = curves[0];
-    let labels = first.fraction.map(|fraction| format!("{} of labels", words::share(fraction))).unwrap_or_default();
+    let labels =
+        first.fraction.map(|fraction| format!("{} of labels", words::label_fraction(fraction))).unwrap_or_default();
     let from = first.from.clone().unwrap_or_default();
-    // The section, where it tells panels apart, names its pretraining run too.
+    // If the panels have several sections, the section name also identifies the pretraining run.
     let of = if sections { &first.stage } else { &from };
-    let heading = if several { joined(&[of, &labels, &without_seed(&first.variant)]) } else { String::new() };
+    let heading = if several { join_nonempty(&[of, &labels, &without_seed(&first.variant)]) } else { String::new() };
     let seeds = curves.iter().filter(|curve| curve.depth == first.depth).count() > 1;
-    let mut lines: Vec<Line> = Vec::new();
+    let mut lines: Vec<LineSeries> = Vec::new();
     for curve in curves {
         let at = depths.iter().position(|depth| *depth == curve.depth).unwrap_or(0);
         // Seeds share a color; only the first of them is named.
@@ -65,12 +71,12 @@ fn panel(curves: &[&TrainingCurve], depths: &[Option<usize>], (several, sections
         let points: Vec<(f64, f64)> = curve.rows.iter().map(|row| (row.epoch, measured(row))).collect();
         let best = curve.best_epoch.and_then(|best| points.iter().find(|(epoch, _)| *epoch == best as f64)).copied();
         let color = style::color(at, depths.len());
-        let line = Line::new(if named { String::new() } else { name }, color, points);
-        lines.push(Line { best, ..if seeds { line.thin() } else { line } });
+        let line = LineSeries::new(if named { String::new() } else { name }, color, points);
+        lines.push(LineSeries { best, ..if seeds { line.thin() } else { line } });
     }
     let points = || lines.iter().flat_map(|line| &line.points);
     let x = Axis::epochs(points().map(|point| point.0));
-    Panel { heading, x, y: y.clone(), lines, rules: Vec::new() }
+    LinePanel { heading, x, y: y.clone(), lines, reference_lines: Vec::new() }
 }
 
 fn measured(row: &CurveRow) -> f64 {

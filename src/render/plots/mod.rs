@@ -1,4 +1,4 @@
-//! The figures of the report, one file each: which data a figure shows, and what its caption says.
+//! The figures of the report, one file each: their data and captions.
 
 mod accuracy_by_depth;
 mod comparison;
@@ -13,45 +13,45 @@ mod supervised_curves;
 mod sweep;
 
 use crate::base::Result;
-use crate::render::charts::{Line, Rule};
+use crate::render::charts::{LineSeries, ReferenceLine};
 use crate::render::data::{EvaluationKind, Report};
 use crate::render::draw::{Drawing, canvas, style};
 use crate::render::groups::{self, Group};
-use crate::render::verdict::choice::subject;
+use crate::render::verdict::selection::selected_run;
 use crate::render::words;
 
-/// More series than this in one plot cannot be told apart.
-const SERIES_AT_MOST: usize = 8;
+/// Maximum number of series per plot that readers can distinguish.
+const MAX_SERIES: usize = 8;
 
-/// Where on the page a figure stands.
+/// The section of the page that a figure belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Section {
     /// Accuracies.
     Results,
-    /// Training over epochs.
+    /// Training curves.
     Training,
     /// Confusion matrices.
     Confusion,
-    /// Features as points.
+    /// Embeddings of features.
     Embedding,
 }
 
-/// A drawn figure.
+/// A rendered figure.
 #[derive(Clone, Debug)]
 pub(crate) struct Figure {
-    /// Where it stands.
+    /// Section of the page.
     pub(crate) section: Section,
     /// Name of its files below `plots/`.
     pub(crate) name: String,
-    /// What it shows.
+    /// Title.
     pub(crate) title: String,
-    /// How to read it.
+    /// Caption.
     pub(crate) caption: String,
-    /// Without a background, for a page that has the font.
+    /// SVG without background and font, for embedding in the page.
     pub(crate) svg: String,
-    /// Double density, white behind.
+    /// PNG at double density on white.
     pub(crate) png: Vec<u8>,
-    /// Too many shapes for SVG within a page.
+    /// Whether it has too many shapes to embed it as SVG.
     pub(crate) heavy: bool,
 }
 
@@ -62,15 +62,15 @@ impl Figure {
     }
 }
 
-/// Every figure that the report has data for.
+/// Renders every figure that the report has data for.
 pub(crate) fn all(report: &Report) -> Result<Vec<Figure>> {
-    let groups = by_prominence(groups::by_seed(&report.results));
-    let guessing = guessing(report);
+    let groups = by_prominence(groups::over_seeds(&report.results));
+    let majority = majority_rate(report);
     let mut figures = Vec::new();
-    figures.extend(comparison::figure(&groups, guessing)?);
-    figures.extend(accuracy_by_depth::figure(&groups, guessing)?);
+    figures.extend(comparison::figure(&groups, majority)?);
+    figures.extend(accuracy_by_depth::figure(&groups, majority)?);
     figures.extend(depth_differences::figure(&groups)?);
-    figures.extend(label_efficiency::figure(&groups, guessing)?);
+    figures.extend(label_efficiency::figure(&groups, majority)?);
     figures.extend(sweep::figures(&groups)?);
     figures.extend(linear_eval_curves::figure(&report.curves)?);
     figures.extend(pretraining::figure(&report.curves)?);
@@ -81,17 +81,17 @@ pub(crate) fn all(report: &Report) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// The first depth of the run that validation chooses, then the baselines, then that run's other depths, then the rest,
-/// each in the order of the file: where a figure has no place for all, it shows the first ones.
+/// Orders groups for figures that cannot show all of them: the first depth of the run selected by validation, then the
+/// baselines, then the other depths of that run, then the rest, each in the order of the pipeline file.
 fn by_prominence(groups: Vec<Group<'_>>) -> Vec<Group<'_>> {
     let measured: Vec<&Group<'_>> = groups.iter().filter(|group| group.mean.is_finite()).collect();
-    let chosen = subject(&measured).ok().map(|subject| subject.yardstick);
+    let selected = selected_run(&measured).ok().map(|selected| selected.selected_by);
     let prominence = |group: &Group<'_>| {
-        let is_chosen =
-            chosen.is_some_and(|chosen| chosen.first().from == group.first().from && chosen.variant == group.variant);
-        let is_first = chosen.is_some_and(|chosen| chosen.first().depth == group.first().depth);
+        let is_selected = selected
+            .is_some_and(|selected| selected.first().from == group.first().from && selected.variant == group.variant);
+        let is_first = selected.is_some_and(|selected| selected.first().depth == group.first().depth);
         let is_scratch = group.first().kind == EvaluationKind::Supervised && group.first().from.is_none();
-        match (is_chosen, is_scratch || group.first().is_untrained && is_first) {
+        match (is_selected, is_scratch || group.first().is_untrained && is_first) {
             (true, _) if is_first => 0,
             (_, true) => 1,
             (true, _) => 2,
@@ -104,65 +104,65 @@ fn by_prominence(groups: Vec<Group<'_>>) -> Vec<Group<'_>> {
     ordered.into_iter().map(|(_, group)| group).collect()
 }
 
-/// The share of the most frequent class, where all results are on one test set.
-fn guessing(report: &Report) -> Option<f64> {
+/// Returns the accuracy of the majority-class baseline if all results share one test set.
+fn majority_rate(report: &Report) -> Option<f64> {
     let mut sets = report.test_sets.values();
     let (only, None) = (sets.next()?, sets.next()) else { return None };
     let right = only.guessed.0.iter().filter(|&&right| right).count();
     (!only.guessed.0.is_empty()).then(|| right as f64 / only.guessed.0.len() as f64)
 }
 
-/// The level of guessing as a line across a panel.
-fn guessing_rules(guessing: Option<f64>) -> Vec<Rule> {
-    guessing.map(|y| Rule { y, text: format!("guessing {}", words::percent(y)) }).into_iter().collect()
+/// Returns the accuracy of the majority-class baseline as a reference line.
+fn majority_line(majority: Option<f64>) -> Vec<ReferenceLine> {
+    majority.map(|y| ReferenceLine { y, text: format!("majority class: {}", words::percent(y)) }).into_iter().collect()
 }
 
-/// What whiskers and rings mean, for a caption.
+/// Explains the whiskers in a caption.
 fn intervals_caption(groups: &[&Group<'_>]) -> String {
     let seeds = groups.iter().any(|group| group.results.len() > 1);
-    let and_seeds = if seeds { " and over seeds" } else { "; another seed can differ by more" };
-    format!("Whiskers are 95 % intervals over the images of the test set{and_seeds}. What differs is in Comparisons.")
+    let and_seeds = if seeds { " and seeds" } else { "; results with another seed can differ by more" };
+    format!("Whiskers are 95 % confidence intervals over test images{and_seeds}. For differences, see Comparisons.")
 }
 
-/// What the rings are, for a caption.
+/// Explains the rings in a caption.
 fn singles_caption(groups: &[&Group<'_>]) -> &'static str {
-    if groups.iter().any(|group| group.results.len() > 1) { " Rings are single seeds." } else { "" }
+    if groups.iter().any(|group| group.results.len() > 1) { " Rings are individual seeds." } else { "" }
 }
 
-/// A marked line through groups, with their intervals and single seeds, at the place that `x` gives each.
+/// Returns a marked line through groups, with intervals and individual seeds, at the positions given by `x`.
 fn line_of_groups(
     name: String,
     (at, count): (usize, usize),
     groups: &[&Group<'_>],
     x: impl Fn(&Group<'_>) -> f64,
-) -> Line {
+) -> LineSeries {
     let mut groups = groups.to_vec();
     groups.sort_by(|a, b| x(a).total_cmp(&x(b)));
     let points = groups.iter().map(|group| (x(group), group.mean)).collect();
     let several = groups.iter().filter(|group| group.results.len() > 1);
     let singles = several.flat_map(|group| group.results.iter().map(|result| (x(group), result.accuracy))).collect();
     let intervals = groups.iter().map(|group| group.interval).collect();
-    let line = Line::new(name, style::color(at, count), points).dodged(at, count);
-    Line { intervals, singles, marked: true, ..line }
+    let line = LineSeries::new(name, style::color(at, count), points).dodged(at, count);
+    LineSeries { intervals, singles, marked: true, ..line }
 }
 
-/// All ends of the intervals of lines.
-fn reach(lines: &[Line]) -> Vec<f64> {
+/// Returns both ends of all intervals of the lines.
+fn interval_ends(lines: &[LineSeries]) -> Vec<f64> {
     lines.iter().flat_map(|line| &line.intervals).flat_map(|(low, high)| [*low, *high]).collect()
 }
 
-/// Says that series were left out.
-fn left_out_caption(shown: usize, of: usize, table: &str) -> String {
+/// States in a caption that series are omitted; empty if none are.
+fn omitted_caption(shown: usize, of: usize, table: &str) -> String {
     if shown == of {
         return String::new();
     }
     format!(
-        " Shown are {shown} of {of}, first those of the run that validation chooses and baselines; all are in tables/{table}."
+        " {shown} of {of} are shown, the run selected by validation and the baselines first; tables/{table} has all."
     )
 }
 
-/// "stage, variant", without what is empty.
-fn joined(parts: &[&str]) -> String {
+/// Joins the non-empty parts: "stage, variant".
+fn join_nonempty(parts: &[&str]) -> String {
     parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(", ")
 }
 
@@ -172,7 +172,7 @@ mod tests {
     use crate::render::data::EvaluationResult;
 
     #[test]
-    fn baselines_come_before_the_many_depths_of_a_sweep() {
+    fn baselines_precede_the_other_depths_of_a_sweep() {
         let of = |kind, stage: &str, depth: Option<usize>, variant: &str, validation: f64| EvaluationResult {
             kind,
             stage: stage.into(),
@@ -193,7 +193,7 @@ mod tests {
             of(linear, "untrained", Some(0), "", 0.1),
             of(EvaluationKind::Supervised, "scratch", None, "", 0.3),
         ];
-        let ordered = by_prominence(groups::by_seed(&results));
+        let ordered = by_prominence(groups::over_seeds(&results));
         let names =
             ordered.iter().map(|group| (group.first().stage.as_str(), group.first().depth, group.variant.as_str()));
         let wanted = [

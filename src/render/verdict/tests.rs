@@ -5,8 +5,7 @@ use crate::render::data::{EvaluationKind, EvaluationResult, HealthRow, TestSet};
 
 const IMAGES: usize = 1000;
 
-/// A result that gets `right` of 1,000 images right; one with more has those of one with fewer and further ones, but for
-/// every `swap`-th image, where it is the other way round.
+/// A result with `right` of 1,000 images correct. A result with more correct images has all those of one with fewer.
 fn result(kind: EvaluationKind, stage: &str, depth: Option<usize>, right: usize) -> EvaluationResult {
     let right = Correctness((0..IMAGES).map(|image| (image * 7) % IMAGES < right).collect());
     let correct = right.0.iter().filter(|&&right| right).count();
@@ -50,7 +49,7 @@ fn supervised(right: usize) -> EvaluationResult {
     result(EvaluationKind::Supervised, "supervised.scratch", None, right)
 }
 
-/// A fifth of the images are of the most frequent class.
+/// A report whose majority-class baseline reaches 20 %.
 fn report(results: Vec<EvaluationResult>) -> Report {
     let guessed = Correctness((0..IMAGES).map(|image| image % 5 == 3).collect());
     let set = TestSet { most_frequent: "d".into(), guessed };
@@ -75,38 +74,45 @@ fn contains(text: &str, wanted: &[&str]) {
 #[test]
 fn an_untrained_encoder_is_a_baseline_and_never_a_success() {
     let text = verdict(vec![linear(0, 400), untrained(450)]);
-    contains(&text, &["Linear evaluation of h from `main` reaches 40.0 %", "Pretraining makes the encoder worse"]);
-    contains(&text, &["\u{2212}5.0 points with 10 % of the labels (40.0 % against 45.0 %"]);
+    contains(
+        &text,
+        &[
+            "Linear evaluation of h from `main` reaches a test accuracy of 40.0 %",
+            "The pretrained encoder is significantly worse",
+        ],
+    );
+    contains(&text, &["\u{2212}5.0 points with 10 % of the labels (40.0 % vs. 45.0 %"]);
     let text = verdict(vec![linear(0, 460), untrained(450)]);
-    contains(&text, &["Over the same encoder untrained, pretraining is worth +1.0 points"]);
+    contains(&text, &["Compared with the same untrained encoder, pretraining gains +1.0 points"]);
     let text = verdict(vec![linear(0, 451), untrained(450)]);
-    contains(&text, &["Pretraining is not shown to be worth anything", "+0.1 points", "p = 1"]);
+    contains(&text, &["does not differ significantly from the same untrained encoder", "+0.1 points", "p = 1"]);
     assert!(verdict(vec![linear(0, 400)]).contains("add a pretraining run with `epochs = 0`"));
     let all = |result: EvaluationResult| EvaluationResult { fraction: 1.0, ..result };
     let text = verdict(vec![linear(0, 451), untrained(450), all(linear(0, 600)), all(untrained(450))]);
     contains(
         &text,
         &[
-            "the pretrained one is not distinguishable on 1000 test images: +0.1 points with 10 % of the labels",
+            "the accuracy of the pretrained encoder is not significantly different on 1000 test images: +0.1 points \
+             with 10 % of the labels",
             "and higher by 15.0 points with 100 % of the labels",
         ],
     );
 }
 
 #[test]
-fn pairs_on_the_same_images_settle_what_overlapping_intervals_hide() {
-    // 53 images apart, all one way: the intervals of the two overlap, McNemar's test is sure.
+fn paired_tests_find_differences_between_overlapping_intervals() {
+    // 28 images differ, all in one direction: the intervals overlap, but McNemar's test is significant.
     let results = vec![linear(0, 528), untrained(200), supervised(500)];
     let (a, b) = (&results[0].interval, &results[2].interval);
     assert!(a.0 < b.1, "the intervals overlap");
     let text = verdict(results);
-    contains(&text, &["linear evaluation of h is higher by 2.8 points with 10 % of the labels (52.8 % against 50.0 %"]);
+    contains(&text, &["linear evaluation of h is higher by 2.8 points with 10 % of the labels (52.8 % vs. 50.0 %"]);
     let text = verdict(vec![linear(0, 502), untrained(200), supervised(500)]);
-    contains(&text, &["not distinguishable on 1000 test images: +0.2 points"]);
+    contains(&text, &["not significantly different on 1000 test images: +0.2 points"]);
 }
 
 #[test]
-fn depths_are_differences_to_h_and_validation_chooses() {
+fn depths_are_compared_with_h_and_selected_by_validation() {
     let better_on_test = EvaluationResult { validation_accuracy: Some(0.3), ..linear(1, 560) };
     let text = verdict(vec![linear(0, 500), better_on_test, linear(2, 440), untrained(200)]);
     contains(
@@ -114,21 +120,21 @@ fn depths_are_differences_to_h_and_validation_chooses() {
         &[
             "relative to h (50.0 %): projection layer 1 +6.0 points",
             "projection layer 2 \u{2212}6.0 points",
-            "h is above projection layer 2 and below projection layer 1",
-            "Validation chooses h of 3 depths (50.0 % on the test images)",
-            "corrected for 2 comparisons (Holm)",
-            "Linear evaluation of h from `main` reaches 50.0 %",
+            "h is significantly better than projection layer 2 and worse than projection layer 1",
+            "Validation accuracy selects h from 3 depths (50.0 % on the test images)",
+            "Holm-adjusted for 2 comparisons",
+            "Linear evaluation of h from `main` reaches a test accuracy of 50.0 %",
         ],
     );
     let tied = verdict(vec![linear(0, 500), linear(1, 500), untrained(200)]);
-    contains(&tied, &["projection layer 1 0.0 points", "no layer differs from it by more than chance"]);
+    contains(&tied, &["projection layer 1 0.0 points", "no projection layer differs significantly from h"]);
 }
 
 #[test]
-fn sections_with_as_many_labels_are_told_apart() {
+fn sections_with_the_same_fraction_of_labels_are_named() {
     let of = |stage: &str, depth, right| EvaluationResult { stage: stage.into(), ..linear(depth, right) };
     let text = verdict(vec![of("linear_eval.a", 0, 500), of("linear_eval.a", 1, 420), of("linear_eval.b", 0, 510)]);
-    contains(&text, &["with 10 % of the labels by `linear_eval.a` (100 images) and 51.0 %"]);
+    contains(&text, &["with 10 % of the labels in `linear_eval.a` (100 images) and 51.0 %"]);
     let text = verdict(vec![
         of("linear_eval.a", 0, 500),
         of("linear_eval.a", 1, 420),
@@ -137,21 +143,21 @@ fn sections_with_as_many_labels_are_told_apart() {
     ]);
     contains(
         &text,
-        &["With 10 % of the labels by `linear_eval.b`, relative to h (51.0 %): projection layer 1 +0.1 points"],
+        &["With 10 % of the labels in `linear_eval.b`, relative to h (51.0 %): projection layer 1 +0.1 points"],
     );
 }
 
 #[test]
-fn nothing_is_chosen_without_validation() {
+fn nothing_is_selected_without_validation_images() {
     let of =
         |from: &str, right| EvaluationResult { from: Some(from.into()), validation_accuracy: None, ..linear(0, right) };
     let text = verdict(vec![of("a", 500), of("b", 600)]);
-    contains(&text, &["There are 2 pretraining runs or settings and no validation images to choose one by"]);
+    contains(&text, &["There are 2 pretraining runs or settings but no validation images to select one"]);
     assert!(!text.contains("60.0 %"), "{text}");
 }
 
 #[test]
-fn a_sweep_says_what_its_setting_does() {
+fn a_sweep_reports_the_effect_of_its_setting() {
     let of = |temperature: &str, seed: u64, right| {
         let values = vec![("temperature".to_owned(), temperature.to_owned()), ("seed".to_owned(), seed.to_string())];
         let variant = format!("temperature {temperature}, seed {seed}");
@@ -172,18 +178,19 @@ fn a_sweep_says_what_its_setting_does() {
     contains(
         &text,
         &[
-            "from `main` with temperature 0.1, which validation chooses of 3 runs, reaches 55.2 %",
-            "Temperature: Validation chooses temperature 0.1 of 3 values",
-            "0.5 \u{2212}6.8 points",
-            "So temperature matters: 0.5 below the chosen value",
-            "Intervals are over test images and seeds together",
+            "from `main` with temperature 0.1, selected from 3 runs by validation accuracy, reaches a test accuracy of \
+             55.2 %",
+            "Temperature: Validation accuracy selects temperature 0.1 from 3 values",
+            "\u{2212}6.8 points with 0.5 (95 % CI",
+            "The effect of temperature is significant: lower accuracy with 0.5 (p Holm-adjusted for 2 comparisons).",
+            "Confidence intervals cover test images and seeds; differences are paired",
         ],
     );
-    assert!(!text.contains("1.0 below"), "{text}");
+    assert!(!text.contains("0.5 and 1.0"), "{text}");
 }
 
 #[test]
-fn settings_that_are_swept_together_are_one() {
+fn settings_swept_together_count_as_one() {
     let of = |batch: &str, rate: &str, right| {
         let values = vec![("batch_size".to_owned(), batch.to_owned()), ("learning_rate".to_owned(), rate.to_owned())];
         EvaluationResult { values, variant: format!("batch_size {batch}, learning_rate {rate}"), ..linear(0, right) }
@@ -191,24 +198,27 @@ fn settings_that_are_swept_together_are_one() {
     let text = verdict(vec![of("16", "1e-3", 500), of("64", "2e-3", 420)]);
     contains(
         &text,
-        &["Validation chooses batch_size / learning_rate 16 / 1e-3 of 2 values", "64 / 2e-3 \u{2212}8.0 points"],
+        &[
+            "Validation accuracy selects batch_size / learning_rate 16 / 1e-3 from 2 values",
+            "\u{2212}8.0 points with 64 / 2e-3",
+        ],
     );
-    assert_eq!(text.matches("Validation chooses").count(), 1, "{text}");
+    assert_eq!(text.matches("Validation accuracy selects").count(), 1, "{text}");
 }
 
 #[test]
-fn results_no_better_than_the_most_frequent_class_come_first() {
+fn failing_to_beat_the_majority_class_comes_first() {
     let text = verdict(vec![linear(0, 200), supervised(190)]);
-    assert!(text.starts_with("Guessing: Guessing the most frequent class gets 20.0 %"), "{text}");
-    contains(&text, &["no result here is better than that by more than chance"]);
+    assert!(text.starts_with("Majority-class baseline: The majority-class baseline reaches 20.0 %"), "{text}");
+    contains(&text, &["and no result is significantly better"]);
     let text = verdict(vec![linear(0, 500), supervised(190)]);
-    contains(&text, &["these results are not better than that by more than chance: Supervised"]);
+    contains(&text, &["these results are not significantly better: Supervised"]);
     let text = verdict(vec![linear(0, 500), supervised(600)]);
-    contains(&text, &["every result of a trained network is better"]);
+    contains(&text, &["every result of a trained network is significantly better"]);
 }
 
 #[test]
-fn a_collapse_is_named() {
+fn collapse_is_reported() {
     let row = |effective_rank, spread, alignment| HealthRow {
         stage: "pretrain.main".into(),
         depth_label: "h (64-d)".into(),
@@ -225,31 +235,38 @@ fn a_collapse_is_named() {
     };
     contains(
         &of(row(22.3, 0.11, 0.3)),
-        &["No representation of a pretrained network has collapsed; h uses 22.3 of 64"],
+        &["No pretrained representation has collapsed; h has effective rank 22.3 of 64."],
     );
     contains(
         &of(row(1.6, 0.009, 0.001)),
-        &["A representation has collapsed: all images have nearly the same direction"],
+        &["A representation has collapsed (standard deviation below a tenth of an even spread"],
     );
     contains(
         &of(row(3.1, 0.1, 0.3)),
-        &["uses less than a twentieth of its dimensions: pretrain.main (h uses 3.1 of 64"],
+        &["shows dimensional collapse (effective rank below 5 % of the width): pretrain.main (h has effective rank \
+            3.1 of 64"],
     );
-    contains(&of(row(40.0, 0.12, 1.9)), &["does not bring the two views of an image together"]);
+    contains(&of(row(40.0, 0.12, 1.9)), &["does not align the two views of an image"]);
     let untrained = HealthRow { is_untrained: true, ..row(1.0, 0.0, 0.0) };
     assert!(!of(untrained).contains("Collapse"));
 }
 
 #[test]
-fn what_spoils_results_is_said() {
+fn caveats_are_reported() {
     let mut shared = report(vec![linear(0, 900)]);
     shared.dataset.classes = vec![("a".into(), 10, 0, 12)];
     shared.dataset.shared = vec![("test/a/1.png".into(), "train/a/7.png".into())];
     shared.warnings = vec!["`supervised.scratch` makes 120 steps.".into()];
     shared.results[0].selected_on_test = true;
     let text = text(&shared);
-    assert!(text.starts_with("Shared images: 1 of 12 test images is a training or validation image as well"), "{text}");
-    contains(&text, &["`test/a/1.png` is the same as `train/a/7.png`", "Unequal terms: `supervised.scratch`"]);
-    contains(&text, &["The test set chose the epochs", "Another seed can differ by more"]);
-    assert!(verdict(vec![]).contains("no result yet"));
+    assert!(
+        text.starts_with("Train-test overlap: 1 of 12 test images is also a training or validation image"),
+        "{text}"
+    );
+    contains(
+        &text,
+        &["`test/a/1.png` is the same image as `train/a/7.png`", "Unequal training conditions: `supervised.scratch`"],
+    );
+    contains(&text, &["were selected on the test set", "Results with another seed can differ by more"]);
+    assert!(verdict(vec![]).contains("there are no results"));
 }

@@ -1,4 +1,4 @@
-//! What a pipeline file sets for the exact solution: the inverse strengths of regularization.
+//! Keys of the L-BFGS solver in a pipeline file.
 
 use crate::base::range;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -6,13 +6,13 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// L-BFGS on all labeled images at once, to the minimum (a gradient norm of 1e-7).
+/// Full-batch L-BFGS to convergence (a gradient norm of 1e-7).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LbfgsConfig {
     /// Inverse strength of the L2 penalty of the weights, as in scikit-learn (the loss is `c` times the sum of the
-    /// cross-entropies plus half the squared norm of the weights): a number, or a list from which the validation
-    /// accuracy chooses. Default: 1e-6, 3e-6, 1e-5, ... 100, 17 values.
+    /// cross-entropies plus half the squared norm of the weights): a number, or a list from which the best validation
+    /// accuracy selects. Default: 17 values, 1e-6, 3e-6, 1e-5, ... 100.
     #[serde(default)]
     pub c: CGrid,
 }
@@ -23,8 +23,8 @@ pub struct LbfgsConfig {
 pub struct CGrid(pub Vec<f64>);
 
 impl Default for CGrid {
-    /// Chen et al. 2020 (appendix B.8) search 45 values from 1e-6 to 1e5. From 100 on solutions hardly differ, and about
-    /// every half power of ten is enough: accuracy changes by less than its noise between two of them.
+    /// Returns 17 values. Chen et al. 2020 (appendix B.8) search 45 from 1e-6 to 1e5. Solutions hardly differ above
+    /// 100, and half powers of ten are enough: between two of them accuracy changes by less than its noise.
     fn default() -> Self {
         let values =
             [1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0];
@@ -68,7 +68,7 @@ impl<'de> Visitor<'de> for CGridVisitor {
     }
 }
 
-/// One value, checked at its own place.
+/// One value of a list, so that errors point at it.
 #[derive(Deserialize)]
 #[serde(transparent)]
 struct Positive(#[serde(deserialize_with = "range::positive")] f64);

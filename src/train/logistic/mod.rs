@@ -1,4 +1,4 @@
-//! Multinomial logistic regression solved exactly: the classifier of linear evaluation.
+//! Multinomial logistic regression solved to convergence: the classifier of linear evaluation.
 
 mod config;
 mod objective;

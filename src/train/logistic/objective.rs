@@ -1,12 +1,12 @@
-//! The loss of multinomial logistic regression with its gradient.
+//! The loss of multinomial logistic regression and its gradient.
 
-use crate::base::matmul::{Matrix, multiply};
+use crate::base::matmul::{Matrix, gemm};
 use rayon::prelude::*;
 
-/// Maximum number of blocks of rows, each a task: enough for the threads of a machine, few enough for their gradients.
+/// Maximum number of blocks of rows, one task each: enough for all threads, few enough to hold a gradient per block.
 const MAX_BLOCKS: usize = 16;
-/// Minimum number of rows of a block.
-const MIN_ROWS: usize = 64;
+/// Minimum number of rows per block.
+const MIN_BLOCK_ROWS: usize = 64;
 
 /// Mean cross-entropy of a linear classifier plus `penalty / 2` times the squared norm of its weights.
 ///
@@ -28,8 +28,8 @@ pub struct Objective<'a> {
 }
 
 impl Objective<'_> {
-    /// Writes the gradient and returns the value. Blocks of rows are cut at fixed places and added in order, so the
-    /// bits do not depend on the number of threads.
+    /// Writes the gradient and returns the value. Blocks of rows have fixed bounds and are added in order, so the
+    /// result is bitwise independent of the number of threads.
     pub fn evaluate(&self, parameters: &[f64], gradient: &mut [f64]) -> f64 {
         let penalized = &parameters[..(self.columns - 1) * self.classes];
         gradient.fill(0.0);
@@ -43,14 +43,14 @@ impl Objective<'_> {
         blocks.iter().map(|(loss, _)| loss).sum::<f64>() / rows + 0.5 * self.penalty * squares
     }
 
-    /// Mean cross-entropy alone.
+    /// Returns the mean cross-entropy.
     pub fn cross_entropy(&self, parameters: &[f64]) -> f64 {
         self.blocks(parameters).iter().map(|(loss, _)| loss).sum::<f64>() / self.labels.len() as f64
     }
 
-    /// Sum of the cross-entropies of each block of rows, and its gradient.
+    /// Returns the sum of the cross-entropies of each block of rows, and its gradient.
     fn blocks(&self, parameters: &[f64]) -> Vec<(f64, Vec<f64>)> {
-        let rows = self.labels.len().div_ceil(MAX_BLOCKS).max(MIN_ROWS);
+        let rows = self.labels.len().div_ceil(MAX_BLOCKS).max(MIN_BLOCK_ROWS);
         let blocks = self.inputs.par_chunks(rows * self.columns).zip(self.labels.par_chunks(rows));
         blocks.map(|(inputs, labels)| self.block(inputs, labels, parameters)).collect()
     }
@@ -58,25 +58,24 @@ impl Objective<'_> {
     fn block(&self, inputs: &[f64], labels: &[usize], parameters: &[f64]) -> (f64, Vec<f64>) {
         let inputs = Matrix::new(inputs, labels.len(), self.columns);
         let mut scores = vec![0.0; labels.len() * self.classes];
-        multiply(inputs, Matrix::new(parameters, self.columns, self.classes), false, &mut scores);
+        gemm(inputs, Matrix::new(parameters, self.columns, self.classes), false, &mut scores);
         let losses = scores.chunks_mut(self.classes).zip(labels).map(|(row, &label)| softmax_minus_label(row, label));
         let loss = losses.sum();
         let mut gradient = vec![0.0; parameters.len()];
-        multiply(inputs.transposed(), Matrix::new(&scores, labels.len(), self.classes), false, &mut gradient);
+        gemm(inputs.transposed(), Matrix::new(&scores, labels.len(), self.classes), false, &mut gradient);
         (loss, gradient)
     }
 }
 
-/// Turns scores into the gradient of their cross-entropy, probabilities minus 1 at the label; returns the
-/// cross-entropy.
+/// Replaces scores by the gradient of their cross-entropy, softmax minus one-hot; returns the cross-entropy.
 fn softmax_minus_label(scores: &mut [f64], label: usize) -> f64 {
-    let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let of_label = scores[label] - largest;
-    scores.iter_mut().for_each(|score| *score = (*score - largest).exp());
+    let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let label_score = scores[label] - max;
+    scores.iter_mut().for_each(|score| *score = (*score - max).exp());
     let total: f64 = scores.iter().sum();
     scores.iter_mut().for_each(|score| *score /= total);
     scores[label] -= 1.0;
-    total.ln() - of_label
+    total.ln() - label_score
 }
 
 #[cfg(test)]
@@ -85,7 +84,7 @@ mod tests {
     use crate::base::rng;
 
     #[test]
-    fn the_gradient_is_that_of_finite_differences() {
+    fn the_gradient_matches_finite_differences() {
         let (rows, columns, classes) = (200, 5, 4);
         let mut random = rng::stream(1, "test", &[]);
         let mut inputs: Vec<f64> = (0..rows * columns).map(|_| f64::from(rng::normal(&mut random))).collect();
@@ -108,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn without_weights_the_loss_is_that_of_guessing_and_large_scores_do_not_overflow() {
+    fn zero_weights_give_chance_loss_and_large_scores_do_not_overflow() {
         let objective = |inputs| Objective { inputs, columns: 2, labels: &[0, 1], classes: 2, penalty: 1.0 };
         let mut gradient = vec![0.0; 4];
         let value = objective(&[3.0, 1.0, 5.0, 1.0]).evaluate(&[0.0; 4], &mut gradient);

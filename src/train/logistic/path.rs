@@ -1,75 +1,76 @@
-//! The solutions for a list of strengths of regularization, and the choice among them.
+//! The regularization path: solutions for a list of strengths, and the selection of one.
 
-use crate::analysis::Features;
+use crate::analysis::FeatureMatrix;
 use crate::base::{Error, Result};
 use crate::train::logistic::{LogisticProblem, LogisticSolution};
 use serde::{Deserialize, Serialize};
 
-/// Inverse strength of regularization where there are no images to choose it on; scikit-learn's default.
+/// Inverse strength of regularization without selection images; scikit-learn's default.
 const DEFAULT_C: f64 = 1.0;
 
-/// What was found for one strength of regularization.
+/// Metrics of the solution for one strength of regularization.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PathPoint {
     /// Inverse strength of regularization.
     pub c: f64,
-    /// Mean cross-entropy of the labeled images.
+    /// Mean cross-entropy on the labeled images.
     pub loss: f64,
-    /// What was minimized: the loss plus the squared norm of the weights divided by `2 c rows`.
+    /// Minimized value: the loss plus the squared norm of the weights divided by `2 c rows`.
     pub objective: f64,
-    /// Cross-entropy of the images on which `c` is chosen.
+    /// Cross-entropy on the selection images.
     pub selection_loss: Option<f64>,
-    /// Accuracy on them.
+    /// Accuracy on the selection images.
     pub selection_accuracy: Option<f64>,
-    /// Iterations of L-BFGS, which starts from the solution for the smaller `c` before it.
+    /// Iterations of L-BFGS, which starts from the solution for the next smaller `c`.
     pub iterations: usize,
     /// Euclidean norm of the gradient of the objective.
     pub gradient_norm: f64,
 }
 
-/// The images on which `c` is chosen: their features, not standardized, and classes.
+/// The images that select `c`: raw features and classes.
 #[derive(Clone, Copy, Debug)]
 pub struct Selection<'a> {
     /// `[rows, width]`
-    pub features: Features<'a>,
+    pub features: FeatureMatrix<'a>,
     /// `[rows]`
     pub labels: &'a [usize],
 }
 
-/// All solutions' figures, and the one that was chosen.
+/// Metrics of all solutions, and the selected solution.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogisticPath {
-    /// One entry per strength of regularization, the strongest first.
+    /// One point per strength of regularization, the strongest first.
     pub points: Vec<PathPoint>,
-    /// Which of them was chosen.
-    pub chosen: usize,
-    /// Its solution.
+    /// Index of the selected point.
+    pub selected: usize,
+    /// Solution of the selected point.
     pub solution: LogisticSolution,
-    /// There was nothing to choose on, so `c` is 1 whatever the list.
-    pub could_not_choose: bool,
+    /// Whether `c` is 1 instead of a value of the list, because there were no selection images.
+    pub used_default_c: bool,
 }
 
 impl LogisticPath {
-    /// The point that was chosen.
+    /// Returns the selected point.
     pub fn best(&self) -> &PathPoint {
-        &self.points[self.chosen]
+        &self.points[self.selected]
     }
 }
 
-/// Solves a problem for each of `grid`, from the strongest regularization to the weakest, each from the solution before
-/// it, and chooses the one with the highest accuracy on `selection`; of equal ones that with the smallest loss, then
-/// that with the smallest `c`. Without images to choose on, a list of one value stands and any other becomes `c = 1`.
+/// Solves a problem for each value of `grid`, from the strongest regularization to the weakest, each starting from the
+/// previous solution, and selects the one with the highest accuracy on `selection`; among equal ones the one with the
+/// lowest loss, then with the smallest `c`. Without selection images, a grid of one value is kept and any other is
+/// replaced by `c = 1`.
 ///
 /// # Errors
-/// As for [`LogisticProblem::solve`], and that of `check_interrupted`, which is called before each value.
+/// As for [`LogisticProblem::solve`], and those of `check_interrupted`, which is called before each value.
 pub fn solve_path(
     problem: &LogisticProblem<'_>,
     grid: &[f64],
     selection: Selection<'_>,
     check_interrupted: &dyn Fn() -> Result<()>,
 ) -> Result<LogisticPath> {
-    let could_not_choose = selection.labels.is_empty() && grid.len() != 1;
-    let mut grid = if could_not_choose { vec![DEFAULT_C] } else { grid.to_vec() };
+    let used_default_c = selection.labels.is_empty() && grid.len() != 1;
+    let mut grid = if used_default_c { vec![DEFAULT_C] } else { grid.to_vec() };
     grid.sort_by(f64::total_cmp);
     let (mut points, mut best): (Vec<PathPoint>, Option<(usize, LogisticSolution)>) = (Vec::new(), None);
     let mut last: Option<LogisticSolution> = None;
@@ -83,8 +84,8 @@ pub fn solve_path(
         points.push(point);
         last = Some(solution);
     }
-    let (chosen, solution) = best.ok_or_else(|| Error::bug("a list of strengths without any"))?;
-    Ok(LogisticPath { points, chosen, solution, could_not_choose })
+    let (selected, solution) = best.ok_or_else(|| Error::bug("the list of regularization strengths is empty"))?;
+    Ok(LogisticPath { points, selected, solution, used_default_c })
 }
 
 fn measure(c: f64, solution: &LogisticSolution, selection: Selection<'_>) -> PathPoint {
@@ -101,7 +102,7 @@ fn measure(c: f64, solution: &LogisticSolution, selection: Selection<'_>) -> Pat
     }
 }
 
-/// Whether a point beats one with a smaller `c`.
+/// Returns whether a point is better than one with a smaller `c`.
 fn is_better(point: &PathPoint, than: &PathPoint) -> bool {
     let key = |point: &PathPoint| (point.selection_accuracy, point.selection_loss.map(|loss| -loss));
     key(point) > key(than)
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn accuracy_decides_then_loss_then_the_smaller_c() {
+    fn points_are_ordered_by_accuracy_then_loss_then_c() {
         let first = point(1.0, 0.5, 1.0);
         assert!(is_better(&point(2.0, 0.6, 9.0), &first));
         assert!(is_better(&point(2.0, 0.5, 0.9), &first));
@@ -135,16 +136,16 @@ mod tests {
     }
 
     #[test]
-    fn without_images_to_choose_on_c_is_one_unless_it_is_given() {
+    fn without_selection_images_c_is_one_unless_given() {
         let values = [0.0f32, 0.3, 1.0, 0.9, 0.2, 1.5];
-        let features = Features::new(6, 1, &values);
+        let features = FeatureMatrix::new(6, 1, &values);
         let standardizer = Standardizer::fit(features);
         let problem = LogisticProblem::new(features, &[0, 0, 1, 1, 0, 1], 2, &standardizer).unwrap();
-        let nothing = Selection { features: Features::new(0, 1, &[]), labels: &[] };
+        let nothing = Selection { features: FeatureMatrix::new(0, 1, &[]), labels: &[] };
         let path = solve_path(&problem, &[0.1, 10.0], nothing, &|| Ok(())).unwrap();
-        assert_eq!((path.best().c, path.could_not_choose, path.points.len()), (1.0, true, 1));
+        assert_eq!((path.best().c, path.used_default_c, path.points.len()), (1.0, true, 1));
         let path = solve_path(&problem, &[10.0], nothing, &|| Ok(())).unwrap();
-        assert_eq!((path.best().c, path.could_not_choose), (10.0, false));
+        assert_eq!((path.best().c, path.used_default_c), (10.0, false));
         let all = Selection { features, labels: &[0, 0, 1, 1, 0, 1] };
         let path = solve_path(&problem, &[10.0, 0.1], all, &|| Ok(())).unwrap();
         assert_eq!(path.points.iter().map(|point| point.c).collect::<Vec<_>>(), [0.1, 10.0]);

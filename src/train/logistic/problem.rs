@@ -1,23 +1,23 @@
-//! One problem of logistic regression: features brought into a form in which L-BFGS is quick, and the way back.
+//! A logistic regression problem: features are rotated so that L-BFGS converges quickly, and solutions rotated back.
 
-use crate::analysis::{Features, PrincipalAxes, principal_axes};
-use crate::base::matmul::{Matrix, multiply};
+use crate::analysis::{FeatureMatrix, PrincipalAxes, principal_axes};
+use crate::base::matmul::{Matrix, gemm};
 use crate::base::{Error, Result};
 use crate::optim::{Lbfgs, Minimum};
 use crate::train::logistic::Objective;
 use crate::train::softmax::SoftmaxClassifier;
 use crate::train::standardize::Standardizer;
 
-/// Euclidean norm of the gradient (of the mean form of the loss, see [`Objective`]) at which a problem counts as solved.
+/// Euclidean norm of the gradient (of the mean loss, see [`Objective`]) below which a problem counts as solved.
 pub const TOLERANCE: f64 = 1e-7;
 
 const SOLVER: Lbfgs = Lbfgs { memory: 20, tolerance: TOLERANCE, max_iterations: 10_000 };
 
-/// Labeled images by their standardized features, rotated to their principal axes.
+/// The standardized features of labeled images, rotated to their principal axes, and their labels.
 ///
-/// The L2 penalty does not change under a rotation, so the rotated problem has the same solution, rotated. Its Hessian
-/// matrix is nearly diagonal (at weights of 0 exactly so), which gives L-BFGS its scale; and axes along which the
-/// labeled images do not vary have weights of 0 and are left out: few images make a small problem.
+/// The L2 penalty is invariant under rotation, so the rotated problem has the rotated solution. Its Hessian is nearly
+/// diagonal (exactly so at weights of 0), and the diagonal preconditions L-BFGS. Axes along which the labeled images do
+/// not vary have weights of 0 and are left out, so that few images make a small problem.
 pub struct LogisticProblem<'a> {
     standardizer: &'a Standardizer,
     axes: PrincipalAxes,
@@ -30,37 +30,37 @@ pub struct LogisticProblem<'a> {
 /// A solution for one strength of regularization.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogisticSolution {
-    /// The classifier, for features as they are before standardization.
+    /// Classifier for raw features, before standardization.
     pub classifier: SoftmaxClassifier,
     /// Weights `[width, classes]` for standardized features, then biases `[classes]`.
     pub parameters: Vec<f64>,
-    /// Mean cross-entropy of the labeled images.
+    /// Mean cross-entropy on the labeled images.
     pub loss: f64,
-    /// What was minimized: the loss plus the squared norm of the weights divided by `2 c rows`.
+    /// Minimized value: the loss plus the squared norm of the weights divided by `2 c rows`.
     pub objective: f64,
-    /// Euclidean norm of its gradient.
+    /// Euclidean norm of the gradient of the objective.
     pub gradient_norm: f64,
     /// Iterations of L-BFGS.
     pub iterations: usize,
     /// Whether the gradient norm is at most [`TOLERANCE`].
     pub has_converged: bool,
-    /// Where L-BFGS ended, to start the next one from.
-    end: Vec<f64>,
+    /// Solution of the rotated problem, to start the next one from.
+    rotated: Vec<f64>,
 }
 
 impl<'a> LogisticProblem<'a> {
-    /// The problem of some labeled images; `standardizer` is applied to their features.
+    /// Creates the problem of labeled images; `standardizer` is applied to their features.
     ///
     /// # Errors
     /// There are no labeled images, or a label is not below `classes`.
     pub fn new(
-        features: Features<'_>,
+        features: FeatureMatrix<'_>,
         labels: &'a [usize],
         classes: usize,
         standardizer: &'a Standardizer,
     ) -> Result<Self> {
         if features.rows == 0 {
-            return Err(Error::stage("there are no labeled images to train the classifier with")
+            return Err(Error::stage("there are no labeled images to train the classifier on")
                 .help("set a larger `labeled_fraction`"));
         }
         if features.rows != labels.len() || labels.iter().any(|&label| label >= classes) {
@@ -72,19 +72,19 @@ impl<'a> LogisticProblem<'a> {
         Ok(Self { standardizer, axes, inputs, labels, classes })
     }
 
-    /// The classifier with the smallest loss for an inverse strength of regularization `c`, found from the solution for
-    /// another one where there is one.
+    /// Solves the problem for an inverse strength of regularization `c`, starting from the solution for another one if
+    /// given.
     ///
     /// # Errors
     /// The features are not finite.
-    pub fn solve(&self, c: f64, near: Option<&LogisticSolution>) -> Result<LogisticSolution> {
+    pub fn solve(&self, c: f64, warm_start: Option<&LogisticSolution>) -> Result<LogisticSolution> {
         let objective = self.objective(1.0 / (c * self.labels.len() as f64));
-        let start = near.map_or_else(|| vec![0.0; objective.columns * self.classes], |near| near.end.clone());
-        let found =
-            SOLVER.minimize(start, &self.scale(objective.penalty), |at, gradient| objective.evaluate(at, gradient));
+        let start = warm_start.map_or_else(|| vec![0.0; objective.columns * self.classes], |near| near.rotated.clone());
+        let found = SOLVER
+            .minimize(start, &self.preconditioner(objective.penalty), |at, gradient| objective.evaluate(at, gradient));
         if !found.value.is_finite() {
             return Err(Error::stage(format!("the loss of the linear classifier is {} at c = {c:e}", found.value))
-                .help("the features are not finite: the pretraining run they come from has diverged"));
+                .help("the features are not finite: the pretraining run that they come from has diverged"));
         }
         let loss = objective.cross_entropy(&found.position);
         Ok(self.solution(found, loss))
@@ -95,23 +95,23 @@ impl<'a> LogisticProblem<'a> {
         Objective { inputs, columns: self.axes.count + 1, labels, classes: *classes, penalty }
     }
 
-    /// The inverse of the Hessian matrix's diagonal at weights of 0, where all classes are equally likely.
-    fn scale(&self, penalty: f64) -> Vec<f64> {
-        let (rows, likely) = (self.labels.len() as f64, 1.0 / self.classes as f64);
+    /// Returns the inverse of the diagonal of the Hessian at weights of 0, where all classes are equally likely.
+    fn preconditioner(&self, penalty: f64) -> Vec<f64> {
+        let (rows, probability) = (self.labels.len() as f64, 1.0 / self.classes as f64);
         let variances = self.axes.squares.iter().map(|square| square / rows);
-        let weights = variances.map(|variance| 1.0 / (likely * variance + penalty));
-        let rows = weights.chain([1.0 / likely]);
+        let weights = variances.map(|variance| 1.0 / (probability * variance + penalty));
+        let rows = weights.chain([1.0 / probability]);
         rows.flat_map(|scale| std::iter::repeat_n(scale, self.classes)).collect()
     }
 
-    /// Turns the minimum back into a classifier of features as they are.
+    /// Converts the minimum to a classifier of raw features.
     fn solution(&self, found: Minimum, loss: f64) -> LogisticSolution {
         let (count, classes) = (self.axes.count, self.classes);
         let width = self.standardizer.mean.len();
         let (rotated, biases) = found.position.split_at(count * classes);
         let mut weights = vec![0.0; width * classes];
         let axes = Matrix::new(&self.axes.axes, count, width).transposed();
-        multiply(axes, Matrix::new(rotated, count, classes), false, &mut weights);
+        gemm(axes, Matrix::new(rotated, count, classes), false, &mut weights);
         let classifier = self.standardizer.fold(&weights, biases);
         let parameters = [&weights, biases].concat();
         LogisticSolution {
@@ -122,7 +122,7 @@ impl<'a> LogisticProblem<'a> {
             gradient_norm: found.gradient_norm,
             iterations: found.iterations,
             has_converged: found.has_converged,
-            end: found.position,
+            rotated: found.position,
         }
     }
 }

@@ -1,26 +1,26 @@
-//! `images.bin`, written image by image, and what `index.json` will say of it.
+//! Writing of `images.bin`, image by image, and collection of its index.
 
 use crate::base::{Error, Result, files};
 use crate::dataset::block_file::BlockFile;
 use crate::dataset::image_dataset::{IMAGES, Index, Skipped, VERSION};
-use crate::dataset::source::{Item, Source};
+use crate::dataset::source::{ImageSource, Item};
 use crate::imaging::Image;
 use std::path::Path;
 
-/// Writes images one after the other.
-pub(super) struct SetWriter<'a> {
+/// A writer of `images.bin` that collects the index.
+pub(super) struct DatasetWriter<'a> {
     directory: &'a Path,
     file: BlockFile,
     index: Index,
     offset: usize,
 }
 
-impl<'a> SetWriter<'a> {
-    /// Begins `images.bin` in the directory, which is made.
+impl<'a> DatasetWriter<'a> {
+    /// Creates the directory and `images.bin` in it.
     ///
     /// # Errors
-    /// The directory or the file cannot be made.
-    pub(super) fn create(directory: &'a Path, source: &Source) -> Result<Self> {
+    /// The directory or the file cannot be created.
+    pub(super) fn create(directory: &'a Path, source: &ImageSource) -> Result<Self> {
         files::create_directory(directory)?;
         let path = directory.join(IMAGES);
         let file = BlockFile::create(&path).map_err(|error| Error::io("write", &path, &error))?;
@@ -29,7 +29,7 @@ impl<'a> SetWriter<'a> {
         Ok(Self { directory, file, index, offset: 0 })
     }
 
-    /// Adds an image, and what is wrong with it although it can be used.
+    /// Adds an image, and its damage if it has any.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -47,12 +47,12 @@ impl<'a> SetWriter<'a> {
         Ok(())
     }
 
-    /// Notes that an image is left out.
+    /// Records that an image is skipped.
     pub(super) fn skip(&mut self, item: &Item, reason: &str) {
         self.index.skipped.push(Skipped { name: item.name.clone(), reason: reason.to_owned() });
     }
 
-    /// The index of the images, which all are in the file then.
+    /// Finishes the file and returns its index.
     ///
     /// # Errors
     /// The file cannot be written.

@@ -1,13 +1,13 @@
-//! Products by AMX-BF16: one instruction multiplies two tiles of 16 rows of 64 bytes.
+//! Matmul by AMX-BF16: one instruction multiplies two tiles of 16 rows of 64 bytes.
 
-use super::pairs::{Block, PANEL, STEP};
+use super::vnni::{Block, PANEL, STEP};
 use std::arch::asm;
 use std::sync::OnceLock;
 
 /// Rows of the left operand that are multiplied together: two tiles.
 pub(super) const ROWS: usize = 32;
 
-/// What `ldtilecfg` reads: eight tiles of 16 rows of 64 bytes.
+/// The operand of `ldtilecfg`: eight tiles of 16 rows of 64 bytes.
 #[repr(C, align(64))]
 struct Configuration {
     palette: u8,
@@ -26,8 +26,8 @@ static CONFIGURATION: Configuration = {
     Configuration { palette: 1, start_row: 0, reserved: [0; 14], row_bytes, rows }
 };
 
-/// Whether the processor has it and the system lets this process use it.
-pub(super) fn are_available() -> bool {
+/// Returns whether the processor has AMX-BF16 and the system lets this process use it.
+pub(super) fn is_available() -> bool {
     static AVAILABLE: OnceLock<bool> = OnceLock::new();
     *AVAILABLE.get_or_init(|| processor_has_tiles() && system_permits())
 }
@@ -35,21 +35,21 @@ pub(super) fn are_available() -> bool {
 fn processor_has_tiles() -> bool {
     use std::arch::x86_64::{__cpuid, __cpuid_count};
     const BF16_AND_TILES: u32 = 1 << 22 | 1 << 24;
-    #[allow(unused_unsafe, reason = "older compilers call it unsafe")]
+    #[allow(unused_unsafe, reason = "unsafe in older compilers")]
     // SAFETY: every x86-64 processor has the instruction.
     unsafe {
         __cpuid(0).eax >= 7 && __cpuid_count(7, 0).edx & BF16_AND_TILES == BF16_AND_TILES
     }
 }
 
-/// Asks Linux for the tiles' state, which it keeps only for processes that asked; the answer holds for all threads.
+/// Requests permission for tile data from Linux, which processes must do before they use AMX; it holds for all threads.
 #[cfg(target_os = "linux")]
 fn system_permits() -> bool {
     const ARCH_PRCTL: isize = 158;
     const REQUEST_PERMISSION: usize = 0x1023;
     const TILE_DATA: usize = 18;
     let mut answer = ARCH_PRCTL;
-    // SAFETY: the call touches no memory of ours; `syscall` changes nothing but `rax`, `rcx` and `r11`.
+    // SAFETY: the call does not access our memory; `syscall` clobbers only `rax`, `rcx` and `r11`.
     unsafe {
         asm!("syscall", inout("rax") answer, in("rdi") REQUEST_PERMISSION, in("rsi") TILE_DATA,
             out("rcx") _, out("r11") _, options(nostack));
@@ -62,34 +62,36 @@ fn system_permits() -> bool {
     false
 }
 
-/// `output = left * right`, or added to what is there; rows of the output are `stride` apart.
+/// Computes `output = left * right`, or `output += left * right` if the block accumulates; rows of the output are
+/// `stride` apart.
 ///
 /// # Panics
-/// The instructions are not available, or the shapes do not fit: the left operand has to reach to a multiple of `ROWS`.
+/// The instructions are not available, or the shapes do not match: the left operand must extend to a multiple of
+/// `ROWS`.
 pub(super) fn multiply(block: &Block<'_>, output: &mut [f32], stride: usize) {
-    assert!(are_available());
+    assert!(is_available());
     let (depth, rows) = (block.right.len() / PANEL, block.rows);
     assert!(depth > 0 && depth.is_multiple_of(STEP) && block.columns <= PANEL);
     assert!(rows == 0 || block.left.len() >= (rows.next_multiple_of(ROWS) - 1) * block.stride + depth);
-    // SAFETY: tiles are available, and the configuration is one that every processor with tiles has.
+    // SAFETY: tiles are available, and every processor with tiles supports this configuration.
     unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const CONFIGURATION, options(readonly, nostack, preserves_flags)) };
     for first in (0..rows).step_by(ROWS) {
         let (output, rows) = (&mut output[first * stride..], ROWS.min(rows - first));
         let left = &block.left[first * block.stride..];
         if rows == ROWS && block.columns == PANEL {
-            square(left, block.stride, block.right, block.accumulate, output, stride);
+            full_block(left, block.stride, block.right, block.accumulate, output, stride);
         } else {
-            edge(block, left, rows, output, stride);
+            partial_block(block, left, rows, output, stride);
         }
     }
-    // SAFETY: tiles are available; nothing of ours is in them any more.
+    // SAFETY: tiles are available, and their contents are no longer needed.
     unsafe { asm!("tilerelease", options(nomem, nostack, preserves_flags)) };
 }
 
-/// Fewer rows or columns, by way of a square.
-fn edge(block: &Block<'_>, left: &[half::bf16], rows: usize, output: &mut [f32], stride: usize) {
+/// Multiplies a block of fewer rows or columns, through a full one.
+fn partial_block(block: &Block<'_>, left: &[half::bf16], rows: usize, output: &mut [f32], stride: usize) {
     let mut product = [0.0; ROWS * PANEL];
-    square(left, block.stride, block.right, false, &mut product, PANEL);
+    full_block(left, block.stride, block.right, false, &mut product, PANEL);
     for (output, product) in output.chunks_mut(stride).zip(product.chunks_exact(PANEL)).take(rows) {
         for (output, product) in output.iter_mut().zip(product).take(block.columns) {
             *output = if block.accumulate { *output + product } else { *product };
@@ -97,8 +99,8 @@ fn edge(block: &Block<'_>, left: &[half::bf16], rows: usize, output: &mut [f32],
     }
 }
 
-/// `ROWS` rows and `PANEL` columns in four tiles of sums; the tiles are configured.
-fn square(
+/// Multiplies `ROWS` rows and `PANEL` columns in four accumulator tiles; the tiles must be configured.
+fn full_block(
     left: &[half::bf16],
     left_stride: usize,
     right: &[half::bf16],
@@ -112,9 +114,9 @@ fn square(
     assert!(output.len() >= (ROWS - 1) * stride + PANEL);
     let (left_step, step) = (left_stride * 2, stride * 4);
     let (top, output) = (left.as_ptr(), output.as_mut_ptr());
-    // SAFETY: tiles are available, as the caller has asked. Loads read 32 rows of `depth` numbers of the left operand
+    // SAFETY: tiles are available, as the caller has checked. Loads read 32 rows of `depth` numbers of the left operand
     // and the whole panel of the right one, stores write 32 rows of 32 numbers of the output: all inside the slices, by
-    // the asserts. The compiler uses no tiles.
+    // the asserts. The compiler uses no tiles of its own.
     unsafe {
         asm!(
             "test {accumulate:e}, {accumulate:e}",

@@ -1,5 +1,5 @@
-//! Products of matrices of which the right one lies in pairs of rows, as the instructions for bf16 want it: the cutting
-//! into blocks, for whichever instructions.
+//! Blocked bf16 matmul with the right operand in VNNI layout (pairs of rows interleaved), independent of the
+//! instructions used for a block.
 
 use super::Matrix;
 use half::bf16;
@@ -7,30 +7,29 @@ use std::cell::RefCell;
 
 /// Columns of a panel of the right operand.
 pub(super) const PANEL: usize = 32;
-/// The rows of a packed panel are filled up with zeros to a multiple of this.
+/// Rows of a packed panel are zero-padded to a multiple of this.
 pub(super) const STEP: usize = 32;
-/// Rows of the left operand that are multiplied with every panel before the next ones are fetched.
+/// Rows of the left operand that are multiplied with every panel before the next rows are loaded.
 const BLOCK_ROWS: usize = 192;
-/// Numbers of a row that are taken together, so that a block of rows stays in the second-level cache.
+/// Numbers per row in a block, so that a block of rows stays in the L2 cache.
 const BLOCK_DEPTH: usize = 512;
-/// Rows that are copied together where the left operand is turned.
+/// Rows that are copied together if the left operand is transposed.
 const GROUP: usize = 32;
 
 thread_local! {
     static SCRATCH: RefCell<Vec<bf16>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The right operand: `[panels, rows / 2, PANEL, 2]`, the numbers of two rows side by side, with zeros where there are
-/// none.
+/// The right operand, `[panels, rows / 2, PANEL, 2]`: the numbers of two rows interleaved, zero-padded.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pairs {
+pub(super) struct VnniMatrix {
     rows: usize,
     columns: usize,
     numbers: Vec<bf16>,
 }
 
-impl Pairs {
-    /// Packs a matrix into the memory that is there.
+impl VnniMatrix {
+    /// Packs a matrix, reusing the memory.
     pub(super) fn pack(&mut self, right: Matrix<'_, bf16>) {
         let padded = right.rows.next_multiple_of(STEP);
         (self.rows, self.columns) = (right.rows, right.columns);
@@ -49,7 +48,7 @@ impl Pairs {
         }
     }
 
-    /// Rows `depth` of a panel.
+    /// Returns the rows `depth` of a panel.
     fn panel(&self, panel: usize, depth: std::ops::Range<usize>) -> &[bf16] {
         let padded = self.rows.next_multiple_of(STEP);
         let depth = depth.start..depth.end.next_multiple_of(STEP);
@@ -57,7 +56,7 @@ impl Pairs {
     }
 }
 
-/// Some rows of the left operand and one panel of the right.
+/// Rows of the left operand and a panel of the right one.
 pub(super) struct Block<'a> {
     /// `[rows, depth]`, rows `stride` apart; `depth` is a multiple of `STEP`.
     pub(super) left: &'a [bf16],
@@ -65,19 +64,20 @@ pub(super) struct Block<'a> {
     pub(super) rows: usize,
     /// `[depth / 2, PANEL, 2]`.
     pub(super) right: &'a [bf16],
-    /// How many columns of the panel are meant.
+    /// Columns of the panel that are not padding.
     pub(super) columns: usize,
-    /// Whether the product is added to what is there.
+    /// Whether the product is added to the output.
     pub(super) accumulate: bool,
 }
 
-/// Multiplies a few rows with a panel; the last argument is the distance of the output's rows.
+/// A function that multiplies a block; the last argument is the row stride of the output.
 type MultiplyBlock = fn(&Block<'_>, &mut [f32], usize);
 
-/// `output = left * right`, or added to what is there; `multiply_block` takes rows in steps of `step`.
+/// Computes `output = left * right`, or `output += left * right` if `accumulate`; `multiply_block` takes rows in steps
+/// of `step`.
 pub(super) fn multiply(
     left: Matrix<'_, bf16>,
-    right: &Pairs,
+    right: &VnniMatrix,
     accumulate: bool,
     output: &mut [f32],
     step: usize,
@@ -89,7 +89,7 @@ pub(super) fn multiply(
     SCRATCH.with_borrow_mut(|scratch| {
         for depth in ranges(left.columns, BLOCK_DEPTH) {
             for rows in ranges(left.rows, BLOCK_ROWS) {
-                let (left, stride) = rows_of(left, rows.clone(), depth.clone(), step, scratch);
+                let (left, stride) = left_rows(left, rows.clone(), depth.clone(), step, scratch);
                 for (panel, first) in (0..right.columns).step_by(PANEL).enumerate() {
                     let block = Block {
                         left,
@@ -110,9 +110,9 @@ fn ranges(length: usize, step: usize) -> impl Iterator<Item = std::ops::Range<us
     (0..length).step_by(step).map(move |start| start..(start + step).min(length))
 }
 
-/// Part of the left operand and the distance of its rows: as it lies where the instructions can read that, else a copy
-/// in `scratch` with zeros around it.
-fn rows_of<'a>(
+/// Returns a block of the left operand and its row stride: in place if the instructions can read it there, otherwise a
+/// zero-padded copy in `scratch`.
+fn left_rows<'a>(
     left: Matrix<'a, bf16>,
     rows: std::ops::Range<usize>,
     depth: std::ops::Range<usize>,

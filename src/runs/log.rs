@@ -1,4 +1,4 @@
-//! Events as lines for people: on a terminal that cannot draw a bar, and in the log of a run.
+//! Log lines of events, for terminals without progress bars and for the log of a run.
 
 use crate::base::human;
 use crate::base::text::{visible, visible_lines};
@@ -7,32 +7,32 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// A line for people.
+/// Line of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// What kind of line it is, where that is worth a color.
-    pub mark: Option<Mark>,
-    /// The text after the mark's word.
+pub struct LogLine {
+    /// Label at the start of the line, if any; shown in color.
+    pub label: Option<LineLabel>,
+    /// Text after the label.
     pub text: String,
 }
 
-/// What a line is about.
+/// Label of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
-    /// Artifacts were there.
+pub enum LineLabel {
+    /// Artifacts were already in the store.
     Cached,
-    /// A stage is finished.
+    /// A stage finished.
     Done,
-    /// Something to look at.
+    /// A warning.
     Warning,
-    /// A stage is not computed, since one that it needs failed.
+    /// A stage was skipped because it depends on a failed one.
     Skipped,
     /// A stage failed.
     Failed,
 }
 
-impl Mark {
-    /// The word that begins the line.
+impl LineLabel {
+    /// Returns the first word of the line.
     pub fn word(self) -> &'static str {
         match self {
             Self::Cached => "cached",
@@ -44,83 +44,83 @@ impl Mark {
     }
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for LogLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.mark {
-            Some(mark) => write!(f, "{} {}", mark.word(), self.text),
+        match self.label {
+            Some(label) => write!(f, "{} {}", label.word(), self.text),
             None => f.write_str(&self.text),
         }
     }
 }
 
-/// Turns the events of one run into lines.
+/// Formatter that turns the events of a run into log lines.
 #[derive(Debug)]
-pub struct Lines {
-    /// Least time between two lines of progress of a stage; none where something else shows starts and progress.
+pub struct LogLines {
+    /// Minimum time between two progress lines of a stage; none if starts and progress are shown in another way.
     interval: Option<Duration>,
-    /// When each running stage was last heard of.
-    heard: HashMap<String, Instant>,
-    /// Cached stages that no line has told of yet.
+    /// Time of the last start or progress line of each running stage.
+    last_shown: HashMap<String, Instant>,
+    /// Number of cached stages not yet reported.
     cached: usize,
 }
 
-impl Lines {
-    /// Lines of all events, of progress at most one in an interval and stage.
+impl LogLines {
+    /// Formats all events, with at most one progress line per interval and stage.
     pub fn new(interval: Duration) -> Self {
-        Self { interval: Some(interval), heard: HashMap::new(), cached: 0 }
+        Self { interval: Some(interval), last_shown: HashMap::new(), cached: 0 }
     }
 
-    /// Lines of all events but starts and progress.
+    /// Formats all events except starts and progress.
     pub fn without_progress() -> Self {
-        Self { interval: None, heard: HashMap::new(), cached: 0 }
+        Self { interval: None, last_shown: HashMap::new(), cached: 0 }
     }
 
-    /// The lines that an event makes, in order.
-    pub fn of(&mut self, event: &Event) -> Vec<Line> {
+    /// Returns the lines of an event, in order.
+    pub fn format(&mut self, event: &Event) -> Vec<LogLine> {
         if let Event::Cached { .. } = event {
             self.cached += 1;
             return Vec::new();
         }
         let line = self.line(event);
-        // Warnings come at once; how many stages are cached is told before the next thing that happens.
-        let cached = if matches!(event, Event::Warning { .. }) { None } else { self.rest() };
+        // The number of cached stages is reported before the next event other than a warning.
+        let cached = if matches!(event, Event::Warning { .. }) { None } else { self.flush() };
         cached.into_iter().chain(line).collect()
     }
 
-    /// The line of the cached stages that no line has told of yet.
-    pub fn rest(&mut self) -> Option<Line> {
+    /// Returns the line with the cached stages not yet reported, if any.
+    pub fn flush(&mut self) -> Option<LogLine> {
         let count = std::mem::take(&mut self.cached);
-        (count > 0).then(|| Line { mark: Some(Mark::Cached), text: human::count(count, "stage") })
+        (count > 0).then(|| LogLine { label: Some(LineLabel::Cached), text: human::count(count, "stage") })
     }
 
-    fn line(&mut self, event: &Event) -> Option<Line> {
-        let (mark, text) = match event {
+    fn line(&mut self, event: &Event) -> Option<LogLine> {
+        let (label, text) = match event {
             Event::Started { stage } if self.is_due(stage, true) => (None, format!("{stage}: started")),
             Event::Progress { stage, done, total, detail } if self.is_due(stage, false) => {
                 (None, format!("{stage}: {}", human::progress(*done, *total, detail)))
             }
             Event::Note { stage, text } => (None, format!("{stage}: {text}")),
-            Event::Warning { stage, text } => (Some(Mark::Warning), format!("{stage}: {text}")),
+            Event::Warning { stage, text } => (Some(LineLabel::Warning), format!("{stage}: {text}")),
             Event::Finished { stage, elapsed, summary } => {
-                (Some(Mark::Done), format!("{stage} in {}  {summary}", human::duration(*elapsed)))
+                (Some(LineLabel::Done), format!("{stage} in {}  {summary}", human::duration(*elapsed)))
             }
-            Event::Skipped { stage, because } => (Some(Mark::Skipped), format!("{stage}: {because} failed")),
-            // What went wrong, and below it what to do.
+            Event::Skipped { stage, because } => (Some(LineLabel::Skipped), format!("{stage}: {because} failed")),
+            // May have a second line with the help.
             Event::Failed { error, .. } => {
-                return Some(Line { mark: Some(Mark::Failed), text: visible_lines(error).into_owned() });
+                return Some(LogLine { label: Some(LineLabel::Failed), text: visible_lines(error).into_owned() });
             }
             Event::Cached { .. } | Event::Started { .. } | Event::Progress { .. } => return None,
         };
-        Some(Line { mark, text: visible(text.trim_end()).into_owned() })
+        Some(LogLine { label, text: visible(text.trim_end()).into_owned() })
     }
 
-    /// Whether a stage's start or progress is told now.
+    /// Whether to show a stage's start or progress now.
     fn is_due(&mut self, stage: &str, start: bool) -> bool {
         let Some(interval) = self.interval else { return false };
-        let recent = self.heard.get(stage).is_some_and(|heard| heard.elapsed() < interval);
+        let recent = self.last_shown.get(stage).is_some_and(|shown| shown.elapsed() < interval);
         let due = start || !recent;
         if due {
-            self.heard.insert(stage.to_owned(), Instant::now());
+            self.last_shown.insert(stage.to_owned(), Instant::now());
         }
         due
     }
@@ -130,8 +130,8 @@ impl Lines {
 mod tests {
     use super::*;
 
-    fn texts(lines: &mut Lines, event: Event) -> Vec<String> {
-        lines.of(&event).iter().map(Line::to_string).collect()
+    fn texts(lines: &mut LogLines, event: Event) -> Vec<String> {
+        lines.format(&event).iter().map(LogLine::to_string).collect()
     }
 
     fn progress(done: u64, total: u64) -> Event {
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn events_become_lines_and_cached_stages_are_counted() {
-        let mut lines = Lines::new(Duration::ZERO);
+        let mut lines = LogLines::new(Duration::ZERO);
         for _ in 0..2 {
             assert!(texts(&mut lines, Event::Cached { stage: "c".into() }).is_empty());
         }
@@ -157,15 +157,15 @@ mod tests {
         assert_eq!(texts(&mut lines, finished("")), ["done a in 0.42 s"]);
         assert_eq!(texts(&mut lines, finished("loss 1")), ["done a in 0.42 s  loss 1"]);
         assert_eq!(texts(&mut lines, Event::Failed { stage: "a".into(), error: "a: no".into() }), ["failed a: no"]);
-        assert_eq!(lines.rest(), None);
+        assert_eq!(lines.flush(), None);
     }
 
     #[test]
-    fn progress_is_told_now_and_then_or_not_at_all() {
-        let mut lines = Lines::new(Duration::from_secs(1000));
+    fn progress_is_shown_at_intervals_or_not_at_all() {
+        let mut lines = LogLines::new(Duration::from_secs(1000));
         assert_eq!(texts(&mut lines, Event::Started { stage: "a".into() }).len(), 1);
         assert!(texts(&mut lines, progress(1, 4)).is_empty());
-        let mut lines = Lines::without_progress();
+        let mut lines = LogLines::without_progress();
         assert!(texts(&mut lines, Event::Started { stage: "a".into() }).is_empty());
         assert!(texts(&mut lines, progress(1, 4)).is_empty());
     }

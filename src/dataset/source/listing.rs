@@ -1,0 +1,63 @@
+//! Listing of image files in directories, in an order that does not depend on the file system.
+
+use crate::base::{Error, Result, files};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// File extensions of supported images.
+const IMAGE_EXTENSIONS: [&str; 6] = ["jpg", "jpeg", "jpe", "jfif", "png", "webp"];
+/// File extensions of images in unsupported formats. They count as files that cannot be decoded instead of being
+/// silently ignored; all other files (texts, tables, thumbnail caches) are ignored.
+const UNSUPPORTED_EXTENSIONS: [&str; 12] =
+    ["gif", "bmp", "tif", "tiff", "avif", "heic", "heif", "jxl", "jp2", "ppm", "pgm", "tga"];
+
+/// The content of a training or test directory.
+#[derive(Default)]
+pub(super) struct DirectoryListing {
+    /// Class names, including classes without images.
+    pub(super) classes: Vec<String>,
+    /// (class, name inside the directory, path) of every image.
+    pub(super) images: Vec<(String, String, PathBuf)>,
+    /// Number of files whose names are not those of images.
+    pub(super) ignored: usize,
+}
+
+/// An entry of a directory.
+pub(super) struct DirectoryEntry {
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+    pub(super) is_directory: bool,
+}
+
+/// Lists a directory, sorted by name, without hidden entries. Links are followed; a dangling link is not a directory,
+/// and if it is named like an image, it counts as an image that cannot be read.
+///
+/// # Errors
+/// The directory cannot be read, or a name is not UTF-8.
+pub(super) fn entries(directory: &Path) -> Result<Vec<DirectoryEntry>> {
+    let help = "give a directory with images; relative paths are relative to the pipeline file";
+    let listing =
+        files::entries(directory).map_err(|error| Error::io("read the directory", directory, &error).help(help))?;
+    let mut entries = Vec::new();
+    for path in listing {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()).map(str::to_owned) else {
+            return Err(Error::stage("a file name is not UTF-8")
+                .at(path.display().to_string())
+                .help("rename the file"));
+        };
+        if name.starts_with('.') {
+            continue;
+        }
+        let is_directory = fs::metadata(&path).is_ok_and(|metadata| metadata.is_dir());
+        entries.push(DirectoryEntry { name, path, is_directory });
+    }
+    entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    Ok(entries)
+}
+
+/// Returns whether a file name has the extension of an image.
+pub(super) fn is_image(name: &str) -> bool {
+    let extension =
+        Path::new(name).extension().and_then(|extension| extension.to_str()).unwrap_or("").to_ascii_lowercase();
+    IMAGE_EXTENSIONS.contains(&extension.as_str()) || UNSUPPORTED_EXTENSIONS.contains(&extension.as_str())
+}

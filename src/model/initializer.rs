@@ -1,0 +1,45 @@
+//! Initialization of parameters.
+//!
+//! Torchvision variant: convolutions Kaiming normal with fan-out (He et al. 2015, arXiv 1502.01852), linear layers and
+//! their biases uniform within `1 / sqrt(fan_in)`, PyTorch's default. Keras variant: Glorot uniform, biases 0. Batch
+//! norm starts as the identity, except that `zero_init_residual` sets the last scale of each block to 0.
+
+use crate::base::rng;
+
+/// A distribution of initial values.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Initializer {
+    /// The same value everywhere.
+    Constant(f32),
+    /// Normal with mean 0 and this standard deviation.
+    Normal(f32),
+    /// Uniform in `[-bound, bound)`.
+    Uniform(f32),
+}
+
+impl Initializer {
+    /// Normal with standard deviation `sqrt(2 / fan_out)`.
+    pub(super) fn kaiming_normal(fan_out: usize) -> Self {
+        Self::Normal((2.0 / fan_out as f32).sqrt())
+    }
+
+    /// Uniform with bound `sqrt(6 / (fan_in + fan_out))`.
+    pub(super) fn glorot_uniform(fan_in: usize, fan_out: usize) -> Self {
+        Self::Uniform((6.0 / (fan_in + fan_out) as f32).sqrt())
+    }
+
+    /// Uniform with bound `1 / sqrt(fan_in)`.
+    pub(super) fn torch_linear(fan_in: usize) -> Self {
+        Self::Uniform(1.0 / (fan_in as f32).sqrt())
+    }
+}
+
+/// Samples the initial values of the parameter `name`, which do not depend on the other parameters of the network.
+pub(super) fn initial_values(initializer: Initializer, length: usize, seed: u64, name: &str) -> Vec<f32> {
+    let mut rng = rng::stream(seed, &format!("initial {name}"), &[]);
+    match initializer {
+        Initializer::Constant(value) => vec![value; length],
+        Initializer::Normal(std) => (0..length).map(|_| std * rng::normal(&mut rng)).collect(),
+        Initializer::Uniform(bound) => (0..length).map(|_| rng::uniform(-bound, bound, &mut rng)).collect(),
+    }
+}
