@@ -3,9 +3,9 @@
 use crate::base::text::visible;
 use crate::base::{Error, Result};
 use crate::config::pipeline::{DeviceChoice, FeatureStatistics, Pipeline, Pretrain};
-use crate::config::{ClassCount, Diagnostics, Loaded};
+use crate::config::{ClassCount, Diagnostics, LoadedStudy};
 use crate::dataset::{self, Fingerprint};
-use crate::engine::{Cost, Graph, Outcome, Stage, StageId};
+use crate::engine::{Cost, Graph, RunOutcome, Stage, StageId};
 use crate::model;
 use crate::stages::cost::{self, Images, TrainingMemory};
 use crate::stages::dataset::DatasetStage;
@@ -52,14 +52,14 @@ impl Assembly {
     ///
     /// # Errors
     /// None but bugs.
-    pub fn report_what_is_there(&mut self, loaded: &Loaded, outcome: &Outcome) -> Result<()> {
+    pub fn report_what_is_there(&mut self, loaded: &LoadedStudy, outcome: &RunOutcome) -> Result<()> {
         let inputs = self.inputs.clone().without_failed(&self.graph, outcome);
         self.report = add_report(loaded, &mut self.graph, inputs)?;
         Ok(())
     }
 }
 
-fn add_report(loaded: &Loaded, graph: &mut Graph, inputs: report::Inputs) -> Result<StageId> {
+fn add_report(loaded: &LoadedStudy, graph: &mut Graph, inputs: report::Inputs) -> Result<StageId> {
     let (stage, roles) = ReportStage::new(loaded, graph, inputs);
     let roles: Vec<(&str, StageId)> = roles.iter().map(|(role, id)| (role.as_str(), *id)).collect();
     graph.add(Box::new(stage), &roles)
@@ -90,7 +90,7 @@ impl From<Diagnostics> for AssembleError {
 ///
 /// # Errors
 /// The data cannot be read, or does not suit what the file asks of it.
-pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) -> Result<Assembly, AssembleError> {
+pub fn assemble(loaded: &LoadedStudy, output: &Path, device: Option<DeviceChoice>) -> Result<Assembly, AssembleError> {
     let memo = output.join(DIGESTS);
     let mut fingerprints = Fingerprints { memo, known: Vec::new() };
     let mut graph = Graph::new();

@@ -2,7 +2,7 @@
 
 use crate::analysis::knn;
 use crate::base::Result;
-use crate::config::pipeline::{KnnEval, LabelDraw};
+use crate::config::pipeline::{KnnEval, LabelSampling};
 use crate::engine::{Context, Stage};
 use crate::stages::evaluation::{self, Evaluation};
 use crate::stages::features::Features;
@@ -43,7 +43,7 @@ impl Stage for KnnEvalStage {
     fn run(&self, context: &Context<'_>) -> Result<String> {
         let set = dataset::images(context)?;
         let split = split::read(context, &set)?;
-        let labeled = split::labeled(&split, &set, self.fraction, LabelDraw::Stratified, self.seed)?;
+        let labeled = split::labeled(&split, &set, self.fraction, LabelSampling::Stratified, self.seed)?;
         let features = Features::read(context.input("features")?, self.depth, set.len())?;
         let (known, labels) = (features.rows(&labeled), evaluation::labels(&set, &labeled));
         let scores = |images: &[usize]| {

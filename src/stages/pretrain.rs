@@ -97,7 +97,7 @@ impl DeviceStage for PretrainStage {
         training.interruptible(|training| self.train(training))?;
         training.tell_speed(self.device);
         let session = &training.session;
-        formats::write_arrays(&context.output().join(formats::MODEL), &session.network().state()?)?;
+        formats::write_arrays(&context.output().join(formats::MODEL), &session.network().state_dict()?)?;
         formats::write_rows(&context.output().join(formats::HISTORY), session.records())?;
         Ok(summary(session.records()))
     }

@@ -2,7 +2,7 @@
 
 use crate::augment::PolicyConfig;
 use crate::base::{Error, Result, files};
-use crate::config::Loaded;
+use crate::config::LoadedStudy;
 use crate::config::pipeline::Pipeline;
 use crate::dataset::{self, Split};
 use crate::stages::dataset::{SEED as DATA_SEED, open};
@@ -14,7 +14,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// There is no such policy, the images cannot be read, or the PNG cannot be written.
-pub fn preview(loaded: &Loaded, augment: Option<&str>, count: usize, png: &Path) -> Result<()> {
+pub fn preview(loaded: &LoadedStudy, augment: Option<&str>, count: usize, png: &Path) -> Result<()> {
     let Some(variant) = loaded.study.variants.first() else {
         return Err(Error::bug("a study without variants"));
     };
@@ -24,7 +24,7 @@ pub fn preview(loaded: &Loaded, augment: Option<&str>, count: usize, png: &Path)
         tempfile::tempdir().map_err(|error| Error::io("create a temporary directory", std::env::temp_dir(), &error))?;
     dataset::decode(&pipeline.dataset, DATA_SEED, directory.path(), &|_, _| (), &|| Ok(()))?;
     let set = open(directory.path())?;
-    let train = Split::draw(set.labels(), set.test_flags(), pipeline.dataset.validation_fraction, pipeline.seed).train;
+    let train = Split::sample(set.labels(), set.test_flags(), pipeline.dataset.validation_fraction, pipeline.seed).train;
     let images = pairs::one_of_each_class(&set, &train, count);
     files::write_atomic(png, &pairs::draw(&set, &images, policy, &pipeline.dataset, pipeline.seed)?)
 }

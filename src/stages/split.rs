@@ -1,8 +1,8 @@
 //! `split`: which images are for training, validation and testing.
 
 use crate::base::Result;
-use crate::config::pipeline::LabelDraw;
-use crate::dataset::shared::{self, Shared, shared_images};
+use crate::config::pipeline::LabelSampling;
+use crate::dataset::shared::{self, SharedImage, shared_images};
 use crate::dataset::{ImageDataset, Split};
 use crate::engine::{Context, Stage};
 use crate::stages::{dataset, formats};
@@ -36,10 +36,10 @@ impl Stage for SplitStage {
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
         let set = dataset::images(context)?;
-        let split = Split::draw(set.labels(), set.test_flags(), self.validation_fraction, self.seed);
+        let split = Split::sample(set.labels(), set.test_flags(), self.validation_fraction, self.seed);
         formats::write_json(&context.output().join(formats::SPLIT), &split)?;
         let shared = shared_images(&set, &split)?;
-        shared::worded(&shared, split.test.len()).into_iter().for_each(|warning| context.warn(warning));
+        shared::describe(&shared, split.test.len()).into_iter().for_each(|warning| context.warn(warning));
         formats::write_rows(&context.output().join(formats::SHARED), &shared)?;
         Ok(format!("{} train, {} validation, {} test", split.train.len(), split.validation.len(), split.test.len()))
     }
@@ -68,7 +68,7 @@ pub fn open(directory: &Path, set: &ImageDataset) -> Result<Split> {
 ///
 /// # Errors
 /// The artifact is damaged.
-pub fn shared(directory: &Path, set: &ImageDataset, split: &Split) -> Result<Vec<Shared>> {
+pub fn shared(directory: &Path, set: &ImageDataset, split: &Split) -> Result<Vec<SharedImage>> {
     let path = directory.join(formats::SHARED);
     // Artifacts of earlier versions do not have the file.
     if path.exists() { formats::read_rows(&path) } else { shared_images(set, split) }
@@ -78,9 +78,9 @@ pub fn shared(directory: &Path, set: &ImageDataset, split: &Split) -> Result<Vec
 ///
 /// # Errors
 /// A class is left without a labeled image.
-pub fn labeled(split: &Split, set: &ImageDataset, fraction: f64, draw: LabelDraw, seed: u64) -> Result<Vec<usize>> {
+pub fn labeled(split: &Split, set: &ImageDataset, fraction: f64, draw: LabelSampling, seed: u64) -> Result<Vec<usize>> {
     match draw {
-        LabelDraw::Stratified => split.labeled(set.labels(), fraction, seed),
-        LabelDraw::WithReplacement => Ok(split.labeled_with_replacement(fraction, seed)),
+        LabelSampling::Stratified => split.labeled(set.labels(), fraction, seed),
+        LabelSampling::WithReplacement => Ok(split.labeled_with_replacement(fraction, seed)),
     }
 }

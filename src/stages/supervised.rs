@@ -204,7 +204,7 @@ impl<'a> Run<'a> {
         };
         evaluation::write_labeled(output, &self.set, &self.labeled)?;
         formats::write_rows(&output.join(formats::HISTORY), session.records())?;
-        formats::write_arrays(&output.join(formats::MODEL), &network.state()?)?;
+        formats::write_arrays(&output.join(formats::MODEL), &network.state_dict()?)?;
         let scores = logits::probabilities(self.logits(network, &split.test)?, self.set.classes().len());
         evaluation.write(output, &self.set, &split.test, &scores)
     }

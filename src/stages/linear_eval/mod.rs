@@ -101,7 +101,7 @@ impl Data {
         let features = Features::read(context.input("features")?, stage.depth, set.len())?;
         let rows = features.rows(&labeled);
         let standardizer = config.standardize.then(|| Standardizer::fit(features.view(&rows)));
-        let selection = selection(&split, config.training.watched_on()).to_vec();
+        let selection = selection(&split, config.training.monitored_on()).to_vec();
         Ok(Self { set, split, labeled, features, standardizer, selection })
     }
 }

@@ -4,7 +4,7 @@ use crate::analysis::config::EmbedMethod;
 use crate::base::Error;
 use crate::config::pipeline::{Embed, KnnEval, LinearEval, Pipeline, Pretrain, SelectOn, Supervised};
 use crate::dataset::DatasetConfig;
-use crate::engine::{Graph, Outcome, StageId};
+use crate::engine::{Graph, RunOutcome, StageId};
 use crate::model::{self, EncoderConfig, ProjectionConfig};
 use crate::stages::names::Values;
 use crate::train::Monitor;
@@ -142,7 +142,7 @@ pub struct Inputs {
 
 impl Inputs {
     /// The inputs of a report on a run in which some stages failed.
-    pub fn without_failed(mut self, graph: &Graph, outcome: &Outcome) -> Self {
+    pub fn without_failed(mut self, graph: &Graph, outcome: &RunOutcome) -> Self {
         for entry in &mut self.entries {
             entry.is_missing = outcome.artifacts.get(entry.stage.index()).is_none_or(Option::is_none);
         }
@@ -201,7 +201,7 @@ impl Inputs {
         self.add(
             id,
             Part::LinearEval(Evaluated {
-                selected_on_test: config.training.chooses_on() == Some(SelectOn::Test),
+                selected_on_test: config.training.selects_on() == Some(SelectOn::Test),
                 monitor: config.training.monitor(),
                 ..Evaluated::of_features(&config.name, pretrain, place)
             }),
@@ -226,7 +226,7 @@ impl Inputs {
                 width: 0,
                 fraction,
                 seed: pipeline.seed,
-                selected_on_test: config.training.chooses_on() == Some(SelectOn::Test),
+                selected_on_test: config.training.selects_on() == Some(SelectOn::Test),
                 monitor: config.training.monitor(),
             }),
         );

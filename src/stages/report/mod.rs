@@ -6,7 +6,7 @@ mod inputs;
 mod tested;
 
 use crate::base::Result;
-use crate::config::Loaded;
+use crate::config::LoadedStudy;
 use crate::dataset::{DatasetConfig, SourceConfig};
 use crate::engine::{Context, Graph, Stage, StageId};
 use crate::render;
@@ -32,7 +32,7 @@ pub struct ReportStage {
 
 impl ReportStage {
     /// The stage, and its inputs by role.
-    pub fn new(loaded: &Loaded, graph: &Graph, inputs: Inputs) -> (Self, Vec<(String, StageId)>) {
+    pub fn new(loaded: &LoadedStudy, graph: &Graph, inputs: Inputs) -> (Self, Vec<(String, StageId)>) {
         let there = inputs.entries.iter().filter(|entry| !entry.is_missing);
         let roles = there.map(|entry| (entry.role.clone(), entry.stage)).collect();
         let study = &loaded.study;
