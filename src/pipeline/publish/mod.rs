@@ -5,7 +5,7 @@ mod listing;
 mod times;
 
 use crate::base::{Result, files};
-use crate::engine::{Outcome, Store};
+use crate::engine::{RunOutcome, Store};
 use crate::render::{self, with_run, with_times};
 use crate::pipeline::Assembly;
 use listing::{Listing, State};
@@ -30,7 +30,7 @@ pub struct Published {
 ///
 /// # Errors
 /// The report is missing from the outcome, or a file cannot be written.
-pub fn publish(assembly: &Assembly, outcome: &Outcome, store: &Store, output: &Path) -> Result<Published> {
+pub fn publish(assembly: &Assembly, outcome: &RunOutcome, store: &Store, output: &Path) -> Result<Published> {
     let (artifact, study) = (artifact(assembly, outcome)?, output.join(&assembly.study));
     let (place, key) = (study.join(REPORT), assembly.graph.key(assembly.report));
     let page = place.join(PAGE);
@@ -71,7 +71,7 @@ pub fn published(assembly: &Assembly, output: &Path) -> Option<PathBuf> {
 /// The report is missing from the outcome, or a file cannot be written.
 pub fn publish_run(
     assembly: &Assembly,
-    outcome: &Outcome,
+    outcome: &RunOutcome,
     store: &Store,
     run: &Path,
     facts: &[(String, String)],
@@ -94,7 +94,7 @@ pub fn publish_run(
 ///
 /// # Errors
 /// The report is missing from the outcome or cannot be read.
-pub fn results_table(assembly: &Assembly, outcome: &Outcome) -> Result<String> {
+pub fn results_table(assembly: &Assembly, outcome: &RunOutcome) -> Result<String> {
     files::read_text(&artifact(assembly, outcome)?.join(render::RESULTS))
 }
 
@@ -105,6 +105,6 @@ fn names(assembly: &Assembly, store: &Store) -> Result<Vec<String>> {
     Ok(files.into_iter().map(|file| file.name).collect())
 }
 
-fn artifact<'a>(assembly: &Assembly, outcome: &'a Outcome) -> Result<&'a Path> {
+fn artifact<'a>(assembly: &Assembly, outcome: &'a RunOutcome) -> Result<&'a Path> {
     outcome.artifact(assembly.report).map(PathBuf::as_path)
 }

@@ -1,7 +1,7 @@
 //! How long the stages of a report took, for its page.
 
 use crate::base::human;
-use crate::engine::{Record, StageId, Store};
+use crate::engine::{ArtifactRecord, StageId, Store};
 use crate::render::StageTimes;
 use crate::pipeline::Assembly;
 
@@ -17,7 +17,7 @@ pub(super) fn rows(assembly: &Assembly, store: &Store) -> Vec<StageTimes> {
     graph.iter().filter_map(record).collect()
 }
 
-fn times(stage: &str, record: &Record) -> StageTimes {
+fn times(stage: &str, record: &ArtifactRecord) -> StageTimes {
     let measured = |name: &str| record.measured.get(name).copied();
     let of_peak = |(reached, peak): (f64, f64)| format!("{reached:.0} of {peak:.0} ({:.0} %)", 100.0 * reached / peak);
     StageTimes {

@@ -34,9 +34,9 @@ pub(super) fn train(data: &Data, grid: &[f64], context: &Context<'_>) -> Result<
 /// Notes what a reader of the result has to know.
 fn report(path: &LogisticPath, context: &Context<'_>) {
     let (best, last) = (path.best(), path.points.len() - 1);
-    if path.could_not_choose {
+    if path.used_default_c {
         context.note("c = 1: there are no images to choose it on".to_owned());
-    } else if last > 0 && (path.chosen == 0 || path.chosen == last) {
+    } else if last > 0 && (path.selected == 0 || path.selected == last) {
         context.note(format!(
             "c = {:e} is at the end of the list it was chosen from: a longer list may do better",
             best.c

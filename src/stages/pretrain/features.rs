@@ -219,7 +219,7 @@ impl Features {
     }
 
     /// A view of some rows of this width.
-    pub fn view<'a>(&self, rows: &'a [f32]) -> analysis::Features<'a> {
+    pub fn view<'a>(&self, rows: &'a [f32]) -> analysis::FeatureMatrix<'a> {
         view(rows, self.width)
     }
 
@@ -231,8 +231,8 @@ impl Features {
 }
 
 /// Values `[rows, width]` as a table.
-pub fn view(values: &[f32], width: usize) -> analysis::Features<'_> {
-    analysis::Features::new(values.len() / width, width, values)
+pub fn view(values: &[f32], width: usize) -> analysis::FeatureMatrix<'_> {
+    analysis::FeatureMatrix::new(values.len() / width, width, values)
 }
 
 /// A pass of all images through the network, with its MACs as work.

@@ -18,9 +18,9 @@ pub(super) struct Tested {
 }
 
 /// What an evaluation got right, for comparing runs; none where its predictions cannot be read.
-pub fn tested(artifact: &Path) -> Option<runs::Tested> {
+pub fn tested(artifact: &Path) -> Option<runs::TestPredictions> {
     let Tested { test_set, right, .. } = read(artifact).ok()?;
-    Some(runs::Tested { test_set, right: right.0 })
+    Some(runs::TestPredictions { test_set, correct: right.0 })
 }
 
 /// A row of `predictions.csv`.
