@@ -1,13 +1,15 @@
 //! `simclr`: declarative pipelines for self-supervised image learning with SimCLR.
 //!
-//! A TOML file declares stages; [`config`] checks it, [`stages`] turns it into a graph, [`engine`] runs whatever is
-//! missing from the store. The modules below are listed from the command line down to the foundations, and each
+//! A TOML file declares tables of sections; [`pipeline`] reads it and turns it into a graph, to which each kind of
+//! section ([`stages`]) adds its stages, and [`engine`] runs whatever is missing from the store. The modules below are listed from the command line down to the foundations, and each
 //! imports only from those after it (enforced by `tests/layering.rs`).
 
 pub mod cli;
-pub mod config;
+pub mod pipeline;
 pub mod stages;
+pub mod study;
 
+pub mod document;
 pub mod doctor;
 pub mod runs;
 

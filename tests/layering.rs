@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 /// Layers, top first. A module may import from itself and from the layers below its own.
 const LAYERS: &[&[&str]] = &[
     &["cli"],
+    &["pipeline"],
     &["stages"],
-    &["config"],
-    &["runs", "doctor"],
+    &["study"],
+    &["runs", "doctor", "document"],
     &["engine", "render", "train"],
     &["dataset"],
     &["analysis", "augment", "loss", "model", "optim"],

@@ -11,7 +11,7 @@ pub use records::{
 };
 pub use start::{CompletionsArguments, InitArguments};
 
-use crate::config::pipeline::DeviceChoice;
+use crate::study::DeviceChoice;
 use crate::engine::store::Verify;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;

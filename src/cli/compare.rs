@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &CompareArguments) -> Result<Finish, Failure> {
     let output = &arguments.output.output;
     let (first, second) = (runs::find(output, &arguments.first)?, runs::find(output, &arguments.second)?);
     let store = Store::open(output)?;
-    let tested = |stage: &StageRecord| stages::tested(&store.verified_artifact(&stage.kind, &stage.key)?);
+    let tested = |stage: &StageRecord| stages::shared::tested(&store.verified_artifact(&stage.kind, &stage.key)?);
     let comparison = runs::compare(&first.record, &second.record, &tested);
     match arguments.format {
         Format::Text => output::print(text(&first, &second, &comparison))?,

@@ -2,7 +2,7 @@
 
 use super::exit_code;
 use crate::base::Error;
-use crate::{config, stages};
+use crate::{document, pipeline};
 
 /// The outcome of a successful command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(super) enum Finish {
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The pipeline file is invalid.
-    Diagnostics(config::Diagnostics),
+    Diagnostics(document::Diagnostics),
     /// Any other error.
     Error(Error),
 }
@@ -39,17 +39,17 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<config::Diagnostics> for Failure {
-    fn from(diagnostics: config::Diagnostics) -> Self {
+impl From<document::Diagnostics> for Failure {
+    fn from(diagnostics: document::Diagnostics) -> Self {
         Self::Diagnostics(diagnostics)
     }
 }
 
-impl From<stages::AssembleError> for Failure {
-    fn from(error: stages::AssembleError) -> Self {
+impl From<pipeline::AssembleError> for Failure {
+    fn from(error: pipeline::AssembleError) -> Self {
         match error {
-            stages::AssembleError::Configuration(diagnostics) => Self::Diagnostics(diagnostics),
-            stages::AssembleError::Data(error) => Self::Error(error),
+            pipeline::AssembleError::Configuration(diagnostics) => Self::Diagnostics(diagnostics),
+            pipeline::AssembleError::Data(error) => Self::Error(error),
         }
     }
 }

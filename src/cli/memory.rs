@@ -3,7 +3,7 @@
 use crate::base::{Error, Result, human};
 use crate::engine::{self, Graph, PlanEntry, PlanStatus, RunOptions, Store};
 use crate::runs::Hardware;
-use crate::stages::Assembly;
+use crate::pipeline::Assembly;
 
 /// Stages that would be computed in parallel and do not fit into memory together.
 #[derive(Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use super::text::Style;
 use crate::base::{Result, human};
 use crate::engine::{self, Graph, PlanEntry, PlanStatus, RunOptions};
 use crate::runs::Hardware;
-use crate::stages::Assembly;
+use crate::pipeline::Assembly;
 use serde_json::{Value, json};
 
 pub(super) fn run(arguments: &PlanArguments) -> Result<Finish, Failure> {

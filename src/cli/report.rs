@@ -6,7 +6,7 @@ use super::progress::Progress;
 use super::{interrupt, output, run};
 use crate::base::{Error, ErrorKind, Result};
 use crate::engine::{self, PlanEntry, PlanStatus, RunOptions, StageId};
-use crate::stages;
+use crate::pipeline;
 use std::path::Path;
 
 pub(super) fn run(arguments: &ReportArguments) -> Result<Finish, Failure> {
@@ -17,7 +17,7 @@ pub(super) fn run(arguments: &ReportArguments) -> Result<Finish, Failure> {
     // This command leaves no run record, so a registration protects what it reads from `cache gc`.
     let _registration = match (
         study.store.register(interrupt::while_waiting(run::COLLECTION)),
-        stages::published(assembly, &arguments.store.output),
+        pipeline::published(assembly, &arguments.store.output),
     ) {
         (Ok(registration), _) => registration,
         // On a read-only disk, the location of the published report is all there is to print.
@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &ReportArguments) -> Result<Finish, Failure> {
     let options = RunOptions { force: name.clone(), only: name, ..options };
     let progress = Progress::new(true);
     let outcome = engine::run(&assembly.graph, &study.store, &options, &progress, interrupted)?;
-    let published = stages::publish(assembly, &outcome, &study.store, &arguments.store.output)?;
+    let published = pipeline::publish(assembly, &outcome, &study.store, &arguments.store.output)?;
     published.damage.iter().map(run::published_again).for_each(output::warn);
     output::print(format!("report: {}\n", published.page.display()))?;
     Ok(Finish::Done)

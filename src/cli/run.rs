@@ -6,12 +6,12 @@ use super::progress::Progress;
 use super::sinks::Sinks;
 use super::{interrupt, memory, output, plan};
 use crate::base::{Error, Result, human};
-use crate::config::pipeline::DeviceChoice;
-use crate::config::{self, LoadedStudy};
+use crate::study::DeviceChoice;
 use crate::engine::store::Verify;
 use crate::engine::{self, Event, EventSink, RunOptions, RunOutcome, Store};
 use crate::runs::{Recorder, RunDescription};
-use crate::stages::{self, Assembly, device};
+use crate::pipeline::{self, Assembly, LoadedStudy};
+use crate::stages::shared::device;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -127,13 +127,13 @@ impl ResultsWriter<'_> {
         if outcome.artifacts[assembly.report.index()].is_none() {
             return Ok("no report: run again without --only\n".to_owned());
         }
-        let published = stages::publish(assembly, outcome, self.store, &self.arguments.store.output)?;
+        let published = pipeline::publish(assembly, outcome, self.store, &self.arguments.store.output)?;
         published.damage.iter().map(published_again).for_each(|text| self.warn(assembly, text));
         // The copy in the run's directory is optional: the results are already published.
-        if let Err(error) = stages::publish_run(assembly, outcome, self.store, self.run, &self.facts) {
+        if let Err(error) = pipeline::publish_run(assembly, outcome, self.store, self.run, &self.facts) {
             self.warn(assembly, format!("cannot keep a copy of the report with the run: {error}"));
         }
-        let table = stages::results_table(assembly, outcome)?;
+        let table = pipeline::results_table(assembly, outcome)?;
         Ok(format!("{}\n\nreport: {}\n", table.trim_end(), published.page.display()))
     }
 
@@ -169,9 +169,9 @@ pub(super) struct Study {
 
 /// Loads a pipeline file and assembles its graph.
 pub(super) fn open(pipeline: &PipelineArguments, store: &StoreArguments) -> Result<Study, Failure> {
-    let loaded = config::load(&pipeline.file, &pipeline.set)?;
+    let loaded = pipeline::load(&pipeline.file, &pipeline.set)?;
     let opened = Store::open(&store.output)?;
-    let assembly = stages::assemble(&loaded, &store.output, store.device)?;
+    let assembly = pipeline::assemble(&loaded, &store.output, store.device)?;
     Ok(Study { loaded, assembly, store: opened })
 }
 

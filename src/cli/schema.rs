@@ -2,9 +2,9 @@
 
 use super::failure::{Failure, Finish};
 use super::output;
-use crate::config;
+use crate::pipeline;
 
 pub(super) fn run() -> Result<Finish, Failure> {
-    output::print_json(&config::schema())?;
+    output::print_json(&pipeline::schema())?;
     Ok(Finish::Done)
 }

@@ -4,13 +4,15 @@ use super::args::{Format, SummaryArguments};
 use super::failure::{Failure, Finish};
 use super::output;
 use crate::base::{Error, Result, human};
-use crate::config;
-use crate::config::pipeline::{Pretrain, Supervised};
-use crate::config::{Pipeline, Variant};
-use crate::dataset;
+use crate::dataset::{self, DatasetConfig};
 use crate::model::EncoderConfig;
 use crate::model::{self, ProjectionConfig, Summary};
 use crate::nn::Precision;
+use crate::pipeline;
+use crate::stages::pretrain::PretrainConfig;
+use crate::stages::supervised::SupervisedConfig;
+use crate::stages::{Dataset, Pretrain, Supervised};
+use crate::study::{Pipeline, Variant};
 use serde::Serialize;
 
 /// A network and the stage that trains it.
@@ -27,7 +29,7 @@ struct Network {
 }
 
 pub(super) fn run(arguments: &SummaryArguments) -> Result<Finish, Failure> {
-    let loaded = config::load(&arguments.pipeline.file, &arguments.pipeline.set)?;
+    let loaded = pipeline::load(&arguments.pipeline.file, &arguments.pipeline.set)?;
     let networks = networks(&loaded.study.variants, arguments.classes.map(usize::from))?;
     match arguments.format {
         Format::Text => show_text(&networks)?,
@@ -81,9 +83,9 @@ struct NetworkSpec {
 }
 
 impl NetworkSpec {
-    fn of_pretrain(stage: &Pretrain, side: usize) -> Self {
+    fn of_pretrain(name: &str, stage: &PretrainConfig, side: usize) -> Self {
         Self {
-            stage: format!("pretrain.{}", stage.name),
+            stage: format!("pretrain.{name}"),
             encoder: stage.encoder.clone(),
             precision: stage.precision,
             head: stage.projection.clone(),
@@ -93,16 +95,15 @@ impl NetworkSpec {
         }
     }
 
-    fn of_supervised(stage: &Supervised, classes: usize, side: usize) -> Self {
-        let layers: Vec<usize> = stage.hidden.iter().copied().chain([classes]).collect();
+    fn of_supervised(name: &str, stage: &SupervisedConfig, classes: usize, side: usize) -> Self {
         Self {
-            stage: format!("supervised.{}", stage.name),
+            stage: format!("supervised.{name}"),
             encoder: stage.encoder.clone(),
             precision: stage.precision,
-            head: ProjectionConfig::from(&layers),
+            head: ProjectionConfig::from(&stage.head(classes)),
             side,
-            views: stage.training.batch_size,
-            state_vectors: stage.training.optimizer.state_vectors(),
+            views: stage.batch_size,
+            state_vectors: stage.optimizer.state_vectors(),
         }
     }
 
@@ -117,26 +118,36 @@ impl NetworkSpec {
 
 /// Returns the networks of one variant with their peak learning rates. Supervised networks need the number of classes:
 /// if it cannot be determined, they are omitted and `unknown` is set to the reason.
-fn specs(pipeline: &Pipeline, classes: Option<usize>, unknown: &mut Option<Error>) -> Vec<(NetworkSpec, f64)> {
-    let side = pipeline.dataset.image_size;
-    let pretrained = pipeline.pretrain.iter();
-    let mut specs: Vec<(NetworkSpec, f64)> =
-        pretrained.map(|stage| (NetworkSpec::of_pretrain(stage, side), stage.optimizer.learning_rate())).collect();
-    if pipeline.supervised.is_empty() {
-        return specs;
+fn specs(
+    pipeline: &Pipeline,
+    classes: Option<usize>,
+    unknown: &mut Option<Error>,
+) -> Result<Vec<(NetworkSpec, f64)>> {
+    let mut specs = Vec::new();
+    for (name, stage) in pipeline.all::<Pretrain>() {
+        let side = dataset_of(stage.dataset(pipeline)?, pipeline)?.image_size;
+        specs.push((NetworkSpec::of_pretrain(name, stage, side), stage.scaled_optimizer().learning_rate()));
     }
-    match classes.map_or_else(|| count_classes(pipeline), Ok) {
-        Ok(classes) => specs.extend(pipeline.supervised.iter().map(|stage| {
-            let rate = stage.training.optimizer.learning_rate();
-            (NetworkSpec::of_supervised(stage, classes, side), rate)
-        })),
-        Err(error) => *unknown = Some(error),
+    for (name, stage) in pipeline.all::<Supervised>() {
+        let dataset = dataset_of(stage.dataset(pipeline)?, pipeline)?;
+        match classes.map_or_else(|| count_classes(dataset), Ok) {
+            Ok(classes) => {
+                let rate = stage.training().optimizer.learning_rate();
+                specs.push((NetworkSpec::of_supervised(name, stage, classes, dataset.image_size), rate));
+            }
+            Err(error) => *unknown = Some(error),
+        }
     }
-    specs
+    Ok(specs)
 }
 
-fn count_classes(pipeline: &Pipeline) -> Result<usize> {
-    let names = dataset::class_names(&pipeline.dataset);
+fn dataset_of<'a>(name: &str, pipeline: &'a Pipeline) -> Result<&'a DatasetConfig> {
+    let dataset = pipeline.all::<Dataset>().find(|(other, _)| *other == name);
+    dataset.map(|(_, config)| config).ok_or_else(|| Error::bug(format!("no data set '{name}' in a checked file")))
+}
+
+fn count_classes(dataset: &DatasetConfig) -> Result<usize> {
+    let names = dataset::class_names(dataset);
     names.map(|names| names.len()).map_err(|error| {
         Error::stage(error.what())
             .at(error.place().unwrap_or("data set").to_owned())

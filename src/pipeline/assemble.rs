@@ -4,9 +4,9 @@ use crate::base::text::visible;
 use crate::base::{Error, Result};
 use crate::dataset::{self, DatasetConfig, Fingerprint};
 use crate::document::Diagnostics;
-use crate::engine::{Graph, Outcome, StageId};
+use crate::engine::{Graph, RunOutcome, StageId};
 use crate::pipeline::report::{Frame, ReportStage};
-use crate::pipeline::{Loaded, language};
+use crate::pipeline::{LoadedStudy, language};
 use crate::stages::Dataset;
 use crate::study::variants::{name_by_values, values_by_stage};
 use crate::study::{ClassCount, DataFacts, DeviceChoice, Expanded, Facts, Fits, Parts, Pipeline};
@@ -41,7 +41,7 @@ impl Assembly {
     ///
     /// # Errors
     /// None but bugs.
-    pub fn report_existing(&mut self, loaded: &Loaded, outcome: &Outcome) -> Result<()> {
+    pub fn report_existing(&mut self, loaded: &LoadedStudy, outcome: &RunOutcome) -> Result<()> {
         let mut parts = self.parts.clone();
         let failures = parts.without_failed(&self.graph, outcome);
         self.report = add_report(loaded, &mut self.graph, parts, Frame { failures, ..self.frame.clone() })?;
@@ -49,7 +49,7 @@ impl Assembly {
     }
 }
 
-fn add_report(loaded: &Loaded, graph: &mut Graph, parts: Parts, frame: Frame) -> Result<StageId> {
+fn add_report(loaded: &LoadedStudy, graph: &mut Graph, parts: Parts, frame: Frame) -> Result<StageId> {
     let inputs = parts.inputs();
     let inputs: Vec<(&str, StageId)> = inputs.iter().map(|(role, id)| (role.as_str(), *id)).collect();
     let stage = ReportStage::new(loaded, graph, parts, frame);
@@ -81,7 +81,7 @@ impl From<Diagnostics> for AssembleError {
 ///
 /// # Errors
 /// The data cannot be read, or does not suit what the file asks of it.
-pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) -> Result<Assembly, AssembleError> {
+pub fn assemble(loaded: &LoadedStudy, output: &Path, device: Option<DeviceChoice>) -> Result<Assembly, AssembleError> {
     let mut survey = Survey { memo: output.join(DIGESTS), known: Vec::new() };
     let mut expanded = Expanded::default();
     let mut seeds: Vec<u64> = Vec::new();
@@ -103,7 +103,7 @@ pub fn assemble(loaded: &Loaded, output: &Path, device: Option<DeviceChoice>) ->
     finished(loaded, expanded, seeds).map_err(AssembleError::Data)
 }
 
-fn finished(loaded: &Loaded, expanded: Expanded, seeds: Vec<u64>) -> Result<Assembly> {
+fn finished(loaded: &LoadedStudy, expanded: Expanded, seeds: Vec<u64>) -> Result<Assembly> {
     let Expanded { mut graph, mut parts, users, models, fits, notes, warnings, warnings_of_data } = expanded;
     let values = values_by_stage(&users, &loaded.study);
     name_by_values(&mut graph, &values);

@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 
 /// A checked configuration, with the text that it comes from.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedStudy {
     /// What the file declares.
     pub study: Study,
     document: Document,
     language: Language,
 }
 
-impl Loaded {
+impl LoadedStudy {
     /// The pipeline file.
     pub fn path(&self) -> &Path {
         self.document.path()
@@ -69,7 +69,7 @@ impl Loaded {
 ///
 /// # Errors
 /// Everything that is wrong with it, each with its span.
-pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Diagnostics> {
+pub fn load(path: &Path, overrides: &[String]) -> Result<LoadedStudy, Diagnostics> {
     match read_text(path) {
         Ok(text) => parse(&text, path, overrides),
         Err(error) => {
@@ -85,7 +85,7 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Diagnostics> {
 ///
 /// # Errors
 /// Everything that is wrong with it, each with its span.
-pub fn parse(text: &str, path: &Path, overrides: &[String]) -> Result<Loaded, Diagnostics> {
+pub fn parse(text: &str, path: &Path, overrides: &[String]) -> Result<LoadedStudy, Diagnostics> {
     let mut problems = Problems::default();
     let mut sources = Vec::new();
     let language = language();
@@ -96,7 +96,7 @@ pub fn parse(text: &str, path: &Path, overrides: &[String]) -> Result<Loaded, Di
     }
 }
 
-fn checked(mut document: Document, language: Language, problems: &mut Problems) -> Option<Loaded> {
+fn checked(mut document: Document, language: Language, problems: &mut Problems) -> Option<LoadedStudy> {
     check_swept_values(&document, language, problems);
     let mut variants = Vec::new();
     for document::Variant { settings, tree } in document.variants(problems) {
@@ -109,7 +109,7 @@ fn checked(mut document: Document, language: Language, problems: &mut Problems) 
     let path = document.path().to_owned();
     let name = name_of(&mut document.root, &path, problems)?;
     let title = title_of(&mut document.root, language.schema, problems).unwrap_or_else(|| name.clone());
-    Some(Loaded { study: Study { name, title, variants }, document, language })
+    Some(LoadedStudy { study: Study { name, title, variants }, document, language })
 }
 
 /// A value of the file that the sweep replaces in every variant must be right all the same.

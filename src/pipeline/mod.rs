@@ -11,6 +11,6 @@ pub mod report;
 pub use assemble::{AssembleError, Assembly, assemble};
 pub(crate) use language::language;
 pub use language::{reference, schema};
-pub use load::{Loaded, load, parse};
+pub use load::{LoadedStudy, load, parse};
 pub use preview::preview;
 pub use publish::{Published, publish, publish_run, published, results_table};

@@ -3,7 +3,7 @@
 use crate::augment::PolicyConfig;
 use crate::base::{Error, Result, files};
 use crate::dataset::{self, DatasetConfig, Split};
-use crate::pipeline::Loaded;
+use crate::pipeline::LoadedStudy;
 use crate::stages::dataset::{SEED as DATA_SEED, open};
 use crate::stages::pretrain::{draw, one_of_each_class};
 use crate::stages::{Augment, Dataset, Pretrain};
@@ -15,7 +15,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// There is no such policy, the images cannot be read, or the PNG cannot be written.
-pub fn preview(loaded: &Loaded, augment: Option<&str>, count: usize, png: &Path) -> Result<()> {
+pub fn preview(loaded: &LoadedStudy, augment: Option<&str>, count: usize, png: &Path) -> Result<()> {
     let Some(variant) = loaded.study.variants.first() else {
         return Err(Error::bug("a study without variants"));
     };
@@ -25,7 +25,7 @@ pub fn preview(loaded: &Loaded, augment: Option<&str>, count: usize, png: &Path)
         tempfile::tempdir().map_err(|error| Error::io("create a temporary directory", std::env::temp_dir(), &error))?;
     dataset::decode(dataset, DATA_SEED, directory.path(), &|_, _| (), &|| Ok(()))?;
     let set = open(directory.path())?;
-    let train = Split::draw(set.labels(), set.test_flags(), dataset.validation_fraction, pipeline.seed).train;
+    let train = Split::sample(set.labels(), set.test_flags(), dataset.validation_fraction, pipeline.seed).train;
     let images = one_of_each_class(&set, &train, count);
     files::write_atomic(png, &draw(&set, &images, policy, dataset, pipeline.seed)?)
 }

@@ -1,7 +1,7 @@
 //! From the tree of one variant to its checked tables.
 
 use crate::document::{
-    self, TableEntry, TomlNode, Problem, Problems, Reference, PathStep, InvalidSections, Value, listed, nearest, references, shortened,
+    self, TableEntry, TomlNode, Problem, Problems, Reference, PathStep, InvalidSections, TomlValue, listed, nearest, references, shortened,
     structure,
 };
 use crate::engine::store::Verify;

@@ -1,7 +1,7 @@
 //! The parts of the report, collected while the graph is made.
 
 use crate::base::{Error, Result};
-use crate::engine::{Context, Graph, Outcome, StageId};
+use crate::engine::{Context, Graph, RunOutcome, StageId};
 use crate::render::data::Report;
 use crate::study::part::{ReportPart, Shown, VariantLabel};
 use crate::study::variants::Values;
@@ -69,7 +69,7 @@ impl Parts {
     }
 
     /// Marks what could not be made in a run; returns the stages that failed, and why.
-    pub(crate) fn without_failed(&mut self, graph: &Graph, outcome: &Outcome) -> Vec<(String, String)> {
+    pub(crate) fn without_failed(&mut self, graph: &Graph, outcome: &RunOutcome) -> Vec<(String, String)> {
         let is_missing = |stage: &StageId| outcome.artifacts.get(stage.index()).is_none_or(Option::is_none);
         for entry in &mut self.entries {
             entry.is_missing = entry.stages.iter().any(is_missing);

@@ -1,7 +1,7 @@
 //! The arguments of `doctor`.
 
 use super::{Format, device};
-use crate::config::pipeline::DeviceChoice;
+use crate::study::DeviceChoice;
 use clap::{Args, ValueEnum};
 
 /// Arguments of `doctor`.

@@ -6,27 +6,27 @@ use crate::document::source::Span;
 
 /// A swept key with its values.
 #[derive(Clone, Debug)]
-pub(in crate::document) struct SweptKey {
+pub(crate) struct SweptKey {
     pub(crate) path: Vec<Segment>,
-    pub(in crate::document) values: Vec<TomlNode>,
+    pub(crate) values: Vec<TomlNode>,
     /// Where the list of values is written.
     pub(crate) span: Span,
 }
 
 impl SweptKey {
     /// Returns the path of the key, with list indices as numbers.
-    pub(in crate::document) fn steps(&self) -> Vec<PathStep> {
+    pub(crate) fn steps(&self) -> Vec<PathStep> {
         let step = |name: &str| name.parse().map_or(PathStep::Key(name.to_owned()), PathStep::Index);
         self.names().map(step).collect()
     }
 
     /// Returns the names of the path.
-    pub(in crate::document) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.path.iter().map(|segment| segment.name.as_str())
     }
 
     /// Returns the dotted path.
-    pub(in crate::document) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.names().collect::<Vec<_>>().join(".")
     }
 }
@@ -35,9 +35,9 @@ impl SweptKey {
 #[derive(Clone, Debug)]
     /// At least one key; all have the same number of values, at least one.
     /// Whether it is written as a group, `[[sweep.together]]`.
-pub(in crate::document) struct Axis {
-    pub(in crate::document) keys: Vec<SweptKey>,
-    pub(in crate::document) is_group: bool,
+pub(crate) struct Axis {
+    pub(crate) keys: Vec<SweptKey>,
+    pub(crate) is_group: bool,
 }
 
 impl Axis {

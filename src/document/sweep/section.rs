@@ -14,11 +14,11 @@ use std::collections::HashSet;
 
 /// The key of the groups of keys that vary together.
 /// Keys that apply to the whole study, not to a variant.
-pub(in crate::document) const TOGETHER: &str = "together";
+pub(crate) const TOGETHER: &str = "together";
 
 /// Removes `[sweep]` from the tree and returns its axes, groups after the other keys. Keys set on the command line are
 /// no longer swept.
-pub(in crate::document) fn take(
+pub(crate) fn take(
     root: &mut TomlNode,
     overrides: &[Override],
     schema: &'static Schema,

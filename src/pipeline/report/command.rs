@@ -1,10 +1,10 @@
 //! The command that makes a report again.
 
-use crate::pipeline::Loaded;
+use crate::pipeline::LoadedStudy;
 
 /// `simclr run` with the file and the settings, as it would be typed into a shell in the file's directory: where that is
 /// decides nothing, and must not change the report.
-pub(super) fn command(loaded: &Loaded) -> String {
+pub(super) fn command(loaded: &LoadedStudy) -> String {
     let file = loaded.path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut words = vec!["simclr".to_owned(), "run".to_owned(), quoted(&file)];
     for setting in loaded.overrides() {

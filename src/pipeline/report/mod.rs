@@ -4,7 +4,7 @@ mod command;
 
 use crate::base::Result;
 use crate::engine::{Context, Graph, Stage, StageId};
-use crate::pipeline::Loaded;
+use crate::pipeline::LoadedStudy;
 use crate::render;
 use crate::render::data::{DatasetFacts, Report, Reproduce, StageRow};
 use crate::stages::shared::artifacts;
@@ -39,7 +39,7 @@ pub(super) struct ReportStage {
 }
 
 impl ReportStage {
-    pub(super) fn new(loaded: &Loaded, graph: &Graph, parts: Parts, frame: Frame) -> Self {
+    pub(super) fn new(loaded: &LoadedStudy, graph: &Graph, parts: Parts, frame: Frame) -> Self {
         let study = &loaded.study;
         let mut settings: Vec<String> = Vec::new();
         for (path, _) in study.variants.iter().flat_map(|variant| &variant.settings) {

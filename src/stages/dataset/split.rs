@@ -1,7 +1,7 @@
 //! `split`: which images are for training, validation and testing.
 
 use crate::base::Result;
-use crate::dataset::shared::{self, Shared, shared_images};
+use crate::dataset::shared::{self, SharedImage, shared_images};
 use crate::dataset::{ImageDataset, Split};
 use crate::engine::{Context, Stage};
 use crate::stages::dataset;
@@ -40,10 +40,10 @@ impl Stage for SplitStage {
 
     fn run(&self, context: &Context<'_>) -> Result<String> {
         let set = dataset::images(context)?;
-        let split = Split::draw(set.labels(), set.test_flags(), self.validation_fraction, self.seed);
+        let split = Split::sample(set.labels(), set.test_flags(), self.validation_fraction, self.seed);
         artifacts::write_json(&context.output().join(artifacts::SPLIT), &split)?;
         let shared = shared_images(&set, &split)?;
-        shared::worded(&shared, split.test.len()).into_iter().for_each(|warning| context.warn(warning));
+        shared::describe(&shared, split.test.len()).into_iter().for_each(|warning| context.warn(warning));
         artifacts::write_rows(&context.output().join(artifacts::SHARED), &shared)?;
         Ok(format!("{} train, {} validation, {} test", split.train.len(), split.validation.len(), split.test.len()))
     }
@@ -72,7 +72,7 @@ pub fn open(directory: &Path, set: &ImageDataset) -> Result<Split> {
 ///
 /// # Errors
 /// The artifact is damaged.
-pub fn shared(directory: &Path, set: &ImageDataset, split: &Split) -> Result<Vec<Shared>> {
+pub fn shared(directory: &Path, set: &ImageDataset, split: &Split) -> Result<Vec<SharedImage>> {
     let path = directory.join(artifacts::SHARED);
     // Artifacts of earlier versions do not have the file.
     if path.exists() { artifacts::read_rows(&path) } else { shared_images(set, split) }

@@ -6,7 +6,7 @@ use crate::engine::Context;
 use crate::stages::shared::artifacts;
 use crate::stages::shared::classifier::ClassifierTraining;
 use crate::stages::shared::evaluation::{self, Evaluation};
-use crate::train::softmax::{SoftmaxClassifier, SoftmaxTraining, train_softmax};
+use crate::train::softmax::{SoftmaxClassifier, SoftmaxJob, train_softmax};
 use crate::train::standardize::Standardizer;
 
 /// Trains on standardized features, leaves the history in the artifact, and folds standardization into the classifier.
@@ -23,7 +23,7 @@ pub(super) fn train(
         rows
     };
     let (labeled, selection) = (rows(&data.labeled), rows(&data.selection));
-    let (classifier, records, kept) = train_softmax(&SoftmaxTraining {
+    let (classifier, records, kept) = train_softmax(&SoftmaxJob {
         features: data.features.view(&labeled),
         labels: &evaluation::labels(&data.set, &data.labeled),
         selection_features: data.features.view(&selection),

@@ -102,7 +102,7 @@ impl Data {
         let features = Features::read(context.input("features")?, stage.depth, set.len())?;
         let rows = features.rows(&labeled);
         let standardizer = config.standardize.then(|| Standardizer::fit(features.view(&rows)));
-        let selection = config.training().watched_on().images(&split).to_vec();
+        let selection = config.training().monitored_on().images(&split).to_vec();
         Ok(Self { set, split, labeled, features, standardizer, selection })
     }
 }

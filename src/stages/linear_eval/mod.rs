@@ -112,7 +112,7 @@ impl StageKind for LinearEval {
         if let LinearTraining::Epochs { training, .. } = config.training()
             && let Some((name, data)) = config.target().dataset_config(check.pipeline())
         {
-            check_validation(training.chooses_on(), name, data.validation_fraction, check);
+            check_validation(training.selects_on(), name, data.validation_fraction, check);
         }
     }
 
@@ -121,7 +121,7 @@ impl StageKind for LinearEval {
         let Ok(facts) = check.facts(name) else { return };
         check_labels(&config.labeled_fraction, config.label_draw, facts, check);
         if let LinearTraining::Epochs { training, .. } = config.training() {
-            check_selection(training.chooses_on(), name, facts, check);
+            check_selection(training.selects_on(), name, facts, check);
         }
     }
 
@@ -139,7 +139,7 @@ impl StageKind for LinearEval {
             expansion.cost(id, cost(&training, (widths[depth], fraction), facts));
             let stage = format!("linear_eval.{name}");
             let evaluated = Evaluated {
-                selected_on_test: training.chooses_on() == Some(SelectOn::Test),
+                selected_on_test: training.selects_on() == Some(SelectOn::Test),
                 monitor: training.monitor(),
                 ..Evaluated::of_features(stage, &node, (depth, widths[depth]), fraction, seed)
             };

@@ -71,7 +71,7 @@ pub enum LinearTraining {
 
 impl LinearTraining {
     /// The images on which something is selected or training is monitored.
-    pub fn watched_on(&self) -> SelectOn {
+    pub fn monitored_on(&self) -> SelectOn {
         match self {
             Self::Lbfgs { select_on, .. } => *select_on,
             Self::Epochs { training, .. } => training.select_on,
@@ -87,10 +87,10 @@ impl LinearTraining {
     }
 
     /// The images on which something is selected; none if nothing is.
-    pub fn chooses_on(&self) -> Option<SelectOn> {
+    pub fn selects_on(&self) -> Option<SelectOn> {
         match self {
             Self::Lbfgs { c, select_on } => (c.len() > 1).then_some(*select_on),
-            Self::Epochs { training, .. } => training.chooses_on(),
+            Self::Epochs { training, .. } => training.selects_on(),
         }
     }
 }

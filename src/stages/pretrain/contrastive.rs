@@ -101,7 +101,7 @@ impl DeviceStage for PretrainStage {
         training.interruptible(|training| self.train(training))?;
         training.tell_speed(self.device);
         let session = &training.session;
-        artifacts::write_arrays(&context.output().join(artifacts::MODEL), &session.network().state()?)?;
+        artifacts::write_arrays(&context.output().join(artifacts::MODEL), &session.network().state_dict()?)?;
         artifacts::write_rows(&context.output().join(artifacts::HISTORY), session.records())?;
         Ok(summary(session.records()))
     }

@@ -1,7 +1,7 @@
 //! How classifiers are trained by minibatches.
 
 use crate::optim::config::AdamConfig;
-use crate::optim::{Decayed, OptimizerConfig, RateScale, ScheduleConfig};
+use crate::optim::{DecayedParameters, OptimizerConfig, RateScale, ScheduleConfig};
 use crate::stages::shared::labels::SelectOn;
 use crate::study::Check;
 use crate::train::{Monitor, StoppingRule};
@@ -32,7 +32,7 @@ impl ClassifierTraining {
     }
 
     /// The images on which weights are selected; none if the last weights are kept.
-    pub fn chooses_on(&self) -> Option<SelectOn> {
+    pub fn selects_on(&self) -> Option<SelectOn> {
         self.stopping.map(|_| self.select_on)
     }
 }
@@ -44,7 +44,7 @@ pub(in crate::stages) fn adam() -> OptimizerConfig {
         betas: [0.9, 0.999],
         epsilon: 1e-8,
         weight_decay: 0.0,
-        decay: Decayed::default(),
+        decay: DecayedParameters::default(),
         scale: RateScale::default(),
     })
 }

@@ -7,7 +7,7 @@ use crate::stages::dataset::Dataset;
 use crate::stages::pretrain::Pretrain;
 use crate::stages::shared::artifacts;
 use crate::study::{Pipeline, Ref};
-use crate::train::Stopping;
+use crate::train::StoppingRule;
 use crate::train::logits::{self, best_classes};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -228,7 +228,7 @@ pub fn write_labeled(directory: &Path, set: &ImageDataset, images: &[usize]) -> 
 
 /// Which weights were kept, by the rule of early stopping and the epoch, from 1: `last`, `epoch 12`, or `initial` where
 /// no epoch was better than the start.
-pub fn kept(rule: Option<Stopping>, epoch: usize) -> String {
+pub fn kept(rule: Option<StoppingRule>, epoch: usize) -> String {
     match (rule, epoch) {
         (None, _) => "last".to_owned(),
         (Some(_), 0) => "initial".to_owned(),

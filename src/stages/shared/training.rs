@@ -6,8 +6,8 @@ use crate::dataset::Batches;
 use crate::engine::Context;
 use crate::nn::Taped;
 use crate::stages::shared::device;
-use crate::train::Uploaded;
-use crate::train::progress::Speed;
+use crate::train::UploadedBatch;
+use crate::train::progress::Throughput;
 use crate::train::trainer::TapedLoss;
 use crate::train::{Checkpoints, Compute, StepReport, TrainState};
 
@@ -24,7 +24,7 @@ pub struct Training<'a, D: Compute> {
     pub session: TrainState<D>,
     batches: Batches,
     /// The next batch, which was sent to the device during the last step.
-    ahead: Option<Uploaded<D>>,
+    ahead: Option<UploadedBatch<D>>,
     checkpoints: Checkpoints,
     /// Whether the user knows that checkpoints cannot be written.
     told: bool,
@@ -32,7 +32,7 @@ pub struct Training<'a, D: Compute> {
     chance: f64,
     /// Floating-point operations of a step for one view, convolutions counted as direct ones.
     flops_per_view: f64,
-    speed: Speed,
+    speed: Throughput,
 }
 
 impl<'a, D: Compute> Training<'a, D> {
@@ -61,7 +61,7 @@ impl<'a, D: Compute> Training<'a, D> {
             told: false,
             chance,
             flops_per_view,
-            speed: Speed::default(),
+            speed: Throughput::default(),
         }
     }
 
@@ -80,7 +80,7 @@ impl<'a, D: Compute> Training<'a, D> {
     ///
     /// # Errors
     /// The user interrupted.
-    pub fn next_batch(&mut self) -> Result<Option<Uploaded<D>>> {
+    pub fn next_batch(&mut self) -> Result<Option<UploadedBatch<D>>> {
         if !self.session.has_steps_left() {
             return Ok(None);
         }
@@ -89,7 +89,7 @@ impl<'a, D: Compute> Training<'a, D> {
             return Ok(Some(batch));
         }
         let batch = self.batches.next().ok_or_else(|| Error::bug("the batches ended before the epoch"))??;
-        Uploaded::new(batch, self.session.network()).map(Some)
+        UploadedBatch::new(batch, self.session.network()).map(Some)
     }
 
     /// Takes one step, sending the next batch meanwhile, tells of it, and leaves a checkpoint when one is due.
@@ -98,14 +98,14 @@ impl<'a, D: Compute> Training<'a, D> {
     /// The loss or a gradient is not finite.
     pub fn step(
         &mut self,
-        batch: Uploaded<D>,
+        batch: UploadedBatch<D>,
         loss: impl FnOnce(Taped<D>, &[usize]) -> Result<TapedLoss<D>>,
     ) -> Result<()> {
         self.speed.add(batch.rows);
         let batches = &mut self.batches;
         let (report, ahead) = self
             .session
-            .step_with(batch, loss, |network| batches.next().map(|batch| Uploaded::new(batch?, network)).transpose())?;
+            .step_with(batch, loss, |network| batches.next().map(|batch| UploadedBatch::new(batch?, network)).transpose())?;
         self.ahead = ahead;
         self.context.progress(self.session.steps(), self.session.total_steps(), self.detail(&report));
         if self.checkpoints.is_due() {
@@ -119,7 +119,7 @@ impl<'a, D: Compute> Training<'a, D> {
         if self.speed.seconds() < LONG_ENOUGH {
             return;
         }
-        let (views, waiting) = (self.speed.views_per_second(), self.speed.share(self.batches.waited()));
+        let (views, waiting) = (self.speed.views_per_second(), self.speed.fraction(self.batches.waited()));
         let reached = 1e-9 * self.flops_per_view * views;
         let peak = device::peak_flops(device).map(|peak| 1e-9 * peak);
         let of_peak =
@@ -143,7 +143,7 @@ impl<'a, D: Compute> Training<'a, D> {
             report.accuracy,
             report.learning_rate,
             self.speed.views_per_second(),
-            100.0 * self.speed.share(self.batches.waited()),
+            100.0 * self.speed.fraction(self.batches.waited()),
         )
     }
 

@@ -195,7 +195,7 @@ impl StageKind for Supervised {
         if let Ok(name) = config.dataset(check.pipeline())
             && let Some((_, data)) = check.pipeline().all::<Dataset>().find(|(other, _)| *other == name)
         {
-            check_validation(config.training().chooses_on(), name, data.validation_fraction, check);
+            check_validation(config.training().selects_on(), name, data.validation_fraction, check);
         }
     }
 
@@ -203,7 +203,7 @@ impl StageKind for Supervised {
         let Ok(name) = config.dataset(check.pipeline()) else { return };
         let Ok(facts) = check.facts(name) else { return };
         check_labels(&config.labeled_fraction, config.label_draw, facts, check);
-        check_selection(config.training().chooses_on(), name, facts, check);
+        check_selection(config.training().selects_on(), name, facts, check);
         check_warm_up(config, facts, check);
     }
 
@@ -263,7 +263,7 @@ fn add(
         width: 0,
         fraction,
         seed,
-        selected_on_test: network.training.chooses_on() == Some(SelectOn::Test),
+        selected_on_test: network.training.selects_on() == Some(SelectOn::Test),
         monitor: network.training.monitor(),
     };
     let (kind, curve) = (EvaluationKind::Supervised, Some(CurveKind::Supervised));

@@ -221,7 +221,7 @@ impl<'a> Run<'a> {
         };
         evaluation::write_labeled(output, &self.set, &self.labeled)?;
         artifacts::write_rows(&output.join(artifacts::HISTORY), session.records())?;
-        artifacts::write_arrays(&output.join(artifacts::MODEL), &network.state()?)?;
+        artifacts::write_arrays(&output.join(artifacts::MODEL), &network.state_dict()?)?;
         let scores = logits::probabilities(self.logits(network, &split.test)?, self.set.classes().len());
         evaluation.write(output, &self.set, &split.test, &scores)
     }
