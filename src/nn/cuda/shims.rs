@@ -1,13 +1,14 @@
-//! The functions of CUDA's libraries that dfdx links, handed on to the libraries that are opened at run time.
+//! Shims for the functions of CUDA's libraries that dfdx links, which forward to the libraries opened at run time.
 //!
-//! dfdx's `cudarc` names libcuda, libcublas and libnvrtc to the linker, and a program that needs them so does not even
-//! start where one is missing, to say what is. Defined here, their functions are found before the linker looks into the
-//! libraries, which it then leaves out. They must not be called before [`libraries::open`](super::libraries::open);
-//! nothing of dfdx calls any before there is a device, which [`open`](super::open) makes.
+//! dfdx's `cudarc` links libcuda, libcublas and libnvrtc, and a program linked so does not even start if one of them is
+//! missing, let alone report which. The linker finds the definitions below first and drops the libraries. They must not
+//! be called before [`libraries::open`](super::libraries::open); dfdx calls none of them before a device exists, which
+//! [`open`](super::open) creates.
 
 #![allow(non_snake_case, reason = "NVIDIA's names")]
 
-/// Each function calls the one of the same name in `cudarc` 0.19's bindings, which look it up in the library.
+/// Defines functions that call those of the same name in the bindings of `cudarc` 0.19, which look them up in the
+/// library.
 macro_rules! forward {
     ($library:ident: $(fn $name:ident($($parameter:ident: $kind:ty),*) -> $status:ty;)*) => {
         mod $library {

@@ -1,4 +1,4 @@
-//! cuBLAS, for the products of NT-Xent.
+//! cuBLAS, for the matmuls of NT-Xent.
 
 use super::address::Address;
 use super::buffer::int;
@@ -10,37 +10,37 @@ use cudarc::driver::CudaStream;
 
 /// A handle that queues on one stream.
 #[derive(Debug)]
-pub(super) struct Blas(cublasHandle_t);
+pub(super) struct Cublas(cublasHandle_t);
 
-// SAFETY: a handle may go from thread to thread as long as one uses it at a time, which the mutex around it sees to.
-unsafe impl Send for Blas {}
+// SAFETY: a handle may move between threads if only one thread uses it at a time, which the mutex around it guarantees.
+unsafe impl Send for Cublas {}
 
-impl Blas {
-    /// On the given stream, with 32-bit products throughout (no TF32).
+impl Cublas {
+    /// Creates a handle that queues on the given stream and multiplies in full f32 (no TF32).
     pub(super) fn new(stream: &CudaStream) -> Result<Self> {
         let handle = Self(result::create_handle().checked("cublasCreate")?);
-        // SAFETY: handle and stream live; the two crates' stream types are the same pointer.
+        // SAFETY: handle and stream are alive; the two crates' stream types are the same pointer.
         unsafe { result::set_stream(handle.0, stream.cu_stream().cast()) }.checked("cublasSetStream")?;
-        // SAFETY: the handle lives.
+        // SAFETY: the handle is alive.
         unsafe { sys::cublasSetMathMode(handle.0, sys::cublasMath_t::CUBLAS_DEFAULT_MATH) }
             .result()
             .checked("cublasSetMathMode")?;
         Ok(handle)
     }
 
-    /// `output [rows, columns] = factor * left [rows, inner] * right`, the right one being `[inner, columns]`, or with
-    /// `turned` `[columns, inner]`; all row by row.
-    pub(super) fn multiply(
+    /// Computes `output [rows, columns] = factor * left [rows, inner] * right [inner, columns]`, all row-major; `right`
+    /// is `[columns, inner]` if `transposed` is set.
+    pub(super) fn gemm(
         &mut self,
         [rows, inner, columns]: [usize; 3],
         factor: f32,
         left: Address<'_>,
-        (right, turned): (Address<'_>, bool),
+        (right, transposed): (Address<'_>, bool),
         output: Address<'_>,
     ) -> Result<()> {
         let (m, n, k) = (int(columns)?, int(rows)?, int(inner)?);
-        // cuBLAS counts column by column, so it sees each matrix turned, and computes the turned product.
-        let (operation, stride) = match turned {
+        // cuBLAS is column-major: it sees the transpose of each matrix and computes the transposed product.
+        let (operation, leading_dimension) = match transposed {
             true => (cublasOperation_t::CUBLAS_OP_T, k),
             false => (cublasOperation_t::CUBLAS_OP_N, m),
         };
@@ -56,7 +56,7 @@ impl Blas {
                 k,
                 &raw const factor,
                 right.pointer().cast(),
-                stride,
+                leading_dimension,
                 left.pointer().cast(),
                 k,
                 &raw const zero,
@@ -68,9 +68,9 @@ impl Blas {
     }
 }
 
-impl Drop for Blas {
+impl Drop for Cublas {
     fn drop(&mut self) {
-        // SAFETY: used no more. A failure would only leave memory behind.
+        // SAFETY: not used afterwards. A failure would only leak memory.
         let _ = unsafe { result::destroy_handle(self.0) };
     }
 }

@@ -1,23 +1,23 @@
-//! All parameters of a network in one launch: tables of where they lie, and the optimizers' kernels over them.
+//! Multi-tensor launches: tables of the addresses of all parameters of a network, and the optimizer kernels over them.
 
+use super::arguments::AdamStep;
 use super::buffer::{Buffer, int};
 use super::gpu::Gpu;
 use super::grid::Grid;
 use super::kernels;
 use super::memory::Memory;
-use super::parameter::AdamStep;
 use crate::base::{Error, Result};
 use std::sync::Arc;
 
-/// Numbers of a chunk, `CHUNK` of `tensors.cuh`.
+/// Elements per chunk, `CHUNK` of `tensors.cuh`.
 const CHUNK: usize = 8192;
 
-/// Tables that are kept: those of a training are few, as its parameters stay where they are.
-const KEPT: usize = 8;
+/// Maximum number of cached tables. A training run needs few, since its parameters keep their addresses.
+const MAX_CACHED_TABLES: usize = 8;
 
-/// One parameter with what an optimizer needs of it, all of the same length.
+/// A parameter with its gradient and optimizer state, all of the same length.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Parameter<'a> {
+pub(crate) struct ParameterTensors<'a> {
     pub(crate) values: &'a Buffer,
     pub(crate) gradient: &'a Buffer,
     /// At most two state vectors.
@@ -25,50 +25,51 @@ pub(crate) struct Parameter<'a> {
     pub(crate) decays: bool,
 }
 
-/// The tables of some parameters on their device.
+/// The tables of a list of parameters in device memory.
 #[derive(Debug)]
-pub(crate) struct Tables {
-    /// What they hold; the parameters' places and lengths.
+pub(crate) struct TensorTables {
+    /// The content of the tensor table: the addresses and lengths of the parameters.
     rows: Vec<u64>,
     tensors: Memory,
     chunks: Memory,
+    /// Number of chunks.
     count: usize,
 }
 
-/// Parameters on a device, to be stepped together.
+/// A list of parameters on a device, updated by single launches.
 #[derive(Debug)]
-pub(crate) struct Sweep {
+pub(crate) struct MultiTensor {
     gpu: Arc<Gpu>,
-    tables: Arc<Tables>,
+    tables: Arc<TensorTables>,
 }
 
-impl Sweep {
-    /// Over the given parameters; none would leave nothing to launch.
+impl MultiTensor {
+    /// Uploads the tables of the parameters unless they are cached.
     ///
     /// # Errors
-    /// There are no parameters, or memory is short.
-    pub(crate) fn over(parameters: &[Parameter<'_>]) -> Result<Self> {
+    /// The list is empty, or the device is out of memory.
+    pub(crate) fn new(parameters: &[ParameterTensors<'_>]) -> Result<Self> {
         let first = parameters.first().ok_or_else(|| Error::bug("an optimizer without parameters"))?;
         let gpu = first.values.gpu().clone();
         let rows = rows(parameters)?;
-        let mut kept = gpu.tables()?;
-        if let Some(tables) = kept.iter().find(|tables| tables.rows == rows) {
+        let mut cached = gpu.tables()?;
+        if let Some(tables) = cached.iter().find(|tables| tables.rows == rows) {
             let tables = tables.clone();
-            drop(kept);
+            drop(cached);
             return Ok(Self { gpu, tables });
         }
-        let tables = Arc::new(Tables::new(&gpu, rows, &chunks(parameters)?)?);
-        if kept.len() == KEPT {
-            kept.remove(0);
+        let tables = Arc::new(TensorTables::new(&gpu, rows, &chunks(parameters)?)?);
+        if cached.len() == MAX_CACHED_TABLES {
+            cached.remove(0);
         }
-        kept.push(tables.clone());
-        drop(kept);
+        cached.push(tables.clone());
+        drop(cached);
         Ok(Self { gpu, tables })
     }
 
-    /// Euclidean length of all gradients together; waits for it.
+    /// Returns the global L2 norm of the gradients; waits for the device.
     pub(crate) fn gradient_norm(&self) -> Result<f64> {
-        let Tables { tensors, chunks, count, .. } = &*self.tables;
+        let TensorTables { tensors, chunks, count, .. } = &*self.tables;
         let sums = Memory::new(&self.gpu, count * size_of::<f64>())?;
         let total = Memory::new(&self.gpu, size_of::<f64>())?;
         let (tensors, chunks, count) = (tensors.address(), chunks.address(), int(*count)?);
@@ -79,15 +80,15 @@ impl Sweep {
         Ok(squares[0].sqrt())
     }
 
-    /// Multiplies every gradient.
+    /// Multiplies every gradient by `factor`.
     pub(crate) fn scale_gradients(&self, factor: f32) -> Result<()> {
-        let Tables { tensors, chunks, count, .. } = &*self.tables;
+        let TensorTables { tensors, chunks, count, .. } = &*self.tables;
         kernels::scale_gradients(&self.gpu, self.grid()?, tensors.address(), chunks.address(), int(*count)?, factor)
     }
 
-    /// A step of SGD.
+    /// Takes a step of SGD.
     pub(crate) fn sgd(&self, rate: f32, momentum: f32, decay: f32, nesterov: bool) -> Result<()> {
-        let Tables { tensors, chunks, count, .. } = &*self.tables;
+        let TensorTables { tensors, chunks, count, .. } = &*self.tables;
         kernels::sgd(
             &self.gpu,
             self.grid()?,
@@ -101,16 +102,16 @@ impl Sweep {
         )
     }
 
-    /// A step of Adam or AdamW.
+    /// Takes a step of Adam or AdamW.
     pub(crate) fn adam(&self, step: AdamStep) -> Result<()> {
-        let Tables { tensors, chunks, count, .. } = &*self.tables;
+        let TensorTables { tensors, chunks, count, .. } = &*self.tables;
         kernels::adam(&self.gpu, self.grid()?, tensors.address(), chunks.address(), int(*count)?, step)
     }
 
-    /// A step of LARS.
+    /// Takes a step of LARS.
     pub(crate) fn lars(&self, rate: f64, momentum: f32, decay: f32, trust: f64) -> Result<()> {
-        let Tables { tensors, chunks, count, .. } = &*self.tables;
-        // Two sums for each chunk.
+        let TensorTables { tensors, chunks, count, .. } = &*self.tables;
+        // Two sums per chunk.
         let squares = Memory::new(&self.gpu, 2 * count * size_of::<f64>())?;
         let (tensors, chunks, count) = (tensors.address(), chunks.address(), int(*count)?);
         kernels::lars_squares(&self.gpu, self.grid()?, tensors, chunks, count, decay, squares.address())?;
@@ -123,7 +124,7 @@ impl Sweep {
     }
 }
 
-impl Tables {
+impl TensorTables {
     fn new(gpu: &Gpu, rows: Vec<u64>, of_chunks: &[[i32; 2]]) -> Result<Self> {
         let mut tensors = Memory::new(gpu, size_of_val(&*rows))?;
         tensors.write(gpu, &rows)?;
@@ -133,29 +134,29 @@ impl Tables {
     }
 }
 
-/// The table of tensors, six words each: `Tensor` of `tensors.cuh`.
-fn rows(parameters: &[Parameter<'_>]) -> Result<Vec<u64>> {
+/// Returns the table of tensors, six words each: `Tensor` of `tensors.cuh`.
+fn rows(parameters: &[ParameterTensors<'_>]) -> Result<Vec<u64>> {
     let mut first_chunk = 0;
     let mut rows = Vec::with_capacity(6 * parameters.len());
     for parameter in parameters {
         let length = parameter.values.len();
-        let [first, second] = [0, 1].map(|i| parameter.state.get(i).map_or(0, |state| state.address().place()));
-        let places = [parameter.values.address().place(), parameter.gradient.address().place(), first, second];
-        rows.extend(row(places, length, int(first_chunk)?, parameter.decays));
+        let [first, second] = [0, 1].map(|i| parameter.state.get(i).map_or(0, |state| state.address().raw()));
+        let addresses = [parameter.values.address().raw(), parameter.gradient.address().raw(), first, second];
+        rows.extend(row(addresses, length, int(first_chunk)?, parameter.decays));
         first_chunk += length.div_ceil(CHUNK);
     }
     Ok(rows)
 }
 
-fn row(places: [u64; 4], length: usize, first_chunk: i32, decays: bool) -> [u64; 6] {
-    let [values, gradient, first, second] = places;
-    // Two ints in a word, the first in its lower half.
+fn row(addresses: [u64; 4], length: usize, first_chunk: i32, decays: bool) -> [u64; 6] {
+    let [values, gradient, first, second] = addresses;
+    // Two ints in one word, the first in its lower half.
     let flags = u64::from(first_chunk.cast_unsigned()) | u64::from(decays) << 32;
     [values, gradient, first, second, length as u64, flags]
 }
 
-/// The table of chunks: tensor and part.
-fn chunks(parameters: &[Parameter<'_>]) -> Result<Vec<[i32; 2]>> {
+/// Returns the table of chunks: the index of the tensor, and of the chunk in the tensor.
+fn chunks(parameters: &[ParameterTensors<'_>]) -> Result<Vec<[i32; 2]>> {
     chunks_of(parameters.iter().map(|parameter| parameter.values.len()))
 }
 
@@ -174,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_laid_out_as_the_kernels_read_them() {
+    fn rows_have_the_layout_of_the_kernels() {
         let words = row([1, 2, 3, 0], 20_000, 7, true);
         let bytes: &[u8] = bytemuck::cast_slice(&words);
         assert_eq!(bytes.len(), 48);
@@ -184,13 +185,13 @@ mod tests {
     }
 
     #[test]
-    fn chunks_cover_every_number_once() {
+    fn chunks_cover_every_element_once() {
         let chunks = chunks_of([1, CHUNK, CHUNK + 1].into_iter()).unwrap();
         assert_eq!(chunks, [[0, 0], [1, 0], [2, 0], [2, 1]]);
     }
 
     #[test]
-    fn a_chunk_is_as_long_as_the_kernels_say() {
+    fn the_chunk_length_is_that_of_the_kernels() {
         let header = include_str!("kernels/tensors.cuh");
         assert!(header.contains(&format!("constexpr int CHUNK = {CHUNK};")));
     }

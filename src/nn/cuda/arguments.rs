@@ -1,4 +1,4 @@
-//! Structures that kernels take by value.
+//! Structures that are passed to kernels by value.
 
 use cudarc::driver::DeviceRepr;
 
@@ -17,7 +17,7 @@ pub(super) struct MaxPoolShape {
 // SAFETY: six ints in the order of the kernel's structure.
 unsafe impl DeviceRepr for MaxPoolShape {}
 
-/// `AdamStep` of `optimizers.cu`, whose table says how it is computed.
+/// `AdamStep` of `optimizers.cu`, the coefficients of one step of Adam or AdamW.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct AdamStep {
@@ -33,11 +33,11 @@ pub(crate) struct AdamStep {
     pub(crate) keep2: f32,
     /// `1 - beta2`.
     pub(crate) add2: f32,
-    /// Added to the root of the second moment.
+    /// Added to the square root of the second moment.
     pub(crate) epsilon: f32,
-    /// Weight decay that is added to the gradient.
+    /// Weight decay added to the gradient: 0 for AdamW.
     pub(crate) in_gradient: f32,
-    /// What weights are multiplied by.
+    /// Factor of the weights: 1 for Adam, `1 - rate * weight decay` for AdamW.
     pub(crate) shrink: f32,
 }
 

@@ -1,4 +1,4 @@
-//! cuDNN: its handle, its descriptions of shapes, and what was found out about each convolution.
+//! cuDNN: handle, workspace, descriptors, and the algorithms chosen for each convolution.
 
 use super::algorithm::{Candidate, math};
 use super::buffer::int;
@@ -19,51 +19,52 @@ use std::collections::hash_map::Entry;
 
 const CHANNELS_LAST: cudnnTensorFormat_t = cudnnTensorFormat_t::CUDNN_TENSOR_NHWC;
 
-/// A convolution of some rows in a precision, its input's channels being padded to `inputs`.
+/// Shape, batch size and precision of a convolution: the key of its plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Case {
+pub(super) struct ConvProblem {
     pub(super) shape: Convolution,
     pub(super) rows: usize,
+    /// Channels of the input with padding.
     pub(super) inputs: usize,
     pub(super) precision: Precision,
 }
 
-/// The handle, the workspace, and what is known of every case met so far.
+/// cuDNN's handle, workspace and plans.
 #[derive(Debug)]
-pub(super) struct Dnn {
+pub(super) struct Cudnn {
     pub(super) handle: cudnnHandle_t,
     pub(super) workspace: Workspace,
-    pub(super) cases: Cases,
+    pub(super) plans: PlanCache,
 }
 
-// SAFETY: handle and descriptors may go from thread to thread as long as one uses them at a time, which the mutex
-// around this sees to.
-unsafe impl Send for Dnn {}
+// SAFETY: handle and descriptors may move between threads if only one thread uses them at a time, which the mutex
+// around this guarantees.
+unsafe impl Send for Cudnn {}
 
-impl Dnn {
-    /// On the given stream.
+impl Cudnn {
+    /// Creates a handle that queues on the given stream.
     pub(super) fn new(stream: &CudaStream) -> Result<Self> {
         let handle = result::create_handle().checked("cudnnCreate")?;
-        let dnn = Self { handle, workspace: Workspace::default(), cases: Cases::default() };
-        // SAFETY: handle and stream live; the two modules' stream types are the same pointer.
+        let cudnn = Self { handle, workspace: Workspace::default(), plans: PlanCache::default() };
+        // SAFETY: handle and stream are alive; the two modules' stream types are the same pointer.
         unsafe { result::set_stream(handle, stream.cu_stream().cast()) }.checked("cudnnSetStream")?;
-        Ok(dnn)
+        Ok(cudnn)
     }
 }
 
-impl Drop for Dnn {
+impl Drop for Cudnn {
     fn drop(&mut self) {
-        // SAFETY: used no more. A failure would only leave memory behind.
+        // SAFETY: not used afterwards. A failure would only leak memory.
         let _ = unsafe { result::destroy_handle(self.handle) };
     }
 }
 
-/// Memory that every call may write: they follow each other on one stream.
+/// The workspace of all calls, which run one after the other on one stream.
 #[derive(Debug, Default)]
 pub(super) struct Workspace(Option<Memory>);
 
 impl Workspace {
-    /// At least so many bytes.
+    /// Returns a workspace of at least `bytes`.
     pub(super) fn of(&mut self, gpu: &Gpu, bytes: usize) -> Result<&Memory> {
         let memory = match self.0.take() {
             Some(memory) if memory.bytes() >= bytes => memory,
@@ -76,36 +77,37 @@ impl Workspace {
     }
 }
 
-/// The cases met so far.
+/// The plans of all convolutions so far.
 #[derive(Debug, Default)]
-pub(super) struct Cases(HashMap<Case, Known>);
+pub(super) struct PlanCache(HashMap<ConvProblem, ConvPlan>);
 
-impl Cases {
-    /// What is known of a case.
-    pub(super) fn of(&mut self, case: &Case) -> Result<&mut Known> {
-        match self.0.entry(*case) {
-            Entry::Occupied(known) => Ok(known.into_mut()),
-            Entry::Vacant(place) => Ok(place.insert(Known::new(case)?)),
+impl PlanCache {
+    /// Returns the plan of a convolution, creating it at the first call.
+    pub(super) fn of(&mut self, problem: &ConvProblem) -> Result<&mut ConvPlan> {
+        match self.0.entry(*problem) {
+            Entry::Occupied(entry) => Ok(entry.into_mut()),
+            Entry::Vacant(entry) => Ok(entry.insert(ConvPlan::new(problem)?)),
         }
     }
 }
 
-/// The descriptions of a case, and the algorithm of each direction once it is found.
+/// The descriptors of a convolution, and the algorithm of each direction once it is chosen.
 #[derive(Debug)]
-pub(super) struct Known {
-    pub(super) plan: Plan,
+pub(super) struct ConvPlan {
+    pub(super) descriptors: Descriptors,
     pub(super) forward: Option<Candidate<cudnnConvolutionFwdAlgo_t>>,
-    pub(super) input: Option<Candidate<cudnnConvolutionBwdDataAlgo_t>>,
-    pub(super) weights: Option<Candidate<cudnnConvolutionBwdFilterAlgo_t>>,
+    pub(super) backward_data: Option<Candidate<cudnnConvolutionBwdDataAlgo_t>>,
+    pub(super) backward_filter: Option<Candidate<cudnnConvolutionBwdFilterAlgo_t>>,
 }
 
-impl Known {
-    fn new(case: &Case) -> Result<Self> {
-        Ok(Self { plan: Plan::new(case)?, forward: None, input: None, weights: None })
+impl ConvPlan {
+    fn new(problem: &ConvProblem) -> Result<Self> {
+        let descriptors = Descriptors::new(problem)?;
+        Ok(Self { descriptors, forward: None, backward_data: None, backward_filter: None })
     }
 }
 
-/// Descriptors that are destroyed at the end.
+/// Defines owned descriptors, destroyed when dropped.
 macro_rules! descriptors {
     ($($name:ident($handle:ty): $create:path, $destroy:path;)*) => {
         $(
@@ -114,7 +116,7 @@ macro_rules! descriptors {
 
             impl Drop for $name {
                 fn drop(&mut self) {
-                    // SAFETY: made once and used no more. A failure would only leave memory behind.
+                    // SAFETY: created once and not used afterwards. A failure would only leak memory.
                     let _ = unsafe { $destroy(self.0) };
                 }
             }
@@ -129,18 +131,18 @@ descriptors! {
         result::destroy_convolution_descriptor;
 }
 
-/// A case as cuDNN describes it.
+/// The descriptors of a convolution.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct Descriptors {
     pub(super) input: MapDescriptor,
     pub(super) weights: WeightsDescriptor,
     pub(super) convolution: ConvolutionDescriptor,
     pub(super) output: MapDescriptor,
 }
 
-impl Plan {
-    fn new(case: &Case) -> Result<Self> {
-        let Case { shape, rows, inputs, precision } = case;
+impl Descriptors {
+    fn new(problem: &ConvProblem) -> Result<Self> {
+        let ConvProblem { shape, rows, inputs, precision } = problem;
         Ok(Self {
             input: map(*rows, *inputs, shape.side, *precision)?,
             weights: weights(shape, *inputs, *precision)?,
@@ -149,14 +151,14 @@ impl Plan {
         })
     }
 
-    /// Makes the products be made as the chosen algorithm wants it.
-    pub(super) fn multiply_with(&self, math: cudnnMathType_t) -> Result<()> {
-        // SAFETY: the descriptor lives.
+    /// Sets the arithmetic of the chosen algorithm.
+    pub(super) fn set_math(&self, math: cudnnMathType_t) -> Result<()> {
+        // SAFETY: the descriptor is alive.
         unsafe { result::set_convolution_math_type(self.convolution.0, math) }.checked("cudnnSetConvolutionMathType")
     }
 }
 
-fn numbers(precision: Precision) -> cudnnDataType_t {
+fn data_type(precision: Precision) -> cudnnDataType_t {
     match precision {
         Precision::F32 | Precision::Tf32 => cudnnDataType_t::CUDNN_DATA_FLOAT,
         Precision::Bf16 => cudnnDataType_t::CUDNN_DATA_BFLOAT16,
@@ -166,35 +168,35 @@ fn numbers(precision: Precision) -> cudnnDataType_t {
 fn map(rows: usize, channels: usize, side: usize, precision: Precision) -> Result<MapDescriptor> {
     let descriptor = MapDescriptor(result::create_tensor_descriptor().checked("cudnnCreateTensorDescriptor")?);
     let shape = [int(rows)?, int(channels)?, int(side)?, int(side)?];
-    // SAFETY: the descriptor was just made.
-    unsafe { result::set_tensor4d_descriptor(descriptor.0, CHANNELS_LAST, numbers(precision), shape) }
+    // SAFETY: the descriptor was just created.
+    unsafe { result::set_tensor4d_descriptor(descriptor.0, CHANNELS_LAST, data_type(precision), shape) }
         .checked("cudnnSetTensor4dDescriptor")?;
     Ok(descriptor)
 }
 
-/// `[outputs, kernel, kernel, inputs]`.
+/// Returns the descriptor of a filter `[outputs, kernel, kernel, inputs]`.
 fn weights(shape: &Convolution, inputs: usize, precision: Precision) -> Result<WeightsDescriptor> {
     let descriptor = WeightsDescriptor(result::create_filter_descriptor().checked("cudnnCreateFilterDescriptor")?);
     let kernel = int(shape.kernel)?;
     let sizes = [int(shape.outputs)?, int(inputs)?, kernel, kernel];
-    // SAFETY: the descriptor was just made.
-    unsafe { result::set_filter4d_descriptor(descriptor.0, numbers(precision), CHANNELS_LAST, sizes) }
+    // SAFETY: the descriptor was just created.
+    unsafe { result::set_filter4d_descriptor(descriptor.0, data_type(precision), CHANNELS_LAST, sizes) }
         .checked("cudnnSetFilter4dDescriptor")?;
     Ok(descriptor)
 }
 
-/// Sums are 32-bit in every precision.
+/// Returns the descriptor of a convolution, which accumulates in f32 in every precision.
 fn convolution(shape: &Convolution, precision: Precision) -> Result<ConvolutionDescriptor> {
-    let made = result::create_convolution_descriptor().checked("cudnnCreateConvolutionDescriptor")?;
-    let descriptor = ConvolutionDescriptor(made);
+    let created = result::create_convolution_descriptor().checked("cudnnCreateConvolutionDescriptor")?;
+    let descriptor = ConvolutionDescriptor(created);
     let (padding, stride) = (int(shape.padding)?, int(shape.stride)?);
-    // cuDNN's "convolution" would turn the weights round.
+    // cuDNN's CUDNN_CONVOLUTION mode would flip the filter.
     let mode = cudnnConvolutionMode_t::CUDNN_CROSS_CORRELATION;
     let sums = cudnnDataType_t::CUDNN_DATA_FLOAT;
-    // SAFETY: the descriptor was just made.
+    // SAFETY: the descriptor was just created.
     unsafe { result::set_convolution2d_descriptor(descriptor.0, padding, padding, stride, stride, 1, 1, mode, sums) }
         .checked("cudnnSetConvolution2dDescriptor")?;
-    // SAFETY: the descriptor was just made.
+    // SAFETY: the descriptor was just created.
     unsafe { result::set_convolution_math_type(descriptor.0, math(precision)) }
         .checked("cudnnSetConvolutionMathType")?;
     Ok(descriptor)
