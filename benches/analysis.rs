@@ -1,8 +1,8 @@
-//! Seconds of what a study does beside training: t-SNE, kNN, decoding a directory of images named by the variable
-//! IMAGES, and the exact linear evaluations of a finished study in the output directory named by the variable OUTPUTS
-//! (`cargo bench --bench analysis -- tsne`, `knn`, `decode` or `linear`; all without a name).
+//! Run times of the parts of a study other than training: t-SNE, kNN, decoding the images of the directory in the
+//! environment variable IMAGES, and the exact linear evaluations of a finished study in the output directory in OUTPUTS
+//! (`cargo bench --bench analysis -- tsne`, `knn`, `decode` or `linear`; all of them without a name).
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark may fail loudly and has something to say")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark may panic and prints its results")]
 
 use rayon::prelude::*;
 use serde::Deserialize;
@@ -21,7 +21,7 @@ use std::time::Instant;
 
 const CLUSTERS: usize = 10;
 
-/// Ten clusters in `width` dimensions, centers and points drawn from standard normal distributions.
+/// Ten clusters in `width` dimensions, with centers and points sampled from standard normal distributions.
 fn clusters(rows: usize, width: usize) -> Vec<f32> {
     let mut random = rng::stream(1, "bench", &[]);
     let centers: Vec<f32> = (0..CLUSTERS * width).map(|_| rng::normal(&mut random)).collect();
@@ -29,16 +29,16 @@ fn clusters(rows: usize, width: usize) -> Vec<f32> {
     (0..rows * width).map(|i| rng::normal(&mut random) + center(i)).collect()
 }
 
-/// The median of some runs, in seconds; what `work` returns is dropped outside of the time.
+/// Prints the median time of several runs, in seconds; dropping the result of `work` is not timed.
 fn report<T>(name: &str, runs: usize, mut work: impl FnMut() -> T) {
     let mut time = || {
         let start = Instant::now();
-        let _made = work();
+        let _result = work();
         start.elapsed().as_secs_f64()
     };
     let mut seconds: Vec<f64> = (0..runs).map(|_| time()).collect();
     seconds.sort_unstable_by(f64::total_cmp);
-    println!("{name}: {:.3} s, the median of {runs}", seconds[runs / 2]);
+    println!("{name}: {:.3} s (median of {runs})", seconds[runs / 2]);
 }
 
 fn time_tsne(rows: usize, width: usize, runs: usize) {
@@ -60,16 +60,16 @@ fn time_knn(rows: usize, width: usize) {
 }
 
 fn time_decoding(directory: &str) {
-    let toml = format!("source = {{ prefixed = {{ train = {directory:?} }} }}\nimage_size = 224\nstored_side = 256");
+    let toml = format!("source = {{ prefixed = {{ train = {directory:?} }} }}\nimage_size = 224\nstored_size = 256");
     let config = toml::from_str(&toml).unwrap();
     report("decode", 3, || {
         let output = tempfile::tempdir().unwrap();
         black_box(decode(&config, 1, output.path(), &|_, _| {}, &|| Ok(())).unwrap());
-        output // Its removal is no part of decoding.
+        output // not removed while the time is measured
     });
 }
 
-/// The images alone, without writing them down: what a loader does that decodes in every pass.
+/// Decodes the images without storing them, as a loader that decodes in every epoch does.
 fn time_reading(directory: &str) {
     let files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     report("decode without writing", 5, || {
@@ -80,8 +80,8 @@ fn time_reading(directory: &str) {
     });
 }
 
-/// The whole path over C of each exact linear evaluation, from features in memory to the chosen classifier; the same work
-/// as in `benches/linear_eval/compare.py`.
+/// Times the regularization path over C of each exact linear evaluation, from features in memory to the chosen
+/// classifier; the same work as in `benches/linear_eval/compare.py`.
 fn time_linear_evaluations(outputs: &str) {
     let store = Path::new(outputs).join("store-v1");
     let mut artifacts: Vec<PathBuf> =

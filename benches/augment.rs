@@ -1,14 +1,14 @@
-//! Views and single operators of the augmentation on one thread, on an image of 256 x 341 pixels, and whole batches.
+//! Augmented views and single operators on one thread for an image of 341 x 256 pixels, and batches on all threads.
 
-#![allow(clippy::unwrap_used, reason = "a benchmark may fail loudly")]
+#![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use simclr::augment::config::Clip;
+use simclr::augment::config::JitterClip;
 use simclr::augment::gaussian_blur::BlurBuffers;
 use simclr::augment::{Policy, Scratch, color_jitter, gaussian_blur, grayscale, hue, random_rotation, sobel};
 use simclr::base::rng::{below, stream};
 use simclr::dataset::{ImageDataset, LoaderConfig, contrastive_batches, decode};
-use simclr::imaging::resample::Source;
+use simclr::imaging::resample::ResampleInput;
 use simclr::imaging::{Fit, Flip, Image, Region, Resampler};
 use std::hint::black_box;
 use std::sync::Arc;
@@ -19,14 +19,14 @@ const CROP_FLIP_JITTER_GRAY: &str = "{ random_resized_crop = {} }, { horizontal_
      { color_jitter = {} }, { grayscale = {} }";
 const BLUR: &str = ", { gaussian_blur = {} }";
 
-fn photograph() -> Image {
+fn test_image() -> Image {
     let mut rng = stream(1, "bench", &[]);
     let rgb = (0..WIDTH * HEIGHT * 3).map(|index| ((index / 97) as u64 + below(64, &mut rng)) as u8).collect();
     Image { width: WIDTH, height: HEIGHT, rgb }
 }
 
 fn views(criterion: &mut Criterion) {
-    let image = photograph();
+    let image = test_image();
     let mut group = criterion.benchmark_group("view");
     group.throughput(Throughput::Elements(1));
     for side in [64, 224] {
@@ -52,17 +52,18 @@ fn batches(criterion: &mut Criterion) {
     let directory = tempfile::tempdir().unwrap();
     let toml = format!("source = {{ shapes = {{ train = {IMAGES}, test = 8, classes = 8 }} }}\nimage_size = 256");
     decode(&toml::from_str(&toml).unwrap(), 1, directory.path(), &|_, _| {}, &|| Ok(())).unwrap();
-    let set = Arc::new(ImageDataset::open(directory.path()).unwrap());
+    let dataset = Arc::new(ImageDataset::open(directory.path()).unwrap());
     let mut group = criterion.benchmark_group("batches");
     group.throughput(Throughput::Elements(2 * IMAGES as u64));
     for side in [64, 224] {
         for (name, blur) in [("simclr", ""), ("simclr+blur", BLUR)] {
             let config = toml::from_str(&format!("ops = [{CROP_FLIP_JITTER_GRAY}{blur}]")).unwrap();
             let policy = Arc::new(Policy::new(&config, side, Fit::Squash));
-            let course = LoaderConfig { batch_size: 32, epochs: 1, skip: 0, seed: 1 };
+            let config = LoaderConfig { batch_size: 32, epochs: 1, skip: 0, seed: 1 };
             group.bench_function(format!("{name} {side}"), |bencher| {
-                bencher
-                    .iter(|| contrastive_batches(set.clone(), (0..IMAGES).collect(), policy.clone(), course).count());
+                bencher.iter(|| {
+                    contrastive_batches(dataset.clone(), (0..IMAGES).collect(), policy.clone(), config).count()
+                });
             });
         }
     }
@@ -71,24 +72,24 @@ fn batches(criterion: &mut Criterion) {
 
 fn operators(criterion: &mut Criterion) {
     const SIDE: usize = 224;
-    let image = photograph();
+    let image = test_image();
     let region = Region { left: 40, top: 20, width: 230, height: 200 };
     let mut planes = vec![0.0; 3 * SIDE * SIDE];
     let mut buffers = planes.clone();
     let mut resampler = Resampler::default();
     let mut group = criterion.benchmark_group("operator 224");
     group.bench_function("crop", |bencher| {
-        let source = Source { width: WIDTH, values: &image.rgb[..] };
-        bencher.iter(|| resampler.planes(source, region, SIDE, Flip::default(), black_box(&mut planes)));
+        let input = ResampleInput { width: WIDTH, values: &image.rgb[..] };
+        bencher.iter(|| resampler.planes(input, region, SIDE, Flip::default(), black_box(&mut planes)));
     });
-    for (name, change) in [
-        ("brightness", color_jitter::Change::Brightness(1.01)),
-        ("contrast", color_jitter::Change::Contrast(0.99)),
-        ("saturation", color_jitter::Change::Saturation(1.01)),
-        ("hue", color_jitter::Change::Hue(0.1)),
+    for (name, adjustment) in [
+        ("brightness", color_jitter::Adjustment::Brightness(1.01)),
+        ("contrast", color_jitter::Adjustment::Contrast(0.99)),
+        ("saturation", color_jitter::Adjustment::Saturation(1.01)),
+        ("hue", color_jitter::Adjustment::Hue(0.1)),
     ] {
         group.bench_function(name, |bencher| {
-            bencher.iter(|| color_jitter::apply(black_box(&mut planes), &[change], Clip::Each));
+            bencher.iter(|| color_jitter::apply(black_box(&mut planes), &[adjustment], JitterClip::Each));
         });
     }
     group.bench_function("hue alone", |bencher| bencher.iter(|| hue::hue(black_box(&mut planes), 0.1)));

@@ -1,8 +1,8 @@
-//! Views a second of one SimCLR training step, from a batch of views to moved parameters: forward, NT-Xent, backward,
-//! SGD with momentum; and the peak memory of the process, which means most with one setting chosen by name:
+//! Views/s of a SimCLR training step, from a batch of views to updated parameters: forward pass, NT-Xent, backward
+//! pass, SGD with momentum. Also prints the peak memory of the process, which is meaningful for a single setting:
 //! `cargo bench --bench step -- "resnet50 224px 16 views$"`, or `... views bf16$` for bfloat16.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark may panic")]
 #![allow(clippy::print_stdout, reason = "criterion prints too")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -18,11 +18,11 @@ use simclr::optim::{OptimizerConfig, ScheduleConfig};
 use simclr::train::{TrainConfig, Trainer};
 use std::time::Duration;
 
-/// Outputs of the head's layers.
+/// Output sizes of the projection layers.
 const HEAD: [usize; 3] = [256, 128, 50];
 const LOSS: NtXentConfig = NtXentConfig { temperature: 0.1, similarity: Similarity::Cosine };
 
-/// Name, encoder, side of the images, views of the batch.
+/// Name, encoder, image size, views per batch.
 fn settings() -> Vec<(&'static str, EncoderConfig, usize, usize)> {
     let cifar = ResnetConfig { stem: Stem::Cifar, ..ResnetConfig::default() };
     vec![
@@ -41,9 +41,9 @@ fn trainer(encoder: &EncoderConfig, side: usize, precision: Precision) -> Traine
     let optimizer: OptimizerConfig = toml::from_str("sgd = { learning_rate = 0.01, momentum = 0.9 }").unwrap();
     let schedule: ScheduleConfig = toml::from_str("constant = {}").unwrap();
     let network = Network::new(encoder, &HEAD, side, 1, &Cpu::default()).unwrap().in_precision(precision);
-    let recipe =
+    let config =
         TrainConfig { optimizer: &optimizer, schedule: &schedule, gradient_clip: None, epochs: 1, steps_per_epoch: 1 };
-    Trainer::new(network, &recipe)
+    Trainer::new(network, &config)
 }
 
 fn batch(side: usize, rows: usize) -> Batch {
@@ -68,7 +68,7 @@ fn steps(criterion: &mut Criterion) {
             bencher.iter_batched(|| batch(side, rows), step, criterion::BatchSize::PerIteration);
         });
         if trainer.is_some() {
-            println!("{name}: peak of the process {} MB", memory_peak().unwrap_or(0) / 1_000_000);
+            println!("{name}: peak memory of the process {} MB", memory_peak().unwrap_or(0) / 1_000_000);
         }
     }
     group.finish();

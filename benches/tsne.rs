@@ -1,6 +1,6 @@
-//! t-SNE of features as wide as a small encoder's, and the principal components it starts from.
+//! t-SNE of features with the width of a small encoder, and the principal components that initialize it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark may panic")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use simclr::analysis::{FeatureMatrix, TsneConfig, principal_components, tsne};
@@ -10,7 +10,7 @@ use std::hint::black_box;
 const WIDTH: usize = 512;
 const CLASSES: usize = 5;
 
-/// Clusters of `rows` images.
+/// Returns the features of `rows` images in clusters.
 fn features(rows: usize) -> Vec<f32> {
     let mut random = rng::stream(1, "bench", &[]);
     let centers: Vec<f32> = (0..CLASSES * WIDTH).map(|_| rng::normal(&mut random)).collect();

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Is the GPU sound, and how fast does it train beside PyTorch? One call of less than 9 minutes.
+# Checks the GPU and compares the training speed with PyTorch's, in less than 9 minutes.
 #
 #   benches/gpu/run.sh BINARY DIRECTORY [--device cuda:0] [--views N] [--rounds 2]
 #
-# BINARY is built with `--features cuda` (docs/cuda.md); the machine needs NVIDIA's driver, CUDA's and cuDNN's libraries
-# (in Python's site-packages will do) and, for the comparison, PyTorch. Leaves DIRECTORY/table.md, the logs and JSON that it
-# was made from, and a profile where nsys is installed. The two programs take turns; the best round of each counts.
-# Ends with the exit code of the doctor: 3 where an operation is over its tolerance.
+# BINARY must be built with `--features cuda` (docs/cuda.md); the machine needs the NVIDIA driver, the libraries of
+# CUDA and cuDNN (site-packages of Python is enough) and, for the comparison, PyTorch. Writes DIRECTORY/table.md, the
+# logs and JSON files behind it, and a profile if nsys is installed. The two programs run in turn; the best round of
+# each counts. Exits with the exit code of the doctor: 3 if an operation exceeds its tolerance.
 set -euo pipefail
 
 usage() {
@@ -32,10 +32,10 @@ done
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$directory"
 directory=$(cd "$directory" && pwd)
-# Answers of an earlier call would mix with this one's.
+# Results of an earlier call must not be mixed with the new ones.
 rm -f "$directory"/doctor-*.json "$directory"/torch-*.json "$directory"/table.md
 
-# CUDA's libraries as pip installs them, for programs that are linked against them.
+# CUDA's libraries from pip, for programs linked against them.
 libraries=$(python3 - <<'PYTHON'
 import pathlib, sys
 print(":".join(str(directory) for path in sys.path for directory in sorted(pathlib.Path(path).glob("nvidia/*/lib"))))
@@ -43,10 +43,10 @@ PYTHON
 )
 export LD_LIBRARY_PATH="${libraries:+$libraries:}${LD_LIBRARY_PATH:-}"
 
-# Seconds that are left of the call.
+# Prints the remaining seconds of the call.
 remaining() { echo $((530 - SECONDS)); }
 
-# Runs a command for at most some seconds, or as long as is left: LOG SECONDS COMMAND...
+# Runs a command for at most SECONDS or the remaining time: limited LOG SECONDS COMMAND...
 limited() {
   local log=$1 seconds=$2 left
   shift 2

@@ -1,5 +1,5 @@
-"""Views a second of one SimCLR training step in PyTorch, for a comparison with `simclr doctor --time`: forward, NT-Xent,
-backward, SGD with momentum; channels-last. Prints a JSON list.
+"""Views/s of a SimCLR training step in PyTorch, to compare with `simclr doctor --time`: forward pass, NT-Xent, backward
+pass, SGD with momentum; channels-last. Prints JSON.
 
     python3 benches/gpu/step.py --device cuda:0
 """
@@ -13,39 +13,39 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-WARM_UP, STEPS, LONGEST = 3, 30, 10.0
+WARM_UP, STEPS, MAX_SECONDS = 3, 30, 10.0
 HEAD = (512, 128)
 TEMPERATURE = 0.1
 
 
-def unit(inputs, outputs, kernel, stride):
+def conv_bn(inputs, outputs, kernel, stride):
     convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
     return [convolution, nn.BatchNorm2d(outputs)]
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions, or 1x1, 3x3 and 1x1 with four times the channels; torchvision's place of the stride."""
+    """torchvision's BasicBlock or Bottleneck (ResNet v1.5: stride in the 3x3 convolution)."""
 
     def __init__(self, inputs, channels, stride, bottleneck):
         super().__init__()
         self.outputs = channels * (4 if bottleneck else 1)
         if bottleneck:
-            row = [(inputs, channels, 1, 1), (channels, channels, 3, stride), (channels, self.outputs, 1, 1)]
+            shapes = [(inputs, channels, 1, 1), (channels, channels, 3, stride), (channels, self.outputs, 1, 1)]
         else:
-            row = [(inputs, channels, 3, stride), (channels, channels, 3, 1)]
+            shapes = [(inputs, channels, 3, stride), (channels, channels, 3, 1)]
         layers = []
-        for shape in row:
-            layers += [*unit(*shape), nn.ReLU(inplace=True)]
-        self.row = nn.Sequential(*layers[:-1])
-        changes = stride != 1 or inputs != self.outputs
-        self.shortcut = nn.Sequential(*unit(inputs, self.outputs, 1, stride)) if changes else nn.Identity()
+        for shape in shapes:
+            layers += [*conv_bn(*shape), nn.ReLU(inplace=True)]
+        self.residual = nn.Sequential(*layers[:-1])
+        projects = stride != 1 or inputs != self.outputs
+        self.shortcut = nn.Sequential(*conv_bn(inputs, self.outputs, 1, stride)) if projects else nn.Identity()
 
     def forward(self, x):
-        return F.relu(self.row(x) + self.shortcut(x), inplace=True)
+        return F.relu(self.residual(x) + self.shortcut(x), inplace=True)
 
 
 def network(depths, bottleneck, cifar):
-    stem = unit(3, 64, 3, 1) if cifar else unit(3, 64, 7, 2)
+    stem = conv_bn(3, 64, 3, 1) if cifar else conv_bn(3, 64, 7, 2)
     layers = [*stem, nn.ReLU(inplace=True)]
     if not cifar:
         layers.append(nn.MaxPool2d(3, 2, 1))
@@ -95,7 +95,7 @@ def median_step(build, side, views, device, precision):
     for _ in range(WARM_UP):
         step()
     seconds, start = [], time.perf_counter()
-    while len(seconds) < STEPS and (not seconds or time.perf_counter() - start < LONGEST):
+    while len(seconds) < STEPS and (not seconds or time.perf_counter() - start < MAX_SECONDS):
         seconds.append(step())
     return statistics.median(seconds)
 

@@ -1,4 +1,4 @@
-"""The table of benches/gpu/run.sh, in Markdown, from what it left in a directory: `python3 benches/gpu/table.py DIRECTORY`."""
+"""Prints the Markdown table of benches/gpu/run.sh from its results: `python3 benches/gpu/table.py DIRECTORY`."""
 
 import json
 import sys
@@ -13,14 +13,14 @@ def read(path):
 
 
 def best(rounds):
-    """By setting, precision and views: the most views a second, and the most memory."""
-    found = {}
-    for timing in (timing for rounds_ in rounds if rounds_ for timing in rounds_["timings"]):
+    """Maximum views/s and maximum memory by setting, precision and views."""
+    results = {}
+    for timing in (timing for round_ in rounds if round_ for timing in round_["timings"]):
         key = (timing["setting"], timing["precision"], timing["views"])
-        speed, memory = found.get(key, (0.0, None))
+        speed, memory = results.get(key, (0.0, None))
         memories = [bytes_ for bytes_ in (memory, timing["memory"]) if bytes_ is not None]
-        found[key] = (max(speed, timing["views_per_second"]), max(memories, default=None))
-    return found
+        results[key] = (max(speed, timing["views_per_second"]), max(memories, default=None))
+    return results
 
 
 def gigabytes(count):
@@ -34,24 +34,24 @@ def views(speed):
 def main():
     directory = Path(sys.argv[1])
     ours = [read(path) for path in sorted(directory.glob("doctor-*.json"))]
-    peers = [read(path) for path in sorted(directory.glob("torch-*.json"))]
-    first = next((findings for findings in ours if findings), None)
+    pytorch = [read(path) for path in sorted(directory.glob("torch-*.json"))]
+    first = next((result for result in ours if result), None)
     if first is None:
-        sys.exit("doctor has left no answer: see the logs in " + str(directory))
+        sys.exit("doctor produced no results: see the logs in " + str(directory))
     device, checks = first["device"], first["checks"]
-    all_checks = [check for findings in ours if findings for check in findings["checks"]]
-    wrong = {(check["operation"], check["pass"], check["precision"]): check for check in all_checks if not check["ok"]}
+    all_checks = [check for result in ours if result for check in result["checks"]]
+    failed = {(check["operation"], check["pass"], check["precision"]): check for check in all_checks if not check["ok"]}
     versions = ", ".join(f"{part} {version}" for part, version in device["parts"])
     print(f"# simclr {first['version']} on {device['model']}\n\n{device['name']}: {versions}\n")
-    print(f"Checks: {len(checks)} a round, {len(wrong)} over their tolerance.\n")
-    if wrong:
+    print(f"Checks: {len(checks)} per round, {len(failed)} over their tolerance.\n")
+    if failed:
         print("| operation | pass | precision | error | tolerance |\n| --- | --- | --- | ---: | ---: |")
-        for check in wrong.values():
+        for check in failed.values():
             print(f"| {check['operation']} | {check['pass']} | {check['precision']} "
                   f"| {'not finite' if check['error'] is None else check['error']} | {check['tolerance']} |")
         print()
-    torch = next((f"PyTorch {findings['version']}" for findings in peers if findings), "PyTorch (did not run)")
-    theirs = best(peers)
+    torch = next((f"PyTorch {result['version']}" for result in pytorch if result), "PyTorch (did not run)")
+    theirs = best(pytorch)
     print(f"| training step | precision | views | simclr, views/s | {torch}, views/s | ratio | memory | PyTorch's |")
     print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     for key, (speed, memory) in best(ours).items():

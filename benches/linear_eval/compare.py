@@ -1,11 +1,12 @@
-"""Every exact linear evaluation of a finished study against scikit-learn on the same features and labeled images.
+"""Compares every exact linear evaluation of a finished study with scikit-learn on the same features and labeled images.
 
     python3 benches/linear_eval/compare.py outputs [--tol 1e-7] [--max-labels 1000]
 
-For each evaluation: the largest relative difference of the minimized loss over the path of C (positive where ours is
-larger), the chosen C, test accuracy, and how many test images are classified differently, by the saved classifier on the saved features
-and by scikit-learn, which chooses its C by the same rule; then scikit-learn's seconds for the path (each fit from the one
-before it). Needs NumPy and scikit-learn.
+Prints for each evaluation: the maximum relative difference of the minimized loss over the regularization path
+(positive if ours is larger), the chosen C, the test accuracy, and the number of test images that are classified
+differently by the saved classifier on the saved features and by scikit-learn, which chooses C by the same rule; then
+the seconds that scikit-learn needs for the path (each fit warm-started from the previous one). Needs NumPy and
+scikit-learn.
 """
 
 import argparse
@@ -39,7 +40,7 @@ def rows(path):
 
 
 def fits(x, y, grid, tol):
-    """The solution for each C, each found from the one before it, and the seconds of all."""
+    """Returns the solution for each C, each warm-started from the previous one, and the total seconds."""
     model = LogisticRegression(tol=tol, max_iter=100_000, warm_start=True)
     solutions, seconds = [], 0.0
     for c in grid:
@@ -108,22 +109,22 @@ def compare(store, artifact, tol, max_labels):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("outputs", type=pathlib.Path)
-    parser.add_argument("--tol", type=float, default=1e-7, help="scikit-learn's tolerance (largest entry of the gradient)")
-    parser.add_argument("--max-labels", type=int, default=10**9, help="leave out evaluations with more labeled images")
+    parser.add_argument("--tol", type=float, default=1e-7, help="scikit-learn's tolerance (maximum entry of the gradient)")
+    parser.add_argument("--max-labels", type=int, default=10**9, help="skip evaluations with more labeled images")
     arguments = parser.parse_args()
     store = arguments.outputs / "store-v1"
     print("features  depth  labels  loss, relative   C ours / theirs    accuracy reported / ours / theirs  different    s")
     for artifact in sorted((store / "linear_eval").iterdir()):
         if not (artifact / "manifest.json").exists():
             continue
-        found = compare(store, artifact, arguments.tol, arguments.max_labels)
-        if found is None:
+        result = compare(store, artifact, arguments.tol, arguments.max_labels)
+        if result is None:
             continue
         features = json.loads((artifact / "key.json").read_text())["inputs"]["features"][:8]
-        reported, ours, theirs = found["accuracy"]
+        reported, ours, theirs = result["accuracy"]
         print(
-            f"{features}  {found['depth']:5}  {found['labels']:6}  {found['loss']:+14.1e}   {found['c'][0]:7g} / {found['c'][1]:7g}"
-            f"    {reported:.4f} / {ours:.4f} / {theirs:.4f}        {found['different']:4} of {found['tests']}  {found['seconds']:.3f}",
+            f"{features}  {result['depth']:5}  {result['labels']:6}  {result['loss']:+14.1e}   {result['c'][0]:7g} / {result['c'][1]:7g}"
+            f"    {reported:.4f} / {ours:.4f} / {theirs:.4f}        {result['different']:4} of {result['tests']}  {result['seconds']:.3f}",
             flush=True,
         )
 

@@ -3,7 +3,7 @@
 use super::check::{Comparison, Operation};
 use super::numbers;
 use crate::base::Result;
-use crate::nn::{Normalization, Precision, Running, oracle};
+use crate::nn::{Normalization, Precision, RunningUpdate, oracle};
 use crate::train::Compute;
 use dfdx::prelude::*;
 
@@ -39,9 +39,9 @@ fn compare<D: Compute>(device: &D, with_residual: bool, precision: Precision) ->
     let (scale, shift) = (device.upload(host.scale.clone())?, device.upload(host.shift.clone())?);
     let (mut mean, mut inv_std) = (device.allocate(CHANNELS)?, device.allocate(CHANNELS)?);
     let (mut running_mean, mut running_variance) = (device.allocate(CHANNELS)?, device.allocate(CHANNELS)?);
-    let running = Running { mean: &mut running_mean, variance: &mut running_variance, momentum: MOMENTUM };
+    let running = RunningUpdate { mean: &mut running_mean, variance: &mut running_variance, momentum: MOMENTUM };
     device.batch_moments(1, EPSILON, &input, &mut mean, &mut inv_std, Some(running))?;
-    let norm = Normalization { mean: &mean, inverse_deviation: &inv_std, scale: &scale, shift: &shift };
+    let norm = Normalization { mean: &mean, inv_std: &inv_std, scale: &scale, shift: &shift };
     let mut output = device.allocate_map(PIXELS * CHANNELS, precision)?;
     device.normalize(&norm, &input, residual.as_ref(), with_residual, &mut output)?;
     let (mut scale_gradient, mut shift_gradient) = (device.allocate(CHANNELS)?, device.allocate(CHANNELS)?);

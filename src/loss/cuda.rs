@@ -4,7 +4,7 @@ use crate::base::Result;
 use crate::loss::tape::device_error;
 use crate::loss::{NtXentConfig, NtXentKernel, NtXentOutput, Similarity};
 use crate::nn::Taped;
-use crate::nn::cuda::{self, Contrasted};
+use crate::nn::cuda::{self, NtXentResult};
 use dfdx::prelude::*;
 
 impl NtXentKernel for Cuda {
@@ -13,9 +13,9 @@ impl NtXentKernel for Cuda {
         let (z, mut history) = z.split_tape();
         let device = z.device().clone();
         let cosine = config.similarity == Similarity::Cosine;
-        let Contrasted { loss, accuracy, positive_similarity, gradient } =
+        let NtXentResult { loss, accuracy, positive_similarity, gradient } =
             cuda::nt_xent(cuda::from_tensor(&z)?, rows, config.temperature, cosine)?;
-        let gradient = cuda::to_numbers(&device, &gradient)?;
+        let gradient = cuda::to_storage(&device, &gradient)?;
         let loss = device.try_tensor_from_vec(vec![loss], ()).map_err(device_error)?;
         let (z, result) = (z.ghost(), loss.ghost());
         history.add_backward_op(move |gradients| {

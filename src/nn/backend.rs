@@ -1,4 +1,4 @@
-//! The kernels that an encoder needs of a device.
+//! The kernels that an encoder needs from a device.
 
 use crate::base::Result;
 use crate::nn::{Convolution, MaxPool, Precision};
@@ -6,9 +6,9 @@ use dfdx::prelude::{Device, Storage, Tensor};
 
 /// A dfdx device with our kernels. Maps are `[rows, side, side, channels]`; "pixels" are `rows * side * side`.
 ///
-/// Outputs are overwritten entirely unless `accumulate` is said. Results do not depend on the number of threads.
-/// Every method fails only where the device does (memory, driver): lengths are the caller's duty.
-#[expect(clippy::missing_errors_doc, reason = "said once, above")]
+/// Outputs are overwritten completely unless `accumulate` is set. Results do not depend on the number of threads.
+/// Methods fail only where the device does (memory, driver); the caller must pass buffers of the right lengths.
+#[expect(clippy::missing_errors_doc, reason = "documented once, above")]
 pub trait Backend: Device<f32> {
     /// Parameters, their gradients, statistics and features on the device, 32-bit.
     type Buffer: std::fmt::Debug + Send + Sync + 'static;
@@ -16,32 +16,32 @@ pub trait Backend: Device<f32> {
     /// Feature maps, or their gradients, in one [`Precision`].
     type Map: std::fmt::Debug + Send + Sync + 'static;
 
-    /// A buffer of zeros.
+    /// Returns a buffer of zeros.
     fn allocate(&self, length: usize) -> Result<Self::Buffer>;
-    /// Numbers from the host.
+    /// Copies values from the host into a new buffer.
     fn upload(&self, values: Vec<f32>) -> Result<Self::Buffer>;
-    /// Numbers to the host.
+    /// Copies a buffer to the host.
     fn download(&self, buffer: &Self::Buffer) -> Result<Vec<f32>>;
     /// Copies a buffer into another of the same length.
     fn copy(&self, from: &Self::Buffer, into: &mut Self::Buffer) -> Result<()>;
-    /// How many numbers a buffer holds.
+    /// Returns the number of elements of a buffer.
     fn length(&self, buffer: &Self::Buffer) -> usize;
-    /// A map of zeros.
+    /// Returns a map of zeros.
     fn allocate_map(&self, length: usize, precision: Precision) -> Result<Self::Map>;
-    /// A map of numbers from the host.
+    /// Copies values from the host into a new map, rounded to its precision.
     fn upload_map(&self, values: Vec<f32>, precision: Precision) -> Result<Self::Map>;
-    /// The numbers of a map to the host.
+    /// Copies a map to the host, in 32 bits.
     fn download_map(&self, map: &Self::Map) -> Result<Vec<f32>>;
-    /// How many numbers a map holds.
+    /// Returns the number of elements of a map.
     fn map_length(&self, map: &Self::Map) -> usize;
-    /// A dfdx tensor with a buffer's numbers.
+    /// Copies a buffer into a new dfdx tensor.
     fn to_tensor(&self, buffer: &Self::Buffer, shape: (usize, usize)) -> Result<Tensor<(usize, usize), f32, Self>>;
-    /// A buffer with a dfdx tensor's numbers.
+    /// Copies a dfdx tensor into a new buffer.
     fn read_tensor(&self, tensor: &Tensor<(usize, usize), f32, Self>) -> Result<Self::Buffer>;
     /// Copies a dfdx gradient into a buffer of the same length.
     fn read_gradient(&self, gradient: &<Self as Storage<f32>>::Vec, into: &mut Self::Buffer) -> Result<()>;
 
-    /// `output = convolution(input, weights) + bias`.
+    /// Computes `output = convolution(input, weights) + bias`.
     fn convolution(
         &self,
         shape: &Convolution,
@@ -50,7 +50,7 @@ pub trait Backend: Device<f32> {
         bias: Option<&Self::Buffer>,
         output: &mut Self::Map,
     ) -> Result<()>;
-    /// The gradient of the input, added to what is there with `accumulate`.
+    /// Computes the gradient of the input; adds it to `input_gradient` if `accumulate` is set.
     fn convolution_input_gradient(
         &self,
         shape: &Convolution,
@@ -59,7 +59,7 @@ pub trait Backend: Device<f32> {
         accumulate: bool,
         input_gradient: &mut Self::Map,
     ) -> Result<()>;
-    /// The gradients of the weights and the bias.
+    /// Computes the gradients of the weights and the bias.
     fn convolution_weight_gradient(
         &self,
         shape: &Convolution,
@@ -69,23 +69,23 @@ pub trait Backend: Device<f32> {
         bias: Option<&mut Self::Buffer>,
     ) -> Result<()>;
 
-    /// Mean and `1 / sqrt(variance + epsilon)` of each channel over the pixels of each group (the biased variance), both
-    /// `[groups, channels]`. The groups are as many equal ranges of the input's rows. The running statistics are moved
-    /// towards those of one group after the other (the variance with Bessel's correction, as in torch and in
-    /// TensorFlow's fused kernel), as if the model had been called once per group.
+    /// Computes the mean and `1 / sqrt(variance + epsilon)` (biased variance) of each channel over the pixels of each
+    /// group, both `[groups, channels]`. The groups are equal ranges of the input's rows. The running statistics are
+    /// updated by one group after the other (the variance with Bessel's correction, as in PyTorch and in TensorFlow's
+    /// fused kernel), as if the model had been called once per group.
     fn batch_moments(
         &self,
         groups: usize,
         epsilon: f32,
         input: &Self::Map,
         mean: &mut Self::Buffer,
-        inverse_deviation: &mut Self::Buffer,
-        running: Option<Running<'_, Self::Buffer>>,
+        inv_std: &mut Self::Buffer,
+        running: Option<RunningUpdate<'_, Self::Buffer>>,
     ) -> Result<()>;
-    /// `1 / sqrt(variance + epsilon)`.
-    fn inverse_deviation(&self, epsilon: f32, variance: &Self::Buffer, inverse: &mut Self::Buffer) -> Result<()>;
-    /// `output = [relu](scale * (input - mean) * inverse_deviation + shift [+ residual])` in one pass, each group of rows
-    /// by its own moments.
+    /// Computes `1 / sqrt(variance + epsilon)`.
+    fn inv_std(&self, epsilon: f32, variance: &Self::Buffer, inv_std: &mut Self::Buffer) -> Result<()>;
+    /// Computes `output = [relu](scale * (input - mean) * inv_std + shift [+ residual])` in one pass, each group
+    /// of rows by its own moments.
     fn normalize(
         &self,
         norm: &Normalization<'_, Self::Buffer>,
@@ -94,9 +94,10 @@ pub trait Backend: Device<f32> {
         relu: bool,
         output: &mut Self::Map,
     ) -> Result<()>;
-    /// The way back through [`Backend::batch_moments`] and [`Backend::normalize`]. `relu_output` is their output where
-    /// a ReLU was applied. In place: `input` becomes its gradient, `gradient` (of the output) becomes what passes the
-    /// ReLU, which is the gradient of the residual. The gradients of scale and shift are sums over the groups.
+    /// The backward pass of [`Backend::batch_moments`] and [`Backend::normalize`]. `relu_output` is their output if a
+    /// ReLU was applied. Works in place: `input` becomes the gradient of the input, and `gradient` (of the output)
+    /// becomes the gradient before the ReLU, which is that of the residual. The gradients of scale and shift are sums
+    /// over the groups.
     fn normalize_gradient(
         &self,
         norm: &Normalization<'_, Self::Buffer>,
@@ -107,9 +108,10 @@ pub trait Backend: Device<f32> {
         shift_gradient: &mut Self::Buffer,
     ) -> Result<()>;
 
-    /// Maximum over windows.
+    /// Computes the maximum of each window.
     fn max_pool(&self, shape: &MaxPool, input: &Self::Map, output: &mut Self::Map) -> Result<()>;
-    /// The gradient goes to the first maximum of each window, in reading order.
+    /// The backward pass of [`Backend::max_pool`]: each gradient goes to the first maximum of its window in row-major
+    /// order.
     fn max_pool_gradient(
         &self,
         shape: &MaxPool,
@@ -118,9 +120,9 @@ pub trait Backend: Device<f32> {
         output_gradient: &Self::Map,
         input_gradient: &mut Self::Map,
     ) -> Result<()>;
-    /// Mean of each channel over the pixels of each image: `[rows, pixels, channels]` to `[rows, channels]`.
+    /// Averages each channel over the pixels of each image: `[rows, pixels, channels]` to `[rows, channels]`.
     fn average_pool(&self, channels: usize, input: &Self::Map, rows: usize, output: &mut Self::Buffer) -> Result<()>;
-    /// The way back: every pixel gets its part.
+    /// The backward pass of [`Backend::average_pool`]: each gradient is divided equally among the pixels.
     fn average_pool_gradient(
         &self,
         channels: usize,
@@ -130,26 +132,26 @@ pub trait Backend: Device<f32> {
     ) -> Result<()>;
 }
 
-/// What batch norm needs of each channel.
+/// Moments and parameters of a batch norm.
 #[derive(Debug)]
 pub struct Normalization<'a, B: ?Sized> {
-    /// Mean that is taken off, `[groups, channels]`.
+    /// Mean, `[groups, channels]`.
     pub mean: &'a B,
     /// `1 / sqrt(variance + epsilon)`, `[groups, channels]`.
-    pub inverse_deviation: &'a B,
-    /// The learned factor, gamma, `[channels]`.
+    pub inv_std: &'a B,
+    /// Learned scale, gamma, `[channels]`.
     pub scale: &'a B,
-    /// The learned offset, beta, `[channels]`.
+    /// Learned shift, beta, `[channels]`.
     pub shift: &'a B,
 }
 
-/// Running statistics to move: `running = (1 - momentum) * running + momentum * batch`.
+/// RunningUpdate statistics to update: `running = (1 - momentum) * running + momentum * batch`.
 #[derive(Debug)]
-pub struct Running<'a, B: ?Sized> {
-    /// Running mean, `[channels]`.
+pub struct RunningUpdate<'a, B: ?Sized> {
+    /// RunningUpdate mean, `[channels]`.
     pub mean: &'a mut B,
-    /// Running variance, `[channels]`.
+    /// RunningUpdate variance, `[channels]`.
     pub variance: &'a mut B,
-    /// Part that the batch gets.
+    /// Weight of the batch in the update.
     pub momentum: f32,
 }

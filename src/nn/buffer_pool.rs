@@ -1,11 +1,11 @@
-//! Buffers that go from one step to the next without being freed.
+//! Buffers that are reused from step to step instead of freed.
 
 use crate::base::Result;
 use crate::nn::{Backend, Precision};
 use std::collections::BTreeMap;
 
-/// BufferPool buffers and maps by length. What [`BufferPool::acquire`] and [`BufferPool::acquire_map`] give holds old numbers: the taker
-/// overwrites all of it.
+/// Unused buffers and maps by length. Those that [`BufferPool::acquire`] and [`BufferPool::acquire_map`] return hold
+/// old values; the caller overwrites all of them.
 #[derive(Debug)]
 pub struct BufferPool<D: Backend> {
     device: D,
@@ -15,12 +15,12 @@ pub struct BufferPool<D: Backend> {
 }
 
 impl<D: Backend> BufferPool<D> {
-    /// None yet; maps are to be of the given precision.
+    /// Returns an empty pool, whose maps will have the given precision.
     pub fn new(device: &D, precision: Precision) -> Self {
         Self { device: device.clone(), precision, buffers: BTreeMap::new(), maps: BTreeMap::new() }
     }
 
-    /// A buffer of `length` numbers with any content.
+    /// Returns a buffer of `length` elements with arbitrary content.
     ///
     /// # Errors
     /// The device is out of memory.
@@ -31,7 +31,7 @@ impl<D: Backend> BufferPool<D> {
         }
     }
 
-    /// A map of `length` numbers with any content.
+    /// Returns a map of `length` elements with arbitrary content.
     ///
     /// # Errors
     /// The device is out of memory.
@@ -42,18 +42,18 @@ impl<D: Backend> BufferPool<D> {
         }
     }
 
-    /// Keeps a buffer for the next taker. Only what was taken here is to be given back: what comes from elsewhere in
-    /// each step would be kept for ever.
+    /// Returns a buffer to the pool. Release only buffers that were acquired from it: others, released in every step,
+    /// would make it grow without bound.
     pub fn release(&mut self, buffer: D::Buffer) {
         self.buffers.entry(self.device.length(&buffer)).or_default().push(buffer);
     }
 
-    /// Keeps a map for the next taker, as [`BufferPool::release`] does.
+    /// Returns a map to the pool, as [`BufferPool::release`] does a buffer.
     pub fn release_map(&mut self, map: D::Map) {
         self.maps.entry(self.device.map_length(&map)).or_default().push(map);
     }
 
-    /// Number of buffers and maps.
+    /// Returns the number of unused buffers and maps.
     pub fn count(&self) -> usize {
         self.buffers.values().map(Vec::len).sum::<usize>() + self.maps.values().map(Vec::len).sum::<usize>()
     }

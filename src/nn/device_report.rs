@@ -1,31 +1,32 @@
-//! What a device is.
+//! The description of a device for users.
 
 use crate::base::system;
 use serde::Serialize;
 
-/// What cuDNN may take for itself of a GPU's free memory, in bytes: at most a quarter. What is left is there for a batch.
+/// Returns the largest workspace that cuDNN may use, in bytes, given a GPU's free memory: at most a quarter of it, so
+/// that the rest is left for a batch.
 pub fn workspace(free: u64) -> u64 {
-    const MOST: u64 = 1 << 30;
-    MOST.min(free / 4)
+    const MAX_WORKSPACE: u64 = 1 << 30;
+    MAX_WORKSPACE.min(free / 4)
 }
 
-/// A device that is there, and the versions of what it runs on.
+/// An available device, and the versions of its driver and libraries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DeviceReport {
-    /// As pipeline files and arguments name it: `cpu`, `cuda:0`.
+    /// Name in pipeline files and arguments: `cpu`, `cuda:0`.
     pub name: String,
-    /// As its maker calls it.
+    /// The manufacturer's name for it.
     pub model: String,
-    /// Memory, bytes, where that is known.
+    /// Total memory in bytes, if known.
     pub memory: Option<u64>,
-    /// Memory that is free, bytes, where that is known.
+    /// Free memory in bytes, if known.
     pub free: Option<u64>,
-    /// Libraries, drivers and instruction sets with their versions, for people.
+    /// Libraries, drivers and instruction sets with their versions, to be printed.
     pub parts: Vec<(String, String)>,
 }
 
 impl DeviceReport {
-    /// The machine itself.
+    /// Returns the report of the host.
     pub fn cpu() -> Self {
         Self {
             name: "cpu".to_owned(),
@@ -40,7 +41,7 @@ impl DeviceReport {
     }
 }
 
-/// The instruction sets, of those that kernels are written for, that the processor has.
+/// Returns the instruction sets of this processor for which there are kernels.
 fn instructions() -> Vec<&'static str> {
     #[cfg(target_arch = "x86_64")]
     {
@@ -50,7 +51,7 @@ fn instructions() -> Vec<&'static str> {
             ("avx512f", is_x86_feature_detected!("avx512f")),
             ("avx512bf16", is_x86_feature_detected!("avx512bf16")),
         ];
-        known.into_iter().filter_map(|(name, there)| there.then_some(name)).collect()
+        known.into_iter().filter_map(|(name, detected)| detected.then_some(name)).collect()
     }
     #[cfg(not(target_arch = "x86_64"))]
     vec![std::env::consts::ARCH]

@@ -1,4 +1,4 @@
-//! Shapes of convolutions and pools over square maps.
+//! Shapes of convolutions and pooling over square maps.
 
 use crate::base::{Error, Result};
 
@@ -20,56 +20,56 @@ pub struct Convolution {
 }
 
 impl Convolution {
-    /// Side of the output, pixels.
+    /// Returns the side of the output, pixels.
     pub fn output_side(&self) -> usize {
         windows(self.side, self.kernel, self.stride, self.padding)
     }
 
-    /// Pixels of one output map.
+    /// Returns the number of pixels of one output map.
     pub fn output_pixels(&self) -> usize {
         self.output_side() * self.output_side()
     }
 
-    /// Numbers in one input image.
+    /// Returns the number of elements of one input image.
     pub fn input_len(&self) -> usize {
         self.side * self.side * self.inputs
     }
 
-    /// Numbers in one output map.
+    /// Returns the number of elements of one output map.
     pub fn output_len(&self) -> usize {
         self.output_pixels() * self.outputs
     }
 
-    /// Inputs that one output sees: the rows of the weight matrix.
+    /// Returns the number of inputs of one output: the rows of the weight matrix.
     pub fn window(&self) -> usize {
         self.kernel * self.kernel * self.inputs
     }
 
-    /// Number of weights.
+    /// Returns the number of weights.
     pub fn weights(&self) -> usize {
         self.window() * self.outputs
     }
 
-    /// Multiply-adds for one image.
-    pub fn multiply_adds(&self) -> u64 {
+    /// Returns the MACs per image.
+    pub fn macs(&self) -> u64 {
         self.output_pixels() as u64 * self.weights() as u64
     }
 
-    /// Whether each output pixel sees exactly the input pixel at its place.
+    /// Whether each output pixel depends on the input pixel at the same position alone.
     pub fn is_pointwise(&self) -> bool {
         self.kernel == 1 && self.stride == 1 && self.padding == 0
     }
 
-    /// Fails unless at least one window fits.
+    /// Checks that at least one window fits.
     ///
     /// # Errors
-    /// The map is too small.
+    /// The map is smaller than the window.
     pub fn check(&self) -> Result<()> {
         fits(self.side, self.kernel, self.padding)
     }
 }
 
-/// Max-pooling over square maps; padding never wins.
+/// Max pooling over square maps; padding is never the maximum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MaxPool {
     /// Channels of input and output.
@@ -85,20 +85,20 @@ pub struct MaxPool {
 }
 
 impl MaxPool {
-    /// Side of the output, pixels.
+    /// Returns the side of the output, pixels.
     pub fn output_side(&self) -> usize {
         windows(self.side, self.kernel, self.stride, self.padding)
     }
 
-    /// Numbers in one output map.
+    /// Returns the number of elements of one output map.
     pub fn output_len(&self) -> usize {
         self.output_side() * self.output_side() * self.channels
     }
 
-    /// Fails unless at least one window fits.
+    /// Checks that at least one window fits.
     ///
     /// # Errors
-    /// The map is too small.
+    /// The map is smaller than the window.
     pub fn check(&self) -> Result<()> {
         fits(self.side, self.kernel, self.padding)
     }

@@ -1,8 +1,8 @@
-//! What dfdx lacks: convolution, batch norm and pooling over plain buffers, behind a trait for devices.
+//! Convolution, batch norm and pooling over plain buffers, which dfdx lacks, behind one trait per device.
 //!
 //! Images and feature maps are square and channels-last: `[rows, side, side, channels]`. The kernels of [`Backend`]
-//! know nothing of networks; `model` walks its layers forward, keeps what the way back needs, and walks them in
-//! reverse. On dfdx's tape a whole encoder is one operation.
+//! know nothing of networks: `model` runs its layers forward, saves the activations that the backward pass needs, and
+//! runs the layers in reverse. On dfdx's tape a whole encoder is one operation.
 
 mod backend;
 #[cfg(test)]
@@ -20,11 +20,11 @@ mod parameters;
 mod precision;
 mod taped;
 
-pub use backend::{Backend, Normalization, Running};
+pub use backend::{Backend, Normalization, RunningUpdate};
 pub use buffer_pool::BufferPool;
 pub use cpu::Map as CpuMap;
 pub use device_report::{DeviceReport, workspace};
 pub use geometry::{Convolution, MaxPool};
 pub use parameters::{NamedTensor, Role, Trainable};
 pub use precision::Precision;
-pub use taped::{Taped, TapedScalar, number};
+pub use taped::{Taped, TapedScalar, item};

@@ -1,26 +1,26 @@
-//! The precision that an encoder computes in.
+//! The precision in which an encoder computes.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How an encoder keeps its feature maps and multiplies; parameters, batch-norm statistics, head, loss and optimizer are
-/// 32-bit throughout.
+/// The precision of an encoder's feature maps and matrix products; parameters, batch-norm statistics, head, loss and
+/// optimizer are always 32-bit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
-    /// 32-bit numbers.
+    /// 32-bit floats.
     #[default]
     F32,
-    /// 32-bit numbers, of which the products of a CUDA device keep 10 bits behind the point; the same as `f32` on the
+    /// 32-bit floats, rounded to 10 mantissa bits in the matrix products of a CUDA device; the same as `f32` on the
     /// CPU.
     Tf32,
-    /// Feature maps, their gradients and the factors of products are bfloat16 (7 bits behind the point), sums of
-    /// products 32-bit: half the memory, and faster where the machine multiplies bfloat16.
+    /// bfloat16 (7 mantissa bits) feature maps, gradients of feature maps and operands of matrix products, accumulated
+    /// in 32 bits: half the memory, and faster on hardware with bfloat16 arithmetic.
     Bf16,
 }
 
 impl Precision {
-    /// As pipeline files name it.
+    /// Returns the name in pipeline files.
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
@@ -29,7 +29,7 @@ impl Precision {
         }
     }
 
-    /// Bytes of a number of a feature map.
+    /// Returns the bytes per element of a feature map.
     pub fn bytes(self) -> u64 {
         match self {
             Self::F32 | Self::Tf32 => 4,

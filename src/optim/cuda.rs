@@ -2,7 +2,7 @@
 
 use crate::base::Result;
 use crate::nn::Trainable;
-use crate::nn::cuda::{AdamStep, Buffer, Parameter, Sweep};
+use crate::nn::cuda::{AdamStep, Buffer, MultiTensor, ParameterTensors};
 use crate::optim::adam::WeightDecay;
 use crate::optim::config::AdamConfig;
 use crate::optim::optimize::{Optimize, Update};
@@ -11,11 +11,11 @@ use dfdx::prelude::Cuda;
 
 impl Optimize for Cuda {
     fn gradient_norm(&self, parameters: &[Trainable<'_, Buffer>]) -> Result<f64> {
-        sweep(parameters, &[], 0, DecayedParameters::default())?.gradient_norm()
+        multi_tensor(parameters, &[], 0, DecayedParameters::default())?.gradient_norm()
     }
 
     fn scale_gradients(&self, parameters: &mut [Trainable<'_, Buffer>], factor: f32) -> Result<()> {
-        sweep(parameters, &[], 0, DecayedParameters::default())?.scale_gradients(factor)
+        multi_tensor(parameters, &[], 0, DecayedParameters::default())?.scale_gradients(factor)
     }
 
     fn update(
@@ -24,44 +24,46 @@ impl Optimize for Cuda {
         parameters: &mut [Trainable<'_, Buffer>],
         state: &mut [Buffer],
     ) -> Result<()> {
-        let sweep = sweep(parameters, state, update.rule.state_vectors(), update.rule.decayed())?;
+        let multi_tensor = multi_tensor(parameters, state, update.rule.state_vectors(), update.rule.decayed())?;
         let rate = update.learning_rate;
         match update.rule {
             OptimizerConfig::Sgd(config) => {
                 let decay = config.weight_decay as f32;
-                sweep.sgd(rate as f32, config.momentum as f32, decay, config.nesterov)
+                multi_tensor.sgd(rate as f32, config.momentum as f32, decay, config.nesterov)
             }
             OptimizerConfig::Lars(config) => {
-                sweep.lars(rate, config.momentum as f32, config.weight_decay as f32, config.trust)
+                multi_tensor.lars(rate, config.momentum as f32, config.weight_decay as f32, config.trust)
             }
-            OptimizerConfig::Adam(config) => sweep.adam(adam_step(config, WeightDecay::Coupled, rate, update.number)),
+            OptimizerConfig::Adam(config) => {
+                multi_tensor.adam(adam_step(config, WeightDecay::Coupled, rate, update.number))
+            }
             OptimizerConfig::Adamw(config) => {
-                sweep.adam(adam_step(config, WeightDecay::Decoupled, rate, update.number))
+                multi_tensor.adam(adam_step(config, WeightDecay::Decoupled, rate, update.number))
             }
         }
     }
 }
 
 /// Collects the parameters with their state, `vectors` state vectors each.
-fn sweep(
+fn multi_tensor(
     parameters: &[Trainable<'_, Buffer>],
     state: &[Buffer],
     vectors: usize,
     decayed: DecayedParameters,
-) -> Result<Sweep> {
+) -> Result<MultiTensor> {
     let state_of = |index: usize| state.get(index * vectors..(index + 1) * vectors).unwrap_or_default();
     let with_state = |(index, trainable): (usize, _)| parameter(trainable, state_of(index), decayed);
-    let parameters: Vec<Parameter<'_>> = parameters.iter().enumerate().map(with_state).collect();
-    Sweep::over(&parameters)
+    let parameters: Vec<ParameterTensors<'_>> = parameters.iter().enumerate().map(with_state).collect();
+    MultiTensor::new(&parameters)
 }
 
 fn parameter<'a>(
     trainable: &'a Trainable<'_, Buffer>,
     state: &'a [Buffer],
     decayed: DecayedParameters,
-) -> Parameter<'a> {
+) -> ParameterTensors<'a> {
     let Trainable { values, gradient, role } = trainable;
-    Parameter { values, gradient, state, decays: decayed.includes(*role) }
+    ParameterTensors { values, gradient, state, decays: decayed.includes(*role) }
 }
 
 /// Returns the factors of one step, which are the same for all parameters.

@@ -1,5 +1,5 @@
-//! The kernels compiled for GPUs with NVRTC, as at run time. No GPU is needed, but the library `libnvrtc`: on the
-//! loader's path or in `$CUDA_PATH/lib64`. With `--nocapture` the registers of each kernel are printed.
+//! Compilation of the kernels for GPUs with NVRTC, as at run time. Needs no GPU, but `libnvrtc` on the loader's path or
+//! in `$CUDA_PATH/lib64`. `--nocapture` prints the registers of each kernel.
 
 use crate::sources;
 use libloading::Library;
@@ -11,7 +11,7 @@ use std::ptr::{null, null_mut};
 const ARCHITECTURES: [c_int; 3] = [80, 90, 100];
 
 #[test]
-fn kernels_compile_for_gpus_and_spill_no_registers() {
+fn kernels_compile_for_gpus_without_register_spills() {
     let Some(nvrtc) = Nvrtc::find() else {
         eprintln!("skipped: no libnvrtc (set LD_LIBRARY_PATH or CUDA_PATH)");
         return;
@@ -31,18 +31,18 @@ fn kernels_compile_for_gpus_and_spill_no_registers() {
     }
 }
 
-/// What ptxas says of a kernel.
+/// The report of ptxas on a kernel.
 #[derive(Debug)]
-struct Kernel<'a> {
+struct KernelReport<'a> {
     name: &'a str,
     spills: &'a str,
     used: &'a str,
 }
 
-fn registers(log: &str) -> Vec<Kernel<'_>> {
+fn registers(log: &str) -> Vec<KernelReport<'_>> {
     log.split("Compiling entry function '")
         .skip(1)
-        .map(|text| Kernel {
+        .map(|text| KernelReport {
             name: text.split('\'').next().unwrap(),
             spills: line(text, "bytes spill stores"),
             used: line(text, "Used ").split("Used ").nth(1).unwrap(),
@@ -50,7 +50,7 @@ fn registers(log: &str) -> Vec<Kernel<'_>> {
         .collect()
 }
 
-/// The line that holds some words.
+/// Returns the first line that contains `words`.
 fn line<'a>(text: &'a str, words: &str) -> &'a str {
     text.lines().find(|line| line.contains(words)).unwrap_or_else(|| panic!("no `{words}` in {text}"))
 }
@@ -61,15 +61,15 @@ impl Nvrtc {
     fn find() -> Option<Self> {
         let names = ["libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12"].map(str::to_owned);
         let toolkit = std::env::var("CUDA_PATH").map(|path| format!("{path}/lib64/libnvrtc.so"));
-        // SAFETY: loading NVIDIA's library runs its constructors alone.
+        // SAFETY: loading NVIDIA's library only runs its constructors.
         names.into_iter().chain(toolkit).find_map(|name| unsafe { Library::new(name) }.ok()).map(Self)
     }
 
-    /// Architectures that it compiles for, such as 90.
+    /// Returns the supported architectures, such as 90.
     fn architectures(&self) -> Vec<c_int> {
         type Count = unsafe extern "C" fn(*mut c_int) -> c_int;
         let mut count = 0;
-        // SAFETY: the signatures are those of nvrtc.h; the second writes `count` numbers.
+        // SAFETY: the signatures are those of nvrtc.h; the second call writes `count` ints.
         unsafe {
             assert_eq!(self.0.get::<Count>(b"nvrtcGetNumSupportedArchs\0").unwrap()(&mut count), 0);
             let mut all = vec![0; count as usize];
@@ -78,7 +78,7 @@ impl Nvrtc {
         }
     }
 
-    /// Compiles to machine code; gives the log.
+    /// Compiles to machine code and returns the log.
     fn compile(&self, program: &str, architecture: c_int) -> String {
         type Create = unsafe extern "C" fn(
             *mut *mut c_void,
@@ -97,7 +97,8 @@ impl Nvrtc {
         let options = options.map(|option| CString::new(option).unwrap());
         let pointers = options.each_ref().map(|option| option.as_ptr());
         let (mut handle, mut size) = (null_mut(), 0);
-        // SAFETY: the signatures are those of nvrtc.h; texts end in 0 and outlive the calls; the log has `size` bytes.
+        // SAFETY: the signatures are those of nvrtc.h; strings are zero-terminated and outlive the calls; the log has
+        // `size` bytes.
         unsafe {
             let create = self.0.get::<Create>(b"nvrtcCreateProgram\0").unwrap();
             assert_eq!(create(&mut handle, source.as_ptr(), c"kernels.cu".as_ptr(), 0, null(), null()), 0);

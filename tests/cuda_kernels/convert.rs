@@ -1,9 +1,9 @@
-//! Conversions of numbers, weights and images.
+//! Conversions between element types, of weights, and of images.
 
+use crate::element::{Bf16, Element, bits, blank, random, rounded, widened};
 use crate::host::{Argument, Host, in_both_orders, launch};
-use crate::number::{Bf16, Number, bits, blank, random, rounded, widened};
 
-/// Every bf16, and of every one the floats around the middle to the next.
+/// Returns every bf16 value and the floats around the midpoint to its successor.
 fn floats() -> Vec<f32> {
     let around = |upper: u32| [0, 1, 0x7fff, 0x8000, 0x8001, 0xffff].map(|lower| f32::from_bits(upper << 16 | lower));
     (0..1 << 16).flat_map(around).chain([1.0, f32::NAN, f32::INFINITY]).collect()
@@ -26,7 +26,7 @@ fn rounding() {
 /// `[taps, inputs, padded, outputs]`
 const WEIGHTS: &[[usize; 4]] = &[[1, 3, 3, 7], [9, 7, 7, 130], [49, 3, 4, 64], [49, 3, 8, 33], [1, 64, 64, 100]];
 
-fn turned<T: Number>(host: &Host) -> Vec<Vec<u32>> {
+fn transposed<T: Element>(host: &Host) -> Vec<Vec<u32>> {
     let mut all = Vec::new();
     for &[taps, inputs, padded, outputs] in WEIGHTS {
         let weights = random("weights", taps * inputs * outputs);
@@ -51,22 +51,22 @@ fn turned<T: Number>(host: &Host) -> Vec<Vec<u32>> {
 
 #[test]
 fn weights() {
-    in_both_orders(turned::<f32>);
-    in_both_orders(turned::<Bf16>);
+    in_both_orders(transposed::<f32>);
+    in_both_orders(transposed::<Bf16>);
 }
 
-/// Three numbers by value.
+/// `Colors` of `convert.cu`.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Colors([f32; 3]);
 
-fn images_as_maps<T: Number>(host: &Host) -> Vec<Vec<u32>> {
+fn images_to_maps<T: Element>(host: &Host) -> Vec<Vec<u32>> {
     let (mean, std) = ([0.485f32, 0.456, 0.406], [0.229f32, 0.224, 0.225]);
     let factor = std.map(|std| 1.0 / std);
     let pixels = 1000;
     let images: Vec<u8> = (0..pixels * 3).map(|i| (i * 37 % 256) as u8).collect();
-    let numbers: Vec<T> = random("numbers", pixels * 3).into_iter().map(T::of).collect();
-    let values = widened(&numbers);
+    let map: Vec<T> = random("numbers", pixels * 3).into_iter().map(T::of).collect();
+    let values = widened(&map);
     let padded_to = |padded: usize, value: &dyn Fn(usize, usize) -> f32| -> Vec<T> {
         (0..pixels * padded)
             .map(|i| T::of(if i % padded < 3 { value(i / padded * 3, i % padded) } else { 0.0 }))
@@ -75,20 +75,20 @@ fn images_as_maps<T: Number>(host: &Host) -> Vec<Vec<u32>> {
     let mut all = Vec::new();
     for padded in [3, 4, 8] {
         let color = |at: usize, i: usize| (f32::from(images[at + i]) / 255.0 - mean[i]) * factor[i];
-        let (mut to, mut from_numbers) = (blank::<T>(pixels * padded), blank::<T>(pixels * padded));
+        let (mut to, mut padded_map) = (blank::<T>(pixels * padded), blank::<T>(pixels * padded));
         launch!(host, format!("images_{}", T::SUFFIX), [2, 1]; &images, pixels as i64,
             Argument::value(Colors(mean)), Argument::value(Colors(factor)), padded as i32, &mut to);
         assert_eq!(to, padded_to(padded, &color));
         launch!(host, format!("pad_{}", T::SUFFIX), [2, 1];
-            &numbers, pixels as i64, 3, padded as i32, &mut from_numbers);
-        assert_eq!(from_numbers, padded_to(padded, &|at, i| values[at + i]));
-        all.extend([bits(&to), bits(&from_numbers)]);
+            &map, pixels as i64, 3, padded as i32, &mut padded_map);
+        assert_eq!(padded_map, padded_to(padded, &|at, i| values[at + i]));
+        all.extend([bits(&to), bits(&padded_map)]);
     }
     all
 }
 
 #[test]
 fn images() {
-    in_both_orders(images_as_maps::<f32>);
-    in_both_orders(images_as_maps::<Bf16>);
+    in_both_orders(images_to_maps::<f32>);
+    in_both_orders(images_to_maps::<Bf16>);
 }

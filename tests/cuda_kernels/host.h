@@ -1,10 +1,10 @@
 // Runs the CUDA kernels on the host, so that they can be tested without a GPU.
 //
-// Blocks run one after the other, so `__shared__` is plain static. The threads of a block are fibers: a warp runs as far
-// as it gets without the others, then the next one does, in ascending order of lanes, warps and blocks or in descending
-// order. Of any two threads each is ahead of the other in one of the two orders, so a missing __syncthreads() changes
-// results in one of them. A barrier that not all threads reach ends the process. With -DREAL_THREADS they are threads of
-// the system instead, for -fsanitize=thread.
+// Blocks run one after the other, so `__shared__` is a plain static. The threads of a block are fibers: each warp runs
+// until it waits for others, then the next one runs, in ascending or in descending order of lanes, warps and blocks. Of
+// any two threads each runs ahead of the other in one of the orders, so a missing __syncthreads() changes the results
+// in one of them. A barrier that not all threads reach aborts the process. With -DREAL_THREADS the threads are system
+// threads instead, for -fsanitize=thread.
 
 #pragma once
 #include <cmath>
@@ -76,13 +76,13 @@ struct Fiber {
     ucontext_t context;
     std::vector<char> stack = std::vector<char>(1 << 17);
     bool done;
-    const Barrier* waits_at; // null before the first
-    unsigned generation;     // of the barrier, when the wait began
+    const Barrier* waits_at; // null before the first wait
+    unsigned generation;     // of the barrier when the wait began
 };
 inline std::vector<Fiber> fibers(threads);
 inline ucontext_t scheduler;
 inline unsigned current, finished;
-inline const std::function<void(unsigned)>* the_work;
+inline const std::function<void(unsigned)>* thread_work;
 
 struct Barrier {
     unsigned expected, arrived = 0, generation = 0;
@@ -101,12 +101,12 @@ struct Barrier {
 };
 
 inline void run_fiber() {
-    (*the_work)(current);
+    (*thread_work)(current);
     fibers[current].done = true;
     finished++;
 }
 
-/// Runs those of a warp that wait for nothing, once; whether there was one.
+/// Runs each thread of a warp that is not waiting, once; returns whether there was one.
 inline bool run_warp(unsigned index, bool descending) {
     bool any = false;
     for (unsigned i = 0; i < warp; i++) {
@@ -120,7 +120,7 @@ inline bool run_warp(unsigned index, bool descending) {
 }
 
 inline void run_threads(const std::function<void(unsigned)>& work, bool descending) {
-    the_work = &work;
+    thread_work = &work;
     finished = 0;
     for (Fiber& fiber : fibers) {
         getcontext(&fiber.context);
@@ -134,11 +134,11 @@ inline void run_threads(const std::function<void(unsigned)>& work, bool descendi
     while (finished < threads) {
         bool any = false;
         for (unsigned i = 0; i < threads / warp; i++) {
-            // On as far as this warp gets without the others.
+            // Until the whole warp waits for others.
             while (run_warp(descending ? threads / warp - 1 - i : i, descending)) any = true;
         }
         if (!any) {
-            std::fputs("a barrier that not all threads reach\n", stderr);
+            std::fputs("not all threads reached a barrier\n", stderr);
             std::abort();
         }
     }
@@ -146,8 +146,8 @@ inline void run_threads(const std::function<void(unsigned)>& work, bool descendi
 
 #endif
 
-/// What the threads of a block wait at, and hand each other numbers over. A thread is at most one exchange ahead of
-/// another one of its warp, so two sets of slots are enough.
+/// The barriers of a block, and the slots through which its threads exchange values. A thread is at most one exchange
+/// ahead of the others of its warp, so two sets of slots are enough.
 struct Block {
     Barrier all{threads};
     std::vector<Barrier> warps;
@@ -177,7 +177,7 @@ void launch(void (*kernel)(A...), const unsigned* grid, void** arguments, bool d
     }
 }
 
-/// Waits; the other fibers have moved `threadIdx` meanwhile.
+/// Waits, and restores `threadIdx`, which the other fibers change.
 inline void wait(Barrier& barrier) {
     Index own = threadIdx;
     barrier.wait();

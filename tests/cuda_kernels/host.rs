@@ -1,4 +1,4 @@
-//! The kernels as a shared object of the host, and launches of them.
+//! The kernels as a shared library of the host, and their launches.
 
 use crate::sources;
 use libloading::Library;
@@ -9,27 +9,27 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, OnceLock};
 
-/// The host in place of a GPU, with one of two orders in which threads and blocks run.
+/// The host in place of a GPU, with one of two orders of execution of threads and blocks.
 #[derive(Clone, Copy)]
 pub(crate) struct Host {
     library: &'static Library,
     descending: bool,
 }
 
-/// Shared memory is static: one launch at a time.
+/// Allows one launch at a time, because shared memory is static.
 static LAUNCH: Mutex<()> = Mutex::new(());
 
 type Launch = unsafe extern "C" fn(*const u32, *mut *mut c_void, bool);
 
-/// Runs a case in both orders, whose results must have the same bits; does nothing, and says so, without a C++ compiler.
-pub(crate) fn in_both_orders<R: PartialEq>(case: impl Fn(&Host) -> R) {
+/// Runs a test in both orders, whose results must have the same bits; skips it without a C++ compiler.
+pub(crate) fn in_both_orders<R: PartialEq>(test: impl Fn(&Host) -> R) {
     static LIBRARY: OnceLock<Option<Library>> = OnceLock::new();
     let Some(library) = LIBRARY.get_or_init(build) else {
         eprintln!("skipped: no C++ compiler (set CXX to name one)");
         return;
     };
-    let ascending = case(&Host { library, descending: false });
-    let descending = case(&Host { library, descending: true });
+    let ascending = test(&Host { library, descending: false });
+    let descending = test(&Host { library, descending: true });
     assert!(ascending == descending, "results depend on the order of threads: is a __syncthreads() missing?");
 }
 
@@ -38,9 +38,9 @@ impl Host {
     pub(crate) fn launch(&self, kernel: &str, grid: [usize; 2], arguments: &mut [Argument<'_>]) {
         let grid = [grid[0] as u32, grid[1] as u32, 1];
         let mut pointers: Vec<*mut c_void> = arguments.iter_mut().map(|a| a.bytes.as_mut_ptr().cast()).collect();
-        let _turn = LAUNCH.lock().unwrap();
-        // SAFETY: the wrapper has this signature; that the arguments are those that the kernel takes is the test's duty,
-        // and what they point to is borrowed until this returns.
+        let _guard = LAUNCH.lock().unwrap();
+        // SAFETY: the wrapper has this signature; the test must pass the arguments of the kernel, and the arrays that
+        // they point to are borrowed until this returns.
         unsafe {
             let launch = self.library.get::<Launch>(format!("launch_{kernel}\0").as_bytes()).unwrap();
             launch(grid.as_ptr(), pointers.as_mut_ptr(), self.descending);
@@ -55,7 +55,7 @@ pub(crate) struct Argument<'a> {
 }
 
 impl Argument<'_> {
-    /// A plain value or structure without references.
+    /// Passes a scalar or a structure without references by value.
     pub(crate) fn value<T: Copy>(value: T) -> Self {
         let mut bytes = [0u64; 8];
         assert!(size_of::<T>() <= size_of_val(&bytes) && align_of::<T>() <= align_of::<u64>());
@@ -64,7 +64,7 @@ impl Argument<'_> {
         Self { bytes, borrowed: PhantomData }
     }
 
-    /// No array.
+    /// Passes a null pointer.
     pub(crate) fn null() -> Self {
         Self::value(0usize)
     }
@@ -82,23 +82,23 @@ impl<'a, T> From<&'a mut Vec<T>> for Argument<'a> {
     }
 }
 
-/// An array that may be missing.
+/// An optional array.
 impl<'a, T> From<Option<&'a Vec<T>>> for Argument<'a> {
     fn from(values: Option<&'a Vec<T>>) -> Self {
         values.map_or_else(Self::null, Self::from)
     }
 }
 
-macro_rules! numbers {
-    ($($number:ty),*) => {$(
-        impl From<$number> for Argument<'_> {
-            fn from(number: $number) -> Self {
-                Self::value(number)
+macro_rules! scalars {
+    ($($scalar:ty),*) => {$(
+        impl From<$scalar> for Argument<'_> {
+            fn from(value: $scalar) -> Self {
+                Self::value(value)
             }
         }
     )*};
 }
-numbers!(i32, i64, f32, f64);
+scalars!(i32, i64, f32, f64);
 
 /// `launch!(host, "kernel", [x, y]; argument, ..)`
 macro_rules! launch {
@@ -125,11 +125,11 @@ fn build() -> Option<Library> {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    // SAFETY: loading runs constructors of the C++ library and of host.h alone.
+    // SAFETY: loading only runs constructors of the C++ library and of host.h.
     Some(unsafe { Library::new(&object) }.unwrap())
 }
 
-/// The kernels with a function for each that launches it.
+/// Returns the source of the kernels with a launch function for each.
 fn host_program() -> String {
     let mut program = sources::program();
     let kernels = sources::kernels(&program);

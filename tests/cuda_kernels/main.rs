@@ -1,8 +1,8 @@
-//! The CUDA kernels, whose source runs on the host here, against the CPU backend; and compiled for GPUs.
+//! Tests of the CUDA kernels: their source, compiled for the host, against the CPU backend; and compiled for GPUs.
 //!
-//! `CXX` names another compiler. `CXXFLAGS` are added, such as `-O2 -march=native` for fused multiply-adds as on a GPU
-//! (`normalize` then fails for a batch of one pixel: its deviation is 0, so a last bit is multiplied by 300), or a
-//! sanitizer, whose library must be loaded first:
+//! `CXX` names another compiler. `CXXFLAGS` are appended, such as `-O2 -march=native` for fused multiply-add as on a
+//! GPU (`normalize` then fails for a batch of one pixel: its standard deviation is 0, so a rounding error is multiplied
+//! by 300), or a sanitizer, whose library must be preloaded:
 //!
 //! - `CXXFLAGS=-fsanitize=address,undefined`, `LD_PRELOAD="$(c++ -print-file-name=libasan.so) $(c++
 //!   -print-file-name=libubsan.so)"`, `ASAN_OPTIONS=detect_leaks=0`
@@ -10,10 +10,10 @@
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
-#![allow(clippy::print_stderr, reason = "a skipped test says so")]
+#![allow(clippy::print_stderr, reason = "a skipped test reports that")]
 
+mod element;
 mod host;
-mod number;
 mod sources;
 
 mod compile;

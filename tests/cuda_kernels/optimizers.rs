@@ -1,7 +1,7 @@
-//! Optimizers over all parameters, the length of the gradient, and clipping.
+//! Multi-tensor optimizers, and the norm and scaling of the gradient.
 
+use crate::element::{assert_close, blank, random};
 use crate::host::{Argument, Host, in_both_orders, launch};
-use crate::number::{assert_close, blank, random};
 use dfdx::prelude::Cpu;
 use simclr::nn::{Role, Trainable};
 use simclr::optim::{Optimize, Optimizer, OptimizerConfig};
@@ -10,7 +10,7 @@ const CHUNK: usize = 8192;
 const STEPS: u64 = 3;
 const RATE: f64 = 0.1;
 
-/// Lengths and roles of the parameters: less than a block, a chunk, one more, several.
+/// Lengths and roles of the parameters: less than a block, one chunk, one element more, and several chunks.
 const PARAMETERS: &[(usize, Role)] = &[
     (1, Role::Weight),
     (7, Role::Bias),
@@ -21,7 +21,7 @@ const PARAMETERS: &[(usize, Role)] = &[
     (3 * CHUNK + 77, Role::Weight),
 ];
 
-/// As in `tensors.cuh`.
+/// `Tensor` of `tensors.cuh`.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Tensor {
@@ -33,7 +33,7 @@ struct Tensor {
     decays: i32,
 }
 
-/// Parameters with what belongs to them, and their tables.
+/// Parameters with their gradients and optimizer state.
 struct Parameters {
     values: Vec<Vec<f32>>,
     gradients: Vec<Vec<f32>>,
@@ -41,14 +41,14 @@ struct Parameters {
     vectors: usize,
 }
 
-/// The tables that a launch needs, of addresses in `Parameters`.
+/// The tables of a launch, with addresses of `Parameters`.
 struct Tables {
     tensors: Vec<Tensor>,
     chunks: Vec<[i32; 2]>,
 }
 
 impl Parameters {
-    /// One parameter is 0, and the gradient of another.
+    /// Returns random parameters, except that one parameter and the gradient of another are 0.
     fn new(vectors: usize) -> Self {
         let make = |name: &str, zero: usize| -> Vec<Vec<f32>> {
             let values = PARAMETERS.iter().enumerate();
@@ -88,15 +88,15 @@ fn config(text: &str) -> OptimizerConfig {
     serde_json::from_str(text).unwrap()
 }
 
-/// A step on the host and one on the CPU, some times.
-fn agree(host: &Host, text: &str, step: impl Fn(&Host, &Tables, u64)) -> Vec<Vec<f32>> {
+/// Compares steps of the kernels with steps of the CPU backend.
+fn compare_steps(host: &Host, text: &str, step: impl Fn(&Host, &Tables, u64)) -> Vec<Vec<f32>> {
     let config = config(text);
     let (mut ours, mut theirs) = (Parameters::new(config.state_vectors()), Parameters::new(0));
     let mut optimizer = Optimizer::<Cpu>::new(&config);
     for count in 1..=STEPS {
         step(host, &ours.tables(), count);
         optimizer.step(&Cpu::default(), &mut theirs.trainables(), RATE).unwrap();
-        theirs.gradients = Parameters::new(0).gradients; // LARS has added the weight decay
+        theirs.gradients = Parameters::new(0).gradients; // LARS on the CPU has added the weight decay
         assert_eq!(ours.gradients, theirs.gradients);
         for (ours, theirs) in ours.values.iter().zip(&theirs.values) {
             assert_close(&format!("values after step {count}, {text}"), ours, theirs);
@@ -108,7 +108,7 @@ fn agree(host: &Host, text: &str, step: impl Fn(&Host, &Tables, u64)) -> Vec<Vec
     ours.values.into_iter().chain(ours.states).collect()
 }
 
-/// Fewer blocks than chunks.
+/// A grid with fewer blocks than chunks.
 const GRID: [usize; 2] = [6, 1];
 
 #[test]
@@ -119,7 +119,7 @@ fn sgd() {
             let text = format!(
                 r#"{{"sgd": {{"learning_rate": 1, "momentum": {momentum}, "nesterov": {nesterov}, "weight_decay": 0.01}}}}"#
             );
-            all.push(agree(host, &text, |host, tables, _| {
+            all.push(compare_steps(host, &text, |host, tables, _| {
                 launch!(host, "sgd", GRID; &tables.tensors, &tables.chunks, tables.chunks.len() as i32,
                     RATE as f32, momentum, 0.01f32, i32::from(nesterov));
             }));
@@ -134,7 +134,7 @@ fn adam_and_adamw() {
         let mut all = Vec::new();
         for (name, in_gradient, shrink) in [("adam", 0.01, 1.0), ("adamw", 0.0, 1.0 - RATE * 0.01)] {
             let text = format!(r#"{{"{name}": {{"learning_rate": 1, "betas": [0.9, 0.99], "weight_decay": 0.01}}}}"#);
-            all.push(agree(host, &text, |host, tables, count| {
+            all.push(compare_steps(host, &text, |host, tables, count| {
                 let correction = |beta: f64| 1.0 - beta.powf(count as f64);
                 let (size, root) = (RATE / correction(0.9), 1.0 / correction(0.99).sqrt());
                 let step = [size, root, 0.9, 1.0 - 0.9, 0.99, 1.0 - 0.99, 1e-8, in_gradient, shrink];
@@ -150,7 +150,7 @@ fn adam_and_adamw() {
 fn lars() {
     in_both_orders(|host| {
         let text = r#"{"lars": {"learning_rate": 1, "momentum": 0.9, "weight_decay": 0.01, "trust": 0.02}}"#;
-        agree(host, text, |host, tables, _| {
+        compare_steps(host, text, |host, tables, _| {
             let count = tables.chunks.len();
             let mut squares = vec![[f64::NAN; 2]; count];
             launch!(host, "lars_squares", GRID; &tables.tensors, &tables.chunks, count as i32, 0.01f32, &mut squares);
@@ -160,7 +160,7 @@ fn lars() {
     });
 }
 
-/// The length of all gradients.
+/// Returns the norm of all gradients.
 fn norm(host: &Host, parameters: &mut Parameters) -> f64 {
     let tables = parameters.tables();
     let count = tables.chunks.len();
@@ -171,7 +171,7 @@ fn norm(host: &Host, parameters: &mut Parameters) -> f64 {
 }
 
 #[test]
-fn the_length_of_the_gradient_and_scaling_it() {
+fn gradient_norm_and_scaling() {
     in_both_orders(|host| {
         let (mut ours, mut theirs) = (Parameters::new(0), Parameters::new(0));
         let expected = Cpu::default().gradient_norm(&theirs.trainables()).unwrap();
@@ -187,7 +187,7 @@ fn the_length_of_the_gradient_and_scaling_it() {
 }
 
 #[test]
-fn a_gradient_that_is_not_finite_shows_in_its_length() {
+fn the_norm_of_a_non_finite_gradient_is_not_finite() {
     in_both_orders(|host| {
         for bad in [f32::NAN, f32::INFINITY] {
             let mut parameters = Parameters::new(0);

@@ -1,7 +1,7 @@
-//! Max-pooling and average pooling.
+//! Max pooling and average pooling.
 
+use crate::element::{Bf16, Element, assert_close, bits, blank, blank_map, map, random, rounded, values};
 use crate::host::{Argument, Host, in_both_orders, launch};
-use crate::number::{Bf16, Number, assert_close, bits, blank, blank_map, map, numbers, random, rounded};
 use dfdx::prelude::Cpu;
 use simclr::nn::{Backend, MaxPool};
 
@@ -22,7 +22,7 @@ fn shapes() -> Vec<MaxPool> {
     ]
 }
 
-/// As the kernels take it.
+/// `MaxPoolShape` of `max_pool.cu`.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Shape([i32; 6]);
@@ -32,16 +32,16 @@ fn argument(shape: &MaxPool) -> Argument<'static> {
     Argument::value(Shape([channels, kernel, stride, padding, side, shape.output_side()].map(|x| x as i32)))
 }
 
-/// Few different values, so that windows have several maxima; a NaN among them.
-fn input<T: Number>(shape: &MaxPool) -> Vec<T> {
-    let values = random("input", IMAGES * shape.side * shape.side * shape.channels);
-    let mut input: Vec<f32> = values.iter().map(|x| (2.0 * x).round() / 4.0).collect();
+/// Few distinct values, so that windows have several maxima, and one NaN.
+fn input<T: Element>(shape: &MaxPool) -> Vec<T> {
+    let random = random("input", IMAGES * shape.side * shape.side * shape.channels);
+    let mut input: Vec<f32> = random.iter().map(|x| (2.0 * x).round() / 4.0).collect();
     let middle = input.len() / 2;
     input[middle] = f32::NAN;
     rounded(&input)
 }
 
-fn max_pools_are_those_of_the_cpu<T: Number>(host: &Host) -> Vec<Vec<u32>> {
+fn max_pool_matches_the_cpu<T: Element>(host: &Host) -> Vec<Vec<u32>> {
     let (device, mut all) = (Cpu::default(), Vec::new());
     for shape in shapes() {
         let (input, length) = (input::<T>(&shape), IMAGES * shape.output_len());
@@ -49,7 +49,7 @@ fn max_pools_are_those_of_the_cpu<T: Number>(host: &Host) -> Vec<Vec<u32>> {
         let (wide, mut expected, mut expected_gradient) = (map(&input), blank_map(length), blank_map(input.len()));
         device.max_pool(&shape, &wide, &mut expected).unwrap();
         device.max_pool_gradient(&shape, &wide, &expected, &map(&cotangent), &mut expected_gradient).unwrap();
-        let (expected, expected_gradient) = (numbers(&expected), numbers(&expected_gradient));
+        let (expected, expected_gradient) = (values(&expected), values(&expected_gradient));
         for &grid in GRIDS {
             let (mut output, mut gradient) = (blank::<T>(length), blank::<T>(input.len()));
             output.fill(T::of(77.0));
@@ -67,11 +67,11 @@ fn max_pools_are_those_of_the_cpu<T: Number>(host: &Host) -> Vec<Vec<u32>> {
 
 #[test]
 fn max_pool() {
-    in_both_orders(max_pools_are_those_of_the_cpu::<f32>);
-    in_both_orders(max_pools_are_those_of_the_cpu::<Bf16>);
+    in_both_orders(max_pool_matches_the_cpu::<f32>);
+    in_both_orders(max_pool_matches_the_cpu::<Bf16>);
 }
 
-fn average_pools_are_those_of_the_cpu<T: Number>(host: &Host) -> Vec<Vec<u32>> {
+fn average_pool_matches_the_cpu<T: Element>(host: &Host) -> Vec<Vec<u32>> {
     let (device, mut all) = (Cpu::default(), Vec::new());
     for (pixels, channels) in [(1, 3), (4, 7), (49, 64), (9, 130), (16, 264), (2, 2048)] {
         let input = rounded::<T>(&random("input", IMAGES * pixels * channels));
@@ -79,7 +79,7 @@ fn average_pools_are_those_of_the_cpu<T: Number>(host: &Host) -> Vec<Vec<u32>> {
         let (mut expected, mut expected_gradient) = (blank(IMAGES * channels), blank_map(input.len()));
         device.average_pool(channels, &map(&input), IMAGES, &mut expected).unwrap();
         device.average_pool_gradient(channels, &cotangent, IMAGES, &mut expected_gradient).unwrap();
-        let expected_gradient = numbers(&expected_gradient);
+        let expected_gradient = values(&expected_gradient);
         for &grid in GRIDS {
             let (mut output, mut gradient) = (blank::<f32>(expected.len()), blank::<T>(input.len()));
             launch!(host, format!("average_pool_{}", T::SUFFIX), grid;
@@ -96,6 +96,6 @@ fn average_pools_are_those_of_the_cpu<T: Number>(host: &Host) -> Vec<Vec<u32>> {
 
 #[test]
 fn average_pool() {
-    in_both_orders(average_pools_are_those_of_the_cpu::<f32>);
-    in_both_orders(average_pools_are_those_of_the_cpu::<Bf16>);
+    in_both_orders(average_pool_matches_the_cpu::<f32>);
+    in_both_orders(average_pool_matches_the_cpu::<Bf16>);
 }

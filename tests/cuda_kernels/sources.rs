@@ -1,12 +1,12 @@
-//! The text of the kernels.
+//! The source of the kernels.
 
 use std::fs;
 use std::path::Path;
 
-/// What is put before the kernels, in this order.
+/// Files prepended to the kernels, in this order.
 const HEADERS: [&str; 3] = ["common.cuh", "sums.cuh", "tensors.cuh"];
 
-/// Headers and kernels as one program, with the lines of each file marked.
+/// Concatenates headers and kernels, with `#line` directives.
 pub(crate) fn program() -> String {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/nn/cuda/kernels");
     let mut kernels: Vec<String> = fs::read_dir(&directory)
@@ -20,7 +20,7 @@ pub(crate) fn program() -> String {
     names.map(|name| format!("#line 1 \"{name}\"\n{}", fs::read_to_string(directory.join(&name)).unwrap())).collect()
 }
 
-/// Names of the kernels in a program.
+/// Returns the names of the kernels in a program.
 pub(crate) fn kernels(program: &str) -> Vec<String> {
     let starts = program.split("\nKERNEL ").skip(1);
     starts.map(|rest| rest.split('(').next().unwrap().to_owned()).collect()

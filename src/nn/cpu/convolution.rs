@@ -1,25 +1,26 @@
-//! Convolution as products of blocks of windows with the weights.
+//! Convolution as im2col and matmul, block by block, or by Winograd's algorithm.
 
 use super::element::Element;
+use super::im2col::im2col;
 use super::scratch::Scratch;
-use super::windows::gather;
-use super::winograd::Tiles;
+use super::winograd::TileSize;
 use crate::base::matmul::Matrix;
 use crate::nn::Convolution;
 use rayon::prelude::*;
 
-/// Output pixels of a block: enough rows for the product to pay, few enough to stay in the cache.
+/// Output pixels per block: enough rows for an efficient matmul, few enough to stay in the cache.
 pub(super) const BLOCK: usize = 192;
 
-/// `output = convolution(input, weights)`; weights are `[window, outputs]`.
+/// Computes `output = convolution(input, weights)`; weights are `[window, outputs]`.
 pub(super) fn forward<E: Element>(shape: &Convolution, input: &[E], weights: &[f32], output: &mut [E]) {
-    convolve(shape, Tiles::of_output::<E>(shape), input, weights, false, output);
+    convolve(shape, TileSize::for_forward::<E>(shape), input, weights, false, output);
 }
 
-/// `output = convolution(input, weights)`, or added to what is there, by tiles or directly.
+/// Computes `output = convolution(input, weights)`, or adds it to `output` if `accumulate` is set; with `tiles` by
+/// Winograd's algorithm, else by im2col.
 pub(super) fn convolve<E: Element>(
     shape: &Convolution,
-    tiles: Option<Tiles>,
+    tiles: Option<TileSize>,
     input: &[E],
     weights: &[f32],
     accumulate: bool,
@@ -35,11 +36,11 @@ pub(super) fn convolve<E: Element>(
         let pixels = output.len() / shape.outputs;
         let windows = block_windows(shape, input, block * BLOCK, pixels, windows);
         let windows = Matrix::new(windows, pixels, shape.window());
-        E::in_full(output, accumulate, sums, |output| E::multiply(windows, &weights, accumulate, output));
+        E::with_f32(output, accumulate, sums, |output| E::matmul(windows, &weights, accumulate, output));
     });
 }
 
-/// The windows of `pixels` output pixels from `first`: the input itself where each window is one pixel.
+/// Returns the windows of `pixels` output pixels from `first` on; a slice of the input if each window is one pixel.
 pub(super) fn block_windows<'a, E: Element>(
     shape: &Convolution,
     input: &'a [E],
@@ -51,7 +52,7 @@ pub(super) fn block_windows<'a, E: Element>(
         return &input[first * shape.inputs..][..pixels * shape.inputs];
     }
     let windows = scratch.elements(pixels * shape.window());
-    gather(shape, input, first, windows);
+    im2col(shape, input, first, windows);
     windows
 }
 
@@ -60,7 +61,7 @@ pub(super) fn add_bias<E: Element>(bias: &[f32], output: &mut [E]) {
     output.par_chunks_mut(BLOCK * bias.len()).for_each(|block| {
         for pixel in block.chunks_exact_mut(bias.len()) {
             for (output, bias) in pixel.iter_mut().zip(bias) {
-                *output = E::narrow(output.wide() + bias);
+                *output = E::narrow(output.widen() + bias);
             }
         }
     });

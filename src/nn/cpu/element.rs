@@ -1,63 +1,66 @@
-//! What the numbers of feature maps must be able to do.
+//! Element types of feature maps.
 
 use super::lanes::Lanes;
 use super::map::Map;
 use super::scratch::Scratch;
-use crate::base::matmul::{Matrix, PackedBf16, multiplies_tiles, multiply, multiply_halves};
+use crate::base::matmul::{Matrix, PackedBf16, gemm, gemm_bf16, has_amx};
 use crate::base::{Error, Result};
 use bytemuck::Pod;
 use half::bf16;
 use std::borrow::Cow;
 
-/// A number of a feature map; arithmetic is 32-bit.
+/// The element type of a feature map; arithmetic is 32-bit.
 pub(super) trait Element: Pod + Default + Send + Sync {
-    /// Whether these are 32-bit numbers.
-    const IS_SINGLE: bool;
+    /// Whether this is f32.
+    const IS_F32: bool;
 
-    /// A right factor, made once for the products of many blocks.
-    type Right<'a>: Send + Sync;
+    /// A right-hand side, prepared once for the products of many blocks.
+    type Rhs<'a>: Send + Sync;
 
-    /// The nearest number, ties to even; a NaN stays one.
+    /// Rounds to nearest, ties to even; NaN stays NaN.
     fn narrow(value: f32) -> Self;
-    /// The same number in 32 bits.
-    fn wide(self) -> f32;
-    /// [`Element::wide`] of some at once.
+    /// Converts to f32, which is exact.
+    fn widen(self) -> f32;
+    /// Loads a vector, as [`Element::widen`] does one value.
     ///
     /// # Safety
-    /// They are there to be read.
+    /// `from` is valid for reads of `L::COUNT` elements.
     unsafe fn load<L: Lanes>(from: *const Self) -> L;
-    /// [`Element::narrow`] of some at once.
+    /// Stores a vector, as [`Element::narrow`] does one value.
     ///
     /// # Safety
-    /// There is room for them.
+    /// `to` is valid for writes of `L::COUNT` elements.
     unsafe fn store<L: Lanes>(lanes: L, to: *mut Self);
 
-    /// A map of such numbers.
+    /// Borrows a map of this element type.
+    ///
+    /// # Errors
+    /// The map has the other element type.
     fn of(map: &Map) -> Result<&[Self]>;
-    /// A map of such numbers, to be written.
+    /// Borrows a map of this element type to write it; fails as [`Element::of`] does.
     fn of_mut(map: &mut Map) -> Result<&mut [Self]>;
 
-    /// Whether the processor multiplies these numbers so much faster than 32-bit ones that saving products by arithmetic in
-    /// 32 bits does not pay.
-    fn multiplies_fast() -> bool;
-    /// Weights in the precision of maps.
+    /// Whether matmul of this type is so much faster than in f32 that Winograd, with its transforms in f32, does not
+    /// pay.
+    fn has_fast_matmul() -> bool;
+    /// Rounds weights to the precision of this type.
     fn rounded(weights: &[f32]) -> Cow<'_, [f32]>;
-    /// Weights `[rows, columns]` as the right factor, or with `transposed` their transpose.
-    fn weights(weights: &[f32], rows: usize, columns: usize, transposed: bool) -> Self::Right<'_>;
-    /// A part of a map, `[rows, columns]`, as the right factor.
-    fn right(part: &[Self], rows: usize, columns: usize) -> Self::Right<'_>;
-    /// `output = left * right`, or added to what is there.
-    fn multiply(left: Matrix<'_, Self>, right: &Self::Right<'_>, accumulate: bool, output: &mut [f32]);
-    /// Calls `work` with the numbers of a part of a map in 32 bits, or with any numbers unless `keep`, and writes what
-    /// it leaves.
-    fn in_full(part: &mut [Self], keep: bool, scratch: &mut Scratch, work: impl FnOnce(&mut [f32]));
+    /// Prepares weights `[rows, columns]`, or with `transposed` their transpose, as a right-hand side.
+    fn weights(weights: &[f32], rows: usize, columns: usize, transposed: bool) -> Self::Rhs<'_>;
+    /// Prepares a slice of a map, `[rows, columns]`, as a right-hand side.
+    fn rhs(part: &[Self], rows: usize, columns: usize) -> Self::Rhs<'_>;
+    /// Computes `output = left * right`, or adds the product to `output` if `accumulate` is set.
+    fn matmul(left: Matrix<'_, Self>, right: &Self::Rhs<'_>, accumulate: bool, output: &mut [f32]);
+    /// Calls `work` with a slice of a map in 32 bits and writes the result back. Without `keep`, `work` gets arbitrary
+    /// values to overwrite.
+    fn with_f32(part: &mut [Self], keep: bool, scratch: &mut Scratch, work: impl FnOnce(&mut [f32]));
 }
 
 impl Element for f32 {
-    const IS_SINGLE: bool = true;
-    type Right<'a> = Matrix<'a, f32>;
+    const IS_F32: bool = true;
+    type Rhs<'a> = Matrix<'a, f32>;
 
-    fn multiplies_fast() -> bool {
+    fn has_fast_matmul() -> bool {
         false
     }
 
@@ -67,33 +70,33 @@ impl Element for f32 {
     }
 
     #[inline(always)]
-    fn wide(self) -> f32 {
+    fn widen(self) -> f32 {
         self
     }
 
     #[inline(always)]
     unsafe fn load<L: Lanes>(from: *const Self) -> L {
-        // SAFETY: the caller's.
+        // SAFETY: as for the caller.
         unsafe { L::load(from) }
     }
 
     #[inline(always)]
     unsafe fn store<L: Lanes>(lanes: L, to: *mut Self) {
-        // SAFETY: the caller's.
+        // SAFETY: as for the caller.
         unsafe { lanes.store(to) }
     }
 
     fn of(map: &Map) -> Result<&[Self]> {
         match map {
-            Map::Single(values) => Ok(values),
-            Map::Half(_) => Err(mixed()),
+            Map::F32(values) => Ok(values),
+            Map::Bf16(_) => Err(mixed()),
         }
     }
 
     fn of_mut(map: &mut Map) -> Result<&mut [Self]> {
         match map {
-            Map::Single(values) => Ok(values),
-            Map::Half(_) => Err(mixed()),
+            Map::F32(values) => Ok(values),
+            Map::Bf16(_) => Err(mixed()),
         }
     }
 
@@ -106,72 +109,72 @@ impl Element for f32 {
         if transposed { matrix.transposed() } else { matrix }
     }
 
-    fn right(part: &[Self], rows: usize, columns: usize) -> Matrix<'_, f32> {
+    fn rhs(part: &[Self], rows: usize, columns: usize) -> Matrix<'_, f32> {
         Matrix::new(part, rows, columns)
     }
 
-    fn multiply(left: Matrix<'_, Self>, right: &Matrix<'_, f32>, accumulate: bool, output: &mut [f32]) {
-        multiply(left, *right, accumulate, output);
+    fn matmul(left: Matrix<'_, Self>, right: &Matrix<'_, f32>, accumulate: bool, output: &mut [f32]) {
+        gemm(left, *right, accumulate, output);
     }
 
-    fn in_full(part: &mut [Self], _: bool, _: &mut Scratch, work: impl FnOnce(&mut [f32])) {
+    fn with_f32(part: &mut [Self], _: bool, _: &mut Scratch, work: impl FnOnce(&mut [f32])) {
         work(part);
     }
 }
 
 fn mixed() -> Error {
-    Error::bug("an operation got maps of two precisions")
+    Error::bug("an operation got maps of different precisions")
 }
 
 impl Element for bf16 {
-    const IS_SINGLE: bool = false;
-    type Right<'a> = PackedBf16;
+    const IS_F32: bool = false;
+    type Rhs<'a> = PackedBf16;
 
-    fn multiplies_fast() -> bool {
-        multiplies_tiles()
+    fn has_fast_matmul() -> bool {
+        has_amx()
     }
 
     #[inline(always)]
     fn narrow(value: f32) -> Self {
-        // Of a NaN only the upper half is kept, with a bit set that makes it one.
+        // A NaN is truncated to its upper half, with the quiet bit set so that it stays one.
         let (bits, nan) = (value.to_bits(), value.is_nan());
         let rounded = bits.wrapping_add(0x7FFF + (bits >> 16 & 1));
         Self::from_bits(((if nan { bits | 0x0040_0000 } else { rounded }) >> 16) as u16)
     }
 
     #[inline(always)]
-    fn wide(self) -> f32 {
+    fn widen(self) -> f32 {
         f32::from_bits(u32::from(self.to_bits()) << 16)
     }
 
     #[inline(always)]
     unsafe fn load<L: Lanes>(from: *const Self) -> L {
-        // SAFETY: the caller's.
-        unsafe { L::load_half(from) }
+        // SAFETY: as for the caller.
+        unsafe { L::load_bf16(from) }
     }
 
     #[inline(always)]
     unsafe fn store<L: Lanes>(lanes: L, to: *mut Self) {
-        // SAFETY: the caller's.
-        unsafe { lanes.store_half(to) }
+        // SAFETY: as for the caller.
+        unsafe { lanes.store_bf16(to) }
     }
 
     fn of(map: &Map) -> Result<&[Self]> {
         match map {
-            Map::Half(values) => Ok(values),
-            Map::Single(_) => Err(mixed()),
+            Map::Bf16(values) => Ok(values),
+            Map::F32(_) => Err(mixed()),
         }
     }
 
     fn of_mut(map: &mut Map) -> Result<&mut [Self]> {
         match map {
-            Map::Half(values) => Ok(values),
-            Map::Single(_) => Err(mixed()),
+            Map::Bf16(values) => Ok(values),
+            Map::F32(_) => Err(mixed()),
         }
     }
 
     fn rounded(weights: &[f32]) -> Cow<'_, [f32]> {
-        Cow::Owned(weights.iter().map(|weight| Self::narrow(*weight).wide()).collect())
+        Cow::Owned(weights.iter().map(|weight| Self::narrow(*weight).widen()).collect())
     }
 
     fn weights(weights: &[f32], rows: usize, columns: usize, transposed: bool) -> PackedBf16 {
@@ -180,21 +183,21 @@ impl Element for bf16 {
         PackedBf16::new(if transposed { matrix.transposed() } else { matrix })
     }
 
-    fn right(part: &[Self], rows: usize, columns: usize) -> PackedBf16 {
+    fn rhs(part: &[Self], rows: usize, columns: usize) -> PackedBf16 {
         PackedBf16::new(Matrix::new(part, rows, columns))
     }
 
-    fn multiply(left: Matrix<'_, Self>, right: &PackedBf16, accumulate: bool, output: &mut [f32]) {
-        multiply_halves(left, right, accumulate, output);
+    fn matmul(left: Matrix<'_, Self>, right: &PackedBf16, accumulate: bool, output: &mut [f32]) {
+        gemm_bf16(left, right, accumulate, output);
     }
 
-    fn in_full(part: &mut [Self], keep: bool, scratch: &mut Scratch, work: impl FnOnce(&mut [f32])) {
+    fn with_f32(part: &mut [Self], keep: bool, scratch: &mut Scratch, work: impl FnOnce(&mut [f32])) {
         scratch.resize(part.len());
         if keep {
-            scratch.iter_mut().zip(part.iter()).for_each(|(full, number)| *full = number.wide());
+            scratch.iter_mut().zip(part.iter()).for_each(|(wide, narrow)| *wide = narrow.widen());
         }
         work(scratch);
-        part.iter_mut().zip(scratch.iter()).for_each(|(number, full)| *number = Self::narrow(*full));
+        part.iter_mut().zip(scratch.iter()).for_each(|(narrow, wide)| *narrow = Self::narrow(*wide));
     }
 }
 
@@ -203,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_rounded_to_the_nearest_with_ties_to_even() {
+    fn values_are_rounded_to_nearest_with_ties_to_even() {
         let mut values: Vec<f32> = (0..=u16::MAX)
             .flat_map(|high| {
                 let bits = |low: u32| f32::from_bits(u32::from(high) << 16 | low);
@@ -214,7 +217,7 @@ mod tests {
         for value in values {
             let (ours, theirs) = (<bf16 as Element>::narrow(value), bf16::from_f32(value));
             assert!(ours.to_bits() == theirs.to_bits(), "{value}: {ours} instead of {theirs}");
-            assert!(ours.wide() == theirs.to_f32() || value.is_nan());
+            assert!(ours.widen() == theirs.to_f32() || value.is_nan());
         }
     }
 }

@@ -1,31 +1,31 @@
-//! Batch norm by groups of rows: each equal range of the rows is normalized by statistics of its own.
+//! Batch norm by groups of rows: equal ranges of the rows, each normalized by its own statistics.
 
 use super::element::Element;
 use super::normalize;
-use crate::nn::{Normalization, Running};
+use crate::nn::{Normalization, RunningUpdate};
 
-/// Moments of each group, `[groups, channels]`, and the running ones moved towards one after the other.
+/// Computes the moments of each group, `[groups, channels]`, and updates the running statistics by each in turn.
 pub(super) fn moments<E: Element>(
     groups: usize,
     epsilon: f32,
     input: &[E],
     mean: &mut [f32],
-    inverse_deviation: &mut [f32],
-    mut running: Option<Running<'_, Vec<f32>>>,
+    inv_std: &mut [f32],
+    mut running: Option<RunningUpdate<'_, Vec<f32>>>,
 ) {
     let channels = mean.len() / groups;
-    let moments = mean.chunks_exact_mut(channels).zip(inverse_deviation.chunks_exact_mut(channels));
-    for ((mean, inverse_deviation), input) in moments.zip(input.chunks_exact(input.len() / groups)) {
-        let running = running.as_mut().map(|running| Running {
+    let moments = mean.chunks_exact_mut(channels).zip(inv_std.chunks_exact_mut(channels));
+    for ((mean, inv_std), input) in moments.zip(input.chunks_exact(input.len() / groups)) {
+        let running = running.as_mut().map(|running| RunningUpdate {
             mean: running.mean.as_mut_slice(),
             variance: running.variance.as_mut_slice(),
             momentum: running.momentum,
         });
-        normalize::moments(epsilon, input, mean, inverse_deviation, running);
+        normalize::moments(epsilon, input, mean, inv_std, running);
     }
 }
 
-/// `output = [relu](scale * (input - mean) * inverse_deviation + shift [+ residual])`.
+/// Computes `output = [relu](scale * (input - mean) * inv_std + shift [+ residual])`.
 pub(super) fn normalize<E: Element>(
     norm: &Normalization<'_, Vec<f32>>,
     input: &[E],
@@ -33,16 +33,16 @@ pub(super) fn normalize<E: Element>(
     relu: bool,
     output: &mut [E],
 ) {
-    let length = input.len() / count(norm);
+    let length = input.len() / group_count(norm);
     let maps = input.chunks_exact(length).zip(output.chunks_exact_mut(length));
-    for (group, (norm, (input, output))) in of(norm).zip(maps).enumerate() {
+    for (group, (norm, (input, output))) in per_group(norm).zip(maps).enumerate() {
         let residual = residual.map(|residual| &residual[group * length..][..length]);
         normalize::apply(&norm, input, residual, relu, output);
     }
 }
 
-/// Turns `input` into its gradient and `gradient` into what passes the ReLU; the gradients of scale and shift are sums
-/// over the groups.
+/// Replaces `input` by its gradient and `gradient` by the gradient before the ReLU; the gradients of scale and shift
+/// are sums over the groups.
 pub(super) fn gradient<E: Element>(
     norm: &Normalization<'_, Vec<f32>>,
     relu_output: Option<&[E]>,
@@ -50,9 +50,9 @@ pub(super) fn gradient<E: Element>(
     input: &mut [E],
     [scale_gradient, shift_gradient]: [&mut [f32]; 2],
 ) {
-    let (channels, length) = (norm.scale.len(), input.len() / count(norm));
+    let (channels, length) = (norm.scale.len(), input.len() / group_count(norm));
     let maps = gradient.chunks_exact_mut(length).zip(input.chunks_exact_mut(length));
-    for (group, (norm, (gradient, input))) in of(norm).zip(maps).enumerate() {
+    for (group, (norm, (gradient, input))) in per_group(norm).zip(maps).enumerate() {
         let output = relu_output.map(|output| &output[group * length..][..length]);
         let (mut of_scale, mut of_shift) = (vec![0.0; channels], vec![0.0; channels]);
         normalize::parameter_gradients(&norm, input, output, gradient, &mut of_scale, &mut of_shift);
@@ -62,21 +62,20 @@ pub(super) fn gradient<E: Element>(
     }
 }
 
-/// Adds to `total`, or overwrites it.
+/// Adds `values` to `total`, or overwrites it.
 fn accumulate(add: bool, values: &[f32], total: &mut [f32]) {
     for (total, value) in total.iter_mut().zip(values) {
         *total = if add { *total + value } else { *value };
     }
 }
 
-/// Number of groups.
-fn count(norm: &Normalization<'_, Vec<f32>>) -> usize {
+fn group_count(norm: &Normalization<'_, Vec<f32>>) -> usize {
     norm.mean.len() / norm.scale.len()
 }
 
-/// The norm of each group.
-fn of<'a>(norm: &Normalization<'a, Vec<f32>>) -> impl Iterator<Item = Normalization<'a, [f32]>> {
-    let Normalization { mean, inverse_deviation, scale, shift } = *norm;
-    let moments = mean.chunks_exact(scale.len()).zip(inverse_deviation.chunks_exact(scale.len()));
-    moments.map(move |(mean, inverse_deviation)| Normalization { mean, inverse_deviation, scale, shift })
+/// Returns the normalization of each group.
+fn per_group<'a>(norm: &Normalization<'a, Vec<f32>>) -> impl Iterator<Item = Normalization<'a, [f32]>> {
+    let Normalization { mean, inv_std, scale, shift } = *norm;
+    let moments = mean.chunks_exact(scale.len()).zip(inv_std.chunks_exact(scale.len()));
+    moments.map(move |(mean, inv_std)| Normalization { mean, inv_std, scale, shift })
 }

@@ -1,101 +1,101 @@
-//! Numbers that go through the same arithmetic together.
+//! SIMD vectors of f32.
 //!
-//! The compiler takes arrays of this length apart into single numbers wherever tiles are shuffled, which costs more
-//! than the arithmetic. So on x86-64 they are registers.
+//! The compiler splits arrays of this length into scalars wherever tiles are shuffled, which costs more than the
+//! arithmetic. So on x86-64 they are vector registers.
 
 use super::element::Element;
 use half::bf16;
 use std::ops::{Add, Sub};
 
-/// One number of each of some channels.
+/// A vector of one value per lane, here of consecutive channels.
 pub(super) trait Lanes: Copy + Add<Output = Self> + Sub<Output = Self> {
-    /// How many numbers.
+    /// Number of lanes.
     const COUNT: usize;
 
-    /// The same number everywhere.
-    fn all(number: f32) -> Self;
+    /// Returns a vector with `value` in every lane.
+    fn splat(value: f32) -> Self;
 
-    /// Reads as many numbers.
+    /// Loads a vector.
     ///
     /// # Safety
-    /// They are there to be read.
+    /// `from` is valid for reads of `COUNT` elements.
     unsafe fn load(from: *const f32) -> Self;
 
-    /// Writes as many numbers.
+    /// Stores the vector.
     ///
     /// # Safety
-    /// There is room for them.
+    /// `to` is valid for writes of `COUNT` elements.
     unsafe fn store(self, to: *mut f32);
 
-    /// Reads as many bfloat16 numbers.
+    /// Loads a vector of bf16.
     ///
     /// # Safety
-    /// They are there to be read.
-    unsafe fn load_half(from: *const bf16) -> Self;
+    /// `from` is valid for reads of `COUNT` elements.
+    unsafe fn load_bf16(from: *const bf16) -> Self;
 
-    /// Writes as many bfloat16 numbers, the nearest ones, ties to even; a NaN stays one.
+    /// Stores the vector as bf16, rounded to nearest, ties to even; NaN stays NaN.
     ///
     /// # Safety
-    /// There is room for them.
-    unsafe fn store_half(self, to: *mut bf16);
+    /// `to` is valid for writes of `COUNT` elements.
+    unsafe fn store_bf16(self, to: *mut bf16);
 
-    /// The product with one number.
+    /// Returns `factor * self`.
     fn times(self, factor: f32) -> Self;
 
-    /// `self + factor * other`.
+    /// Returns `self + factor * other`.
     fn plus(self, factor: f32, other: Self) -> Self;
 }
 
-/// Four lanes: a register of SSE, which every x86-64 processor has, or an array elsewhere.
+/// F32x4 lanes: an SSE register, which every x86-64 processor has, or an array elsewhere.
 #[derive(Clone, Copy)]
-pub(super) struct Four(Quadruple);
+pub(super) struct F32x4(Register);
 
 #[cfg(target_arch = "x86_64")]
-type Quadruple = std::arch::x86_64::__m128;
+type Register = std::arch::x86_64::__m128;
 #[cfg(not(target_arch = "x86_64"))]
-type Quadruple = [f32; 4];
+type Register = [f32; 4];
 
-impl Lanes for Four {
+impl Lanes for F32x4 {
     const COUNT: usize = 4;
 
     #[inline(always)]
-    fn all(number: f32) -> Self {
-        Self(bytemuck::cast([number; 4]))
+    fn splat(value: f32) -> Self {
+        Self(bytemuck::cast([value; 4]))
     }
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller's.
+        // SAFETY: as for the caller.
         Self(bytemuck::cast(unsafe { from.cast::<[f32; 4]>().read() }))
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
-        // SAFETY: the caller's.
+        // SAFETY: as for the caller.
         unsafe { to.cast::<[f32; 4]>().write(bytemuck::cast(self.0)) }
     }
 
     #[inline(always)]
-    unsafe fn load_half(from: *const bf16) -> Self {
-        // SAFETY: the caller's.
-        let numbers = unsafe { from.cast::<[bf16; 4]>().read() };
-        Self(bytemuck::cast(numbers.map(bf16::wide)))
+    unsafe fn load_bf16(from: *const bf16) -> Self {
+        // SAFETY: as for the caller.
+        let values = unsafe { from.cast::<[bf16; 4]>().read() };
+        Self(bytemuck::cast(values.map(bf16::widen)))
     }
 
     #[inline(always)]
-    unsafe fn store_half(self, to: *mut bf16) {
-        let numbers: [f32; 4] = bytemuck::cast(self.0);
-        // SAFETY: the caller's.
-        unsafe { to.cast::<[bf16; 4]>().write(numbers.map(bf16::narrow)) }
+    unsafe fn store_bf16(self, to: *mut bf16) {
+        let values: [f32; 4] = bytemuck::cast(self.0);
+        // SAFETY: as for the caller.
+        unsafe { to.cast::<[bf16; 4]>().write(values.map(bf16::narrow)) }
     }
 
     #[inline(always)]
     fn times(self, factor: f32) -> Self {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: SSE is part of x86-64.
-        return Self(unsafe { std::arch::x86_64::_mm_mul_ps(self.0, Self::all(factor).0) });
+        return Self(unsafe { std::arch::x86_64::_mm_mul_ps(self.0, Self::splat(factor).0) });
         #[cfg(not(target_arch = "x86_64"))]
-        return Self(self.0.map(|number| factor * number));
+        return Self(self.0.map(|value| factor * value));
     }
 
     #[inline(always)]
@@ -104,7 +104,7 @@ impl Lanes for Four {
     }
 }
 
-impl Add for Four {
+impl Add for F32x4 {
     type Output = Self;
 
     #[inline(always)]
@@ -117,7 +117,7 @@ impl Add for Four {
     }
 }
 
-impl Sub for Four {
+impl Sub for F32x4 {
     type Output = Self;
 
     #[inline(always)]
@@ -131,10 +131,10 @@ impl Sub for Four {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use eight::Eight;
+pub(super) use avx::F32x8;
 
 #[cfg(target_arch = "x86_64")]
-mod eight {
+mod avx {
     use super::Lanes;
     use half::bf16;
     use std::arch::x86_64::{
@@ -146,53 +146,53 @@ mod eight {
     };
     use std::ops::{Add, Sub};
 
-    /// Eight lanes: a register of AVX.
+    /// F32x8 lanes: an AVX register.
     #[derive(Clone, Copy)]
-    pub(in crate::nn::cpu) struct Eight(__m256);
+    pub(in crate::nn::cpu) struct F32x8(__m256);
 
-    impl Eight {
-        /// Whether this processor has what they need.
+    impl F32x8 {
+        /// Whether this processor has AVX2 and FMA.
         #[inline]
         pub(in crate::nn::cpu) fn available() -> bool {
             is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
         }
     }
 
-    // SAFETY of every block below: these functions run only inside `transform::wide`, hence where `available`.
-    impl Lanes for Eight {
+    // SAFETY of every block below: these functions run only inside `transform::with_avx`, hence if `available`.
+    impl Lanes for F32x8 {
         const COUNT: usize = 8;
 
         #[inline(always)]
-        fn all(number: f32) -> Self {
+        fn splat(value: f32) -> Self {
             // SAFETY: see above.
-            Self(unsafe { _mm256_set1_ps(number) })
+            Self(unsafe { _mm256_set1_ps(value) })
         }
 
         #[inline(always)]
         unsafe fn load(from: *const f32) -> Self {
-            // SAFETY: see above, and the caller's.
+            // SAFETY: see above, and as for the caller.
             Self(unsafe { _mm256_loadu_ps(from) })
         }
 
         #[inline(always)]
         unsafe fn store(self, to: *mut f32) {
-            // SAFETY: see above, and the caller's.
+            // SAFETY: see above, and as for the caller.
             unsafe { _mm256_storeu_ps(to, self.0) }
         }
 
         #[inline(always)]
-        unsafe fn load_half(from: *const bf16) -> Self {
-            // SAFETY: see above, and the caller's.
+        unsafe fn load_bf16(from: *const bf16) -> Self {
+            // SAFETY: see above, and as for the caller.
             unsafe {
-                let numbers = _mm256_cvtepu16_epi32(_mm_loadu_si128(from.cast()));
-                Self(_mm256_castsi256_ps(_mm256_slli_epi32::<16>(numbers)))
+                let bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(from.cast()));
+                Self(_mm256_castsi256_ps(_mm256_slli_epi32::<16>(bits)))
             }
         }
 
         // As `bf16::narrow`.
         #[inline(always)]
-        unsafe fn store_half(self, to: *mut bf16) {
-            // SAFETY: see above, and the caller's.
+        unsafe fn store_bf16(self, to: *mut bf16) {
+            // SAFETY: see above, and as for the caller.
             unsafe {
                 let bits = _mm256_castps_si256(self.0);
                 let odd = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
@@ -200,7 +200,7 @@ mod eight {
                 let kept = _mm256_or_si256(bits, _mm256_set1_epi32(0x0040_0000));
                 let nan = _mm256_castps_si256(_mm256_cmp_ps::<_CMP_UNORD_Q>(self.0, self.0));
                 let high = _mm256_srli_epi32::<16>(_mm256_blendv_epi8(rounded, kept, nan));
-                // Packing works in halves of the register: its first and third quarter are the result.
+                // Packing works on each 128-bit half: the result is in the first and third quarter.
                 let packed = _mm256_permute4x64_epi64::<0b1000>(_mm256_packus_epi32(high, high));
                 _mm_storeu_si128(to.cast(), _mm256_castsi256_si128(packed));
             }
@@ -219,7 +219,7 @@ mod eight {
         }
     }
 
-    impl Add for Eight {
+    impl Add for F32x8 {
         type Output = Self;
 
         #[inline(always)]
@@ -229,7 +229,7 @@ mod eight {
         }
     }
 
-    impl Sub for Eight {
+    impl Sub for F32x8 {
         type Output = Self;
 
         #[inline(always)]
@@ -247,28 +247,29 @@ mod tests {
     fn check<L: Lanes>() {
         let patterns =
             (0..=u32::from(u16::MAX)).flat_map(|high| [0, 1, 0x7FFF, 0x8000, 0x8001].map(|low| high << 16 | low));
-        let mut numbers: Vec<f32> = patterns.map(f32::from_bits).collect();
-        numbers.resize(numbers.len().next_multiple_of(L::COUNT), 0.0);
-        let (mut halves, mut back) = (vec![bf16::ZERO; L::COUNT], vec![0.0; L::COUNT]);
-        for some in numbers.chunks_exact(L::COUNT) {
-            // SAFETY: all of these are as many as the lanes, which the caller found to be there.
+        let mut values: Vec<f32> = patterns.map(f32::from_bits).collect();
+        values.resize(values.len().next_multiple_of(L::COUNT), 0.0);
+        let (mut narrow, mut wide) = (vec![bf16::ZERO; L::COUNT], vec![0.0; L::COUNT]);
+        for chunk in values.chunks_exact(L::COUNT) {
+            // SAFETY: every slice has `COUNT` elements, and the caller has checked that the processor has these
+            // vectors.
             unsafe {
-                L::load(some.as_ptr()).store_half(halves.as_mut_ptr());
-                L::load_half(halves.as_ptr()).store(back.as_mut_ptr());
+                L::load(chunk.as_ptr()).store_bf16(narrow.as_mut_ptr());
+                L::load_bf16(narrow.as_ptr()).store(wide.as_mut_ptr());
             }
-            for ((number, half), back) in some.iter().zip(&halves).zip(&back) {
-                assert_eq!(half.to_bits(), bf16::narrow(*number).to_bits(), "{number}");
-                assert_eq!(back.to_bits(), half.wide().to_bits(), "{number}");
+            for ((value, narrow), wide) in chunk.iter().zip(&narrow).zip(&wide) {
+                assert_eq!(narrow.to_bits(), bf16::narrow(*value).to_bits(), "{value}");
+                assert_eq!(wide.to_bits(), narrow.widen().to_bits(), "{value}");
             }
         }
     }
 
     #[test]
-    fn halves_are_rounded_as_one_by_one() {
-        check::<Four>();
+    fn vectors_are_rounded_like_scalars() {
+        check::<F32x4>();
         #[cfg(target_arch = "x86_64")]
-        if Eight::available() {
-            check::<Eight>();
+        if F32x8::available() {
+            check::<F32x8>();
         }
     }
 }

@@ -1,14 +1,14 @@
-//! The operations of the backend for maps whose numbers are known.
+//! The operations of the backend, generic over the element type of the maps.
 
 use super::element::Element;
 use super::map::Map;
 use super::{convolution, convolution_gradient, groups, normalize as norm_passes, pool};
 use crate::base::Result;
-use crate::nn::{Convolution, MaxPool, Normalization, Running};
+use crate::nn::{Convolution, MaxPool, Normalization, RunningUpdate};
 
 type Norm<'a> = Normalization<'a, Vec<f32>>;
 
-pub(super) fn convolve<E: Element>(
+pub(super) fn convolution<E: Element>(
     shape: &Convolution,
     input: &Map,
     weights: &[f32],
@@ -23,7 +23,7 @@ pub(super) fn convolve<E: Element>(
     Ok(())
 }
 
-pub(super) fn gradient_of_input<E: Element>(
+pub(super) fn convolution_input_gradient<E: Element>(
     shape: &Convolution,
     weights: &[f32],
     output_gradient: &Map,
@@ -35,7 +35,7 @@ pub(super) fn gradient_of_input<E: Element>(
     Ok(())
 }
 
-pub(super) fn gradient_of_weights<E: Element>(
+pub(super) fn convolution_weight_gradient<E: Element>(
     shape: &Convolution,
     input: &Map,
     output_gradient: &Map,
@@ -55,10 +55,10 @@ pub(super) fn moments<E: Element>(
     epsilon: f32,
     input: &Map,
     mean: &mut [f32],
-    inverse_deviation: &mut [f32],
-    running: Option<Running<'_, Vec<f32>>>,
+    inv_std: &mut [f32],
+    running: Option<RunningUpdate<'_, Vec<f32>>>,
 ) -> Result<()> {
-    groups::moments(groups, epsilon, E::of(input)?, mean, inverse_deviation, running);
+    groups::moments(groups, epsilon, E::of(input)?, mean, inv_std, running);
     Ok(())
 }
 

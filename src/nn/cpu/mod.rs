@@ -1,22 +1,22 @@
-//! The kernels on the host: blocks of fixed size over rayon's threads, sums in fixed order.
+//! The CPU kernels: blocks of fixed size on rayon's threads, sums in a fixed order.
 
 mod convolution;
 mod convolution_gradient;
 mod element;
 mod groups;
+mod im2col;
 mod lanes;
 mod map;
 mod maps;
 mod normalize;
 mod pool;
 mod scratch;
-mod windows;
 mod winograd;
 
 use crate::base::{Error, Result};
-use crate::nn::{Backend, Convolution, MaxPool, Normalization, Precision, Running};
+use crate::nn::{Backend, Convolution, MaxPool, Normalization, Precision, RunningUpdate};
 use dfdx::prelude::{Cpu, Storage, Tensor, TensorFromVec};
-use map::for_numbers_of;
+use map::dispatch;
 
 pub use map::Map;
 
@@ -60,8 +60,8 @@ impl Backend for Cpu {
 
     fn allocate_map(&self, length: usize, precision: Precision) -> Result<Map> {
         Ok(match precision {
-            Precision::F32 | Precision::Tf32 => Map::Single(zeros(length)?),
-            Precision::Bf16 => Map::Half(zeros(length)?),
+            Precision::F32 | Precision::Tf32 => Map::F32(zeros(length)?),
+            Precision::Bf16 => Map::Bf16(zeros(length)?),
         })
     }
 
@@ -85,7 +85,7 @@ impl Backend for Cpu {
         bias: Option<&Vec<f32>>,
         output: &mut Map,
     ) -> Result<()> {
-        for_numbers_of!(input, maps::convolve, shape, input, weights, bias, output)
+        dispatch!(input, maps::convolution, shape, input, weights, bias, output)
     }
 
     fn convolution_input_gradient(
@@ -96,9 +96,9 @@ impl Backend for Cpu {
         accumulate: bool,
         input_gradient: &mut Map,
     ) -> Result<()> {
-        for_numbers_of!(
+        dispatch!(
             output_gradient,
-            maps::gradient_of_input,
+            maps::convolution_input_gradient,
             shape,
             weights,
             output_gradient,
@@ -115,7 +115,7 @@ impl Backend for Cpu {
         weights: &mut Vec<f32>,
         bias: Option<&mut Vec<f32>>,
     ) -> Result<()> {
-        for_numbers_of!(input, maps::gradient_of_weights, shape, input, output_gradient, weights, bias)
+        dispatch!(input, maps::convolution_weight_gradient, shape, input, output_gradient, weights, bias)
     }
 
     fn batch_moments(
@@ -124,15 +124,15 @@ impl Backend for Cpu {
         epsilon: f32,
         input: &Map,
         mean: &mut Vec<f32>,
-        inverse_deviation: &mut Vec<f32>,
-        running: Option<Running<'_, Vec<f32>>>,
+        inv_std: &mut Vec<f32>,
+        running: Option<RunningUpdate<'_, Vec<f32>>>,
     ) -> Result<()> {
-        for_numbers_of!(input, maps::moments, groups, epsilon, input, mean, inverse_deviation, running)
+        dispatch!(input, maps::moments, groups, epsilon, input, mean, inv_std, running)
     }
 
-    fn inverse_deviation(&self, epsilon: f32, variance: &Vec<f32>, inverse: &mut Vec<f32>) -> Result<()> {
-        for (inverse, variance) in inverse.iter_mut().zip(variance) {
-            *inverse = 1.0 / (variance + epsilon).sqrt();
+    fn inv_std(&self, epsilon: f32, variance: &Vec<f32>, inv_std: &mut Vec<f32>) -> Result<()> {
+        for (inv_std, variance) in inv_std.iter_mut().zip(variance) {
+            *inv_std = 1.0 / (variance + epsilon).sqrt();
         }
         Ok(())
     }
@@ -145,7 +145,7 @@ impl Backend for Cpu {
         relu: bool,
         output: &mut Map,
     ) -> Result<()> {
-        for_numbers_of!(input, maps::normalize, norm, input, residual, relu, output)
+        dispatch!(input, maps::normalize, norm, input, residual, relu, output)
     }
 
     fn normalize_gradient(
@@ -158,11 +158,11 @@ impl Backend for Cpu {
         shift_gradient: &mut Vec<f32>,
     ) -> Result<()> {
         let parameters = [scale_gradient, shift_gradient];
-        for_numbers_of!(input, maps::normalize_gradient, norm, relu_output, gradient, input, parameters)
+        dispatch!(input, maps::normalize_gradient, norm, relu_output, gradient, input, parameters)
     }
 
     fn max_pool(&self, shape: &MaxPool, input: &Map, output: &mut Map) -> Result<()> {
-        for_numbers_of!(input, maps::max_pool, shape, input, output)
+        dispatch!(input, maps::max_pool, shape, input, output)
     }
 
     fn max_pool_gradient(
@@ -173,11 +173,11 @@ impl Backend for Cpu {
         output_gradient: &Map,
         input_gradient: &mut Map,
     ) -> Result<()> {
-        for_numbers_of!(input, maps::max_pool_gradient, shape, input, output, output_gradient, input_gradient)
+        dispatch!(input, maps::max_pool_gradient, shape, input, output, output_gradient, input_gradient)
     }
 
     fn average_pool(&self, channels: usize, input: &Map, rows: usize, output: &mut Vec<f32>) -> Result<()> {
-        for_numbers_of!(input, maps::average_pool, channels, input, rows, output)
+        dispatch!(input, maps::average_pool, channels, input, rows, output)
     }
 
     fn average_pool_gradient(
@@ -187,14 +187,14 @@ impl Backend for Cpu {
         rows: usize,
         input_gradient: &mut Map,
     ) -> Result<()> {
-        for_numbers_of!(input_gradient, maps::average_pool_gradient, channels, output_gradient, rows, input_gradient)
+        dispatch!(input_gradient, maps::average_pool_gradient, channels, output_gradient, rows, input_gradient)
     }
 }
 
 fn zeros<T: bytemuck::Zeroable + Clone>(length: usize) -> Result<Vec<T>> {
     let mut buffer = Vec::new();
     buffer.try_reserve_exact(length).map_err(|_| {
-        Error::stage(format!("no memory for {} MiB of activations", length * size_of::<T>() / (1 << 20)))
+        Error::stage(format!("cannot allocate {} MiB for activations", length * size_of::<T>() / (1 << 20)))
             .help("use a smaller batch, smaller images or a narrower encoder")
     })?;
     buffer.resize(length, T::zeroed());

@@ -1,19 +1,18 @@
-//! Batch norm (Ioffe & Szegedy 2015) of one group of rows, over pixels of `[pixels, channels]`, with ReLU and residual in
-//! the same pass.
+//! Batch norm (Ioffe & Szegedy 2015) of one group of rows, `[pixels, channels]`, fused with ReLU and residual.
 
 use super::element::Element;
-use crate::nn::{Normalization, Running};
+use crate::nn::{Normalization, RunningUpdate};
 use rayon::prelude::*;
 
-/// Numbers of a chunk: fits the first cache, and sums of so few lose nothing in f32.
+/// Elements per chunk: fits the L1 cache, and is short enough for exact enough sums in f32.
 const CHUNK: usize = 1 << 13;
 
-/// Numbers of a chunk of whole pixels.
+/// Returns the elements per chunk, a multiple of the channels.
 fn chunk(channels: usize) -> usize {
     (CHUNK / channels).max(1) * channels
 }
 
-/// Mean and squared deviation from it, of each channel, over some pixels.
+/// Mean and sum of squared deviations of each channel over some pixels.
 struct Moments {
     pixels: f64,
     mean: Vec<f64>,
@@ -26,7 +25,7 @@ impl Moments {
         let mut mean = vec![0.0f32; channels];
         for pixel in values.chunks_exact(channels) {
             for (sum, value) in mean.iter_mut().zip(pixel) {
-                *sum += value.wide();
+                *sum += value.widen();
             }
         }
         for sum in &mut mean {
@@ -35,34 +34,34 @@ impl Moments {
         let mut squares = vec![0.0f32; channels];
         for pixel in values.chunks_exact(channels) {
             for ((sum, value), mean) in squares.iter_mut().zip(pixel).zip(&mean) {
-                let difference = value.wide() - mean;
+                let difference = value.widen() - mean;
                 *sum += difference * difference;
             }
         }
-        let wide = |values: Vec<f32>| values.into_iter().map(f64::from).collect();
-        Self { pixels, mean: wide(mean), squares: wide(squares) }
+        let to_f64 = |values: Vec<f32>| values.into_iter().map(f64::from).collect();
+        Self { pixels, mean: to_f64(mean), squares: to_f64(squares) }
     }
 
-    /// Chan, Golub & LeVeque 1979: moments of a union.
+    /// Merges the moments of other pixels into these (Chan, Golub & LeVeque 1979).
     fn merge(&mut self, other: &Self) {
         let pixels = self.pixels + other.pixels;
-        let (part, weight) = (other.pixels / pixels, self.pixels * other.pixels / pixels);
+        let (fraction, weight) = (other.pixels / pixels, self.pixels * other.pixels / pixels);
         for (i, (mean, squares)) in self.mean.iter_mut().zip(&mut self.squares).enumerate() {
             let difference = other.mean[i] - *mean;
-            *mean += difference * part;
+            *mean += difference * fraction;
             *squares += other.squares[i] + difference * difference * weight;
         }
         self.pixels = pixels;
     }
 }
 
-/// Moments of each channel, and the running ones moved towards them.
+/// Computes the moments of each channel and updates the running statistics.
 pub(super) fn moments<E: Element>(
     epsilon: f32,
     input: &[E],
     mean: &mut [f32],
-    inverse_deviation: &mut [f32],
-    running: Option<Running<'_, [f32]>>,
+    inv_std: &mut [f32],
+    running: Option<RunningUpdate<'_, [f32]>>,
 ) {
     let channels = mean.len();
     let parts: Vec<Moments> = input.par_chunks(chunk(channels)).map(|part| Moments::of(part, channels)).collect();
@@ -72,22 +71,22 @@ pub(super) fn moments<E: Element>(
     }
     for i in 0..channels {
         mean[i] = whole.mean[i] as f32;
-        inverse_deviation[i] = (1.0 / (whole.squares[i] / whole.pixels + f64::from(epsilon)).sqrt()) as f32;
+        inv_std[i] = (1.0 / (whole.squares[i] / whole.pixels + f64::from(epsilon)).sqrt()) as f32;
     }
     if let Some(running) = running {
         let momentum = f64::from(running.momentum);
         let degrees = (whole.pixels - 1.0).max(1.0);
-        let toward = |running: &mut f32, batch: f64| {
+        let update = |running: &mut f32, batch: f64| {
             *running = ((1.0 - momentum) * f64::from(*running) + momentum * batch) as f32;
         };
         for i in 0..channels {
-            toward(&mut running.mean[i], whole.mean[i]);
-            toward(&mut running.variance[i], whole.squares[i] / degrees);
+            update(&mut running.mean[i], whole.mean[i]);
+            update(&mut running.variance[i], whole.squares[i] / degrees);
         }
     }
 }
 
-/// `output = [relu](scale * (input - mean) * inverse_deviation + shift [+ residual])`.
+/// Computes `output = [relu](scale * (input - mean) * inv_std + shift [+ residual])`.
 pub(super) fn apply<E: Element>(
     norm: &Normalization<'_, [f32]>,
     input: &[E],
@@ -96,7 +95,7 @@ pub(super) fn apply<E: Element>(
     output: &mut [E],
 ) {
     let channels = norm.mean.len();
-    let factor: Vec<f32> = norm.scale.iter().zip(norm.inverse_deviation).map(|(s, i)| s * i).collect();
+    let factor: Vec<f32> = norm.scale.iter().zip(norm.inv_std).map(|(s, i)| s * i).collect();
     let offset: Vec<f32> = norm.shift.iter().zip(norm.mean).zip(&factor).map(|((s, m), f)| s - m * f).collect();
     let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
     let size = chunk(channels);
@@ -113,35 +112,36 @@ pub(super) fn apply<E: Element>(
     });
 }
 
-// The rows below are cut to one length first: only then does the compiler drop its checks and use vectors.
+// The functions below slice their arguments to the same length first: only then does the compiler drop the bounds
+// checks and vectorize.
 
-/// One pixel: `output = max(factor * input + offset, floor)`.
+/// Computes `output = max(factor * input + offset, floor)` for one pixel.
 fn scaled<E: Element>(factor: &[f32], offset: &[f32], input: &[E], floor: f32, output: &mut [E]) {
     let channels = output.len();
     let (factor, offset, input) = (&factor[..channels], &offset[..channels], &input[..channels]);
     for i in 0..channels {
-        output[i] = E::narrow(at_least(floor, input[i].wide() * factor[i] + offset[i]));
+        output[i] = E::narrow(nan_max(floor, input[i].widen() * factor[i] + offset[i]));
     }
 }
 
-/// One pixel: `output = max(factor * input + offset + residual, floor)`.
+/// Computes `output = max(factor * input + offset + residual, floor)` for one pixel.
 fn scaled_sum<E: Element>(factor: &[f32], offset: &[f32], input: &[E], residual: &[E], floor: f32, output: &mut [E]) {
     let channels = output.len();
     let (factor, offset) = (&factor[..channels], &offset[..channels]);
     let (input, residual) = (&input[..channels], &residual[..channels]);
     for i in 0..channels {
-        let sum = input[i].wide() * factor[i] + offset[i] + residual[i].wide();
-        output[i] = E::narrow(at_least(floor, sum));
+        let sum = input[i].widen() * factor[i] + offset[i] + residual[i].widen();
+        output[i] = E::narrow(nan_max(floor, sum));
     }
 }
 
-/// The larger one; a NaN stays one (`f32::max` would hide it).
-fn at_least(floor: f32, value: f32) -> f32 {
+/// Returns the maximum of both; NaN propagates, which `f32::max` would drop.
+fn nan_max(floor: f32, value: f32) -> f32 {
     if value < floor { floor } else { value }
 }
 
-/// Gradients of scale (sum of gradient times normalized input) and shift (sum of gradient). On the way the gradient is
-/// stopped where the ReLU's output is 0.
+/// Computes the gradients of scale (sum of gradient times normalized input) and shift (sum of gradient), after zeroing
+/// the gradient in place where the output of the ReLU is 0.
 pub(super) fn parameter_gradients<E: Element>(
     norm: &Normalization<'_, [f32]>,
     input: &[E],
@@ -159,7 +159,7 @@ pub(super) fn parameter_gradients<E: Element>(
             gradient.chunks_exact_mut(channels).zip(input.chunks_exact(channels)).enumerate()
         {
             if let Some(output) = output {
-                stop(&output[pixel * channels..], gradient);
+                mask_by_relu(&output[pixel * channels..], gradient);
             }
             add_products(norm.mean, input, gradient, &mut sums);
         }
@@ -169,31 +169,31 @@ pub(super) fn parameter_gradients<E: Element>(
     let parts: Vec<(Vec<f32>, Vec<f32>)> = parts.map(sums_of).collect();
     for i in 0..channels {
         let product: f64 = parts.iter().map(|(products, _)| f64::from(products[i])).sum();
-        scale_gradient[i] = (product * f64::from(norm.inverse_deviation[i])) as f32;
+        scale_gradient[i] = (product * f64::from(norm.inv_std[i])) as f32;
         shift_gradient[i] = parts.iter().map(|(_, sums)| f64::from(sums[i])).sum::<f64>() as f32;
     }
 }
 
-/// One pixel: no gradient where the ReLU's output is 0.
-fn stop<E: Element>(output: &[E], gradient: &mut [E]) {
+/// Zeroes the gradient of one pixel where the output of the ReLU is 0.
+fn mask_by_relu<E: Element>(output: &[E], gradient: &mut [E]) {
     for (gradient, output) in gradient.iter_mut().zip(output) {
-        *gradient = if output.wide() <= 0.0 { E::default() } else { *gradient };
+        *gradient = if output.widen() <= 0.0 { E::default() } else { *gradient };
     }
 }
 
-/// One pixel: adds gradient times centered input, and the gradient.
+/// Adds gradient times centered input, and the gradient, of one pixel to the sums.
 fn add_products<E: Element>(mean: &[f32], input: &[E], gradient: &[E], sums: &mut (Vec<f32>, Vec<f32>)) {
     let channels = gradient.len();
     let (mean, input) = (&mean[..channels], &input[..channels]);
     let (products, sums) = (&mut sums.0[..channels], &mut sums.1[..channels]);
     for i in 0..channels {
-        products[i] += gradient[i].wide() * (input[i].wide() - mean[i]);
-        sums[i] += gradient[i].wide();
+        products[i] += gradient[i].widen() * (input[i].widen() - mean[i]);
+        sums[i] += gradient[i].widen();
     }
 }
 
-/// Turns `input` into its gradient:
-/// `scale * inverse_deviation * (gradient - mean(gradient) - normalized * mean(gradient * normalized))`.
+/// Replaces `input` by its gradient,
+/// `scale * inv_std * (gradient - mean(gradient) - normalized * mean(gradient * normalized))`.
 pub(super) fn input_gradient<E: Element>(
     norm: &Normalization<'_, [f32]>,
     scale_gradient: &[f32],
@@ -203,9 +203,8 @@ pub(super) fn input_gradient<E: Element>(
 ) {
     let channels = norm.mean.len();
     let pixels = (input.len() / channels) as f32;
-    let factor: Vec<f32> = norm.scale.iter().zip(norm.inverse_deviation).map(|(s, i)| s * i).collect();
-    let slope: Vec<f32> =
-        (0..channels).map(|i| -factor[i] * norm.inverse_deviation[i] * scale_gradient[i] / pixels).collect();
+    let factor: Vec<f32> = norm.scale.iter().zip(norm.inv_std).map(|(s, i)| s * i).collect();
+    let slope: Vec<f32> = (0..channels).map(|i| -factor[i] * norm.inv_std[i] * scale_gradient[i] / pixels).collect();
     let offset: Vec<f32> =
         (0..channels).map(|i| -factor[i] * shift_gradient[i] / pixels - slope[i] * norm.mean[i]).collect();
     let size = chunk(channels);
@@ -214,13 +213,13 @@ pub(super) fn input_gradient<E: Element>(
             let (input, gradient) = (&mut input[..channels], &gradient[..channels]);
             let (factor, slope, offset) = (&factor[..channels], &slope[..channels], &offset[..channels]);
             for i in 0..channels {
-                input[i] = E::narrow(gradient[i].wide() * factor[i] + input[i].wide() * slope[i] + offset[i]);
+                input[i] = E::narrow(gradient[i].widen() * factor[i] + input[i].widen() * slope[i] + offset[i]);
             }
         }
     });
 }
 
-/// Sum of each channel over all pixels.
+/// Sums each channel over all pixels.
 pub(super) fn channel_sums<E: Element>(values: &[E], sums: &mut [f32]) {
     let channels = sums.len();
     let parts: Vec<Vec<f32>> = values
@@ -229,7 +228,7 @@ pub(super) fn channel_sums<E: Element>(values: &[E], sums: &mut [f32]) {
             let mut sums = vec![0.0f32; channels];
             for pixel in part.chunks_exact(channels) {
                 for (sum, value) in sums.iter_mut().zip(pixel) {
-                    *sum += value.wide();
+                    *sum += value.widen();
                 }
             }
             sums

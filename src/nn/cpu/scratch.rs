@@ -1,13 +1,13 @@
-//! Buffers that go from one kernel to the next. A fresh one costs a page fault for every four kilobytes, which
-//! the late layers, with tens of megabytes of mapped weights, felt most.
+//! Scratch buffers that kernels reuse. A new allocation costs a page fault per 4 KiB, which slows down above all the late
+//! layers, whose transformed weights take tens of megabytes.
 
 use bytemuck::Pod;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
-static SPARE: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
+static UNUSED: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
 
-/// Numbers to be overwritten: at first those that its last user left. Goes back when dropped.
+/// A buffer of arbitrary content, returned to the pool when dropped.
 #[derive(Default)]
 pub(super) struct Scratch {
     buffer: Vec<f32>,
@@ -15,11 +15,12 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// `length` numbers: of the smallest spare buffer that is large enough, or new.
+    /// Returns `length` elements: the smallest unused buffer that is large enough, or a new one.
     pub(super) fn of(length: usize) -> Self {
-        let mut buffers = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buffers = UNUSED.lock().unwrap_or_else(PoisonError::into_inner);
         let fitting = (0..buffers.len()).filter(|at| buffers[*at].len() >= length).min_by_key(|at| buffers[*at].len());
-        // Where none fits, the largest makes way for a larger one: there are never more than were in use at once.
+        // If none fits, the largest is replaced by a larger one: the pool never holds more buffers than were in use at
+        // once.
         let chosen = fitting.or_else(|| (0..buffers.len()).max_by_key(|at| buffers[*at].len()));
         let mut buffer = chosen.map(|at| buffers.swap_remove(at)).unwrap_or_default();
         drop(buffers);
@@ -30,17 +31,17 @@ impl Scratch {
         Self { buffer, length }
     }
 
-    /// Another length, with any content.
+    /// Changes the length; the content becomes arbitrary.
     pub(super) fn resize(&mut self, length: usize) {
         if length <= self.buffer.len() {
             self.length = length;
         } else {
-            *self = Self::default(); // goes back before the next is taken
+            *self = Self::default(); // returns the buffer before another is requested
             *self = Self::of(length);
         }
     }
 
-    /// As many numbers of another type, with any content.
+    /// Returns `length` elements of another type, with arbitrary content.
     pub(super) fn elements<E: Pod>(&mut self, length: usize) -> &mut [E] {
         self.resize((length * size_of::<E>()).div_ceil(size_of::<f32>()));
         &mut bytemuck::cast_slice_mut(self)[..length]
@@ -51,7 +52,7 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let buffer = std::mem::take(&mut self.buffer);
         if !buffer.is_empty() {
-            SPARE.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+            UNUSED.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
         }
     }
 }
@@ -75,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_length_is_kept_whatever_buffer_comes() {
+    fn the_length_does_not_depend_on_the_reused_buffer() {
         let mut first = Scratch::of(100);
         first.fill(1.0);
         assert_eq!(first.len(), 100);

@@ -1,43 +1,43 @@
-//! Places in device memory as kernels and libraries take them.
+//! Device pointers as kernels and libraries take them.
 
 use cudarc::driver::DeviceRepr;
 use std::ffi::c_void;
 use std::marker::PhantomData;
 
-/// Where something lies on the device; it is not freed as long as this lives.
+/// A device pointer; the block that it points into lives at least as long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub(crate) struct Address<'a> {
-    place: u64,
-    of: PhantomData<&'a ()>,
+    raw: u64,
+    block: PhantomData<&'a ()>,
 }
 
 impl Address<'_> {
-    /// The place that the driver calls by this number.
-    pub(super) fn new(place: u64) -> Self {
-        Self { place, of: PhantomData }
+    /// Wraps a `CUdeviceptr`.
+    pub(super) fn new(raw: u64) -> Self {
+        Self { raw, block: PhantomData }
     }
 
-    /// No place, where a kernel may do without.
-    pub(super) fn none() -> Self {
+    /// Returns a null pointer, for optional arguments of kernels.
+    pub(super) fn null() -> Self {
         Self::new(0)
     }
 
-    /// The place so many bytes further on in the same block.
-    pub(super) fn after(self, bytes: usize) -> Self {
-        Self::new(self.place + bytes as u64)
+    /// Returns the address `bytes` further on in the same block.
+    pub(super) fn offset(self, bytes: usize) -> Self {
+        Self::new(self.raw + bytes as u64)
     }
 
-    /// The driver's number for it.
-    pub(super) fn place(self) -> u64 {
-        self.place
+    /// Returns the `CUdeviceptr`.
+    pub(super) fn raw(self) -> u64 {
+        self.raw
     }
 
-    /// As libraries want it.
+    /// Returns the pointer as the CUDA libraries take it.
     pub(super) fn pointer(self) -> *mut c_void {
-        std::ptr::with_exposed_provenance_mut(self.place as usize)
+        std::ptr::with_exposed_provenance_mut(self.raw as usize)
     }
 }
 
-// SAFETY: a transparent u64, which is what a pointer is on the device.
+// SAFETY: a transparent u64, the representation of a device pointer.
 unsafe impl DeviceRepr for Address<'_> {}

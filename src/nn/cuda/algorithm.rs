@@ -1,4 +1,4 @@
-//! Which of cuDNN's algorithms a convolution gets.
+//! The choice among cuDNN's algorithms for a convolution.
 
 use crate::nn::Precision;
 use cudarc::cudnn::sys::{
@@ -7,24 +7,23 @@ use cudarc::cudnn::sys::{
     cudnnMathType_t, cudnnStatus_t,
 };
 
-/// How much longer a step may take so that it gives the same bits each time.
-const COST_OF_DETERMINISM: f32 = 1.1;
+/// Maximum time of a deterministic algorithm, relative to the fastest.
+const MAX_COST_OF_DETERMINISM: f32 = 1.1;
 
-/// An algorithm as cuDNN has measured it.
+/// An algorithm with cuDNN's measurements.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Candidate<A> {
-    /// Its name.
     pub(super) algorithm: A,
-    /// How it multiplies.
+    /// Arithmetic of the products.
     pub(super) math: cudnnMathType_t,
-    /// Bytes of workspace.
+    /// Workspace, bytes.
     pub(super) workspace: usize,
     milliseconds: f32,
     deterministic: bool,
-    works: bool,
+    succeeded: bool,
 }
 
-/// cuDNN has a structure of its own for each direction, of the same fields.
+/// Converts cuDNN's structures, one per direction with the same fields.
 macro_rules! candidates {
     ($($measured:ty => $algorithm:ty),*) => {
         $(
@@ -36,7 +35,7 @@ macro_rules! candidates {
                         workspace: measured.memory,
                         milliseconds: measured.time,
                         deterministic: measured.determinism == cudnnDeterminism_t::CUDNN_DETERMINISTIC,
-                        works: measured.status == cudnnStatus_t::CUDNN_STATUS_SUCCESS,
+                        succeeded: measured.status == cudnnStatus_t::CUDNN_STATUS_SUCCESS,
                     }
                 }
             }
@@ -50,26 +49,27 @@ candidates!(
     cudnnConvolutionBwdFilterAlgoPerf_t => cudnnConvolutionBwdFilterAlgo_t
 );
 
-/// How products are to be made.
+/// Returns the arithmetic of a precision.
 pub(super) fn math(precision: Precision) -> cudnnMathType_t {
     match precision {
         Precision::F32 => cudnnMathType_t::CUDNN_FMA_MATH,
-        // On 32-bit maps the default is TF32.
+        // For f32 maps the default is TF32.
         Precision::Tf32 => cudnnMathType_t::CUDNN_DEFAULT_MATH,
         Precision::Bf16 => cudnnMathType_t::CUDNN_TENSOR_OP_MATH,
     }
 }
 
-/// The fastest that works within the bound of the workspace; a deterministic one where that costs little.
+/// Returns the fastest algorithm that succeeded within the workspace, preferring a deterministic one if the cost is
+/// small.
 ///
-/// In full precision it is to multiply so, however it was measured: cuDNN measures its default too, which is TF32, and
-/// may name it where it was told otherwise.
+/// In f32 the result always uses FMA arithmetic, whatever was measured: cuDNN also measures its default, TF32, and may
+/// report it even if the descriptor requests FMA.
 pub(super) fn choose<A: Copy>(
     measured: &[Candidate<A>],
     precision: Precision,
     workspace: usize,
 ) -> Option<Candidate<A>> {
-    let fits = |candidate: &&Candidate<A>| candidate.works && candidate.workspace <= workspace;
+    let fits = |candidate: &&Candidate<A>| candidate.succeeded && candidate.workspace <= workspace;
     let suited: Vec<Candidate<A>> = measured.iter().filter(fits).copied().collect();
     if precision != Precision::F32 {
         return best(&suited);
@@ -86,8 +86,8 @@ fn best<A: Copy>(measured: &[Candidate<A>]) -> Option<Candidate<A>> {
         suited.min_by(|a, b| a.milliseconds.total_cmp(&b.milliseconds)).copied()
     };
     let any = fastest(false)?;
-    let same_bits = fastest(true).filter(|other| other.milliseconds <= COST_OF_DETERMINISM * any.milliseconds);
-    Some(same_bits.unwrap_or(any))
+    let deterministic = fastest(true).filter(|other| other.milliseconds <= MAX_COST_OF_DETERMINISM * any.milliseconds);
+    Some(deterministic.unwrap_or(any))
 }
 
 #[cfg(test)]
@@ -96,7 +96,7 @@ mod tests {
     use cudnnMathType_t::{CUDNN_DEFAULT_MATH, CUDNN_FMA_MATH, CUDNN_TENSOR_OP_MATH};
 
     fn candidate(algorithm: u8, milliseconds: f32, math: cudnnMathType_t) -> Candidate<u8> {
-        Candidate { algorithm, math, workspace: 100, milliseconds, deterministic: true, works: true }
+        Candidate { algorithm, math, workspace: 100, milliseconds, deterministic: true, succeeded: true }
     }
 
     fn chosen(measured: &[Candidate<u8>], precision: Precision) -> Option<u8> {
@@ -104,18 +104,18 @@ mod tests {
     }
 
     #[test]
-    fn the_fastest_that_works_and_fits_is_chosen() {
+    fn the_fastest_that_succeeded_and_fits_is_chosen() {
         let fast = candidate(0, 1.0, CUDNN_TENSOR_OP_MATH);
         let slow = candidate(1, 2.0, CUDNN_TENSOR_OP_MATH);
         assert_eq!(chosen(&[slow, fast], Precision::Bf16), Some(0));
-        let broken = Candidate { works: false, milliseconds: -1.0, ..fast };
-        let greedy = Candidate { workspace: 1001, ..fast };
-        assert_eq!(chosen(&[broken, greedy, slow], Precision::Bf16), Some(1));
-        assert_eq!(chosen(&[broken, greedy], Precision::Bf16), None);
+        let failed = Candidate { succeeded: false, milliseconds: -1.0, ..fast };
+        let too_large = Candidate { workspace: 1001, ..fast };
+        assert_eq!(chosen(&[failed, too_large, slow], Precision::Bf16), Some(1));
+        assert_eq!(chosen(&[failed, too_large], Precision::Bf16), None);
     }
 
     #[test]
-    fn full_precision_is_kept() {
+    fn f32_never_uses_tf32() {
         let tf32 = candidate(0, 1.0, CUDNN_DEFAULT_MATH);
         let full = candidate(1, 5.0, CUDNN_FMA_MATH);
         assert_eq!(chosen(&[tf32, full], Precision::F32), Some(1));
@@ -125,11 +125,11 @@ mod tests {
     }
 
     #[test]
-    fn the_same_bits_are_worth_a_tenth() {
-        let loose = Candidate { deterministic: false, ..candidate(0, 1.0, CUDNN_TENSOR_OP_MATH) };
+    fn determinism_may_cost_10_percent() {
+        let nondeterministic = Candidate { deterministic: false, ..candidate(0, 1.0, CUDNN_TENSOR_OP_MATH) };
         let near = candidate(1, 1.09, CUDNN_TENSOR_OP_MATH);
         let far = candidate(2, 1.2, CUDNN_TENSOR_OP_MATH);
-        assert_eq!(chosen(&[loose, near, far], Precision::Bf16), Some(1));
-        assert_eq!(chosen(&[loose, far], Precision::Bf16), Some(0));
+        assert_eq!(chosen(&[nondeterministic, near, far], Precision::Bf16), Some(1));
+        assert_eq!(chosen(&[nondeterministic, far], Precision::Bf16), Some(0));
     }
 }

@@ -1,4 +1,4 @@
-//! Numbers on the device: parameters and features in 32 bits, feature maps in a precision.
+//! Arrays on the device: buffers in f32 for parameters and features, feature maps in a chosen precision.
 
 use super::address::Address;
 use super::gpu::Gpu;
@@ -10,7 +10,7 @@ use half::slice::HalfFloatSliceExt;
 use std::fmt;
 use std::sync::Arc;
 
-/// 32-bit numbers on a device.
+/// An array of f32 on a device.
 #[derive(Debug)]
 pub struct Buffer {
     memory: Memory,
@@ -19,41 +19,41 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// Numbers with any values.
+    /// Allocates a buffer with arbitrary content.
     pub(super) fn new(gpu: &Arc<Gpu>, length: usize) -> Result<Self> {
         Ok(Self { memory: Memory::new(gpu, length * size_of::<f32>())?, length, gpu: gpu.clone() })
     }
 
-    /// Zeros.
+    /// Allocates a buffer of zeros.
     pub(super) fn zeros(gpu: &Arc<Gpu>, length: usize) -> Result<Self> {
         Ok(Self { memory: Memory::zeros(gpu, length * size_of::<f32>())?, length, gpu: gpu.clone() })
     }
 
-    /// Numbers from the host.
+    /// Copies values from the host into a new buffer.
     pub(super) fn from_host(gpu: &Arc<Gpu>, values: &[f32]) -> Result<Self> {
         let mut buffer = Self::new(gpu, values.len())?;
         buffer.memory.write(gpu, values)?;
         Ok(buffer)
     }
 
-    /// The numbers, when everything that was queued is done.
+    /// Copies the values to the host after all queued work has finished.
     pub(super) fn to_host(&self) -> Result<Vec<f32>> {
         let mut values = vec![0.0; self.length];
         self.memory.read(&self.gpu, &mut values)?;
         Ok(values)
     }
 
-    /// How many they are.
+    /// Returns the number of elements.
     pub(super) fn len(&self) -> usize {
         self.length
     }
 
-    /// Where they lie.
+    /// Returns the address.
     pub(super) fn address(&self) -> Address<'_> {
         self.memory.address()
     }
 
-    /// Their device.
+    /// Returns the device.
     pub(super) fn gpu(&self) -> &Arc<Gpu> {
         &self.gpu
     }
@@ -68,59 +68,59 @@ pub struct Map {
 }
 
 impl Map {
-    /// A map with any numbers.
+    /// Allocates a map with arbitrary content.
     pub(super) fn new(gpu: &Arc<Gpu>, length: usize, precision: Precision) -> Result<Self> {
         let memory = Memory::new(gpu, length * precision.bytes() as usize)?;
         Ok(Self { memory, length, precision, gpu: gpu.clone() })
     }
 
-    /// A map of zeros.
+    /// Allocates a map of zeros.
     pub(super) fn zeros(gpu: &Arc<Gpu>, length: usize, precision: Precision) -> Result<Self> {
         let memory = Memory::zeros(gpu, length * precision.bytes() as usize)?;
         Ok(Self { memory, length, precision, gpu: gpu.clone() })
     }
 
-    /// The numbers in 32 bits, when everything that was queued is done.
+    /// Copies the values to the host in f32 after all queued work has finished.
     pub(super) fn to_host(&self) -> Result<Vec<f32>> {
         let mut values = vec![0.0; self.length];
         match self.precision {
             Precision::F32 | Precision::Tf32 => self.memory.read(&self.gpu, &mut values)?,
             Precision::Bf16 => {
-                let mut halves = vec![bf16::ZERO; self.length];
-                self.memory.read(&self.gpu, &mut halves)?;
-                halves.convert_to_f32_slice(&mut values);
+                let mut stored = vec![bf16::ZERO; self.length];
+                self.memory.read(&self.gpu, &mut stored)?;
+                stored.convert_to_f32_slice(&mut values);
             }
         }
         Ok(values)
     }
 
-    /// How many numbers they are.
+    /// Returns the number of elements.
     pub(super) fn len(&self) -> usize {
         self.length
     }
 
-    /// How many bytes they take.
+    /// Returns the size in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.length * self.precision.bytes() as usize
     }
 
-    /// In which precision they are, and are computed with.
+    /// Returns the precision in which the map is stored and computed.
     pub(super) fn precision(&self) -> Precision {
         self.precision
     }
 
-    /// Where they lie.
+    /// Returns the address.
     pub(super) fn address(&self) -> Address<'_> {
         self.memory.address()
     }
 
-    /// Their device.
+    /// Returns the device.
     pub(super) fn gpu(&self) -> &Arc<Gpu> {
         &self.gpu
     }
 
-    /// Fails unless another map of the same operation is of the same precision.
-    pub(super) fn goes_with(&self, other: &Self) -> Result<()> {
+    /// Checks that another map of the same operation has the same precision.
+    pub(super) fn check_precision(&self, other: &Self) -> Result<()> {
         if self.precision == other.precision {
             return Ok(());
         }
@@ -130,12 +130,13 @@ impl Map {
 
 impl fmt::Debug for Map {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Map({} numbers, {:?})", self.length, self.precision)
+        write!(f, "Map({} elements, {:?})", self.length, self.precision)
     }
 }
 
-/// As the kernels count.
+/// Converts a size to the kernels' `int`.
 pub(super) fn int(number: usize) -> Result<i32> {
-    i32::try_from(number)
-        .map_err(|_| Error::stage(format!("{number} is more than a CUDA kernel counts to")).help("use a smaller batch"))
+    i32::try_from(number).map_err(|_| {
+        Error::stage(format!("{number} exceeds the 32-bit sizes of a CUDA kernel")).help("use a smaller batch")
+    })
 }

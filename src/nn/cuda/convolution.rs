@@ -1,19 +1,19 @@
-//! Convolutions by cuDNN, channels last. Parameters are `[kernel, kernel, inputs, outputs]` in 32 bits; at each use a
-//! kernel lays them out as `[outputs, kernel, kernel, inputs]` in the precision of the maps, which costs little beside
-//! the convolution.
+//! Convolutions by cuDNN, channels last. Parameters are `[kernel, kernel, inputs, outputs]` in f32; at each use a
+//! kernel converts them to `[outputs, kernel, kernel, inputs]` in the precision of the maps, which is cheap beside the
+//! convolution.
 
 use super::address::Address;
 use super::buffer::{Buffer, Map, int};
+use super::cudnn::ConvProblem;
 use super::direction::{self, Operands};
-use super::directions::{Forward, ToInput, ToWeights};
-use super::dnn::Case;
-use super::grid::{Cut, Grid};
+use super::directions::{BackwardData, BackwardFilter, Forward};
+use super::grid::{Grid, Partition};
 use super::kernels;
 use super::memory::Memory;
 use crate::base::Result;
 use crate::nn::{Convolution, Precision};
 
-/// `output = convolution(input, weights) + bias`.
+/// Computes `output = convolution(input, weights) + bias`.
 pub(super) fn forward(
     shape: &Convolution,
     input: &Map,
@@ -21,20 +21,20 @@ pub(super) fn forward(
     bias: Option<&Buffer>,
     output: &mut Map,
 ) -> Result<()> {
-    input.goes_with(output)?;
+    input.check_precision(output)?;
     let gpu = input.gpu();
-    let case = case(shape, input, padded(shape.inputs, input.precision()));
-    let padded = Padded::new(&case, input)?;
-    let filter = laid_out(&case, weights)?;
+    let problem = problem(shape, input, padded_channels(shape.inputs, input.precision()));
+    let padded = PaddedInput::new(&problem, input)?;
+    let filter = to_filter(&problem, weights)?;
     let operands = Operands { input: padded.address(), weights: filter.address(), output: output.address() };
-    direction::run::<Forward>(gpu, &case, operands, false, output.bytes())?;
+    direction::run::<Forward>(gpu, &problem, operands, false, output.bytes())?;
     let Some(bias) = bias else { return Ok(()) };
-    let pixels = case.rows * shape.output_pixels();
-    let grid = Cut::new(pixels, shape.outputs, case.precision).walk()?;
-    kernels::bias(gpu, case.precision, grid, bias.address(), pixels as i64, int(shape.outputs)?, output.address())
+    let pixels = problem.rows * shape.output_pixels();
+    let grid = Partition::new(pixels, shape.outputs, problem.precision).elementwise()?;
+    kernels::bias(gpu, problem.precision, grid, bias.address(), pixels as i64, int(shape.outputs)?, output.address())
 }
 
-/// The gradient of the input, added to what is there with `accumulate`.
+/// Computes the gradient of the input; adds it to `input_gradient` if `accumulate` is set.
 pub(super) fn input_gradient(
     shape: &Convolution,
     weights: &Buffer,
@@ -42,17 +42,17 @@ pub(super) fn input_gradient(
     accumulate: bool,
     input_gradient: &mut Map,
 ) -> Result<()> {
-    output_gradient.goes_with(input_gradient)?;
-    let case = case(shape, input_gradient, shape.inputs);
-    let filter = laid_out(&case, weights)?;
+    output_gradient.check_precision(input_gradient)?;
+    let problem = problem(shape, input_gradient, shape.inputs);
+    let filter = to_filter(&problem, weights)?;
     let operands =
         Operands { input: input_gradient.address(), weights: filter.address(), output: output_gradient.address() };
-    direction::run::<ToInput>(output_gradient.gpu(), &case, operands, accumulate, input_gradient.bytes())
+    direction::run::<BackwardData>(output_gradient.gpu(), &problem, operands, accumulate, input_gradient.bytes())
 }
 
-/// The gradients of the weights and the bias.
+/// Computes the gradients of the weights and the bias.
 ///
-/// cuDNN has no form that reads bfloat16 and writes 32 bits: the sums are 32-bit, their result is rounded once.
+/// cuDNN cannot read bf16 and write f32: sums are f32, and the result is rounded once.
 pub(super) fn weight_gradient(
     shape: &Convolution,
     input: &Map,
@@ -60,35 +60,46 @@ pub(super) fn weight_gradient(
     weights: &mut Buffer,
     bias: Option<&mut Buffer>,
 ) -> Result<()> {
-    input.goes_with(output_gradient)?;
+    input.check_precision(output_gradient)?;
     let gpu = input.gpu();
-    let case = case(shape, input, padded(shape.inputs, input.precision()));
-    let padded = Padded::new(&case, input)?;
-    let filter = Memory::new(gpu, filter_bytes(&case))?;
+    let problem = problem(shape, input, padded_channels(shape.inputs, input.precision()));
+    let padded = PaddedInput::new(&problem, input)?;
+    let filter = Memory::new(gpu, filter_bytes(&problem))?;
     let operands = Operands { input: padded.address(), weights: filter.address(), output: output_gradient.address() };
-    direction::run::<ToWeights>(gpu, &case, operands, false, filter.bytes())?;
-    let [taps, inputs, channels, outputs] = sizes(&case)?;
+    direction::run::<BackwardFilter>(gpu, &problem, operands, false, filter.bytes())?;
+    let [taps, inputs, channels, outputs] = sizes(&problem)?;
     let (from, to) = (filter.address(), weights.address());
-    kernels::weights_gradient(gpu, case.precision, squares(&case)?, from, taps, inputs, channels, outputs, to)?;
+    kernels::weights_gradient(
+        gpu,
+        problem.precision,
+        transpose_grid(&problem)?,
+        from,
+        taps,
+        inputs,
+        channels,
+        outputs,
+        to,
+    )?;
     bias.map_or(Ok(()), |bias| channel_sums(output_gradient, shape.outputs, bias))
 }
 
-/// The sum of each channel over all pixels.
+/// Sums each channel over all pixels.
 fn channel_sums(map: &Map, channels: usize, sums: &mut Buffer) -> Result<()> {
     let (gpu, precision) = (map.gpu(), map.precision());
     let pixels = map.len() / channels;
-    let cut = Cut::new(pixels, channels, precision);
-    let parts = Buffer::new(gpu, cut.parts() * channels)?;
-    kernels::channel_sums(gpu, precision, cut.sums()?, map.address(), pixels as i64, int(channels)?, parts.address())?;
-    kernels::channel_sums_merge(gpu, cut.merge()?, parts.address(), int(cut.parts())?, int(channels)?, sums.address())
+    let partition = Partition::new(pixels, channels, precision);
+    let (grid, parts) = (partition.reduction()?, Buffer::new(gpu, partition.parts() * channels)?);
+    kernels::channel_sums(gpu, precision, grid, map.address(), pixels as i64, int(channels)?, parts.address())?;
+    let (grid, count) = (partition.merge()?, int(partition.parts())?);
+    kernels::channel_sums_merge(gpu, grid, parts.address(), count, int(channels)?, sums.address())
 }
 
-fn case(shape: &Convolution, input: &Map, inputs: usize) -> Case {
-    Case { shape: *shape, rows: input.len() / shape.input_len(), inputs, precision: input.precision() }
+fn problem(shape: &Convolution, input: &Map, inputs: usize) -> ConvProblem {
+    ConvProblem { shape: *shape, rows: input.len() / shape.input_len(), inputs, precision: input.precision() }
 }
 
-/// Channels that the tensor cores are given: images have 3, their loads want 16 bytes.
-fn padded(inputs: usize, precision: Precision) -> usize {
+/// Returns the number of channels padded for tensor cores, which load 16 bytes where an RGB pixel has 3 values.
+fn padded_channels(inputs: usize, precision: Precision) -> usize {
     match precision {
         Precision::F32 => inputs,
         Precision::Tf32 => inputs.max(4),
@@ -96,15 +107,15 @@ fn padded(inputs: usize, precision: Precision) -> usize {
     }
 }
 
-/// An input with the channels of its case.
-enum Padded<'a> {
+/// An input, copied if its channels need padding.
+enum PaddedInput<'a> {
     Map(&'a Map),
     Copy(Memory),
 }
 
-impl<'a> Padded<'a> {
-    fn new(case: &Case, input: &'a Map) -> Result<Self> {
-        let Case { shape, inputs, precision, .. } = *case;
+impl<'a> PaddedInput<'a> {
+    fn new(problem: &ConvProblem, input: &'a Map) -> Result<Self> {
+        let ConvProblem { shape, inputs, precision, .. } = *problem;
         if inputs == shape.inputs {
             return Ok(Self::Map(input));
         }
@@ -124,30 +135,32 @@ impl<'a> Padded<'a> {
     }
 }
 
-fn laid_out(case: &Case, weights: &Buffer) -> Result<Memory> {
+/// Converts weights to cuDNN's layout and the precision of the maps.
+fn to_filter(problem: &ConvProblem, weights: &Buffer) -> Result<Memory> {
     let gpu = weights.gpu();
-    let filter = Memory::new(gpu, filter_bytes(case))?;
-    let [taps, inputs, channels, outputs] = sizes(case)?;
+    let filter = Memory::new(gpu, filter_bytes(problem))?;
+    let [taps, inputs, channels, outputs] = sizes(problem)?;
     let (from, to) = (weights.address(), filter.address());
-    kernels::weights(gpu, case.precision, squares(case)?, from, taps, inputs, channels, outputs, to)?;
+    kernels::weights(gpu, problem.precision, transpose_grid(problem)?, from, taps, inputs, channels, outputs, to)?;
     Ok(filter)
 }
 
-fn filter_bytes(case: &Case) -> usize {
-    taps(case) * case.inputs * case.shape.outputs * case.precision.bytes() as usize
+fn filter_bytes(problem: &ConvProblem) -> usize {
+    taps(problem) * problem.inputs * problem.shape.outputs * problem.precision.bytes() as usize
 }
 
-fn taps(case: &Case) -> usize {
-    case.shape.kernel * case.shape.kernel
+fn taps(problem: &ConvProblem) -> usize {
+    problem.shape.kernel * problem.shape.kernel
 }
 
-/// Pixels of the window, channels of the parameters, channels of the case, outputs.
-fn sizes(case: &Case) -> Result<[i32; 4]> {
-    Ok([int(taps(case))?, int(case.shape.inputs)?, int(case.inputs)?, int(case.shape.outputs)?])
+/// Returns the pixels of the window, the input channels without and with padding, and the output channels.
+fn sizes(problem: &ConvProblem) -> Result<[i32; 4]> {
+    let ConvProblem { shape, inputs, .. } = problem;
+    Ok([int(taps(problem))?, int(shape.inputs)?, int(*inputs)?, int(shape.outputs)?])
 }
 
-fn squares(case: &Case) -> Result<Grid> {
-    Grid::squares(case.shape.outputs, taps(case) * case.inputs)
+fn transpose_grid(problem: &ConvProblem) -> Result<Grid> {
+    Grid::squares(problem.shape.outputs, taps(problem) * problem.inputs)
 }
 
 #[cfg(test)]
@@ -155,11 +168,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn images_get_channels_that_tensor_cores_load() {
-        assert_eq!(Precision::F32.bytes() * padded(3, Precision::F32) as u64, 12);
+    fn image_channels_are_padded_for_tensor_cores() {
+        assert_eq!(Precision::F32.bytes() * padded_channels(3, Precision::F32) as u64, 12);
         for precision in [Precision::Tf32, Precision::Bf16] {
-            assert_eq!(precision.bytes() * padded(3, precision) as u64, 16);
-            assert_eq!(padded(64, precision), 64);
+            assert_eq!(precision.bytes() * padded_channels(3, precision) as u64, 16);
+            assert_eq!(padded_channels(64, precision), 64);
         }
     }
 }

@@ -28,8 +28,8 @@ impl Cublas {
         Ok(handle)
     }
 
-    /// Computes `output [rows, columns] = factor * left [rows, inner] * right [inner, columns]`, all row-major; `right` is
-    /// `[columns, inner]` if `transposed` is set.
+    /// Computes `output [rows, columns] = factor * left [rows, inner] * right [inner, columns]`, all row-major; `right`
+    /// is `[columns, inner]` if `transposed` is set.
     pub(super) fn gemm(
         &mut self,
         [rows, inner, columns]: [usize; 3],

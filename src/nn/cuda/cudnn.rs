@@ -37,8 +37,8 @@ pub(super) struct Cudnn {
     pub(super) plans: PlanCache,
 }
 
-// SAFETY: handle and descriptors may move between threads if only one thread uses them at a time, which the mutex around
-// this guarantees.
+// SAFETY: handle and descriptors may move between threads if only one thread uses them at a time, which the mutex
+// around this guarantees.
 unsafe impl Send for Cudnn {}
 
 impl Cudnn {

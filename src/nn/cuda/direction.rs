@@ -1,8 +1,8 @@
-//! A direction through a convolution: measuring its algorithms once a case, then running the chosen one.
+//! A direction of a convolution: measures the algorithms once per problem, then runs the chosen one.
 
 use super::address::Address;
 use super::algorithm::{Candidate, choose};
-use super::dnn::{Case, Dnn, Known, Plan};
+use super::cudnn::{ConvPlan, ConvProblem, Cudnn, Descriptors};
 use super::gpu::Gpu;
 use super::memory::Memory;
 use super::status::Checked;
@@ -12,7 +12,7 @@ use cudarc::cudnn::result::CudnnResult;
 use cudarc::cudnn::sys::cudnnHandle_t;
 use std::ffi::c_void;
 
-/// The arrays of a convolution: two are read, the third is written.
+/// The arrays of a convolution, of which two are read and the third is written.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Operands<'a> {
     pub(super) input: Address<'a>,
@@ -20,114 +20,119 @@ pub(super) struct Operands<'a> {
     pub(super) output: Address<'a>,
 }
 
-/// Factor of what is there already, as cuDNN wants it.
-pub(super) type Factor = *const c_void;
+/// cuDNN's alpha or beta: a pointer to an f32.
+pub(super) type ScalingFactor = *const c_void;
 
-/// A way through a convolution.
+/// Forward pass, gradient of the input, or gradient of the weights.
 pub(super) trait Direction {
-    /// cuDNN's names of the algorithms.
+    /// cuDNN's enumeration of the algorithms.
     type Algorithm: Copy;
-    /// The call that measures.
+    /// Name of the call that measures.
     const FIND: &'static str;
-    /// The call that runs.
+    /// Name of the call that runs.
     const RUN: &'static str;
-    /// The call that says how large a workspace must be.
+    /// Name of the call that returns the size of the workspace.
     const SIZE: &'static str;
 
-    /// Where the chosen algorithm is kept.
-    fn chosen(known: &mut Known) -> &mut Option<Candidate<Self::Algorithm>>;
+    /// Returns the slot of the chosen algorithm.
+    fn chosen(plan: &mut ConvPlan) -> &mut Option<Candidate<Self::Algorithm>>;
 
-    /// The operands with another place for what is written.
-    fn writing<'a>(operands: Operands<'a>, to: Address<'a>) -> Operands<'a>;
+    /// Returns the operands with another address for the result.
+    fn writing_to<'a>(operands: Operands<'a>, to: Address<'a>) -> Operands<'a>;
 
     /// Measures all algorithms within a workspace.
     ///
     /// # Safety
-    /// Handle and plan live, and the operands are as the plan describes them.
+    /// Handle and descriptors are alive, and the operands match the descriptors.
     unsafe fn find(
         handle: cudnnHandle_t,
-        plan: &Plan,
+        descriptors: &Descriptors,
         operands: Operands<'_>,
         workspace: &Memory,
     ) -> CudnnResult<Vec<Candidate<Self::Algorithm>>>;
 
-    /// Bytes of workspace that an algorithm needs as it is to multiply.
+    /// Returns the workspace that an algorithm needs with the arithmetic of the descriptors, bytes.
     ///
     /// # Safety
-    /// Handle and plan live.
-    unsafe fn workspace(handle: cudnnHandle_t, plan: &Plan, algorithm: Self::Algorithm) -> CudnnResult<usize>;
+    /// Handle and descriptors are alive.
+    unsafe fn workspace(
+        handle: cudnnHandle_t,
+        descriptors: &Descriptors,
+        algorithm: Self::Algorithm,
+    ) -> CudnnResult<usize>;
 
     /// Queues one algorithm.
     ///
     /// # Safety
-    /// As [`Direction::find`]; the workspace is as large as the algorithm wants it.
+    /// As for [`Direction::find`]; the workspace is as large as the algorithm needs.
     unsafe fn run(
         handle: cudnnHandle_t,
-        plan: &Plan,
+        descriptors: &Descriptors,
         operands: Operands<'_>,
         chosen: &Candidate<Self::Algorithm>,
         workspace: &Memory,
-        keep: Factor,
+        beta: ScalingFactor,
     ) -> CudnnResult<()>;
 }
 
-/// Queues a convolution in one direction; with `keep` the result is added to the `written` bytes that are there.
+/// Queues a convolution in one direction; adds the result to the output, of `output_bytes`, if `accumulate` is set.
 pub(super) fn run<D: Direction>(
     gpu: &Gpu,
-    case: &Case,
+    problem: &ConvProblem,
     operands: Operands<'_>,
-    keep: bool,
-    written: usize,
+    accumulate: bool,
+    output_bytes: usize,
 ) -> Result<()> {
-    let mut dnn = gpu.dnn()?;
-    let Dnn { handle, workspace, cases } = &mut *dnn;
-    let known = cases.of(case)?;
-    let chosen = match *D::chosen(known) {
+    let mut cudnn = gpu.cudnn()?;
+    let Cudnn { handle, workspace, plans } = &mut *cudnn;
+    let plan = plans.of(problem)?;
+    let chosen = match *D::chosen(plan) {
         Some(chosen) => chosen,
         None => {
-            // Measuring writes the result many times.
-            let buffers = if keep { Some(Memory::new(gpu, written)?) } else { None };
-            let operands = buffers.as_ref().map_or(operands, |buffers| D::writing(operands, buffers.address()));
-            let found = search::<D>(gpu, *handle, &known.plan, case, operands)?;
-            *D::chosen(known).insert(found)
+            // Measuring overwrites the result many times.
+            let scratch = if accumulate { Some(Memory::new(gpu, output_bytes)?) } else { None };
+            let operands = scratch.as_ref().map_or(operands, |scratch| D::writing_to(operands, scratch.address()));
+            let found = search::<D>(gpu, *handle, &plan.descriptors, problem, operands)?;
+            *D::chosen(plan).insert(found)
         }
     };
-    known.plan.multiply_with(chosen.math)?;
+    plan.descriptors.set_math(chosen.math)?;
     let workspace = workspace.of(gpu, chosen.workspace)?;
-    let factor: f32 = if keep { 1.0 } else { 0.0 };
-    // SAFETY: handle and plan live under the lock, the operands have the case's sizes by contract, the workspace was
-    // just made large enough.
-    unsafe { D::run(*handle, &known.plan, operands, &chosen, workspace, (&raw const factor).cast()) }.checked(D::RUN)
+    let beta: f32 = if accumulate { 1.0 } else { 0.0 };
+    // SAFETY: handle and descriptors are alive under the lock, the operands have the sizes of the problem by contract,
+    // and the workspace is large enough.
+    unsafe { D::run(*handle, &plan.descriptors, operands, &chosen, workspace, (&raw const beta).cast()) }
+        .checked(D::RUN)
 }
 
 fn search<D: Direction>(
     gpu: &Gpu,
     handle: cudnnHandle_t,
-    plan: &Plan,
-    case: &Case,
+    descriptors: &Descriptors,
+    problem: &ConvProblem,
     operands: Operands<'_>,
 ) -> Result<Candidate<D::Algorithm>> {
     let (free, _) = gpu.memory()?;
     let bytes = usize::try_from(workspace(free)).unwrap_or(usize::MAX);
     let workspace = Memory::new(gpu, bytes)?;
-    // SAFETY: handle and plan live, and the operands have the case's sizes by contract.
-    let measured = unsafe { D::find(handle, plan, operands, &workspace) }.checked(D::FIND)?;
-    let mut chosen = choose(&measured, case.precision, bytes).ok_or_else(|| unsupported::<D>(case))?;
-    plan.multiply_with(chosen.math)?;
-    // SAFETY: handle and plan live.
-    chosen.workspace = unsafe { D::workspace(handle, plan, chosen.algorithm) }.checked(D::SIZE)?;
+    // SAFETY: handle and descriptors are alive, and the operands have the sizes of the problem by contract.
+    let measured = unsafe { D::find(handle, descriptors, operands, &workspace) }.checked(D::FIND)?;
+    let mut chosen = choose(&measured, problem.precision, bytes).ok_or_else(|| unsupported::<D>(problem))?;
+    descriptors.set_math(chosen.math)?;
+    // SAFETY: handle and descriptors are alive.
+    chosen.workspace = unsafe { D::workspace(handle, descriptors, chosen.algorithm) }.checked(D::SIZE)?;
     Ok(chosen)
 }
 
-fn unsupported<D: Direction>(case: &Case) -> Error {
-    let Case { shape, rows, precision, .. } = case;
+fn unsupported<D: Direction>(problem: &ConvProblem) -> Error {
+    let ConvProblem { shape, rows, precision, .. } = problem;
     let (side, kernel) = (shape.side, shape.kernel);
     Error::stage(format!(
-        "{} finds no algorithm for {rows} maps of {side}x{side} pixels, {} to {} channels by {kernel}x{kernel}, in \
-         {precision:?}",
+        "{} finds no algorithm for a {kernel}x{kernel} convolution of {rows} maps of {side}x{side} pixels, {} to {} \
+         channels, in {precision:?}",
         D::FIND,
         shape.inputs,
         shape.outputs
     ))
-    .help("use a smaller batch, a width that makes channels multiples of 8, or another precision")
+    .help("use a smaller batch, a width for which the channels are multiples of 8, or another precision")
 }

@@ -1,9 +1,9 @@
-//! The three directions of a convolution: for each, cuDNN's call that measures algorithms and the one that runs one.
+//! The three directions of a convolution, each with cuDNN's calls to measure the algorithms and to run one.
 
 use super::address::Address;
 use super::algorithm::Candidate;
-use super::direction::{Direction, Factor, Operands};
-use super::dnn::{Known, Plan};
+use super::cudnn::{ConvPlan, Descriptors};
+use super::direction::{Direction, Operands, ScalingFactor};
 use super::memory::Memory;
 use cudarc::cudnn::result::{self, CudnnResult};
 use cudarc::cudnn::sys::{
@@ -13,30 +13,30 @@ use cudarc::cudnn::sys::{
 };
 use std::ffi::c_int;
 
-/// Algorithms that a search may give: more than there are.
-const MOST: usize = 32;
+/// Maximum number of algorithms that a search returns; cuDNN has fewer.
+const MAX_ALGORITHMS: usize = 32;
 
-/// Calls a measuring function with room for its results.
+/// Calls a measuring function and returns its results.
 fn measured<P, A>(find: impl FnOnce(c_int, *mut c_int, *mut P) -> CudnnResult<()>) -> CudnnResult<Vec<Candidate<A>>>
 where
     Candidate<A>: From<P>,
 {
     let mut count = 0;
-    let mut results: Vec<P> = Vec::with_capacity(MOST);
-    find(MOST as c_int, &raw mut count, results.as_mut_ptr())?;
-    // SAFETY: cuDNN has written `count` results, at most as many as it was told there is room for.
-    unsafe { results.set_len(usize::try_from(count).unwrap_or_default().min(MOST)) };
+    let mut results: Vec<P> = Vec::with_capacity(MAX_ALGORITHMS);
+    find(MAX_ALGORITHMS as c_int, &raw mut count, results.as_mut_ptr())?;
+    // SAFETY: cuDNN has written `count` results, at most the capacity that it was given.
+    unsafe { results.set_len(usize::try_from(count).unwrap_or_default().min(MAX_ALGORITHMS)) };
     Ok(results.into_iter().map(Candidate::from).collect())
 }
 
 /// Factor of the result.
 static ONE: f32 = 1.0;
 
-fn one() -> Factor {
+fn alpha() -> ScalingFactor {
     (&raw const ONE).cast()
 }
 
-/// Input and weights to the output.
+/// The forward pass: the output from input and weights.
 pub(super) struct Forward;
 
 impl Direction for Forward {
@@ -45,25 +45,25 @@ impl Direction for Forward {
     const RUN: &'static str = "cudnnConvolutionForward";
     const SIZE: &'static str = "cudnnGetConvolutionForwardWorkspaceSize";
 
-    fn chosen(known: &mut Known) -> &mut Option<Candidate<Self::Algorithm>> {
-        &mut known.forward
+    fn chosen(plan: &mut ConvPlan) -> &mut Option<Candidate<Self::Algorithm>> {
+        &mut plan.forward
     }
 
-    fn writing<'a>(operands: Operands<'a>, to: Address<'a>) -> Operands<'a> {
+    fn writing_to<'a>(operands: Operands<'a>, to: Address<'a>) -> Operands<'a> {
         Operands { output: to, ..operands }
     }
 
     unsafe fn find(
         handle: cudnnHandle_t,
-        plan: &Plan,
+        descriptors: &Descriptors,
         operands: Operands<'_>,
         workspace: &Memory,
     ) -> CudnnResult<Vec<Candidate<Self::Algorithm>>> {
         let (x, w, y) = (operands.input.pointer(), operands.weights.pointer(), operands.output.pointer());
         let (scratch, bytes) = (workspace.address().pointer(), workspace.bytes());
-        let Plan { input, weights, convolution, output } = plan;
-        measured(|most, count, results| {
-            // SAFETY: by the contract of this function; there is room for `most` results.
+        let Descriptors { input, weights, convolution, output } = descriptors;
+        measured(|capacity, count, results| {
+            // SAFETY: by the contract of this function; there is room for `capacity` results.
             unsafe {
                 cudnnFindConvolutionForwardAlgorithmEx(
                     handle,
@@ -74,7 +74,7 @@ impl Direction for Forward {
                     convolution.0,
                     output.0,
                     y,
-                    most,
+                    capacity,
                     count,
                     results,
                     scratch,
@@ -85,8 +85,12 @@ impl Direction for Forward {
         })
     }
 
-    unsafe fn workspace(handle: cudnnHandle_t, plan: &Plan, algorithm: Self::Algorithm) -> CudnnResult<usize> {
-        let Plan { input, weights, convolution, output } = plan;
+    unsafe fn workspace(
+        handle: cudnnHandle_t,
+        descriptors: &Descriptors,
+        algorithm: Self::Algorithm,
+    ) -> CudnnResult<usize> {
+        let Descriptors { input, weights, convolution, output } = descriptors;
         // SAFETY: by the contract of this function.
         unsafe {
             result::get_convolution_forward_workspace_size(
@@ -102,20 +106,20 @@ impl Direction for Forward {
 
     unsafe fn run(
         handle: cudnnHandle_t,
-        plan: &Plan,
+        descriptors: &Descriptors,
         operands: Operands<'_>,
         chosen: &Candidate<Self::Algorithm>,
         workspace: &Memory,
-        keep: Factor,
+        beta: ScalingFactor,
     ) -> CudnnResult<()> {
         let (x, w, y) = (operands.input.pointer(), operands.weights.pointer(), operands.output.pointer());
         let (scratch, bytes) = (workspace.address().pointer(), chosen.workspace);
-        let Plan { input, weights, convolution, output } = plan;
+        let Descriptors { input, weights, convolution, output } = descriptors;
         // SAFETY: by the contract of this function.
         unsafe {
             result::convolution_forward(
                 handle,
-                one(),
+                alpha(),
                 input.0,
                 x,
                 weights.0,
@@ -124,7 +128,7 @@ impl Direction for Forward {
                 chosen.algorithm,
                 scratch,
                 bytes,
-                keep,
+                beta,
                 output.0,
                 y,
             )
@@ -132,34 +136,34 @@ impl Direction for Forward {
     }
 }
 
-/// Weights and the output's gradient to the input's.
-pub(super) struct ToInput;
+/// The gradient of the input from weights and output gradient.
+pub(super) struct BackwardData;
 
-impl Direction for ToInput {
+impl Direction for BackwardData {
     type Algorithm = cudnnConvolutionBwdDataAlgo_t;
     const FIND: &'static str = "cudnnFindConvolutionBackwardDataAlgorithmEx";
     const RUN: &'static str = "cudnnConvolutionBackwardData";
     const SIZE: &'static str = "cudnnGetConvolutionBackwardDataWorkspaceSize";
 
-    fn chosen(known: &mut Known) -> &mut Option<Candidate<Self::Algorithm>> {
-        &mut known.input
+    fn chosen(plan: &mut ConvPlan) -> &mut Option<Candidate<Self::Algorithm>> {
+        &mut plan.backward_data
     }
 
-    fn writing<'a>(operands: Operands<'a>, to: Address<'a>) -> Operands<'a> {
+    fn writing_to<'a>(operands: Operands<'a>, to: Address<'a>) -> Operands<'a> {
         Operands { input: to, ..operands }
     }
 
     unsafe fn find(
         handle: cudnnHandle_t,
-        plan: &Plan,
+        descriptors: &Descriptors,
         operands: Operands<'_>,
         workspace: &Memory,
     ) -> CudnnResult<Vec<Candidate<Self::Algorithm>>> {
         let (dx, w, dy) = (operands.input.pointer(), operands.weights.pointer(), operands.output.pointer());
         let (scratch, bytes) = (workspace.address().pointer(), workspace.bytes());
-        let Plan { input, weights, convolution, output } = plan;
-        measured(|most, count, results| {
-            // SAFETY: by the contract of this function; there is room for `most` results.
+        let Descriptors { input, weights, convolution, output } = descriptors;
+        measured(|capacity, count, results| {
+            // SAFETY: by the contract of this function; there is room for `capacity` results.
             unsafe {
                 cudnnFindConvolutionBackwardDataAlgorithmEx(
                     handle,
@@ -170,7 +174,7 @@ impl Direction for ToInput {
                     convolution.0,
                     input.0,
                     dx,
-                    most,
+                    capacity,
                     count,
                     results,
                     scratch,
@@ -181,8 +185,12 @@ impl Direction for ToInput {
         })
     }
 
-    unsafe fn workspace(handle: cudnnHandle_t, plan: &Plan, algorithm: Self::Algorithm) -> CudnnResult<usize> {
-        let Plan { input, weights, convolution, output } = plan;
+    unsafe fn workspace(
+        handle: cudnnHandle_t,
+        descriptors: &Descriptors,
+        algorithm: Self::Algorithm,
+    ) -> CudnnResult<usize> {
+        let Descriptors { input, weights, convolution, output } = descriptors;
         // SAFETY: by the contract of this function.
         unsafe {
             result::get_convolution_backward_data_workspace_size(
@@ -198,20 +206,20 @@ impl Direction for ToInput {
 
     unsafe fn run(
         handle: cudnnHandle_t,
-        plan: &Plan,
+        descriptors: &Descriptors,
         operands: Operands<'_>,
         chosen: &Candidate<Self::Algorithm>,
         workspace: &Memory,
-        keep: Factor,
+        beta: ScalingFactor,
     ) -> CudnnResult<()> {
         let (dx, w, dy) = (operands.input.pointer(), operands.weights.pointer(), operands.output.pointer());
         let (scratch, bytes) = (workspace.address().pointer(), chosen.workspace);
-        let Plan { input, weights, convolution, output } = plan;
+        let Descriptors { input, weights, convolution, output } = descriptors;
         // SAFETY: by the contract of this function.
         unsafe {
             result::convolution_backward_data(
                 handle,
-                one(),
+                alpha(),
                 weights.0,
                 w,
                 output.0,
@@ -220,7 +228,7 @@ impl Direction for ToInput {
                 chosen.algorithm,
                 scratch,
                 bytes,
-                keep,
+                beta,
                 input.0,
                 dx,
             )
@@ -228,34 +236,34 @@ impl Direction for ToInput {
     }
 }
 
-/// Input and the output's gradient to that of the weights.
-pub(super) struct ToWeights;
+/// The gradient of the weights from input and output gradient.
+pub(super) struct BackwardFilter;
 
-impl Direction for ToWeights {
+impl Direction for BackwardFilter {
     type Algorithm = cudnnConvolutionBwdFilterAlgo_t;
     const FIND: &'static str = "cudnnFindConvolutionBackwardFilterAlgorithmEx";
     const RUN: &'static str = "cudnnConvolutionBackwardFilter";
     const SIZE: &'static str = "cudnnGetConvolutionBackwardFilterWorkspaceSize";
 
-    fn chosen(known: &mut Known) -> &mut Option<Candidate<Self::Algorithm>> {
-        &mut known.weights
+    fn chosen(plan: &mut ConvPlan) -> &mut Option<Candidate<Self::Algorithm>> {
+        &mut plan.backward_filter
     }
 
-    fn writing<'a>(operands: Operands<'a>, to: Address<'a>) -> Operands<'a> {
+    fn writing_to<'a>(operands: Operands<'a>, to: Address<'a>) -> Operands<'a> {
         Operands { weights: to, ..operands }
     }
 
     unsafe fn find(
         handle: cudnnHandle_t,
-        plan: &Plan,
+        descriptors: &Descriptors,
         operands: Operands<'_>,
         workspace: &Memory,
     ) -> CudnnResult<Vec<Candidate<Self::Algorithm>>> {
         let (x, dw, dy) = (operands.input.pointer(), operands.weights.pointer(), operands.output.pointer());
         let (scratch, bytes) = (workspace.address().pointer(), workspace.bytes());
-        let Plan { input, weights, convolution, output } = plan;
-        measured(|most, count, results| {
-            // SAFETY: by the contract of this function; there is room for `most` results.
+        let Descriptors { input, weights, convolution, output } = descriptors;
+        measured(|capacity, count, results| {
+            // SAFETY: by the contract of this function; there is room for `capacity` results.
             unsafe {
                 cudnnFindConvolutionBackwardFilterAlgorithmEx(
                     handle,
@@ -266,7 +274,7 @@ impl Direction for ToWeights {
                     convolution.0,
                     weights.0,
                     dw,
-                    most,
+                    capacity,
                     count,
                     results,
                     scratch,
@@ -277,8 +285,12 @@ impl Direction for ToWeights {
         })
     }
 
-    unsafe fn workspace(handle: cudnnHandle_t, plan: &Plan, algorithm: Self::Algorithm) -> CudnnResult<usize> {
-        let Plan { input, weights, convolution, output } = plan;
+    unsafe fn workspace(
+        handle: cudnnHandle_t,
+        descriptors: &Descriptors,
+        algorithm: Self::Algorithm,
+    ) -> CudnnResult<usize> {
+        let Descriptors { input, weights, convolution, output } = descriptors;
         // SAFETY: by the contract of this function.
         unsafe {
             result::get_convolution_backward_filter_workspace_size(
@@ -294,20 +306,20 @@ impl Direction for ToWeights {
 
     unsafe fn run(
         handle: cudnnHandle_t,
-        plan: &Plan,
+        descriptors: &Descriptors,
         operands: Operands<'_>,
         chosen: &Candidate<Self::Algorithm>,
         workspace: &Memory,
-        keep: Factor,
+        beta: ScalingFactor,
     ) -> CudnnResult<()> {
         let (x, dw, dy) = (operands.input.pointer(), operands.weights.pointer(), operands.output.pointer());
         let (scratch, bytes) = (workspace.address().pointer(), chosen.workspace);
-        let Plan { input, weights, convolution, output } = plan;
+        let Descriptors { input, weights, convolution, output } = descriptors;
         // SAFETY: by the contract of this function.
         unsafe {
             result::convolution_backward_filter(
                 handle,
-                one(),
+                alpha(),
                 input.0,
                 x,
                 output.0,
@@ -316,7 +328,7 @@ impl Direction for ToWeights {
                 chosen.algorithm,
                 scratch,
                 bytes,
-                keep,
+                beta,
                 weights.0,
                 dw,
             )

@@ -1,15 +1,15 @@
-//! What belongs to a device for the whole process: context, streams, kernels, libraries.
+//! The state of a device that lives as long as the process: context, streams, kernels, library handles.
 //!
-//! dfdx has a `cudarc` of its own. Both retain the device's primary context and queue on the legacy default stream (the
-//! null stream), so the work of both runs in the order in which it was queued, and each may free and read what the
-//! other has written without waiting.
+//! dfdx has its own copy of `cudarc`. Both retain the device's primary context and queue on the legacy default stream
+//! (the null stream), so the work of both runs in the order in which it was queued, and each may free and read memory
+//! that the other has written without waiting.
 
-use super::blas::Blas;
-use super::dnn::Dnn;
+use super::cublas::Cublas;
+use super::cudnn::Cudnn;
+use super::multi_tensor::TensorTables;
 use super::program::Program;
 use super::staging::Staging;
 use super::status::Checked;
-use super::tables::Tables;
 use super::{libraries, probe};
 use crate::base::{Error, Result};
 use cudarc::driver::sys::{CUmemPool_attribute, CUmemoryPool};
@@ -17,24 +17,24 @@ use cudarc::driver::{CudaContext, CudaStream, result};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// One device.
+/// An opened device.
 #[derive(Debug)]
 pub(crate) struct Gpu {
     /// The null stream.
     pub(super) stream: Arc<CudaStream>,
     pub(super) program: Program,
     context: Arc<CudaContext>,
-    dnn: Mutex<Dnn>,
-    blas: Mutex<Blas>,
+    cudnn: Mutex<Cudnn>,
+    cublas: Mutex<Cublas>,
     staging: Mutex<Staging>,
-    tables: Mutex<Vec<Arc<Tables>>>,
+    tables: Mutex<Vec<Arc<TensorTables>>>,
 }
 
-/// Devices that were opened, by number. They stay: the driver frees everything when the process ends.
+/// Opened devices by ordinal. They stay open: the driver frees everything when the process ends.
 static OPENED: Mutex<BTreeMap<usize, Arc<Gpu>>> = Mutex::new(BTreeMap::new());
 
 impl Gpu {
-    /// The device of this number, opened when it is first asked for.
+    /// Returns the device with this ordinal, opening it at the first call.
     pub(super) fn open(ordinal: usize) -> Result<Arc<Self>> {
         let mut opened = locked(&OPENED);
         if let Some(gpu) = opened.get(&ordinal) {
@@ -52,8 +52,8 @@ impl Gpu {
         let stream = context.default_stream();
         Ok(Self {
             program: Program::new(&context, info.capability)?,
-            dnn: Mutex::new(Dnn::new(&stream)?),
-            blas: Mutex::new(Blas::new(&stream)?),
+            cudnn: Mutex::new(Cudnn::new(&stream)?),
+            cublas: Mutex::new(Cublas::new(&stream)?),
             staging: Mutex::new(Staging::new(&context)?),
             tables: Mutex::default(),
             stream,
@@ -61,47 +61,47 @@ impl Gpu {
         })
     }
 
-    /// Makes the device's context the thread's.
+    /// Makes the device's context current in this thread.
     pub(super) fn bind(&self) -> Result<()> {
         self.context.bind_to_thread().checked("cuCtxSetCurrent")
     }
 
-    /// cuDNN, for one thread at a time.
-    pub(super) fn dnn(&self) -> Result<MutexGuard<'_, Dnn>> {
+    /// Locks cuDNN for this thread.
+    pub(super) fn cudnn(&self) -> Result<MutexGuard<'_, Cudnn>> {
         self.bind()?;
-        Ok(locked(&self.dnn))
+        Ok(locked(&self.cudnn))
     }
 
-    /// cuBLAS, for one thread at a time.
-    pub(super) fn blas(&self) -> Result<MutexGuard<'_, Blas>> {
+    /// Locks cuBLAS for this thread.
+    pub(super) fn cublas(&self) -> Result<MutexGuard<'_, Cublas>> {
         self.bind()?;
-        Ok(locked(&self.blas))
+        Ok(locked(&self.cublas))
     }
 
-    /// What takes numbers over from the host, for one thread at a time.
+    /// Locks the upload of images for this thread.
     pub(super) fn staging(&self) -> Result<MutexGuard<'_, Staging>> {
         self.bind()?;
         Ok(locked(&self.staging))
     }
 
-    /// Tables of parameters that were used lately, for one thread at a time.
-    pub(super) fn tables(&self) -> Result<MutexGuard<'_, Vec<Arc<Tables>>>> {
+    /// Locks the cached tables of parameters for this thread.
+    pub(super) fn tables(&self) -> Result<MutexGuard<'_, Vec<Arc<TensorTables>>>> {
         self.bind()?;
         Ok(locked(&self.tables))
     }
 
-    /// Bytes that can still be allocated, and bytes of the device.
+    /// Returns the free and the total memory, bytes.
     pub(super) fn memory(&self) -> Result<(u64, u64)> {
         memory(&self.context)
     }
 
-    /// Waits until everything that was queued is done.
+    /// Waits until all queued work has finished.
     pub(super) fn synchronize(&self) -> Result<()> {
         self.stream.synchronize().checked("cuStreamSynchronize")
     }
 }
 
-/// The primary context of a device. It stays as [`Gpu`] does; making one takes a while.
+/// Retains the primary context of a device for the rest of the process; creating one is slow.
 pub(super) fn context(ordinal: usize) -> Result<Arc<CudaContext>> {
     static RETAINED: Mutex<BTreeMap<usize, Arc<CudaContext>>> = Mutex::new(BTreeMap::new());
     let mut retained = locked(&RETAINED);
@@ -109,15 +109,15 @@ pub(super) fn context(ordinal: usize) -> Result<Arc<CudaContext>> {
         return Ok(context.clone());
     }
     let context = CudaContext::new(ordinal).checked("cuDevicePrimaryCtxRetain")?;
-    // SAFETY: all blocks are allocated, used and freed on the null stream; `Staging`, which alone has another one,
-    // orders the two by events of its own.
+    // SAFETY: all blocks are allocated, used and freed on the null stream; `Staging`, the only user of another stream,
+    // orders the two by its own events.
     unsafe { context.disable_event_tracking() };
     keep_freed_memory(&context)?;
     retained.insert(ordinal, context.clone());
     Ok(context)
 }
 
-/// Bytes that can still be allocated, those among them that the pool holds already; and bytes of the device.
+/// Returns the free memory, including unused memory of the pool, and the total memory, bytes.
 pub(super) fn memory(context: &Arc<CudaContext>) -> Result<(u64, u64)> {
     let (free, total) = context.mem_get_info().checked("cuMemGetInfo")?;
     let pool = pool(context)?;
@@ -130,16 +130,18 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The pool that `cuMemAllocAsync` takes from, dfdx's too.
+/// Returns the pool from which `cuMemAllocAsync` allocates, in dfdx too.
 fn pool(context: &Arc<CudaContext>) -> Result<CUmemoryPool> {
     if !context.has_async_alloc() {
-        return Err(Error::stage("the driver has no memory pools").help("install NVIDIA's driver 580 or newer"));
+        return Err(
+            Error::stage("the driver does not support memory pools").help("install NVIDIA's driver 580 or newer")
+        );
     }
     // SAFETY: the device is that of a living context.
     unsafe { result::device::get_default_mem_pool(context.cu_device()) }.checked("cuDeviceGetDefaultMemPool")
 }
 
-/// Otherwise the pool gives everything that is free back to the driver whenever a stream is waited for.
+/// Keeps freed memory in the pool, which would otherwise return it to the driver at every synchronization.
 fn keep_freed_memory(context: &Arc<CudaContext>) -> Result<()> {
     let mut threshold = u64::MAX;
     let attribute = CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
@@ -150,7 +152,7 @@ fn keep_freed_memory(context: &Arc<CudaContext>) -> Result<()> {
 
 fn pool_bytes(pool: CUmemoryPool, attribute: CUmemPool_attribute) -> Result<u64> {
     let mut bytes = 0u64;
-    // SAFETY: both attributes that are asked for are u64.
+    // SAFETY: both queried attributes are u64.
     unsafe { result::mem_pool::get_attribute(pool, attribute, (&raw mut bytes).cast()) }
         .checked("cuMemPoolGetAttribute")?;
     Ok(bytes)

@@ -1,16 +1,16 @@
-//! How many blocks a kernel gets. The tables at the top of `kernels/*.cu` say what each one wants.
+//! Grid sizes of the kernels. The tables at the top of `kernels/*.cu` document what each kernel needs.
 
 use crate::base::{Error, Result};
 use crate::nn::Precision;
 use cudarc::driver::LaunchConfig;
 
-/// Threads of every block.
+/// Threads per block.
 const THREADS: usize = 256;
 
-/// Blocks that fill the largest GPU several times over.
-const MANY: usize = 16384;
+/// Maximum number of blocks of grid-stride loops; fills the largest GPU several times over.
+const MAX_BLOCKS: usize = 16384;
 
-/// Blocks in both directions.
+/// The number of blocks in x and y.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Grid {
     x: u32,
@@ -18,87 +18,92 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    /// `x` times `y` blocks.
+    /// Returns a grid of `x` by `y` blocks.
     ///
     /// # Errors
-    /// More than a launch can have.
+    /// A dimension is 0 or more than CUDA allows.
     pub(super) fn new(x: usize, y: usize) -> Result<Self> {
         match (i32::try_from(x), u16::try_from(y)) {
             (Ok(1..), Ok(1..)) => Ok(Self { x: x as u32, y: y as u32 }),
-            _ => Err(Error::stage(format!("a kernel cannot have {x} times {y} blocks")).help("use a smaller batch")),
+            _ => {
+                Err(Error::stage(format!("a kernel cannot be launched with {x} x {y} blocks"))
+                    .help("use a smaller batch"))
+            }
         }
     }
 
-    /// Blocks in a row.
+    /// Returns a one-dimensional grid.
     ///
     /// # Errors
-    /// More than a launch can have.
+    /// `x` is 0 or more than CUDA allows.
     pub(super) fn row(x: usize) -> Result<Self> {
         Self::new(x, 1)
     }
 
-    /// One block for every `each` pieces, fewer where that would be very many.
-    pub(super) fn over(pieces: usize, each: usize) -> Result<Self> {
-        Self::row(pieces.div_ceil(each).clamp(1, MANY))
+    /// Returns a grid for a grid-stride loop over `items`: one block per `per_block` items, up to a maximum.
+    pub(super) fn over(items: usize, per_block: usize) -> Result<Self> {
+        Self::row(items.div_ceil(per_block).clamp(1, MAX_BLOCKS))
     }
 
-    /// A row of blocks for each image, a block for `THREADS` vectors.
-    pub(super) fn over_images(images: usize, numbers: usize, vector: usize) -> Result<Self> {
-        Self::new(images, numbers.div_ceil(vector * THREADS).clamp(1, usize::from(u16::MAX)))
+    /// Returns a grid with the images in x, and in y one block per `THREADS` vectors of an image of `elements`.
+    pub(super) fn over_images(images: usize, elements: usize, vector: usize) -> Result<Self> {
+        Self::new(images, elements.div_ceil(vector * THREADS).clamp(1, usize::from(u16::MAX)))
     }
 
-    /// Squares of 32 by 32 numbers.
+    /// Returns a grid with one block per tile of 32 x 32 elements.
     pub(super) fn squares(columns: usize, rows: usize) -> Result<Self> {
         Self::new(columns.div_ceil(32), rows.div_ceil(32))
     }
 
-    /// How it is launched.
+    /// Returns the launch configuration.
     pub(super) fn launch(self) -> LaunchConfig {
         LaunchConfig { grid_dim: (self.x, self.y, 1), block_dim: (THREADS as u32, 1, 1), shared_mem_bytes: 0 }
     }
 }
 
-/// Numbers that a thread takes at once from maps with so many channels: 16 bytes where they divide the channels.
+/// Returns the elements that a thread loads at once: 16 bytes if that divides the channels, else 1 element.
 pub(super) fn vector(channels: usize, precision: Precision) -> usize {
     let wide = 16 / precision.bytes() as usize;
     if channels.is_multiple_of(wide) { wide } else { 1 }
 }
 
-/// How a map `[pixels, channels]` is cut for kernels that keep their channels.
+/// The partition of a map `[pixels, channels]` into parts of pixels and tiles of channels, for kernels whose threads
+/// keep their channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Cut {
+pub(super) struct Partition {
     pixels: usize,
     channels: usize,
     vector: usize,
     tiles: usize,
 }
 
-impl Cut {
-    /// That of a map in the given precision.
+impl Partition {
+    /// Returns the partition of a map of the given precision.
     pub(super) fn new(pixels: usize, channels: usize, precision: Precision) -> Self {
         let vector = vector(channels, precision);
         Self { pixels, channels, vector, tiles: channels.div_ceil(32 * vector) }
     }
 
-    /// Pieces that are summed apart; of the shape alone, or results would differ from device to device.
+    /// Returns the number of partial sums, which depends on the shape alone: otherwise results would differ from device
+    /// to device.
     pub(super) fn parts(&self) -> usize {
-        let most = (1024 / self.tiles).max(1);
-        (self.pixels * self.channels / (self.vector * 4096)).clamp(1, most)
+        let max = (1024 / self.tiles).max(1);
+        (self.pixels * self.channels / (self.vector * 4096)).clamp(1, max)
     }
 
-    /// For kernels that sum each part.
-    pub(super) fn sums(&self) -> Result<Grid> {
+    /// Returns the grid for kernels that compute partial sums.
+    pub(super) fn reduction(&self) -> Result<Grid> {
         Grid::new(self.parts(), self.tiles)
     }
 
-    /// For kernels that read and write each number.
-    pub(super) fn walk(&self) -> Result<Grid> {
-        let most = (MANY / self.tiles).max(1);
+    /// Returns the grid for element-wise kernels.
+    pub(super) fn elementwise(&self) -> Result<Grid> {
+        let max = (MAX_BLOCKS / self.tiles).max(1);
         let best = (self.pixels * self.channels).div_ceil(self.tiles * self.vector * 1024);
-        Grid::new(best.clamp(1, most), self.tiles)
+        Grid::new(best.clamp(1, max), self.tiles)
     }
 
-    /// For kernels that merge the parts.
+    /// Returns the grid for kernels that merge the partial sums.
     pub(super) fn merge(&self) -> Result<Grid> {
         Grid::row(self.channels.div_ceil(8))
     }
@@ -118,24 +123,24 @@ mod tests {
     }
 
     #[test]
-    fn maps_are_cut_by_their_shape() {
-        // ResNet-50's first maps of 256 images: as many parts as there may be.
-        let large = Cut::new(256 * 112 * 112, 64, Precision::Bf16);
+    fn partitions_depend_on_the_shape() {
+        // ResNet-50's first maps of 256 images: the maximum number of parts.
+        let large = Partition::new(256 * 112 * 112, 64, Precision::Bf16);
         assert_eq!((large.tiles, large.parts()), (1, 1024));
-        assert_eq!(large.walk().unwrap(), Grid { x: 16384, y: 1 });
+        assert_eq!(large.elementwise().unwrap(), Grid { x: 16384, y: 1 });
         // Its last ones.
-        let wide = Cut::new(256 * 7 * 7, 2048, Precision::Bf16);
+        let wide = Partition::new(256 * 7 * 7, 2048, Precision::Bf16);
         assert_eq!((wide.tiles, wide.parts()), (8, 128));
-        assert_eq!(wide.sums().unwrap(), Grid { x: 128, y: 8 });
-        let small = Cut::new(5, 3, Precision::F32);
+        assert_eq!(wide.reduction().unwrap(), Grid { x: 128, y: 8 });
+        let small = Partition::new(5, 3, Precision::F32);
         assert_eq!((small.tiles, small.parts()), (1, 1));
         assert_eq!(small.merge().unwrap(), Grid { x: 1, y: 1 });
-        // More tiles than parts are left for.
-        assert_eq!(Cut::new(1000, 100_003, Precision::F32).parts(), 1);
+        // More tiles than the maximum number of parts.
+        assert_eq!(Partition::new(1000, 100_003, Precision::F32).parts(), 1);
     }
 
     #[test]
-    fn grids_stay_within_what_a_launch_can_have() {
+    fn grids_stay_within_the_limits_of_cuda() {
         assert_eq!(Grid::over(0, 256).unwrap(), Grid { x: 1, y: 1 });
         assert_eq!(Grid::over(1 << 40, 256).unwrap(), Grid { x: 16384, y: 1 });
         assert_eq!(Grid::over_images(7, 1 << 30, 1).unwrap(), Grid { x: 7, y: 65535 });

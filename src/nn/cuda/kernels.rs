@@ -1,15 +1,16 @@
-//! The kernels as functions: the parameters of each, in the order of its source in `kernels/`. A test holds them to it.
+//! Functions that launch the kernels, with the parameters in the order of the sources in `kernels/`, which a test
+//! checks.
 
 use super::address::Address;
+use super::arguments::{AdamStep, MaxPoolShape};
 use super::gpu::Gpu;
 use super::grid::Grid;
-use super::parameter::{AdamStep, MaxPoolShape};
 use super::status::Checked;
 use crate::base::Result;
 use crate::nn::Precision;
 use cudarc::driver::PushKernelArg;
 
-/// A kernel's name and the kinds of its parameters.
+/// A kernel's name and the types of its parameters.
 #[cfg(test)]
 type Signature = (&'static str, &'static [&'static str]);
 
@@ -18,42 +19,43 @@ macro_rules! launch {
         let function = $gpu.program.function($name)?;
         let mut launch = $gpu.stream.launch_builder(function);
         $(launch.arg(&$parameter);)*
-        // SAFETY: the types are those of the kernel, to which a test holds them. The addresses lie in device memory,
-        // where Rust has no references: a wrong length could spoil numbers there or stop the kernel, not this process.
+        // SAFETY: the types are those of the kernel, which a test checks. The addresses are in device memory, to which
+        // Rust has no references: a wrong length could corrupt values there or abort the kernel, but not corrupt this
+        // process.
         unsafe { launch.launch($grid.launch()) }.checked("cuLaunchKernel")?;
         Ok(())
     }};
 }
 
-/// Kernels `by precision` are there twice, as NAME_f32 and NAME_bf16.
+/// Defines a function per kernel. Those `by precision` exist twice, as NAME_f32 and NAME_bf16.
 macro_rules! kernels {
-    (by precision { $($half:ident($($half_parameter:ident: $half_kind:ty),*);)* }
-     alone { $($name:ident($($parameter:ident: $kind:ty),*);)* }) => {
+    (by precision { $($typed:ident($($typed_parameter:ident: $typed_type:ty),*);)* }
+     alone { $($name:ident($($parameter:ident: $type:ty),*);)* }) => {
         $(
             #[allow(clippy::too_many_arguments, reason = "as many as the kernel has")]
-            pub(super) fn $half(
-                gpu: &Gpu, precision: Precision, grid: Grid, $($half_parameter: $half_kind),*
+            pub(super) fn $typed(
+                gpu: &Gpu, precision: Precision, grid: Grid, $($typed_parameter: $typed_type),*
             ) -> Result<()> {
                 let name = match precision {
-                    Precision::F32 | Precision::Tf32 => concat!(stringify!($half), "_f32"),
-                    Precision::Bf16 => concat!(stringify!($half), "_bf16"),
+                    Precision::F32 | Precision::Tf32 => concat!(stringify!($typed), "_f32"),
+                    Precision::Bf16 => concat!(stringify!($typed), "_bf16"),
                 };
-                launch!(gpu, grid, name, ($($half_parameter),*))
+                launch!(gpu, grid, name, ($($typed_parameter),*))
             }
         )*
         $(
             #[allow(clippy::too_many_arguments, reason = "as many as the kernel has")]
-            pub(super) fn $name(gpu: &Gpu, grid: Grid, $($parameter: $kind),*) -> Result<()> {
+            pub(super) fn $name(gpu: &Gpu, grid: Grid, $($parameter: $type),*) -> Result<()> {
                 launch!(gpu, grid, stringify!($name), ($($parameter),*))
             }
         )*
         #[cfg(test)]
         const SIGNATURES: &[Signature] = &[
             $(
-                (concat!(stringify!($half), "_f32"), &[$(<$half_kind as tests::Parameter>::KIND),*]),
-                (concat!(stringify!($half), "_bf16"), &[$(<$half_kind as tests::Parameter>::KIND),*]),
+                (concat!(stringify!($typed), "_f32"), &[$(<$typed_type as tests::KernelArgument>::TYPE),*]),
+                (concat!(stringify!($typed), "_bf16"), &[$(<$typed_type as tests::KernelArgument>::TYPE),*]),
             )*
-            $((stringify!($name), &[$(<$kind as tests::Parameter>::KIND),*]),)*
+            $((stringify!($name), &[$(<$type as tests::KernelArgument>::TYPE),*]),)*
         ];
     };
 }
@@ -68,14 +70,14 @@ kernels! {
         moments(input: Address<'_>, pixels: i64, channels: i32, part_means: Address<'_>, part_squares: Address<'_>);
         normalize(
             input: Address<'_>, residual: Address<'_>, pixels: i64, channels: i32, mean: Address<'_>,
-            inverse_deviation: Address<'_>, scale: Address<'_>, shift: Address<'_>, relu: i32, output: Address<'_>
+            inv_std: Address<'_>, scale: Address<'_>, shift: Address<'_>, relu: i32, output: Address<'_>
         );
         gradient_sums(
             input: Address<'_>, relu_output: Address<'_>, gradient: Address<'_>, pixels: i64, channels: i32,
             mean: Address<'_>, part_products: Address<'_>, part_sums: Address<'_>
         );
         input_gradient(
-            gradient: Address<'_>, pixels: i64, channels: i32, mean: Address<'_>, inverse_deviation: Address<'_>,
+            gradient: Address<'_>, pixels: i64, channels: i32, mean: Address<'_>, inv_std: Address<'_>,
             scale: Address<'_>, scale_gradient: Address<'_>, shift_gradient: Address<'_>, input: Address<'_>
         );
         max_pool(input: Address<'_>, images: i64, shape: MaxPoolShape, output: Address<'_>);
@@ -93,25 +95,27 @@ kernels! {
         channel_sums_merge(part_sums: Address<'_>, parts: i32, channels: i32, sums: Address<'_>);
         moments_merge(
             part_means: Address<'_>, part_squares: Address<'_>, parts: i32, pixels: i64, channels: i32, epsilon: f32,
-            mean: Address<'_>, inverse_deviation: Address<'_>, running_mean: Address<'_>, running_variance: Address<'_>,
+            mean: Address<'_>, inv_std: Address<'_>, running_mean: Address<'_>, running_variance: Address<'_>,
             momentum: f32
         );
-        inverse_deviation(epsilon: f32, variance: Address<'_>, channels: i32, inverse: Address<'_>);
+        inv_std(epsilon: f32, variance: Address<'_>, channels: i32, output: Address<'_>);
         gradient_sums_merge(
             part_products: Address<'_>, part_sums: Address<'_>, parts: i32, channels: i32,
-            inverse_deviation: Address<'_>, scale_gradient: Address<'_>, shift_gradient: Address<'_>
+            inv_std: Address<'_>, scale_gradient: Address<'_>, shift_gradient: Address<'_>
         );
-        unit_rows(z: Address<'_>, rows: i32, width: i32, u: Address<'_>, lengths: Address<'_>);
-        unit_rows_gradient(u: Address<'_>, lengths: Address<'_>, rows: i32, width: i32, gradient: Address<'_>);
+        l2_normalize(z: Address<'_>, rows: i32, width: i32, u: Address<'_>, norms: Address<'_>);
+        l2_normalize_gradient(u: Address<'_>, norms: Address<'_>, rows: i32, width: i32, gradient: Address<'_>);
         nt_xent_rows(
-            s: Address<'_>, rows: i32, temperature: f32, largest: Address<'_>, inverse_sum: Address<'_>,
+            s: Address<'_>, rows: i32, temperature: f32, row_max: Address<'_>, inverse_sum: Address<'_>,
             positive: Address<'_>, other: Address<'_>, loss: Address<'_>
         );
-        nt_xent_measure(
+        nt_xent_metrics(
             positive: Address<'_>, other: Address<'_>, loss: Address<'_>, rows: i32, temperature: f64,
-            measured: Address<'_>
+            metrics: Address<'_>
         );
-        nt_xent_weights(largest: Address<'_>, inverse_sum: Address<'_>, rows: i32, temperature: f32, s: Address<'_>);
+        nt_xent_similarity_gradient(
+            row_max: Address<'_>, inverse_sum: Address<'_>, rows: i32, temperature: f32, s: Address<'_>
+        );
         sgd(
             tensors: Address<'_>, chunks: Address<'_>, count: i32, rate: f32, momentum: f32, decay: f32, nesterov: i32
         );
@@ -132,41 +136,41 @@ mod tests {
     use super::*;
     use crate::nn::cuda::source;
 
-    pub(super) trait Parameter {
+    pub(super) trait KernelArgument {
         /// The type in CUDA C++, `*` for every pointer.
-        const KIND: &'static str;
+        const TYPE: &'static str;
     }
 
-    macro_rules! kinds {
-        ($($kind:ty => $name:literal),*) => {
-            $(impl Parameter for $kind {
-                const KIND: &'static str = $name;
+    macro_rules! types {
+        ($($type:ty => $name:literal),*) => {
+            $(impl KernelArgument for $type {
+                const TYPE: &'static str = $name;
             })*
         };
     }
 
-    kinds!(
+    types!(
         Address<'_> => "*", i32 => "int", i64 => "long long", f32 => "float", f64 => "double",
         MaxPoolShape => "MaxPoolShape", AdamStep => "AdamStep"
     );
 
-    /// The kinds of a kernel's parameters, as its source says.
-    fn kinds_in_source(program: &str, name: &str) -> Option<Vec<String>> {
+    /// Returns the types of a kernel's parameters in its source.
+    fn types_in_source(program: &str, name: &str) -> Option<Vec<String>> {
         let list = program.split_once(&format!("\nKERNEL {name}("))?.1.split_once(')')?.0;
-        let kind = |parameter: &str| {
+        let type_of = |parameter: &str| {
             let words: Vec<&str> = parameter.split_whitespace().filter(|word| *word != "const").collect();
             let pointer = parameter.contains('*');
             if pointer { "*".to_owned() } else { words[..words.len() - 1].join(" ") }
         };
-        Some(list.split(',').map(kind).collect())
+        Some(list.split(',').map(type_of).collect())
     }
 
     #[test]
-    fn parameters_are_those_of_the_sources() {
+    fn parameters_match_the_sources() {
         let program = source::program();
-        for (name, kinds) in SIGNATURES {
-            let expected = kinds_in_source(&program, name).unwrap_or_else(|| panic!("no kernel {name}"));
-            assert_eq!(kinds.to_vec(), expected, "{name}");
+        for (name, types) in SIGNATURES {
+            let expected = types_in_source(&program, name).unwrap_or_else(|| panic!("no kernel {name}"));
+            assert_eq!(types.to_vec(), expected, "{name}");
         }
     }
 }

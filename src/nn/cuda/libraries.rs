@@ -1,6 +1,6 @@
 //! Finds CUDA's libraries: by the loader first, then where pip puts them, `site-packages/nvidia/*/lib`.
 //!
-//! A library that was opened once by its path answers to its name from then on, which is how `cudarc` asks for it.
+//! A library that was opened by its path is found by its name from then on, which is how `cudarc` opens it.
 
 use crate::base::{Error, Result};
 use libloading::os::unix::{Library as Opened, RTLD_GLOBAL, RTLD_NOW};
@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// A library and the package that brings it; in the order in which they need each other.
+/// A library and the package that contains it.
 struct Library {
     file: &'static str,
     package: &'static str,
 }
 
+/// In the order of their dependencies.
 const LIBRARIES: [Library; 4] = [
     Library { file: "libnvrtc.so.13", package: "nvidia-cuda-nvrtc" },
     Library { file: "libcublasLt.so.13", package: "nvidia-cublas" },
@@ -21,24 +22,27 @@ const LIBRARIES: [Library; 4] = [
     Library { file: "libcudnn.so.9", package: "nvidia-cudnn-cu13" },
 ];
 
-/// Opens all libraries that the kernels need, once in a process.
+/// Opens all libraries that the kernels need, once per process.
 ///
 /// # Errors
-/// There is no driver, or a library is not found.
+/// The driver or a library is missing.
 pub(super) fn open() -> Result<()> {
     static OPENED: OnceLock<Result<()>> = OnceLock::new();
     OPENED.get_or_init(open_all).clone()
 }
 
-/// Whether the loader finds the driver's own library.
+/// Opens the driver's library.
+///
+/// # Errors
+/// The driver is missing.
 pub(super) fn driver() -> Result<()> {
     open_global(Path::new("libcuda.so.1")).map_err(|reason| {
-        Error::stage(format!("there is no NVIDIA driver: {reason}"))
+        Error::stage(format!("the NVIDIA driver is missing: {reason}"))
             .help("install NVIDIA's driver 580 or newer, or run with `--device cpu`")
     })
 }
 
-/// Opens the compiler of the kernels alone.
+/// Opens NVRTC alone.
 #[cfg(test)]
 pub(super) fn compiler() -> Result<()> {
     open_library(&LIBRARIES[0], &mut None)
@@ -50,7 +54,7 @@ fn open_all() -> Result<()> {
     LIBRARIES.iter().try_for_each(|library| open_library(library, &mut directories))
 }
 
-/// `directories` are pip's, looked for when the first library is missing.
+/// Opens a library; `directories` are pip's, searched when the loader first fails to find one.
 fn open_library(library: &Library, directories: &mut Option<Vec<PathBuf>>) -> Result<()> {
     let Err(reason) = open_global(Path::new(library.file)) else { return Ok(()) };
     let directories = directories.get_or_insert_with(|| library_directories(&python_path()));
@@ -61,18 +65,18 @@ fn open_library(library: &Library, directories: &mut Option<Vec<PathBuf>>) -> Re
     opened.map_err(|reason| missing(library, &reason))
 }
 
-/// Opens a library by its path, after what it would look for by name alone.
+/// Opens a library by its path, after the dependencies that it would look up by name alone.
 fn open_in(directory: &Path, library: &Library) -> Result<(), String> {
     if library.file.starts_with("libnvrtc.") {
-        beginning_with(directory, "libnvrtc-builtins.so.").iter().try_for_each(|path| open_global(path))?;
+        files_with_prefix(directory, "libnvrtc-builtins.so.").iter().try_for_each(|path| open_global(path))?;
     }
     open_global(&directory.join(library.file))
 }
 
-/// The files of a directory whose names begin so, by name.
-fn beginning_with(directory: &Path, name: &str) -> Vec<PathBuf> {
+/// Returns the files of a directory whose names start with `prefix`, sorted.
+fn files_with_prefix(directory: &Path, prefix: &str) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
-    let named = entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(name));
+    let named = entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix));
     let mut found: Vec<PathBuf> = named.map(|entry| entry.path()).collect();
     found.sort();
     found
@@ -80,40 +84,40 @@ fn beginning_with(directory: &Path, name: &str) -> Vec<PathBuf> {
 
 fn missing(library: &Library, reason: &str) -> Error {
     Error::stage(format!("{} cannot be loaded: {reason}", library.file)).help(format!(
-        "`pip install {}` into the Python that `python3` starts, or name the library's directory in LD_LIBRARY_PATH",
+        "`pip install {}` for `python3`, or add the library's directory to LD_LIBRARY_PATH",
         library.package
     ))
 }
 
-/// Opens a library for the rest of the process, its symbols being visible to the ones that follow.
+/// Opens a library for the rest of the process and makes its symbols visible to libraries opened later.
 fn open_global(path: &Path) -> Result<(), String> {
-    // SAFETY: runs the initializers of NVIDIA's libraries, which have no conditions; it is never closed.
+    // SAFETY: runs the initializers of NVIDIA's libraries, which have no preconditions; it is never closed.
     let library = unsafe { Opened::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }.map_err(|error| reason(&error))?;
     std::mem::forget(library);
     Ok(())
 }
 
-/// What the loader says, which the error of `libloading` keeps below its own words.
+/// Returns the loader's message, which `libloading` keeps as the source of its error.
 fn reason(error: &dyn std::error::Error) -> String {
     error.source().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-/// Where `python3` looks for packages; nothing where there is none.
+/// Returns the `sys.path` of `python3`; empty without Python.
 fn python_path() -> Vec<PathBuf> {
-    let asked = Command::new("python3").args(["-c", "import sys; print('\\n'.join(sys.path))"]).output();
-    let Ok(answer) = asked else { return Vec::new() };
-    String::from_utf8_lossy(&answer.stdout).lines().filter(|line| !line.is_empty()).map(PathBuf::from).collect()
+    let output = Command::new("python3").args(["-c", "import sys; print('\\n'.join(sys.path))"]).output();
+    let Ok(output) = output else { return Vec::new() };
+    String::from_utf8_lossy(&output.stdout).lines().filter(|line| !line.is_empty()).map(PathBuf::from).collect()
 }
 
-/// The directories `nvidia/*/lib` below the given ones, by name.
+/// Returns the directories `nvidia/*/lib` below the given ones, sorted within each.
 fn library_directories(packages: &[PathBuf]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for directory in packages {
         let Ok(entries) = std::fs::read_dir(directory.join("nvidia")) else { continue };
-        let mut below: Vec<PathBuf> = entries.flatten().map(|entry| entry.path().join("lib")).collect();
-        below.retain(|path| path.is_dir());
-        below.sort();
-        found.extend(below);
+        let mut children: Vec<PathBuf> = entries.flatten().map(|entry| entry.path().join("lib")).collect();
+        children.retain(|path| path.is_dir());
+        children.sort();
+        found.extend(children);
     }
     found
 }
@@ -135,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_library_says_what_to_install() {
+    fn the_error_of_a_missing_library_names_its_package() {
         let library = Library { file: "libnone.so.1", package: "nvidia-none" };
         let reason = open_global(Path::new(library.file)).unwrap_err();
         let error = missing(&library, &reason);

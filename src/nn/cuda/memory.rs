@@ -1,4 +1,4 @@
-//! Device memory, from the driver's stream-ordered pool: freed blocks are kept and taken again.
+//! Device memory from the driver's stream-ordered pool, which reuses freed blocks.
 
 use super::address::Address;
 use super::gpu::Gpu;
@@ -12,60 +12,59 @@ const MIB: u64 = 1 << 20;
 
 /// A block of device memory, aligned to 256 bytes.
 ///
-/// It comes and goes in the order of the compute stream: what was queued before it is dropped may still use it.
+/// It is allocated and freed in the order of the compute stream: work queued before the drop may still use it.
 pub(super) struct Memory {
     block: CudaSlice<u8>,
-    place: u64,
+    raw: u64,
 }
 
 impl Memory {
-    /// A block with any content.
+    /// Allocates a block with arbitrary content.
     ///
     /// # Errors
-    /// The device has no memory left.
+    /// The device is out of memory.
     pub(super) fn new(gpu: &Gpu, bytes: usize) -> Result<Self> {
-        // SAFETY: every taker writes before it reads, on the stream of the allocation.
+        // SAFETY: every user writes before it reads, on the stream of the allocation.
         let block = unsafe { gpu.stream.alloc::<u8>(bytes.max(1)) };
         let block = block.map_err(|error| match error {
             DriverError(CUresult::CUDA_ERROR_OUT_OF_MEMORY) => exhausted(bytes as u64, gpu),
             other => Err::<(), _>(other).checked("cuMemAllocAsync").err().unwrap_or_else(|| exhausted(0, gpu)),
         })?;
-        let place = block.device_ptr(&gpu.stream).0;
-        Ok(Self { block, place })
+        let raw = block.device_ptr(&gpu.stream).0;
+        Ok(Self { block, raw })
     }
 
-    /// A block of zeros.
+    /// Allocates a block of zeros.
     ///
     /// # Errors
-    /// The device has no memory left.
+    /// The device is out of memory.
     pub(super) fn zeros(gpu: &Gpu, bytes: usize) -> Result<Self> {
         let memory = Self::new(gpu, bytes)?;
         // SAFETY: the block is that long.
-        unsafe { result::memset_d8_async(memory.place, 0, bytes, gpu.stream.cu_stream()) }
-            .checked("cuMemsetD8Async")?;
+        unsafe { result::memset_d8_async(memory.raw, 0, bytes, gpu.stream.cu_stream()) }.checked("cuMemsetD8Async")?;
         Ok(memory)
     }
 
-    /// Where it lies.
+    /// Returns its address.
     pub(super) fn address(&self) -> Address<'_> {
-        Address::new(self.place)
+        Address::new(self.raw)
     }
 
-    /// How long it is.
+    /// Returns its length, bytes.
     pub(super) fn bytes(&self) -> usize {
         self.block.len()
     }
 
-    /// Copies numbers from the host; returns when they are there or in the driver's hands.
+    /// Copies values from the host; `values` may be changed once this returns.
     pub(super) fn write<T: bytemuck::NoUninit>(&mut self, gpu: &Gpu, values: &[T]) -> Result<()> {
         let values: &[u8] = bytemuck::cast_slice(values);
         self.check(values.len())?;
         gpu.bind()?;
-        // SAFETY: the block is long enough. From memory that is not pinned the driver copies before it returns.
-        unsafe { result::memcpy_htod_async(self.place, values, gpu.stream.cu_stream()) }.checked("cuMemcpyHtoDAsync")
+        // SAFETY: the block is long enough. The driver copies pageable memory before it returns.
+        unsafe { result::memcpy_htod_async(self.raw, values, gpu.stream.cu_stream()) }.checked("cuMemcpyHtoDAsync")
     }
 
-    /// Copies numbers to the host when the device has done what was queued.
+    /// Copies values to the host after all queued work has finished.
     pub(super) fn read<T: bytemuck::AnyBitPattern + bytemuck::NoUninit>(
         &self,
         gpu: &Gpu,
@@ -74,8 +73,8 @@ impl Memory {
         let into: &mut [u8] = bytemuck::cast_slice_mut(into);
         self.check(into.len())?;
         gpu.bind()?;
-        // SAFETY: the block is long enough, and `into` is not touched before the stream has been waited for.
-        unsafe { result::memcpy_dtoh_async(into, self.place, gpu.stream.cu_stream()) }.checked("cuMemcpyDtoHAsync")?;
+        // SAFETY: the block is long enough, and `into` is not accessed before the synchronization below.
+        unsafe { result::memcpy_dtoh_async(into, self.raw, gpu.stream.cu_stream()) }.checked("cuMemcpyDtoHAsync")?;
         gpu.stream.synchronize().checked("cuStreamSynchronize")
     }
 
@@ -83,7 +82,7 @@ impl Memory {
         if bytes <= self.bytes() {
             return Ok(());
         }
-        Err(Error::bug(format!("{bytes} bytes do not fit a block of {}", self.bytes())))
+        Err(Error::bug(format!("{bytes} bytes do not fit into a block of {}", self.bytes())))
     }
 }
 
@@ -93,33 +92,33 @@ impl fmt::Debug for Memory {
     }
 }
 
-/// Copies `bytes` on the device, in the order of the compute stream.
+/// Copies `bytes` within the device, in the order of the compute stream.
 ///
 /// # Errors
 /// The driver fails.
 pub(super) fn copy(gpu: &Gpu, from: Address<'_>, into: Address<'_>, bytes: usize) -> Result<()> {
     gpu.bind()?;
     // SAFETY: both blocks live, and are that long by the callers' contract; device memory holds no Rust values.
-    unsafe { result::memcpy_dtod_async(into.place(), from.place(), bytes, gpu.stream.cu_stream()) }
+    unsafe { result::memcpy_dtod_async(into.raw(), from.raw(), bytes, gpu.stream.cu_stream()) }
         .checked("cuMemcpyDtoDAsync")
 }
 
-fn exhausted(asked: u64, gpu: &Gpu) -> Error {
+fn exhausted(requested: u64, gpu: &Gpu) -> Error {
     let (free, total) = gpu.memory().unwrap_or_default();
-    out_of_memory(asked, free, total)
+    out_of_memory(requested, free, total)
 }
 
-/// The device has no block of `asked` bytes.
-fn out_of_memory(asked: u64, free: u64, total: u64) -> Error {
+/// Returns the error for a failed allocation of `requested` bytes.
+fn out_of_memory(requested: u64, free: u64, total: u64) -> Error {
     let mib = |bytes: u64| bytes.div_ceil(MIB);
     Error::stage(format!(
-        "the GPU is out of memory: {} MiB were asked for, {} of {} MiB are free",
-        mib(asked),
+        "the GPU is out of memory: {} MiB requested, {} of {} MiB free",
+        mib(requested),
         free / MIB,
         mib(total)
     ))
     .help(
-        "use a smaller batch, smaller images or `precision = \"bf16\"`, or end what else runs on the GPU \
+        "use a smaller batch, smaller images or `precision = \"bf16\"`, or stop the other processes on the GPU \
          (`nvidia-smi`)",
     )
 }
@@ -129,9 +128,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn out_of_memory_says_what_was_asked_and_is_free() {
+    fn out_of_memory_reports_requested_and_free_memory() {
         let error = out_of_memory(5 * MIB + 1, 3 * MIB, 80 << 30);
-        assert_eq!(error.what(), "the GPU is out of memory: 6 MiB were asked for, 3 of 81920 MiB are free");
+        assert_eq!(error.what(), "the GPU is out of memory: 6 MiB requested, 3 of 81920 MiB free");
         assert!(error.next_step().is_some_and(|help| help.contains("smaller batch")));
     }
 }

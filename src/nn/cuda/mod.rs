@@ -1,66 +1,66 @@
-//! The kernels on an NVIDIA GPU, beside dfdx's own.
+//! The kernels on an NVIDIA GPU, next to those of dfdx.
 //!
-//! Convolutions are cuDNN's, everything between them is in `kernels/*.cu`, compiled for the device at hand when a
-//! process first opens it. Maps are channels-last, in 32 bits or bfloat16; sums are 32-bit or wider. All work is queued
-//! on one stream and nothing waits but what hands numbers to the host. What a device needs for the whole process is in
-//! [`gpu`]'s registry, for dfdx's `Cuda` cannot be extended.
+//! Convolutions are cuDNN's; everything between them is in `kernels/*.cu`, compiled for the present device when the
+//! process first opens it. Maps are channels-last, in f32 or bf16; sums are 32-bit or wider. All work is queued on one
+//! stream, and only copies to the host wait for it. The state of a device that lives as long as the process is in the
+//! registry of [`gpu`], because dfdx's `Cuda` cannot be extended.
 //!
-//! Our kernels give the same bits each time; cuDNN's algorithms do where that costs less than a tenth, but which are
-//! chosen is measured; sums of dfdx (of the head) are atomic and do not.
+//! Our kernels are deterministic. A deterministic algorithm of cuDNN is chosen if it costs less than 10 % more time,
+//! but the choice depends on measurements. dfdx's reductions (in the head) use atomics and are not deterministic.
 
 mod address;
 mod algorithm;
-mod blas;
+mod arguments;
 mod bridge;
 mod buffer;
 mod convolution;
+mod cublas;
+mod cudnn;
 mod direction;
 mod directions;
-mod dnn;
 mod gpu;
 mod grid;
 mod kernels;
 mod libraries;
-mod linked;
 mod memory;
+mod multi_tensor;
 mod norm;
 mod nt_xent;
-mod parameter;
 mod pool;
 mod probe;
 mod program;
 mod report;
+mod shims;
 mod source;
 mod staging;
 mod status;
-mod tables;
 
-pub(crate) use bridge::{from_tensor, to_numbers};
+pub(crate) use arguments::AdamStep;
+pub(crate) use bridge::{from_tensor, to_storage};
 pub use buffer::{Buffer, Map};
-pub(crate) use nt_xent::{Contrasted, nt_xent};
-pub(crate) use parameter::AdamStep;
+pub(crate) use multi_tensor::{MultiTensor, ParameterTensors};
+pub(crate) use nt_xent::{NtXentResult, nt_xent};
 pub use probe::{DeviceInfo, probe};
 pub use report::report;
-pub(crate) use tables::{Parameter, Sweep};
 
 use crate::base::Result;
-use crate::nn::{Backend, Convolution, MaxPool, Normalization, Precision, Running};
+use crate::nn::{Backend, Convolution, MaxPool, Normalization, Precision, RunningUpdate};
 use dfdx::prelude::{Cuda, Storage, Tensor};
 use gpu::Gpu;
 
-/// The dfdx device of this number, with our kernels compiled for it.
+/// Opens the dfdx device with this ordinal and compiles our kernels for it.
 ///
-/// dfdx's own cache of freed memory stays off: the driver's pool, which keeps what is freed, serves both.
+/// dfdx's own cache of freed memory stays off: the driver's pool, which keeps freed blocks, serves both.
 ///
 /// # Errors
-/// There is no driver or no such device, it is too old, a library is missing, or memory is short.
+/// The driver, the device or a library is missing, the device is too old, or it is out of memory.
 pub fn open(ordinal: usize) -> Result<Cuda> {
-    // Before dfdx, which panics where the driver does not start.
+    // Before dfdx, which panics if the driver does not start.
     Gpu::open(ordinal)?;
     Cuda::try_build(ordinal, 0).map_err(bridge::failed)
 }
 
-/// Bytes that can still be allocated, and bytes of the whole device.
+/// Returns the free and the total memory of the device, bytes.
 ///
 /// # Errors
 /// The driver fails.
@@ -68,10 +68,10 @@ pub fn memory(device: &Cuda) -> Result<(u64, u64)> {
     bridge::gpu_of(device)?.memory()
 }
 
-/// Waits until the device has done everything that was queued.
+/// Waits until the device has finished all queued work.
 ///
 /// # Errors
-/// Something that was queued has failed.
+/// Some of the queued work failed.
 pub fn synchronize(device: &Cuda) -> Result<()> {
     bridge::gpu_of(device)?.synchronize()
 }
@@ -169,14 +169,14 @@ impl Backend for Cuda {
         epsilon: f32,
         input: &Map,
         mean: &mut Buffer,
-        inverse_deviation: &mut Buffer,
-        running: Option<Running<'_, Buffer>>,
+        inv_std: &mut Buffer,
+        running: Option<RunningUpdate<'_, Buffer>>,
     ) -> Result<()> {
-        norm::moments(groups, epsilon, input, mean, inverse_deviation, running)
+        norm::moments(groups, epsilon, input, mean, inv_std, running)
     }
 
-    fn inverse_deviation(&self, epsilon: f32, variance: &Buffer, inverse: &mut Buffer) -> Result<()> {
-        norm::inverse_deviation(epsilon, variance, inverse)
+    fn inv_std(&self, epsilon: f32, variance: &Buffer, inv_std: &mut Buffer) -> Result<()> {
+        norm::inv_std(epsilon, variance, inv_std)
     }
 
     fn normalize(

@@ -1,22 +1,22 @@
-//! Pooling, by the kernels.
+//! Pooling.
 
+use super::arguments::MaxPoolShape;
 use super::buffer::{Buffer, Map, int};
 use super::grid::{Grid, vector};
 use super::kernels;
-use super::parameter::MaxPoolShape;
 use crate::base::Result;
 use crate::nn::MaxPool;
 
-/// Maximum over windows.
+/// Computes the maximum of each window.
 pub(super) fn max_pool(shape: &MaxPool, input: &Map, output: &mut Map) -> Result<()> {
-    input.goes_with(output)?;
+    input.check_precision(output)?;
     let (gpu, precision) = (input.gpu(), input.precision());
     let rows = output.len() / shape.output_len();
     let grid = Grid::over_images(rows, shape.output_len(), vector(shape.channels, precision))?;
     kernels::max_pool(gpu, precision, grid, input.address(), rows as i64, kernel_shape(shape)?, output.address())
 }
 
-/// The gradient goes to the first maximum of each window.
+/// The backward pass of [`max_pool`]: each gradient goes to the first maximum of its window.
 pub(super) fn max_pool_gradient(
     shape: &MaxPool,
     input: &Map,
@@ -24,14 +24,14 @@ pub(super) fn max_pool_gradient(
     output_gradient: &Map,
     input_gradient: &mut Map,
 ) -> Result<()> {
-    [output, output_gradient, &*input_gradient].into_iter().try_for_each(|other| input.goes_with(other))?;
+    [output, output_gradient, &*input_gradient].into_iter().try_for_each(|other| input.check_precision(other))?;
     let (gpu, precision) = (input.gpu(), input.precision());
-    let numbers = shape.side * shape.side * shape.channels;
-    let rows = input.len() / numbers;
+    let input_len = shape.side * shape.side * shape.channels;
+    let rows = input.len() / input_len;
     kernels::max_pool_gradient(
         gpu,
         precision,
-        Grid::over_images(rows, numbers, vector(shape.channels, precision))?,
+        Grid::over_images(rows, input_len, vector(shape.channels, precision))?,
         input.address(),
         output.address(),
         output_gradient.address(),
@@ -52,7 +52,7 @@ fn kernel_shape(shape: &MaxPool) -> Result<MaxPoolShape> {
     })
 }
 
-/// `[rows, pixels, channels]` to `[rows, channels]`.
+/// Averages `[rows, pixels, channels]` over the pixels to `[rows, channels]`.
 pub(super) fn average_pool(channels: usize, input: &Map, rows: usize, output: &mut Buffer) -> Result<()> {
     let precision = input.precision();
     let pixels = input.len() / (rows * channels);
@@ -61,7 +61,7 @@ pub(super) fn average_pool(channels: usize, input: &Map, rows: usize, output: &m
     kernels::average_pool(input.gpu(), precision, grid, input.address(), rows as i64, pixels, width, output.address())
 }
 
-/// The way back: every pixel gets its part.
+/// The backward pass of [`average_pool`]: each gradient is divided equally among the pixels.
 pub(super) fn average_pool_gradient(
     channels: usize,
     output_gradient: &Buffer,

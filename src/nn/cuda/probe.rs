@@ -1,4 +1,4 @@
-//! What can be said of a device before anything runs on it.
+//! Properties of a device, read before it is opened.
 
 use super::libraries;
 use super::status::Checked;
@@ -6,33 +6,33 @@ use crate::base::{Error, Result};
 use cudarc::driver::result::{device, init};
 use cudarc::driver::sys::{CUdevice, CUdevice_attribute, cuDriverGetVersion};
 
-/// The oldest architecture with bfloat16: Ampere.
-const LEAST_CAPABILITY: (i32, i32) = (8, 0);
+/// The oldest compute capability with bf16: Ampere.
+const MIN_CAPABILITY: (i32, i32) = (8, 0);
 
-/// A CUDA device that the kernels can run on.
+/// A CUDA device that supports the kernels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceInfo {
-    /// Its number, from 0.
+    /// Ordinal, from 0.
     pub ordinal: usize,
-    /// As NVIDIA calls it.
+    /// NVIDIA's name.
     pub name: String,
     /// Compute capability: major, minor.
     pub capability: (i32, i32),
-    /// Bytes of memory.
+    /// Total memory, bytes.
     pub memory: u64,
-    /// The newest CUDA that the driver knows: major, minor.
+    /// The newest CUDA version that the driver supports: major, minor.
     pub driver: (i32, i32),
 }
 
-/// Asks the driver for a device; nothing is allocated and no context is made.
+/// Queries the driver for a device, without allocating memory or creating a context.
 ///
 /// # Errors
-/// There is no driver, it does not start, there is no such device, or the device is too old.
+/// The driver is missing or does not start, the device does not exist, or it is too old.
 pub fn probe(ordinal: usize) -> Result<DeviceInfo> {
     libraries::driver()?;
     init().checked("cuInit")?;
     let devices = device::get_count().checked("cuDeviceGetCount")?;
-    let device = existing(ordinal, devices)?;
+    let device = device_at(ordinal, devices)?;
     let info = DeviceInfo {
         ordinal,
         name: device::get_name(device).checked("cuDeviceGetName")?,
@@ -40,30 +40,30 @@ pub fn probe(ordinal: usize) -> Result<DeviceInfo> {
         memory: total_memory(device)?,
         driver: driver_version()?,
     };
-    suited(info)
+    check_capability(info)
 }
 
-fn existing(ordinal: usize, devices: i32) -> Result<CUdevice> {
+fn device_at(ordinal: usize, devices: i32) -> Result<CUdevice> {
     match i32::try_from(ordinal) {
         Ok(ordinal) if ordinal < devices => device::get(ordinal).checked("cuDeviceGet"),
-        _ => Err(Error::stage(format!("there is no device cuda:{ordinal}: the driver shows {devices}"))
+        _ => Err(Error::stage(format!("device cuda:{ordinal} does not exist: the driver reports {devices}"))
             .help("devices are numbered from 0; check `nvidia-smi -L` and CUDA_VISIBLE_DEVICES")),
     }
 }
 
 fn capability(device: CUdevice) -> Result<(i32, i32)> {
-    let ask = |what| {
-        // SAFETY: the device is one that the driver gave.
-        unsafe { device::get_attribute(device, what) }.checked("cuDeviceGetAttribute")
+    let attribute = |kind| {
+        // SAFETY: the device comes from the driver.
+        unsafe { device::get_attribute(device, kind) }.checked("cuDeviceGetAttribute")
     };
     Ok((
-        ask(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
-        ask(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
+        attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
+        attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
     ))
 }
 
 fn total_memory(device: CUdevice) -> Result<u64> {
-    // SAFETY: the device is one that the driver gave.
+    // SAFETY: the device comes from the driver.
     let bytes = unsafe { device::total_mem(device) }.checked("cuDeviceTotalMem")?;
     Ok(bytes as u64)
 }
@@ -75,12 +75,12 @@ fn driver_version() -> Result<(i32, i32)> {
     Ok((version / 1000, version % 1000 / 10))
 }
 
-fn suited(info: DeviceInfo) -> Result<DeviceInfo> {
-    if info.capability >= LEAST_CAPABILITY {
+fn check_capability(info: DeviceInfo) -> Result<DeviceInfo> {
+    if info.capability >= MIN_CAPABILITY {
         return Ok(info);
     }
     let (major, minor) = info.capability;
-    Err(Error::stage(format!("{} has compute capability {major}.{minor}, at least 8.0 is needed", info.name))
+    Err(Error::stage(format!("{} has compute capability {major}.{minor}, but at least 8.0 is required", info.name))
         .help("use a GPU of the Ampere generation (A100, RTX 30) or newer, or run with `--device cpu`"))
 }
 
@@ -97,15 +97,15 @@ mod tests {
             memory: 16 << 30,
             driver: (13, 0),
         };
-        let error = suited(info((6, 0))).unwrap_err();
+        let error = check_capability(info((6, 0))).unwrap_err();
         assert!(error.to_string().contains("Tesla P100 has compute capability 6.0"), "{error}");
-        assert!(suited(info((8, 0))).is_ok() && suited(info((12, 0))).is_ok());
+        assert!(check_capability(info((8, 0))).is_ok() && check_capability(info((12, 0))).is_ok());
     }
 
     #[test]
-    fn numbers_beyond_the_devices_are_refused() {
-        let error = existing(2, 2).unwrap_err();
-        assert!(error.to_string().contains("no device cuda:2"), "{error}");
-        assert!(existing(usize::MAX, 1).is_err());
+    fn ordinals_beyond_the_devices_are_refused() {
+        let error = device_at(2, 2).unwrap_err();
+        assert!(error.to_string().contains("device cuda:2 does not exist"), "{error}");
+        assert!(device_at(usize::MAX, 1).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! The kernels, compiled for the device at hand by NVRTC when a process first opens it.
+//! The kernels, compiled by NVRTC for a device when the process first opens it.
 
 use super::source;
 use super::status::Checked;
@@ -27,29 +27,29 @@ impl Program {
         Ok(Self { functions })
     }
 
-    /// The kernel of this name.
+    /// Returns the kernel of this name.
     pub(super) fn function(&self, name: &str) -> Result<&CudaFunction> {
-        self.functions.get(name).ok_or_else(|| Error::bug(format!("there is no kernel {name}")))
+        self.functions.get(name).ok_or_else(|| Error::bug(format!("kernel {name} does not exist")))
     }
 }
 
-/// What is compiled for: major times 10 plus minor.
+/// The target architecture, 10 * major + minor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Architecture {
-    /// The device itself: machine code.
+    /// The architecture of the device: machine code.
     Real(c_int),
-    /// An older one, where the compiler does not know the device: PTX, which the driver translates.
+    /// An older one, if the compiler does not support the device's: PTX, which the driver compiles.
     Virtual(c_int),
 }
 
 impl Architecture {
-    /// The best for a device among what the compiler knows.
+    /// Returns the best supported target for a device.
     fn of((major, minor): (i32, i32), supported: &[c_int]) -> Result<Self> {
         let device = 10 * major + minor;
         if supported.contains(&device) {
             return Ok(Self::Real(device));
         }
-        let older = supported.iter().copied().filter(|known| *known < device).max();
+        let older = supported.iter().copied().filter(|architecture| *architecture < device).max();
         older.map(Self::Virtual).ok_or_else(|| {
             Error::stage(format!("NVRTC cannot compile for compute capability {major}.{minor}"))
                 .help("install NVRTC of CUDA 13")
@@ -64,34 +64,34 @@ impl Architecture {
     }
 }
 
-/// The architectures that the compiler knows.
+/// Returns the architectures that the compiler supports.
 fn supported() -> Result<Vec<c_int>> {
     let mut count = 0;
     // SAFETY: writes one int.
     unsafe { sys::nvrtcGetNumSupportedArchs(&raw mut count) }.result().checked("nvrtcGetNumSupportedArchs")?;
-    let mut known = vec![0; usize::try_from(count).unwrap_or_default()];
-    // SAFETY: writes as many ints as the call before has said.
-    unsafe { sys::nvrtcGetSupportedArchs(known.as_mut_ptr()) }.result().checked("nvrtcGetSupportedArchs")?;
-    Ok(known)
+    let mut architectures = vec![0; usize::try_from(count).unwrap_or_default()];
+    // SAFETY: writes `count` ints, as the call above returned.
+    unsafe { sys::nvrtcGetSupportedArchs(architectures.as_mut_ptr()) }.result().checked("nvrtcGetSupportedArchs")?;
+    Ok(architectures)
 }
 
-/// NVRTC's handle of a program, destroyed at the end.
+/// NVRTC's program handle, destroyed when dropped.
 struct Compilation(sys::nvrtcProgram);
 
 impl Drop for Compilation {
     fn drop(&mut self) {
-        // SAFETY: made by `nvrtcCreateProgram` and used no more. A failure would only leave memory behind.
+        // SAFETY: created by `nvrtcCreateProgram` and not used afterwards. A failure would only leak memory.
         let _ = unsafe { result::destroy_program(self.0) };
     }
 }
 
-/// An image that the driver loads: machine code, or PTX with the zero that ends it.
+/// Compiles to an image that the driver loads: machine code, or zero-terminated PTX.
 fn compile(text: &str, architecture: Architecture) -> Result<Vec<u8>> {
-    let text = CString::new(text).map_err(|_| Error::bug("the kernels have a zero byte"))?;
+    let text = CString::new(text).map_err(|_| Error::bug("the source of the kernels contains a zero byte"))?;
     let program = result::create_program(&text, Some(c"simclr.cu")).checked("nvrtcCreateProgram")?;
     let program = Compilation(program);
     let options = [architecture.option(), "--std=c++17".to_owned()];
-    // SAFETY: the program was just made and lives to the end of the function.
+    // SAFETY: the program was just created and lives to the end of the function.
     let compiled = unsafe { result::compile_program(program.0, &options) };
     compiled.checked("nvrtcCompileProgram").map_err(|error| error.at(log(&program)))?;
     match architecture {
@@ -100,7 +100,7 @@ fn compile(text: &str, architecture: Architecture) -> Result<Vec<u8>> {
     }
 }
 
-/// What the compiler says.
+/// Returns the compiler's log.
 fn log(program: &Compilation) -> String {
     // SAFETY: the program has been compiled.
     let log = unsafe { result::get_program_log(program.0) }.unwrap_or_default();
@@ -122,7 +122,7 @@ fn machine_code(program: &Compilation) -> Result<Vec<u8>> {
     // SAFETY: the program has been compiled; writes one size.
     unsafe { sys::nvrtcGetCUBINSize(program.0, &raw mut size) }.result().checked("nvrtcGetCUBINSize")?;
     let mut code = vec![0u8; size];
-    // SAFETY: writes as many bytes as the call before has said.
+    // SAFETY: writes `size` bytes, as the call above returned.
     unsafe { sys::nvrtcGetCUBIN(program.0, code.as_mut_ptr().cast()) }.result().checked("nvrtcGetCUBIN")?;
     Ok(code)
 }
@@ -133,15 +133,15 @@ mod tests {
     use crate::nn::cuda::libraries;
 
     #[test]
-    fn the_device_itself_is_compiled_for_or_the_next_older_one() {
-        let known = [75, 80, 86, 90, 100];
-        assert_eq!(Architecture::of((9, 0), &known).unwrap(), Architecture::Real(90));
-        assert_eq!(Architecture::of((9, 0), &known).unwrap().option(), "--gpu-architecture=sm_90");
-        assert_eq!(Architecture::of((13, 0), &known).unwrap(), Architecture::Virtual(100));
-        assert!(Architecture::of((7, 0), &known).is_err());
+    fn the_target_is_the_device_or_the_next_older_architecture() {
+        let supported = [75, 80, 86, 90, 100];
+        assert_eq!(Architecture::of((9, 0), &supported).unwrap(), Architecture::Real(90));
+        assert_eq!(Architecture::of((9, 0), &supported).unwrap().option(), "--gpu-architecture=sm_90");
+        assert_eq!(Architecture::of((13, 0), &supported).unwrap(), Architecture::Virtual(100));
+        assert!(Architecture::of((7, 0), &supported).is_err());
     }
 
-    /// Needs NVRTC alone, no device.
+    /// Needs NVRTC, but not a device.
     #[test]
     fn the_kernels_compile() {
         if let Err(error) = libraries::compiler() {

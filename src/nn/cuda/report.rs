@@ -1,4 +1,4 @@
-//! A device for people: what it is and what it runs on.
+//! The device report: model, memory and versions, to be printed.
 
 use super::probe::{DeviceInfo, probe};
 use super::status::Checked;
@@ -7,10 +7,11 @@ use crate::base::Result;
 use crate::nn::DeviceReport;
 use cudarc::{cublas, cudnn, nvrtc};
 
-/// The device of this number and the versions of driver and libraries. Makes a context but compiles no kernels.
+/// Reports the device with this ordinal and the versions of driver and libraries. Creates a context but compiles no
+/// kernels.
 ///
 /// # Errors
-/// There is no driver or no such device, it is too old, or a library is missing.
+/// The driver, the device or a library is missing, or the device is too old.
 pub fn report(ordinal: usize) -> Result<DeviceReport> {
     let DeviceInfo { name, capability, memory, driver, .. } = probe(ordinal)?;
     libraries::open()?;
@@ -40,16 +41,16 @@ fn nvrtc_version() -> Result<(i32, i32)> {
 
 fn cublas_version() -> Result<(i32, i32)> {
     use cublas::sys::{cublasGetProperty, libraryPropertyType};
-    let ask = |property| {
-        let mut number = 0;
+    let property = |kind| {
+        let mut value = 0;
         // SAFETY: writes one int.
-        unsafe { cublasGetProperty(property, &raw mut number) }.result().checked("cublasGetProperty")?;
-        Ok(number)
+        unsafe { cublasGetProperty(kind, &raw mut value) }.result().checked("cublasGetProperty")?;
+        Ok(value)
     };
-    Ok((ask(libraryPropertyType::MAJOR_VERSION)?, ask(libraryPropertyType::MINOR_VERSION)?))
+    Ok((property(libraryPropertyType::MAJOR_VERSION)?, property(libraryPropertyType::MINOR_VERSION)?))
 }
 
-/// cuDNN 9 counts major * 10000 + minor * 100 + patch.
+/// Decodes the version of cuDNN 9: major * 10000 + minor * 100 + patch.
 fn cudnn_version() -> (i32, i32) {
     let version = i32::try_from(cudnn::result::get_version()).unwrap_or_default();
     (version / 10_000, version / 100 % 100)

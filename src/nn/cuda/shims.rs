@@ -1,13 +1,14 @@
 //! Shims for the functions of CUDA's libraries that dfdx links, which forward to the libraries opened at run time.
 //!
 //! dfdx's `cudarc` links libcuda, libcublas and libnvrtc, and a program linked so does not even start if one of them is
-//! missing, let alone report which. The linker finds the definitions below first and drops the libraries. They must not be
-//! called before [`libraries::open`](super::libraries::open); dfdx calls none of them before a device exists, which
+//! missing, let alone report which. The linker finds the definitions below first and drops the libraries. They must not
+//! be called before [`libraries::open`](super::libraries::open); dfdx calls none of them before a device exists, which
 //! [`open`](super::open) creates.
 
 #![allow(non_snake_case, reason = "NVIDIA's names")]
 
-/// Defines functions that call those of the same name in the bindings of `cudarc` 0.19, which look them up in the library.
+/// Defines functions that call those of the same name in the bindings of `cudarc` 0.19, which look them up in the
+/// library.
 macro_rules! forward {
     ($library:ident: $(fn $name:ident($($parameter:ident: $kind:ty),*) -> $status:ty;)*) => {
         mod $library {

@@ -1,6 +1,6 @@
-//! The text of the kernels, one program.
+//! The source of the kernels, which is compiled as one program.
 
-/// Headers first, in this order; the kernels need nothing but them.
+/// The headers in the order of their dependencies, then the kernels; there are no other includes.
 const FILES: [(&str, &str); 13] = [
     ("common.cuh", include_str!("kernels/common.cuh")),
     ("sums.cuh", include_str!("kernels/sums.cuh")),
@@ -17,12 +17,12 @@ const FILES: [(&str, &str); 13] = [
     ("optimizers.cu", include_str!("kernels/optimizers.cu")),
 ];
 
-/// All files behind each other, with the lines of each marked for the compiler's messages.
+/// Concatenates all files, with `#line` directives for the compiler's messages.
 pub(super) fn program() -> String {
     FILES.iter().map(|(name, text)| format!("#line 1 \"{name}\"\n{text}\n")).collect()
 }
 
-/// The names of all kernels.
+/// Returns the names of all kernels.
 pub(super) fn kernels(program: &str) -> Vec<&str> {
     let starts = program.split("\nKERNEL ").skip(1);
     starts.filter_map(|rest| rest.split('(').next()).collect()

@@ -1,4 +1,4 @@
-//! What CUDA's libraries answer, as the crate's error: the call, the name of the status, what to do.
+//! Status codes of CUDA's libraries as the crate's errors: the call, the name of the status, and what to do.
 
 use crate::base::{Error, Result};
 use cudarc::cublas::result::CublasError;
@@ -7,9 +7,9 @@ use cudarc::driver::DriverError;
 use cudarc::driver::sys::CUresult;
 use cudarc::nvrtc::result::NvrtcError;
 
-/// A checked status; `call` is the function as NVIDIA's manuals name it.
+/// Conversion of a status code; `call` is the function's name in NVIDIA's documentation.
 pub(super) trait Checked<T> {
-    /// The value, or the status as an error.
+    /// Returns the value, or the status as an error.
     fn checked(self, call: &str) -> Result<T>;
 }
 
@@ -23,7 +23,7 @@ impl<T> Checked<T> for Result<T, CudnnError> {
     fn checked(self, call: &str) -> Result<T> {
         self.map_err(|CudnnError(status)| {
             failed(call, &format!("{status:?}"))
-                .help("run with CUDNN_LOGLEVEL_DBG=2 to hear cuDNN's reason, and `simclr doctor` to check the device")
+                .help("run with CUDNN_LOGLEVEL_DBG=2 to log cuDNN's reason, and `simclr doctor` to check the device")
         })
     }
 }
@@ -50,13 +50,15 @@ fn failed(call: &str, status: &str) -> Error {
 
 fn driver_help(status: CUresult) -> &'static str {
     match status {
-        CUresult::CUDA_ERROR_OUT_OF_MEMORY => "use a smaller batch, or end what else runs on the GPU (`nvidia-smi`)",
+        CUresult::CUDA_ERROR_OUT_OF_MEMORY => {
+            "use a smaller batch, or stop the other processes on the GPU (`nvidia-smi`)"
+        }
         CUresult::CUDA_ERROR_NO_DEVICE => {
             "no NVIDIA GPU is visible: check `nvidia-smi` and CUDA_VISIBLE_DEVICES, or run with `--device cpu`"
         }
         CUresult::CUDA_ERROR_INVALID_DEVICE => "list the devices with `nvidia-smi -L`; they are numbered from 0",
         CUresult::CUDA_ERROR_STUB_LIBRARY => {
-            "the loader found the toolkit's stub of libcuda instead of the driver's: take the `stubs` directory out of \
+            "the loader found the toolkit's stub of libcuda instead of the driver's: remove the `stubs` directory from \
              LD_LIBRARY_PATH"
         }
         CUresult::CUDA_ERROR_SYSTEM_DRIVER_MISMATCH | CUresult::CUDA_ERROR_SYSTEM_NOT_READY => {
@@ -66,15 +68,15 @@ fn driver_help(status: CUresult) -> &'static str {
             "the driver is too old: install 580 or newer"
         }
         CUresult::CUDA_ERROR_NO_BINARY_FOR_GPU => {
-            "the program was built for another GPU: build it again with CUDA_COMPUTE_CAP=80, which suits all"
+            "the program was built for another GPU: rebuild it with CUDA_COMPUTE_CAP=80, which runs on all GPUs"
         }
         CUresult::CUDA_ERROR_ILLEGAL_ADDRESS
         | CUresult::CUDA_ERROR_LAUNCH_FAILED
         | CUresult::CUDA_ERROR_MISALIGNED_ADDRESS => {
-            "a kernel went wrong, perhaps an earlier one: run again with CUDA_LAUNCH_BLOCKING=1 to learn which, and \
+            "a kernel failed, perhaps an earlier one: run again with CUDA_LAUNCH_BLOCKING=1 to find out which, and run \
              `simclr doctor`"
         }
-        _ => "run `simclr doctor` to check driver, libraries and device, or go on with `--device cpu`",
+        _ => "run `simclr doctor` to check driver, libraries and device, or continue with `--device cpu`",
     }
 }
 
@@ -83,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_names_the_call_the_status_and_what_to_do() {
+    fn an_error_reports_call_status_and_next_step() {
         let error = Err::<(), _>(DriverError(CUresult::CUDA_ERROR_NO_DEVICE)).checked("cuInit").unwrap_err();
         assert_eq!(error.what(), "cuInit failed: CUDA_ERROR_NO_DEVICE");
         assert!(error.next_step().is_some_and(|help| help.contains("nvidia-smi")));

@@ -1,54 +1,55 @@
-//! 3x3 convolutions with stride 1 by Winograd's minimal filtering: a quarter to a half of the multiplications.
+//! 3x3 convolutions with stride 1 by Winograd's minimal filtering, with 25 % to 44 % of the multiplications.
 
 mod blocks;
 mod grid;
-mod lines;
-mod mapped;
+mod matrices;
 mod planes;
 mod transform;
+mod transformed;
 mod weights;
 
 use crate::nn::Convolution;
 use crate::nn::cpu::element::Element;
-use grid::Grid;
+use grid::TileGrid;
 
-/// With fewer channels the maps cost more than the products save.
-const FEWEST_CHANNELS: usize = 16;
+/// With fewer channels the transforms cost more than the matmuls save.
+const MIN_CHANNELS: usize = 16;
 
-/// How much of the output a tile covers.
+/// The output size of a tile.
 #[derive(Clone, Copy)]
-pub(super) enum Tiles {
+pub(super) enum TileSize {
     /// F(2x2, 3x3).
-    Two,
+    F2x2,
     /// F(4x4, 3x3).
-    Four,
+    F4x4,
 }
 
-impl Tiles {
-    /// For the way forward, if this is the better way at all. In 32 bits always F(2x2): with F(4x4) forward the golden
-    /// ResNets end several times their tolerance off, with F(4x4) on the way back alone they do not. The likely reason is
-    /// that its rounding opens or closes a ReLU here and there. Against that of bfloat16 it is nothing.
-    pub(super) fn of_output<E: Element>(shape: &Convolution) -> Option<Self> {
-        match Self::of_gradient::<E>(shape)? {
-            Self::Four if E::IS_SINGLE => Some(Self::Two),
+impl TileSize {
+    /// Returns the tile size for the forward pass, or `None` if direct convolution is faster. In f32 it is always
+    /// F(2x2): with F(4x4) in the forward pass the golden ResNets exceed their tolerance several times, with F(4x4) in
+    /// the backward pass alone they do not. The likely reason is that its rounding errors switch a few ReLUs. They are
+    /// negligible beside those of bf16.
+    pub(super) fn for_forward<E: Element>(shape: &Convolution) -> Option<Self> {
+        match Self::for_backward::<E>(shape)? {
+            Self::F4x4 if E::IS_F32 => Some(Self::F2x2),
             tiles => Some(tiles),
         }
     }
 
-    /// For the way back, which is linear: whichever needs fewer products.
-    pub(super) fn of_gradient<E: Element>(shape: &Convolution) -> Option<Self> {
+    /// Returns the tile size for the backward pass, which is linear: whichever needs fewer multiplications.
+    pub(super) fn for_backward<E: Element>(shape: &Convolution) -> Option<Self> {
         let channels = shape.inputs.min(shape.outputs);
-        let suits = cfg!(target_arch = "x86_64") // elsewhere `Lanes` may be slow
-            && shape.kernel == 3 && shape.stride == 1 && shape.padding < 3 && channels >= FEWEST_CHANNELS;
+        let is_supported = cfg!(target_arch = "x86_64") // elsewhere `Lanes` may be slow
+            && shape.kernel == 3 && shape.stride == 1 && shape.padding < 3 && channels >= MIN_CHANNELS;
         let mostly_waste = matches!(shape.output_side(), 1 | 3);
-        if !suits || mostly_waste || E::multiplies_fast() {
+        if !is_supported || mostly_waste || E::has_fast_matmul() {
             return None;
         }
-        let products = |tile: usize| (shape.output_side().div_ceil(tile) * (tile + 2)).pow(2);
-        Some(if products(4) < products(2) { Self::Four } else { Self::Two })
+        let multiplications = |tile: usize| (shape.output_side().div_ceil(tile) * (tile + 2)).pow(2);
+        Some(if multiplications(4) < multiplications(2) { Self::F4x4 } else { Self::F2x2 })
     }
 
-    /// `output = convolution(input, weights)`, or added to what is there.
+    /// Computes `output = convolution(input, weights)`, or adds it to `output` if `accumulate` is set.
     pub(super) fn forward<E: Element>(
         self,
         shape: &Convolution,
@@ -59,12 +60,12 @@ impl Tiles {
     ) {
         let weights = &E::rounded(weights);
         match self {
-            Self::Two => blocks::forward(&Grid::<4, 2>::of(shape), input, weights, accumulate, output),
-            Self::Four => blocks::forward(&Grid::<6, 4>::of(shape), input, weights, accumulate, output),
+            Self::F2x2 => blocks::forward(&TileGrid::<4, 2>::of(shape), input, weights, accumulate, output),
+            Self::F4x4 => blocks::forward(&TileGrid::<6, 4>::of(shape), input, weights, accumulate, output),
         }
     }
 
-    /// The gradient of the weights.
+    /// Computes the gradient of the weights.
     pub(super) fn of_weights<E: Element>(
         self,
         shape: &Convolution,
@@ -73,8 +74,8 @@ impl Tiles {
         weights: &mut [f32],
     ) {
         match self {
-            Self::Two => blocks::of_weights(&Grid::<4, 2>::of(shape), input, output_gradient, weights),
-            Self::Four => blocks::of_weights(&Grid::<6, 4>::of(shape), input, output_gradient, weights),
+            Self::F2x2 => blocks::of_weights(&TileGrid::<4, 2>::of(shape), input, output_gradient, weights),
+            Self::F4x4 => blocks::of_weights(&TileGrid::<6, 4>::of(shape), input, output_gradient, weights),
         }
     }
 }

@@ -1,25 +1,26 @@
-//! A linear map along both sides of a tile, for all of its channels.
+//! A linear transform along both sides of a tile, for all of its channels.
 
-use super::lines::Line;
+use super::matrices::Transform1d;
 use crate::nn::cpu::element::Element;
 #[cfg(target_arch = "x86_64")]
-use crate::nn::cpu::lanes::Eight;
-use crate::nn::cpu::lanes::{Four, Lanes};
+use crate::nn::cpu::lanes::F32x8;
+use crate::nn::cpu::lanes::{F32x4, Lanes};
 
-/// Most lanes that there are.
-const WIDEST: usize = 8;
+/// Maximum number of lanes.
+const MAX_LANES: usize = 8;
 
 /// The channels of each pixel of a tile.
 pub(super) type Tile<'a, const N: usize, E = f32> = [[&'a [E]; N]; N];
-/// Where the channels of each pixel of a tile go.
+/// The channels of each pixel of a tile, to write them.
 pub(super) type TileMut<'a, const N: usize, E = f32> = [[&'a mut [E]; N]; N];
 
-/// Takes a tile through `Map` down its columns and along its rows; writes the result, or adds it to what is there.
+/// Applies the transform `Matrix` to the columns and then to the rows of a tile; writes the result, or adds it to `to`
+/// if `accumulate` is set.
 ///
 /// # Panics
-/// The slices are not of the same length.
+/// The slices have different lengths.
 #[inline]
-pub(super) fn transform<Map: Line<N, M>, F: Element, T: Element, const N: usize, const M: usize>(
+pub(super) fn transform<Matrix: Transform1d<N, M>, F: Element, T: Element, const N: usize, const M: usize>(
     from: &Tile<'_, N, F>,
     to: &mut TileMut<'_, M, T>,
     accumulate: bool,
@@ -27,17 +28,17 @@ pub(super) fn transform<Map: Line<N, M>, F: Element, T: Element, const N: usize,
     let channels = from[0][0].len();
     assert!(from.iter().flatten().all(|pixel| pixel.len() == channels));
     assert!(to.iter().flatten().all(|pixel| pixel.len() == channels));
-    let whole = channels - channels % WIDEST;
-    // SAFETY: all slices are at least that long.
-    unsafe { dispatch::<Map, F, T, N, M>(whole, from, to, accumulate) };
+    let whole = channels - channels % MAX_LANES;
+    // SAFETY: every slice is at least that long.
+    unsafe { dispatch::<Matrix, F, T, N, M>(whole, from, to, accumulate) };
     if whole < channels {
-        ragged_end::<Map, F, T, N, M>(whole, from, to, accumulate);
+        transform_remainder::<Matrix, F, T, N, M>(whole, from, to, accumulate);
     }
 }
 
-/// The last channels, in places of their own that have the length of lanes.
+/// Transforms the last channels, in copies that are padded to whole vectors.
 #[cold]
-fn ragged_end<Map: Line<N, M>, F: Element, T: Element, const N: usize, const M: usize>(
+fn transform_remainder<Matrix: Transform1d<N, M>, F: Element, T: Element, const N: usize, const M: usize>(
     start: usize,
     from: &Tile<'_, N, F>,
     to: &mut TileMut<'_, M, T>,
@@ -47,83 +48,83 @@ fn ragged_end<Map: Line<N, M>, F: Element, T: Element, const N: usize, const M: 
     let mut padded_to = to.each_ref().map(|row| row.each_ref().map(|pixel| padded(start, pixel)));
     let from = padded_from.each_ref().map(|row| row.each_ref().map(|pixel| &pixel[..]));
     let mut into = padded_to.each_mut().map(|row| row.each_mut().map(|pixel| &mut pixel[..]));
-    // SAFETY: all slices are that long.
-    unsafe { dispatch::<Map, F, T, N, M>(WIDEST, &from, &mut into, accumulate) };
+    // SAFETY: every slice has that length.
+    unsafe { dispatch::<Matrix, F, T, N, M>(MAX_LANES, &from, &mut into, accumulate) };
     for (to, padded) in to.iter_mut().flatten().zip(padded_to.iter().flatten()) {
         let end = &mut to[start..];
         end.copy_from_slice(&padded[..end.len()]);
     }
 }
 
-fn padded<E: Element>(start: usize, pixel: &[E]) -> [E; WIDEST] {
+fn padded<E: Element>(start: usize, pixel: &[E]) -> [E; MAX_LANES] {
     std::array::from_fn(|lane| pixel.get(start + lane).copied().unwrap_or_default())
 }
 
-/// With the widest lanes that the processor has.
+/// Transforms with the widest vectors of the processor.
 ///
 /// # Safety
-/// `channels` is a multiple of `WIDEST`, and no slice is shorter.
+/// `channels` is a multiple of `MAX_LANES`, and no slice is shorter.
 #[inline]
-unsafe fn dispatch<Map: Line<N, M>, F: Element, T: Element, const N: usize, const M: usize>(
+unsafe fn dispatch<Matrix: Transform1d<N, M>, F: Element, T: Element, const N: usize, const M: usize>(
     channels: usize,
     from: &Tile<'_, N, F>,
     to: &mut TileMut<'_, M, T>,
     accumulate: bool,
 ) {
     #[cfg(target_arch = "x86_64")]
-    if Eight::available() {
-        // SAFETY: the processor has what it needs; the rest is the caller's.
-        return unsafe { wide::<Map, F, T, N, M>(channels, from, to, accumulate) };
+    if F32x8::available() {
+        // SAFETY: the processor has AVX2 and FMA; the rest is as for the caller.
+        return unsafe { with_avx::<Matrix, F, T, N, M>(channels, from, to, accumulate) };
     }
-    // SAFETY: the caller's.
-    unsafe { with_lanes::<Four, Map, F, T, N, M>(channels, from, to, accumulate) };
+    // SAFETY: as for the caller.
+    unsafe { with_lanes::<F32x4, Matrix, F, T, N, M>(channels, from, to, accumulate) };
 }
 
 /// # Safety
-/// As `dispatch`, and `Eight` is available.
+/// As for `dispatch`, and `F32x8` is available.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn wide<Map: Line<N, M>, F: Element, T: Element, const N: usize, const M: usize>(
+unsafe fn with_avx<Matrix: Transform1d<N, M>, F: Element, T: Element, const N: usize, const M: usize>(
     channels: usize,
     from: &Tile<'_, N, F>,
     to: &mut TileMut<'_, M, T>,
     accumulate: bool,
 ) {
-    // SAFETY: the caller's.
-    unsafe { with_lanes::<Eight, Map, F, T, N, M>(channels, from, to, accumulate) };
+    // SAFETY: as for the caller.
+    unsafe { with_lanes::<F32x8, Matrix, F, T, N, M>(channels, from, to, accumulate) };
 }
 
 /// # Safety
-/// As `dispatch`, and the lanes are available.
+/// As for `dispatch`, and the processor has these vectors.
 #[inline(always)]
-unsafe fn with_lanes<L: Lanes, Map: Line<N, M>, F: Element, T: Element, const N: usize, const M: usize>(
+unsafe fn with_lanes<L: Lanes, Matrix: Transform1d<N, M>, F: Element, T: Element, const N: usize, const M: usize>(
     channels: usize,
     from: &Tile<'_, N, F>,
     to: &mut TileMut<'_, M, T>,
     accumulate: bool,
 ) {
-    // Indices: iterators over arrays by value are not unrolled, which takes twice the time.
+    // By index: iterators over arrays by value are not unrolled, which takes twice the time.
     for at in (0..channels).step_by(L::COUNT) {
-        let mut halfway = [[L::all(0.0); N]; M];
+        let mut halfway = [[L::splat(0.0); N]; M];
         for column in 0..N {
-            let mut loaded = [L::all(0.0); N];
+            let mut loaded = [L::splat(0.0); N];
             for row in 0..N {
-                // SAFETY: `at` and the lanes after it are in every slice.
+                // SAFETY: every slice has `L::COUNT` elements from `at` on.
                 loaded[row] = unsafe { F::load(from[row][column].as_ptr().add(at)) };
             }
-            let done = Map::map(loaded);
+            let transformed = Matrix::apply(loaded);
             for row in 0..M {
-                halfway[row][column] = done[row];
+                halfway[row][column] = transformed[row];
             }
         }
         for row in 0..M {
-            let done = Map::map(halfway[row]);
+            let transformed = Matrix::apply(halfway[row]);
             for column in 0..M {
                 // SAFETY: as above.
                 unsafe {
-                    let place = to[row][column].as_mut_ptr().add(at);
-                    let before = if accumulate { T::load(place) } else { L::all(0.0) };
-                    T::store(done[column] + before, place);
+                    let to = to[row][column].as_mut_ptr().add(at);
+                    let before = if accumulate { T::load(to) } else { L::splat(0.0) };
+                    T::store(transformed[column] + before, to);
                 }
             }
         }
@@ -133,22 +134,26 @@ unsafe fn with_lanes<L: Lanes, Map: Line<N, M>, F: Element, T: Element, const N:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::cpu::winograd::lines::Input;
+    use crate::nn::cpu::winograd::matrices::InputTransform;
     use crate::nn::cpu::winograd::planes::{planes, planes_mut};
 
-    /// With the lanes that every processor has as with the widest, written and added, with channels left over.
+    /// F32x4 against the widest vectors, with and without accumulation, with a remainder of channels.
     #[test]
-    fn all_lanes_do_the_same() {
+    fn all_vector_widths_agree() {
         const CHANNELS: usize = 21;
-        let numbers = |seed: usize| (0..36 * CHANNELS).map(move |i| (i * 7919 % seed) as f32 / seed as f32 - 0.5);
-        let (input, before): (Vec<f32>, Vec<f32>) = (numbers(1009).collect(), numbers(997).collect());
+        let values = |seed: usize| (0..36 * CHANNELS).map(move |i| (i * 7919 % seed) as f32 / seed as f32 - 0.5);
+        let (input, before): (Vec<f32>, Vec<f32>) = (values(1009).collect(), values(997).collect());
         let from: Tile<'_, 6> = planes(&input, CHANNELS, 0..CHANNELS);
         for accumulate in [false, true] {
             let (mut widest, mut narrow) = (before.clone(), before.clone());
-            transform::<Input, _, _, 6, 6>(&from, &mut planes_mut(&mut widest, CHANNELS, 0..CHANNELS), accumulate);
+            transform::<InputTransform, _, _, 6, 6>(
+                &from,
+                &mut planes_mut(&mut widest, CHANNELS, 0..CHANNELS),
+                accumulate,
+            );
             let to = &mut planes_mut(&mut narrow, CHANNELS, 0..CHANNELS);
             // SAFETY: 20 of the 21 channels of every slice.
-            unsafe { with_lanes::<Four, Input, _, _, 6, 6>(20, &from, to, accumulate) };
+            unsafe { with_lanes::<F32x4, InputTransform, _, _, 6, 6>(20, &from, to, accumulate) };
             for (i, (widest, narrow)) in widest.iter().zip(&narrow).enumerate() {
                 let last = i % CHANNELS == 20;
                 assert!(last || (widest - narrow).abs() < 1e-5, "{i}: {widest} and {narrow}");

@@ -1,15 +1,15 @@
-// Mean of each channel over the pixels of each image: a map [images, pixels, channels] to features
+// Average of each channel over the pixels of each image: a map [images, pixels, channels] to features
 // [images, channels], which are float.
 //
-// | kernel                      | parameters in order                                      | grid                        |
-// | --------------------------- | -------------------------------------------------------- | --------------------------- |
-// | average_pool_f32, _bf16     | const T* input, i64 images, i32 pixels (of an image), | (images,                  |
-// |                             | i32 channels, float* output                              | ceil(channels / (V * 256))) |
-// | average_pool_gradient_f32,  | const float* output_gradient, i64 images, i32 pixels,  | (images, ceil(pixels *    |
-// |   _bf16                     | i32 channels, T* input_gradient                          | channels / (V * 256)))      |
+// | kernel                     | parameters in order                                   | grid                        |
+// | -------------------------- | ----------------------------------------------------- | --------------------------- |
+// | average_pool_f32, _bf16    | const T* input, i64 images, i32 pixels (of an image), | (images,                    |
+// |                            | i32 channels, float* output                           | ceil(channels / (V * 256))) |
+// | average_pool_gradient_f32, | const float* output_gradient, i64 images, i32 pixels, | (images, ceil(pixels *      |
+// |   _bf16                    | i32 channels, T* input_gradient                       | channels / (V * 256)))      |
 //
-// One image has fewer than 2^31 numbers; x at most 2^31 - 1 and y at most 65535 blocks (fewer are right too). V as in
-// moments.cu.
+// One image has fewer than 2^31 elements; x is at most 2^31 - 1 and y at most 65535 blocks (fewer are correct too). V
+// as in moments.cu.
 
 template <int V, class T> __device__ void average_pool_in(
     const T* __restrict__ input, long long images, int pixels, int channels, float* __restrict__ output) {
@@ -43,12 +43,12 @@ template <int V, class T> __device__ void average_pool_gradient_in(
     const float* __restrict__ output_gradient, long long images, int pixels, int channels,
     T* __restrict__ input_gradient) {
     int groups = channels / V, count = pixels * groups;
-    float part = 1.0f / static_cast<float>(pixels);
+    float weight = 1.0f / static_cast<float>(pixels);
     for (long long image = blockIdx.x; image < images; image += gridDim.x) {
         for (int i = blockIdx.y * THREADS + threadIdx.x; i < count; i += gridDim.y * THREADS) {
             float gradient[V];
             load<V>(output_gradient + image * channels + i % groups * V, gradient);
-            for (int v = 0; v < V; v++) gradient[v] *= part;
+            for (int v = 0; v < V; v++) gradient[v] *= weight;
             save<V>(input_gradient + (image * count + i) * V, gradient);
         }
     }

@@ -1,13 +1,13 @@
-// A bias on a map [pixels, channels], and its gradient.
+// Adding a bias to a map [pixels, channels], and the gradient of the bias.
 //
-// | kernel                   | parameters in order                                        | grid                         |
-// | ------------------------ | ---------------------------------------------------------- | ---------------------------- |
-// | bias_f32, _bf16          | const float* bias, i64 pixels, i32 channels,               | as normalize                 |
-// |                          | T* map (in place)                                          |                              |
-// | channel_sums_f32, _bf16  | const T* map, i64 pixels, i32 channels,                    | (parts, tiles): x exactly,   |
-// |                          | float* part_sums [parts, channels]                         | the same parts in the merge  |
-// | channel_sums_merge       | const float* part_sums, i32 parts, i32 channels,           | ceil(channels / 8) exactly   |
-// |                          | float* sums                                                |                              |
+// | kernel                  | parameters in order                              | grid                        |
+// | ----------------------- | ------------------------------------------------ | --------------------------- |
+// | bias_f32, _bf16         | const float* bias, i64 pixels, i32 channels,     | as normalize                |
+// |                         | T* map (in place)                                |                             |
+// | channel_sums_f32, _bf16 | const T* map, i64 pixels, i32 channels,          | (parts, tiles): x exactly,  |
+// |                         | float* part_sums [parts, channels]               | the same parts in the merge |
+// | channel_sums_merge      | const float* part_sums, i32 parts, i32 channels, | ceil(channels / 8) exactly  |
+// |                         | float* sums                                      |                             |
 //
 // V, tiles and the choice of parts as in moments.cu.
 
@@ -18,8 +18,8 @@ template <int V, class T> __device__ void bias_in(const float* bias, long long p
         if (channel >= channels) continue;
         float own[V];
         for (int i = 0; i < V; i++) own[i] = bias[channel + i];
-        Walk<V> walk(tile, channel, pixels, channels);
-        for (long long at = walk.begin; at < walk.end; at += walk.step) {
+        GridStride<V> loop(tile, channel, pixels, channels);
+        for (long long at = loop.begin; at < loop.end; at += loop.step) {
             float x[V];
             load<V>(map + at, x);
             for (int i = 0; i < V; i++) x[i] += own[i];
@@ -41,13 +41,13 @@ KERNEL bias_bf16(
 template <int V, class T> __device__ void channel_sums_in(
     const T* map, long long pixels, int channels, float* part_sums) {
     Tile<V> tile(channels);
-    Part part(pixels, blockIdx.x, gridDim.x);
+    PixelRange range(pixels, blockIdx.x, gridDim.x);
     long long step = static_cast<long long>(tile.rows) * channels;
     for (int index = blockIdx.y; index < tile.tiles(); index += gridDim.y) {
         int channel = tile.channel(index);
         float sums[V] = {};
-        long long end = channel < channels ? part.end * channels : 0;
-        for (long long at = (part.begin + tile.row) * channels + channel; at < end; at += step) {
+        long long end = channel < channels ? range.end * channels : 0;
+        for (long long at = (range.begin + tile.row) * channels + channel; at < end; at += step) {
             float x[V];
             load<V>(map + at, x);
             for (int i = 0; i < V; i++) sums[i] += x[i];

@@ -1,16 +1,17 @@
-// Helpers of every kernel. The .cu files include nothing: common.cuh, sums.cuh and tensors.cuh are put before them, in
-// this order, and all of them together are one program, so names are unique across files. No CUDA or C++ header is used:
-// NVRTC needs its own library alone, and the tests compile the same text on the host (tests/cuda_kernels/host.h).
+// Helpers of all kernels. The .cu files have no includes: common.cuh, sums.cuh and tensors.cuh are prepended, in this
+// order, and all files are compiled as one program, so names are unique across files. No CUDA or C++ header is used, so
+// NVRTC needs no files besides its library, and the tests compile the same source on the host
+// (tests/cuda_kernels/host.h).
 //
 // Contract of every kernel:
 //   block         (256, 1, 1), no dynamic shared memory
-//   grid          any size gives right results unless the table at the top of the file says "exactly"
+//   grid          any size is correct unless the table at the top of the file says "exactly"
 //   maps          [pixels, channels], channels last; 16-byte aligned; float in kernels *_f32, bf16 in *_bf16
-//   arithmetic    float; merges of partial sums in double
+//   arithmetic    float; partial sums are merged in double
 //   sums          in an order that depends on shape and grid alone: the same launch gives the same bits
 
 constexpr int THREADS = 256;
-/// An exported kernel. With no number of blocks ptxas spills registers for the sake of more blocks than are needed.
+/// An exported kernel. Without a minimum number of blocks ptxas spills registers to fit more blocks than are needed.
 #define KERNEL extern "C" __global__ void __launch_bounds__(THREADS, 2)
 
 constexpr int WARP = 32;
@@ -24,7 +25,7 @@ struct bf16 {
 __device__ inline float to_float(float x) { return x; }
 __device__ inline float to_float(bf16 x) { return __uint_as_float(static_cast<unsigned>(x.bits) << 16); }
 
-/// Round to nearest, ties to even; a NaN stays one.
+/// Rounds to nearest, ties to even; NaN stays NaN.
 __device__ inline unsigned bf16_bits(float x) {
     unsigned bits = __float_as_uint(x);
     if ((bits & 0x7fffffffu) > 0x7f800000u) return (bits >> 16) | 0x40u;
@@ -34,17 +35,17 @@ __device__ inline unsigned bf16_bits(float x) {
 __device__ inline void set(float& to, float x) { to = x; }
 __device__ inline void set(bf16& to, float x) { to.bits = static_cast<unsigned short>(bf16_bits(x)); }
 
-/// Numbers in 16 bytes of a map.
+/// Elements in 16 bytes of a map.
 template <class T> constexpr int WIDE = 16 / sizeof(T);
 
-/// Calls FUNCTION<V>(..) with V = WIDE<T> where that divides the channels, else with V = 1.
+/// Calls FUNCTION<V>(..) with V = WIDE<T> if that divides the channels, else with V = 1.
 #define BY_WIDTH(T, channels, FUNCTION, ...)                                                                           \
     do {                                                                                                               \
         if ((channels) % WIDE<T> == 0) FUNCTION<WIDE<T>>(__VA_ARGS__);                                                 \
         else FUNCTION<1>(__VA_ARGS__);                                                                                 \
     } while (false)
 
-// Vectors of V numbers: V is 1, or a multiple of 4 with as much alignment.
+// Vectors of V elements: V is 1, or a multiple of 4, aligned to 4 elements at least.
 
 template <int V> __device__ inline void load(const float* from, float (&x)[V]) {
     if constexpr (V == 1) {
@@ -78,7 +79,7 @@ template <int V> __device__ inline void load(const bf16* from, float (&x)[V]) {
         uint2 two = *reinterpret_cast<const uint2*>(from);
         x[0] = lower_half(two.x), x[1] = upper_half(two.x), x[2] = lower_half(two.y), x[3] = upper_half(two.y);
     } else {
-        static_assert(V == 8, "1, 4 or 8 numbers");
+        static_assert(V == 8, "1, 4 or 8 elements");
         uint4 four = *reinterpret_cast<const uint4*>(from);
         x[0] = lower_half(four.x), x[1] = upper_half(four.x), x[2] = lower_half(four.y), x[3] = upper_half(four.y);
         x[4] = lower_half(four.z), x[5] = upper_half(four.z), x[6] = lower_half(four.w), x[7] = upper_half(four.w);
@@ -91,19 +92,20 @@ template <int V> __device__ inline void save(bf16* to, const float (&x)[V]) {
     } else if constexpr (V == 4) {
         *reinterpret_cast<uint2*>(to) = make_uint2(pair_of(x[0], x[1]), pair_of(x[2], x[3]));
     } else {
-        static_assert(V == 8, "1, 4 or 8 numbers");
+        static_assert(V == 8, "1, 4 or 8 elements");
         *reinterpret_cast<uint4*>(to) =
             make_uint4(pair_of(x[0], x[1]), pair_of(x[2], x[3]), pair_of(x[4], x[5]), pair_of(x[6], x[7]));
     }
 }
 
-// Work that is not cut by channel: thread `first_index()` takes every `index_step()`th piece.
+// Grid-stride loops over items: from first_index() in steps of index_step().
 
 __device__ inline long long first_index() { return static_cast<long long>(blockIdx.x) * THREADS + threadIdx.x; }
 __device__ inline long long index_step() { return static_cast<long long>(gridDim.x) * THREADS; }
 
-/// How a block shares a map: `lanes` threads side by side take V channels each, `rows` pixels at a time. A thread keeps
-/// its channels, so that what belongs to a channel stays in registers. blockIdx.y walks over tiles of channels.
+/// The assignment of a block's threads to a map: `lanes` adjacent threads take V channels each, for `rows` pixels at a
+/// time. A thread keeps its channels, so that per-channel values stay in registers. blockIdx.y is the first tile of
+/// channels.
 template <int V> struct Tile {
     int groups, lanes, rows, lane, row;
 
@@ -120,20 +122,20 @@ template <int V> struct Tile {
     __device__ int base(int tile) const { return tile * lanes * V; }
 };
 
-/// A walk of a thread over a whole map: the numbers begin, begin + step, .. below end, for one tile of channels.
-template <int V> struct Walk {
+/// The grid-stride loop of a thread over a map for one tile of channels: indices begin, begin + step, .. below end.
+template <int V> struct GridStride {
     long long begin, end, step;
 
-    __device__ Walk(const Tile<V>& tile, int channel, long long pixels, int channels)
+    __device__ GridStride(const Tile<V>& tile, int channel, long long pixels, int channels)
         : begin((static_cast<long long>(blockIdx.x) * tile.rows + tile.row) * channels + channel),
           end(pixels * channels), step(static_cast<long long>(gridDim.x) * tile.rows * channels) {}
 };
 
-/// The pixels of block `part` of `parts`; may be none.
-struct Part {
+/// The pixels of part `part` of `parts`; may be empty.
+struct PixelRange {
     long long begin, end;
 
-    __device__ Part(long long pixels, long long part, long long parts) {
+    __device__ PixelRange(long long pixels, long long part, long long parts) {
         long long each = (pixels + parts - 1) / parts;
         begin = part * each < pixels ? part * each : pixels;
         end = begin + each < pixels ? begin + each : pixels;

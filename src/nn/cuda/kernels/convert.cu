@@ -1,24 +1,23 @@
-// Conversions: float and bf16, weights and cuDNN's order, images and the stem's map.
+// Conversions between float and bf16, of weights to and from cuDNN's layout, and of images to the input map.
 //
-// | kernel                     | parameters in order                                         | grid                      |
-// | -------------------------- | ----------------------------------------------------------- | ------------------------- |
-// | to_bf16                    | const float* from, i64 length, bf16* to                     | ceil(length / 2048), at   |
-// | to_f32                     | const bf16* from, i64 length, float* to                     | most 16384                |
-// | weights_f32, _bf16         | const float* weights [taps, inputs, outputs], i32 taps,     | (ceil(outputs / 32),      |
-// |                            | i32 inputs, i32 padded, i32 outputs,                        | ceil(taps * padded / 32)) |
-// |                            | T* to [outputs, taps, padded], 0 past the inputs            | exactly                   |
-// | weights_gradient_f32,      | const T* gradient [outputs, taps, padded], i32 taps,        | as weights                |
-// |   _bf16                    | i32 inputs, i32 padded, i32 outputs,                        |                           |
-// |                            | float* to [taps, inputs, outputs]                           |                           |
-// | images_f32, _bf16        | const u8* from [pixels, 3], i64 pixels, Colors mean,       | ceil(pixels / 256), at    |
-// |                            | Colors factor (three float each, by value), i32 padded,    | most 16384                |
-// |                            | T* to [pixels, padded] = (from / 255 - mean) * factor,      |                           |
-// |                            | 0 past the third                                            |                           |
-// | pad_f32, _bf16             | const T* from [pixels, channels], i64 pixels,               | ceil(pixels / 256), at    |
-// |                            | i32 channels, i32 padded, T* to [pixels, padded]            | most 16384                |
+// | kernel                | parameters in order                                      | grid                      |
+// | --------------------- | -------------------------------------------------------- | ------------------------- |
+// | to_bf16               | const float* from, i64 length, bf16* to                  | ceil(length / 2048), at   |
+// | to_f32                | const bf16* from, i64 length, float* to                  | most 16384                |
+// | weights_f32, _bf16    | const float* weights [taps, inputs, outputs], i32 taps,  | (ceil(outputs / 32),      |
+// |                       | i32 inputs, i32 padded, i32 outputs,                     | ceil(taps * padded / 32)) |
+// |                       | T* to [outputs, taps, padded], 0 past the inputs         | exactly                   |
+// | weights_gradient_f32, | const T* gradient [outputs, taps, padded], i32 taps,     | as weights                |
+// |   _bf16               | i32 inputs, i32 padded, i32 outputs,                     |                           |
+// |                       | float* to [taps, inputs, outputs]                        |                           |
+// | images_f32, _bf16     | const u8* from [pixels, 3], i64 pixels, Colors mean,     | ceil(pixels / 256), at    |
+// |                       | Colors factor (three floats each, by value), i32 padded, | most 16384                |
+// |                       | T* to [pixels, padded] = (from / 255 - mean) * factor,   |                           |
+// |                       | 0 past the third                                         |                           |
+// | pad_f32, _bf16        | const T* from [pixels, channels], i64 pixels,            | ceil(pixels / 256), at    |
+// |                       | i32 channels, i32 padded, T* to [pixels, padded]         | most 16384                |
 //
-// taps: kernel * kernel. padded: inputs, or more where the tensor cores want 4 or 8 of them. y of a grid is at most
-// 65535.
+// taps: kernel * kernel. padded: the inputs, padded to 4 or 8 channels for tensor cores. y of a grid is at most 65535.
 
 struct Colors {
     float of[3];
@@ -46,10 +45,10 @@ KERNEL to_f32(
     for (long long i = length / V * V + first_index(); i < length; i += index_step()) to[i] = to_float(from[i]);
 }
 
-/// A square of 32x32 numbers that is turned; a column more, so that both ways meet each bank once.
+/// Side of the tiles of a transposition in shared memory; one more column avoids bank conflicts in both directions.
 constexpr int SQUARE = 32;
 
-/// Row of [taps, inputs, outputs] at row `row` of [taps, padded]; below 0 in the padding.
+/// Returns the row of [taps, inputs, outputs] for row `row` of [taps, padded]; -1 for padding.
 __device__ inline long long unpadded(int row, int inputs, int padded) {
     int tap = row / padded, input = row % padded;
     return input < inputs ? static_cast<long long>(tap) * inputs + input : -1;

@@ -1,16 +1,17 @@
-// LARS over all parameters, two launches; rules as in src/optim/lars.rs.
+// LARS over all parameters in two launches; arithmetic as in src/optim/lars.rs.
 //
-// | kernel       | parameters in order                                                     | grid                      |
-// | ------------ | ----------------------------------------------------------------------- | ------------------------- |
-// | lars_squares | const Tensor* tensors, const Chunk* chunks, i32 count (of chunks),      | (count)                   |
-// |              | float decay, Squares* squares [count] (two doubles each)                |                           |
-// | lars         | const Tensor* tensors, const Chunk* chunks, i32 count, float decay,     | (count)                   |
-// |              | const Squares* squares, double rate, double trust, float momentum       |                           |
+// | kernel       | parameters in order                                                 | grid    |
+// | ------------ | ------------------------------------------------------------------- | ------- |
+// | lars_squares | const Tensor* tensors, const Chunk* chunks, i32 count (of chunks),  | (count) |
+// |              | float decay, Squares* squares [count] (two doubles each)            |         |
+// | lars         | const Tensor* tensors, const Chunk* chunks, i32 count, float decay, | (count) |
+// |              | const Squares* squares, double rate, double trust, float momentum   |         |
 //
-// Tensor and Chunk: tensors.cuh; first_state is the momentum. The weight decay is added to the gradient in both launches
-// and not written back, so that the gradient keeps its own values.
+// Tensor and Chunk: tensors.cuh; first_state is the momentum. Both launches add the weight decay to the gradient
+// without writing it back, so that the gradient keeps its values.
 
-/// Sums of squares over a chunk: of the values and of the gradient with the weight decay. 0 where no trust ratio is due.
+/// Sums of squares over a chunk, of the values and of the gradient with weight decay; 0 for tensors without trust
+/// ratio.
 struct Squares {
     double values, gradient;
 };
@@ -21,7 +22,7 @@ KERNEL lars_squares(
         Tensor tensor = tensors[chunks[c].tensor];
         Squares own = {0.0, 0.0};
         if (tensor.decays) {
-            each_of(tensor, chunks[c].part, [&](long long i) {
+            each_index(tensor, chunks[c].part, [&](long long i) {
                 float w = tensor.values[i], g = tensor.gradient[i] + decay * w;
                 own.values += static_cast<double>(w) * w;
                 own.gradient += static_cast<double>(g) * g;
@@ -33,7 +34,8 @@ KERNEL lars_squares(
     }
 }
 
-/// `trust * |values| / |gradient|`, or 1 where either is 0: every block of a tensor adds its chunks in the same order.
+/// Returns `trust * |values| / |gradient|`, or 1 if either is 0. Every block of a tensor adds its chunks in the same
+/// order.
 __device__ inline double trust_ratio(const Tensor& tensor, const Squares* squares, double trust) {
     int parts = static_cast<int>((tensor.length + CHUNK - 1) / CHUNK);
     Squares sum = {0.0, 0.0};
@@ -52,7 +54,7 @@ KERNEL lars(
         Tensor tensor = tensors[chunks[c].tensor];
         double ratio = tensor.decays ? trust_ratio(tensor, squares, trust) : 1.0;
         float own_rate = static_cast<float>(rate * ratio), own_decay = tensor.decays ? decay : 0.0f;
-        each_of(tensor, chunks[c].part, [&](long long i) {
+        each_index(tensor, chunks[c].part, [&](long long i) {
             float w = tensor.values[i], g = tensor.gradient[i] + own_decay * w;
             float v = momentum * tensor.first_state[i] + own_rate * g;
             tensor.first_state[i] = v;

@@ -1,21 +1,21 @@
-// Max-pooling of square maps [images, side, side, channels] to [images, output_side, output_side, channels].
+// Max pooling of square maps [images, side, side, channels] to [images, output_side, output_side, channels].
 //
-// | kernel                  | parameters in order                                           | grid                       |
-// | ----------------------- | ------------------------------------------------------------- | -------------------------- |
-// | max_pool_f32, _bf16     | const T* input, i64 images, MaxPoolShape shape (by value,   | (images,                 |
-// |                         | six i32), T* output                                           | ceil(output_side^2 *       |
-// |                         |                                                               | channels / (V * 256)))     |
-// | max_pool_gradient_f32,  | const T* input, const T* output, const T* output_gradient,    | (images, ceil(side^2 *   |
-// |   _bf16                 | i64 images, MaxPoolShape shape, T* input_gradient           | channels / (V * 256)))     |
+// | kernel                 | parameters in order                                        | grid                   |
+// | ---------------------- | ---------------------------------------------------------- | ---------------------- |
+// | max_pool_f32, _bf16    | const T* input, i64 images, MaxPoolShape shape (by value,  | (images,               |
+// |                        | six i32), T* output                                        | ceil(output_side^2 *   |
+// |                        |                                                            | channels / (V * 256))) |
+// | max_pool_gradient_f32, | const T* input, const T* output, const T* output_gradient, | (images, ceil(side^2 * |
+// |   _bf16                | i64 images, MaxPoolShape shape, T* input_gradient          | channels / (V * 256))) |
 //
-// MaxPoolShape: i32 channels, kernel, stride, padding, side, output_side. One image has fewer than 2^31 numbers; x at
-// most 2^31 - 1 and y at most 65535 blocks (fewer are right too). V as in moments.cu.
+// MaxPoolShape: i32 channels, kernel, stride, padding, side, output_side. One image has fewer than 2^31 elements; x is
+// at most 2^31 - 1 and y at most 65535 blocks (fewer are correct too). V as in moments.cu.
 
 struct MaxPoolShape {
     int channels, kernel, stride, padding, side, output_side;
 };
 
-/// The pixels of one dimension that a window sees.
+/// The pixels of a window in one dimension.
 struct Span {
     int begin, end;
 
@@ -36,16 +36,16 @@ template <int V, class T> __device__ void max_pool_in(
         for (int i = blockIdx.y * THREADS + threadIdx.x; i < count; i += gridDim.y * THREADS) {
             int pixel = i / groups, channel = (i - pixel * groups) * V;
             Span rows(shape, pixel / side), columns(shape, pixel % side);
-            float most[V], x[V];
-            for (int v = 0; v < V; v++) most[v] = __uint_as_float(0xff800000u); // minus infinity
+            float max[V], x[V];
+            for (int v = 0; v < V; v++) max[v] = __uint_as_float(0xff800000u); // minus infinity
             for (int y = rows.begin; y < rows.end; y++) {
                 for (int column = columns.begin; column < columns.end; column++) {
                     load<V>(from + (y * shape.side + column) * shape.channels + channel, x);
-                    // A NaN enters and stays, so that a diverged network is noticed.
-                    for (int v = 0; v < V; v++) most[v] = x[v] <= most[v] || most[v] != most[v] ? most[v] : x[v];
+                    // NaN propagates, so that a diverged network is detected.
+                    for (int v = 0; v < V; v++) max[v] = x[v] <= max[v] || max[v] != max[v] ? max[v] : x[v];
                 }
             }
-            save<V>(to + static_cast<long long>(i) * V, most);
+            save<V>(to + static_cast<long long>(i) * V, max);
         }
     }
 }
@@ -60,9 +60,10 @@ KERNEL max_pool_bf16(
     BY_WIDTH(bf16, shape.channels, max_pool_in, input, images, shape, output);
 }
 
-/// Whether an earlier pixel of the window holds the maximum already, in reading order: clears those bits of `mine`.
+/// Clears the bits of `mine` for the channels in which an earlier pixel of the window, in row-major order, holds the
+/// maximum.
 template <int V, class T> __device__ unsigned without_earlier(
-    const T* map, const MaxPoolShape& shape, Span rows, Span columns, int y, int x, const float (&most)[V],
+    const T* map, const MaxPoolShape& shape, Span rows, Span columns, int y, int x, const float (&max)[V],
     unsigned mine) {
     for (int row = rows.begin; row <= y; row++) {
         int end = row < y ? columns.end : x;
@@ -70,30 +71,30 @@ template <int V, class T> __device__ unsigned without_earlier(
             float other[V];
             load<V>(map + (row * shape.side + column) * shape.channels, other);
             for (int v = 0; v < V; v++) {
-                if (other[v] == most[v]) mine &= ~(1u << v);
+                if (other[v] == max[v]) mine &= ~(1u << v);
             }
         }
     }
     return mine;
 }
 
-/// Adds what the window of output pixel (`row`, `column`) gives to input pixel (y, x); maps begin at the thread's
-/// channels of an image.
+/// Adds the gradient of input pixel (y, x) by the window of output pixel (`row`, `column`); the maps start at the
+/// thread's channels of an image.
 template <int V, class T> __device__ void gather_window(
     const MaxPoolShape& shape, const T* input, const T* output, const T* output_gradient, int row, int column, int y,
     int x, const float (&own)[V], float (&sum)[V]) {
-    float most[V], gradient[V];
+    float max[V], gradient[V];
     int at = (row * shape.output_side + column) * shape.channels;
-    load<V>(output + at, most);
+    load<V>(output + at, max);
     unsigned mine = 0;
-    for (int v = 0; v < V; v++) mine |= own[v] == most[v] ? 1u << v : 0u;
+    for (int v = 0; v < V; v++) mine |= own[v] == max[v] ? 1u << v : 0u;
     if (mine == 0) return;
-    mine = without_earlier(input, shape, Span(shape, row), Span(shape, column), y, x, most, mine);
+    mine = without_earlier(input, shape, Span(shape, row), Span(shape, column), y, x, max, mine);
     load<V>(output_gradient + at, gradient);
     for (int v = 0; v < V; v++) sum[v] += mine >> v & 1u ? gradient[v] : 0.0f;
 }
 
-/// The windows of one dimension that see pixel `at`: the first to the last.
+/// The first and the last window that contain pixel `at`, in one dimension.
 __device__ inline int first_window(const MaxPoolShape& shape, int at) {
     int start = at + shape.padding - shape.kernel + 1;
     return start > 0 ? (start + shape.stride - 1) / shape.stride : 0;

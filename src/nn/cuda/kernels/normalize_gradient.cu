@@ -1,20 +1,21 @@
-// The way back through batch norm with ReLU and residual, over maps [pixels, channels]: sums, their merge, input.
+// The backward pass of batch norm with ReLU and residual, over maps [pixels, channels]: partial sums, their merge, and
+// the gradient of the input.
 //
-// | kernel                   | parameters in order                                        | grid                         |
-// | ------------------------ | ---------------------------------------------------------- | ---------------------------- |
-// | gradient_sums_f32, _bf16 | const T* input, const T* relu_output (null for no ReLU),   | (parts, tiles): x exactly,   |
-// |                          | T* gradient (stopped in place where relu_output <= 0),     | the same parts in the merge  |
-// |                          | i64 pixels, i32 channels, const float* mean,               |                              |
-// |                          | float* part_products [parts, channels],                    |                              |
-// |                          | float* part_sums [parts, channels]                         |                              |
-// | gradient_sums_merge      | const float* part_products, const float* part_sums,        | ceil(channels / 8) exactly   |
-// |                          | i32 parts, i32 channels, const float* inverse_deviation,   |                              |
-// |                          | float* scale_gradient, float* shift_gradient               |                              |
-// | input_gradient_f32,      | const T* gradient, i64 pixels, i32 channels,               | as normalize                 |
-// |   _bf16                  | const float* mean, const float* inverse_deviation,         |                              |
-// |                          | const float* scale, const float* scale_gradient,           |                              |
-// |                          | const float* shift_gradient,                               |                              |
-// |                          | T* input (becomes its gradient)                            |                              |
+// | kernel                   | parameters in order                                   | grid                        |
+// | ------------------------ | ----------------------------------------------------- | --------------------------- |
+// | gradient_sums_f32, _bf16 | const T* input, const T* relu_output (null: no ReLU), | (parts, tiles): x exactly,  |
+// |                          | T* gradient (zeroed in place where relu_output <= 0), | the same parts in the merge |
+// |                          | i64 pixels, i32 channels, const float* mean,          |                             |
+// |                          | float* part_products [parts, channels],               |                             |
+// |                          | float* part_sums [parts, channels]                    |                             |
+// | gradient_sums_merge      | const float* part_products, const float* part_sums,   | ceil(channels / 8) exactly  |
+// |                          | i32 parts, i32 channels, const float* inv_std,        |                             |
+// |                          | float* scale_gradient, float* shift_gradient          |                             |
+// | input_gradient_f32,      | const T* gradient, i64 pixels, i32 channels,          | as normalize                |
+// |   _bf16                  | const float* mean, const float* inv_std,              |                             |
+// |                          | const float* scale, const float* scale_gradient,      |                             |
+// |                          | const float* shift_gradient,                          |                             |
+// |                          | T* input (becomes its gradient)                       |                             |
 //
 // V, tiles and the choice of parts as in moments.cu.
 
@@ -41,16 +42,16 @@ template <int V, class T> __device__ void gradient_sums_in(
     const T* input, const T* relu_output, T* gradient, long long pixels, int channels, const float* mean,
     float* part_products, float* part_sums) {
     Tile<V> tile(channels);
-    Part part(pixels, blockIdx.x, gridDim.x);
+    PixelRange range(pixels, blockIdx.x, gridDim.x);
     long long own = static_cast<long long>(blockIdx.x) * channels;
-    long long step = static_cast<long long>(tile.rows) * channels, end = part.end * channels;
+    long long step = static_cast<long long>(tile.rows) * channels, end = range.end * channels;
     for (int index = blockIdx.y; index < tile.tiles(); index += gridDim.y) {
         int channel = tile.channel(index);
         float products[V] = {}, sums[V] = {};
         if (channel < channels) {
             float center[V];
             for (int i = 0; i < V; i++) center[i] = mean[channel + i];
-            long long begin = (part.begin + tile.row) * channels + channel;
+            long long begin = (range.begin + tile.row) * channels + channel;
             if (relu_output == nullptr) {
                 gradient_sums_tile<false>(input, relu_output, gradient, begin, end, step, center, products, sums);
             } else {
@@ -77,21 +78,21 @@ KERNEL gradient_sums_bf16(
 }
 
 KERNEL gradient_sums_merge(
-    const float* part_products, const float* part_sums, int parts, int channels, const float* inverse_deviation,
+    const float* part_products, const float* part_sums, int parts, int channels, const float* inv_std,
     float* scale_gradient, float* shift_gradient) {
     int channel = blockIdx.x * MERGED + threadIdx.x % MERGED;
     double products = merged_sum(part_products, parts, channels, channel);
     double sums = merged_sum(part_sums, parts, channels, channel);
     if (channel < channels && threadIdx.x < MERGED) {
-        scale_gradient[channel] = static_cast<float>(products * inverse_deviation[channel]);
+        scale_gradient[channel] = static_cast<float>(products * inv_std[channel]);
         shift_gradient[channel] = static_cast<float>(sums);
     }
 }
 
-/// `scale * inverse_deviation * (gradient - mean(gradient) - normalized * mean(gradient * normalized))`, in which
-/// gradient and input have one factor each.
+/// `scale * inv_std * (gradient - mean(gradient) - normalized * mean(gradient * normalized))`, rewritten with one
+/// factor for the gradient and one for the input.
 template <int V, class T> __device__ void input_gradient_in(
-    const T* __restrict__ gradient, long long pixels, int channels, const float* mean, const float* inverse_deviation,
+    const T* __restrict__ gradient, long long pixels, int channels, const float* mean, const float* inv_std,
     const float* scale, const float* scale_gradient, const float* shift_gradient, T* __restrict__ input) {
     Tile<V> tile(channels);
     float count = static_cast<float>(pixels);
@@ -101,12 +102,12 @@ template <int V, class T> __device__ void input_gradient_in(
         float factor[V], slope[V], offset[V];
         for (int i = 0; i < V; i++) {
             int c = channel + i;
-            factor[i] = scale[c] * inverse_deviation[c];
-            slope[i] = -factor[i] * inverse_deviation[c] * scale_gradient[c] / count;
+            factor[i] = scale[c] * inv_std[c];
+            slope[i] = -factor[i] * inv_std[c] * scale_gradient[c] / count;
             offset[i] = -factor[i] * shift_gradient[c] / count - slope[i] * mean[c];
         }
-        Walk<V> walk(tile, channel, pixels, channels);
-        for (long long at = walk.begin; at < walk.end; at += walk.step) {
+        GridStride<V> loop(tile, channel, pixels, channels);
+        for (long long at = loop.begin; at < loop.end; at += loop.step) {
             float x[V], g[V];
             load<V>(input + at, x);
             load<V>(gradient + at, g);
@@ -117,15 +118,15 @@ template <int V, class T> __device__ void input_gradient_in(
 }
 
 KERNEL input_gradient_f32(
-    const float* gradient, long long pixels, int channels, const float* mean, const float* inverse_deviation,
+    const float* gradient, long long pixels, int channels, const float* mean, const float* inv_std,
     const float* scale, const float* scale_gradient, const float* shift_gradient, float* input) {
     BY_WIDTH(float, channels, input_gradient_in,
-        gradient, pixels, channels, mean, inverse_deviation, scale, scale_gradient, shift_gradient, input);
+        gradient, pixels, channels, mean, inv_std, scale, scale_gradient, shift_gradient, input);
 }
 
 KERNEL input_gradient_bf16(
-    const bf16* gradient, long long pixels, int channels, const float* mean, const float* inverse_deviation,
+    const bf16* gradient, long long pixels, int channels, const float* mean, const float* inv_std,
     const float* scale, const float* scale_gradient, const float* shift_gradient, bf16* input) {
     BY_WIDTH(bf16, channels, input_gradient_in,
-        gradient, pixels, channels, mean, inverse_deviation, scale, scale_gradient, shift_gradient, input);
+        gradient, pixels, channels, mean, inv_std, scale, scale_gradient, shift_gradient, input);
 }

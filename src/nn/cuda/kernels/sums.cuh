@@ -1,9 +1,9 @@
-// Reductions: over warps, over blocks, over the rows of a tile, over partial sums. Put after common.cuh.
+// Reductions over warps, blocks, the rows of a tile, and partial sums. Prepended after common.cuh.
 
 struct Sum {
     template <class N> __device__ N operator()(N a, N b) const { return a + b; }
 };
-/// Passes over NaN, as Rust's f32::max.
+/// Ignores NaN, as Rust's f32::max.
 struct Max {
     __device__ float operator()(float a, float b) const { return fmaxf(a, b); }
 };
@@ -15,11 +15,11 @@ template <class N, class Op> __device__ inline N warp_reduce(N value, Op op) {
     return value;
 }
 
-/// Of all threads of the block, which all get it.
+/// Reduces over the block; all threads get the result.
 template <class N, class Op> __device__ inline N block_reduce(N value, Op op) {
     __shared__ N warps[THREADS / WARP];
     value = warp_reduce(value, op);
-    __syncthreads(); // what an earlier call left has been read
+    __syncthreads(); // earlier calls have read the shared memory
     if (threadIdx.x % WARP == 0) warps[threadIdx.x / WARP] = value;
     __syncthreads();
     value = warps[0];
@@ -32,10 +32,10 @@ template <class N, class Op> __device__ inline N block_reduce(N value, Op op) {
 constexpr int MERGED = 8;
 constexpr int SLICES = THREADS / MERGED;
 
-/// The sum over the slices of each channel, which all of them get.
+/// Sums over the slices of each channel; all of them get the result.
 __device__ inline double slice_sum(double value) {
     __shared__ double sums[THREADS];
-    __syncthreads(); // what an earlier call left has been read
+    __syncthreads(); // earlier calls have read the shared memory
     sums[threadIdx.x] = value;
     __syncthreads();
     double sum = 0.0;
@@ -43,7 +43,7 @@ __device__ inline double slice_sum(double value) {
     return sum;
 }
 
-/// The sum over all parts of one channel; the whole block calls it, `channel` may be past the end.
+/// Sums all parts of one channel; called by the whole block, `channel` may be past the end.
 __device__ inline double merged_sum(const float* partial, int parts, int channels, int channel) {
     double sum = 0.0;
     if (channel < channels) {
@@ -54,12 +54,11 @@ __device__ inline double merged_sum(const float* partial, int parts, int channel
     return slice_sum(sum);
 }
 
-/// Adds up the rows of a block for each channel of a tile: `sums` are the thread's, the result goes to
-/// `partial[channel]` of this part.
+/// Adds up the `sums` of the block's threads for each channel of a tile and writes the totals to `partial[channel]`.
 template <int V> __device__ inline void write_tile_sums(
     const Tile<V>& tile, int index, int channels, const float (&sums)[V], float* partial) {
     __shared__ float shared[THREADS * V];
-    __syncthreads(); // what an earlier call left has been read
+    __syncthreads(); // earlier calls have read the shared memory
     for (int i = 0; i < V; i++) shared[threadIdx.x * V + i] = sums[i];
     __syncthreads();
     int width = tile.lanes * V, channel = tile.base(index) + static_cast<int>(threadIdx.x);
