@@ -9,8 +9,8 @@ pub mod pipeline;
 pub mod stages;
 pub mod study;
 
-pub mod document;
 pub mod doctor;
+pub mod document;
 pub mod runs;
 
 pub mod engine;

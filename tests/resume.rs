@@ -482,7 +482,8 @@ fn a_damaged_checkpoint_is_set_aside_and_the_one_before_it_is_used() {
         let (files, watch) = study.finish();
         assert_eq!(watch.notes(), ["going on from epoch 2, step 4"], "{what}");
         let [warning] = watch.warnings().try_into().unwrap();
-        for part in ["step-5.safetensors", "does not match its digest", "step-5.damaged", "resumes from step 4 instead"] {
+        for part in ["step-5.safetensors", "does not match its digest", "step-5.damaged", "resumes from step 4 instead"]
+        {
             assert!(warning.contains(part), "{what}: {warning}");
         }
         assert_eq!(study.names(), ["step-5.damaged", "step-4.safetensors"], "{what}");

@@ -11,8 +11,8 @@ pub use records::{
 };
 pub use start::{CompletionsArguments, InitArguments};
 
-use crate::study::DeviceChoice;
 use crate::engine::store::Verify;
+use crate::study::DeviceChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 

@@ -7,10 +7,10 @@ use super::run;
 use super::table::{Cell, table};
 use super::text::{Style, Text};
 use crate::base::{Error, Result, human, system};
-use crate::study::DeviceChoice;
 use crate::doctor::{self, Check, Timing};
 use crate::nn::{DeviceReport, Precision};
 use crate::stages::shared::device::{self, Work};
+use crate::study::DeviceChoice;
 use crate::train::Compute;
 use serde::Serialize;
 

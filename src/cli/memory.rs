@@ -2,8 +2,8 @@
 
 use crate::base::{Error, Result, human};
 use crate::engine::{self, Graph, PlanEntry, PlanStatus, RunOptions, Store};
-use crate::runs::Hardware;
 use crate::pipeline::Assembly;
+use crate::runs::Hardware;
 
 /// Stages that would be computed in parallel and do not fit into memory together.
 #[derive(Debug, PartialEq, Eq)]

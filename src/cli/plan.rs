@@ -8,8 +8,8 @@ use super::table::{Cell, table};
 use super::text::Style;
 use crate::base::{Result, human};
 use crate::engine::{self, Graph, PlanEntry, PlanStatus, RunOptions};
-use crate::runs::Hardware;
 use crate::pipeline::Assembly;
+use crate::runs::Hardware;
 use serde_json::{Value, json};
 
 pub(super) fn run(arguments: &PlanArguments) -> Result<Finish, Failure> {

@@ -6,12 +6,12 @@ use super::progress::Progress;
 use super::sinks::Sinks;
 use super::{interrupt, memory, output, plan};
 use crate::base::{Error, Result, human};
-use crate::study::DeviceChoice;
 use crate::engine::store::Verify;
 use crate::engine::{self, Event, EventSink, RunOptions, RunOutcome, Store};
-use crate::runs::{Recorder, RunDescription};
 use crate::pipeline::{self, Assembly, LoadedStudy};
+use crate::runs::{Recorder, RunDescription};
 use crate::stages::shared::device;
+use crate::study::DeviceChoice;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -143,7 +143,7 @@ impl ResultsWriter<'_> {
         if !outcome.skipped.iter().any(|(id, _)| *id == assembly.report) {
             return Ok("no report\n".to_owned());
         }
-        assembly.report_what_is_there(loaded, outcome)?;
+        assembly.report_existing(loaded, outcome)?;
         let report = assembly.graph.name(assembly.report).to_owned();
         let options = RunOptions { only: vec![report], ..RunOptions::default() };
         let outcome = engine::run(&assembly.graph, self.store, &options, self.events, interrupt::flag())?;

@@ -44,7 +44,7 @@ fn networks(variants: &[Variant], classes: Option<usize>) -> Result<Vec<Network>
     let mut networks: Vec<Network> = Vec::new();
     let mut unknown = None;
     for Variant { pipeline, .. } in variants {
-        for (spec, learning_rate) in specs(pipeline, classes, &mut unknown) {
+        for (spec, learning_rate) in specs(pipeline, classes, &mut unknown)? {
             let index = match seen.iter().position(|other| *other == spec) {
                 Some(index) => index,
                 None => {
@@ -118,11 +118,7 @@ impl NetworkSpec {
 
 /// Returns the networks of one variant with their peak learning rates. Supervised networks need the number of classes:
 /// if it cannot be determined, they are omitted and `unknown` is set to the reason.
-fn specs(
-    pipeline: &Pipeline,
-    classes: Option<usize>,
-    unknown: &mut Option<Error>,
-) -> Result<Vec<(NetworkSpec, f64)>> {
+fn specs(pipeline: &Pipeline, classes: Option<usize>, unknown: &mut Option<Error>) -> Result<Vec<(NetworkSpec, f64)>> {
     let mut specs = Vec::new();
     for (name, stage) in pipeline.all::<Pretrain>() {
         let side = dataset_of(stage.dataset(pipeline)?, pipeline)?.image_size;

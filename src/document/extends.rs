@@ -4,9 +4,9 @@ use crate::document::diagnostic::{Problem, Problems};
 use crate::document::file::{is_blank, read_regular_text};
 use crate::document::merge::merge;
 use crate::document::node::{TomlNode, TomlValue};
-use crate::document::setting::EXTENDS;
-use crate::document::source::{Span, SourceText};
 use crate::document::schema::{formerly, not_inherited, structure};
+use crate::document::setting::EXTENDS;
+use crate::document::source::{SourceText, Span};
 use crate::document::text::parse_file;
 use serde_json::Value as Schema;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,8 @@ pub(crate) fn extended(
         let tree = parse_file(&base.text, u32::try_from(number).unwrap_or(u32::MAX));
         sources.push(base);
         chain.push(number);
-        let mut tree = tree.map_err(|mistakes| mistakes.into_iter().for_each(|mistake| problems.report(mistake))).ok()?;
+        let mut tree =
+            tree.map_err(|mistakes| mistakes.into_iter().for_each(|mistake| problems.report(mistake))).ok()?;
         formerly::rename(&mut tree, schema);
         layers.push(tree);
     }

@@ -16,7 +16,8 @@ const MAX_VALUES: usize = 1000;
 /// What is wrong with the size of one combination's tree, if something is.
 pub(crate) fn of_tree(root: &TomlNode, schema: &'static Schema) -> Option<Problem> {
     let help = "split the study into several files";
-    for (section, entry) in schema::properties(schema).filter_map(|(name, section)| Some((section, root.entry(name)?))) {
+    for (section, entry) in schema::properties(schema).filter_map(|(name, section)| Some((section, root.entry(name)?)))
+    {
         let tables: Vec<&TableEntry> = named_tables(section, &entry.node).collect();
         if let Some(first_too_many) = tables.get(MAX_TABLES) {
             let message = format!("there are more than {MAX_TABLES} tables `[{}....]`", entry.key);
@@ -24,9 +25,7 @@ pub(crate) fn of_tree(root: &TomlNode, schema: &'static Schema) -> Option<Proble
         }
         for (key, list) in tables.iter().flat_map(|table| lists(section, &table.node)) {
             if length(list) > MAX_VALUES {
-                return Some(
-                    Problem::new(list.span, format!("`{key}` has more than {MAX_VALUES} values")).help(help),
-                );
+                return Some(Problem::new(list.span, format!("`{key}` has more than {MAX_VALUES} values")).help(help));
             }
         }
     }
@@ -61,7 +60,8 @@ fn named_tables<'a>(section: &'static Schema, node: &'a TomlNode) -> impl Iterat
 /// The lists of a table of which every value is computed by itself.
 fn lists<'a>(section: &'static Schema, table: &'a TomlNode) -> impl Iterator<Item = (&'static str, &'a TomlNode)> {
     let keys = schema::named_entries(section).into_iter().flat_map(schema::properties);
-    keys.filter(|(_, value)| schema::has(value, "x-each")).filter_map(|(key, _)| Some((key, table.child(&PathStep::from(key))?)))
+    keys.filter(|(_, value)| schema::has(value, "x-each"))
+        .filter_map(|(key, _)| Some((key, table.child(&PathStep::from(key))?)))
 }
 
 fn length(node: &TomlNode) -> usize {

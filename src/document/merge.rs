@@ -48,6 +48,7 @@ fn merge_entries(mut base: Vec<TableEntry>, over: Vec<TableEntry>, alternatives:
 mod tests {
     use super::*;
     use crate::document::source::SourceText;
+    use crate::document::tests::bakery;
     use crate::document::text::parse_file;
     use crate::document::written::inline;
     use std::path::Path;
@@ -56,43 +57,36 @@ mod tests {
     fn merged(base: &str, over: &str) -> String {
         let sources = [over, base].map(|text| SourceText::of_file(Path::new("a.toml"), text.to_owned()));
         let tree = |source: u32| parse_file(&sources[source as usize].text, source).unwrap();
-        inline(&merge(tree(1), tree(0)), &sources)
+        inline(&merge(tree(1), tree(0), bakery()), &sources)
     }
 
     #[test]
     fn tables_merge_key_by_key() {
-        assert_eq!(merged("seed = 1\ndevice = 'cpu'", "seed = 2"), r#"{ device = "cpu", seed = 2 }"#);
-        let (base, over) = ("pretrain.a.epochs = 1\npretrain.a.batch_size = 8", "pretrain.b.epochs = 2");
-        assert_eq!(merged(base, over), "{ pretrain = { a = { batch_size = 8, epochs = 1 }, b = { epochs = 2 } } }");
+        assert_eq!(merged("hour = 1\nname = 'a'", "hour = 2"), r#"{ hour = 2, name = "a" }"#);
+        let (base, over) = ("bread.a.oven = 'x'\nbread.a.minutes = [8]", "bread.b.oven = 'y'");
+        assert_eq!(merged(base, over), r#"{ bread = { a = { minutes = [8], oven = "x" }, b = { oven = "y" } } }"#);
     }
 
     #[test]
     fn lists_are_replaced() {
-        let over = "augment.views.ops = [{ grayscale = {} }]";
         assert_eq!(
-            merged("augment.views.ops = [{ sobel = {} }, { cutout = {} }]", over),
-            "{ augment = { views = { ops = [{ grayscale = {} }] } } }"
+            merged("bread.a.minutes = [1, 2]", "bread.a.minutes = [3]"),
+            "{ bread = { a = { minutes = [3] } } }"
         );
     }
 
     #[test]
     fn the_same_kind_merges_and_a_different_kind_replaces() {
-        let base = "pretrain.a.optimizer = { sgd = { learning_rate = 0.1, momentum = 0.9 } }";
-        let with = |over: &str| merged(base, &format!("pretrain.a.optimizer = {over}"));
-        assert_eq!(
-            with("{ sgd = { learning_rate = 1.0 } }"),
-            "{ pretrain = { a = { optimizer = { sgd = { learning_rate = 1.0, momentum = 0.9 } } } } }"
-        );
-        assert_eq!(
-            with("{ adam = { learning_rate = 1.0 } }"),
-            "{ pretrain = { a = { optimizer = { adam = { learning_rate = 1.0 } } } } }"
-        );
-        assert_eq!(with("{}"), "{ pretrain = { a = { optimizer = {} } } }");
+        let base = "bread.a.flour = { rye = { part = 0.1 } }";
+        let with = |over: &str| merged(base, &format!("bread.a.flour = {over}"));
+        assert_eq!(with("{ rye = {} }"), "{ bread = { a = { flour = { rye = { part = 0.1 } } } } }");
+        assert_eq!(with("{ wheat = {} }"), "{ bread = { a = { flour = { wheat = {} } } } }");
+        assert_eq!(with("{}"), "{ bread = { a = { flour = {} } } }");
     }
 
     #[test]
     fn a_value_of_a_different_type_replaces_and_is_checked_later() {
-        assert_eq!(merged("pretrain.a.epochs = 1", "pretrain = 3"), "{ pretrain = 3 }");
+        assert_eq!(merged("bread.a.oven = 'x'", "bread = 3"), "{ bread = 3 }");
         assert_eq!(merged("zzz = { a = 1 }", "zzz = { b = 1 }"), "{ zzz = { b = 1 } }");
     }
 }

@@ -30,9 +30,9 @@ mod written_out;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use de::Invalid;
-pub(crate) use diagnostic::{Problem, Problems};
+pub(crate) use de::InvalidValue;
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub(crate) use diagnostic::{Problem, Problems};
 pub(crate) use file::read_text;
 pub(crate) use nearest::{listed, nearest, shortened};
 pub(crate) use node::{PathStep, TableEntry, TomlNode, TomlValue};

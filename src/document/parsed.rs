@@ -3,10 +3,10 @@
 use crate::document::diagnostic::{Problem, Problems};
 use crate::document::extends::extended;
 use crate::document::file::is_blank;
-use crate::document::node::{PathStep, TomlNode};
+use crate::document::node::TomlNode;
 use crate::document::schema::{self, formerly};
 use crate::document::setting::{Override, parse_override};
-use crate::document::source::{Span, SourceText};
+use crate::document::source::{SourceText, Span};
 use crate::document::sweep::{self, Axis, Combination};
 use crate::document::text::parse_file;
 use crate::document::{limits, paths, written_out};
@@ -198,10 +198,4 @@ fn has_stages(root: &TomlNode, schema: &'static Schema, problems: &mut Problems)
     let sections: Vec<String> = stages().map(|(section, _)| format!("`[{section}.NAME]`")).collect();
     let problem = Problem::new(root.span, "the file declares no stage");
     problems.report(problem.help(format!("a stage is a section such as {}", sections.join(", "))));
-}
-
-/// The keys and elements of a dotted path.
-#[cfg(test)]
-pub(super) fn steps(path: &str) -> Vec<PathStep> {
-    path.split('.').map(PathStep::from).collect()
 }

@@ -1,13 +1,13 @@
 //! Reading sections of a tree into raw types, each separately, so that one invalid value does not hide others.
 
-use crate::document::de::Invalid;
+use crate::document::de::InvalidValue;
 use crate::document::diagnostic::{Problem, Problems};
 use crate::document::node::{PathStep, TomlNode};
 use crate::document::schema::structure;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Schema;
 
-/// Reads the value at a path. Invalid values in it are reported and removed until the rest can be read; the result is
+/// Reads the value at a path. InvalidValue values in it are reported and removed until the rest can be read; the result is
 /// then none.
 pub(crate) fn read<T: DeserializeOwned>(
     root: &mut TomlNode,
@@ -24,7 +24,7 @@ pub(crate) fn read_with<T>(
     path: &[PathStep],
     schema: &'static Schema,
     problems: &mut Problems,
-    read: impl Fn(&TomlNode) -> Result<T, Invalid>,
+    read: impl Fn(&TomlNode) -> Result<T, InvalidValue>,
 ) -> Option<T> {
     let mut is_valid = true;
     // Every iteration removes a value from the tree, so the loop ends.

@@ -56,7 +56,12 @@ fn parse_segment(text: &str, at: usize) -> Result<(String, usize), &'static str>
 }
 
 /// Sets the value at a path, creating missing tables.
-pub(crate) fn set(root: &mut TomlNode, path: &[Segment], value: TomlNode, schema: &'static Schema) -> Result<(), Problem> {
+pub(crate) fn set(
+    root: &mut TomlNode,
+    path: &[Segment],
+    value: TomlNode,
+    schema: &'static Schema,
+) -> Result<(), Problem> {
     require_named_table(root, path, schema)?;
     let Some((last, parents)) = path.split_last() else { return Ok(()) };
     let mut node = root;

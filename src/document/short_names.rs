@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-    /// Returns the swept paths, each with its shortest suffix that no other swept path has:
-    /// `pretrain.main.optimizer.sgd.learning_rate` is `learning_rate` if it is the only one, and `sgd.learning_rate`
-    /// next to a `learning_rate` of `adam`. A name never starts with a list index: `ops.2`.
+/// Returns the swept paths, each with its shortest suffix that no other swept path has:
+/// `pretrain.main.optimizer.sgd.learning_rate` is `learning_rate` if it is the only one, and `sgd.learning_rate`
+/// next to a `learning_rate` of `adam`. A name never starts with a list index: `ops.2`.
 /// The swept paths, each with the shortest end of it that no other swept path has:
 /// `section.name.optimizer.sgd.learning_rate` is `learning_rate` where it stands alone, and `sgd.learning_rate` beside
 /// another `learning_rate` of `adam`. A name does not begin with the number of an element: `ops.2`.

@@ -8,7 +8,6 @@ use crate::study::read::Language;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 
-
 /// Names that people bring along from other programs, each with the one that is meant.
 const SYNONYMS: [(&str, &str); 20] = [
     ("lr", "learning_rate"),

@@ -7,7 +7,7 @@ use crate::study::check::check_data;
 use crate::study::read::{self, Language};
 use crate::study::{Facts, Study, Variant};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A checked configuration, with the text that it comes from.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Names of studies.
 
 use crate::base::text::is_hidden;
-use crate::document::{TomlNode, Problem, Problems, PathStep, TomlValue, read};
+use crate::document::{PathStep, Problem, Problems, TomlNode, TomlValue, read};
 use crate::study::file::ReportConfig;
 use serde_json::Value as Schema;
 use std::path::Path;

@@ -29,5 +29,4 @@ pub use supervised::Supervised;
 use crate::study::AnyKind;
 
 /// Every kind of section, each after those that it refers to: the order of the documentation and of the graph.
-pub static KINDS: &[&dyn AnyKind] =
-    &[&Dataset, &Augment, &Pretrain, &LinearEval, &KnnEval, &Supervised, &Embed];
+pub static KINDS: &[&dyn AnyKind] = &[&Dataset, &Augment, &Pretrain, &LinearEval, &KnnEval, &Supervised, &Embed];

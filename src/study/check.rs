@@ -1,7 +1,7 @@
 //! What a kind sees of the file while it checks one of its tables.
 
 use crate::base::Error;
-use crate::document::{TomlNode, Span, Problem, Problems, PathStep};
+use crate::document::{PathStep, Problem, Problems, Span, TomlNode};
 use crate::study::read::Language;
 use crate::study::{DataFacts, Facts, Pipeline};
 

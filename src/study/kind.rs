@@ -75,7 +75,7 @@ pub trait AnyKind: Sync {
     ///
     /// # Errors
     /// The value that cannot be read, and why.
-    fn read(&self, node: &TomlNode) -> Result<AnyConfig, crate::document::Invalid>;
+    fn read(&self, node: &TomlNode) -> Result<AnyConfig, crate::document::InvalidValue>;
 
     /// [`StageKind::check`].
     fn check(&self, config: &AnyConfig, check: &mut Check<'_>);
@@ -110,8 +110,8 @@ impl<K: StageKind> AnyKind for K {
         generator.subschema_for::<K::Config>()
     }
 
-    fn read(&self, node: &TomlNode) -> Result<AnyConfig, crate::document::Invalid> {
-        K::Config::deserialize(node).map(|config| Arc::new(config) as AnyConfig)
+    fn read(&self, node: &TomlNode) -> Result<AnyConfig, crate::document::InvalidValue> {
+        <K::Config as serde::Deserialize>::deserialize(node).map(|config| Arc::new(config) as AnyConfig)
     }
 
     fn check(&self, config: &AnyConfig, check: &mut Check<'_>) {

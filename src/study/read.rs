@@ -1,8 +1,8 @@
 //! From the tree of one variant to its checked tables.
 
 use crate::document::{
-    self, TableEntry, TomlNode, Problem, Problems, Reference, PathStep, InvalidSections, TomlValue, listed, nearest, references, shortened,
-    structure,
+    self, InvalidSections, PathStep, Problem, Problems, Reference, TableEntry, TomlNode, TomlValue, listed, nearest,
+    references, shortened, structure,
 };
 use crate::engine::store::Verify;
 use crate::study::check::{Check, path};
@@ -11,12 +11,19 @@ use crate::study::{AnyKind, DeviceChoice, Pipeline, Tables};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Schema;
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 /// The kinds of sections with the schema of the file that they make.
 #[derive(Clone, Copy)]
 pub(crate) struct Language {
     pub(crate) kinds: &'static [&'static dyn AnyKind],
     pub(crate) schema: &'static Schema,
+}
+
+impl fmt::Debug for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.kinds.iter().map(|kind| kind.section())).finish()
+    }
 }
 
 /// Reads and checks the tree of one variant; none where something that it cannot do without is wrong.
@@ -160,8 +167,9 @@ impl<'a> Reader<'a> {
         let schema = &self.language.schema["properties"][kind.section()];
         match self.root.child_mut(&kind.section().into()) {
             Some(TomlNode { value: TomlValue::Table(entries), .. }) => {
-                let (named, own) =
-                    std::mem::take(entries).into_iter().partition(|entry| document::schema::is_named_entry(schema, entry));
+                let (named, own) = std::mem::take(entries)
+                    .into_iter()
+                    .partition(|entry| document::schema::is_named_entry(schema, entry));
                 *entries = own;
                 named
             }
@@ -210,7 +218,8 @@ impl<'a> Within<'a> {
 
     /// The names, each after those that its table refers to and in the order of the file otherwise, and the circles.
     fn ordered(&self, names: &[String]) -> (Vec<String>, Vec<Vec<String>>) {
-        let mut search = Search { within: Some(self), declared: names.iter().map(String::as_str).collect(), ..Search::default() };
+        let mut search =
+            Search { within: Some(self), declared: names.iter().map(String::as_str).collect(), ..Search::default() };
         names.iter().for_each(|name| search.visit(name));
         (search.ordered, search.circles)
     }
@@ -237,8 +246,12 @@ impl Search<'_> {
             return;
         }
         self.chain.push(name.to_owned());
-        let next: Vec<String> =
-            self.within.into_iter().flat_map(|within| within.of(name)).map(|reference| reference.name.clone()).collect();
+        let next: Vec<String> = self
+            .within
+            .into_iter()
+            .flat_map(|within| within.of(name))
+            .map(|reference| reference.name.clone())
+            .collect();
         next.iter().for_each(|next| self.visit(next));
         self.chain.pop();
         self.done.insert(name.to_owned());
@@ -272,4 +285,3 @@ fn is_table_name(name: &str) -> bool {
     const MAX_LENGTH: usize = 64;
     (1..=MAX_LENGTH).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
 }
-

@@ -81,7 +81,9 @@ impl Parts {
     /// The inputs of the report, by role.
     pub(crate) fn inputs(&self) -> Vec<(String, StageId)> {
         let there = self.entries.iter().filter(|entry| !entry.is_missing);
-        there.flat_map(|entry| entry.roles.iter().map(|(_, role)| role.clone()).zip(entry.stages.iter().copied())).collect()
+        there
+            .flat_map(|entry| entry.roles.iter().map(|(_, role)| role.clone()).zip(entry.stages.iter().copied()))
+            .collect()
     }
 
     /// What decides the report, apart from the artifacts.

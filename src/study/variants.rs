@@ -1,7 +1,7 @@
 //! Names of the stages of a sweep: by the values that make them what they are, so that they stay when the sweep grows.
 
-use crate::study::Study;
 use crate::engine::{Graph, StageId};
+use crate::study::Study;
 use std::collections::BTreeSet;
 
 /// The combinations of a sweep that each stage belongs to.

@@ -29,7 +29,9 @@ pub(crate) fn rename(node: &mut TomlNode, schema: &'static Schema) {
 }
 
 fn present_name(key: &str, schema: &'static Schema, alternatives: &[Alternative]) -> Option<&'static str> {
-    let was = |schema: &Schema| schema.get(FORMERLY).and_then(Schema::as_array).is_some_and(|names| names.iter().any(|name| name == key));
+    let was = |schema: &Schema| {
+        schema.get(FORMERLY).and_then(Schema::as_array).is_some_and(|names| names.iter().any(|name| name == key))
+    };
     let variants = schema.get("oneOf").and_then(Schema::as_array).map(Vec::as_slice).unwrap_or_default();
     let choice = variants.iter().filter(|variant| was(variant)).find_map(|variant| schema::properties(variant).next());
     let of_table = || schema::plains(alternatives).flat_map(schema::properties).find(|(_, schema)| was(schema));

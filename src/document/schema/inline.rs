@@ -33,10 +33,7 @@ fn part(schema: &Value, definitions: &Map<String, Value>) -> Value {
     }
 }
 
-fn definition<'a>(
-    object: &'a Map<String, Value>,
-    definitions: &'a Map<String, Value>,
-) -> Option<(&'a str, &'a Value)> {
+fn definition<'a>(object: &'a Map<String, Value>, definitions: &'a Map<String, Value>) -> Option<(&'a str, &'a Value)> {
     let name = object.get("$ref")?.as_str()?.strip_prefix("#/$defs/")?;
     Some((name, definitions.get(name)?))
 }
@@ -46,7 +43,9 @@ fn referred(name: &str, definition: &Value, beside: &Map<String, Value>) -> Valu
     let mut whole = definition.as_object().cloned().unwrap_or_default();
     whole.insert(TYPE.to_owned(), name.into());
     for (key, value) in beside.iter().filter(|(key, _)| *key != "$ref") {
-        if key == "description" && let Some(of_type) = whole.get(key) {
+        if key == "description"
+            && let Some(of_type) = whole.get(key)
+        {
             let of_type = of_type.clone();
             whole.insert(TYPE_DESCRIPTION.to_owned(), of_type);
         }

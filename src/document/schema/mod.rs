@@ -35,7 +35,7 @@ pub(crate) enum Alternative {
 }
 
 /// The sections of named tables, those with a default table left out.
-pub(crate) fn named_sections(root: &'static Value) -> impl Iterator<Item = &'static str> + Clone {
+pub(crate) fn named_sections(root: &'static Value) -> impl Iterator<Item = &'static str> {
     properties(root).filter(|(_, section)| is_named(section)).map(|(name, _)| name)
 }
 
@@ -221,7 +221,7 @@ pub(crate) fn choices(alternatives: &[Alternative]) -> impl Iterator<Item = (&'s
 }
 
 /// The schema of a key of a table, or of the parameters of a choice.
-pub(crate) fn schema_of(key: &str, alternatives: &[Alternative]) -> Option<&'static Schema> {
+pub(crate) fn schema_of(key: &str, alternatives: &[Alternative]) -> Option<&'static Value> {
     let of_choice = choices(alternatives).find(|(name, _)| *name == key).map(|(_, parameters)| parameters);
     of_choice.or_else(|| {
         plains(alternatives).find_map(|table| match property(table, key) {
@@ -257,7 +257,10 @@ pub(crate) fn not_inherited(root: &'static Value) -> Vec<Vec<PathStep>> {
     let is_own = |schema: &Value| has(schema, "x-not-inherited");
     let of_section = |(section, schema): (&'static str, &'static Value)| {
         let tables = alternatives(schema);
-        let keys = plains(&tables).flat_map(properties).filter(|(_, schema)| is_own(schema)).map(|(key, _)| vec![section.into(), key.into()]);
+        let keys = plains(&tables)
+            .flat_map(properties)
+            .filter(|(_, schema)| is_own(schema))
+            .map(|(key, _)| vec![section.into(), key.into()]);
         keys.collect::<Vec<_>>()
     };
     let at_top = properties(root).filter(|(_, schema)| is_own(schema)).map(|(key, _)| vec![key.into()]);

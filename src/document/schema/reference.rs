@@ -39,7 +39,9 @@ impl Page {
     /// The keys that are no tables.
     fn file(&mut self) {
         self.line("## The file\n");
-        let is_table = |value| schema::alternatives(value).into_iter().filter_map(plain).any(|schema| schema::admits(schema, "object"));
+        let is_table = |value| {
+            schema::alternatives(value).into_iter().filter_map(plain).any(|schema| schema::admits(schema, "object"))
+        };
         let keys = schema::properties(self.schema).filter(|(_, value)| !is_table(value));
         let rows: Vec<Row> = keys.map(|(key, value)| row(key, value, self.schema)).collect();
         self.table(&rows);

@@ -28,9 +28,7 @@ impl Scope<'_> {
     pub(crate) fn owner(&self) -> (String, String) {
         match self.parent {
             Some(parent) if self.depth() > 2 => parent.owner(),
-            Some(parent) if self.depth() == 2 && self.is_named => {
-                (parent.key.to_owned(), self.key.to_owned())
-            }
+            Some(parent) if self.depth() == 2 && self.is_named => (parent.key.to_owned(), self.key.to_owned()),
             Some(parent) if self.depth() == 2 => (parent.key.to_owned(), String::new()),
             _ => (self.key.to_owned(), String::new()),
         }

@@ -7,11 +7,11 @@ use crate::document::diagnostic::{Problem, Problems};
 use crate::document::nearest::shortened;
 use crate::document::node::{TableEntry, TomlNode, TomlValue};
 use crate::document::schema::placeholder;
-use crate::document::schema::{self, Alternative, Property, choices, plain, plains, property};
 use crate::document::schema::range::Range;
 use crate::document::schema::scope::Scope;
-use crate::document::source::Span;
 use crate::document::schema::wording;
+use crate::document::schema::{self, Alternative, Property, choices, plain, plains};
+use crate::document::source::Span;
 use serde_json::Value as Schema;
 use std::collections::BTreeSet;
 
@@ -67,7 +67,8 @@ impl Walk<'_> {
             }
             TomlValue::Integer(whole) if number_schema(&alternatives).is_some() => {
                 let whole = *whole;
-                self.fits(whole, span, scope) && self.in_range(whole as f64, &whole.to_string(), &alternatives, span, scope)
+                self.fits(whole, span, scope)
+                    && self.in_range(whole as f64, &whole.to_string(), &alternatives, span, scope)
             }
             TomlValue::Float(number) if plain(&alternatives, "number").is_some() => {
                 let number = *number;
@@ -108,9 +109,7 @@ impl Walk<'_> {
     ) -> bool {
         let range = number_schema(alternatives).map(Range::of);
         let Some(range) = range.filter(|range| !range.contains(number)) else { return true };
-        self.report(scope, || {
-            Problem::new(span, format!("`{}` must be {}, got {written}", scope.key, range.words()))
-        });
+        self.report(scope, || Problem::new(span, format!("`{}` must be {}, got {written}", scope.key, range.words())));
         false
     }
 
@@ -204,7 +203,14 @@ impl Walk<'_> {
     }
 
     fn entry(&mut self, entry: &mut TableEntry, schema: &'static Schema, is_named: bool, scope: &Scope<'_>) -> bool {
-        let scope = Scope { parent: Some(scope), key: &entry.key, span: entry.key_span, is_element: false, is_named, file: scope.file };
+        let scope = Scope {
+            parent: Some(scope),
+            key: &entry.key,
+            span: entry.key_span,
+            is_element: false,
+            is_named,
+            file: scope.file,
+        };
         self.value(&mut entry.node, schema, &scope)
     }
 

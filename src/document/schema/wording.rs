@@ -3,8 +3,8 @@
 use crate::document::diagnostic::Problem;
 use crate::document::nearest::{listed, shortened};
 use crate::document::node::{TableEntry, TomlNode, TomlValue};
-use crate::document::schema::{self, Alternative, Property, choices, plain, plains, property};
 use crate::document::schema::scope::Scope;
+use crate::document::schema::{self, Alternative, Property, choices, plain, plains, property};
 use serde_json::Value as Schema;
 
 /// Returns the problem of a value of the wrong type.

@@ -33,8 +33,8 @@ impl SweptKey {
 
 /// One dimension of a sweep: one or more keys that take their k-th values together.
 #[derive(Clone, Debug)]
-    /// At least one key; all have the same number of values, at least one.
-    /// Whether it is written as a group, `[[sweep.together]]`.
+/// At least one key; all have the same number of values, at least one.
+/// Whether it is written as a group, `[[sweep.together]]`.
 pub(crate) struct Axis {
     pub(crate) keys: Vec<SweptKey>,
     pub(crate) is_group: bool,

@@ -7,7 +7,7 @@ use crate::document::diagnostic::{Problem, Problems};
 use crate::document::node::{TableEntry, TomlNode, TomlValue};
 use crate::document::schema;
 use crate::document::setting::{Override, Segment, parse_path};
-use crate::document::source::{Span, SourceText};
+use crate::document::source::{SourceText, Span};
 use crate::document::written::inline;
 use serde_json::Value as Schema;
 use std::collections::HashSet;

@@ -6,8 +6,8 @@ mod times;
 
 use crate::base::{Result, files};
 use crate::engine::{RunOutcome, Store};
-use crate::render::{self, with_run, with_times};
 use crate::pipeline::Assembly;
+use crate::render::{self, with_run, with_times};
 use listing::{Listing, State};
 use std::path::{Path, PathBuf};
 

@@ -2,8 +2,8 @@
 
 use crate::base::human;
 use crate::engine::{ArtifactRecord, StageId, Store};
-use crate::render::StageTimes;
 use crate::pipeline::Assembly;
+use crate::render::StageTimes;
 
 /// Bytes of `2026-04-14T09:03`.
 const MINUTE: usize = 16;

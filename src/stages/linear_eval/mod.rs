@@ -11,8 +11,9 @@ use crate::base::Result;
 use crate::engine::Cost;
 use crate::optim::ScheduleConfig;
 use crate::render::data::{CurveKind, EvaluationKind};
-use crate::stages::dataset::{self, Dataset};
+use crate::stages::dataset::Dataset;
 use crate::stages::pretrain::{Pretrain, PretrainNode, add_features};
+use crate::stages::shared::cost;
 use crate::stages::shared::depths::{self, encoder_output, grid, widths};
 use crate::stages::shared::evaluation::EvaluationTarget;
 use crate::stages::shared::labels::{
@@ -20,7 +21,6 @@ use crate::stages::shared::labels::{
 };
 use crate::stages::shared::results::{Evaluated, ResultPart};
 use crate::stages::shared::statistics::{BatchNormStatistics, BatchOrder, StatisticsKeys};
-use crate::stages::shared::cost;
 use crate::study::{Check, DataCheck, DataFacts, Expansion, Ref, StageKind, labeled_count};
 use crate::train::Monitor;
 use fit::LinearEvalStage;

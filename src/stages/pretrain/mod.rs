@@ -89,7 +89,8 @@ impl PretrainConfig {
     /// # Errors
     /// It is not clear which, which is a bug: that is checked when the file is read.
     pub fn dataset<'a>(&'a self, pipeline: &'a Pipeline) -> Result<&'a str> {
-        dataset::name_of(self.dataset.as_ref(), pipeline).ok_or_else(|| Error::bug("a pretraining run without a data set"))
+        dataset::name_of(self.dataset.as_ref(), pipeline)
+            .ok_or_else(|| Error::bug("a pretraining run without a data set"))
     }
 
     /// The optimizer with its learning rate for the batch size.
@@ -137,8 +138,7 @@ impl StageKind for Pretrain {
         let Some(facts) = config.dataset(check.pipeline()).ok().and_then(|name| check.facts(name).ok()) else { return };
         let train = facts.train();
         if config.epochs > 0 && config.batch_size > train {
-            let message =
-                format!("a batch of {} is larger than the training set of {train} images", config.batch_size);
+            let message = format!("a batch of {} is larger than the training set of {train} images", config.batch_size);
             check.report(&["batch_size"], message, format!("set `batch_size` to at most {train}"));
         }
     }
@@ -252,8 +252,7 @@ pub(super) fn check_start(from: Option<&Ref<Pretrain>>, encoder: &EncoderConfig,
     if let Some(start) = check.pipeline().get(from)
         && !start.encoder.has_same_layers_as(encoder)
     {
-        let message =
-            format!("`[pretrain.{}]` and `[{}]` have different encoders", from.name(), check.title());
+        let message = format!("`[pretrain.{}]` and `[{}]` have different encoders", from.name(), check.title());
         let help = "only the same encoder can load the weights: make the two `encoder` keys equal".to_owned();
         check.report(&["init_from"], message, help);
     }

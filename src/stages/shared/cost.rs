@@ -25,12 +25,7 @@ pub(in crate::stages) fn decoding(facts: &DataFacts) -> Cost {
 }
 
 /// A pass of `images` through a network in batches of `batch`: MACs.
-pub(in crate::stages) fn inference(
-    config: &PretrainConfig,
-    side: usize,
-    images: usize,
-    batch: usize,
-) -> Option<Cost> {
+pub(in crate::stages) fn inference(config: &PretrainConfig, side: usize, images: usize, batch: usize) -> Option<Cost> {
     let summary = summarize(&config.encoder, &config.projection, side).ok()?;
     let encoder = summarize(&config.encoder, &[], side).ok()?.features();
     let widths: usize = config.projection.layers.iter().sum();
@@ -66,7 +61,11 @@ impl TrainingMemory {
         Some(Self { summary, batch_size, views: 2, state_vectors, precision, side })
     }
 
-    pub(in crate::stages) fn of_supervised(config: &SupervisedConfig, fraction: f64, facts: &DataFacts) -> Option<Self> {
+    pub(in crate::stages) fn of_supervised(
+        config: &SupervisedConfig,
+        fraction: f64,
+        facts: &DataFacts,
+    ) -> Option<Self> {
         let side = facts.config.image_size;
         let summary = summarize(&config.encoder, &config.head(facts.classes.len()), side).ok()?;
         let batch_size = config.batch_size.min(labeled_count(fraction, facts.train()));

@@ -4,12 +4,12 @@
 use super::no_cuda as cuda;
 use crate::base::matmul;
 use crate::base::{Error, Result};
-use crate::study::DeviceChoice;
 use crate::engine::Context;
 #[cfg(feature = "cuda")]
 use crate::nn::cuda;
 use crate::nn::{DeviceReport, workspace};
 use crate::stages::shared::cost::TrainingMemory;
+use crate::study::DeviceChoice;
 use crate::train::Compute;
 use dfdx::prelude::Cpu;
 use std::path::Path;
@@ -104,7 +104,7 @@ pub fn why_cpu(choice: DeviceChoice) -> Option<String> {
 }
 
 /// Why a stage cannot be computed on the device asked for: it is not there, or a training does not fit it.
-pub(super) fn obstacle(choice: DeviceChoice, memory: Option<&TrainingMemory>) -> Option<Error> {
+pub(in crate::stages) fn obstacle(choice: DeviceChoice, memory: Option<&TrainingMemory>) -> Option<Error> {
     match cuda_number(choice) {
         Ok(None) => None,
         Ok(Some(number)) => {
@@ -117,7 +117,7 @@ pub(super) fn obstacle(choice: DeviceChoice, memory: Option<&TrainingMemory>) ->
 }
 
 /// Tells of a training that the machine's free memory is not enough for; the system may still find some.
-pub(super) fn warn_of_memory(choice: DeviceChoice, memory: Option<&TrainingMemory>, context: &Context<'_>) {
+pub(in crate::stages) fn warn_of_memory(choice: DeviceChoice, memory: Option<&TrainingMemory>, context: &Context<'_>) {
     let (Some(memory), Ok(None)) = (memory, cuda_number(choice)) else { return };
     let error = DeviceReport::cpu().free.and_then(|free| memory.too_large("this machine", free));
     if let Some(error) = error {
@@ -126,7 +126,7 @@ pub(super) fn warn_of_memory(choice: DeviceChoice, memory: Option<&TrainingMemor
 }
 
 /// Multiply-adds, two operations each, that the device can do in a second, where that can be measured.
-pub(super) fn peak_flops(choice: DeviceChoice) -> Option<f64> {
+pub(in crate::stages) fn peak_flops(choice: DeviceChoice) -> Option<f64> {
     matches!(cuda_number(choice), Ok(None)).then(matmul::peak_flops)
 }
 

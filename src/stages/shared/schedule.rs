@@ -42,7 +42,11 @@ fn check_milestones(step: &StepConfig, check: &mut Check<'_>) {
     for (index, &milestone) in step.milestones.iter().enumerate() {
         if milestone <= before {
             let keys = ["schedule", "step", "milestones", &index.to_string()];
-            check.report(&keys, format!("`milestones` must be above 0 and increase, got {milestone} after {before}"), None);
+            check.report(
+                &keys,
+                format!("`milestones` must be above 0 and increase, got {milestone} after {before}"),
+                None,
+            );
         }
         before = milestone;
     }

@@ -1,11 +1,11 @@
 //! What the stages that train have in common: going on after a kill, progress, interruption.
 
 use crate::base::{Error, ErrorKind, Result};
-use crate::study::DeviceChoice;
 use crate::dataset::Batches;
 use crate::engine::Context;
 use crate::nn::Taped;
 use crate::stages::shared::device;
+use crate::study::DeviceChoice;
 use crate::train::UploadedBatch;
 use crate::train::progress::Throughput;
 use crate::train::trainer::TapedLoss;
@@ -103,9 +103,9 @@ impl<'a, D: Compute> Training<'a, D> {
     ) -> Result<()> {
         self.speed.add(batch.rows);
         let batches = &mut self.batches;
-        let (report, ahead) = self
-            .session
-            .step_with(batch, loss, |network| batches.next().map(|batch| UploadedBatch::new(batch?, network)).transpose())?;
+        let (report, ahead) = self.session.step_with(batch, loss, |network| {
+            batches.next().map(|batch| UploadedBatch::new(batch?, network)).transpose()
+        })?;
         self.ahead = ahead;
         self.context.progress(self.session.steps(), self.session.total_steps(), self.detail(&report));
         if self.checkpoints.is_due() {
