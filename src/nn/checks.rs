@@ -241,7 +241,7 @@ fn batch_norm_gradients_match_finite_differences() {
             let norm = NormCase::new(pixels, channels, relu);
             let [input, scale, shift, residual] = norm.gradients();
             let what = format!("{pixels} pixels, {channels} channels, relu {relu}");
-            let Norm { input: x, scale: a, shift: b, residual: r, .. } = &norm;
+            let NormCase { input: x, scale: a, shift: b, residual: r, .. } = &norm;
             assert_gradient(&format!("input, {what}"), x, &input, 0.05, |x| norm.loss(x, a, b, r));
             assert_gradient(&format!("scale, {what}"), a, &scale, 0.05, |a| norm.loss(x, a, b, r));
             assert_gradient(&format!("shift, {what}"), b, &shift, 0.05, |b| norm.loss(x, a, b, r));
