@@ -251,10 +251,10 @@ fn batch_norm_gradients_match_finite_differences() {
 }
 
 #[test]
-fn batch_norm_is_the_oracles() {
+fn batch_norm_matches_the_oracle() {
     let device = Cpu::default();
     let (pixels, channels) = (200, 17);
-    // Around 0 here: the oracle's own variance is the careless one.
+    // With a mean near 0: the oracle computes mean and variance in plain f32.
     let mut norm = NormCase::new(pixels, channels, true);
     norm.input = uniform("input", pixels * channels);
     let input = device.tensor_from_vec(norm.input.clone(), (pixels, channels));
