@@ -161,7 +161,7 @@ impl SupervisedConfig {
 
     /// The name of its augmentation policy: its own, that of the pretraining run it starts from, or that of the first one
     /// in the file.
-    fn policy<'a>(&'a self, pipeline: &'a Pipeline) -> Option<&'a Ref<Augment>> {
+    pub fn policy<'a>(&'a self, pipeline: &'a Pipeline) -> Option<&'a Ref<Augment>> {
         let of_pretrain = || match &self.init_from {
             Some(start) => pipeline.get(start),
             None => pipeline.in_file_order::<Pretrain>().next().map(|(_, first)| first),
