@@ -104,9 +104,11 @@ pub enum SourceConfig {
 #[serde(deny_unknown_fields)]
 pub struct TrainTestConfig {
     /// Directory of the training images.
+    #[schemars(extend("format" = "path"))]
     pub train: PathBuf,
     /// Directory of the test images; without it, `test_fraction` of the training images is held out.
     #[serde(default)]
+    #[schemars(extend("format" = "path"))]
     pub test: Option<PathBuf>,
     /// Fraction of the images held out for testing if there is no test directory, stratified by class.
     #[serde(default = "TrainTestConfig::default_test_fraction", deserialize_with = "range::fraction")]
@@ -124,6 +126,7 @@ impl TrainTestConfig {
 #[serde(deny_unknown_fields)]
 pub struct BinaryConfig {
     /// Directory with the files under their published names.
+    #[schemars(extend("format" = "path"))]
     pub path: PathBuf,
 }
 

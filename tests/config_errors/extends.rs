@@ -205,7 +205,7 @@ fn errors_in_a_base_are_located_in_it() {
     };
     for (from, to, error) in [
         ("temperature = 0.1", "temprature = 0.1", "base.toml:18:22: unknown key `temprature`"),
-        ("epochs = 20", "epochs = -1", "base.toml:20:10: `epochs` must be at least 0, got -1"),
+        ("epochs = 20", "epochs = -1", "base.toml:20:10: `epochs` must be between 0 and 1000000, got -1"),
         ("init_from = \"main\"", "init_from = \"mian\"", "base.toml:25:13: there is no `[pretrain.mian]`"),
         ("[10, 20]", "[10, true]", "base.toml:48:33: `epochs`: expected a whole number, found `true`"),
         ("name = \"base\"", "name = 3", "base.toml:1:8: `name`: expected a string, found the number 3"),

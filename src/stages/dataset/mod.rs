@@ -93,10 +93,10 @@ impl StageKind for Dataset {
 fn check_directories(kind: &str, directories: &TrainTestConfig, check: &mut Check<'_>) {
     let fraction = ["source", kind, "test_fraction"];
     if directories.test.is_some() && check.is_written(&fraction) {
-        let help = "take out one of the two".to_owned();
-        check.report(&fraction, "`test_fraction` has no effect where there is a `test` directory", help);
+        let help = "remove one of the two".to_owned();
+        check.report(&fraction, "`test_fraction` cannot be combined with a `test` directory", help);
     } else if directories.test.is_none() && directories.test_fraction >= 1.0 {
-        check.report(&fraction, "`test_fraction` must be below 1: nothing would be left to train on", None);
+        check.report(&fraction, "`test_fraction` must be below 1: otherwise no training images are left", None);
     }
     check_path(&[kind, "train"], &directories.train, check);
     if let Some(test) = &directories.test {
