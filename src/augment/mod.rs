@@ -21,6 +21,7 @@ mod interval;
 pub mod normalize;
 mod operator;
 mod policy;
+pub mod posterize;
 pub mod random_resized_crop;
 pub mod random_rotation;
 pub mod resize;
@@ -46,6 +47,7 @@ operator::operators! {
     grayscale::Grayscale,
     gaussian_blur::GaussianBlur,
     solarize::Solarize,
+    posterize::Posterize,
     cutout::Cutout,
     random_rotation::RandomRotation,
     sobel::Sobel,
