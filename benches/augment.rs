@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use simclr::augment::config::JitterClip;
+use simclr::augment::color_jitter::JitterClip;
 use simclr::augment::gaussian_blur::BlurBuffers;
 use simclr::augment::{Policy, Scratch, color_jitter, gaussian_blur, grayscale, hue, random_rotation, sobel};
 use simclr::base::rng::{below, stream};

@@ -4,8 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may fail loudly")]
 
 use serde_json::Value;
-use simclr::augment::color_jitter::{self, Adjustment};
-use simclr::augment::config::JitterClip;
+use simclr::augment::color_jitter::{self, Adjustment, JitterClip};
 use simclr::augment::cutout::{Hole, cutout};
 use simclr::augment::gaussian_blur::{BlurBuffers, gaussian_blur};
 use simclr::augment::{contrast, flip, grayscale, hue, normalize, random_rotation, saturation, sobel, solarize};

@@ -1,19 +1,70 @@
 //! Separable Gaussian blur with reflected borders.
 
-use crate::augment::config::GaussianBlurConfig;
+use crate::augment::interval::interval;
+use crate::augment::operator::half;
+use crate::augment::{Operator, Scratch};
 use crate::base::rng::{Rng, uniform};
 use crate::imaging::vector::vectorized;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Gaussian blur.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GaussianBlur {
+    /// Probability of being applied.
+    #[serde(default = "half")]
+    #[schemars(range(min = 0, max = 1))]
+    pub p: f64,
+    /// Standard deviation in pixels, sampled uniformly from `[low, high]`.
+    #[serde(default = "GaussianBlur::default_sigma", deserialize_with = "interval")]
+    #[schemars(extend("items" = { "type": "number", "exclusiveMinimum": 0, "maximum": 1000 }))]
+    pub sigma: [f64; 2],
+    /// Kernel size as a fraction of the image size; rounded to an odd number of at least 3 pixels.
+    #[serde(default = "GaussianBlur::default_kernel")]
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
+    pub kernel: f64,
+}
+
+impl GaussianBlur {
+    fn default_sigma() -> [f64; 2] {
+        [0.1, 2.0]
+    }
+    fn default_kernel() -> f64 {
+        0.1
+    }
+}
+
+impl Operator for GaussianBlur {
+    fn summary() -> &'static str {
+        "Blur with a Gaussian of random standard deviation."
+    }
+
+    fn probability(&self) -> Option<f64> {
+        Some(self.p)
+    }
+
+    fn needs_unit_range(&self) -> bool {
+        false
+    }
+
+    fn apply(&self, scratch: &mut Scratch, rng: &mut Rng) {
+        let (side, sigma) = (scratch.side, sample(self, rng));
+        let planes = &mut scratch.planes;
+        scratch.buffers.with(|buffers| gaussian_blur(planes, side, kernel_side(self, side), sigma, buffers));
+    }
+}
 
 /// Weight relative to the central one below which a tap has no effect in f32.
 const NEGLIGIBLE: f64 = 1e-9;
 
 /// Samples the standard deviation in pixels.
-pub fn sample(config: &GaussianBlurConfig, rng: &mut Rng) -> f32 {
+fn sample(config: &GaussianBlur, rng: &mut Rng) -> f32 {
     uniform(config.sigma[0] as f32, config.sigma[1] as f32, rng)
 }
 
 /// Returns the kernel size in pixels for images of `side` pixels: the configured fraction, odd and at least 3.
-pub fn kernel_side(config: &GaussianBlurConfig, side: usize) -> usize {
+fn kernel_side(config: &GaussianBlur, side: usize) -> usize {
     // The small offset keeps rounding error from moving a product such as 70 * 0.1 below 7.
     (((side as f64 * config.kernel + 1e-9) as usize) | 1).max(3)
 }
@@ -104,4 +155,15 @@ fn combine<'a>(out: &mut [f32], weights: &[f32], pair: impl Fn(usize) -> (&'a [f
 /// Reflects a row below the last one about the last row, which is not repeated.
 fn reflected(y: usize, side: usize) -> usize {
     if y < side { y } else { 2 * (side - 1) - y }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_is_the_largest_odd_size_up_to_the_fraction_or_3() {
+        let side = |kernel, side| kernel_side(&GaussianBlur { p: 0.5, sigma: [0.1, 2.0], kernel }, side);
+        assert_eq!([side(0.1, 70), side(0.1, 32), side(0.1, 8), side(1.0, 33)], [7, 3, 3, 33]);
+    }
 }

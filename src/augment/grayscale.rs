@@ -1,7 +1,44 @@
 //! Grayscale: the luma of ITU-R BT.601 with torchvision's rounding of the weights.
 
-use crate::augment::{planes, planes_mut};
+use crate::augment::{Operator, Scratch, planes, planes_mut};
+use crate::base::rng::Rng;
 use crate::imaging::vector::vectorized;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Grayscale (luma of ITU-R BT.601, as in torchvision).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Grayscale {
+    /// Probability of being applied.
+    #[serde(default = "Grayscale::default_p")]
+    #[schemars(range(min = 0, max = 1))]
+    pub p: f64,
+}
+
+impl Grayscale {
+    fn default_p() -> f64 {
+        0.2
+    }
+}
+
+impl Operator for Grayscale {
+    fn summary() -> &'static str {
+        "Convert to grayscale (luma) with three equal channels."
+    }
+
+    fn probability(&self) -> Option<f64> {
+        Some(self.p)
+    }
+
+    fn needs_unit_range(&self) -> bool {
+        false
+    }
+
+    fn apply(&self, scratch: &mut Scratch, _: &mut Rng) {
+        grayscale(&mut scratch.planes);
+    }
+}
 
 /// Weight of red in the luma.
 pub(crate) const RED: f32 = 0.2989;

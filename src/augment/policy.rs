@@ -1,15 +1,8 @@
 //! A policy: operators in the order written, from the bytes of an image to the input of a network.
 
-use crate::augment::config::{OperatorConfig, PolicyConfig, SamplingScope};
-use crate::augment::gaussian_blur::BlurBuffers;
-use crate::augment::{
-    color_jitter, cutout, flip, gaussian_blur, gaussian_noise, grayscale, normalize, random_resized_crop,
-    random_rotation, sobel, solarize,
-};
+use crate::augment::{OperatorConfig, PolicyConfig, SamplingScope, Scratch};
 use crate::base::rng::{Rng, chance};
-use crate::imaging::resample::ResampleInput;
-use crate::imaging::vector::vectorized;
-use crate::imaging::{CHANNELS, Fit, Flip, ImageRef, Region, Resampler};
+use crate::imaging::{Fit, Flip, ImageRef, Region};
 
 /// Operators ready to be applied to images.
 ///
@@ -24,17 +17,6 @@ pub struct Policy {
     sampling: SamplingScope,
 }
 
-/// Reusable buffers for one view at a time.
-#[derive(Debug, Default)]
-pub struct Scratch {
-    resampler: Resampler,
-    /// `[3, side, side]`, the intermediate image.
-    planes: Vec<f32>,
-    /// `[3, side, side]`, the output of operators that cannot work in place.
-    output: Vec<f32>,
-    blur: BlurBuffers,
-}
-
 impl Policy {
     /// Creates the policy for images of `side` pixels; `fit` resizes them if the policy does not start with a crop or
     /// resize.
@@ -42,16 +24,12 @@ impl Policy {
         Self { operators: config.ops.clone(), side, fit, sampling: config.draw }
     }
 
-    /// Creates the preprocessing of evaluation: resizing by `fit`, then the `normalize` operators of the policy.
+    /// Creates the preprocessing of evaluation: resizing by `fit`, then the operators of the policy that are also
+    /// applied in evaluation.
     pub fn evaluation(config: Option<&PolicyConfig>, side: usize, fit: Fit) -> Self {
         let operators = config.map_or(&[][..], |config| &config.ops);
-        let is_normalize = |operator: &&OperatorConfig| matches!(operator, OperatorConfig::Normalize(_));
-        Self {
-            operators: operators.iter().filter(is_normalize).cloned().collect(),
-            side,
-            fit,
-            sampling: SamplingScope::View,
-        }
+        let operators = operators.iter().filter(|operator| operator.operator().is_for_evaluation());
+        Self { operators: operators.cloned().collect(), side, fit, sampling: SamplingScope::View }
     }
 
     /// Returns the side of its output images in pixels.
@@ -66,112 +44,29 @@ impl Policy {
 
     /// Makes one view: `out` is `[side, side, 3]`, values in [0, 1] unless normalized.
     pub fn apply(&self, image: ImageRef<'_>, rng: &mut Rng, scratch: &mut Scratch, out: &mut [f32]) {
-        let length = CHANNELS * self.side * self.side;
-        scratch.planes.resize(length, 0.0);
-        scratch.output.resize(length, 0.0);
         let (region, flip, rest) = self.resampling(image, rng);
-        let source = ResampleInput { width: image.width, values: image.rgb };
-        scratch.resampler.planes(source, region, self.side, flip, &mut scratch.planes);
+        scratch.read(image, region, flip, self.side);
         for operator in rest {
-            self.step(operator, rng, scratch);
+            let operator = operator.operator();
+            if chance(operator.probability().unwrap_or(1.0) as f32, rng) {
+                operator.apply(scratch, rng);
+            }
         }
-        interleave(&scratch.planes, out);
+        scratch.write(out);
     }
 
     /// Returns the region read from the image, its flips, and the remaining operators.
     fn resampling(&self, image: ImageRef<'_>, rng: &mut Rng) -> (Region, Flip, &[OperatorConfig]) {
-        let (width, height) = (image.width, image.height);
-        let (region, mut rest) = match self.operators.split_first() {
-            Some((OperatorConfig::RandomResizedCrop(config), rest)) => {
-                let is_applied = chance(config.p as f32, rng);
-                let crop = random_resized_crop::sample(config, width, height, rng);
-                (if is_applied { crop } else { Region::whole(width, height) }, rest)
-            }
-            Some((OperatorConfig::Resize(config), rest)) => (image.kept(config.fit), rest),
-            _ => (image.kept(self.fit), &self.operators[..]),
-        };
+        let first = self.operators.split_first();
+        let cropped = first.and_then(|(first, rest)| Some((first.operator().region(image, rng)?, rest)));
+        let (region, mut rest) = cropped.unwrap_or_else(|| (image.kept(self.fit), &self.operators));
         let mut flip = Flip::default();
-        while let Some((first, after)) = rest.split_first() {
-            match first {
-                OperatorConfig::HorizontalFlip(config) => flip.horizontal ^= chance(config.p as f32, rng),
-                OperatorConfig::VerticalFlip(config) => flip.vertical ^= chance(config.p as f32, rng),
-                _ => break,
-            }
-            rest = after;
+        while let Some((first, after)) = rest.split_first()
+            && let Some(flipped) = first.operator().flip(flip, rng)
+        {
+            (flip, rest) = (flipped, after);
         }
         (region, flip, rest)
-    }
-
-    /// Applies one operator to the intermediate image. Its parameters are sampled only if it is applied.
-    fn step(&self, operator: &OperatorConfig, rng: &mut Rng, scratch: &mut Scratch) {
-        let side = self.side;
-        if !chance(probability(operator) as f32, rng) {
-            return;
-        }
-        let planes = &mut scratch.planes;
-        match operator {
-            OperatorConfig::RandomResizedCrop(config) => {
-                let region = random_resized_crop::sample(config, side, side, rng);
-                interleave(planes, &mut scratch.output);
-                let source = ResampleInput { width: side, values: &scratch.output[..] };
-                scratch.resampler.planes(source, region, side, Flip::default(), planes);
-            }
-            OperatorConfig::Resize(_) => {} // The intermediate image already has this size.
-            OperatorConfig::HorizontalFlip(_) => flip::horizontal(planes, side),
-            OperatorConfig::VerticalFlip(_) => flip::vertical(planes, side),
-            OperatorConfig::ColorJitter(config) => {
-                color_jitter::apply(planes, &color_jitter::sample(config, rng), config.clip);
-            }
-            OperatorConfig::Grayscale(_) => grayscale::grayscale(planes),
-            OperatorConfig::GaussianBlur(config) => {
-                let sigma = gaussian_blur::sample(config, rng);
-                let kernel = gaussian_blur::kernel_side(config, side);
-                gaussian_blur::gaussian_blur(planes, side, kernel, sigma, &mut scratch.blur);
-            }
-            OperatorConfig::Solarize(config) => solarize::solarize(planes, config.threshold as f32),
-            OperatorConfig::Cutout(config) => cutout::cutout(planes, side, &cutout::sample(config, side, rng)),
-            OperatorConfig::RandomRotation(config) => {
-                random_rotation::rotate(planes, side, random_rotation::sample(config, rng), &mut scratch.output);
-                std::mem::swap(planes, &mut scratch.output);
-            }
-            OperatorConfig::Sobel(_) => {
-                sobel::sobel(planes, side, &mut scratch.output);
-                std::mem::swap(planes, &mut scratch.output);
-            }
-            OperatorConfig::GaussianNoise(config) => {
-                gaussian_noise::add_noise(planes, gaussian_noise::sample(config, rng), rng);
-            }
-            OperatorConfig::Normalize(config) => normalize::normalize(planes, config.mean, config.std),
-        }
-    }
-}
-
-/// Returns the probability of an operator.
-fn probability(operator: &OperatorConfig) -> f64 {
-    match operator {
-        OperatorConfig::RandomResizedCrop(config) => config.p,
-        OperatorConfig::Resize(_) | OperatorConfig::Normalize(_) => 1.0,
-        OperatorConfig::HorizontalFlip(config)
-        | OperatorConfig::VerticalFlip(config)
-        | OperatorConfig::Sobel(config) => config.p,
-        OperatorConfig::ColorJitter(config) => config.p,
-        OperatorConfig::Grayscale(config) => config.p,
-        OperatorConfig::GaussianBlur(config) => config.p,
-        OperatorConfig::Solarize(config) => config.p,
-        OperatorConfig::Cutout(config) => config.p,
-        OperatorConfig::RandomRotation(config) => config.p,
-        OperatorConfig::GaussianNoise(config) => config.p,
-    }
-}
-
-vectorized! {
-    /// Converts `[3, side, side]` to `[side, side, 3]`.
-    fn interleave(planes: &[f32], out: &mut [f32]) {
-        let (red, green, blue) = crate::augment::planes(planes);
-        let (pixels, _) = out.as_chunks_mut::<CHANNELS>();
-        for (((pixel, red), green), blue) in pixels.iter_mut().zip(red).zip(green).zip(blue) {
-            *pixel = [*red, *green, *blue];
-        }
     }
 }
 

@@ -1,8 +1,67 @@
 //! Random resized crop (Szegedy et al. 2015), sampled as in torchvision.
 
-use crate::augment::config::RandomResizedCropConfig;
-use crate::base::rng::{Rng, unit};
-use crate::imaging::Region;
+use crate::augment::interval::interval;
+use crate::augment::operator::one;
+use crate::augment::{Operator, Scratch};
+use crate::base::rng::{Rng, chance, unit};
+use crate::imaging::{ImageRef, Region};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Random resized crop (Szegedy et al. 2015, as in torchvision).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RandomResizedCrop {
+    /// Area of the crop as a fraction of the image area, `[low, high]`, sampled uniformly.
+    #[serde(default = "RandomResizedCrop::default_scale", deserialize_with = "interval")]
+    #[schemars(extend("items" = { "type": "number", "exclusiveMinimum": 0, "maximum": 1 }))]
+    pub scale: [f64; 2],
+    /// Aspect ratio of the crop (width / height), `[low, high]`, sampled uniformly on a log scale.
+    #[serde(default = "RandomResizedCrop::default_ratio", deserialize_with = "interval")]
+    #[schemars(extend("items" = { "type": "number", "exclusiveMinimum": 0, "maximum": 100 }))]
+    pub ratio: [f64; 2],
+    /// Probability of being applied; otherwise the whole image is resized.
+    #[serde(default = "one")]
+    #[schemars(range(min = 0, max = 1))]
+    pub p: f64,
+}
+
+impl RandomResizedCrop {
+    fn default_scale() -> [f64; 2] {
+        [0.08, 1.0]
+    }
+    fn default_ratio() -> [f64; 2] {
+        [3.0 / 4.0, 4.0 / 3.0]
+    }
+}
+
+impl Operator for RandomResizedCrop {
+    fn summary() -> &'static str {
+        "Crop a random region and resize it to the image size."
+    }
+
+    fn probability(&self) -> Option<f64> {
+        Some(self.p)
+    }
+
+    fn needs_unit_range(&self) -> bool {
+        false
+    }
+
+    fn crops_at_random(&self) -> bool {
+        true
+    }
+
+    fn region(&self, image: ImageRef<'_>, rng: &mut Rng) -> Option<Region> {
+        let is_applied = chance(self.p as f32, rng);
+        let crop = sample(self, image.width, image.height, rng);
+        Some(if is_applied { crop } else { Region::whole(image.width, image.height) })
+    }
+
+    fn apply(&self, scratch: &mut Scratch, rng: &mut Rng) {
+        scratch.crop(sample(self, scratch.side, scratch.side, rng));
+    }
+}
 
 /// Attempts before the fallback.
 const TRIES: usize = 10;
@@ -12,7 +71,7 @@ const TRIES: usize = 10;
 /// The area is uniform, the aspect ratio uniform on a log scale; after ten attempts that do not fit, the largest center
 /// crop with an aspect ratio in the range. The number of random numbers is always the same, so that images of different
 /// sizes stay in sync when a batch shares one stream.
-pub fn sample(config: &RandomResizedCropConfig, width: usize, height: usize, rng: &mut Rng) -> Region {
+fn sample(config: &RandomResizedCrop, width: usize, height: usize, rng: &mut Rng) -> Region {
     let sizes: [(f32, f32); TRIES] = std::array::from_fn(|_| (unit(rng), unit(rng)));
     let position = (unit(rng), unit(rng));
     let size = sizes.into_iter().find_map(|sampled| crop_size(config, width, height, sampled));
@@ -21,7 +80,7 @@ pub fn sample(config: &RandomResizedCropConfig, width: usize, height: usize, rng
 
 /// Returns width and height for one pair of random numbers, if they fit into the image.
 fn crop_size(
-    config: &RandomResizedCropConfig,
+    config: &RandomResizedCrop,
     width: usize,
     height: usize,
     (area, ratio): (f32, f32),
@@ -43,7 +102,7 @@ fn place((crop_width, crop_height): (usize, usize), (x, y): (f32, f32), width: u
 }
 
 /// Returns torchvision's fallback: the largest center crop with an aspect ratio in the range.
-fn center_crop(config: &RandomResizedCropConfig, width: usize, height: usize) -> Region {
+fn center_crop(config: &RandomResizedCrop, width: usize, height: usize) -> Region {
     let [low, high] = config.ratio;
     let ratio = width as f64 / height as f64;
     let (mut crop_width, mut crop_height) = (width, height);
@@ -60,8 +119,7 @@ mod tests {
     use super::*;
     use crate::base::rng::stream;
 
-    const CONFIG: RandomResizedCropConfig =
-        RandomResizedCropConfig { scale: [0.08, 1.0], ratio: [0.75, 4.0 / 3.0], p: 1.0 };
+    const CONFIG: RandomResizedCrop = RandomResizedCrop { scale: [0.08, 1.0], ratio: [0.75, 4.0 / 3.0], p: 1.0 };
 
     #[test]
     fn crops_are_inside_with_the_configured_area_and_ratio() {
@@ -81,7 +139,7 @@ mod tests {
 
     #[test]
     fn images_too_elongated_for_any_crop_fall_back_to_a_center_crop() {
-        let config = RandomResizedCropConfig { scale: [0.9, 1.0], ..CONFIG };
+        let config = RandomResizedCrop { scale: [0.9, 1.0], ..CONFIG };
         let crop = sample(&config, 1000, 10, &mut stream(1, "crop", &[]));
         assert_eq!(crop, Region { left: 493, top: 0, width: 13, height: 10 });
         let crop = sample(&config, 10, 1000, &mut stream(1, "crop", &[]));

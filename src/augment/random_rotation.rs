@@ -1,11 +1,46 @@
 //! Rotation about the center, bilinear, black outside.
 
-use crate::augment::config::RandomRotationConfig;
+use crate::augment::operator::half;
+use crate::augment::{Operator, Scratch};
 use crate::base::rng::{Rng, uniform};
 use crate::imaging::vector::vectorized;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Rotation about the center, with bilinear interpolation; pixels from outside the image are black.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RandomRotation {
+    /// Probability of being applied.
+    #[serde(default = "half")]
+    #[schemars(range(min = 0, max = 1))]
+    pub p: f64,
+    /// Maximum angle; the angle is sampled uniformly from `[-degrees, degrees]`.
+    #[schemars(range(min = 0))]
+    pub degrees: f64,
+}
+
+impl Operator for RandomRotation {
+    fn summary() -> &'static str {
+        "Rotate about the center by a random angle."
+    }
+
+    fn probability(&self) -> Option<f64> {
+        Some(self.p)
+    }
+
+    fn needs_unit_range(&self) -> bool {
+        true
+    }
+
+    fn apply(&self, scratch: &mut Scratch, rng: &mut Rng) {
+        let (side, degrees) = (scratch.side, sample(self, rng));
+        scratch.replace(|planes, rotated| rotate(planes, side, degrees, rotated));
+    }
+}
 
 /// Samples the angle in degrees, counterclockwise.
-pub fn sample(config: &RandomRotationConfig, rng: &mut Rng) -> f32 {
+fn sample(config: &RandomRotation, rng: &mut Rng) -> f32 {
     uniform(-config.degrees as f32, config.degrees as f32, rng)
 }
 

@@ -1,6 +1,40 @@
 //! Sobel: the image is replaced by the magnitude of its gradient.
 
+use crate::augment::operator::half;
+use crate::augment::{Operator, Scratch};
+use crate::base::rng::Rng;
 use crate::imaging::vector::vectorized;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Sobel filter: the magnitude of the gradient, per channel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sobel {
+    /// Probability of being applied.
+    #[serde(default = "half")]
+    #[schemars(range(min = 0, max = 1))]
+    pub p: f64,
+}
+
+impl Operator for Sobel {
+    fn summary() -> &'static str {
+        "Replace each channel by the magnitude of its Sobel gradient."
+    }
+
+    fn probability(&self) -> Option<f64> {
+        Some(self.p)
+    }
+
+    fn needs_unit_range(&self) -> bool {
+        true
+    }
+
+    fn apply(&self, scratch: &mut Scratch, _: &mut Rng) {
+        let side = scratch.side;
+        scratch.replace(|planes, gradient| sobel(planes, side, gradient));
+    }
+}
 
 vectorized! {
     /// Replaces each channel of `[3, side, side]` by the magnitude of its Sobel gradient, clipped to 1.

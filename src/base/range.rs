@@ -55,22 +55,6 @@ pub fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize,
     }
 }
 
-/// Deserializes an interval `[low, high]` of finite numbers with `0 <= low <= high`.
-///
-/// # Errors
-/// The value is not such an interval.
-pub fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f64; 2], D::Error> {
-    let [low, high] = <[f64; 2]>::deserialize(deserializer)?;
-    if low.is_finite() && high.is_finite() && 0.0 <= low && low <= high {
-        return Ok([low, high]);
-    }
-    Err(D::Error::custom(format!(
-        "must be [low, high] with 0 <= low <= high, got [{}, {}]",
-        human::number(low),
-        human::number(high)
-    )))
-}
-
 /// Deserializes a finite number and checks a condition; `range` completes "must be ..." in the error.
 ///
 /// # Errors

@@ -21,14 +21,13 @@ impl StageKind for Augment {
             let help = format!("`augment = \"{NO_POLICY}\"` means no augmentation: choose another name");
             check.report(&[], message, help);
         }
-        for (index, message) in config.problems() {
+        for (index, problem) in config.problems() {
             let index_key = index.to_string();
             let name = config.ops.get(index).map_or("", |operator| operator.name());
-            // Too much hue is a problem of its key, or of the strength that scales it.
-            let keys = ["hue", "strength"].into_iter().filter(|_| message.starts_with("hue"));
-            let key = keys.into_iter().find(|key| check.is_written(&["ops", &index_key, name, key]));
+            let mut keys = problem.keys.iter().copied();
+            let key = keys.find(|key| check.is_written(&["ops", &index_key, name, key]));
             let path: Vec<&str> = ["ops", &index_key, name].into_iter().chain(key).collect();
-            check.report(&path, message, None);
+            check.report(&path, problem.message, None);
         }
     }
 

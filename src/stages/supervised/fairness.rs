@@ -6,7 +6,6 @@
 //! that sees fewer images in as many steps, as with fewer labels than a batch has images, is not starved.
 
 use crate::augment::PolicyConfig;
-use crate::augment::config::OperatorConfig;
 use crate::model::EncoderConfig;
 use crate::stages::Pretrain;
 use crate::stages::augment::policy;
@@ -131,22 +130,14 @@ fn budget(baseline: &TrainingRun<'_>, other: &TrainingRun<'_>) -> Option<String>
 fn augmentation(baseline: &TrainingRun<'_>, other: &TrainingRun<'_>) -> Option<String> {
     let (name, other_name) = (&baseline.name, &other.name);
     let what = match (baseline.policy, other.policy) {
-        (None, Some(policy)) if policy.ops.iter().any(is_random) => "augmentation",
-        (Some(own), Some(policy)) if has_crop(policy) && !has_crop(own) => "random crops",
+        (None, Some(policy)) if policy.is_random() => "augmentation",
+        (Some(own), Some(policy)) if policy.crops_at_random() && !own.crops_at_random() => "random crops",
         _ => return None,
     };
     Some(format!(
         "`{name}` is trained without {what}, `{other_name}` with: a difference between them is also one of augmentation; \
          leave `augment` out of `[{name}]` and it gets the same"
     ))
-}
-
-fn has_crop(policy: &PolicyConfig) -> bool {
-    policy.ops.iter().any(|operator| matches!(operator, OperatorConfig::RandomResizedCrop(_)))
-}
-
-fn is_random(operator: &OperatorConfig) -> bool {
-    !matches!(operator, OperatorConfig::Resize(_) | OperatorConfig::Normalize(_))
 }
 
 /// `3,400`
