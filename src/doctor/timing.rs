@@ -7,8 +7,8 @@ use crate::loss::{NtXentConfig, Similarity, nt_xent};
 use crate::model::config::{ResnetConfig, Stem};
 use crate::model::{EncoderConfig, Network};
 use crate::nn::Precision;
-use crate::optim::config::{ConstantConfig, SgdConfig};
-use crate::optim::{DecayedParameters, OptimizerConfig, RateScale, ScheduleConfig};
+use crate::optim::schedule::ConstantConfig;
+use crate::optim::{DecayedParameters, OptimizerConfig, RateScale, ScheduleConfig, SgdConfig};
 use crate::train::{Compute, TrainConfig, Trainer, UploadedBatch};
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -97,7 +97,7 @@ fn median_step<D: Compute>(
         scale: RateScale::default(),
     };
     let optimizer = OptimizerConfig::Sgd(sgd);
-    let schedule = ScheduleConfig::Constant(ConstantConfig { warmup_epochs: 0.0 });
+    let schedule = ScheduleConfig::Constant(ConstantConfig::default());
     let config =
         TrainConfig { optimizer: &optimizer, schedule: &schedule, gradient_clip: None, epochs: 1, steps_per_epoch: 1 };
     let network = Network::new(&workload.encoder, &HEAD, workload.side, 1, device)?.in_precision(precision);

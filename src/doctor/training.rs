@@ -10,8 +10,8 @@ use crate::model::config::ResnetConfig;
 use crate::model::oracle::OracleNetwork;
 use crate::model::{EncoderConfig, Network};
 use crate::nn::{NamedTensor, Precision, Role};
-use crate::optim::config::{ConstantConfig, SgdConfig};
-use crate::optim::{DecayedParameters, OptimizerConfig, RateScale, ScheduleConfig};
+use crate::optim::schedule::ConstantConfig;
+use crate::optim::{DecayedParameters, OptimizerConfig, RateScale, ScheduleConfig, SgdConfig};
 use crate::train::{Compute, TrainConfig, Trainer};
 use dfdx::prelude::Cpu;
 use std::collections::BTreeMap;
@@ -55,7 +55,7 @@ fn compare<D: Compute>(device: &D, precision: Precision) -> Result<Vec<Compariso
     let start = with_biased_norms(network.state_dict()?);
     network.load_state_dict(&start)?;
     let expected = expected(&encoder, &start, &optimizer, rate(precision))?;
-    let schedule = ScheduleConfig::Constant(ConstantConfig { warmup_epochs: 0.0 });
+    let schedule = ScheduleConfig::Constant(ConstantConfig::default());
     let config = TrainConfig {
         optimizer: &optimizer,
         schedule: &schedule,
