@@ -3,7 +3,7 @@
 use super::numbers;
 use crate::base::{Error, Result};
 use crate::dataset::Batch;
-use crate::loss::{NtXentConfig, Similarity, nt_xent};
+use crate::loss::{ContrastiveLoss, NtXentConfig, Similarity};
 use crate::model::config::{ResnetConfig, Stem};
 use crate::model::{EncoderConfig, Network};
 use crate::nn::Precision;
@@ -107,7 +107,7 @@ fn median_step<D: Compute>(
     let mut step = || {
         let (now, next) = (ahead.take().ok_or_else(|| Error::bug("no batch"))?, batch.clone());
         let start = Instant::now();
-        let loss = |z, _: &[usize]| nt_xent(z, &LOSS).map(|output| (output.loss, output.accuracy));
+        let loss = |z, _: &[usize]| LOSS.evaluate(z).map(|output| (output.loss, output.accuracy));
         // As in a training run, the next batch is uploaded during the step.
         let (_, uploaded) = trainer.step_with(now, loss, |network| UploadedBatch::new(next, network))?;
         ahead = Some(uploaded);
