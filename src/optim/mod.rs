@@ -12,6 +12,7 @@ macro_rules! optimizers {
                 adam: Adam(AdamConfig),
                 adamw: Adamw(AdamwConfig),
                 lars: Lars(LarsConfig),
+                lion: Lion(LionConfig),
             ]
             $($arguments)*
         }
