@@ -9,6 +9,7 @@ macro_rules! losses {
         $then! {
             [
                 nt_xent: NtXent(NtXentConfig),
+                nt_logistic: NtLogistic(NtLogisticConfig),
             ]
             $($arguments)*
         }
