@@ -7,6 +7,7 @@ pub mod error;
 pub mod files;
 pub mod hash;
 pub mod human;
+pub(crate) mod kinds;
 pub mod matmul;
 pub mod panics;
 pub mod range;

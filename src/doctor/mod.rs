@@ -4,8 +4,8 @@
 pub mod check;
 
 mod convolutions;
+mod losses;
 mod norms;
-mod nt_xent;
 mod optimizers;
 mod pools;
 pub mod timing;
@@ -22,7 +22,7 @@ pub fn operations<D: Compute>() -> Vec<Operation<D>> {
     [convolutions::operations(), norms::operations(), pools::operations()]
         .into_iter()
         .flatten()
-        .chain([nt_xent::operation()])
+        .chain(losses::operations())
         .chain(optimizers::operations())
         .chain([training::operation()])
         .collect()

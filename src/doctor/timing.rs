@@ -3,12 +3,12 @@
 use super::numbers;
 use crate::base::{Error, Result};
 use crate::dataset::Batch;
-use crate::loss::{NtXentConfig, Similarity, nt_xent};
+use crate::loss::{ContrastiveLoss, NtXentConfig, Similarity};
 use crate::model::config::{ResnetConfig, Stem};
 use crate::model::{EncoderConfig, Network};
 use crate::nn::Precision;
-use crate::optim::config::{ConstantConfig, SgdConfig};
-use crate::optim::{DecayedParameters, OptimizerConfig, RateScale, ScheduleConfig};
+use crate::optim::schedule::ConstantConfig;
+use crate::optim::{DecayedParameters, OptimizerConfig, RateScale, ScheduleConfig, SgdConfig};
 use crate::train::{Compute, TrainConfig, Trainer, UploadedBatch};
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -97,7 +97,7 @@ fn median_step<D: Compute>(
         scale: RateScale::default(),
     };
     let optimizer = OptimizerConfig::Sgd(sgd);
-    let schedule = ScheduleConfig::Constant(ConstantConfig { warmup_epochs: 0.0 });
+    let schedule = ScheduleConfig::Constant(ConstantConfig::default());
     let config =
         TrainConfig { optimizer: &optimizer, schedule: &schedule, gradient_clip: None, epochs: 1, steps_per_epoch: 1 };
     let network = Network::new(&workload.encoder, &HEAD, workload.side, 1, device)?.in_precision(precision);
@@ -107,7 +107,7 @@ fn median_step<D: Compute>(
     let mut step = || {
         let (now, next) = (ahead.take().ok_or_else(|| Error::bug("no batch"))?, batch.clone());
         let start = Instant::now();
-        let loss = |z, _: &[usize]| nt_xent(z, &LOSS).map(|output| (output.loss, output.accuracy));
+        let loss = |z, _: &[usize]| LOSS.evaluate(z).map(|output| (output.loss, output.accuracy));
         // As in a training run, the next batch is uploaded during the step.
         let (_, uploaded) = trainer.step_with(now, loss, |network| UploadedBatch::new(next, network))?;
         ahead = Some(uploaded);

@@ -5,13 +5,13 @@ use super::numbers;
 use super::optimizers::{ReferenceOptimizer, wide};
 use crate::base::Result;
 use crate::dataset::Batch;
-use crate::loss::{NtXentConfig, Similarity, nt_xent, nt_xent_plain};
+use crate::loss::{ContrastiveLoss, NtXentConfig, Similarity};
 use crate::model::config::ResnetConfig;
 use crate::model::oracle::OracleNetwork;
 use crate::model::{EncoderConfig, Network};
 use crate::nn::{NamedTensor, Precision, Role};
-use crate::optim::config::{ConstantConfig, SgdConfig};
-use crate::optim::{DecayedParameters, OptimizerConfig, RateScale, ScheduleConfig};
+use crate::optim::schedule::ConstantConfig;
+use crate::optim::{DecayedParameters, OptimizerConfig, RateScale, ScheduleConfig, SgdConfig};
 use crate::train::{Compute, TrainConfig, Trainer};
 use dfdx::prelude::Cpu;
 use std::collections::BTreeMap;
@@ -55,7 +55,7 @@ fn compare<D: Compute>(device: &D, precision: Precision) -> Result<Vec<Compariso
     let start = with_biased_norms(network.state_dict()?);
     network.load_state_dict(&start)?;
     let expected = expected(&encoder, &start, &optimizer, rate(precision))?;
-    let schedule = ScheduleConfig::Constant(ConstantConfig { warmup_epochs: 0.0 });
+    let schedule = ScheduleConfig::Constant(ConstantConfig::default());
     let config = TrainConfig {
         optimizer: &optimizer,
         schedule: &schedule,
@@ -66,7 +66,7 @@ fn compare<D: Compute>(device: &D, precision: Precision) -> Result<Vec<Compariso
     let mut trainer = Trainer::new(network, &config);
     let mut losses = Vec::new();
     for step in 0..STEPS {
-        let loss = |z, _: &[usize]| nt_xent(z, &LOSS).map(|output| (output.loss, output.accuracy));
+        let loss = |z, _: &[usize]| LOSS.evaluate(z).map(|output| (output.loss, output.accuracy));
         losses.push(trainer.step(batch(step), loss)?.loss as f32);
     }
     let updates = updates(&start, &trainer.network().state_dict()?, &expected.parameters);
@@ -157,7 +157,7 @@ fn expected(
     for step in 0..STEPS {
         let network = OracleNetwork::new(encoder, &HEAD, SIDE, &state, &Cpu::default())?;
         let output = network.forward(batch(step).images, ROWS)?;
-        let (gradients, loss) = network.backward(nt_xent_plain(output, &LOSS)?.loss);
+        let (gradients, loss) = network.backward(LOSS.plain(output)?.loss);
         losses.push(loss);
         if step == 0 {
             names = gradients.iter().map(|gradient| gradient.name.clone()).collect();

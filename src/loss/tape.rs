@@ -1,22 +1,30 @@
-//! NT-Xent composed of dfdx operations, for any device.
+//! What contrastive losses have in common on dfdx's tape, for any device: similarities, metrics and masks.
 
 use crate::base::{Error, Result};
-use crate::loss::cpu::{MIN_NORM, accuracy};
-use crate::loss::{NtXentConfig, NtXentOutput, Similarity};
+use crate::nn::Taped;
 use dfdx::prelude::*;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::fmt::Display;
+
+/// Minimum norm that vectors are divided by, so that a zero vector has a gradient (the SimCLR code clamps the square at
+/// 1e-12).
+pub(super) const MIN_NORM: f32 = 1e-6;
 
 /// Added to an excluded similarity: far below any other, but finite, because infinity times 0 is NaN.
 const EXCLUDED: f32 = -1e30;
 
 type Matrix<D, T> = Tensor<(usize, usize), f32, D, T>;
 
-/// Computes [`crate::loss::nt_xent()`] of `z`, `[2n, width]`.
-pub(super) fn nt_xent<D: Device<f32>>(
-    z: Matrix<D, OwnedTape<f32, D>>,
-    config: &NtXentConfig,
-) -> Result<NtXentOutput<D>> {
-    evaluate(z, config).map_err(device_error)
+/// Similarity of two projections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Similarity {
+    /// Cosine similarity.
+    #[default]
+    Cosine,
+    /// Dot product, without normalization.
+    Dot,
 }
 
 /// Converts an error of dfdx.
@@ -24,43 +32,62 @@ pub(super) fn device_error(error: impl Display) -> Error {
     Error::stage(format!("dfdx: {error}")).help("use a smaller batch if the device has run out of memory")
 }
 
-fn evaluate<D: Device<f32>>(
-    z: Matrix<D, OwnedTape<f32, D>>,
-    config: &NtXentConfig,
-) -> std::result::Result<NtXentOutput<D>, D::Err> {
-    let rows = z.shape().0;
-    let device = z.device().clone();
-    let u = match config.similarity {
+/// Checks that the rows of `z` are two views of each image.
+pub(super) fn check_pairs<D: Device<f32>>(z: &Taped<D>) -> Result<()> {
+    let (rows, width) = *z.shape();
+    if rows == 0 || rows % 2 == 1 || width == 0 {
+        return Err(Error::bug(format!("the loss needs two views of each image, got a [{rows}, {width}] tensor")));
+    }
+    Ok(())
+}
+
+/// Returns the similarities of all rows of `z`, `[2n, width]`, divided by the temperature, `[2n, 2n]`.
+pub(super) fn similarities<D: Device<f32>>(
+    z: Taped<D>,
+    similarity: Similarity,
+    temperature: f64,
+) -> std::result::Result<Taped<D>, D::Err> {
+    let u = match similarity {
         Similarity::Cosine => normalized_rows(z)?,
         Similarity::Dot => z,
     };
     // [2n, width] x [width, 2n] -> [2n, 2n]. The division makes a separate tensor: dfdx's backward pass panics if one
     // tensor is both operands, and a permuted view is the same tensor.
     let (u, history) = u.split_tape();
-    let transposed = u.clone().put_tape(history).try_div(config.temperature as f32)?.try_permute::<_, Axes2<1, 0>>()?;
-    let similarity = u.retaped::<OwnedTape<f32, D>>().try_matmul(transposed)?;
-    let similarity = similarity.try_add(diagonal(&device, rows, 0)?)?;
+    let transposed = u.clone().put_tape(history).try_div(temperature as f32)?.try_permute::<_, Axes2<1, 0>>()?;
+    u.retaped::<OwnedTape<f32, D>>().try_matmul(transposed)
+}
 
-    let pairs: Vec<usize> = (0..rows).map(|row| (row + rows / 2) % rows).collect();
-    let pairs = device.try_tensor_from_vec(pairs, (rows,))?;
-    let positives = similarity.retaped::<NoneTape>().try_select::<(usize,), _>(pairs.clone())?;
-    let negatives =
-        similarity.retaped::<NoneTape>().try_add(diagonal(&device, rows, rows / 2)?)?.try_max::<(usize,), Axis<1>>()?;
-    let positives = positives.as_vec();
-
-    let log_probabilities = similarity.try_log_softmax::<Axis<1>>()?.try_select::<(usize,), _>(pairs)?;
+/// Returns the contrastive accuracy and the mean similarity of the positive pairs, not divided by the temperature.
+pub(super) fn metrics<D: Device<f32>>(
+    similarities: &Taped<D>,
+    temperature: f64,
+) -> std::result::Result<(f32, f32), D::Err> {
+    let (rows, device) = (similarities.shape().0, similarities.device().clone());
+    let similarities = similarities.retaped::<NoneTape>();
+    let positives = similarities.clone().try_select::<(usize,), _>(pairs(&device, rows)?)?.as_vec();
+    let others = similarities.try_add(diagonal(&device, rows, 0)?)?.try_add(diagonal(&device, rows, rows / 2)?)?;
+    let negatives = others.try_max::<(usize,), Axis<1>>()?.as_vec();
     let mean = positives.iter().map(|&s| f64::from(s)).sum::<f64>() / rows as f64;
-    Ok(NtXentOutput {
-        loss: log_probabilities.try_mean::<(), _>()?.try_negate()?,
-        accuracy: accuracy(&positives, &negatives.as_vec()),
-        positive_similarity: (mean * config.temperature) as f32,
-    })
+    Ok((accuracy(&positives, &negatives), (mean * temperature) as f32))
+}
+
+/// Returns the fraction of rows whose positive is more similar than every negative.
+pub(super) fn accuracy(positives: &[f32], negatives: &[f32]) -> f32 {
+    let correct = positives.iter().zip(negatives).filter(|(positive, negative)| positive > negative).count();
+    correct as f32 / positives.len() as f32
+}
+
+/// Returns the row of the other view of each row's image.
+pub(super) fn pairs<D: Device<f32>>(
+    device: &D,
+    rows: usize,
+) -> std::result::Result<Tensor<(usize,), usize, D>, D::Err> {
+    device.try_tensor_from_vec((0..rows).map(|row| (row + rows / 2) % rows).collect(), (rows,))
 }
 
 /// Scales each row to norm 1.
-fn normalized_rows<D: Device<f32>>(
-    z: Matrix<D, OwnedTape<f32, D>>,
-) -> std::result::Result<Matrix<D, OwnedTape<f32, D>>, D::Err> {
+fn normalized_rows<D: Device<f32>>(z: Taped<D>) -> std::result::Result<Taped<D>, D::Err> {
     let shape = *z.shape();
     let (z, history) = z.split_tape();
     let squares = z.clone().put_tape(history).try_square()?.try_sum::<(usize,), Axis<1>>()?;
@@ -69,7 +96,7 @@ fn normalized_rows<D: Device<f32>>(
 }
 
 /// Returns `[rows, rows]` with [`EXCLUDED`] on the diagonals at distance `offset` and 0 elsewhere.
-fn diagonal<D: Device<f32>>(
+pub(super) fn diagonal<D: Device<f32>>(
     device: &D,
     rows: usize,
     offset: usize,
@@ -81,39 +108,4 @@ fn diagonal<D: Device<f32>>(
         return Ok(above);
     }
     above.try_add(upper(-offset)?)?.try_sub(upper(1 - offset)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::rng;
-    use crate::loss;
-
-    fn assert_agreement(rows: usize, width: usize, scale: f32, config: &NtXentConfig) {
-        let device = Cpu::default();
-        let mut random = rng::stream(1, "test", &[rows as u64]);
-        let values = (0..rows * width).map(|_| scale * rng::normal(&mut random)).collect();
-        let z: Tensor<(usize, usize), f32, Cpu> = device.tensor_from_vec(values, (rows, width));
-        let fused = loss::nt_xent(z.leaky_trace(), config).unwrap();
-        let plain = nt_xent(z.leaky_trace(), config).unwrap();
-        assert!((fused.loss.array() - plain.loss.array()).abs() < 1e-5 * (1.0 + plain.loss.array()));
-        assert_eq!(fused.accuracy, plain.accuracy);
-        assert!((fused.positive_similarity - plain.positive_similarity).abs() < 1e-4 * scale * scale);
-        let (fused, plain) = (fused.loss.backward().get(&z).as_vec(), plain.loss.backward().get(&z).as_vec());
-        let largest = plain.iter().fold(0.0f32, |max, x| max.max(x.abs()));
-        for (a, b) in fused.iter().zip(&plain) {
-            assert!((a - b).abs() <= 2e-5 * largest, "{a} {b}, largest {largest}");
-        }
-    }
-
-    #[test]
-    fn the_fused_operation_agrees_with_dfdx_operations() {
-        for (rows, width, scale) in [(2, 3, 1.0), (8, 4, 1.0), (130, 32, 0.5)] {
-            for temperature in [0.1, 0.5, 1.0] {
-                for similarity in [Similarity::Cosine, Similarity::Dot] {
-                    assert_agreement(rows, width, scale, &NtXentConfig { temperature, similarity });
-                }
-            }
-        }
-    }
 }

@@ -2,9 +2,8 @@
 
 use crate::base::Result;
 use crate::nn::Trainable;
-use crate::optim::adam::{self, WeightDecay};
-use crate::optim::optimize::{Optimize, Update};
-use crate::optim::{OptimizerConfig, lars, multi_tensor, sgd};
+use crate::optim::multi_tensor;
+use crate::optim::{Optimize, Update};
 use dfdx::prelude::Cpu;
 
 impl Optimize for Cpu {
@@ -23,15 +22,7 @@ impl Optimize for Cpu {
         parameters: &mut [Trainable<'_, Vec<f32>>],
         state: &mut [Vec<f32>],
     ) -> Result<()> {
-        let (rate, number) = (update.learning_rate, update.number);
-        match update.rule {
-            OptimizerConfig::Sgd(config) => sgd::step(config, parameters, state, rate),
-            OptimizerConfig::Lars(config) => lars::step(config, parameters, state, rate),
-            OptimizerConfig::Adam(config) => adam::step(config, WeightDecay::Coupled, parameters, state, rate, number),
-            OptimizerConfig::Adamw(config) => {
-                adam::step(config, WeightDecay::Decoupled, parameters, state, rate, number)
-            }
-        }
+        update.rule.rule().step(update.step, parameters, state);
         Ok(())
     }
 }

@@ -4,9 +4,9 @@ use crate::base::Result;
 use crate::nn::Trainable;
 use crate::nn::cuda::{AdamStep, Buffer, MultiTensor, ParameterTensors};
 use crate::optim::adam::WeightDecay;
-use crate::optim::config::AdamConfig;
-use crate::optim::optimize::{Optimize, Update};
-use crate::optim::{DecayedParameters, OptimizerConfig};
+use crate::optim::{
+    AdamConfig, AdamwConfig, DecayedParameters, LarsConfig, Optimize, OptimizerConfig, SgdConfig, Step, Update,
+};
 use dfdx::prelude::Cuda;
 
 impl Optimize for Cuda {
@@ -24,22 +24,42 @@ impl Optimize for Cuda {
         parameters: &mut [Trainable<'_, Buffer>],
         state: &mut [Buffer],
     ) -> Result<()> {
-        let multi_tensor = multi_tensor(parameters, state, update.rule.state_vectors(), update.rule.decayed())?;
-        let rate = update.learning_rate;
+        let Some(kernel) = Kernel::of(update) else { return self.update_on_host(update, parameters, state) };
+        let decayed = update.rule.rule().options().decay;
+        let tensors = multi_tensor(parameters, state, update.rule.state_vectors(), decayed)?;
+        let rate = update.step.learning_rate;
+        match kernel {
+            Kernel::Sgd(config) => {
+                tensors.sgd(rate as f32, config.momentum as f32, config.weight_decay as f32, config.nesterov)
+            }
+            Kernel::Adam(step) => tensors.adam(step),
+            Kernel::Lars(config) => {
+                tensors.lars(rate, config.momentum as f32, config.weight_decay as f32, config.trust)
+            }
+        }
+    }
+}
+
+/// The kernel of an optimizer.
+enum Kernel<'a> {
+    Sgd(&'a SgdConfig),
+    /// Of Adam and AdamW, with the factors of one step.
+    Adam(AdamStep),
+    Lars(&'a LarsConfig),
+}
+
+impl<'a> Kernel<'a> {
+    /// Returns the kernel of an optimizer that has one; the others run on the host.
+    fn of(update: &Update<'a>) -> Option<Self> {
         match update.rule {
-            OptimizerConfig::Sgd(config) => {
-                let decay = config.weight_decay as f32;
-                multi_tensor.sgd(rate as f32, config.momentum as f32, decay, config.nesterov)
+            OptimizerConfig::Sgd(config) => Some(Self::Sgd(config)),
+            OptimizerConfig::Adam(config) => Some(Self::Adam(adam_step(config, WeightDecay::Coupled, update.step))),
+            OptimizerConfig::Adamw(AdamwConfig(config)) => {
+                Some(Self::Adam(adam_step(config, WeightDecay::Decoupled, update.step)))
             }
-            OptimizerConfig::Lars(config) => {
-                multi_tensor.lars(rate, config.momentum as f32, config.weight_decay as f32, config.trust)
-            }
-            OptimizerConfig::Adam(config) => {
-                multi_tensor.adam(adam_step(config, WeightDecay::Coupled, rate, update.number))
-            }
-            OptimizerConfig::Adamw(config) => {
-                multi_tensor.adam(adam_step(config, WeightDecay::Decoupled, rate, update.number))
-            }
+            OptimizerConfig::Lars(config) => Some(Self::Lars(config)),
+            #[allow(unreachable_patterns, reason = "an optimizer needs no kernel, but all may have one")]
+            _ => None,
         }
     }
 }
@@ -67,9 +87,9 @@ fn parameter<'a>(
 }
 
 /// Returns the factors of one step, which are the same for all parameters.
-fn adam_step(config: &AdamConfig, kind: WeightDecay, rate: f64, number: u64) -> AdamStep {
-    let [beta1, beta2] = config.betas;
-    let correction = |beta: f64| 1.0 - beta.powf(number as f64);
+fn adam_step(config: &AdamConfig, kind: WeightDecay, step: Step) -> AdamStep {
+    let ([beta1, beta2], rate) = (config.betas, step.learning_rate);
+    let correction = |beta: f64| 1.0 - beta.powf(step.number as f64);
     let (in_gradient, shrink) = match kind {
         WeightDecay::Coupled => (config.weight_decay, 1.0),
         WeightDecay::Decoupled => (0.0, 1.0 - rate * config.weight_decay),
@@ -91,32 +111,22 @@ fn adam_step(config: &AdamConfig, kind: WeightDecay, rate: f64, number: u64) -> 
 mod tests {
     use super::*;
     use crate::nn::Role;
-    use crate::optim::RateScale;
     use dfdx::prelude::Cpu;
 
     /// Two steps of one weight with the factors for the kernel, against the CPU.
     #[test]
     fn the_factors_for_the_kernel_agree_with_the_cpu() {
-        let adam = AdamConfig {
-            learning_rate: 0.1,
-            betas: [0.8, 0.95],
-            epsilon: 1e-3,
-            weight_decay: 0.2,
-            decay: DecayedParameters::default(),
-            scale: RateScale::default(),
-        };
-        for (rule, kind) in [
-            (OptimizerConfig::Adam(adam.clone()), WeightDecay::Coupled),
-            (OptimizerConfig::Adamw(adam.clone()), WeightDecay::Decoupled),
-        ] {
+        let adam =
+            AdamConfig { betas: [0.8, 0.95], epsilon: 1e-3, weight_decay: 0.2, ..AdamConfig::with_learning_rate(0.1) };
+        for rule in [OptimizerConfig::Adam(adam.clone()), OptimizerConfig::Adamw(AdamwConfig(adam))] {
             let (mut value, mut gradient) = (vec![0.7f32], vec![-0.3f32]);
             let mut state = vec![vec![0.0f32]; 2];
             let (mut w, mut m, mut v) = (0.7f32, 0.0f32, 0.0f32);
             for number in 1..=2 {
-                let update = Update { rule: &rule, learning_rate: 0.1, number };
+                let update = Update { rule: &rule, step: Step { learning_rate: 0.1, number } };
                 let trainable = Trainable { values: &mut value, gradient: &mut gradient, role: Role::Weight };
                 Cpu::default().update(&update, &mut [trainable], &mut state).unwrap();
-                let step = adam_step(&adam, kind, 0.1, number);
+                let Some(Kernel::Adam(step)) = Kernel::of(&update) else { panic!() };
                 let g = -0.3 + step.in_gradient * w;
                 m = step.keep1 * m + step.add1 * g;
                 v = step.keep2 * v + step.add2 * g * g;

@@ -1,25 +1,46 @@
 //! Optimizers and learning-rate schedules.
 
-mod adam;
-mod choices;
-pub mod clip;
-pub mod config;
+use crate::base::kinds::declare_modules;
+
+/// Every optimizer, one per line: its file, which is also its key in a pipeline file, its variant of
+/// [`OptimizerConfig`] and its configuration, which implements [`UpdateRule`].
+macro_rules! optimizers {
+    ($then:ident $($arguments:tt)*) => {
+        $then! {
+            [
+                sgd: Sgd(SgdConfig),
+                adam: Adam(AdamConfig),
+                adamw: Adamw(AdamwConfig),
+                lars: Lars(LarsConfig),
+                lion: Lion(LionConfig),
+            ]
+            $($arguments)*
+        }
+    };
+}
+pub(crate) use optimizers;
+
+optimizers!(declare_modules);
+
+mod clip;
+mod config;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
-mod lars;
 pub mod lbfgs;
 mod multi_tensor;
-pub mod optimize;
-pub mod optimizer;
+mod optimize;
+mod optimizer;
+mod options;
 pub mod schedule;
-mod sgd;
+mod update_rule;
 mod wolfe;
 
-pub use choices::{DecayedParameters, RateScale};
 pub use clip::clip_gradients;
-pub use config::{OptimizerConfig, ScheduleConfig};
+pub use config::OptimizerConfig;
 pub use lbfgs::{Lbfgs, Minimum};
 pub use optimize::{Optimize, Update};
 pub use optimizer::Optimizer;
-pub use schedule::Schedule;
+pub use options::{DecayedParameters, Options, RateScale};
+pub use schedule::{Schedule, ScheduleConfig};
+pub use update_rule::{ReferenceParameter, SettingProblem, Step, UpdateRule};

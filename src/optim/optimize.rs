@@ -2,7 +2,7 @@
 
 use crate::base::Result;
 use crate::nn::{Backend, Trainable};
-use crate::optim::OptimizerConfig;
+use crate::optim::{OptimizerConfig, Step};
 
 /// A device that updates all parameters of a network together, in a few passes.
 ///
@@ -23,6 +23,29 @@ pub trait Optimize: Backend {
         parameters: &mut [Trainable<'_, Self::Buffer>],
         state: &mut [Self::Buffer],
     ) -> Result<()>;
+
+    /// Takes the step of [`Optimize::update`] on the host, for optimizers without a kernel of the device: parameters,
+    /// gradients and state are downloaded, and parameters and state uploaded again.
+    fn update_on_host(
+        &self,
+        update: &Update<'_>,
+        parameters: &mut [Trainable<'_, Self::Buffer>],
+        state: &mut [Self::Buffer],
+    ) -> Result<()> {
+        let download = |buffer: &Self::Buffer| self.download(buffer);
+        let mut values = parameters.iter().map(|of| download(of.values)).collect::<Result<Vec<_>>>()?;
+        let mut gradients = parameters.iter().map(|of| download(of.gradient)).collect::<Result<Vec<_>>>()?;
+        let mut host_state = state.iter().map(download).collect::<Result<Vec<_>>>()?;
+        let pairs = values.iter_mut().zip(&mut gradients).zip(parameters.iter());
+        let mut on_host: Vec<_> =
+            pairs.map(|((values, gradient), of)| Trainable { values, gradient, role: of.role }).collect();
+        update.rule.rule().step(update.step, &mut on_host, &mut host_state);
+        let targets = parameters.iter_mut().map(|of| &mut *of.values).chain(state);
+        for (values, target) in values.into_iter().chain(host_state).zip(targets) {
+            self.copy(&self.upload(values)?, target)?;
+        }
+        Ok(())
+    }
 }
 
 /// One step of an optimizer.
@@ -30,8 +53,6 @@ pub trait Optimize: Backend {
 pub struct Update<'a> {
     /// The optimizer.
     pub rule: &'a OptimizerConfig,
-    /// The learning rate.
-    pub learning_rate: f64,
-    /// Number of the step, the first being 1.
-    pub number: u64,
+    /// Learning rate and number of the step.
+    pub step: Step,
 }

@@ -2,7 +2,7 @@
 
 use crate::base::{Error, Result};
 use crate::nn::Trainable;
-use crate::optim::{Optimize, OptimizerConfig, Update, adam, lars, sgd};
+use crate::optim::{Optimize, OptimizerConfig, Step, Update};
 
 /// An optimizer, which updates parameters from their gradients.
 ///
@@ -14,17 +14,6 @@ pub struct Optimizer<D: Optimize> {
     steps: u64,
     /// The state vectors of the first parameter, then those of the second, and so on; empty before the first step.
     state: Vec<D::Buffer>,
-}
-
-impl OptimizerConfig {
-    /// Returns the number of state vectors per parameter.
-    pub fn state_vectors(&self) -> usize {
-        match self {
-            Self::Sgd(config) => sgd::state_vectors(config),
-            Self::Adam(_) | Self::Adamw(_) => adam::STATE_VECTORS,
-            Self::Lars(_) => lars::STATE_VECTORS,
-        }
-    }
 }
 
 impl<D: Optimize> Optimizer<D> {
@@ -45,7 +34,7 @@ impl<D: Optimize> Optimizer<D> {
     }
 
     /// Takes one step with the given learning rate. The parameters must be the same at each step, in the same order.
-    /// LARS adds the weight decay to the gradients.
+    /// Gradients may be overwritten: LARS adds the weight decay to them.
     ///
     /// # Errors
     /// The device failed.
@@ -54,12 +43,12 @@ impl<D: Optimize> Optimizer<D> {
             self.state = self.fresh_state(device, parameters)?;
         }
         self.steps += 1;
-        let update = Update { rule: &self.config, learning_rate, number: self.steps };
-        device.update(&update, parameters, &mut self.state)
+        let step = Step { learning_rate, number: self.steps };
+        device.update(&Update { rule: &self.config, step }, parameters, &mut self.state)
     }
 
-    /// Returns the number of steps taken and the state vectors in the order of the parameters: one each for SGD with
-    /// momentum and LARS, two for Adam and AdamW, none for SGD without momentum; none at all before the first step.
+    /// Returns the number of steps taken and the state vectors in the order of the parameters
+    /// ([`OptimizerConfig::state_vectors`] each); none at all before the first step.
     pub fn state(&self) -> (u64, &[D::Buffer]) {
         (self.steps, &self.state)
     }
@@ -84,5 +73,51 @@ impl<D: Optimize> Optimizer<D> {
         let lengths = parameters.iter().map(|parameter| device.length(parameter.values));
         let vectors = lengths.flat_map(|length| std::iter::repeat_n(length, self.config.state_vectors()));
         vectors.map(|length| device.allocate(length)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rng;
+    use crate::nn::Role;
+    use dfdx::prelude::Cpu;
+
+    /// Parameters of several roles after three steps, which `update` takes, and the state.
+    fn after_steps(
+        rule: &OptimizerConfig,
+        update: impl Fn(&Update<'_>, &mut [Trainable<'_, Vec<f32>>], &mut [Vec<f32>]),
+    ) -> [Vec<Vec<f32>>; 2] {
+        let numbers = |name: &str| -> Vec<f32> {
+            let mut random = rng::stream(5, name, &[]);
+            (0..37).map(|_| rng::normal(&mut random)).collect()
+        };
+        let mut values = vec![numbers("weights"), numbers("biases")];
+        let mut state = vec![vec![0.0; 37]; 2 * rule.state_vectors()];
+        for number in 1..=3 {
+            let mut gradients = [numbers(&format!("weights {number}")), numbers(&format!("biases {number}"))];
+            let pairs = values.iter_mut().zip(&mut gradients).zip([Role::Weight, Role::Bias]);
+            let mut parameters: Vec<_> =
+                pairs.map(|((values, gradient), role)| Trainable { values, gradient, role }).collect();
+            let step = Step { learning_rate: 0.1, number };
+            update(&Update { rule, step }, &mut parameters, &mut state);
+        }
+        [values, state]
+    }
+
+    #[test]
+    fn every_optimizer_is_named_by_its_key_and_takes_the_same_steps_without_a_kernel() {
+        let (device, examples) = (Cpu::default(), OptimizerConfig::examples());
+        for rule in &examples {
+            let written = serde_json::to_value(rule).unwrap();
+            assert!(written.get(rule.key()).is_some(), "{written}");
+            let direct = after_steps(rule, |update, parameters, state| {
+                device.update(update, parameters, state).unwrap();
+            });
+            let on_host = after_steps(rule, |update, parameters, state| {
+                device.update_on_host(update, parameters, state).unwrap();
+            });
+            assert_eq!(direct, on_host, "{rule:?}");
+        }
     }
 }

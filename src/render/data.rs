@@ -105,8 +105,14 @@ pub struct TrainingCurve {
     pub depth_label: String,
     /// Fraction of the labels used; none for pretraining.
     pub fraction: Option<f64>,
+    /// Title of the loss, with its unit: "NT-Xent loss (nats)" (pretraining).
+    pub loss: String,
     /// Chance level of the loss: ln(2N-1) for NT-Xent over N pairs.
     pub chance: Option<f64>,
+    /// How it follows from the number N of pairs of a batch: "ln(2N − 1)".
+    pub chance_formula: Option<String>,
+    /// Chance level of the accuracy (pretraining).
+    pub chance_accuracy: Option<f64>,
     /// One row per epoch.
     pub rows: Vec<CurveRow>,
     /// Epoch (in the units of [`CurveRow::epoch`]) whose weights were kept.

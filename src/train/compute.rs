@@ -1,9 +1,9 @@
 //! The operations of a device that training needs.
 
-use crate::loss::NtXentKernel;
+use crate::loss::LossKernels;
 use crate::optim::Optimize;
 
 /// A device with all kernels of training: encoders, optimizers, losses.
-pub trait Compute: Optimize + NtXentKernel {}
+pub trait Compute: Optimize + LossKernels {}
 
-impl<D: Optimize + NtXentKernel> Compute for D {}
+impl<D: Optimize + LossKernels> Compute for D {}

@@ -1,4 +1,4 @@
-//! NT-Xent loss and contrastive accuracy of pretraining by epoch, with their chance levels.
+//! Contrastive loss and accuracy of pretraining by epoch, with their chance levels.
 
 use crate::base::Result;
 use crate::render::charts::{LineChart, LinePanel, LineSeries, ReferenceLine};
@@ -16,14 +16,8 @@ pub(crate) fn figure(curves: &[TrainingCurve]) -> Result<Option<Figure>> {
     }
     let runs = group_by(pretraining.iter().copied(), |curve| (curve.stage.clone(), without_seed(&curve.variant)));
     let many = runs.len() > MAX_SERIES;
-    let panels = vec![
-        loss_panel(lines(&runs, |row| row.loss), common_chance(&pretraining)),
-        accuracy_panel(lines(&runs, |row| row.accuracy), common_chance(&pretraining)),
-    ];
-    let mut caption =
-        "Contrastive accuracy is the fraction of views whose positive is the most similar of the 2N − 1 other views in \
-         a batch of N pairs. Chance level: ln(2N − 1) for the loss, 1 / (2N − 1) for the accuracy."
-            .to_owned();
+    let panels = vec![loss_panel(lines(&runs, |row| row.loss), &pretraining), accuracy_panel(&runs, &pretraining)];
+    let mut caption = caption(&pretraining);
     if many {
         caption +=
             &format!(" Of {} runs, the ones with the lowest and the highest final loss are colored.", runs.len());
@@ -71,22 +65,35 @@ fn extremes(runs: &Runs<'_>) -> [Option<usize>; 2] {
     [lowest, highest].map(|extreme| extreme.map(|(at, _)| at))
 }
 
-/// Returns the chance level of the loss if it is the same for all runs.
-fn common_chance(curves: &[&TrainingCurve]) -> Option<f64> {
-    let first = curves[0].chance.filter(|chance| chance.is_finite())?;
-    curves.iter().all(|curve| curve.chance == Some(first)).then_some(first)
+/// Returns a value that all runs have in common.
+fn common<'a, T: PartialEq>(curves: &[&'a TrainingCurve], value: impl Fn(&'a TrainingCurve) -> Option<T>) -> Option<T> {
+    let first = value(curves[0])?;
+    curves.iter().all(|curve| value(curve).as_ref() == Some(&first)).then_some(first)
 }
 
-fn loss_panel(lines: Vec<LineSeries>, chance: Option<f64>) -> LinePanel {
+fn caption(curves: &[&TrainingCurve]) -> String {
+    let of_loss = common(curves, |curve| curve.chance_formula.as_deref());
+    let of_loss = of_loss.map(|formula| format!("{formula} for the loss, ")).unwrap_or_default();
+    format!(
+        "Contrastive accuracy is the fraction of views whose positive is the most similar of the 2N − 1 other views in \
+         a batch of N pairs. Chance level: {of_loss}1 / (2N − 1) for the accuracy."
+    )
+}
+
+fn loss_panel(lines: Vec<LineSeries>, curves: &[&TrainingCurve]) -> LinePanel {
+    let chance = common(curves, |curve| curve.chance.filter(|chance| chance.is_finite()));
     let reference_lines: Vec<ReferenceLine> =
         chance.into_iter().map(|y| ReferenceLine { y, text: format!("chance: {}", words::trimmed(y, 3)) }).collect();
     let points = || lines.iter().flat_map(|line| &line.points);
-    let y = Axis::linear("NT-Xent loss (nats)", points().map(|point| point.1).chain(chance).collect::<Vec<_>>());
+    let title = common(curves, |curve| Some(curve.loss.as_str()).filter(|title| !title.is_empty()));
+    let values: Vec<f64> = points().map(|point| point.1).chain(chance).collect();
+    let y = Axis::linear(title.unwrap_or("Contrastive loss"), values);
     LinePanel { heading: String::new(), x: Axis::epochs(points().map(|point| point.0)), y, lines, reference_lines }
 }
 
-fn accuracy_panel(lines: Vec<LineSeries>, chance: Option<f64>) -> LinePanel {
-    let rate = chance.map(|loss| (-loss).exp());
+fn accuracy_panel(runs: &Runs<'_>, curves: &[&TrainingCurve]) -> LinePanel {
+    let lines = lines(runs, |row| row.accuracy);
+    let rate = common(curves, |curve| curve.chance_accuracy);
     let reference_lines: Vec<ReferenceLine> =
         rate.into_iter().map(|y| ReferenceLine { y, text: format!("chance: {}", words::percent(y)) }).collect();
     let points = || lines.iter().flat_map(|line| &line.points);

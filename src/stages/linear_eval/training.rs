@@ -1,7 +1,7 @@
 //! How a linear classifier is trained: exactly, unless a key of the file says otherwise.
 
-use crate::optim::config::{AdamConfig, ConstantConfig, LarsConfig, SgdConfig};
-use crate::optim::{OptimizerConfig, ScheduleConfig};
+use crate::optim::schedule::ConstantConfig;
+use crate::optim::{self, OptimizerConfig, ScheduleConfig, optimizers};
 use crate::stages::linear_eval::LinearEvalConfig;
 use crate::stages::shared::classifier::{ClassifierTraining, DEFAULT_PATIENCE, adam, check_stopping};
 use crate::stages::shared::labels::SelectOn;
@@ -12,34 +12,35 @@ use crate::train::{Monitor, Patience, StoppingRule};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The optimizer of a linear classifier.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LinearOptimizerConfig {
-    /// L-BFGS: the exact minimum of multinomial logistic regression with an L2 penalty; has no epochs.
-    Lbfgs(LbfgsConfig),
-    /// Stochastic gradient descent, with optional momentum.
-    Sgd(SgdConfig),
-    /// Adam (Kingma and Ba 2014) with L2 regularization: weight decay is added to the gradient.
-    Adam(AdamConfig),
-    /// AdamW (Loshchilov and Hutter 2017): decoupled weight decay.
-    Adamw(AdamConfig),
-    /// LARS (You et al. 2017); by default biases get neither layer-wise adaptation nor weight decay.
-    Lars(LarsConfig),
+/// Declares the optimizers of a linear classifier: those of `optim`, and L-BFGS.
+macro_rules! declare_linear_optimizers {
+    ([$($module:ident: $variant:ident($config:ident),)*]) => {
+        /// The optimizer of a linear classifier.
+        #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum LinearOptimizerConfig {
+            /// L-BFGS: the exact minimum of multinomial logistic regression with an L2 penalty; has no epochs.
+            Lbfgs(LbfgsConfig),
+            $(
+                #[doc = concat!("`", stringify!($module), "`.")]
+                #[schemars(description = optim::$config::SUMMARY)]
+                $variant(optim::$config),
+            )*
+        }
+
+        impl LinearOptimizerConfig {
+            /// Returns the optimizer of minibatch training as `Ok`, or the settings of the exact solution as `Err`.
+            fn split(self) -> Result<OptimizerConfig, LbfgsConfig> {
+                match self {
+                    Self::Lbfgs(config) => Err(config),
+                    $(Self::$variant(config) => Ok(OptimizerConfig::$variant(config)),)*
+                }
+            }
+        }
+    };
 }
 
-impl LinearOptimizerConfig {
-    /// Returns the optimizer of minibatch training as `Ok`, or the settings of the exact solution as `Err`.
-    fn split(self) -> Result<OptimizerConfig, LbfgsConfig> {
-        match self {
-            Self::Lbfgs(config) => Err(config),
-            Self::Sgd(config) => Ok(OptimizerConfig::Sgd(config)),
-            Self::Adam(config) => Ok(OptimizerConfig::Adam(config)),
-            Self::Adamw(config) => Ok(OptimizerConfig::Adamw(config)),
-            Self::Lars(config) => Ok(OptimizerConfig::Lars(config)),
-        }
-    }
-}
+optimizers!(declare_linear_optimizers);
 
 /// Epochs of a classifier that is trained by epochs.
 const DEFAULT_EPOCHS: usize = 100;
@@ -139,7 +140,7 @@ fn lbfgs(config: LbfgsConfig, select_on: SelectOn) -> LinearTraining {
 
 /// The schedule where the file does not say.
 fn constant() -> ScheduleConfig {
-    ScheduleConfig::Constant(ConstantConfig { warmup_epochs: 0.0 })
+    ScheduleConfig::Constant(ConstantConfig::default())
 }
 
 /// Reports keys that do not go together.

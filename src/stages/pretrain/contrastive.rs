@@ -5,7 +5,7 @@ use crate::base::{Error, Result};
 use crate::dataset::{LoaderConfig, Split, batches};
 use crate::engine::{Context, Cost, Stage};
 use crate::imaging::Fit;
-use crate::loss::{LossConfig, nt_xent, nt_xent_chance};
+use crate::loss::{ContrastiveLoss, LossConfig, chance_accuracy};
 use crate::model::{self, Network};
 use crate::nn::{Backend, Taped};
 use crate::render::data::{CurveKind, Report, TrainingCurve};
@@ -132,7 +132,8 @@ impl PretrainStage {
             let course = LoaderConfig { batch_size: config.batch_size, epochs: config.epochs, skip, seed: self.seed };
             batches::contrastive_batches(set, train, policy, course)
         };
-        Ok(Training::resume(context, session, (nt_xent_chance(config.batch_size), multiply_adds), batches))
+        let chance = config.loss.chance(config.batch_size).map(|chance| chance.loss);
+        Ok(Training::resume(context, session, (chance, multiply_adds), batches))
     }
 
     fn initial_network<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<Network<D>> {
@@ -176,8 +177,7 @@ pub fn trained<D: Backend>(config: &PretrainConfig, side: usize, directory: &Pat
 }
 
 fn contrastive_loss<D: Compute>(z: Taped<D>, config: &LossConfig) -> Result<TapedLoss<D>> {
-    let LossConfig::NtXent(config) = config;
-    let output = nt_xent(z, config)?;
+    let output = config.evaluate(z)?;
     Ok((output.loss, output.accuracy))
 }
 
@@ -203,12 +203,14 @@ pub(super) fn cost(config: &PretrainConfig, memory: &TrainingMemory, facts: &Dat
 #[derive(Debug)]
 pub(super) struct CurvePart {
     name: String,
+    loss: LossConfig,
     batch_size: usize,
 }
 
 impl CurvePart {
     pub(super) fn new(pretrained: &Pretrained) -> Self {
-        Self { name: pretrained.name.clone(), batch_size: pretrained.config.batch_size }
+        let config = &pretrained.config;
+        Self { name: pretrained.name.clone(), loss: config.loss.clone(), batch_size: config.batch_size }
     }
 }
 
@@ -218,11 +220,15 @@ impl ReportPart for CurvePart {
     }
 
     fn collect(&self, shown: &Shown<'_>, report: &mut Report) -> Result<()> {
+        let chance = self.loss.chance(self.batch_size);
         report.curves.push(TrainingCurve {
             kind: CurveKind::Pretrain,
             stage: format!("pretrain.{}", self.name),
             variant: shown.variant.label.clone(),
-            chance: Some(nt_xent_chance(self.batch_size)),
+            loss: self.loss.title().to_owned(),
+            chance: chance.map(|chance| chance.loss),
+            chance_formula: chance.map(|chance| chance.formula.to_owned()),
+            chance_accuracy: Some(chance_accuracy(self.batch_size)),
             rows: results::curve(shown.artifact("pretrain")?)?,
             ..TrainingCurve::default()
         });

@@ -12,7 +12,7 @@ pub use pairs::{draw, one_of_each_class};
 use crate::augment::PolicyConfig;
 use crate::base::{Error, Result};
 use crate::engine::StageId;
-use crate::loss::{LossConfig, NtXentConfig, Similarity};
+use crate::loss::LossConfig;
 use crate::model::{self, BatchNorm, EncoderConfig, ProjectionConfig};
 use crate::nn::Precision;
 use crate::optim::{OptimizerConfig, ScheduleConfig};
@@ -56,7 +56,7 @@ pub struct PretrainConfig {
     #[serde(default)]
     pub batch_norm: BatchNorm,
     /// The contrastive loss.
-    #[serde(default = "nt_xent")]
+    #[serde(default)]
     pub loss: LossConfig,
     /// The optimizer.
     pub optimizer: OptimizerConfig,
@@ -72,10 +72,6 @@ pub struct PretrainConfig {
     /// Maximum norm of the gradient over all parameters; larger gradients are scaled down to it. Default: no clipping.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub gradient_clip: Option<f64>,
-}
-
-fn nt_xent() -> LossConfig {
-    LossConfig::NtXent(NtXentConfig { temperature: 0.1, similarity: Similarity::Cosine })
 }
 
 impl PretrainConfig {

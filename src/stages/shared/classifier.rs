@@ -1,7 +1,6 @@
 //! How classifiers are trained by minibatches.
 
-use crate::optim::config::AdamConfig;
-use crate::optim::{DecayedParameters, OptimizerConfig, RateScale, ScheduleConfig};
+use crate::optim::{AdamConfig, OptimizerConfig, ScheduleConfig};
 use crate::stages::shared::labels::SelectOn;
 use crate::study::Check;
 use crate::train::{Monitor, StoppingRule};
@@ -39,14 +38,7 @@ impl ClassifierTraining {
 
 /// The optimizer of classifiers, where the file does not say.
 pub(in crate::stages) fn adam() -> OptimizerConfig {
-    OptimizerConfig::Adam(AdamConfig {
-        learning_rate: 1e-3,
-        betas: [0.9, 0.999],
-        epsilon: 1e-8,
-        weight_decay: 0.0,
-        decay: DecayedParameters::default(),
-        scale: RateScale::default(),
-    })
+    OptimizerConfig::Adam(AdamConfig::with_learning_rate(1e-3))
 }
 
 /// Reports keys of early stopping where there is none.

@@ -28,8 +28,8 @@ pub struct Training<'a, D: Compute> {
     checkpoints: Checkpoints,
     /// Whether the user knows that checkpoints cannot be written.
     told: bool,
-    /// Loss of a network that knows nothing.
-    chance: f64,
+    /// Loss of a network that knows nothing, where the loss has such a level.
+    chance: Option<f64>,
     /// Floating-point operations of a step for one view, convolutions counted as direct ones.
     flops_per_view: f64,
     speed: Throughput,
@@ -41,7 +41,7 @@ impl<'a, D: Compute> Training<'a, D> {
     pub fn resume(
         context: &'a Context<'a>,
         mut session: TrainState<D>,
-        (chance, multiply_adds): (f64, u64),
+        (chance, multiply_adds): (Option<f64>, u64),
         batches: impl FnOnce(usize) -> Batches,
     ) -> Self {
         let mut checkpoints = Checkpoints::new(&context.checkpoints, context.checkpoint_every);
@@ -134,12 +134,12 @@ impl<'a, D: Compute> Training<'a, D> {
     }
 
     fn detail(&self, report: &StepReport) -> String {
+        let chance = self.chance.map(|chance| format!(" (chance {chance:.3})")).unwrap_or_default();
         format!(
-            "epoch {}/{}  loss {:.3} (chance {:.3})  accuracy {:.3}  lr {:.2e}  {:.0} views/s  waiting {:.1} %",
+            "epoch {}/{}  loss {:.3}{chance}  accuracy {:.3}  lr {:.2e}  {:.0} views/s  waiting {:.1} %",
             self.session.epoch(),
             self.session.epochs(),
             report.loss,
-            self.chance,
             report.accuracy,
             report.learning_rate,
             self.speed.views_per_second(),

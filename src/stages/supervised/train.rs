@@ -161,7 +161,7 @@ impl<'a> Run<'a> {
         let chance = (self.set.classes().len() as f64).ln();
         let side = stage.dataset.image_size;
         let multiply_adds = model::summarize(&stage.network.config.encoder, &self.head(), side)?.multiply_adds;
-        Ok(Training::resume(self.context, session, (chance, multiply_adds), |skip| {
+        Ok(Training::resume(self.context, session, (Some(chance), multiply_adds), |skip| {
             let course = LoaderConfig { batch_size: training.batch_size, epochs, skip, seed: stage.seed };
             let policy = Arc::new(stage.training_policy());
             batches::labeled_batches(self.set.clone(), self.labeled.clone(), policy, course)

@@ -1,4 +1,4 @@
-// NT-Xent of z [rows, width], rows = 2n, rows i and i + n the two views of an image; as in src/loss/cpu.rs.
+// NT-Xent of z [rows, width], rows = 2n, rows i and i + n the two views of an image; as in src/loss/nt_xent/cpu.rs.
 //
 // | step | kernel or matmul      | parameters in order                                            | grid        |
 // | ---- | --------------------- | -------------------------------------------------------------- | ----------- |

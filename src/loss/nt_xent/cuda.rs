@@ -2,13 +2,13 @@
 
 use crate::base::Result;
 use crate::loss::tape::device_error;
-use crate::loss::{NtXentConfig, NtXentKernel, NtXentOutput, Similarity};
+use crate::loss::{ContrastiveOutput, NtXentConfig, NtXentKernel, Similarity};
 use crate::nn::Taped;
 use crate::nn::cuda::{self, NtXentResult};
 use dfdx::prelude::*;
 
 impl NtXentKernel for Cuda {
-    fn nt_xent(z: Taped<Self>, config: &NtXentConfig) -> Result<NtXentOutput<Self>> {
+    fn nt_xent(z: Taped<Self>, config: &NtXentConfig) -> Result<ContrastiveOutput<Self>> {
         let rows = z.shape().0;
         let (z, mut history) = z.split_tape();
         let device = z.device().clone();
@@ -22,7 +22,7 @@ impl NtXentKernel for Cuda {
             let upstream = gradients.get(&result).as_vec()[0];
             add(&device, gradients.get_or_alloc_mut(&z)?, upstream, &gradient)
         });
-        Ok(NtXentOutput { loss: loss.put_tape(history), accuracy, positive_similarity })
+        Ok(ContrastiveOutput { loss: loss.put_tape(history), accuracy, positive_similarity })
     }
 }
 

@@ -1,9 +1,9 @@
 //! Options of all optimizers: which parameters are decayed, and how the learning rate scales with the batch size.
 
 use crate::nn::Role;
-use crate::optim::OptimizerConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// Parameters that weight decay applies to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -55,43 +55,25 @@ impl RateScale {
     }
 }
 
-impl OptimizerConfig {
-    /// Returns the peak learning rate.
-    pub fn learning_rate(&self) -> f64 {
-        match self {
-            Self::Sgd(config) => config.learning_rate,
-            Self::Adam(config) | Self::Adamw(config) => config.learning_rate,
-            Self::Lars(config) => config.learning_rate,
-        }
-    }
+/// The options that every optimizer has.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Options {
+    /// Peak learning rate, before `scale`.
+    pub learning_rate: f64,
+    /// Parameters that weight decay applies to.
+    pub decay: DecayedParameters,
+    /// Scaling of the learning rate with the batch size.
+    pub scale: RateScale,
+}
 
-    /// Returns the parameters that weight decay applies to.
-    pub fn decayed(&self) -> DecayedParameters {
-        match self {
-            Self::Sgd(config) => config.decay,
-            Self::Adam(config) | Self::Adamw(config) => config.decay,
-            Self::Lars(config) => config.decay,
-        }
-    }
-
-    /// Returns the optimizer with its learning rate scaled for a batch size; equal to one configured with that rate.
-    #[must_use]
-    pub fn for_batch_size(&self, batch_size: usize) -> Self {
-        let mut optimizer = self.clone();
-        let (rate, scale) = match &mut optimizer {
-            Self::Sgd(config) => (&mut config.learning_rate, &mut config.scale),
-            Self::Adam(config) | Self::Adamw(config) => (&mut config.learning_rate, &mut config.scale),
-            Self::Lars(config) => (&mut config.learning_rate, &mut config.scale),
-        };
-        *rate *= scale.factor(batch_size);
-        *scale = RateScale::None;
-        optimizer
-    }
+/// Returns the schema of a decay rate of moments, at least 0 and below 1: the items of `betas`.
+pub(super) fn decay_rate_schema() -> Value {
+    json!({ "type": "number", "format": "double", "minimum": 0, "exclusiveMaximum": 1 })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::optim::OptimizerConfig;
 
     fn optimizer(text: &str) -> OptimizerConfig {
         serde_json::from_str(text).unwrap()

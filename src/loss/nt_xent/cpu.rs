@@ -6,21 +6,17 @@
 
 use crate::base::Result;
 use crate::base::matmul::{Matrix, gemm};
-use crate::loss::tape::device_error;
-use crate::loss::{NtXentConfig, NtXentKernel, NtXentOutput, Similarity};
+use crate::loss::tape::{MIN_NORM, accuracy, device_error};
+use crate::loss::{ContrastiveOutput, NtXentConfig, NtXentKernel, Similarity};
 use crate::nn::Taped;
 use dfdx::prelude::*;
 use rayon::prelude::*;
-
-/// Minimum norm that vectors are divided by, so that a zero vector has a gradient (the SimCLR code clamps the square at
-/// 1e-12).
-pub(super) const MIN_NORM: f32 = 1e-6;
 
 /// Rows per block of work; fixed, so that sums do not depend on the number of threads.
 const BLOCK: usize = 32;
 
 impl NtXentKernel for Cpu {
-    fn nt_xent(z: Taped<Self>, config: &NtXentConfig) -> Result<NtXentOutput<Self>> {
+    fn nt_xent(z: Taped<Self>, config: &NtXentConfig) -> Result<ContrastiveOutput<Self>> {
         let (rows, width) = *z.shape();
         let (z, mut history) = z.split_tape();
         let LossAndGradient { loss, accuracy, positive_similarity, gradient } =
@@ -33,7 +29,7 @@ impl NtXentKernel for Cpu {
             into.iter_mut().zip(&gradient).for_each(|(into, g)| *into += upstream * g);
             Ok(())
         });
-        Ok(NtXentOutput { loss: loss.put_tape(history), accuracy, positive_similarity })
+        Ok(ContrastiveOutput { loss: loss.put_tape(history), accuracy, positive_similarity })
     }
 }
 
@@ -65,12 +61,6 @@ fn loss_and_gradient(z: &[f32], rows: usize, width: usize, config: &NtXentConfig
         positive_similarity: (mean(&positives) * config.temperature) as f32,
         gradient,
     }
-}
-
-/// Returns the fraction of rows whose positive is more similar than every negative.
-pub(super) fn accuracy(positives: &[f32], negatives: &[f32]) -> f32 {
-    let correct = positives.iter().zip(negatives).filter(|(positive, negative)| positive > negative).count();
-    correct as f32 / positives.len() as f32
 }
 
 fn row_norms(z: &[f32], width: usize) -> Vec<f32> {
