@@ -102,7 +102,7 @@ impl Default for LossConfig {
 mod tests {
     use super::*;
     use crate::base::rng;
-    use dfdx::prelude::{Cpu, OwnedTape, Tensor, TensorFromVec, Trace};
+    use dfdx::prelude::{AsArray, Backward, Cpu, OwnedTape, Tensor, TensorFromVec, Trace};
 
     fn noise(seed: u64, rows: usize, width: usize, scale: f32) -> Tensor<(usize, usize), f32, Cpu> {
         let mut random = rng::stream(seed, "test", &[rows as u64]);

@@ -90,12 +90,12 @@ impl FinishedStudy {
     }
 
     /// Removes the artifacts computed from the one that contains a file.
-    pub(crate) fn remove_dependants(&self, file: &Path) {
-        self.dependants(file).iter().for_each(|directory| fs::remove_dir_all(directory).unwrap());
+    pub(crate) fn remove_dependents(&self, file: &Path) {
+        self.dependents(file).iter().for_each(|directory| fs::remove_dir_all(directory).unwrap());
     }
 
     /// Returns the artifacts computed, directly or indirectly, from the one that contains a file.
-    pub(crate) fn dependants(&self, file: &Path) -> BTreeSet<PathBuf> {
+    pub(crate) fn dependents(&self, file: &Path) -> BTreeSet<PathBuf> {
         let store = Store::open(&self.output).unwrap();
         let (mut found, mut open) = (BTreeSet::new(), vec![key_of(file)]);
         while let Some(input) = open.pop() {

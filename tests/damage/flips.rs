@@ -31,13 +31,13 @@ fn remove_asides(output: &Path) -> usize {
 fn every_flipped_bit_is_detected_or_has_no_effect_and_the_next_run_restores_every_byte() {
     let detected = rounds("flips", FLIPS, FinishedStudy::files, |study, path, number, rng| {
         // Determined before the flip, which may hit the file that lists the inputs.
-        let dependants = study.dependants(path);
+        let dependents = study.dependents(path);
         let bit = flip(path, rng);
         let removes = unit(rng) < 0.5;
         if removes {
-            dependants.iter().for_each(|directory| fs::remove_dir_all(directory).unwrap());
+            dependents.iter().for_each(|directory| fs::remove_dir_all(directory).unwrap());
         }
-        let what = format!("flip {number}: bit {bit} of {}, dependants removed: {removes}", path.display());
+        let what = format!("flip {number}: bit {bit} of {}, dependents removed: {removes}", path.display());
         let run = study.run();
         assert!(run.status.success(), "{what}: {}", String::from_utf8_lossy(&run.stderr));
         assert!(kept(&study.output) == study.artifacts, "{what}: the store differs");

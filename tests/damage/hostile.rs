@@ -160,7 +160,7 @@ fn wrong_content_is_an_error_or_a_result_and_never_a_panic() {
         let artifact = path.ancestors().find(|directory| directory.ends_with(key_of(path))).unwrap();
         let before = [fs::read(path).unwrap(), fs::read(artifact.join("manifest.json")).unwrap()];
         put(path, artifact, &change(path, rng));
-        study.remove_dependants(path);
+        study.remove_dependents(path);
         let start = Instant::now();
         let run = study.run();
         let (code, text) = (run.status.code(), String::from_utf8_lossy(&run.stderr).into_owned());
@@ -168,10 +168,10 @@ fn wrong_content_is_an_error_or_a_result_and_never_a_panic() {
         assert!(matches!(code, Some(0 | 3)) && !text.contains("panicked"), "{what}");
         assert!(start.elapsed() < MAX_TIME, "{what}");
         assert!(code == Some(0) || text.contains("help: "), "{what}");
-        // Restores the file; the next run recomputes its dependants.
+        // Restores the file; the next run recomputes its dependents.
         fs::write(path, &before[0]).unwrap();
         fs::write(artifact.join("manifest.json"), &before[1]).unwrap();
-        study.remove_dependants(path);
+        study.remove_dependents(path);
         assert!(study.run().status.success(), "{what}");
         code == Some(3)
     });
