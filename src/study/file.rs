@@ -14,27 +14,27 @@ use std::collections::BTreeMap;
 #[schemars(deny_unknown_fields, rename = "Pipeline")]
 #[expect(dead_code, reason = "read through its schema")]
 struct File {
-    /// A pipeline file that this one builds on, relative to the directory of this file: its values apply where this file
-    /// has none of its own. `name` and the report's `title` are not inherited.
+    /// Base file that this file builds on, relative to the directory of this file. Values of this file override those
+    /// of the base. `name` and the report's `title` are not inherited.
     #[schemars(extend("x-whole-file" = true))]
     extends: Option<String>,
-    /// Name of the study and of its directory under `outputs/runs`; default the file's name without `.toml`.
+    /// Name of the study and of its directory under `outputs/runs`. Default: the file name without `.toml`.
     #[schemars(extend("x-whole-file" = true, "x-not-inherited" = true))]
     name: Option<String>,
-    /// Seed of every random number; a whole number of at least 0.
+    /// Seed of all random number generators.
     #[serde(default)]
     seed: u64,
-    /// Where training runs: `"auto"` (CUDA where there is a device, else the CPU), `"cpu"`, `"cuda"` or `"cuda:N"`.
+    /// Device to run on: `"auto"` (a CUDA GPU if available, else the CPU), `"cpu"`, `"cuda"` (the first GPU) or
+    /// `"cuda:N"`.
     #[serde(default = "auto")]
     device: String,
-    /// When artifacts are checked against their digests before they are read: `"changed"` (files whose inode, size or times
-    /// differ from those of the last check), `"always"` (in every run) or `"size"` (never; only sizes are compared).
+    /// When the digests of stored artifacts are checked before the artifacts are used.
     #[serde(default)]
     verify: Verify,
     /// The report.
     #[schemars(extend("x-whole-file" = true))]
     report: Option<ReportConfig>,
-    /// Values to be tried.
+    /// Values to try.
     #[schemars(extend("x-whole-file" = true))]
     sweep: Option<Sweep>,
 }
@@ -48,23 +48,23 @@ fn auto() -> String {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Report")]
 pub(crate) struct ReportConfig {
-    /// Title; default the name of the study. A file that extends another one does not inherit its title.
+    /// Title of the report. Default: the name of the study. Not inherited through `extends`.
     #[schemars(extend("x-not-inherited" = true))]
     pub(crate) title: Option<String>,
 }
 
-/// Values to be tried, every combination of them: dotted paths (quoted) with lists of values.
+/// Values to try, in every combination: dotted paths (quoted) with lists of values.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "read through its schema")]
 struct Sweep {
-    /// Paths whose values go together, the first with the first and so on: a table of lists of equal length. Several
-    /// such tables, `[[sweep.together]]`, are combined with each other and with the other keys.
+    /// Paths whose values vary together, the first value of each, then the second: a table of lists of equal length.
+    /// Several such tables, `[[sweep.together]]`, are combined with each other and with the other keys.
     together: Option<Together>,
     #[serde(flatten)]
     keys: BTreeMap<String, Swept>,
 }
 
-/// One group of paths that go together, or several.
+/// One group of paths that vary together, or several.
 #[derive(JsonSchema)]
 #[serde(untagged)]
 #[schemars(inline)]
