@@ -56,8 +56,8 @@ impl Source for Prefixed {
 
     fn class_rule(&self) -> Option<&'static str> {
         Some(
-            "`prefixed` takes the class from the file name before the first `_`; `image_folder` expects one directory per \
-             class",
+            "`prefixed` takes the class from the file name before the first `_`; `image_folder` expects one directory \
+             per class",
         )
     }
 }
