@@ -12,7 +12,7 @@ use simclr::base::rng;
 use simclr::dataset::{Split, decode};
 use simclr::imaging::{Image, decode_into};
 use simclr::stages;
-use simclr::stages::formats::{read_json, read_rows};
+use simclr::stages::shared::artifacts::{read_json, read_rows};
 use simclr::train::logistic::{LogisticProblem, Selection, solve_path};
 use simclr::train::standardize::Standardizer;
 use std::hint::black_box;
@@ -93,7 +93,7 @@ fn time_linear_evaluations(outputs: &str) {
         let input = |role: &str| store.join(role).join(inputs[role].as_str().unwrap());
         let depth = parameters["depth"].as_u64().unwrap() as usize;
         let set = stages::dataset::open(&input("dataset")).unwrap();
-        let features = stages::features::Features::read(&input("features"), depth, set.len()).unwrap();
+        let features = stages::pretrain::Features::read(&input("features"), depth, set.len()).unwrap();
         let split: Split = read_json(&input("split").join("split.json")).unwrap();
         let labeled: Vec<LabeledImage> = read_rows(&artifact.join("labeled.csv")).unwrap();
         let labeled: Vec<usize> = labeled.iter().map(|image| image.row).collect();

@@ -3,11 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops by panicking")]
 
 use simclr::base::ErrorKind;
-use simclr::config::pipeline::Pipeline;
-use simclr::engine::{Context, Event, EventSink, RunOptions, Stage, Store};
-use simclr::stages::pretrain::PretrainStage;
-use simclr::stages::supervised::SupervisedStage;
-use simclr::{config, engine, stages};
+use simclr::engine;
+use simclr::engine::{Context, Event, EventSink, RunOptions, Stage, StageId, Store};
+use simclr::pipeline::{self, Assembly};
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::RangeInclusive;
@@ -49,17 +47,21 @@ batch_size = 20
 const STEPS: usize = 9;
 const NEVER: Duration = Duration::MAX;
 
+const PRETRAIN: &str = "pretrain.main";
+const SUPERVISED: &str = "supervised.main[100 % labels]";
+
 /// A training stage and the artifacts that it reads.
 struct Study {
     directory: PathBuf,
     _temporary: Option<TempDir>,
-    stage: Box<dyn Stage>,
+    assembly: Assembly,
+    id: StageId,
     inputs: BTreeMap<String, PathBuf>,
 }
 
 impl Study {
     fn pretrain(settings: &[&str]) -> Self {
-        Self::in_new_directory(settings, pretrain_stage)
+        Self::in_new_directory(settings, PRETRAIN)
     }
 
     /// Three epochs, unless a setting says otherwise.
@@ -67,20 +69,20 @@ impl Study {
         let lengths = ["supervised.main.epochs=", "supervised.main.steps="];
         let has_length = settings.iter().any(|setting| lengths.iter().any(|length| setting.starts_with(length)));
         let three: &[&str] = if has_length { &[] } else { &["supervised.main.epochs=3"] };
-        Self::in_new_directory(&[settings, three].concat(), supervised_stage)
+        Self::in_new_directory(&[settings, three].concat(), SUPERVISED)
     }
 
-    fn in_new_directory(settings: &[&str], stage: fn(&Pipeline) -> Box<dyn Stage>) -> Self {
+    fn in_new_directory(settings: &[&str], stage: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let study = Self::in_directory(directory.path(), settings, stage);
         Self { _temporary: Some(directory), ..study }
     }
 
     /// Computes what the stage reads.
-    fn in_directory(directory: &Path, settings: &[&str], stage: fn(&Pipeline) -> Box<dyn Stage>) -> Self {
+    fn in_directory(directory: &Path, settings: &[&str], stage: &str) -> Self {
         let settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
-        let loaded = config::parse(PIPELINE, &directory.join("resume.toml"), &settings).unwrap();
-        let assembly = stages::assemble(&loaded, directory, None).unwrap_or_else(|_| panic!("no graph"));
+        let loaded = pipeline::parse(PIPELINE, &directory.join("resume.toml"), &settings).unwrap();
+        let assembly = pipeline::assemble(&loaded, directory, None).unwrap_or_else(|_| panic!("no graph"));
         let store = Store::open(directory).unwrap();
         let wanted = ["split", "pretrain.main"].map(str::to_owned).to_vec();
         let options = RunOptions { only: wanted, ..RunOptions::default() };
@@ -89,8 +91,12 @@ impl Study {
         let artifact = |name| outcome.artifact(assembly.graph.with_name(name).unwrap()).unwrap().clone();
         let inputs = [("dataset", "dataset"), ("split", "split"), ("init", "pretrain.main")];
         let inputs = inputs.map(|(role, name)| (role.to_owned(), artifact(name))).into();
-        let stage = stage(&loaded.study.variants[0].pipeline);
-        Self { stage, inputs, directory: directory.to_owned(), _temporary: None }
+        let id = assembly.graph.with_name(stage).unwrap();
+        Self { assembly, id, inputs, directory: directory.to_owned(), _temporary: None }
+    }
+
+    fn stage(&self) -> &dyn Stage {
+        self.assembly.graph.stage(self.id)
     }
 
     fn checkpoints(&self) -> PathBuf {
@@ -116,7 +122,7 @@ impl Study {
     fn run(&self, every: Duration, watch: &Watch) -> Result<Files, simclr::base::Error> {
         let output = tempfile::tempdir_in(&self.directory).unwrap();
         let context = Context {
-            stage: self.stage.name(),
+            stage: self.stage().name(),
             output: output.path().to_owned(),
             checkpoints: self.checkpoints(),
             checkpoint_every: every,
@@ -127,7 +133,7 @@ impl Study {
             halted: &AtomicBool::new(false),
             measured: &Mutex::default(),
         };
-        self.stage.run(&context)?;
+        self.stage().run(&context)?;
         Ok(files(output.path()))
     }
 
@@ -161,18 +167,6 @@ impl Study {
         let files = self.run(NEVER, &watch).unwrap();
         (files, watch)
     }
-}
-
-fn pretrain_stage(pipeline: &Pipeline) -> Box<dyn Stage> {
-    let Pipeline { seed, device, .. } = *pipeline;
-    let (config, dataset) = (pipeline.pretrain[0].clone(), pipeline.dataset.clone());
-    Box::new(PretrainStage { config, dataset, seed, device, memory: None })
-}
-
-fn supervised_stage(pipeline: &Pipeline) -> Box<dyn Stage> {
-    let Pipeline { seed, device, .. } = *pipeline;
-    let (config, dataset) = (pipeline.supervised[0].clone(), pipeline.dataset.clone());
-    Box::new(SupervisedStage { config, dataset, fraction: 1.0, seed, device, memory: None })
 }
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -251,7 +245,7 @@ fn an_interruption_after_any_step_leaves_no_trace() {
             assert_eq!(watch.steps(), STEPS - steps);
             let epoch = if last == STEPS && steps % 3 == 0 { steps / 3 } else { steps / 3 + 1 };
             assert_eq!(watch.notes(), [format!("going on from epoch {epoch}, step {steps}")]);
-            assert_same(&files, &expected, &format!("{} interrupted after {steps} steps", study.stage.name()));
+            assert_same(&files, &expected, &format!("{} interrupted after {steps} steps", study.stage().name()));
         }
     }
 }
@@ -416,7 +410,7 @@ const CHILD: &str = "SIMCLR_RESUME_TEST_DIRECTORY";
 #[test]
 fn child_that_trains() {
     let Some(directory) = std::env::var_os(CHILD).map(PathBuf::from) else { return };
-    let files = Study::in_directory(&directory, &["supervised.main.epochs=3"], supervised_stage)
+    let files = Study::in_directory(&directory, &["supervised.main.epochs=3"], SUPERVISED)
         .run(Duration::ZERO, &Watch::default())
         .unwrap();
     // The kill may come while they are written: `result` is all of them or not there.

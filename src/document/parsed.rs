@@ -196,6 +196,6 @@ fn has_stages(root: &TomlNode, schema: &'static Schema, problems: &mut Problems)
         return;
     }
     let sections: Vec<String> = stages().map(|(section, _)| format!("`[{section}.NAME]`")).collect();
-    let problem = Problem::new(root.span, "the file declares no stage");
+    let problem = Problem::new(root.span, "the file declares no stages");
     problems.report(problem.help(format!("a stage is a section such as {}", sections.join(", "))));
 }

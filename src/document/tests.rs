@@ -147,7 +147,7 @@ fn what_is_wrong_has_a_line_and_help() {
     let (message, ..) = first_problem(FILE, &["hour=24"]);
     assert_eq!(message, "`hour` must be between 0 and 23, got 24");
     let (message, _, help) = first_problem("[oven]\ndegrees = 220", &[]);
-    assert_eq!(message, "the file declares no stage");
+    assert_eq!(message, "the file declares no stages");
     assert!(help.contains("`[bread.NAME]`"), "{help}");
     let (_, _, help) = first_problem(FILE, &["hour"]);
     assert!(help.contains("--set bread.daily.minutes=[40]"), "{help}");

@@ -1,11 +1,14 @@
 //! From a file to a study.
 
+use crate::dataset::{DatasetConfig, Fingerprint};
 use crate::document::{self, Diagnostics, Document, Problem, Problems, SourceText, read_text};
 use crate::pipeline::language;
 use crate::pipeline::naming::{name_of, title_of};
+use crate::stages::Dataset;
 use crate::study::check::check_data;
 use crate::study::read::{self, Language};
-use crate::study::{Facts, Study, Variant};
+use crate::study::{ClassCount, DataFacts, Facts, Study, Variant};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -62,6 +65,21 @@ impl LoadedStudy {
             check_data(pipeline, &self.document.tree(variant), self.language, facts, &mut problems);
         }
         if problems.is_empty() { Ok(()) } else { Err(problems.into_diagnostics(self.document.sources.clone())) }
+    }
+
+    /// Checks every variant against data sets of which only these numbers of images are known.
+    ///
+    /// # Errors
+    /// As for [`LoadedStudy::check_data`]; those of the first variant that has any.
+    pub fn check_counts(&self, classes: &[ClassCount]) -> Result<(), Diagnostics> {
+        for (number, Variant { pipeline, .. }) in self.study.variants.iter().enumerate() {
+            let facts = |(name, config): (&str, &DatasetConfig)| {
+                let fingerprint = Fingerprint { content: Value::Null, classes: Vec::new(), files: Vec::new() };
+                (name.to_owned(), DataFacts { config: config.clone(), fingerprint, classes: classes.to_vec() })
+            };
+            self.check_data(number, &Facts(pipeline.all::<Dataset>().map(facts).collect()))?;
+        }
+        Ok(())
     }
 }
 

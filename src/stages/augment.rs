@@ -17,8 +17,8 @@ impl StageKind for Augment {
 
     fn check(config: &PolicyConfig, check: &mut Check<'_>) {
         if check.name() == NO_POLICY {
-            let message = format!("a policy cannot be called `{NO_POLICY}`");
-            let help = format!("`augment = \"{NO_POLICY}\"` is training without augmentation: choose another name");
+            let message = format!("a policy cannot be named `{NO_POLICY}`");
+            let help = format!("`augment = \"{NO_POLICY}\"` means no augmentation: choose another name");
             check.report(&[], message, help);
         }
         for (index, message) in config.problems() {

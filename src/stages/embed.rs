@@ -108,9 +108,9 @@ impl StageKind for Embed {
         if tsne.perplexity > most {
             let message = format!("a perplexity of {} is too large for {images} images", tsne.perplexity);
             let help = if most < 2.0 {
-                "there are too few images for t-SNE: use `method = { pca = {} }`".to_owned()
+                "t-SNE needs more images: use `method = { pca = {} }`".to_owned()
             } else {
-                format!("set `perplexity` to at most {most}: t-SNE looks at three times as many neighbors")
+                format!("set `perplexity` to at most {most}: t-SNE uses three times as many neighbors")
             };
             check.report(&["method", "tsne", "perplexity"], message, help);
         }

@@ -93,7 +93,7 @@ impl StageKind for KnnEval {
             let labeled = facts.total(|class| labeled_count(*fraction, class.train));
             if labeled > 0 && config.k > labeled {
                 let message =
-                    format!("`k` = {} is more than the {labeled} labeled images of the fraction {fraction}", config.k);
+                    format!("`k` is {}, but the labeled fraction {fraction} has only {labeled} images", config.k);
                 check.report(&["k"], message, format!("set `k` to at most {labeled}"));
                 return;
             }

@@ -68,7 +68,7 @@ impl<'a> Check<'a> {
     pub fn no_effect(&mut self, keys: &[&str], beside: &str, help: &str) {
         for key in keys {
             if self.is_written(&[key]) {
-                self.report(&[key], format!("`{key}` has no effect beside {beside}"), help.to_owned());
+                self.report(&[key], format!("`{key}` cannot be combined with {beside}"), help.to_owned());
             }
         }
     }

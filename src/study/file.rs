@@ -100,6 +100,8 @@ pub(crate) fn file_schema(kinds: &[&dyn AnyKind]) -> Value {
     if let Some(properties) = file.get_mut("properties").and_then(Value::as_object_mut) {
         properties.extend(sections.into_iter().map(|(name, section)| (name.to_owned(), section)));
     }
+    let is_required = |kind: &&&dyn AnyKind| kind.tables() == Tables::DefaultAndNamed;
+    file["required"] = kinds.iter().filter(is_required).map(|kind| kind.section()).collect();
     file
 }
 

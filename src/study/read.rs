@@ -83,8 +83,8 @@ impl<'a> Reader<'a> {
                 let entry = self.root.entry(section).and_then(|entry| entry.node.entry(name));
                 let span = entry.map_or(self.root.span, |entry| entry.key_span);
                 self.problems.report(
-                    Problem::new(span, "a name is made of letters, digits, `_` and `-`")
-                        .help("it becomes part of file names, without blanks and signs"),
+                    Problem::new(span, "names may contain only ASCII letters, digits, `_` and `-`")
+                        .help("the name becomes part of file names"),
                 );
             }
         }
@@ -106,8 +106,8 @@ impl<'a> Reader<'a> {
         let names = || declared.iter().map(String::as_str).filter(|name| !name.is_empty());
         let help = match (nearest(name, names()), names().next()) {
             (Some(near), _) => format!("did you mean \"{near}\"?"),
-            (None, Some(_)) => format!("there is {}", listed(names())),
-            (None, None) => format!("write a section `[{section}.{}]`, with its keys", shortened(name)),
+            (None, Some(_)) => format!("defined in `{section}`: {}", listed(names())),
+            (None, None) => format!("add a section `[{section}.{}]`", shortened(name)),
         };
         self.report(path, format!("there is no `[{section}.{}]`", shortened(name)), help);
     }
@@ -126,8 +126,8 @@ impl<'a> Reader<'a> {
         let text: String = self.scalar("device", "auto".to_owned())?;
         let device = DeviceChoice::parse(&text);
         if device.is_none() {
-            let help = "it is one of \"auto\", \"cpu\", \"cuda\", \"cuda:0\", \"cuda:1\", ...".to_owned();
-            self.report(&["device".into()], format!("unknown value \"{}\" of `device`", shortened(&text)), help);
+            let help = "expected one of \"auto\", \"cpu\", \"cuda\", \"cuda:0\", \"cuda:1\", ...".to_owned();
+            self.report(&["device".into()], format!("unknown value \"{}\" for `device`", shortened(&text)), help);
         }
         device
     }
@@ -186,12 +186,12 @@ impl<'a> Reader<'a> {
         let Some(first) = names.first() else { return };
         let Some(reference) = within.of(first).find(|reference| names.contains(&reference.name)) else { return };
         let way: Vec<&str> = names.iter().chain(names.first()).map(String::as_str).collect();
+        let key = reference.path.last().and_then(key).unwrap_or_default();
         let message = match names {
             [_] => format!("`[{section}.{first}]` starts from itself"),
-            _ => format!("tables of `{section}` start from each other: {}", way.join(" -> ")),
+            _ => format!("`{key}` forms a cycle: {}", way.join(" -> ")),
         };
-        let key = reference.path.last().and_then(key).unwrap_or_default();
-        let help = format!("take out one `{key}`: one of them must not start from another");
+        let help = format!("remove one `{key}`: one of them must not start from another");
         self.report(&reference.path.clone(), message, help);
     }
 }

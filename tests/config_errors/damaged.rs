@@ -1,7 +1,8 @@
 //! Valid files with systematic damage: each is an error in the right file, and on the line of the damage if it has one.
 
 use crate::directory::Directory;
-use simclr::config::{Diagnostics, load, parse};
+use simclr::document::Diagnostics;
+use simclr::pipeline::{load, parse};
 use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! Pipeline files in a temporary directory.
 
-use simclr::config::{Diagnostics, LoadedStudy, load};
+use simclr::document::Diagnostics;
+use simclr::pipeline::{LoadedStudy, load};
 use std::path::{Path, PathBuf};
 
 /// A temporary directory, deleted when dropped.

@@ -1,10 +1,11 @@
 //! `extends`: what a file inherits from its base, and how errors in either are reported.
 
 use crate::directory::Directory;
-use simclr::config::pipeline::Pipeline;
-use simclr::config::{LoadedStudy, parse};
 use simclr::dataset::SourceConfig;
 use simclr::optim::OptimizerConfig;
+use simclr::pipeline::{LoadedStudy, parse};
+use simclr::stages::{Augment, Dataset, LinearEval, Pretrain};
+use simclr::study::{Pipeline, Ref, StageKind};
 use std::path::{Path, PathBuf};
 
 const BASE: &str = include_str!("base.toml");
@@ -17,33 +18,38 @@ fn first(loaded: &LoadedStudy) -> &Pipeline {
     &loaded.study.variants[0].pipeline
 }
 
+fn table<K: StageKind>(loaded: &LoadedStudy) -> &K::Config {
+    first(loaded).all::<K>().next().unwrap().1
+}
+
 #[test]
 fn the_file_overrides_the_base_and_inherits_the_rest() {
     let loaded = extending("seed = 7\n[pretrain.main]\nepochs = 3\n").load("study.toml", &[]);
     let pipeline = first(&loaded);
-    assert_eq!((pipeline.seed, pipeline.pretrain[0].epochs, pipeline.pretrain[0].batch_size), (7, 3, 64));
-    let names: Vec<&str> = pipeline.pretrain.iter().map(|stage| stage.name.as_str()).collect();
+    let (_, main) = pipeline.all::<Pretrain>().next().unwrap();
+    assert_eq!((pipeline.seed, main.epochs, main.batch_size), (7, 3, 64));
+    let names: Vec<&str> = pipeline.all::<Pretrain>().map(|(name, _)| name).collect();
     assert_eq!(names, ["main", "second"], "the base's order is kept");
-    assert_eq!(pipeline.augment["views"].ops.len(), 2);
+    assert_eq!(pipeline.get(&Ref::<Augment>::new("views")).unwrap().ops.len(), 2);
 }
 
 #[test]
 fn lists_are_replaced() {
     let over = "augment.views.ops = [{ grayscale = {} }]\nlinear_eval.depths.depths = [0]";
     let loaded = extending(over).load("study.toml", &[]);
-    assert_eq!(first(&loaded).augment["views"].ops.len(), 1);
-    assert_eq!(first(&loaded).linear_eval[0].depths, [0]);
+    assert_eq!(first(&loaded).get(&Ref::<Augment>::new("views")).unwrap().ops.len(), 1);
+    assert_eq!(table::<LinearEval>(&loaded).depths, [0]);
 }
 
 #[test]
 fn a_different_kind_replaces_the_choice_and_the_same_kind_merges() {
     let sgd = "pretrain.main.optimizer = { sgd = { momentum = 0.5 } }";
     let loaded = extending(sgd).load("study.toml", &[]);
-    let OptimizerConfig::Sgd(sgd) = &first(&loaded).pretrain[0].optimizer else { panic!() };
+    let OptimizerConfig::Sgd(sgd) = &table::<Pretrain>(&loaded).optimizer else { panic!() };
     assert_eq!((sgd.learning_rate, sgd.momentum), (0.1, 0.5));
     let adam = "pretrain.main.optimizer = { adam = { learning_rate = 0.2 } }";
     let loaded = extending(adam).load("study.toml", &[]);
-    let OptimizerConfig::Adam(adam) = &first(&loaded).pretrain[0].optimizer else { panic!() };
+    let OptimizerConfig::Adam(adam) = &table::<Pretrain>(&loaded).optimizer else { panic!() };
     assert_eq!(adam.learning_rate, 0.2);
 }
 
@@ -94,7 +100,7 @@ fn settings_of_the_command_line_override_all_files() {
 
 #[test]
 fn paths_are_relative_to_the_file_they_are_written_in() {
-    let directories = |loaded: &LoadedStudy| match &first(loaded).dataset.source {
+    let directories = |loaded: &LoadedStudy| match &table::<Dataset>(loaded).source {
         SourceConfig::Prefixed(directories) => (directories.train.clone(), directories.test.clone().unwrap()),
         _ => panic!(),
     };
@@ -117,7 +123,7 @@ fn paths_are_relative_to_the_file_they_are_written_in() {
         .study
         .variants
         .iter()
-        .map(|variant| match &variant.pipeline.dataset.source {
+        .map(|variant| match &variant.pipeline.all::<Dataset>().next().unwrap().1.source {
             SourceConfig::Prefixed(directories) => directories.train.clone(),
             _ => panic!(),
         })
@@ -130,7 +136,7 @@ fn a_base_may_be_an_absolute_path() {
     let directory = Directory::with(&[("base.toml", BASE)]);
     let text = format!("extends = {:?}", directory.path("base.toml"));
     let loaded = parse(&text, Path::new("/nowhere/study.toml"), &[]).unwrap();
-    let SourceConfig::Prefixed(directories) = &first(&loaded).dataset.source else { panic!() };
+    let SourceConfig::Prefixed(directories) = &table::<Dataset>(&loaded).source else { panic!() };
     assert_eq!(directories.train, directory.path("images/train"));
 }
 
@@ -199,7 +205,7 @@ fn errors_in_a_base_are_located_in_it() {
     };
     for (from, to, error) in [
         ("temperature = 0.1", "temprature = 0.1", "base.toml:18:22: unknown key `temprature`"),
-        ("epochs = 20", "epochs = -1", "base.toml:20:10: `epochs` must be at least 0, got -1"),
+        ("epochs = 20", "epochs = -1", "base.toml:20:10: `epochs` must be between 0 and 1000000, got -1"),
         ("init_from = \"main\"", "init_from = \"mian\"", "base.toml:25:13: there is no `[pretrain.mian]`"),
         ("[10, 20]", "[10, true]", "base.toml:48:33: `epochs`: expected a whole number, found `true`"),
         ("name = \"base\"", "name = 3", "base.toml:1:8: `name`: expected a string, found the number 3"),

@@ -1,8 +1,13 @@
 //! Unreadable files, and the interpretation of valid ones.
 
-use simclr::config::pipeline::{Budget, DeviceChoice, LinearTraining, Pipeline, SelectOn};
-use simclr::config::{Diagnostics, load, parse};
 use simclr::dataset::SourceConfig;
+use simclr::document::Diagnostics;
+use simclr::pipeline::{load, parse};
+use simclr::stages::linear_eval::LinearTraining;
+use simclr::stages::shared::labels::SelectOn;
+use simclr::stages::supervised::Budget;
+use simclr::stages::{Dataset, Embed, KnnEval, LinearEval, Pretrain, Supervised};
+use simclr::study::{DeviceChoice, Pipeline, StageKind};
 use simclr::train::{Monitor, Patience, StoppingRule};
 use std::path::{Path, PathBuf};
 
@@ -112,11 +117,11 @@ fn long_lines_and_many_errors_stay_short() {
 
 #[test]
 fn paths_are_relative_to_the_directory_of_the_file() {
-    let SourceConfig::Prefixed(directories) = base(&[]).dataset.source else { panic!() };
+    let SourceConfig::Prefixed(directories) = first::<Dataset>(&base(&[])).source.clone() else { panic!() };
     assert_eq!(directories.train, Path::new("/studies/images/train"));
     assert_eq!(directories.test, Some(PathBuf::from("/studies/images/test")));
     let pipeline = base(&["dataset.source.prefixed.train=\"/elsewhere\""]);
-    let SourceConfig::Prefixed(directories) = pipeline.dataset.source else { panic!() };
+    let SourceConfig::Prefixed(directories) = first::<Dataset>(&pipeline).source.clone() else { panic!() };
     assert_eq!(directories.train, Path::new("/elsewhere"));
 }
 
@@ -134,8 +139,9 @@ fn devices() {
 #[test]
 fn settings_override_the_file_and_its_sweep() {
     assert_eq!(base(&["seed = 7"]).seed, 7);
-    assert_eq!(base(&["linear_eval.depths.depths=[1]"]).linear_eval[0].depths, [1]);
-    assert_eq!(base(&["linear_eval.depths.labeled_fraction=0.5"]).linear_eval[0].labeled_fractions, [0.5]);
+    assert_eq!(first::<LinearEval>(&base(&["linear_eval.depths.depths=[1]"])).depths, [1]);
+    let half = base(&["linear_eval.depths.labeled_fraction=0.5"]);
+    assert_eq!(first::<LinearEval>(&half).labeled_fraction.as_slice(), [0.5]);
     let epochs = "pretrain.second.epochs=30".to_owned();
     let loaded = parse(BASE, Path::new("base.toml"), &[epochs]).unwrap();
     assert_eq!(loaded.study.variants.len(), 1);
@@ -157,14 +163,14 @@ fn pretraining_stages_come_after_the_stages_they_start_from() {
         BASE.replace("pretrain.main", "pretrain.zz").replace("init_from = \"main\"", "").replace("\"main\"", "\"zz\"");
     let text = text.replacen("augment = \"views\"\nencoder", "augment = \"views\"\ninit_from = \"second\"\nencoder", 1);
     let loaded = parse(&text, Path::new("base.toml"), &[]).unwrap_or_else(|errors| panic!("{errors}"));
-    let names: Vec<&str> = loaded.study.variants[0].pipeline.pretrain.iter().map(|stage| stage.name.as_str()).collect();
+    let names: Vec<&str> = loaded.study.variants[0].pipeline.all::<Pretrain>().map(|(name, _)| name).collect();
     assert_eq!(names, ["second", "zz"]);
 }
 
 #[test]
 fn omitted_keys_have_their_documented_defaults() {
     let pipeline = base(&[]);
-    let linear = |settings: &[&str]| base(settings).linear_eval[0].training.clone();
+    let linear = |settings: &[&str]| first::<LinearEval>(&base(settings)).training();
     let LinearTraining::Lbfgs { c, select_on: SelectOn::Validation } = linear(&[]) else { panic!("it has epochs") };
     assert_eq!((c.len(), c[0], c[16]), (17, 1e-6, 100.0));
     assert_eq!(linear(&[]), linear(&["linear_eval.depths.optimizer={ lbfgs = {} }"]));
@@ -172,12 +178,12 @@ fn omitted_keys_have_their_documented_defaults() {
         panic!("it has epochs")
     };
     assert_eq!(c, [0.5, 1.0]);
-    assert_eq!(pipeline.knn_eval[0].knn.k, 20);
-    assert_eq!(pipeline.knn_eval[0].labeled_fractions, [1.0]);
+    assert_eq!(first::<KnnEval>(&pipeline).k, 20);
+    assert_eq!(first::<KnnEval>(&pipeline).labeled_fraction.as_slice(), [1.0]);
     // A default equals its kind with an empty table.
-    let second = &pipeline.pretrain[1];
-    assert_eq!(second.loss, base(&["pretrain.second.loss={ nt_xent = {} }"]).pretrain[1].loss);
-    assert_eq!(second.schedule, base(&["pretrain.second.schedule={ cosine = {} }"]).pretrain[1].schedule);
+    let second = second(&pipeline);
+    assert_eq!(second.loss, self::second(&base(&["pretrain.second.loss={ nt_xent = {} }"])).loss);
+    assert_eq!(second.schedule, self::second(&base(&["pretrain.second.schedule={ cosine = {} }"])).schedule);
     // Any key of minibatch training selects minibatch training with its defaults.
     let by_adam = linear(&["linear_eval.depths.optimizer={ adam = { learning_rate = 1e-3 } }"]);
     for setting in [
@@ -197,7 +203,15 @@ fn omitted_keys_have_their_documented_defaults() {
     };
     assert_eq!(training.stopping, None);
     let written = base(&["embed.tsne.method={ tsne = {} }"]);
-    assert_eq!(pipeline.embed[0].method, written.embed[0].method);
+    assert_eq!(first::<Embed>(&pipeline).method, first::<Embed>(&written).method);
+}
+
+fn first<K: StageKind>(pipeline: &Pipeline) -> &K::Config {
+    pipeline.all::<K>().next().unwrap().1
+}
+
+fn second(pipeline: &Pipeline) -> &<Pretrain as StageKind>::Config {
+    pipeline.all::<Pretrain>().nth(1).unwrap().1
 }
 
 fn stopping(monitor: Monitor, patience: Patience) -> StoppingRule {
@@ -223,29 +237,27 @@ fn a_supervised_network_has_steps_or_epochs_and_early_stopping_if_a_key_enables_
     ] {
         let settings: Vec<String> = settings.iter().map(|setting| format!("supervised.baseline.{setting}")).collect();
         let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
-        let network = &base(&settings).supervised[0];
-        assert_eq!((network.budget, network.training.stopping), (budget, rule), "{settings:?}");
+        let pipeline = base(&settings);
+        let network = first::<Supervised>(&pipeline);
+        assert_eq!((network.budget(), network.training().stopping), (budget, rule), "{settings:?}");
     }
 }
 
 #[test]
 fn a_supervised_network_is_augmented_as_pretraining_by_default() {
-    let policy = |settings: &[&str]| base(settings).supervised[0].policy.clone();
-    let views = base(&[]).augment["views"].clone();
-    assert_eq!(policy(&[]), Some(views.clone()));
-    assert_eq!(policy(&["supervised.baseline.augment=none"]), None);
-    assert_eq!(policy(&["supervised.baseline.augment=views"]), Some(views));
+    let policy =
+        |pipeline: &Pipeline| first::<Supervised>(pipeline).policy(pipeline).map(|policy| policy.name().to_owned());
+    assert_eq!(policy(&base(&[])).as_deref(), Some("views"));
+    assert_eq!(policy(&base(&["supervised.baseline.augment=none"])), None);
+    assert_eq!(policy(&base(&["supervised.baseline.augment=views"])).as_deref(), Some("views"));
     let other = "[augment.other]\nops = [{ horizontal_flip = {} }]\n\n[pretrain.second]\naugment = \"other\"";
     let text = BASE.replacen("[pretrain.second]\naugment = \"views\"", other, 1);
     let with_other = |settings: &[String]| {
         let loaded = parse(&text, Path::new("base.toml"), settings).unwrap_or_else(|errors| panic!("{errors}"));
-        let pipeline = loaded.study.variants[0].pipeline.clone();
-        (pipeline.supervised[0].policy.clone(), pipeline.augment)
+        policy(&loaded.study.variants[0].pipeline)
     };
-    let (policy, policies) = with_other(&["supervised.baseline.init_from=second".to_owned()]);
-    assert_eq!(policy.as_ref(), policies.get("other"));
-    let (policy, policies) = with_other(&[]);
-    assert_eq!(policy.as_ref(), policies.get("views"), "the first pretraining stage in the file");
+    assert_eq!(with_other(&["supervised.baseline.init_from=second".to_owned()]).as_deref(), Some("other"));
+    assert_eq!(with_other(&[]).as_deref(), Some("views"), "the first pretraining stage in the file");
 }
 
 #[test]

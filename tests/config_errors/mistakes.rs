@@ -1,7 +1,9 @@
 //! Typical mistakes, each with the full text of its errors (`expected/NAME.txt`).
 //! After a change of messages: UPDATE_EXPECTED=1 cargo test --test config_errors mistakes, then review the diff.
 
-use simclr::config::{ClassCount, Diagnostics, LoadedStudy, parse};
+use simclr::document::Diagnostics;
+use simclr::pipeline::{LoadedStudy, parse};
+use simclr::study::ClassCount;
 use std::path::Path;
 
 const BASE: &str = include_str!("base.toml");
@@ -141,7 +143,7 @@ fn the_file_without_a_mistake_is_valid() {
     let loaded = load(BASE, &[]).unwrap();
     assert_eq!(loaded.study.variants.len(), 2);
     assert_eq!(loaded.study.variants[1].settings, [("pretrain.second.epochs".into(), "20".into())]);
-    loaded.check_data(&classes(100, 10, 50)).unwrap();
+    loaded.check_counts(&classes(100, 10, 50)).unwrap();
 }
 
 #[test]
@@ -203,11 +205,11 @@ fn mistakes_that_depend_on_the_number_of_images() {
         ("perplexity-too-large", classes(100, 10, 20)),
         ("more-neighbors-than-images", classes(9, 1, 50)),
     ] {
-        check(name, load(BASE, &[]).unwrap().check_data(&classes).err());
+        check(name, load(BASE, &[]).unwrap().check_counts(&classes).err());
     }
     let early = ["linear_eval.depths.epochs=10", "supervised.baseline.patience=5"].map(str::to_owned);
-    check("no-validation-images", load(BASE, &early).unwrap().check_data(&classes(100, 0, 50)).err());
-    load(BASE, &[]).unwrap().check_data(&classes(100, 0, 50)).unwrap();
+    check("no-validation-images", load(BASE, &early).unwrap().check_counts(&classes(100, 0, 50)).err());
+    load(BASE, &[]).unwrap().check_counts(&classes(100, 0, 50)).unwrap();
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use simclr::config::{Diagnostics, LoadedStudy, parse};
+use simclr::document::Diagnostics;
+use simclr::pipeline::{LoadedStudy, parse};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use toml::Value;

@@ -1,6 +1,6 @@
 //! Every file of `pipelines/` is a valid configuration.
 
-use simclr::config::load;
+use simclr::pipeline::load;
 use std::path::{Path, PathBuf};
 
 fn pipelines() -> Vec<PathBuf> {

@@ -1,7 +1,7 @@
 //! `docs/configuration.md`, `docs/pipeline.schema.json` and `docs/every_key.toml` are up to date.
 
 use serde_json::Value;
-use simclr::config::{load, reference, schema};
+use simclr::pipeline::{load, reference, schema};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,7 @@
 //! The resolved pipeline as one text declares the same study.
 
 use crate::directory::Directory;
-use simclr::config::{LoadedStudy, load, parse};
+use simclr::pipeline::{LoadedStudy, load, parse};
 use std::path::Path;
 
 const BASE: &str = include_str!("base.toml");

@@ -1,6 +1,8 @@
 //! `[sweep]`: groups of keys that vary together, and short names of swept keys.
 
-use simclr::config::{Diagnostics, LoadedStudy, parse};
+use simclr::document::Diagnostics;
+use simclr::pipeline::{LoadedStudy, parse};
+use simclr::stages::Pretrain;
 use std::path::Path;
 
 /// Returns the valid file up to its sweep.
@@ -29,8 +31,12 @@ fn values_of_a_group_vary_together() {
     let tables = "[sweep.together.pretrain.main]\nbatch_size = [8, 16]\noptimizer.sgd.learning_rate = [1e-1, 0.2]";
     assert_eq!(values(tables, &[]), [["8", "1e-1"], ["16", "0.2"]]);
     let loaded = try_load(GROUP, &[]).unwrap();
-    let sizes: Vec<usize> =
-        loaded.study.variants.iter().map(|variant| variant.pipeline.pretrain[0].batch_size).collect();
+    let sizes: Vec<usize> = loaded
+        .study
+        .variants
+        .iter()
+        .map(|variant| variant.pipeline.all::<Pretrain>().next().unwrap().1.batch_size)
+        .collect();
     assert_eq!(sizes, [8, 16]);
 }
 

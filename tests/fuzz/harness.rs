@@ -7,11 +7,12 @@ use image::ImageReader;
 use serde_json::Value;
 use simclr::base::hash::{digest_bytes, digest_json};
 use simclr::base::panics;
-use simclr::config::{Diagnostics, parse};
+use simclr::document::Diagnostics;
 use simclr::engine::Store;
 use simclr::imaging::{self, CHANNELS};
-use simclr::stages::features::Features;
-use simclr::stages::formats;
+use simclr::pipeline::parse;
+use simclr::stages::pretrain::Features;
+use simclr::stages::shared::artifacts;
 use simclr::train::Checkpoint;
 use std::fs;
 use std::io::Cursor;
@@ -155,9 +156,9 @@ impl Artifact<'_> {
 /// Checks weights, features and checkpoints: arrays match their shapes, and features are finite.
 pub(crate) fn safetensors(bytes: &[u8]) {
     DIRECTORY.with(|directory| {
-        let path = directory.path().join(formats::FEATURES);
+        let path = directory.path().join(artifacts::FEATURES);
         fs::write(&path, bytes).unwrap();
-        for array in formats::read_arrays(&path).unwrap_or_default() {
+        for array in artifacts::read_arrays(&path).unwrap_or_default() {
             assert_eq!(array.values.len(), array.shape.iter().product::<usize>());
         }
         for images in [1, 3] {

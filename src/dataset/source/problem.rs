@@ -45,11 +45,11 @@ pub(super) fn check_test_fraction(
     const KEY: &str = "test_fraction";
     match test {
         Some(test) if is_written(KEY) => {
-            let message = format!("`{KEY}` has no effect where there is {test}");
-            Some(SourceProblem::new(KEY, message).help("take out one of the two"))
+            let message = format!("`{KEY}` cannot be combined with {test}");
+            Some(SourceProblem::new(KEY, message).help("remove one of the two"))
         }
         None if fraction >= 1.0 => {
-            Some(SourceProblem::new(KEY, format!("`{KEY}` must be below 1: nothing would be left to train on")))
+            Some(SourceProblem::new(KEY, format!("`{KEY}` must be below 1: otherwise no training images are left")))
         }
         _ => None,
     }

@@ -30,10 +30,13 @@ pub(crate) fn entry(key: &str, schema: &'static Schema) -> TableEntry {
 fn plain(schema: &'static Schema) -> TomlValue {
     let admits = |kind| schema::admits(schema, kind);
     if admits("object") {
-        let required = schema::required(schema);
+        let required = match schema::has_default_table(schema) {
+            true => schema::required_of_section(schema),
+            false => schema::required(schema).collect(),
+        };
         return TomlValue::Table(
             schema::properties(schema)
-                .filter(|(key, _)| required.clone().any(|other| other == *key))
+                .filter(|(key, _)| required.contains(key))
                 .map(|(key, value)| entry(key, value))
                 .collect(),
         );

@@ -156,7 +156,7 @@ pub(super) fn check(config: &LinearEvalConfig, check: &mut Check<'_>) {
 }
 
 fn check_exact(config: &LinearEvalConfig, check: &mut Check<'_>) {
-    let help = "take it out, or choose another optimizer, such as `{ adam = { learning_rate = 1e-3 } }`";
+    let help = "remove it, or use another optimizer, such as `{ adam = { learning_rate = 1e-3 } }`";
     check.no_effect(&EPOCH_KEYS, "`optimizer = { lbfgs = ... }`, which has no epochs", help);
     let Some(LinearOptimizerConfig::Lbfgs(LbfgsConfig { c, .. })) = &config.optimizer else { return };
     for (index, value) in c.0.iter().enumerate().filter(|(index, value)| c.0[..*index].contains(value)) {

@@ -253,7 +253,7 @@ pub(super) fn check_start(from: Option<&Ref<Pretrain>>, encoder: &EncoderConfig,
         && !start.encoder.has_same_layers_as(encoder)
     {
         let message = format!("`[pretrain.{}]` and `[{}]` have different encoders", from.name(), check.title());
-        let help = "only the same encoder can load the weights: make the two `encoder` keys equal".to_owned();
+        let help = "weights can only be loaded into the same encoder: make the two `encoder` keys equal".to_owned();
         check.report(&["init_from"], message, help);
     }
 }

@@ -53,6 +53,6 @@ pub(in crate::stages) fn adam() -> OptimizerConfig {
 pub(in crate::stages) fn check_stopping(early_stopping: bool, check: &mut Check<'_>) {
     if !early_stopping {
         let keys = ["monitor", "patience", "patience_steps"];
-        check.no_effect(&keys, "`early_stopping = false`", "take out one of the two");
+        check.no_effect(&keys, "`early_stopping = false`", "remove one of the two");
     }
 }

@@ -14,23 +14,23 @@ pub(in crate::stages) fn encoder_output() -> Vec<usize> {
 /// Reports an empty list of depths, depths that are listed twice, and those that the projection head does not have.
 pub(in crate::stages) fn check(depths: &[usize], from: &Ref<Pretrain>, check: &mut Check<'_>) {
     if depths.is_empty() {
-        let help = "list at least one: 0 is the encoder output h".to_owned();
+        let help = "list at least one: 0 is the encoder output".to_owned();
         check.report(&["depths"], "the list of depths is empty", help);
     }
     check.each_once("depths", depths, |depth| format!("depth {depth}"));
     let Some(pretrain) = check.pipeline().get(from) else { return };
     let layers = pretrain.projection.layers.len();
     for (index, depth) in depths.iter().enumerate().filter(|(_, depth)| **depth > layers) {
-        let message = format!("depth {depth} is beyond the projection head of `[pretrain.{}]`", from.name());
+        let message = format!("`[pretrain.{}]` has no depth {depth}", from.name());
         check.report(&["depths", &index.to_string()], message, available(layers));
     }
 }
 
 fn available(layers: usize) -> String {
     match layers {
-        0 => "it has no layers: only depth 0, the encoder output h, exists".to_owned(),
-        1 => "it has 1 layer: depths 0 and 1 exist".to_owned(),
-        layers => format!("it has {layers} layers: depths 0 to {layers} exist"),
+        0 => "its projection head has no layers: only depth 0, the encoder output, exists".to_owned(),
+        1 => "its projection head has 1 layer: depths 0 and 1 exist".to_owned(),
+        layers => format!("its projection head has {layers} layers: depths 0 to {layers} exist"),
     }
 }
 

@@ -99,8 +99,9 @@ pub(in crate::stages) fn check_labels(
         let problem = match sampling {
             LabelSampling::Stratified => stratified(*fraction, facts),
             LabelSampling::WithReplacement => (labeled_count(*fraction, facts.train()) == 0).then(|| {
-                let message = format!("{fraction} of the {} training images is none", facts.train());
-                (message, "take a larger fraction".to_owned())
+                let message =
+                    format!("the labeled fraction {fraction} of {} training images rounds to 0 images", facts.train());
+                (message, "use a larger fraction".to_owned())
             }),
         };
         if let Some((message, help)) = problem {
@@ -114,14 +115,14 @@ pub(in crate::stages) fn check_labels(
 fn stratified(fraction: f64, facts: &DataFacts) -> Option<(String, String)> {
     let class = facts.classes.iter().find(|class| labeled_count(fraction, class.train) == 0)?;
     let message = format!(
-        "the labeled fraction {fraction} leaves the class `{}` without an image: it has {} to train on",
+        "the labeled fraction {fraction} leaves the class `{}` without labeled images: it has {} training images",
         class.name, class.train
     );
     let smallest = facts.classes.iter().map(|class| class.train).min().unwrap_or(0);
     let help = match smallest {
         0 => "give every class images".to_owned(),
         // The first fraction that rounds up to one image.
-        smallest => format!("with this data it must be at least {}", 0.5 / smallest as f64),
+        smallest => format!("with these images it must be at least {}", 0.5 / smallest as f64),
     };
     Some((message, help))
 }
@@ -133,7 +134,7 @@ pub(in crate::stages) fn check_selection(
     facts: &DataFacts,
     check: &mut DataCheck<'_>,
 ) {
-    let message = |stage: &str, part| format!("`[{stage}]` chooses its weights on {part} images, and there are none");
+    let message = |stage: &str, part| format!("`[{stage}]` selects on {part} images, but there are none");
     let stage = check.title();
     match select_on {
         Some(SelectOn::Validation) if facts.validation() == 0 => {
@@ -156,7 +157,7 @@ pub(in crate::stages) fn check_validation(
     check: &mut Check<'_>,
 ) {
     if select_on == Some(SelectOn::Validation) && validation_fraction == 0.0 {
-        let message = format!("without validation images `[{}]` cannot choose its best weights", check.title());
+        let message = format!("without validation images `[{}]` cannot select its best weights", check.title());
         let help = "set `validation_fraction` above 0, or `select_on = \"test\"` in the stage".to_owned();
         check.report_elsewhere(("dataset", dataset), &["validation_fraction"], message, help);
     }

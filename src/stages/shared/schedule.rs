@@ -10,7 +10,7 @@ pub(in crate::stages) fn check_optimizer(optimizer: &OptimizerConfig, check: &mu
         && sgd.nesterov
         && sgd.momentum == 0.0
     {
-        let help = "set `momentum`, for example to 0.9, or take `nesterov` out".to_owned();
+        let help = "set `momentum`, for example to 0.9, or remove `nesterov`".to_owned();
         check.report(&["optimizer", "sgd", "nesterov"], "`nesterov` needs `momentum` above 0", help);
     }
 }

@@ -70,7 +70,7 @@ impl StatisticsKeys {
     /// Reports keys of batches where there are none.
     pub fn check(self, check: &mut Check<'_>) {
         if self.statistics == BatchNormStatistics::Running {
-            let help = "take it out, or set `statistics = \"batch\"`";
+            let help = "remove it, or set `statistics = \"batch\"`";
             check.no_effect(&["statistics_batch", "statistics_order"], "`statistics = \"running\"`", help);
         }
     }

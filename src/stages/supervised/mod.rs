@@ -161,7 +161,7 @@ impl SupervisedConfig {
 
     /// The name of its augmentation policy: its own, that of the pretraining run it starts from, or that of the first one
     /// in the file.
-    fn policy<'a>(&'a self, pipeline: &'a Pipeline) -> Option<&'a Ref<Augment>> {
+    pub fn policy<'a>(&'a self, pipeline: &'a Pipeline) -> Option<&'a Ref<Augment>> {
         let of_pretrain = || match &self.init_from {
             Some(start) => pipeline.get(start),
             None => pipeline.in_file_order::<Pretrain>().next().map(|(_, first)| first),
@@ -182,14 +182,14 @@ impl StageKind for Supervised {
         check_start(config.init_from.as_ref(), &config.encoder, check);
         check_fractions(&config.labeled_fraction, check);
         if config.steps.is_some() && config.epochs.is_some() {
-            let help = "take out one of the two".to_owned();
-            check.report(&["steps"], "`steps` has no effect beside `epochs`: both set the length of training", help);
+            let help = "remove one of the two".to_owned();
+            check.report(&["steps"], "`steps` cannot be combined with `epochs`: both set the length of training", help);
         }
         check_optimizer(&config.optimizer, check);
         // How many epochs some steps are is known only when the images have been counted.
         check_schedule(&config.schedule, config.epochs.unwrap_or(0), check);
         if config.patience.is_some() {
-            check.no_effect(&["patience_steps"], "`patience`", "take out one of the two");
+            check.no_effect(&["patience_steps"], "`patience`", "remove one of the two");
         }
         check_stopping(config.stops_early(), check);
         if let Ok(name) = config.dataset(check.pipeline())
@@ -287,7 +287,7 @@ fn check_warm_up(config: &SupervisedConfig, facts: &DataFacts, check: &mut DataC
         let warm_up = config.schedule.warmup_epochs() * steps_per_epoch as f64;
         if warm_up > total as f64 {
             let message = format!(
-                "`warmup_epochs` is {warm_up:.0} steps with the labeled fraction {fraction}, and there are {total}"
+                "`warmup_epochs` is {warm_up:.0} steps at the labeled fraction {fraction}, but the run has {total}"
             );
             let help = "the learning rate would never reach its peak: set a larger `steps`".to_owned();
             check.report(&["schedule"], message, help);
