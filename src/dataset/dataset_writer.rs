@@ -3,13 +3,14 @@
 use crate::base::{Error, Result, files};
 use crate::dataset::block_file::BlockFile;
 use crate::dataset::image_dataset::{IMAGES, Index, Skipped, VERSION};
-use crate::dataset::source::{ImageSource, Item};
+use crate::dataset::source::Listing;
 use crate::imaging::Image;
 use std::path::Path;
 
 /// A writer of `images.bin` that collects the index.
 pub(super) struct DatasetWriter<'a> {
     directory: &'a Path,
+    listing: &'a Listing,
     file: BlockFile,
     index: Index,
     offset: usize,
@@ -20,36 +21,40 @@ impl<'a> DatasetWriter<'a> {
     ///
     /// # Errors
     /// The directory or the file cannot be created.
-    pub(super) fn create(directory: &'a Path, source: &ImageSource) -> Result<Self> {
+    pub(super) fn create(directory: &'a Path, listing: &'a Listing) -> Result<Self> {
         files::create_directory(directory)?;
         let path = directory.join(IMAGES);
         let file = BlockFile::create(&path).map_err(|error| Error::io("write", &path, &error))?;
-        let index =
-            Index { version: VERSION, classes: source.classes.clone(), ignored: source.ignored, ..Index::default() };
-        Ok(Self { directory, file, index, offset: 0 })
+        let (classes, ignored) = (listing.labels.classes.clone(), listing.images.ignored);
+        let index = Index { version: VERSION, classes, ignored, ..Index::default() };
+        Ok(Self { directory, listing, file, index, offset: 0 })
     }
 
-    /// Adds an image, and its damage if it has any.
+    /// Adds the pixels of an image, and their damage if they have any.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub(super) fn add(&mut self, item: &Item, image: &Image, damage: Option<&str>) -> Result<()> {
-        self.file.append(&image.rgb).map_err(|error| failed(self.directory, &error))?;
-        self.index.names.push(item.name.clone());
-        self.index.labels.push(item.label);
-        self.index.is_test.push(item.is_test);
-        self.index.sizes.push((image.width, image.height));
+    pub(super) fn add(&mut self, image: usize, pixels: &Image, damage: Option<&str>) -> Result<()> {
+        self.file.append(&pixels.rgb).map_err(|error| failed(self.directory, &error))?;
+        self.index.names.push(self.name(image));
+        self.index.labels.push(self.listing.labels.of_images[image]);
+        self.index.is_test.push(self.listing.is_test(image));
+        self.index.sizes.push((pixels.width, pixels.height));
         self.index.offsets.push(self.offset);
-        self.offset += image.rgb.len();
+        self.offset += pixels.rgb.len();
         if let Some(damage) = damage {
-            self.index.damaged.push(Skipped { name: item.name.clone(), reason: damage.to_owned() });
+            self.index.damaged.push(Skipped { name: self.name(image), reason: damage.to_owned() });
         }
         Ok(())
     }
 
     /// Records that an image is skipped.
-    pub(super) fn skip(&mut self, item: &Item, reason: &str) {
-        self.index.skipped.push(Skipped { name: item.name.clone(), reason: reason.to_owned() });
+    pub(super) fn skip(&mut self, image: usize, reason: &str) {
+        self.index.skipped.push(Skipped { name: self.name(image), reason: reason.to_owned() });
+    }
+
+    fn name(&self, image: usize) -> String {
+        self.listing.images.names[image].clone()
     }
 
     /// Finishes the file and returns its index.

@@ -6,7 +6,7 @@ use crate::dataset::dataset_writer::DatasetWriter;
 use crate::dataset::fingerprint::ClassSize;
 use crate::dataset::image_dataset::{INDEX, Index, Skipped};
 use crate::dataset::in_order::in_order;
-use crate::dataset::source::{ImageSource, Item, MAX_NAMED, ReadError, check_classes};
+use crate::dataset::source::{Listing, MAX_NAMED, ReadError, Source, check_classes};
 use crate::imaging::{DAMAGED_JPEG, Image, Resampler};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -58,22 +58,24 @@ pub fn decode(
     progress: &(dyn Fn(u64, u64) + Sync),
     keep_going: &(dyn Fn() -> Result<()> + Sync),
 ) -> Result<Decoded> {
-    let mut source = ImageSource::open(config)?;
-    source.hold_out_test(seed);
+    let mut listing = Listing::open(config)?;
+    listing.hold_out_test(seed);
     let stored_size = config.stored_size.unwrap_or(STORED_PER_IMAGE_SIDE * config.image_size);
-    let mut writer = DatasetWriter::create(output, &source)?;
-    let (mut done, total) = (0, source.items.len() as u64);
-    let read = |item: &Item, read: &mut DecodedItem| {
-        let image = source.read(item, seed, &mut read.image);
+    let mut writer = DatasetWriter::create(output, &listing)?;
+    let (mut done, total) = (0, listing.len() as u64);
+    let reader = listing.images.reader.as_ref();
+    let read = |image: &usize, read: &mut DecodedItem| {
+        let image = reader.read(*image, seed, &mut read.image);
         if image.is_ok() {
             reduce(&mut read.image, stored_size);
         }
         read.outcome = image.and_then(|image| Ok(config.damaged_jpegs.judge(image.damage)?));
     };
-    in_order(&source.items, read, |item, read| {
+    let images: Vec<usize> = (0..listing.len()).collect();
+    in_order(&images, read, |image, read| {
         match &read.outcome {
-            Ok(damage) => writer.add(item, &read.image, damage.as_deref())?,
-            Err(ReadError::Broken(reason)) => writer.skip(item, reason),
+            Ok(damage) => writer.add(*image, &read.image, damage.as_deref())?,
+            Err(ReadError::Broken(reason)) => writer.skip(*image, reason),
             Err(ReadError::Failed(error)) => return Err(error.clone()),
         }
         done += 1;
@@ -87,12 +89,12 @@ pub fn decode(
     if config.broken_files == BrokenFiles::Stop && !index.skipped.is_empty() {
         return Err(broken(&index.skipped));
     }
-    finish(output, index)
+    finish(output, index, config.source.source())
 }
 
 /// Writes the index.
-fn finish(output: &Path, index: Index) -> Result<Decoded> {
-    check_classes(&sizes(&index))?;
+fn finish(output: &Path, index: Index, source: &dyn Source) -> Result<Decoded> {
+    check_classes(&sizes(&index), source)?;
     files::write_atomic(&output.join(INDEX), hash::canonical_json(&index)?.as_bytes())?;
     let Index { skipped, damaged, ignored, .. } = index;
     Ok(Decoded { images: index.names.len(), skipped, damaged, ignored })

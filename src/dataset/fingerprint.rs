@@ -1,9 +1,9 @@
 //! The fingerprint of a source: a digest of its content and the number of images per class, without decoding anything.
 
 use crate::base::{Error, Result, files, hash};
-use crate::dataset::config::{DatasetConfig, SourceConfig};
+use crate::dataset::config::DatasetConfig;
 use crate::dataset::memo::{FileDigest, Memo};
-use crate::dataset::source::{ImageLocation, ImageSource, Item};
+use crate::dataset::source::{ImageFiles, Listing};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -53,24 +53,22 @@ pub struct SourceFile {
 /// # Errors
 /// The source is missing, unreadable or invalid, a class has no training or test images, or the memo cannot be written.
 pub fn fingerprint(config: &DatasetConfig, memo: &Path) -> Result<Fingerprint> {
-    let source = ImageSource::open(config)?;
-    let (files, rows) = match &config.source {
-        SourceConfig::Shapes(_) | SourceConfig::Signs(_) => (Vec::new(), Value::Null),
-        SourceConfig::ImageFolder(_) | SourceConfig::Prefixed(_) => image_files(&source, memo)?,
-        SourceConfig::Cifar10(_) | SourceConfig::Stl10(_) => record_files(&source, memo)?,
+    let listing = Listing::open(config)?;
+    let (mut files, rows) = match listing.images.reader.files() {
+        ImageFiles::None => (Vec::new(), Value::Null),
+        ImageFiles::OnePerImage(paths) => image_files(&listing, paths, memo)?,
+        ImageFiles::Shared(paths) => shared_files(&paths, memo)?,
     };
-    let about = match &config.source {
-        SourceConfig::Shapes(shapes) => json!({ "shapes": shapes, "side": config.image_size }),
-        SourceConfig::Signs(signs) => json!({ "signs": signs, "side": config.image_size }),
-        SourceConfig::ImageFolder(directories) | SourceConfig::Prefixed(directories) => {
-            json!({ "test_fraction": directories.test.is_none().then_some(directories.test_fraction) })
-        }
-        SourceConfig::Cifar10(_) => json!("CIFAR-10"),
-        SourceConfig::Stl10(_) => json!("STL-10"),
-    };
-    let files_digest = if files.is_empty() { Value::Null } else { hash::digest_json(&rows)?.into() };
-    let content = json!({ "version": VERSION, "classes": source.classes, "source": about, "files": files_digest });
-    Ok(Fingerprint { content, classes: source.sizes(), files })
+    let digest = if files.is_empty() { Value::Null } else { hash::digest_json(&rows)?.into() };
+    let content = json!({
+        "version": VERSION,
+        "classes": listing.labels.classes,
+        "source": config.source.source().content(config.image_size),
+        "files": digest,
+    });
+    // The rows have the labels; the files that they come from are listed so that a change of them can be reported.
+    files.extend(whole_files(&listing.labels.files, memo)?);
+    Ok(Fingerprint { content, classes: listing.sizes(), files })
 }
 
 /// Returns the class names, without reading any image.
@@ -78,45 +76,54 @@ pub fn fingerprint(config: &DatasetConfig, memo: &Path) -> Result<Fingerprint> {
 /// # Errors
 /// The source is missing, unreadable or invalid.
 pub fn class_names(config: &DatasetConfig) -> Result<Vec<String>> {
-    Ok(ImageSource::open(config)?.classes)
+    Ok(Listing::open(config)?.labels.classes)
 }
 
-/// Returns the image files, and (name, label, is test, digest) of each as JSON.
-fn image_files(source: &ImageSource, memo: &Path) -> Result<(Vec<SourceFile>, Value)> {
-    let paths = source.items.iter().filter_map(|item| match &item.location {
-        ImageLocation::File(path) => Some(path.clone()),
-        _ => None,
-    });
-    let digests = digests(paths.collect(), memo, true)?;
-    let pairs = source.items.iter().zip(digests);
-    let rows = pairs.clone().map(|(item, digest)| json!([item.name, item.label, item.is_test, digest])).collect();
-    let file = |(item, digest): (&Item, String)| {
-        let subset = if item.is_test { "test" } else { "train" };
-        SourceFile { name: format!("{subset}/{}", item.name), digest }
+/// Returns notes, as sentences, on why results on this data can mislead; nothing is decoded.
+pub fn notes(config: &DatasetConfig, fingerprint: &Fingerprint) -> Vec<String> {
+    config.source.source().notes(&fingerprint.classes)
+}
+
+/// Returns the files of images, and (name, label, is test, digest) of each as JSON.
+fn image_files(listing: &Listing, paths: &[PathBuf], memo: &Path) -> Result<(Vec<SourceFile>, Value)> {
+    let digests = digests(paths, memo, true)?;
+    let (names, labels) = (&listing.images.names, &listing.labels.of_images);
+    let row = |(image, digest): (usize, &String)| json!([names[image], labels[image], listing.is_test(image), digest]);
+    let rows = digests.iter().enumerate().map(row).collect();
+    let file = |(image, digest)| {
+        let subset = if listing.is_test(image) { "test" } else { "train" };
+        SourceFile { name: format!("{subset}/{}", names[image]), digest }
     };
-    Ok((pairs.map(file).collect(), rows))
+    Ok((digests.into_iter().enumerate().map(file).collect(), rows))
 }
 
-/// Returns the binary files, and the digest of each as JSON.
-fn record_files(source: &ImageSource, memo: &Path) -> Result<(Vec<SourceFile>, Value)> {
-    let paths = source.record_files();
-    let digests = digests(paths.clone(), memo, false)?;
-    let rows = json!(digests);
-    let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let file = |(path, digest)| SourceFile { name: name(path), digest };
-    Ok((paths.iter().zip(digests).map(file).collect(), rows))
+/// Returns files that have many images each, and their digests as JSON.
+fn shared_files(paths: &[&Path], memo: &Path) -> Result<(Vec<SourceFile>, Value)> {
+    let files = whole_files(paths, memo)?;
+    let rows = files.iter().map(|file| file.digest.as_str()).collect();
+    Ok((files, rows))
+}
+
+/// Returns files under their own names.
+fn whole_files<P: AsRef<Path> + Sync>(paths: &[P], memo: &Path) -> Result<Vec<SourceFile>> {
+    if paths.is_empty() {
+        return Ok(Vec::new());
+    }
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let file = |(path, digest): (&P, String)| SourceFile { name: name(path.as_ref()), digest };
+    Ok(paths.iter().zip(digests(paths, memo, false)?).map(file).collect())
 }
 
 /// Returns the digests of files, computed in parallel or taken from the memo. If files `may_be_broken`, a file that
 /// cannot be read gets a placeholder digest; failures of the machine are always errors.
-fn digests(paths: Vec<PathBuf>, memo: &Path, may_be_broken: bool) -> Result<Vec<String>> {
+fn digests<P: AsRef<Path> + Sync>(paths: &[P], memo: &Path, may_be_broken: bool) -> Result<Vec<String>> {
     let memo = Memo::open(memo);
-    let digest = |path: &PathBuf| match memo.digest_of(path) {
+    let digest = |path: &P| match memo.digest_of(path.as_ref()) {
         Err(error) if may_be_broken && files::is_permanent(&error) => Ok(FileDigest::unreadable()),
         digest => digest.map_err(|error| Error::io("read", path, &error)),
     };
     let file_digests = paths.par_iter().map(digest).collect::<Result<Vec<FileDigest>>>()?;
     let digests = file_digests.iter().map(|file| file.digest.clone()).collect();
-    memo.remember(paths.into_iter().zip(file_digests))?;
+    memo.remember(paths.iter().map(|path| path.as_ref().to_owned()).zip(file_digests))?;
     Ok(digests)
 }

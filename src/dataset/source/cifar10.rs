@@ -1,12 +1,58 @@
 //! CIFAR-10 in its binary format: records of a label byte and three planes of 32 x 32 pixels.
 
-use super::binary::{RecordFile, RecordLayout, class_names, count};
+use super::problem::{SourceProblem, check_path};
+use super::records::{self, RecordFile, RecordLayout, class_names, count};
+use super::{Listing, Source};
 use crate::base::{Error, Result, files};
-use std::path::Path;
+use crate::dataset::fingerprint::ClassSize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// CIFAR-10 in its binary format.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cifar10 {
+    /// Directory with the files under their published names, such as `data_batch_1.bin`.
+    #[schemars(extend("format" = "path"))]
+    pub path: PathBuf,
+}
+
+impl Source for Cifar10 {
+    fn check(&self, _: &dyn Fn(&str) -> bool) -> Vec<SourceProblem> {
+        check_path("path", &self.path).into_iter().collect()
+    }
+
+    fn list(&self, _: usize) -> Result<Listing> {
+        let (classes, files) = open(&self.path)?;
+        Ok(records::list(classes, files))
+    }
+
+    fn content(&self, _: usize) -> Value {
+        json!("CIFAR-10")
+    }
+
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn describe(&self) -> String {
+        "CIFAR-10".to_owned()
+    }
+
+    fn notes(&self, classes: &[ClassSize]) -> Vec<String> {
+        let (train, test) =
+            classes.iter().fold((0, 0), |(train, test), class| (train + class.train, test + class.test));
+        incomplete(train, test).into_iter().collect()
+    }
+}
 
 const LAYOUT: RecordLayout = RecordLayout { side: 32, header: 1, by_column: false };
 const CLASSES: usize = 10;
 const TRAINING_FILES: usize = 5;
+/// Images in each of the five training files and in the test file, as published.
+const RECORDS: usize = 10_000;
 /// Class names if batches.meta.txt is missing.
 const NAMES: [&str; CLASSES] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
@@ -15,7 +61,7 @@ const NAMES: [&str; CLASSES] =
 ///
 /// # Errors
 /// All training files or the test file are missing, or a file is damaged.
-pub(super) fn open(directory: &Path) -> Result<(Vec<String>, Vec<RecordFile>)> {
+fn open(directory: &Path) -> Result<(Vec<String>, Vec<RecordFile>)> {
     let names = class_names(&directory.join("batches.meta.txt"), CLASSES)?
         .unwrap_or_else(|| NAMES.iter().map(|&name| name.to_owned()).collect());
     let mut opened = Vec::new();
@@ -50,4 +96,28 @@ fn open_file(path: &Path, is_test: bool) -> Result<RecordFile> {
         .help("the file is damaged or is not a CIFAR-10 file: download or unpack it again"));
     }
     RecordFile::new(path.to_owned(), labels, is_test, LAYOUT)
+}
+
+/// Returns a note if there are fewer images than CIFAR-10 has, so that results are not comparable with published ones.
+fn incomplete(train: usize, test: usize) -> Option<String> {
+    let published = (TRAINING_FILES * RECORDS, RECORDS);
+    ((train, test) != published).then(|| {
+        format!(
+            "this is a subset of CIFAR-10, with {train} of its {} training images and {test} of its {} test images: \
+             results cannot be compared with published ones",
+            published.0, published.1
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subset_is_reported() {
+        assert_eq!(incomplete(50_000, 10_000), None);
+        let note = incomplete(10_000, 2_000).unwrap();
+        assert!(note.contains("10000 of its 50000 training images and 2000 of its 10000 test images"), "{note}");
+    }
 }

@@ -1,63 +1,199 @@
-//! Listing of image files in directories, in an order that does not depend on the file system.
+//! A source whose images are listed but not yet read: what the images are, what they show, and which are for testing.
 
-use crate::base::{Error, Result, files};
-use std::fs;
+use super::image_file::{ReadError, ReadReport};
+use super::{Source, image_file};
+use crate::base::rng::{permutation, stream};
+use crate::base::{Error, Result};
+use crate::dataset::config::DatasetConfig;
+use crate::dataset::fingerprint::ClassSize;
+use crate::imaging::Image;
 use std::path::{Path, PathBuf};
 
-/// File extensions of supported images.
-const IMAGE_EXTENSIONS: [&str; 6] = ["jpg", "jpeg", "jpe", "jfif", "png", "webp"];
-/// File extensions of images in unsupported formats. They count as files that cannot be decoded instead of being
-/// silently ignored; all other files (texts, tables, thumbnail caches) are ignored.
-const UNSUPPORTED_EXTENSIONS: [&str; 12] =
-    ["gif", "bmp", "tif", "tiff", "avif", "heic", "heif", "jxl", "jp2", "ppm", "pgm", "tga"];
+/// Maximum number of names listed in a message; the rest is only counted.
+pub(crate) const MAX_NAMED: usize = 10;
 
-/// The content of a training or test directory.
-#[derive(Default)]
-pub(super) struct DirectoryListing {
-    /// Class names, including classes without images.
-    pub(super) classes: Vec<String>,
-    /// (class, name inside the directory, path) of every image.
-    pub(super) images: Vec<(String, String, PathBuf)>,
-    /// Number of files whose names are not those of images.
-    pub(super) ignored: usize,
+/// The content of a source. Images, labels and test images are apart, so that one can be used without the others.
+pub(crate) struct Listing {
+    /// The images.
+    pub(crate) images: Images,
+    /// The class of each image.
+    pub(crate) labels: Labels,
+    /// Which of the images are test images.
+    pub(crate) test: TestImages,
 }
 
-/// An entry of a directory.
-pub(super) struct DirectoryEntry {
-    pub(super) name: String,
-    pub(super) path: PathBuf,
-    pub(super) is_directory: bool,
+/// Images, in an order that does not depend on the file system.
+pub(crate) struct Images {
+    /// Name of each inside the source, such as `cat/12.jpg`.
+    pub(crate) names: Vec<String>,
+    /// Reads them.
+    pub(crate) reader: Box<dyn ImageReader>,
+    /// Number of files ignored because their names are not those of images.
+    pub(crate) ignored: usize,
 }
 
-/// Lists a directory, sorted by name, without hidden entries. Links are followed; a dangling link is not a directory,
-/// and if it is named like an image, it counts as an image that cannot be read.
+/// Labels of images.
+#[derive(Debug)]
+pub(crate) struct Labels {
+    /// Class names; labels are indices into them.
+    pub(crate) classes: Vec<String>,
+    /// Label of each image.
+    pub(crate) of_images: Vec<usize>,
+    /// Files that only labels are read from.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Which images are test images.
+pub(crate) enum TestImages {
+    /// A flag for each image.
+    Given(Vec<bool>),
+    /// None yet: this fraction of each class is to be held out.
+    HeldOut(f64),
+}
+
+/// Reads the images of a source by their index.
+pub(crate) trait ImageReader: Send + Sync {
+    /// Reads or renders an image, reusing the memory of `image`. Synthetic images are a function of `seed`.
+    ///
+    /// # Errors
+    /// Why it cannot be read; the content of `image` is then unspecified.
+    fn read(&self, index: usize, seed: u64, image: &mut Image) -> Result<ReadReport, ReadError>;
+
+    /// Returns the files that the images are read from.
+    fn files(&self) -> ImageFiles<'_> {
+        ImageFiles::None
+    }
+}
+
+/// Files that images are read from.
+pub(crate) enum ImageFiles<'a> {
+    /// Images are synthetic.
+    None,
+    /// Each image has a file, which may turn out to be broken.
+    OnePerImage(&'a [PathBuf]),
+    /// Every file has many images, and their labels.
+    Shared(Vec<&'a Path>),
+}
+
+impl Listing {
+    /// Lists the images of a source and checks its classes.
+    ///
+    /// # Errors
+    /// A directory or file is missing, unreadable or invalid, or a class has no training or test images.
+    pub(crate) fn open(config: &DatasetConfig) -> Result<Self> {
+        let source = config.source.source();
+        let listing = source.list(config.image_size)?;
+        check_classes(&listing.sizes(), source).map_err(|error| error.at(source.place()))?;
+        Ok(listing)
+    }
+
+    /// Returns the number of images.
+    pub(crate) fn len(&self) -> usize {
+        self.images.names.len()
+    }
+
+    /// Returns whether an image is a test image; none is until they are held out.
+    pub(crate) fn is_test(&self, image: usize) -> bool {
+        match &self.test {
+            TestImages::Given(flags) => flags[image],
+            TestImages::HeldOut(_) => false,
+        }
+    }
+
+    /// Returns the numbers of training and test images of each class, as if test images had been held out already.
+    pub(crate) fn sizes(&self) -> Vec<ClassSize> {
+        let mut sizes: Vec<ClassSize> =
+            self.labels.classes.iter().map(|name| ClassSize { name: name.clone(), train: 0, test: 0 }).collect();
+        for (image, &label) in self.labels.of_images.iter().enumerate() {
+            let size = &mut sizes[label];
+            *(if self.is_test(image) { &mut size.test } else { &mut size.train }) += 1;
+        }
+        if let TestImages::HeldOut(fraction) = self.test {
+            for size in &mut sizes {
+                size.test = fraction_of(fraction, size.train);
+                size.train -= size.test;
+            }
+        }
+        sizes
+    }
+
+    /// Holds out test images if the source has none: a random sample with the same fraction of each class.
+    pub(crate) fn hold_out_test(&mut self, seed: u64) {
+        let TestImages::HeldOut(fraction) = self.test else { return };
+        let mut flags = vec![false; self.len()];
+        let mut by_class = vec![Vec::new(); self.labels.classes.len()];
+        self.labels.of_images.iter().enumerate().for_each(|(image, &label)| by_class[label].push(image));
+        for (class, images) in by_class.into_iter().enumerate() {
+            let order = permutation(images.len(), &mut stream(seed, "test split", &[class as u64]));
+            order[..fraction_of(fraction, images.len())].iter().for_each(|&position| flags[images[position]] = true);
+        }
+        self.test = TestImages::Given(flags);
+    }
+}
+
+impl Images {
+    /// Creates images with a file each.
+    pub(super) fn of_files(names: Vec<String>, paths: Vec<PathBuf>, ignored: usize) -> Self {
+        Self { names, reader: Box::new(FileReader { paths }), ignored }
+    }
+}
+
+struct FileReader {
+    paths: Vec<PathBuf>,
+}
+
+impl ImageReader for FileReader {
+    fn read(&self, index: usize, _: u64, image: &mut Image) -> Result<ReadReport, ReadError> {
+        image_file::read(&self.paths[index], image)
+    }
+
+    fn files(&self) -> ImageFiles<'_> {
+        ImageFiles::OnePerImage(&self.paths)
+    }
+}
+
+impl Labels {
+    /// Creates labels from the class name of each image; labels follow the order of the names. `more` are classes that
+    /// may have no images.
+    pub(super) fn of_names(names: &[String], more: impl IntoIterator<Item = String>) -> Self {
+        let mut classes: Vec<String> = names.iter().cloned().chain(more).collect();
+        classes.sort_unstable();
+        classes.dedup();
+        let of_images = names.iter().map(|name| classes.partition_point(|class| class < name)).collect();
+        Self { classes, of_images, files: Vec::new() }
+    }
+}
+
+/// Returns a fraction of a number of images, rounded.
+pub(crate) fn fraction_of(fraction: f64, images: usize) -> usize {
+    (fraction * images as f64).round() as usize
+}
+
+/// Checks that there are at least two classes and that each has training and test images.
 ///
 /// # Errors
-/// The directory cannot be read, or a name is not UTF-8.
-pub(super) fn entries(directory: &Path) -> Result<Vec<DirectoryEntry>> {
-    let help = "give a directory with images; relative paths are relative to the pipeline file";
-    let listing =
-        files::entries(directory).map_err(|error| Error::io("read the directory", directory, &error).help(help))?;
-    let mut entries = Vec::new();
-    for path in listing {
-        let Some(name) = path.file_name().and_then(|name| name.to_str()).map(str::to_owned) else {
-            return Err(Error::stage("a file name is not UTF-8")
-                .at(path.display().to_string())
-                .help("rename the file"));
-        };
-        if name.starts_with('.') {
-            continue;
-        }
-        let is_directory = fs::metadata(&path).is_ok_and(|metadata| metadata.is_dir());
-        entries.push(DirectoryEntry { name, path, is_directory });
+/// There are not, or it does not.
+pub(crate) fn check_classes(sizes: &[ClassSize], source: &dyn Source) -> Result<()> {
+    if sizes.iter().all(|size| size.train + size.test == 0) {
+        return Err(Error::stage("there are no images")
+            .help("images are files that end in .jpg, .jpeg, .png or .webp; check the path of the directory"));
     }
-    entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    Ok(entries)
-}
-
-/// Returns whether a file name has the extension of an image.
-pub(super) fn is_image(name: &str) -> bool {
-    let extension =
-        Path::new(name).extension().and_then(|extension| extension.to_str()).unwrap_or("").to_ascii_lowercase();
-    IMAGE_EXTENSIONS.contains(&extension.as_str()) || UNSUPPORTED_EXTENSIONS.contains(&extension.as_str())
+    if let [only] = sizes {
+        let rule = source.class_rule().map(|rule| format!(": {rule}")).unwrap_or_default();
+        return Err(Error::stage(format!("there is only one class, `{}`", only.name))
+            .help(format!("a data set needs at least two classes{rule}")));
+    }
+    let without = |count: fn(&ClassSize) -> usize| -> Vec<&str> {
+        sizes.iter().filter(|size| count(size) == 0).map(|size| size.name.as_str()).collect()
+    };
+    for (kind, names) in [("training", without(|size| size.train)), ("test", without(|size| size.test))] {
+        if !names.is_empty() {
+            let names = names.iter().take(MAX_NAMED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            return Err(Error::stage(format!("no {kind} images of {names}")).help(
+                "every class needs training and test images: add some, remove the class, or change \
+                       `test_fraction` if there is one",
+            ));
+        }
+    }
+    Ok(())
 }

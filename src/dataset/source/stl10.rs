@@ -1,9 +1,46 @@
 //! STL-10 in its binary format: 96 x 96 pixels in column-major planes, and labels 1 to 10 in a separate file. The
 //! unlabeled images (`unlabeled_X.bin`) are not used.
 
-use super::binary::{RecordFile, RecordLayout, class_names, count};
+use super::problem::{SourceProblem, check_path};
+use super::records::{self, RecordFile, RecordLayout, class_names, count};
+use super::{Listing, Source};
 use crate::base::{Error, Result, files};
-use std::path::Path;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// STL-10 in its binary format.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Stl10 {
+    /// Directory with the files under their published names, such as `train_X.bin`.
+    #[schemars(extend("format" = "path"))]
+    pub path: PathBuf,
+}
+
+impl Source for Stl10 {
+    fn check(&self, _: &dyn Fn(&str) -> bool) -> Vec<SourceProblem> {
+        check_path("path", &self.path).into_iter().collect()
+    }
+
+    fn list(&self, _: usize) -> Result<Listing> {
+        let (classes, files) = open(&self.path)?;
+        Ok(records::list(classes, files))
+    }
+
+    fn content(&self, _: usize) -> Value {
+        json!("STL-10")
+    }
+
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn describe(&self) -> String {
+        "STL-10".to_owned()
+    }
+}
 
 const LAYOUT: RecordLayout = RecordLayout { side: 96, header: 0, by_column: true };
 const CLASSES: usize = 10;
@@ -14,7 +51,7 @@ const NAMES: [&str; CLASSES] = ["airplane", "bird", "car", "cat", "deer", "dog",
 ///
 /// # Errors
 /// A file is missing or damaged.
-pub(super) fn open(directory: &Path) -> Result<(Vec<String>, Vec<RecordFile>)> {
+fn open(directory: &Path) -> Result<(Vec<String>, Vec<RecordFile>)> {
     let names = class_names(&directory.join("class_names.txt"), CLASSES)?
         .unwrap_or_else(|| NAMES.iter().map(|&name| name.to_owned()).collect());
     for name in ["train_X.bin", "train_y.bin", "test_X.bin", "test_y.bin"] {

@@ -6,8 +6,8 @@ pub mod split;
 pub use decode::{SEED, images, open};
 
 use crate::base::Result;
-use crate::dataset::config::TrainTestConfig;
-use crate::dataset::{DatasetConfig, Skipped, SourceConfig};
+use crate::dataset::source::SourceProblem;
+use crate::dataset::{DatasetConfig, Skipped};
 use crate::engine::StageId;
 use crate::render::data::{DatasetFacts, Report};
 use crate::stages::shared::cost;
@@ -15,16 +15,9 @@ use crate::study::{Check, DataFacts, Expansion, Pipeline, Ref, ReportPart, Shown
 use decode::DatasetStage;
 use serde_json::{Value, json};
 use split::SplitStage;
-use std::path::Path;
 
 /// The section `dataset`.
 pub struct Dataset;
-
-/// Maximum number of synthetic images: they are kept in memory.
-const MAX_SYNTHETIC: usize = 1_000_000;
-
-/// Maximum of the shorter side of stored images.
-const MAX_STORED_SIZE: usize = 4096;
 
 /// The nodes of a data set.
 #[derive(Clone, Copy, Debug)]
@@ -49,21 +42,14 @@ impl StageKind for Dataset {
     type Config = DatasetConfig;
 
     fn check(config: &DatasetConfig, check: &mut Check<'_>) {
-        if let Some(side) = config.stored_size
-            && !(config.image_size..=MAX_STORED_SIZE).contains(&side)
-        {
-            let range = format!("between `image_size` ({}) and {MAX_STORED_SIZE}", config.image_size);
-            check.report(&["stored_size"], format!("`stored_size` must be {range}, got {side}"), None);
+        if let Some(size) = config.stored_size.filter(|size| *size < config.image_size) {
+            let message = format!("`stored_size` must be at least `image_size` ({}), got {size}", config.image_size);
+            check.report(&["stored_size"], message, None);
         }
-        match &config.source {
-            SourceConfig::ImageFolder(directories) => check_directories("image_folder", directories, check),
-            SourceConfig::Prefixed(directories) => check_directories("prefixed", directories, check),
-            SourceConfig::Cifar10(files) => check_path(&["cifar10", "path"], &files.path, check),
-            SourceConfig::Stl10(files) => check_path(&["stl10", "path"], &files.path, check),
-            SourceConfig::Shapes(shapes) => {
-                check_synthetic("shapes", shapes.classes, [shapes.train, shapes.test], check);
-            }
-            SourceConfig::Signs(signs) => check_synthetic("signs", signs.classes, [signs.train, signs.test], check),
+        let source = ["source", config.source.key()];
+        let problems = config.source.check(&|key| check.is_written(&[source.as_slice(), &[key]].concat()));
+        for SourceProblem { key, message, help } in problems {
+            check.report(&[source.as_slice(), &[key]].concat(), message, help);
         }
     }
 
@@ -87,38 +73,6 @@ impl StageKind for Dataset {
         expansion.show(&nodes.inputs(), DatasetPart::new(facts));
         expansion.provide::<Self, _>(nodes);
         Ok(())
-    }
-}
-
-fn check_directories(kind: &str, directories: &TrainTestConfig, check: &mut Check<'_>) {
-    let fraction = ["source", kind, "test_fraction"];
-    if directories.test.is_some() && check.is_written(&fraction) {
-        let help = "remove one of the two".to_owned();
-        check.report(&fraction, "`test_fraction` cannot be combined with a `test` directory", help);
-    } else if directories.test.is_none() && directories.test_fraction >= 1.0 {
-        check.report(&fraction, "`test_fraction` must be below 1: otherwise no training images are left", None);
-    }
-    check_path(&[kind, "train"], &directories.train, check);
-    if let Some(test) = &directories.test {
-        check_path(&[kind, "test"], test, check);
-    }
-}
-
-fn check_path(keys: &[&str], path: &Path, check: &mut Check<'_>) {
-    if path.as_os_str().is_empty() {
-        check.report(&[&["source"], keys].concat(), "the path is empty", None);
-    }
-}
-
-fn check_synthetic(kind: &str, classes: usize, [train, test]: [usize; 2], check: &mut Check<'_>) {
-    for (key, count) in [("train", train), ("test", test)] {
-        let keys = ["source", kind, key];
-        if count < classes {
-            let message = format!("`{key}` must be at least the number of classes ({classes}), got {count}");
-            check.report(&keys, message, None);
-        } else if count > MAX_SYNTHETIC {
-            check.report(&keys, format!("`{key}` must be at most {MAX_SYNTHETIC}, got {count}"), None);
-        }
     }
 }
 
@@ -152,7 +106,7 @@ struct DatasetPart {
 
 impl DatasetPart {
     fn new(facts: &DataFacts) -> Self {
-        let (source, image_size) = (source(&facts.config.source), facts.config.image_size);
+        let (source, image_size) = (facts.config.source.describe(), facts.config.image_size);
         Self { facts: DatasetFacts { source, image_size, ..DatasetFacts::default() } }
     }
 
@@ -196,16 +150,5 @@ impl ReportPart for DatasetPart {
         if !Self::is_described(report) {
             report.dataset = DatasetFacts { notes: std::mem::take(&mut report.dataset.notes), ..self.facts.clone() };
         }
-    }
-}
-
-fn source(source: &SourceConfig) -> String {
-    match source {
-        SourceConfig::ImageFolder(_) => "one directory per class".to_owned(),
-        SourceConfig::Prefixed(_) => "images with the class in the file name".to_owned(),
-        SourceConfig::Cifar10(_) => "CIFAR-10".to_owned(),
-        SourceConfig::Stl10(_) => "STL-10".to_owned(),
-        SourceConfig::Shapes(shapes) => format!("{} classes of synthetic shapes", shapes.classes),
-        SourceConfig::Signs(signs) => format!("{} classes of synthetic handwritten signs", signs.classes),
     }
 }

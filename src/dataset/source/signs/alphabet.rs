@@ -112,7 +112,7 @@ fn farthest(lines: &[Polyline], others: &[Polyline]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::config::MAX_SIGNS;
+    use crate::dataset::source::signs::MAX_SIGNS;
 
     #[test]
     fn no_two_signs_are_similar_and_none_depends_on_the_count() {

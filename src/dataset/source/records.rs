@@ -1,5 +1,7 @@
 //! Files of uncompressed, fixed-size image records.
 
+use super::listing::{ImageFiles, ImageReader, Images, Labels, Listing, TestImages};
+use super::{ReadError, ReadReport};
 use crate::base::{Error, Result};
 use crate::imaging::{CHANNELS, Image};
 use std::fs::File;
@@ -40,12 +42,10 @@ impl RecordLayout {
 
 /// An open file of records.
 pub(super) struct RecordFile {
-    /// Path of the file.
-    pub(super) path: PathBuf,
+    path: PathBuf,
     /// Label of each record.
-    pub(super) labels: Vec<usize>,
-    /// Whether its images are test images.
-    pub(super) is_test: bool,
+    labels: Vec<usize>,
+    is_test: bool,
     layout: RecordLayout,
     file: Mutex<File>,
 }
@@ -58,12 +58,12 @@ impl RecordFile {
     }
 
     /// Returns the file name.
-    pub(super) fn name(&self) -> String {
+    fn name(&self) -> String {
         self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
     /// Reads the image of a record.
-    pub(super) fn image(&self, record: usize) -> io::Result<Image> {
+    fn image(&self, record: usize) -> io::Result<Image> {
         let mut bytes = vec![0; self.layout.record()];
         {
             // A poisoned lock is fine: every reader seeks first.
@@ -72,6 +72,43 @@ impl RecordFile {
             file.read_exact(&mut bytes)?;
         }
         Ok(self.layout.image(&bytes[self.layout.header..]))
+    }
+}
+
+/// Lists the records of files, in their order.
+pub(super) fn list(classes: Vec<String>, files: Vec<RecordFile>) -> Listing {
+    let (mut names, mut of_images, mut is_test, mut records) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (number, file) in files.iter().enumerate() {
+        let name = file.name();
+        for (record, &label) in file.labels.iter().enumerate() {
+            names.push(format!("{name}[{record}]"));
+            of_images.push(label);
+            is_test.push(file.is_test);
+            records.push((number, record));
+        }
+    }
+    Listing {
+        images: Images { names, reader: Box::new(RecordReader { files, records }), ignored: 0 },
+        labels: Labels { classes, of_images, files: Vec::new() },
+        test: TestImages::Given(is_test),
+    }
+}
+
+struct RecordReader {
+    files: Vec<RecordFile>,
+    /// File and record of each image.
+    records: Vec<(usize, usize)>,
+}
+
+impl ImageReader for RecordReader {
+    fn read(&self, index: usize, _: u64, image: &mut Image) -> Result<ReadReport, ReadError> {
+        let (file, record) = self.records[index];
+        *image = self.files[file].image(record).map_err(|error| format!("cannot read it: {error}"))?;
+        Ok(ReadReport::default())
+    }
+
+    fn files(&self) -> ImageFiles<'_> {
+        ImageFiles::Shared(self.files.iter().map(|file| file.path.as_path()).collect())
     }
 }
 

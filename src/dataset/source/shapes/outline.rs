@@ -1,6 +1,5 @@
 //! Outlines of unit area as signed distances, negative inside.
 
-use crate::dataset::config::MAX_SHAPES;
 use std::f32::consts::{PI, TAU};
 
 /// A class of synthetic images; no shape is a rotation of another.
@@ -26,7 +25,7 @@ pub enum Shape {
 
 impl Shape {
     /// All shapes; a data set of n classes uses the first n.
-    pub const ALL: [Self; MAX_SHAPES] =
+    pub const ALL: [Self; 8] =
         [Self::Circle, Self::Square, Self::Triangle, Self::Star, Self::Cross, Self::Ring, Self::Crescent, Self::Arrow];
 
     /// Returns the name of the class.

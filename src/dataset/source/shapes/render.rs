@@ -3,15 +3,10 @@
 //! Colors, gradients and stripes of figure and background, position, size, angle and noise are sampled independently of
 //! the class, and all shapes have the same area, so that neither colors nor averages reveal the class.
 
-mod outline;
-mod paint;
-
-pub use outline::Shape;
-
+use super::outline::{Outline, Shape};
+use super::paint::{self, Paint};
 use crate::base::rng::{Rng, uniform};
 use crate::imaging::{CHANNELS, Image};
-use outline::Outline;
-use paint::Paint;
 
 /// Range of the square root of a figure's area, as a fraction of the image's side: large enough that a crop of a third
 /// of the area still shows most of it.

@@ -3,26 +3,18 @@
 //! A sign is three pen strokes. Each image has its own pen, position, size, slant, proportions, angle and jitter, and
 //! its own colors of ink and paper, none of which depends on the class.
 
-mod alphabet;
-mod color;
-mod hand;
-mod ink;
-mod stroke;
-
-pub use alphabet::alphabet;
-
+use super::hand::Handwriting;
+use super::ink::Page;
+use super::stroke::{self, Stroke};
 use crate::base::rng::{Rng, chance, uniform};
 use crate::imaging::{CHANNELS, Image};
-use hand::Handwriting;
-use ink::Page;
-use stroke::Stroke;
 
 /// Range of the noise amplitude: each channel of each pixel gets uniform noise in `[-amplitude, amplitude]`.
 const NOISE: [f32; 2] = [0.015, 0.08];
 
 /// An invented sign: three strokes in a square from -1 to 1, `y` pointing down.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sign([Stroke; 3]);
+pub struct Sign(pub(super) [Stroke; 3]);
 
 /// Renders an image of a sign with `side` x `side` pixels.
 ///

@@ -1,0 +1,56 @@
+//! Problems of a source's table, and the checks that several sources share.
+
+use std::path::Path;
+
+/// A value of a source's table that is right by itself but not beside the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceProblem {
+    /// Key in the table of the source.
+    pub key: &'static str,
+    /// A sentence without a period.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl SourceProblem {
+    /// Creates a problem without help.
+    pub(super) fn new(key: &'static str, message: impl Into<String>) -> Self {
+        Self { key, message: message.into(), help: None }
+    }
+
+    /// Sets the help.
+    pub(super) fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+}
+
+/// Returns the problem of an empty path.
+pub(super) fn check_path(key: &'static str, path: &Path) -> Option<SourceProblem> {
+    path.as_os_str().is_empty().then(|| SourceProblem::new(key, "the path is empty"))
+}
+
+/// Default of `test_fraction`.
+pub(super) fn default_test_fraction() -> f64 {
+    0.2
+}
+
+/// Returns the problem of a `test_fraction`, if it has one. `test` is where test images come from instead, such as "a
+/// `test` directory".
+pub(super) fn check_test_fraction(
+    fraction: f64,
+    test: Option<&str>,
+    is_written: &dyn Fn(&str) -> bool,
+) -> Option<SourceProblem> {
+    const KEY: &str = "test_fraction";
+    match test {
+        Some(test) if is_written(KEY) => {
+            let message = format!("`{KEY}` cannot be combined with {test}");
+            Some(SourceProblem::new(KEY, message).help("remove one of the two"))
+        }
+        None if fraction >= 1.0 => {
+            Some(SourceProblem::new(KEY, format!("`{KEY}` must be below 1: otherwise no training images are left")))
+        }
+        _ => None,
+    }
+}
