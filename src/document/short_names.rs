@@ -2,12 +2,9 @@
 
 use std::collections::BTreeMap;
 
-/// Returns the swept paths, each with its shortest suffix that no other swept path has:
-/// `pretrain.main.optimizer.sgd.learning_rate` is `learning_rate` if it is the only one, and `sgd.learning_rate`
-/// next to a `learning_rate` of `adam`. A name never starts with a list index: `ops.2`.
-/// The swept paths, each with the shortest end of it that no other swept path has:
-/// `section.name.optimizer.sgd.learning_rate` is `learning_rate` where it stands alone, and `sgd.learning_rate` beside
-/// another `learning_rate` of `adam`. A name does not begin with the number of an element: `ops.2`.
+/// Returns the swept paths, each with its shortest suffix that no other swept path has: `section.name.dough.wet.water` is
+/// `water` if it is the only one, and `wet.water` next to a `water` of `dry`. A name never starts with a list index:
+/// `ops.2`.
 pub(crate) fn short_names<'a>(paths: &[&'a str]) -> BTreeMap<&'a str, &'a str> {
     paths.iter().map(|path| (*path, short_name(path, paths))).collect()
 }
@@ -33,32 +30,32 @@ mod tests {
 
     #[test]
     fn a_unique_key_is_named_by_its_last_name() {
-        assert_eq!(names(&["seed", "pretrain.main.loss.nt_xent.temperature"]), ["seed", "temperature"]);
+        assert_eq!(names(&["seed", "bread.main.flour.rye.part"]), ["seed", "part"]);
     }
 
     #[test]
     fn equal_keys_take_as_many_names_as_distinguish_them() {
-        let paths = ["pretrain.main.optimizer.sgd.learning_rate", "supervised.full.optimizer.adam.learning_rate"];
-        assert_eq!(names(&paths), ["sgd.learning_rate", "adam.learning_rate"]);
-        assert_eq!(names(&["pretrain.a.epochs", "pretrain.b.epochs"]), ["a.epochs", "b.epochs"]);
+        let paths = ["bread.main.dough.wet.water", "cake.full.dough.dry.water"];
+        assert_eq!(names(&paths), ["wet.water", "dry.water"]);
+        assert_eq!(names(&["bread.a.epochs", "bread.b.epochs"]), ["a.epochs", "b.epochs"]);
         assert_eq!(
-            names(&["pretrain.a.optimizer.sgd.momentum", "pretrain.b.optimizer.sgd.momentum"]),
-            ["a.optimizer.sgd.momentum", "b.optimizer.sgd.momentum"]
+            names(&["bread.a.dough.wet.salt", "bread.b.dough.wet.salt"]),
+            ["a.dough.wet.salt", "b.dough.wet.salt"]
         );
         assert_eq!(
-            names(&["pretrain.a.epochs", "linear_eval.a.epochs", "linear_eval.b.epochs"]),
-            ["pretrain.a.epochs", "linear_eval.a.epochs", "b.epochs"]
+            names(&["bread.a.epochs", "roll.a.epochs", "roll.b.epochs"]),
+            ["bread.a.epochs", "roll.a.epochs", "b.epochs"]
         );
-        assert_eq!(names(&["pretrain.seed.epochs", "epochs"]), ["seed.epochs", "epochs"]);
+        assert_eq!(names(&["bread.seed.epochs", "epochs"]), ["seed.epochs", "epochs"]);
         assert_eq!(names(&["a.max_epochs", "a.epochs"]), ["max_epochs", "epochs"], "only whole names count");
     }
 
     #[test]
     fn a_name_does_not_start_with_an_index() {
-        assert_eq!(names(&["augment.views.ops.2"]), ["ops.2"]);
+        assert_eq!(names(&["glaze.thin.ops.2"]), ["ops.2"]);
         assert_eq!(
-            names(&["pretrain.a.projection.layers.0", "pretrain.b.projection.layers.0"]),
-            ["a.projection.layers.0", "b.projection.layers.0"]
+            names(&["bread.a.steps.layers.0", "bread.b.steps.layers.0"]),
+            ["a.steps.layers.0", "b.steps.layers.0"]
         );
     }
 }

@@ -34,12 +34,12 @@ impl Scope<'_> {
         }
     }
 
-    /// Returns the depth below the file: 0 for the file itself, 1 for `[dataset]`, 2 for `[pretrain.main]`.
+    /// Returns the depth below the file: 0 for the file itself, 1 for `[section]`, 2 for `[section.name]`.
     pub(crate) fn depth(&self) -> usize {
         self.parent.map_or(0, |parent| parent.depth() + 1)
     }
 
-    /// Formats the table for a message: `[pretrain.main]`, `sgd`.
+    /// Formats the table for a message: `[section.name]`, `key`.
     pub(crate) fn table(&self) -> String {
         match (self.depth(), self.parent) {
             (0, _) => "the file".to_owned(),

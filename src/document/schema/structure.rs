@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 /// Maximum number of keys of a table that are searched for typos of a missing key.
 const MAX_COMPARED: usize = 1000;
 
-/// Sections and named tables with errors: (`pretrain`, `main`), (`dataset`, ``).
+/// Sections and named tables with errors: (`bread`, `daily`), (`oven`, ``).
 pub(crate) type InvalidSections = BTreeSet<(String, String)>;
 
 /// Checks the tree of a pipeline file and removes invalid values; returns the sections that had some.
