@@ -135,7 +135,10 @@ impl<D: Compute> Trainer<D> {
         meanwhile: impl FnOnce(&Network<D>) -> Result<T>,
     ) -> Result<(StepReport, T)> {
         let learning_rate = self.schedule.learning_rate(self.step);
-        let output = self.network.forward_uploaded(batch.images, batch.rows)?;
+        let output = {
+            let h = self.network.forward_encoder(batch.images, batch.rows)?;
+            self.network.forward_head(h)?
+        };
         let (loss, accuracy) = loss(output, &batch.labels)?;
         let loss = self.network.queue_backward(loss)?;
         let result = meanwhile(&self.network)?;
