@@ -173,7 +173,7 @@ fn with_totals(rows: Vec<SummaryRow>, encoder: Counts, side: usize) -> Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::config::{ResnetConfig, ResnetVariant, Stem, TinyConfig};
+    use crate::model::config::{Depth, ResnetConfig, ResnetVariant, Stem, TinyConfig};
 
     fn counts(encoder: &EncoderConfig, head: &[usize], side: usize) -> (u64, u64, u64) {
         let summary = summarize(encoder, head, side).unwrap();
@@ -195,16 +195,30 @@ mod tests {
         assert_eq!(head, [524_544, 32_896, 6_450]);
     }
 
+    /// Parameters and GFLOPS (MACs, with the classifier) as torchvision documents them for its weights.
     #[test]
     fn parameter_counts_and_macs_match_torchvision() {
-        let config = resnet(ResnetVariant::Torchvision, Stem::Imagenet);
-        let resnet50 = EncoderConfig::Resnet50(config.clone());
-        assert_eq!(counts(&resnet50, &[], 224), (23_508_032 + 53_120, 23_508_032, 53_120));
-        let resnet18 = EncoderConfig::Resnet18(config);
+        for (depth, features, parameters, gmacs) in [
+            (18, 512, 11_689_512, "1.814"),
+            (34, 512, 21_797_672, "3.664"),
+            (50, 2048, 25_557_032, "4.089"),
+            (101, 2048, 44_549_160, "7.801"),
+            (152, 2048, 60_192_808, "11.514"),
+        ] {
+            let depth = Depth::try_from(depth).unwrap();
+            let summary =
+                summarize(&EncoderConfig::Resnet(ResnetConfig { depth, ..ResnetConfig::default() }), &[], 224).unwrap();
+            let classifier = features * 1000;
+            assert_eq!(summary.trainable, parameters - classifier - 1000, "{depth:?}");
+            assert_eq!(summary.features() as u64, features);
+            assert_eq!(format!("{:.3}", (summary.multiply_adds + classifier) as f64 * 1e-9), gmacs, "{depth:?}");
+            let last_map = &summary.rows[summary.rows.len() - 2];
+            assert_eq!(last_map.output, [7, 7, features as usize], "{depth:?}");
+        }
+        let resnet18 = EncoderConfig::Resnet18(ResnetConfig::default());
         assert_eq!(counts(&resnet18, &[], 224), (11_176_512 + 9_600, 11_176_512, 9_600));
-        // 1.8 and 4.1 billion MACs, as published.
-        assert_eq!(summarize(&resnet18, &[], 224).unwrap().multiply_adds, 1_813_561_344);
-        assert_eq!(summarize(&resnet50, &[], 224).unwrap().multiply_adds, 4_087_136_256);
+        let resnet50 = EncoderConfig::Resnet50(ResnetConfig::default());
+        assert_eq!(counts(&resnet50, &[], 224), (23_508_032 + 53_120, 23_508_032, 53_120));
     }
 
     #[test]

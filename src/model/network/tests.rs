@@ -1,7 +1,7 @@
 //! A network trains, encodes, and is saved and loaded.
 
 use crate::base::rng;
-use crate::model::config::{EncoderConfig, ResnetConfig, TinyConfig};
+use crate::model::config::{Depth, EncoderConfig, ResnetConfig, Stem, TinyConfig};
 use crate::model::layers::IMAGE_CHANNELS;
 use crate::model::{BatchNorm, BatchStatistics, HeadNorm, Network, ProjectionConfig};
 use crate::nn::Precision;
@@ -16,8 +16,12 @@ fn tiny(head: &[usize], seed: u64) -> Network<Cpu> {
 }
 
 fn images() -> Vec<f32> {
+    random_images(SIDE)
+}
+
+fn random_images(side: usize) -> Vec<f32> {
     let mut rng = rng::stream(1, "test", &[]);
-    (0..ROWS * SIDE * SIDE * IMAGE_CHANNELS).map(|_| rng::unit(&mut rng)).collect()
+    (0..ROWS * side * side * IMAGE_CHANNELS).map(|_| rng::unit(&mut rng)).collect()
 }
 
 fn step(network: &mut Network<Cpu>, rate: f32) -> f32 {
@@ -173,6 +177,46 @@ fn zero_init_residual_zeroes_the_last_scale_of_each_block() {
     assert_eq!(zeros(EncoderConfig::Resnet18(config.clone())), blocks([2, 2, 2, 2], "bn2"));
     assert_eq!(zeros(EncoderConfig::Resnet50(config)), blocks([3, 4, 6, 3], "bn3"));
     assert!(zeros(EncoderConfig::Tiny(TinyConfig::default())).is_empty());
+}
+
+/// A directional derivative of the loss along the gradient of each stage's parameters.
+#[test]
+fn gradients_of_every_depth_match_finite_differences() {
+    /// Change of the loss by a step, relative to the loss: far above rounding errors of f32.
+    const CHANGE: f64 = 4e-3;
+    for (depth, stem, side) in
+        [(18, Stem::Imagenet, 32), (50, Stem::Cifar, 8), (101, Stem::Cifar, 8), (152, Stem::Imagenet, 32)]
+    {
+        let depth = Depth::try_from(depth).unwrap();
+        let config = ResnetConfig { depth, stem, width: 0.0625, ..ResnetConfig::default() };
+        let mut network = Network::new(&EncoderConfig::Resnet(config), &[6], side, 1, &Cpu::default()).unwrap();
+        let images = random_images(side);
+        let output = network.forward(images.clone(), ROWS).unwrap();
+        assert_eq!(output.shape(), &(ROWS, 6));
+        let loss = f64::from(network.backward(output.square().mean()).unwrap());
+        let (start, gradients) = (network.state_dict().unwrap(), network.gradients().unwrap());
+        for stage in ["conv1", "layer1", "layer2", "layer3", "layer4", "head"] {
+            let in_stage = |name: &str| name.starts_with(stage);
+            let of_stage = gradients.iter().filter(|gradient| in_stage(&gradient.name));
+            let square: f64 =
+                of_stage.flat_map(|gradient| &gradient.values).map(|value| f64::from(*value).powi(2)).sum();
+            let step = CHANGE * loss / square;
+            let mut loss_after = |step: f64| {
+                let mut state = start.clone();
+                for (tensor, gradient) in state.iter_mut().zip(&gradients).filter(|(_, g)| in_stage(&g.name)) {
+                    assert_eq!(tensor.name, gradient.name);
+                    for (value, gradient) in tensor.values.iter_mut().zip(&gradient.values) {
+                        *value += (step * f64::from(*gradient)) as f32;
+                    }
+                }
+                network.load_state_dict(&state).unwrap();
+                let output = network.forward(images.clone(), ROWS).unwrap().as_vec();
+                output.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / output.len() as f64
+            };
+            let slope = (loss_after(step) - loss_after(-step)) / (2.0 * step);
+            assert!((slope / square - 1.0).abs() < 0.03, "{depth:?} {stage}: {slope} instead of {square}");
+        }
+    }
 }
 
 #[test]
