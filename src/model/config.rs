@@ -34,7 +34,6 @@ macro_rules! encoders {
             pub fn has_same_layers_as(&self, other: &Self) -> bool {
                 match (self, other) {
                     $((Self::$kind(config), Self::$kind(other)) => config.shapes() == other.shapes(),)*
-                    #[allow(unreachable_patterns, reason = "with a single kind")]
                     _ => false,
                 }
             }

@@ -124,7 +124,7 @@ impl JsonSchema for Depth {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "integer", "enum": Self::ALL.map(u64::from) })
+        json_schema!({ "type": "integer", "enum": Self::ALL.map(u64::from), "minimum": 18, "maximum": 152 })
     }
 }
 
