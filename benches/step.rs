@@ -14,7 +14,7 @@ use simclr::model::Network;
 use simclr::model::config::{EncoderConfig, ResnetConfig, Stem, TinyConfig};
 use simclr::nn::Precision;
 use simclr::optim::{OptimizerConfig, ScheduleConfig};
-use simclr::train::{TrainConfig, Trainer};
+use simclr::train::{TrainConfig, TrainState};
 use std::time::Duration;
 
 /// Output sizes of the projection layers.
@@ -36,13 +36,13 @@ fn cross<A: Clone, B: Clone>(first: Vec<A>, second: [B; 2]) -> impl Iterator<Ite
     first.into_iter().flat_map(move |a| second.clone().map(|b| (a.clone(), b)))
 }
 
-fn trainer(encoder: &EncoderConfig, side: usize, precision: Precision) -> Trainer<Cpu> {
+fn run(encoder: &EncoderConfig, side: usize, precision: Precision) -> TrainState<Cpu> {
     let optimizer: OptimizerConfig = toml::from_str("sgd = { learning_rate = 0.01, momentum = 0.9 }").unwrap();
     let schedule: ScheduleConfig = toml::from_str("constant = {}").unwrap();
     let network = Network::new(encoder, &HEAD, side, 1, &Cpu::default()).unwrap().in_precision(precision);
     let config =
         TrainConfig { optimizer: &optimizer, schedule: &schedule, gradient_clip: None, epochs: 1, steps_per_epoch: 1 };
-    Trainer::new(network, &config)
+    TrainState::new(network, &config)
 }
 
 fn batch(side: usize, rows: usize) -> Batch {
@@ -56,17 +56,17 @@ fn steps(criterion: &mut Criterion) {
     group.sample_size(10).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(10));
     let precisions = [("", Precision::F32), (" bf16", Precision::Bf16)];
     for ((name, encoder, side, rows), (suffix, precision)) in cross(settings(), precisions) {
-        let (mut trainer, name) = (None, format!("{name}{suffix}"));
+        let (mut run, name) = (None, format!("{name}{suffix}"));
         group.throughput(Throughput::Elements(rows as u64));
         group.bench_function(&name, |bencher| {
-            let trainer = trainer.get_or_insert_with(|| self::trainer(&encoder, side, precision));
+            let run = run.get_or_insert_with(|| self::run(&encoder, side, precision));
             let step = |batch: Batch| {
                 let loss = |z, _: &[usize]| nt_xent(z, &LOSS).map(|output| (output.loss, output.accuracy));
-                trainer.step(batch, loss).unwrap()
+                run.step(batch, loss).unwrap()
             };
             bencher.iter_batched(|| batch(side, rows), step, criterion::BatchSize::PerIteration);
         });
-        if trainer.is_some() {
+        if run.is_some() {
             println!("{name}: peak memory of the process {} MB", memory_peak().unwrap_or(0) / 1_000_000);
         }
     }

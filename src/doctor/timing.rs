@@ -9,7 +9,7 @@ use crate::model::{EncoderConfig, Network};
 use crate::nn::Precision;
 use crate::optim::schedule::ConstantConfig;
 use crate::optim::{DecayedParameters, OptimizerConfig, RateScale, ScheduleConfig, SgdConfig};
-use crate::train::{Compute, TrainConfig, Trainer, UploadedBatch};
+use crate::train::{Compute, TrainConfig, TrainState, UploadedBatch};
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
@@ -101,15 +101,15 @@ fn median_step<D: Compute>(
     let config =
         TrainConfig { optimizer: &optimizer, schedule: &schedule, gradient_clip: None, epochs: 1, steps_per_epoch: 1 };
     let network = Network::new(&workload.encoder, &HEAD, workload.side, 1, device)?.in_precision(precision);
-    let mut trainer = Trainer::new(network, &config);
+    let mut run = TrainState::new(network, &config);
     let batch = batch(workload.side, views);
-    let mut ahead = Some(UploadedBatch::new(batch.clone(), trainer.network())?);
+    let mut ahead = Some(UploadedBatch::new(batch.clone(), run.network())?);
     let mut step = || {
         let (now, next) = (ahead.take().ok_or_else(|| Error::bug("no batch"))?, batch.clone());
         let start = Instant::now();
         let loss = |z, _: &[usize]| LOSS.evaluate(z).map(|output| (output.loss, output.accuracy));
         // As in a training run, the next batch is uploaded during the step.
-        let (_, uploaded) = trainer.step_with(now, loss, |network| UploadedBatch::new(next, network))?;
+        let (_, uploaded) = run.step_with(now, loss, |network| UploadedBatch::new(next, network))?;
         ahead = Some(uploaded);
         Ok(start.elapsed().as_secs_f64())
     };

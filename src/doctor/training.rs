@@ -12,7 +12,7 @@ use crate::model::{EncoderConfig, Network};
 use crate::nn::{NamedTensor, Precision, Role};
 use crate::optim::schedule::ConstantConfig;
 use crate::optim::{DecayedParameters, OptimizerConfig, RateScale, ScheduleConfig, SgdConfig};
-use crate::train::{Compute, TrainConfig, Trainer};
+use crate::train::{Compute, TrainConfig, TrainState};
 use dfdx::prelude::Cpu;
 use std::collections::BTreeMap;
 
@@ -63,13 +63,13 @@ fn compare<D: Compute>(device: &D, precision: Precision) -> Result<Vec<Compariso
         epochs: 1,
         steps_per_epoch: STEPS,
     };
-    let mut trainer = Trainer::new(network, &config);
+    let mut run = TrainState::new(network, &config);
     let mut losses = Vec::new();
     for step in 0..STEPS {
         let loss = |z, _: &[usize]| LOSS.evaluate(z).map(|output| (output.loss, output.accuracy));
-        losses.push(trainer.step(batch(step), loss)?.loss as f32);
+        losses.push(run.step(batch(step), loss)?.loss as f32);
     }
-    let updates = updates(&start, &trainer.network().state_dict()?, &expected.parameters);
+    let updates = updates(&start, &run.network().state_dict()?, &expected.parameters);
     let mut comparisons = vec![Comparison::new("losses", losses, expected.losses)];
     let ratios = match precision {
         Precision::F32 => significant(&updates).into_iter().map(|update| projection_ratio([update])).collect(),

@@ -1,137 +1,103 @@
-//! Network keys of a pipeline file.
+//! Network keys of a pipeline file. A new kind of encoder is a file beside this one and a line in [`encoders!`].
 
-use crate::base::range;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+pub use crate::model::resnet::{Depth, ResnetConfig, ResnetVariant, Stem};
+pub use crate::model::tiny::TinyConfig;
 
-/// The encoder f: image to feature vector h.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum EncoderConfig {
-    /// ResNet-18 (He et al. 2015): 512 features at width 1.
-    Resnet18(ResnetConfig),
-    /// ResNet-34: 512 features at width 1.
-    Resnet34(ResnetConfig),
-    /// ResNet-50: 2048 features at width 1.
-    Resnet50(ResnetConfig),
-    /// A small residual network for the CPU: three basic blocks, 128 features at width 1.
+use crate::base::Result;
+use crate::model::form::{EncoderKind, Form};
+use crate::model::layers::Encoder;
+use crate::model::registry::Registry;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{EnumAccess, Error as _, VariantAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
+use std::fmt;
+
+/// Declares [`EncoderConfig`] with a variant per kind of encoder.
+macro_rules! encoders {
+    ($($kind:ident($config:ty)),* $(,)?) => {
+        /// The encoder f: image to feature vector h.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum EncoderConfig {
+            $(#[doc = concat!("An encoder with the options of [`", stringify!($config), "`].")] $kind($config),)*
+        }
+
+        impl EncoderConfig {
+            /// Returns the layers for images of `side` x `side` pixels and registers what they have.
+            pub(super) fn build(&self, side: usize, registry: &mut Registry) -> Result<Encoder> {
+                match self {
+                    $(Self::$kind(config) => config.build(side, registry),)*
+                }
+            }
+
+            /// Returns whether both have the same layers, so that one can start from the weights of the other.
+            pub fn has_same_layers_as(&self, other: &Self) -> bool {
+                match (self, other) {
+                    $((Self::$kind(config), Self::$kind(other)) => config.shapes() == other.shapes(),)*
+                    _ => false,
+                }
+            }
+
+            fn schemas(generator: &mut SchemaGenerator) -> Vec<Schema> {
+                [$(Form::<$config>::schemas(generator)),*].concat()
+            }
+        }
+
+        impl Serialize for EncoderConfig {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self {
+                    $(Self::$kind(config) => {
+                        serializer.serialize_newtype_variant(ENCODER, 0, config.serialized_form(), config)
+                    })*
+                }
+            }
+        }
+
+        impl<'de> Visitor<'de> for EncoderVisitor {
+            type Value = EncoderConfig;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table with one key, the kind of the encoder")
+            }
+
+            fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<EncoderConfig, A::Error> {
+                let (name, options) = access.variant::<String>()?;
+                $(if let Some(form) = Form::<$config>::named(&name) {
+                    return Ok(EncoderConfig::$kind(form.read(options.newtype_variant()?)));
+                })*
+                Err(A::Error::custom(format!("unknown kind of encoder `{name}`")))
+            }
+        }
+    };
+}
+
+encoders! {
+    Resnet(ResnetConfig),
     Tiny(TinyConfig),
 }
 
-/// Options of the ResNet encoders.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ResnetConfig {
-    /// Width multiplier: factor on the number of channels of every layer.
-    #[serde(default = "ResnetConfig::default_width", deserialize_with = "width")]
-    pub width: f64,
-    /// First layers.
-    #[serde(default)]
-    pub stem: Stem,
-    /// Implementation to follow where ResNets differ.
-    #[serde(default)]
-    pub variant: ResnetVariant,
-    /// Initialize the scale of the last batch norm of each residual block to 0, so that the block starts as the
-    /// identity (Goyal et al. 2017; torchvision's option of this name, and the SimCLR code's default).
-    #[serde(default, skip_serializing_if = "is_false")]
-    #[schemars(extend("default" = false))]
-    pub zero_init_residual: bool,
-    /// Weight of a batch in the running statistics of batch norm, in PyTorch's convention: `running = (1 - m) * running
-    /// + m * batch`; TensorFlow's decay is `1 - m`. Default: that of the variant, 0.1 (torchvision) or 0.01 (Keras).
-    #[serde(default, deserialize_with = "bn_momentum", skip_serializing_if = "Option::is_none")]
-    pub bn_momentum: Option<f64>,
-    /// Added to the variance in batch norm. Default: that of the variant, 1e-5 (torchvision) or 1.001e-5 (Keras).
-    #[serde(default, deserialize_with = "bn_epsilon", skip_serializing_if = "Option::is_none")]
-    pub bn_epsilon: Option<f64>,
-}
+/// Name of the type in schemas.
+const ENCODER: &str = "EncoderConfig";
 
-impl ResnetConfig {
-    fn default_width() -> f64 {
-        1.0
+struct EncoderVisitor;
+
+impl<'de> Deserialize<'de> for EncoderConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_enum(ENCODER, &[], EncoderVisitor)
     }
 }
 
-impl Default for ResnetConfig {
-    fn default() -> Self {
-        Self {
-            width: 1.0,
-            stem: Stem::default(),
-            variant: ResnetVariant::default(),
-            zero_init_residual: false,
-            bn_momentum: None,
-            bn_epsilon: None,
-        }
-    }
-}
-
-/// Options of the tiny encoder.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TinyConfig {
-    /// Width multiplier: factor on the number of channels of every layer.
-    #[serde(default = "ResnetConfig::default_width", deserialize_with = "width")]
-    pub width: f64,
-    /// Initialize the scale of the last batch norm of each residual block to 0.
-    #[serde(default, skip_serializing_if = "is_false")]
-    #[schemars(extend("default" = false))]
-    pub zero_init_residual: bool,
-    /// Weight of a batch in the running statistics of batch norm, in PyTorch's convention; default 0.1.
-    #[serde(default, deserialize_with = "bn_momentum", skip_serializing_if = "Option::is_none")]
-    pub bn_momentum: Option<f64>,
-    /// Added to the variance in batch norm; default 1e-5.
-    #[serde(default, deserialize_with = "bn_epsilon", skip_serializing_if = "Option::is_none")]
-    pub bn_epsilon: Option<f64>,
-}
-
-impl Default for TinyConfig {
-    fn default() -> Self {
-        Self { width: 1.0, zero_init_residual: false, bn_momentum: None, bn_epsilon: None }
-    }
-}
-
-impl EncoderConfig {
-    /// Returns whether both have the same layers, so that one can start from the weights of the other.
-    pub fn has_same_layers_as(&self, other: &Self) -> bool {
-        self.layers() == other.layers()
+impl JsonSchema for EncoderConfig {
+    fn schema_name() -> Cow<'static, str> {
+        ENCODER.into()
     }
 
-    /// Returns the same layers with the options that do not affect shapes at their defaults.
-    fn layers(&self) -> Self {
-        let layers = |config: &ResnetConfig| ResnetConfig {
-            width: config.width,
-            stem: config.stem,
-            variant: config.variant,
-            ..ResnetConfig::default()
-        };
-        match self {
-            Self::Resnet18(config) => Self::Resnet18(layers(config)),
-            Self::Resnet34(config) => Self::Resnet34(layers(config)),
-            Self::Resnet50(config) => Self::Resnet50(layers(config)),
-            Self::Tiny(config) => Self::Tiny(TinyConfig { width: config.width, ..TinyConfig::default() }),
-        }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "The encoder f: image to feature vector h.",
+            "oneOf": Self::schemas(generator),
+        })
     }
-}
-
-/// First layers of a ResNet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Stem {
-    /// 7x7 convolution with stride 2, then 3x3 max-pooling with stride 2.
-    #[default]
-    Imagenet,
-    /// 3x3 convolution with stride 1, no pooling (SimCLR, appendix B.9).
-    Cifar,
-}
-
-/// ResNet implementation to follow where they differ.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ResnetVariant {
-    /// Stride in the 3x3 convolution, no biases, epsilon 1e-5, running momentum 0.1, Kaiming initialization.
-    #[default]
-    Torchvision,
-    /// Stride in the first 1x1 convolution, biases, epsilon 1.001e-5, running momentum 0.01, Glorot initialization.
-    Keras,
 }
 
 /// Images over which batch norm computes its statistics in pretraining.
@@ -162,31 +128,6 @@ impl BatchNorm {
     }
 }
 
-/// Deserializes the sizes of linear layers, each between 1 and 65536.
-pub(crate) fn layer_sizes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<usize>, D::Error> {
-    let sizes = Vec::<usize>::deserialize(deserializer)?;
-    match sizes.iter().find(|size| !(1..=65_536).contains(*size)) {
-        None => Ok(sizes),
-        Some(size) => Err(serde::de::Error::custom(format!("layer sizes must be between 1 and 65536, got {size}"))),
-    }
-}
-
-fn width<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    range::checked(deserializer, "between 0.05 and 8", |w| (0.05..=8.0).contains(&w))
-}
-
-fn bn_momentum<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    range::fraction(deserializer).map(Some)
-}
-
-fn bn_epsilon<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    range::positive(deserializer).map(Some)
-}
-
-fn is_false(option: &bool) -> bool {
-    !option
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,6 +141,39 @@ mod tests {
         assert_eq!(written(EncoderConfig::Tiny(TinyConfig::default())), r#"{"tiny":{"width":1.0}}"#);
         let head = crate::model::ProjectionConfig::from(&[128]);
         assert_eq!(serde_json::to_string(&head).unwrap(), r#"{"layers":[128]}"#);
+    }
+
+    #[test]
+    fn short_forms_and_depths_are_read_as_the_same_encoder() {
+        let read = |json: &str| serde_json::from_str::<EncoderConfig>(json);
+        for (depth, short) in [(18, "resnet18"), (34, "resnet34"), (50, "resnet50")] {
+            let config = read(&format!(r#"{{"resnet":{{"depth":{depth},"width":0.5}}}}"#)).unwrap();
+            assert_eq!(config, read(&format!(r#"{{"{short}":{{"width":0.5}}}}"#)).unwrap());
+            let text = serde_json::to_string(&config).unwrap();
+            assert_eq!(text, format!(r#"{{"{short}":{{"width":0.5,"stem":"imagenet","variant":"torchvision"}}}}"#));
+            assert_eq!(read(&text).unwrap(), config);
+        }
+        for depth in [101, 152] {
+            let text =
+                format!(r#"{{"resnet":{{"depth":{depth},"width":1.0,"stem":"imagenet","variant":"torchvision"}}}}"#);
+            assert_eq!(serde_json::to_string(&read(&text).unwrap()).unwrap(), text);
+        }
+        assert_eq!(read(r#"{"resnet":{}}"#).unwrap(), read(r#"{"resnet50":{}}"#).unwrap());
+        let error = read(r#"{"resnet":{"depth":20}}"#).unwrap_err().to_string();
+        assert!(error.contains("must be 18, 34, 50, 101 or 152, got 20"), "{error}");
+        assert!(read(r#"{"resnet19":{}}"#).unwrap_err().to_string().contains("resnet19"));
+    }
+
+    #[test]
+    fn the_schema_has_every_form_and_no_depth_in_short_forms() {
+        let schema = schemars::schema_for!(EncoderConfig).to_value();
+        let forms = schema["oneOf"].as_array().unwrap();
+        let names: Vec<&str> = forms.iter().map(|form| form["required"][0].as_str().unwrap()).collect();
+        assert_eq!(names, ["resnet", "resnet18", "resnet34", "resnet50", "tiny"]);
+        let short = &forms[1]["properties"]["resnet18"];
+        assert!(short["properties"]["depth"].is_null() && short["properties"]["width"].is_object(), "{short:#}");
+        assert_eq!(short["additionalProperties"], false);
+        assert_eq!(schema["$defs"]["ResnetConfig"]["properties"]["depth"]["default"], 50);
     }
 
     #[test]

@@ -5,6 +5,33 @@
 //! norm starts as the identity, except that `zero_init_residual` sets the last scale of each block to 0.
 
 use crate::base::rng;
+use crate::nn::Convolution;
+
+/// The library whose initialization a network follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Initialization {
+    Torchvision,
+    Keras,
+}
+
+impl Initialization {
+    /// Returns the initializer of the weights of a convolution.
+    pub(super) fn convolution(self, shape: &Convolution) -> Initializer {
+        let area = shape.kernel * shape.kernel;
+        match self {
+            Self::Torchvision => Initializer::kaiming_normal(area * shape.outputs),
+            Self::Keras => Initializer::glorot_uniform(area * shape.inputs, area * shape.outputs),
+        }
+    }
+
+    /// Returns the initializers of the weights and the biases of a linear layer.
+    pub(super) fn linear(self, inputs: usize, outputs: usize) -> (Initializer, Initializer) {
+        match self {
+            Self::Torchvision => (Initializer::torch_linear(inputs), Initializer::torch_linear(inputs)),
+            Self::Keras => (Initializer::glorot_uniform(inputs, outputs), Initializer::Constant(0.0)),
+        }
+    }
+}
 
 /// A distribution of initial values.
 #[derive(Clone, Copy, Debug)]
@@ -19,17 +46,17 @@ pub(super) enum Initializer {
 
 impl Initializer {
     /// Normal with standard deviation `sqrt(2 / fan_out)`.
-    pub(super) fn kaiming_normal(fan_out: usize) -> Self {
+    fn kaiming_normal(fan_out: usize) -> Self {
         Self::Normal((2.0 / fan_out as f32).sqrt())
     }
 
     /// Uniform with bound `sqrt(6 / (fan_in + fan_out))`.
-    pub(super) fn glorot_uniform(fan_in: usize, fan_out: usize) -> Self {
+    fn glorot_uniform(fan_in: usize, fan_out: usize) -> Self {
         Self::Uniform((6.0 / (fan_in + fan_out) as f32).sqrt())
     }
 
     /// Uniform with bound `1 / sqrt(fan_in)`.
-    pub(super) fn torch_linear(fan_in: usize) -> Self {
+    fn torch_linear(fan_in: usize) -> Self {
         Self::Uniform(1.0 / (fan_in as f32).sqrt())
     }
 }

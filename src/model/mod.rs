@@ -1,22 +1,23 @@
-//! Networks: ResNet encoders, projection and classification heads, their parameters and their summary.
+//! Networks: encoders, projection and classification heads, their parameters and their summary.
+//!
+//! A kind of encoder is a file with its options and its list of layers ([`config`] has the list of kinds); a kind of
+//! layer is a file in `layers`. Layers register their parameters and their rows of the summary when they are created.
 
 pub mod config;
 
-mod architecture;
-mod block;
-mod encoder;
+mod form;
 mod head;
-mod head_norm;
 mod initializer;
+mod layers;
 mod network;
 pub mod oracle;
 mod parameters;
-mod projection;
-mod state;
+mod registry;
+mod resnet;
 mod summary;
-mod unit;
+mod tiny;
 
 pub use config::{BatchNorm, EncoderConfig};
+pub use head::{HeadNorm, ProjectionConfig};
 pub use network::{BatchStatistics, Network};
-pub use projection::{HeadNorm, ProjectionConfig};
 pub use summary::{Counts, Summary, SummaryRow, summarize};

@@ -2,10 +2,11 @@
 //! checks [`Network`](super::Network) against it.
 
 use crate::base::{Error, Result};
-use crate::model::architecture::{Architecture, BlockShape, IMAGE_CHANNELS, UnitShape};
 use crate::model::config::EncoderConfig;
+use crate::model::layers::{Encoder, IMAGE_CHANNELS, Layer, Residual, Unit};
+use crate::model::network::state_dict::{file_shape, from_file, to_file};
 use crate::model::parameters::ParameterLayout;
-use crate::model::state::{from_file, to_file};
+use crate::model::registry::Registry;
 use crate::nn::{NamedTensor, Taped, TapedScalar, oracle};
 use dfdx::prelude::*;
 use std::collections::BTreeMap;
@@ -17,7 +18,10 @@ type Matrix<D> = Tensor<(usize, usize), f32, D>;
 #[derive(Debug)]
 pub struct OracleNetwork<D: Device<f32>> {
     device: D,
-    architecture: Architecture,
+    encoder: Encoder,
+    /// Names of the encoder's parameters.
+    registry: Registry,
+    /// Linear layers of the head.
     layers: usize,
     /// `[window, outputs]` of convolutions, `[outputs, inputs]` of linear layers.
     matrices: BTreeMap<String, (ParameterLayout, Matrix<D>)>,
@@ -37,7 +41,8 @@ impl<D: Device<f32>> OracleNetwork<D> {
         state: &[NamedTensor],
         device: &D,
     ) -> Result<Self> {
-        let architecture = Architecture::new(encoder, side)?;
+        let mut registry = Registry::default();
+        let encoder = encoder.build(side, &mut registry)?;
         let (mut matrices, mut channels) = (BTreeMap::new(), BTreeMap::new());
         for NamedTensor { name, shape, values } in state {
             let (layout, rows, columns) = match shape[..] {
@@ -53,7 +58,7 @@ impl<D: Device<f32>> OracleNetwork<D> {
             let matrix = device.tensor_from_vec(from_file(layout, values), (rows, columns));
             matrices.insert(name.clone(), (layout, matrix));
         }
-        Ok(Self { device: device.clone(), architecture, layers: head.len(), matrices, channels })
+        Ok(Self { device: device.clone(), encoder, registry, layers: head.len(), matrices, channels })
     }
 
     /// Computes the head's output, `[rows, last width]`, of `[rows, side, side, 3]` images; batch norm uses the batch's
@@ -64,12 +69,13 @@ impl<D: Device<f32>> OracleNetwork<D> {
     pub fn forward(&self, images: Vec<f32>, rows: usize) -> Result<Taped<D>> {
         let pixels = images.len() / IMAGE_CHANNELS;
         let images = self.device.tensor_from_vec(images, (pixels, IMAGE_CHANNELS));
-        let mut map = self.unit(&self.architecture.stem, images.retaped())?.relu();
-        if let Some(pool) = &self.architecture.pool {
-            map = oracle::max_pool(pool, map);
-        }
-        for block in &self.architecture.blocks {
-            map = self.block(block, map)?;
+        let (stem, layers) = self.encoder.maps();
+        let mut map = self.unit(stem, images.retaped())?.relu();
+        for layer in layers {
+            map = match layer {
+                Layer::MaxPool(pool) => oracle::max_pool(&pool.shape, map),
+                Layer::Residual(block) => self.block(block, map)?,
+            };
         }
         let mut batch = oracle::average_pool(map, rows);
         for layer in 0..self.layers {
@@ -87,7 +93,7 @@ impl<D: Device<f32>> OracleNetwork<D> {
         let gradients = loss.backward();
         let matrices = self.matrices.iter().map(|(name, (layout, matrix))| NamedTensor {
             name: name.clone(),
-            shape: super::state::file_shape(*layout),
+            shape: file_shape(*layout),
             values: to_file(*layout, gradients.get(matrix).as_vec()),
         });
         let is_running = |name: &str| name.ends_with("running_mean") || name.ends_with("running_var");
@@ -99,15 +105,13 @@ impl<D: Device<f32>> OracleNetwork<D> {
         (matrices.chain(channels).collect(), value)
     }
 
-    fn block(&self, block: &BlockShape, input: Taped<D>) -> Result<Taped<D>> {
+    fn block(&self, block: &Residual, input: Taped<D>) -> Result<Taped<D>> {
         let (input, tape) = input.split_tape();
         let mut main = input.clone().put_tape(tape);
-        for (index, unit) in block.units.iter().enumerate() {
-            main = self.unit(unit, main)?;
-            if index + 1 < block.units.len() {
-                main = main.relu();
-            }
+        for unit in std::iter::once(&block.first).chain(&block.middle) {
+            main = self.unit(unit, main)?.relu();
         }
+        main = self.unit(&block.last, main)?;
         let residual = match &block.shortcut {
             Some(unit) => self.unit(unit, input.retaped())?,
             None => input.retaped(),
@@ -115,32 +119,27 @@ impl<D: Device<f32>> OracleNetwork<D> {
         Ok((main + residual).relu())
     }
 
-    fn unit(&self, unit: &UnitShape, input: Taped<D>) -> Result<Taped<D>> {
-        let (weights, bias) = (self.matrix(&unit.convolution_name)?, self.bias(&unit.convolution_name));
-        let convolved = oracle::convolution(&unit.convolution, input, weights, bias);
-        let (scale, shift) = (self.channels.get(&format!("{}.weight", unit.norm_name)), self.bias(&unit.norm_name));
-        let (Some(scale), Some(shift)) = (scale, shift) else { return Err(missing(&unit.norm_name)) };
-        Ok(oracle::batch_norm(convolved, scale, shift, self.architecture.epsilon))
+    fn unit(&self, unit: &Unit, input: Taped<D>) -> Result<Taped<D>> {
+        let name = |index: usize| self.registry.parameters[index].name.as_str();
+        let channels = |index: usize| self.channels.get(name(index)).ok_or_else(|| missing(name(index)));
+        let weights = self.matrices.get(name(unit.weight)).ok_or_else(|| missing(name(unit.weight)))?;
+        let bias = unit.bias.map(channels).transpose()?;
+        let convolved = oracle::convolution(&unit.convolution, input, &weights.1, bias);
+        let (scale, shift) = (channels(unit.scale)?, channels(unit.shift)?);
+        Ok(oracle::batch_norm(convolved, scale, shift, self.encoder.norm.epsilon))
     }
 
-    fn linear(&self, name: &str, input: Taped<D>) -> Result<Taped<D>> {
-        let (weight, bias) = (self.matrix(name)?, self.bias(name).ok_or_else(|| missing(name))?);
+    fn linear(&self, layer: &str, input: Taped<D>) -> Result<Taped<D>> {
+        let (weight, bias) = (format!("{layer}.weight"), format!("{layer}.bias"));
+        let (_, weight) = self.matrices.get(&weight).ok_or_else(|| missing(&weight))?;
+        let bias = self.channels.get(&bias).ok_or_else(|| missing(&bias))?;
         let shape = (input.shape().0, bias.shape().0);
         let weight: Taped<D> = weight.retaped::<OwnedTape<f32, D>>().permute::<_, Axes2<1, 0>>();
         let bias: Taped<D> = bias.retaped::<OwnedTape<f32, D>>().broadcast_like::<(usize, usize), Axis<0>>(&shape);
         Ok(input.matmul(weight) + bias)
     }
-
-    fn matrix(&self, layer: &str) -> Result<&Matrix<D>> {
-        let named = self.matrices.get(&format!("{layer}.weight"));
-        named.map(|(_, matrix)| matrix).ok_or_else(|| missing(layer))
-    }
-
-    fn bias(&self, layer: &str) -> Option<&Tensor<(usize,), f32, D>> {
-        self.channels.get(&format!("{layer}.bias"))
-    }
 }
 
-fn missing(layer: &str) -> Error {
-    Error::bug(format!("the state dict of the reference network has no `{layer}`"))
+fn missing(name: &str) -> Error {
+    Error::bug(format!("the state dict of the reference network has no `{name}`"))
 }

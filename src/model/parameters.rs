@@ -1,9 +1,6 @@
 //! The parameters of a network with their gradients, and its running statistics.
 
 use crate::base::Result;
-use crate::model::ProjectionConfig;
-use crate::model::architecture::{Architecture, UnitShape};
-use crate::model::config::ResnetVariant;
 use crate::model::initializer::{Initializer, initial_values};
 use crate::nn::{Backend, Role};
 use rayon::prelude::*;
@@ -36,7 +33,22 @@ pub(super) struct ParameterSpec {
     pub(super) name: String,
     pub(super) layout: ParameterLayout,
     pub(super) role: Role,
-    initializer: Initializer,
+    pub(super) initializer: Initializer,
+}
+
+impl ParameterSpec {
+    /// Returns the specification of a parameter with one value per channel.
+    pub(super) fn channels(name: String, channels: usize, role: Role, initializer: Initializer) -> Self {
+        Self { name, layout: ParameterLayout::Channels(channels), role, initializer }
+    }
+}
+
+/// Name and size of the running statistics of one batch norm.
+#[derive(Clone, Debug)]
+pub(super) struct StatisticsSpec {
+    /// Name of the batch norm.
+    pub(super) name: String,
+    pub(super) channels: usize,
 }
 
 /// Parameters in torchvision's order, those of the head last.
@@ -48,11 +60,8 @@ pub(super) struct Parameters<D: Backend> {
 }
 
 impl<D: Backend> Parameters<D> {
-    /// Initializes the parameters of an encoder and its head.
-    pub(super) fn new(architecture: &Architecture, head: &ProjectionConfig, seed: u64, device: &D) -> Result<Self> {
-        let mut specs: Vec<ParameterSpec> =
-            architecture.units().flat_map(|unit| unit_specs(unit, architecture.variant)).collect();
-        specs.extend(head_specs(architecture.features, head, architecture.variant));
+    /// Initializes parameters.
+    pub(super) fn new(specs: Vec<ParameterSpec>, seed: u64, device: &D) -> Result<Self> {
         // Each parameter has its own random stream, so the order of the threads does not matter.
         let initial: Vec<Vec<f32>> = specs
             .par_iter()
@@ -63,66 +72,6 @@ impl<D: Backend> Parameters<D> {
         let values = initial.into_iter().map(|values| device.upload(values)).collect::<Result<_>>()?;
         Ok(Self { specs, values, gradients })
     }
-
-    /// Returns the index of the parameter of this name.
-    pub(super) fn index_of(&self, name: &str) -> Option<usize> {
-        self.specs.iter().position(|spec| spec.name == name)
-    }
-}
-
-/// Returns the parameters of a unit: weights, bias if any, scale, shift.
-fn unit_specs(unit: &UnitShape, variant: ResnetVariant) -> Vec<ParameterSpec> {
-    let shape = &unit.convolution;
-    let area = shape.kernel * shape.kernel;
-    let (fan_in, fan_out) = (area * shape.inputs, area * shape.outputs);
-    let initializer = match variant {
-        ResnetVariant::Torchvision => Initializer::kaiming_normal(fan_out),
-        ResnetVariant::Keras => Initializer::glorot_uniform(fan_in, fan_out),
-    };
-    let layout = ParameterLayout::Convolution { kernel: shape.kernel, inputs: shape.inputs, outputs: shape.outputs };
-    let channels = |name: String, role, initializer| ParameterSpec {
-        name,
-        layout: ParameterLayout::Channels(shape.outputs),
-        role,
-        initializer,
-    };
-    let weight =
-        ParameterSpec { name: format!("{}.weight", unit.convolution_name), layout, role: Role::Weight, initializer };
-    let bias =
-        unit.bias.then(|| channels(format!("{}.bias", unit.convolution_name), Role::Bias, Initializer::Constant(0.0)));
-    let scale =
-        channels(format!("{}.weight", unit.norm_name), Role::NormScale, Initializer::Constant(unit.initial_scale));
-    let shift = channels(format!("{}.bias", unit.norm_name), Role::NormShift, Initializer::Constant(0.0));
-    std::iter::once(weight).chain(bias).chain([scale, shift]).collect()
-}
-
-/// Returns the parameters of the head. For each layer: the linear layer's weight and, without batch norm, bias; batch
-/// norm's scale and, except at the head's output, shift. Names are `head.0.weight`, `head.0.bias`,
-/// `head.0.norm.weight`, `head.0.norm.bias`.
-fn head_specs(features: usize, head: &ProjectionConfig, variant: ResnetVariant) -> Vec<ParameterSpec> {
-    let inputs = std::iter::once(&features).chain(&head.layers);
-    let layer = |(i, (inputs, outputs)): (usize, (&usize, &usize))| {
-        let (weight, bias) = match variant {
-            ResnetVariant::Torchvision => (Initializer::torch_linear(*inputs), Initializer::torch_linear(*inputs)),
-            ResnetVariant::Keras => (Initializer::glorot_uniform(*inputs, *outputs), Initializer::Constant(0.0)),
-        };
-        let spec = |suffix, layout, role, initializer| ParameterSpec {
-            name: format!("head.{i}.{suffix}"),
-            layout,
-            role,
-            initializer,
-        };
-        let channels = |suffix, role, initializer| spec(suffix, ParameterLayout::Channels(*outputs), role, initializer);
-        let linear = ParameterLayout::Linear { outputs: *outputs, inputs: *inputs };
-        let weight = spec("weight", linear, Role::Weight, weight);
-        if !head.has_norm(i) {
-            return vec![weight, channels("bias", Role::Bias, bias)];
-        }
-        let shift = || channels("norm.bias", Role::NormShift, Initializer::Constant(0.0));
-        let scale = channels("norm.weight", Role::NormScale, Initializer::Constant(1.0));
-        [weight, scale].into_iter().chain((!head.is_last(i)).then(shift)).collect()
-    };
-    inputs.zip(&head.layers).enumerate().flat_map(layer).collect()
 }
 
 /// Running mean and variance of one batch norm.
@@ -135,15 +84,9 @@ pub(super) struct RunningStatistics<D: Backend> {
 }
 
 impl<D: Backend> RunningStatistics<D> {
-    /// Returns means 0 and variances 1 for every batch norm of an encoder, then of its head.
-    pub(super) fn initial(architecture: &Architecture, head: &ProjectionConfig, device: &D) -> Result<Vec<Self>> {
-        let units = architecture.units().map(|unit| (unit.norm_name.clone(), unit.convolution.outputs));
-        let layers = head.layers.iter().enumerate().filter(|(layer, _)| head.has_norm(*layer));
-        let layers = layers.map(|(layer, outputs)| (format!("head.{layer}.norm"), *outputs));
-        units.chain(layers).map(|(name, channels)| Self::identity(name, channels, device)).collect()
-    }
-
-    fn identity(name: String, channels: usize, device: &D) -> Result<Self> {
+    /// Returns mean 0 and variance 1.
+    pub(super) fn initial(spec: StatisticsSpec, device: &D) -> Result<Self> {
+        let StatisticsSpec { name, channels } = spec;
         Ok(Self { name, mean: device.allocate(channels)?, variance: device.upload(vec![1.0; channels])? })
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::base::Result;
 use crate::model::ProjectionConfig;
-use crate::model::architecture::{Architecture, UnitShape};
 use crate::model::config::EncoderConfig;
-use crate::model::network::check_head;
+use crate::model::head::Head;
+use crate::model::layers::IMAGE_CHANNELS;
+use crate::model::registry::Registry;
 use crate::nn::Precision;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -144,61 +145,18 @@ fn with_commas(number: u64) -> String {
 /// # Errors
 /// The images are too small for the encoder, or a layer of the head has 0 outputs.
 pub fn summarize(encoder: &EncoderConfig, head: impl Into<ProjectionConfig>, side: usize) -> Result<Summary> {
-    let head = head.into();
-    check_head(&head.layers)?;
-    let architecture = Architecture::new(encoder, side)?;
-    let mut rows = unit_rows(&architecture.stem).to_vec();
-    if let Some(pool) = &architecture.pool {
-        let output = vec![pool.output_side(), pool.output_side(), pool.channels];
-        rows.push(row("maxpool", format!("max-pool {0}x{0}/{1}", pool.kernel, pool.stride), output, [0; 3]));
-    }
-    for block in &architecture.blocks {
-        rows.extend(block.units.iter().chain(&block.shortcut).flat_map(unit_rows));
-    }
-    rows.push(row("avgpool", "global average", vec![architecture.features], [0; 3]));
-    let encoder = Counts::of(&rows);
-    let inputs = std::iter::once(&architecture.features).chain(&head.layers);
-    rows.extend(inputs.zip(&head.layers).enumerate().flat_map(|(i, (inputs, outputs))| {
-        let norm = head.has_norm(i).then(|| head_norm_row(i, *outputs, !head.is_last(i)));
-        std::iter::once(linear_row(i, *inputs, *outputs, norm.is_none())).chain(norm)
-    }));
-    Ok(with_totals(rows, encoder, side))
-}
-
-fn linear_row(layer: usize, inputs: usize, outputs: usize, bias: bool) -> SummaryRow {
-    let weights = (inputs * outputs) as u64;
-    let parameters = weights + if bias { outputs as u64 } else { 0 };
-    row(format!("head.{layer}"), "linear", vec![outputs], [parameters, parameters, weights])
-}
-
-fn head_norm_row(layer: usize, outputs: usize, shift: bool) -> SummaryRow {
-    let (channels, learned) = (outputs as u64, if shift { 2 } else { 1 });
-    let counts = [(learned + 2) * channels, learned * channels, 0];
-    row(format!("head.{layer}.norm"), "batch norm", vec![outputs], counts)
-}
-
-fn unit_rows(unit: &UnitShape) -> [SummaryRow; 2] {
-    let shape = &unit.convolution;
-    let output = vec![shape.output_side(), shape.output_side(), shape.outputs];
-    let channels = shape.outputs as u64;
-    let parameters = shape.weights() as u64 + if unit.bias { channels } else { 0 };
-    let kind = format!("convolution {0}x{0}/{1}", shape.kernel, shape.stride);
-    [
-        row(&unit.convolution_name, kind, output.clone(), [parameters, parameters, shape.macs()]),
-        row(&unit.norm_name, "batch norm", output, [4 * channels, 2 * channels, 0]),
-    ]
-}
-
-fn row(name: impl Into<String>, kind: impl Into<String>, output: Vec<usize>, counts: [u64; 3]) -> SummaryRow {
-    let [parameters, trainable, macs] = counts;
-    SummaryRow { name: name.into(), kind: kind.into(), output, parameters, trainable, multiply_adds: macs }
+    let mut registry = Registry::default();
+    let encoder = encoder.build(side, &mut registry)?;
+    let counts = Counts::of(&registry.rows);
+    Head::new(&head.into(), encoder.features(), encoder.initialization, &mut registry)?;
+    Ok(with_totals(registry.rows, counts, side))
 }
 
 fn with_totals(rows: Vec<SummaryRow>, encoder: Counts, side: usize) -> Summary {
     let sum = |count: fn(&SummaryRow) -> u64| rows.iter().map(count).sum::<u64>();
     let Counts { total, trainable, not_trainable } = Counts::of(&rows);
     let macs = sum(|row| row.multiply_adds);
-    let images = (side * side * super::architecture::IMAGE_CHANNELS) as u64;
+    let images = (side * side * IMAGE_CHANNELS) as u64;
     let saved = sum(|row| row.output.iter().product::<usize>() as u64) + images;
     Summary {
         total,
@@ -215,7 +173,7 @@ fn with_totals(rows: Vec<SummaryRow>, encoder: Counts, side: usize) -> Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::config::{ResnetConfig, ResnetVariant, Stem, TinyConfig};
+    use crate::model::config::{Depth, ResnetConfig, ResnetVariant, Stem, TinyConfig};
 
     fn counts(encoder: &EncoderConfig, head: &[usize], side: usize) -> (u64, u64, u64) {
         let summary = summarize(encoder, head, side).unwrap();
@@ -237,16 +195,30 @@ mod tests {
         assert_eq!(head, [524_544, 32_896, 6_450]);
     }
 
+    /// Parameters and GFLOPS (MACs, with the classifier) as torchvision documents them for its weights.
     #[test]
     fn parameter_counts_and_macs_match_torchvision() {
-        let config = resnet(ResnetVariant::Torchvision, Stem::Imagenet);
-        let resnet50 = EncoderConfig::Resnet50(config.clone());
-        assert_eq!(counts(&resnet50, &[], 224), (23_508_032 + 53_120, 23_508_032, 53_120));
-        let resnet18 = EncoderConfig::Resnet18(config);
+        for (depth, features, parameters, gmacs) in [
+            (18, 512, 11_689_512, "1.814"),
+            (34, 512, 21_797_672, "3.664"),
+            (50, 2048, 25_557_032, "4.089"),
+            (101, 2048, 44_549_160, "7.801"),
+            (152, 2048, 60_192_808, "11.514"),
+        ] {
+            let depth = Depth::try_from(depth).unwrap();
+            let summary =
+                summarize(&EncoderConfig::Resnet(ResnetConfig { depth, ..ResnetConfig::default() }), &[], 224).unwrap();
+            let classifier = features * 1000;
+            assert_eq!(summary.trainable, parameters - classifier - 1000, "{depth:?}");
+            assert_eq!(summary.features() as u64, features);
+            assert_eq!(format!("{:.3}", (summary.multiply_adds + classifier) as f64 * 1e-9), gmacs, "{depth:?}");
+            let last_map = &summary.rows[summary.rows.len() - 2];
+            assert_eq!(last_map.output, [7, 7, features as usize], "{depth:?}");
+        }
+        let resnet18 = EncoderConfig::Resnet18(ResnetConfig::default());
         assert_eq!(counts(&resnet18, &[], 224), (11_176_512 + 9_600, 11_176_512, 9_600));
-        // 1.8 and 4.1 billion MACs, as published.
-        assert_eq!(summarize(&resnet18, &[], 224).unwrap().multiply_adds, 1_813_561_344);
-        assert_eq!(summarize(&resnet50, &[], 224).unwrap().multiply_adds, 4_087_136_256);
+        let resnet50 = EncoderConfig::Resnet50(ResnetConfig::default());
+        assert_eq!(counts(&resnet50, &[], 224), (23_508_032 + 53_120, 23_508_032, 53_120));
     }
 
     #[test]

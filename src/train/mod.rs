@@ -10,13 +10,13 @@ pub mod logits;
 pub mod progress;
 pub mod softmax;
 pub mod standardize;
-pub mod train_state;
-pub mod trainer;
+mod train_state;
+mod train_step;
 
 pub use checkpoint::Checkpoint;
 pub use checkpoints::Checkpoints;
 pub use compute::Compute;
 pub use early_stopping::{EarlyStopping, Monitor, Patience, StoppingRule};
 pub use history::{EpochMeans, EpochRecord};
-pub use train_state::TrainState;
-pub use trainer::{StepReport, TrainConfig, Trainer, UploadedBatch};
+pub use train_state::{TrainConfig, TrainState};
+pub use train_step::{StepReport, TapedLoss, UploadedBatch};

@@ -2,23 +2,44 @@
 
 use crate::base::{Error, Result};
 use crate::model::Network;
-use crate::nn::{NamedTensor, Taped};
-use crate::train::UploadedBatch;
-use crate::train::trainer::TapedLoss;
-use crate::train::{Checkpoint, Compute, EpochMeans, EpochRecord, StepReport, TrainConfig, Trainer};
+use crate::nn::NamedTensor;
+use crate::optim::{Optimizer, OptimizerConfig, Schedule, ScheduleConfig};
+use crate::train::{Checkpoint, Compute, EpochMeans, EpochRecord};
 use std::borrow::Cow;
 
-/// A training run: the trainer, its history, and the best weights so far where early stopping keeps them.
+/// Hyperparameters and length of a training run.
+#[derive(Clone, Copy, Debug)]
+pub struct TrainConfig<'a> {
+    /// Optimizer.
+    pub optimizer: &'a OptimizerConfig,
+    /// Learning-rate schedule.
+    pub schedule: &'a ScheduleConfig,
+    /// Maximum L2 norm of all gradients together.
+    pub gradient_clip: Option<f64>,
+    /// Maximum number of epochs.
+    pub epochs: usize,
+    /// Steps per epoch.
+    pub steps_per_epoch: usize,
+}
+
+/// A training run: a network with its optimizer and learning-rate schedule, its history, and the best weights so far
+/// where early stopping keeps them. `train_step` has its step.
 ///
 /// A row of the history is an epoch, or several short ones together; the last row may be shorter. The run can be saved
 /// after any step, also after the last step of a row while the row is not finished, because its evaluation on other
 /// images comes first.
 pub struct TrainState<D: Compute> {
-    trainer: Trainer<D>,
+    pub(super) network: Network<D>,
+    pub(super) optimizer: Optimizer<D>,
+    pub(super) schedule: Schedule,
+    pub(super) gradient_clip: Option<f64>,
+    /// Steps taken.
+    pub(super) step: u64,
+    /// Sums over the steps of the current row.
+    pub(super) means: EpochMeans,
     total_steps: usize,
     steps_per_epoch: usize,
     epochs_per_row: usize,
-    means: EpochMeans,
     records: Vec<EpochRecord>,
     best: Option<Vec<NamedTensor>>,
 }
@@ -31,35 +52,26 @@ impl<D: Compute> TrainState<D> {
 
     /// Creates a training run of `total` steps with a row of history per `epochs_per_row` epochs.
     pub fn of_steps(network: Network<D>, config: &TrainConfig<'_>, total: usize, epochs_per_row: usize) -> Self {
+        let optimizer = Optimizer::new(config.optimizer);
+        let (peak, steps_per_epoch) = (optimizer.peak_learning_rate(), config.steps_per_epoch as u64);
         Self {
-            trainer: Trainer::of_steps(network, config, total),
+            network,
+            optimizer,
+            schedule: Schedule::of_steps(config.schedule, peak, steps_per_epoch, total as u64),
+            gradient_clip: config.gradient_clip,
+            step: 0,
+            means: EpochMeans::default(),
             total_steps: if config.steps_per_epoch == 0 { 0 } else { total },
             steps_per_epoch: config.steps_per_epoch,
             epochs_per_row,
-            means: EpochMeans::default(),
             records: Vec::new(),
             best: None,
         }
     }
 
-    /// Takes one step on a batch, and runs `meanwhile` while the device works on it.
-    ///
-    /// # Errors
-    /// As for [`Trainer::step_with`].
-    pub fn step_with<T>(
-        &mut self,
-        batch: UploadedBatch<D>,
-        loss: impl FnOnce(Taped<D>, &[usize]) -> Result<TapedLoss<D>>,
-        meanwhile: impl FnOnce(&Network<D>) -> Result<T>,
-    ) -> Result<(StepReport, T)> {
-        let (report, result) = self.trainer.step_with(batch, loss, meanwhile)?;
-        self.means.add(&report);
-        Ok((report, result))
-    }
-
     /// Returns the number of steps taken.
     pub fn steps(&self) -> u64 {
-        self.trainer.steps()
+        self.step
     }
 
     /// Returns the number of steps of the whole run.
@@ -125,7 +137,7 @@ impl<D: Compute> TrainState<D> {
 
     /// Returns the network in its current state.
     pub fn network(&self) -> &Network<D> {
-        self.trainer.network()
+        &self.network
     }
 
     /// Saves the current weights as the best.
@@ -133,7 +145,7 @@ impl<D: Compute> TrainState<D> {
     /// # Errors
     /// The device cannot be read.
     pub fn keep_best(&mut self) -> Result<()> {
-        self.best = Some(self.network().state_dict()?);
+        self.best = Some(self.network.state_dict()?);
         Ok(())
     }
 
@@ -143,7 +155,7 @@ impl<D: Compute> TrainState<D> {
     /// The device cannot be written.
     pub fn load_best(&mut self) -> Result<()> {
         match &self.best {
-            Some(weights) => self.trainer.network_mut().load_state_dict(weights),
+            Some(weights) => self.network.load_state_dict(weights),
             None => Ok(()),
         }
     }
@@ -157,10 +169,16 @@ impl<D: Compute> TrainState<D> {
             step: self.steps(),
             means: self.means.clone(),
             records: Cow::Borrowed(&self.records),
-            network: Cow::Owned(self.network().state_dict()?),
-            optimizer: Cow::Owned(self.trainer.optimizer_state()?),
+            network: Cow::Owned(self.network.state_dict()?),
+            optimizer: Cow::Owned(self.optimizer_state()?),
             best: self.best.as_deref().map(Cow::Borrowed),
         })
+    }
+
+    /// Returns the state vectors of the optimizer ([`Optimizer::state`]).
+    fn optimizer_state(&self) -> Result<Vec<Vec<f32>>> {
+        let device = self.network.device();
+        self.optimizer.state().1.iter().map(|vector| device.download(vector)).collect()
     }
 
     /// Resumes from a checkpoint of the same training run.
@@ -171,15 +189,22 @@ impl<D: Compute> TrainState<D> {
         if !self.fits(&checkpoint) {
             return Err(Error::stage("it belongs to another training run"));
         }
-        self.trainer.restore(checkpoint.step, checkpoint.optimizer.into_owned(), &checkpoint.network)?;
+        let device = self.network.device().clone();
+        let trainables = self.network.trainables();
+        let lengths: Vec<usize> = trainables.iter().map(|parameter| device.length(parameter.values)).collect();
+        drop(trainables);
+        let mut optimizer = self.optimizer.fresh();
+        optimizer.restore(&device, checkpoint.step, checkpoint.optimizer.into_owned(), &lengths)?;
+        self.network.load_state_dict(&checkpoint.network)?;
+        (self.optimizer, self.step) = (optimizer, checkpoint.step);
         self.means = checkpoint.means;
         self.records = checkpoint.records.into_owned();
         self.best = checkpoint.best.map(Cow::into_owned);
         Ok(())
     }
 
-    /// Returns whether steps, rows and best weights of a checkpoint are consistent with this run; the trainer checks
-    /// the rest.
+    /// Returns whether steps, rows and best weights of a checkpoint are consistent with this run; the optimizer
+    /// and the network check the rest.
     fn fits(&self, checkpoint: &Checkpoint<'_>) -> bool {
         let (finished, steps) = (checkpoint.records.len(), checkpoint.means.steps());
         let same = |(a, b): (&NamedTensor, &NamedTensor)| a.name == b.name && a.shape == b.shape;

@@ -6,10 +6,8 @@ use crate::engine::Context;
 use crate::nn::Taped;
 use crate::stages::shared::device;
 use crate::study::DeviceChoice;
-use crate::train::UploadedBatch;
 use crate::train::progress::Throughput;
-use crate::train::trainer::TapedLoss;
-use crate::train::{Checkpoints, Compute, StepReport, TrainState};
+use crate::train::{Checkpoints, Compute, StepReport, TapedLoss, TrainState, UploadedBatch};
 
 /// A multiply-add is two operations, and a step does each three times: forward, for the gradient of the input, for that
 /// of the weights.

@@ -59,7 +59,8 @@ pub struct SupervisedConfig {
     #[serde(default)]
     pub precision: Precision,
     /// Output sizes of hidden layers, each followed by ReLU, between the encoder and the classifier.
-    #[serde(default, deserialize_with = "model::config::layer_sizes")]
+    #[serde(default)]
+    #[schemars(inner(range(min = 1, max = 65536)))]
     pub hidden: Vec<usize>,
     /// Labeled fraction of the training set, or a list of fractions, each trained separately.
     #[serde(default)]

@@ -1,7 +1,8 @@
 //! Batch norm of the head as in `torch.nn.BatchNorm1d`, built from dfdx operations on the tape.
 
 use crate::base::Result;
-use crate::model::head::{Batch, Channels, HeadParameter, broadcast_rows, dfdx_error};
+use crate::model::head::NormIndices;
+use crate::model::head::values::{Batch, Channels, HeadParameter, broadcast_rows, dfdx_error};
 use crate::model::parameters::{Parameters, RunningStatistics};
 use crate::nn::Backend;
 use dfdx::prelude::*;
@@ -10,54 +11,59 @@ use dfdx::prelude::*;
 type Grouped<D, T> = Tensor<(usize, usize, usize), f32, D, T>;
 
 /// Statistics that the batch norms of a head use.
-pub(super) enum NormMode<'a, D: Backend> {
+pub(in crate::model) enum NormMode<'a, D: Backend> {
     /// Those of each of `groups` equal ranges of the rows.
     Batch { groups: usize, epsilon: f32 },
-    /// The running statistics, one entry per batch norm, first to last.
+    /// The running statistics of the network.
     Running { statistics: &'a [RunningStatistics<D>], epsilon: f32 },
 }
 
 /// Learned parameters of one batch norm.
 #[derive(Debug)]
-pub(super) struct HeadNormLayer<D: Backend> {
+pub(super) struct NormValues<D: Backend> {
+    /// Index of the running statistics among those of the network.
+    pub(super) statistics: usize,
     scale: HeadParameter<(usize,), D>,
     shift: Option<HeadParameter<(usize,), D>>,
 }
 
 /// Mean and biased variance of each group, both `[groups, outputs]`; for running statistics, `[1, outputs]`.
-pub(super) struct Moments<D: Backend> {
+pub(in crate::model) struct Moments<D: Backend> {
     mean: Batch<D, NoneTape>,
     variance: Batch<D, NoneTape>,
     /// Rows per group.
     rows: usize,
 }
 
-impl<D: Backend> HeadNormLayer<D> {
-    /// Copies the parameters of the batch norm of this name; `None` if the network has none.
-    pub(super) fn from_parameters(parameters: &Parameters<D>, name: &str, device: &D) -> Result<Option<Self>> {
-        let scale = HeadParameter::channels(parameters, &format!("{name}.weight"), device)?;
-        let shift = HeadParameter::channels(parameters, &format!("{name}.bias"), device)?;
-        Ok(scale.map(|scale| Self { scale, shift }))
+impl NormIndices {
+    /// Copies the parameters of the batch norm.
+    pub(super) fn values<D: Backend>(&self, parameters: &Parameters<D>, device: &D) -> Result<NormValues<D>> {
+        let channels = |index| HeadParameter::channels(index, parameters, device);
+        let shift = self.shift.map(channels).transpose()?;
+        Ok(NormValues { statistics: self.statistics, scale: channels(self.scale)?, shift })
     }
+}
 
+impl<D: Backend> NormValues<D> {
     /// Iterates over scale and, if any, shift.
     pub(super) fn parameters(&self) -> impl Iterator<Item = &HeadParameter<(usize,), D>> {
         std::iter::once(&self.scale).chain(&self.shift)
     }
 
-    /// Returns `scale * (input - mean) / sqrt(variance + epsilon) [+ shift]`, `[rows, outputs]`, and the moments used;
-    /// `index` is that of this batch norm in the head.
+    /// Returns `scale * (input - mean) / sqrt(variance + epsilon) [+ shift]`, `[rows, outputs]`, and the moments used.
     pub(super) fn forward<T: Tape<f32, D> + Merge<T>>(
         &self,
         input: Batch<D, T>,
         mode: &NormMode<'_, D>,
-        index: usize,
     ) -> Result<(Batch<D, T>, Moments<D>)> {
         let shape = *input.shape();
         let (normalized, moments) = match mode {
             NormMode::Batch { groups, epsilon } => normalize_by_batch(input, *groups, *epsilon)?,
-            NormMode::Running { statistics, epsilon } => normalize_by_running(input, &statistics[index], *epsilon)?,
+            NormMode::Running { statistics, epsilon } => {
+                normalize_by_running(input, &statistics[self.statistics], *epsilon)?
+            }
         };
+
         let scaled = normalized.try_mul(broadcast_rows::<D, T>(&self.scale.values, &shape)?).map_err(dfdx_error)?;
         let Some(shift) = &self.shift else { return Ok((scaled, moments)) };
         let shifted = scaled.try_add(broadcast_rows::<D, T>(&shift.values, &shape)?).map_err(dfdx_error)?;
@@ -125,7 +131,7 @@ impl<D: Backend> Moments<D> {
     }
 
     /// Updates running statistics with these moments, one group after the other; the variance with Bessel's correction.
-    pub(super) fn update_running(
+    pub(in crate::model) fn update_running(
         &self,
         statistics: &mut RunningStatistics<D>,
         momentum: f32,

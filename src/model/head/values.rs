@@ -1,8 +1,8 @@
-//! The head: linear layers with ReLU between them, built from dfdx operations on the tape.
+//! The values of a head as dfdx tensors, with its forward and backward pass on the tape.
 
 use crate::base::{Error, Result};
-use crate::model::ProjectionConfig;
-use crate::model::head_norm::{HeadNormLayer, Moments, NormMode};
+use crate::model::head::norm::{Moments, NormMode, NormValues};
+use crate::model::head::{Head, LinearLayer};
 use crate::model::parameters::Parameters;
 use crate::nn::Backend;
 use dfdx::prelude::*;
@@ -12,20 +12,20 @@ pub(super) type Batch<D, T> = Tensor<(usize, usize), f32, D, T>;
 /// A value per output, `[outputs]`.
 pub(super) type Channels<D> = Tensor<(usize,), f32, D>;
 
-/// The head's parameters as dfdx tensors.
+/// Copies of a head's parameters as dfdx tensors.
 #[derive(Debug)]
-pub(super) struct Head<D: Backend> {
-    layers: Vec<Layer<D>>,
+pub(in crate::model) struct HeadValues<D: Backend> {
+    layers: Vec<LayerValues<D>>,
 }
 
-/// A linear layer, its batch norm if any, and ReLU except after the last layer.
+/// The parameters of a linear layer and its batch norm.
 #[derive(Debug)]
-struct Layer<D: Backend> {
+struct LayerValues<D: Backend> {
     /// `[outputs, inputs]`.
     weight: HeadParameter<(usize, usize), D>,
     /// `[outputs]`.
     bias: Option<HeadParameter<(usize,), D>>,
-    norm: Option<HeadNormLayer<D>>,
+    norm: Option<NormValues<D>>,
     relu: bool,
 }
 
@@ -49,49 +49,44 @@ impl<S: Shape, D: Backend> HeadParameter<S, D> {
 }
 
 impl<D: Backend> HeadParameter<(usize,), D> {
-    /// Copies a parameter `[channels]`; `None` if the network has no parameter of this name.
-    pub(super) fn channels(parameters: &Parameters<D>, name: &str, device: &D) -> Result<Option<Self>> {
-        let Some(index) = parameters.index_of(name) else { return Ok(None) };
+    /// Copies the parameter of this index, `[channels]`.
+    pub(super) fn channels(index: usize, parameters: &Parameters<D>, device: &D) -> Result<Self> {
         let length = parameters.specs[index].layout.len();
         let values = device.to_tensor(&parameters.values[index], (1, length))?;
-        Ok(Some(Self { index, values: values.try_reshape_like(&(length,)).map_err(dfdx_error)? }))
+        Ok(Self { index, values: values.try_reshape_like(&(length,)).map_err(dfdx_error)? })
     }
 }
 
-impl<D: Backend> Head<D> {
-    /// Copies the parameters of a head on `features` features.
-    pub(super) fn from_parameters(
-        config: &ProjectionConfig,
-        features: usize,
-        parameters: &Parameters<D>,
-        device: &D,
-    ) -> Result<Self> {
-        let inputs = std::iter::once(&features).chain(&config.layers);
-        let mut layers = Vec::new();
-        for (layer, (inputs, outputs)) in inputs.zip(&config.layers).enumerate() {
-            let name = format!("head.{layer}");
-            let missing = || Error::bug(format!("the network has no `{name}.weight`"));
-            let index = parameters.index_of(&format!("{name}.weight")).ok_or_else(missing)?;
-            layers.push(Layer {
-                weight: HeadParameter {
-                    index,
-                    values: device.to_tensor(&parameters.values[index], (*outputs, *inputs))?,
-                },
-                bias: HeadParameter::channels(parameters, &format!("{name}.bias"), device)?,
-                norm: HeadNormLayer::from_parameters(parameters, &format!("{name}.norm"), device)?,
-                relu: !config.is_last(layer),
-            });
-        }
-        Ok(Self { layers })
+impl Head {
+    /// Copies the parameters of the head.
+    pub(in crate::model) fn values<D: Backend>(&self, parameters: &Parameters<D>, device: &D) -> Result<HeadValues<D>> {
+        let layers = self.layers.iter().map(|layer| layer.values(parameters, device));
+        Ok(HeadValues { layers: layers.collect::<Result<_>>()? })
     }
+}
 
-    /// Returns the output of the last layer, or the input of a head without layers. Appends the moments of each batch
-    /// norm's input to `all`, first to last.
-    pub(super) fn forward<T: Tape<f32, D> + Merge<T>>(
+impl LinearLayer {
+    fn values<D: Backend>(&self, parameters: &Parameters<D>, device: &D) -> Result<LayerValues<D>> {
+        let weight = device.to_tensor(&parameters.values[self.weight], (self.outputs, self.inputs))?;
+        let bias = self.bias.map(|bias| HeadParameter::channels(bias, parameters, device));
+        let norm = self.norm.map(|norm| norm.values(parameters, device));
+        Ok(LayerValues {
+            weight: HeadParameter { index: self.weight, values: weight },
+            bias: bias.transpose()?,
+            norm: norm.transpose()?,
+            relu: self.relu,
+        })
+    }
+}
+
+impl<D: Backend> HeadValues<D> {
+    /// Returns the output of the last layer, or the input of a head without layers. Appends to `all`, for each
+    /// batch norm, the index of its running statistics and the moments of its input.
+    pub(in crate::model) fn forward<T: Tape<f32, D> + Merge<T>>(
         &self,
         input: Batch<D, T>,
         mode: &NormMode<'_, D>,
-        all: &mut Vec<Moments<D>>,
+        all: &mut Vec<(usize, Moments<D>)>,
     ) -> Result<Batch<D, T>> {
         let mut batch = input;
         for layer in &self.layers {
@@ -101,7 +96,7 @@ impl<D: Backend> Head<D> {
     }
 
     /// Returns the output of every layer, after its ReLU if any.
-    pub(super) fn outputs(&self, input: Batch<D, NoneTape>, mode: &NormMode<'_, D>) -> Result<Vec<Vec<f32>>> {
+    pub(in crate::model) fn outputs(&self, input: Batch<D, NoneTape>, mode: &NormMode<'_, D>) -> Result<Vec<Vec<f32>>> {
         let (mut batch, mut all, mut outputs) = (input, Vec::new(), Vec::new());
         for layer in &self.layers {
             batch = layer.forward(batch, mode, &mut all)?;
@@ -111,7 +106,7 @@ impl<D: Backend> Head<D> {
     }
 
     /// Copies the gradients of the head's parameters from dfdx's.
-    pub(super) fn read_gradients(
+    pub(in crate::model) fn read_gradients(
         &self,
         device: &D,
         gradients: &mut Gradients<f32, D>,
@@ -119,7 +114,7 @@ impl<D: Backend> Head<D> {
     ) -> Result<()> {
         for layer in &self.layers {
             layer.weight.read_gradient(device, gradients, parameters)?;
-            let norm = layer.norm.iter().flat_map(HeadNormLayer::parameters);
+            let norm = layer.norm.iter().flat_map(NormValues::parameters);
             for channels in layer.bias.iter().chain(norm) {
                 channels.read_gradient(device, gradients, parameters)?;
             }
@@ -128,17 +123,17 @@ impl<D: Backend> Head<D> {
     }
 }
 
-impl<D: Backend> Layer<D> {
+impl<D: Backend> LayerValues<D> {
     fn forward<T: Tape<f32, D> + Merge<T>>(
         &self,
         input: Batch<D, T>,
         mode: &NormMode<'_, D>,
-        all: &mut Vec<Moments<D>>,
+        all: &mut Vec<(usize, Moments<D>)>,
     ) -> Result<Batch<D, T>> {
         let mut output = self.linear(input)?;
         if let Some(norm) = &self.norm {
-            let (normalized, moments) = norm.forward(output, mode, all.len())?;
-            all.push(moments);
+            let (normalized, moments) = norm.forward(output, mode)?;
+            all.push((norm.statistics, moments));
             output = normalized;
         }
         if self.relu { output.try_relu().map_err(dfdx_error) } else { Ok(output) }
@@ -164,6 +159,6 @@ pub(super) fn broadcast_rows<D: Backend, T: Tape<f32, D> + Merge<T>>(
 }
 
 /// Wraps an error of dfdx, which is out of memory or an error of the driver.
-pub(super) fn dfdx_error(error: impl std::fmt::Display) -> Error {
+pub(in crate::model) fn dfdx_error(error: impl std::fmt::Display) -> Error {
     Error::stage(format!("dfdx: {error}")).help("use a smaller batch or a smaller network")
 }

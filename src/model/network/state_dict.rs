@@ -101,7 +101,7 @@ fn find<'a>(given: &HashMap<&str, &'a NamedTensor>, name: &str, shape: &[usize])
 }
 
 /// Returns the shape of a parameter in files.
-pub(super) fn file_shape(layout: ParameterLayout) -> Vec<usize> {
+pub(in crate::model) fn file_shape(layout: ParameterLayout) -> Vec<usize> {
     match layout {
         ParameterLayout::Channels(channels) => vec![channels],
         ParameterLayout::Linear { outputs, inputs } => vec![outputs, inputs],
@@ -111,7 +111,7 @@ pub(super) fn file_shape(layout: ParameterLayout) -> Vec<usize> {
 
 /// Converts `[kernel, kernel, inputs, outputs]` to `[outputs, inputs, kernel, kernel]`; other layouts are the same in
 /// memory and in files.
-pub(super) fn to_file(layout: ParameterLayout, values: Vec<f32>) -> Vec<f32> {
+pub(in crate::model) fn to_file(layout: ParameterLayout, values: Vec<f32>) -> Vec<f32> {
     match layout {
         ParameterLayout::Convolution { kernel, inputs, outputs } => {
             transposed(&values, kernel * kernel * inputs, outputs)
@@ -124,7 +124,7 @@ pub(super) fn to_file(layout: ParameterLayout, values: Vec<f32>) -> Vec<f32> {
 }
 
 /// Inverse of [`to_file`].
-pub(super) fn from_file(layout: ParameterLayout, values: &[f32]) -> Vec<f32> {
+pub(in crate::model) fn from_file(layout: ParameterLayout, values: &[f32]) -> Vec<f32> {
     match layout {
         ParameterLayout::Convolution { kernel, inputs, outputs } => {
             let area = kernel * kernel;

@@ -1,6 +1,5 @@
 //! The projection head in a pipeline file.
 
-use crate::model::config::layer_sizes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct ProjectionConfig {
     /// Output sizes of the linear layers, with ReLU between them: `[]` no head, `[128]` linear, `[256, 128, 50]` as in
     /// the W&B report.
-    #[serde(deserialize_with = "layer_sizes")]
+    #[schemars(inner(range(min = 1, max = 65536)))]
     pub layers: Vec<usize>,
     /// Layers followed by batch norm, which has the encoder's momentum and epsilon.
     #[serde(default, skip_serializing_if = "HeadNorm::is_none")]
