@@ -66,7 +66,7 @@ impl<'a> GoldenRun<'a> {
         let state: Vec<NamedTensor> =
             network.state_dict().unwrap().iter().map(|tensor| initial(tensor, &golden.last_norm)).collect();
         network.load_state_dict(&state).unwrap();
-        let images = uniform(&format!("images{}", golden.seed), rows * side * side * 3);
+        let images = uniform(&format!("pictures{}", golden.seed), rows * side * side * 3);
         let targets = uniform("targets", rows * golden.width).into_iter().map(|u| u as f32).collect();
         Self {
             golden,

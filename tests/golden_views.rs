@@ -67,7 +67,7 @@ impl Case {
     /// Returns views `[2 * IMAGES, SIDE, SIDE, 3]`; the second views have less contrast.
     fn views(&self) -> Vec<f32> {
         let length = IMAGES * SIDE * SIDE * 3;
-        let numbers = uniform(&format!("images{}", self.seed), 2 * length).into_iter().map(|u| (u + 1.0) / 2.0);
+        let numbers = uniform(&format!("pictures{}", self.seed), 2 * length).into_iter().map(|u| (u + 1.0) / 2.0);
         numbers.enumerate().map(|(i, x)| if i < length { x } else { 0.25 + 0.5 * x } as f32).collect()
     }
 

@@ -285,7 +285,7 @@ fn a_broken_image_stops_the_run_before_training_or_is_left_out_and_counted() {
     run(&file, &output, &[]);
     let page = fs::read_to_string(output.join("small/report/index.html")).unwrap();
     assert!(
-        page.contains("1 JPEG lost data") && page.contains("hole.jpg"),
+        page.contains("1 JPEG is damaged") && page.contains("hole.jpg"),
         "the report does not name the damaged JPEG"
     );
 }
