@@ -17,8 +17,8 @@ macro_rules! declare_modules {
 /// Declares the enum of a list. Each configuration has a constant `SUMMARY`, the description of its variant.
 macro_rules! declare_enum {
     ([$($module:ident: $variant:ident($config:ident),)*] $(#[$meta:meta])* pub enum $name:ident;) => {
-        $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        $(#[$meta])*
         #[serde(rename_all = "snake_case")]
         pub enum $name {
             $(

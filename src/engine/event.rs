@@ -72,3 +72,11 @@ pub trait EventSink: Send + Sync {
     /// Receives an event.
     fn emit(&self, event: &Event);
 }
+
+/// A sink that ignores events.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoEvents;
+
+impl EventSink for NoEvents {
+    fn emit(&self, _: &Event) {}
+}

@@ -24,7 +24,7 @@ pub mod select;
 pub mod stage;
 pub mod store;
 
-pub use event::{Event, EventSink};
+pub use event::{Event, EventSink, NoEvents};
 pub use graph::{Graph, StageId};
 pub use key::KeyDocument;
 pub use outcome::{RunOutcome, StageOutcome, StageStatus};

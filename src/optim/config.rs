@@ -5,6 +5,9 @@ use crate::optim::*;
 
 optimizers! { declare_enum
     /// The optimizer.
+    #[schemars(extend("x-elsewhere" = serde_json::json!({
+        "lbfgs": "`lbfgs` trains linear classifiers only, in `[linear_eval.NAME]`"
+    })))]
     pub enum OptimizerConfig;
 }
 

@@ -151,7 +151,7 @@ mod tests {
     fn the_momentum_is_the_weighted_history_of_gradients() {
         const STEPS: usize = 12;
         let gradients: Vec<Vec<f32>> = (0..STEPS)
-            .map(|t| (0..5).map(|i| (1.3 * t as f32 + 2.1 * i as f32).sin() + 0.05 * i as f32).collect())
+            .map(|t| (0..5).map(|i| (0.7 + 1.3 * t as f32 + 2.1 * i as f32).sin() + 0.05 * i as f32).collect())
             .collect();
         let start = [0.4f32, -0.3, 0.2, 0.9, -1.1];
         for (betas, role, text) in [

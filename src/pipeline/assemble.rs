@@ -11,6 +11,7 @@ use crate::stages::Dataset;
 use crate::study::variants::{name_by_values, values_by_stage};
 use crate::study::{ClassCount, DataFacts, DeviceChoice, Expanded, Facts, Fits, Parts, Pipeline};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// File under the output directory that remembers digests of image files.
@@ -57,6 +58,7 @@ fn add_report(loaded: &LoadedStudy, graph: &mut Graph, parts: Parts, frame: Fram
 }
 
 /// Why a study does not become a graph.
+#[derive(Debug)]
 pub enum AssembleError {
     /// The file does not suit the data.
     Configuration(Diagnostics),
@@ -75,6 +77,17 @@ impl From<Diagnostics> for AssembleError {
         Self::Configuration(diagnostics)
     }
 }
+
+impl fmt::Display for AssembleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Configuration(diagnostics) => diagnostics.fmt(f),
+            Self::Data(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for AssembleError {}
 
 /// Builds the graph of a study. Looks at the data sets (which files they have, and the content of those that are not known
 /// yet), computes nothing.
