@@ -7,6 +7,7 @@ pub mod json_lines;
 pub mod lines;
 pub mod log_file;
 mod record_file;
+mod tensorboard;
 pub mod wording;
 
 pub use fan_out::FanOut;
@@ -38,4 +39,4 @@ pub struct SinkPlace<'a> {
 }
 
 /// Every sink that a user can ask for.
-pub static SINKS: &[SinkKind] = &[json_lines::KIND];
+pub static SINKS: &[SinkKind] = &[json_lines::KIND, tensorboard::KIND];
