@@ -13,6 +13,8 @@ pub mod doctor;
 pub mod document;
 pub mod runs;
 
+pub mod sinks;
+
 pub mod engine;
 pub mod render;
 pub mod train;

@@ -12,6 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["stages"],
     &["study"],
     &["runs", "doctor", "document"],
+    &["sinks"],
     &["engine", "render", "train"],
     &["dataset"],
     &["analysis", "augment", "loss", "model", "optim"],

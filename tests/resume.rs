@@ -6,6 +6,7 @@ use simclr::base::ErrorKind;
 use simclr::engine;
 use simclr::engine::{Context, Event, EventSink, RunOptions, Stage, StageId, Store};
 use simclr::pipeline::{self, Assembly};
+use simclr::sinks::wording;
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::RangeInclusive;
@@ -151,7 +152,7 @@ impl Study {
         let watch = Watch { stop_after: Some(steps), ..Watch::default() };
         let error = self.run(NEVER, &watch).unwrap_err();
         assert_eq!((error.kind(), watch.steps()), (ErrorKind::Interrupted, steps));
-        assert!(error.to_string().contains("it goes on from here"), "{error}");
+        assert!(error.to_string().contains("it resumes from here"), "{error}");
         watch.warnings()
     }
 
@@ -220,6 +221,7 @@ impl EventSink for Watch {
                 self.interrupted.store(self.stop_after.is_some_and(|most| steps >= most), Ordering::Relaxed);
                 assert!(self.kill_after.is_none_or(|most| steps < most), "killed");
             }
+            Event::Resumed { epoch, step, .. } => self.notes.lock().unwrap().push(wording::resumed(*epoch, *step)),
             Event::Note { text, .. } => self.notes.lock().unwrap().push(text.clone()),
             Event::Warning { text, .. } => self.warnings.lock().unwrap().push(text.clone()),
             _ => {}
@@ -244,7 +246,7 @@ fn an_interruption_after_any_step_leaves_no_trace() {
             let (files, watch) = study.finish();
             assert_eq!(watch.steps(), STEPS - steps);
             let epoch = if last == STEPS && steps % 3 == 0 { steps / 3 } else { steps / 3 + 1 };
-            assert_eq!(watch.notes(), [format!("going on from epoch {epoch}, step {steps}")]);
+            assert_eq!(watch.notes(), [format!("resuming from epoch {epoch}, step {steps}")]);
             assert_same(&files, &expected, &format!("{} interrupted after {steps} steps", study.stage().name()));
         }
     }
@@ -393,7 +395,7 @@ fn an_interruption_of_the_last_evaluation_leaves_no_trace() {
 fn a_kill_costs_what_came_after_the_last_checkpoint() {
     let study = Study::pretrain(&[]);
     let expected = study.unbroken();
-    for (every, kept, told) in [(Duration::ZERO, 4, "going on from epoch 2, step 4"), (NEVER, 0, "")] {
+    for (every, kept, told) in [(Duration::ZERO, 4, "resuming from epoch 2, step 4"), (NEVER, 0, "")] {
         study.forget();
         study.kill_after(5, every);
         let names = study.names();
@@ -474,7 +476,7 @@ fn a_damaged_checkpoint_is_set_aside_and_the_one_before_it_is_used() {
         study.kill_after(6, Duration::ZERO);
         fs::write(&newest, content).unwrap();
         let (files, watch) = study.finish();
-        assert_eq!(watch.notes(), ["going on from epoch 2, step 4"], "{what}");
+        assert_eq!(watch.notes(), ["resuming from epoch 2, step 4"], "{what}");
         let [warning] = watch.warnings().try_into().unwrap();
         for part in ["step-5.safetensors", "does not match its digest", "step-5.damaged", "resumes from step 4 instead"]
         {
@@ -492,7 +494,7 @@ fn a_deleted_checkpoint_is_not_missed() {
     study.kill_after(6, Duration::ZERO);
     fs::remove_file(study.checkpoints().join("step-5.safetensors")).unwrap();
     let (files, watch) = study.finish();
-    assert_eq!(watch.notes(), ["going on from epoch 2, step 4"]);
+    assert_eq!(watch.notes(), ["resuming from epoch 2, step 4"]);
     assert!(watch.warnings().is_empty());
     assert_same(&files, &expected, "deleted");
 }

@@ -5,7 +5,7 @@
 use assert_cmd::Command;
 use serde_json::{Value, json};
 use simclr::base::{Error, ErrorKind, Result};
-use simclr::engine::{self, Context, Event, EventSink, Graph, RunOptions, Stage, Store};
+use simclr::engine::{self, Context, Event, EventSink, Graph, Progress, RunOptions, Stage, StageSummary, Store};
 use simclr::runs::{self, Recorder, RunDescription, RunState, StageState};
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,9 +36,10 @@ impl Stage for Toy {
     fn parameters(&self) -> Value {
         json!({ "name": self.name })
     }
-    fn run(&self, context: &Context<'_>) -> Result<String> {
+    fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
         fs::write(context.output().join("file"), self.name).unwrap();
-        self.metrics.map(|value| format!("found {value}")).ok_or_else(|| Error::stage("it does not work"))
+        let summary = |value| StageSummary::default().text(format!("found {value}"));
+        self.metrics.map(summary).ok_or_else(|| Error::stage("it does not work"))
     }
     fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
         assert_eq!(fs::read_to_string(artifact.join("file")).unwrap(), self.name);
@@ -94,7 +95,8 @@ fn a_record_holds_settings_and_results() {
     assert_eq!((run.state, run.record.computed, run.record.cached), (RunState::Finished, 4, 0));
     assert_eq!((run.record.overrides.as_slice(), run.record.device.as_str()), (["a=1".to_owned()].as_slice(), "cpu"));
     let bad = &run.record.stages[1];
-    assert_eq!((bad.name.as_str(), bad.version, bad.summary.as_str()), ("bad", 4, "found 0.1"));
+    assert_eq!((bad.name.as_str(), bad.version), ("bad", 4));
+    assert_eq!(bad.summary, StageSummary::default().text("found 0.1"));
     assert_eq!(bad.parameters, json!({ "name": "bad" }));
     assert_eq!(bad.inputs, BTreeMap::from([("good".to_owned(), "good".to_owned())]));
     assert_eq!(bad.metrics, BTreeMap::from([("found".to_owned(), 0.1)]), "non-finite metrics are left out");
@@ -151,7 +153,8 @@ fn an_interrupted_stage_has_not_failed() {
     let recorder = Recorder::create(&output, &description, (&graph, &store), || Ok(())).unwrap();
     assert_eq!(runs::find(&output, "latest").unwrap().state, RunState::Running);
     recorder.emit(&Event::Started { stage: "good".into() });
-    recorder.emit(&Event::Progress { stage: "good".into(), done: 3, total: 4, detail: "epoch 3".into() });
+    let progress = Progress { done: 3, total: 4, unit: "images".into(), training: None };
+    recorder.emit(&Event::Progress { stage: "good".into(), progress });
     // A running run is read from its events.
     let running = runs::find(&output, "latest").unwrap();
     assert_eq!((running.state, states(&running)[0]), (RunState::Running, Some(StageState::Running)));
@@ -705,7 +708,7 @@ mod signals {
             let run = small.json(&["status", "latest"]);
             assert_eq!((&run["status"], &run["id"]), (&json!("interrupted"), &before["id"]), "{signals:?}");
             let log = fs::read_to_string(Path::new(run["directory"].as_str().unwrap()).join("log.txt")).unwrap();
-            assert_eq!(log.contains("going on from"), signals != ["TERM", "TERM"], "{signals:?}: {log}");
+            assert_eq!(log.contains("resuming from"), signals != ["TERM", "TERM"], "{signals:?}: {log}");
         }
     }
 

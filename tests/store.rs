@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use simclr::base::{Error, ErrorKind, Result};
 use simclr::engine::store::{Artifact, Disk, FreedKind, HeldLock, ImportOutcome, LeftoverKind, RealDisk, Sharing};
 use simclr::engine::{
-    ArtifactState, Context, Event, EventSink, Graph, RunOptions, RunOutcome, Stage, StageId, StageStatus, Store,
+    ArtifactState, Context, Event, EventSink, Graph, RunOptions, RunOutcome, Stage, StageId, StageStatus, StageSummary,
+    Store,
 };
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
@@ -166,7 +167,7 @@ impl Stage for Fake {
     fn parameters(&self) -> Value {
         self.parameters.clone()
     }
-    fn run(&self, context: &Context<'_>) -> Result<String> {
+    fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
         (self.work)(context)?;
         let mut lines = format!("{}\n", self.parameters);
         for directory in context.inputs.values() {
@@ -179,7 +180,7 @@ impl Stage for Fake {
             let written = self.disk.write_bytes(Step::StageWrites, &path, text.as_bytes());
             written.map_err(|error| Error::io("write", &path, &error).help("run again"))?;
         }
-        Ok(format!("wrote {}", lines.lines().count()))
+        Ok(StageSummary::default().count("lines", lines.lines().count()))
     }
 }
 

@@ -12,7 +12,9 @@ pub use records::{
 pub use start::{CompletionsArguments, InitArguments};
 
 use crate::engine::store::Verify;
+use crate::sinks::SINKS;
 use crate::study::DeviceChoice;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -185,6 +187,9 @@ pub struct RunArguments {
     /// Show what would run and exit
     #[arg(long)]
     pub dry_run: bool,
+    /// Also write events and metrics to the run's directory in another format
+    #[arg(long, value_name = "NAME", value_parser = sink_names())]
+    pub sink: Vec<String>,
     /// Hide progress; print only warnings, errors and results
     #[arg(long, short)]
     pub quiet: bool,
@@ -271,6 +276,11 @@ pub enum Format {
     Text,
     /// JSON for programs.
     Json,
+}
+
+/// Returns the parser of the names of sinks, with their descriptions for the help.
+fn sink_names() -> PossibleValuesParser {
+    SINKS.iter().map(|kind| PossibleValue::new(kind.name).help(kind.about)).collect::<Vec<_>>().into()
 }
 
 fn minutes(text: &str) -> Result<f64, String> {

@@ -15,7 +15,6 @@ mod memory;
 mod output;
 mod plan;
 mod preview;
-mod progress;
 mod report;
 mod run;
 mod schema;

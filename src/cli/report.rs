@@ -2,7 +2,7 @@
 
 use super::args::ReportArguments;
 use super::failure::{Failure, Finish};
-use super::progress::Progress;
+use super::sinks::Quiet;
 use super::{interrupt, output, run};
 use crate::base::{Error, ErrorKind, Result};
 use crate::engine::{self, PlanEntry, PlanStatus, RunOptions, StageId};
@@ -34,8 +34,7 @@ pub(super) fn run(arguments: &ReportArguments) -> Result<Finish, Failure> {
     check_finished(&plan, assembly.report, &arguments.pipeline.file)?;
     let name = vec![assembly.graph.name(assembly.report).to_owned()];
     let options = RunOptions { force: name.clone(), only: name, ..options };
-    let progress = Progress::new(true);
-    let outcome = engine::run(&assembly.graph, &study.store, &options, &progress, interrupted)?;
+    let outcome = engine::run(&assembly.graph, &study.store, &options, &Quiet, interrupted)?;
     let published = pipeline::publish(assembly, &outcome, &study.store, &arguments.store.output)?;
     published.damage.iter().map(run::published_again).for_each(output::warn);
     output::print(format!("report: {}\n", published.page.display()))?;

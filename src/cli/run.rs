@@ -2,14 +2,14 @@
 
 use super::args::{PipelineArguments, RunArguments, StoreArguments};
 use super::failure::{Failure, Finish};
-use super::progress::Progress;
-use super::sinks::Sinks;
+use super::sinks::{self, Quiet};
 use super::{interrupt, memory, output, plan};
 use crate::base::{Error, Result, human};
 use crate::engine::store::Verify;
 use crate::engine::{self, Event, EventSink, RunOptions, RunOutcome, Store};
 use crate::pipeline::{self, Assembly, LoadedStudy};
 use crate::runs::{Recorder, RunDescription};
+use crate::sinks::{FanOut, SINKS, SinkPlace};
 use crate::stages::shared::device;
 use crate::study::DeviceChoice;
 use std::path::Path;
@@ -49,8 +49,10 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
         interrupt::while_waiting(COLLECTION),
     )?;
     let record_path = record.record();
-    let progress = Progress::new(arguments.quiet).keep_going(options.keep_going);
-    let sinks = Sinks(vec![&progress, &record]);
+    let terminal = sinks::for_terminal(arguments.quiet, options.keep_going);
+    let main = FanOut(vec![&*terminal, &record]);
+    let added = added_sinks(&arguments.sink, SinkPlace { run: record.directory(), warnings: &main });
+    let sinks = FanOut(std::iter::once(&main as _).chain(added.iter().map(|sink| &**sink)).collect());
     for text in assembly.warnings.clone() {
         sinks.emit(&Event::Warning { stage: "study".to_owned(), text });
     }
@@ -59,12 +61,13 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
             ResultsWriter { store: &store, arguments, run: record.directory(), facts: record.facts(), events: &sinks };
         Ok((writer.results(&assembly, &outcome)?, outcome))
     });
-    progress.finish();
+    sinks.finish();
+    drop(added);
     let (directory, facts) = (record.directory().to_owned(), record.facts());
     record.finish(result.as_ref().err()).iter().for_each(output::warn);
     let (mut results_text, outcome) = result?;
     if !outcome.is_complete() {
-        let writer = ResultsWriter { store: &store, arguments, run: &directory, facts, events: &Progress::new(true) };
+        let writer = ResultsWriter { store: &store, arguments, run: &directory, facts, events: &Quiet };
         results_text = writer.partial_results(&loaded, &mut assembly, &outcome)?;
     }
     if !arguments.quiet {
@@ -73,6 +76,12 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     }
     output::print(results_text)?;
     Ok(if outcome.is_complete() { Finish::Done } else { Finish::Partial })
+}
+
+/// Opens the sinks that the user asks for.
+fn added_sinks<'a>(names: &[String], place: SinkPlace<'a>) -> Vec<Box<dyn EventSink + 'a>> {
+    let chosen = SINKS.iter().filter(|kind| names.iter().any(|name| name == kind.name));
+    chosen.map(|kind| (kind.open)(place)).collect()
 }
 
 /// Stops a CPU run that does not fit into memory before it starts, unless the user overrides the check. On a GPU, each

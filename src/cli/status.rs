@@ -7,6 +7,7 @@ use super::table::{Cell, table};
 use super::text::{Style, Text};
 use crate::base::{Result, human};
 use crate::runs::{self, RecordedRun, RunList, RunState, StageRecord, StageState};
+use crate::sinks::wording;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -107,8 +108,8 @@ fn stage_row(stage: &StageRecord) -> [Cell; 4] {
     let time = if stage.status == Some(StageState::Computed) { human::seconds(stage.seconds) } else { String::new() };
     let reason = stage.reason.as_deref().and_then(|reason| reason.lines().next());
     let progress = stage.progress.as_ref();
-    let progress = progress.map(|progress| human::progress(progress.done, progress.total, &progress.detail));
-    let line = reason.map(str::to_owned).or(progress).unwrap_or_else(|| stage.summary.clone());
+    let progress = progress.map(wording::progress);
+    let line = reason.map(str::to_owned).or(progress).unwrap_or_else(|| wording::summary(&stage.summary));
     [Cell::styled(state, style), stage.name.as_str().into(), time.into(), line.into()]
 }
 

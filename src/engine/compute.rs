@@ -3,7 +3,9 @@
 use crate::base::{Error, ErrorKind, Result, files, hash};
 use crate::engine::provenance::{input_digests, was_computed_from};
 use crate::engine::store::{ArtifactSnapshot, Draft, Inspection, Lock, Verifier, set_aside, set_aside_suspects};
-use crate::engine::{ArtifactRecord, Context, Event, EventSink, Graph, RunOptions, StageId, StageStatus, Store, clock};
+use crate::engine::{
+    ArtifactRecord, Context, Event, EventSink, Graph, RunOptions, StageId, StageStatus, StageSummary, Store, clock,
+};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -98,7 +100,7 @@ impl Compute<'_> {
             inputs: input_digests(inputs),
             work: self.graph.cost(id).map(|cost| cost.work),
             measured: measured.into_inner().unwrap_or_else(PoisonError::into_inner),
-            ..ArtifactRecord::new(name, started, start.elapsed().as_secs_f64(), &summary)
+            ..ArtifactRecord::new(name, started, start.elapsed().as_secs_f64(), summary.clone())
         };
         let (path, differs) = draft.commit(self.graph.key_text(id), &record)?;
         self.verifier.record_written(kind, key);
@@ -133,7 +135,7 @@ impl Compute<'_> {
         inputs: &Inputs,
         output: PathBuf,
         measured: &Mutex<BTreeMap<String, f64>>,
-    ) -> Result<String> {
+    ) -> Result<StageSummary> {
         let checkpoints = self.checkpoints(id, inputs)?;
         let context = Context {
             stage: self.graph.name(id).to_owned(),

@@ -1,5 +1,6 @@
-//! Events of a run, for the terminal, the log and the report.
+//! Events of a run: numbers and names, from which sinks make sentences, charts or files.
 
+use crate::engine::{EpochMetrics, Progress, StageSummary, TrainingSpeed};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -17,16 +18,38 @@ pub enum Event {
         /// Name of the stage.
         stage: String,
     },
-    /// Progress of a stage: `done` of `total`.
+    /// A stage resumes from a checkpoint.
+    Resumed {
+        /// Name of the stage.
+        stage: String,
+        /// Epoch in which it resumes, from 1.
+        epoch: u64,
+        /// Number of steps already taken.
+        step: u64,
+    },
+    /// Progress of a stage; with metrics after a training step.
     Progress {
         /// Name of the stage.
         stage: String,
-        /// Units completed.
-        done: u64,
-        /// Total number of units.
-        total: u64,
-        /// Text next to the progress bar: `loss 2.31  lr 0.098  410 views/s`.
-        detail: String,
+        /// How far it is.
+        #[serde(flatten)]
+        progress: Progress,
+    },
+    /// An epoch ended.
+    Epoch {
+        /// Name of the stage.
+        stage: String,
+        /// Its metrics.
+        #[serde(flatten)]
+        metrics: EpochMetrics,
+    },
+    /// Training ended.
+    Speed {
+        /// Name of the stage.
+        stage: String,
+        /// How fast it was.
+        #[serde(flatten)]
+        speed: TrainingSpeed,
     },
     /// A note for the log.
     Note {
@@ -48,8 +71,8 @@ pub enum Event {
         stage: String,
         /// Time it took.
         elapsed: Duration,
-        /// Result in one line: `accuracy 0.592 [0.530, 0.651]`.
-        summary: String,
+        /// Its result.
+        summary: StageSummary,
     },
     /// A stage was skipped because it depends on a failed stage.
     Skipped {
@@ -67,10 +90,32 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Returns the name of the stage.
+    pub fn stage(&self) -> &str {
+        match self {
+            Self::Started { stage }
+            | Self::Cached { stage }
+            | Self::Resumed { stage, .. }
+            | Self::Progress { stage, .. }
+            | Self::Epoch { stage, .. }
+            | Self::Speed { stage, .. }
+            | Self::Note { stage, .. }
+            | Self::Warning { stage, .. }
+            | Self::Finished { stage, .. }
+            | Self::Skipped { stage, .. }
+            | Self::Failed { stage, .. } => stage,
+        }
+    }
+}
+
 /// Receiver of events; called from any thread.
 pub trait EventSink: Send + Sync {
     /// Receives an event.
     fn emit(&self, event: &Event);
+
+    /// Shows or writes what is still pending at the end of the run.
+    fn finish(&self) {}
 }
 
 /// A sink that ignores events.

@@ -1,5 +1,5 @@
 //! The engine: a graph of stages, their keys, the artifact store, plans, runs and events. Independent of images and
-//! machine learning.
+//! machine learning, except for the names of the numbers that its events carry ([`progress`]).
 //!
 //! A [`Stage`] turns input artifacts into one artifact, a directory of files. Its key is a digest of everything that
 //! determines the content ([`key`]), so an artifact in the [`Store`] need not be computed again. [`plan()`] reports
@@ -15,6 +15,7 @@ pub mod key;
 pub mod outcome;
 pub mod pattern;
 pub mod plan;
+pub mod progress;
 mod provenance;
 mod reason;
 pub mod record;
@@ -23,14 +24,17 @@ mod scheduler;
 pub mod select;
 pub mod stage;
 pub mod store;
+pub mod summary;
 
 pub use event::{Event, EventSink, NoEvents};
 pub use graph::{Graph, StageId};
 pub use key::KeyDocument;
 pub use outcome::{RunOutcome, StageOutcome, StageStatus};
 pub use plan::{PlanEntry, PlanStatus, plan, plan_with};
+pub use progress::{EpochMetrics, Progress, TrainingMetrics, TrainingSpeed};
 pub use record::ArtifactRecord;
 pub use run::run;
 pub use select::RunOptions;
 pub use stage::{Context, Cost, Stage};
 pub use store::{ArtifactState, Store};
+pub use summary::{Figure, StageSummary};

@@ -1,5 +1,6 @@
 //! Record of how an artifact was computed: when, where, for how long. It is not part of the artifact's content.
 
+use crate::engine::StageSummary;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -28,13 +29,13 @@ pub struct ArtifactRecord {
     pub host: String,
     /// Version of simclr.
     pub simclr: String,
-    /// The stage's result in one line.
-    pub summary: String,
+    /// The stage's result.
+    pub summary: StageSummary,
 }
 
 impl ArtifactRecord {
     /// Creates the record of a stage that ran on this machine.
-    pub fn new(stage: &str, started: String, seconds: f64, summary: &str) -> Self {
+    pub fn new(stage: &str, started: String, seconds: f64, summary: StageSummary) -> Self {
         Self {
             stage: stage.to_owned(),
             started,
@@ -45,7 +46,7 @@ impl ArtifactRecord {
             threads: rayon::current_num_threads(),
             host: host(),
             simclr: env!("CARGO_PKG_VERSION").to_owned(),
-            summary: summary.to_owned(),
+            summary,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::base::{Error, Result};
 use crate::engine::compute::interruption;
-use crate::engine::{Event, EventSink};
+use crate::engine::{EpochMetrics, Event, EventSink, Progress, StageSummary, TrainingMetrics, TrainingSpeed};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,12 +24,11 @@ pub trait Stage: Send + Sync {
     /// Returns everything besides the inputs that determines the artifact's content; an object.
     fn parameters(&self) -> Value;
 
-    /// Computes the artifact into `context.output()`. Returns the result in one line for the terminal, which may be
-    /// empty.
+    /// Computes the artifact into `context.output()`. Returns its result in a few figures, or none.
     ///
     /// # Errors
     /// Any error of the computation; the output directory is then discarded.
-    fn run(&self, context: &Context<'_>) -> Result<String>;
+    fn run(&self, context: &Context<'_>) -> Result<StageSummary>;
 
     /// Returns the metrics of a finished artifact for comparing runs: `accuracy`, `loss`.
     fn metrics(&self, _artifact: &Path) -> BTreeMap<String, f64> {
@@ -74,7 +73,7 @@ pub struct Context<'a> {
     pub inputs: BTreeMap<String, PathBuf>,
     /// Fails if an input has changed since the stage started ([`Context::check_inputs`]).
     pub check_inputs: &'a (dyn Fn() -> Result<()> + Sync),
-    /// Receives progress, notes and warnings.
+    /// Receives progress, metrics, notes and warnings.
     pub events: &'a dyn EventSink,
     /// Set when the user asks to stop.
     pub interrupted: &'a AtomicBool,
@@ -120,9 +119,31 @@ impl Context<'_> {
         self.measured.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), value);
     }
 
-    /// Reports the progress of the stage.
-    pub fn progress(&self, done: u64, total: u64, detail: impl Into<String>) {
-        self.events.emit(&Event::Progress { stage: self.stage.clone(), done, total, detail: detail.into() });
+    /// Reports the progress of the stage in a unit such as `images`.
+    pub fn progress(&self, done: u64, total: u64, unit: &str) {
+        let progress = Progress { done, total, unit: unit.to_owned(), training: None };
+        self.events.emit(&Event::Progress { stage: self.stage.clone(), progress });
+    }
+
+    /// Reports step `step` of `total`, from 1.
+    pub fn training_step(&self, step: u64, total: u64, metrics: TrainingMetrics) {
+        let progress = Progress { done: step, total, unit: "steps".to_owned(), training: Some(metrics) };
+        self.events.emit(&Event::Progress { stage: self.stage.clone(), progress });
+    }
+
+    /// Reports the end of an epoch.
+    pub fn epoch(&self, metrics: EpochMetrics) {
+        self.events.emit(&Event::Epoch { stage: self.stage.clone(), metrics });
+    }
+
+    /// Reports how fast training was.
+    pub fn speed(&self, speed: TrainingSpeed) {
+        self.events.emit(&Event::Speed { stage: self.stage.clone(), speed });
+    }
+
+    /// Reports that the stage resumes in an epoch, from 1, after a number of steps.
+    pub fn resumed(&self, epoch: u64, step: u64) {
+        self.events.emit(&Event::Resumed { stage: self.stage.clone(), epoch, step });
     }
 
     /// Writes a line to the log.

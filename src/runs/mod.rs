@@ -4,6 +4,7 @@
 //! run.json       settings, stages, machine, and how the run ended
 //! events.jsonl   events with their times, one JSON object per line
 //! log.txt        the events as text
+//! ...            what the sinks write that `--sink` adds ([`sinks`](crate::sinks))
 //! pipeline.toml  copy of the pipeline file
 //! report/        the report of the run
 //! run.lock       locked while the run is running
@@ -16,7 +17,6 @@ pub mod find;
 pub mod hardware;
 pub mod list;
 pub mod lock;
-pub mod log;
 pub mod record;
 pub mod recorder;
 pub mod run;
@@ -26,7 +26,6 @@ pub use compare::{RunComparison, TestPredictions, compare};
 pub use find::find;
 pub use hardware::Hardware;
 pub use list::{RunList, list};
-pub use log::{LineLabel, LogLine, LogLines};
 pub use record::{RunRecord, RunState, StageRecord, StageState};
 pub use recorder::{Recorder, RunDescription};
 pub use run::{RecordedRun, pin};

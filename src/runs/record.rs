@@ -1,6 +1,6 @@
 //! Record of a run, the content of `run.json`.
 
-use crate::engine::{Event, Graph, StageId};
+use crate::engine::{Event, Graph, Progress, StageId, StageSummary};
 use crate::runs::{Commit, Hardware};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -109,8 +109,8 @@ pub struct StageRecord {
     pub status: Option<StageState>,
     /// Seconds this run spent on it.
     pub seconds: f64,
-    /// Result in one line.
-    pub summary: String,
+    /// Its result.
+    pub summary: StageSummary,
     /// Why it failed or was skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -144,30 +144,10 @@ pub enum StageState {
     Interrupted,
 }
 
-/// Progress of a stage.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
-    /// Units completed.
-    pub done: u64,
-    /// Total number of units.
-    pub total: u64,
-    /// Details: `epoch 3/20  loss 2.31`.
-    pub detail: String,
-}
-
 impl RunRecord {
     /// Updates the stage of an event.
     pub(super) fn apply(&mut self, event: &Event) {
-        let (Event::Started { stage: name }
-        | Event::Cached { stage: name }
-        | Event::Progress { stage: name, .. }
-        | Event::Finished { stage: name, .. }
-        | Event::Skipped { stage: name, .. }
-        | Event::Failed { stage: name, .. }) = event
-        else {
-            return;
-        };
-        if let Some(stage) = self.stages.iter_mut().find(|stage| stage.name == *name) {
+        if let Some(stage) = self.stages.iter_mut().find(|stage| stage.name == event.stage()) {
             stage.apply(event);
         }
     }
@@ -191,7 +171,7 @@ impl StageRecord {
             version: document.version,
             status: None,
             seconds: 0.0,
-            summary: String::new(),
+            summary: StageSummary::default(),
             reason: None,
             progress: None,
             metrics: BTreeMap::new(),
@@ -204,9 +184,7 @@ impl StageRecord {
         match event {
             Event::Started { .. } => self.status = Some(StageState::Running),
             Event::Cached { .. } => self.end(StageState::Cached),
-            Event::Progress { done, total, detail, .. } => {
-                self.progress = Some(Progress { done: *done, total: *total, detail: detail.clone() });
-            }
+            Event::Progress { progress, .. } => self.progress = Some(progress.clone()),
             Event::Finished { elapsed, summary, .. } => {
                 self.end(StageState::Computed);
                 (self.seconds, self.summary) = (elapsed.as_secs_f64(), summary.clone());
@@ -219,7 +197,11 @@ impl StageRecord {
                 self.status = Some(StageState::Skipped);
                 self.reason = Some(format!("{because} failed"));
             }
-            Event::Note { .. } | Event::Warning { .. } => {}
+            Event::Resumed { .. }
+            | Event::Epoch { .. }
+            | Event::Speed { .. }
+            | Event::Note { .. }
+            | Event::Warning { .. } => {}
         }
     }
 

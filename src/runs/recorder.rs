@@ -2,17 +2,14 @@
 
 use super::{EVENTS, LOG, PIPELINE, RECORD, RESOLVED, RUNS};
 use crate::base::hash::short;
-use crate::base::text::visible_lines;
 use crate::base::{Error, ErrorKind, Result, files, human};
 use crate::engine::key::STORE_VERSION;
 use crate::engine::{Event, EventSink, Graph, Store, clock};
 use crate::runs::lock::RunLock;
 use crate::runs::record::{RunRecord, RunState, StageRecord, StageState, Versions};
-use crate::runs::{Commit, Hardware, LogLine, LogLines};
-use serde_json::json;
-use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::Write;
+use crate::runs::{Commit, Hardware};
+use crate::sinks::{JsonLines, LogFile};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -48,19 +45,10 @@ pub struct Recorder<'a> {
     graph: &'a Graph,
     store: &'a Store,
     start: Instant,
-    state: Mutex<RecorderState>,
+    record: Mutex<RunRecord>,
+    events: JsonLines<'static>,
+    log: LogFile,
     _lock: RunLock,
-}
-
-struct RecorderState {
-    record: RunRecord,
-    lines: LogLines,
-    /// Time of the last recorded progress of each stage.
-    kept: HashMap<String, Instant>,
-    events: File,
-    log: File,
-    /// First error of writing a line; the run continues.
-    failed: Option<String>,
 }
 
 impl<'a> Recorder<'a> {
@@ -84,15 +72,10 @@ impl<'a> Recorder<'a> {
         write_texts(&directory, run)?;
         let record = RunRecord::new(run, graph, commit.and_then(|commit| commit.join().ok()).flatten());
         write_record(&directory, &record)?;
-        let state = RecorderState {
-            record,
-            lines: LogLines::new(LINE_INTERVAL),
-            kept: HashMap::new(),
-            events: create_file(&directory.join(EVENTS))?,
-            log: create_file(&directory.join(LOG))?,
-            failed: None,
-        };
-        Ok(Self { directory, graph, store, start: Instant::now(), state: Mutex::new(state), _lock: lock })
+        let events = JsonLines::create(directory.join(EVENTS), PROGRESS_INTERVAL)?;
+        let log = LogFile::create(directory.join(LOG), LINE_INTERVAL)?;
+        let (record, start) = (Mutex::new(record), Instant::now());
+        Ok(Self { directory, graph, store, start, record, events, log, _lock: lock })
     }
 
     /// Returns the path of the record.
@@ -107,8 +90,8 @@ impl<'a> Recorder<'a> {
 
     /// Returns the facts about the run for its report, as names and values.
     pub fn facts(&self) -> Vec<(String, String)> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (record, took) = (&state.record, human::duration(self.start.elapsed()));
+        let record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+        let took = human::duration(self.start.elapsed());
         let id = self.directory.file_name().unwrap_or_default().to_string_lossy();
         let Hardware { host, processor, threads, .. } = &record.hardware;
         let data = record.stages.iter().filter(|stage| stage.kind == "dataset");
@@ -129,20 +112,15 @@ impl<'a> Recorder<'a> {
     /// Records how the run ended. Write errors are returned as warnings, since they do not affect the results of the
     /// run.
     pub fn finish(mut self, error: Option<&Error>) -> Vec<String> {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let rest = state.lines.flush();
-        state.write_lines(rest.as_slice());
-        let record = &mut state.record;
+        self.log.finish();
+        let record = self.record.get_mut().unwrap_or_else(PoisonError::into_inner);
         record.seconds = self.start.elapsed().as_secs_f64();
         record.end(error);
         record.stages.iter_mut().for_each(|stage| add_results(stage, self.graph, self.store));
-        let last = LogLine { label: None, text: last_line(record) };
-        state.write_lines(&[last]);
-        let log = state.failed.take().map(|error| {
-            let directory = self.directory.display();
-            format!("{directory}: the log of the run is incomplete: {error}")
-        });
-        let record = write_record(&self.directory, &state.record)
+        self.log.line(last_line(record));
+        let log = self.log.failure().or(self.events.failure());
+        let log = log.map(|error| format!("the log of the run is incomplete: {error}"));
+        let record = write_record(&self.directory, record)
             .err()
             .map(|error| format!("the end of the run was not recorded: {error}"));
         log.into_iter().chain(record).collect()
@@ -151,45 +129,9 @@ impl<'a> Recorder<'a> {
 
 impl EventSink for Recorder<'_> {
     fn emit(&self, event: &Event) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let lines = state.lines.format(event);
-        state.write_lines(&lines);
-        if state.is_kept(event) {
-            state.record.apply(event);
-            state.write_event(event);
-        }
-    }
-}
-
-impl RecorderState {
-    /// Whether to record an event; progress is thinned out to one event per interval and stage.
-    fn is_kept(&mut self, event: &Event) -> bool {
-        let Event::Progress { stage, .. } = event else { return true };
-        let recent = self.kept.get(stage).is_some_and(|last| last.elapsed() < PROGRESS_INTERVAL);
-        if !recent {
-            self.kept.insert(stage.clone(), Instant::now());
-        }
-        !recent
-    }
-
-    fn write_event(&mut self, event: &Event) {
-        let line = json!({ "time": clock::now(), "event": event });
-        let written = self.events.write_all(format!("{line}\n").as_bytes());
-        self.note(written);
-    }
-
-    fn write_lines(&mut self, lines: &[LogLine]) {
-        for line in lines {
-            let line = line.to_string();
-            let written = self.log.write_all(format!("{}  {}\n", clock::now(), visible_lines(&line)).as_bytes());
-            self.note(written);
-        }
-    }
-
-    fn note(&mut self, written: std::io::Result<()>) {
-        if let Err(error) = written {
-            self.failed.get_or_insert(error.to_string());
-        }
+        self.log.emit(event);
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).apply(event);
+        self.events.emit(event);
     }
 }
 
@@ -278,10 +220,6 @@ fn write_texts(directory: &Path, run: &RunDescription<'_>) -> Result<()> {
         files::write_atomic(&directory.join(name), text.as_bytes())?;
     }
     files::write_atomic(&directory.join(RESOLVED), run.resolved.as_bytes())
-}
-
-fn create_file(path: &Path) -> Result<File> {
-    File::create(path).map_err(|error| Error::io("write", path, &error))
 }
 
 /// Creates a directory named by the time to less than a microsecond, so that names sort by start time.

@@ -4,7 +4,7 @@ use crate::analysis::config::{EmbedMethod, TsneConfig};
 use crate::analysis::{principal_components, tsne};
 use crate::base::Result;
 use crate::dataset::Split;
-use crate::engine::{Context, Cost, Stage};
+use crate::engine::{Context, Cost, Stage, StageSummary};
 use crate::render::data::{EmbeddingPanel, Report};
 use crate::stages::dataset::{self, Dataset, split};
 use crate::stages::pretrain::{Features, Pretrain, PretrainNode, add_features};
@@ -195,7 +195,7 @@ impl Stage for EmbedStage {
         json!({ "depth": self.depth, "subset": self.subset, "method": self.method, "seed": self.seed })
     }
 
-    fn run(&self, context: &Context<'_>) -> Result<String> {
+    fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
         let set = dataset::images(context)?;
         let images = subset(split::read(context, &set)?, self.subset);
         let features = Features::read(context.input("features")?, self.depth, set.len())?;
@@ -203,7 +203,7 @@ impl Stage for EmbedStage {
         let view = features.view(&rows);
         let plane = match &self.method {
             EmbedMethod::Tsne(config) => {
-                tsne(view, config, self.seed, &|done, total| context.progress(done, total, "t-SNE"))?
+                tsne(view, config, self.seed, &|done, total| context.progress(done, total, "iterations"))?
             }
             EmbedMethod::Pca(_) => principal_components(view, 2).points,
         };
@@ -214,7 +214,7 @@ impl Stage for EmbedStage {
             y: place[1],
         });
         artifacts::write_rows(&context.output().join(artifacts::EMBEDDING), points)?;
-        Ok(format!("{} points", images.len()))
+        Ok(StageSummary::default().count("points", images.len()))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::analysis::{KnnConfig, knn};
 use crate::base::Result;
-use crate::engine::{Context, Cost, Stage};
+use crate::engine::{Context, Cost, Stage, StageSummary};
 use crate::render::data::EvaluationKind;
 use crate::stages::dataset::{self, Dataset, split};
 use crate::stages::pretrain::{Features, Pretrain, PretrainNode, add_features};
@@ -152,7 +152,7 @@ impl Stage for KnnEvalStage {
         json!({ "depth": self.depth, "labeled_fraction": self.fraction, "knn": self.knn, "seed": self.seed })
     }
 
-    fn run(&self, context: &Context<'_>) -> Result<String> {
+    fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
         let set = dataset::images(context)?;
         let split = split::read(context, &set)?;
         let labeled = split::labeled(&split, &set, self.fraction, LabelSampling::Stratified, self.seed)?;

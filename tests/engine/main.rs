@@ -15,7 +15,7 @@ use simclr::base::{Error, ErrorKind, Result};
 use simclr::engine::store::Verify;
 use simclr::engine::{
     ArtifactState, Context, Event, EventSink, Graph, PlanEntry, PlanStatus, RunOptions, RunOutcome, Stage, StageId,
-    StageStatus, Store,
+    StageStatus, StageSummary, Store,
 };
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -49,8 +49,8 @@ impl Stage for Fake {
     fn parameters(&self) -> Value {
         self.parameters.clone()
     }
-    fn run(&self, context: &Context<'_>) -> Result<String> {
-        (self.work)(context)
+    fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
+        (self.work)(context).map(|text| StageSummary::default().text(text))
     }
 }
 

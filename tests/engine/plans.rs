@@ -22,8 +22,8 @@ impl Stage for Explaining {
     fn parameters(&self) -> Value {
         json!({ "content": { "files": self.digest }, "image_size": 32, "broken_files": "stop" })
     }
-    fn run(&self, context: &Context<'_>) -> Result<String> {
-        write(context, "lines.txt", self.digest).map(|()| String::new())
+    fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
+        write(context, "lines.txt", self.digest).map(|()| StageSummary::default())
     }
     fn obstacle(&self) -> Option<Error> {
         self.obstacle.then(|| Error::stage("there is no GPU"))

@@ -19,7 +19,10 @@ fn a_second_run_computes_nothing() {
         fixture.store.verify(graph.kind(id), graph.key(id)).unwrap();
         assert_eq!(&fixture.store.key_document(graph.kind(id), graph.key(id)).unwrap(), graph.key_document(id));
     }
-    assert_eq!(fixture.store.record("linear_eval", graph.key(ids[3])).unwrap().summary, "wrote 5");
+    assert_eq!(
+        fixture.store.record("linear_eval", graph.key(ids[3])).unwrap().summary,
+        StageSummary::default().text("wrote 5")
+    );
 }
 
 #[test]

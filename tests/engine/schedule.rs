@@ -187,7 +187,7 @@ impl Stage for Impossible {
     fn parameters(&self) -> Value {
         json!({ "device": "cuda" })
     }
-    fn run(&self, _: &Context<'_>) -> Result<String> {
+    fn run(&self, _: &Context<'_>) -> Result<StageSummary> {
         panic!("it cannot be computed")
     }
     fn obstacle(&self) -> Option<Error> {

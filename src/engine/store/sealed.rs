@@ -50,14 +50,19 @@ pub(super) fn check(directory: &Path) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::StageSummary;
     use std::collections::BTreeMap;
+
+    fn summary() -> StageSummary {
+        StageSummary::default().number("loss", 2.3)
+    }
 
     #[test]
     fn every_flipped_bit_is_detected_or_changes_only_whitespace() {
         let record = ArtifactRecord {
             inputs: BTreeMap::from([("split".to_owned(), "0123".to_owned())]),
             work: Some(1.5e9),
-            ..ArtifactRecord::new("pretrain.main", "2026-04-14T09:03:00Z".into(), 0.1, "loss 2.3")
+            ..ArtifactRecord::new("pretrain.main", "2026-04-14T09:03:00Z".into(), 0.1, summary())
         };
         let bytes = serde_json::to_vec_pretty(&seal(&record).unwrap()).unwrap();
         assert_eq!(open(&bytes).unwrap(), record);
@@ -72,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_record_of_an_earlier_version_has_no_seal() {
-        let record = ArtifactRecord::new("pretrain.main", "2026-04-14T09:03:00Z".into(), 0.1, "loss 2.3");
+        let record = ArtifactRecord::new("pretrain.main", "2026-04-14T09:03:00Z".into(), 0.1, summary());
         let mut value = serde_json::to_value(&record).unwrap();
         value.as_object_mut().unwrap().remove(SEALED);
         assert_eq!(open(value.to_string().as_bytes()).unwrap(), record);

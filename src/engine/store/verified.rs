@@ -216,8 +216,8 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::ArtifactRecord;
     use crate::engine::store::{Draft, Lock};
+    use crate::engine::{ArtifactRecord, StageSummary};
 
     const KEY: &str = "0123456789abcdef0123456789abcdef";
 
@@ -229,7 +229,7 @@ mod tests {
         let lock = Lock::try_acquire(&store, "split", &key).unwrap().unwrap();
         let draft = Draft::new(&store, "split", &key, &lock).unwrap();
         fs::write(draft.directory().join("lines.txt"), "some lines").unwrap();
-        draft.commit(KEY, &ArtifactRecord::new("split", String::new(), 0.0, "")).unwrap();
+        draft.commit(KEY, &ArtifactRecord::new("split", String::new(), 0.0, StageSummary::default())).unwrap();
         drop(lock);
         (directory, store, key)
     }

@@ -3,7 +3,7 @@
 mod command;
 
 use crate::base::Result;
-use crate::engine::{Context, Graph, Stage, StageId};
+use crate::engine::{Context, Graph, Stage, StageId, StageSummary};
 use crate::pipeline::LoadedStudy;
 use crate::render;
 use crate::render::data::{DatasetFacts, Report, Reproduce, StageRow};
@@ -90,12 +90,12 @@ impl Stage for ReportStage {
         is_shown.then(|| "what it shows changed".to_owned())
     }
 
-    fn run(&self, context: &Context<'_>) -> Result<String> {
+    fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
         let mut report = self.frame.clone();
         self.parts.collect(context, &mut report)?;
         artifacts::write_json(&context.output().join(DATA), &report)?;
         render::write(&report, context.output())?;
-        Ok(String::new())
+        Ok(StageSummary::default())
     }
 }
 

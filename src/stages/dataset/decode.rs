@@ -2,7 +2,7 @@
 
 use crate::base::{Error, Result};
 use crate::dataset::{self, DatasetConfig, Fingerprint, ImageDataset, SourceFile};
-use crate::engine::{Context, Stage};
+use crate::engine::{Context, Stage, StageSummary};
 use crate::stages::shared::artifacts;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -52,8 +52,8 @@ impl Stage for DatasetStage {
         parameters
     }
 
-    fn run(&self, context: &Context<'_>) -> Result<String> {
-        let progress = |done, total| context.progress(done, total, "images decoded");
+    fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
+        let progress = |done, total| context.progress(done, total, "images");
         let decoded =
             dataset::decode(&self.config, SEED, context.output(), &progress, &|| context.check_interrupted())?;
         for skipped in &decoded.skipped {
@@ -64,9 +64,10 @@ impl Stage for DatasetStage {
         }
         self.check_unchanged()?;
         artifacts::write_rows(&context.output().join(FILES), &self.fingerprint.files)?;
+        let summary = StageSummary::default().count("images", decoded.images);
         Ok(match decoded.damaged.len() {
-            0 => format!("{} images", decoded.images),
-            damaged => format!("{} images, {damaged} of them damaged JPEGs", decoded.images),
+            0 => summary,
+            damaged => summary.count("of them damaged JPEGs", damaged),
         })
     }
 

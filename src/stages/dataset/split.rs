@@ -3,7 +3,7 @@
 use crate::base::Result;
 use crate::dataset::shared::{self, SharedImage, shared_images};
 use crate::dataset::{ImageDataset, Split};
-use crate::engine::{Context, Stage};
+use crate::engine::{Context, Stage, StageSummary};
 use crate::stages::dataset;
 use crate::stages::dataset::decode::stage_name;
 use crate::stages::shared::artifacts;
@@ -38,14 +38,15 @@ impl Stage for SplitStage {
         json!({ "validation_fraction": self.validation_fraction, "seed": self.seed })
     }
 
-    fn run(&self, context: &Context<'_>) -> Result<String> {
+    fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
         let set = dataset::images(context)?;
         let split = Split::sample(set.labels(), set.test_flags(), self.validation_fraction, self.seed);
         artifacts::write_json(&context.output().join(artifacts::SPLIT), &split)?;
         let shared = shared_images(&set, &split)?;
         shared::describe(&shared, split.test.len()).into_iter().for_each(|warning| context.warn(warning));
         artifacts::write_rows(&context.output().join(artifacts::SHARED), &shared)?;
-        Ok(format!("{} train, {} validation, {} test", split.train.len(), split.validation.len(), split.test.len()))
+        let summary = StageSummary::default().count("train", split.train.len());
+        Ok(summary.count("validation", split.validation.len()).count("test", split.test.len()))
     }
 }
 

@@ -6,6 +6,7 @@ use crate::engine::Context;
 use crate::stages::shared::artifacts;
 use crate::stages::shared::classifier::ClassifierTraining;
 use crate::stages::shared::evaluation::{self, Evaluation};
+use crate::stages::shared::training::epoch_metrics;
 use crate::train::softmax::{SoftmaxClassifier, SoftmaxJob, train_softmax};
 use crate::train::standardize::Standardizer;
 
@@ -37,6 +38,8 @@ pub(super) fn train(
         seed,
     })?;
     artifacts::write_rows(&context.output().join(artifacts::HISTORY), &records)?;
+    let steps_per_epoch = data.labeled.len().div_ceil(training.batch_size.max(1));
+    records.iter().for_each(|record| context.epoch(epoch_metrics(record, record.epoch * steps_per_epoch)));
     let evaluation = Evaluation {
         labeled: data.labeled.len(),
         width: data.features.width,

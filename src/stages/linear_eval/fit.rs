@@ -3,7 +3,7 @@
 use super::{by_epochs, exact};
 use crate::base::Result;
 use crate::dataset::{ImageDataset, Split};
-use crate::engine::{Context, Stage};
+use crate::engine::{Context, Stage, StageSummary};
 use crate::nn::NamedTensor;
 use crate::stages::dataset::{self, split};
 use crate::stages::linear_eval::{LinearEvalConfig, LinearTraining};
@@ -55,7 +55,7 @@ impl Stage for LinearEvalStage {
         })
     }
 
-    fn run(&self, context: &Context<'_>) -> Result<String> {
+    fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
         let data = Data::read(self, context)?;
         let trained = match &self.config.training() {
             LinearTraining::Lbfgs { c, .. } => exact::train(&data, c, context)?,

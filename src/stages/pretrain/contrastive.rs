@@ -3,7 +3,7 @@
 use crate::augment::Policy;
 use crate::base::{Error, Result};
 use crate::dataset::{LoaderConfig, Split, batches};
-use crate::engine::{Context, Cost, Stage};
+use crate::engine::{Context, Cost, Stage, StageSummary};
 use crate::imaging::Fit;
 use crate::loss::{ContrastiveLoss, LossConfig, chance_accuracy};
 use crate::model::{self, Network};
@@ -77,7 +77,7 @@ impl Stage for PretrainStage {
         parameters
     }
 
-    fn run(&self, context: &Context<'_>) -> Result<String> {
+    fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
         device::compute(self, context)
     }
 
@@ -94,11 +94,11 @@ impl DeviceStage for PretrainStage {
         self.device
     }
 
-    fn compute<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<String> {
+    fn compute<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<StageSummary> {
         device::warn_of_memory(self.device, self.memory.as_ref(), context);
         let mut training = self.training(device, context)?;
         training.interruptible(|training| self.train(training))?;
-        training.tell_speed(self.device);
+        training.report_speed(self.device);
         let session = &training.session;
         artifacts::write_arrays(&context.output().join(artifacts::MODEL), &session.network().state_dict()?)?;
         artifacts::write_rows(&context.output().join(artifacts::HISTORY), session.records())?;
@@ -149,7 +149,7 @@ impl PretrainStage {
             while let Some(batch) = training.next_batch()? {
                 training.step(batch, |z, _| contrastive_loss(z, &self.pretrained.config.loss))?;
             }
-            training.session.finish_epoch(training.session.record());
+            training.finish_epoch(training.session.record());
         }
         Ok(())
     }
@@ -185,10 +185,11 @@ fn too_few(images: usize, batch_size: usize) -> Error {
         .help(format!("set `batch_size` to {images} or less"))
 }
 
-fn summary(records: &[EpochRecord]) -> String {
+fn summary(records: &[EpochRecord]) -> StageSummary {
+    let summary = StageSummary::default();
     match records.last() {
-        Some(last) => format!("loss {:.3}, contrastive accuracy {:.3}", last.loss, last.accuracy),
-        None => "initial weights".into(),
+        Some(last) => summary.number("loss", last.loss).number("contrastive accuracy", last.accuracy),
+        None => summary.text("initial weights"),
     }
 }
 

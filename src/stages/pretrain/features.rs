@@ -5,7 +5,7 @@ use crate::augment::Policy;
 use crate::base::rng::{permutation, stream};
 use crate::base::{Error, Result};
 use crate::dataset::{ImageDataset, batches};
-use crate::engine::{Context, Cost, Stage};
+use crate::engine::{Context, Cost, Stage, StageSummary};
 use crate::imaging::Fit;
 use crate::model::{BatchStatistics, Network};
 use crate::nn::{Backend, NamedTensor};
@@ -81,7 +81,7 @@ impl Stage for FeaturesStage {
         parameters
     }
 
-    fn run(&self, context: &Context<'_>) -> Result<String> {
+    fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
         device::compute(self, context)
     }
 }
@@ -91,7 +91,7 @@ impl DeviceStage for FeaturesStage {
         self.device
     }
 
-    fn compute<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<String> {
+    fn compute<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<StageSummary> {
         let side = self.side;
         let network = trained(&self.pretrained.config, side, context.input("pretrain")?, device)?;
         let set = dataset::images(context)?;
@@ -116,7 +116,7 @@ impl DeviceStage for FeaturesStage {
             .map(|(depth, values)| NamedTensor { name: array_name(depth), shape: vec![total, widths[depth]], values })
             .collect();
         artifacts::write_arrays(&context.output().join(artifacts::FEATURES), &arrays)?;
-        Ok(format!("{total} images, widths {widths:?}"))
+        Ok(StageSummary::default().count("images", total).text(format!("widths {widths:?}")))
     }
 }
 

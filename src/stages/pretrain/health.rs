@@ -4,7 +4,7 @@ use crate::analysis::{Health, health};
 use crate::augment::Policy;
 use crate::base::{Error, Result};
 use crate::dataset::{LoaderConfig, batches};
-use crate::engine::{Context, Cost, Stage};
+use crate::engine::{Context, Cost, Stage, StageSummary};
 use crate::imaging::Fit;
 use crate::render::data::{HealthRow, Report};
 use crate::stages::dataset::{self, split};
@@ -68,7 +68,7 @@ impl Stage for HealthStage {
         json!({ "images": IMAGES, "seed": self.seed })
     }
 
-    fn run(&self, context: &Context<'_>) -> Result<String> {
+    fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
         device::compute(self, context)
     }
 }
@@ -78,7 +78,7 @@ impl DeviceStage for HealthStage {
         self.device
     }
 
-    fn compute<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<String> {
+    fn compute<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<StageSummary> {
         let side = self.pretrained.side;
         let network = trained(&self.pretrained.config, side, context.input("pretrain")?, device)?;
         let widths = network.widths();
@@ -110,7 +110,7 @@ impl DeviceStage for HealthStage {
             })
             .collect();
         artifacts::write_json(&context.output().join(artifacts::HEALTH), &rows)?;
-        Ok(String::new())
+        Ok(StageSummary::default())
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::augment::{Policy, PolicyConfig};
 use crate::base::{Result, files, rng};
 use crate::dataset::{DatasetConfig, ImageDataset};
-use crate::engine::{Context, Stage};
+use crate::engine::{Context, Stage, StageSummary};
 use crate::imaging::ImageRef;
 use crate::render::data::{PairsImage, Report};
 use crate::render::pairs_png;
@@ -53,13 +53,13 @@ impl Stage for PairsStage {
         })
     }
 
-    fn run(&self, context: &Context<'_>) -> Result<String> {
+    fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
         let set = dataset::images(context)?;
         let train = split::read(context, &set)?.train;
         let images = one_of_each_class(&set, &train, ROWS);
         let png = draw(&set, &images, &self.policy, &self.dataset, self.seed)?;
         files::write_atomic(&context.output().join(artifacts::PAIRS), &png)?;
-        Ok(String::new())
+        Ok(StageSummary::default())
     }
 }
 

@@ -4,7 +4,7 @@
 use super::no_cuda as cuda;
 use crate::base::matmul;
 use crate::base::{Error, Result};
-use crate::engine::Context;
+use crate::engine::{Context, StageSummary};
 #[cfg(feature = "cuda")]
 use crate::nn::cuda;
 use crate::nn::{DeviceReport, workspace};
@@ -51,20 +51,20 @@ pub trait DeviceStage {
     ///
     /// # Errors
     /// Whatever stops the work.
-    fn compute<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<String>;
+    fn compute<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<StageSummary>;
 }
 
 /// Computes a stage on its device.
 ///
 /// # Errors
 /// The device is not there, or those of the stage.
-pub fn compute<S: DeviceStage>(stage: &S, context: &Context<'_>) -> Result<String> {
+pub fn compute<S: DeviceStage>(stage: &S, context: &Context<'_>) -> Result<StageSummary> {
     struct Computation<'a, S>(&'a S, &'a Context<'a>);
 
     impl<S: DeviceStage> Work for Computation<'_, S> {
-        type Output = String;
+        type Output = StageSummary;
 
-        fn on<D: Compute>(self, device: &D) -> Result<String> {
+        fn on<D: Compute>(self, device: &D) -> Result<StageSummary> {
             self.0.compute(device, self.1)
         }
     }

@@ -1,8 +1,9 @@
 //! What the stages that evaluate on the test set have in common: names, metrics, predictions.
 
 use crate::analysis::{Confusion, wilson_interval};
-use crate::base::{Error, Result, human};
+use crate::base::{Error, Result};
 use crate::dataset::{DatasetConfig, ImageDataset};
+use crate::engine::StageSummary;
 use crate::stages::dataset::Dataset;
 use crate::stages::pretrain::Pretrain;
 use crate::stages::shared::artifacts;
@@ -164,11 +165,11 @@ struct Prediction<'a> {
 }
 
 impl Evaluation {
-    /// Writes metrics and predictions; `scores` are `[images, classes]`. Returns the line for the terminal.
+    /// Writes metrics and predictions; `scores` are `[images, classes]`. Returns the accuracy.
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn write(self, directory: &Path, set: &ImageDataset, images: &[usize], scores: &[f32]) -> Result<String> {
+    pub fn write(self, directory: &Path, set: &ImageDataset, images: &[usize], scores: &[f32]) -> Result<StageSummary> {
         let classes = set.classes();
         let predicted = best_classes(scores, classes.len());
         let confusion = Confusion::from_predictions(&labels(set, images), &predicted, classes.len());
@@ -202,8 +203,7 @@ impl Evaluation {
             confidence: scores[row * classes.len() + class],
         });
         artifacts::write_rows(&directory.join(artifacts::PREDICTIONS), rows)?;
-        let [accuracy, low, high] = [accuracy, interval.0, interval.1].map(human::percent);
-        Ok(format!("accuracy {accuracy} [{low}, {high}]"))
+        Ok(StageSummary::default().fraction("accuracy", accuracy, interval))
     }
 }
 

@@ -1,13 +1,13 @@
-//! What the stages that train have in common: going on after a kill, progress, interruption.
+//! What the stages that train have in common: resuming after a kill, progress, interruption.
 
 use crate::base::{Error, ErrorKind, Result};
 use crate::dataset::Batches;
-use crate::engine::Context;
+use crate::engine::{Context, EpochMetrics, TrainingMetrics, TrainingSpeed};
 use crate::nn::Taped;
 use crate::stages::shared::device;
 use crate::study::DeviceChoice;
 use crate::train::progress::Throughput;
-use crate::train::{Checkpoints, Compute, StepReport, TapedLoss, TrainState, UploadedBatch};
+use crate::train::{Checkpoints, Compute, EpochRecord, StepReport, TapedLoss, TrainState, UploadedBatch};
 
 /// A multiply-add is two operations, and a step does each three times: forward, for the gradient of the input, for that
 /// of the weights.
@@ -15,7 +15,7 @@ const FLOPS_PER_MULTIPLY_ADD: f64 = 6.0;
 /// Seconds after which a speed says something.
 const LONG_ENOUGH: f64 = 2.0;
 
-/// A training that leaves checkpoints and goes on from the newest one.
+/// A training run that leaves checkpoints and resumes from the newest one.
 pub struct Training<'a, D: Compute> {
     context: &'a Context<'a>,
     /// The training as far as it has come.
@@ -34,7 +34,7 @@ pub struct Training<'a, D: Compute> {
 }
 
 impl<'a, D: Compute> Training<'a, D> {
-    /// Goes on where an earlier run stopped, or starts. `batches` are to leave out as many as it is given; `chance` is
+    /// Resumes where an earlier run stopped, or starts. `batches` are to leave out as many as it is given; `chance` is
     /// the loss of a network that knows nothing, `multiply_adds` the work of a forward pass for one view.
     pub fn resume(
         context: &'a Context<'a>,
@@ -46,7 +46,7 @@ impl<'a, D: Compute> Training<'a, D> {
         let warnings = checkpoints.resume(|checkpoint| session.restore(checkpoint));
         warnings.into_iter().for_each(|warning| context.warn(warning));
         if session.steps() > 0 {
-            context.note(format!("going on from epoch {}, step {}", session.epoch(), session.steps()));
+            context.resumed(session.epoch() as u64, session.steps());
         }
         let batches = batches(session.steps() as usize);
         let flops_per_view = FLOPS_PER_MULTIPLY_ADD * multiply_adds as f64;
@@ -90,7 +90,7 @@ impl<'a, D: Compute> Training<'a, D> {
         UploadedBatch::new(batch, self.session.network()).map(Some)
     }
 
-    /// Takes one step, sending the next batch meanwhile, tells of it, and leaves a checkpoint when one is due.
+    /// Takes one step, sending the next batch meanwhile, reports it, and leaves a checkpoint when one is due.
     ///
     /// # Errors
     /// The loss or a gradient is not finite.
@@ -105,44 +105,45 @@ impl<'a, D: Compute> Training<'a, D> {
             batches.next().map(|batch| UploadedBatch::new(batch?, network)).transpose()
         })?;
         self.ahead = ahead;
-        self.context.progress(self.session.steps(), self.session.total_steps(), self.detail(&report));
+        self.context.training_step(self.session.steps(), self.session.total_steps(), self.metrics(&report));
         if self.checkpoints.is_due() {
             self.save();
         }
         Ok(())
     }
 
-    /// Says how fast the training of this run was, and leaves that in the record; not where it was too short to tell.
-    pub fn tell_speed(&self, device: DeviceChoice) {
+    /// Finishes the current row of the history and reports it.
+    pub fn finish_epoch(&mut self, record: EpochRecord) {
+        self.context.epoch(epoch_metrics(&record, self.session.steps() as usize));
+        self.session.finish_epoch(record);
+    }
+
+    /// Reports how fast this run's training was, and leaves that in the record; not where it was too short to tell.
+    pub fn report_speed(&self, device: DeviceChoice) {
         if self.speed.seconds() < LONG_ENOUGH {
             return;
         }
         let (views, waiting) = (self.speed.views_per_second(), self.speed.fraction(self.batches.waited()));
-        let reached = 1e-9 * self.flops_per_view * views;
-        let peak = device::peak_flops(device).map(|peak| 1e-9 * peak);
-        let of_peak =
-            peak.map(|peak| format!(" of a peak of {peak:.0} ({:.0} %)", 100.0 * reached / peak)).unwrap_or_default();
-        let waited = 100.0 * waiting;
-        self.context.note(format!(
-            "{views:.0} views/s, {waited:.1} % of the time waiting for data, {reached:.0} GF/s{of_peak}"
-        ));
+        let (reached, peak) = (1e-9 * self.flops_per_view * views, device::peak_flops(device).map(|peak| 1e-9 * peak));
+        let speed = TrainingSpeed { views_per_second: views, waiting, gigaflops: reached, peak_gigaflops: peak };
+        self.context.speed(speed);
         let measured = [("views_per_second", views), ("wait_share", waiting), ("gigaflops", reached)];
         let measured = measured.into_iter().chain(peak.map(|peak| ("peak_gigaflops", peak)));
         measured.into_iter().for_each(|(name, value)| self.context.measure(name, value));
     }
 
-    fn detail(&self, report: &StepReport) -> String {
-        let chance = self.chance.map(|chance| format!(" (chance {chance:.3})")).unwrap_or_default();
-        format!(
-            "epoch {}/{}  loss {:.3}{chance}  accuracy {:.3}  lr {:.2e}  {:.0} views/s  waiting {:.1} %",
-            self.session.epoch(),
-            self.session.epochs(),
-            report.loss,
-            report.accuracy,
-            report.learning_rate,
-            self.speed.views_per_second(),
-            100.0 * self.speed.fraction(self.batches.waited()),
-        )
+    fn metrics(&self, report: &StepReport) -> TrainingMetrics {
+        TrainingMetrics {
+            epoch: self.session.epoch() as u64,
+            epochs: self.session.epochs() as u64,
+            loss: report.loss,
+            chance_loss: self.chance,
+            accuracy: report.accuracy,
+            learning_rate: report.learning_rate,
+            gradient_norm: report.gradient_norm,
+            views_per_second: self.speed.views_per_second(),
+            waiting: self.speed.fraction(self.batches.waited()),
+        }
     }
 
     /// Leaves a checkpoint. Returns whether one is there; that it cannot be written does not stop the training, and the
@@ -156,7 +157,7 @@ impl<'a, D: Compute> Training<'a, D> {
         {
             let (place, latest) = (error.place().unwrap_or_default(), self.checkpoints.latest());
             let what = format!("{place}: {} ", error.what());
-            self.context.warn(format!("{what}(a checkpoint); a run that is stopped goes on from {latest}"));
+            self.context.warn(format!("{what}(a checkpoint); a run that is stopped resumes from {latest}"));
             self.told = true;
         }
         saved.is_ok()
@@ -167,8 +168,20 @@ impl<'a, D: Compute> Training<'a, D> {
         // Whoever stops the run wants to know what is lost, also if they were told that something would be.
         self.told = false;
         match self.session.steps() > 0 && self.save() {
-            true => Error::new(ErrorKind::Interrupted, error.what()).help("run again: it goes on from here"),
+            true => Error::new(ErrorKind::Interrupted, error.what()).help("run again: it resumes from here"),
             false => error,
         }
+    }
+}
+
+/// Returns the numbers of an epoch, at whose end this many steps have been taken.
+pub fn epoch_metrics(record: &EpochRecord, steps: usize) -> EpochMetrics {
+    EpochMetrics {
+        epoch: record.epoch as u64,
+        step: steps as u64,
+        loss: record.loss,
+        accuracy: record.accuracy,
+        validation_loss: record.selection_loss,
+        validation_accuracy: record.selection_accuracy,
     }
 }

@@ -3,7 +3,7 @@
 use crate::augment::{Policy, PolicyConfig};
 use crate::base::{Error, Result};
 use crate::dataset::{DatasetConfig, ImageDataset, LoaderConfig, Split, batches};
-use crate::engine::{Context, Stage};
+use crate::engine::{Context, Stage, StageSummary};
 use crate::loss::cross_entropy;
 use crate::model::{self, BatchStatistics, Network};
 use crate::nn::Backend;
@@ -89,7 +89,7 @@ impl Stage for SupervisedStage {
         })
     }
 
-    fn run(&self, context: &Context<'_>) -> Result<String> {
+    fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
         device::compute(self, context)
     }
 
@@ -103,12 +103,12 @@ impl DeviceStage for SupervisedStage {
         self.device
     }
 
-    fn compute<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<String> {
+    fn compute<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<StageSummary> {
         device::warn_of_memory(self.device, self.memory.as_ref(), context);
         let run = Run::new(self, context)?;
         run.training(device)?.interruptible(|training| {
             let kept_epoch = run.train(training)?;
-            training.tell_speed(self.device);
+            training.report_speed(self.device);
             run.evaluate(&training.session, kept_epoch)
         })
     }
@@ -201,13 +201,13 @@ impl<'a> Run<'a> {
             if stopping.observe(&record, session.steps()) {
                 session.keep_best()?;
             }
-            session.finish_epoch(record);
+            training.finish_epoch(record);
         }
         training.session.load_best()?;
         Ok(stopping.kept_epoch())
     }
 
-    fn evaluate<D: Compute>(&self, session: &TrainState<D>, kept_epoch: usize) -> Result<String> {
+    fn evaluate<D: Compute>(&self, session: &TrainState<D>, kept_epoch: usize) -> Result<StageSummary> {
         let (network, split, output) = (session.network(), &self.split, self.context.output());
         let validation = self.logits(network, &split.validation)?;
         let evaluation = Evaluation {

@@ -1,5 +1,6 @@
 //! Log lines of events, for terminals without progress bars and for the log of a run.
 
+use super::wording;
 use crate::base::human;
 use crate::base::text::{visible, visible_lines};
 use crate::engine::Event;
@@ -81,6 +82,9 @@ impl LogLines {
             self.cached += 1;
             return Vec::new();
         }
+        if let Event::Epoch { .. } = event {
+            return Vec::new();
+        }
         let line = self.line(event);
         // The number of cached stages is reported before the next event other than a warning.
         let cached = if matches!(event, Event::Warning { .. }) { None } else { self.flush() };
@@ -96,12 +100,15 @@ impl LogLines {
     fn line(&mut self, event: &Event) -> Option<LogLine> {
         let (label, text) = match event {
             Event::Started { stage } if self.is_due(stage, true) => (None, format!("{stage}: started")),
-            Event::Progress { stage, done, total, detail } if self.is_due(stage, false) => {
-                (None, format!("{stage}: {}", human::progress(*done, *total, detail)))
+            Event::Resumed { stage, epoch, step } => (None, format!("{stage}: {}", wording::resumed(*epoch, *step))),
+            Event::Progress { stage, progress } if self.is_due(stage, false) => {
+                (None, format!("{stage}: {}", wording::progress(progress)))
             }
+            Event::Speed { stage, speed } => (None, format!("{stage}: {}", wording::speed(speed))),
             Event::Note { stage, text } => (None, format!("{stage}: {text}")),
             Event::Warning { stage, text } => (Some(LineLabel::Warning), format!("{stage}: {text}")),
             Event::Finished { stage, elapsed, summary } => {
+                let summary = wording::summary(summary);
                 (Some(LineLabel::Done), format!("{stage} in {}  {summary}", human::duration(*elapsed)))
             }
             Event::Skipped { stage, because } => (Some(LineLabel::Skipped), format!("{stage}: {because} failed")),
@@ -109,7 +116,7 @@ impl LogLines {
             Event::Failed { error, .. } => {
                 return Some(LogLine { label: Some(LineLabel::Failed), text: visible_lines(error).into_owned() });
             }
-            Event::Cached { .. } | Event::Started { .. } | Event::Progress { .. } => return None,
+            Event::Cached { .. } | Event::Started { .. } | Event::Progress { .. } | Event::Epoch { .. } => return None,
         };
         Some(LogLine { label, text: visible(text.trim_end()).into_owned() })
     }
@@ -129,13 +136,15 @@ impl LogLines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{Progress, StageSummary};
 
     fn texts(lines: &mut LogLines, event: Event) -> Vec<String> {
         lines.format(&event).iter().map(LogLine::to_string).collect()
     }
 
     fn progress(done: u64, total: u64) -> Event {
-        Event::Progress { stage: "a".into(), done, total, detail: "loss 2.3".into() }
+        let progress = Progress { done, total, unit: "images".into(), training: None };
+        Event::Progress { stage: "a".into(), progress }
     }
 
     #[test]
@@ -147,15 +156,15 @@ mod tests {
         let warning = Event::Warning { stage: "w".into(), text: "look".into() };
         assert_eq!(texts(&mut lines, warning), ["warning: w: look"]);
         assert_eq!(texts(&mut lines, Event::Started { stage: "a".into() }), ["cached 2 stages", "a: started"]);
-        assert_eq!(texts(&mut lines, progress(3, 4)), ["a: 3/4 (75 %)  loss 2.3"]);
-        assert_eq!(texts(&mut lines, progress(3, 0)), ["a: 3/0 (0 %)  loss 2.3"]);
-        let finished = |summary: &str| Event::Finished {
-            stage: "a".into(),
-            elapsed: Duration::from_millis(420),
-            summary: summary.into(),
-        };
-        assert_eq!(texts(&mut lines, finished("")), ["done a in 0.42 s"]);
-        assert_eq!(texts(&mut lines, finished("loss 1")), ["done a in 0.42 s  loss 1"]);
+        assert_eq!(texts(&mut lines, progress(3, 4)), ["a: 3/4 (75 %)  images"]);
+        assert_eq!(texts(&mut lines, progress(3, 0)), ["a: 3/0 (0 %)  images"]);
+        let finished =
+            |summary: StageSummary| Event::Finished { stage: "a".into(), elapsed: Duration::from_millis(420), summary };
+        assert_eq!(texts(&mut lines, finished(StageSummary::default())), ["done a in 0.42 s"]);
+        assert_eq!(
+            texts(&mut lines, finished(StageSummary::default().count("images", 3))),
+            ["done a in 0.42 s  3 images"]
+        );
         assert_eq!(texts(&mut lines, Event::Failed { stage: "a".into(), error: "a: no".into() }), ["failed a: no"]);
         assert_eq!(lines.flush(), None);
     }

@@ -3,10 +3,14 @@
 use crate::engine::{Event, EventSink};
 
 /// Passes each event to every sink.
-pub(super) struct Sinks<'a>(pub(super) Vec<&'a dyn EventSink>);
+pub struct FanOut<'a>(pub Vec<&'a dyn EventSink>);
 
-impl EventSink for Sinks<'_> {
+impl EventSink for FanOut<'_> {
     fn emit(&self, event: &Event) {
         self.0.iter().for_each(|sink| sink.emit(event));
+    }
+
+    fn finish(&self) {
+        self.0.iter().for_each(|sink| sink.finish());
     }
 }
