@@ -55,7 +55,7 @@ fn each_path(node: &mut TomlNode, schema: &'static Schema, change: &dyn Fn(&mut 
 fn relate_one(node: &mut TomlNode, sources: &[SourceText]) {
     let Some(source) = sources.get(node.span.source as usize) else { return };
     if let TomlValue::String(text) = &mut node.value
-        // An empty path is a mistake, and told as such later.
+        // An empty path is an error, which is reported later.
         && !text.is_empty()
         && !source.directory.as_os_str().is_empty()
     {

@@ -100,12 +100,12 @@ fn changed_files(old: &[SourceFile], new: &[SourceFile]) -> Option<String> {
     let changed = new.iter().filter(|(name, digest)| old.get(*name).is_some_and(|old| old != *digest));
     let added = new.keys().filter(|name| !old.contains_key(*name));
     let removed = old.keys().filter(|name| !new.contains_key(*name));
-    let parts = [told(changed.map(|(name, _)| name), "changed"), told(added, "added"), told(removed, "removed")];
+    let parts = [counted(changed.map(|(name, _)| name), "changed"), counted(added, "added"), counted(removed, "removed")];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-fn told<'a>(mut names: impl Iterator<Item = &'a String>, what: &str) -> Option<String> {
+fn counted<'a>(mut names: impl Iterator<Item = &'a String>, what: &str) -> Option<String> {
     let first = names.next()?;
     match names.count() {
         0 => Some(format!("1 file {what}: {first}")),

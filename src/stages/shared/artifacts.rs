@@ -38,7 +38,7 @@ pub const PAIRS: &str = "pairs.png";
 /// for what came whole from elsewhere and is wrong.
 pub fn impossible(path: &Path, what: &str) -> Error {
     let error = Error::stage(format!("not what the stage writes: {what}")).at(path.display().to_string());
-    error.help("delete the directory of this artifact and run again: it is computed anew")
+    error.help("delete the directory of this artifact and run again to recompute it")
 }
 
 /// Writes arrays as safetensors.
@@ -129,7 +129,7 @@ mod tests {
     use crate::train::EpochRecord;
 
     #[test]
-    fn arrays_survive_and_damage_is_told() {
+    fn tensors_survive_and_damage_is_reported() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.safetensors");
         let array = |name: &str, values: Vec<f32>| NamedTensor { name: name.into(), shape: vec![values.len()], values };
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn records_of_a_training_survive_csv() {
+    fn records_of_a_training_run_survive_csv() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(HISTORY);
         let record = EpochRecord {

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_that_does_not_fit_is_told_with_one_that_does() {
+    fn a_batch_that_does_not_fit_is_reported_with_one_that_does() {
         let memory = memory(256);
         assert!(memory.too_large("cuda:0", memory.bytes(256)).is_none());
         let error = memory.too_large("cuda:0", memory.bytes(100)).unwrap().to_string();

@@ -24,8 +24,8 @@ pub struct Training<'a, D: Compute> {
     /// The next batch, which was sent to the device during the last step.
     ahead: Option<UploadedBatch<D>>,
     checkpoints: Checkpoints,
-    /// Whether the user knows that checkpoints cannot be written.
-    told: bool,
+    /// Whether the user has been warned that checkpoints cannot be written.
+    has_warned: bool,
     /// Loss of a network that knows nothing, where the loss has such a level.
     chance: Option<f64>,
     /// Floating-point operations of a step for one view, convolutions counted as direct ones.
@@ -56,7 +56,7 @@ impl<'a, D: Compute> Training<'a, D> {
             batches,
             ahead: None,
             checkpoints,
-            told: false,
+            has_warned: false,
             chance,
             flops_per_view,
             speed: Throughput::default(),
@@ -153,20 +153,20 @@ impl<'a, D: Compute> Training<'a, D> {
         let saved =
             whole.and_then(|()| self.session.checkpoint()).and_then(|checkpoint| self.checkpoints.save(&checkpoint));
         if let Err(error) = &saved
-            && !self.told
+            && !self.has_warned
         {
             let (place, latest) = (error.place().unwrap_or_default(), self.checkpoints.latest());
             let what = format!("{place}: {} ", error.what());
             self.context.warn(format!("{what}(a checkpoint); a run that is stopped resumes from {latest}"));
-            self.told = true;
+            self.has_warned = true;
         }
         saved.is_ok()
     }
 
     /// What to tell a user who interrupted, after leaving a checkpoint.
     fn interrupted(&mut self, error: Error) -> Error {
-        // Whoever stops the run wants to know what is lost, also if they were told that something would be.
-        self.told = false;
+        // Whoever stops the run wants to know what is lost, even after the same warning.
+        self.has_warned = false;
         match self.session.steps() > 0 && self.save() {
             true => Error::new(ErrorKind::Interrupted, error.what()).help("run again: it resumes from here"),
             false => error,
