@@ -1,7 +1,7 @@
 //! `simclr run --sink tensorboard`: the event files hold the metrics that `--sink jsonl` writes. They are read back by
 //! a parser of their own, and by TensorBoard itself where Python has it.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops by panicking")]
+#![allow(clippy::print_stderr, clippy::unwrap_used, clippy::panic, reason = "a test stops by panicking")]
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -77,7 +77,7 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
 /// Returns the CRC-32C of bytes, by a table.
 fn crc32c(bytes: &[u8]) -> u32 {
     let table: Vec<u32> = (0..256_u32)
-        .map(|index| (0..8).fold(index, |crc, _| if crc % 2 == 1 { crc / 2 ^ 0x82f6_3b78 } else { crc / 2 }))
+        .map(|index| (0..8).fold(index, |crc, _| if crc % 2 == 1 { (crc / 2) ^ 0x82f6_3b78 } else { crc / 2 }))
         .collect();
     !bytes.iter().fold(u32::MAX, |crc, byte| table[usize::from(*byte ^ crc as u8)] ^ (crc >> 8))
 }
@@ -213,7 +213,7 @@ fn assert_read_by_tensorboard(directory: &Path, expected: &Scalars) {
     };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let read: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(read, json!(expected.iter().map(|(tag, of)| (tag, of)).collect::<BTreeMap<_, _>>()));
+    assert_eq!(read, json!(expected.iter().collect::<BTreeMap<_, _>>()));
 }
 
 // ---- Runs.

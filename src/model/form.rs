@@ -26,12 +26,15 @@ pub(super) trait EncoderKind: Clone + PartialEq + Serialize + DeserializeOwned +
     fn shapes(&self) -> Self;
 }
 
+/// A key, and the function that sets it in the options.
+type Preset<K> = (&'static str, fn(K) -> K);
+
 /// A name of a kind of encoder.
 pub(super) struct Form<K: 'static> {
     pub(super) name: &'static str,
     pub(super) meaning: &'static str,
     /// The key that a short form sets by its name, and the options with that key set.
-    pub(super) preset: Option<(&'static str, fn(K) -> K)>,
+    pub(super) preset: Option<Preset<K>>,
 }
 
 impl<K: EncoderKind> Form<K> {

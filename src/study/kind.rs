@@ -1,5 +1,7 @@
 //! What a section of the pipeline file is: one implementation of [`StageKind`] per section.
 
+#![expect(private_interfaces, reason = "tables are read by `study::read` alone")]
+
 use crate::base::Result;
 use crate::document::TomlNode;
 use crate::study::{Check, DataCheck, Expansion, Pipeline};

@@ -77,7 +77,7 @@ pub(crate) fn missing(key: &str, schema: &'static Schema, scope: &Scope<'_>) -> 
         return Problem::new(scope.span, format!("{} is missing the key `{key}`", scope.table()));
     };
     if scope.depth() == 0 {
-        let keys = listed(schema::required_of_section(property).into_iter());
+        let keys = listed(schema::required_of_section(property));
         return Problem::new(scope.span, format!("the section `[{key}]` is missing"))
             .help(format!("add `[{key}]` with the keys {keys}"));
     }

@@ -41,6 +41,7 @@ macro_rules! layers {
     ($($kind:ident($layer:ty)),* $(,)?) => {
         /// A layer of an encoder after its stem.
         #[derive(Clone, Debug)]
+        #[expect(clippy::large_enum_variant, reason = "an encoder has a few dozen layers")]
         pub(super) enum Layer {
             $($kind($layer),)*
         }

@@ -43,7 +43,7 @@ pub(in crate::stages) fn of_features(rows: usize, width: usize) -> u64 {
 
 /// Memory of a training run by the size of its batch.
 #[derive(Clone, Debug)]
-pub struct TrainingMemory {
+pub(in crate::stages) struct TrainingMemory {
     summary: Summary,
     batch_size: usize,
     /// Views of an image in a batch.

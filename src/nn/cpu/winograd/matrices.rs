@@ -1,7 +1,7 @@
 //! The transform matrices of Winograd's convolution, applied to one row or column of a tile at a time.
 //!
-//! F(m x m, 3x3) of Lavin & Gray 2015 (arXiv 1509.09308): m x m outputs of a 3x3 convolution from a tile of m + 2 by m
-//! + 2 inputs, with one multiplication per element of the tile: `output = A' [(G weights G') * (B' input B)] A`. F(2x2)
+//! F(m x m, 3x3) of Lavin & Gray 2015 (arXiv 1509.09308): m x m outputs of a 3x3 convolution from a tile of (m + 2)
+//! x (m + 2) inputs, with one multiplication per element of the tile: `output = A' [(G weights G') * (B' input B)] A`. F(2x2)
 //! needs 16 multiplications instead of 36, F(4x4) 36 instead of 144. The gradient of the weights is the same with every
 //! matrix transposed.
 //!
