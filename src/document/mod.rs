@@ -1,7 +1,7 @@
 //! TOML files with spans: every value knows where it is written, so that every error can point at it.
 //!
-//! text -> tree with spans ([`node`]), laid over those of the files that it extends (`extends`, `merge`) -> settings of
-//! the command line and the sweep -> structure checked against a JSON Schema ([`schema`]) -> serde's types (`read`). What
+//! text -> tree with spans (`node`), laid over those of the files that it extends (`extends`, `merge`) -> settings of
+//! the command line and the sweep -> structure checked against a JSON Schema (`schema`) -> serde's types (`read`). What
 //! is wrong is reported and taken out of the tree, so that one run finds all of it.
 //!
 //! What a file means is given by its schema alone; nothing here knows what it is for.

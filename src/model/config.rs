@@ -1,4 +1,4 @@
-//! Network keys of a pipeline file. A new kind of encoder is a file beside this one and a line in [`encoders!`].
+//! Network keys of a pipeline file. A new kind of encoder is a file beside this one and a line in `encoders!`.
 
 pub use crate::model::resnet::{Depth, ResnetConfig, ResnetVariant, Stem};
 pub use crate::model::tiny::TinyConfig;

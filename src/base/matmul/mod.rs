@@ -79,7 +79,7 @@ fn flops_per_thread() -> f64 {
     rounds * 2.0 * (SIDE * SIDE * SIDE) as f64 / start.elapsed().as_secs_f64()
 }
 
-/// An element type of [`gemm`]: `f32` or `f64`.
+/// An element type of [`gemm()`]: `f32` or `f64`.
 pub trait Number: Copy + 'static + sealed::Sealed {
     /// The neutral element of multiplication.
     const ONE: Self;

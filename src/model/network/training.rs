@@ -21,7 +21,7 @@ pub(super) struct PendingPass<D: Backend> {
 
 impl<D: Backend> Network<D> {
     /// Computes the head's output, `[rows, last width]`, of `[rows, side, side, 3]` images in training mode, on the
-    /// tape. Batch norm uses the batch's statistics and updates the running ones; with [`BatchNorm::PerView`] the first
+    /// tape. Batch norm uses the batch's statistics and updates the running ones; with [`BatchNorm::PerView`](crate::model::BatchNorm::PerView) the first
     /// half of the rows is one view.
     ///
     /// # Errors
