@@ -18,6 +18,7 @@ struct Golden {
     arch: String,
     last_norm: String,
     stem: Stem,
+    #[serde(rename = "flavour")]
     variant: ResnetVariant,
     side: usize,
     rows: usize,
