@@ -665,6 +665,153 @@ fn a_damaged_set_is_an_error() {
     damaged();
 }
 
+// ---------------------------------------------------------------------------------------------- CSV files
+
+/// Writes four images of each of two classes, named `a/0.png` to `b/3.png`.
+fn eight_images(root: &Path) {
+    for (class, name) in ["a", "b"].into_iter().enumerate() {
+        for number in 0..4 {
+            write(root.join(format!("{name}/{number}.png")), &png((class * 4 + number) as u64));
+        }
+    }
+}
+
+/// Returns the source of `labels.csv` after writing it.
+fn csv(root: &Path, text: impl AsRef<[u8]>, more: &str) -> DatasetConfig {
+    write(root.join("labels.csv"), text.as_ref());
+    config(&format!(
+        "source = {{ csv = {{ file = \"{}/labels.csv\"{more} }} }}\nimage_size = 16\nvalidation_fraction = 0",
+        root.display()
+    ))
+}
+
+/// Returns name, class and whether it is a test image, of each image.
+fn listed(config: &DatasetConfig) -> Vec<(String, String, bool)> {
+    let (_directory, set) = open(config, 1);
+    let class = |image: usize| set.classes()[set.label(image)].clone();
+    (0..set.len()).map(|image| (set.name(image).to_owned(), class(image), set.is_test(image))).collect()
+}
+
+#[test]
+fn a_csv_file_with_a_bom_crlf_quotes_and_other_columns() {
+    let root = tempfile::tempdir().unwrap();
+    eight_images(root.path());
+    fs::rename(root.path().join("a/3.png"), root.path().join("a/three, or \"3\".png")).unwrap();
+    let text = "\u{feff}\"camera\",class , file\r\n\r\n\
+                x,\"cat, wild\", b/1.png\r\n\"two\r\nlines\",dog,a/0.png\r\n\
+                ,\"cat, wild\",./b/0.png\r\ny,dog,\"a/three, or \"\"3\"\".png\"";
+    let config = csv(root.path(), text, ", path = \"file\", label = \"class\", test_fraction = 0.5");
+    let images = listed(&config);
+    let names: Vec<(&str, &str)> = images.iter().map(|(name, class, _)| (name.as_str(), class.as_str())).collect();
+    let expected =
+        [("a/0.png", "dog"), ("a/three, or \"3\".png", "dog"), ("b/0.png", "cat, wild"), ("b/1.png", "cat, wild")];
+    assert_eq!(names, expected);
+    for class in ["dog", "cat, wild"] {
+        assert_eq!(images.iter().filter(|(_, label, is_test)| label == class && *is_test).count(), 1);
+    }
+}
+
+#[test]
+fn test_images_of_a_csv_file_are_those_of_a_column_or_a_second_file() {
+    let root = tempfile::tempdir().unwrap();
+    eight_images(root.path());
+    let rows = ["a/0.png,a,train", "b/0.png,b,test", "a/1.png,a,test", "b/1.png,b,train"];
+    let with_column = csv(root.path(), ["path,label,use", &rows.join("\n")].join("\n"), ", split = \"use\"");
+    let expected = [("a/0.png", "a", false), ("b/1.png", "b", false), ("a/1.png", "a", true), ("b/0.png", "b", true)];
+    let expected = expected.map(|(name, class, is_test)| (name.to_owned(), class.to_owned(), is_test));
+    let mut by_column = listed(&with_column);
+    by_column.sort_by_key(|(_, _, is_test)| *is_test);
+    assert_eq!(by_column, expected);
+    let test = format!(", test = \"{}/test.csv\"", root.path().display());
+    write(root.path().join("test.csv"), b"label,path\nb,b/0.png\na,a/1.png\n");
+    let with_file = csv(root.path(), "path,label\nb/1.png,b\na/0.png,a\n", &test);
+    assert_eq!(listed(&with_file), expected);
+    let print = fingerprint(&with_file, &root.path().join("memo")).unwrap();
+    let names: Vec<&str> = print.files.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(names, ["train/a/0.png", "train/b/1.png", "test/a/1.png", "test/b/0.png", "labels.csv", "test.csv"]);
+    write(root.path().join("test.csv"), b"label,path\nb,b/0.png\na,a/0.png\n");
+    refused(&with_file, "the image `a/0.png` is also listed in line 3 of ");
+    assert!(error(&with_file).place().unwrap().ends_with("test.csv:3"));
+}
+
+#[test]
+fn the_digest_of_a_csv_file_depends_on_images_and_labels_alone() {
+    let root = tempfile::tempdir().unwrap();
+    eight_images(root.path());
+    let digest = |text: &str| fingerprint(&csv(root.path(), text, ""), &root.path().join("memo")).unwrap().content;
+    let row = |name: &str| format!("{name},{}\n", &name[..1]);
+    let names: Vec<String> =
+        ["a", "b"].iter().flat_map(|class| (0..4).map(move |number| format!("{class}/{number}.png"))).collect();
+    let rows: Vec<String> = names.iter().map(|name| row(name)).collect();
+    let before = digest(&format!("path,label\n{}", rows.concat()));
+    assert_eq!(before, digest(&format!("path,label\r\n{}", rows.iter().rev().cloned().collect::<String>())));
+    assert_ne!(before, digest(&format!("path,label\n{}", rows.concat().replacen(",a\n", ",b\n", 1))), "a label");
+    assert_ne!(before, digest(&format!("path,label\n{}", rows[1..].concat())), "an image");
+    let folder = tempfile::tempdir().unwrap();
+    eight_images(&folder.path().join("train"));
+    let config = directories("image_folder", folder.path(), "");
+    assert_eq!(before, fingerprint(&config, &root.path().join("memo")).unwrap().content);
+}
+
+#[test]
+fn mistakes_in_csv_files_are_reported_with_their_lines() {
+    let root = tempfile::tempdir().unwrap();
+    eight_images(root.path());
+    let root = root.path();
+    let long = format!("path,label\na/0.png,{}", "x".repeat(256));
+    for (text, line, message) in [
+        ("", 1, "there is no column `path`"),
+        ("path,class\na/0.png,a\n", 1, "there is no column `label`; the columns are `path`, `class`"),
+        ("path,label,path\n", 1, "there are several columns `path`"),
+        ("path,label\n", 1, "there are no rows"),
+        ("path,label\r\n\r\na/0.png,a\r\n\r\na/9.png,a\r\n", 5, "the image `a/9.png` does not exist"),
+        ("path,label\n\n\n./a,a\n", 4, "`a` is a directory"),
+        ("path,label\na/0.png,a\n,a\n", 3, "the path of the image is empty"),
+        ("path,label,note\na/0.png,a,\"1\n2\"\na/1.png,\" \",\n", 4, "the label of `a/1.png` is empty"),
+        ("path,label\na/0.png,a\r\nb/0.png,b\r\n./a/0.png,a\r\n", 4, "`a/0.png` is also listed in line 2"),
+        ("path,label\na/0.png,a\u{1b}[31m\n", 2, r"has control or invisible characters: `a\u{1b}[31m`"),
+        ("path,label\na/0.png,a\u{202e}b\n", 2, r"has control or invisible characters: `a\u{202e}b`"),
+        (&long, 2, "has 256 bytes; the maximum is 255"),
+        ("path,label\na/0.png,a\na/1.png\n", 3, "a row with 1 values below a header with 2"),
+    ] {
+        let config = csv(root, text, "");
+        refused(&config, message);
+        let error = error(&config);
+        assert!(error.place().unwrap().ends_with(&format!("labels.csv:{line}")), "{text:?}: {error}");
+    }
+    let config = csv(root, b"path,label\na/0.png,a\na/1.png,\xff\n", "");
+    refused(&config, "not UTF-8");
+    assert!(error(&config).place().unwrap().ends_with("labels.csv:3"));
+    let config = csv(root, "path,label,split\na/0.png,a,train\na/1.png,a,val\n", ", split = \"split\"");
+    refused(&config, "expected `train` or `test`, found `val`");
+    let many: String = (0..12).map(|number| format!("c/{number}.png,c\n")).collect();
+    let config = csv(root, format!("path,label\n{many}"), "");
+    refused(&config, "12 rows are not valid:\n    line 2: the image `c/0.png` does not exist\n    line 3: ");
+    assert!(error(&config).what().ends_with("\n    and 2 more"));
+    refused(&csv(root, "path,label\na/0.png,a\na/1.png,a\n", ""), "only one class, `a`");
+    fs::remove_file(root.join("labels.csv")).unwrap();
+    refused(&config, "cannot read");
+}
+
+#[test]
+fn keys_of_a_csv_source_that_exclude_each_other() {
+    let root = tempfile::tempdir().unwrap();
+    for (more, written, keys) in [
+        ("", "", &[][..]),
+        ("test_fraction = 0.3", "test_fraction", &[]),
+        ("test_fraction = 1.0", "test_fraction", &["test_fraction"]),
+        ("split = \"s\", test_fraction = 0.3", "test_fraction", &["test_fraction"]),
+        ("split = \"s\", test = \"test.csv\"", "", &["split"]),
+        ("test = \"\"", "", &["test"]),
+        ("label = \"path\"", "", &["label"]),
+        ("split = \" \"", "", &["split"]),
+    ] {
+        let more = if more.is_empty() { String::new() } else { format!(", {more}") };
+        let problems = csv(root.path(), "", &more).source.check(&|key| key == written);
+        assert_eq!(problems.iter().map(|problem| problem.key).collect::<Vec<_>>(), keys, "{more}");
+    }
+}
+
 // ---------------------------------------------------------------------------------------------- binary files
 
 /// Writes CIFAR-10 files of `records` records with distinct bytes, cycling through labels 0 to 9.

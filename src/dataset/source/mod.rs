@@ -27,6 +27,7 @@ sources! {
     stl10::Stl10,
     shapes::Shapes,
     signs::Signs,
+    csv::Csv,
 }
 
 /// A source of images, with their classes and which of them are for testing.
