@@ -135,7 +135,8 @@ impl Contents {
 /// Returns the positions of the first `count` identities in the order of a hash of them, so that the choice changes
 /// little when others are added. Equal ones keep their order.
 pub(super) fn first_by_hash(purpose: &str, seed: u64, ids: &[&str], count: usize) -> Vec<usize> {
-    let rank = |(position, id): (usize, &&str)| (hash::digest_bytes(format!("{purpose} {seed} {id}").as_bytes()), position);
+    let rank =
+        |(position, id): (usize, &&str)| (hash::digest_bytes(format!("{purpose} {seed} {id}").as_bytes()), position);
     let mut ranks: Vec<(String, usize)> = ids.par_iter().enumerate().map(rank).collect();
     ranks.par_sort_unstable();
     ranks.into_iter().take(count).map(|(_, position)| position).collect()

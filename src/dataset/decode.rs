@@ -51,7 +51,7 @@ impl Default for DecodedItem {
 /// part into a directory of its own, and the names and labels as `index.json`.
 ///
 /// Runs in parallel, and writes the same bytes for any number of threads. `progress` is called with (images done, total
-/// images) of each part, and `keep_going` just as often; an error from it stops the work.
+/// images), and `keep_going` just as often; an error from it stops the work.
 ///
 /// # Errors
 /// The source is invalid, a file cannot be decoded (unless broken files are skipped), a class has no images left,
@@ -65,9 +65,13 @@ pub fn decode(
 ) -> Result<Decoded> {
     let contents = Contents::open(config, &output.join(DIGESTS))?;
     let [train, test] = Part::ALL.map(|part| output.join(part.name()));
-    let decoder = Decoder { config, contents: &contents, seed, progress, keep_going };
-    decoder.decode(Part::Training, &train)?;
-    decoder.decode(Part::Test, &test)?;
+    let (first, total) = (contents.order(Part::Training).len() as u64, contents.listing.len() as u64);
+    let decode = |part, output: &Path, before: u64| {
+        let progress = |done, _| progress(before + done, total);
+        Decoder { config, contents: &contents, seed, progress: &progress, keep_going }.decode(part, output)
+    };
+    let skipped = [decode(Part::Training, &train, 0)?.skipped, decode(Part::Test, &test, first)?.skipped].concat();
+    stop_if_broken(config, &skipped)?;
     write_labels(&contents, config, output, [&train, &test])
 }
 
@@ -85,7 +89,8 @@ pub fn decode_images(
     keep_going: &(dyn Fn() -> Result<()> + Sync),
 ) -> Result<Decoded> {
     let contents = Contents::open(config, memo)?;
-    Decoder { config, contents: &contents, seed, progress, keep_going }.decode(part, output)
+    let decoded = Decoder { config, contents: &contents, seed, progress, keep_going }.decode(part, output)?;
+    stop_if_broken(config, &decoded.skipped).map(|()| decoded)
 }
 
 /// Writes the names and labels of decoded images, training and test, into the directory `output`, as `index.json`.
@@ -110,26 +115,27 @@ impl Decoder<'_> {
         let images = self.contents.order(part);
         let mut writer = StoreWriter::create(output)?;
         let (mut done, total) = (0, images.len() as u64);
-        in_order(&images, |image, read| self.read(*image, read), |image, read| {
-            let position = done as usize;
-            match &read.outcome {
-                Ok(damage) => writer.add(position, &self.contents.ids[*image], &read.image, damage.as_deref())?,
-                Err(ReadError::Broken(reason)) => writer.skip(position, reason),
-                Err(ReadError::Failed(error)) => return Err(error.clone()),
-            }
-            done += 1;
-            if done % CHUNK != 0 && done != total {
-                return Ok(());
-            }
-            (self.progress)(done, total);
-            (self.keep_going)()
-        })?;
+        in_order(
+            &images,
+            |image, read| self.read(*image, read),
+            |image, read| {
+                let position = done as usize;
+                match &read.outcome {
+                    Ok(damage) => writer.add(position, &self.contents.ids[*image], &read.image, damage.as_deref())?,
+                    Err(ReadError::Broken(reason)) => writer.skip(position, reason),
+                    Err(ReadError::Failed(error)) => return Err(error.clone()),
+                }
+                done += 1;
+                if done % CHUNK != 0 && done != total {
+                    return Ok(());
+                }
+                (self.progress)(done, total);
+                (self.keep_going)()
+            },
+        )?;
         let index = writer.finish()?;
         let named = |flaws: &[Flaw]| self.contents.named(&images, flaws);
         let (skipped, damaged) = (named(&index.skipped), named(&index.damaged));
-        if self.config.broken_files == BrokenFiles::Stop && !skipped.is_empty() {
-            return Err(broken(&skipped));
-        }
         Ok(Decoded { images: index.ids.len(), skipped, damaged, ignored: 0 })
     }
 
@@ -204,6 +210,10 @@ fn reduce(image: &mut Image, stored_size: usize) {
     let scaled = |side: usize| ((side * stored_size + shorter / 2) / shorter).max(1);
     let (width, height) = (scaled(image.width), scaled(image.height));
     *image = Resampler::default().image(image.view(), width, height);
+}
+
+fn stop_if_broken(config: &DatasetConfig, skipped: &[Skipped]) -> Result<()> {
+    if config.broken_files == BrokenFiles::Stop && !skipped.is_empty() { Err(broken(skipped)) } else { Ok(()) }
 }
 
 fn broken(skipped: &[Skipped]) -> Error {

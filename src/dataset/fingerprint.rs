@@ -98,7 +98,8 @@ fn files(contents: &Contents) -> Result<Value> {
     let Contents { listing, ids, files, .. } = contents;
     let labels = &listing.labels.of_images;
     let digest = if contents.has_file_per_image {
-        let row = |image: usize| json!([listing.images.names[image], labels[image], listing.is_test(image), ids[image]]);
+        let row =
+            |image: usize| json!([listing.images.names[image], labels[image], listing.is_test(image), ids[image]]);
         hash::digest_json(&(0..listing.len()).map(row).collect::<Vec<Value>>())?
     } else if files.is_empty() {
         return Ok(Value::Null);

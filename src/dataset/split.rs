@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn sampling_with_replacement_uses_only_training_images() {
-        let (ids, labels) = images();
+        let (ids, _) = images();
         let split = sample(&ids, 7);
         let sampled = split.labeled_with_replacement(0.9, 3);
         assert_eq!(sampled.len(), fraction_of(0.9, split.train.len()));
