@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use simclr::analysis::{FeatureMatrix, KnnConfig, TsneConfig, knn, tsne};
 use simclr::base::rng;
-use simclr::dataset::{Split, decode};
+use simclr::dataset::{ImageDataset, Split, decode};
 use simclr::imaging::{Image, decode_into};
 use simclr::stages;
 use simclr::stages::shared::artifacts::{read_json, read_rows};
@@ -92,7 +92,9 @@ fn time_linear_evaluations(outputs: &str) {
         let (parameters, inputs) = (&key["parameters"], &key["inputs"]);
         let input = |role: &str| store.join(role).join(inputs[role].as_str().unwrap());
         let depth = parameters["depth"].as_u64().unwrap() as usize;
-        let set = stages::dataset::open(&input("dataset")).unwrap();
+        let [train, test] =
+            ["train_images", "test_images"].map(|role| store.join("images").join(inputs[role].as_str().unwrap()));
+        let set = ImageDataset::labeled(&input("dataset"), &train, &test).unwrap();
         let features = stages::pretrain::Features::read(&input("features"), depth, set.len()).unwrap();
         let split: Split = read_json(&input("split").join("split.json")).unwrap();
         let labeled: Vec<LabeledImage> = read_rows(&artifact.join("labeled.csv")).unwrap();

@@ -118,7 +118,8 @@ fn shapes_are_the_same_bytes_for_any_number_of_threads() {
         in_pool(threads, || {
             let directory = tempfile::tempdir().unwrap();
             decode_quietly(&shapes(100, 50, 5, 24), seed, directory.path()).unwrap();
-            ["images.bin", "index.json"].map(|name| fs::read(directory.path().join(name)).unwrap())
+            ["train/images.bin", "test/images.bin", "train/index.json", "index.json"]
+                .map(|name| fs::read(directory.path().join(name)).unwrap())
         })
     };
     assert_eq!(bytes(1, 1), bytes(2, 1));
@@ -213,7 +214,8 @@ fn signs_are_the_same_bytes_for_any_number_of_threads() {
         in_pool(threads, || {
             let directory = tempfile::tempdir().unwrap();
             decode_quietly(&signs(200, 20, 24, ", hue_only = 0.5"), 1, directory.path()).unwrap();
-            ["images.bin", "index.json"].map(|name| fs::read(directory.path().join(name)).unwrap())
+            ["train/images.bin", "test/images.bin", "train/index.json", "index.json"]
+                .map(|name| fs::read(directory.path().join(name)).unwrap())
         })
     };
     assert_eq!(bytes(1), bytes(2));
@@ -280,6 +282,10 @@ fn colors_do_not_reveal_signs() {
 
 // ---------------------------------------------------------------------------------------------- directories
 
+fn named(set: &ImageDataset, name: &str) -> usize {
+    (0..set.len()).find(|&index| set.name(index) == name).unwrap()
+}
+
 #[test]
 fn one_directory_per_class() {
     let root = tempfile::tempdir().unwrap();
@@ -288,20 +294,21 @@ fn one_directory_per_class() {
     let (directory, set) = open(&config, 1);
     assert_eq!(set.classes(), ["ant", "bee", "cat"]);
     assert_eq!((set.len(), set.ignored(), set.skipped().len()), (30, 1, 0));
-    assert_eq!((set.name(0), set.name(9), set.label(9)), ("ant/0.png", "ant/more/3.PNG", 0));
-    assert_eq!(set.image(0).unwrap().rgb, simclr::imaging::decode(&png(10)).unwrap().rgb);
+    let (first, last) = (named(&set, "ant/0.png"), named(&set, "ant/more/3.PNG"));
+    assert_eq!((set.label(first), set.label(last)), (0, 0));
+    assert_eq!(set.image(first).unwrap().rgb, simclr::imaging::decode(&png(10)).unwrap().rgb);
     let print = fingerprint(&config, &directory.path().join("memo")).unwrap();
     for (class, size) in print.classes.iter().enumerate() {
         let test = (0..30).filter(|&index| set.label(index) == class && set.is_test(index)).count();
         assert_eq!((size.train, size.test), (7, 3));
         assert_eq!(test, 3);
     }
-    let (_other, reseeded) = open(&config, 2);
-    assert_ne!(set.test_flags(), reseeded.test_flags());
-    let split = Split::sample(set.labels(), set.test_flags(), 0.2, 1);
-    let sizes = split_sizes(&print.classes, 0.2);
-    assert_eq!(sizes, [(6, 1, 3); 3]);
-    assert_eq!((split.train.len(), split.validation.len(), split.test.len()), (18, 3, 9));
+    let split = Split::sample(set.training_ids(), 9, 0.2, 1);
+    assert_eq!((split.train.len(), split.validation.len(), split.test.len()), (17, 4, 9));
+    for (class, sizes) in split_sizes(&print, 0.2, 1).into_iter().enumerate() {
+        let count = |images: &[usize]| images.iter().filter(|&&image| set.label(image) == class).count();
+        assert_eq!(sizes, (count(&split.train), count(&split.validation), count(&split.test)));
+    }
 }
 
 #[test]
@@ -314,7 +321,8 @@ fn classes_in_file_names() {
         write(root.path().join("test").join(name), &png(9));
     }
     let (_directory, set) = open(&with_test("prefixed", root.path()), 1);
-    let all: Vec<_> = (0..set.len()).map(|i| (set.name(i), set.label(i), set.is_test(i))).collect();
+    let mut all: Vec<_> = (0..set.len()).map(|i| (set.name(i), set.label(i), set.is_test(i))).collect();
+    all.sort_by_key(|(name, _, is_test)| (*is_test, *name));
     let train = [("cat_2.png", 0, false), ("cat_4.jpeg", 0, false), ("dog_1_x.png", 1, false), ("dog_3.png", 1, false)];
     assert_eq!(all, [&train[..], &[("cat_9.png", 0, true), ("dog_9.png", 1, true)]].concat());
 }
@@ -615,7 +623,8 @@ fn large_images_are_resized_when_decoded() {
     let sizes = |config: &DatasetConfig| -> Vec<(usize, usize)> {
         let (_directory, set) = open(config, 1);
         assert!((0..set.len()).all(|index| set.image(index).unwrap().rgb.iter().all(|&value| value == 200)));
-        (0..3).map(|index| (set.image(index).unwrap().width, set.image(index).unwrap().height)).collect()
+        let image = |number| set.image(named(&set, &format!("a_{number}.png"))).unwrap();
+        (1..4).map(|number| (image(number).width, image(number).height)).collect()
     };
     assert_eq!(sizes(&config), [(64, 32), (31, 300), (32, 160)]);
     assert_eq!(sizes(&DatasetConfig { stored_size: Some(50), ..config }), [(100, 50), (31, 300), (50, 250)]);
@@ -640,26 +649,32 @@ fn decoding_reports_progress_and_can_be_stopped() {
 fn a_damaged_set_is_an_error() {
     let (directory, set) = open(&shapes(20, 10, 2, 16), 1);
     drop(set);
-    let (index, images) = (directory.path().join("index.json"), directory.path().join("images.bin"));
-    let (whole_index, whole_images) = (fs::read_to_string(&index).unwrap(), fs::read(&images).unwrap());
+    let [index, store, images] =
+        ["index.json", "train/index.json", "train/images.bin"].map(|name| directory.path().join(name));
+    let whole_images = fs::read(&images).unwrap();
     let damaged = || ImageDataset::open(directory.path()).unwrap_err().to_string();
     fs::write(&images, &whole_images[1..]).unwrap();
     assert!(damaged().contains("bytes instead of"), "{}", damaged());
     fs::write(&images, b"").unwrap();
     damaged();
     fs::write(&images, &whole_images).unwrap();
-    for (from, to) in [
-        ("[16,16]", "[16,17]"),
-        ("[16,16]", "[0,16]"),
-        ("[16,16]", "[18446744073709551615,16]"),
-        ("\"offsets\":[0,", "\"offsets\":[5,"),
-        ("\"labels\":[0,", "\"labels\":[7,"),
-        ("\"labels\":[0,", "\"labels\":["),
-        ("\"version\":1", "\"version\":2"),
-        ("}", ""),
+    for (file, from, to) in [
+        (&store, "[16,16]", "[16,17]"),
+        (&store, "[16,16]", "[0,16]"),
+        (&store, "[16,16]", "[18446744073709551615,16]"),
+        (&store, "\"offsets\":[0,", "\"offsets\":[5,"),
+        (&store, "\"ids\":[\"0\",", "\"ids\":["),
+        (&store, "\"version\":2", "\"version\":1"),
+        (&index, "\"labels\":[0,", "\"labels\":[7,"),
+        (&index, "\"labels\":[0,", "\"labels\":["),
+        (&index, "\"is_test\":[false,", "\"is_test\":[true,"),
+        (&index, "\"version\":2", "\"version\":1"),
+        (&index, "}", ""),
     ] {
-        fs::write(&index, whole_index.replacen(from, to, 1)).unwrap();
+        let whole = fs::read_to_string(file).unwrap();
+        fs::write(file, whole.replacen(from, to, 1)).unwrap();
         assert!(damaged().contains("help"), "{from} -> {to}");
+        fs::write(file, whole).unwrap();
     }
     fs::remove_file(&index).unwrap();
     damaged();
@@ -1062,7 +1077,7 @@ fn a_panic_in_a_loading_task_is_raised_in_next() {
 fn a_file_truncated_or_overwritten_while_reading_is_an_error_that_names_it() {
     for truncate in [true, false] {
         let (directory, set) = twenty_shapes();
-        let path = directory.path().join("images.bin");
+        let path = directory.path().join("train/images.bin");
         let mut batches = contrastive(&set, 1000);
         batches.next().unwrap().unwrap();
         let file = fs::File::options().write(true).open(&path).unwrap();

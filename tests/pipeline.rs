@@ -90,8 +90,18 @@ fn one_and_two_threads_give_the_same_bytes() {
     run(&file, &two, &["--threads", "2"]);
     let (one, two) = (artifacts(&one), artifacts(&two));
     assert_eq!(one.keys().collect::<Vec<_>>(), two.keys().collect::<Vec<_>>());
-    for kind in ["dataset", "split", "pretrain", "features", "linear_eval", "knn_eval", "supervised", "embed", "report"]
-    {
+    for kind in [
+        "images",
+        "dataset",
+        "split",
+        "pretrain",
+        "features",
+        "linear_eval",
+        "knn_eval",
+        "supervised",
+        "embed",
+        "report",
+    ] {
         assert!(one.keys().any(|path| path.starts_with(kind)), "no artifact of {kind}");
     }
     for (path, bytes) in &one {
@@ -147,11 +157,13 @@ fn saved_classifiers_and_saved_features_give_the_predictions() {
                 row.iter().enumerate().map(|(i, x)| f64::from(*x) * f64::from(weight.values[i * classes + class]));
             f64::from(bias.values[class]) + products.sum::<f64>()
         };
-        let names = json(input("dataset").join("index.json"))["classes"].clone();
-        let test = json(input("split").join("split.json"))["test"].as_array().unwrap().clone();
+        let index = json(input("dataset").join("index.json"));
+        let names = index["classes"].clone();
+        let is_test = index["is_test"].as_array().unwrap();
+        let test: Vec<usize> = (0..is_test.len()).filter(|&image| is_test[image] == true).collect();
+        assert_eq!(test.len(), 60);
         let reported: Vec<Prediction> = read_rows(&artifact.join("predictions.csv")).unwrap();
-        for (image, reported) in test.iter().zip(&reported) {
-            let image = image.as_u64().unwrap() as usize;
+        for (&image, reported) in test.iter().zip(&reported) {
             let class = names.as_array().unwrap().iter().position(|name| *name == *reported.predicted).unwrap();
             let best = (0..classes).map(|class| score(image, class)).fold(f64::NEG_INFINITY, f64::max);
             // Scores that differ by rounding alone may come in either order.
@@ -219,7 +231,7 @@ fn a_sweep_over_seeds_shares_the_images_and_reports_intervals() {
     let file = write(directory.path(), &format!("{PIPELINE}\n[sweep]\nseed = [1, 2]\n"));
     let output = directory.path().join("out");
     let text = run(&file, &output, &[]);
-    assert_eq!(fs::read_dir(output.join("store-v1/dataset")).unwrap().count(), 1, "images decoded once");
+    assert_eq!(fs::read_dir(output.join("store-v1/images")).unwrap().count(), 2, "each part decoded once");
     assert_eq!(fs::read_dir(output.join("store-v1/pretrain")).unwrap().count(), 2);
     assert!(text.contains("seeds"), "{text}");
 }

@@ -85,12 +85,18 @@ impl Study {
         let loaded = pipeline::parse(PIPELINE, &directory.join("resume.toml"), &settings).unwrap();
         let assembly = pipeline::assemble(&loaded, directory, None).unwrap_or_else(|_| panic!("no graph"));
         let store = Store::open(directory).unwrap();
-        let wanted = ["split", "pretrain.main"].map(str::to_owned).to_vec();
+        let wanted = ["dataset", "split", "pretrain.main"].map(str::to_owned).to_vec();
         let options = RunOptions { only: wanted, ..RunOptions::default() };
         let outcome =
             engine::run(&assembly.graph, &store, &options, &Watch::default(), &AtomicBool::new(false)).unwrap();
         let artifact = |name| outcome.artifact(assembly.graph.with_name(name).unwrap()).unwrap().clone();
-        let inputs = [("dataset", "dataset"), ("split", "split"), ("init", "pretrain.main")];
+        let inputs = [
+            ("train_images", "images[train]"),
+            ("test_images", "images[test]"),
+            ("dataset", "dataset"),
+            ("split", "split"),
+            ("init", "pretrain.main"),
+        ];
         let inputs = inputs.map(|(role, name)| (role.to_owned(), artifact(name))).into();
         let id = assembly.graph.with_name(stage).unwrap();
         Self { assembly, id, inputs, directory: directory.to_owned(), _temporary: None }

@@ -14,7 +14,7 @@ pub struct DatasetConfig {
     /// Side in pixels of the square images that networks see.
     #[schemars(range(min = 8, max = 1024))]
     pub image_size: usize,
-    /// Fraction of the training set, stratified by class, held out for validation and early stopping.
+    /// Fraction of the training set held out for validation and early stopping, whatever the labels are.
     #[serde(default = "DatasetConfig::default_validation")]
     #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub validation_fraction: f64,

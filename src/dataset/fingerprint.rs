@@ -1,13 +1,13 @@
 //! The fingerprint of a source: a digest of its content and the number of images per class, without decoding anything.
 
-use crate::base::{Error, Result, files, hash};
+use crate::base::{Result, hash};
 use crate::dataset::config::DatasetConfig;
-use crate::dataset::memo::{FileDigest, Memo};
-use crate::dataset::source::{ImageFiles, Listing};
-use rayon::prelude::*;
+use crate::dataset::contents::{Contents, Part};
+use crate::dataset::source::Listing;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 /// Version that changes when the same source gives different images, for instance when the synthetic shapes change.
 const VERSION: u32 = 2;
@@ -24,16 +24,31 @@ pub struct ClassSize {
 }
 
 /// The fingerprint of a source.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fingerprint {
-    /// Everything that determines the images. Its `files` is one digest of all files: their content, their names inside
-    /// the source, their classes, and whether they are training or test images. The same images in another directory
-    /// have the same fingerprint.
+    /// Everything that determines the images, their names, their labels and which are for testing. Its `files` is one
+    /// digest of all files. The same images in another directory have the same fingerprint.
     pub content: Value,
+    /// Everything that determines the pixels of the training images, and nothing else: no names, labels or test images.
+    pub training_pixels: Value,
+    /// The same of the test images.
+    pub test_pixels: Value,
     /// Numbers of images of each class, in the order of the labels. Files that turn out to be broken are included.
     pub classes: Vec<ClassSize>,
     /// The files; empty for synthetic images.
     pub files: Vec<SourceFile>,
+    /// Identity and label of each training or validation image.
+    pub training: Arc<Vec<(String, usize)>>,
+}
+
+impl Fingerprint {
+    /// Returns what determines the pixels of a part.
+    pub fn pixels(&self, part: Part) -> &Value {
+        match part {
+            Part::Training => &self.training_pixels,
+            Part::Test => &self.test_pixels,
+        }
+    }
 }
 
 /// A file of a source.
@@ -53,22 +68,46 @@ pub struct SourceFile {
 /// # Errors
 /// The source is missing, unreadable or invalid, a class has no training or test images, or the memo cannot be written.
 pub fn fingerprint(config: &DatasetConfig, memo: &Path) -> Result<Fingerprint> {
-    let listing = Listing::open(config)?;
-    let (mut files, rows) = match listing.images.reader.files() {
-        ImageFiles::None => (Vec::new(), Value::Null),
-        ImageFiles::OnePerImage(paths) => image_files(&listing, paths, memo)?,
-        ImageFiles::Shared(paths) => shared_files(&paths, memo)?,
-    };
-    let digest = if files.is_empty() { Value::Null } else { hash::digest_json(&rows)?.into() };
+    let contents = Contents::open(config, memo)?;
     let content = json!({
         "version": VERSION,
-        "classes": listing.labels.classes,
+        "classes": contents.listing.labels.classes,
         "source": config.source.source().content(config.image_size),
-        "files": digest,
+        "files": files(&contents)?,
     });
-    // The rows have the labels; the files that they come from are listed so that a change of them can be reported.
-    files.extend(whole_files(&listing.labels.files, memo)?);
-    Ok(Fingerprint { content, classes: listing.sizes(), files })
+    let training = contents.order(Part::Training).into_iter();
+    let training = training.map(|image| (contents.ids[image].clone(), contents.listing.labels.of_images[image]));
+    Ok(Fingerprint {
+        content,
+        training_pixels: pixels(config, &contents, Part::Training)?,
+        test_pixels: pixels(config, &contents, Part::Test)?,
+        classes: contents.listing.sizes(),
+        training: Arc::new(training.collect()),
+        files: contents.files,
+    })
+}
+
+/// Returns what determines the pixels of a part.
+fn pixels(config: &DatasetConfig, contents: &Contents, part: Part) -> Result<Value> {
+    let source = config.source.source().pixels(config.image_size, part.is_test());
+    Ok(json!({ "version": VERSION, "source": source, "files": contents.digest(part)? }))
+}
+
+/// Returns the digest of everything that files say of the images; null for synthetic images.
+fn files(contents: &Contents) -> Result<Value> {
+    let Contents { listing, ids, files, .. } = contents;
+    let labels = &listing.labels.of_images;
+    let digest = if contents.has_file_per_image {
+        let row =
+            |image: usize| json!([listing.images.names[image], labels[image], listing.is_test(image), ids[image]]);
+        hash::digest_json(&(0..listing.len()).map(row).collect::<Vec<Value>>())?
+    } else if files.is_empty() {
+        return Ok(Value::Null);
+    } else {
+        // Labels may be in other files than the images.
+        hash::digest_json(&(files.iter().map(|file| &file.digest).collect::<Vec<_>>(), labels))?
+    };
+    Ok(digest.into())
 }
 
 /// Returns the class names, without reading any image.
@@ -82,48 +121,4 @@ pub fn class_names(config: &DatasetConfig) -> Result<Vec<String>> {
 /// Returns notes, as sentences, on why results on this data can mislead; nothing is decoded.
 pub fn notes(config: &DatasetConfig, fingerprint: &Fingerprint) -> Vec<String> {
     config.source.source().notes(&fingerprint.classes)
-}
-
-/// Returns the files of images, and (name, label, is test, digest) of each as JSON.
-fn image_files(listing: &Listing, paths: &[PathBuf], memo: &Path) -> Result<(Vec<SourceFile>, Value)> {
-    let digests = digests(paths, memo, true)?;
-    let (names, labels) = (&listing.images.names, &listing.labels.of_images);
-    let row = |(image, digest): (usize, &String)| json!([names[image], labels[image], listing.is_test(image), digest]);
-    let rows = digests.iter().enumerate().map(row).collect();
-    let file = |(image, digest)| {
-        let subset = if listing.is_test(image) { "test" } else { "train" };
-        SourceFile { name: format!("{subset}/{}", names[image]), digest }
-    };
-    Ok((digests.into_iter().enumerate().map(file).collect(), rows))
-}
-
-/// Returns files that have many images each, and their digests as JSON.
-fn shared_files(paths: &[&Path], memo: &Path) -> Result<(Vec<SourceFile>, Value)> {
-    let files = whole_files(paths, memo)?;
-    let rows = files.iter().map(|file| file.digest.as_str()).collect();
-    Ok((files, rows))
-}
-
-/// Returns files under their own names.
-fn whole_files<P: AsRef<Path> + Sync>(paths: &[P], memo: &Path) -> Result<Vec<SourceFile>> {
-    if paths.is_empty() {
-        return Ok(Vec::new());
-    }
-    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let file = |(path, digest): (&P, String)| SourceFile { name: name(path.as_ref()), digest };
-    Ok(paths.iter().zip(digests(paths, memo, false)?).map(file).collect())
-}
-
-/// Returns the digests of files, computed in parallel or taken from the memo. If files `may_be_broken`, a file that
-/// cannot be read gets a placeholder digest; failures of the machine are always errors.
-fn digests<P: AsRef<Path> + Sync>(paths: &[P], memo: &Path, may_be_broken: bool) -> Result<Vec<String>> {
-    let memo = Memo::open(memo);
-    let digest = |path: &P| match memo.digest_of(path.as_ref()) {
-        Err(error) if may_be_broken && files::is_permanent(&error) => Ok(FileDigest::unreadable()),
-        digest => digest.map_err(|error| Error::io("read", path, &error)),
-    };
-    let file_digests = paths.par_iter().map(digest).collect::<Result<Vec<FileDigest>>>()?;
-    let digests = file_digests.iter().map(|file| file.digest.clone()).collect();
-    memo.remember(paths.iter().map(|path| path.as_ref().to_owned()).zip(file_digests))?;
-    Ok(digests)
 }

@@ -1,17 +1,11 @@
-//! A directory of decoded images: `images.bin` with their concatenated bytes, and `index.json` with everything else.
+//! A data set: decoded images, training images first, then test images, and their names and labels.
 
-use crate::base::stamp::Stamp;
-use crate::base::{Error, Result, files};
-use crate::imaging::{CHANNELS, Image};
+use crate::base::{Error, Result, files, hash};
+use crate::dataset::contents::Part;
+use crate::dataset::image_store::{INDEX, ImageStore, VERSION, damaged, read_index};
+use crate::imaging::Image;
 use serde::{Deserialize, Serialize};
-use std::fs::File;
-use std::io;
-use std::path::{Path, PathBuf};
-
-pub(super) const IMAGES: &str = "images.bin";
-pub(super) const INDEX: &str = "index.json";
-/// Version of the format.
-pub(super) const VERSION: u32 = 1;
+use std::path::Path;
 
 /// A file that was skipped, or used although it is damaged, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +16,7 @@ pub struct Skipped {
     pub reason: String,
 }
 
-/// `index.json`; its lists have one entry per image.
+/// `index.json` of a data set; `names`, `labels` and `is_test` have one entry per image.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Index {
     pub(super) version: u32,
@@ -30,10 +24,6 @@ pub(super) struct Index {
     pub(super) names: Vec<String>,
     pub(super) labels: Vec<usize>,
     pub(super) is_test: Vec<bool>,
-    /// (width, height)
-    pub(super) sizes: Vec<(usize, usize)>,
-    /// Offset of the first byte in `images.bin`.
-    pub(super) offsets: Vec<usize>,
     pub(super) skipped: Vec<Skipped>,
     pub(super) ignored: usize,
     /// JPEGs among the images that lost data inside.
@@ -41,40 +31,52 @@ pub(super) struct Index {
     pub(super) damaged: Vec<Skipped>,
 }
 
-/// A data set of decoded images, read one by one from a file.
-///
-/// The file is not memory-mapped: truncating a mapped file kills the process with SIGBUS, and overwriting it changes
-/// images while they are used. Reading an image from the page cache costs a system call and a copy (for small views of
-/// large images, up to 10 % of the time for both views; docs/performance.md), and a change of the file is detected
-/// afterwards ([`ImageDataset::check`]).
+/// A data set of decoded images, read one by one. Indices count the training images first, then the test images.
 #[derive(Debug)]
 pub struct ImageDataset {
     index: Index,
-    path: PathBuf,
-    file: File,
-    /// Stamp of the file when it was opened.
-    stamp: Stamp,
+    first: ImageStore,
+    second: Option<ImageStore>,
 }
 
 impl ImageDataset {
     /// Opens a directory written by [`decode`](fn@crate::dataset::decode).
     ///
     /// # Errors
-    /// A file is missing or unreadable, or the two files do not match.
+    /// A file is missing or unreadable, or the files do not match.
     pub fn open(directory: &Path) -> Result<Self> {
-        let (index_path, bytes_path) = (directory.join(INDEX), directory.join(IMAGES));
-        let damaged = |what: String| {
-            Error::stage(what)
-                .at(directory.display().to_string())
-                .help("delete the directory and run again to rebuild it")
+        let [train, test] = Part::ALL.map(|part| directory.join(part.name()));
+        Self::labeled(directory, &train, &test)
+    }
+
+    /// Opens training and test images with their names and labels, which are in the directory `labels`.
+    ///
+    /// # Errors
+    /// A file is missing or unreadable, or the files do not match.
+    pub fn labeled(labels: &Path, train: &Path, test: &Path) -> Result<Self> {
+        let (first, second) = (ImageStore::open(train)?, ImageStore::open(test)?);
+        let index: Index = read_index(labels)?;
+        index.check(first.len(), second.len()).map_err(|what| damaged(labels, what))?;
+        Ok(Self { index, first, second: Some(second) })
+    }
+
+    /// Opens images without names or labels: every image has the label 0 of a single class. Those in `test` are test
+    /// images.
+    ///
+    /// # Errors
+    /// A file is missing or unreadable, or the files of a directory do not match.
+    pub fn unlabeled(images: &Path, test: Option<&Path>) -> Result<Self> {
+        let (first, second) = (ImageStore::open(images)?, test.map(ImageStore::open).transpose()?);
+        let count = first.len() + second.as_ref().map_or(0, ImageStore::len);
+        let index = Index {
+            version: VERSION,
+            classes: vec![String::new()],
+            names: vec![String::new(); count],
+            labels: vec![0; count],
+            is_test: (0..count).map(|image| image >= first.len()).collect(),
+            ..Index::default()
         };
-        let index: Index = serde_json::from_slice(&files::read(&index_path)?)
-            .map_err(|error| damaged(format!("{INDEX} is damaged: {error}")))?;
-        let failed = |error| Error::io("read", &bytes_path, &error);
-        let file = files::open_regular(&bytes_path).map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
-        index.check(metadata.len()).map_err(damaged)?;
-        Ok(Self { index, stamp: Stamp::of(&metadata), file, path: bytes_path })
+        Ok(Self { index, first, second })
     }
 
     /// Returns the number of images.
@@ -103,30 +105,24 @@ impl ImageDataset {
     /// # Errors
     /// The file cannot be read, or was truncated.
     pub fn read(&self, index: usize, image: &mut Image) -> Result<()> {
-        (image.width, image.height) = self.index.sizes[index];
-        image.rgb.resize(CHANNELS * image.width * image.height, 0);
-        let read = read_at(&self.file, &mut image.rgb, self.index.offsets[index] as u64);
-        read.map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => self.changed(),
-            _ => Error::io("read", &self.path, &error),
-        })
+        match (index.checked_sub(self.first.len()), &self.second) {
+            (None, _) => self.first.read(index, image),
+            (Some(position), Some(second)) => second.read(position, image),
+            (Some(_), None) => Err(Error::bug(format!("no image {index} among {}", self.len()))),
+        }
     }
 
-    /// Checks that the file has not been modified since it was opened, so that everything read so far is valid.
+    /// Checks that no file has been modified since it was opened, so that everything read so far is valid.
     ///
     /// # Errors
-    /// It has been modified.
+    /// One has been modified.
     pub fn check(&self) -> Result<()> {
-        let metadata = self.file.metadata().map_err(|error| Error::io("read", &self.path, &error))?;
-        let now = Stamp::of(&metadata);
-        // Removing or linking the file changes only its ctime, not its content.
-        let is_same = (now.inode, now.size, now.modified) == (self.stamp.inode, self.stamp.size, self.stamp.modified);
-        if is_same { Ok(()) } else { Err(self.changed()) }
+        [Some(&self.first), self.second.as_ref()].into_iter().flatten().try_for_each(ImageStore::check)
     }
 
-    fn changed(&self) -> Error {
-        let error = Error::stage("the file changed while it was read").at(self.path.display().to_string());
-        error.help("run again to rebuild what was damaged")
+    /// Returns the identities of the training images, see [`Split::sample`](crate::dataset::Split::sample).
+    pub fn training_ids(&self) -> &[String] {
+        &self.first.index.ids
     }
 
     /// Returns the label of the image with this index.
@@ -176,43 +172,28 @@ impl ImageDataset {
 }
 
 impl Index {
-    /// Checks that the lists are consistent and stay inside `images.bin`, so that later reads stay in bounds.
-    fn check(&self, bytes: u64) -> Result<(), String> {
+    /// Checks that the lists are consistent and suit these numbers of training and test images.
+    fn check(&self, train: usize, test: usize) -> Result<(), String> {
         if self.version != VERSION {
             return Err(format!("{INDEX} has version {}, not {VERSION}", self.version));
         }
-        let count = self.names.len();
-        if [self.labels.len(), self.is_test.len(), self.sizes.len(), self.offsets.len()] != [count; 4] {
-            return Err(format!("the lists of {INDEX} differ in length"));
+        if [self.names.len(), self.labels.len(), self.is_test.len()] != [train + test; 3] {
+            return Err(format!("the lists of {INDEX} differ in length from the {} images", train + test));
+        }
+        if self.is_test.iter().enumerate().any(|(image, is_test)| *is_test != (image >= train)) {
+            return Err(format!("{INDEX} has test images among the training images"));
         }
         if let Some(label) = self.labels.iter().find(|&&label| label >= self.classes.len()) {
             return Err(format!("{INDEX} has the label {label}, but there are only {} classes", self.classes.len()));
         }
-        let mut next = 0_usize;
-        for (&(width, height), &offset) in self.sizes.iter().zip(&self.offsets) {
-            let length = width.checked_mul(height).and_then(|area| area.checked_mul(CHANNELS));
-            let end = length.filter(|&length| length > 0 && offset == next).and_then(|length| next.checked_add(length));
-            next = end.ok_or_else(|| format!("a size or offset in {INDEX} is invalid"))?;
-        }
-        if next as u64 != bytes {
-            return Err(format!("{IMAGES} has {bytes} bytes instead of {next}"));
-        }
         Ok(())
     }
-}
 
-#[cfg(unix)]
-fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match std::os::windows::fs::FileExt::seek_read(file, bytes, offset)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            read => (bytes, offset) = (&mut bytes[read..], offset + read as u64),
-        }
+    /// Writes the index into a directory.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(super) fn write(&self, directory: &Path) -> Result<()> {
+        files::write_atomic(&directory.join(INDEX), hash::canonical_json(self)?.as_bytes())
     }
-    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::base::{Result, hash};
 use crate::dataset::memo::UNREADABLE;
-use crate::dataset::{Fingerprint, ImageDataset, SourceFile, Split};
+use crate::dataset::{Fingerprint, ImageDataset, SourceFile};
 use crate::imaging::Image;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -24,21 +24,21 @@ type Pixels = (usize, usize, String);
 ///
 /// # Errors
 /// The images cannot be read.
-pub fn shared_images(set: &ImageDataset, split: &Split) -> Result<Vec<SharedImage>> {
-    let digests = |images: &[usize]| -> Result<Vec<(usize, Pixels)>> {
-        let digest = |pixels: &mut Image, &image: &usize| {
+pub fn shared_images(set: &ImageDataset) -> Result<Vec<SharedImage>> {
+    let digests = |images: Vec<usize>| -> Result<Vec<(usize, Pixels)>> {
+        let digest = |pixels: &mut Image, image: usize| {
             set.read(image, pixels)?;
             Ok((image, (pixels.width, pixels.height, hash::digest_bytes(&pixels.rgb))))
         };
-        images.par_iter().map_init(Image::default, digest).collect()
+        images.into_par_iter().map_init(Image::default, digest).collect()
     };
-    let training = digests(&[split.train.as_slice(), &split.validation].concat())?;
+    let (tested, training): (Vec<usize>, Vec<usize>) = (0..set.len()).partition(|image| set.is_test(*image));
+    let (training, tested) = (digests(training)?, digests(tested)?);
+    set.check()?;
     let mut first: HashMap<&Pixels, usize> = HashMap::new();
     for (image, digest) in &training {
         first.entry(digest).or_insert(*image);
     }
-    let tested = digests(&split.test)?;
-    set.check()?;
     let name = |image: usize| set.name(image).to_owned();
     let shared =
         |(image, digest): &(usize, Pixels)| Some(SharedImage { test: name(*image), other: name(*first.get(digest)?) });
@@ -80,7 +80,6 @@ pub fn describe(shared: &[SharedImage], test_images: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Value;
 
     #[test]
     fn files_with_the_same_digest_in_both_subsets_are_found() {
@@ -94,7 +93,7 @@ mod tests {
             ("test/b/6", UNREADABLE),
         ];
         let files = files.map(file).to_vec();
-        let fingerprint = Fingerprint { content: Value::Null, classes: Vec::new(), files };
+        let fingerprint = Fingerprint { files, ..Fingerprint::default() };
         let shared = shared_files(&fingerprint);
         assert_eq!(shared, [SharedImage { test: "test/b/4".into(), other: "train/a/1".into() }]);
         let text = describe(&shared, 2).unwrap();

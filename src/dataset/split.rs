@@ -2,11 +2,14 @@
 
 use crate::base::rng::{below, shuffle, stream};
 use crate::base::{Error, Result};
-use crate::dataset::fingerprint::ClassSize;
+use crate::dataset::contents::first_by_hash;
+use crate::dataset::fingerprint::Fingerprint;
 use crate::dataset::source::fraction_of;
 use serde::{Deserialize, Serialize};
 
 /// A split of the images: sorted indices, each in exactly one of the three subsets.
+///
+/// Its file has no test images: what is trained without labels does not depend on them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Split {
     /// Training images.
@@ -14,25 +17,22 @@ pub struct Split {
     /// Validation images, for early stopping.
     pub validation: Vec<usize>,
     /// Test images, for the results.
+    #[serde(skip)]
     pub test: Vec<usize>,
 }
 
 impl Split {
-    /// Holds out a random `round(validation_fraction * n)` of the `n` training images of each class for validation.
+    /// Holds out `round(validation_fraction * n)` of the `n` images with these identities for validation; `tests` test
+    /// images follow them.
     ///
-    /// `labels` and `is_test` have one entry per image.
-    pub fn sample(labels: &[usize], is_test: &[bool], validation_fraction: f64, seed: u64) -> Self {
-        let (test, rest): (Vec<usize>, Vec<usize>) = (0..labels.len()).partition(|&image| is_test[image]);
-        let (mut train, mut validation) = (Vec::new(), Vec::new());
-        for (class, mut images) in by_class(&rest, labels).into_iter().enumerate() {
-            shuffle(&mut images, &mut stream(seed, "split", &[class as u64]));
-            let (held_out, kept) = images.split_at(fraction_of(validation_fraction, images.len()));
-            validation.extend(held_out);
-            train.extend(kept);
-        }
-        train.sort_unstable();
+    /// The choice depends on the identities alone: it is the same for other names and labels, and changes little when
+    /// images are added.
+    pub fn sample(ids: &[String], tests: usize, validation_fraction: f64, seed: u64) -> Self {
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let mut validation = held_out(&ids, validation_fraction, seed);
         validation.sort_unstable();
-        Self { train, validation, test }
+        let train = (0..ids.len()).filter(|image| validation.binary_search(image).is_err()).collect();
+        Self { train, validation, test: (ids.len()..ids.len() + tests).collect() }
     }
 
     /// Checks a split that was read from a file: no image may occur twice, and the test subset must agree with
@@ -92,13 +92,20 @@ impl Split {
     }
 }
 
+fn held_out(ids: &[&str], validation_fraction: f64, seed: u64) -> Vec<usize> {
+    first_by_hash("split", seed, ids, fraction_of(validation_fraction, ids.len()))
+}
+
 /// Returns the numbers of (training, validation, test) images of each class that [`Split::sample`] gives.
-pub fn split_sizes(classes: &[ClassSize], validation_fraction: f64) -> Vec<(usize, usize, usize)> {
-    let sizes = |class: &ClassSize| {
-        let validation = fraction_of(validation_fraction, class.train);
-        (class.train - validation, validation, class.test)
-    };
-    classes.iter().map(sizes).collect()
+pub fn split_sizes(fingerprint: &Fingerprint, validation_fraction: f64, seed: u64) -> Vec<(usize, usize, usize)> {
+    let mut sizes: Vec<_> = fingerprint.classes.iter().map(|class| (class.train, 0, class.test)).collect();
+    let ids: Vec<&str> = fingerprint.training.iter().map(|(id, _)| id.as_str()).collect();
+    for image in held_out(&ids, validation_fraction, seed) {
+        let size = &mut sizes[fingerprint.training[image].1];
+        size.0 -= 1;
+        size.1 += 1;
+    }
+    sizes
 }
 
 /// Groups images by class, in the given order.
@@ -114,46 +121,58 @@ fn by_class(images: &[usize], labels: &[usize]) -> Vec<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::ClassSize;
     use std::collections::HashSet;
+    use std::sync::Arc;
 
-    /// Labels and test flags of three classes of 100, 50 and 10 images, every fifth a test image.
-    fn images() -> (Vec<usize>, Vec<bool>) {
-        let labels: Vec<usize> = (0..160)
-            .map(|i| {
-                if i < 100 {
-                    0
-                } else if i < 150 {
-                    1
-                } else {
-                    2
-                }
-            })
-            .collect();
-        (labels, (0..160).map(|i| i % 5 == 0).collect())
+    const TESTS: usize = 32;
+
+    /// Identities and labels of 128 training images of three classes of 80, 40 and 8, and 32 test images.
+    fn images() -> (Vec<String>, Vec<usize>) {
+        let label = |i| usize::from(i >= 80) + usize::from(i >= 120);
+        ((0..128).map(|i| format!("image {i}")).collect(), (0..128 + TESTS).map(|i| label(i % 128)).collect())
+    }
+
+    fn sample(ids: &[String], seed: u64) -> Split {
+        Split::sample(ids, TESTS, 0.1, seed)
     }
 
     #[test]
-    fn every_image_is_in_one_subset_and_classes_keep_their_proportions() {
-        let (labels, is_test) = images();
-        let split = Split::sample(&labels, &is_test, 0.1, 7);
+    fn every_image_is_in_one_subset_and_sizes_are_those_of_the_split() {
+        let (ids, labels) = images();
+        let split = sample(&ids, 7);
         let all: HashSet<usize> = split.train.iter().chain(&split.validation).chain(&split.test).copied().collect();
-        assert_eq!((all.len(), split.train.len() + split.validation.len() + split.test.len()), (160, 160));
-        assert!(split.test.iter().all(|&image| is_test[image]));
-        let sizes = [("a", 80, 20), ("b", 40, 10), ("c", 8, 2)];
-        let sizes = sizes.map(|(name, train, test)| ClassSize { name: name.to_owned(), train, test });
+        assert_eq!((all.len(), split.train.len(), split.validation.len(), split.test.len()), (160, 115, 13, 32));
+        let class = |name: &str, train| ClassSize { name: name.to_owned(), train, test: 0 };
+        let fingerprint = Fingerprint {
+            classes: vec![class("a", 80), class("b", 40), class("c", 8)],
+            training: Arc::new(ids.iter().cloned().zip(labels.iter().copied()).collect()),
+            ..Fingerprint::default()
+        };
         let count = |part: &[usize], class| part.iter().filter(|&&image| labels[image] == class).count();
-        for (class, expected) in split_sizes(&sizes, 0.1).into_iter().enumerate() {
-            let parts = (count(&split.train, class), count(&split.validation, class), count(&split.test, class));
-            assert_eq!(parts, expected);
+        for (class, expected) in split_sizes(&fingerprint, 0.1, 7).into_iter().enumerate() {
+            assert_eq!((count(&split.train, class), count(&split.validation, class), 0), expected);
         }
-        assert_eq!(split, Split::sample(&labels, &is_test, 0.1, 7));
-        assert_ne!(split, Split::sample(&labels, &is_test, 0.1, 8));
+        assert_eq!(split, sample(&ids, 7));
+        assert_ne!(split, sample(&ids, 8));
+    }
+
+    #[test]
+    fn the_validation_images_change_little_when_images_are_added() {
+        let (mut ids, _) = images();
+        let held_out = |ids: &[String]| -> HashSet<String> {
+            sample(ids, 7).validation.into_iter().map(|image| ids[image].clone()).collect()
+        };
+        let before = held_out(&ids);
+        ids.insert(3, "one more".to_owned());
+        assert!(before.difference(&held_out(&ids)).count() <= 1);
     }
 
     #[test]
     fn a_split_that_does_not_match_the_images_is_refused() {
-        let (labels, is_test) = images();
-        let split = Split::sample(&labels, &is_test, 0.1, 7);
+        let (ids, labels) = images();
+        let split = sample(&ids, 7);
+        let is_test: Vec<bool> = (0..labels.len()).map(|image| image >= ids.len()).collect();
         assert_eq!(split.check(&is_test), Ok(()));
         let refused = |change: fn(&mut Split)| {
             let mut split = split.clone();
@@ -169,12 +188,13 @@ mod tests {
 
     #[test]
     fn labeled_fractions_are_nested_and_stratified() {
-        let (labels, is_test) = images();
-        let split = Split::sample(&labels, &is_test, 0.1, 7);
+        let (ids, labels) = images();
+        let split = sample(&ids, 7);
         let labeled = |fraction| split.labeled(&labels, fraction, 3).unwrap();
         assert_eq!(labeled(1.0), split.train);
         let mut smaller = labeled(0.1);
-        assert_eq!(smaller.len(), 7 + 4 + 1);
+        let count = |class| split.train.iter().filter(|image| labels[**image] == class).count();
+        assert_eq!(smaller.len(), (0..3).map(|class| fraction_of(0.1, count(class))).sum::<usize>());
         for fraction in [0.2, 0.5, 0.9] {
             let larger = labeled(fraction);
             assert!(smaller.iter().all(|image| larger.contains(image)), "{fraction}");
@@ -184,16 +204,16 @@ mod tests {
 
     #[test]
     fn a_fraction_that_leaves_a_class_empty_is_an_error() {
-        let (labels, is_test) = images();
-        let split = Split::sample(&labels, &is_test, 0.1, 7);
+        let (ids, labels) = images();
+        let split = sample(&ids, 7);
         let error = split.labeled(&labels, 0.05, 3).unwrap_err();
         assert!(error.what().contains("class 2"), "{error}");
     }
 
     #[test]
     fn sampling_with_replacement_uses_only_training_images() {
-        let (labels, is_test) = images();
-        let split = Split::sample(&labels, &is_test, 0.1, 7);
+        let (ids, _) = images();
+        let split = sample(&ids, 7);
         let sampled = split.labeled_with_replacement(0.9, 3);
         assert_eq!(sampled.len(), fraction_of(0.9, split.train.len()));
         assert!(sampled.iter().all(|image| split.train.contains(image)));

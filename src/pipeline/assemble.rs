@@ -147,7 +147,7 @@ impl Survey {
     fn facts(&mut self, pipeline: &Pipeline) -> Result<Facts> {
         let of = |(name, config): (&str, &DatasetConfig)| {
             let fingerprint = self.fingerprint(config)?;
-            let classes = class_counts(&fingerprint, config.validation_fraction);
+            let classes = class_counts(&fingerprint, config.validation_fraction, pipeline.seed);
             Ok((name.to_owned(), DataFacts { config: config.clone(), fingerprint, classes }))
         };
         pipeline.all::<Dataset>().map(of).collect::<Result<_>>().map(Facts)
@@ -163,8 +163,8 @@ impl Survey {
     }
 }
 
-fn class_counts(fingerprint: &Fingerprint, validation_fraction: f64) -> Vec<ClassCount> {
-    let sizes = dataset::split_sizes(&fingerprint.classes, validation_fraction);
+fn class_counts(fingerprint: &Fingerprint, validation_fraction: f64, seed: u64) -> Vec<ClassCount> {
+    let sizes = dataset::split_sizes(fingerprint, validation_fraction, seed);
     let count = |(class, (train, validation, test)): (&dataset::ClassSize, (usize, usize, usize))| ClassCount {
         name: class.name.clone(),
         train,

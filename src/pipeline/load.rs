@@ -8,7 +8,6 @@ use crate::stages::Dataset;
 use crate::study::check::check_data;
 use crate::study::read::{self, Language};
 use crate::study::{ClassCount, DataFacts, Facts, Study, Variant};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -74,7 +73,7 @@ impl LoadedStudy {
     pub fn check_counts(&self, classes: &[ClassCount]) -> Result<(), Diagnostics> {
         for (number, Variant { pipeline, .. }) in self.study.variants.iter().enumerate() {
             let facts = |(name, config): (&str, &DatasetConfig)| {
-                let fingerprint = Fingerprint { content: Value::Null, classes: Vec::new(), files: Vec::new() };
+                let fingerprint = Fingerprint::default();
                 (name.to_owned(), DataFacts { config: config.clone(), fingerprint, classes: classes.to_vec() })
             };
             self.check_data(number, &Facts(pipeline.all::<Dataset>().map(facts).collect()))?;

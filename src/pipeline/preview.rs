@@ -2,16 +2,16 @@
 
 use crate::augment::PolicyConfig;
 use crate::base::{Error, Result, files};
-use crate::dataset::{self, DatasetConfig, Split};
+use crate::dataset::{self, DatasetConfig, ImageDataset, Part, Split};
 use crate::pipeline::LoadedStudy;
-use crate::stages::dataset::{SEED as DATA_SEED, open};
-use crate::stages::pretrain::{draw, one_of_each_class};
+use crate::stages::dataset::SEED as DATA_SEED;
+use crate::stages::pretrain::draw;
 use crate::stages::{Augment, Dataset, Pretrain};
 use crate::study::Pipeline;
 use std::path::Path;
 
 /// Draws `count` images with augmented views of each into a PNG; the policy is that of the first pretraining unless
-/// one is named. The images are decoded into a temporary directory.
+/// one is named. The training images are decoded into a temporary directory.
 ///
 /// # Errors
 /// There is no such policy, the images cannot be read, or the PNG cannot be written.
@@ -23,11 +23,13 @@ pub fn preview(loaded: &LoadedStudy, augment: Option<&str>, count: usize, png: &
     let (policy, dataset) = subject(pipeline, augment)?;
     let directory =
         tempfile::tempdir().map_err(|error| Error::io("create a temporary directory", std::env::temp_dir(), &error))?;
-    dataset::decode(dataset, DATA_SEED, directory.path(), &|_, _| (), &|| Ok(()))?;
-    let set = open(directory.path())?;
-    let train = Split::sample(set.labels(), set.test_flags(), dataset.validation_fraction, pipeline.seed).train;
-    let images = one_of_each_class(&set, &train, count);
-    files::write_atomic(png, &draw(&set, &images, policy, dataset, pipeline.seed)?)
+    let (directory, seed) = (directory.path(), pipeline.seed);
+    let memo = directory.join("digests.json");
+    dataset::decode_images(dataset, Part::Training, (DATA_SEED, &memo), directory, &|_, _| (), &|| Ok(()))?;
+    let set = ImageDataset::unlabeled(directory, None)?;
+    let mut images = Split::sample(set.training_ids(), 0, dataset.validation_fraction, seed).train;
+    images.truncate(count);
+    files::write_atomic(png, &draw(&set, &images, policy, dataset, seed)?)
 }
 
 /// The policy and the data set: those of the first pretraining run that has the policy, if any has.

@@ -33,6 +33,10 @@ impl Source for Cifar10 {
         json!("CIFAR-10")
     }
 
+    fn pixels(&self, _: usize, _: bool) -> Value {
+        json!("CIFAR-10")
+    }
+
     fn place(&self) -> String {
         self.path.display().to_string()
     }

@@ -2,7 +2,6 @@
 
 use super::image_file::{ReadError, ReadReport};
 use super::{Source, image_file};
-use crate::base::rng::{permutation, stream};
 use crate::base::{Error, Result};
 use crate::dataset::config::DatasetConfig;
 use crate::dataset::fingerprint::ClassSize;
@@ -71,8 +70,8 @@ pub(crate) enum ImageFiles<'a> {
     None,
     /// Each image has a file, which may turn out to be broken.
     OnePerImage(&'a [PathBuf]),
-    /// Every file has many images, and their labels.
-    Shared(Vec<&'a Path>),
+    /// Every file has many images, all of them test images or none.
+    Shared(Vec<(&'a Path, bool)>),
 }
 
 impl Listing {
@@ -117,16 +116,16 @@ impl Listing {
         sizes
     }
 
-    /// Holds out test images if the source has none: a random sample with the same fraction of each class.
-    pub(crate) fn hold_out_test(&mut self, seed: u64) {
-        let TestImages::HeldOut(fraction) = self.test else { return };
-        let mut flags = vec![false; self.len()];
-        let mut by_class = vec![Vec::new(); self.labels.classes.len()];
-        self.labels.of_images.iter().enumerate().for_each(|(image, &label)| by_class[label].push(image));
-        for (class, images) in by_class.into_iter().enumerate() {
-            let order = permutation(images.len(), &mut stream(seed, "test split", &[class as u64]));
-            order[..fraction_of(fraction, images.len())].iter().for_each(|&position| flags[images[position]] = true);
+    /// Returns the fraction of each class that is to be held out for testing, if the source has no test images.
+    pub(crate) fn test_fraction(&self) -> Option<f64> {
+        match self.test {
+            TestImages::Given(_) => None,
+            TestImages::HeldOut(fraction) => Some(fraction),
         }
+    }
+
+    /// Holds out the images with these flags for testing.
+    pub(crate) fn hold_out(&mut self, flags: Vec<bool>) {
         self.test = TestImages::Given(flags);
     }
 }
@@ -161,6 +160,13 @@ impl Labels {
         classes.dedup();
         let of_images = names.iter().map(|name| classes.partition_point(|class| class < name)).collect();
         Self { classes, of_images, files: Vec::new() }
+    }
+
+    /// Returns the images of each class.
+    pub(crate) fn by_class(&self) -> Vec<Vec<usize>> {
+        let mut by_class = vec![Vec::new(); self.classes.len()];
+        self.of_images.iter().enumerate().for_each(|(image, &label)| by_class[label].push(image));
+        by_class
     }
 }
 

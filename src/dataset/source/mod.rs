@@ -49,6 +49,12 @@ pub(crate) trait Source {
     /// is part of the artifact's key.
     fn content(&self, image_size: usize) -> Value;
 
+    /// Returns what determines the pixels of the training images or of the test images, apart from the files: nothing
+    /// about the others, names or labels.
+    fn pixels(&self, _image_size: usize, _is_test: bool) -> Value {
+        Value::Null
+    }
+
     /// Returns the place of errors about the source as a whole: a path, or its name if it has none.
     fn place(&self) -> String;
 

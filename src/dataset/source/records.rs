@@ -108,7 +108,7 @@ impl ImageReader for RecordReader {
     }
 
     fn files(&self) -> ImageFiles<'_> {
-        ImageFiles::Shared(self.files.iter().map(|file| file.path.as_path()).collect())
+        ImageFiles::Shared(self.files.iter().map(|file| (file.path.as_path(), file.is_test)).collect())
     }
 }
 

@@ -33,6 +33,10 @@ impl Source for Stl10 {
         json!("STL-10")
     }
 
+    fn pixels(&self, _: usize, _: bool) -> Value {
+        json!("STL-10")
+    }
+
     fn place(&self) -> String {
         self.path.display().to_string()
     }

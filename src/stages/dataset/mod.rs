@@ -1,38 +1,104 @@
 //! `[dataset]` and `[dataset.NAME]`: the images, decoded once, and their split.
 
-mod decode;
+mod changes;
+mod images;
+mod labels;
 pub mod split;
 
-pub use decode::{SEED, images, open};
+pub use images::SEED;
 
 use crate::base::Result;
 use crate::dataset::source::SourceProblem;
-use crate::dataset::{DatasetConfig, Skipped};
-use crate::engine::StageId;
+use crate::dataset::{DatasetConfig, ImageDataset, Part, Skipped};
+use crate::engine::{Context, StageId};
 use crate::render::data::{DatasetFacts, Report};
 use crate::stages::shared::cost;
 use crate::study::{Check, DataFacts, Expansion, Pipeline, Ref, ReportPart, Shown, StageKind, Tables, VariantLabel};
-use decode::DatasetStage;
+use images::ImagesStage;
+use labels::DatasetStage;
 use serde_json::{Value, json};
 use split::SplitStage;
+use std::sync::Arc;
 
 /// The section `dataset`.
 pub struct Dataset;
 
+/// Role of the training images, validation images included.
+pub(super) const TRAIN_IMAGES: &str = "train_images";
+/// Role of the test images.
+pub(super) const TEST_IMAGES: &str = "test_images";
+
 /// The nodes of a data set.
 #[derive(Clone, Copy, Debug)]
 pub struct DatasetNodes {
-    /// The decoded images.
+    /// The decoded training images, validation images included.
+    pub train: StageId,
+    /// The decoded test images.
+    pub test: StageId,
+    /// Names and labels of both.
     pub dataset: StageId,
-    /// Their split.
+    /// Which training images are for validation.
     pub split: StageId,
 }
 
 impl DatasetNodes {
-    /// The inputs of a stage that reads both.
-    pub fn inputs(&self) -> [(&'static str, StageId); 2] {
-        [("dataset", self.dataset), ("split", self.split)]
+    /// The inputs of a stage that reads labels.
+    pub fn labeled(&self) -> [(&'static str, StageId); 4] {
+        [(TRAIN_IMAGES, self.train), (TEST_IMAGES, self.test), ("dataset", self.dataset), ("split", self.split)]
     }
+
+    /// The inputs of a stage that trains without labels.
+    pub fn training(&self) -> [(&'static str, StageId); 2] {
+        [(TRAIN_IMAGES, self.train), ("split", self.split)]
+    }
+
+    /// The inputs of a stage that reads all images without labels.
+    pub fn images(&self) -> [(&'static str, StageId); 2] {
+        [(TRAIN_IMAGES, self.train), self.test_images()]
+    }
+
+    /// The input of a stage that reads test images without labels.
+    pub fn test_images(&self) -> (&'static str, StageId) {
+        (TEST_IMAGES, self.test)
+    }
+}
+
+/// The images of a stage with labels.
+///
+/// # Errors
+/// An artifact is damaged.
+pub fn images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
+    let labels = context.input("dataset")?;
+    ImageDataset::labeled(labels, context.input(TRAIN_IMAGES)?, context.input(TEST_IMAGES)?).map(Arc::new)
+}
+
+/// The training images of a stage, validation images included, without labels.
+///
+/// # Errors
+/// The artifact is damaged.
+pub fn training_images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
+    ImageDataset::unlabeled(context.input(TRAIN_IMAGES)?, None).map(Arc::new)
+}
+
+/// All images of a stage, without labels.
+///
+/// # Errors
+/// An artifact is damaged.
+pub fn unlabeled_images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
+    ImageDataset::unlabeled(context.input(TRAIN_IMAGES)?, Some(context.input(TEST_IMAGES)?)).map(Arc::new)
+}
+
+/// The test images of a stage, without labels, as if they were all there is.
+///
+/// # Errors
+/// The artifact is damaged.
+pub fn test_images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
+    ImageDataset::unlabeled(context.input(TEST_IMAGES)?, None).map(Arc::new)
+}
+
+/// `dataset` or `dataset.NAME`.
+fn stage_name(kind: &str, name: &str) -> String {
+    if name.is_empty() { kind.to_owned() } else { format!("{kind}.{name}") }
 }
 
 impl StageKind for Dataset {
@@ -56,24 +122,32 @@ impl StageKind for Dataset {
     fn expand(config: &DatasetConfig, expansion: &mut Expansion<'_>) -> Result<()> {
         let facts = expansion.facts(expansion.name())?;
         let name = expansion.name().to_owned();
-        let dataset = expansion.add(
-            DatasetStage {
-                name: name.clone(),
-                config: facts.config.clone(),
-                fingerprint: facts.fingerprint.clone(),
-                memo: expansion.memo().to_owned(),
-            },
-            &[],
-        )?;
-        expansion.cost(dataset, cost::decoding(facts));
+        let train = add_images(Part::Training, facts, expansion)?;
+        let test = add_images(Part::Test, facts, expansion)?;
+        let (fingerprint, memo) = (facts.fingerprint.clone(), expansion.memo().to_owned());
+        let dataset = DatasetStage { name: name.clone(), config: facts.config.clone(), fingerprint, memo };
+        let dataset = expansion.add(dataset, &[(TRAIN_IMAGES, train), (TEST_IMAGES, test)])?;
         let seed = expansion.pipeline().seed;
         let split = SplitStage { name, validation_fraction: config.validation_fraction, seed };
-        let split = expansion.add(split, &[("dataset", dataset)])?;
-        let nodes = DatasetNodes { dataset, split };
-        expansion.show(&nodes.inputs(), DatasetPart::new(facts));
+        let split = expansion.add(split, &[(TRAIN_IMAGES, train)])?;
+        let nodes = DatasetNodes { train, test, dataset, split };
+        expansion.show(&nodes.labeled(), DatasetPart::new(facts));
         expansion.provide::<Self, _>(nodes);
         Ok(())
     }
+}
+
+fn add_images(part: Part, facts: &DataFacts, expansion: &mut Expansion<'_>) -> Result<StageId> {
+    let stage = ImagesStage {
+        name: expansion.name().to_owned(),
+        part,
+        config: facts.config.clone(),
+        fingerprint: facts.fingerprint.clone(),
+        memo: expansion.memo().to_owned(),
+    };
+    let id = expansion.add(stage, &[])?;
+    expansion.cost(id, cost::decoding(part, facts));
+    Ok(id)
 }
 
 /// The name of the data set that a stage reads: the one that it names, or `[dataset]`, or the only one there is. None where
@@ -125,10 +199,10 @@ impl ReportPart for DatasetPart {
         if Self::is_described(report) {
             return Ok(());
         }
-        let set = open(shown.artifact("dataset")?)?;
-        let directory = shown.artifact("split")?;
-        let split = split::open(directory, &set)?;
-        let shared = split::shared(directory, &set, &split)?;
+        let directory = shown.artifact("dataset")?;
+        let set = ImageDataset::labeled(directory, shown.artifact(TRAIN_IMAGES)?, shown.artifact(TEST_IMAGES)?)?;
+        let split = split::open(shown.artifact("split")?, &set)?;
+        let shared = split::shared(directory)?;
         let named = |files: &[Skipped]| files.iter().map(|file| (file.name.clone(), file.reason.clone())).collect();
         let mut classes: Vec<(String, usize, usize, usize)> =
             set.classes().iter().map(|class| (class.clone(), 0, 0, 0)).collect();

@@ -1,11 +1,11 @@
-//! `split`: which images are for training, validation and testing.
+//! `split`: which of the training images are for validation.
 
 use crate::base::Result;
-use crate::dataset::shared::{self, SharedImage, shared_images};
+use crate::dataset::shared::SharedImage;
 use crate::dataset::{ImageDataset, Split};
 use crate::engine::{Context, Stage, StageSummary};
 use crate::stages::dataset;
-use crate::stages::dataset::decode::stage_name;
+use crate::stages::dataset::stage_name;
 use crate::stages::shared::artifacts;
 use crate::stages::shared::labels::LabelSampling;
 use serde_json::{Value, json};
@@ -30,8 +30,9 @@ impl Stage for SplitStage {
         "split"
     }
 
+    /// 2: by the content of the training images alone, without labels and test images.
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn parameters(&self) -> Value {
@@ -39,14 +40,10 @@ impl Stage for SplitStage {
     }
 
     fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
-        let set = dataset::images(context)?;
-        let split = Split::sample(set.labels(), set.test_flags(), self.validation_fraction, self.seed);
+        let set = dataset::training_images(context)?;
+        let split = Split::sample(set.training_ids(), 0, self.validation_fraction, self.seed);
         artifacts::write_json(&context.output().join(artifacts::SPLIT), &split)?;
-        let shared = shared_images(&set, &split)?;
-        shared::describe(&shared, split.test.len()).into_iter().for_each(|warning| context.warn(warning));
-        artifacts::write_rows(&context.output().join(artifacts::SHARED), &shared)?;
-        let summary = StageSummary::default().count("train", split.train.len());
-        Ok(summary.count("validation", split.validation.len()).count("test", split.test.len()))
+        Ok(StageSummary::default().count("train", split.train.len()).count("validation", split.validation.len()))
     }
 }
 
@@ -64,19 +61,18 @@ pub fn read(context: &Context<'_>, set: &ImageDataset) -> Result<Split> {
 /// As for [`read`].
 pub fn open(directory: &Path, set: &ImageDataset) -> Result<Split> {
     let path = directory.join(artifacts::SPLIT);
-    let split: Split = artifacts::read_json(&path)?;
+    let mut split: Split = artifacts::read_json(&path)?;
+    split.test = (0..set.len()).filter(|image| set.is_test(*image)).collect();
     split.check(set.test_flags()).map_err(|what| artifacts::impossible(&path, &what))?;
     Ok(split)
 }
 
-/// Test images of a split that are training or validation images too.
+/// Test images of a data set artifact that are training or validation images too.
 ///
 /// # Errors
 /// The artifact is damaged.
-pub fn shared(directory: &Path, set: &ImageDataset, split: &Split) -> Result<Vec<SharedImage>> {
-    let path = directory.join(artifacts::SHARED);
-    // Artifacts of earlier versions do not have the file.
-    if path.exists() { artifacts::read_rows(&path) } else { shared_images(set, split) }
+pub fn shared(directory: &Path) -> Result<Vec<SharedImage>> {
+    artifacts::read_rows(&directory.join(artifacts::SHARED))
 }
 
 /// The labeled training images for a fraction.

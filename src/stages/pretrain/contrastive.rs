@@ -109,7 +109,7 @@ impl DeviceStage for PretrainStage {
 impl PretrainStage {
     fn training<'a, D: Compute>(&self, device: &D, context: &'a Context<'_>) -> Result<Training<'a, D>> {
         let config = &self.pretrained.config;
-        let set = dataset::images(context)?;
+        let set = dataset::training_images(context)?;
         let Split { train, .. } = split::read(context, &set)?;
         let steps_per_epoch = train.len() / config.batch_size;
         if steps_per_epoch == 0 && config.epochs > 0 {

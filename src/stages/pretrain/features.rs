@@ -94,7 +94,7 @@ impl DeviceStage for FeaturesStage {
     fn compute<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<StageSummary> {
         let side = self.side;
         let network = trained(&self.pretrained.config, side, context.input("pretrain")?, device)?;
-        let set = dataset::images(context)?;
+        let set = dataset::unlabeled_images(context)?;
         let policy = Arc::new(Policy::evaluation(Some(&self.pretrained.policy), side, self.fit));
         let (total, (_, batch_size)) = (set.len(), self.batches());
         let mut by_depth: Vec<Vec<f32>> = network.widths().into_iter().map(|width| vec![0.0; total * width]).collect();

@@ -7,7 +7,7 @@ use crate::dataset::{LoaderConfig, batches};
 use crate::engine::{Context, Cost, Stage, StageSummary};
 use crate::imaging::Fit;
 use crate::render::data::{HealthRow, Report};
-use crate::stages::dataset::{self, split};
+use crate::stages::dataset;
 use crate::stages::pretrain::{Pretrained, depths, trained, view};
 use crate::stages::shared::depths::label;
 use crate::stages::shared::device::{self, DeviceStage};
@@ -83,8 +83,8 @@ impl DeviceStage for HealthStage {
         let network = trained(&self.pretrained.config, side, context.input("pretrain")?, device)?;
         let widths = network.widths();
         let policy = Arc::new(Policy::new(&self.pretrained.policy, side, self.fit));
-        let set = dataset::images(context)?;
-        let mut images = split::read(context, &set)?.test;
+        let set = dataset::test_images(context)?;
+        let mut images: Vec<usize> = (0..set.len()).collect();
         spread(&mut images, IMAGES);
         let batch_size = BATCH.min(images.len()).max(1);
         let mut views = vec![[Vec::new(), Vec::new()]; widths.len()];
@@ -114,7 +114,7 @@ impl DeviceStage for HealthStage {
     }
 }
 
-/// Keeps at most `most` items, evenly over the list, so that sorted classes all stay.
+/// Keeps at most `most` items, evenly over the list.
 fn spread(items: &mut Vec<usize>, most: usize) {
     let length = items.len();
     if length > most {

@@ -7,7 +7,7 @@ mod pairs;
 
 pub use contrastive::{trained, untrained};
 pub use features::{Features, depths, view};
-pub use pairs::{draw, one_of_each_class};
+pub use pairs::draw;
 
 use crate::augment::PolicyConfig;
 use crate::base::{Error, Result};
@@ -169,7 +169,7 @@ fn add_training(
 ) -> Result<StageId> {
     let Pipeline { seed, device, .. } = *expansion.pipeline();
     let memory = TrainingMemory::of_pretrain(&pretrained.config, pretrained.side);
-    let mut inputs = nodes.inputs().to_vec();
+    let mut inputs = nodes.training().to_vec();
     if let Some(start) = &pretrained.config.init_from {
         inputs.push(("init", expansion.provided::<Pretrain, PretrainNode>(start.name())?.id));
     }
@@ -196,9 +196,8 @@ fn add_diagnostics(
 ) -> Result<()> {
     let Pipeline { seed, device, .. } = *expansion.pipeline();
     let fit = facts.config.fit;
-    let [dataset, split] = nodes.inputs();
     let health = HealthStage { pretrained: pretrained.clone(), fit, seed, device };
-    let health = expansion.add(health, &[dataset, split, ("pretrain", id)])?;
+    let health = expansion.add(health, &[nodes.test_images(), ("pretrain", id)])?;
     expansion.cost(health, health::cost(pretrained, facts));
     let pairs = PairsStage {
         name: pretrained.name.clone(),
@@ -206,7 +205,7 @@ fn add_diagnostics(
         dataset: facts.config.clone(),
         seed,
     };
-    let pairs = expansion.add(pairs, &[dataset, split])?;
+    let pairs = expansion.add(pairs, &nodes.training())?;
     if pretrained.config.epochs > 0 && !expansion.is_shown(pairs) {
         let policy = augment::name_of(&pretrained.policy, expansion.pipeline());
         expansion.show(&[("pairs", pairs)], PairsPart { policy });
@@ -215,7 +214,8 @@ fn add_diagnostics(
     Ok(())
 }
 
-/// The features of a pretraining run's network on a data set, which evaluations share.
+/// The inputs of an evaluation of a pretraining run's network on a data set: the data set, and the features that
+/// evaluations share.
 ///
 /// # Errors
 /// Bugs of the caller.
@@ -224,10 +224,10 @@ pub(super) fn add_features(
     dataset: &str,
     statistics: FeatureStatistics,
     expansion: &mut Expansion<'_>,
-) -> Result<[(&'static str, StageId); 3]> {
+) -> Result<Vec<(&'static str, StageId)>> {
     let Pipeline { seed, device, .. } = *expansion.pipeline();
     let facts = expansion.facts(dataset)?;
-    let [images, split] = expansion.provided::<Dataset, DatasetNodes>(dataset)?.inputs();
+    let nodes = *expansion.provided::<Dataset, DatasetNodes>(dataset)?;
     let stage = FeaturesStage {
         pretrained: node.pretrained.clone(),
         dataset: dataset.to_owned(),
@@ -237,9 +237,10 @@ pub(super) fn add_features(
         seed,
         device,
     };
-    let features = expansion.add(stage, &[images, ("pretrain", node.id)])?;
+    let [train, test] = nodes.images();
+    let features = expansion.add(stage, &[train, test, ("pretrain", node.id)])?;
     expansion.cost(features, features::cost(&node.pretrained.config, facts));
-    Ok([images, split, ("features", features)])
+    Ok(nodes.labeled().into_iter().chain([("features", features)]).collect())
 }
 
 /// Reports a start from another encoder.

@@ -38,8 +38,9 @@ impl Stage for PairsStage {
         "pairs"
     }
 
+    /// 2: the first training images, whatever their classes are.
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn parameters(&self) -> Value {
@@ -54,10 +55,10 @@ impl Stage for PairsStage {
     }
 
     fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
-        let set = dataset::images(context)?;
-        let train = split::read(context, &set)?.train;
-        let images = one_of_each_class(&set, &train, ROWS);
-        let png = draw(&set, &images, &self.policy, &self.dataset, self.seed)?;
+        let set = dataset::training_images(context)?;
+        let mut train = split::read(context, &set)?.train;
+        train.truncate(ROWS);
+        let png = draw(&set, &train, &self.policy, &self.dataset, self.seed)?;
         files::write_atomic(&context.output().join(artifacts::PAIRS), &png)?;
         Ok(StageSummary::default())
     }
@@ -103,16 +104,6 @@ fn shown(policy: &Policy, image: ImageRef<'_>, rng: &mut rng::Rng, side: usize) 
 
 fn bounds(values: &[f32]) -> (f32, f32) {
     values.iter().fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(*value), high.max(*value)))
-}
-
-/// Up to `count` images, class after class in turn.
-pub fn one_of_each_class(set: &ImageDataset, images: &[usize], count: usize) -> Vec<usize> {
-    let mut by_class = vec![Vec::new(); set.classes().len()];
-    for image in images {
-        by_class[set.label(*image)].push(*image);
-    }
-    let most = by_class.iter().map(Vec::len).max().unwrap_or(0);
-    (0..most).flat_map(|turn| by_class.iter().filter_map(move |class| class.get(turn).copied())).take(count).collect()
 }
 
 /// The positive pairs in the report.

@@ -2,6 +2,7 @@
 //! memory for the estimate of what fits.
 
 use crate::base::{Error, human};
+use crate::dataset::Part;
 use crate::engine::Cost;
 use crate::model::{Summary, summarize};
 use crate::nn::Precision;
@@ -20,8 +21,12 @@ const STEP_PER_FORWARD: f64 = 3.0;
 const BATCHES: u64 = 4;
 
 /// Decoding: the unit of work is an image.
-pub(in crate::stages) fn decoding(facts: &DataFacts) -> Cost {
-    Cost { work: facts.all() as f64, memory: PROGRAM }
+pub(in crate::stages) fn decoding(part: Part, facts: &DataFacts) -> Cost {
+    let images = match part {
+        Part::Training => facts.train() + facts.validation(),
+        Part::Test => facts.test(),
+    };
+    Cost { work: images as f64, memory: PROGRAM }
 }
 
 /// A pass of `images` through a network in batches of `batch`: MACs.

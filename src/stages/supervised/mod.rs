@@ -219,7 +219,7 @@ impl StageKind for Supervised {
             budget: config.budget(),
             training: config.training(),
         });
-        let mut inputs = expansion.provided::<Dataset, DatasetNodes>(dataset)?.inputs().to_vec();
+        let mut inputs = expansion.provided::<Dataset, DatasetNodes>(dataset)?.labeled().to_vec();
         if let Some(start) = &config.init_from {
             inputs.push(("init", expansion.provided::<Pretrain, PretrainNode>(start.name())?.id));
         }

@@ -68,6 +68,11 @@ impl Source for Shapes {
         json!({ "shapes": self, "side": image_size })
     }
 
+    fn pixels(&self, image_size: usize, is_test: bool) -> Value {
+        let images = if is_test { self.test } else { self.train };
+        json!({ "shapes": { "classes": self.classes, "images": images }, "is_test": is_test, "side": image_size })
+    }
+
     fn place(&self) -> String {
         "shapes".to_owned()
     }

@@ -80,6 +80,11 @@ impl Source for Signs {
         json!({ "signs": self, "side": image_size })
     }
 
+    fn pixels(&self, image_size: usize, is_test: bool) -> Value {
+        let images = if is_test { self.test } else { self.train };
+        json!({ "signs": { "classes": self.classes, "images": images, "hue_only": self.hue_only }, "is_test": is_test, "side": image_size })
+    }
+
     fn place(&self) -> String {
         "signs".to_owned()
     }
