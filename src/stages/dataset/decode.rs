@@ -9,20 +9,21 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Images of `shapes` and a test set split off do not change with the pipeline's seed, so that seeds compare.
+/// Seed of synthetic images and of a test set that is split off. It does not depend on the pipeline's seed, so that
+/// runs with different seeds are comparable.
 pub const SEED: u64 = 0;
-/// The files of the source with their digests, so that a later plan can say which of them changed.
+/// The files of the source with their digests, so that a later plan can report which of them changed.
 const FILES: &str = "files.csv";
 
 /// Decodes the images of a source.
 pub(super) struct DatasetStage {
     /// Name of the table; empty for `[dataset]`.
     pub(super) name: String,
-    /// What the file says of the data set.
+    /// Configuration of the data set.
     pub(super) config: DatasetConfig,
-    /// What the source held when the run began.
+    /// Content of the source when the run started.
     pub(super) fingerprint: Fingerprint,
-    /// File that remembers digests of image files.
+    /// File that caches the digests of image files.
     pub(super) memo: PathBuf,
 }
 
@@ -80,7 +81,7 @@ impl Stage for DatasetStage {
 }
 
 impl DatasetStage {
-    /// The artifact's key says what the source held when the run began; it must not hold other images.
+    /// Checks that the source still has the content that the artifact's key is made of.
     fn check_unchanged(&self) -> Result<()> {
         let now = dataset::fingerprint(&self.config, &self.memo)?;
         match changed_files(&self.fingerprint.files, &now.files) {
@@ -91,7 +92,7 @@ impl DatasetStage {
     }
 }
 
-/// `3 files changed, first: train/cat/12.jpg`; none where all are the same.
+/// Returns `3 files changed, first: train/cat/12.jpg`; `None` if all are the same.
 fn changed_files(old: &[SourceFile], new: &[SourceFile]) -> Option<String> {
     let by_name = |files: &[SourceFile]| -> BTreeMap<String, String> {
         files.iter().map(|file| (file.name.clone(), file.digest.clone())).collect()
@@ -100,7 +101,8 @@ fn changed_files(old: &[SourceFile], new: &[SourceFile]) -> Option<String> {
     let changed = new.iter().filter(|(name, digest)| old.get(*name).is_some_and(|old| old != *digest));
     let added = new.keys().filter(|name| !old.contains_key(*name));
     let removed = old.keys().filter(|name| !new.contains_key(*name));
-    let parts = [counted(changed.map(|(name, _)| name), "changed"), counted(added, "added"), counted(removed, "removed")];
+    let parts =
+        [counted(changed.map(|(name, _)| name), "changed"), counted(added, "added"), counted(removed, "removed")];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join("; "))
 }
@@ -113,7 +115,7 @@ fn counted<'a>(mut names: impl Iterator<Item = &'a String>, what: &str) -> Optio
     }
 }
 
-/// The images of a stage's `dataset` input.
+/// Opens the images of a stage's `dataset` input.
 ///
 /// # Errors
 /// The artifact is damaged.
@@ -121,7 +123,7 @@ pub fn images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
     open(context.input("dataset")?)
 }
 
-/// The images of a data set artifact.
+/// Opens the images of a data set artifact.
 ///
 /// # Errors
 /// The artifact is damaged.
@@ -129,7 +131,7 @@ pub fn open(directory: &Path) -> Result<Arc<ImageDataset>> {
     ImageDataset::open(directory).map(Arc::new)
 }
 
-/// `dataset` or `dataset.NAME`.
+/// Returns `dataset` or `dataset.NAME`.
 pub(super) fn stage_name(kind: &str, name: &str) -> String {
     if name.is_empty() { kind.to_owned() } else { format!("{kind}.{name}") }
 }

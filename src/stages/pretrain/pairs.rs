@@ -1,4 +1,4 @@
-//! `pairs`: images beside two augmented views of each, as an augmentation policy makes them.
+//! `pairs`: images beside augmented views of each, for one augmentation policy.
 
 use crate::augment::{Policy, PolicyConfig};
 use crate::base::{Result, files, rng};
@@ -17,13 +17,13 @@ const ROWS: usize = 8;
 /// Views beside each image.
 const VIEWS: u64 = 4;
 
-/// Draws positive pairs.
+/// Renders positive pairs.
 pub(super) struct PairsStage {
-    /// Name of the policy, or of the pretraining that uses it.
+    /// Name of the policy, or of the pretraining run that uses it.
     pub(super) name: String,
     /// The policy.
     pub(super) policy: PolicyConfig,
-    /// What the file says of the data set.
+    /// Configuration of the data set.
     pub(super) dataset: DatasetConfig,
     /// The pipeline's seed.
     pub(super) seed: u64,
@@ -63,7 +63,7 @@ impl Stage for PairsStage {
     }
 }
 
-/// A PNG with a row for each image: the image as evaluation sees it, then its views.
+/// Renders a PNG with a row per image: the image as in evaluation, then its views.
 ///
 /// # Errors
 /// An image cannot be read.
@@ -83,7 +83,7 @@ pub fn draw(
             let stored = set.image(*image)?;
             let view = |policy: &Policy, view| {
                 let mut rng = rng::stream(seed, "augment", &[0, *image as u64, view]);
-                shown(policy, stored.view(), &mut rng, side)
+                view_bytes(policy, stored.view(), &mut rng, side)
             };
             Ok((view(&plain, 0), (0..VIEWS).map(|number| view(&augmented, number)).collect()))
         })
@@ -91,8 +91,8 @@ pub fn draw(
     Ok(pairs_png(&rows, side))
 }
 
-/// A view as bytes; normalized values are brought back to the range of the image.
-fn shown(policy: &Policy, image: ImageRef<'_>, rng: &mut rng::Rng, side: usize) -> Vec<u8> {
+/// Returns a view as bytes; normalized values are rescaled to the range of bytes.
+fn view_bytes(policy: &Policy, image: ImageRef<'_>, rng: &mut rng::Rng, side: usize) -> Vec<u8> {
     let mut values = vec![0.0; side * side * 3];
     policy.apply(image, rng, &mut Default::default(), &mut values);
     let inside = values.iter().all(|value| (-1e-3..=1.0 + 1e-3).contains(value));
@@ -105,14 +105,17 @@ fn bounds(values: &[f32]) -> (f32, f32) {
     values.iter().fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(*value), high.max(*value)))
 }
 
-/// Up to `count` images, class after class in turn.
+/// Returns up to `count` images, one of each class in turn.
 pub fn one_of_each_class(set: &ImageDataset, images: &[usize], count: usize) -> Vec<usize> {
     let mut by_class = vec![Vec::new(); set.classes().len()];
     for image in images {
         by_class[set.label(*image)].push(*image);
     }
-    let most = by_class.iter().map(Vec::len).max().unwrap_or(0);
-    (0..most).flat_map(|turn| by_class.iter().filter_map(move |class| class.get(turn).copied())).take(count).collect()
+    let max_images = by_class.iter().map(Vec::len).max().unwrap_or(0);
+    (0..max_images)
+        .flat_map(|turn| by_class.iter().filter_map(move |class| class.get(turn).copied()))
+        .take(count)
+        .collect()
 }
 
 /// The positive pairs in the report.
