@@ -1,5 +1,5 @@
-//! Whole runs of a small pipeline from outside: the same bytes for any number of threads, nothing computed twice,
-//! broken images named.
+//! Complete runs of a small pipeline through the command line: the same bytes for any number of threads, nothing
+//! computed twice, broken images reported by name.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
 
@@ -12,7 +12,7 @@ use simclr::stages::shared::artifacts::{read_array, read_rows};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every kind of stage on small drawn images.
+/// Every kind of stage on small synthetic images.
 const PIPELINE: &str = r#"
 name = "small"
 seed = 3
@@ -110,7 +110,7 @@ fn one_and_two_threads_give_the_same_bytes() {
 }
 
 #[test]
-fn a_finished_pipeline_computes_nothing_and_a_changed_value_only_what_it_touches() {
+fn a_finished_pipeline_computes_nothing_and_a_changed_value_only_what_depends_on_it() {
     let directory = tempfile::tempdir().unwrap();
     let file = write(directory.path(), PIPELINE);
     let output = directory.path().join("out");
@@ -130,7 +130,7 @@ fn a_finished_pipeline_computes_nothing_and_a_changed_value_only_what_it_touches
     assert!(run(&file, &output, &["--set", "knn_eval.main.k=3"]).contains("computed 2"), "kNN and report");
 }
 
-/// The classifiers that were saved, exact ones and one trained by epochs, on the features that were saved.
+/// Applies the saved classifiers, exact ones and one trained by epochs, to the saved features.
 #[test]
 fn saved_classifiers_and_saved_features_give_the_predictions() {
     let directory = tempfile::tempdir().unwrap();
@@ -166,7 +166,7 @@ fn saved_classifiers_and_saved_features_give_the_predictions() {
         for (&image, reported) in test.iter().zip(&reported) {
             let class = names.as_array().unwrap().iter().position(|name| *name == *reported.predicted).unwrap();
             let best = (0..classes).map(|class| score(image, class)).fold(f64::NEG_INFINITY, f64::max);
-            // Scores that differ by rounding alone may come in either order.
+            // Scores that differ only by rounding may be in either order.
             assert!(best - score(image, class) <= 1e-5 * (1.0 + best.abs()), "{}", artifact.display());
         }
         let labeled: Vec<LabeledImage> = read_rows(&artifact.join("labeled.csv")).unwrap();
@@ -202,14 +202,14 @@ struct LabeledImage {
 }
 
 #[test]
-fn networks_that_are_not_trained_alike_are_reported_everywhere() {
+fn networks_that_are_trained_differently_are_reported_everywhere() {
     let directory = tempfile::tempdir().unwrap();
-    let starved =
+    let undertrained =
         PIPELINE.replace("init_from = \"main\"\n", "").replace("labeled_fraction = 0.5\nepochs = 2", "steps = 1");
-    let starved = starved.replace("epochs = 2\nbatch_size = 24", "epochs = 4\nbatch_size = 24");
-    let file = write(directory.path(), &starved);
+    let undertrained = undertrained.replace("epochs = 2\nbatch_size = 24", "epochs = 4\nbatch_size = 24");
+    let file = write(directory.path(), &undertrained);
     let output = directory.path().join("out");
-    let warning = "`supervised.tuned` with 100 % of the labels makes 1 step on";
+    let warning = "`supervised.tuned` with 100 % of the labels trains for 1 step (";
     for command in ["plan", "validate"] {
         let output_of = simclr().arg(command).arg(&file).arg("--output").arg(&output).output().unwrap();
         assert!(output_of.status.success());
@@ -218,8 +218,8 @@ fn networks_that_are_not_trained_alike_are_reported_everywhere() {
     let text = run(&file, &output, &[]);
     assert!(text.contains(warning), "{text}");
     let report = fs::read(output.join("small/report/report.json")).unwrap_or_else(|_| {
-        let place = fs::read_dir(output.join("store-v1/report")).unwrap().next().unwrap().unwrap().path();
-        fs::read(place.join("report.json")).unwrap()
+        let artifact = fs::read_dir(output.join("store-v1/report")).unwrap().next().unwrap().unwrap().path();
+        fs::read(artifact.join("report.json")).unwrap()
     });
     let report: Value = serde_json::from_slice(&report).unwrap();
     assert!(report["warnings"][0].as_str().unwrap().contains(warning), "{}", report["warnings"]);
@@ -237,31 +237,31 @@ fn a_sweep_over_seeds_shares_the_images_and_reports_intervals() {
 }
 
 #[test]
-fn a_sweep_is_refused_where_one_combination_does_not_suit_its_images() {
+fn a_sweep_is_rejected_if_one_combination_does_not_fit_its_images() {
     let directory = tempfile::tempdir().unwrap();
-    // Of 120 images 108 or 60 are left to train on: a batch of 100 suits the first alone.
+    // Of 120 images, 108 or 60 remain for training: a batch of 100 fits only the first case.
     let sweep = "\n[sweep]\n\"dataset.validation_fraction\" = [0.1, 0.5]\n\"pretrain.main.batch_size\" = ";
     let validate = |batches: &str| {
         let file = write(directory.path(), &format!("{PIPELINE}{sweep}{batches}\n"));
         simclr().arg("validate").arg(file).arg("--output").arg(directory.path()).output().unwrap()
     };
     assert_eq!(validate("[24, 50]").status.code(), Some(0));
-    let refused = validate("[24, 100]");
-    assert_eq!(refused.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("100"));
+    let rejected = validate("[24, 100]");
+    assert_eq!(rejected.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&rejected.stderr).contains("100"));
 }
 
 #[test]
-fn a_broken_image_stops_the_run_before_training_or_is_left_out_and_counted() {
+fn a_broken_image_stops_the_run_before_training_or_is_skipped_and_reported() {
     let directory = tempfile::tempdir().unwrap();
     for class in ["cat", "dog"] {
-        for part in ["train", "test"] {
-            let place = directory.path().join(part).join(class);
-            fs::create_dir_all(&place).unwrap();
+        for subset in ["train", "test"] {
+            let class_directory = directory.path().join(subset).join(class);
+            fs::create_dir_all(&class_directory).unwrap();
             for number in 0..20_u8 {
                 let value = if class == "cat" { number } else { 255 - number };
                 image::RgbImage::from_pixel(20, 24, image::Rgb([value; 3]))
-                    .save(place.join(format!("{number}.png")))
+                    .save(class_directory.join(format!("{number}.png")))
                     .unwrap();
             }
         }
@@ -283,7 +283,7 @@ fn a_broken_image_stops_the_run_before_training_or_is_left_out_and_counted() {
     fs::write(&file, pipeline.replace("image_size = 16", "image_size = 16\nbroken_files = \"skip\"")).unwrap();
     run(&file, &output, &[]);
     let page = fs::read_to_string(output.join("small/report/index.html")).unwrap();
-    assert!(page.contains("torn.jpg"), "the report does not name the file left out");
+    assert!(page.contains("torn.jpg"), "the report does not name the skipped file");
 
     fs::remove_file(directory.path().join("train/cat/torn.jpg")).unwrap();
     let rgb = image::RgbImage::from_fn(64, 48, |x, y| image::Rgb([(x * y) as u8, (7 * x) as u8, (5 * y * y) as u8]));
@@ -330,14 +330,14 @@ fn a_run_that_keeps_going_ends_with_code_5_and_a_report_that_shows_what_is_missi
     assert!(text.contains("missing"), "the table of results does not show what is missing: {text}");
     let page = fs::read_to_string(output.join("small/report/index.html")).unwrap();
     assert!(page.contains("id=\"failures\"") && page.contains("training diverged"));
-    // The linear evaluations of the learning rate that works are there.
+    // The linear evaluations of the learning rate that works have results.
     let table = fs::read_to_string(output.join("small/report/results.md")).unwrap();
     assert!(table.lines().any(|line| line.contains("0.05") && line.contains(" % |")), "{table}");
     assert_eq!(started(&[]).0, Some(3), "without --keep-going a failure ends the run");
 }
 
 #[test]
-fn stages_at_the_same_time_give_the_same_bytes() {
+fn concurrent_stages_give_the_same_bytes() {
     let directory = tempfile::tempdir().unwrap();
     let file = write(directory.path(), PIPELINE);
     let (one, three) = (directory.path().join("one"), directory.path().join("three"));
@@ -346,14 +346,14 @@ fn stages_at_the_same_time_give_the_same_bytes() {
     assert!(artifacts(&one) == artifacts(&three));
 }
 
-/// Images in class directories below `root/data`, and a study of them in `root/study.toml`.
+/// Creates images in class directories below `root/data`, and a study of them in `root/study.toml`.
 fn study_of_images(root: &Path, text: &str) -> PathBuf {
     for (class, base) in [("cat", 0_u8), ("dog", 120)] {
-        let place = root.join("data/train").join(class);
-        fs::create_dir_all(&place).unwrap();
+        let class_directory = root.join("data/train").join(class);
+        fs::create_dir_all(&class_directory).unwrap();
         for number in 0..24_u8 {
             let color = image::Rgb([base + number, 255 - base, 3 * number]);
-            image::RgbImage::from_pixel(20, 18, color).save(place.join(format!("{number}.png"))).unwrap();
+            image::RgbImage::from_pixel(20, 18, color).save(class_directory.join(format!("{number}.png"))).unwrap();
         }
     }
     let file = root.join("study.toml");
@@ -383,7 +383,7 @@ k = 3
 "#;
 
 #[test]
-fn what_decides_nothing_changes_no_key_and_a_changed_image_is_named() {
+fn irrelevant_changes_keep_every_key_and_a_changed_image_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     let output = directory.path().join("out");
     let first = study_of_images(&directory.path().join("first"), OF_IMAGES);
@@ -401,5 +401,5 @@ fn what_decides_nothing_changes_no_key_and_a_changed_image_is_named() {
     let plan = simclr().arg("plan").arg(&second).arg("--output").arg(&output).output().unwrap();
     let plan = String::from_utf8_lossy(&plan.stdout).into_owned();
     assert!(plan.contains("1 file changed: train/dog/7.png"), "{plan}");
-    assert!(run(&second, &output, &[]).contains("cached 0"), "everything is behind the images");
+    assert!(run(&second, &output, &[]).contains("cached 0"), "every stage depends on the images");
 }

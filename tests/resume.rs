@@ -1,4 +1,4 @@
-//! Trainings that are interrupted, killed and damaged end in the same bytes as one that was never stopped.
+//! Training runs that are interrupted, killed or lose checkpoints end in the same bytes as uninterrupted ones.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops by panicking")]
 
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// Three steps an epoch for both stages.
+/// Three steps per epoch in both stages.
 const PIPELINE: &str = r#"
 name = "resume"
 seed = 3
@@ -79,14 +79,14 @@ impl Study {
         Self { _temporary: Some(directory), ..study }
     }
 
-    /// Computes what the stage reads.
+    /// Computes the artifacts that the stage reads.
     fn in_directory(directory: &Path, settings: &[&str], stage: &str) -> Self {
         let settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
         let loaded = pipeline::parse(PIPELINE, &directory.join("resume.toml"), &settings).unwrap();
         let assembly = pipeline::assemble(&loaded, directory, None).unwrap_or_else(|_| panic!("no graph"));
         let store = Store::open(directory).unwrap();
-        let wanted = ["dataset", "split", "pretrain.main"].map(str::to_owned).to_vec();
-        let options = RunOptions { only: wanted, ..RunOptions::default() };
+        let requested = ["dataset", "split", "pretrain.main"].map(str::to_owned).to_vec();
+        let options = RunOptions { only: requested, ..RunOptions::default() };
         let outcome =
             engine::run(&assembly.graph, &store, &options, &Watch::default(), &AtomicBool::new(false)).unwrap();
         let artifact = |name| outcome.artifact(assembly.graph.with_name(name).unwrap()).unwrap().clone();
@@ -110,7 +110,7 @@ impl Study {
         self.directory.join("checkpoints")
     }
 
-    /// Names of the checkpoints, the newest first.
+    /// Returns the names of the checkpoints, the newest first.
     fn names(&self) -> Vec<String> {
         let step = |name: &String| name.trim_start_matches("step-").split('.').next().unwrap().parse::<usize>().ok();
         let mut names: Vec<String> = fs::read_dir(self.checkpoints()).map_or_else(
@@ -121,11 +121,11 @@ impl Study {
         names
     }
 
-    fn forget(&self) {
+    fn remove_checkpoints(&self) {
         let _ = fs::remove_dir_all(self.checkpoints());
     }
 
-    /// One run of the stage.
+    /// Runs the stage once.
     fn run(&self, every: Duration, watch: &Watch) -> Result<Files, simclr::base::Error> {
         let output = tempfile::tempdir_in(&self.directory).unwrap();
         let context = Context {
@@ -144,16 +144,16 @@ impl Study {
         Ok(files(output.path()))
     }
 
-    /// The files of a run that nothing stops and that finds nothing to go on from.
-    fn unbroken(&self) -> Files {
-        self.forget();
+    /// Returns the files of an uninterrupted run from the start.
+    fn uninterrupted(&self) -> Files {
+        self.remove_checkpoints();
         let files = self.run(NEVER, &Watch::default()).unwrap();
         assert!(files.contains_key("model.safetensors") && files.contains_key("history.csv"));
         assert!(self.names().is_empty(), "a checkpoint before it was due");
         files
     }
 
-    /// Stops after this many steps as Ctrl-C does; the warnings.
+    /// Stops after this many steps as Ctrl-C does. Returns the warnings.
     fn interrupt_after(&self, steps: usize) -> Vec<String> {
         let watch = Watch { stop_after: Some(steps), ..Watch::default() };
         let error = self.run(NEVER, &watch).unwrap_err();
@@ -162,13 +162,13 @@ impl Study {
         watch.warnings()
     }
 
-    /// Stops in the middle as a kill does, without a last checkpoint.
+    /// Stops at this step as a kill does, without a last checkpoint.
     fn kill_after(&self, steps: usize, every: Duration) {
         let watch = Watch { kill_after: Some(steps), ..Watch::default() };
         assert!(catch_unwind(AssertUnwindSafe(|| self.run(every, &watch))).is_err());
     }
 
-    /// Goes on to the end; the files and what was told.
+    /// Resumes and runs to the end. Returns the files and the events.
     fn finish(&self) -> (Files, Watch) {
         let watch = Watch::default();
         let files = self.run(NEVER, &watch).unwrap();
@@ -190,7 +190,7 @@ fn assert_same(files: &Files, expected: &Files, what: &str) {
     }
 }
 
-/// Counts steps, keeps what is told, and stops a run.
+/// Counts steps, keeps notes and warnings, and stops a run.
 #[derive(Default)]
 struct Watch {
     stop_after: Option<usize>,
@@ -224,8 +224,8 @@ impl EventSink for Watch {
                     *steps += 1;
                     *steps
                 };
-                self.interrupted.store(self.stop_after.is_some_and(|most| steps >= most), Ordering::Relaxed);
-                assert!(self.kill_after.is_none_or(|most| steps < most), "killed");
+                self.interrupted.store(self.stop_after.is_some_and(|limit| steps >= limit), Ordering::Relaxed);
+                assert!(self.kill_after.is_none_or(|limit| steps < limit), "killed");
             }
             Event::Resumed { epoch, step, .. } => self.notes.lock().unwrap().push(wording::resumed(*epoch, *step)),
             Event::Note { text, .. } => self.notes.lock().unwrap().push(text.clone()),
@@ -242,12 +242,12 @@ fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
 // ------------------------------------------------------------------------------------------ interruption
 
 #[test]
-fn an_interruption_after_any_step_leaves_no_trace() {
-    // The last step of a pretraining finishes it; a classifier is evaluated after it.
+fn an_interruption_after_any_step_does_not_change_the_result() {
+    // The last step finishes a pretraining run; a classifier is evaluated after it.
     for (study, last) in [(Study::pretrain(&[]), STEPS - 1), (Study::supervised(&[]), STEPS)] {
-        let expected = study.unbroken();
+        let expected = study.uninterrupted();
         for steps in 1..=last {
-            study.forget();
+            study.remove_checkpoints();
             assert!(study.interrupt_after(steps).is_empty());
             let (files, watch) = study.finish();
             assert_eq!(watch.steps(), STEPS - steps);
@@ -259,16 +259,16 @@ fn an_interruption_after_any_step_leaves_no_trace() {
 }
 
 #[test]
-fn an_interruption_before_the_first_step_leaves_nothing() {
+fn an_interruption_before_the_first_step_leaves_no_checkpoint() {
     let study = Study::pretrain(&[]);
     let watch = Watch { interrupted: true.into(), ..Watch::default() };
     assert_eq!(study.run(NEVER, &watch).unwrap_err().kind(), ErrorKind::Interrupted);
     assert!(study.names().is_empty());
 }
 
-/// Every run takes one step, with another number of threads than the run that is not stopped.
-fn assert_one_step_a_run(study: &Study, threads: [usize; 2], what: &str) {
-    let expected = with_threads(threads[0], || study.unbroken());
+/// Takes one step per run, with another number of threads than the uninterrupted run.
+fn assert_same_with_one_step_per_run(study: &Study, threads: [usize; 2], what: &str) {
+    let expected = with_threads(threads[0], || study.uninterrupted());
     let files = with_threads(threads[1], || {
         loop {
             match study.run(NEVER, &Watch { stop_after: Some(1), ..Watch::default() }) {
@@ -281,7 +281,7 @@ fn assert_one_step_a_run(study: &Study, threads: [usize; 2], what: &str) {
 }
 
 #[test]
-fn one_step_a_run_gives_the_same_bytes_with_every_optimizer() {
+fn one_step_per_run_gives_the_same_bytes_with_every_optimizer() {
     for optimizer in [
         "{ sgd = { learning_rate = 0.05 } }",
         "{ sgd = { learning_rate = 0.05, momentum = 0.9, nesterov = true, weight_decay = 1e-4 } }",
@@ -297,22 +297,22 @@ fn one_step_a_run_gives_the_same_bytes_with_every_optimizer() {
         let (pretrain, supervised) = (settings("pretrain"), settings("supervised"));
         let (pretrain, supervised) =
             (pretrain.each_ref().map(String::as_str), supervised.each_ref().map(String::as_str));
-        assert_one_step_a_run(&Study::pretrain(&pretrain), [1, 2], &optimizer);
-        assert_one_step_a_run(&Study::supervised(&supervised), [2, 1], &optimizer);
+        assert_same_with_one_step_per_run(&Study::pretrain(&pretrain), [1, 2], &optimizer);
+        assert_same_with_one_step_per_run(&Study::supervised(&supervised), [2, 1], &optimizer);
     }
 }
 
 #[test]
-fn one_step_a_run_gives_the_same_bytes_in_bf16() {
+fn one_step_per_run_gives_the_same_bytes_in_bf16() {
     let pretrain = Study::pretrain(&["pretrain.main.precision='bf16'", "pretrain.main.epochs=2"]);
-    assert_one_step_a_run(&pretrain, [1, 2], "pretrain in bf16");
+    assert_same_with_one_step_per_run(&pretrain, [1, 2], "pretrain in bf16");
     let supervised = Study::supervised(&["supervised.main.precision='bf16'", "supervised.main.epochs=2"]);
-    assert_one_step_a_run(&supervised, [2, 1], "supervised in bf16");
+    assert_same_with_one_step_per_run(&supervised, [2, 1], "supervised in bf16");
 }
 
-/// Running statistics of the head and of each view are part of what is restored.
+/// The running statistics of the head and of each view are restored.
 #[test]
-fn one_step_a_run_gives_the_same_bytes_with_batch_norm_per_view_and_in_the_head() {
+fn one_step_per_run_gives_the_same_bytes_with_batch_norm_per_view_and_in_the_head() {
     let pretrain = Study::pretrain(&[
         "pretrain.main.batch_norm='per_view'",
         "pretrain.main.projection={ layers = [8, 4], batch_norm = 'all' }",
@@ -320,13 +320,13 @@ fn one_step_a_run_gives_the_same_bytes_with_batch_norm_per_view_and_in_the_head(
         "supervised.main.encoder={ tiny = { width = 0.25 } }",
         "pretrain.main.epochs=2",
     ]);
-    assert_one_step_a_run(&pretrain, [1, 2], "pretrain with batch norm in the head");
+    assert_same_with_one_step_per_run(&pretrain, [1, 2], "pretrain with batch norm in the head");
 }
 
-/// Interrupts after each of some steps and goes on; every run is to end in the same files.
+/// Interrupts after each of these steps and resumes; every run must end in the same files.
 fn assert_interruptible(study: &Study, expected: &Files, steps: RangeInclusive<usize>) {
     for steps in steps {
-        study.forget();
+        study.remove_checkpoints();
         study.interrupt_after(steps);
         assert_same(&study.finish().0, expected, &format!("interrupted after {steps} steps"));
     }
@@ -347,18 +347,18 @@ fn the_best_weights_and_early_stopping_survive() {
         "supervised.main.init_from=main",
     ];
     let study = Study::supervised(&stopping);
-    let expected = study.unbroken();
+    let expected = study.uninterrupted();
     let (best, epochs) = epochs(&expected);
     assert!(best + 2 == epochs && epochs < 12, "the best of {epochs} epochs is {best}");
     let last = 3 * epochs as usize;
     assert_interruptible(&study, &expected, last - 7..=last);
 }
 
-/// A row of history has at least 50 steps, here 17 epochs of 3, and the last one is cut short.
+/// A row of history has at least 50 steps, here 17 epochs of 3; the last epoch is incomplete.
 #[test]
 fn a_budget_in_steps_survives_with_and_without_early_stopping() {
     let study = Study::supervised(&["supervised.main.steps=115"]);
-    let expected = study.unbroken();
+    let expected = study.uninterrupted();
     let history = String::from_utf8(expected["history.csv"].clone()).unwrap();
     let rows: Vec<&str> = history.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
     assert_eq!(rows, ["17", "34", "39"], "{history}");
@@ -374,23 +374,23 @@ fn a_budget_in_steps_survives_with_and_without_early_stopping() {
 
     let stopping = ["supervised.main.steps=400", "supervised.main.patience_steps=60", "supervised.main.monitor=loss"];
     let study = Study::supervised(&[&stopping[..], &["supervised.main.schedule={ constant = {} }"]].concat());
-    let expected = study.unbroken();
+    let expected = study.uninterrupted();
     let (best, last) = epochs(&expected);
     assert!(best + 34 == last && last < 134, "60 steps are two rows: the best of {last} epochs is {best}");
     assert_interruptible(&study, &expected, 3 * last as usize - 1..=3 * last as usize);
 }
 
-/// Nothing is measured at the end of an epoch then, and an interruption after the last step is noticed while the best
-/// weights are evaluated.
+/// Without validation images nothing is evaluated at the end of an epoch, and an interruption after the last step takes
+/// effect while the best weights are evaluated.
 #[test]
-fn an_interruption_of_the_last_evaluation_leaves_no_trace() {
+fn an_interruption_of_the_last_evaluation_does_not_change_the_result() {
     let mut study = Study::supervised(&[]);
     let path = study.inputs["split"].join("split.json");
     let mut split: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
     split["validation"] = serde_json::json!([]);
     fs::write(study.directory.join("split.json"), split.to_string()).unwrap();
     study.inputs.insert("split".into(), study.directory.clone());
-    let expected = study.unbroken();
+    let expected = study.uninterrupted();
     assert_eq!(epochs(&expected), (3, 3));
     assert_interruptible(&study, &expected, STEPS - 1..=STEPS);
 }
@@ -398,16 +398,16 @@ fn an_interruption_of_the_last_evaluation_leaves_no_trace() {
 // ------------------------------------------------------------------------------------------ kills
 
 #[test]
-fn a_kill_costs_what_came_after_the_last_checkpoint() {
+fn a_kill_loses_only_the_steps_after_the_last_checkpoint() {
     let study = Study::pretrain(&[]);
-    let expected = study.unbroken();
-    for (every, kept, told) in [(Duration::ZERO, 4, "resuming from epoch 2, step 4"), (NEVER, 0, "")] {
-        study.forget();
+    let expected = study.uninterrupted();
+    for (every, kept, note) in [(Duration::ZERO, 4, "resuming from epoch 2, step 4"), (NEVER, 0, "")] {
+        study.remove_checkpoints();
         study.kill_after(5, every);
         let names = study.names();
         assert_eq!(names, if kept > 0 { vec!["step-4.safetensors", "step-3.safetensors"] } else { Vec::new() });
         let (files, watch) = study.finish();
-        assert_eq!((watch.steps(), watch.notes().concat().as_str()), (STEPS - kept, told));
+        assert_eq!((watch.steps(), watch.notes().concat().as_str()), (STEPS - kept, note));
         assert_same(&files, &expected, "killed");
     }
 }
@@ -421,7 +421,7 @@ fn child_that_trains() {
     let files = Study::in_directory(&directory, &["supervised.main.epochs=3"], SUPERVISED)
         .run(Duration::ZERO, &Watch::default())
         .unwrap();
-    // The kill may come while they are written: `result` is all of them or not there.
+    // The kill may come while they are written: `result` is complete or missing.
     let unfinished = directory.join("unfinished");
     let _ = fs::remove_dir_all(&unfinished);
     fs::create_dir(&unfinished).unwrap();
@@ -430,9 +430,9 @@ fn child_that_trains() {
 }
 
 #[test]
-fn killed_again_and_again_it_still_ends_in_the_same_bytes() {
+fn repeated_kills_do_not_change_the_result() {
     let study = Study::supervised(&[]);
-    let expected = study.unbroken();
+    let expected = study.uninterrupted();
     let result = study.directory.join("result");
     let mut kills = 0;
     while !result.is_dir() {
@@ -440,7 +440,7 @@ fn killed_again_and_again_it_still_ends_in_the_same_bytes() {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["child_that_trains", "--exact"]).env(CHILD, &study.directory);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        // Until it has come further, then a moment that differs from kill to kill.
+        // Until there is a new checkpoint, then for a time that differs from kill to kill.
         while study.names() == before && child.try_wait().unwrap().is_none() {
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -448,7 +448,7 @@ fn killed_again_and_again_it_still_ends_in_the_same_bytes() {
         child.kill().unwrap();
         child.wait().unwrap();
         kills += 1;
-        assert!(kills < 100, "it comes no further");
+        assert!(kills < 100, "it makes no progress");
     }
     assert!(kills > 1, "never killed before it was done");
     assert_same(&files(&result), &expected, &format!("killed {kills} times"));
@@ -456,12 +456,12 @@ fn killed_again_and_again_it_still_ends_in_the_same_bytes() {
 
 // ------------------------------------------------------------------------------------------ damage
 
-/// What may become of a file, with its content then.
+/// Returns ways to damage a file, each with the damaged content.
 fn damages(whole: &[u8]) -> Vec<(String, Vec<u8>)> {
-    let flipped = |place: usize| {
+    let flipped = |offset: usize| {
         let mut bytes = whole.to_vec();
-        bytes[place] ^= 16;
-        (format!("byte {place} flipped"), bytes)
+        bytes[offset] ^= 16;
+        (format!("byte {offset} flipped"), bytes)
     };
     let cut = |length: usize| (format!("cut to {length} bytes"), whole[..length].to_vec());
     let last = whole.len() - 1;
@@ -474,11 +474,11 @@ fn damages(whole: &[u8]) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn a_damaged_checkpoint_is_set_aside_and_the_one_before_it_is_used() {
     let study = Study::pretrain(&[]);
-    let expected = study.unbroken();
+    let expected = study.uninterrupted();
     let newest = study.checkpoints().join("step-5.safetensors");
     study.kill_after(6, Duration::ZERO);
     for (what, content) in damages(&fs::read(&newest).unwrap()) {
-        study.forget();
+        study.remove_checkpoints();
         study.kill_after(6, Duration::ZERO);
         fs::write(&newest, content).unwrap();
         let (files, watch) = study.finish();
@@ -494,9 +494,9 @@ fn a_damaged_checkpoint_is_set_aside_and_the_one_before_it_is_used() {
 }
 
 #[test]
-fn a_deleted_checkpoint_is_not_missed() {
+fn a_deleted_checkpoint_is_ignored() {
     let study = Study::pretrain(&[]);
-    let expected = study.unbroken();
+    let expected = study.uninterrupted();
     study.kill_after(6, Duration::ZERO);
     fs::remove_file(study.checkpoints().join("step-5.safetensors")).unwrap();
     let (files, watch) = study.finish();
@@ -508,7 +508,7 @@ fn a_deleted_checkpoint_is_not_missed() {
 #[test]
 fn with_every_checkpoint_damaged_it_starts_again() {
     let study = Study::supervised(&[]);
-    let expected = study.unbroken();
+    let expected = study.uninterrupted();
     study.kill_after(6, Duration::ZERO);
     for name in study.names() {
         fs::write(study.checkpoints().join(name), b"").unwrap();
@@ -521,7 +521,7 @@ fn with_every_checkpoint_damaged_it_starts_again() {
 }
 
 #[test]
-fn a_checkpoint_of_another_training_is_refused() {
+fn a_checkpoint_of_another_training_run_is_rejected() {
     let no_momentum = "pretrain.main.optimizer.sgd.momentum=0.0";
     for (own, other, why) in [
         (&[][..], "pretrain.main.projection.layers=[7]", "optimizer"),
@@ -531,7 +531,7 @@ fn a_checkpoint_of_another_training_is_refused() {
         (&[], "pretrain.main.batch_size=8", "another training"),
     ] {
         let study = Study::pretrain(own);
-        let expected = study.unbroken();
+        let expected = study.uninterrupted();
         let other_study = Study::pretrain(&[own, &[other]].concat());
         other_study.interrupt_after(5);
         fs::rename(other_study.checkpoints(), study.checkpoints()).unwrap();
@@ -542,13 +542,13 @@ fn a_checkpoint_of_another_training_is_refused() {
     }
 }
 
-// ------------------------------------------------------------------------------------------ a disk that is full
+// ------------------------------------------------------------------------------------------ a full disk
 
 #[test]
-fn a_training_goes_on_without_checkpoints_and_says_so_once() {
+fn training_continues_without_checkpoints_and_warns_once() {
     let study = Study::pretrain(&[]);
-    let expected = study.unbroken();
-    fs::write(study.checkpoints(), b"a file where the directory is to be").unwrap();
+    let expected = study.uninterrupted();
+    fs::write(study.checkpoints(), b"a file in place of the directory").unwrap();
     let watch = Watch::default();
     let files = study.run(Duration::ZERO, &watch).unwrap();
     let [warning] = watch.warnings().try_into().unwrap();

@@ -1,5 +1,5 @@
 //! `simclr run --sink tensorboard`: the event files hold the metrics that `--sink jsonl` writes. They are read back by
-//! a parser of their own, and by TensorBoard itself where Python has it.
+//! a separate parser, and by TensorBoard itself if Python has it.
 
 #![allow(clippy::print_stderr, clippy::unwrap_used, clippy::panic, reason = "a test stops by panicking")]
 
@@ -203,7 +203,7 @@ fn expected(run: &Path, stage: &str) -> Scalars {
     scalars
 }
 
-/// Checks that TensorBoard reads the same scalars; skipped where Python does not have it.
+/// Checks that TensorBoard reads the same scalars; skipped if Python does not have it.
 fn assert_read_by_tensorboard(directory: &Path, expected: &Scalars) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tensorboard.py");
     let output = Command::new("python3").arg(script).arg(directory).output();
@@ -261,7 +261,7 @@ fn a_resumed_run_continues_with_the_next_step_and_a_kill_loses_nothing() {
 }
 
 #[test]
-fn unknown_sinks_are_usage_errors_and_the_help_lists_the_known() {
+fn unknown_sinks_are_usage_errors_and_the_help_lists_the_available_ones() {
     let simclr = |arguments: &[&str]| Command::new(env!("CARGO_BIN_EXE_simclr")).args(arguments).output().unwrap();
     let output = simclr(&["run", "a.toml", "--sink", "tensorbord"]);
     assert_eq!(output.status.code(), Some(2));

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// File under the output directory that remembers digests of image files.
+/// File under the output directory that caches the digests of image files.
 const DIGESTS: &str = "digests.json";
 
 /// A study as a graph.
@@ -25,7 +25,7 @@ pub struct Assembly {
     pub report: StageId,
     /// Name of the study.
     pub study: String,
-    /// What a user should know before anything is trained, one sentence each.
+    /// Warnings to show before anything is trained, one sentence each.
     pub warnings: Vec<String>,
     fits: BTreeMap<StageId, Fits>,
     frame: Frame,
@@ -33,18 +33,19 @@ pub struct Assembly {
 }
 
 impl Assembly {
-    /// What to change so that a training run fits into so many bytes; none for other stages.
+    /// Returns what to change so that a training run fits into this many bytes; `None` for other stages.
     pub fn what_fits(&self, id: StageId, bytes: u64) -> Option<String> {
         self.fits.get(&id).map(|fits| fits(bytes))
     }
 
-    /// After a run in which stages failed: the report becomes one of what exists, with the places of what is missing.
+    /// Replaces the report by one of the existing artifacts, after a run in which stages failed; missing results are
+    /// marked.
     ///
     /// # Errors
-    /// None but bugs.
+    /// Only bugs.
     pub fn report_existing(&mut self, loaded: &LoadedStudy, outcome: &RunOutcome) -> Result<()> {
         let mut parts = self.parts.clone();
-        let failures = parts.without_failed(&self.graph, outcome);
+        let failures = parts.mark_missing(&self.graph, outcome);
         self.report = add_report(loaded, &mut self.graph, parts, Frame { failures, ..self.frame.clone() })?;
         Ok(())
     }
@@ -57,10 +58,10 @@ fn add_report(loaded: &LoadedStudy, graph: &mut Graph, parts: Parts, frame: Fram
     graph.add(Box::new(stage), &inputs)
 }
 
-/// Why a study does not become a graph.
+/// Error in building the graph of a study.
 #[derive(Debug)]
 pub enum AssembleError {
-    /// The file does not suit the data.
+    /// The configuration does not fit the data.
     Configuration(Diagnostics),
     /// The data cannot be read.
     Data(Error),
@@ -89,13 +90,13 @@ impl fmt::Display for AssembleError {
 
 impl std::error::Error for AssembleError {}
 
-/// Builds the graph of a study. Looks at the data sets (which files they have, and the content of those that are not known
-/// yet), computes nothing.
+/// Builds the graph of a study. Lists the files of the data sets and reads those whose digests are not cached; computes
+/// nothing else.
 ///
 /// # Errors
-/// The data cannot be read, or does not suit what the file asks of it.
+/// The data cannot be read, or the configuration does not fit it.
 pub fn assemble(loaded: &LoadedStudy, output: &Path, device: Option<DeviceChoice>) -> Result<Assembly, AssembleError> {
-    let mut survey = Survey { memo: output.join(DIGESTS), known: Vec::new() };
+    let mut survey = Survey { memo: output.join(DIGESTS), fingerprints: Vec::new() };
     let mut expanded = Expanded::default();
     let mut seeds: Vec<u64> = Vec::new();
     for (number, variant) in loaded.study.variants.iter().enumerate() {
@@ -113,12 +114,12 @@ pub fn assemble(loaded: &LoadedStudy, output: &Path, device: Option<DeviceChoice
             seeds.push(pipeline.seed);
         }
     }
-    finished(loaded, expanded, seeds).map_err(AssembleError::Data)
+    into_assembly(loaded, expanded, seeds).map_err(AssembleError::Data)
 }
 
-fn finished(loaded: &LoadedStudy, expanded: Expanded, seeds: Vec<u64>) -> Result<Assembly> {
-    let Expanded { mut graph, mut parts, users, models, fits, notes, warnings, warnings_of_data } = expanded;
-    let values = values_by_stage(&users, &loaded.study);
+fn into_assembly(loaded: &LoadedStudy, expanded: Expanded, seeds: Vec<u64>) -> Result<Assembly> {
+    let Expanded { mut graph, mut parts, stage_variants, models, fits, notes, warnings, warnings_of_data } = expanded;
+    let values = values_by_stage(&stage_variants, &loaded.study);
     name_by_values(&mut graph, &values);
     parts.name_variants(&values);
     let all = warnings_of_data.iter().chain(&notes).chain(&warnings);
@@ -128,37 +129,37 @@ fn finished(loaded: &LoadedStudy, expanded: Expanded, seeds: Vec<u64>) -> Result
     Ok(Assembly { graph, report, study: loaded.study.name.clone(), warnings: shown, fits, frame, parts })
 }
 
-/// Adds what is new: variants of a sweep say the same.
-fn add_new(known: &mut Vec<String>, more: impl IntoIterator<Item = String>) {
+/// Adds the texts that are not in the list yet; the variants of a sweep often share them.
+fn add_new(texts: &mut Vec<String>, more: impl IntoIterator<Item = String>) {
     for text in more {
-        if !known.contains(&text) {
-            known.push(text);
+        if !texts.contains(&text) {
+            texts.push(text);
         }
     }
 }
 
-/// Looks at the data sets of a study, at each once.
+/// Reads the data sets of a study, each of them once.
 struct Survey {
     memo: PathBuf,
-    known: Vec<(DatasetConfig, Fingerprint)>,
+    fingerprints: Vec<(DatasetConfig, Fingerprint)>,
 }
 
 impl Survey {
     fn facts(&mut self, pipeline: &Pipeline) -> Result<Facts> {
-        let of = |(name, config): (&str, &DatasetConfig)| {
+        let data_facts = |(name, config): (&str, &DatasetConfig)| {
             let fingerprint = self.fingerprint(config)?;
             let classes = class_counts(&fingerprint, config.validation_fraction, pipeline.seed);
             Ok((name.to_owned(), DataFacts { config: config.clone(), fingerprint, classes }))
         };
-        pipeline.all::<Dataset>().map(of).collect::<Result<_>>().map(Facts)
+        pipeline.all::<Dataset>().map(data_facts).collect::<Result<_>>().map(Facts)
     }
 
     fn fingerprint(&mut self, config: &DatasetConfig) -> Result<Fingerprint> {
-        if let Some((_, known)) = self.known.iter().find(|(other, _)| other == config) {
+        if let Some((_, known)) = self.fingerprints.iter().find(|(other, _)| other == config) {
             return Ok(known.clone());
         }
         let fingerprint = dataset::fingerprint(config, &self.memo)?;
-        self.known.push((config.clone(), fingerprint.clone()));
+        self.fingerprints.push((config.clone(), fingerprint.clone()));
         Ok(fingerprint)
     }
 }

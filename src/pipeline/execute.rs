@@ -12,7 +12,7 @@ pub struct Executed {
     outcome: RunOutcome,
 }
 
-/// Runs a study, or the stages of it that `options` requests, and takes from the store below `output` whatever it has.
+/// Runs a study, or only the stages that `options` requests, reusing the artifacts in the store below `output`.
 ///
 /// ```
 /// use simclr::engine::{NoEvents, RunOptions};
@@ -38,7 +38,7 @@ pub struct Executed {
 /// ```
 ///
 /// # Errors
-/// The data cannot be read or does not suit the file, or a stage failed.
+/// The data cannot be read, the configuration does not fit it, or a stage failed.
 pub fn execute(
     loaded: &LoadedStudy,
     output: &Path,
@@ -62,7 +62,7 @@ impl Executed {
         self.outcome.artifact(id).map(|path| path.as_path())
     }
 
-    /// Returns the stages that have an artifact, by name, each after those that it reads.
+    /// Returns the name and the artifact directory of each stage that has one; stages come after those that they read.
     pub fn artifacts(&self) -> impl Iterator<Item = (&str, &Path)> {
         let artifact = |id| Some((self.assembly.graph.name(id), self.outcome.artifact(id).ok()?.as_path()));
         self.assembly.graph.iter().filter_map(artifact)

@@ -1,4 +1,4 @@
-//! What may stand in a pipeline file: the sections of all kinds, as a schema and as a page of reference.
+//! The language of pipeline files: the sections of all kinds, as a JSON Schema and as the reference page.
 
 use crate::document::schema::inline::inlined;
 use crate::document::schema::{editor, reference as page};
@@ -8,7 +8,7 @@ use crate::study::read::Language;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 
-/// Names that people bring along from other programs, each with the one that is meant.
+/// Names of keys that are common in other programs, each with its name here.
 const SYNONYMS: [(&str, &str); 20] = [
     ("lr", "learning_rate"),
     ("tau", "temperature"),
@@ -41,12 +41,12 @@ static LANGUAGE: LazyLock<Value> = LazyLock::new(|| {
     schema
 });
 
-/// The kinds of sections and the schema of the file that they make.
+/// Returns the kinds of sections and the schema of the file that consists of them.
 pub(crate) fn language() -> Language {
     Language { kinds: KINDS, schema: &LANGUAGE }
 }
 
-/// The JSON Schema (2020-12) of a pipeline file, for editors: `docs/pipeline.schema.json`.
+/// Returns the JSON Schema (2020-12) of a pipeline file, for editors: `docs/pipeline.schema.json`.
 pub fn schema() -> Value {
     editor::schema(
         &FILE,
@@ -59,7 +59,7 @@ pub fn schema() -> Value {
     )
 }
 
-/// Every section and key with its type, range, default and meaning, as Markdown: the second part of
+/// Returns every section and key with its type, range, default and meaning, as Markdown: the second part of
 /// `docs/configuration.md`.
 pub fn reference() -> String {
     let sections: Vec<&str> = KINDS.iter().map(|kind| kind.section()).chain(["report", "sweep"]).collect();

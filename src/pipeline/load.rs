@@ -11,7 +11,7 @@ use crate::study::{ClassCount, DataFacts, Facts, Study, Variant};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// A checked configuration, with the text that it comes from.
+/// A checked configuration with its source text.
 #[derive(Debug)]
 pub struct LoadedStudy {
     /// What the file declares.
@@ -21,35 +21,35 @@ pub struct LoadedStudy {
 }
 
 impl LoadedStudy {
-    /// The pipeline file.
+    /// Returns the path of the pipeline file.
     pub fn path(&self) -> &Path {
         self.document.path()
     }
 
-    /// Its text.
+    /// Returns the text of the pipeline file.
     pub fn text(&self) -> &str {
         self.document.text()
     }
 
-    /// The pipeline file and those that it extends, nearest first, with their texts.
+    /// Returns the pipeline file and the files that it extends, nearest first, with their texts.
     pub fn files(&self) -> impl Iterator<Item = (&Path, &str)> {
         self.document.files()
     }
 
-    /// The settings `path=value` that win over the file.
+    /// Returns the settings `path=value` that override the file.
     pub fn overrides(&self) -> &[String] {
         self.document.overrides()
     }
 
-    /// The whole pipeline as it is run, as one TOML text: files that are extended are merged in, settings of the command
-    /// line are made, and `[sweep]` has what is still swept. Keys are sorted, except for the tables of a section and the
-    /// swept keys, whose order means something; there are no comments. Relative paths are relative to the directory of
-    /// the pipeline file: read there, the text is the same study as the file.
+    /// Returns the resolved pipeline as one TOML text: the files that it extends are merged in, settings of the command
+    /// line are applied, and `[sweep]` has what is still swept. Keys are sorted, except for the tables of a section and
+    /// the swept keys, whose order matters; comments are dropped. Relative paths are relative to the directory of the
+    /// pipeline file, where the text gives the same study as the file.
     pub fn resolved_toml(&self) -> String {
         self.document.written_out(&self.study.name)
     }
 
-    /// The swept paths, each with the shortest name that no other one has.
+    /// Returns the swept paths, each with its shortest unique name.
     pub fn short_names(&self) -> BTreeMap<&str, &str> {
         self.study.short_names()
     }
@@ -57,7 +57,7 @@ impl LoadedStudy {
     /// Checks one variant against its data.
     ///
     /// # Errors
-    /// Everything in the file that the data does not suit, each with its span.
+    /// Every setting that does not fit the data, each with its span.
     pub fn check_data(&self, variant: usize, facts: &Facts) -> Result<(), Diagnostics> {
         let mut problems = Problems::default();
         if let Some(Variant { pipeline, .. }) = self.study.variants.get(variant) {
@@ -66,7 +66,7 @@ impl LoadedStudy {
         if problems.is_empty() { Ok(()) } else { Err(problems.into_diagnostics(self.document.sources.clone())) }
     }
 
-    /// Checks every variant against data sets of which only these numbers of images are known.
+    /// Checks every variant against data sets with these numbers of images.
     ///
     /// # Errors
     /// As for [`LoadedStudy::check_data`]; those of the first variant that has any.
@@ -82,10 +82,10 @@ impl LoadedStudy {
     }
 }
 
-/// Reads and checks a pipeline file. `overrides` are settings `path=value` that win over the file.
+/// Reads and checks a pipeline file. `overrides` are settings `path=value` that override the file.
 ///
 /// # Errors
-/// Everything that is wrong with it, each with its span.
+/// Every problem in it, each with its span.
 pub fn load(path: &Path, overrides: &[String]) -> Result<LoadedStudy, Diagnostics> {
     match read_text(path) {
         Ok(text) => parse(&text, path, overrides),
@@ -97,11 +97,11 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<LoadedStudy, Diagnostic
     }
 }
 
-/// Checks the text of a pipeline file; relative paths in it, such as that of a file that it extends, are relative to the
-/// directory of `path`, which is not read.
+/// Checks the text of a pipeline file; relative paths in it, such as that of a file that it extends, are relative to
+/// the directory of `path`, which is not read.
 ///
 /// # Errors
-/// Everything that is wrong with it, each with its span.
+/// Every problem in it, each with its span.
 pub fn parse(text: &str, path: &Path, overrides: &[String]) -> Result<LoadedStudy, Diagnostics> {
     let mut problems = Problems::default();
     let mut sources = Vec::new();
@@ -129,7 +129,7 @@ fn checked(mut document: Document, language: Language, problems: &mut Problems) 
     Some(LoadedStudy { study: Study { name, title, variants }, document, language })
 }
 
-/// A value of the file that the sweep replaces in every variant must be right all the same.
+/// Checks the values of the file that the sweep replaces in every variant: they must be valid too.
 fn check_swept_values(document: &Document, language: Language, problems: &mut Problems) {
     let replaced = document.swept_places();
     if !replaced.is_empty() {

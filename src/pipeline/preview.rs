@@ -10,7 +10,7 @@ use crate::stages::{Augment, Dataset, Pretrain};
 use crate::study::Pipeline;
 use std::path::Path;
 
-/// Draws `count` images with augmented views of each into a PNG; the policy is that of the first pretraining unless
+/// Writes a PNG with `count` images and augmented views of each; the policy is that of the first pretraining run unless
 /// one is named. The training images are decoded into a temporary directory.
 ///
 /// # Errors
@@ -20,7 +20,7 @@ pub fn preview(loaded: &LoadedStudy, augment: Option<&str>, count: usize, png: &
         return Err(Error::bug("a study without variants"));
     };
     let pipeline = &variant.pipeline;
-    let (policy, dataset) = subject(pipeline, augment)?;
+    let (policy, dataset) = policy_and_dataset(pipeline, augment)?;
     let directory =
         tempfile::tempdir().map_err(|error| Error::io("create a temporary directory", std::env::temp_dir(), &error))?;
     let (directory, seed) = (directory.path(), pipeline.seed);
@@ -32,19 +32,22 @@ pub fn preview(loaded: &LoadedStudy, augment: Option<&str>, count: usize, png: &
     files::write_atomic(png, &draw(&set, &images, policy, dataset, seed)?)
 }
 
-/// The policy and the data set: those of the first pretraining run that has the policy, if any has.
-fn subject<'a>(pipeline: &'a Pipeline, name: Option<&str>) -> Result<(&'a PolicyConfig, &'a DatasetConfig)> {
+/// Returns the policy and the data set: those of the first pretraining run that uses the policy, if any.
+fn policy_and_dataset<'a>(pipeline: &'a Pipeline, name: Option<&str>) -> Result<(&'a PolicyConfig, &'a DatasetConfig)> {
     let policies = || pipeline.all::<Augment>();
     let run = pipeline.in_file_order::<Pretrain>().find(|(_, run)| name.is_none_or(|name| run.augment.name() == name));
     let policy = match (name, run) {
         (Some(name), _) => policies().find(|(other, _)| *other == name).ok_or_else(|| {
             let names = policies().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
-            Error::usage(format!("there is no [augment.{name}] in the pipeline")).help(format!("there is: {names}"))
+            Error::usage(format!("there is no [augment.{name}] in the pipeline"))
+                .help(format!("existing policies: {names}"))
         })?,
         (None, run) => run
             .and_then(|(_, run)| Some((run.augment.name(), pipeline.get(&run.augment)?)))
             .or(policies().next())
-            .ok_or_else(|| Error::usage("the pipeline augments nothing").help("add an [augment.NAME] table"))?,
+            .ok_or_else(|| {
+                Error::usage("the pipeline has no augmentation policy").help("add an [augment.NAME] table")
+            })?,
     };
     let of_run = run.and_then(|(_, run)| run.dataset(pipeline).ok());
     let dataset = pipeline.all::<Dataset>().find(|(name, _)| of_run.is_none_or(|of_run| of_run == *name));

@@ -25,11 +25,11 @@ pub(super) const KIND: SinkKind = SinkKind {
 pub struct JsonLines<'a> {
     /// Minimum time between two progress events of a stage.
     interval: Option<Duration>,
-    state: Mutex<State>,
+    state: Mutex<LinesState>,
     failure: FirstFailure<'a>,
 }
 
-struct State {
+struct LinesState {
     file: RecordFile,
     /// Time of the last progress of each stage.
     written: HashMap<String, Instant>,
@@ -37,7 +37,7 @@ struct State {
 
 impl<'a> JsonLines<'a> {
     fn new(path: PathBuf, interval: Option<Duration>, failure: FirstFailure<'a>) -> Self {
-        let state = State { file: RecordFile::new(path), written: HashMap::new() };
+        let state = LinesState { file: RecordFile::new(path), written: HashMap::new() };
         Self { interval, state: Mutex::new(state), failure }
     }
 
@@ -72,7 +72,7 @@ impl EventSink for JsonLines<'_> {
     }
 }
 
-impl State {
+impl LinesState {
     fn is_due(&mut self, event: &Event, interval: Option<Duration>) -> bool {
         let (Event::Progress { stage, .. }, Some(interval)) = (event, interval) else { return true };
         let is_due = self.written.get(stage).is_none_or(|last| last.elapsed() >= interval);

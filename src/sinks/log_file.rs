@@ -12,11 +12,11 @@ use std::time::Duration;
 
 /// Sink that writes lines with their times.
 pub struct LogFile {
-    state: Mutex<State>,
+    state: Mutex<LogState>,
     failure: FirstFailure<'static>,
 }
 
-struct State {
+struct LogState {
     lines: LogLines,
     file: RecordFile,
 }
@@ -29,7 +29,7 @@ impl LogFile {
     pub fn create(path: PathBuf, interval: Duration) -> Result<Self> {
         let mut file = RecordFile::new(path);
         file.open()?;
-        let state = State { lines: LogLines::new(interval), file };
+        let state = LogState { lines: LogLines::new(interval), file };
         Ok(Self { state: Mutex::new(state), failure: FirstFailure::kept() })
     }
 

@@ -1,12 +1,12 @@
-//! Files that grow by whole records while a run is running.
+//! Files to which a run appends whole records.
 
 use crate::base::{Error, Result, files};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// File to which records are appended, each with one write, so that a kill of the process loses none. A record that the
-/// disk has no room for is removed again: the file then ends with a whole record, and the next one can be appended.
+/// File to which records are appended, each with one write, so that a kill of the process loses none. A record that
+/// does not fit on the disk is removed again, so that the file ends with a whole record and the next can be appended.
 #[derive(Debug)]
 pub(super) struct RecordFile {
     path: PathBuf,
@@ -16,7 +16,7 @@ pub(super) struct RecordFile {
 }
 
 impl RecordFile {
-    /// Names a file, which is created with the first record.
+    /// Returns a writer of a file, which is created with the first record.
     pub(super) fn new(path: PathBuf) -> Self {
         Self { path, file: None, length: 0 }
     }
@@ -36,7 +36,7 @@ impl RecordFile {
     /// Appends a record.
     ///
     /// # Errors
-    /// The file cannot be created or written; the records before are still there.
+    /// The file cannot be created or written; earlier records are kept.
     pub(super) fn append(&mut self, record: &[u8]) -> Result<()> {
         let length = self.length;
         let file = self.open()?;

@@ -33,12 +33,12 @@ type Scalar = (&'static str, f64);
 
 struct TensorBoard<'a> {
     directory: PathBuf,
-    state: Mutex<State>,
+    state: Mutex<OpenFiles>,
     failure: FirstFailure<'a>,
 }
 
 #[derive(Default)]
-struct State {
+struct OpenFiles {
     /// Open file of each running stage.
     by_stage: HashMap<String, EventFile>,
     /// Number of files created, which makes their names unique.
@@ -67,7 +67,7 @@ impl EventSink for TensorBoard<'_> {
 impl TensorBoard<'_> {
     fn write(&self, stage: &str, step: u64, scalars: &[Scalar]) -> Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { by_stage, files } = &mut *state;
+        let OpenFiles { by_stage, files } = &mut *state;
         if !by_stage.contains_key(stage) {
             *files += 1;
             by_stage.insert(stage.to_owned(), EventFile::new(&self.directory.join(directory_name(stage)), *files));
@@ -94,7 +94,7 @@ fn epoch_scalars(metrics: &EpochMetrics) -> Vec<Scalar> {
     always.into_iter().chain(loss).chain(accuracy).collect()
 }
 
-/// Returns the name of a stage as a name of a directory on every system. A name that is changed for that gets a part of
+/// Returns the name of a stage as a directory name that is valid on every system. A changed name gets the beginning of
 /// its digest, so that no two stages share a directory.
 fn directory_name(stage: &str) -> String {
     /// Maximum length in bytes; file systems allow 255.
@@ -149,7 +149,7 @@ fn framed(data: &[u8]) -> Vec<u8> {
     [&length, &masked_crc(&length).to_le_bytes()[..], data, &masked_crc(data).to_le_bytes()].concat()
 }
 
-/// Returns a CRC masked as in TensorFlow, so that a CRC of data with CRCs in it is not a bad one.
+/// Returns a CRC masked as in TensorFlow, since the CRC of data that contains its own CRC is degenerate.
 fn masked_crc(bytes: &[u8]) -> u32 {
     const MASK: u32 = 0xa282_ead8;
     crc32c(bytes).rotate_right(15).wrapping_add(MASK)
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stage_that_starts_again_gets_a_new_file() {
+    fn a_restarted_stage_gets_a_new_file() {
         let (run, warnings) = (tempfile::tempdir().unwrap(), Warnings::default());
         let sink = (KIND.open)(SinkPlace { run: run.path(), warnings: &warnings });
         sink.emit(&epoch(1));

@@ -3,7 +3,7 @@
 use crate::base::human;
 use crate::engine::{Figure, Progress, StageSummary, TrainingSpeed};
 
-/// Formats what is known of a progress besides its counts: `epoch 3/20  loss 2.310 (chance 5.541) ...`, or the unit.
+/// Formats the details of progress besides its counts: `epoch 3/20  loss 2.310 (chance 5.541) ...`, or the unit.
 pub fn detail(progress: &Progress) -> String {
     let Some(metrics) = &progress.training else { return progress.unit.clone() };
     let chance = metrics.chance_loss.map(|chance| format!(" (chance {chance:.3})")).unwrap_or_default();

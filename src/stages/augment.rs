@@ -1,4 +1,4 @@
-//! `[augment.NAME]`: policies of augmentation, which stages name.
+//! `[augment.NAME]`: augmentation policies, to which stages refer.
 
 use crate::augment::PolicyConfig;
 use crate::base::Result;
@@ -7,7 +7,7 @@ use crate::study::{Check, Expansion, Pipeline, Ref, StageKind};
 /// The section `augment`.
 pub struct Augment;
 
-/// The word for no augmentation, where a stage takes the name of a policy.
+/// Name that means no augmentation, where a stage takes the name of a policy.
 pub const NO_POLICY: &str = "none";
 
 impl StageKind for Augment {
@@ -36,13 +36,13 @@ impl StageKind for Augment {
     }
 }
 
-/// The name of a policy in a file; the policies are those of the file.
+/// Returns the name of a policy of the file.
 pub(super) fn name_of(policy: &PolicyConfig, pipeline: &Pipeline) -> String {
     let named = pipeline.all::<Augment>().find(|(_, other)| *other == policy);
     named.map(|(name, _)| name.to_owned()).unwrap_or_default()
 }
 
-/// The policy that a key names; none where it names none.
+/// Returns the policy that a key names, if any.
 pub(super) fn policy<'a>(name: Option<&Ref<Augment>>, pipeline: &'a Pipeline) -> Option<&'a PolicyConfig> {
     name.and_then(|name| pipeline.get(name))
 }

@@ -68,7 +68,7 @@ pub enum Subset {
 }
 
 impl Subset {
-    /// Number of its images.
+    /// Returns the number of its images.
     fn count(self, facts: &DataFacts) -> usize {
         match self {
             Self::Train => facts.train() + facts.validation(),
@@ -78,7 +78,7 @@ impl Subset {
     }
 }
 
-/// Neighbors that t-SNE looks at, per unit of perplexity (van der Maaten 2014).
+/// Neighbors that t-SNE uses per unit of perplexity (van der Maaten 2014).
 const NEIGHBORS_PER_PERPLEXITY: f64 = 3.0;
 
 impl EmbedConfig {
@@ -104,13 +104,13 @@ impl StageKind for Embed {
         let Ok(name) = config.target().dataset(check.pipeline()) else { return };
         let (Ok(facts), EmbedMethod::Tsne(tsne)) = (check.facts(name), &config.method) else { return };
         let images = config.subset.count(facts);
-        let most = (images.saturating_sub(1) as f64 / NEIGHBORS_PER_PERPLEXITY).floor();
-        if tsne.perplexity > most {
+        let max_perplexity = (images.saturating_sub(1) as f64 / NEIGHBORS_PER_PERPLEXITY).floor();
+        if tsne.perplexity > max_perplexity {
             let message = format!("a perplexity of {} is too large for {images} images", tsne.perplexity);
-            let help = if most < 2.0 {
+            let help = if max_perplexity < 2.0 {
                 "t-SNE needs more images: use `method = { pca = {} }`".to_owned()
             } else {
-                format!("set `perplexity` to at most {most}: t-SNE uses three times as many neighbors")
+                format!("set `perplexity` to at most {max_perplexity}: t-SNE uses three times as many neighbors")
             };
             check.report(&["method", "tsne", "perplexity"], message, help);
         }
@@ -144,7 +144,7 @@ impl StageKind for Embed {
     }
 }
 
-/// An embedding: moves of a point.
+/// Returns the cost of an embedding; work in updates of a point.
 fn cost(config: &EmbedConfig, width: usize, facts: &DataFacts) -> Cost {
     /// PCA takes about as long as this many iterations of t-SNE.
     const PCA_ITERATIONS: usize = 10;
@@ -153,7 +153,7 @@ fn cost(config: &EmbedConfig, width: usize, facts: &DataFacts) -> Cost {
         EmbedMethod::Tsne(tsne) => tsne.iterations,
         EmbedMethod::Pca(_) => PCA_ITERATIONS,
     };
-    Cost { work: (shown * iterations) as f64, memory: cost::of_features(facts.all() + 2 * shown, width) }
+    Cost { work: (shown * iterations) as f64, memory: cost::features_memory(facts.all() + 2 * shown, width) }
 }
 
 /// Embeds the features of one depth.
@@ -172,9 +172,9 @@ struct Point {
     image: String,
     /// Its class.
     class: String,
-    /// Horizontal place.
+    /// Horizontal coordinate.
     x: f32,
-    /// Vertical place.
+    /// Vertical coordinate.
     y: f32,
 }
 
@@ -207,11 +207,11 @@ impl Stage for EmbedStage {
             }
             EmbedMethod::Pca(_) => principal_components(view, 2).points,
         };
-        let points = images.iter().zip(plane.chunks_exact(2)).map(|(image, place)| Point {
+        let points = images.iter().zip(plane.chunks_exact(2)).map(|(image, point)| Point {
             image: set.name(*image).to_owned(),
             class: set.classes()[set.label(*image)].clone(),
-            x: place[0],
-            y: place[1],
+            x: point[0],
+            y: point[1],
         });
         artifacts::write_rows(&context.output().join(artifacts::EMBEDDING), points)?;
         Ok(StageSummary::default().count("points", images.len()))
@@ -257,7 +257,7 @@ impl ReportPart for PanelPart {
     }
 }
 
-/// Points, labels and classes of an embedding; the rest is left empty.
+/// Reads the points, labels and classes of an embedding; the rest is left empty.
 fn points(directory: &Path) -> Result<EmbeddingPanel> {
     let path = directory.join(artifacts::EMBEDDING);
     let rows: Vec<Point> = artifacts::read_rows(&path)?;

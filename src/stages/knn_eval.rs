@@ -119,11 +119,11 @@ impl StageKind for KnnEval {
     }
 }
 
-/// Similarities of all validation and test images with all labeled ones: MACs.
+/// Returns the cost of comparing all validation and test images with all labeled ones; work in MACs.
 fn cost(width: usize, fraction: f64, facts: &DataFacts) -> Cost {
     let labeled = labeled_count(fraction, facts.train());
     let work = (labeled * (facts.validation() + facts.test())) as f64 * width as f64;
-    Cost { work, memory: cost::of_features(facts.all() + labeled, width) }
+    Cost { work, memory: cost::features_memory(facts.all() + labeled, width) }
 }
 
 /// Classifies test images by their neighbors.
@@ -157,10 +157,10 @@ impl Stage for KnnEvalStage {
         let split = split::read(context, &set)?;
         let labeled = split::labeled(&split, &set, self.fraction, LabelSampling::Stratified, self.seed)?;
         let features = Features::read(context.input("features")?, self.depth, set.len())?;
-        let (known, labels) = (features.rows(&labeled), evaluation::labels(&set, &labeled));
+        let (labeled_rows, labels) = (features.rows(&labeled), evaluation::labels(&set, &labeled));
         let scores = |images: &[usize]| {
-            let asked = features.rows(images);
-            knn(&self.knn, features.view(&known), &labels, features.view(&asked), set.classes().len()).scores
+            let queries = features.rows(images);
+            knn(&self.knn, features.view(&labeled_rows), &labels, features.view(&queries), set.classes().len()).scores
         };
         let evaluation = Evaluation {
             labeled: labeled.len(),

@@ -7,7 +7,8 @@
 //!    \-> pairs ----------------------------------------------------------/
 //! ```
 //!
-//! Stages exchange artifacts, never calls; the files of an artifact are written and read in `shared::artifacts`.
+//! Stages exchange artifacts and never call each other; the files of an artifact are written and read in
+//! `shared::artifacts`.
 
 pub mod augment;
 pub mod dataset;

@@ -1,11 +1,11 @@
-//! What a kind sees of the file while it checks one of its tables.
+//! Checks of tables: what a kind can read and report.
 
 use crate::base::Error;
 use crate::document::{PathStep, Problem, Problems, Span, TomlNode};
 use crate::study::read::Language;
 use crate::study::{DataFacts, Facts, Pipeline};
 
-/// Checks of a table before the data is looked at.
+/// Check of a table before the data is read.
 pub struct Check<'a> {
     pub(super) pipeline: &'a Pipeline,
     pub(super) root: &'a TomlNode,
@@ -15,33 +15,33 @@ pub struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    /// Name of the table; empty for one without a name.
+    /// Returns the name of the table; empty for the default table.
     pub fn name(&self) -> &'a str {
         self.name
     }
 
-    /// The table as it is written in the file, without brackets: `pretrain.main`, `dataset`.
+    /// Returns the header of the table without brackets: `pretrain.main`, `dataset`.
     pub fn title(&self) -> String {
         if self.name.is_empty() { self.section.to_owned() } else { format!("{}.{}", self.section, self.name) }
     }
 
-    /// The tables of the file, as far as they could be read.
+    /// Returns the tables of the file, except those that could not be read.
     pub fn pipeline(&self) -> &'a Pipeline {
         self.pipeline
     }
 
-    /// Whether a key of the table is written in the file.
+    /// Returns whether the file sets a key of the table.
     pub fn is_written(&self, keys: &[&str]) -> bool {
         self.root.get(&path(self.section, self.name, keys)).is_some_and(|node| node.span != Span::NOWHERE)
     }
 
-    /// Reports what is wrong with a key of the table; elements of lists are keys by their number.
+    /// Reports a problem with a key of the table; elements of lists are addressed by index.
     pub fn report(&mut self, keys: &[&str], message: impl Into<String>, help: impl Into<Option<String>>) {
         let span = self.root.span_of(&path(self.section, self.name, keys));
         self.problems.report(Problem::new(span, message).maybe_help(help.into()));
     }
 
-    /// Reports what is wrong with a key of another section, unless it has been reported for another table.
+    /// Reports a problem with a key of another section, unless one has been reported there.
     pub fn report_elsewhere(
         &mut self,
         (section, name): (&str, &str),
@@ -55,7 +55,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Reports elements of a list that are there twice; `what` completes "... is listed twice".
+    /// Reports elements that occur twice in a list; `what` completes "... is listed twice".
     pub fn each_once<T: PartialEq>(&mut self, key: &str, values: &[T], what: impl Fn(&T) -> String) {
         for (index, value) in values.iter().enumerate() {
             if values[..index].contains(value) {
@@ -64,7 +64,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Reports keys that have no effect beside another one.
+    /// Reports keys that have no effect in combination with another one.
     pub fn no_effect(&mut self, keys: &[&str], beside: &str, help: &str) {
         for key in keys {
             if self.is_written(&[key]) {
@@ -74,7 +74,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// Checks of a table when the images have been counted.
+/// Check of a table after the images have been counted.
 pub struct DataCheck<'a> {
     pub(super) table: Check<'a>,
     pub(super) facts: &'a Facts,
@@ -95,15 +95,15 @@ impl std::ops::DerefMut for DataCheck<'_> {
 }
 
 impl<'a> DataCheck<'a> {
-    /// What is known of a data set.
+    /// Returns the facts of a data set.
     ///
     /// # Errors
-    /// It is not one of the file, which is a bug.
+    /// The file does not have it, which is a bug.
     pub fn facts(&self, dataset: &str) -> Result<&'a DataFacts, Error> {
         self.facts.of(dataset)
     }
 
-    /// Where the values of a list are written: the element, or the key itself where one value is written without a list.
+    /// Returns the keys of an element of a list, or of the value itself if the file has one value instead of a list.
     pub fn element(&self, key: &'a str, index: usize) -> Vec<String> {
         let index = index.to_string();
         match self.root.get(&path(self.section, self.name, &[key, &index])) {
@@ -113,7 +113,7 @@ impl<'a> DataCheck<'a> {
     }
 }
 
-/// Runs the checks of every kind on its tables, now that the images have been counted.
+/// Runs the checks of every kind on its tables after the images have been counted.
 pub(crate) fn check_data(
     pipeline: &Pipeline,
     root: &TomlNode,
@@ -130,7 +130,7 @@ pub(crate) fn check_data(
     }
 }
 
-/// The path of a key of a table.
+/// Returns the path of a key of a table.
 pub(super) fn path(section: &str, name: &str, keys: &[&str]) -> Vec<PathStep> {
     let table = [section].into_iter().chain(Some(name).filter(|name| !name.is_empty()));
     let step = |key: &&str| key.parse().map_or_else(|_| PathStep::from(*key), PathStep::Index);

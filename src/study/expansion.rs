@@ -4,31 +4,31 @@ use crate::base::{Error, Result};
 use crate::engine::{Cost, Graph, Stage, StageId};
 use crate::study::part::ReportPart;
 use crate::study::shown::Parts;
-use crate::study::variants::Users;
+use crate::study::variants::StageVariants;
 use crate::study::{AnyKind, DataFacts, Facts, Pipeline, StageKind};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What to change so that a stage fits into so many bytes of memory.
+/// Function that returns what to change so that a stage fits into this many bytes of memory.
 pub type Fits = Arc<dyn Fn(u64) -> String + Send + Sync>;
 
-/// What a study becomes, over all its variants.
+/// The graph of a study, over all its variants, and the contents of its report.
 #[derive(Default)]
 pub struct Expanded {
     pub(crate) graph: Graph,
     pub(crate) parts: Parts,
-    pub(crate) users: Users,
+    pub(crate) stage_variants: StageVariants,
     /// Summary tables of the models, by name.
     pub(crate) models: Vec<(String, String)>,
-    /// What fits, for the stages that hold much.
+    /// What fits into memory, for the stages that need much.
     pub(crate) fits: BTreeMap<StageId, Fits>,
-    /// What a user should know of the data, one sentence each.
+    /// Notes on the data, one sentence each.
     pub(crate) notes: Vec<String>,
-    /// What a user should be warned of in the data, one sentence each.
+    /// Warnings about the data, one sentence each.
     pub(crate) warnings_of_data: Vec<String>,
-    /// What a reader of the comparisons has to know, one sentence each.
+    /// Warnings about the comparisons, one sentence each.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -70,32 +70,32 @@ pub struct Expansion<'a> {
     pub(super) facts: &'a Facts,
     /// Number of the variant.
     pub(super) number: usize,
-    /// File that remembers digests of image files.
+    /// File that caches the digests of image files.
     pub(super) memo: PathBuf,
     pub(super) name: String,
     pub(super) provided: BTreeMap<(&'static str, String), Arc<dyn Any + Send + Sync>>,
 }
 
 impl<'a> Expansion<'a> {
-    /// Name of the table; empty for one without a name.
+    /// Returns the name of the table; empty for the default table.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The tables of the variant.
+    /// Returns the tables of the variant.
     pub fn pipeline(&self) -> &'a Pipeline {
         self.pipeline
     }
 
-    /// What is known of a data set.
+    /// Returns the facts of a data set.
     ///
     /// # Errors
-    /// It is not one of the file, which is a bug.
+    /// The file does not have it, which is a bug.
     pub fn facts(&self, dataset: &str) -> Result<&'a DataFacts> {
         self.facts.of(dataset)
     }
 
-    /// File that remembers digests of image files.
+    /// Returns the file that caches the digests of image files.
     pub fn memo(&self) -> &Path {
         &self.memo
     }
@@ -106,11 +106,11 @@ impl<'a> Expansion<'a> {
     /// Bugs of the caller, as for [`Graph::add`].
     pub fn add(&mut self, stage: impl Stage + 'static, inputs: &[(&str, StageId)]) -> Result<StageId> {
         let id = self.expanded.graph.add(Box::new(stage), inputs)?;
-        self.expanded.users.add(id, self.number);
+        self.expanded.stage_variants.add(id, self.number);
         Ok(id)
     }
 
-    /// Records what computing a stage takes, where that is known beforehand.
+    /// Records the estimated cost of a stage, if known.
     pub fn cost(&mut self, id: StageId, cost: impl Into<Option<Cost>>) {
         cost.into().into_iter().for_each(|cost| self.expanded.graph.set_cost(id, cost));
     }
@@ -125,7 +125,7 @@ impl<'a> Expansion<'a> {
         self.expanded.parts.add(stages, Arc::new(part));
     }
 
-    /// Whether a part of the report is read from a stage.
+    /// Returns whether a part of the report is read from a stage.
     pub fn is_shown(&self, stage: StageId) -> bool {
         self.expanded.parts.has(stage)
     }
@@ -138,18 +138,18 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// Leaves something for the kinds that refer to this table.
+    /// Provides a value to the kinds that refer to this table.
     pub fn provide<K: StageKind, T: Any + Send + Sync>(&mut self, value: T) {
         self.provided.insert((K::SECTION, self.name.clone()), Arc::new(value));
     }
 
-    /// What another table has left.
+    /// Returns the value that another table provides.
     ///
     /// # Errors
-    /// It has left nothing of this type, which is a bug: its section comes later in the list of kinds.
+    /// It provides no value of this type, which is a bug: its section comes later in the list of kinds.
     pub fn provided<K: StageKind, T: Any + Send + Sync>(&self, name: &str) -> Result<Arc<T>> {
         let value = self.provided.get(&(K::SECTION, name.to_owned())).cloned();
         let value = value.and_then(|value| value.downcast().ok());
-        value.ok_or_else(|| Error::bug(format!("[{}.{name}] has left nothing for [{}]", K::SECTION, self.name)))
+        value.ok_or_else(|| Error::bug(format!("[{}.{name}] provides nothing to [{}]", K::SECTION, self.name)))
     }
 }

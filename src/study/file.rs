@@ -91,7 +91,7 @@ impl JsonSchema for Swept {
     }
 }
 
-/// The JSON Schema (2020-12) of a pipeline file with these sections, with definitions and references.
+/// Returns the JSON Schema (2020-12) of a pipeline file with these sections, with definitions and references.
 pub(crate) fn file_schema(kinds: &[&dyn AnyKind]) -> Value {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let sections: Vec<(&str, Value)> =
@@ -113,7 +113,7 @@ fn section(kind: &dyn AnyKind, generator: &mut SchemaGenerator) -> Value {
         let definition = definition.and_then(|name| generator.definitions().get(name)).cloned().unwrap_or_default();
         section["properties"] = definition["properties"].clone();
         section["x-default-table"] = true.into();
-        // Its keys are required where one of them is written.
+        // Its keys are required if one of them is set.
         let written: Vec<Value> =
             definition["required"].as_array().into_iter().flatten().map(|key| json!({ "required": [key] })).collect();
         section["if"] = json!({ "anyOf": written });

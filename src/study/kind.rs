@@ -1,4 +1,4 @@
-//! What a section of the pipeline file is: one implementation of [`StageKind`] per section.
+//! Kinds of sections of the pipeline file: one implementation of [`StageKind`] per section.
 
 #![expect(private_interfaces, reason = "tables are read by `study::read` alone")]
 
@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 /// A section of the pipeline file: its type, its checks, and the stages that each of its tables becomes.
 ///
-/// A kind is one file under `stages/` and one line in [`KINDS`](crate::stages::KINDS). Keys that name a table of another
-/// section are of type [`Ref`](crate::study::Ref); the names are checked for every kind alike.
+/// A kind is one file under `stages/` and one line in [`KINDS`](crate::stages::KINDS). Keys that name a table of
+/// another section are of type [`Ref`](crate::study::Ref); the names are checked for every kind alike.
 pub trait StageKind: Sized + Sync + 'static {
     /// Name of the section.
     const SECTION: &'static str;
@@ -26,22 +26,22 @@ pub trait StageKind: Sized + Sync + 'static {
     const IS_COMPUTED: bool = true;
 
     /// A table of the section. Its documentation and schema are those of the file: `docs/configuration.md` and
-    /// `docs/pipeline.schema.json` are made from it.
+    /// `docs/pipeline.schema.json` are generated from it.
     type Config: DeserializeOwned + JsonSchema + Debug + Send + Sync + 'static;
 
-    /// Checks what no single value can show: which keys go together, and what they ask of other tables.
+    /// Checks what depends on several values: combinations of keys, and what they require of other tables.
     fn check(_config: &Self::Config, _check: &mut Check<'_>) {}
 
     /// Checks what depends on the number of images.
     fn check_data(_config: &Self::Config, _check: &mut DataCheck<'_>) {}
 
-    /// Adds the stages of a table to the graph, with their costs and what they give to the report.
+    /// Adds the stages of a table to the graph, with their costs and their parts of the report.
     ///
     /// # Errors
     /// The data cannot be read, or bugs.
     fn expand(config: &Self::Config, expansion: &mut Expansion<'_>) -> Result<()>;
 
-    /// What a reader of a comparison between tables of this section and others has to know, one sentence each.
+    /// Returns warnings about comparisons between tables of this section and others, one sentence each.
     fn warnings(_pipeline: &Pipeline, _expansion: &Expansion<'_>) -> Vec<String> {
         Vec::new()
     }
@@ -59,7 +59,7 @@ pub enum Tables {
 /// The configuration of one table, of a type that its kind knows.
 pub(crate) type AnyConfig = Arc<dyn Any + Send + Sync>;
 
-/// A [`StageKind`] whose type of configuration is not known.
+/// A [`StageKind`] with its type of configuration erased.
 pub trait AnyKind: Sync {
     /// [`StageKind::SECTION`].
     fn section(&self) -> &'static str;
@@ -70,7 +70,7 @@ pub trait AnyKind: Sync {
     /// [`StageKind::IS_COMPUTED`].
     fn is_computed(&self) -> bool;
 
-    /// The schema of a table.
+    /// Returns the schema of a table.
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
 
     /// Reads a table.

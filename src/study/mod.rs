@@ -1,8 +1,8 @@
-//! From a pipeline file to a graph and the parts of a report, whatever kinds of sections there are.
+//! From a pipeline file to a graph and the parts of a report, for any kinds of sections.
 //!
 //! A kind of section ([`StageKind`]) declares the type of its tables, checks them, and adds their stages to the graph;
 //! this module reads the tables of all kinds ([`Pipeline`]), resolves the names by which they refer to each other
-//! ([`Ref`]), and holds what the stages of a study become ([`Expansion`]). The kinds themselves are in
+//! ([`Ref`]), and builds the graph of a study ([`Expansion`]). The kinds themselves are in
 //! [`stages`](crate::stages).
 
 pub(crate) mod check;

@@ -1,4 +1,4 @@
-//! What a stage's artifact gives to the report.
+//! Parts of the report, read from artifacts.
 
 use crate::base::{Error, Result};
 use crate::engine::Context;
@@ -9,9 +9,9 @@ use serde_json::Value;
 use std::fmt::Debug;
 use std::path::Path;
 
-/// One thing that the report shows, read from the artifacts of one or more stages.
+/// A part of the report, read from the artifacts of one or more stages.
 pub trait ReportPart: Debug + Send + Sync {
-    /// Everything that decides what it adds to the report, apart from the artifacts: a part of the report's key.
+    /// Returns everything besides the artifacts that determines what it adds to the report, for the report's key.
     fn describe(&self) -> Value;
 
     /// Adds what the artifacts contain to the report.
@@ -20,23 +20,23 @@ pub trait ReportPart: Debug + Send + Sync {
     /// An artifact cannot be read.
     fn collect(&self, shown: &Shown<'_>, report: &mut Report) -> Result<()>;
 
-    /// Adds the place of what is missing because a stage failed.
+    /// Adds a placeholder for what is missing because a stage failed.
     fn collect_missing(&self, _variant: &VariantLabel, _report: &mut Report) {}
 }
 
-/// The artifacts of a part, and what the sweep made of them.
+/// The artifacts of a part of the report, and their variant of the sweep.
 pub struct Shown<'a> {
     pub(super) context: &'a Context<'a>,
     pub(super) roles: &'a [(String, String)],
-    /// The swept settings that decide the stage.
+    /// The swept settings that the stage depends on.
     pub variant: &'a VariantLabel,
 }
 
 impl Shown<'_> {
-    /// Directory of the artifact with this role.
+    /// Returns the directory of the artifact with this role.
     ///
     /// # Errors
-    /// There is none, which is a bug.
+    /// The part has no such role, which is a bug.
     pub fn artifact(&self, role: &str) -> Result<&Path> {
         let input = self.roles.iter().find(|(own, _)| own == role);
         let (_, input) = input.ok_or_else(|| Error::bug(format!("a part of the report without '{role}'")))?;
@@ -44,10 +44,10 @@ impl Shown<'_> {
     }
 }
 
-/// The swept settings that decide a stage, and their values.
+/// The swept settings that a stage depends on, and their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct VariantLabel {
-    /// `temperature 0.1, seed 2`; empty for what the sweep does not touch.
+    /// `temperature 0.1, seed 2`; empty if the sweep does not affect the stage.
     pub label: String,
     /// Short name of each swept path, and its value.
     pub values: Values,

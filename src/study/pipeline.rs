@@ -6,7 +6,7 @@ use crate::study::kind::AnyConfig;
 use crate::study::{Ref, StageKind};
 use std::collections::BTreeMap;
 
-/// A pipeline file with its sweep written out: one variant where there is no sweep.
+/// A pipeline file with its sweep expanded; one variant if there is no sweep.
 #[derive(Clone, Debug)]
 pub struct Study {
     /// Name of the study, also of its directory under the output directory.
@@ -20,7 +20,7 @@ pub struct Study {
 /// One combination of the sweep's values.
 #[derive(Clone, Debug)]
 pub struct Variant {
-    /// The values that make it, as (dotted path, value as TOML text); empty where there is no sweep.
+    /// Its swept values, as (dotted path, value as TOML text); empty if there is no sweep.
     pub settings: Vec<(String, String)>,
     /// The pipeline with these values.
     pub pipeline: Pipeline,
@@ -31,7 +31,7 @@ pub struct Variant {
 pub struct Pipeline {
     /// Seed of every random number.
     pub seed: u64,
-    /// Where training runs.
+    /// Device on which training runs.
     pub device: DeviceChoice,
     /// When artifacts are compared with their digests.
     pub verify: Verify,
@@ -44,24 +44,24 @@ pub(super) struct Table {
     pub(super) section: &'static str,
     pub(super) name: String,
     pub(super) config: AnyConfig,
-    /// Place among the tables of its section in the file.
+    /// Position among the tables of its section in the file.
     pub(super) position: usize,
 }
 
-/// Where training runs.
+/// Device on which training runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// CUDA where the binary has it and a device answers, else the CPU.
+    /// The first CUDA device if it is available, else the CPU.
     #[default]
     Auto,
     /// The CPU.
     Cpu,
-    /// The CUDA device of this number.
+    /// The CUDA device with this number.
     Cuda(usize),
 }
 
 impl Study {
-    /// The swept paths, each with the shortest end of it that no other swept path has.
+    /// Returns the swept paths, each with its shortest unique suffix.
     pub fn short_names(&self) -> BTreeMap<&str, &str> {
         let settings = self.variants.first().map(|variant| variant.settings.as_slice()).unwrap_or_default();
         short_names(&settings.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>())
@@ -69,7 +69,7 @@ impl Study {
 }
 
 impl DeviceChoice {
-    /// Reads `auto`, `cpu`, `cuda` or `cuda:N`.
+    /// Parses `auto`, `cpu`, `cuda` or `cuda:N`.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "auto" => Some(Self::Auto),
@@ -81,21 +81,21 @@ impl DeviceChoice {
 }
 
 impl Pipeline {
-    /// The tables of a section with their names, in the order of the file; those that refer to others of their section
-    /// come after them.
+    /// Returns the tables of a section with their names, in the order of the file, except that each comes after those
+    /// of the section that it refers to.
     pub fn all<K: StageKind>(&self) -> impl Iterator<Item = (&str, &K::Config)> {
         let of_section = self.tables.iter().filter(|table| table.section == K::SECTION);
         of_section.filter_map(|table| Some((table.name.as_str(), table.config.downcast_ref()?)))
     }
 
-    /// The tables of a section with their names, in the order of the file.
+    /// Returns the tables of a section with their names, in the order of the file.
     pub fn in_file_order<K: StageKind>(&self) -> impl Iterator<Item = (&str, &K::Config)> {
         let mut tables: Vec<&Table> = self.tables.iter().filter(|table| table.section == K::SECTION).collect();
         tables.sort_by_key(|table| table.position);
         tables.into_iter().filter_map(|table| Some((table.name.as_str(), table.config.downcast_ref()?)))
     }
 
-    /// The table that a key names; none where it could not be read, which has been reported.
+    /// Returns the table that a key names; `None` if it could not be read, which has been reported.
     pub fn get<K: StageKind>(&self, reference: &Ref<K>) -> Option<&K::Config> {
         self.all::<K>().find(|(name, _)| *name == reference.name()).map(|(_, config)| config)
     }

@@ -13,7 +13,7 @@ use serde_json::Value as Schema;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-/// The kinds of sections with the schema of the file that they make.
+/// The kinds of sections and the schema of the file that consists of them.
 #[derive(Clone, Copy)]
 pub(crate) struct Language {
     pub(crate) kinds: &'static [&'static dyn AnyKind],
@@ -26,7 +26,7 @@ impl fmt::Debug for Language {
     }
 }
 
-/// Reads and checks the tree of one variant; none where something that it cannot do without is wrong.
+/// Reads and checks the tree of one variant; `None` if a key at the top of the file is invalid.
 pub(crate) fn pipeline(root: TomlNode, language: Language, problems: &mut Problems) -> Option<Pipeline> {
     let mut reader = Reader::new(root, language, problems);
     reader.names();
@@ -54,7 +54,7 @@ fn check(pipeline: &Pipeline, root: &TomlNode, language: Language, problems: &mu
 struct Reader<'a> {
     root: TomlNode,
     language: Language,
-    /// Names of the tables of each section at first, in the order of the file.
+    /// Names of the tables of each section as declared, in the order of the file.
     declared: Vec<(&'static str, Vec<String>)>,
     invalid: InvalidSections,
     problems: &'a mut Problems,
@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
         self.declared.iter().find(|(other, _)| *other == section).map(|(_, names)| names.clone()).unwrap_or_default()
     }
 
-    /// Names of tables become parts of file names.
+    /// Reports names of tables that cannot be part of file names.
     fn names(&mut self) {
         for (section, names) in self.declared.clone() {
             for name in names.iter().filter(|name| !name.is_empty() && !is_table_name(name)) {
@@ -90,7 +90,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The names of other tables, wherever a table has one; those that no table has are reported.
+    /// Returns the references between tables; reports those to tables that do not exist.
     fn references(&mut self) -> Vec<Reference> {
         let found = references(&self.root, &[], self.language.schema);
         for reference in &found {
@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
         self.report(path, format!("there is no `[{section}.{}]`", shortened(name)), help);
     }
 
-    /// A value at the top of the file.
+    /// Reads a key at the top of the file.
     fn scalar<T: DeserializeOwned>(&mut self, key: &str, default: T) -> Option<T> {
         let path = [PathStep::from(key)];
         if self.root.get(&path).is_none() {
@@ -132,14 +132,14 @@ impl<'a> Reader<'a> {
         device
     }
 
-    /// Every table that can be read, those of a section in an order in which each comes after those that it refers to.
+    /// Reads every valid table; within a section, each comes after those that it refers to.
     fn tables(&mut self, references: &[Reference]) -> Vec<Table> {
         let mut tables = Vec::new();
         for kind in self.language.kinds {
             let section = kind.section();
-            let within = Within::new(section, references);
-            let (names, circles) = within.ordered(&self.declared(section));
-            circles.iter().for_each(|circle| self.circle(section, circle, &within));
+            let within = SectionReferences::new(section, references);
+            let (names, cycles) = within.ordered(&self.declared(section));
+            cycles.iter().for_each(|cycle| self.report_cycle(section, cycle, &within));
             let declared = self.declared(section);
             for name in names {
                 let position = declared.iter().position(|other| *other == name).unwrap_or_default();
@@ -181,15 +181,15 @@ impl<'a> Reader<'a> {
         self.invalid.contains(&(section.to_owned(), name.to_owned()))
     }
 
-    /// Reports tables that start from each other.
-    fn circle(&mut self, section: &str, names: &[String], within: &Within<'_>) {
+    /// Reports a cycle of tables that start from each other.
+    fn report_cycle(&mut self, section: &str, names: &[String], within: &SectionReferences<'_>) {
         let Some(first) = names.first() else { return };
         let Some(reference) = within.of(first).find(|reference| names.contains(&reference.name)) else { return };
-        let way: Vec<&str> = names.iter().chain(names.first()).map(String::as_str).collect();
+        let cycle: Vec<&str> = names.iter().chain(names.first()).map(String::as_str).collect();
         let key = reference.path.last().and_then(key).unwrap_or_default();
         let message = match names {
             [_] => format!("`[{section}.{first}]` starts from itself"),
-            _ => format!("`{key}` forms a cycle: {}", way.join(" -> ")),
+            _ => format!("`{key}` forms a cycle: {}", cycle.join(" -> ")),
         };
         let help = format!("remove one `{key}`: one of them must not start from another");
         self.report(&reference.path.clone(), message, help);
@@ -197,9 +197,9 @@ impl<'a> Reader<'a> {
 }
 
 /// References of the tables of a section to others of the same section.
-struct Within<'a>(HashMap<&'a str, Vec<&'a Reference>>);
+struct SectionReferences<'a>(HashMap<&'a str, Vec<&'a Reference>>);
 
-impl<'a> Within<'a> {
+impl<'a> SectionReferences<'a> {
     fn new(section: &str, references: &'a [Reference]) -> Self {
         let mut within: HashMap<&str, Vec<&Reference>> = HashMap::new();
         for reference in references.iter().filter(|reference| reference.section == section) {
@@ -216,30 +216,34 @@ impl<'a> Within<'a> {
         self.0.get(name).into_iter().flatten().copied()
     }
 
-    /// The names, each after those that its table refers to and in the order of the file otherwise, and the circles.
+    /// Returns the names in the order of the file, except that each comes after those that its table refers to, and the
+    /// cycles.
     fn ordered(&self, names: &[String]) -> (Vec<String>, Vec<Vec<String>>) {
-        let mut search =
-            Search { within: Some(self), declared: names.iter().map(String::as_str).collect(), ..Search::default() };
+        let mut search = DepthFirstSearch {
+            within: Some(self),
+            declared: names.iter().map(String::as_str).collect(),
+            ..DepthFirstSearch::default()
+        };
         names.iter().for_each(|name| search.visit(name));
-        (search.ordered, search.circles)
+        (search.ordered, search.cycles)
     }
 }
 
-/// A depth-first search; a file has few enough tables for it to be recursive.
+/// A depth-first search; recursive, since a file has few tables.
 #[derive(Default)]
-struct Search<'a> {
-    within: Option<&'a Within<'a>>,
+struct DepthFirstSearch<'a> {
+    within: Option<&'a SectionReferences<'a>>,
     declared: HashSet<&'a str>,
     done: HashSet<String>,
     chain: Vec<String>,
     ordered: Vec<String>,
-    circles: Vec<Vec<String>>,
+    cycles: Vec<Vec<String>>,
 }
 
-impl Search<'_> {
+impl DepthFirstSearch<'_> {
     fn visit(&mut self, name: &str) {
         if let Some(start) = self.chain.iter().position(|other| other == name) {
-            self.circles.push(self.chain[start..].to_vec());
+            self.cycles.push(self.chain[start..].to_vec());
             return;
         }
         if !self.declared.contains(name) || self.done.contains(name) {
@@ -279,7 +283,7 @@ fn key(step: &PathStep) -> Option<String> {
     }
 }
 
-/// Whether a name can be part of a file name.
+/// Returns whether a name can be part of a file name.
 fn is_table_name(name: &str) -> bool {
     /// Maximum length of a name in bytes.
     const MAX_LENGTH: usize = 64;

@@ -6,19 +6,19 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// The name of a table of the section of `K`. That there is such a table is checked when the file is read.
+/// The name of a table in the section of `K`; that the table exists is checked when the file is read.
 pub struct Ref<K> {
     name: String,
     kind: PhantomData<fn() -> K>,
 }
 
 impl<K> Ref<K> {
-    /// The table with this name.
+    /// Creates a reference to the table with this name.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), kind: PhantomData }
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn name(&self) -> &str {
         &self.name
     }

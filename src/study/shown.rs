@@ -1,4 +1,4 @@
-//! The parts of the report, collected while the graph is made.
+//! The parts of the report, collected while the graph is built.
 
 use crate::base::{Error, Result};
 use crate::engine::{Context, Graph, RunOutcome, StageId};
@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 /// One part of the report with the stages that it is read from.
 #[derive(Clone, Debug)]
-struct Entry {
+struct PartEntry {
     /// Roles of the report's inputs by the part's own roles.
     roles: Vec<(String, String)>,
     stages: Vec<StageId>,
     variant: VariantLabel,
-    /// An artifact could not be made.
+    /// Whether an artifact is missing because a stage failed.
     is_missing: bool,
     part: Arc<dyn ReportPart>,
     description: Value,
@@ -25,13 +25,13 @@ struct Entry {
 /// The parts of the report, in the order in which they were added.
 #[derive(Clone, Debug, Default)]
 pub struct Parts {
-    entries: Vec<Entry>,
-    /// Numbers of the entries by their first stage.
+    entries: Vec<PartEntry>,
+    /// Indices of the entries by their first stage.
     by_stage: HashMap<StageId, Vec<usize>>,
 }
 
 impl Parts {
-    /// Adds a part that is read from these stages by role. What several combinations of the sweep share is added once.
+    /// Adds a part that is read from these stages by role. A part that several variants share is added once.
     pub(super) fn add(&mut self, stages: &[(&str, StageId)], part: Arc<dyn ReportPart>) {
         let Some((_, first)) = stages.first() else { return };
         let description = part.describe();
@@ -45,7 +45,7 @@ impl Parts {
             [_] => format!("{number:04}"),
             _ => format!("{number:04}.{role}"),
         };
-        self.entries.push(Entry {
+        self.entries.push(PartEntry {
             roles: stages.iter().map(|(own, _)| ((*own).to_owned(), role(own))).collect(),
             stages: stages.iter().map(|(_, stage)| *stage).collect(),
             variant: VariantLabel::default(),
@@ -55,12 +55,12 @@ impl Parts {
         });
     }
 
-    /// Whether anything is shown of a stage.
+    /// Returns whether a part is read from a stage.
     pub(super) fn has(&self, stage: StageId) -> bool {
         self.by_stage.contains_key(&stage)
     }
 
-    /// Names what the sweep made of each artifact, by the values that decide its stage.
+    /// Labels each part with the swept values that its stage depends on.
     pub(crate) fn name_variants(&mut self, values: &[Values]) {
         for entry in &mut self.entries {
             let last = entry.stages.last().and_then(|stage| values.get(stage.index()));
@@ -68,8 +68,8 @@ impl Parts {
         }
     }
 
-    /// Marks what could not be made in a run; returns the stages that failed, and why.
-    pub(crate) fn without_failed(&mut self, graph: &Graph, outcome: &RunOutcome) -> Vec<(String, String)> {
+    /// Marks the parts whose artifacts are missing after a run; returns the failed stages with their errors.
+    pub(crate) fn mark_missing(&mut self, graph: &Graph, outcome: &RunOutcome) -> Vec<(String, String)> {
         let is_missing = |stage: &StageId| outcome.artifacts.get(stage.index()).is_none_or(Option::is_none);
         for entry in &mut self.entries {
             entry.is_missing = entry.stages.iter().any(is_missing);
@@ -78,17 +78,17 @@ impl Parts {
         outcome.failures.iter().map(named).collect()
     }
 
-    /// The inputs of the report, by role.
+    /// Returns the inputs of the report, by role.
     pub(crate) fn inputs(&self) -> Vec<(String, StageId)> {
-        let there = self.entries.iter().filter(|entry| !entry.is_missing);
-        there
+        let existing = self.entries.iter().filter(|entry| !entry.is_missing);
+        existing
             .flat_map(|entry| entry.roles.iter().map(|(_, role)| role.clone()).zip(entry.stages.iter().copied()))
             .collect()
     }
 
-    /// What decides the report, apart from the artifacts.
+    /// Returns everything besides the artifacts that determines the report.
     pub(crate) fn describe(&self) -> Value {
-        let describe = |entry: &Entry| {
+        let describe = |entry: &PartEntry| {
             json!({
                 "roles": entry.roles,
                 "variant": entry.variant,

@@ -1,7 +1,7 @@
-"""Golden values of what is computed from features: python3 analysis.py > analysis.json
+"""Golden values of the analysis of features: python3 analysis.py > analysis.json
 
-PCA, confusion and t-SNE's divergence and trustworthiness by scikit-learn, intervals by scipy, health by its
-definitions in 64 bits."""
+PCA, confusion matrix and t-SNE's divergence and trustworthiness by scikit-learn, intervals by scipy, health (alignment,
+uniformity, embedding standard deviation, effective rank) by its definitions in float64."""
 
 import json
 
@@ -30,14 +30,14 @@ def pca(rows, width, count):
 
 
 def start(x, jitter):
-    """TSNE's own start from principal components; nearly the same starts end in different places."""
+    """Returns TSNE's own initialization from principal components; a little jitter leads to different results."""
     points = PCA(2, svd_solver="full").fit_transform(x.astype(np.float64))
     points *= 1 + jitter * random.normal(size=points.shape)
     return (points / points[:, 0].std() * 1e-4).astype(np.float32)
 
 
 def first_steps(x, perplexity, steps):
-    """The first steps of TSNE, exact and without its stopping, while rounding has not yet been blown up."""
+    """Returns the first steps of TSNE, exact and without early stopping, before rounding errors have grown."""
     neighbors = NearestNeighbors(n_neighbors=int(3 * perplexity + 1)).fit(x)
     distances = neighbors.kneighbors_graph(mode="distance")
     distances.data **= 2

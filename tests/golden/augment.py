@@ -18,23 +18,23 @@ rng = np.random.default_rng(666)
 
 
 def smooth(height, width):
-    """A picture of [height, width, 3] bytes with gradients, edges, saturated and gray pixels, and some noise."""
+    """Returns an image of [height, width, 3] bytes with gradients, edges, saturated and gray pixels, and some noise."""
     y, x = np.mgrid[0:height, 0:width]
     red = 255 * x / width + 20 * rng.standard_normal((height, width))
     green = 128 + 120 * np.sin(y / 2.5) + 10 * rng.standard_normal((height, width))
     blue = np.where((x - y) % 9 < 4, 230, 25) + 10 * rng.standard_normal((height, width))
-    picture = np.stack([red, green, blue], -1)
-    picture[: height // 4, : width // 4] = 77
-    picture[-2:, -3:] = [255, 0, 0]
-    return np.clip(picture, 0, 255).astype(np.uint8)
+    pixels = np.stack([red, green, blue], -1)
+    pixels[: height // 4, : width // 4] = 77
+    pixels[-2:, -3:] = [255, 0, 0]
+    return np.clip(pixels, 0, 255).astype(np.uint8)
 
 
 def numbers(tensor):
     return [float(f"{value:.7g}") for value in tensor.flatten().tolist()]
 
 
-picture = smooth(37, 53)
-image = torch.from_numpy(picture).permute(2, 0, 1).float() / 255  # [3, 37, 53]
+source = smooth(37, 53)
+image = torch.from_numpy(source).permute(2, 0, 1).float() / 255  # [3, 37, 53]
 small = F.resize(image, [SIDE, SIDE], antialias=True).clamp(0, 1)  # [3, 12, 12]
 cases = []
 
@@ -73,16 +73,16 @@ for degrees in [-30.0, 7.5, 90.0, 180.0]:
 case("normalize", F.normalize(small, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
 case("cutout", F.erase(small, 9, 2, 3, 5, torch.tensor(0.5)), rows=[9, 12], columns=[2, 7])
 
-# Sobel as defined by us, with a plain convolution: kernels / 4, border repeated, length clipped to 1.
+# Sobel as defined here, with a plain convolution: kernels / 4, replicated border, magnitude clipped to 1.
 across = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 4
 padded = torch.nn.functional.pad(small[:, None], (1, 1, 1, 1), mode="replicate")  # [3, 1, 14, 14]
 slopes = torch.nn.functional.conv2d(padded, torch.stack([across, across.T])[:, None])  # [3, 2, 12, 12]
 case("sobel", slopes.square().sum(1).sqrt().clamp(max=1))
 
 
-def encoded(picture, **options):
+def encoded(pil_image, **options):
     file = io.BytesIO()
-    picture.save(file, **options)
+    pil_image.save(file, **options)
     return file.getvalue()
 
 
@@ -90,7 +90,7 @@ files = []
 
 
 def file(name, data, tolerance):
-    """Pillow's pixels: EXIF orientation applied, over white, as RGB."""
+    """Adds a file with Pillow's pixels: EXIF orientation applied, over white, as RGB."""
     from PIL import ImageOps
     decoded = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
     if decoded.mode in ("LA", "RGBA", "P"):
@@ -104,10 +104,10 @@ def file(name, data, tolerance):
 
 
 y, x = np.mgrid[0:14, 0:19]
-soft = Image.fromarray(np.stack([9 * x, 13 * y, 255 - 5 * (x + y)], -1).astype(np.uint8))  # what JPEG keeps well
+soft = Image.fromarray(np.stack([9 * x, 13 * y, 255 - 5 * (x + y)], -1).astype(np.uint8))  # smooth, so that JPEG changes it little
 alpha = Image.fromarray(np.dstack([np.asarray(soft), (10 * x) % 256]).astype(np.uint8), "RGBA")
 exif = Image.Exif()
-exif[0x0112] = 6  # the camera was turned: rotate by 90 degrees clockwise to show
+exif[0x0112] = 6  # rotate by 90 degrees clockwise for display
 file("baseline JPEG", encoded(soft, format="JPEG", quality=95), 3)
 file("progressive JPEG", encoded(soft, format="JPEG", quality=95, progressive=True), 3)
 file("grayscale JPEG", encoded(soft.convert("L"), format="JPEG", quality=95), 3)
@@ -124,7 +124,7 @@ file("WebP with alpha", encoded(alpha, format="WEBP", lossless=True, exact=True)
 
 golden = {
     "made_with": f"torch {torch.__version__}, torchvision {torchvision.__version__}, Pillow {Image.__version__}",
-    "picture": {"width": 53, "height": 37, "rgb": picture.flatten().tolist()},
+    "picture": {"width": 53, "height": 37, "rgb": source.flatten().tolist()},
     "side": SIDE, "small": numbers(small), "cases": cases, "files": files,
 }
 pathlib.Path(__file__).with_suffix(".json").write_text(json.dumps(golden, separators=(",", ":")) + "\n")

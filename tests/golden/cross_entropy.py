@@ -1,4 +1,4 @@
-"""Golden values of the cross-entropy and its gradient, in 64 bits: python3 cross_entropy.py > cross_entropy.json"""
+"""Golden values of the cross-entropy and its gradient, in float64: python3 cross_entropy.py > cross_entropy.json"""
 
 import json
 

@@ -3,7 +3,7 @@ jitter_tensorflow.json beside it.
 
     pip install tensorflow-cpu && python tests/golden/jitter_tensorflow.py
 
-The second image has values outside [0, 1], as additive brightness leaves them where values are clipped at the end.
+The second image has values outside [0, 1], as additive brightness leaves them if values are clipped only at the end.
 """
 import json
 import pathlib
@@ -16,7 +16,7 @@ rng = np.random.default_rng(666)
 
 
 def colors():
-    """[12, 12, 3]: gradients, edges, gray, black and saturated pixels, noise."""
+    """Returns [12, 12, 3] with gradients, edges, gray, black and saturated pixels, noise."""
     y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
     image = np.stack([x, 0.5 + 0.5 * np.sin(6 * y), np.where((x - y) % 0.4 < 0.2, 0.9, 0.1)], -1)
     image = np.clip(image + 0.05 * rng.standard_normal(image.shape), 0, 1)
@@ -25,14 +25,14 @@ def colors():
 
 
 def planes(image):
-    """[side, side, 3] to the numbers of [3, side, side]."""
+    """Returns [side, side, 3] as the values of [3, side, side]."""
     return [float(f"{value:.8g}") for value in np.asarray(image).transpose(2, 0, 1).flatten().tolist()]
 
 
 inside = colors()
 outside = (1.7 * inside - 0.4).astype(np.float32)
 outside[:2, :2] = -0.2  # gray below black
-outside[2, 0] = [-0.1, -0.3, -0.2]  # a color whose largest value is below black
+outside[2, 0] = [-0.1, -0.3, -0.2]  # a color whose maximum is below black
 changes = {"channel_contrast": tf.image.adjust_contrast, "hsv_saturation": tf.image.adjust_saturation, "hue": tf.image.adjust_hue}
 amounts = {"channel_contrast": [0.0, 0.4, 1.8], "hsv_saturation": [0.0, 0.3, 1.8], "hue": [-0.2, 0.13]}
 cases = []

@@ -1,4 +1,4 @@
-"""Golden kNN predictions by the definition of Wu et al. 2018, in 64 bits: python3 knn.py > knn.json"""
+"""Golden kNN predictions by the definition of Wu et al. 2018, in float64: python3 knn.py > knn.json"""
 
 import json
 
@@ -8,10 +8,10 @@ torch.manual_seed(4)
 
 
 def case(train_rows, test_rows, width, classes, k, temperature):
-    centres = torch.randn(classes, width)
+    centers = torch.randn(classes, width)
     labels, test_labels = torch.randint(0, classes, (train_rows,)), torch.randint(0, classes, (test_rows,))
-    train = (centres[labels] + 1.5 * torch.randn(train_rows, width)).float()
-    test = (centres[test_labels] + 1.5 * torch.randn(test_rows, width)).float()
+    train = (centers[labels] + 1.5 * torch.randn(train_rows, width)).float()
+    test = (centers[test_labels] + 1.5 * torch.randn(test_rows, width)).float()
     unit = lambda x: torch.nn.functional.normalize(x.double(), dim=1)
     similarity, index = (unit(test) @ unit(train).T).topk(min(k, train_rows), dim=1)
     votes = torch.nn.functional.one_hot(labels[index], classes) * (similarity / temperature).exp()[:, :, None]

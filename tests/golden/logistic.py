@@ -1,8 +1,7 @@
 """Golden values of multinomial logistic regression by scikit-learn: python3 logistic.py > logistic.json
 
-Each problem is solved for several C: loss, weights and biases of the minimum, found from zero by L-BFGS and then by
-Newton's method to a gradient norm below 1e-9 (of the loss as scikit-learn scales it), and loss and gradient at some
-other point.
+Each problem is solved for several C: loss, weights and biases at the minimum, found by L-BFGS from zero or by Newton's
+method with a gradient norm below 1e-8 (of the loss as scikit-learn scales it), and loss and gradient at another point.
 """
 
 import json
@@ -22,7 +21,7 @@ def clusters(rows, width, classes, distance):
 
 
 def loss_and_gradient(x, y, c, weights, biases):
-    """C times the sum of cross-entropies plus half the squared norm of the weights, both divided by C times the rows."""
+    """Returns (C * sum of cross-entropies + squared norm of the weights / 2) / (C * rows), and its gradient."""
     rows = len(x)
     scores = x @ weights + biases
     loss = -log_softmax(scores, axis=1)[np.arange(rows), y].mean() + (weights**2).sum() / (2 * c * rows)
@@ -36,14 +35,14 @@ def solve(x, y, c):
     polished = LogisticRegression(C=c, tol=1e-13, max_iter=1000, solver="newton-cholesky").fit(x, y)
     for candidate in (polished, model):
         weights, biases = candidate.coef_.T, candidate.intercept_
-        if len(biases) == 1:  # two classes: scikit-learn has one set of weights, half of it for each class
+        if len(biases) == 1:  # for two classes, scikit-learn has only one set of weights
             raise ValueError("use at least three classes")
         loss, *gradient = loss_and_gradient(x, y, c, weights, biases)
         norm = np.sqrt(sum((part**2).sum() for part in gradient))
         if norm < 1e-8:
             break
     assert norm < 1e-8, (c, norm)
-    # Only the sum of the biases is free: the mean over classes is 0 in both.
+    # The biases are unique up to a constant: both sides shift their mean over classes to 0.
     return {
         "c": c,
         "objective": loss,

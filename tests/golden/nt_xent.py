@@ -1,4 +1,4 @@
-"""Golden values of NT-Xent and its gradient, in 64 bits: python3 nt_xent.py > nt_xent.json"""
+"""Golden values of NT-Xent and its gradient, in float64: python3 nt_xent.py > nt_xent.json"""
 
 import json
 
@@ -33,19 +33,19 @@ def case(z, temperature, similarity):
     }
 
 
-def views(pictures, width, noise):
-    # Rounded to 32 bits, so that both sides start from the same numbers.
-    centres = torch.randn(pictures, width)
-    return torch.cat([centres + noise * torch.randn(pictures, width) for _ in range(2)]).float()
+def views(images, width, noise):
+    # Rounded to float32, so that both sides start from the same values.
+    centers = torch.randn(images, width)
+    return torch.cat([centers + noise * torch.randn(images, width) for _ in range(2)]).float()
 
 
 cases = []
-for pictures, width in [(1, 3), (2, 2), (5, 7), (20, 12)]:
+for images, width in [(1, 3), (2, 2), (5, 7), (20, 12)]:
     for temperature in [0.05, 0.1, 0.5, 1.0]:
-        cases.append(case(views(pictures, width, 0.5), temperature, "cosine"))
+        cases.append(case(views(images, width, 0.5), temperature, "cosine"))
     for temperature in [0.5, 1.0, 10.0]:
-        cases.append(case(views(pictures, width, 0.5), temperature, "dot"))
-# Dot products of several thousand whose differences decide, of multiples of 1/4, so that they are exact in 32 bits.
+        cases.append(case(views(images, width, 0.5), temperature, "dot"))
+# Dot products of several thousand with small differences, of multiples of 1/4, so that they are exact in float32.
 base = torch.randint(-80, 81, (16,)) / 4
 large = base + torch.randint(-2, 3, (24, 16)) / 4
 for temperature in [1.0, 4.0, 64.0]:

@@ -1,8 +1,7 @@
-"""Golden parameters after several steps of each optimiser, in 64 bits: python3 optim.py > optim.json
+"""Golden parameters after several steps of each optimizer, in float64: python3 optim.py > optim.json
 
-SGD, Adam and AdamW are torch.optim's, with weight decay on the weights' group alone or, with decay = "all", on every
-parameter, which is torch's default. LARS is written out from the
-definition in the reference implementation of SimCLR (lars_optimizer.py, classic momentum)."""
+SGD, Adam and AdamW are torch.optim's, with weight decay only on the weights or, with decay = "all", on every parameter,
+which is torch's default. LARS follows the reference implementation of SimCLR (lars_optimizer.py, classic momentum)."""
 
 import json
 
@@ -16,14 +15,14 @@ STEPS = 5
 RATES = [0.1, 0.05, 0.2, 0.0, 0.01]
 
 
-def draw(scale):
+def sample(scale):
     return [(scale * torch.randn(length)).float().double() for length in LENGTHS]
 
 
-start = draw(1.0)
-start[5].zero_()  # a weight without length: its trust ratio is 1
-gradients = [draw(0.3) for _ in range(STEPS)]
-gradients[2][2].zero_()  # a gradient without length
+start = sample(1.0)
+start[5].zero_()  # a weight of norm 0: its trust ratio is 1
+gradients = [sample(0.3) for _ in range(STEPS)]
+gradients[2][2].zero_()  # a gradient of norm 0
 
 
 def run_torch(make, decay, factor, everything=False):
@@ -86,12 +85,12 @@ settings = {"momentum": 0.9, "weight_decay": 0.1, "trust": 0.02, "decay": "all"}
 cases.append(case("lars", settings, 3.0, run_lars(0.9, 0.1, 0.02, 3.0, everything=True)))
 
 clips = []
-for most in [0.5, 2.0, 100.0]:
+for max_norm in [0.5, 2.0, 100.0]:
     parameters = [torch.nn.Parameter(values.clone()) for values in start]
     for parameter, gradient in zip(parameters, gradients[0]):
         parameter.grad = gradient.clone()
-    norm = torch.nn.utils.clip_grad_norm_(parameters, most).item()
-    clips.append({"most": most, "norm": norm, "after": [p.grad.tolist() for p in parameters]})
+    norm = torch.nn.utils.clip_grad_norm_(parameters, max_norm).item()
+    clips.append({"most": max_norm, "norm": norm, "after": [p.grad.tolist() for p in parameters]})
 
 print(json.dumps({
     "roles": ROLES,

@@ -1,13 +1,14 @@
-"""Golden numbers of ResNet encoders, made with torchvision in float64: python resnet.py, writes resnet*.json beside it.
+"""Golden values of ResNet encoders, computed with torchvision in float64: python resnet.py, writes resnet*.json beside
+it.
 
-Weights and pictures come from a formula that tests/golden_resnet.rs repeats, so only sketches of the results are kept:
-of each array its L2 norm, products with fixed pseudo-random vectors, and sampled entries. A sketch is held to a
-relative error of 1e-4: differences are taken relative to the norm (products) or to the largest entry (samples).
+Weights and images come from a formula that tests/golden_resnet.rs repeats, so only sketches of the results are kept:
+of each array its L2 norm, products with fixed pseudorandom vectors, and sampled entries. A sketch is tested to a
+relative error of 1e-4: differences are relative to the norm (products) or to the largest entry (samples).
 
-A ReLU whose input is within rounding of 0, or two almost equal entries of a pooling window, would make the gradients
-of f32 and f64 differ for reasons that are no error. So the pictures are those of the seed, out of SEEDS, that stays
-farthest from such a place in the first step ("margin"). "torch_f32" is the worst error of torch's own f32 under the
-same measure; "torch_bf16" are its errors under bf16 autocast, by which the encoder's bf16 is judged.
+If the input of a ReLU is within rounding of 0, or two entries of a pooling window are almost equal, the gradients in
+f32 and f64 differ without an error. So the images are those of the seed, out of SEEDS, that stays farthest from such
+kinks in the first step ("margin"). "torch_f32" is the maximum error of torch's own f32 by the same measure;
+"torch_bf16" are its errors under bf16 autocast, to which the encoder's bf16 errors are compared.
 """
 import json, math, pathlib, sys
 import numpy as np, torch, torchvision
@@ -24,7 +25,7 @@ def fnv(name):
 
 
 def uniform(name, length):
-    """Numbers in [-1, 1) with 24 bits, exact in f32: splitmix64 of (name, index)."""
+    """Returns values in [-1, 1) with 24 bits, exact in f32: splitmix64 of (name, index)."""
     with np.errstate(over="ignore"):
         z = np.arange(1, length + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(fnv(name))
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -34,7 +35,7 @@ def uniform(name, length):
 
 
 def initial(name, shape, last):
-    """Kaiming-sized weights, scales around 1 (1/4 in each block's last batch norm, which keeps deep gradients well
+    """Returns weights of Kaiming scale, scales around 1 (1/4 in each block's last batch norm, which keeps deep gradients well
     conditioned), shifts and biases around 0; rounded to f32."""
     u = uniform(name, math.prod(shape)).reshape(shape)
     if len(shape) > 1:
@@ -50,19 +51,19 @@ def initial(name, shape, last):
 
 def sketch(name, array):
     flat = array.detach().double().reshape(-1).numpy()
-    places = [(i * 7919 + fnv(name)) % len(flat) for i in range(SAMPLES)]
+    indices = [(i * 7919 + fnv(name)) % len(flat) for i in range(SAMPLES)]
     return {
         "name": name,
         "shape": list(array.shape),
         "norm": float(np.linalg.norm(flat)),
         "largest": float(np.abs(flat).max()),
         "products": [float(flat @ uniform(f"product{i} {name}", len(flat))) for i in range(PRODUCTS)],
-        "samples": [float(flat[p]) for p in places],
+        "samples": [float(flat[p]) for p in indices],
     }
 
 
 class KerasBottleneck(torchvision.models.resnet.Bottleneck):
-    """The stride in the first 1x1, as Keras Applications has it."""
+    """A bottleneck with the stride in the first 1x1, as in Keras Applications."""
 
     def __init__(self, inplanes, planes, stride=1, downsample=None, *rest, **named):
         super().__init__(inplanes, planes, stride, downsample, *rest, **named)
@@ -96,15 +97,15 @@ def build(case):
 
 
 def ours(name):
-    """fc.0, fc.2, ... are head.0, head.1, ... here."""
+    """Returns the name of a parameter in simclr: fc.0, fc.2, ... are head.0, head.1, ..."""
     if not name.startswith("fc."):
         return name
-    _, place, part = name.split(".")
-    return f"head.{int(place) // 2}.{part}"
+    _, index, part = name.split(".")
+    return f"head.{int(index) // 2}.{part}"
 
 
 def watch(net, margins):
-    """Records how near to a kink each step comes."""
+    """Records the distance of each step to the nearest kink."""
     relu = torch.nn.functional.relu
 
     def watched(x, inplace=False):
@@ -127,12 +128,12 @@ def watch(net, margins):
 
 def batch(case, seed, dtype):
     rows, side = case["rows"], case["side"]
-    pictures = (uniform(f"pictures{seed}", rows * side * side * 3) + 1.0) / 2.0
-    return torch.from_numpy(pictures.reshape(rows, side, side, 3)).permute(0, 3, 1, 2).to(dtype)
+    images = (uniform(f"pictures{seed}", rows * side * side * 3) + 1.0) / 2.0
+    return torch.from_numpy(images.reshape(rows, side, side, 3)).permute(0, 3, 1, 2).to(dtype)
 
 
 def margin(case, seed):
-    """Distance of the first step to the nearest kink, in deviations of the layer."""
+    """Returns the distance of the first step to the nearest kink, in standard deviations of the layer."""
     net, margins = build(case).double(), []
     watch(net, margins)
     with torch.no_grad():
@@ -141,14 +142,14 @@ def margin(case, seed):
 
 
 def train(case, seed, dtype, autocast=False):
-    """Three steps of plain SGD on the mean squared distance to fixed targets."""
+    """Takes three steps of plain SGD on the mean squared distance to fixed targets."""
     net, losses = build(case).to(dtype), []
-    pictures = batch(case, seed, dtype)
+    images = batch(case, seed, dtype)
     targets = torch.from_numpy(uniform("targets", case["rows"] * case["width"]).reshape(case["rows"], -1)).to(dtype)
     gradients = output = None
     for step in range(STEPS):
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
-            z = net(pictures)
+            z = net(images)
         loss = (z.to(dtype) - targets).square().mean()
         net.zero_grad(set_to_none=True)
         loss.backward()
@@ -160,26 +161,26 @@ def train(case, seed, dtype, autocast=False):
             p.data -= case["rate"] * p.grad
     net.eval()
     with torch.no_grad():
-        inference = sketch("inference", net(pictures))
+        inference = sketch("inference", net(images))
     statistics = [sketch(name, b) for name, b in net.named_buffers() if "running" in name]
     return {"losses": losses, "output": output, "gradients": gradients, "statistics": statistics, "inference": inference}
 
 
 def difference(a, b):
-    """The measure of the test for one array."""
+    """Returns the error of an array, as the test measures it."""
     return max([abs(a["norm"] - b["norm"]) / a["norm"]]
                + [abs(x - y) / a["norm"] for x, y in zip(a["products"], b["products"])]
                + [abs(x - y) / a["largest"] for x, y in zip(a["samples"], b["samples"])])
 
 
 def error(golden, other):
-    """The worst of all arrays, biases before a batch norm (whose gradient is 0) left out."""
+    """Returns the maximum error of all arrays except biases before a batch norm, whose gradient is 0."""
     arrays = lambda result: [result["output"], result["inference"]] + result["gradients"] + result["statistics"]
     return max(difference(a, b) for a, b in zip(arrays(golden), arrays(other)) if a["norm"] > 1e-9)
 
 
 def bf16_errors(golden, other):
-    """Of the first output, and the mean over all gradients."""
+    """Returns the error of the first output, and the mean over all gradients."""
     gradients = [difference(a, b) for a, b in zip(golden["gradients"], other["gradients"]) if a["norm"] > 1e-9]
     return {"output": difference(golden["output"], other["output"]), "gradients": sum(gradients) / len(gradients)}
 

@@ -1,6 +1,6 @@
 """Golden learning rates by torch.optim.lr_scheduler: python3 schedules.py > schedules.json
 
-Warm-up is the reference implementation's: peak * step / warm-up steps."""
+Warm-up as in the reference implementation: peak * step / warm-up steps."""
 
 import json
 
@@ -54,7 +54,7 @@ cases = [
     case({"constant": {"warmup_epochs": 2.0}}, 5, 4, rates(warmed(constant, 10), 20)),
     case({"cosine": {}}, 7, 6, rates(cosine(42), 42)),
     case({"cosine": {"warmup_epochs": 1.5}}, 10, 5, rates(warmed(cosine(35), 15), 50)),
-    # The report's: 1000 steps of 19 an epoch, and 0 after them (torch's would rise again).
+    # As in the W&B report: fewer cosine steps than training steps, then 0 (torch's schedule would rise again).
     case({"cosine": {"steps": 100}}, 19, 8, rates(cosine(100), 100) + [0.0] * 52),
     case({"step": {"milestones": [2.0, 4.0]}}, 3, 6, rates(steps([6, 12], 0.1), 18)),
     case({"step": {"milestones": [2.0, 3.0], "factor": 0.5, "warmup_epochs": 1.0}}, 4, 5,

@@ -1,12 +1,12 @@
-"""Golden numbers of pretraining steps with the choices of batch norm, made with torch in float64: python views.py, writes
-views.json beside it.
+"""Golden values of pretraining steps with each variant of batch norm, computed with torch in float64: python views.py,
+writes views.json beside it.
 
 The tiny encoder with a head, NT-Xent over both views, three steps of SGD: output, losses, every gradient of the first
 step, running statistics after the last, inference. "joint" calls the model once on the 2N views, "per_view" calls it
-once on each view, as code with two calls of one model does. The head's batch norm is "none", "hidden" (between linear
-layer and ReLU) or "all" (also after the last layer, there without shift, as in google-research/simclr's model_util.py).
+once on each view, as code that calls the model twice does. The head's batch norm is "none", "hidden" (between linear
+layer and ReLU) or "all" (also after the last layer, there without a shift, as in google-research/simclr's model_util.py).
 
-Weights, images and sketches are those of resnet.py, also how they are compared and how the images are chosen.
+Weights, images and sketches are made, compared and chosen as in resnet.py.
 """
 import json, pathlib
 import torch, torchvision
@@ -17,7 +17,7 @@ SIDE, IMAGES = 16, 8
 
 
 class Layer(torch.nn.Linear):
-    """A linear layer of the head, with batch norm in place of the bias where it has one."""
+    """A linear layer of the head, with either a bias or batch norm."""
 
     def __init__(self, inputs, outputs, norm, last):
         super().__init__(inputs, outputs, bias=not norm)
@@ -63,7 +63,7 @@ def nt_xent(z, temperature):
 
 
 def views(seed, dtype):
-    """Two views that differ in brightness and contrast, so that their statistics do."""
+    """Returns two views that differ in brightness and contrast, so that their statistics differ."""
     images = ((uniform(f"pictures{seed}", 2 * IMAGES * SIDE * SIDE * 3) + 1.0) / 2.0).reshape(2, IMAGES, SIDE, SIDE, 3)
     images[1] = 0.25 + 0.5 * images[1]
     return torch.from_numpy(images.reshape(2 * IMAGES, SIDE, SIDE, 3)).permute(0, 3, 1, 2).to(dtype)

@@ -1,4 +1,4 @@
-//! Directories of published reports: whole or not there, also after a power cut.
+//! Directories of published reports: complete or missing, even after a power failure.
 
 use crate::base::{Error, Result, files};
 use std::fs::{self, File};
@@ -6,15 +6,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What the names of directories begin with that are being written.
+/// Prefix of the names of directories that are being written.
 const UNFINISHED: &str = ".report-";
-/// A directory that is being written and is older than this was left by a run that was killed.
+/// Age from which an unfinished directory counts as left by a killed run.
 const ABANDONED: Duration = Duration::from_secs(3600);
-/// Tries to put a report in its place while others do the same.
-const TRIES: usize = 100;
+/// Maximum number of attempts to move a report into place while other runs do the same.
+const MAX_ATTEMPTS: usize = 100;
 
-/// Writes a file that is not there yet, and the directories that it needs, to the disk.
-pub(super) fn put(directory: &Path, name: &str, content: &[u8]) -> Result<()> {
+/// Writes a new file, with its parent directories, and flushes it to the disk.
+pub(super) fn write_file(directory: &Path, name: &str, content: &[u8]) -> Result<()> {
     let path = directory.join(name);
     path.parent().map_or(Ok(()), files::create_directory)?;
     let write = || -> std::io::Result<()> {
@@ -25,18 +25,18 @@ pub(super) fn put(directory: &Path, name: &str, content: &[u8]) -> Result<()> {
     write().map_err(|error| Error::io("write", &path, &error))
 }
 
-/// Lets a file of an artifact appear in a directory too: without taking room where the file system knows links. Nothing
-/// writes into files of artifacts, and what collects artifacts removes names.
+/// Hard-links a file of an artifact into a directory, or copies it if the file system does not support links. The link
+/// is safe: files of artifacts are never modified, and garbage collection removes only their names.
 pub(super) fn link(artifact: &Path, directory: &Path, name: &str) -> Result<()> {
     let path = directory.join(name);
     path.parent().map_or(Ok(()), files::create_directory)?;
     match fs::hard_link(artifact.join(name), &path) {
         Ok(()) => Ok(()),
-        Err(_) => put(directory, name, &files::read(&artifact.join(name))?),
+        Err(_) => write_file(directory, name, &files::read(&artifact.join(name))?),
     }
 }
 
-/// Makes the names in a directory and in those below it survive a power cut.
+/// Flushes the entries of a directory and of those below it, so that they survive a power failure.
 pub(super) fn flush(directory: &Path, names: &[String]) -> Result<()> {
     let below = names.iter().filter_map(|name| Path::new(name).parent());
     let mut directories: Vec<PathBuf> =
@@ -48,13 +48,13 @@ pub(super) fn flush(directory: &Path, names: &[String]) -> Result<()> {
     directories.iter().try_for_each(flush)
 }
 
-/// A new directory in that of a study, which goes away unless it is put in its place.
-pub(super) fn unfinished(study: &Path) -> Result<tempfile::TempDir> {
+/// Creates a directory in that of a study; it is removed unless it is moved into place.
+pub(super) fn create_unfinished(study: &Path) -> Result<tempfile::TempDir> {
     files::create_directory(study)?;
     remove_abandoned(study);
     let mut builder = tempfile::Builder::new();
     builder.prefix(UNFINISHED);
-    // As any new directory; by itself tempfile lets only the owner in.
+    // The permissions of any new directory; those of `tempfile` exclude everyone but the owner.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
     builder.tempdir_in(study).map_err(|error| Error::io("create a directory", study, &error))
@@ -71,26 +71,26 @@ fn remove_abandoned(study: &Path) {
     }
 }
 
-/// Puts a finished directory in the place of what is there. Each name leads to one whole report at any time, whoever else
-/// does the same; the last one stays.
-pub(super) fn put_in_place(finished: &Path, place: &Path) -> Result<()> {
+/// Moves a finished directory into place, replacing what exists. Concurrent runs may do the same: the report in place
+/// is always complete, and the last one stays.
+pub(super) fn move_into_place(finished: &Path, destination: &Path) -> Result<()> {
     let aside = finished.with_extension("old");
-    let mut renamed = fs::rename(finished, place);
-    for _ in 0..TRIES {
-        // Where the old one cannot be moved, the next rename says why.
-        if renamed.is_ok() || fs::symlink_metadata(place).is_err() {
+    let mut renamed = fs::rename(finished, destination);
+    for _ in 0..MAX_ATTEMPTS {
+        // If the old one cannot be moved, the next rename reports why.
+        if renamed.is_ok() || fs::symlink_metadata(destination).is_err() {
             break;
         }
-        let _ = fs::rename(place, &aside);
-        renamed = fs::rename(finished, place);
+        let _ = fs::rename(destination, &aside);
+        renamed = fs::rename(finished, destination);
         remove(&aside);
     }
-    renamed.map_err(|error| Error::io("replace the report in", place, &error))?;
-    let parent = place.parent().unwrap_or(place);
+    renamed.map_err(|error| Error::io("replace the report in", destination, &error))?;
+    let parent = destination.parent().unwrap_or(destination);
     files::sync_directory(parent).map_err(|error| Error::io("write", parent, &error))
 }
 
-/// Removes a directory, or whatever else was in the place of one.
+/// Removes a directory or a file.
 fn remove(path: &Path) {
     if files::remove_all(path).is_err() {
         let _ = fs::remove_file(path);
@@ -103,19 +103,21 @@ mod tests {
     use crate::engine::store::Manifest;
 
     #[test]
-    fn those_who_publish_at_once_never_mix() {
+    fn concurrent_publishers_never_mix_their_files() {
         let study = tempfile::tempdir().unwrap();
-        let place = study.path().join("report");
+        let destination = study.path().join("report");
         let publish = |number: usize| {
             for round in 0..20 {
-                let unfinished = unfinished(study.path()).unwrap();
+                let unfinished = create_unfinished(study.path()).unwrap();
                 let text = format!("{number} {round}");
-                ["a", "b", "plots/c"].iter().for_each(|name| put(unfinished.path(), name, text.as_bytes()).unwrap());
-                put_in_place(unfinished.path(), &place).unwrap();
+                ["a", "b", "plots/c"]
+                    .iter()
+                    .for_each(|name| write_file(unfinished.path(), name, text.as_bytes()).unwrap());
+                move_into_place(unfinished.path(), &destination).unwrap();
             }
         };
         std::thread::scope(|scope| (0..4).for_each(|number| drop(scope.spawn(move || publish(number)))));
-        let texts = ["a", "b", "plots/c"].map(|name| fs::read_to_string(place.join(name)).unwrap());
+        let texts = ["a", "b", "plots/c"].map(|name| fs::read_to_string(destination.join(name)).unwrap());
         assert!(texts.iter().all(|text| *text == texts[0]), "{texts:?}");
         let all = Manifest::of_directory(study.path(), "").unwrap().files;
         let names: Vec<String> = all.into_iter().map(|file| file.name).collect();
@@ -123,13 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_in_the_place_of_the_directory_makes_room() {
+    fn a_file_in_place_of_the_directory_is_replaced() {
         let study = tempfile::tempdir().unwrap();
-        let place = study.path().join("report");
-        fs::write(&place, "mine").unwrap();
-        let unfinished = unfinished(study.path()).unwrap();
-        put(unfinished.path(), "a", b"1").unwrap();
-        put_in_place(unfinished.path(), &place).unwrap();
-        assert_eq!(fs::read(place.join("a")).unwrap(), b"1");
+        let destination = study.path().join("report");
+        fs::write(&destination, "mine").unwrap();
+        let unfinished = create_unfinished(study.path()).unwrap();
+        write_file(unfinished.path(), "a", b"1").unwrap();
+        move_into_place(unfinished.path(), &destination).unwrap();
+        assert_eq!(fs::read(destination.join("a")).unwrap(), b"1");
     }
 }

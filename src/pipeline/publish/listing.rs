@@ -1,11 +1,11 @@
-//! What a published report consists of, so that one that is no longer whole is noticed.
+//! The files of a published report with their digests, so that damage is detected.
 
 use crate::base::{Error, Result, files, hash};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Name of the file that says which report a published one is, and what belongs to it.
+/// Name of the file with the key of a published report and its files.
 const LISTING: &str = ".key";
 
 /// The files of a published report.
@@ -17,19 +17,19 @@ pub(super) struct Listing {
     files: BTreeMap<String, String>,
 }
 
-/// What is in the place of a published report.
+/// PublishedState of the directory of a published report.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum State {
-    /// The report that is to be there.
-    Whole,
-    /// Nothing, or another report.
+pub(super) enum PublishedState {
+    /// It holds the expected report, complete.
+    Complete,
+    /// It is missing or holds another report.
     Other,
-    /// The report that is to be there, but not all of it, and what is wrong.
+    /// It holds the expected report with this damage.
     Damaged(String),
 }
 
 impl Listing {
-    /// Of a report that is being published.
+    /// Creates the listing of a report that is being published.
     pub(super) fn new(key: &str) -> Self {
         Self { key: key.to_owned(), files: BTreeMap::new() }
     }
@@ -39,7 +39,7 @@ impl Listing {
         self.files.insert(name, hash::digest_bytes(content));
     }
 
-    /// Name and content of the file that holds it.
+    /// Returns the name and the content of its file.
     pub(super) fn file(&self) -> Result<(&'static str, Vec<u8>)> {
         let text = serde_json::to_vec_pretty(self);
         let text = text.map_err(|error| Error::bug(format!("the list of files has no JSON form: {error}")))?;
@@ -47,23 +47,23 @@ impl Listing {
     }
 }
 
-/// Whether a directory holds a published report, all of it. Every file is read, since a power cut or a copy that broke off
-/// leaves files of the right name with other content; a report is a few megabytes.
-pub(super) fn state(directory: &Path, key: &str) -> State {
-    let Ok(text) = files::read(&directory.join(LISTING)) else { return State::Other };
+/// Compares a directory with its listing. Every file is read, since a power failure or an interrupted copy can leave
+/// files with the right names and the wrong content; a report is a few megabytes.
+pub(super) fn state(directory: &Path, key: &str) -> PublishedState {
+    let Ok(text) = files::read(&directory.join(LISTING)) else { return PublishedState::Other };
     let listing: Listing = match serde_json::from_slice(&text) {
         Ok(listing) => listing,
-        // Earlier versions wrote the key alone.
-        Err(_) if hash::is_digest(&String::from_utf8_lossy(&text)) => return State::Other,
-        Err(_) => return State::Damaged(format!("{LISTING} is not whole")),
+        // Earlier versions wrote only the key.
+        Err(_) if hash::is_digest(&String::from_utf8_lossy(&text)) => return PublishedState::Other,
+        Err(_) => return PublishedState::Damaged(format!("{LISTING} is incomplete")),
     };
     if listing.key != key {
-        return State::Other;
+        return PublishedState::Other;
     }
     let flaw = |(name, digest): (&String, &String)| match hash::digest_file(&directory.join(name)) {
         Ok(found) if found == *digest => None,
-        Ok(_) => Some(format!("{name} is not what was written")),
+        Ok(_) => Some(format!("{name} has changed")),
         Err(_) => Some(format!("{name} is missing or cannot be read")),
     };
-    listing.files.iter().find_map(flaw).map_or(State::Whole, State::Damaged)
+    listing.files.iter().find_map(flaw).map_or(PublishedState::Complete, PublishedState::Damaged)
 }

@@ -1,4 +1,4 @@
-//! Brings the report out of the store to where people look for it.
+//! Publishes the report: copies it from the store to the directories of the study and of the run.
 
 mod directory;
 mod listing;
@@ -8,7 +8,7 @@ use crate::base::{Result, files};
 use crate::engine::{RunOutcome, Store};
 use crate::pipeline::Assembly;
 use crate::render::{self, with_run, with_times};
-use listing::{Listing, State};
+use listing::{Listing, PublishedState};
 use std::path::{Path, PathBuf};
 
 /// Name of the directory of a published report, in that of its study or its run.
@@ -16,30 +16,30 @@ const REPORT: &str = "report";
 /// The page to open.
 const PAGE: &str = "index.html";
 
-/// A report where people look for it.
+/// A published report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
     /// The page to open.
     pub page: PathBuf,
-    /// What was wrong with it before it was published again, if that is why it was.
+    /// Damage of the existing copy because of which it was published again, if any.
     pub damage: Option<String>,
 }
 
-/// Copies the report of a finished run to `output/STUDY/report`. A report that is there already, and all of it, is left
-/// as it is; a new one replaces the old in one rename.
+/// Copies the report of a finished run to `output/STUDY/report`. A complete copy of the same report is left as it is; a
+/// new report replaces the old one by a rename.
 ///
 /// # Errors
 /// The report is missing from the outcome, or a file cannot be written.
 pub fn publish(assembly: &Assembly, outcome: &RunOutcome, store: &Store, output: &Path) -> Result<Published> {
     let (artifact, study) = (artifact(assembly, outcome)?, output.join(&assembly.study));
-    let (place, key) = (study.join(REPORT), assembly.graph.key(assembly.report));
-    let page = place.join(PAGE);
-    let damage = match listing::state(&place, key) {
-        State::Whole => return Ok(Published { page, damage: None }),
-        State::Other => None,
-        State::Damaged(damage) => Some(damage),
+    let (destination, key) = (study.join(REPORT), assembly.graph.key(assembly.report));
+    let page = destination.join(PAGE);
+    let damage = match listing::state(&destination, key) {
+        PublishedState::Complete => return Ok(Published { page, damage: None }),
+        PublishedState::Other => None,
+        PublishedState::Damaged(damage) => Some(damage),
     };
-    let unfinished = directory::unfinished(&study)?;
+    let unfinished = directory::create_unfinished(&study)?;
     let names = names(assembly, store)?;
     let mut listing = Listing::new(key);
     for name in &names {
@@ -47,25 +47,25 @@ pub fn publish(assembly: &Assembly, outcome: &RunOutcome, store: &Store, output:
         if name == PAGE {
             content = with_times(&String::from_utf8_lossy(&content), &times::rows(assembly, store))?.into_bytes();
         }
-        directory::put(unfinished.path(), name, &content)?;
+        directory::write_file(unfinished.path(), name, &content)?;
         listing.add(name.clone(), &content);
     }
     let (name, content) = listing.file()?;
-    directory::put(unfinished.path(), name, &content)?;
+    directory::write_file(unfinished.path(), name, &content)?;
     directory::flush(unfinished.path(), &names)?;
-    directory::put_in_place(unfinished.path(), &place)?;
+    directory::move_into_place(unfinished.path(), &destination)?;
     Ok(Published { page, damage })
 }
 
-/// The page of the report of a study where it is published already, all of it.
+/// Returns the page of the published report of a study, if it is current and complete.
 pub fn published(assembly: &Assembly, output: &Path) -> Option<PathBuf> {
-    let place = output.join(&assembly.study).join(REPORT);
-    let is_whole = listing::state(&place, assembly.graph.key(assembly.report)) == State::Whole;
-    is_whole.then(|| place.join(PAGE))
+    let destination = output.join(&assembly.study).join(REPORT);
+    let is_complete = listing::state(&destination, assembly.graph.key(assembly.report)) == PublishedState::Complete;
+    is_complete.then(|| destination.join(PAGE))
 }
 
-/// Keeps the report of a run in the run's own directory, where no later run replaces it. Its page begins with `facts` about
-/// the run; its other files are those of the artifact, which take no room of their own as long as that is there.
+/// Publishes the report of a run in the run's own directory, where no later run replaces it. Its page begins with
+/// `facts` about the run; its other files are hard links to those of the artifact.
 ///
 /// # Errors
 /// The report is missing from the outcome, or a file cannot be written.
@@ -80,17 +80,17 @@ pub fn publish_run(
     let names = names(assembly, store)?;
     let write = || -> Result<()> {
         let page = with_times(&files::read_text(&artifact.join(PAGE))?, &times::rows(assembly, store))?;
-        directory::put(&unfinished, PAGE, with_run(&page, facts)?.as_bytes())?;
+        directory::write_file(&unfinished, PAGE, with_run(&page, facts)?.as_bytes())?;
         for name in names.iter().filter(|name| *name != PAGE) {
             directory::link(artifact, &unfinished, name)?;
         }
         directory::flush(&unfinished, &names)?;
-        directory::put_in_place(&unfinished, &run.join(REPORT))
+        directory::move_into_place(&unfinished, &run.join(REPORT))
     };
     write().inspect_err(|_| drop(files::remove_all(&unfinished)))
 }
 
-/// The table of results, Markdown.
+/// Returns the table of results as Markdown.
 ///
 /// # Errors
 /// The report is missing from the outcome or cannot be read.
@@ -98,7 +98,7 @@ pub fn results_table(assembly: &Assembly, outcome: &RunOutcome) -> Result<String
     files::read_text(&artifact(assembly, outcome)?.join(render::RESULTS))
 }
 
-/// Names of the report's files.
+/// Returns the names of the report's files.
 fn names(assembly: &Assembly, store: &Store) -> Result<Vec<String>> {
     let (graph, report) = (&assembly.graph, assembly.report);
     let files = store.manifest(graph.kind(report), graph.key(report))?.files;

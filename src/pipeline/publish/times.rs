@@ -10,7 +10,7 @@ const MINUTE: usize = 16;
 const NO_BREAK: &str = "\u{a0}";
 const NO_BREAK_HYPHEN: &str = "\u{2011}";
 
-/// What the store knows of each stage.
+/// Returns a row for each stage that has a record in the store.
 pub(super) fn rows(assembly: &Assembly, store: &Store) -> Vec<StageTimes> {
     let graph = &assembly.graph;
     let record = |id: StageId| Some(times(graph.name(id), &store.record(graph.kind(id), graph.key(id)).ok()?));
@@ -31,7 +31,7 @@ fn times(stage: &str, record: &ArtifactRecord) -> StageTimes {
     }
 }
 
-/// The text in one line.
+/// Returns the text with non-breaking spaces and hyphens.
 fn unbroken(text: &str) -> String {
     text.replace(' ', NO_BREAK).replace('-', NO_BREAK_HYPHEN)
 }

@@ -1,9 +1,9 @@
-//! The command that makes a report again.
+//! The command that reproduces a report.
 
 use crate::pipeline::LoadedStudy;
 
-/// `simclr run` with the file and the settings, as it would be typed into a shell in the file's directory: where that is
-/// decides nothing, and must not change the report.
+/// Returns `simclr run` with the file and the settings, for a shell in the directory of the file, whose path must not
+/// change the report.
 pub(super) fn command(loaded: &LoadedStudy) -> String {
     let file = loaded.path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut words = vec!["simclr".to_owned(), "run".to_owned(), quoted(&file)];
@@ -13,7 +13,7 @@ pub(super) fn command(loaded: &LoadedStudy) -> String {
     words.join(" ")
 }
 
-/// A word for a POSIX shell, in quotes where it has anything in it that a shell would read.
+/// Quotes a word for a POSIX shell, if it contains special characters.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,+@%".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {

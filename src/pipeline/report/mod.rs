@@ -1,4 +1,4 @@
-//! `report`: collects what the other stages left and renders it. Reads artifacts, recomputes nothing.
+//! `report`: collects and renders the results of the other stages. Reads artifacts, recomputes nothing.
 
 mod command;
 
@@ -17,16 +17,16 @@ pub const DATA: &str = "report.json";
 
 const KIND: &str = "report";
 
-/// What the report says apart from artifacts.
+/// Contents of the report that do not come from artifacts.
 #[derive(Clone, Default)]
 pub(super) struct Frame {
     /// Summary tables of the models, by name.
     pub(super) models: Vec<(String, String)>,
     /// Seeds of the variants.
     pub(super) seeds: Vec<u64>,
-    /// What a user should know of the data.
+    /// Notes on the data, one sentence each.
     pub(super) notes: Vec<String>,
-    /// What a reader of the comparisons has to know, one sentence each.
+    /// Warnings about the comparisons, one sentence each.
     pub(super) warnings: Vec<String>,
     /// Stages that failed, and why.
     pub(super) failures: Vec<(String, String)>,
@@ -35,7 +35,8 @@ pub(super) struct Frame {
 /// Renders the report.
 pub(super) struct ReportStage {
     parts: Parts,
-    frame: Report,
+    /// The report without the contents of artifacts.
+    template: Report,
 }
 
 impl ReportStage {
@@ -47,7 +48,7 @@ impl ReportStage {
                 settings.push(path.clone());
             }
         }
-        let frame = Report {
+        let template = Report {
             title: study.title.clone(),
             study: study.name.clone(),
             dataset: DatasetFacts { notes: frame.notes, ..DatasetFacts::default() },
@@ -64,13 +65,13 @@ impl ReportStage {
             failures: frame.failures,
             ..Report::default()
         };
-        Self { parts, frame }
+        Self { parts, template }
     }
 }
 
 impl Stage for ReportStage {
     fn name(&self) -> String {
-        if self.frame.failures.is_empty() { "report".into() } else { "partial report".into() }
+        if self.template.failures.is_empty() { "report".into() } else { "partial report".into() }
     }
 
     fn kind(&self) -> &'static str {
@@ -82,16 +83,16 @@ impl Stage for ReportStage {
     }
 
     fn parameters(&self) -> Value {
-        json!({ "entries": self.parts.describe(), "frame": self.frame })
+        json!({ "entries": self.parts.describe(), "frame": self.template })
     }
 
     fn explain(&self, parameter: &str, _: &Path) -> Option<String> {
         let is_shown = parameter.starts_with("frame") || parameter.starts_with("entries");
-        is_shown.then(|| "what it shows changed".to_owned())
+        is_shown.then(|| "its content changed".to_owned())
     }
 
     fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
-        let mut report = self.frame.clone();
+        let mut report = self.template.clone();
         self.parts.collect(context, &mut report)?;
         artifacts::write_json(&context.output().join(DATA), &report)?;
         render::write(&report, context.output())?;

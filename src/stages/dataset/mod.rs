@@ -150,8 +150,8 @@ fn add_images(part: Part, facts: &DataFacts, expansion: &mut Expansion<'_>) -> R
     Ok(id)
 }
 
-/// The name of the data set that a stage reads: the one that it names, or `[dataset]`, or the only one there is. None where
-/// that is not clear, which [`check_reference`] reports.
+/// Returns the name of the data set that a stage reads: the one that it names, else `[dataset]`, else the only one;
+/// `None` if that is ambiguous, which [`check_reference`] reports.
 pub(super) fn name_of<'a>(reference: Option<&'a Ref<Dataset>>, pipeline: &'a Pipeline) -> Option<&'a str> {
     let mut names = pipeline.all::<Dataset>().map(|(name, _)| name);
     let default = || pipeline.all::<Dataset>().find(|(name, _)| name.is_empty()).map(|(name, _)| name);
@@ -162,7 +162,7 @@ pub(super) fn name_of<'a>(reference: Option<&'a Ref<Dataset>>, pipeline: &'a Pip
     reference.map(Ref::name).or_else(default).or_else(only)
 }
 
-/// Reports a stage that does not name its data set where there are several and no `[dataset]`.
+/// Reports a stage that does not name its data set, if there are several and no `[dataset]`.
 pub(super) fn check_reference(reference: Option<&Ref<Dataset>>, check: &mut Check<'_>) {
     let names: Vec<&str> = check.pipeline().all::<Dataset>().map(|(name, _)| name).collect();
     if !names.is_empty() && name_of(reference, check.pipeline()).is_none() {
@@ -172,7 +172,7 @@ pub(super) fn check_reference(reference: Option<&Ref<Dataset>>, check: &mut Chec
     }
 }
 
-/// What the report says of a data set.
+/// The description of a data set in the report.
 #[derive(Debug)]
 struct DatasetPart {
     facts: DatasetFacts,
@@ -184,7 +184,7 @@ impl DatasetPart {
         Self { facts: DatasetFacts { source, image_size, ..DatasetFacts::default() } }
     }
 
-    /// Whether the report describes a data set already; it describes the first.
+    /// Returns whether the report already describes a data set; it describes only the first.
     fn is_described(report: &Report) -> bool {
         !report.dataset.source.is_empty()
     }

@@ -11,11 +11,11 @@ use crate::stages::shared::labels::LabelSampling;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Draws the split.
+/// Samples the split.
 pub(super) struct SplitStage {
     /// Name of the data set's table; empty for `[dataset]`.
     pub(super) name: String,
-    /// Part of the training set set apart for validation.
+    /// Fraction of the training set that is held out for validation.
     pub(super) validation_fraction: f64,
     /// The pipeline's seed.
     pub(super) seed: u64,
@@ -47,15 +47,15 @@ impl Stage for SplitStage {
     }
 }
 
-/// The split of a stage's `split` input.
+/// Reads the split of a stage's `split` input.
 ///
 /// # Errors
-/// The artifact is damaged, or is no split of these images.
+/// The artifact is damaged, or is not a split of these images.
 pub fn read(context: &Context<'_>, set: &ImageDataset) -> Result<Split> {
     open(context.input("split")?, set)
 }
 
-/// The split of a split artifact.
+/// Reads the split of a split artifact.
 ///
 /// # Errors
 /// As for [`read`].
@@ -67,7 +67,7 @@ pub fn open(directory: &Path, set: &ImageDataset) -> Result<Split> {
     Ok(split)
 }
 
-/// Test images of a data set artifact that are training or validation images too.
+/// Returns the test images of a data set artifact that are also training or validation images.
 ///
 /// # Errors
 /// The artifact is damaged.
@@ -75,12 +75,18 @@ pub fn shared(directory: &Path) -> Result<Vec<SharedImage>> {
     artifacts::read_rows(&directory.join(artifacts::SHARED))
 }
 
-/// The labeled training images for a fraction.
+/// Samples the labeled training images for a fraction.
 ///
 /// # Errors
-/// A class is left without a labeled image.
-pub fn labeled(split: &Split, set: &ImageDataset, fraction: f64, draw: LabelSampling, seed: u64) -> Result<Vec<usize>> {
-    match draw {
+/// A class has no labeled image.
+pub fn labeled(
+    split: &Split,
+    set: &ImageDataset,
+    fraction: f64,
+    sampling: LabelSampling,
+    seed: u64,
+) -> Result<Vec<usize>> {
+    match sampling {
         LabelSampling::Stratified => split.labeled(set.labels(), fraction, seed),
         LabelSampling::WithReplacement => Ok(split.labeled_with_replacement(fraction, seed)),
     }

@@ -1,6 +1,6 @@
 //! A linear classifier trained by minibatches, epoch by epoch.
 
-use super::fit::{Data, Trained};
+use super::fit::{LinearEvalData, TrainedClassifier};
 use crate::base::Result;
 use crate::engine::Context;
 use crate::stages::shared::artifacts;
@@ -10,14 +10,14 @@ use crate::stages::shared::training::epoch_metrics;
 use crate::train::softmax::{SoftmaxClassifier, SoftmaxJob, train_softmax};
 use crate::train::standardize::Standardizer;
 
-/// Trains on standardized features, leaves the history in the artifact, and folds standardization into the classifier.
+/// Trains on standardized features, writes the history to the artifact, and folds standardization into the classifier.
 pub(super) fn train(
-    data: &Data,
+    data: &LinearEvalData,
     epochs: usize,
     training: &ClassifierTraining,
     seed: u64,
     context: &Context<'_>,
-) -> Result<Trained> {
+) -> Result<TrainedClassifier> {
     let rows = |images: &[usize]| {
         let mut rows = data.features.rows(images);
         data.standardizer.iter().for_each(|standardizer| standardizer.apply(&mut rows));
@@ -52,10 +52,10 @@ pub(super) fn train(
         Some(standardizer) => folded(&classifier, standardizer),
         None => classifier,
     };
-    Ok(Trained { classifier, evaluation })
+    Ok(TrainedClassifier { classifier, evaluation })
 }
 
-/// The same classifier for features that are not standardized.
+/// Returns the same classifier for features that are not standardized.
 fn folded(classifier: &SoftmaxClassifier, standardizer: &Standardizer) -> SoftmaxClassifier {
     let wide = |values: &[f32]| values.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
     standardizer.fold(&wide(&classifier.weights), &wide(&classifier.biases))

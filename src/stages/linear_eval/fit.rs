@@ -56,7 +56,7 @@ impl Stage for LinearEvalStage {
     }
 
     fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
-        let data = Data::read(self, context)?;
+        let data = LinearEvalData::read(self, context)?;
         let trained = match &self.config.training() {
             LinearTraining::Lbfgs { c, .. } => exact::train(&data, c, context)?,
             LinearTraining::Epochs { epochs, training } => {
@@ -79,21 +79,21 @@ impl Stage for LinearEvalStage {
     }
 }
 
-/// What a classifier is trained on.
-pub(super) struct Data {
+/// Images, labels and features of a linear evaluation.
+pub(super) struct LinearEvalData {
     pub(super) set: Arc<ImageDataset>,
     pub(super) split: Split,
     /// Labeled images.
     pub(super) labeled: Vec<usize>,
-    /// Features of all images, as they are.
+    /// Features of all images, not standardized.
     pub(super) features: Features,
-    /// What is done to them before training, if anything.
+    /// Standardization before training, if any.
     pub(super) standardizer: Option<Standardizer>,
-    /// Images on which a strength of regularization or an epoch is chosen.
+    /// Images on which `c` or an epoch is selected.
     pub(super) selection: Vec<usize>,
 }
 
-impl Data {
+impl LinearEvalData {
     fn read(stage: &LinearEvalStage, context: &Context<'_>) -> Result<Self> {
         let config = &stage.config;
         let set = dataset::images(context)?;
@@ -107,8 +107,8 @@ impl Data {
     }
 }
 
-/// A trained classifier, for features as they are saved, and what is known of it before the test images are looked at.
-pub(super) struct Trained {
+/// A trained classifier, for features as they are saved, and its evaluation before the test images are used.
+pub(super) struct TrainedClassifier {
     pub(super) classifier: SoftmaxClassifier,
     pub(super) evaluation: Evaluation,
 }

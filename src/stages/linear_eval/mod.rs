@@ -108,7 +108,7 @@ impl StageKind for LinearEval {
         config.statistics().check(check);
         check_fractions(&config.labeled_fraction, check);
         training::check(config, check);
-        // The exact solution can do without.
+        // The exact solution does not require validation images.
         if let LinearTraining::Epochs { training, .. } = config.training()
             && let Some((name, data)) = config.target().dataset_config(check.pipeline())
         {
@@ -150,20 +150,20 @@ impl StageKind for LinearEval {
     }
 }
 
-/// Training for as long as it may take: MACs.
+/// Returns the maximum cost of training; work in MACs.
 fn cost(training: &LinearTraining, (width, fraction): (usize, f64), facts: &DataFacts) -> Cost {
-    /// Passes over the labeled images per strength of regularization, about.
-    const EVALUATIONS: usize = 40;
+    /// Approximate number of passes over the labeled images per regularization strength.
+    const PASSES_PER_STRENGTH: usize = 40;
     let labeled = labeled_count(fraction, facts.train());
-    let a_pass = (labeled * width * facts.classes.len()) as f64;
+    let macs_per_pass = (labeled * width * facts.classes.len()) as f64;
     match training {
         LinearTraining::Epochs { epochs, .. } => {
-            Cost { work: *epochs as f64 * a_pass, memory: cost::of_features(facts.all() + labeled, width) }
+            Cost { work: *epochs as f64 * macs_per_pass, memory: cost::features_memory(facts.all() + labeled, width) }
         }
         // Standardized and rotated features are in 64 bits.
         LinearTraining::Lbfgs { c, .. } => Cost {
-            work: (c.len() * EVALUATIONS) as f64 * a_pass,
-            memory: cost::of_features(facts.all() + 5 * labeled, width),
+            work: (c.len() * PASSES_PER_STRENGTH) as f64 * macs_per_pass,
+            memory: cost::features_memory(facts.all() + 5 * labeled, width),
         },
     }
 }

@@ -1,4 +1,4 @@
-//! How a linear classifier is trained: exactly, unless a key of the file says otherwise.
+//! How a linear classifier is trained: exactly by default, or by minibatches.
 
 use crate::optim::schedule::ConstantConfig;
 use crate::optim::{self, OptimizerConfig, ScheduleConfig, optimizers};
@@ -42,9 +42,9 @@ macro_rules! declare_linear_optimizers {
 
 optimizers!(declare_linear_optimizers);
 
-/// Epochs of a classifier that is trained by epochs.
+/// Default number of epochs of minibatch training.
 const DEFAULT_EPOCHS: usize = 100;
-/// Images of its batch.
+/// Default batch size of minibatch training.
 const DEFAULT_BATCH_SIZE: usize = 64;
 
 /// Keys that have no effect on the exact solution.
@@ -65,13 +65,13 @@ pub enum LinearTraining {
     Epochs {
         /// Maximum number of passes over the labeled images.
         epochs: usize,
-        /// How.
+        /// Settings of training.
         training: ClassifierTraining,
     },
 }
 
 impl LinearTraining {
-    /// The images on which something is selected or training is monitored.
+    /// Returns the images on which something is selected or training is monitored.
     pub fn monitored_on(&self) -> SelectOn {
         match self {
             Self::Lbfgs { select_on, .. } => *select_on,
@@ -79,7 +79,7 @@ impl LinearTraining {
         }
     }
 
-    /// The metric that early stopping monitors.
+    /// Returns the metric that early stopping monitors, if any.
     pub fn monitor(&self) -> Option<Monitor> {
         match self {
             Self::Lbfgs { .. } => None,
@@ -87,7 +87,7 @@ impl LinearTraining {
         }
     }
 
-    /// The images on which something is selected; none if nothing is.
+    /// Returns the images on which something is selected, if anything is.
     pub fn selects_on(&self) -> Option<SelectOn> {
         match self {
             Self::Lbfgs { c, select_on } => (c.len() > 1).then_some(*select_on),
@@ -97,7 +97,7 @@ impl LinearTraining {
 }
 
 impl LinearEvalConfig {
-    /// What the keys mean together, with defaults.
+    /// Resolves the keys, with defaults.
     pub fn training(&self) -> LinearTraining {
         let select_on = self.select_on;
         let optimizer = match self.optimizer.clone().map(LinearOptimizerConfig::split) {
@@ -121,7 +121,7 @@ impl LinearEvalConfig {
         LinearTraining::Epochs { epochs: self.epochs.unwrap_or(DEFAULT_EPOCHS), training }
     }
 
-    /// Whether a key is set that only training by epochs has.
+    /// Returns whether a key that only minibatch training has is set.
     fn is_by_epochs(&self) -> bool {
         self.schedule.is_some()
             || self.epochs.is_some()
@@ -138,12 +138,12 @@ fn lbfgs(config: LbfgsConfig, select_on: SelectOn) -> LinearTraining {
     LinearTraining::Lbfgs { c, select_on }
 }
 
-/// The schedule where the file does not say.
+/// Returns the default schedule.
 fn constant() -> ScheduleConfig {
     ScheduleConfig::Constant(ConstantConfig::default())
 }
 
-/// Reports keys that do not go together.
+/// Reports keys that cannot be combined.
 pub(super) fn check(config: &LinearEvalConfig, check: &mut Check<'_>) {
     match config.training() {
         LinearTraining::Lbfgs { .. } => check_exact(config, check),

@@ -13,7 +13,7 @@ use crate::stages::dataset::{self, split};
 use crate::stages::pretrain::{PretrainConfig, Pretrained};
 use crate::stages::shared::cost::TrainingMemory;
 use crate::stages::shared::device::{self, DeviceStage};
-use crate::stages::shared::training::Training;
+use crate::stages::shared::training::TrainLoop;
 use crate::stages::shared::{artifacts, results};
 use crate::study::{DataFacts, DeviceChoice, ReportPart, Shown};
 use crate::train::{Compute, EpochRecord, TapedLoss, TrainConfig, TrainState};
@@ -24,15 +24,15 @@ use std::sync::Arc;
 
 /// Trains a network on pairs of views of unlabeled images.
 pub(super) struct PretrainStage {
-    /// The run.
+    /// The pretraining run.
     pub(super) pretrained: Arc<Pretrained>,
-    /// How images become squares.
+    /// How images are fitted to a square.
     pub(super) fit: Fit,
     /// The pipeline's seed.
     pub(super) seed: u64,
-    /// Where it runs.
+    /// Device on which it runs.
     pub(super) device: DeviceChoice,
-    /// What training holds in memory.
+    /// Memory that training needs.
     pub(super) memory: Option<TrainingMemory>,
 }
 
@@ -70,7 +70,7 @@ impl Stage for PretrainStage {
             "gradient_clip": config.gradient_clip,
             "seed": self.seed,
         });
-        // Only where it is not the default: artifacts from before it was a choice keep their keys.
+        // Only if it is not the default, so that older artifacts keep their keys.
         if !config.batch_norm.is_joint() {
             parameters["batch_norm"] = json!(config.batch_norm);
         }
@@ -99,15 +99,15 @@ impl DeviceStage for PretrainStage {
         let mut training = self.training(device, context)?;
         training.interruptible(|training| self.train(training))?;
         training.report_speed(self.device);
-        let session = &training.session;
-        artifacts::write_arrays(&context.output().join(artifacts::MODEL), &session.network().state_dict()?)?;
-        artifacts::write_rows(&context.output().join(artifacts::HISTORY), session.records())?;
-        Ok(summary(session.records()))
+        let state = &training.state;
+        artifacts::write_arrays(&context.output().join(artifacts::MODEL), &state.network().state_dict()?)?;
+        artifacts::write_rows(&context.output().join(artifacts::HISTORY), state.records())?;
+        Ok(summary(state.records()))
     }
 }
 
 impl PretrainStage {
-    fn training<'a, D: Compute>(&self, device: &D, context: &'a Context<'_>) -> Result<Training<'a, D>> {
+    fn training<'a, D: Compute>(&self, device: &D, context: &'a Context<'_>) -> Result<TrainLoop<'a, D>> {
         let config = &self.pretrained.config;
         let set = dataset::training_images(context)?;
         let Split { train, .. } = split::read(context, &set)?;
@@ -116,23 +116,23 @@ impl PretrainStage {
             return Err(too_few(train.len(), config.batch_size));
         }
         let optimizer = config.scaled_optimizer();
-        let recipe = TrainConfig {
+        let train_config = TrainConfig {
             optimizer: &optimizer,
             schedule: &config.schedule,
             gradient_clip: config.gradient_clip,
             epochs: config.epochs,
             steps_per_epoch,
         };
-        let session = TrainState::new(self.initial_network(device, context)?, &recipe);
+        let state = TrainState::new(self.initial_network(device, context)?, &train_config);
         let side = self.pretrained.side;
-        let multiply_adds = model::summarize(&config.encoder, &config.projection, side)?.multiply_adds;
+        let macs = model::summarize(&config.encoder, &config.projection, side)?.multiply_adds;
         let policy = Arc::new(Policy::new(&self.pretrained.policy, side, self.fit));
         let batches = |skip| {
-            let course = LoaderConfig { batch_size: config.batch_size, epochs: config.epochs, skip, seed: self.seed };
-            batches::contrastive_batches(set, train, policy, course)
+            let loader = LoaderConfig { batch_size: config.batch_size, epochs: config.epochs, skip, seed: self.seed };
+            batches::contrastive_batches(set, train, policy, loader)
         };
         let chance = config.loss.chance(config.batch_size).map(|chance| chance.loss);
-        Ok(Training::resume(context, session, (chance, multiply_adds), batches))
+        Ok(TrainLoop::resume(context, state, (chance, macs), batches))
     }
 
     fn initial_network<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<Network<D>> {
@@ -144,18 +144,18 @@ impl PretrainStage {
         Ok(network)
     }
 
-    fn train<D: Compute>(&self, training: &mut Training<'_, D>) -> Result<()> {
-        while training.session.has_epochs_left() {
+    fn train<D: Compute>(&self, training: &mut TrainLoop<'_, D>) -> Result<()> {
+        while training.state.has_epochs_left() {
             while let Some(batch) = training.next_batch()? {
                 training.step(batch, |z, _| contrastive_loss(z, &self.pretrained.config.loss))?;
             }
-            training.finish_epoch(training.session.record());
+            training.finish_epoch(training.state.record());
         }
         Ok(())
     }
 }
 
-/// The network of a pretraining before its first step.
+/// Builds the network of a pretraining run before its first step.
 ///
 /// # Errors
 /// The network cannot be built for the image size, or the device is out of memory.
@@ -164,7 +164,7 @@ pub fn untrained<D: Backend>(config: &PretrainConfig, side: usize, seed: u64, de
     Ok(network.in_precision(config.precision).with_batch_norm(config.batch_norm))
 }
 
-/// The network of a pretraining as its artifact holds it.
+/// Loads the network of a pretraining run from its artifact.
 ///
 /// # Errors
 /// The artifact is damaged, or the device is out of memory.
@@ -193,7 +193,7 @@ fn summary(records: &[EpochRecord]) -> StageSummary {
     }
 }
 
-/// Training, with the MACs of a training step as work.
+/// Returns the cost of training; work in MACs.
 pub(super) fn cost(config: &PretrainConfig, memory: &TrainingMemory, facts: &DataFacts) -> Cost {
     let steps = config.epochs * (facts.train() / config.batch_size.max(1));
     memory.training((steps * 2 * config.batch_size) as f64, 0.0)

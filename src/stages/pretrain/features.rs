@@ -1,4 +1,4 @@
-//! `features`: what a frozen network makes of every image, at every depth.
+//! `features`: the outputs of a frozen network for every image, at every depth.
 
 use crate::analysis;
 use crate::augment::Policy;
@@ -20,10 +20,10 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Images in a batch where its size does not decide the features. It is part of the key as where it does.
+/// Images per batch if the batch size does not affect the features; part of the key all the same.
 const BATCH: usize = 64;
 
-/// Computes the features of a pretraining.
+/// Computes the features of a pretraining run.
 pub(super) struct FeaturesStage {
     /// The network.
     pub(super) pretrained: Arc<Pretrained>,
@@ -31,13 +31,13 @@ pub(super) struct FeaturesStage {
     pub(super) dataset: String,
     /// Side of its images.
     pub(super) side: usize,
-    /// How its images become squares.
+    /// How its images are fitted to a square.
     pub(super) fit: Fit,
     /// Batch-norm statistics.
     pub(super) statistics: FeatureStatistics,
     /// The pipeline's seed.
     pub(super) seed: u64,
-    /// Where it runs.
+    /// Device on which it runs.
     pub(super) device: DeviceChoice,
 }
 
@@ -73,7 +73,7 @@ impl Stage for FeaturesStage {
     fn parameters(&self) -> Value {
         let (statistics, batch_size) = self.batches();
         let mut parameters = json!({ "statistics": statistics, "fit": self.fit, "batch_size": batch_size });
-        // Only where it is not the default: artifacts from before it was a choice keep their keys.
+        // Only if it is not the default, so that older artifacts keep their keys.
         if self.order() == BatchOrder::Random {
             parameters["order"] = json!(BatchOrder::Random);
             parameters["seed"] = json!(self.seed);
@@ -104,7 +104,7 @@ impl DeviceStage for FeaturesStage {
                 let batch = batch?;
                 context.check_interrupted()?;
                 let outputs = depths(&network, &batch.images, batch.rows, self.statistics)?;
-                by_depth.iter_mut().zip(outputs).for_each(|(all, new)| place_rows(&batch.indices, &new, all));
+                by_depth.iter_mut().zip(outputs).for_each(|(all, new)| copy_rows(&batch.indices, &new, all));
                 done += batch.rows;
                 context.progress(done as u64, total as u64, "images");
             }
@@ -121,13 +121,13 @@ impl DeviceStage for FeaturesStage {
 }
 
 impl FeaturesStage {
-    /// `main`, or `main on stl10`: the network, and the data set where it has a name.
+    /// Returns `main` or `main on stl10`: the network, and the data set if it has a name.
     fn subject(&self) -> String {
         let name = &self.pretrained.name;
         if self.dataset.is_empty() { name.clone() } else { format!("{name} on {}", self.dataset) }
     }
 
-    /// The statistics as the key has them, and the images in a batch.
+    /// Returns the statistics as in the key, and the images per batch.
     fn batches(&self) -> (&'static str, usize) {
         match self.statistics {
             FeatureStatistics::Running => ("running", BATCH),
@@ -142,7 +142,7 @@ impl FeaturesStage {
         }
     }
 
-    /// The images in the order of the batches, those that share none in lists of their own.
+    /// Returns the images in the order of the batches; images of different lists are never in the same batch.
     fn ordered(&self, set: &ImageDataset) -> Vec<Vec<usize>> {
         if self.order() == BatchOrder::Dataset {
             return vec![(0..set.len()).collect()];
@@ -150,24 +150,25 @@ impl FeaturesStage {
         let shuffled = |test: bool| {
             let images: Vec<usize> = (0..set.len()).filter(|image| set.is_test(*image) == test).collect();
             let mut rng = stream(self.seed, "statistics", &[u64::from(test)]);
-            permutation(images.len(), &mut rng).into_iter().map(|place| images[place]).collect()
+            permutation(images.len(), &mut rng).into_iter().map(|position| images[position]).collect()
         };
         vec![shuffled(false), shuffled(true)]
     }
 }
 
-/// Puts `[images, width]` to where the images are in `all`, `[total, width]`.
-fn place_rows(images: &[usize], rows: &[f32], all: &mut [f32]) {
+/// Copies rows `[images, width]` to the rows of these images in `all`, `[total, width]`.
+fn copy_rows(images: &[usize], rows: &[f32], all: &mut [f32]) {
     let width = rows.len() / images.len();
     for (image, row) in images.iter().zip(rows.chunks_exact(width)) {
         all[image * width..(image + 1) * width].copy_from_slice(row);
     }
 }
 
-/// What a network makes of images at each depth: the encoder's output, then that of each layer of the head.
+/// Returns the outputs of a network for images at each depth: of the encoder, then of each layer of the projection
+/// head.
 ///
 /// # Errors
-/// The network cannot take the images.
+/// The network does not accept the images.
 pub fn depths<D: Backend>(
     network: &Network<D>,
     images: &[f32],
@@ -189,7 +190,7 @@ fn array_name(depth: usize) -> String {
 
 /// Features of all images at one depth.
 pub struct Features {
-    /// Values of an image.
+    /// Values per image.
     pub width: usize,
     /// `[images, width]`.
     pub values: Vec<f32>,
@@ -199,7 +200,7 @@ impl Features {
     /// Reads the features of one depth, of this many images.
     ///
     /// # Errors
-    /// The artifact is damaged, has no such depth, is of another number of images, or holds what is no number.
+    /// The artifact is damaged, lacks the depth, has another number of images, or contains a value that is not finite.
     pub fn read(directory: &Path, depth: usize, images: usize) -> Result<Self> {
         let path = directory.join(artifacts::FEATURES);
         let impossible = |what: String| artifacts::impossible(&path, &what);
@@ -207,10 +208,12 @@ impl Features {
         let NamedTensor { shape, values, .. } =
             array.ok_or_else(|| impossible(format!("it has no features of depth {depth}")))?;
         let &[rows, width] = shape.as_slice() else {
-            return Err(impossible(format!("features of depth {depth} are no table")));
+            return Err(impossible(format!("the features of depth {depth} are not a matrix")));
         };
         if rows != images || width == 0 || values.len() != rows * width {
-            return Err(impossible(format!("features of depth {depth} are {rows} x {width}, of {images} images")));
+            return Err(impossible(format!(
+                "the features of depth {depth} are {rows} x {width}, but there are {images} images"
+            )));
         }
         match values.iter().position(|value| !value.is_finite()) {
             Some(at) => Err(impossible(format!("a feature of image {} is not finite", at / width))),
@@ -218,24 +221,24 @@ impl Features {
         }
     }
 
-    /// A view of some rows of this width.
+    /// Returns a view of some rows of this width.
     pub fn view<'a>(&self, rows: &'a [f32]) -> analysis::FeatureMatrix<'a> {
         view(rows, self.width)
     }
 
-    /// The rows of some images, `[images, width]`.
+    /// Returns the rows of some images, `[images, width]`.
     pub fn rows(&self, images: &[usize]) -> Vec<f32> {
         let row = |image: &usize| &self.values[image * self.width..(image + 1) * self.width];
         images.iter().flat_map(row).copied().collect()
     }
 }
 
-/// Values `[rows, width]` as a table.
+/// Returns values `[rows, width]` as a matrix of features.
 pub fn view(values: &[f32], width: usize) -> analysis::FeatureMatrix<'_> {
     analysis::FeatureMatrix::new(values.len() / width, width, values)
 }
 
-/// A pass of all images through the network, with its MACs as work.
+/// Returns the cost of a forward pass of all images; work in MACs.
 pub(super) fn cost(config: &PretrainConfig, facts: &DataFacts) -> Option<Cost> {
     cost::inference(config, facts.config.image_size, facts.all(), BATCH)
 }

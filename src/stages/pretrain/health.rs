@@ -19,20 +19,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Images looked at: enough for two digits of every figure, and quick.
-const IMAGES: usize = 512;
-/// Images in a batch.
+/// Maximum number of test images used: enough for two digits of every measure.
+const MAX_IMAGES: usize = 512;
+/// Images per batch.
 const BATCH: usize = 32;
 
-/// Measures a pretraining's representation.
+/// Measures the representation of a pretraining run.
 pub(super) struct HealthStage {
-    /// The run.
+    /// The pretraining run.
     pub(super) pretrained: Arc<Pretrained>,
-    /// How images become squares.
+    /// How images are fitted to a square.
     pub(super) fit: Fit,
     /// The pipeline's seed.
     pub(super) seed: u64,
-    /// Where it runs.
+    /// Device on which it runs.
     pub(super) device: DeviceChoice,
 }
 
@@ -43,7 +43,7 @@ struct DepthHealth {
     depth: usize,
     /// Values of a feature vector.
     width: usize,
-    /// The figures.
+    /// The measures.
     health: Health,
 }
 
@@ -65,7 +65,7 @@ impl Stage for HealthStage {
     }
 
     fn parameters(&self) -> Value {
-        json!({ "images": IMAGES, "seed": self.seed })
+        json!({ "images": MAX_IMAGES, "seed": self.seed })
     }
 
     fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
@@ -85,11 +85,11 @@ impl DeviceStage for HealthStage {
         let policy = Arc::new(Policy::new(&self.pretrained.policy, side, self.fit));
         let set = dataset::test_images(context)?;
         let mut images: Vec<usize> = (0..set.len()).collect();
-        spread(&mut images, IMAGES);
+        subsample(&mut images, MAX_IMAGES);
         let batch_size = BATCH.min(images.len()).max(1);
         let mut views = vec![[Vec::new(), Vec::new()]; widths.len()];
-        let course = LoaderConfig { batch_size, epochs: 1, skip: 0, seed: self.seed };
-        for batch in batches::contrastive_batches(set, images, policy, course) {
+        let loader = LoaderConfig { batch_size, epochs: 1, skip: 0, seed: self.seed };
+        for batch in batches::contrastive_batches(set, images, policy, loader) {
             let batch = batch?;
             context.check_interrupted()?;
             let outputs = depths(&network, &batch.images, batch.rows, FeatureStatistics::Running)?;
@@ -114,20 +114,20 @@ impl DeviceStage for HealthStage {
     }
 }
 
-/// Keeps at most `most` items, evenly over the list.
-fn spread(items: &mut Vec<usize>, most: usize) {
+/// Keeps at most `max_length` items, evenly spaced over the list.
+fn subsample(items: &mut Vec<usize>, max_length: usize) {
     let length = items.len();
-    if length > most {
-        *items = (0..most).map(|i| items[i * length / most]).collect();
+    if length > max_length {
+        *items = (0..max_length).map(|i| items[i * length / max_length]).collect();
     }
 }
 
-/// A pass of two views of some test images through the network, with its MACs as work.
+/// Returns the cost of a forward pass of two views of the test images; work in MACs.
 pub(super) fn cost(pretrained: &Pretrained, facts: &DataFacts) -> Option<Cost> {
-    cost::inference(&pretrained.config, pretrained.side, 2 * facts.test().min(IMAGES), 2 * BATCH)
+    cost::inference(&pretrained.config, pretrained.side, 2 * facts.test().min(MAX_IMAGES), 2 * BATCH)
 }
 
-/// The diagnostics in the report.
+/// The representation diagnostics in the report.
 #[derive(Debug)]
 pub(super) struct HealthPart {
     name: String,
@@ -165,11 +165,11 @@ impl ReportPart for HealthPart {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn spreading_keeps_both_ends_in_reach() {
+    fn subsampling_keeps_evenly_spaced_items() {
         let mut items: Vec<usize> = (0..1000).collect();
-        super::spread(&mut items, 10);
+        super::subsample(&mut items, 10);
         assert_eq!(items, [0, 100, 200, 300, 400, 500, 600, 700, 800, 900]);
-        super::spread(&mut items, 20);
+        super::subsample(&mut items, 20);
         assert_eq!(items.len(), 10);
     }
 }

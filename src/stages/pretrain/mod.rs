@@ -1,4 +1,4 @@
-//! `[pretrain.NAME]`: contrastive pretraining, with diagnostics of the representation and a plate of positive pairs.
+//! `[pretrain.NAME]`: contrastive pretraining, with diagnostics of the representation and an image of positive pairs.
 
 mod contrastive;
 mod features;
@@ -75,27 +75,27 @@ pub struct PretrainConfig {
 }
 
 impl PretrainConfig {
-    /// Whether its encoder keeps the weights it was initialized with: the baseline of what training adds.
+    /// Returns whether its encoder keeps its random initial weights, as a baseline.
     pub fn is_untrained(&self) -> bool {
         self.epochs == 0 && self.init_from.is_none()
     }
 
-    /// The name of its data set.
+    /// Returns the name of its data set.
     ///
     /// # Errors
-    /// It is not clear which, which is a bug: that is checked when the file is read.
+    /// It is ambiguous, which is a bug: that is checked when the file is read.
     pub fn dataset<'a>(&'a self, pipeline: &'a Pipeline) -> Result<&'a str> {
         dataset::name_of(self.dataset.as_ref(), pipeline)
             .ok_or_else(|| Error::bug("a pretraining run without a data set"))
     }
 
-    /// The optimizer with its learning rate for the batch size.
+    /// Returns the optimizer with its learning rate scaled to the batch size.
     pub fn scaled_optimizer(&self) -> OptimizerConfig {
         self.optimizer.for_batch_size(self.batch_size)
     }
 }
 
-/// A pretraining run with all that decides its network and how images reach it.
+/// A pretraining run with everything that determines its network and the images that it is trained on.
 #[derive(Clone, Debug)]
 pub struct Pretrained {
     /// Name of the table.
@@ -108,7 +108,7 @@ pub struct Pretrained {
     pub side: usize,
 }
 
-/// What a pretraining run leaves for the kinds that start from it or evaluate it.
+/// What a pretraining run provides to the kinds that start from it or evaluate it.
 #[derive(Clone, Debug)]
 pub struct PretrainNode {
     /// The trained network.
@@ -214,7 +214,7 @@ fn add_diagnostics(
     Ok(())
 }
 
-/// The inputs of an evaluation of a pretraining run's network on a data set: the data set, and the features that
+/// Returns the inputs of an evaluation of a pretraining run's network on a data set: the data set, and the features that
 /// evaluations share.
 ///
 /// # Errors
@@ -243,7 +243,7 @@ pub(super) fn add_features(
     Ok(nodes.labeled().into_iter().chain([("features", features)]).collect())
 }
 
-/// Reports a start from another encoder.
+/// Reports a start from a different encoder.
 pub(super) fn check_start(from: Option<&Ref<Pretrain>>, encoder: &EncoderConfig, check: &mut Check<'_>) {
     let Some(from) = from else { return };
     if let Some(start) = check.pipeline().get(from)

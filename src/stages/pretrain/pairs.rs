@@ -1,4 +1,4 @@
-//! `pairs`: images beside two augmented views of each, as an augmentation policy makes them.
+//! `pairs`: images beside augmented views of each, for one augmentation policy.
 
 use crate::augment::{Policy, PolicyConfig};
 use crate::base::{Result, files, rng};
@@ -17,13 +17,13 @@ const ROWS: usize = 8;
 /// Views beside each image.
 const VIEWS: u64 = 4;
 
-/// Draws positive pairs.
+/// Renders positive pairs.
 pub(super) struct PairsStage {
-    /// Name of the policy, or of the pretraining that uses it.
+    /// Name of the policy, or of the pretraining run that uses it.
     pub(super) name: String,
     /// The policy.
     pub(super) policy: PolicyConfig,
-    /// What the file says of the data set.
+    /// Configuration of the data set.
     pub(super) dataset: DatasetConfig,
     /// The pipeline's seed.
     pub(super) seed: u64,
@@ -64,7 +64,7 @@ impl Stage for PairsStage {
     }
 }
 
-/// A PNG with a row for each image: the image as evaluation sees it, then its views.
+/// Renders a PNG with a row per image: the image as in evaluation, then its views.
 ///
 /// # Errors
 /// An image cannot be read.
@@ -84,7 +84,7 @@ pub fn draw(
             let stored = set.image(*image)?;
             let view = |policy: &Policy, view| {
                 let mut rng = rng::stream(seed, "augment", &[0, *image as u64, view]);
-                shown(policy, stored.view(), &mut rng, side)
+                view_bytes(policy, stored.view(), &mut rng, side)
             };
             Ok((view(&plain, 0), (0..VIEWS).map(|number| view(&augmented, number)).collect()))
         })
@@ -92,8 +92,8 @@ pub fn draw(
     Ok(pairs_png(&rows, side))
 }
 
-/// A view as bytes; normalized values are brought back to the range of the image.
-fn shown(policy: &Policy, image: ImageRef<'_>, rng: &mut rng::Rng, side: usize) -> Vec<u8> {
+/// Returns a view as bytes; normalized values are rescaled to the range of bytes.
+fn view_bytes(policy: &Policy, image: ImageRef<'_>, rng: &mut rng::Rng, side: usize) -> Vec<u8> {
     let mut values = vec![0.0; side * side * 3];
     policy.apply(image, rng, &mut Default::default(), &mut values);
     let inside = values.iter().all(|value| (-1e-3..=1.0 + 1e-3).contains(value));

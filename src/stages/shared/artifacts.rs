@@ -1,4 +1,4 @@
-//! The files that stages leave in artifacts and read from them.
+//! The files that stages write to artifacts and read from them.
 
 use crate::base::{Error, Result, files, rows};
 use crate::nn::NamedTensor;
@@ -13,7 +13,7 @@ pub const MODEL: &str = "model.safetensors";
 pub const FEATURES: &str = "features.safetensors";
 /// Training history by epoch.
 pub const HISTORY: &str = "history.csv";
-/// What an evaluation found.
+/// Results of an evaluation.
 pub const METRICS: &str = "metrics.json";
 /// Solutions of a linear evaluation for each strength of regularization.
 pub const REGULARIZATION: &str = "regularization.csv";
@@ -27,21 +27,21 @@ pub const PREDICTIONS: &str = "predictions.csv";
 pub const EMBEDDING: &str = "embedding.csv";
 /// Train, validation and test images by number.
 pub const SPLIT: &str = "split.json";
-/// Test images that are training or validation images too.
+/// Test images that are also training or validation images.
 pub const SHARED: &str = "shared.csv";
-/// Is the representation collapsing?
+/// Representation diagnostics: is the representation collapsing?
 pub const HEALTH: &str = "health.json";
 /// Positive pairs as an image.
 pub const PAIRS: &str = "pairs.png";
 
-/// The error of a file that can be read and cannot be what a stage wrote. Digests tell what a disk has damaged; this is
-/// for what came whole from elsewhere and is wrong.
+/// Returns the error of a readable file whose content no stage writes. Digests detect damage on the disk; this is for
+/// files that were imported intact but are invalid.
 pub fn impossible(path: &Path, what: &str) -> Error {
-    let error = Error::stage(format!("not what the stage writes: {what}")).at(path.display().to_string());
+    let error = Error::stage(format!("invalid content: {what}")).at(path.display().to_string());
     error.help("delete the directory of this artifact and run again to recompute it")
 }
 
-/// Writes arrays as safetensors.
+/// Writes named tensors as safetensors.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -58,10 +58,10 @@ pub fn write_arrays(path: &Path, arrays: &[NamedTensor]) -> Result<()> {
     files::write_atomic(path, &views)
 }
 
-/// Reads the arrays of a safetensors file, in the order of their names.
+/// Reads the tensors of a safetensors file, sorted by name.
 ///
 /// # Errors
-/// The file cannot be read, is damaged, or holds other numbers than 32-bit floats.
+/// The file cannot be read, is damaged, or has a tensor of another type than 32-bit floats.
 pub fn read_arrays(path: &Path) -> Result<Vec<NamedTensor>> {
     let bytes = files::read(path)?;
     let tensors = tensors(&bytes, path)?;
@@ -71,7 +71,7 @@ pub fn read_arrays(path: &Path) -> Result<Vec<NamedTensor>> {
     Ok(arrays)
 }
 
-/// Reads one array of a safetensors file; none where there is no such array.
+/// Reads one tensor of a safetensors file; `None` if it does not exist.
 ///
 /// # Errors
 /// As for [`read_arrays`].

@@ -6,7 +6,7 @@ use crate::study::Check;
 use crate::train::{Monitor, StoppingRule};
 use serde::Serialize;
 
-/// Epochs without improvement after which training stops, where the file does not say.
+/// Default number of epochs without improvement after which training stops.
 pub(in crate::stages) const DEFAULT_PATIENCE: usize = 10;
 
 /// How a classifier is trained, by minibatches.
@@ -18,30 +18,30 @@ pub struct ClassifierTraining {
     pub schedule: ScheduleConfig,
     /// Images per batch; the last batch of an epoch may be smaller.
     pub batch_size: usize,
-    /// Early stopping, which restores the best weights; none trains to the end and keeps the last weights.
+    /// Early stopping, which restores the best weights; `None` trains to the end and keeps the last weights.
     pub stopping: Option<StoppingRule>,
     /// Images on which training is monitored.
     pub select_on: SelectOn,
 }
 
 impl ClassifierTraining {
-    /// The metric that early stopping monitors; none if the last weights are kept.
+    /// Returns the metric that early stopping monitors; `None` if the last weights are kept.
     pub fn monitor(&self) -> Option<Monitor> {
         self.stopping.map(|stopping| stopping.monitor)
     }
 
-    /// The images on which weights are selected; none if the last weights are kept.
+    /// Returns the images on which weights are selected; `None` if the last weights are kept.
     pub fn selects_on(&self) -> Option<SelectOn> {
         self.stopping.map(|_| self.select_on)
     }
 }
 
-/// The optimizer of classifiers, where the file does not say.
+/// Returns the default optimizer of classifiers.
 pub(in crate::stages) fn adam() -> OptimizerConfig {
     OptimizerConfig::Adam(AdamConfig::with_learning_rate(1e-3))
 }
 
-/// Reports keys of early stopping where there is none.
+/// Reports keys of early stopping if it is off.
 pub(in crate::stages) fn check_stopping(early_stopping: bool, check: &mut Check<'_>) {
     if !early_stopping {
         let keys = ["monitor", "patience", "patience_steps"];

@@ -1,5 +1,5 @@
-//! What computing a stage takes, from the configuration and the number of images alone: work for the estimate of time,
-//! memory for the estimate of what fits.
+//! Costs of stages, from the configuration and the number of images alone: work, from which time is estimated, and
+//! memory.
 
 use crate::base::{Error, human};
 use crate::dataset::Part;
@@ -11,16 +11,16 @@ use crate::stages::supervised::SupervisedConfig;
 use crate::study::{DataFacts, Fits, labeled_count};
 use std::sync::Arc;
 
-/// Memory of the program itself with its threads, measured.
+/// Measured memory of the program itself with its threads, bytes.
 const PROGRAM: u64 = 24 << 20;
-/// Bytes of a number.
+/// Bytes per value.
 const BYTES: u64 = 4;
-/// A training step is a forward pass and, twice as much work, a backward pass.
+/// Work of a training step relative to a forward pass: the backward pass takes twice as much.
 const STEP_PER_FORWARD: f64 = 3.0;
-/// Batches in memory at once: one in use, the next one on the device, and two made ahead.
+/// Batches in memory at once: one in use, the next one on the device, and two prefetched.
 const BATCHES: u64 = 4;
 
-/// Decoding: the unit of work is an image.
+/// Returns the cost of decoding; work in images.
 pub(in crate::stages) fn decoding(part: Part, facts: &DataFacts) -> Cost {
     let images = match part {
         Part::Training => facts.train() + facts.validation(),
@@ -29,7 +29,7 @@ pub(in crate::stages) fn decoding(part: Part, facts: &DataFacts) -> Cost {
     Cost { work: images as f64, memory: PROGRAM }
 }
 
-/// A pass of `images` through a network in batches of `batch`: MACs.
+/// Returns the cost of a forward pass of this many images in batches of `batch`; work in MACs.
 pub(in crate::stages) fn inference(config: &PretrainConfig, side: usize, images: usize, batch: usize) -> Option<Cost> {
     let summary = summarize(&config.encoder, &config.projection, side).ok()?;
     let encoder = summarize(&config.encoder, &[], side).ok()?.features();
@@ -41,8 +41,8 @@ pub(in crate::stages) fn inference(config: &PretrainConfig, side: usize, images:
     Some(Cost { work: images as f64 * summary.multiply_adds as f64, memory })
 }
 
-/// Memory of a stage that holds so many feature vectors.
-pub(in crate::stages) fn of_features(rows: usize, width: usize) -> u64 {
+/// Returns the memory of a stage that holds this many feature vectors, bytes.
+pub(in crate::stages) fn features_memory(rows: usize, width: usize) -> u64 {
     PROGRAM + BYTES * (rows * width) as u64
 }
 
@@ -51,7 +51,7 @@ pub(in crate::stages) fn of_features(rows: usize, width: usize) -> u64 {
 pub(in crate::stages) struct TrainingMemory {
     summary: Summary,
     batch_size: usize,
-    /// Views of an image in a batch.
+    /// Views per image.
     views: usize,
     state_vectors: usize,
     precision: Precision,
@@ -78,19 +78,19 @@ impl TrainingMemory {
         Some(Self { summary, batch_size, views: 1, state_vectors, precision, side })
     }
 
-    /// Training on so many views, and inference on others: MACs.
-    pub(in crate::stages) fn training(&self, trained: f64, watched: f64) -> Cost {
-        let work = (STEP_PER_FORWARD * trained + watched) * self.summary.multiply_adds as f64;
+    /// Returns the cost of training on `trained` views and inference on `evaluated` images; work in MACs.
+    pub(in crate::stages) fn training(&self, trained: f64, evaluated: f64) -> Cost {
+        let work = (STEP_PER_FORWARD * trained + evaluated) * self.summary.multiply_adds as f64;
         Cost { work, memory: PROGRAM + self.bytes(self.batch_size) }
     }
 
-    /// What to change so that the run fits into so many bytes.
+    /// Returns the function that returns what to change so that the run fits.
     pub(in crate::stages) fn fits(&self) -> Fits {
         let memory = self.clone();
         Arc::new(move |bytes| memory.what_fits(bytes))
     }
 
-    /// Bytes at the peak, without the program itself.
+    /// Returns the peak memory without the program itself, bytes.
     fn bytes(&self, batch_size: usize) -> u64 {
         let rows = self.views * batch_size;
         // Similarities of all views with all others.
@@ -100,7 +100,7 @@ impl TrainingMemory {
             + BATCHES * rows as u64 * image_bytes(self.side)
     }
 
-    /// The largest batch, of those up to the wanted one, that fits into so many bytes; 0 where none does.
+    /// Returns the largest batch size, up to the configured one, that fits into this many bytes; 0 if none does.
     fn largest_batch(&self, bytes: u64) -> usize {
         let (mut fits, mut too_large) = (0, self.batch_size + 1);
         while too_large - fits > 1 {
@@ -110,7 +110,7 @@ impl TrainingMemory {
         fits
     }
 
-    /// The error of a training that does not fit into the free memory of a device, with what would fit.
+    /// Returns the error of a training run that does not fit into the free memory of a device, with what would fit.
     pub(in crate::stages) fn too_large(&self, device: &str, free: u64) -> Option<Error> {
         let needed = self.bytes(self.batch_size);
         if needed <= free {
@@ -121,7 +121,7 @@ impl TrainingMemory {
         Some(Error::stage(what).help(self.what_fits(free)))
     }
 
-    /// What to change so that the training fits into so many bytes.
+    /// Returns what to change so that the run fits into this many bytes.
     fn what_fits(&self, bytes: u64) -> String {
         match self.largest_batch(bytes) {
             0 => "use a smaller encoder or smaller images: no batch fits".to_owned(),

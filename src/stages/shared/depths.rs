@@ -6,7 +6,7 @@ use crate::stages::Pretrain;
 use crate::stages::pretrain::PretrainConfig;
 use crate::study::{Check, Ref};
 
-/// The encoder output, where the file does not say.
+/// Returns the default depths: the encoder output.
 pub(in crate::stages) fn encoder_output() -> Vec<usize> {
     vec![0]
 }
@@ -34,16 +34,16 @@ fn available(layers: usize) -> String {
     }
 }
 
-/// Values of a feature vector at each depth.
+/// Returns the width of the features at each depth.
 ///
 /// # Errors
-/// The encoder does not take images of this size.
+/// The encoder does not accept images of this size.
 pub(in crate::stages) fn widths(pretrain: &PretrainConfig, side: usize) -> Result<Vec<usize>> {
     let encoder = model::summarize(&pretrain.encoder, &[], side)?.features();
     Ok(std::iter::once(encoder).chain(pretrain.projection.layers.iter().copied()).collect())
 }
 
-/// Every depth with every fraction.
+/// Returns every combination of a depth and a fraction.
 pub(in crate::stages) fn grid<'a>(
     depths: &'a [usize],
     fractions: &'a [f64],
@@ -51,7 +51,7 @@ pub(in crate::stages) fn grid<'a>(
     depths.iter().flat_map(move |depth| fractions.iter().map(move |fraction| (*depth, *fraction)))
 }
 
-/// `h (512-d)`, `projection layer 1 (256-d)`.
+/// Returns `h (512-d)`, `projection layer 1 (256-d)`.
 pub(in crate::stages) fn label(depth: usize, width: usize) -> String {
     match depth {
         0 => format!("h ({width}-d)"),

@@ -1,4 +1,4 @@
-//! The one place where the device is chosen.
+//! Selection of the device: the only place that knows which devices exist.
 
 #[cfg(not(feature = "cuda"))]
 use super::no_cuda as cuda;
@@ -14,27 +14,27 @@ use crate::train::Compute;
 use dfdx::prelude::Cpu;
 use std::path::Path;
 
-/// Is there where NVIDIA's driver is loaded, so that a binary with CUDA would find a GPU.
+/// File that exists if NVIDIA's driver is loaded, so that a binary with CUDA would find a GPU.
 const NVIDIA_DRIVER: &str = "/proc/driver/nvidia/version";
 /// The CUDA device that `auto` tries.
 const FIRST: usize = 0;
 
-/// Something to do on a device, whichever it is.
+/// Work on a device of any type.
 pub trait Work {
-    /// What comes of it.
+    /// Result of the work.
     type Output;
 
-    /// Does it.
+    /// Does the work.
     ///
     /// # Errors
     /// Whatever stops the work.
     fn on<D: Compute>(self, device: &D) -> Result<Self::Output>;
 }
 
-/// Does a work on the device asked for.
+/// Does work on the requested device.
 ///
 /// # Errors
-/// The device is not there, or those of the work.
+/// The device is not available, or the work fails.
 pub fn run<W: Work>(choice: DeviceChoice, work: W) -> Result<W::Output> {
     match cuda_number(choice)? {
         Some(number) => work.on(&cuda::open(number)?),
@@ -44,7 +44,7 @@ pub fn run<W: Work>(choice: DeviceChoice, work: W) -> Result<W::Output> {
 
 /// A stage that computes on a device.
 pub trait DeviceStage {
-    /// Where it runs.
+    /// Returns the device on which it runs.
     fn device(&self) -> DeviceChoice;
 
     /// Computes the artifact, as [`Stage::run`](crate::engine::Stage::run).
@@ -57,7 +57,7 @@ pub trait DeviceStage {
 /// Computes a stage on its device.
 ///
 /// # Errors
-/// The device is not there, or those of the stage.
+/// The device is not available, or the stage fails.
 pub fn compute<S: DeviceStage>(stage: &S, context: &Context<'_>) -> Result<StageSummary> {
     struct Computation<'a, S>(&'a S, &'a Context<'a>);
 
@@ -72,10 +72,10 @@ pub fn compute<S: DeviceStage>(stage: &S, context: &Context<'_>) -> Result<Stage
     run(stage.device(), Computation(stage, context))
 }
 
-/// What the device asked for is.
+/// Returns a description of the requested device.
 ///
 /// # Errors
-/// It is not there.
+/// It is not available.
 pub fn report(choice: DeviceChoice) -> Result<DeviceReport> {
     match cuda_number(choice)? {
         Some(number) => cuda::report(number),
@@ -83,7 +83,7 @@ pub fn report(choice: DeviceChoice) -> Result<DeviceReport> {
     }
 }
 
-/// Name of the device that a choice means, for the record of a run.
+/// Returns the name of the requested device, for the record of a run.
 pub fn name(choice: DeviceChoice) -> String {
     match (report(choice), choice) {
         (Ok(DeviceReport { name, .. }), _) if name == "cpu" => name,
@@ -93,17 +93,18 @@ pub fn name(choice: DeviceChoice) -> String {
     }
 }
 
-/// Why `auto` means the CPU, where a user may have hoped for a GPU.
+/// Returns why `auto` selects the CPU, if a user may have expected a GPU.
 pub fn why_cpu(choice: DeviceChoice) -> Option<String> {
     let error = match choice {
         DeviceChoice::Auto => cuda::report(FIRST).err()?,
         DeviceChoice::Cpu | DeviceChoice::Cuda(_) => return None,
     };
-    let hoped = cfg!(feature = "cuda") || Path::new(NVIDIA_DRIVER).exists();
-    hoped.then(|| format!("training on the CPU: {}", error.what()))
+    let may_expect_gpu = cfg!(feature = "cuda") || Path::new(NVIDIA_DRIVER).exists();
+    may_expect_gpu.then(|| format!("training on the CPU: {}", error.what()))
 }
 
-/// Why a stage cannot be computed on the device asked for: it is not there, or a training does not fit it.
+/// Returns why a stage cannot be computed on the requested device: it is not available, or training does not fit into
+/// its memory.
 pub(in crate::stages) fn obstacle(choice: DeviceChoice, memory: Option<&TrainingMemory>) -> Option<Error> {
     match cuda_number(choice) {
         Ok(None) => None,
@@ -116,7 +117,7 @@ pub(in crate::stages) fn obstacle(choice: DeviceChoice, memory: Option<&Training
     }
 }
 
-/// Tells of a training that the machine's free memory is not enough for; the system may still find some.
+/// Warns if the machine has too little free memory for a training run; the system may still free some.
 pub(in crate::stages) fn warn_of_memory(choice: DeviceChoice, memory: Option<&TrainingMemory>, context: &Context<'_>) {
     let (Some(memory), Ok(None)) = (memory, cuda_number(choice)) else { return };
     let error = DeviceReport::cpu().free.and_then(|free| memory.too_large("this machine", free));
@@ -125,12 +126,12 @@ pub(in crate::stages) fn warn_of_memory(choice: DeviceChoice, memory: Option<&Tr
     }
 }
 
-/// Multiply-adds, two operations each, that the device can do in a second, where that can be measured.
+/// Returns the peak floating-point operations per second of the device, two per MAC, if they can be measured.
 pub(in crate::stages) fn peak_flops(choice: DeviceChoice) -> Option<f64> {
     matches!(cuda_number(choice), Ok(None)).then(matmul::peak_flops)
 }
 
-/// The CUDA device that a choice means, none for the CPU.
+/// Returns the number of the requested CUDA device; `None` for the CPU.
 fn cuda_number(choice: DeviceChoice) -> Result<Option<usize>> {
     match choice {
         DeviceChoice::Cpu => Ok(None),
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cpu_is_always_there() {
+    fn the_cpu_is_always_available() {
         assert!(run(DeviceChoice::Cpu, Name).unwrap().contains("Vec"));
         assert_eq!(name(DeviceChoice::Cpu), "cpu");
         assert!(obstacle(DeviceChoice::Cpu, None).is_none());
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn auto_is_always_something() {
+    fn auto_always_selects_a_device() {
         let name = name(DeviceChoice::Auto);
         assert!(name == "cpu" || name.starts_with("cuda:0"), "{name}");
         assert!(obstacle(DeviceChoice::Auto, None).is_none());
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_is_not_there_is_an_error_with_a_way_out() {
+    fn an_unavailable_device_is_an_error_with_help() {
         let choice = DeviceChoice::Cuda(4000);
         let error = run(choice, Name).unwrap_err();
         assert!(error.next_step().is_some(), "{error}");

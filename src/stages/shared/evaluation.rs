@@ -1,4 +1,4 @@
-//! What the stages that evaluate on the test set have in common: names, metrics, predictions.
+//! Names, metrics and predictions of the stages that evaluate on the test set.
 
 use crate::analysis::{Confusion, wilson_interval};
 use crate::base::{Error, Result};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What an evaluation of features looks at: a pretraining run, and the data set that it names or that of the run.
+/// Target of an evaluation of features: a pretraining run and a data set, by default that of the run.
 #[derive(Clone, Copy, Debug)]
 pub struct EvaluationTarget<'a> {
     /// `from`
@@ -24,24 +24,24 @@ pub struct EvaluationTarget<'a> {
 }
 
 impl<'a> EvaluationTarget<'a> {
-    /// The name of the data set.
+    /// Returns the name of the data set.
     ///
     /// # Errors
-    /// It is not clear which, which is a bug: that is checked when the file is read.
+    /// It is ambiguous, which is a bug: that is checked when the file is read.
     pub fn dataset(self, pipeline: &'a Pipeline) -> Result<&'a str> {
         let of_run = || pipeline.get(self.from).map(|run| run.dataset(pipeline));
         let named = self.dataset.map(|dataset| Ok(dataset.name())).or_else(of_run);
         named.unwrap_or_else(|| Err(Error::bug("an evaluation without a pretraining run")))
     }
 
-    /// Its table in the file, where it could be read.
+    /// Returns the name and the table of the data set, if it could be read.
     pub fn dataset_config(self, pipeline: &'a Pipeline) -> Option<(&'a str, &'a DatasetConfig)> {
         let name = self.dataset(pipeline).ok()?;
         pipeline.all::<Dataset>().find(|(other, _)| *other == name)
     }
 }
 
-/// What is known of an evaluation before the test images are looked at.
+/// Results of an evaluation before the test images are used.
 #[derive(Clone, Debug, Default)]
 pub struct Evaluation {
     /// Labeled images used.
@@ -67,13 +67,13 @@ pub struct Evaluation {
 /// The file `metrics.json` of an evaluation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Metrics {
-    /// Test images classified correctly, as a part of all.
+    /// Fraction of the test images classified correctly.
     pub accuracy: f64,
     /// 95 % interval of the accuracy over test sets of this size (Wilson).
     pub interval: (f64, f64),
-    /// Test images classified correctly.
+    /// Number of test images classified correctly.
     pub correct: usize,
-    /// Test images.
+    /// Number of test images.
     pub total: usize,
     /// Accuracy on the validation images.
     pub validation_accuracy: Option<f64>,
@@ -107,7 +107,7 @@ impl Metrics {
     /// Reads the metrics of an evaluation's artifact.
     ///
     /// # Errors
-    /// They cannot be read, or contradict themselves.
+    /// They cannot be read, or are inconsistent.
     pub fn read(directory: &Path) -> Result<Self> {
         let path = directory.join(artifacts::METRICS);
         let metrics: Self = artifacts::read_json(&path)?;
@@ -117,16 +117,16 @@ impl Metrics {
 
     fn check(&self) -> Result<(), &'static str> {
         let classes = self.classes.len();
-        let is_share = |value: f64| (0.0..=1.0).contains(&value);
-        let shares = [self.accuracy, self.interval.0, self.interval.1, self.validation_accuracy.unwrap_or(0.0)];
+        let is_fraction = |value: f64| (0.0..=1.0).contains(&value);
+        let fractions = [self.accuracy, self.interval.0, self.interval.1, self.validation_accuracy.unwrap_or(0.0)];
         let rows = &self.confusion;
         let total = rows.iter().flatten().try_fold(0_usize, |sum, count| sum.checked_add(*count));
         let correct: usize = (0..classes).filter_map(|class| rows.get(class)?.get(class)).sum();
         if rows.len() != classes || rows.iter().any(|row| row.len() != classes) {
             Err("the confusion matrix does not have a row and a column for each class")
         } else if total != Some(self.total) || correct != self.correct {
-            Err("the confusion matrix has another number of images")
-        } else if !shares.into_iter().all(is_share) {
+            Err("the confusion matrix does not match the numbers of images")
+        } else if !fractions.into_iter().all(is_fraction) {
             Err("an accuracy is not between 0 and 1")
         } else {
             Ok(())
@@ -134,8 +134,8 @@ impl Metrics {
     }
 }
 
-/// The numbers of an evaluation's artifact by which runs are compared; `accuracy_low` and `accuracy_high` are the bounds
-/// of the accuracy's interval.
+/// Returns the metrics of an evaluation's artifact by which runs are compared; `accuracy_low` and `accuracy_high` are
+/// the bounds of the accuracy's interval.
 pub fn comparable(artifact: &Path) -> BTreeMap<String, f64> {
     let Ok(metrics) = artifacts::read_json::<Comparable>(&artifact.join(artifacts::METRICS)) else {
         return BTreeMap::new();
@@ -146,7 +146,7 @@ pub fn comparable(artifact: &Path) -> BTreeMap<String, f64> {
     always.into_iter().chain(validation).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// The part of [`Metrics`] by which runs are compared; the confusion of a thousand classes takes long to read.
+/// The part of [`Metrics`] by which runs are compared; the confusion matrix of a thousand classes is slow to read.
 #[derive(Deserialize)]
 struct Comparable {
     accuracy: f64,
@@ -160,7 +160,7 @@ struct Prediction<'a> {
     image: &'a str,
     class: &'a str,
     predicted: &'a str,
-    /// Probability (kNN: share of the votes) of the predicted class.
+    /// Probability (kNN: fraction of the votes) of the predicted class.
     confidence: f32,
 }
 
@@ -216,7 +216,7 @@ struct LabeledImage<'a> {
     class: &'a str,
 }
 
-/// Writes which labeled images an evaluation used, in their order; drawn with replacement, some come twice.
+/// Writes which labeled images an evaluation used, in their order; sampled with replacement, some occur twice.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -226,8 +226,8 @@ pub fn write_labeled(directory: &Path, set: &ImageDataset, images: &[usize]) -> 
     artifacts::write_rows(&directory.join(artifacts::LABELED), rows)
 }
 
-/// Which weights were kept, by the rule of early stopping and the epoch, from 1: `last`, `epoch 12`, or `initial` where
-/// no epoch was better than the start.
+/// Returns which weights were kept, from the rule of early stopping and the epoch (from 1): `last`, `epoch 12`, or
+/// `initial` if no epoch was better than the start.
 pub fn kept(rule: Option<StoppingRule>, epoch: usize) -> String {
     match (rule, epoch) {
         (None, _) => "last".to_owned(),
@@ -236,17 +236,17 @@ pub fn kept(rule: Option<StoppingRule>, epoch: usize) -> String {
     }
 }
 
-/// Labels of some images.
+/// Returns the labels of some images.
 pub fn labels(set: &ImageDataset, images: &[usize]) -> Vec<usize> {
     images.iter().map(|image| set.label(*image)).collect()
 }
 
-/// Accuracy of scores `[images, classes]`; none where there are no images.
+/// Returns the accuracy of scores `[images, classes]`; `None` without images.
 pub fn accuracy(scores: &[f32], images: &[usize], set: &ImageDataset) -> Option<f64> {
     (!images.is_empty()).then(|| logits::accuracy(scores, &labels(set, images), set.classes().len()))
 }
 
-/// `linear_eval.depths[depth 0, 10 % labels]`.
+/// Returns a name such as `linear_eval.depths[depth 0, 10 % labels]`.
 pub fn stage_name(kind: &str, name: &str, depth: Option<usize>, fraction: Option<f64>) -> String {
     let depth = depth.map(|depth| format!("depth {depth}"));
     let fraction = fraction.map(|fraction| format!("{} % labels", percent(fraction)));
@@ -254,7 +254,7 @@ pub fn stage_name(kind: &str, name: &str, depth: Option<usize>, fraction: Option
     format!("{kind}.{name}[{}]", details.join(", "))
 }
 
-/// A fraction as a percentage without needless digits.
+/// Formats a fraction as a percentage without trailing zeros.
 pub fn percent(fraction: f64) -> String {
     let text = format!("{:.4}", 100.0 * fraction);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn metrics_are_those_of_the_file_and_none_without_one() {
+    fn comparable_metrics_are_those_of_the_file_and_none_without_one() {
         let directory = tempfile::tempdir().unwrap();
         assert!(comparable(directory.path()).is_empty());
         let written = Metrics {

@@ -1,4 +1,4 @@
-//! Labeled fractions of the training set, how their images are sampled, and the images that choices are made on.
+//! Labeled fractions of the training set, how their images are sampled, and the images used for selection.
 
 use crate::dataset::Split;
 use crate::study::{Check, DataCheck, DataFacts, labeled_count};
@@ -22,7 +22,7 @@ impl Default for Fractions {
 }
 
 impl Fractions {
-    /// The fractions in the order written.
+    /// Returns the fractions in the order written.
     pub fn as_slice(&self) -> &[f64] {
         match self {
             Self::One(fraction) => std::slice::from_ref(fraction),
@@ -74,7 +74,7 @@ pub enum SelectOn {
 }
 
 impl SelectOn {
-    /// The images of a split.
+    /// Returns the images of a split.
     pub fn images(self, split: &Split) -> &[usize] {
         match self {
             Self::Validation => &split.validation,
@@ -88,7 +88,7 @@ pub(in crate::stages) fn check_fractions(fractions: &Fractions, check: &mut Chec
     check.each_once("labeled_fraction", fractions.as_slice(), |fraction| format!("the fraction {fraction}"));
 }
 
-/// Reports fractions that leave a class, or the whole, without an image.
+/// Reports fractions that leave a class, or the training set, without labeled images.
 pub(in crate::stages) fn check_labels(
     fractions: &Fractions,
     sampling: LabelSampling,
@@ -127,7 +127,7 @@ fn stratified(fraction: f64, facts: &DataFacts) -> Option<(String, String)> {
     Some((message, help))
 }
 
-/// Reports a stage that chooses on images that its data set does not have. `dataset` is the name of the data set.
+/// Reports a stage that selects on images that its data set does not have. `dataset` is the name of the data set.
 pub(in crate::stages) fn check_selection(
     select_on: Option<SelectOn>,
     dataset: &str,
@@ -149,7 +149,7 @@ pub(in crate::stages) fn check_selection(
     }
 }
 
-/// Reports a stage that chooses on the validation split of a data set that has none.
+/// Reports a stage that selects on the validation split of a data set that has none.
 pub(in crate::stages) fn check_validation(
     select_on: Option<SelectOn>,
     dataset: &str,

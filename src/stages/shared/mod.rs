@@ -1,4 +1,4 @@
-//! What several kinds have in common.
+//! Code that several kinds share.
 
 pub mod artifacts;
 pub(super) mod classifier;

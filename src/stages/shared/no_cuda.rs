@@ -1,4 +1,4 @@
-//! What stands in for `nn::cuda` in a binary without CUDA: there is never such a device.
+//! Replacement for `nn::cuda` in a binary without CUDA: no device is available.
 
 use crate::base::{Error, Result};
 use crate::nn::DeviceReport;

@@ -12,16 +12,16 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// An evaluation's place in the study.
+/// Which evaluation of the study a result belongs to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(in crate::stages) struct Evaluated {
     /// The section and the name of the table: `linear_eval.main`.
     pub(in crate::stages) stage: String,
     /// Name of the pretraining run.
     pub(in crate::stages) from: Option<String>,
-    /// The encoder has its initial weights.
+    /// Whether the encoder has its initial weights.
     pub(in crate::stages) is_untrained: bool,
-    /// The encoder, so that equal ones are known.
+    /// The encoder, to find results with the same one.
     pub(in crate::stages) encoder: EncoderConfig,
     /// Depth of the features; none for a network that is trained as a whole.
     pub(in crate::stages) depth: Option<usize>,
@@ -31,14 +31,14 @@ pub(in crate::stages) struct Evaluated {
     pub(in crate::stages) fraction: f64,
     /// Seed of the pipeline.
     pub(in crate::stages) seed: u64,
-    /// Something was chosen on the test set.
+    /// Whether something was selected on the test set.
     pub(in crate::stages) selected_on_test: bool,
-    /// The metric by which the epoch was chosen whose weights were kept.
+    /// The metric by which the kept epoch was selected.
     pub(in crate::stages) monitor: Option<Monitor>,
 }
 
 impl Evaluated {
-    /// An evaluation of features.
+    /// Describes an evaluation of features.
     pub(in crate::stages) fn of_features(
         stage: String,
         node: &PretrainNode,
@@ -62,14 +62,14 @@ impl Evaluated {
     }
 }
 
-/// A test accuracy, with its training curve where it has one. The part's artifact has the role `result`.
+/// A test accuracy, with its training curve if it has one. The part's artifact has the role `result`.
 #[derive(Debug)]
 pub(in crate::stages) struct ResultPart {
-    /// What the evaluation is.
+    /// Kind of the evaluation.
     pub(in crate::stages) kind: EvaluationKind,
-    /// What the curve is, where training goes by epochs.
+    /// Kind of its training curve, if it is trained by epochs.
     pub(in crate::stages) curve: Option<CurveKind>,
-    /// Its place in the study.
+    /// The evaluation.
     pub(in crate::stages) evaluated: Evaluated,
 }
 
@@ -111,7 +111,7 @@ impl ReportPart for ResultPart {
 }
 
 impl ResultPart {
-    /// The result's place in the study, without what was measured.
+    /// Returns the result without its measurements.
     fn result(&self, variant: &VariantLabel) -> EvaluationResult {
         let evaluated = &self.evaluated;
         EvaluationResult {
@@ -162,7 +162,7 @@ impl ResultPart {
     }
 }
 
-/// The training curve of an artifact.
+/// Reads the training curve of an artifact.
 ///
 /// # Errors
 /// The history cannot be read or is damaged.

@@ -53,10 +53,10 @@ pub struct StatisticsKeys {
 }
 
 impl StatisticsKeys {
-    /// Images per batch, where the file does not say.
+    /// Default number of images per batch.
     const DEFAULT_BATCH: usize = 64;
 
-    /// What the keys mean together.
+    /// Resolves the keys, with defaults.
     pub fn resolve(self) -> FeatureStatistics {
         match self.statistics {
             BatchNormStatistics::Running => FeatureStatistics::Running,
@@ -67,7 +67,7 @@ impl StatisticsKeys {
         }
     }
 
-    /// Reports keys of batches where there are none.
+    /// Reports keys of batches if running statistics are used.
     pub fn check(self, check: &mut Check<'_>) {
         if self.statistics == BatchNormStatistics::Running {
             let help = "remove it, or set `statistics = \"batch\"`";

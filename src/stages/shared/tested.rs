@@ -1,4 +1,4 @@
-//! Which test images an evaluation got right, from its predictions.
+//! Which test images an evaluation classified correctly, from its predictions.
 
 use crate::base::{Result, hash};
 use crate::render::correctness::Correctness;
@@ -8,16 +8,18 @@ use crate::stages::shared::artifacts;
 use serde::Deserialize;
 use std::path::Path;
 
-/// An evaluation's test images.
+/// The outcome of an evaluation for each test image.
 pub(super) struct Tested {
     /// Digest of the images' names and classes.
     pub(super) test_set: String,
+    /// Which of them were classified correctly.
     pub(super) right: Correctness,
-    /// What guessing would have got right.
+    /// The outcome of guessing the most frequent class.
     pub(super) guess: TestSet,
 }
 
-/// What an evaluation got right, for comparing runs; none where its predictions cannot be read.
+/// Returns which test images an evaluation classified correctly, for comparing runs; `None` if its predictions cannot
+/// be read.
 pub fn tested(artifact: &Path) -> Option<runs::TestPredictions> {
     let Tested { test_set, right, .. } = read(artifact).ok()?;
     Some(runs::TestPredictions { test_set, correct: right.0 })

@@ -1,4 +1,4 @@
-//! What the stages that train have in common: resuming after a kill, progress, interruption.
+//! The training loop of the stages: resuming after a kill, progress, interruption.
 
 use crate::base::{Error, ErrorKind, Result};
 use crate::dataset::Batches;
@@ -9,50 +9,50 @@ use crate::study::DeviceChoice;
 use crate::train::progress::Throughput;
 use crate::train::{Checkpoints, Compute, EpochRecord, StepReport, TapedLoss, TrainState, UploadedBatch};
 
-/// A multiply-add is two operations, and a step does each three times: forward, for the gradient of the input, for that
-/// of the weights.
-const FLOPS_PER_MULTIPLY_ADD: f64 = 6.0;
-/// Seconds after which a speed says something.
-const LONG_ENOUGH: f64 = 2.0;
+/// Floating-point operations of a training step per MAC of the forward pass: two each for the forward pass, the
+/// gradient of the input and the gradient of the weights.
+const FLOPS_PER_MAC: f64 = 6.0;
+/// Minimum duration over which speed is measured, seconds.
+const MIN_SECONDS: f64 = 2.0;
 
-/// A training run that leaves checkpoints and resumes from the newest one.
-pub struct Training<'a, D: Compute> {
+/// The loop of a training run, which saves checkpoints and resumes from the newest one.
+pub struct TrainLoop<'a, D: Compute> {
     context: &'a Context<'a>,
-    /// The training as far as it has come.
-    pub session: TrainState<D>,
+    /// State of the training run.
+    pub state: TrainState<D>,
     batches: Batches,
-    /// The next batch, which was sent to the device during the last step.
+    /// The next batch, uploaded to the device during the last step.
     ahead: Option<UploadedBatch<D>>,
     checkpoints: Checkpoints,
     /// Whether the user has been warned that checkpoints cannot be written.
     has_warned: bool,
-    /// Loss of a network that knows nothing, where the loss has such a level.
+    /// Loss at chance level, if the loss has one.
     chance: Option<f64>,
-    /// Floating-point operations of a step for one view, convolutions counted as direct ones.
+    /// Floating-point operations of a training step per view, counting convolutions as direct ones.
     flops_per_view: f64,
     speed: Throughput,
 }
 
-impl<'a, D: Compute> Training<'a, D> {
-    /// Resumes where an earlier run stopped, or starts. `batches` are to leave out as many as it is given; `chance` is
-    /// the loss of a network that knows nothing, `multiply_adds` the work of a forward pass for one view.
+impl<'a, D: Compute> TrainLoop<'a, D> {
+    /// Resumes where an earlier run stopped, or starts. `batches` returns the batches after the first so many;
+    /// `chance` is the loss at chance level, `macs` the MACs of a forward pass per view.
     pub fn resume(
         context: &'a Context<'a>,
-        mut session: TrainState<D>,
-        (chance, multiply_adds): (Option<f64>, u64),
+        mut state: TrainState<D>,
+        (chance, macs): (Option<f64>, u64),
         batches: impl FnOnce(usize) -> Batches,
     ) -> Self {
         let mut checkpoints = Checkpoints::new(&context.checkpoints, context.checkpoint_every);
-        let warnings = checkpoints.resume(|checkpoint| session.restore(checkpoint));
+        let warnings = checkpoints.resume(|checkpoint| state.restore(checkpoint));
         warnings.into_iter().for_each(|warning| context.warn(warning));
-        if session.steps() > 0 {
-            context.resumed(session.epoch() as u64, session.steps());
+        if state.steps() > 0 {
+            context.resumed(state.epoch() as u64, state.steps());
         }
-        let batches = batches(session.steps() as usize);
-        let flops_per_view = FLOPS_PER_MULTIPLY_ADD * multiply_adds as f64;
+        let batches = batches(state.steps() as usize);
+        let flops_per_view = FLOPS_PER_MAC * macs as f64;
         Self {
             context,
-            session,
+            state,
             batches,
             ahead: None,
             checkpoints,
@@ -63,10 +63,10 @@ impl<'a, D: Compute> Training<'a, D> {
         }
     }
 
-    /// Runs a part of the stage that can be interrupted; when it is, leaves a checkpoint.
+    /// Runs an interruptible part of the stage; saves a checkpoint if it is interrupted.
     ///
     /// # Errors
-    /// Those of `part`.
+    /// The errors of `part`.
     pub fn interruptible<T>(&mut self, part: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         part(self).map_err(|error| match error.kind() {
             ErrorKind::Interrupted => self.interrupted(error),
@@ -74,12 +74,12 @@ impl<'a, D: Compute> Training<'a, D> {
         })
     }
 
-    /// The next batch of the epoch, on the device; none at its end.
+    /// Returns the next batch of the epoch, on the device; `None` at its end.
     ///
     /// # Errors
-    /// The user interrupted.
+    /// The run was interrupted, or the batch cannot be loaded.
     pub fn next_batch(&mut self) -> Result<Option<UploadedBatch<D>>> {
-        if !self.session.has_steps_left() {
+        if !self.state.has_steps_left() {
             return Ok(None);
         }
         self.context.check_interrupted()?;
@@ -87,10 +87,10 @@ impl<'a, D: Compute> Training<'a, D> {
             return Ok(Some(batch));
         }
         let batch = self.batches.next().ok_or_else(|| Error::bug("the batches ended before the epoch"))??;
-        UploadedBatch::new(batch, self.session.network()).map(Some)
+        UploadedBatch::new(batch, self.state.network()).map(Some)
     }
 
-    /// Takes one step, sending the next batch meanwhile, reports it, and leaves a checkpoint when one is due.
+    /// Takes a training step and reports it, uploading the next batch meanwhile; saves a checkpoint if one is due.
     ///
     /// # Errors
     /// The loss or a gradient is not finite.
@@ -101,11 +101,11 @@ impl<'a, D: Compute> Training<'a, D> {
     ) -> Result<()> {
         self.speed.add(batch.rows);
         let batches = &mut self.batches;
-        let (report, ahead) = self.session.step_with(batch, loss, |network| {
+        let (report, ahead) = self.state.step_with(batch, loss, |network| {
             batches.next().map(|batch| UploadedBatch::new(batch?, network)).transpose()
         })?;
         self.ahead = ahead;
-        self.context.training_step(self.session.steps(), self.session.total_steps(), self.metrics(&report));
+        self.context.training_step(self.state.steps(), self.state.total_steps(), self.metrics(&report));
         if self.checkpoints.is_due() {
             self.save();
         }
@@ -114,13 +114,13 @@ impl<'a, D: Compute> Training<'a, D> {
 
     /// Finishes the current row of the history and reports it.
     pub fn finish_epoch(&mut self, record: EpochRecord) {
-        self.context.epoch(epoch_metrics(&record, self.session.steps() as usize));
-        self.session.finish_epoch(record);
+        self.context.epoch(epoch_metrics(&record, self.state.steps() as usize));
+        self.state.finish_epoch(record);
     }
 
-    /// Reports how fast this run's training was, and leaves that in the record; not where it was too short to tell.
+    /// Reports the training speed of this run and adds it to the record, unless the run was too short to measure it.
     pub fn report_speed(&self, device: DeviceChoice) {
-        if self.speed.seconds() < LONG_ENOUGH {
+        if self.speed.seconds() < MIN_SECONDS {
             return;
         }
         let (views, waiting) = (self.speed.views_per_second(), self.speed.fraction(self.batches.waited()));
@@ -134,8 +134,8 @@ impl<'a, D: Compute> Training<'a, D> {
 
     fn metrics(&self, report: &StepReport) -> TrainingMetrics {
         TrainingMetrics {
-            epoch: self.session.epoch() as u64,
-            epochs: self.session.epochs() as u64,
+            epoch: self.state.epoch() as u64,
+            epochs: self.state.epochs() as u64,
             loss: report.loss,
             chance_loss: self.chance,
             accuracy: report.accuracy,
@@ -146,35 +146,34 @@ impl<'a, D: Compute> Training<'a, D> {
         }
     }
 
-    /// Leaves a checkpoint. Returns whether one is there; that it cannot be written does not stop the training, and the
-    /// user hears of it once.
+    /// Saves a checkpoint and returns whether that succeeded; a failure does not stop training and is reported once.
     fn save(&mut self) -> bool {
-        let whole = self.context.check_inputs();
+        let inputs = self.context.check_inputs();
         let saved =
-            whole.and_then(|()| self.session.checkpoint()).and_then(|checkpoint| self.checkpoints.save(&checkpoint));
+            inputs.and_then(|()| self.state.checkpoint()).and_then(|checkpoint| self.checkpoints.save(&checkpoint));
         if let Err(error) = &saved
             && !self.has_warned
         {
             let (place, latest) = (error.place().unwrap_or_default(), self.checkpoints.latest());
-            let what = format!("{place}: {} ", error.what());
-            self.context.warn(format!("{what}(a checkpoint); a run that is stopped resumes from {latest}"));
+            let what = format!("cannot save a checkpoint: {place}: {}", error.what());
+            self.context.warn(format!("{what}; a run that is stopped resumes from {latest}"));
             self.has_warned = true;
         }
         saved.is_ok()
     }
 
-    /// What to tell a user who interrupted, after leaving a checkpoint.
+    /// Saves a checkpoint and returns the error to show after an interruption.
     fn interrupted(&mut self, error: Error) -> Error {
-        // Whoever stops the run wants to know what is lost, even after the same warning.
+        // Warn again: a user who stops the run needs to know what is lost.
         self.has_warned = false;
-        match self.session.steps() > 0 && self.save() {
+        match self.state.steps() > 0 && self.save() {
             true => Error::new(ErrorKind::Interrupted, error.what()).help("run again: it resumes from here"),
             false => error,
         }
     }
 }
 
-/// Returns the numbers of an epoch, at whose end this many steps have been taken.
+/// Returns the metrics of an epoch that ends after this many steps.
 pub fn epoch_metrics(record: &EpochRecord, steps: usize) -> EpochMetrics {
     EpochMetrics {
         epoch: record.epoch as u64,

@@ -1,9 +1,9 @@
-//! Whether the networks that a study compares are trained alike: warnings where they are not.
+//! Warnings about networks that a study compares but trains differently.
 //!
-//! Two networks are compared by the images that they are trained on, each view of an image counted. Those of SimCLR count
-//! twice, as each goes through the network forward and backward. A factor of up to [`MAX_FACTOR`] is common between
-//! recipes of either kind, and accuracy grows about with its logarithm; what lies beyond is another experiment. A network
-//! that sees fewer images in as many steps, as with fewer labels than a batch has images, is not starved.
+//! Two networks are compared by the number of images that they are trained on, counting every view: an image of SimCLR
+//! counts twice, since both views go through a forward and a backward pass. Usual settings differ by a factor of up to
+//! [`MAX_FACTOR`], and accuracy grows about with its logarithm; a larger factor makes a different experiment. A network
+//! that takes as many steps on fewer images, because it has fewer labels than a batch has images, is not undertrained.
 
 use crate::augment::PolicyConfig;
 use crate::model::EncoderConfig;
@@ -15,10 +15,10 @@ use crate::stages::supervised::length::Length;
 use crate::stages::supervised::{Supervised, SupervisedConfig};
 use crate::study::{Pipeline, labeled_count};
 
-/// Networks whose images differ by more than this factor are not trained alike.
+/// Networks whose numbers of images differ by more than this factor are trained differently.
 const MAX_FACTOR: f64 = 4.0;
 
-/// A training run, as far as a fair comparison asks.
+/// The properties of a training run that a fair comparison depends on.
 struct TrainingRun<'a> {
     /// `supervised.scratch`
     name: String,
@@ -28,13 +28,13 @@ struct TrainingRun<'a> {
     starts_from: Option<&'a str>,
     policy: Option<&'a PolicyConfig>,
     steps: f64,
-    /// Images, each view counted.
+    /// Number of images, counting every view.
     images: f64,
 }
 
-/// A sentence for every pair of networks with the same encoder that a reader compares, a baseline and a pretraining run
-/// or two baselines of which one starts from pretraining, and that are not trained alike. `train_images` is the size of
-/// the training set. Each sentence comes once.
+/// Returns a warning for every two networks with the same encoder that a reader compares and that are trained
+/// differently: a baseline and a pretraining run, or two baselines of which one starts from pretraining. `train_images`
+/// returns the size of the training set of a data set. No warning occurs twice.
 pub(super) fn warnings(pipeline: &Pipeline, train_images: impl Fn(&str) -> usize) -> Vec<String> {
     let size = |dataset: crate::base::Result<&str>| dataset.map_or(0, &train_images);
     let pretrained: Vec<TrainingRun<'_>> = pipeline
@@ -47,17 +47,17 @@ pub(super) fn warnings(pipeline: &Pipeline, train_images: impl Fn(&str) -> usize
         .flat_map(|(name, network)| TrainingRun::supervised(name, network, pipeline, size(network.dataset(pipeline))))
         .collect();
     let (scratch, tuned): (Vec<_>, Vec<_>) = baselines.iter().partition(|run| run.starts_from.is_none());
-    let mut sentences = Vec::new();
+    let mut warnings = Vec::new();
     for baseline in scratch {
         let same_labels = tuned.iter().copied().filter(|run| run.fraction == baseline.fraction);
         let others = pretrained.iter().chain(same_labels).filter(|run| run.encoder == baseline.encoder);
-        for sentence in others.flat_map(|other| [budget(baseline, other), augmentation(baseline, other)]).flatten() {
-            if !sentences.contains(&sentence) {
-                sentences.push(sentence);
+        for warning in others.flat_map(|other| [budget(baseline, other), augmentation(baseline, other)]).flatten() {
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
             }
         }
     }
-    sentences
+    warnings
 }
 
 impl<'a> TrainingRun<'a> {
@@ -96,32 +96,33 @@ impl<'a> TrainingRun<'a> {
         })
     }
 
-    /// `` `supervised.scratch` with 10 % of the labels ``
+    /// Returns `` `supervised.scratch` with 10 % of the labels ``.
     fn subject(&self) -> String {
         let labels = self.fraction.map(|fraction| format!(" with {} % of the labels", percent(fraction)));
         format!("`{}`{}", self.name, labels.unwrap_or_default())
     }
 
+    /// Returns `500 steps (100,000 images, counting both views)`.
     fn length(&self) -> String {
         let steps = if self.steps == 1.0 { "step" } else { "steps" };
-        format!("{} {steps} on {} images", thousands(self.steps), thousands(self.images))
+        let views = if self.fraction.is_none() { ", counting both views" } else { "" };
+        format!("{} {steps} ({} images{views})", thousands(self.steps), thousands(self.images))
     }
 }
 
 fn budget(baseline: &TrainingRun<'_>, other: &TrainingRun<'_>) -> Option<String> {
     let factor = baseline.images / other.images;
-    let starved = factor < 1.0 / MAX_FACTOR && baseline.steps < other.steps;
-    let spoiled = factor > MAX_FACTOR && baseline.steps > other.steps;
-    if !starved && !spoiled {
+    let is_undertrained = factor < 1.0 / MAX_FACTOR && baseline.steps < other.steps;
+    let is_overtrained = factor > MAX_FACTOR && baseline.steps > other.steps;
+    if !is_undertrained && !is_overtrained {
         return None;
     }
     let (subject, length, name) = (baseline.subject(), baseline.length(), &other.name);
-    let counted = if other.fraction.is_none() { ", its two views counted" } else { "" };
-    let shorter = if starved { baseline } else { other };
+    let shorter = if is_undertrained { baseline } else { other };
     let key = if shorter.fraction.is_some() { "steps" } else { "epochs" };
     Some(format!(
-        "{subject} makes {length}, `{name}` {}{counted}: a difference between them is also one of training length; \
-         give `[{}]` more `{key}`",
+        "{subject} trains for {length} but `{name}` for {}, so a difference between them may partly be due to training \
+         length; train `[{}]` for more `{key}`",
         other.length(),
         shorter.name
     ))
@@ -135,12 +136,12 @@ fn augmentation(baseline: &TrainingRun<'_>, other: &TrainingRun<'_>) -> Option<S
         _ => return None,
     };
     Some(format!(
-        "`{name}` is trained without {what}, `{other_name}` with: a difference between them is also one of augmentation; \
-         leave `augment` out of `[{name}]` and it gets the same"
+        "`{name}` is trained without {what}, unlike `{other_name}`, so a difference between them may partly be due to \
+         augmentation; remove `augment` from `[{name}]` to use the same policy"
     ))
 }
 
-/// `3,400`
+/// Formats a number as `3,400`.
 fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();

@@ -1,8 +1,8 @@
-//! How long a supervised training run is, from its budget and the number of labeled images.
+//! Length of a supervised training run, from its budget and the number of labeled images.
 
 use serde::Serialize;
 
-/// How long a supervised network is trained.
+/// Training budget of a supervised network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Budget {
@@ -12,44 +12,45 @@ pub enum Budget {
     Steps(usize),
 }
 
-/// Minimum number of steps of a row of history where the budget is in steps.
-const STEPS_PER_ROW: usize = 50;
+/// Minimum number of steps per row of history if the budget is in steps.
+const MIN_STEPS_PER_ROW: usize = 50;
 
 /// The length of a supervised training run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Length {
     /// Steps of the whole run.
     pub(super) steps: usize,
-    /// Steps of an epoch, the last of which may have a smaller batch.
+    /// Steps per epoch; the last one may have a smaller batch.
     pub(super) steps_per_epoch: usize,
-    /// Epochs of a row of history, after which the images to choose on are looked at.
+    /// Epochs per row of history; the selection images are evaluated after each row.
     pub(super) epochs_per_row: usize,
     /// Labeled images.
     labeled: usize,
 }
 
 impl Length {
-    /// With a budget in steps, epochs of few steps are taken together until they have [`STEPS_PER_ROW`].
+    /// Computes the length. With a budget in steps, short epochs share a row of history until it has
+    /// [`MIN_STEPS_PER_ROW`].
     pub(super) fn new(budget: Budget, labeled: usize, batch_size: usize) -> Self {
         let steps_per_epoch = labeled.div_ceil(batch_size.max(1));
         let (steps, epochs_per_row) = match budget {
             Budget::Epochs(epochs) => (epochs.saturating_mul(steps_per_epoch), 1),
-            Budget::Steps(steps) => (steps, STEPS_PER_ROW.div_ceil(steps_per_epoch.max(1))),
+            Budget::Steps(steps) => (steps, MIN_STEPS_PER_ROW.div_ceil(steps_per_epoch.max(1))),
         };
         Self { steps, steps_per_epoch, epochs_per_row, labeled }
     }
 
-    /// Epochs; the last one may be cut short.
+    /// Returns the number of epochs; the last one may be incomplete.
     pub(super) fn epochs(self) -> usize {
         self.steps.div_ceil(self.steps_per_epoch.max(1))
     }
 
-    /// Images of all batches, the same one each time counted.
+    /// Returns the number of images of all batches, counting repetitions.
     pub(super) fn images(self) -> f64 {
         self.steps as f64 * self.labeled as f64 / self.steps_per_epoch.max(1) as f64
     }
 
-    /// Rows of history.
+    /// Returns the number of rows of history.
     pub(super) fn rows(self) -> usize {
         self.epochs().div_ceil(self.epochs_per_row)
     }
@@ -60,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_epochs_share_a_row_where_the_budget_is_in_steps() {
+    fn short_epochs_share_a_row_if_the_budget_is_in_steps() {
         let few = Length::new(Budget::Steps(2000), 115, 64);
         assert_eq!((few.steps_per_epoch, few.epochs_per_row, few.epochs(), few.rows()), (2, 25, 1000, 40));
         assert_eq!(few.images(), 115_000.0);
@@ -69,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn epochs_are_rows_where_the_budget_is_in_epochs() {
+    fn epochs_are_rows_if_the_budget_is_in_epochs() {
         let length = Length::new(Budget::Epochs(60), 115, 64);
         assert_eq!((length.steps, length.epochs_per_row, length.epochs(), length.rows()), (120, 1, 60, 60));
     }

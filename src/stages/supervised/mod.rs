@@ -29,13 +29,12 @@ use length::Length;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
-use train::{Resolved, SupervisedStage};
+use train::{ResolvedNetwork, SupervisedStage};
 
 /// The section `supervised`.
 pub struct Supervised;
 
-/// Steps of a supervised network: with batches of 64 as many images as 10,000 images in 12 epochs, whether the labels are
-/// few or many.
+/// Default number of steps: with batches of 64, as many images as 12 epochs of 10,000 images, for any number of labels.
 const DEFAULT_STEPS: usize = 2000;
 
 /// A supervised network, trained from scratch or fine-tuned from a pretraining stage.
@@ -81,7 +80,7 @@ pub struct SupervisedConfig {
     #[schemars(range(min = 1, max = 1_000_000))]
     pub epochs: Option<usize>,
     /// Images per batch; the last batch of an epoch may be smaller.
-    #[serde(default = "sixty_four")]
+    #[serde(default = "default_batch_size")]
     #[schemars(range(min = 2))]
     pub batch_size: usize,
     /// Stop when `monitor` has not improved for `patience` epochs or `patience_steps` steps, and restore the best
@@ -105,17 +104,17 @@ pub struct SupervisedConfig {
     pub gradient_clip: Option<f64>,
 }
 
-fn sixty_four() -> usize {
+fn default_batch_size() -> usize {
     64
 }
 
 impl SupervisedConfig {
-    /// Outputs of the layers after the encoder.
+    /// Returns the output sizes of the layers after the encoder.
     pub fn head(&self, classes: usize) -> Vec<usize> {
         self.hidden.iter().copied().chain([classes]).collect()
     }
 
-    /// How long it is trained.
+    /// Returns the training budget.
     pub fn budget(&self) -> Budget {
         match (self.steps, self.epochs) {
             (None, Some(epochs)) => Budget::Epochs(epochs),
@@ -123,7 +122,7 @@ impl SupervisedConfig {
         }
     }
 
-    /// How it is trained.
+    /// Returns the training settings.
     pub fn training(&self) -> ClassifierTraining {
         let patience = match (self.patience, self.patience_steps, self.budget()) {
             (Some(epochs), ..) => Patience::Epochs(epochs),
@@ -142,14 +141,14 @@ impl SupervisedConfig {
     }
 
     fn stops_early(&self) -> bool {
-        let is_wanted = self.monitor.is_some() || self.patience.is_some() || self.patience_steps.is_some();
-        self.early_stopping.unwrap_or(is_wanted)
+        let is_configured = self.monitor.is_some() || self.patience.is_some() || self.patience_steps.is_some();
+        self.early_stopping.unwrap_or(is_configured)
     }
 
-    /// The name of its data set.
+    /// Returns the name of its data set.
     ///
     /// # Errors
-    /// It is not clear which, which is a bug: that is checked when the file is read.
+    /// It is ambiguous, which is a bug: that is checked when the file is read.
     pub fn dataset<'a>(&'a self, pipeline: &'a Pipeline) -> Result<&'a str> {
         if let (None, Some(start)) = (&self.dataset, &self.init_from)
             && let Some(start) = pipeline.get(start)
@@ -160,8 +159,8 @@ impl SupervisedConfig {
         name.ok_or_else(|| Error::bug("a supervised network without a data set"))
     }
 
-    /// The name of its augmentation policy: its own, that of the pretraining run it starts from, or that of the first one
-    /// in the file.
+    /// Returns the name of its augmentation policy: its own, else that of the pretraining run it starts from, else that
+    /// of the first one in the file.
     pub fn policy<'a>(&'a self, pipeline: &'a Pipeline) -> Option<&'a Ref<Augment>> {
         let of_pretrain = || match &self.init_from {
             Some(start) => pipeline.get(start),
@@ -187,7 +186,7 @@ impl StageKind for Supervised {
             check.report(&["steps"], "`steps` cannot be combined with `epochs`: both set the length of training", help);
         }
         check_optimizer(&config.optimizer, check);
-        // How many epochs some steps are is known only when the images have been counted.
+        // With a budget in steps, the number of epochs is known only once the images have been counted.
         check_schedule(&config.schedule, config.epochs.unwrap_or(0), check);
         if config.patience.is_some() {
             check.no_effect(&["patience_steps"], "`patience`", "remove one of the two");
@@ -212,7 +211,7 @@ impl StageKind for Supervised {
         let pipeline = expansion.pipeline();
         let dataset = config.dataset(pipeline)?;
         let facts = expansion.facts(dataset)?;
-        let network = Arc::new(Resolved {
+        let network = Arc::new(ResolvedNetwork {
             name: expansion.name().to_owned(),
             config: config.clone(),
             policy: augment::policy(config.policy(pipeline), pipeline).cloned(),
@@ -240,7 +239,7 @@ impl StageKind for Supervised {
 
 /// Adds the network that is trained on a fraction of the labels.
 fn add(
-    network: &Arc<Resolved>,
+    network: &Arc<ResolvedNetwork>,
     fraction: f64,
     facts: &DataFacts,
     inputs: &[(&str, StageId)],
@@ -272,15 +271,15 @@ fn add(
     Ok(())
 }
 
-/// Training for as long as it may take, with its MACs as work.
-fn cost(network: &Resolved, fraction: f64, facts: &DataFacts, memory: &TrainingMemory) -> Cost {
+/// Returns the maximum cost of training; work in MACs.
+fn cost(network: &ResolvedNetwork, fraction: f64, facts: &DataFacts, memory: &TrainingMemory) -> Cost {
     let labeled = labeled_count(fraction, facts.train());
     let length = Length::new(network.budget, labeled, network.training.batch_size);
-    let watched = (length.rows() * facts.validation()) as f64;
-    memory.training(length.images(), watched + facts.test() as f64)
+    let monitored = (length.rows() * facts.validation()) as f64;
+    memory.training(length.images(), monitored + facts.test() as f64)
 }
 
-/// Reports a warm-up that is longer than the steps of the run.
+/// Reports a warm-up that is longer than the run.
 fn check_warm_up(config: &SupervisedConfig, facts: &DataFacts, check: &mut DataCheck<'_>) {
     let Budget::Steps(total) = config.budget() else { return };
     for fraction in config.labeled_fraction.as_slice() {

@@ -1,4 +1,4 @@
-//! `supervised`: the baseline, a network trained on labeled images, from scratch or from a pretraining.
+//! `supervised`: a network trained on labeled images, from scratch or from a pretraining run.
 
 use crate::augment::{Policy, PolicyConfig};
 use crate::base::{Error, Result};
@@ -13,7 +13,7 @@ use crate::stages::shared::classifier::ClassifierTraining;
 use crate::stages::shared::cost::TrainingMemory;
 use crate::stages::shared::device::{self, DeviceStage};
 use crate::stages::shared::evaluation::{self, Evaluation};
-use crate::stages::shared::training::Training;
+use crate::stages::shared::training::TrainLoop;
 use crate::stages::supervised::SupervisedConfig;
 use crate::stages::supervised::length::{Budget, Length};
 use crate::study::DeviceChoice;
@@ -23,34 +23,34 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A table of the section with what its keys mean together.
+/// A table of the section with its keys resolved.
 #[derive(Clone, Debug)]
-pub(super) struct Resolved {
+pub(super) struct ResolvedNetwork {
     /// Name of the table.
     pub(super) name: String,
     /// The table.
     pub(super) config: SupervisedConfig,
-    /// Augmentation of the training images; none leaves them as for evaluation.
+    /// Augmentation of the training images; `None` treats them as in evaluation.
     pub(super) policy: Option<PolicyConfig>,
-    /// How long it is trained.
+    /// Training budget.
     pub(super) budget: Budget,
-    /// How it is trained.
+    /// Training settings.
     pub(super) training: ClassifierTraining,
 }
 
 /// Trains and tests a supervised network.
 pub(super) struct SupervisedStage {
     /// The network.
-    pub(super) network: Arc<Resolved>,
+    pub(super) network: Arc<ResolvedNetwork>,
     /// The data set.
     pub(super) dataset: DatasetConfig,
     /// Labeled fraction of the training set.
     pub(super) fraction: f64,
-    /// What training holds in memory.
+    /// Memory that training needs.
     pub(super) memory: Option<TrainingMemory>,
     /// The pipeline's seed.
     pub(super) seed: u64,
-    /// Where it runs.
+    /// Device on which it runs.
     pub(super) device: DeviceChoice,
 }
 
@@ -105,11 +105,11 @@ impl DeviceStage for SupervisedStage {
 
     fn compute<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<StageSummary> {
         device::warn_of_memory(self.device, self.memory.as_ref(), context);
-        let run = Run::new(self, context)?;
+        let run = SupervisedRun::new(self, context)?;
         run.training(device)?.interruptible(|training| {
             let kept_epoch = run.train(training)?;
             training.report_speed(self.device);
-            run.evaluate(&training.session, kept_epoch)
+            run.evaluate(&training.state, kept_epoch)
         })
     }
 }
@@ -127,8 +127,8 @@ impl SupervisedStage {
     }
 }
 
-/// A run of the stage: what all its parts need.
-struct Run<'a> {
+/// A run of the stage, with its images.
+struct SupervisedRun<'a> {
     stage: &'a SupervisedStage,
     context: &'a Context<'a>,
     set: Arc<ImageDataset>,
@@ -138,7 +138,7 @@ struct Run<'a> {
     evaluation: Arc<Policy>,
 }
 
-impl<'a> Run<'a> {
+impl<'a> SupervisedRun<'a> {
     fn new(stage: &'a SupervisedStage, context: &'a Context<'a>) -> Result<Self> {
         let set = dataset::images(context)?;
         let split = split::read(context, &set)?;
@@ -146,29 +146,30 @@ impl<'a> Run<'a> {
         Ok(Self { stage, context, set, split, labeled, evaluation: Arc::new(stage.evaluation_policy()) })
     }
 
-    fn training<D: Compute>(&self, device: &D) -> Result<Training<'a, D>> {
+    fn training<D: Compute>(&self, device: &D) -> Result<TrainLoop<'a, D>> {
         let (stage, training) = (self.stage, &self.stage.network.training);
         let length = Length::new(stage.network.budget, self.labeled.len(), training.batch_size);
         let epochs = length.epochs();
-        let recipe = TrainConfig {
+        let train_config = TrainConfig {
             optimizer: &training.optimizer,
             schedule: &training.schedule,
             gradient_clip: stage.network.config.gradient_clip,
             epochs,
             steps_per_epoch: length.steps_per_epoch,
         };
-        let session = TrainState::of_steps(self.initial_network(device)?, &recipe, length.steps, length.epochs_per_row);
+        let state =
+            TrainState::of_steps(self.initial_network(device)?, &train_config, length.steps, length.epochs_per_row);
         let chance = (self.set.classes().len() as f64).ln();
         let side = stage.dataset.image_size;
-        let multiply_adds = model::summarize(&stage.network.config.encoder, &self.head(), side)?.multiply_adds;
-        Ok(Training::resume(self.context, session, (Some(chance), multiply_adds), |skip| {
-            let course = LoaderConfig { batch_size: training.batch_size, epochs, skip, seed: stage.seed };
+        let macs = model::summarize(&stage.network.config.encoder, &self.head(), side)?.multiply_adds;
+        Ok(TrainLoop::resume(self.context, state, (Some(chance), macs), |skip| {
+            let loader = LoaderConfig { batch_size: training.batch_size, epochs, skip, seed: stage.seed };
             let policy = Arc::new(stage.training_policy());
-            batches::labeled_batches(self.set.clone(), self.labeled.clone(), policy, course)
+            batches::labeled_batches(self.set.clone(), self.labeled.clone(), policy, loader)
         }))
     }
 
-    /// Outputs of the layers after the encoder.
+    /// Returns the output sizes of the layers after the encoder.
     fn head(&self) -> Vec<usize> {
         self.stage.network.config.head(self.set.classes().len())
     }
@@ -184,49 +185,49 @@ impl<'a> Run<'a> {
         Ok(network)
     }
 
-    /// Trains up to the weights that are kept. Returns their epoch.
-    fn train<D: Compute>(&self, training: &mut Training<'_, D>) -> Result<usize> {
+    /// Trains and restores the weights that are kept. Returns their epoch.
+    fn train<D: Compute>(&self, training: &mut TrainLoop<'_, D>) -> Result<usize> {
         let config = &self.stage.network.training;
         let selection = config.select_on.images(&self.split);
         let mut stopping = EarlyStopping::new(config.stopping);
-        training.session.finished().for_each(|(record, step)| {
+        training.state.finished().for_each(|(record, step)| {
             stopping.observe(record, step);
         });
-        while training.session.has_epochs_left() && !stopping.is_over() {
+        while training.state.has_epochs_left() && !stopping.is_over() {
             while let Some(batch) = training.next_batch()? {
                 training.step(batch, cross_entropy)?;
             }
-            let session = &mut training.session;
-            let record = self.select(session.record(), session.network(), selection)?;
-            if stopping.observe(&record, session.steps()) {
-                session.keep_best()?;
+            let state = &mut training.state;
+            let record = self.with_selection_metrics(state.record(), state.network(), selection)?;
+            if stopping.observe(&record, state.steps()) {
+                state.keep_best()?;
             }
             training.finish_epoch(record);
         }
-        training.session.load_best()?;
+        training.state.load_best()?;
         Ok(stopping.kept_epoch())
     }
 
-    fn evaluate<D: Compute>(&self, session: &TrainState<D>, kept_epoch: usize) -> Result<StageSummary> {
-        let (network, split, output) = (session.network(), &self.split, self.context.output());
+    fn evaluate<D: Compute>(&self, state: &TrainState<D>, kept_epoch: usize) -> Result<StageSummary> {
+        let (network, split, output) = (state.network(), &self.split, self.context.output());
         let validation = self.logits(network, &split.validation)?;
         let evaluation = Evaluation {
             labeled: self.labeled.len(),
             validation: evaluation::accuracy(&validation, &split.validation, &self.set),
             best_epoch: Some(kept_epoch),
-            epochs: session.records().last().map(|record| record.epoch),
+            epochs: state.records().last().map(|record| record.epoch),
             kept: Some(evaluation::kept(self.stage.network.training.stopping, kept_epoch)),
             width: network.widths()[0],
             ..Evaluation::default()
         };
         evaluation::write_labeled(output, &self.set, &self.labeled)?;
-        artifacts::write_rows(&output.join(artifacts::HISTORY), session.records())?;
+        artifacts::write_rows(&output.join(artifacts::HISTORY), state.records())?;
         artifacts::write_arrays(&output.join(artifacts::MODEL), &network.state_dict()?)?;
         let scores = logits::probabilities(self.logits(network, &split.test)?, self.set.classes().len());
         evaluation.write(output, &self.set, &split.test, &scores)
     }
 
-    fn select<D: Backend>(
+    fn with_selection_metrics<D: Backend>(
         &self,
         record: EpochRecord,
         network: &Network<D>,
@@ -242,7 +243,7 @@ impl<'a> Run<'a> {
         Ok(EpochRecord { selection_loss: Some(loss), selection_accuracy: accuracy, ..record })
     }
 
-    /// Logits `[images, classes]` in inference mode.
+    /// Returns the logits `[images, classes]` in inference mode.
     fn logits<D: Backend>(&self, network: &Network<D>, images: &[usize]) -> Result<Vec<f32>> {
         let mut logits = Vec::with_capacity(images.len() * self.set.classes().len());
         let batches = batches::plain_batches(
