@@ -142,12 +142,12 @@ fn a_corrected_label_repeats_the_evaluations_alone() {
     study.assert_plan(&[&UNSUPERVISED[..], &["images[test]", "health.main", "features.main"]].concat(), &["dataset"]);
     study.run("out", &[]);
     // The same as computed from nothing.
-    study.run("anew", &["--threads", "1"]);
-    let (out, anew) = (artifacts(&study.path("out")), artifacts(&study.path("anew")));
-    for (path, bytes) in &anew {
+    study.run("fresh", &["--threads", "1"]);
+    let (out, fresh) = (artifacts(&study.path("out")), artifacts(&study.path("fresh")));
+    for (path, bytes) in &fresh {
         assert!(out.get(path) == Some(bytes), "{} differs", path.display());
     }
-    let index = anew.iter().find(|(path, _)| path.starts_with("dataset") && path.ends_with("index.json")).unwrap().1;
+    let index = fresh.iter().find(|(path, _)| path.starts_with("dataset") && path.ends_with("index.json")).unwrap().1;
     let index: serde_json::Value = serde_json::from_slice(index).unwrap();
     let image = index["names"].as_array().unwrap().iter().position(|name| name == "cat/was a dog.png").unwrap();
     assert_eq!(index["labels"][image], 0);
