@@ -22,7 +22,7 @@ bench name *filter:
 docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps
 
-# Schema and reference of the configuration, made anew from the code.
+# Schema and reference of the configuration, regenerated from the code.
 reference:
     UPDATE_DOCS=1 cargo test --release --locked --test config_errors reference
 
