@@ -8,7 +8,7 @@ use simclr::render::data::{
     CurveKind, CurveRow, EmbeddingPanel, EvaluationKind, EvaluationResult, HealthRow, PairsImage, Report, StageRow,
     TrainingCurve,
 };
-use simclr::render::{pairs_png, results_markdown, write};
+use simclr::render::{Cell, CellFormat, StageColumn, StageTable, pairs_png, results_markdown, write};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -70,6 +70,24 @@ fn embedding(classes: &[String]) -> EmbeddingPanel {
         labels: (0..60).map(|at| at % classes.len()).collect(),
         classes: classes.to_vec(),
         ..EmbeddingPanel::default()
+    }
+}
+
+/// What a stage kind without a section of its own gives to a report.
+fn table(text: &str) -> StageTable {
+    StageTable {
+        title: text.to_owned(),
+        explanation: format!("Clusters of {text}."),
+        columns: vec![
+            StageColumn::new(text, CellFormat::Text),
+            StageColumn::new("Variant", CellFormat::Text),
+            StageColumn::new("Purity", CellFormat::Percent),
+            StageColumn::new("ARI", CellFormat::Decimals(3)),
+        ],
+        rows: vec![
+            vec![text.into(), Cell::Missing, 0.5284.into(), 0.3.into()],
+            vec![text.into(), Cell::Missing, f64::NAN.into(), 1e308.into()],
+        ],
     }
 }
 
@@ -145,6 +163,7 @@ fn hostile() -> Report {
     report.reproduce.resolved_toml = evil();
     report.reproduce.versions = vec![(evil(), evil())];
     report.failures = vec![(evil(), evil())];
+    report.tables = vec![table(HOSTILE), StageTable { title: String::new(), ..table(HOSTILE) }, table("../../x")];
     report
 }
 
@@ -359,6 +378,35 @@ fn an_empty_report_can_be_written() {
     assert!(text(&files, "index.html").contains("there are no results"));
     assert_eq!(text(&files, "results.md"), "No results.\n");
     assert!(ending(&files, ".png").is_empty());
+}
+
+#[test]
+fn the_table_of_a_stage_is_on_the_page_in_markdown_and_in_csv() {
+    let report = Report { tables: vec![table("Clustering")], ..Report::default() };
+    let files = written(&report);
+    let page = text(&files, "index.html");
+    for part in [
+        "<li><a href=\"#stage-clustering\">Clustering</a></li>",
+        "<section id=\"stage-clustering\">\n<h2>Clustering</h2>\n<p>Clusters of Clustering.</p>",
+        "<th>Clustering</th><th class=\"number\">Purity</th>",
+        "<td>Clustering</td><td class=\"number\">52.8 %</td><td class=\"number\">0.300</td>",
+        "No test accuracy was measured",
+    ] {
+        assert!(page.contains(part), "{part} is missing");
+    }
+    let markdown = "## Clustering\n\nClusters of Clustering.\n\n| Clustering | Purity | ARI |\n| --- | ---: | ---: |\n\
+                    | Clustering | 52.8 % | 0.300 |\n";
+    assert!(text(&files, "results.md").starts_with(markdown), "{}", text(&files, "results.md"));
+    assert!(text(&files, "tables/stage-clustering.csv").starts_with("clustering,variant,purity,ari\n"));
+}
+
+#[test]
+fn a_report_without_tables_of_stages_is_as_it_was() {
+    let files = written(&full());
+    assert!(!files.keys().any(|name| name.contains("stage-")) && !text(&files, "index.html").contains("stage-"));
+    assert!(!serde_json::to_string(&full()).unwrap().contains("\"tables\""));
+    let empty = Report { tables: vec![StageTable { rows: Vec::new(), ..table("Clustering") }], ..full() };
+    assert_eq!(text(&written(&empty), "index.html"), text(&files, "index.html"));
 }
 
 #[test]

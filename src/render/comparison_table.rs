@@ -36,7 +36,7 @@ pub(crate) const COLUMNS: [&str; 17] = [
 ];
 
 /// Returns the comparisons that the verdict reports.
-pub(crate) fn shown(report: &Report) -> Table {
+pub(crate) fn shown(report: &Report) -> Table<'static> {
     let groups = groups::over_seeds(&report.results);
     let measured: Vec<&Group<'_>> = groups.iter().filter(|group| group.mean.is_finite()).collect();
     let shown = verdict::shown(&measured);

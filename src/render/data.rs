@@ -3,6 +3,7 @@
 //! Non-finite numbers become NaN in a round trip through JSON, where they are `null`, and are plotted as gaps.
 
 use crate::render::correctness::Correctness;
+use crate::render::stage_table::StageTable;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
@@ -34,6 +35,9 @@ pub struct Report {
     pub pairs: Vec<PairsImage>,
     /// Representation diagnostics.
     pub health: Vec<HealthRow>,
+    /// Tables of stage kinds without a section of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<StageTable>,
     /// Name and layer table of each network.
     pub models: Vec<(String, String)>,
     /// The graph of stages.
@@ -42,6 +46,18 @@ pub struct Report {
     pub reproduce: Reproduce,
     /// Failed stages with the reason.
     pub failures: Vec<(String, String)>,
+}
+
+impl Report {
+    /// Returns the table with the title of `empty`, which is added if there is none yet.
+    pub fn table(&mut self, empty: StageTable) -> &mut StageTable {
+        let known = self.tables.iter().position(|table| table.title == empty.title);
+        let at = known.unwrap_or(self.tables.len());
+        if known.is_none() {
+            self.tables.push(empty);
+        }
+        &mut self.tables[at]
+    }
 }
 
 /// Facts about the data set.

@@ -2,25 +2,35 @@
 
 use crate::base::text::visible;
 use crate::render::data::Report;
-use crate::render::{table, verdict};
+use crate::render::table::{self, Table};
+use crate::render::verdict;
 
-/// Formats the verdict and the results as Markdown, with one table row per result averaged over seeds; "No results." if
-/// there are none.
+/// Formats the verdict, the results with one table row per result averaged over seeds, and the tables of stages as
+/// Markdown; "No results." if there are none.
 ///
 /// ```
 /// let report = simclr::render::Report::default();
 /// assert_eq!(simclr::render::results_markdown(&report), "No results.\n");
 /// ```
 pub fn results_markdown(report: &Report) -> String {
-    let table = table::results(report);
-    if table.rows.is_empty() {
-        return "No results.\n".into();
+    let results = table::results(report);
+    let mut parts = Vec::new();
+    if !results.rows.is_empty() {
+        let statement = |topic: &str, text: &str| format!("**{}.** {}\n\n", escape(topic), escape_markup(text));
+        let verdict: String =
+            verdict::statements(report).iter().map(|each| statement(&each.topic, &each.text)).collect();
+        parts.push(verdict + &grid(&results));
     }
-    let mut text = String::new();
-    for statement in verdict::statements(report) {
-        text += &format!("**{}.** {}\n\n", escape(&statement.topic), escape_markup(&statement.text));
+    for table in report.tables.iter().filter(|table| !table.rows.is_empty()) {
+        let (title, explanation) = (escape(&table.title), escape_markup(&table.explanation));
+        parts.push(format!("## {title}\n\n{explanation}\n\n{}", grid(&table.table())));
     }
-    text += &line(table.columns.iter().map(|column| column.name));
+    if parts.is_empty() { "No results.\n".into() } else { parts.join("\n") }
+}
+
+/// Formats a table with its notes.
+fn grid(table: &Table<'_>) -> String {
+    let mut text = line(table.columns.iter().map(|column| column.name));
     text += &line(table.columns.iter().map(|column| if column.number { "---:" } else { "---" }));
     for row in &table.rows {
         text += &line(row.iter().map(String::as_str));

@@ -5,6 +5,7 @@
 
 pub mod correctness;
 pub mod data;
+pub mod stage_table;
 
 mod base64;
 mod charts;
@@ -27,5 +28,6 @@ mod write;
 pub use data::Report;
 pub use markdown::results_markdown;
 pub use pairs::pairs_png;
+pub use stage_table::{Cell, CellFormat, StageColumn, StageTable};
 pub use times::{StageTimes, with_run, with_times};
 pub use write::{RESULTS, write};

@@ -5,6 +5,7 @@ use crate::base::text::visible;
 use crate::render::data::{HealthRow, Report, Reproduce, StageRow};
 use crate::render::draw::canvas;
 use crate::render::plots::{Figure, Section};
+use crate::render::stage_table::{self, StageTable};
 use crate::render::verdict::{Statement, collapse};
 use crate::render::{base64, comparison_table, html, table, verdict, words};
 use serde::Serialize;
@@ -25,10 +26,20 @@ struct FigureView<'a> {
 
 /// A table for the template.
 #[derive(Serialize)]
-struct TableView {
-    columns: Vec<(&'static str, bool)>,
+struct TableView<'a> {
+    columns: Vec<(&'a str, bool)>,
     rows: Vec<Vec<String>>,
     notes: Vec<&'static str>,
+}
+
+/// A table of a stage kind for the template.
+#[derive(Serialize)]
+struct StageTableView<'a> {
+    /// Name of its place on the page and of its CSV file.
+    name: String,
+    title: &'a str,
+    explanation: &'a str,
+    grid: TableView<'a>,
 }
 
 /// The variables of the template.
@@ -40,11 +51,12 @@ struct Page<'a> {
     fonts: String,
     shapes: &'static str,
     verdict: Vec<Statement>,
-    comparisons: TableView,
+    comparisons: TableView<'a>,
     description: &'a [(String, String)],
     settings: &'a [String],
     variants: Vec<&'a str>,
-    results: TableView,
+    results: TableView<'a>,
+    tables: Vec<StageTableView<'a>>,
     result_figures: Vec<FigureView<'a>>,
     training_figures: Vec<FigureView<'a>>,
     confusion_figures: Vec<FigureView<'a>>,
@@ -87,6 +99,7 @@ fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
         settings: &report.settings,
         variants: variants(report),
         results: table_view(table::results(report)),
+        tables: stage_tables(&report.tables),
         result_figures: section(Section::Results),
         training_figures: section(Section::Training),
         confusion_figures: section(Section::Confusion),
@@ -117,9 +130,22 @@ fn view(figure: &Figure) -> FigureView<'_> {
     FigureView { name: &figure.name, title: &figure.title, caption: &figure.caption, image }
 }
 
-fn table_view(table: table::Table) -> TableView {
+fn table_view(table: table::Table<'_>) -> TableView<'_> {
     let columns = table.columns.iter().map(|column| (column.name, column.number)).collect();
     TableView { columns, rows: table.rows, notes: table.notes }
+}
+
+fn stage_tables(tables: &[StageTable]) -> Vec<StageTableView<'_>> {
+    let named = stage_table::names(tables).into_iter().zip(tables);
+    named
+        .filter(|(_, table)| !table.rows.is_empty())
+        .map(|(name, table)| StageTableView {
+            name,
+            title: &table.title,
+            explanation: &table.explanation,
+            grid: table_view(table.table()),
+        })
+        .collect()
 }
 
 /// Converts a statement to HTML: text in backticks becomes code, and a no-break space keeps a number and `%` together.

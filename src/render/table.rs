@@ -6,8 +6,8 @@ use crate::render::words::{self, Naming};
 
 /// A table of text.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Table {
-    pub(crate) columns: Vec<Column>,
+pub(crate) struct Table<'a> {
+    pub(crate) columns: Vec<Column<'a>>,
     /// Cells by row.
     pub(crate) rows: Vec<Vec<String>>,
     /// Notes below it.
@@ -16,9 +16,9 @@ pub(crate) struct Table {
 
 /// A column of a [`Table`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Column {
+pub(crate) struct Column<'a> {
     /// Heading.
-    pub(crate) name: &'static str,
+    pub(crate) name: &'a str,
     /// Whether it holds numbers, which are aligned right.
     pub(crate) number: bool,
 }
@@ -33,21 +33,21 @@ const BALANCED: &str =
     "Balanced accuracy is the mean recall over the classes, which differ in their number of test images.";
 
 /// Returns one row per group of seeds, with only the columns that carry information.
-pub(crate) fn results(report: &Report) -> Table {
+pub(crate) fn results(report: &Report) -> Table<'static> {
     let groups = groups::over_seeds(&report.results);
-    let columns: Vec<(Column, Cell)> = columns(&groups);
+    let columns: Vec<(Column<'_>, Cell)> = columns(&groups);
     let rows = groups.iter().map(|group| columns.iter().map(|(_, cell)| cell(group)).collect()).collect();
     Table { columns: columns.into_iter().map(|(column, _)| column).collect(), rows, notes: notes(&groups) }
 }
 
 type Cell = fn(&Group<'_>) -> String;
 
-fn columns(groups: &[Group<'_>]) -> Vec<(Column, Cell)> {
+fn columns(groups: &[Group<'_>]) -> Vec<(Column<'static>, Cell)> {
     let naming = Naming::of(&groups.iter().collect::<Vec<_>>());
     let any = |applies: fn(&Group<'_>) -> bool| groups.iter().any(applies);
     let text = |name| Column { name, number: false };
     let number = |name| Column { name, number: true };
-    let all: [(bool, Column, Cell); 11] = [
+    let all: [(bool, Column<'static>, Cell); 11] = [
         (true, text("Evaluation"), |group| words::kind(group.first().kind).into()),
         (true, text("Stage"), |group| group.first().stage.clone()),
         (naming.from, text("Pretraining run"), |group| or_unknown(group.first().from.as_deref().unwrap_or_default())),

@@ -5,14 +5,21 @@ use crate::base::{Error, Result};
 use crate::render::comparison_table;
 use crate::render::data::Report;
 use crate::render::groups;
+use crate::render::stage_table::{self, StageTable};
 use crate::render::words;
 use csv::Writer;
 
 /// A file of the report: its name below `tables/` and its bytes.
-pub(crate) type CsvFile = (&'static str, Vec<u8>);
+pub(crate) type CsvFile = (String, Vec<u8>);
 
-/// Returns every table, including empty ones: each report has the same files.
+/// Returns every table, including empty ones: each report has the same files, besides those of [`Report::tables`].
 pub(crate) fn all(report: &Report) -> Result<Vec<CsvFile>> {
+    let always = fixed(report)?.into_iter().map(|(name, bytes)| Ok((name.to_owned(), bytes)));
+    let named = stage_table::names(&report.tables).into_iter().zip(&report.tables);
+    always.chain(named.map(|(name, table)| Ok((format!("{name}.csv"), of_stage(table)?)))).collect()
+}
+
+fn fixed(report: &Report) -> Result<Vec<(&'static str, Vec<u8>)>> {
     Ok(vec![
         ("results.csv", results(report)?),
         ("summary.csv", summary(report)?),
@@ -26,6 +33,15 @@ pub(crate) fn all(report: &Report) -> Result<Vec<CsvFile>> {
         ("damaged.csv", files(&report.dataset.damaged)?),
         ("stages.csv", stages(report)?),
     ])
+}
+
+fn of_stage(table: &StageTable) -> Result<Vec<u8>> {
+    let (head, rows) = table.csv();
+    let mut table = CsvTable::new(&head)?;
+    for row in &rows {
+        table.add(row)?;
+    }
+    table.bytes()
 }
 
 fn results(report: &Report) -> Result<Vec<u8>> {
@@ -254,7 +270,7 @@ fn optional(value: Option<impl ToString>) -> String {
 struct CsvTable(Writer<Vec<u8>>);
 
 impl CsvTable {
-    fn new(columns: &[&str]) -> Result<Self> {
+    fn new(columns: &[impl AsRef<[u8]>]) -> Result<Self> {
         let mut table = Self(Writer::from_writer(Vec::new()));
         table.0.write_record(columns).map_err(bug)?;
         Ok(table)

@@ -31,12 +31,17 @@ impl Statement {
     }
 }
 
+const NOTHING: &str = "No evaluation has finished yet, so there are no results.";
+const NO_ACCURACY: &str =
+    "No test accuracy was measured, so nothing is compared here; the tables below have the results.";
+
 /// Returns the conclusions, most important first; never empty.
 pub(crate) fn statements(report: &Report) -> Vec<Statement> {
     let groups = groups::over_seeds(&report.results);
     let measured: Vec<&Group<'_>> = groups.iter().filter(|group| group.mean.is_finite()).collect();
     if measured.is_empty() {
-        let nothing = Statement::new("Results", "No evaluation has finished yet, so there are no results.");
+        let has_tables = report.tables.iter().any(|table| !table.rows.is_empty());
+        let nothing = Statement::new("Results", if has_tables { NO_ACCURACY } else { NOTHING });
         return std::iter::once(nothing).chain(caveats::failures(report)).collect();
     }
     let mut statements: Vec<Statement> = caveats::shared_images(report).into_iter().collect();
