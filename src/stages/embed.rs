@@ -3,7 +3,6 @@
 use crate::analysis::config::{EmbedMethod, TsneConfig};
 use crate::analysis::{principal_components, tsne};
 use crate::base::Result;
-use crate::dataset::Split;
 use crate::engine::{Context, Cost, Stage, StageSummary};
 use crate::render::data::{EmbeddingPanel, Report};
 use crate::stages::dataset::{self, Dataset, split};
@@ -11,6 +10,7 @@ use crate::stages::pretrain::{Features, Pretrain, PretrainNode, add_features};
 use crate::stages::shared::depths::{self, encoder_output, widths};
 use crate::stages::shared::evaluation::EvaluationTarget;
 use crate::stages::shared::statistics::{BatchNormStatistics, BatchOrder, StatisticsKeys};
+use crate::stages::shared::subset::Subset;
 use crate::stages::shared::{artifacts, cost, evaluation};
 use crate::study::{Check, DataCheck, DataFacts, Expansion, Ref, ReportPart, Shown, StageKind};
 use schemars::JsonSchema;
@@ -52,30 +52,6 @@ pub struct EmbedConfig {
 
 fn tsne_method() -> EmbedMethod {
     EmbedMethod::Tsne(TsneConfig { perplexity: 30.0, iterations: 1000 })
-}
-
-/// Images that an embedding shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Subset {
-    /// The training and validation images.
-    Train,
-    /// The test images.
-    #[default]
-    Test,
-    /// All images.
-    All,
-}
-
-impl Subset {
-    /// Returns the number of its images.
-    fn count(self, facts: &DataFacts) -> usize {
-        match self {
-            Self::Train => facts.train() + facts.validation(),
-            Self::Test => facts.test(),
-            Self::All => facts.all(),
-        }
-    }
 }
 
 /// Neighbors that t-SNE uses per unit of perplexity (van der Maaten 2014).
@@ -197,7 +173,7 @@ impl Stage for EmbedStage {
 
     fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
         let set = dataset::images(context)?;
-        let images = subset(split::read(context, &set)?, self.subset);
+        let images = self.subset.images(split::read(context, &set)?);
         let features = Features::read(context.input("features")?, self.depth, set.len())?;
         let rows = features.rows(&images);
         let view = features.view(&rows);
@@ -215,16 +191,6 @@ impl Stage for EmbedStage {
         });
         artifacts::write_rows(&context.output().join(artifacts::EMBEDDING), points)?;
         Ok(StageSummary::default().count("points", images.len()))
-    }
-}
-
-fn subset(split: Split, subset: Subset) -> Vec<usize> {
-    let mut training = [split.train, split.validation].concat();
-    training.sort_unstable();
-    match subset {
-        Subset::Train => training,
-        Subset::Test => split.test,
-        Subset::All => [training, split.test].concat(),
     }
 }
 

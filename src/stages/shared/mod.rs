@@ -12,6 +12,7 @@ mod no_cuda;
 pub(super) mod results;
 pub(super) mod schedule;
 pub mod statistics;
+pub mod subset;
 pub mod tested;
 pub mod training;
 
