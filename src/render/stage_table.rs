@@ -190,7 +190,8 @@ mod tests {
 
     #[test]
     fn cells_have_the_format_of_their_column_and_empty_columns_are_left_out() {
-        let table = table("Clustering").table();
+        let stage_table = table("Clustering");
+        let table = stage_table.table();
         let columns: Vec<_> = table.columns.iter().map(|column| (column.name, column.number)).collect();
         assert_eq!(columns, [("Stage", false), ("Images (test)", true), ("Purity", true), ("ARI", true)]);
         assert_eq!(table.rows, [["a", "1200", "52.8 %", "0.000"], ["b", "–", "–", "–"]]);
