@@ -9,6 +9,7 @@ use assert_cmd::Command;
 use common::artifacts;
 use serde_json::Value;
 use simclr::stages::shared::artifacts::{read_array, read_rows};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -46,6 +47,11 @@ labeled_fraction = [0.2, 1.0]
 
 [knn_eval.main]
 from = "main"
+
+[cluster_eval.main]
+from = "main"
+depths = [0, 2]
+restarts = 3
 
 [supervised.tuned]
 init_from = "main"
@@ -98,6 +104,7 @@ fn one_and_two_threads_give_the_same_bytes() {
         "features",
         "linear_eval",
         "knn_eval",
+        "cluster_eval",
         "supervised",
         "embed",
         "report",
@@ -188,6 +195,56 @@ fn saved_classifiers_and_saved_features_give_the_predictions() {
         }
     }
     assert_eq!((exact, with_epochs), (6, 1));
+}
+
+#[test]
+fn clusters_are_compared_with_classes_in_the_report_and_between_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let untrained = "[pretrain.untrained]\naugment = \"views\"\nencoder = { tiny = { width = 0.25 } }\n\
+                     projection = { layers = [16, 8] }\noptimizer = { sgd = { learning_rate = 0.05 } }\nepochs = 0\n\
+                     batch_size = 24\n[cluster_eval.untrained]\nfrom = \"untrained\"\nsubset = \"all\"\nclusters = 5\n";
+    let file = write(directory.path(), &format!("{PIPELINE}\n{untrained}"));
+    let output = directory.path().join("out");
+    let text = run(&file, &output, &[]);
+    assert!(text.contains("NMI 0.") && text.contains("## Clustering"), "{text}");
+    let mut counts = Vec::new();
+    for artifact in fs::read_dir(output.join("store-v1/cluster_eval")).unwrap().map(|entry| entry.unwrap().path()) {
+        let metrics: Value = serde_json::from_slice(&fs::read(artifact.join("metrics.json")).unwrap()).unwrap();
+        let rows: Vec<Clustered> = read_rows(&artifact.join("clusters.csv")).unwrap();
+        let mut classes: BTreeMap<(usize, &str), usize> = BTreeMap::new();
+        rows.iter().for_each(|row| *classes.entry((row.cluster, &row.class)).or_default() += 1);
+        let clusters: BTreeSet<usize> = rows.iter().map(|row| row.cluster).collect();
+        let most = |cluster: &usize| classes.iter().filter(|((c, _), _)| c == cluster).map(|(_, count)| *count).max();
+        let pure: usize = clusters.iter().filter_map(most).sum();
+        assert!((metrics["purity"].as_f64().unwrap() - pure as f64 / rows.len() as f64).abs() < 1e-12);
+        assert_eq!(metrics["images"].as_u64(), Some(rows.len() as u64));
+        assert!(rows.iter().all(|row| !row.image.is_empty()));
+        counts.push((rows.len(), clusters.len()));
+    }
+    counts.sort_unstable();
+    assert_eq!(counts, [(60, 3), (60, 3), (180, 5)]);
+    let report = output.join("small/report");
+    let table = fs::read_to_string(report.join("tables/stage-clustering.csv")).unwrap();
+    assert_eq!(table.lines().count(), 4, "{table}");
+    assert!(table.contains("cluster_eval.untrained,untrained,untrained,h ("), "{table}");
+    assert!(fs::read_to_string(report.join("index.html")).unwrap().contains("<section id=\"stage-clustering\">"));
+
+    run(&file, &output, &["--set", "cluster_eval.main.clusters=4"]);
+    let printed = |arguments: &[&str]| {
+        let printed = simclr().args(arguments).arg("--output").arg(&output).output().unwrap();
+        String::from_utf8_lossy(&printed.stdout).into_owned()
+    };
+    let status: Value = serde_json::from_str(&printed(&["status", "--format", "json"])).unwrap();
+    let earlier = status[1]["id"].as_str().unwrap();
+    let compared = printed(&["compare", earlier, "latest"]);
+    assert!(compared.contains("clusters 3 -> 4") && compared.contains("adjusted_rand"), "{compared}");
+}
+
+#[derive(serde::Deserialize)]
+struct Clustered {
+    image: String,
+    class: String,
+    cluster: usize,
 }
 
 #[derive(serde::Deserialize)]

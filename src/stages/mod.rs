@@ -1,7 +1,7 @@
 //! The kinds of sections that a pipeline file has, one module per kind; [`KINDS`] lists them.
 //!
 //! ```text
-//! dataset -> split -> pretrain -> features -> linear_eval, knn_eval, embed -> report
+//! dataset -> split -> pretrain -> features -> linear_eval, knn_eval, cluster_eval, embed -> report
 //!    |         |          \----> health                                        /
 //!    |         \------> supervised ----------------------------------------/
 //!    \-> pairs ----------------------------------------------------------/
@@ -11,6 +11,7 @@
 //! `shared::artifacts`.
 
 pub mod augment;
+pub mod cluster_eval;
 pub mod dataset;
 pub mod embed;
 pub mod knn_eval;
@@ -20,6 +21,7 @@ pub mod shared;
 pub mod supervised;
 
 pub use augment::Augment;
+pub use cluster_eval::ClusterEval;
 pub use dataset::Dataset;
 pub use embed::Embed;
 pub use knn_eval::KnnEval;
@@ -30,4 +32,5 @@ pub use supervised::Supervised;
 use crate::study::AnyKind;
 
 /// Every kind of section, each after those that it refers to: the order of the documentation and of the graph.
-pub static KINDS: &[&dyn AnyKind] = &[&Dataset, &Augment, &Pretrain, &LinearEval, &KnnEval, &Supervised, &Embed];
+pub static KINDS: &[&dyn AnyKind] =
+    &[&Dataset, &Augment, &Pretrain, &LinearEval, &KnnEval, &ClusterEval, &Supervised, &Embed];

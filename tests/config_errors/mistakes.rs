@@ -207,6 +207,10 @@ fn mistakes_that_depend_on_the_number_of_images() {
     ] {
         check(name, load(BASE, &[]).unwrap().check_counts(&classes).err());
     }
+    let clustered = format!("{BASE}\n[cluster_eval.k]\nfrom = \"main\"\ndepths = [0, 3]\nclusters = 501\n");
+    check("clusters-of-a-depth-that-does-not-exist", load(&clustered, &[]).err());
+    let clustered = clustered.replace("[0, 3]", "[0]");
+    check("more-clusters-than-images", load(&clustered, &[]).unwrap().check_counts(&classes(100, 10, 50)).err());
     let early = ["linear_eval.depths.epochs=10", "supervised.baseline.patience=5"].map(str::to_owned);
     check("no-validation-images", load(BASE, &early).unwrap().check_counts(&classes(100, 0, 50)).err());
     load(BASE, &[]).unwrap().check_counts(&classes(100, 0, 50)).unwrap();
