@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Sections of named tables.
-const NAMED: [&str; 6] = ["augment", "pretrain", "linear_eval", "knn_eval", "supervised", "embed"];
+const NAMED: [&str; 7] = ["augment", "pretrain", "linear_eval", "knn_eval", "cluster_eval", "supervised", "embed"];
 
 /// Keys whose values name other tables.
 const REFERENCES: [&str; 3] = ["augment", "from", "init_from"];
@@ -40,6 +40,7 @@ const REQUIRED: [(&str, &[&str]); 7] = [
     ("pretrain", &["augment", "encoder", "projection", "optimizer", "epochs", "batch_size"]),
     ("linear_eval", &["from"]),
     ("knn_eval", &["from"]),
+    ("cluster_eval", &["from"]),
     ("supervised", &["encoder"]),
     ("embed", &["from"]),
 ];
