@@ -700,11 +700,14 @@ fn csv(root: &Path, text: impl AsRef<[u8]>, more: &str) -> DatasetConfig {
     ))
 }
 
-/// Returns name, class and whether it is a test image, of each image.
+/// Returns name, class and whether it is a test image, of each image, by name.
 fn listed(config: &DatasetConfig) -> Vec<(String, String, bool)> {
     let (_directory, set) = open(config, 1);
     let class = |image: usize| set.classes()[set.label(image)].clone();
-    (0..set.len()).map(|image| (set.name(image).to_owned(), class(image), set.is_test(image))).collect()
+    let mut images: Vec<_> =
+        (0..set.len()).map(|image| (set.name(image).to_owned(), class(image), set.is_test(image))).collect();
+    images.sort();
+    images
 }
 
 #[test]
@@ -732,11 +735,9 @@ fn test_images_of_a_csv_file_are_those_of_a_column_or_a_second_file() {
     eight_images(root.path());
     let rows = ["a/0.png,a,train", "b/0.png,b,test", "a/1.png,a,test", "b/1.png,b,train"];
     let with_column = csv(root.path(), ["path,label,use", &rows.join("\n")].join("\n"), ", split = \"use\"");
-    let expected = [("a/0.png", "a", false), ("b/1.png", "b", false), ("a/1.png", "a", true), ("b/0.png", "b", true)];
+    let expected = [("a/0.png", "a", false), ("a/1.png", "a", true), ("b/0.png", "b", true), ("b/1.png", "b", false)];
     let expected = expected.map(|(name, class, is_test)| (name.to_owned(), class.to_owned(), is_test));
-    let mut by_column = listed(&with_column);
-    by_column.sort_by_key(|(_, _, is_test)| *is_test);
-    assert_eq!(by_column, expected);
+    assert_eq!(listed(&with_column), expected);
     let test = format!(", test = \"{}/test.csv\"", root.path().display());
     write(root.path().join("test.csv"), b"label,path\nb,b/0.png\na,a/1.png\n");
     let with_file = csv(root.path(), "path,label\nb/1.png,b\na/0.png,a\n", &test);

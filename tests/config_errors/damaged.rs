@@ -34,7 +34,7 @@ const WORDS: [&str; 14] = [
 ];
 
 /// Required keys of the tables of a section.
-const REQUIRED: [(&str, &[&str]); 7] = [
+const REQUIRED: [(&str, &[&str]); 8] = [
     ("dataset", &["source", "image_size"]),
     ("augment", &["ops"]),
     ("pretrain", &["augment", "encoder", "projection", "optimizer", "epochs", "batch_size"]),
