@@ -24,7 +24,7 @@ pub struct ColorJitter {
     pub strength: f64,
     /// Half-width of the brightness range, before scaling by `strength`.
     #[serde(default = "ColorJitter::default_range")]
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 10), extend("x-scale" = 255))]
     pub brightness: f64,
     /// Half-width of the contrast range, before scaling by `strength`.
     #[serde(default = "ColorJitter::default_range")]
@@ -129,6 +129,13 @@ impl Operator for ColorJitter {
     }
 
     fn problem(&self) -> Option<OperatorProblem> {
+        if self.brightness_mode == BrightnessMode::Additive && self.brightness > 1.0 {
+            let (shift, of_255) = (self.brightness, (self.brightness / 255.0 * 1e4).round() / 1e4);
+            let message = format!(
+                "additive brightness must be at most 1, which is white, got {shift}; on a scale of 0 to 255 that is {of_255}"
+            );
+            return Some(OperatorProblem { keys: &["brightness", "brightness_mode"], message });
+        }
         let hue = self.hue * self.strength;
         if hue <= MAX_HUE {
             return None;

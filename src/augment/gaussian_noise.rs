@@ -17,7 +17,7 @@ pub struct GaussianNoise {
     pub p: f64,
     /// Standard deviation, sampled uniformly from `[low, high]`; 1 is the full range of values.
     #[serde(deserialize_with = "interval")]
-    #[schemars(extend("items" = { "type": "number", "minimum": 0 }))]
+    #[schemars(extend("items" = { "type": "number", "minimum": 0, "maximum": 1, "x-scale": 255 }))]
     pub sigma: [f64; 2],
 }
 

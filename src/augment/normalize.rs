@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Normalize {
-    /// Mean of the red, green and blue channels.
+    /// Mean of the red, green and blue channels, between 0 and 1: 1 is white.
+    #[schemars(extend("items" = { "type": "number", "minimum": 0, "maximum": 1, "x-scale": 255 }))]
     pub mean: [f64; 3],
-    /// Standard deviation of the red, green and blue channels; above 0.
-    #[schemars(extend("items" = { "type": "number", "exclusiveMinimum": 0 }))]
+    /// Standard deviation of the red, green and blue channels, above 0 and at most 1.
+    #[schemars(extend("items" = { "type": "number", "exclusiveMinimum": 0, "maximum": 1, "x-scale": 255 }))]
     pub std: [f64; 3],
 }
 

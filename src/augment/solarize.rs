@@ -17,7 +17,7 @@ pub struct Solarize {
     pub p: f64,
     /// Values at or above this threshold are inverted; 1 is white.
     #[serde(default = "half")]
-    #[schemars(range(min = 0, max = 1))]
+    #[schemars(range(min = 0, max = 1), extend("x-scale" = 255))]
     pub threshold: f64,
 }
 

@@ -19,7 +19,7 @@ const fn mistake(name: &'static str, from: &'static str, to: &'static str) -> Mi
     Mistake { name, from, to }
 }
 
-const MISTAKES: [Mistake; 60] = [
+const MISTAKES: [Mistake; 63] = [
     mistake(
         "bn-momentum-out-of-range",
         "{ width = 0.5 } }\nprojection",
@@ -58,6 +58,21 @@ const MISTAKES: [Mistake; 60] = [
     mistake("negative", "epochs = 20", "epochs = -1"),
     mistake("batch-of-one", "batch_size = 64", "batch_size = 1"),
     mistake("fraction-out-of-range", "[0.1, 1.0]", "[0.1, 10]"),
+    mistake(
+        "normalization-on-the-scale-of-255",
+        "{ random_resized_crop = {} }",
+        "{ random_resized_crop = {} }, { normalize = { mean = [123.675, 116.28, 103.53], std = [58.395, 57.12, 57.375] } }",
+    ),
+    mistake(
+        "noise-on-the-scale-of-255",
+        "{ random_resized_crop = {} }",
+        "{ random_resized_crop = {} }, { gaussian_noise = { sigma = [0, 25] } }, { solarize = { threshold = 128 } }",
+    ),
+    mistake(
+        "brightness-on-the-scale-of-255",
+        "{ strength = 1.0 }",
+        "{ strength = 1.0, brightness_mode = \"additive\", brightness = 8 }",
+    ),
     mistake("fraction-twice", "[0.1, 1.0]", "[0.1, 0.1]"),
     mistake("missing-key", "epochs = 20\nbatch_size = 64\n\n[pretrain.second]", "epochs = 20\n\n[pretrain.second]"),
     mistake(

@@ -7,6 +7,7 @@
 //! - `x-whole-file`: the key belongs to the file as a whole and cannot be swept.
 //! - `x-not-inherited`: a file that extends another one does not take this key over.
 //! - `x-formerly`: earlier names of the key.
+//! - `x-scale`: a number out of range is probably on a scale from 0 to this, which the help then says.
 //! - `x-elsewhere`: help for names that belong to another span.
 //! - `x-synonyms`: pairs of a name that people bring along and the one that is meant; at the top of the schema.
 //! - `x-example`: an assignment such as `section.name.key=value`, for messages; at the top of the schema.

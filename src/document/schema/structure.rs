@@ -107,9 +107,15 @@ impl Walk<'_> {
         span: Span,
         scope: &Scope<'_>,
     ) -> bool {
-        let range = number_schema(alternatives).map(Range::of);
-        let Some(range) = range.filter(|range| !range.contains(number)) else { return true };
-        self.report(scope, || Problem::new(span, format!("`{}` must be {}, got {written}", scope.key, range.words())));
+        let Some(schema) = number_schema(alternatives) else { return true };
+        let range = Range::of(schema);
+        if range.contains(number) {
+            return true;
+        }
+        self.report(scope, || {
+            let message = format!("`{}` must be {}, got {written}", scope.key, range.words());
+            Problem::new(span, message).maybe_help(wording::rescaled(number, written, range, schema))
+        });
         false
     }
 

@@ -3,6 +3,7 @@
 use crate::document::diagnostic::Problem;
 use crate::document::nearest::{listed, shortened};
 use crate::document::node::{TableEntry, TomlNode, TomlValue};
+use crate::document::schema::range::Range;
 use crate::document::schema::scope::Scope;
 use crate::document::schema::{self, Alternative, Property, choices, plain, plains, property};
 use serde_json::Value as Schema;
@@ -13,6 +14,14 @@ pub(crate) fn mismatch(node: &TomlNode, alternatives: &[Alternative], scope: &Sc
     let message = format!("`{}`: expected {}, found {}", scope.key, expected(alternatives), node.description());
     let kinds = choices(alternatives).next().map(|_| kinds(alternatives));
     Problem::new(span, message).maybe_help(conversion(node, alternatives, scope)).maybe_help(kinds)
+}
+
+/// Suggests the value that was meant if a number out of range is in it once it is divided by the schema's `x-scale`.
+pub(crate) fn rescaled(number: f64, written: &str, range: Range, schema: &Schema) -> Option<String> {
+    let scale = schema.get("x-scale")?.as_f64()?;
+    let meant = (number / scale * 1e4).round() / 1e4;
+    let explained = || format!("if {written} is on a scale of 0 to {scale}, write {meant}");
+    range.contains(meant).then(explained)
 }
 
 pub(crate) fn unknown_choice(
