@@ -13,6 +13,7 @@ use simclr::analysis::{
 use simclr::loss::{NtXentConfig, cross_entropy, nt_xent, nt_xent_chance};
 use simclr::nn::{Role, Trainable};
 use simclr::optim::{Optimize, Optimizer, OptimizerConfig, Schedule, ScheduleConfig, clip_gradients};
+use simclr::train::logits::{best_classes, top_k_correct};
 use simclr::train::softmax::{SoftmaxJob, train_softmax};
 use simclr::train::{Monitor, Patience, StoppingRule};
 
@@ -450,8 +451,37 @@ fn confusion_matches_scikit_learn() {
     let found = Confusion::from_predictions(&labels, &predictions, get(case, "classes"));
     assert_eq!(found.counts, get::<Vec<usize>>(case, "counts"));
     assert_close("accuracy", found.accuracy(), get(case, "accuracy"), 1e-12);
-    for (got, expected) in found.per_class_accuracy().iter().zip(get::<Vec<f64>>(case, "recall")) {
-        assert_close("recall", *got, expected, 1e-12);
+    for (got, expected) in found.recalls().iter().zip(get::<Vec<f64>>(case, "recall")) {
+        assert_close("recall", got.unwrap(), expected, 1e-12);
+    }
+}
+
+#[test]
+fn classification_metrics_match_scikit_learn() {
+    let file = golden("classification");
+    for case in file.as_array().unwrap() {
+        let (name, classes): (String, usize) = (get(case, "name"), get(case, "classes"));
+        let (labels, scores): (Vec<usize>, Vec<f32>) = (get(case, "labels"), get(case, "scores"));
+        let found = Confusion::from_predictions(&labels, &best_classes(&scores, classes), classes);
+        assert_eq!(found.counts, get::<Vec<usize>>(case, "counts"), "{name}");
+        for (key, got) in [
+            ("balanced_accuracy", found.balanced_accuracy()),
+            ("macro_f1", found.macro_f1()),
+            ("majority_rate", found.majority_rate()),
+        ] {
+            assert_close(&format!("{name}: {key}"), got, get(case, key), 1e-12);
+        }
+        let present: Vec<usize> = get(case, "present");
+        for (class, recall) in found.recalls().into_iter().enumerate() {
+            let expected =
+                present.iter().position(|other| *other == class).map(|at| case["recalls"][at].as_f64().unwrap());
+            assert_eq!(recall.is_some(), expected.is_some(), "{name}: class {class}");
+            assert!((recall.unwrap_or(0.0) - expected.unwrap_or(0.0)).abs() < 1e-12, "{name}: class {class}");
+        }
+        if let Some(top5) = get::<Option<f64>>(case, "top5") {
+            let got = top_k_correct(&scores, &labels, classes, 5) as f64 / labels.len() as f64;
+            assert_close(&format!("{name}: top-5"), got, top5, 1e-12);
+        }
     }
 }
 

@@ -212,6 +212,14 @@ pub struct EvaluationResult {
     /// 95 % confidence interval over test images (Wilson).
     #[serde(deserialize_with = "interval")]
     pub interval: (f64, f64),
+    /// Mean recall of the classes that have test images.
+    #[serde(deserialize_with = "number")]
+    pub balanced_accuracy: f64,
+    /// Mean F1 score of the classes that have test images or are predicted.
+    #[serde(deserialize_with = "number")]
+    pub macro_f1: f64,
+    /// Fraction of the test images whose class is among the five with the highest scores, if there are more classes.
+    pub top5_accuracy: Option<f64>,
     /// Identifies the test images: equal for the same images in the same order.
     pub test_set: String,
     /// Whether each test image was classified correctly; empty if unknown.

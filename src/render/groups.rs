@@ -20,6 +20,17 @@ pub(crate) struct Group<'a> {
     pub(crate) outcomes: Option<Outcomes<'a>>,
 }
 
+/// The recall of a class.
+pub(crate) struct ClassRecall<'a> {
+    pub(crate) class: &'a str,
+    /// Number of its test images.
+    pub(crate) images: usize,
+    /// Fraction of them classified correctly; NaN without images.
+    pub(crate) recall: f64,
+    /// 95 % confidence interval.
+    pub(crate) interval: (f64, f64),
+}
+
 impl<'a> Group<'a> {
     fn new(all: Vec<&'a EvaluationResult>) -> Self {
         let measured: Vec<_> = all.iter().filter(|result| result.accuracy.is_finite()).copied().collect();
@@ -41,10 +52,54 @@ impl<'a> Group<'a> {
         values.map(|values| mean(&values)).filter(|mean| mean.is_finite())
     }
 
-    /// Returns the mean recall over the classes; NaN if unknown.
+    /// Returns the mean recall over the classes, averaged over seeds; NaN if unknown.
     pub(crate) fn balanced_accuracy(&self) -> f64 {
-        let recalls = self.class_counts().filter(|(_, all)| *all > 0).map(|(right, all)| right as f64 / all as f64);
-        mean(&recalls.collect::<Vec<_>>())
+        self.mean_of(|result| result.balanced_accuracy)
+    }
+
+    /// Returns the macro F1 score, averaged over seeds; NaN if unknown.
+    pub(crate) fn macro_f1(&self) -> f64 {
+        self.mean_of(|result| result.macro_f1)
+    }
+
+    /// Returns the top-5 accuracy, averaged over seeds; `None` if a seed has none.
+    pub(crate) fn top5_accuracy(&self) -> Option<f64> {
+        let values: Option<Vec<f64>> = self.results.iter().map(|result| result.top5_accuracy).collect();
+        values.map(|values| mean(&values))
+    }
+
+    /// Returns the accuracy of always predicting the most frequent class of the test images; NaN if unknown.
+    pub(crate) fn majority_rate(&self) -> f64 {
+        majority_rate(self.first())
+    }
+
+    /// Returns each class with its number of test images, its recall and the 95 % interval of the recall: over test
+    /// images for one seed, else the wider of that and the interval over seeds.
+    pub(crate) fn recalls(&self) -> Vec<ClassRecall<'a>> {
+        let classes = self.first().classes.iter().enumerate();
+        let of_class = |(class, name): (usize, &'a String)| {
+            let counts: Vec<(usize, usize)> = self
+                .results
+                .iter()
+                .filter_map(|result| result.confusion.get(class))
+                .map(|row| (row.get(class).copied().unwrap_or(0), row.iter().sum()))
+                .collect();
+            let images = counts.first()?.1;
+            let (recall, interval) = match counts.as_slice() {
+                _ if images == 0 => (f64::NAN, (f64::NAN, f64::NAN)),
+                [(right, all)] => (*right as f64 / *all as f64, wilson_interval(*right, *all)),
+                several => {
+                    let rates: Vec<f64> = several.iter().map(|(right, all)| *right as f64 / *all as f64).collect();
+                    of_rates(&rates, images)
+                }
+            };
+            Some(ClassRecall { class: name, images, recall, interval })
+        };
+        classes.filter_map(of_class).collect()
+    }
+
+    fn mean_of(&self, value: impl Fn(&EvaluationResult) -> f64) -> f64 {
+        mean(&self.results.iter().map(|result| value(result)).collect::<Vec<_>>())
     }
 
     /// Returns whether all classes have the same number of test images.
@@ -90,13 +145,24 @@ fn outcomes<'a>(results: &[&'a EvaluationResult]) -> Option<Outcomes<'a>> {
 /// Computes mean and 95 % interval from the accuracies alone: at each end, the wider of the Wilson interval over
 /// images and Student's interval over seeds.
 fn of_counts(results: &[&EvaluationResult]) -> (f64, (f64, f64)) {
-    let (mean, half_width) = mean_interval(&results.iter().map(|result| result.accuracy).collect::<Vec<_>>());
+    let images = results.iter().map(|result| result.total).sum::<usize>() / results.len().max(1);
+    of_rates(&results.iter().map(|result| result.accuracy).collect::<Vec<_>>(), images)
+}
+
+/// The same for any fraction of `images` images that was measured with several seeds.
+fn of_rates(rates: &[f64], images: usize) -> (f64, (f64, f64)) {
+    let (mean, half_width) = mean_interval(rates);
     if !mean.is_finite() {
         return (mean, (f64::NAN, f64::NAN));
     }
-    let images = results.iter().map(|result| result.total).sum::<usize>() / results.len().max(1);
     let (low, high) = wilson_interval((mean * images as f64).round() as usize, images);
     (mean, (low.min(mean - half_width).max(0.0), high.max(mean + half_width).min(1.0)))
+}
+
+/// Returns the accuracy of always predicting the most frequent class of a result's test images; NaN if unknown.
+pub(crate) fn majority_rate(result: &EvaluationResult) -> f64 {
+    let sizes: Vec<usize> = result.confusion.iter().map(|row| row.iter().sum()).collect();
+    sizes.iter().max().map_or(f64::NAN, |max| *max as f64 / sizes.iter().sum::<usize>() as f64)
 }
 
 /// Returns the arithmetic mean; NaN if empty.
@@ -199,13 +265,28 @@ mod tests {
         let of = |seed, every| {
             let accuracy = 1.0 - 1.0 / every as f64;
             let (variant, confusion) = (format!("seed {seed}"), vec![vec![90, 0], vec![5, 5]]);
-            EvaluationResult { seed, variant, accuracy, right: right(every), confusion, ..Default::default() }
+            let balanced_accuracy = 0.75;
+            EvaluationResult {
+                seed,
+                variant,
+                accuracy,
+                right: right(every),
+                classes: vec!["a".into(), "b".into()],
+                confusion,
+                balanced_accuracy,
+                ..Default::default()
+            }
         };
         let results = [of(1, 2), of(2, 4), of(3, 2)];
         let group = &over_seeds(&results)[0];
         assert_eq!(group.outcomes.as_ref().map(|outcomes| outcomes.images()), Some(100));
         assert!((group.mean - (0.5 + 0.75 + 0.5) / 3.0).abs() < 1e-12);
         assert!((group.balanced_accuracy() - 0.75).abs() < 1e-12 && !group.is_balanced());
+        assert!((group.majority_rate() - 0.9).abs() < 1e-12);
+        let recalls = group.recalls();
+        assert_eq!((recalls[0].class, recalls[0].images, recalls[0].recall), ("a", 90, 1.0));
+        assert_eq!((recalls[1].images, recalls[1].recall), (10, 0.5));
+        assert!(recalls[1].interval.0 < 0.3 && recalls[1].interval.1 > 0.7, "{:?}", recalls[1].interval);
         let others = EvaluationResult { test_set: "other".into(), ..of(4, 2) };
         let results = [of(1, 2), others];
         assert!(over_seeds(&results)[0].outcomes.is_none());

@@ -4,7 +4,8 @@ use crate::base::Result;
 use crate::base::text::visible;
 use crate::render::data::{HealthRow, Report, Reproduce, StageRow};
 use crate::render::draw::canvas;
-use crate::render::plots::{Figure, Section};
+use crate::render::groups;
+use crate::render::plots::{Figure, Section, confusion};
 use crate::render::stage_table::{self, StageTable};
 use crate::render::verdict::{Statement, collapse};
 use crate::render::{base64, comparison_table, html, table, verdict, words};
@@ -60,6 +61,7 @@ struct Page<'a> {
     result_figures: Vec<FigureView<'a>>,
     training_figures: Vec<FigureView<'a>>,
     confusion_figures: Vec<FigureView<'a>>,
+    recalls: TableView<'a>,
     embedding_figures: Vec<FigureView<'a>>,
     health: Vec<[String; 7]>,
     pairs: Vec<(&'a str, String)>,
@@ -103,6 +105,7 @@ fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
         result_figures: section(Section::Results),
         training_figures: section(Section::Training),
         confusion_figures: section(Section::Confusion),
+        recalls: table_view(table::recalls(&confusion::shown(&groups::over_seeds(&report.results)))),
         embedding_figures: section(Section::Embedding),
         health: report.health.iter().map(health).collect(),
         pairs: report.pairs.iter().map(|pair| (pair.policy.as_str(), base64::encode(&pair.png))).collect(),

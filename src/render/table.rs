@@ -29,6 +29,8 @@ const ONE_SEED: &str = "Confidence intervals cover the test images (Wilson score
      results differ, since all evaluations share the same test images; see Comparisons.";
 const SEVERAL_SEEDS: &str = "Confidence intervals cover the test images and, with several seeds, the seeds. They do \
      not show whether two results differ, since all evaluations share the same test images; see Comparisons.";
+const MAJORITY: &str = "Majority class: accuracy of always predicting the most frequent class of the test images. \
+     Macro F1: mean of the F1 scores of the classes.";
 const BALANCED: &str =
     "Balanced accuracy is the mean recall over the classes, which differ in their number of test images.";
 
@@ -47,7 +49,7 @@ fn columns(groups: &[Group<'_>]) -> Vec<(Column<'static>, Cell)> {
     let any = |applies: fn(&Group<'_>) -> bool| groups.iter().any(applies);
     let text = |name| Column { name, number: false };
     let number = |name| Column { name, number: true };
-    let all: [(bool, Column<'static>, Cell); 11] = [
+    let all: [(bool, Column<'static>, Cell); 14] = [
         (true, text("Evaluation"), |group| words::kind(group.first().kind).into()),
         (true, text("Stage"), |group| group.first().stage.clone()),
         (naming.from, text("Pretraining run"), |group| or_unknown(group.first().from.as_deref().unwrap_or_default())),
@@ -59,12 +61,32 @@ fn columns(groups: &[Group<'_>]) -> Vec<(Column<'static>, Cell)> {
         (any(|group| group.results.len() + group.missing > 1), number("Seeds"), seeds),
         (true, number("Test accuracy"), accuracy),
         (true, number("95 % CI"), interval),
+        (true, number("Majority class"), |group| words::percent(group.majority_rate())),
         (any(|group| !group.is_balanced()), number("Balanced accuracy"), |group| {
             words::percent(group.balanced_accuracy())
+        }),
+        (true, number("Macro F1"), |group| words::percent(group.macro_f1())),
+        (any(|group| group.top5_accuracy().is_some()), number("Top-5 accuracy"), |group| {
+            words::percent(group.top5_accuracy().unwrap_or(f64::NAN))
         }),
         (any(|group| group.first().validation_accuracy.is_some()), number("Validation accuracy"), validation),
     ];
     all.into_iter().filter(|(shown, ..)| *shown).map(|(_, column, cell)| (column, cell)).collect()
+}
+
+/// Returns the recall of each class in some evaluations.
+pub(crate) fn recalls(shown: &[&Group<'_>]) -> Table<'static> {
+    let naming = Naming::of(shown).with_kind_and_depth().with_variant();
+    let column = |(name, number)| Column { name, number };
+    let columns = [("Evaluation", false), ("Class", false), ("Test images", true), ("Recall", true), ("95 % CI", true)];
+    let rows = shown.iter().flat_map(|group| {
+        let name = naming.name(group);
+        group.recalls().into_iter().map(move |recall| {
+            let (images, class) = (recall.images.to_string(), recall.class.to_owned());
+            vec![name.clone(), class, images, words::percent(recall.recall), words::percent_range(recall.interval)]
+        })
+    });
+    Table { columns: columns.map(column).to_vec(), rows: rows.collect(), notes: Vec::new() }
 }
 
 fn or_unknown(text: &str) -> String {
@@ -108,6 +130,7 @@ fn notes(groups: &[Group<'_>]) -> Vec<&'static str> {
     if !groups.is_empty() {
         let several = groups.iter().any(|group| group.results.len() > 1);
         notes.push(if several { SEVERAL_SEEDS } else { ONE_SEED });
+        notes.push(MAJORITY);
     }
     if groups.iter().any(|group| !group.is_balanced()) {
         notes.push(BALANCED);

@@ -25,6 +25,7 @@ fn fixed(report: &Report) -> Result<Vec<(&'static str, Vec<u8>)>> {
         ("summary.csv", summary(report)?),
         ("comparisons.csv", comparisons(report)?),
         ("curves.csv", curves(report)?),
+        ("recalls.csv", recalls(report)?),
         ("confusion.csv", confusion(report)?),
         ("embeddings.csv", embeddings(report)?),
         ("health.csv", health(report)?),
@@ -60,6 +61,10 @@ fn results(report: &Report) -> Result<Vec<u8>> {
         "accuracy",
         "low",
         "high",
+        "majority_rate",
+        "balanced_accuracy",
+        "macro_f1",
+        "top5_accuracy",
         "selected_on_test",
         "validation_accuracy",
         "best_epoch",
@@ -81,6 +86,10 @@ fn results(report: &Report) -> Result<Vec<u8>> {
             finite_or_empty(result.accuracy),
             finite_or_empty(result.interval.0),
             finite_or_empty(result.interval.1),
+            finite_or_empty(groups::majority_rate(result)),
+            finite_or_empty(result.balanced_accuracy),
+            finite_or_empty(result.macro_f1),
+            optional(result.top5_accuracy),
             result.selected_on_test.to_string(),
             optional(result.validation_accuracy),
             optional(result.best_epoch),
@@ -104,7 +113,10 @@ fn summary(report: &Report) -> Result<Vec<u8>> {
         "accuracy",
         "low",
         "high",
+        "majority_rate",
         "balanced_accuracy",
+        "macro_f1",
+        "top5_accuracy",
         "validation_accuracy",
     ])?;
     for group in groups::over_seeds(&report.results) {
@@ -122,9 +134,34 @@ fn summary(report: &Report) -> Result<Vec<u8>> {
             finite_or_empty(group.mean),
             finite_or_empty(group.interval.0),
             finite_or_empty(group.interval.1),
+            finite_or_empty(group.majority_rate()),
             finite_or_empty(group.balanced_accuracy()),
+            finite_or_empty(group.macro_f1()),
+            optional(group.top5_accuracy()),
             optional(group.validation()),
         ])?;
+    }
+    table.bytes()
+}
+
+/// Returns the recall of each class, averaged over seeds.
+fn recalls(report: &Report) -> Result<Vec<u8>> {
+    let columns = ["stage", "depth", "fraction", "variant", "class", "images", "recall", "low", "high"];
+    let mut table = CsvTable::new(&columns)?;
+    for group in groups::over_seeds(&report.results) {
+        for recall in group.recalls() {
+            table.add(&[
+                group.first().stage.clone(),
+                optional(group.first().depth),
+                group.first().fraction.to_string(),
+                group.variant.clone(),
+                recall.class.to_owned(),
+                recall.images.to_string(),
+                finite_or_empty(recall.recall),
+                finite_or_empty(recall.interval.0),
+                finite_or_empty(recall.interval.1),
+            ])?;
+        }
     }
     table.bytes()
 }

@@ -145,7 +145,7 @@ impl Stage for KnnEvalStage {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn parameters(&self) -> Value {

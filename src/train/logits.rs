@@ -26,6 +26,16 @@ pub fn accuracy(logits: &[f32], labels: &[usize], classes: usize) -> f64 {
     correct as f64 / labels.len() as f64
 }
 
+/// Returns the number of rows whose label is among the `k` classes with the highest scores; among equal scores, the
+/// first classes count as higher, as in [`best_classes`].
+pub fn top_k_correct(scores: &[f32], labels: &[usize], classes: usize, k: usize) -> usize {
+    let rank = |row: &[f32], label: usize| {
+        let is_above = |(class, score): (usize, &f32)| *score > row[label] || (*score == row[label] && class < label);
+        row.iter().enumerate().filter(|each| is_above(*each)).count()
+    };
+    scores.chunks_exact(classes).zip(labels).filter(|(row, label)| rank(row, **label) < k).count()
+}
+
 fn argmax(row: &[f32]) -> usize {
     (1..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best })
 }

@@ -13,10 +13,14 @@ const MAX_MATRICES: usize = 6;
 const MAX_SVG_CELLS: usize = 900;
 
 pub(crate) fn figures(groups: &[Group<'_>]) -> Result<Vec<Figure>> {
-    let with_counts: Vec<&Group<'_>> = groups.iter().filter(|group| is_square(&group.confusion())).collect();
-    let shown = shown_groups(with_counts);
+    let shown = shown(groups);
     let naming = Naming::of(&shown).with_kind_and_depth().with_variant();
     shown.iter().enumerate().map(|(at, group)| figure(at, group, naming)).collect()
+}
+
+/// Returns the evaluations whose confusion matrices and recalls the page shows.
+pub(crate) fn shown<'a, 'b>(groups: &'b [Group<'a>]) -> Vec<&'b Group<'a>> {
+    shown_groups(groups.iter().filter(|group| is_square(&group.confusion())).collect())
 }
 
 fn is_square(counts: &[Vec<usize>]) -> bool {

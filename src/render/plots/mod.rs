@@ -2,7 +2,7 @@
 
 mod accuracy_by_depth;
 mod comparison;
-mod confusion;
+pub(crate) mod confusion;
 mod depth_differences;
 mod embedding;
 mod label_efficiency;

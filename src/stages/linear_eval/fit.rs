@@ -41,7 +41,7 @@ impl Stage for LinearEvalStage {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn parameters(&self) -> Value {

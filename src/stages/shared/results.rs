@@ -94,6 +94,9 @@ impl ReportPart for ResultPart {
             total: metrics.total,
             accuracy: metrics.accuracy,
             interval: metrics.interval,
+            balanced_accuracy: metrics.balanced_accuracy,
+            macro_f1: metrics.macro_f1,
+            top5_accuracy: metrics.top5_accuracy,
             validation_accuracy: metrics.validation_accuracy,
             classes: metrics.classes,
             confusion: metrics.confusion,
@@ -106,7 +109,14 @@ impl ReportPart for ResultPart {
 
     fn collect_missing(&self, variant: &VariantLabel, report: &mut Report) {
         let (accuracy, interval) = (f64::NAN, (f64::NAN, f64::NAN));
-        report.results.push(EvaluationResult { is_missing: true, accuracy, interval, ..self.result(variant) });
+        report.results.push(EvaluationResult {
+            is_missing: true,
+            accuracy,
+            interval,
+            balanced_accuracy: f64::NAN,
+            macro_f1: f64::NAN,
+            ..self.result(variant)
+        });
     }
 }
 

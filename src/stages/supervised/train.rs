@@ -64,7 +64,7 @@ impl Stage for SupervisedStage {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn obstacle(&self) -> Option<Error> {
