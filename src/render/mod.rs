@@ -7,7 +7,6 @@ pub mod correctness;
 pub mod data;
 pub mod stage_table;
 
-mod base64;
 mod charts;
 mod comparison_table;
 mod comparisons;

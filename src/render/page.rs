@@ -7,7 +7,8 @@ use crate::render::draw::canvas;
 use crate::render::plots::{Figure, Section};
 use crate::render::stage_table::{self, StageTable};
 use crate::render::verdict::{Statement, collapse};
-use crate::render::{base64, comparison_table, html, table, verdict, words};
+use crate::render::{comparison_table, html, table, verdict, words};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Serialize;
 
 const TEMPLATE: &str = include_str!("../../assets/report.html");
@@ -105,7 +106,7 @@ fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
         confusion_figures: section(Section::Confusion),
         embedding_figures: section(Section::Embedding),
         health: report.health.iter().map(health).collect(),
-        pairs: report.pairs.iter().map(|pair| (pair.policy.as_str(), base64::encode(&pair.png))).collect(),
+        pairs: report.pairs.iter().map(|pair| (pair.policy.as_str(), BASE64_STANDARD.encode(&pair.png))).collect(),
         source: &report.dataset.source,
         image_size: report.dataset.image_size,
         classes: classes(report),
@@ -122,7 +123,7 @@ fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
 
 fn view(figure: &Figure) -> FigureView<'_> {
     let image = if figure.heavy {
-        let data = base64::encode(&figure.png);
+        let data = BASE64_STANDARD.encode(&figure.png);
         format!("<img class=\"plot\" alt=\"\" src=\"data:image/png;base64,{data}\">")
     } else {
         figure.svg.clone()
