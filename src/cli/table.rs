@@ -2,6 +2,7 @@
 
 use super::text::{Style, Text};
 use crate::base::text::visible;
+use unicode_width::UnicodeWidthStr;
 
 /// A cell: one line of text and its style.
 #[derive(Clone, Debug)]
@@ -16,7 +17,7 @@ impl Cell {
     }
 
     fn width(&self) -> usize {
-        self.text.chars().count()
+        self.text.width()
     }
 
     fn padded(&self, width: usize, right: bool) -> Text {
@@ -63,5 +64,12 @@ mod tests {
     fn a_cell_is_one_line_and_as_wide_as_its_escaped_text() {
         let rows: [[Cell; 2]; 2] = [["a\n\x1b".into(), "1".into()], ["b".into(), "2".into()]];
         assert_eq!(table(&rows, &[]).to_string(), "  a\\n\\u{1b}  1\n  b          2\n");
+    }
+
+    #[test]
+    fn a_wide_character_takes_two_columns_and_a_combining_one_none() {
+        let rows: [[Cell; 2]; 3] =
+            [["東京".into(), "1".into()], ["u\u{308}ber".into(), "2".into()], ["abc".into(), "3".into()]];
+        assert_eq!(table(&rows, &[]).to_string(), "  東京  1\n  u\u{308}ber  2\n  abc   3\n");
     }
 }
