@@ -1,12 +1,12 @@
-//! Foundations for all other modules: errors, random numbers, digests, files, tables, range-checked numbers,
-//! human-readable times and sizes, escaping of untrusted text, matmul, caught panics, the allocator, system
-//! information.
+//! Foundations for all other modules: errors, random numbers, digests, files, tables, JSON, human-readable times and
+//! sizes, escaping of untrusted text, matmul, caught panics, the allocator, system information.
 
 pub mod allocator;
 pub mod error;
 pub mod files;
 pub mod hash;
 pub mod human;
+pub mod json;
 pub(crate) mod kinds;
 pub mod matmul;
 pub mod panics;

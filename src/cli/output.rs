@@ -4,7 +4,7 @@
 use super::failure::Failure;
 use super::text::{Style, Text};
 use crate::base::text::is_hidden;
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, json};
 use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal, Write};
 
@@ -24,9 +24,7 @@ pub(super) fn print_trusted(text: &str) -> Result<()> {
 
 /// Prints a value as indented JSON to standard output.
 pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(value);
-    let text = text.map_err(|error| Error::bug(format!("cannot serialize the output as JSON: {error}")))?;
-    print_trusted(&format!("{}\n", escaped_json(&text)))
+    print_trusted(&escaped_json(&json::pretty(value)?))
 }
 
 /// Replaces hidden characters with JSON escapes: a parser reads the same value, and a terminal shows the escapes.

@@ -2,7 +2,7 @@
 
 use super::{EVENTS, LOG, PIPELINE, RECORD, RESOLVED, RUNS};
 use crate::base::hash::short;
-use crate::base::{Error, ErrorKind, Result, files, human};
+use crate::base::{Error, ErrorKind, Result, files, human, json};
 use crate::engine::key::STORE_VERSION;
 use crate::engine::{Event, EventSink, Graph, Store, clock};
 use crate::runs::lock::RunLock;
@@ -208,9 +208,7 @@ fn add_results(stage: &mut StageRecord, graph: &Graph, store: &Store) {
 }
 
 fn write_record(directory: &Path, record: &RunRecord) -> Result<()> {
-    let text = serde_json::to_string_pretty(record);
-    let text = text.map_err(|error| Error::bug(format!("cannot serialize the record: {error}")))?;
-    files::write_atomic(&directory.join(RECORD), format!("{text}\n").as_bytes())
+    files::write_atomic(&directory.join(RECORD), json::pretty(record)?.as_bytes())
 }
 
 /// Writes the pipeline files and the resolved pipeline.

@@ -1,6 +1,6 @@
 //! The files that stages write to artifacts and read from them.
 
-use crate::base::{Error, Result, files, rows};
+use crate::base::{Error, Result, files, json, rows};
 use crate::nn::NamedTensor;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Serialize;
@@ -92,10 +92,7 @@ fn tensors<'a>(bytes: &'a [u8], path: &Path) -> Result<SafeTensors<'a>> {
 /// # Errors
 /// The file cannot be written.
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let mut text =
-        serde_json::to_string_pretty(value).map_err(|error| Error::bug(format!("value has no JSON form: {error}")))?;
-    text.push('\n');
-    files::write_atomic(path, text.as_bytes())
+    files::write_atomic(path, json::pretty(value)?.as_bytes())
 }
 
 /// Reads a value from JSON.
