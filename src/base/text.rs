@@ -55,6 +55,24 @@ pub fn cut(text: &str, max: usize) -> Cow<'_, str> {
     }
 }
 
+/// Joins words to a command for a POSIX shell, with quotes around words that need them.
+///
+/// ```
+/// use simclr::base::text::shell_command;
+/// assert_eq!(shell_command(["run", "my a.toml", "seed=3"]), "run 'my a.toml' seed=3");
+/// ```
+pub fn shell_command<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    words.into_iter().map(shell_word).collect::<Vec<_>>().join(" ")
+}
+
+fn shell_word(word: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return Cow::Borrowed(word);
+    }
+    Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +97,14 @@ mod tests {
     fn long_texts_are_truncated_between_characters() {
         assert_eq!(cut("äöü", 3), "äöü");
         assert_eq!(cut("äöüß", 3), "äöü…");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_shell_reads_the_words_as_they_were() {
+        let words = ["", "a b", "it's", "$HOME", "`ls`", "a=\"b\"", "a\\b", "*", "~", "a;b", "\u{e4}", "plain-1.0"];
+        let script = format!("printf '%s\\n' {}", shell_command(words));
+        let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap().lines().collect::<Vec<_>>(), words, "{script}");
     }
 }

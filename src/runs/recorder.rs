@@ -2,6 +2,7 @@
 
 use super::{EVENTS, LOG, PIPELINE, RECORD, RESOLVED, RUNS};
 use crate::base::hash::short;
+use crate::base::text::shell_command;
 use crate::base::{Error, ErrorKind, Result, files, human, json};
 use crate::engine::key::STORE_VERSION;
 use crate::engine::{Event, EventSink, Graph, Store, clock};
@@ -103,7 +104,7 @@ impl<'a> Recorder<'a> {
             ("Machine", format!("{host} ({processor}, {threads} threads, {})", record.device)),
             ("Commit", record.commit.as_ref().map(Commit::to_string).unwrap_or_default()),
             ("Data", data.join(", ")),
-            ("Changed by --set", record.overrides.join(" ")),
+            ("Changed by --set", shell_command(record.overrides.iter().map(String::as_str))),
         ];
         let nonempty = facts.into_iter().filter(|(_, value)| !value.is_empty());
         nonempty.map(|(name, value)| (name.to_owned(), value)).collect()
