@@ -10,7 +10,6 @@ pub mod json;
 pub(crate) mod kinds;
 pub mod matmul;
 pub mod panics;
-pub mod range;
 pub mod rng;
 pub mod rows;
 pub mod stamp;
