@@ -32,6 +32,12 @@ pub fn percent(fraction: f64) -> String {
     format!("{:.1} %", (1000.0 * fraction).round() / 10.0)
 }
 
+/// Formats a number with at most `decimals` decimals and no trailing zeros.
+pub fn trimmed(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
 /// Formats a number as briefly as possible: `0.1`, `5e-324`, `1e308`.
 pub fn number(value: f64) -> String {
     let is_near = value == 0.0 || (1e-6..1e16).contains(&value.abs());
@@ -102,6 +108,12 @@ mod tests {
         assert_eq!(seconds(12.34), "12.3 s");
         assert_eq!([seconds(-1.0), seconds(f64::NAN)], ["0.00 s", "0.00 s"]);
         assert_eq!(seconds(1e300), duration(Duration::MAX));
+    }
+
+    #[test]
+    fn trailing_zeros_are_trimmed() {
+        let trimmed = [(0.5, 4), (100.0, 4), (1.25, 1), (10.0, 0), (f64::NAN, 2)].map(|(value, n)| trimmed(value, n));
+        assert_eq!(trimmed, ["0.5", "100", "1.2", "10", "NaN"]);
     }
 
     #[test]

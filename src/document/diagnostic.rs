@@ -82,11 +82,12 @@ impl Problems {
         }
     }
 
-    /// Whether there are no problems.
+    /// Whether there is a problem at a span.
     pub(crate) fn are_at(&self, span: Span) -> bool {
         self.list.iter().any(|problem| problem.span == Some(span))
     }
 
+    /// Whether there are no problems.
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }

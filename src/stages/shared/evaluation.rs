@@ -1,7 +1,7 @@
 //! Names, metrics and predictions of the stages that evaluate on the test set.
 
 use crate::analysis::{Confusion, wilson_interval};
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, human};
 use crate::dataset::{DatasetConfig, ImageDataset};
 use crate::engine::StageSummary;
 use crate::stages::dataset::Dataset;
@@ -256,8 +256,7 @@ pub fn stage_name(kind: &str, name: &str, depth: Option<usize>, fraction: Option
 
 /// Formats a fraction as a percentage without trailing zeros.
 pub fn percent(fraction: f64) -> String {
-    let text = format!("{:.4}", 100.0 * fraction);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    human::trimmed(100.0 * fraction, 4)
 }
 
 #[cfg(test)]
