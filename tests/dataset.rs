@@ -307,7 +307,10 @@ fn one_directory_per_class() {
     assert_eq!((split.train.len(), split.validation.len(), split.test.len()), (17, 4, 9));
     for (class, sizes) in split_sizes(&print, 0.2, 1).into_iter().enumerate() {
         let count = |images: &[usize]| images.iter().filter(|&&image| set.label(image) == class).count();
-        assert_eq!(sizes, (count(&split.train), count(&split.validation), count(&split.test)));
+        assert_eq!(
+            [sizes.train, sizes.validation, sizes.test],
+            [&split.train, &split.validation, &split.test].map(|images| count(images))
+        );
     }
 }
 

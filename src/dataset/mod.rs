@@ -29,4 +29,4 @@ pub use fingerprint::{ClassSize, Fingerprint, SourceFile, class_names, fingerpri
 pub use image_dataset::{ImageDataset, Skipped};
 pub use shared::shared_images;
 pub use source::SourceConfig;
-pub use split::{Split, split_sizes};
+pub use split::{ClassCount, Split, split_sizes};

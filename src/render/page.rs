@@ -2,6 +2,7 @@
 
 use crate::base::Result;
 use crate::base::text::visible;
+use crate::dataset::ClassCount;
 use crate::render::data::{HealthRow, Report, Reproduce, StageRow};
 use crate::render::draw::canvas;
 use crate::render::plots::{Figure, Section};
@@ -66,7 +67,7 @@ struct Page<'a> {
     pairs: Vec<(&'a str, String)>,
     source: &'a str,
     image_size: usize,
-    classes: Vec<(String, usize, usize, usize)>,
+    classes: Vec<ClassCount>,
     skipped: &'a [(String, String)],
     skipped_count: usize,
     damaged: &'a [(String, String)],
@@ -165,11 +166,16 @@ fn with_markup(statement: Statement) -> Statement {
 }
 
 /// Returns the number of images of each class, and the totals.
-fn classes(report: &Report) -> Vec<(String, usize, usize, usize)> {
+fn classes(report: &Report) -> Vec<ClassCount> {
     let mut rows = report.dataset.classes.clone();
     if rows.len() > 1 {
-        let sum = |pick: fn(&(String, usize, usize, usize)) -> usize| report.dataset.classes.iter().map(pick).sum();
-        rows.push(("all".into(), sum(|row| row.1), sum(|row| row.2), sum(|row| row.3)));
+        let sum = |count: fn(&ClassCount) -> usize| report.dataset.classes.iter().map(count).sum();
+        rows.push(ClassCount {
+            name: "all".into(),
+            train: sum(|class| class.train),
+            validation: sum(|class| class.validation),
+            test: sum(|class| class.test),
+        });
     }
     rows
 }

@@ -19,7 +19,7 @@ pub(crate) mod variants;
 
 pub use check::{Check, DataCheck};
 pub use expansion::{Expanded, Expansion, Fits};
-pub use facts::{ClassCount, DataFacts, Facts, labeled_count};
+pub use facts::{DataFacts, Facts, labeled_count};
 pub use kind::{AnyKind, StageKind, Tables};
 pub use part::{ReportPart, Shown, VariantLabel};
 pub use pipeline::{DeviceChoice, Pipeline, Study, Variant};

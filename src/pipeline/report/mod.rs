@@ -79,7 +79,7 @@ impl Stage for ReportStage {
     }
 
     fn version(&self) -> u32 {
-        6
+        7
     }
 
     fn parameters(&self) -> Value {

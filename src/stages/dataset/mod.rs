@@ -9,7 +9,7 @@ pub use images::SEED;
 
 use crate::base::Result;
 use crate::dataset::source::SourceProblem;
-use crate::dataset::{DatasetConfig, ImageDataset, Part, Skipped};
+use crate::dataset::{ClassCount, DatasetConfig, ImageDataset, Part, Skipped};
 use crate::engine::{Context, StageId};
 use crate::render::data::{DatasetFacts, Report};
 use crate::stages::shared::cost;
@@ -204,11 +204,11 @@ impl ReportPart for DatasetPart {
         let split = split::open(shown.artifact("split")?, &set)?;
         let shared = split::shared(directory)?;
         let named = |files: &[Skipped]| files.iter().map(|file| (file.name.clone(), file.reason.clone())).collect();
-        let mut classes: Vec<(String, usize, usize, usize)> =
-            set.classes().iter().map(|class| (class.clone(), 0, 0, 0)).collect();
-        split.train.iter().for_each(|image| classes[set.label(*image)].1 += 1);
-        split.validation.iter().for_each(|image| classes[set.label(*image)].2 += 1);
-        split.test.iter().for_each(|image| classes[set.label(*image)].3 += 1);
+        let none = |name: &String| ClassCount { name: name.clone(), train: 0, validation: 0, test: 0 };
+        let mut classes: Vec<ClassCount> = set.classes().iter().map(none).collect();
+        split.train.iter().for_each(|image| classes[set.label(*image)].train += 1);
+        split.validation.iter().for_each(|image| classes[set.label(*image)].validation += 1);
+        split.test.iter().for_each(|image| classes[set.label(*image)].test += 1);
         report.dataset = DatasetFacts {
             classes,
             skipped: named(set.skipped()),
