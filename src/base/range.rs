@@ -4,51 +4,19 @@
 use crate::base::human;
 use serde::de::{Deserialize, Deserializer, Error};
 
-/// Deserializes a probability or fraction: `0 <= x <= 1`.
-///
-/// # Errors
-/// The value is not a number in the range.
-pub fn probability<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    checked(deserializer, "between 0 and 1", |x| (0.0..=1.0).contains(&x))
-}
-
-/// Deserializes a nonzero fraction: `0 < x <= 1`.
-///
-/// # Errors
-/// The value is not a number in the range.
-pub fn fraction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    checked(deserializer, "above 0 and at most 1", |x| x > 0.0 && x <= 1.0)
-}
-
-/// Deserializes a fraction below 1: `0 <= x < 1`.
-///
-/// # Errors
-/// The value is not a number in the range.
-pub fn below_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    checked(deserializer, "at least 0 and below 1", |x| (0.0..1.0).contains(&x))
-}
-
 /// Deserializes a finite number above 0.
 ///
 /// # Errors
 /// The value is not a number in the range.
-pub fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+pub(crate) fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     checked(deserializer, "above 0", |x| x > 0.0)
-}
-
-/// Deserializes a finite number of at least 0.
-///
-/// # Errors
-/// The value is not a number in the range.
-pub fn non_negative<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    checked(deserializer, "at least 0", |x| x >= 0.0)
 }
 
 /// Deserializes an integer of at least 1.
 ///
 /// # Errors
 /// The value is not an integer in the range.
-pub fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+pub(crate) fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     match usize::deserialize(deserializer)? {
         0 => Err(D::Error::custom("must be at least 1, got 0")),
         number => Ok(number),
@@ -59,7 +27,7 @@ pub fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize,
 ///
 /// # Errors
 /// The value is not a finite number, or `holds` is false for it.
-pub fn checked<'de, D: Deserializer<'de>>(
+pub(crate) fn checked<'de, D: Deserializer<'de>>(
     deserializer: D,
     range: &str,
     holds: impl Fn(f64) -> bool,

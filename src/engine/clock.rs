@@ -5,28 +5,28 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const SECONDS_PER_DAY: u64 = 86_400;
 
 /// Returns the current time in UTC as RFC 3339: `2026-04-14T09:03:27Z`.
-pub fn now() -> String {
+pub(crate) fn now() -> String {
     text(SystemTime::now())
 }
 
 /// Formats a time in UTC as RFC 3339.
-pub fn text(time: SystemTime) -> String {
+pub(crate) fn text(time: SystemTime) -> String {
     rfc3339(seconds_since_1970(time))
 }
 
 /// Formats a time in UTC for a file name; the names sort by time: `20260414-090327`.
-pub fn for_file_name(time: SystemTime) -> String {
+pub(crate) fn for_file_name(time: SystemTime) -> String {
     text(time).chars().filter(|c| !matches!(c, '-' | ':' | 'Z')).map(|c| if c == 'T' { '-' } else { c }).collect()
 }
 
 /// Returns the time between two texts of [`now`]; none if either is not an RFC 3339 time, zero if they are reversed.
-pub fn between(earlier: &str, later: &str) -> Option<Duration> {
+pub(crate) fn between(earlier: &str, later: &str) -> Option<Duration> {
     let (earlier, later) = (parse_rfc3339(earlier)?, parse_rfc3339(later)?);
     Some(Duration::from_secs(later.saturating_sub(earlier)))
 }
 
 /// Returns the time since a text of [`now`]; none if it is not an RFC 3339 time.
-pub fn since(text: &str) -> Option<Duration> {
+pub(crate) fn since(text: &str) -> Option<Duration> {
     between(text, &now())
 }
 
