@@ -7,7 +7,7 @@ use serde::Serialize;
 ///
 /// # Errors
 /// The value has no JSON form, which is a bug.
-pub fn pretty(value: &impl Serialize) -> Result<String> {
+pub(crate) fn pretty(value: &impl Serialize) -> Result<String> {
     match serde_json::to_string_pretty(value) {
         Ok(text) => Ok(text + "\n"),
         Err(error) => Err(Error::bug(format!("a value cannot be written as JSON: {error}"))),

@@ -15,23 +15,17 @@ pub fn is_hidden(c: char) -> bool {
 }
 
 /// Returns the text on one line, with hidden characters as escapes: `\n`, `\u{1b}`.
-///
-/// ```
-/// use simclr::base::text::visible;
-/// assert_eq!(visible("a\u{1b}[31mred\nnext.jpg"), r"a\u{1b}[31mred\nnext.jpg");
-/// assert_eq!(visible("Zürich 東京"), "Zürich 東京");
-/// ```
-pub fn visible(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     escaped(text, |_| false)
 }
 
 /// Same as [`visible`], but keeps line breaks.
-pub fn visible_lines(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible_lines(text: &str) -> Cow<'_, str> {
     escaped(text, |c| c == '\n')
 }
 
 /// Same as [`visible`], but leaves characters alone for which `stays` is true.
-pub fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
+pub(crate) fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
     let is_escaped = |c: char| is_hidden(c) && !stays(c);
     if !text.contains(is_escaped) {
         return Cow::Borrowed(text);
@@ -48,7 +42,7 @@ pub fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
 }
 
 /// Truncates a text to `max` characters followed by an ellipsis, if it is longer.
-pub fn cut(text: &str, max: usize) -> Cow<'_, str> {
+pub(crate) fn cut(text: &str, max: usize) -> Cow<'_, str> {
     match text.char_indices().nth(max) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
         None => Cow::Borrowed(text),

@@ -6,29 +6,29 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const LAST_SECOND: u64 = 253_402_300_799;
 
 /// Returns the current time in UTC as RFC 3339: `2026-04-14T09:03:27Z`.
-pub fn now() -> String {
+pub(crate) fn now() -> String {
     text(SystemTime::now())
 }
 
 /// Formats a time in UTC as RFC 3339; times before 1970 and after 9999 are clamped.
-pub fn text(time: SystemTime) -> String {
+pub(crate) fn text(time: SystemTime) -> String {
     let last = UNIX_EPOCH + Duration::from_secs(LAST_SECOND);
     humantime::format_rfc3339_seconds(time.clamp(UNIX_EPOCH, last)).to_string()
 }
 
 /// Formats a time in UTC for a file name; the names sort by time: `20260414-090327`.
-pub fn for_file_name(time: SystemTime) -> String {
+pub(crate) fn for_file_name(time: SystemTime) -> String {
     text(time).replace(['-', ':', 'Z'], "").replace('T', "-")
 }
 
 /// Returns the time between two texts of [`now`]; none if either is not an RFC 3339 time, zero if they are reversed.
-pub fn between(earlier: &str, later: &str) -> Option<Duration> {
+pub(crate) fn between(earlier: &str, later: &str) -> Option<Duration> {
     let (earlier, later) = (humantime::parse_rfc3339(earlier).ok()?, humantime::parse_rfc3339(later).ok()?);
     Some(later.duration_since(earlier).unwrap_or_default())
 }
 
 /// Returns the time since a text of [`now`]; none if it is not an RFC 3339 time.
-pub fn since(text: &str) -> Option<Duration> {
+pub(crate) fn since(text: &str) -> Option<Duration> {
     between(text, &now())
 }
 

@@ -34,7 +34,7 @@ pub struct Assembly {
 
 impl Assembly {
     /// Returns what to change so that a training run fits into this many bytes; `None` for other stages.
-    pub fn what_fits(&self, id: StageId, bytes: u64) -> Option<String> {
+    pub(crate) fn what_fits(&self, id: StageId, bytes: u64) -> Option<String> {
         self.fits.get(&id).map(|fits| fits(bytes))
     }
 
@@ -43,7 +43,7 @@ impl Assembly {
     ///
     /// # Errors
     /// Only bugs.
-    pub fn report_existing(&mut self, loaded: &LoadedStudy, outcome: &RunOutcome) -> Result<()> {
+    pub(crate) fn report_existing(&mut self, loaded: &LoadedStudy, outcome: &RunOutcome) -> Result<()> {
         let mut parts = self.parts.clone();
         let failures = parts.mark_missing(&self.graph, outcome);
         self.report = add_report(loaded, &mut self.graph, parts, Frame { failures, ..self.frame.clone() })?;

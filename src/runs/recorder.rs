@@ -90,7 +90,7 @@ impl<'a> Recorder<'a> {
     }
 
     /// Returns the facts about the run for its report, as names and values.
-    pub fn facts(&self) -> Vec<(String, String)> {
+    pub(crate) fn facts(&self) -> Vec<(String, String)> {
         let record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
         let took = human::duration(self.start.elapsed());
         let id = self.directory.file_name().unwrap_or_default().to_string_lossy();

@@ -57,6 +57,6 @@ impl DataFacts {
 }
 
 /// Returns the number of labeled images among `train`; half an image rounds up.
-pub fn labeled_count(fraction: f64, train: usize) -> usize {
+pub(crate) fn labeled_count(fraction: f64, train: usize) -> usize {
     (fraction * train as f64).round() as usize
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// The report's data, from which it can be rendered again.
-pub const DATA: &str = "report.json";
+pub(crate) const DATA: &str = "report.json";
 
 const KIND: &str = "report";
 
