@@ -92,8 +92,9 @@ fn predicting_only_the_majority_class_is_reported() {
     assert!(page.contains(baseline) && results.contains("reaches 90.0 %"), "{results}");
     assert!(page.contains("Balanced accuracy") && results.contains("Balanced accuracy"), "{results}");
     // Predicting only `healthy` has a recall of 1 and 0 for the two classes.
-    for row in results.lines().filter(|row| row.contains("| 90.0 %")) {
-        assert!(row.contains("| 50.0 %"), "{row}");
+    let rows = results.lines().map(|row| row.split(" | ").collect::<Vec<_>>());
+    for row in rows.filter(|row| row.get(4) == Some(&"90.0 %")) {
+        assert!(row.contains(&"50.0 %"), "{row:?}");
     }
 }
 
@@ -128,6 +129,78 @@ fn test_images_in_the_training_set_are_reported_everywhere() {
     study.noise("test/a/copy-0.png", 999);
     let (_, warned) = study.simclr(&["validate", "p.toml"]);
     assert!(warned.contains("11 of 12 test images are"), "{warned}");
+}
+
+#[test]
+fn near_duplicates_and_conflicting_labels_are_shown_and_can_be_errors() {
+    let study = Study::new(STUDY);
+    for (class, offset) in [("a", 0), ("b", 100)] {
+        for number in 0..12 {
+            study.noise(&format!("train/{class}/{number}.png"), offset + number);
+        }
+        for number in 0..6 {
+            study.noise(&format!("test/{class}/{number}.png"), offset + 1000 + number);
+        }
+    }
+    // A training image of both classes, and a test image that is a brighter copy of a training image.
+    study.noise("train/b/conflict.png", 3);
+    let mut copy = image::open(study.path().join("train/a/5.png")).unwrap().to_rgb8();
+    copy.pixels_mut().for_each(|pixel| pixel.0 = pixel.0.map(|value| value.saturating_add(2)));
+    copy.save(study.path().join("test/a/brighter.png")).unwrap();
+
+    let (_, warned) = study.simclr(&["validate", "p.toml"]);
+    assert!(warned.contains("1 image has the label of more than one class"), "{warned}");
+    study.simclr(&["run", "p.toml", "-q"]);
+    let page = study.page();
+    let text = "1 test image looks nearly like training or validation images, by a perceptual hash: for example, \
+                <code>a/brighter.png</code> (a) and <code>a/5.png</code> (a)";
+    assert!(page.contains(text), "{page}");
+    assert!(page.contains("Conflicting labels") && page.contains("2 images show the same"), "{page}");
+    let rows = fs::read_to_string(study.path().join("outputs/p/report/tables/duplicates.csv")).unwrap();
+    assert_eq!(rows.lines().count(), 3, "{rows}");
+
+    let strict = ["validate", "p.toml", "--set", "dataset.duplicates=error"];
+    let (_, error) = study.simclr(&strict);
+    assert!(error.contains("error: 1 image has the label of more than one class"), "{error}");
+    fs::remove_file(study.path().join("train/b/conflict.png")).unwrap();
+    assert!(study.simclr(&strict).0.contains("ok"));
+}
+
+#[test]
+fn evaluation_on_other_data_sets_is_a_table_with_a_column_per_data_set() {
+    let set = |name: &str, classes| {
+        format!(
+            "[dataset.{name}]\nsource = {{ shapes = {{ train = 120, test = 60, classes = {classes} }} }}\nimage_size = 16\n"
+        )
+    };
+    let (_, stages) = STUDY.split_once("[augment.views]").unwrap();
+    let mut text = set("few", 3) + &set("many", 6) + "[augment.views]" + stages;
+    text = text.replace("[pretrain.main]\n", "[pretrain.main]\ndataset = \"few\"\n");
+    text += &text[text.find("[pretrain.main]").unwrap()..text.find("[linear_eval").unwrap()]
+        .replace("pretrain.main", "pretrain.untrained")
+        .replace("epochs = 1", "epochs = 0");
+    text += "[linear_eval.other]\nfrom = \"main\"\ndataset = \"many\"\nepochs = 5\n";
+    text += "[linear_eval.untrained]\nfrom = \"untrained\"\ndataset = \"many\"\nepochs = 5\n";
+    let study = Study::new(&text);
+    let (results, error) = study.simclr(&["run", "p.toml", "-q"]);
+    let header = "| Evaluation | Features | Labels | Pretrained on | Run | few | many |";
+    let table = results.split(header).nth(1).unwrap_or_else(|| panic!("{results}{error}"));
+    let rows: Vec<Vec<&str>> = table.lines().skip(2).map(|line| line.split(" | ").collect()).collect();
+    assert_eq!([rows[0][3], rows[0][4]], ["few", "main"], "{table}");
+    assert!(rows[0][5].contains(" %") && rows[0][6].contains(" %"), "{table}");
+    assert_eq!([rows[1][3], rows[1][5]], ["untrained encoder", "\u{2013}"], "{table}");
+    let majority = rows.iter().find(|row| row[0] == "| Majority class").unwrap();
+    assert!(majority[5].contains("33.3 %") && majority[6].contains("16.7 %"), "{table}");
+    // Six classes have a top-5 accuracy, and both data sets are described.
+    assert!(results.contains("Top-5 accuracy"), "{results}");
+    let page = study.page();
+    let baseline = "16.7 % on the test images of <code>many</code>";
+    assert!(
+        page.contains("reaches 33.3 % on the test images of <code>few</code>") && page.contains(baseline),
+        "{page}"
+    );
+    assert!(page.contains("<h3>few</h3>") && page.contains("<h3>many</h3>"), "{page}");
+    assert!(page.contains("These statements are about evaluation on <code>few</code>"), "{page}");
 }
 
 #[test]

@@ -6,8 +6,8 @@ use simclr::base::rows::unquoted;
 use simclr::base::text::is_hidden;
 use simclr::dataset::ClassCount;
 use simclr::render::data::{
-    CurveKind, CurveRow, EmbeddingPanel, EvaluationKind, EvaluationResult, HealthRow, PairsImage, Report, StageRow,
-    TrainingCurve,
+    CurveKind, CurveRow, DatasetFacts, EmbeddingPanel, EvaluationKind, EvaluationResult, HealthRow, PairsImage, Report,
+    StageRow, TrainingCurve,
 };
 use simclr::render::{Cell, CellFormat, StageColumn, StageTable, pairs_png, results_markdown, write};
 use std::collections::BTreeMap;
@@ -126,10 +126,14 @@ fn full() -> Report {
         failures: vec![("embed.tsne".into(), "the disk is full".into())],
         ..Report::default()
     };
-    report.dataset.classes =
-        ["cat", "dog"].map(|name| ClassCount { name: name.into(), train: 500, validation: 50, test: 125 }).into();
-    report.dataset.skipped = vec![("cat_1.jpg".into(), "not an image".into())];
-    report.dataset.damaged = vec![("cat_2.jpg".into(), "the JPEG is damaged".into())];
+    report.datasets = vec![DatasetFacts {
+        classes: ["cat", "dog"]
+            .map(|name| ClassCount { name: name.into(), train: 500, validation: 50, test: 125 })
+            .into(),
+        skipped: vec![("cat_1.jpg".into(), "not an image".into())],
+        damaged: vec![("cat_2.jpg".into(), "the JPEG is damaged".into())],
+        ..DatasetFacts::default()
+    }];
     report.reproduce.command = "simclr run study.toml".into();
     report
 }
@@ -140,10 +144,10 @@ fn hostile() -> Report {
     report.title = evil();
     report.study = evil();
     report.description = vec![(evil(), evil())];
-    report.dataset.source = evil();
-    report.dataset.classes[0].name = evil();
-    report.dataset.skipped = vec![(evil(), evil())];
-    report.dataset.damaged = vec![(evil(), evil())];
+    report.datasets[0].source = evil();
+    report.datasets[0].classes[0].name = evil();
+    report.datasets[0].skipped = vec![(evil(), evil())];
+    report.datasets[0].damaged = vec![(evil(), evil())];
     report.settings = vec![evil()];
     report
         .curves

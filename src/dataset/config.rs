@@ -31,11 +31,38 @@ pub struct DatasetConfig {
     #[serde(default, skip_serializing_if = "DamagedJpegs::is_default")]
     #[schemars(extend("default" = "refuse"))]
     pub damaged_jpegs: DamagedJpegs,
+    /// What happens if test images are also training or validation images, or if an image has the label of several
+    /// classes. Copies with equal files are found by `validate`, those with equal pixels before evaluation; the report
+    /// also shows images that look nearly the same.
+    #[serde(default, skip_serializing_if = "OnDuplicates::is_default")]
+    #[schemars(extend("default" = "warn"))]
+    pub duplicates: OnDuplicates,
 }
 
 impl DatasetConfig {
     fn default_validation() -> f64 {
         0.1
+    }
+}
+
+/// What happens if images are duplicates of images of another subset or class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDuplicates {
+    /// A warning, and the report shows them.
+    #[default]
+    Warn,
+    /// An error.
+    Error,
+    /// They are not searched for.
+    Ignore,
+}
+
+impl OnDuplicates {
+    /// Returns whether this is the default.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde requires a reference")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 

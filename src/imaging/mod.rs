@@ -21,6 +21,7 @@ mod jpeg_reader;
 mod jpeg_scans;
 mod jpeg_segments;
 mod jpeg_zeros;
+pub(crate) mod perceptual;
 mod region;
 pub mod resample;
 pub(crate) mod vector;

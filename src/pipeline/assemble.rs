@@ -104,8 +104,9 @@ pub fn assemble(loaded: &LoadedStudy, output: &Path, device: Option<DeviceChoice
         pipeline.device = device.unwrap_or(pipeline.device);
         let facts = survey.facts(&pipeline)?;
         for facts in facts.0.values() {
-            // The report counts shared images by their pixels.
-            add_new(&mut expanded.warnings_of_data, dataset::shared::warning(&facts.fingerprint));
+            // The report counts duplicates by their pixels.
+            let duplicates = dataset::duplicate_files::warnings(&facts.config, &facts.fingerprint);
+            add_new(&mut expanded.warnings_of_data, duplicates.map_err(AssembleError::Data)?);
             add_new(&mut expanded.notes, dataset::notes(&facts.config, &facts.fingerprint));
         }
         loaded.check_data(number, &facts)?;

@@ -106,6 +106,7 @@ fn is_untrained_counterpart(first: &Group<'_>, second: &Group<'_>) -> bool {
     let (a, b) = (first.first(), second.first());
     b.is_untrained
         && a.kind == b.kind
+        && a.dataset == b.dataset
         && a.depth == b.depth
         && a.fraction == b.fraction
         && a.encoder == b.encoder
@@ -118,6 +119,7 @@ fn is_baseline(first: &Group<'_>, second: &Group<'_>) -> bool {
     is_linear
         && b.kind == EvaluationKind::Supervised
         && b.from.is_none()
+        && a.dataset == b.dataset
         && a.fraction == b.fraction
         && have_same_settings(first, second)
 }
@@ -127,6 +129,7 @@ fn is_from_scratch(first: &Group<'_>, second: &Group<'_>) -> bool {
     a.from.is_some()
         && b.kind == EvaluationKind::Supervised
         && b.from.is_none()
+        && a.dataset == b.dataset
         && a.fraction == b.fraction
         && a.encoder == b.encoder
         && have_same_settings(first, second)

@@ -2,11 +2,12 @@
 //!
 //! Non-finite numbers become NaN in a round trip through JSON, where they are `null`, and are plotted as gaps.
 
-use crate::dataset::ClassCount;
 use crate::render::correctness::Correctness;
 use crate::render::stage_table::StageTable;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
+
+pub use crate::render::dataset_facts::{DatasetFacts, DuplicateImage};
 
 /// The content of a report. Any field may be empty; its section is then omitted.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -18,8 +19,10 @@ pub struct Report {
     pub study: String,
     /// Facts at the top of the page: name and value.
     pub description: Vec<(String, String)>,
-    /// The data set.
-    pub dataset: DatasetFacts,
+    /// The data sets.
+    pub datasets: Vec<DatasetFacts>,
+    /// Notes on the data; one sentence each.
+    pub notes: Vec<String>,
     /// Paths of the settings that the sweep varies.
     pub settings: Vec<String>,
     /// Training curves: pretraining, supervised training and linear evaluation.
@@ -59,26 +62,6 @@ impl Report {
         }
         &mut self.tables[at]
     }
-}
-
-/// Facts about the data set.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct DatasetFacts {
-    /// Source of the images.
-    pub source: String,
-    /// The classes and their numbers of images.
-    pub classes: Vec<ClassCount>,
-    /// Width and height of the images in pixels.
-    pub image_size: usize,
-    /// Skipped files with the reason.
-    pub skipped: Vec<(String, String)>,
-    /// Damaged JPEGs that were used, with the damage.
-    pub damaged: Vec<(String, String)>,
-    /// Notes about the data.
-    pub notes: Vec<String>,
-    /// Test images that are also training or validation images, each with the name of such an image.
-    pub shared: Vec<(String, String)>,
 }
 
 /// The majority-class baseline of a test set.
@@ -182,6 +165,10 @@ pub struct EvaluationResult {
     pub stage: String,
     /// The pretraining run that the features or initial weights come from; none when training from scratch.
     pub from: Option<String>,
+    /// The data set that it was pretrained on: "photos", or "photos, then signs"; none when training from scratch.
+    pub pretrained_on: Option<String>,
+    /// The data set evaluated on; empty for `[dataset]`.
+    pub dataset: String,
     /// Whether the encoder is untrained, as a baseline.
     pub is_untrained: bool,
     /// Identifies the encoder architecture: equal for equal encoders.

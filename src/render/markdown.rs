@@ -3,7 +3,7 @@
 use crate::base::text::visible;
 use crate::render::data::Report;
 use crate::render::table::{self, Table};
-use crate::render::verdict;
+use crate::render::{transfer, verdict};
 
 /// Formats the verdict, the results with one table row per result averaged over seeds, and the tables of stages as
 /// Markdown; "No results." if there are none.
@@ -20,6 +20,10 @@ pub fn results_markdown(report: &Report) -> String {
         let verdict: String =
             verdict::statements(report).iter().map(|each| statement(&each.topic, &each.text)).collect();
         parts.push(verdict + &grid(&results));
+    }
+    let transfer = transfer::table(report);
+    if !transfer.rows.is_empty() {
+        parts.push(format!("## {}\n\n{}", transfer::TITLE, grid(&transfer)));
     }
     for table in report.tables.iter().filter(|table| !table.rows.is_empty()) {
         let (title, explanation) = (escape(&table.title), escape_markup(&table.explanation));

@@ -3,13 +3,13 @@
 use crate::base::Result;
 use crate::base::text::visible;
 use crate::dataset::ClassCount;
-use crate::render::data::{HealthRow, Report, Reproduce, StageRow};
+use crate::render::data::{DatasetFacts, DuplicateImage, HealthRow, Report, Reproduce, StageRow};
 use crate::render::draw::canvas;
 use crate::render::groups;
 use crate::render::plots::{Figure, Section, confusion};
 use crate::render::stage_table::{self, StageTable};
 use crate::render::verdict::{Statement, collapse};
-use crate::render::{comparison_table, html, table, verdict, words};
+use crate::render::{comparison_table, html, table, transfer, verdict, words};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Serialize;
 
@@ -45,6 +45,25 @@ struct StageTableView<'a> {
     grid: TableView<'a>,
 }
 
+/// A data set for the template.
+#[derive(Serialize)]
+struct DatasetView<'a> {
+    /// Its name if there are several.
+    name: &'a str,
+    source: &'a str,
+    image_size: usize,
+    classes: Vec<ClassCount>,
+    skipped: &'a [(String, String)],
+    skipped_count: usize,
+    damaged: &'a [(String, String)],
+    damaged_count: usize,
+    /// Cells of a row each: image, class, earlier image, its class, whether they are the same.
+    duplicates: Vec<[&'a str; 5]>,
+    duplicates_count: usize,
+    /// Base64; empty without duplicates.
+    duplicates_png: String,
+}
+
 /// The variables of the template.
 #[derive(Serialize)]
 struct Page<'a> {
@@ -59,6 +78,8 @@ struct Page<'a> {
     settings: &'a [String],
     variants: Vec<&'a str>,
     results: TableView<'a>,
+    transfer: TableView<'a>,
+    transfer_title: &'static str,
     tables: Vec<StageTableView<'a>>,
     result_figures: Vec<FigureView<'a>>,
     training_figures: Vec<FigureView<'a>>,
@@ -67,13 +88,7 @@ struct Page<'a> {
     embedding_figures: Vec<FigureView<'a>>,
     health: Vec<[String; 7]>,
     pairs: Vec<(&'a str, String)>,
-    source: &'a str,
-    image_size: usize,
-    classes: Vec<ClassCount>,
-    skipped: &'a [(String, String)],
-    skipped_count: usize,
-    damaged: &'a [(String, String)],
-    damaged_count: usize,
+    datasets: Vec<DatasetView<'a>>,
     models: &'a [(String, String)],
     stages: Vec<[String; 4]>,
     reproduce: &'a Reproduce,
@@ -87,7 +102,6 @@ pub(crate) fn html(report: &Report, figures: &[Figure]) -> Result<String> {
 
 fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
     let section = |section| figures.iter().filter(|figure| figure.section == section).map(view).collect();
-    let (skipped, damaged) = (&report.dataset.skipped, &report.dataset.damaged);
     Page {
         title: [&report.title, &report.study]
             .into_iter()
@@ -103,6 +117,8 @@ fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
         settings: &report.settings,
         variants: variants(report),
         results: table_view(table::results(report)),
+        transfer: table_view(transfer::table(report)),
+        transfer_title: transfer::TITLE,
         tables: stage_tables(&report.tables),
         result_figures: section(Section::Results),
         training_figures: section(Section::Training),
@@ -111,13 +127,7 @@ fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
         embedding_figures: section(Section::Embedding),
         health: report.health.iter().map(health).collect(),
         pairs: report.pairs.iter().map(|pair| (pair.policy.as_str(), BASE64_STANDARD.encode(&pair.png))).collect(),
-        source: &report.dataset.source,
-        image_size: report.dataset.image_size,
-        classes: classes(report),
-        skipped: &skipped[..skipped.len().min(MAX_FILES)],
-        skipped_count: skipped.len(),
-        damaged: &damaged[..damaged.len().min(MAX_FILES)],
-        damaged_count: damaged.len(),
+        datasets: report.datasets.iter().map(|set| dataset(set, report.datasets.len() > 1)).collect(),
         models: &report.models,
         stages: report.stages.iter().map(stage).collect(),
         reproduce: &report.reproduce,
@@ -168,11 +178,33 @@ fn with_markup(statement: Statement) -> Statement {
     Statement { text: text.replace(" %", "\u{a0}%"), ..statement }
 }
 
+fn duplicate(row: &DuplicateImage) -> [&str; 5] {
+    let DuplicateImage { image, class, other, other_class, is_exact, .. } = row;
+    [image, class, other, other_class, if *is_exact { "equal pixels" } else { "nearly the same" }]
+}
+
+fn dataset(set: &DatasetFacts, is_named: bool) -> DatasetView<'_> {
+    let duplicates = set.shown_duplicates();
+    DatasetView {
+        name: if is_named { words::dataset(&set.name) } else { "" },
+        source: &set.source,
+        image_size: set.image_size,
+        classes: classes(set),
+        skipped: &set.skipped[..set.skipped.len().min(MAX_FILES)],
+        skipped_count: set.skipped.len(),
+        damaged: &set.damaged[..set.damaged.len().min(MAX_FILES)],
+        damaged_count: set.damaged.len(),
+        duplicates: duplicates.iter().take(MAX_FILES).map(|each| duplicate(each)).collect(),
+        duplicates_count: duplicates.len(),
+        duplicates_png: if duplicates.is_empty() { String::new() } else { BASE64_STANDARD.encode(&set.duplicates_png) },
+    }
+}
+
 /// Returns the number of images of each class, and the totals.
-fn classes(report: &Report) -> Vec<ClassCount> {
-    let mut rows = report.dataset.classes.clone();
+fn classes(set: &DatasetFacts) -> Vec<ClassCount> {
+    let mut rows = set.classes.clone();
     if rows.len() > 1 {
-        let sum = |count: fn(&ClassCount) -> usize| report.dataset.classes.iter().map(count).sum();
+        let sum = |count: fn(&ClassCount) -> usize| set.classes.iter().map(count).sum();
         rows.push(ClassCount {
             name: "all".into(),
             train: sum(|class| class.train),

@@ -2,7 +2,7 @@
 
 use crate::render::data::Report;
 use crate::render::groups::{self, Group};
-use crate::render::words::{self, Naming};
+use crate::render::words::{self, Naming, or_unknown};
 
 /// A table of text.
 #[derive(Clone, Debug, Default)]
@@ -26,9 +26,9 @@ pub(crate) struct Column<'a> {
 const SELECTED_ON_TEST: &str = "† The epoch was selected on the test set, which biases this accuracy upward.";
 const MISSING: &str = "Missing results belong to stages that failed or depend on a failed stage; see Failures.";
 const ONE_SEED: &str = "Confidence intervals cover the test images (Wilson score). They do not show whether two \
-     results differ, since all evaluations share the same test images; see Comparisons.";
+     results differ, since evaluations on a data set share its test images; see Comparisons.";
 const SEVERAL_SEEDS: &str = "Confidence intervals cover the test images and, with several seeds, the seeds. They do \
-     not show whether two results differ, since all evaluations share the same test images; see Comparisons.";
+     not show whether two results differ, since evaluations on a data set share its test images; see Comparisons.";
 const MAJORITY: &str = "Majority class: accuracy of always predicting the most frequent class of the test images. \
      Macro F1: mean of the F1 scores of the classes.";
 const BALANCED: &str =
@@ -49,10 +49,11 @@ fn columns(groups: &[Group<'_>]) -> Vec<(Column<'static>, Cell)> {
     let any = |applies: fn(&Group<'_>) -> bool| groups.iter().any(applies);
     let text = |name| Column { name, number: false };
     let number = |name| Column { name, number: true };
-    let all: [(bool, Column<'static>, Cell); 14] = [
+    let all: [(bool, Column<'static>, Cell); 15] = [
         (true, text("Evaluation"), |group| words::kind(group.first().kind).into()),
         (true, text("Stage"), |group| group.first().stage.clone()),
         (naming.from, text("Pretraining run"), |group| or_unknown(group.first().from.as_deref().unwrap_or_default())),
+        (naming.dataset, text("Evaluated on"), |group| words::dataset(&group.first().dataset).into()),
         (any(|group| !group.first().depth_label.is_empty()), text("Features"), |group| {
             or_unknown(&group.first().depth_label)
         }),
@@ -87,10 +88,6 @@ pub(crate) fn recalls(shown: &[&Group<'_>]) -> Table<'static> {
         })
     });
     Table { columns: columns.map(column).to_vec(), rows: rows.collect(), notes: Vec::new() }
-}
-
-fn or_unknown(text: &str) -> String {
-    if text.is_empty() { words::UNKNOWN.into() } else { text.into() }
 }
 
 fn labels(group: &Group<'_>) -> String {

@@ -1,14 +1,12 @@
 //! The numbers of the report as CSV files.
 
-use crate::base::rows::quoted;
-use crate::base::{Error, Result};
-use crate::dataset::ClassCount;
-use crate::render::comparison_table;
+use crate::base::Result;
+use crate::render::csv_table::CsvTable;
 use crate::render::data::Report;
 use crate::render::groups;
 use crate::render::stage_table::{self, StageTable};
 use crate::render::words;
-use csv::Writer;
+use crate::render::{comparison_table, dataset_tables};
 
 /// A file of the report: its name below `tables/` and its bytes.
 pub(crate) type CsvFile = (String, Vec<u8>);
@@ -30,9 +28,10 @@ fn fixed(report: &Report) -> Result<Vec<(&'static str, Vec<u8>)>> {
         ("confusion.csv", confusion(report)?),
         ("embeddings.csv", embeddings(report)?),
         ("health.csv", health(report)?),
-        ("dataset.csv", dataset(report)?),
-        ("skipped.csv", files(&report.dataset.skipped)?),
-        ("damaged.csv", files(&report.dataset.damaged)?),
+        ("dataset.csv", dataset_tables::classes(report)?),
+        ("duplicates.csv", dataset_tables::duplicates(report)?),
+        ("skipped.csv", dataset_tables::files(report, |set| &set.skipped)?),
+        ("damaged.csv", dataset_tables::files(report, |set| &set.damaged)?),
         ("stages.csv", stages(report)?),
     ])
 }
@@ -51,6 +50,8 @@ fn results(report: &Report) -> Result<Vec<u8>> {
         "kind",
         "stage",
         "from",
+        "pretrained_on",
+        "dataset",
         "depth",
         "depth_label",
         "fraction",
@@ -76,6 +77,8 @@ fn results(report: &Report) -> Result<Vec<u8>> {
             words::kind(result.kind).into(),
             result.stage.clone(),
             optional(result.from.as_ref()),
+            optional(result.pretrained_on.as_ref()),
+            result.dataset.clone(),
             optional(result.depth),
             result.depth_label.clone(),
             result.fraction.to_string(),
@@ -105,6 +108,8 @@ fn summary(report: &Report) -> Result<Vec<u8>> {
         "kind",
         "stage",
         "from",
+        "pretrained_on",
+        "dataset",
         "depth",
         "depth_label",
         "fraction",
@@ -126,6 +131,8 @@ fn summary(report: &Report) -> Result<Vec<u8>> {
             words::kind(result.kind).into(),
             result.stage.clone(),
             optional(result.from.as_ref()),
+            optional(result.pretrained_on.as_ref()),
+            result.dataset.clone(),
             optional(result.depth),
             result.depth_label.clone(),
             result.fraction.to_string(),
@@ -270,22 +277,6 @@ fn health(report: &Report) -> Result<Vec<u8>> {
     table.bytes()
 }
 
-fn dataset(report: &Report) -> Result<Vec<u8>> {
-    let mut table = CsvTable::new(&["class", "train", "validation", "test"])?;
-    for ClassCount { name, train, validation, test } in &report.dataset.classes {
-        table.add(&[name.clone(), train.to_string(), validation.to_string(), test.to_string()])?;
-    }
-    table.bytes()
-}
-
-fn files(files: &[(String, String)]) -> Result<Vec<u8>> {
-    let mut table = CsvTable::new(&["file", "reason"])?;
-    for (file, reason) in files {
-        table.add(&[file.clone(), reason.clone()])?;
-    }
-    table.bytes()
-}
-
 fn stages(report: &Report) -> Result<Vec<u8>> {
     let mut table = CsvTable::new(&["stage", "kind", "key", "inputs"])?;
     for stage in &report.stages {
@@ -302,27 +293,4 @@ fn finite_or_empty(value: f64) -> String {
 
 fn optional(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
-}
-
-/// A CSV table in memory.
-struct CsvTable(Writer<Vec<u8>>);
-
-impl CsvTable {
-    fn new(columns: &[impl AsRef<[u8]>]) -> Result<Self> {
-        let mut table = Self(Writer::from_writer(Vec::new()));
-        table.0.write_record(columns).map_err(bug)?;
-        Ok(table)
-    }
-
-    fn add(&mut self, cells: &[String]) -> Result<()> {
-        self.0.write_record(cells.iter().map(|cell| quoted(cell).into_owned())).map_err(bug)
-    }
-
-    fn bytes(self) -> Result<Vec<u8>> {
-        self.0.into_inner().map_err(bug)
-    }
-}
-
-fn bug(error: impl std::fmt::Display) -> Error {
-    Error::bug(format!("cannot write a table of the report: {error}"))
 }

@@ -97,6 +97,16 @@ pub(crate) fn kind(kind: EvaluationKind) -> &'static str {
     }
 }
 
+/// Names a data set; that of `[dataset]` has an empty name.
+pub(crate) fn dataset(name: &str) -> &str {
+    if name.is_empty() { "dataset" } else { name }
+}
+
+/// Returns the text, or a placeholder if it is empty.
+pub(crate) fn or_unknown(text: &str) -> String {
+    if text.is_empty() { UNKNOWN.into() } else { text.into() }
+}
+
 /// The properties that distinguish the groups of a table or plot; names consist of only those.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Naming {
@@ -104,6 +114,8 @@ pub(crate) struct Naming {
     stage: bool,
     /// Whether there are several pretraining runs.
     pub(crate) from: bool,
+    /// Whether there are several data sets evaluated on.
+    pub(crate) dataset: bool,
     depth: bool,
     fraction: bool,
     /// Whether there are several variants.
@@ -121,6 +133,7 @@ impl Naming {
             kind: several(&|group| Some(kind(group.first().kind).into())),
             stage: false,
             from: several(&|group| group.first().from.clone()),
+            dataset: several(&|group| Some(group.first().dataset.clone())),
             depth: several(&|group| group.first().depth.map(|depth| depth.to_string())),
             fraction: several(&|group| Some(label_fraction(group.first().fraction))),
             variant: several(&|group| Some(group.variant.clone())),
@@ -168,6 +181,7 @@ impl Naming {
         let parts = [
             self.kind.then(|| kind(result.kind).to_owned()),
             result.from.clone().filter(|_| self.from),
+            self.dataset.then(|| format!("on {}", dataset(&result.dataset))),
             depth.filter(|_| self.depth),
             self.fraction.then(|| format!("{} of labels", label_fraction(result.fraction))),
             Some(group.variant.clone()).filter(|variant| self.variant && !variant.is_empty()),

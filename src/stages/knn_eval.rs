@@ -10,6 +10,7 @@ use crate::stages::shared::cost;
 use crate::stages::shared::depths::{self, encoder_output, grid, widths};
 use crate::stages::shared::evaluation::{self, Evaluation, EvaluationTarget};
 use crate::stages::shared::labels::{Fractions, LabelSampling, check_fractions, check_labels};
+use crate::stages::shared::metrics;
 use crate::stages::shared::results::{Evaluated, ResultPart};
 use crate::stages::shared::statistics::{BatchNormStatistics, BatchOrder, StatisticsKeys};
 use crate::study::{Check, DataCheck, DataFacts, Expansion, Ref, StageKind, labeled_count};
@@ -112,7 +113,8 @@ impl StageKind for KnnEval {
             let id = expansion.add(KnnEvalStage { name: name.clone(), knn, depth, fraction, seed }, &inputs)?;
             expansion.cost(id, cost(widths[depth], fraction, facts));
             let stage = format!("knn_eval.{name}");
-            let evaluated = Evaluated::of_features(stage, &node, (depth, widths[depth]), fraction, seed);
+            let evaluated =
+                Evaluated::of_features(stage, &node, (depth, widths[depth]), fraction, dataset, expansion.pipeline());
             expansion.show(&[("result", id)], ResultPart { kind: EvaluationKind::Knn, curve: None, evaluated });
         }
         Ok(())
@@ -173,6 +175,6 @@ impl Stage for KnnEvalStage {
     }
 
     fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
-        evaluation::comparable(artifact)
+        metrics::comparable(artifact)
     }
 }

@@ -16,11 +16,12 @@ const NAMED: [&str; 7] = ["augment", "pretrain", "linear_eval", "knn_eval", "clu
 const REFERENCES: [&str; 3] = ["augment", "from", "init_from"];
 
 /// Keys whose values are words of an enumeration.
-const WORDS: [&str; 14] = [
+const WORDS: [&str; 15] = [
     "device",
     "fit",
     "broken_files",
     "damaged_jpegs",
+    "duplicates",
     "draw",
     "order",
     "brightness_mode",
@@ -81,7 +82,12 @@ impl Damages<'_> {
         for (key, value) in table {
             let span = key.span();
             let below = [path, &[key.get_ref()]].concat();
-            let is_name = matches!(path, [section] if NAMED.contains(section));
+            let is_name = match path {
+                // `[dataset.NAME]` is a table with a source.
+                ["dataset"] => matches!(value.get_ref(), DeValue::Table(set) if set.contains_key("source")),
+                [section] => NAMED.contains(section),
+                _ => false,
+            };
             if !is_name && path.first() != Some(&"sweep") {
                 self.replace(span.end..span.end, "_zz", span.start);
             }
@@ -108,10 +114,7 @@ impl Damages<'_> {
             DeValue::Integer(_) | DeValue::Float(_) => {
                 self.replace(span.clone(), "nan", span.start);
                 self.replace(span.clone(), "99999999999999999999999999", span.start);
-                // The mean of a channel may be negative.
-                if key != "mean" {
-                    self.replace(span.clone(), "-1", span.start);
-                }
+                self.replace(span.clone(), "-1", span.start);
             }
             DeValue::String(_) if REFERENCES.contains(&key) => {
                 self.replace(span.clone(), "\"nowhere\"", span.start);

@@ -6,7 +6,7 @@ use crate::base::Result;
 use crate::engine::{Context, Graph, Stage, StageId, StageSummary};
 use crate::pipeline::LoadedStudy;
 use crate::render;
-use crate::render::data::{DatasetFacts, Report, Reproduce, StageRow};
+use crate::render::data::{Report, Reproduce, StageRow};
 use crate::stages::shared::artifacts;
 use crate::study::Parts;
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ impl ReportStage {
         let template = Report {
             title: study.title.clone(),
             study: study.name.clone(),
-            dataset: DatasetFacts { notes: frame.notes, ..DatasetFacts::default() },
+            notes: frame.notes,
             settings,
             models: frame.models,
             stages: stage_rows(graph),
@@ -79,7 +79,7 @@ impl Stage for ReportStage {
     }
 
     fn version(&self) -> u32 {
-        7
+        8
     }
 
     fn parameters(&self) -> Value {

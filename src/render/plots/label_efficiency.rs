@@ -2,6 +2,7 @@
 
 use crate::base::Result;
 use crate::render::charts::{LineChart, LinePanel, LineSeries};
+use crate::render::data::EvaluationKind;
 use crate::render::draw::Axis;
 use crate::render::groups::{Group, group_by};
 use crate::render::plots::{
@@ -51,9 +52,9 @@ fn series<'a, 'b>(groups: &'b [Group<'a>]) -> Vec<Vec<&'b Group<'a>>> {
 }
 
 /// Returns a key that is equal for groups that differ only in fraction and stage.
-fn series_key(group: &Group<'_>) -> (crate::render::data::EvaluationKind, Option<String>, Option<usize>, String) {
+fn series_key(group: &Group<'_>) -> (EvaluationKind, Option<String>, String, Option<usize>, String) {
     let result = group.first();
-    (result.kind, result.from.clone(), result.depth, group.variant.clone())
+    (result.kind, result.from.clone(), result.dataset.clone(), result.depth, group.variant.clone())
 }
 
 fn fractions(groups: &[&Group<'_>]) -> Vec<f64> {

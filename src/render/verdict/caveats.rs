@@ -1,23 +1,30 @@
 //! Caveats: biased, unfair or incomplete results, and what the confidence intervals cover.
 
 use crate::base::human::count;
-use crate::render::data::Report;
+use crate::render::data::{DatasetFacts, DuplicateImage, Report};
 use crate::render::groups::Group;
 use crate::render::verdict::Statement;
 use crate::render::verdict::phrase::capitalized;
+use crate::render::words;
 
 /// Reports test images that are also training or validation images.
-pub(super) fn shared_images(report: &Report) -> Option<Statement> {
-    let shared = &report.dataset.shared;
+pub(super) fn shared_images(report: &Report) -> impl Iterator<Item = Statement> {
+    let is_named = report.datasets.len() > 1;
+    report.datasets.iter().filter_map(move |set| shared_in(set, is_named))
+}
+
+fn shared_in(set: &DatasetFacts, is_named: bool) -> Option<Statement> {
+    let shared = &set.shared;
     let (test, train) = shared.first()?;
-    let all: usize = report.dataset.classes.iter().map(|class| class.test).sum();
+    let all: usize = set.classes.iter().map(|class| class.test).sum();
     let are = if shared.len() == 1 {
         "is also a training or validation image"
     } else {
         "are also training or validation images"
     };
+    let of_set = if is_named { format!(" of `{}`", words::dataset(&set.name)) } else { String::new() };
     let text = format!(
-        "{} of {} {are}, which biases every test accuracy upward: for example, `{test}` is the same image as \
+        "{} of {}{of_set} {are}, which biases every test accuracy upward: for example, `{test}` is the same image as \
          `{train}`.",
         shared.len(),
         count(all, "test image"),
@@ -25,9 +32,40 @@ pub(super) fn shared_images(report: &Report) -> Option<Statement> {
     Some(Statement::new("Train-test overlap", text))
 }
 
+/// Reports images of two classes, and test images that look nearly like training or validation images.
+fn duplicates(report: &Report) -> impl Iterator<Item = Statement> {
+    report.datasets.iter().flat_map(|set| {
+        let conflicts = |row: &&DuplicateImage| row.is_exact && row.class != row.other_class;
+        let conflicting = example(set, conflicts).map(|(number, example)| {
+            let have = if number == 1 { "has" } else { "have" };
+            let text =
+                format!("{} {have} the label of more than one class: for example, {example}.", count(number, "image"));
+            Statement::new("Conflicting labels", text)
+        });
+        let near = example(set, |row| !row.is_exact && row.is_test).map(|(number, example)| {
+            let look = if number == 1 { "looks" } else { "look" };
+            let text = format!(
+                "{} {look} nearly like training or validation images, by a perceptual hash: for example, {example}. If \
+                 they show the same, test accuracies are biased upward; see Data.",
+                count(number, "test image"),
+            );
+            Statement::new("Near duplicates", text)
+        });
+        [conflicting, near].into_iter().flatten()
+    })
+}
+
+/// Counts duplicates and names the first: "`a` (cat) and `b` (dog)".
+fn example(set: &DatasetFacts, is_meant: impl Fn(&&DuplicateImage) -> bool) -> Option<(usize, String)> {
+    let meant: Vec<&DuplicateImage> = set.duplicates.iter().filter(is_meant).collect();
+    let DuplicateImage { image, class, other, other_class, .. } = meant.first()?;
+    Some((meant.len(), format!("`{image}` ({class}) and `{other}` ({other_class})")))
+}
+
 /// Notes on the data, unequal training conditions, selection on the test set, what intervals cover, and failures.
 pub(super) fn all(report: &Report, groups: &[&Group<'_>]) -> Vec<Statement> {
     let mut statements: Vec<Statement> = data_notes(report);
+    statements.extend(duplicates(report));
     let warnings = report
         .warnings
         .iter()
@@ -46,7 +84,7 @@ pub(super) fn all(report: &Report, groups: &[&Group<'_>]) -> Vec<Statement> {
 /// Notes on the data set.
 fn data_notes(report: &Report) -> Vec<Statement> {
     let statement = |note: &String| Statement::new("Data", format!("{}.", capitalized(note)));
-    report.dataset.notes.iter().map(statement).collect()
+    report.notes.iter().map(statement).collect()
 }
 
 /// States what the confidence intervals of this report cover.

@@ -31,7 +31,7 @@ pub(super) fn statement(report: &Report, groups: &[&Group<'_>]) -> MajorityBasel
     let no_better: Vec<&Group<'_>> =
         compared.iter().zip(&better).filter(|(_, better)| !**better).map(|((group, _), _)| *group).collect();
     let is_alarming = !compared.is_empty() && no_better.len() == compared.len();
-    let baseline = compared.first().and_then(|(group, _)| baseline_sentence(report, group));
+    let baseline = baseline_sentence(report, &compared);
     MajorityBaseline { statement: baseline.map(|baseline| worded(&baseline, &no_better, compared.len())), is_alarming }
 }
 
@@ -47,13 +47,34 @@ fn difference_from_baseline(report: &Report, group: &Group<'_>) -> Option<Differ
     seeds?.into_iter().reduce(|min, other| if other.value < min.value { other } else { min })
 }
 
-/// "The majority-class baseline (`healthy`) reaches 90.0 % on the test images"
-fn baseline_sentence(report: &Report, group: &Group<'_>) -> Option<String> {
+/// "The majority-class baseline (`healthy`) reaches 90.0 % on the test images"; with several data sets, of each.
+fn baseline_sentence(report: &Report, compared: &[(&Group<'_>, Difference)]) -> Option<String> {
+    let mut of_sets: Vec<&Group<'_>> = Vec::new();
+    for (group, _) in compared {
+        if !of_sets.iter().any(|other| other.first().dataset == group.first().dataset) {
+            of_sets.push(group);
+        }
+    }
+    let is_named = of_sets.len() > 1;
+    let reached: Option<Vec<String>> = of_sets.into_iter().map(|group| reached(report, group, is_named)).collect();
+    Some(reached?).filter(|reached| !reached.is_empty()).map(|reached| {
+        let class = compared.first().filter(|_| !is_named).and_then(|(group, _)| most_frequent(report, group));
+        format!("The majority-class baseline{} reaches {}", class.unwrap_or_default(), words::join_and(&reached))
+    })
+}
+
+/// "90.0 % on the test images of `photos`"
+fn reached(report: &Report, group: &Group<'_>, is_named: bool) -> Option<String> {
+    let guessed = &report.test_sets.get(&group.first().test_set)?.guessed.0;
+    let right = guessed.iter().filter(|&&right| right).count();
+    let of_set = if is_named { format!(" of `{}`", words::dataset(&group.first().dataset)) } else { String::new() };
+    Some(format!("{} on the test images{of_set}", words::percent(right as f64 / guessed.len().max(1) as f64)))
+}
+
+/// " (`healthy`)", unless all classes are equally frequent.
+fn most_frequent(report: &Report, group: &Group<'_>) -> Option<String> {
     let set = report.test_sets.get(&group.first().test_set)?;
-    let right = set.guessed.0.iter().filter(|&&right| right).count();
-    let accuracy = words::percent(right as f64 / set.guessed.0.len().max(1) as f64);
-    let class = if group.is_balanced() { String::new() } else { format!(" (`{}`)", set.most_frequent) };
-    Some(format!("The majority-class baseline{class} reaches {accuracy} on the test images"))
+    (!group.is_balanced()).then(|| format!(" (`{}`)", set.most_frequent))
 }
 
 fn worded(baseline: &str, no_better: &[&Group<'_>], all: usize) -> Statement {

@@ -14,6 +14,7 @@ mod settings;
 use crate::render::comparisons::{self, Comparison, Question};
 use crate::render::data::Report;
 use crate::render::groups::{self, Group};
+use crate::render::{transfer, words};
 use selection::{NoSelection, SelectedRun};
 use serde::Serialize;
 
@@ -44,13 +45,16 @@ pub(crate) fn statements(report: &Report) -> Vec<Statement> {
         let nothing = Statement::new("Results", if has_tables { NO_ACCURACY } else { NOTHING });
         return std::iter::once(nothing).chain(caveats::failures(report)).collect();
     }
-    let mut statements: Vec<Statement> = caveats::shared_images(report).into_iter().collect();
+    let mut statements: Vec<Statement> = caveats::shared_images(report).collect();
     let majority = majority::statement(report, &measured);
     // If nothing was learned, say so first.
     let (first, last) = if majority.is_alarming { (majority.statement, None) } else { (None, majority.statement) };
     statements.extend(first);
     match selection::selected_run(&measured) {
-        Ok(selected) => statements.extend(on_selected_run(&selected, &measured)),
+        Ok(selected) => {
+            statements.extend(on_selected_run(&selected, &measured));
+            statements.extend(transfer(&selected, &measured));
+        }
         Err(NoSelection::NoValidation(runs)) => statements.push(no_selection(runs)),
         Err(NoSelection::NoEvaluations) => statements.extend(pretraining::without_features(&measured)),
     }
@@ -68,6 +72,19 @@ fn on_selected_run(selected: &SelectedRun<'_, '_>, measured: &[&Group<'_>]) -> V
     statements.extend(pretraining::fine_tuned(&compared(Question::FineTuning, selected, measured)));
     statements.extend(depths::statement(selected, &compared(Question::Depth, selected, measured)));
     statements
+}
+
+/// Names the data set that the statements on the selected run are about, if others were evaluated on.
+fn transfer(selected: &SelectedRun<'_, '_>, measured: &[&Group<'_>]) -> Option<Statement> {
+    let main = &selected.selected_by.first().dataset;
+    measured.iter().any(|group| group.first().dataset != *main).then(|| {
+        let name = words::dataset(main);
+        let text = format!(
+            "These statements are about evaluation on `{name}`; the table \"{}\" has the others.",
+            transfer::TITLE
+        );
+        Statement::new("Data sets", text)
+    })
 }
 
 /// Returns the comparisons on one question that concern the selected run, with p-values adjusted together.

@@ -55,7 +55,11 @@ pub(crate) fn selected_run<'r, 'g>(groups: &[&'g Group<'r>]) -> Result<SelectedR
         groups.iter().filter(wanted).copied().collect::<Vec<&'g Group<'r>>>()
     };
     let linear = of_kind(EvaluationKind::LinearEval);
-    let evaluations = if linear.is_empty() { of_kind(EvaluationKind::Knn) } else { linear };
+    let mut evaluations = if linear.is_empty() { of_kind(EvaluationKind::Knn) } else { linear };
+    // Accuracies on different data sets cannot be compared: the first one of the file counts.
+    if let Some(dataset) = evaluations.first().map(|group| group.first().dataset.clone()) {
+        evaluations.retain(|group| group.first().dataset == dataset);
+    }
     let candidates = candidates(&evaluations);
     if candidates.is_empty() {
         return Err(NoSelection::NoEvaluations);

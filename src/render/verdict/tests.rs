@@ -232,8 +232,8 @@ fn collapse_is_reported() {
     let of = |row: HealthRow| {
         let class = |name: &str| ClassCount { name: name.into(), train: 1, validation: 1, test: 1 };
         let classes = ["a", "b", "c", "d", "e"].map(class).to_vec();
-        let dataset = crate::render::data::DatasetFacts { classes, ..Default::default() };
-        text(&Report { health: vec![row], dataset, ..report(vec![linear(0, 500)]) })
+        let datasets = vec![crate::render::data::DatasetFacts { classes, ..Default::default() }];
+        text(&Report { health: vec![row], datasets, ..report(vec![linear(0, 500)]) })
     };
     contains(
         &of(row(22.3, 0.11, 0.3)),
@@ -256,8 +256,11 @@ fn collapse_is_reported() {
 #[test]
 fn caveats_are_reported() {
     let mut shared = report(vec![linear(0, 900)]);
-    shared.dataset.classes = vec![ClassCount { name: "a".into(), train: 10, validation: 0, test: 12 }];
-    shared.dataset.shared = vec![("test/a/1.png".into(), "train/a/7.png".into())];
+    shared.datasets = vec![crate::render::data::DatasetFacts {
+        classes: vec![ClassCount { name: "a".into(), train: 10, validation: 0, test: 12 }],
+        shared: vec![("test/a/1.png".into(), "train/a/7.png".into())],
+        ..Default::default()
+    }];
     shared.warnings = vec!["`supervised.scratch` makes 120 steps.".into()];
     shared.results[0].selected_on_test = true;
     let text = text(&shared);

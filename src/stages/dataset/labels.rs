@@ -1,7 +1,7 @@
 //! `dataset`: names and labels of decoded images.
 
 use crate::base::{Error, Result};
-use crate::dataset::{self, DatasetConfig, Fingerprint, ImageDataset, shared_images};
+use crate::dataset::{self, DatasetConfig, Fingerprint, ImageDataset};
 use crate::engine::{Context, Stage, StageSummary};
 use crate::stages::dataset::changes::changed_files;
 use crate::stages::dataset::{TEST_IMAGES, TRAIN_IMAGES};
@@ -33,9 +33,9 @@ impl Stage for DatasetStage {
         "dataset"
     }
 
-    /// 5: without the pixels, and with the test images that are also training images.
+    /// 6: without the pixels, and without duplicates.
     fn version(&self) -> u32 {
-        5
+        6
     }
 
     fn parameters(&self) -> Value {
@@ -48,10 +48,6 @@ impl Stage for DatasetStage {
         self.check_unchanged()?;
         artifacts::write_rows(&context.output().join(FILES), &self.fingerprint.files)?;
         let set = ImageDataset::labeled(context.output(), train, test)?;
-        let shared = shared_images(&set)?;
-        let tests = set.test_flags().iter().filter(|is_test| **is_test).count();
-        dataset::shared::describe(&shared, tests).into_iter().for_each(|warning| context.warn(warning));
-        artifacts::write_rows(&context.output().join(artifacts::SHARED), &shared)?;
         Ok(StageSummary::default().count("images", labeled.images).count("classes", set.classes().len()))
     }
 

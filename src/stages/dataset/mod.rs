@@ -1,6 +1,7 @@
 //! `[dataset]` and `[dataset.NAME]`: the images, decoded once, and their split.
 
 mod changes;
+mod duplicates;
 mod images;
 mod labels;
 pub(crate) mod split;
@@ -131,7 +132,8 @@ impl StageKind for Dataset {
         let split = SplitStage { name, validation_fraction: config.validation_fraction, seed };
         let split = expansion.add(split, &[(TRAIN_IMAGES, train)])?;
         let nodes = DatasetNodes { train, test, dataset, split };
-        expansion.show(&nodes.labeled(), DatasetPart::new(facts));
+        expansion.show(&nodes.labeled(), DatasetPart::new(expansion.name(), facts));
+        duplicates::add(&facts.config, &nodes, expansion)?;
         expansion.provide::<Self, _>(nodes);
         Ok(())
     }
@@ -179,14 +181,14 @@ struct DatasetPart {
 }
 
 impl DatasetPart {
-    fn new(facts: &DataFacts) -> Self {
+    fn new(name: &str, facts: &DataFacts) -> Self {
         let (source, image_size) = (facts.config.source.describe(), facts.config.image_size);
-        Self { facts: DatasetFacts { source, image_size, ..DatasetFacts::default() } }
+        Self { facts: DatasetFacts { name: name.to_owned(), source, image_size, ..DatasetFacts::default() } }
     }
 
-    /// Returns whether the report already describes a data set; it describes only the first.
-    fn is_described(report: &Report) -> bool {
-        !report.dataset.source.is_empty()
+    /// Returns whether the report already describes the data set, in another variant of a sweep.
+    fn is_described(&self, report: &Report) -> bool {
+        report.datasets.iter().any(|set| set.name == self.facts.name)
     }
 }
 
@@ -196,33 +198,30 @@ impl ReportPart for DatasetPart {
     }
 
     fn collect(&self, shown: &Shown<'_>, report: &mut Report) -> Result<()> {
-        if Self::is_described(report) {
+        if self.is_described(report) {
             return Ok(());
         }
         let directory = shown.artifact("dataset")?;
         let set = ImageDataset::labeled(directory, shown.artifact(TRAIN_IMAGES)?, shown.artifact(TEST_IMAGES)?)?;
         let split = split::open(shown.artifact("split")?, &set)?;
-        let shared = split::shared(directory)?;
         let named = |files: &[Skipped]| files.iter().map(|file| (file.name.clone(), file.reason.clone())).collect();
         let none = |name: &String| ClassCount { name: name.clone(), train: 0, validation: 0, test: 0 };
         let mut classes: Vec<ClassCount> = set.classes().iter().map(none).collect();
         split.train.iter().for_each(|image| classes[set.label(*image)].train += 1);
         split.validation.iter().for_each(|image| classes[set.label(*image)].validation += 1);
         split.test.iter().for_each(|image| classes[set.label(*image)].test += 1);
-        report.dataset = DatasetFacts {
+        report.datasets.push(DatasetFacts {
             classes,
             skipped: named(set.skipped()),
             damaged: named(set.damaged()),
-            shared: shared.into_iter().map(|shared| (shared.test, shared.other)).collect(),
-            notes: std::mem::take(&mut report.dataset.notes),
             ..self.facts.clone()
-        };
+        });
         Ok(())
     }
 
     fn collect_missing(&self, _: &VariantLabel, report: &mut Report) {
-        if !Self::is_described(report) {
-            report.dataset = DatasetFacts { notes: std::mem::take(&mut report.dataset.notes), ..self.facts.clone() };
+        if !self.is_described(report) {
+            report.datasets.push(self.facts.clone());
         }
     }
 }

@@ -1,7 +1,6 @@
 //! `split`: which of the training images are for validation.
 
 use crate::base::Result;
-use crate::dataset::shared::SharedImage;
 use crate::dataset::{ImageDataset, Split};
 use crate::engine::{Context, Stage, StageSummary};
 use crate::stages::dataset;
@@ -65,14 +64,6 @@ pub(crate) fn open(directory: &Path, set: &ImageDataset) -> Result<Split> {
     split.test = (0..set.len()).filter(|image| set.is_test(*image)).collect();
     split.check(set.test_flags()).map_err(|what| artifacts::impossible(&path, &what))?;
     Ok(split)
-}
-
-/// Returns the test images of a data set artifact that are also training or validation images.
-///
-/// # Errors
-/// The artifact is damaged.
-pub(crate) fn shared(directory: &Path) -> Result<Vec<SharedImage>> {
-    artifacts::read_rows(&directory.join(artifacts::SHARED))
 }
 
 /// Samples the labeled training images for a fraction.

@@ -10,6 +10,7 @@ use crate::stages::linear_eval::{LinearEvalConfig, LinearTraining};
 use crate::stages::pretrain::Features;
 use crate::stages::shared::artifacts;
 use crate::stages::shared::evaluation::{self, Evaluation};
+use crate::stages::shared::metrics;
 use crate::train::softmax::SoftmaxClassifier;
 use crate::train::standardize::Standardizer;
 use serde_json::{Value, json};
@@ -75,7 +76,7 @@ impl Stage for LinearEvalStage {
     }
 
     fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
-        evaluation::comparable(artifact)
+        metrics::comparable(artifact)
     }
 }
 

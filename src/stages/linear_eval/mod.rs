@@ -141,7 +141,7 @@ impl StageKind for LinearEval {
             let evaluated = Evaluated {
                 selected_on_test: training.selects_on() == Some(SelectOn::Test),
                 monitor: training.monitor(),
-                ..Evaluated::of_features(stage, &node, (depth, widths[depth]), fraction, seed)
+                ..Evaluated::of_features(stage, &node, (depth, widths[depth]), fraction, dataset, expansion.pipeline())
             };
             let curve = matches!(training, LinearTraining::Epochs { .. }).then_some(CurveKind::LinearEval);
             expansion.show(&[("result", id)], ResultPart { kind: EvaluationKind::LinearEval, curve, evaluated });

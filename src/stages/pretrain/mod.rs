@@ -91,6 +91,17 @@ impl PretrainConfig {
             .ok_or_else(|| Error::bug("a pretraining run without a data set"))
     }
 
+    /// Returns the name of its data set, after those of the runs that it starts from: "photos, then drawings".
+    pub(crate) fn datasets(&self, pipeline: &Pipeline) -> String {
+        let name = |name: &str| if name.is_empty() { "dataset".to_owned() } else { name.to_owned() };
+        let own = self.dataset(pipeline).unwrap_or_default();
+        let before = self.init_from.as_ref().and_then(|start| pipeline.get(start)).map(|run| run.datasets(pipeline));
+        match before {
+            Some(before) if before != own => format!("{}, then {}", name(&before), name(own)),
+            _ => own.to_owned(),
+        }
+    }
+
     /// Returns the optimizer with its learning rate scaled to the batch size.
     pub(crate) fn scaled_optimizer(&self) -> OptimizerConfig {
         self.optimizer.for_batch_size(self.batch_size)

@@ -27,8 +27,10 @@ pub const PREDICTIONS: &str = "predictions.csv";
 pub const EMBEDDING: &str = "embedding.csv";
 /// Train, validation and test images by number.
 pub const SPLIT: &str = "split.json";
-/// Test images that are also training or validation images.
-pub const SHARED: &str = "shared.csv";
+/// Images that show the same as an earlier one.
+pub const DUPLICATES: &str = "duplicates.csv";
+/// Some of them as an image.
+pub const DUPLICATES_IMAGE: &str = "duplicates.png";
 /// Representation diagnostics: is the representation collapsing?
 pub const HEALTH: &str = "health.json";
 /// Positive pairs as an image.

@@ -7,6 +7,7 @@ pub(super) mod depths;
 pub(crate) mod device;
 pub(crate) mod evaluation;
 pub(crate) mod labels;
+pub(crate) mod metrics;
 #[cfg(not(feature = "cuda"))]
 mod no_cuda;
 pub(super) mod results;

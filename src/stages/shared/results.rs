@@ -4,9 +4,9 @@ use crate::base::Result;
 use crate::model::EncoderConfig;
 use crate::render::data::{CurveKind, CurveRow, EvaluationKind, EvaluationResult, Report, TrainingCurve};
 use crate::stages::pretrain::PretrainNode;
-use crate::stages::shared::evaluation::Metrics;
+use crate::stages::shared::metrics::Metrics;
 use crate::stages::shared::{artifacts, depths, tested};
-use crate::study::{ReportPart, Shown, VariantLabel};
+use crate::study::{Pipeline, ReportPart, Shown, VariantLabel};
 use crate::train::{EpochRecord, Monitor};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -19,6 +19,10 @@ pub(in crate::stages) struct Evaluated {
     pub(in crate::stages) stage: String,
     /// Name of the pretraining run.
     pub(in crate::stages) from: Option<String>,
+    /// The data set that it was pretrained on.
+    pub(in crate::stages) pretrained_on: Option<String>,
+    /// The data set evaluated on; empty for `[dataset]`.
+    pub(in crate::stages) dataset: String,
     /// Whether the encoder has its initial weights.
     pub(in crate::stages) is_untrained: bool,
     /// The encoder, to find results with the same one.
@@ -44,18 +48,21 @@ impl Evaluated {
         node: &PretrainNode,
         (depth, width): (usize, usize),
         fraction: f64,
-        seed: u64,
+        dataset: &str,
+        pipeline: &Pipeline,
     ) -> Self {
         let config = &node.pretrained.config;
         Self {
             stage,
             from: Some(node.pretrained.name.clone()),
+            pretrained_on: Some(config.datasets(pipeline)),
+            dataset: dataset.to_owned(),
             is_untrained: config.is_untrained(),
             encoder: config.encoder.clone(),
             depth: Some(depth),
             width,
             fraction,
-            seed,
+            seed: pipeline.seed,
             selected_on_test: false,
             monitor: None,
         }
@@ -128,6 +135,8 @@ impl ResultPart {
             kind: self.kind,
             stage: evaluated.stage.clone(),
             from: evaluated.from.clone(),
+            pretrained_on: evaluated.pretrained_on.clone(),
+            dataset: evaluated.dataset.clone(),
             is_untrained: evaluated.is_untrained,
             encoder: serde_json::to_string(&evaluated.encoder).unwrap_or_default(),
             depth: evaluated.depth,

@@ -223,7 +223,7 @@ impl StageKind for Supervised {
             inputs.push(("init", expansion.provided::<Pretrain, PretrainNode>(start.name())?.id));
         }
         for &fraction in config.labeled_fraction.as_slice() {
-            add(&network, fraction, facts, &inputs, expansion)?;
+            add(&network, fraction, dataset, &inputs, expansion)?;
         }
         let head = config.head(facts.classes.len());
         if let Ok(summary) = model::summarize(&config.encoder, &head, facts.config.image_size) {
@@ -241,22 +241,28 @@ impl StageKind for Supervised {
 fn add(
     network: &Arc<ResolvedNetwork>,
     fraction: f64,
-    facts: &DataFacts,
+    dataset: &str,
     inputs: &[(&str, StageId)],
     expansion: &mut Expansion<'_>,
 ) -> Result<()> {
-    let Pipeline { seed, device, .. } = *expansion.pipeline();
+    let pipeline = expansion.pipeline();
+    let (seed, device) = (pipeline.seed, pipeline.device);
+    let facts = expansion.facts(dataset)?;
+    let start = network.config.init_from.as_ref();
+    let pretrained_on = start.and_then(|start| pipeline.get(start)).map(|run| run.datasets(pipeline));
     let memory = TrainingMemory::of_supervised(&network.config, fraction, facts);
     let cost = memory.as_ref().map(|memory| cost(network, fraction, facts, memory));
     let fits = memory.as_ref().map(TrainingMemory::fits);
-    let dataset = facts.config.clone();
-    let stage = SupervisedStage { network: network.clone(), dataset, fraction, memory, seed, device };
+    let stage =
+        SupervisedStage { network: network.clone(), dataset: facts.config.clone(), fraction, memory, seed, device };
     let id = expansion.add(stage, inputs)?;
     expansion.cost(id, cost);
     fits.into_iter().for_each(|fits| expansion.fits(id, fits));
     let evaluated = Evaluated {
         stage: format!("supervised.{}", network.name),
-        from: network.config.init_from.as_ref().map(|start| start.name().to_owned()),
+        from: start.map(|start| start.name().to_owned()),
+        pretrained_on,
+        dataset: dataset.to_owned(),
         is_untrained: false,
         encoder: network.config.encoder.clone(),
         depth: None,

@@ -13,6 +13,7 @@ use crate::stages::shared::classifier::ClassifierTraining;
 use crate::stages::shared::cost::TrainingMemory;
 use crate::stages::shared::device::{self, DeviceStage};
 use crate::stages::shared::evaluation::{self, Evaluation};
+use crate::stages::shared::metrics;
 use crate::stages::shared::training::TrainLoop;
 use crate::stages::supervised::SupervisedConfig;
 use crate::stages::supervised::length::{Budget, Length};
@@ -94,7 +95,7 @@ impl Stage for SupervisedStage {
     }
 
     fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
-        evaluation::comparable(artifact)
+        metrics::comparable(artifact)
     }
 }
 
