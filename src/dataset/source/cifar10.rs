@@ -1,9 +1,9 @@
 //! CIFAR-10 in its binary format: records of a label byte and three planes of 32 x 32 pixels.
 
 use super::problem::{SourceProblem, check_path};
-use super::records::{self, RecordFile, RecordLayout, class_names, count};
+use super::records::{self, RecordFile, RecordLayout, class_names};
 use super::{Listing, Source};
-use crate::base::{Error, Result, files};
+use crate::base::{Error, Result};
 use crate::dataset::fingerprint::ClassSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -87,19 +87,7 @@ fn open(directory: &Path) -> Result<(Vec<String>, Vec<RecordFile>)> {
 }
 
 fn open_file(path: &Path, is_test: bool) -> Result<RecordFile> {
-    count(path, LAYOUT.record())?;
-    let bytes = files::read(path)?;
-    let labels: Vec<usize> = bytes.chunks_exact(LAYOUT.record()).map(|record| usize::from(record[0])).collect();
-    if let Some(record) = labels.iter().position(|&label| label >= CLASSES) {
-        return Err(Error::stage(format!(
-            "record {record} has the label {}, but labels are 0 to {}",
-            labels[record],
-            CLASSES - 1
-        ))
-        .at(path.display().to_string())
-        .help("the file is damaged or is not a CIFAR-10 file: download or unpack it again"));
-    }
-    RecordFile::new(path.to_owned(), labels, is_test, LAYOUT)
+    RecordFile::labeled(path.to_owned(), is_test, LAYOUT, 0, CLASSES)
 }
 
 /// Returns a note if there are fewer images than CIFAR-10 has, so that results are not comparable with published ones.

@@ -24,6 +24,7 @@ sources! {
     #[schemars(extend("x-formerly" = ["folder"]))] image_folder::ImageFolder,
     prefixed::Prefixed,
     cifar10::Cifar10,
+    cifar100::Cifar100,
     stl10::Stl10,
     shapes::Shapes,
     signs::Signs,

@@ -2,7 +2,7 @@
 
 use super::listing::{ImageFiles, ImageReader, Images, Labels, Listing, TestImages};
 use super::{ReadError, ReadReport};
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, files};
 use crate::imaging::{CHANNELS, Image};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -55,6 +55,30 @@ impl RecordFile {
     pub(super) fn new(path: PathBuf, labels: Vec<usize>, is_test: bool, layout: RecordLayout) -> Result<Self> {
         let file = File::open(&path).map_err(|error| Error::io("read", &path, &error))?;
         Ok(Self { path, labels, is_test, layout, file: Mutex::new(file) })
+    }
+
+    /// Opens a file whose records have their label in the byte `column` before the pixels, below `classes`.
+    ///
+    /// # Errors
+    /// The file is missing, its length is not that of whole records, or a label is out of range.
+    pub(super) fn labeled(
+        path: PathBuf,
+        is_test: bool,
+        layout: RecordLayout,
+        column: usize,
+        classes: usize,
+    ) -> Result<Self> {
+        count(&path, layout.record())?;
+        let bytes = files::read(&path)?;
+        let labels: Vec<usize> =
+            bytes.chunks_exact(layout.record()).map(|record| usize::from(record[column])).collect();
+        if let Some(record) = labels.iter().position(|&label| label >= classes) {
+            let (label, max) = (labels[record], classes - 1);
+            return Err(Error::stage(format!("record {record} has the label {label}, but labels are 0 to {max}"))
+                .at(path.display().to_string())
+                .help("the file is damaged or of another format: download or unpack it again"));
+        }
+        Self::new(path, labels, is_test, layout)
     }
 
     /// Returns the file name.
@@ -138,7 +162,7 @@ pub(super) fn class_names(path: &Path, classes: usize) -> Result<Option<Vec<Stri
     if !path.exists() {
         return Ok(None);
     }
-    let text = crate::base::files::read_text(path)?;
+    let text = files::read_text(path)?;
     let names: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     let mut distinct = names.clone();
     distinct.sort_unstable();
