@@ -1,13 +1,13 @@
 //! From a file to a study.
 
-use crate::dataset::{DatasetConfig, Fingerprint};
+use crate::dataset::{ClassCount, DatasetConfig, Fingerprint};
 use crate::document::{self, Diagnostics, Document, Problem, Problems, SourceText, read_text};
 use crate::pipeline::language;
 use crate::pipeline::naming::{name_of, title_of};
 use crate::stages::Dataset;
 use crate::study::check::check_data;
 use crate::study::read::{self, Language};
-use crate::study::{ClassCount, DataFacts, Facts, Study, Variant};
+use crate::study::{DataFacts, Facts, Study, Variant};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -102,6 +102,17 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<LoadedStudy, Diagnostic
 ///
 /// # Errors
 /// Every problem in it, each with its span.
+///
+/// ```
+/// use simclr::pipeline::parse;
+/// use std::path::Path;
+///
+/// let mistakes = parse("seed = 1\nsed = 2\n", Path::new("study.toml"), &[]).err().ok_or("no mistake")?;
+/// let typo = mistakes.iter().find(|mistake| mistake.line == 2).ok_or("the typo is not reported")?;
+/// assert!(typo.message.contains("`sed`"), "{}", typo.message);
+/// assert!(mistakes.render(false).contains("study.toml:2"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn parse(text: &str, path: &Path, overrides: &[String]) -> Result<LoadedStudy, Diagnostics> {
     let mut problems = Problems::default();
     let mut sources = Vec::new();
