@@ -13,8 +13,9 @@ use simclr::analysis::{
 use simclr::loss::{NtXentConfig, cross_entropy, nt_xent, nt_xent_chance};
 use simclr::nn::{Role, Trainable};
 use simclr::optim::{Optimize, Optimizer, OptimizerConfig, Schedule, ScheduleConfig, clip_gradients};
+use simclr::train::logistic::Objective;
 use simclr::train::softmax::{SoftmaxJob, train_softmax};
-use simclr::train::{Monitor, Patience, StoppingRule};
+use simclr::train::{Monitor, Patience, StoppingRule, logits};
 
 const TOLERANCE: f64 = 1e-4;
 
@@ -118,17 +119,36 @@ fn nt_xent_of_a_collapsed_network_is_chance_and_of_nan_is_nan() {
     assert!(nt_xent(matrix(3, 3, vec![0.0; 9]).leaky_trace(), &config).is_err());
 }
 
+/// Returns the loss of logistic regression whose scores are the logits of a case: with the identity as weights.
+fn logistic_loss(case: &Value, labels: &[usize], class_weights: Option<&[f64]>) -> f64 {
+    let (classes, scores): (usize, Vec<f64>) = (get(case, "classes"), get(case, "logits"));
+    let inputs: Vec<f64> = scores.chunks(classes).flat_map(|row| row.iter().copied().chain([1.0])).collect();
+    let identity = |row: usize| (0..classes).map(move |column| if row == column { 1.0 } else { 0.0 });
+    let parameters: Vec<f64> = (0..=classes).flat_map(identity).collect();
+    let objective = Objective { inputs: &inputs, columns: classes + 1, labels, classes, penalty: 0.0, class_weights };
+    objective.cross_entropy(&parameters)
+}
+
 #[test]
 fn cross_entropy_value_and_gradient() {
     for case in golden("cross_entropy").as_array().unwrap() {
         let logits = matrix(get(case, "rows"), get(case, "classes"), get(case, "logits"));
         let labels: Vec<usize> = get(case, "labels");
-        let (loss, accuracy) = cross_entropy(logits.leaky_trace(), &labels).unwrap();
+        let weights: Option<Vec<f64>> = get(case, "class_weights");
+        let (loss, accuracy) = cross_entropy(logits.leaky_trace(), &labels, weights.as_deref()).unwrap();
         assert_close("loss", f64::from(loss.array()), get(case, "loss"), TOLERANCE);
         assert_eq!(accuracy, get::<f32>(case, "accuracy"));
         assert_near("gradient", &loss.backward().get(&logits).as_vec(), &get::<Vec<f64>>(case, "gradient"));
+        let scores: Vec<f32> = get(case, "logits");
+        let of_scores = logits::mean_cross_entropy(&scores, &labels, get(case, "classes"), weights.as_deref());
+        assert_close("loss of scores", of_scores, get(case, "loss"), TOLERANCE);
+        assert_close("logistic loss", logistic_loss(case, &labels, weights.as_deref()), get(case, "loss"), TOLERANCE);
     }
-    assert!(cross_entropy(matrix(1, 2, vec![0.0; 2]).leaky_trace(), &[2]).is_err());
+    let refused = |labels: &[usize], weights| {
+        assert!(cross_entropy(matrix(1, 2, vec![0.0; 2]).leaky_trace(), labels, weights).is_err());
+    };
+    refused(&[2], None);
+    refused(&[1], Some(&[1.0]));
 }
 
 fn role(name: &str) -> Role {
@@ -481,10 +501,11 @@ fn softmax_training_stops_early_and_keeps_the_best_epoch() {
         epochs: 200,
         batch_size: 50,
         stopping: Some(StoppingRule { monitor: Monitor::Loss, patience: Patience::Epochs(3) }),
+        class_weights: None,
         seed: 1,
     };
     let (classifier, records, best) = train_softmax(&job).unwrap();
-    let (loss, accuracy) = classifier.evaluate(job.selection_features, &selection_labels);
+    let (loss, accuracy) = classifier.evaluate(job.selection_features, &selection_labels, None);
     let kept = &records[best - 1];
     assert_eq!((Some(loss), Some(accuracy)), (kept.selection_loss, kept.selection_accuracy));
     assert!(accuracy > 0.9, "{accuracy}");
@@ -503,7 +524,7 @@ fn softmax_training_stops_early_and_keeps_the_best_epoch() {
     let all = SoftmaxJob { selection_features: none, selection_labels: &[], epochs: 7, ..job };
     let (last, records, best) = train_softmax(&all).unwrap();
     assert_eq!((records.len(), best), (7, 7), "without selection images the last epoch is kept");
-    assert!(last.evaluate(job.features, &labels).1 > 0.9);
+    assert!(last.evaluate(job.features, &labels, None).1 > 0.9);
     assert!(train_softmax(&SoftmaxJob { features: none, labels: &[], ..job }).is_err());
 
     // Without early stopping the last weights are kept, even if earlier ones had a lower selection loss.
@@ -512,7 +533,7 @@ fn softmax_training_stops_early_and_keeps_the_best_epoch() {
     assert_eq!((records.len(), kept), (full.epochs, full.epochs));
     assert_eq!(
         records.last().unwrap().selection_loss,
-        Some(last.evaluate(job.selection_features, &selection_labels).0)
+        Some(last.evaluate(job.selection_features, &selection_labels, None).0)
     );
 }
 
