@@ -301,7 +301,5 @@ fn a_corrected_label_file_of_stl10_is_noticed() {
         let after = print(&config);
         assert_ne!(before.content, after.content, "{name}");
         assert_eq!(before.pixels, after.pixels, "no image changed");
-        let changed = before.files.iter().zip(&after.files).filter(|(before, after)| before != after);
-        assert_eq!(changed.map(|(file, _)| file.name.as_str()).collect::<Vec<_>>(), [name]);
     }
 }

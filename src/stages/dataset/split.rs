@@ -68,8 +68,8 @@ impl SplitStage {
     /// Returns the groups of decoded images, which are the training images without those that are broken.
     fn groups(&self, ids: &[String]) -> Result<Vec<&str>> {
         let mut training = self.training.iter();
-        let mut group = |id: &String| training.find(|image| image.id == *id)?.group.as_deref();
-        let groups: Option<Vec<&str>> = ids.iter().map(|id| group(id)).collect();
+        let group = |id: &String| training.find(|image| image.id == *id)?.group.as_deref();
+        let groups: Option<Vec<&str>> = ids.iter().map(group).collect();
         groups.ok_or_else(|| {
             Error::stage("the images changed while they were read").help("run again when they are complete")
         })
