@@ -323,7 +323,7 @@ fn classes_in_file_names() {
     for name in ["dog_9.png", "cat_9.png"] {
         write(root.path().join("test").join(name), &png(9));
     }
-    let (_directory, set) = open(&with_test("prefixed", root.path()), 1);
+    let (_directory, set) = open(&with_test("filename_prefix", root.path()), 1);
     let mut all: Vec<_> = (0..set.len()).map(|i| (set.name(i), set.label(i), set.is_test(i))).collect();
     all.sort_by_key(|(name, _, is_test)| (*is_test, *name));
     let train = [("cat_2.png", 0, false), ("cat_4.jpeg", 0, false), ("dog_1_x.png", 1, false), ("dog_3.png", 1, false)];
@@ -485,10 +485,10 @@ fn directories_that_are_not_a_data_set_are_refused() {
     refused(&directories("image_folder", root.path(), ""), "cannot read the directory");
     fs::create_dir_all(&train).unwrap();
     refused(&directories("image_folder", root.path(), ""), "no images");
-    refused(&directories("prefixed", root.path(), ""), "no images");
+    refused(&directories("filename_prefix", root.path(), ""), "no images");
     write(train.join("only/1.png"), &png(1));
     refused(&directories("image_folder", root.path(), ""), "only one class, `only`");
-    refused(&directories("prefixed", root.path(), ""), "only directories");
+    refused(&directories("filename_prefix", root.path(), ""), "only directories");
     write(train.join("other/1.png"), &png(1));
     refused(&directories("image_folder", root.path(), ""), "no test images of `only`, `other`");
     refused(&directories("image_folder", root.path(), ", test_fraction = 1.0"), "no training images of");
@@ -501,7 +501,10 @@ fn directories_that_are_not_a_data_set_are_refused() {
     write(train.join("loose.png"), &png(1));
     refused(&directories("image_folder", root.path(), ""), "next to the class directories");
     write(train.join("_1.png"), &png(1));
-    refused(&directories("prefixed", root.path(), ""), "2 images have no class in their name: _1.png, loose.png");
+    refused(
+        &directories("filename_prefix", root.path(), ""),
+        "2 images have no class in their name: _1.png, loose.png",
+    );
     write(root.path().join("file/train"), b"a file, not a directory");
     refused(&directories("image_folder", &root.path().join("file"), ""), "cannot read the directory");
 }
@@ -622,7 +625,7 @@ fn large_images_are_resized_when_decoded() {
         write(root.path().join(format!("train/{class}_2.png")), &image(31, 300));
         write(root.path().join(format!("train/{class}_3.png")), &image(64, 320));
     }
-    let config = directories("prefixed", root.path(), ", test_fraction = 0.4");
+    let config = directories("filename_prefix", root.path(), ", test_fraction = 0.4");
     let sizes = |config: &DatasetConfig| -> Vec<(usize, usize)> {
         let (_directory, set) = open(config, 1);
         assert!((0..set.len()).all(|index| set.image(index).unwrap().rgb.iter().all(|&value| value == 200)));
@@ -801,8 +804,8 @@ fn mistakes_in_csv_files_are_reported_with_their_lines() {
     let config = csv(root, b"path,label\na/0.png,a\na/1.png,\xff\n", "");
     refused(&config, "not UTF-8");
     assert!(error(&config).place().unwrap().ends_with("labels.csv:3"));
-    let config = csv(root, "path,label,split\na/0.png,a,train\na/1.png,a,val\n", ", split = \"split\"");
-    refused(&config, "expected `train` or `test`, found `val`");
+    let config = csv(root, "path,label,split\na/0.png,a,train\na/1.png,a,eval\n", ", split = \"split\"");
+    refused(&config, "expected `train`, `validation`, `test` or `unlabeled`, found `eval`");
     let many: String = (0..12).map(|number| format!("c/{number}.png,c\n")).collect();
     let config = csv(root, format!("path,label\n{many}"), "");
     refused(&config, "12 rows are not valid:\n    line 2: the image `c/0.png` does not exist\n    line 3: ");
@@ -933,7 +936,7 @@ fn real_cifar10() {
 #[test]
 fn real_photos() {
     let Some(path) = real_data("imagenet-5-categories") else { return };
-    let config = with_test("prefixed", &path);
+    let config = with_test("filename_prefix", &path);
     let memo = tempfile::tempdir().unwrap();
     let print = fingerprint(&config, &memo.path().join("memo")).unwrap();
     assert!(print.classes.iter().all(|size| (size.train, size.test) == (250, 50)));

@@ -1,9 +1,14 @@
 //! The `dataset` section of a pipeline file.
 
+use crate::dataset::fingerprint::Fingerprint;
+use crate::dataset::part::Part;
 use crate::dataset::source::SourceConfig;
 use crate::imaging::Fit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// Default of `validation_fraction` for images with labels.
+const DEFAULT_VALIDATION_FRACTION: f64 = 0.1;
 
 /// The images, their size, and the fraction held out for validation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -14,10 +19,10 @@ pub struct DatasetConfig {
     /// Side in pixels of the square images that networks see.
     #[schemars(range(min = 8, max = 1024))]
     pub image_size: usize,
-    /// Fraction of the training set held out for validation and early stopping, whatever the labels are.
-    #[serde(default = "DatasetConfig::default_validation")]
+    /// Fraction of the training set held out for validation and early stopping, whatever the labels are. Default: 0.1, or
+    /// 0 if the images have no labels. Not allowed if the source has validation images of its own.
     #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
-    pub validation_fraction: f64,
+    pub validation_fraction: Option<f64>,
     /// How an image becomes square when it is not augmented (in evaluation).
     #[serde(default)]
     pub fit: Fit,
@@ -34,8 +39,15 @@ pub struct DatasetConfig {
 }
 
 impl DatasetConfig {
-    fn default_validation() -> f64 {
-        0.1
+    /// Returns the fraction of the training images that is held out for validation.
+    pub fn held_out_for_validation(&self, data: &Fingerprint) -> f64 {
+        let has_labels = data.classes.iter().any(|class| !class.name.is_empty());
+        match self.validation_fraction {
+            _ if data.has(Part::Validation) => 0.0,
+            Some(fraction) => fraction,
+            None if has_labels => DEFAULT_VALIDATION_FRACTION,
+            None => 0.0,
+        }
     }
 }
 

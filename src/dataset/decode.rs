@@ -2,12 +2,13 @@
 
 use crate::base::{Error, Result};
 use crate::dataset::config::{BrokenFiles, DatasetConfig};
-use crate::dataset::contents::{Contents, Part};
+use crate::dataset::contents::Contents;
 use crate::dataset::fingerprint::ClassSize;
 use crate::dataset::image_dataset::{Index, Skipped};
 use crate::dataset::image_store::{Flaw, StoreIndex, VERSION, read_index};
 use crate::dataset::in_order::in_order;
-use crate::dataset::source::{MAX_NAMED, ReadError, check_classes};
+use crate::dataset::part::Part;
+use crate::dataset::source::{MAX_NAMED, ReadError, check_sizes};
 use crate::dataset::store_writer::StoreWriter;
 use crate::imaging::{DAMAGED_JPEG, Image, Resampler};
 use std::collections::HashSet;
@@ -64,15 +65,18 @@ pub fn decode(
     keep_going: &(dyn Fn() -> Result<()> + Sync),
 ) -> Result<Decoded> {
     let contents = Contents::open(config, &output.join(DIGESTS))?;
-    let [train, test] = Part::ALL.map(|part| output.join(part.name()));
-    let (first, total) = (contents.order(Part::Training).len() as u64, contents.listing.len() as u64);
-    let decode = |part, output: &Path, before: u64| {
+    let parts = Part::ALL.map(|part| (part, contents.order(part).len() as u64, output.join(part.name())));
+    let existing = || parts.iter().filter(|(_, images, _)| *images > 0);
+    let (mut skipped, mut before, total) = (Vec::new(), 0, contents.listing.len() as u64);
+    for (part, images, directory) in existing() {
         let progress = |done, _| progress(before + done, total);
-        Decoder { config, contents: &contents, seed, progress: &progress, keep_going }.decode(part, output)
-    };
-    let skipped = [decode(Part::Training, &train, 0)?.skipped, decode(Part::Test, &test, first)?.skipped].concat();
+        let decoder = Decoder { config, contents: &contents, seed, progress: &progress, keep_going };
+        skipped.extend(decoder.decode(*part, directory)?.skipped);
+        before += images;
+    }
     stop_if_broken(config, &skipped)?;
-    write_labels(&contents, config, output, [&train, &test])
+    let labeled = existing().filter(|(part, ..)| Part::LABELED.contains(part));
+    write_labels(&contents, config, output, &labeled.map(|(part, _, path)| (*part, path.as_path())).collect::<Vec<_>>())
 }
 
 /// Decodes the images of a part into the directory `output`, as `images.bin` and `index.json`, which say nothing of names
@@ -93,11 +97,12 @@ pub(crate) fn decode_images(
     stop_if_broken(config, &decoded.skipped).map(|()| decoded)
 }
 
-/// Writes the names and labels of decoded images, training and test, into the directory `output`, as `index.json`.
+/// Writes the names and labels of decoded images, which are in the directories of `parts` in the order of
+/// [`Part::LABELED`], into the directory `output`, as `index.json`.
 ///
 /// # Errors
 /// The source is invalid, the images are not those of the source, or a class has none left.
-pub(crate) fn label_images(config: &DatasetConfig, memo: &Path, output: &Path, parts: [&Path; 2]) -> Result<Decoded> {
+pub(crate) fn label_images(config: &DatasetConfig, memo: &Path, output: &Path, parts: &[(Part, &Path)]) -> Result<Decoded> {
     write_labels(&Contents::open(config, memo)?, config, output, parts)
 }
 
@@ -159,13 +164,19 @@ impl Contents {
     }
 }
 
-fn write_labels(contents: &Contents, config: &DatasetConfig, output: &Path, parts: [&Path; 2]) -> Result<Decoded> {
+fn write_labels(
+    contents: &Contents,
+    config: &DatasetConfig,
+    output: &Path,
+    parts: &[(Part, &Path)],
+) -> Result<Decoded> {
     let (labels, names) = (&contents.listing.labels, &contents.listing.images.names);
     let (classes, ignored) = (labels.classes.clone(), contents.listing.images.ignored);
     let mut index = Index { version: VERSION, classes, ignored, ..Index::default() };
-    for (part, directory) in Part::ALL.into_iter().zip(parts) {
+    let mut sizes: Vec<ClassSize> = labels.classes.iter().map(|name| ClassSize::new(name)).collect();
+    for (part, directory) in parts {
         let store = read_index::<StoreIndex>(directory)?;
-        let order = contents.order(part);
+        let order = contents.order(*part);
         let is_known = |flaw: &Flaw| flaw.position < order.len();
         if !store.skipped.iter().chain(&store.damaged).all(is_known) {
             return Err(changed());
@@ -178,11 +189,12 @@ fn write_labels(contents: &Contents, config: &DatasetConfig, output: &Path, part
         }
         index.names.extend(kept.iter().map(|image| names[*image].clone()));
         index.labels.extend(kept.iter().map(|image| labels.of_images[*image]));
-        index.is_test.extend(kept.iter().map(|_| part.is_test()));
+        index.is_test.extend(kept.iter().map(|_| *part == Part::Test));
+        kept.iter().for_each(|image| sizes[labels.of_images[*image]].count(*part));
         index.skipped.extend(contents.named(&order, &store.skipped));
         index.damaged.extend(contents.named(&order, &store.damaged));
     }
-    check_classes(&sizes(&index), config.source.source())?;
+    check_sizes(&sizes, contents.listing.parts.contains(&Part::Unlabeled), config.source.source())?;
     index.write(output)?;
     let Index { skipped, damaged, ignored, .. } = index;
     Ok(Decoded { images: index.names.len(), skipped, damaged, ignored })
@@ -190,15 +202,6 @@ fn write_labels(contents: &Contents, config: &DatasetConfig, output: &Path, part
 
 fn changed() -> Error {
     Error::stage("the images changed while they were read").help("run again when they are complete")
-}
-
-fn sizes(index: &Index) -> Vec<ClassSize> {
-    let mut sizes: Vec<ClassSize> =
-        index.classes.iter().map(|name| ClassSize { name: name.clone(), train: 0, test: 0 }).collect();
-    for (&label, &is_test) in index.labels.iter().zip(&index.is_test) {
-        *(if is_test { &mut sizes[label].test } else { &mut sizes[label].train }) += 1;
-    }
-    sizes
 }
 
 /// Resizes an image whose shorter side exceeds `stored_size` to that shorter side.

@@ -94,10 +94,12 @@ impl Context<'_> {
     /// # Errors
     /// The stage has no such input, which is a bug.
     pub fn input(&self, role: &str) -> Result<&Path> {
-        self.inputs
-            .get(role)
-            .map(PathBuf::as_path)
-            .ok_or_else(|| Error::bug(format!("stage {} has no input '{role}'", self.stage)))
+        self.optional_input(role).ok_or_else(|| Error::bug(format!("stage {} has no input '{role}'", self.stage)))
+    }
+
+    /// Returns the directory of the input artifact with this role, if the stage has such an input.
+    pub fn optional_input(&self, role: &str) -> Option<&Path> {
+        self.inputs.get(role).map(PathBuf::as_path)
     }
 
     /// Checks that no input was overwritten since the stage started. Call it before writing a checkpoint; at the end of

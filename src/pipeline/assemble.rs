@@ -148,7 +148,8 @@ impl Survey {
     fn facts(&mut self, pipeline: &Pipeline) -> Result<Facts> {
         let data_facts = |(name, config): (&str, &DatasetConfig)| {
             let fingerprint = self.fingerprint(config)?;
-            let classes = dataset::split_sizes(&fingerprint, config.validation_fraction, pipeline.seed);
+            let classes =
+                dataset::split_sizes(&fingerprint, config.held_out_for_validation(&fingerprint), pipeline.seed);
             Ok((name.to_owned(), DataFacts { config: config.clone(), fingerprint, classes }))
         };
         pipeline.all::<Dataset>().map(data_facts).collect::<Result<_>>().map(Facts)

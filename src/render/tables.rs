@@ -53,6 +53,7 @@ fn results(report: &Report) -> Result<Vec<u8>> {
         "depth",
         "depth_label",
         "fraction",
+        "labels_per_class",
         "labeled",
         "variant",
         "seed",
@@ -74,6 +75,7 @@ fn results(report: &Report) -> Result<Vec<u8>> {
             optional(result.depth),
             result.depth_label.clone(),
             result.fraction.to_string(),
+            optional(result.labels_per_class),
             result.labeled.to_string(),
             result.variant.clone(),
             result.seed.to_string(),
@@ -99,6 +101,7 @@ fn summary(report: &Report) -> Result<Vec<u8>> {
         "depth",
         "depth_label",
         "fraction",
+        "labels_per_class",
         "labeled",
         "variant",
         "seeds",
@@ -117,6 +120,7 @@ fn summary(report: &Report) -> Result<Vec<u8>> {
             optional(result.depth),
             result.depth_label.clone(),
             result.fraction.to_string(),
+            optional(result.labels_per_class),
             result.labeled.to_string(),
             group.variant.clone(),
             group.results.iter().filter(|result| !result.is_missing).count().to_string(),
@@ -146,6 +150,7 @@ fn curves(report: &Report) -> Result<Vec<u8>> {
         "from",
         "depth",
         "fraction",
+        "labels_per_class",
         "epoch",
         "loss",
         "accuracy",
@@ -162,6 +167,7 @@ fn curves(report: &Report) -> Result<Vec<u8>> {
                 optional(curve.from.as_ref()),
                 optional(curve.depth),
                 optional(curve.fraction),
+                optional(curve.labels_per_class),
                 row.epoch.to_string(),
                 row.loss.to_string(),
                 row.accuracy.to_string(),
@@ -176,7 +182,8 @@ fn curves(report: &Report) -> Result<Vec<u8>> {
 }
 
 fn confusion(report: &Report) -> Result<Vec<u8>> {
-    let mut table = CsvTable::new(&["stage", "depth", "fraction", "variant", "true", "predicted", "images"])?;
+    let mut table =
+        CsvTable::new(&["stage", "depth", "fraction", "labels_per_class", "variant", "true", "predicted", "images"])?;
     for result in &report.results {
         let name = |class: usize| result.classes.get(class).cloned().unwrap_or_else(|| class.to_string());
         for (truth, row) in result.confusion.iter().enumerate() {
@@ -185,6 +192,7 @@ fn confusion(report: &Report) -> Result<Vec<u8>> {
                     result.stage.clone(),
                     optional(result.depth),
                     result.fraction.to_string(),
+                    optional(result.labels_per_class),
                     result.variant.clone(),
                     name(truth),
                     name(predicted),

@@ -5,6 +5,7 @@ use super::records::{self, RecordFile, RecordLayout, class_names};
 use super::{Listing, Source};
 use crate::base::{Error, Result};
 use crate::dataset::fingerprint::ClassSize;
+use crate::dataset::part::Part;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -29,11 +30,11 @@ impl Source for Cifar10 {
         Ok(records::list(classes, files))
     }
 
-    fn content(&self, _: usize) -> Value {
+    fn content(&self, _: usize, _: Option<f64>) -> Value {
         json!("CIFAR-10")
     }
 
-    fn pixels(&self, _: usize, _: bool) -> Value {
+    fn pixels(&self, _: usize, _: Part) -> Value {
         json!("CIFAR-10")
     }
 
@@ -72,7 +73,7 @@ fn open(directory: &Path) -> Result<(Vec<String>, Vec<RecordFile>)> {
     for number in 1..=TRAINING_FILES {
         let path = directory.join(format!("data_batch_{number}.bin"));
         if path.exists() {
-            opened.push(open_file(&path, false)?);
+            opened.push(open_file(&path, Part::Training)?);
         }
     }
     let test = directory.join("test_batch.bin");
@@ -82,12 +83,12 @@ fn open(directory: &Path) -> Result<(Vec<String>, Vec<RecordFile>)> {
             .at(directory.display().to_string())
             .help("set path to the directory that cifar-10-binary.tar.gz unpacks to (cifar-10-batches-bin)"));
     }
-    opened.push(open_file(&test, true)?);
+    opened.push(open_file(&test, Part::Test)?);
     Ok((names, opened))
 }
 
-fn open_file(path: &Path, is_test: bool) -> Result<RecordFile> {
-    RecordFile::labeled(path.to_owned(), is_test, LAYOUT, 0, CLASSES)
+fn open_file(path: &Path, part: Part) -> Result<RecordFile> {
+    RecordFile::labeled(path.to_owned(), part, LAYOUT, 0, CLASSES)
 }
 
 /// Returns a note if there are fewer images than CIFAR-10 has, so that results are not comparable with published ones.

@@ -4,6 +4,8 @@ use super::problem::{SourceProblem, check_path};
 use super::records::{self, RecordFile, RecordLayout, class_names};
 use super::{Listing, Source};
 use crate::base::{Error, Result};
+use crate::dataset::fingerprint::ClassSize;
+use crate::dataset::part::Part;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -60,12 +62,12 @@ const LAYOUT: RecordLayout = RecordLayout { side: 32, header: 2, by_column: fals
 
 impl Cifar100 {
     /// Opens a file of images.
-    fn open(&self, name: &str, is_test: bool) -> Result<RecordFile> {
+    fn open(&self, name: &str, part: Part) -> Result<RecordFile> {
         let path = self.path.join(name);
         if !path.exists() {
             return Err(self.missing(name));
         }
-        RecordFile::labeled(path, is_test, LAYOUT, self.labels.column(), self.labels.classes())
+        RecordFile::labeled(path, part, LAYOUT, self.labels.column(), self.labels.classes())
     }
 
     fn missing(&self, name: &str) -> Error {
@@ -81,17 +83,17 @@ impl Source for Cifar100 {
     }
 
     fn list(&self, _: usize) -> Result<Listing> {
-        let files = vec![self.open("train.bin", false)?, self.open("test.bin", true)?];
+        let files = vec![self.open("train.bin", Part::Training)?, self.open("test.bin", Part::Test)?];
         let name = self.labels.file_of_names();
         let classes = class_names(&self.path.join(name), self.labels.classes())?.ok_or_else(|| self.missing(name))?;
         Ok(records::list(classes, files))
     }
 
-    fn content(&self, _: usize) -> Value {
+    fn content(&self, _: usize, _: Option<f64>) -> Value {
         json!({ "CIFAR-100": self.labels })
     }
 
-    fn pixels(&self, _: usize, _: bool) -> Value {
+    fn pixels(&self, _: usize, _: Part) -> Value {
         json!("CIFAR-100")
     }
 

@@ -1,5 +1,6 @@
 //! Problems of a source's table, and the checks that several sources share.
 
+use super::pattern::Pattern;
 use std::path::Path;
 
 /// A value of a source's table that is right by itself but not beside the others.
@@ -28,6 +29,14 @@ impl SourceProblem {
 /// Returns the problem of an empty path.
 pub(super) fn check_path(key: &'static str, path: &Path) -> Option<SourceProblem> {
     path.as_os_str().is_empty().then(|| SourceProblem::new(key, "the path is empty"))
+}
+
+/// Returns the problem of a pattern that has no group with this name.
+pub(super) fn check_group(key: &'static str, pattern: &Pattern, group: &str) -> Option<SourceProblem> {
+    (!pattern.has_group(group)).then(|| {
+        SourceProblem::new(key, format!("the pattern has no group named `{group}`"))
+            .help(format!("put what it finds into `(?<{group}>...)`"))
+    })
 }
 
 /// Default of `test_fraction`.

@@ -1,8 +1,9 @@
 //! Files of uncompressed, fixed-size image records.
 
-use super::listing::{ImageFiles, ImageReader, Images, Labels, Listing, TestImages};
+use super::listing::{ImageFiles, ImageReader, Images, Labels, Listing};
 use super::{ReadError, ReadReport};
 use crate::base::{Error, Result, files};
+use crate::dataset::part::Part;
 use crate::imaging::{CHANNELS, Image};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -45,16 +46,16 @@ pub(super) struct RecordFile {
     path: PathBuf,
     /// Label of each record.
     labels: Vec<usize>,
-    is_test: bool,
+    part: Part,
     layout: RecordLayout,
     file: Mutex<File>,
 }
 
 impl RecordFile {
     /// Opens a file with known labels.
-    pub(super) fn new(path: PathBuf, labels: Vec<usize>, is_test: bool, layout: RecordLayout) -> Result<Self> {
+    pub(super) fn new(path: PathBuf, labels: Vec<usize>, part: Part, layout: RecordLayout) -> Result<Self> {
         let file = File::open(&path).map_err(|error| Error::io("read", &path, &error))?;
-        Ok(Self { path, labels, is_test, layout, file: Mutex::new(file) })
+        Ok(Self { path, labels, part, layout, file: Mutex::new(file) })
     }
 
     /// Opens a file whose records have their label in the byte `column` before the pixels, below `classes`.
@@ -63,7 +64,7 @@ impl RecordFile {
     /// The file is missing, its length is not that of whole records, or a label is out of range.
     pub(super) fn labeled(
         path: PathBuf,
-        is_test: bool,
+        part: Part,
         layout: RecordLayout,
         column: usize,
         classes: usize,
@@ -78,7 +79,7 @@ impl RecordFile {
                 .at(path.display().to_string())
                 .help("the file is damaged or of another format: download or unpack it again"));
         }
-        Self::new(path, labels, is_test, layout)
+        Self::new(path, labels, part, layout)
     }
 
     /// Returns the file name.
@@ -101,20 +102,23 @@ impl RecordFile {
 
 /// Lists the records of files, in their order.
 pub(super) fn list(classes: Vec<String>, files: Vec<RecordFile>) -> Listing {
-    let (mut names, mut of_images, mut is_test, mut records) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut names, mut of_images, mut parts, mut records) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (number, file) in files.iter().enumerate() {
         let name = file.name();
         for (record, &label) in file.labels.iter().enumerate() {
             names.push(format!("{name}[{record}]"));
             of_images.push(label);
-            is_test.push(file.is_test);
+            parts.push(file.part);
             records.push((number, record));
         }
     }
     Listing {
         images: Images { names, reader: Box::new(RecordReader { files, records }), ignored: 0 },
         labels: Labels { classes, of_images, files: Vec::new() },
-        test: TestImages::Given(is_test),
+        parts,
+        test_fraction: None,
+        groups: None,
+        notes: Vec::new(),
     }
 }
 
@@ -132,7 +136,7 @@ impl ImageReader for RecordReader {
     }
 
     fn files(&self) -> ImageFiles<'_> {
-        ImageFiles::Shared(self.files.iter().map(|file| (file.path.as_path(), file.is_test)).collect())
+        ImageFiles::Shared(self.files.iter().map(|file| (file.path.as_path(), file.part)).collect())
     }
 }
 

@@ -1,10 +1,9 @@
 //! `dataset`: names and labels of decoded images.
 
 use crate::base::{Error, Result};
-use crate::dataset::{self, DatasetConfig, Fingerprint, ImageDataset, shared_images};
+use crate::dataset::{self, DatasetConfig, Fingerprint, ImageDataset, Part, shared_images};
 use crate::engine::{Context, Stage, StageSummary};
 use crate::stages::dataset::changes::changed_files;
-use crate::stages::dataset::{TEST_IMAGES, TRAIN_IMAGES};
 use crate::stages::shared::artifacts;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -43,16 +42,17 @@ impl Stage for DatasetStage {
     }
 
     fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
-        let (train, test) = (context.input(TRAIN_IMAGES)?, context.input(TEST_IMAGES)?);
-        let labeled = dataset::label_images(&self.config, &self.memo, context.output(), [train, test])?;
+        let parts = super::parts(context, &Part::LABELED);
+        let labeled = dataset::label_images(&self.config, &self.memo, context.output(), &parts)?;
         self.check_unchanged()?;
         artifacts::write_rows(&context.output().join(FILES), &self.fingerprint.files)?;
-        let set = ImageDataset::labeled(context.output(), train, test)?;
+        let set = ImageDataset::labeled(context.output(), &parts)?;
         let shared = shared_images(&set)?;
         let tests = set.test_flags().iter().filter(|is_test| **is_test).count();
         dataset::shared::describe(&shared, tests).into_iter().for_each(|warning| context.warn(warning));
         artifacts::write_rows(&context.output().join(artifacts::SHARED), &shared)?;
-        Ok(StageSummary::default().count("images", labeled.images).count("classes", set.classes().len()))
+        let summary = StageSummary::default().count("images", labeled.images);
+        Ok(if set.has_labels() { summary.count("classes", set.classes().len()) } else { summary.text("no labels") })
     }
 
     fn explain(&self, parameter: &str, artifact: &Path) -> Option<String> {

@@ -1,0 +1,96 @@
+//! The directories of a data set: given one by one, or found by their names inside one directory.
+
+use super::directories::entries;
+use crate::base::Result;
+use std::path::{Path, PathBuf};
+
+/// Names of directories of training images.
+const TRAIN: [&str; 2] = ["train", "training"];
+/// Names of directories of validation images.
+const VALIDATION: [&str; 4] = ["val", "valid", "validation", "dev"];
+/// Names of directories of test images.
+const TEST: [&str; 2] = ["test", "testing"];
+/// Names of directories of images without labels.
+const UNLABELED: [&str; 2] = ["unlabeled", "unlabelled"];
+
+/// The directories of a data set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Layout {
+    pub(super) train: PathBuf,
+    pub(super) validation: Option<PathBuf>,
+    pub(super) test: Option<PathBuf>,
+    pub(super) unlabeled: Option<PathBuf>,
+}
+
+impl Layout {
+    /// Returns the layout inside its `train` directory, if that contains directories of training and of other images and
+    /// no others; else the layout itself. A validation directory without a test directory is the test directory, as that
+    /// of ImageNet. What is given is kept.
+    ///
+    /// # Errors
+    /// The directory cannot be read, or a name in it is not UTF-8.
+    pub(super) fn resolve(self) -> Result<Self> {
+        let Some(mut found) = inside(&self.train)? else { return Ok(self) };
+        if self.validation.is_none() && self.test.is_none() && found.test.is_none() {
+            found.test = found.validation.take();
+        }
+        Ok(Self {
+            train: found.train,
+            validation: self.validation.or(found.validation),
+            test: self.test.or(found.test),
+            unlabeled: self.unlabeled.or(found.unlabeled),
+        })
+    }
+}
+
+/// Returns the layout of directories inside a directory; `None` if there are other directories, such as those of
+/// classes, if there is none of training images or nothing besides it, or if two are for the same part.
+fn inside(root: &Path) -> Result<Option<Layout>> {
+    let mut found = [const { None::<PathBuf> }; 4];
+    for entry in entries(root)?.into_iter().filter(|entry| entry.is_directory) {
+        let name = entry.name.to_lowercase();
+        let parts: [&[&str]; 4] = [&TRAIN, &VALIDATION, &TEST, &UNLABELED];
+        let part = parts.iter().position(|names| names.contains(&name.as_str()));
+        match part.and_then(|part| found.get_mut(part)) {
+            Some(place @ None) => *place = Some(entry.path),
+            _ => return Ok(None),
+        }
+    }
+    let [train, validation, test, unlabeled] = found;
+    let has_others = validation.is_some() || test.is_some() || unlabeled.is_some();
+    Ok(train.filter(|_| has_others).map(|train| Layout { train, validation, test, unlabeled }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(names: &[&str]) -> Layout {
+        let root = tempfile::tempdir().unwrap();
+        names.iter().for_each(|name| std::fs::create_dir_all(root.path().join(name)).unwrap());
+        let layout = Layout { train: root.path().to_owned(), ..Layout::default() }.resolve().unwrap();
+        let relative = |path: PathBuf| path.strip_prefix(root.path()).unwrap().to_owned();
+        Layout {
+            train: relative(layout.train),
+            validation: layout.validation.map(relative),
+            test: layout.test.map(relative),
+            unlabeled: layout.unlabeled.map(relative),
+        }
+    }
+
+    #[test]
+    fn splits_are_found_by_their_names_and_classes_are_not_splits() {
+        let of = |path: &str| Some(PathBuf::from(path));
+        let layout = resolved(&["Train", "valid", "test", "unlabeled"]);
+        assert_eq!(
+            (layout.train, layout.validation, layout.test, layout.unlabeled),
+            ("Train".into(), of("valid"), of("test"), of("unlabeled"))
+        );
+        let layout = resolved(&["train", "val"]);
+        assert_eq!((layout.validation, layout.test), (None, of("val")));
+        for classes in [&["train", "bus"][..], &["train"], &["val", "test"], &["train", "test", "bus"], &[]] {
+            assert_eq!(resolved(classes), Layout::default(), "{classes:?}");
+        }
+        assert_eq!(resolved(&["train", "val", "validation", "test"]), Layout::default());
+    }
+}
