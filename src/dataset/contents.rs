@@ -17,8 +17,8 @@ const TEST_SEED: u64 = 0;
 /// The listing of a source with the identity of each image.
 pub(super) struct Contents {
     pub(super) listing: Listing,
-    /// Identity of each image: the digest of its file, or its number among the images of its part if it has none of its
-    /// own. It does not depend on names or labels.
+    /// Identity of each image: the digest of its file, or its number among the images of its part, before test images are
+    /// held out, if it has none of its own. It does not depend on names or labels.
     pub(super) ids: Vec<String>,
     /// Files with their digests; empty for synthetic images.
     pub(super) files: Vec<SourceFile>,
@@ -53,13 +53,12 @@ impl Contents {
         }
         files.extend(whole_files(&listing.labels.files, memo)?);
         let mut contents = Self { listing, ids, files, has_file_per_image, shared, held_out: None };
-        if has_file_per_image {
-            contents.hold_out_test();
-            let source = config.source.source();
-            check_classes(&contents.listing, source).map_err(|error| error.at(source.place()))?;
-        } else {
+        if !has_file_per_image {
             contents.number();
         }
+        contents.hold_out_test();
+        let source = config.source.source();
+        check_classes(&contents.listing, source).map_err(|error| error.at(source.place()))?;
         Ok(contents)
     }
 
@@ -83,9 +82,18 @@ impl Contents {
             let ids: Vec<&str> = self.order(part).into_iter().map(|image| self.ids[image].as_str()).collect();
             return hash::digest_json(&ids).map(Some);
         }
-        let files = self.shared.iter().filter(|(_, of)| *of == part).map(|(digest, _)| digest);
+        let is_divided = self.held_out.is_some() && [Part::Training, Part::Test].contains(&part);
+        let part_of_files = if is_divided { Part::Training } else { part };
+        let files = self.shared.iter().filter(|(_, of)| *of == part_of_files).map(|(digest, _)| digest);
         let files: Vec<&String> = files.collect();
-        if files.is_empty() { Ok(None) } else { hash::digest_json(&files).map(Some) }
+        if files.is_empty() {
+            return Ok(None);
+        }
+        if !is_divided {
+            return hash::digest_json(&files).map(Some);
+        }
+        let ids: Vec<&str> = self.order(part).into_iter().map(|image| self.ids[image].as_str()).collect();
+        hash::digest_json(&(files, ids)).map(Some)
     }
 
     /// Holds out test images if the source has none: the same fraction of each class, first by a hash of their content,

@@ -47,9 +47,7 @@ impl Source for Cifar10 {
     }
 
     fn notes(&self, classes: &[ClassSize]) -> Vec<String> {
-        let (train, test) =
-            classes.iter().fold((0, 0), |(train, test), class| (train + class.train, test + class.test));
-        incomplete(train, test).into_iter().collect()
+        records::incomplete("CIFAR-10", (TRAINING_FILES * RECORDS, RECORDS), classes).into_iter().collect()
     }
 }
 
@@ -89,28 +87,4 @@ fn open(directory: &Path) -> Result<(Vec<String>, Vec<RecordFile>)> {
 
 fn open_file(path: &Path, part: Part) -> Result<RecordFile> {
     RecordFile::labeled(path.to_owned(), part, LAYOUT, 0, CLASSES)
-}
-
-/// Returns a note if there are fewer images than CIFAR-10 has, so that results are not comparable with published ones.
-fn incomplete(train: usize, test: usize) -> Option<String> {
-    let published = (TRAINING_FILES * RECORDS, RECORDS);
-    ((train, test) != published).then(|| {
-        format!(
-            "this is a subset of CIFAR-10, with {train} of its {} training images and {test} of its {} test images: \
-             results cannot be compared with published ones",
-            published.0, published.1
-        )
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_subset_is_reported() {
-        assert_eq!(incomplete(50_000, 10_000), None);
-        let note = incomplete(10_000, 2_000).unwrap();
-        assert!(note.contains("10000 of its 50000 training images and 2000 of its 10000 test images"), "{note}");
-    }
 }

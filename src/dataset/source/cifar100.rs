@@ -42,7 +42,7 @@ impl Cifar100Labels {
         }
     }
 
-    /// Returns the byte of a record.
+    /// Returns which byte of a record it is.
     fn column(self) -> usize {
         match self {
             Self::Fine => 1,
@@ -106,5 +106,9 @@ impl Source for Cifar100 {
             Cifar100Labels::Fine => "CIFAR-100".to_owned(),
             Cifar100Labels::Coarse => "CIFAR-100 with its 20 superclasses".to_owned(),
         }
+    }
+
+    fn notes(&self, classes: &[ClassSize]) -> Vec<String> {
+        records::incomplete("CIFAR-100", (50_000, 10_000), classes).into_iter().collect()
     }
 }

@@ -1,9 +1,9 @@
 //! Images and their labels listed in a CSV file.
 
 use super::listing::FoundImage;
-use super::problem::{SourceProblem, check_path, check_test_fraction, default_test_fraction};
+use super::problem::{SourceProblem, check_label, check_path, check_test_fraction, default_test_fraction};
 use super::{Listing, MAX_NAMED, Source};
-use crate::base::text::{is_hidden, visible};
+use crate::base::text::visible;
 use crate::base::{Error, Result, files};
 use crate::dataset::part::Part;
 use csv::{ReaderBuilder, StringRecord, Trim};
@@ -132,9 +132,6 @@ impl Source for Csv {
         Some("`csv` takes the class from the column that `label` names")
     }
 }
-
-/// Maximum bytes of a label, as of the name of a directory.
-const MAX_LABEL: usize = 255;
 
 /// File and line where each image was listed.
 type Seen<'a> = HashMap<PathBuf, (&'a Path, usize)>;
@@ -278,20 +275,6 @@ fn part_of(split: &str) -> Result<Part, String> {
         "unlabeled" => Ok(Part::Unlabeled),
         other => Err(format!("expected `train`, `validation`, `test` or `unlabeled`, found `{}`", visible(other))),
     }
-}
-
-/// Checks that a label or a group can be shown; the error completes "the label of ...".
-fn check_label(label: &str) -> Result<(), String> {
-    if label.is_empty() {
-        return Err("is empty".to_owned());
-    }
-    if label.contains(is_hidden) {
-        return Err(format!("has control or invisible characters: `{}`", visible(label)));
-    }
-    if label.len() > MAX_LABEL {
-        return Err(format!("has {} bytes; the maximum is {MAX_LABEL}", label.len()));
-    }
-    Ok(())
 }
 
 /// Counts lines. The reader's own count is that of the line where the record before ends.

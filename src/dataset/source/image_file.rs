@@ -3,8 +3,7 @@
 use crate::base::{Error, files, human, panics};
 use crate::dataset::memory_budget::{BUDGET, Reservation};
 use crate::imaging::{self, HEADER_BYTES, Image};
-use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// Maximum bytes of a file: far above any training image, and small enough that every thread can read one.
@@ -51,12 +50,31 @@ pub(super) fn read(path: &Path, image: &mut Image) -> Result<ReadReport, ReadErr
     let unreadable = |error: io::Error| ReadError::because(path, &error);
     let file = files::open_regular(path).map_err(unreadable)?;
     let length = file.metadata().map_err(unreadable)?.len();
+    decode(&file, length, path, image)
+}
+
+/// Reads and decodes an image inside a file: `length` bytes from `offset`. Otherwise like [`read`].
+pub(super) fn read_range(path: &Path, offset: u64, length: u64, image: &mut Image) -> Result<ReadReport, ReadError> {
+    let unreadable = |error: io::Error| ReadError::because(path, &error);
+    let mut file = files::open_regular(path).map_err(unreadable)?;
+    file.seek(SeekFrom::Start(offset)).map_err(unreadable)?;
+    decode(&file, length, path, image)
+}
+
+/// Decodes `length` bytes of what was opened at `path`.
+pub(super) fn decode(
+    mut from: impl Read,
+    length: u64,
+    path: &Path,
+    image: &mut Image,
+) -> Result<ReadReport, ReadError> {
+    let unreadable = |error: io::Error| ReadError::because(path, &error);
     if length > MAX_BYTES {
         let (bytes, max) = (human::bytes(length), human::bytes(MAX_BYTES));
         return Err(format!("the file is too large ({bytes}; the maximum is {max})").into());
     }
     let (mut bytes, first) = (Vec::new(), if length > LARGE_FILE { HEADER_BYTES as u64 } else { length });
-    read_part(&file, first, &mut bytes).map_err(unreadable)?;
+    read_part(&mut from, first, &mut bytes).map_err(unreadable)?;
     let needed = match imaging::memory_to_decode(&bytes) {
         Some(needed) => 2 * length + needed, // The integrity check copies the data of a JPEG.
         None if first == length => length,   // Not an image: decoding will fail.
@@ -64,15 +82,15 @@ pub(super) fn read(path: &Path, image: &mut Image) -> Result<ReadReport, ReadErr
     };
     let reservation = BUDGET.reserve(needed);
     let reservation = reservation.map_err(|error| ReadError::Failed(error.at(path.display().to_string())))?;
-    read_part(&file, length - first, &mut bytes).map_err(unreadable)?;
+    read_part(&mut from, length - first, &mut bytes).map_err(unreadable)?;
     let decoded = panics::catch(|| imaging::decode_into(&bytes, image));
     let damage = decoded.unwrap_or_else(|panic| Err(format!("the decoder failed on it: {panic}")))?;
     Ok(ReadReport { damage, _reservation: Some(reservation) })
 }
 
-fn read_part(file: &File, length: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+fn read_part(from: &mut impl Read, length: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
     bytes.reserve_exact(usize::try_from(length).unwrap_or(0));
-    file.take(length).read_to_end(bytes).map(|_| ())
+    from.take(length).read_to_end(bytes).map(|_| ())
 }
 
 #[cfg(all(test, unix))]

@@ -84,7 +84,7 @@ pub(crate) enum ImageFiles<'a> {
     None,
     /// Each image has a file, which may turn out to be broken.
     OnePerImage(&'a [PathBuf]),
-    /// Every file has many images, all of them of one part.
+    /// Every file has many images, all of them of one part until test images are held out.
     Shared(Vec<(&'a Path, Part)>),
 }
 

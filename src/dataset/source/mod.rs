@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod declare;
+mod container;
 mod directories;
 mod image_file;
 mod layout;
@@ -10,7 +11,10 @@ mod listing;
 mod pattern;
 mod problem;
 mod records;
+mod samples;
+mod shards;
 mod synthetic;
+mod tar_index;
 
 use crate::base::Result;
 use crate::dataset::fingerprint::ClassSize;
@@ -36,6 +40,7 @@ sources! {
     shapes::Shapes,
     signs::Signs,
     csv::Csv,
+    webdataset::WebDataset,
 }
 
 /// A source of images, with their classes and which of them are for testing.

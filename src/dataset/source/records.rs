@@ -3,6 +3,7 @@
 use super::listing::{ImageFiles, ImageReader, Images, Labels, Listing};
 use super::{ReadError, ReadReport};
 use crate::base::{Error, Result, files};
+use crate::dataset::fingerprint::ClassSize;
 use crate::dataset::part::Part;
 use crate::imaging::{CHANNELS, Image};
 use std::fs::File;
@@ -177,4 +178,33 @@ pub(super) fn class_names(path: &Path, classes: usize) -> Result<Option<Vec<Stri
             .help("the file must have one class name per line"));
     }
     Ok(Some(names))
+}
+
+/// Returns a note if there are not as many training and test images as `published`, so that results are not comparable
+/// with published ones.
+pub(super) fn incomplete(name: &str, published: (usize, usize), classes: &[ClassSize]) -> Option<String> {
+    let (train, test) = classes.iter().fold((0, 0), |(train, test), class| (train + class.train, test + class.test));
+    ((train, test) != published).then(|| {
+        format!(
+            "this is a subset of {name}, with {train} of its {} training images and {test} of its {} test images: \
+             results cannot be compared with published ones",
+            published.0, published.1
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subset_is_reported() {
+        let note = |train, test| {
+            let class = ClassSize { train, test, ..ClassSize::default() };
+            incomplete("CIFAR-10", (50_000, 10_000), &[class.clone(), class])
+        };
+        assert_eq!(note(25_000, 5_000), None);
+        let note = note(5_000, 1_000).unwrap();
+        assert!(note.contains("10000 of its 50000 training images and 2000 of its 10000 test images"), "{note}");
+    }
 }
