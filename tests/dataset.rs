@@ -118,7 +118,7 @@ fn shapes_are_the_same_bytes_for_any_number_of_threads() {
         in_pool(threads, || {
             let directory = tempfile::tempdir().unwrap();
             decode_quietly(&shapes(100, 50, 5, 24), seed, directory.path()).unwrap();
-            ["train/images.bin", "test/images.bin", "train/index.json", "index.json"]
+            ["train/form/images.bin", "test/form/images.bin", "train/index.json", "index.json"]
                 .map(|name| fs::read(directory.path().join(name)).unwrap())
         })
     };
@@ -214,7 +214,7 @@ fn signs_are_the_same_bytes_for_any_number_of_threads() {
         in_pool(threads, || {
             let directory = tempfile::tempdir().unwrap();
             decode_quietly(&signs(200, 20, 24, ", hue_only = 0.5"), 1, directory.path()).unwrap();
-            ["train/images.bin", "test/images.bin", "train/index.json", "index.json"]
+            ["train/form/images.bin", "test/form/images.bin", "train/index.json", "index.json"]
                 .map(|name| fs::read(directory.path().join(name)).unwrap())
         })
     };
@@ -656,11 +656,11 @@ fn a_damaged_set_is_an_error() {
     let (directory, set) = open(&shapes(20, 10, 2, 16), 1);
     drop(set);
     let [index, store, images] =
-        ["index.json", "train/index.json", "train/images.bin"].map(|name| directory.path().join(name));
+        ["index.json", "train/index.json", "train/form/images.bin"].map(|name| directory.path().join(name));
     let whole_images = fs::read(&images).unwrap();
     let damaged = || ImageDataset::open(directory.path()).unwrap_err().to_string();
     fs::write(&images, &whole_images[1..]).unwrap();
-    assert!(damaged().contains("bytes instead of"), "{}", damaged());
+    assert!(damaged().contains("bytes, which the images do not have"), "{}", damaged());
     fs::write(&images, b"").unwrap();
     damaged();
     fs::write(&images, &whole_images).unwrap();
@@ -668,9 +668,9 @@ fn a_damaged_set_is_an_error() {
         (&store, "[16,16]", "[16,17]"),
         (&store, "[16,16]", "[0,16]"),
         (&store, "[16,16]", "[18446744073709551615,16]"),
-        (&store, "\"offsets\":[0,", "\"offsets\":[5,"),
+        (&store, "\"pixels\":[", "\"pixels\":[\"0\","),
         (&store, "\"ids\":[\"0\",", "\"ids\":["),
-        (&store, "\"version\":2", "\"version\":1"),
+        (&store, "\"version\":3", "\"version\":2"),
         (&index, "\"labels\":[0,", "\"labels\":[7,"),
         (&index, "\"labels\":[0,", "\"labels\":["),
         (&index, "\"is_test\":[false,", "\"is_test\":[true,"),
@@ -1084,7 +1084,7 @@ fn a_panic_in_a_loading_task_is_raised_in_next() {
 fn a_file_truncated_or_overwritten_while_reading_is_an_error_that_names_it() {
     for truncate in [true, false] {
         let (directory, set) = twenty_shapes();
-        let path = directory.path().join("train/images.bin");
+        let path = directory.path().join("train/form/images.bin");
         let mut batches = contrastive(&set, 1000);
         batches.next().unwrap().unwrap();
         let file = fs::File::options().write(true).open(&path).unwrap();

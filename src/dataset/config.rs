@@ -3,6 +3,7 @@
 use crate::dataset::fingerprint::Fingerprint;
 use crate::dataset::part::Part;
 use crate::dataset::source::SourceConfig;
+use crate::dataset::store::StoreForm;
 use crate::imaging::Fit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,10 @@ pub struct DatasetConfig {
     /// Larger images are resized to this shorter side when they are decoded; default: twice `image_size`.
     #[schemars(range(min = 8, max = 4096), extend("x-formerly" = ["stored_side"]))]
     pub stored_size: Option<usize>,
+    /// How decoded images are kept for the stages that read them. No result depends on it.
+    #[serde(default, skip_serializing_if = "StoreForm::is_default")]
+    #[schemars(extend("default" = "decoded"))]
+    pub store: StoreForm,
     /// What happens to files that cannot be decoded.
     #[serde(default)]
     pub broken_files: BrokenFiles,
@@ -39,6 +44,11 @@ pub struct DatasetConfig {
 }
 
 impl DatasetConfig {
+    /// Returns the form in which images are kept: the one of the file, as far as the source allows it.
+    pub(crate) fn form(&self) -> StoreForm {
+        self.store.min(self.source.source().most_compact())
+    }
+
     /// Returns the fraction of the training images that is held out for validation.
     pub fn held_out_for_validation(&self, data: &Fingerprint) -> f64 {
         let has_labels = data.classes.iter().any(|class| !class.name.is_empty());

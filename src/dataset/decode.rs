@@ -1,16 +1,16 @@
 //! Decoding of every image of a source, once: resized if larger than needed, and written as raw bytes.
 
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, hash};
 use crate::dataset::config::{BrokenFiles, DatasetConfig};
 use crate::dataset::contents::Contents;
 use crate::dataset::fingerprint::ClassSize;
-use crate::dataset::image_dataset::{Index, Skipped};
-use crate::dataset::image_store::{Flaw, StoreIndex, VERSION, read_index};
+use crate::dataset::image_dataset::{Index, Skipped, VERSION};
 use crate::dataset::in_order::in_order;
 use crate::dataset::part::Part;
 use crate::dataset::source::{MAX_NAMED, ReadError, check_sizes};
-use crate::dataset::store_writer::StoreWriter;
-use crate::imaging::{DAMAGED_JPEG, Image, Resampler};
+use crate::dataset::store::{Flaw, StoreForm, StoreIndex, StoreWriter, StoredImage, read_index};
+use crate::dataset::stored_size::reduce;
+use crate::imaging::{DAMAGED_JPEG, Image};
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -19,8 +19,6 @@ use std::path::Path;
 const DIGESTS: &str = "digests.json";
 /// Number of images between two progress updates.
 const CHUNK: u64 = 64;
-/// Default stored size as a multiple of the image size, so that crops keep their detail.
-const STORED_PER_IMAGE_SIDE: usize = 2;
 
 /// A summary of decoding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,13 +36,17 @@ pub struct Decoded {
 /// A decoded image, or why it could not be decoded.
 struct DecodedItem {
     image: Image,
+    /// Digest of the pixels.
+    digest: String,
+    /// The encoded image, if it is kept.
+    encoded: Vec<u8>,
     /// The damage of an image that could be decoded, if any.
     outcome: Result<Option<String>, ReadError>,
 }
 
 impl Default for DecodedItem {
     fn default() -> Self {
-        Self { image: Image::default(), outcome: Ok(None) }
+        Self { image: Image::default(), digest: String::new(), encoded: Vec::new(), outcome: Ok(None) }
     }
 }
 
@@ -102,7 +104,12 @@ pub(crate) fn decode_images(
 ///
 /// # Errors
 /// The source is invalid, the images are not those of the source, or a class has none left.
-pub(crate) fn label_images(config: &DatasetConfig, memo: &Path, output: &Path, parts: &[(Part, &Path)]) -> Result<Decoded> {
+pub(crate) fn label_images(
+    config: &DatasetConfig,
+    memo: &Path,
+    output: &Path,
+    parts: &[(Part, &Path)],
+) -> Result<Decoded> {
     write_labels(&Contents::open(config, memo)?, config, output, parts)
 }
 
@@ -118,7 +125,7 @@ struct Decoder<'a> {
 impl Decoder<'_> {
     fn decode(&self, part: Part, output: &Path) -> Result<Decoded> {
         let images = self.contents.order(part);
-        let mut writer = StoreWriter::create(output)?;
+        let mut writer = StoreWriter::create(output, self.form(), self.config.stored_side())?;
         let (mut done, total) = (0, images.len() as u64);
         in_order(
             &images,
@@ -126,7 +133,7 @@ impl Decoder<'_> {
             |image, read| {
                 let position = done as usize;
                 match &read.outcome {
-                    Ok(damage) => writer.add(position, &self.contents.ids[*image], &read.image, damage.as_deref())?,
+                    Ok(damage) => writer.add(position, &self.stored(*image, read, damage.as_deref()))?,
                     Err(ReadError::Broken(reason)) => writer.skip(position, reason),
                     Err(ReadError::Failed(error)) => return Err(error.clone()),
                 }
@@ -145,12 +152,34 @@ impl Decoder<'_> {
     }
 
     fn read(&self, image: usize, read: &mut DecodedItem) {
-        let stored_size = self.config.stored_size.unwrap_or(STORED_PER_IMAGE_SIDE * self.config.image_size);
-        let report = self.contents.listing.images.reader.read(image, self.seed, &mut read.image);
+        let reader = &self.contents.listing.images.reader;
+        let report = reader.read(image, self.seed, &mut read.image);
         if report.is_ok() {
-            reduce(&mut read.image, stored_size);
+            reduce(&mut read.image, self.config.stored_side());
+            read.digest = hash::digest_bytes(&read.image.rgb);
         }
-        read.outcome = report.and_then(|report| Ok(self.config.damaged_jpegs.judge(report.damage)?));
+        read.outcome = report.and_then(|report| {
+            if self.form() == StoreForm::Encoded {
+                reader.encoded(image, &mut read.encoded)?;
+            }
+            Ok(self.config.damaged_jpegs.judge(report.damage)?)
+        });
+    }
+
+    /// Returns the form in which the images are kept.
+    fn form(&self) -> StoreForm {
+        self.config.form()
+    }
+
+    fn stored<'a>(&'a self, image: usize, read: &'a DecodedItem, damage: Option<&'a str>) -> StoredImage<'a> {
+        StoredImage {
+            id: &self.contents.ids[image],
+            pixels: &read.image,
+            digest: &read.digest,
+            encoded: &read.encoded,
+            place: self.contents.listing.images.reader.place(image),
+            damage,
+        }
     }
 }
 
@@ -202,17 +231,6 @@ fn write_labels(
 
 fn changed() -> Error {
     Error::stage("the images changed while they were read").help("run again when they are complete")
-}
-
-/// Resizes an image whose shorter side exceeds `stored_size` to that shorter side.
-fn reduce(image: &mut Image, stored_size: usize) {
-    let shorter = image.width.min(image.height);
-    if shorter <= stored_size {
-        return;
-    }
-    let scaled = |side: usize| ((side * stored_size + shorter / 2) / shorter).max(1);
-    let (width, height) = (scaled(image.width), scaled(image.height));
-    *image = Resampler::default().image(image.view(), width, height);
 }
 
 fn stop_if_broken(config: &DatasetConfig, skipped: &[Skipped]) -> Result<()> {

@@ -1,12 +1,16 @@
 //! A data set: decoded images, part by part, and their names and labels.
 
 use crate::base::{Error, Result, files, hash};
-use crate::dataset::image_store::{INDEX, ImageStore, VERSION, damaged, read_index};
+
 use crate::dataset::part::Part;
+use crate::dataset::store::{INDEX, ImageStore, damaged, read_index};
 use crate::imaging::Image;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::path::Path;
+
+/// Version of `index.json` of a data set.
+pub(super) const VERSION: u32 = 2;
 
 /// A file that was skipped, or used although it is damaged, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -22,14 +22,12 @@
 //! ```
 
 pub(crate) mod batches;
-mod block_file;
 pub(crate) mod config;
 mod contents;
 mod decode;
 mod fingerprint;
 mod hold_out;
 mod image_dataset;
-mod image_store;
 mod in_order;
 mod memo;
 mod memory_budget;
@@ -37,7 +35,8 @@ mod part;
 pub(crate) mod shared;
 pub mod source;
 mod split;
-mod store_writer;
+mod store;
+mod stored_size;
 
 pub use batches::{Batch, Batches, LoaderConfig, contrastive_batches, labeled_batches, plain_batches};
 pub use config::{BrokenFiles, DamagedJpegs, DatasetConfig};
@@ -50,3 +49,5 @@ pub use part::Part;
 pub(crate) use shared::shared_images;
 pub use source::SourceConfig;
 pub use split::{ClassCount, Split, split_sizes};
+pub use store::StoreForm;
+pub(crate) use store::misfit;

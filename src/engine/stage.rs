@@ -35,6 +35,13 @@ pub trait Stage: Send + Sync {
         BTreeMap::new()
     }
 
+    /// Returns why an artifact with the right content has to be made again, if it has: its files in the directory `form`
+    /// keep the content in another form than the one that is asked for, or refer to files that have changed. The stages
+    /// that read it are not computed again.
+    fn misfit(&self, _artifact: &Path) -> Option<String> {
+        None
+    }
+
     /// Returns why the stage cannot be computed on this machine, or none if it can.
     fn obstacle(&self) -> Option<Error> {
         None

@@ -6,6 +6,7 @@ use super::{Listing, MAX_NAMED, Source};
 use crate::base::text::visible;
 use crate::base::{Error, Result, files};
 use crate::dataset::part::Part;
+use crate::dataset::store::StoreForm;
 use csv::{ReaderBuilder, StringRecord, Trim};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -118,6 +119,10 @@ impl Source for Csv {
 
     fn content(&self, _: usize, held_out: Option<f64>) -> Value {
         json!({ "test_fraction": held_out })
+    }
+
+    fn most_compact(&self) -> StoreForm {
+        StoreForm::None
     }
 
     fn place(&self) -> String {

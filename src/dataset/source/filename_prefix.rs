@@ -6,6 +6,7 @@ use super::problem::{SourceProblem, check_group, default_test_fraction};
 use super::{Listing, MAX_NAMED, Source};
 use crate::base::text::visible;
 use crate::base::{Error, Result};
+use crate::dataset::store::StoreForm;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -175,6 +176,10 @@ impl Source for FilenamePrefix {
 
     fn content(&self, _: usize, held_out: Option<f64>) -> Value {
         json!({ "test_fraction": held_out })
+    }
+
+    fn most_compact(&self) -> StoreForm {
+        StoreForm::None
     }
 
     fn place(&self) -> String {

@@ -2,6 +2,7 @@
 
 use crate::base::{Error, files, human, panics};
 use crate::dataset::memory_budget::{BUDGET, Reservation};
+use crate::dataset::store::FilePlace;
 use crate::imaging::{self, HEADER_BYTES, Image};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -18,6 +19,12 @@ pub(crate) enum ReadError {
     Broken(String),
     /// The machine is at fault: the file could be read on another one.
     Failed(Error),
+}
+
+impl From<Error> for ReadError {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
 }
 
 impl From<String> for ReadError {
@@ -54,11 +61,36 @@ pub(super) fn read(path: &Path, image: &mut Image) -> Result<ReadReport, ReadErr
 }
 
 /// Reads and decodes an image inside a file: `length` bytes from `offset`. Otherwise like [`read`].
-pub(super) fn read_range(path: &Path, offset: u64, length: u64, image: &mut Image) -> Result<ReadReport, ReadError> {
+pub(in crate::dataset) fn read_range(
+    path: &Path,
+    offset: u64,
+    length: u64,
+    image: &mut Image,
+) -> Result<ReadReport, ReadError> {
     let unreadable = |error: io::Error| ReadError::because(path, &error);
     let mut file = files::open_regular(path).map_err(unreadable)?;
     file.seek(SeekFrom::Start(offset)).map_err(unreadable)?;
     decode(&file, length, path, image)
+}
+
+/// Reads an encoded image, reusing the memory of `bytes`.
+pub(super) fn read_encoded(place: FilePlace<'_>, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
+    let FilePlace { path, offset, length } = place;
+    let mut read = || {
+        let mut file = files::open_regular(path)?;
+        file.seek(SeekFrom::Start(offset))?;
+        bytes.clear();
+        match length {
+            Some(length) => read_part(&mut file, length, bytes),
+            None => file.read_to_end(bytes).map(|_| ()),
+        }
+    };
+    read().map_err(|error| ReadError::because(path, &error))
+}
+
+/// Decodes an image file that is in memory.
+pub(in crate::dataset) fn decode_bytes(bytes: &[u8], image: &mut Image) -> Result<ReadReport, ReadError> {
+    decode(bytes, bytes.len() as u64, Path::new(""), image)
 }
 
 /// Decodes `length` bytes of what was opened at `path`.

@@ -5,6 +5,7 @@ use super::pattern::Pattern;
 use super::problem::{SourceProblem, default_test_fraction};
 use super::{Listing, Source};
 use crate::base::{Error, Result};
+use crate::dataset::store::StoreForm;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -85,6 +86,10 @@ impl Source for ImageFolder {
 
     fn content(&self, _: usize, held_out: Option<f64>) -> Value {
         json!({ "test_fraction": held_out })
+    }
+
+    fn most_compact(&self) -> StoreForm {
+        StoreForm::None
     }
 
     fn place(&self) -> String {

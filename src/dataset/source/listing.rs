@@ -7,6 +7,7 @@ use crate::base::{Error, Result};
 use crate::dataset::config::DatasetConfig;
 use crate::dataset::fingerprint::ClassSize;
 use crate::dataset::part::Part;
+use crate::dataset::store::FilePlace;
 use crate::imaging::Image;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -71,6 +72,20 @@ pub(crate) trait ImageReader: Send + Sync {
     /// # Errors
     /// Why it cannot be read; the content of `image` is then unspecified.
     fn read(&self, index: usize, seed: u64, image: &mut Image) -> Result<ReadReport, ReadError>;
+
+    /// Returns where the encoded image is in the files, if it is there as it is.
+    fn place(&self, _index: usize) -> Option<FilePlace<'_>> {
+        None
+    }
+
+    /// Reads the encoded image, reusing the memory of `bytes`.
+    ///
+    /// # Errors
+    /// It cannot be read, or there is none: see [`Source::most_compact`].
+    fn encoded(&self, index: usize, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
+        let place = self.place(index);
+        image_file::read_encoded(place.ok_or_else(|| Error::bug("the image is not encoded"))?, bytes)
+    }
 
     /// Returns the files that the images are read from.
     fn files(&self) -> ImageFiles<'_> {
@@ -177,6 +192,10 @@ struct FileReader {
 impl ImageReader for FileReader {
     fn read(&self, index: usize, _: u64, image: &mut Image) -> Result<ReadReport, ReadError> {
         image_file::read(&self.paths[index], image)
+    }
+
+    fn place(&self, index: usize) -> Option<FilePlace<'_>> {
+        Some(FilePlace { path: &self.paths[index], offset: 0, length: None })
     }
 
     fn files(&self) -> ImageFiles<'_> {

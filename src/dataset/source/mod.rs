@@ -19,9 +19,11 @@ mod tar_index;
 use crate::base::Result;
 use crate::dataset::fingerprint::ClassSize;
 use crate::dataset::part::Part;
+use crate::dataset::store::StoreForm;
 pub use cifar100::Cifar100Labels;
 pub use filename_prefix::SeparatorAt;
 pub(crate) use image_file::{ReadError, ReadReport};
+pub(in crate::dataset) use image_file::{decode_bytes, read_range};
 pub(crate) use listing::{ImageFiles, Listing, MAX_NAMED, check_classes, check_sizes, fraction_of};
 pub use pattern::Pattern;
 pub use problem::SourceProblem;
@@ -67,6 +69,11 @@ pub(crate) trait Source {
     /// or labels.
     fn pixels(&self, _image_size: usize, _part: Part) -> Value {
         Value::Null
+    }
+
+    /// Returns the most compact form in which the images can be kept.
+    fn most_compact(&self) -> StoreForm {
+        StoreForm::Decoded
     }
 
     /// Returns the place of errors about the source as a whole: a path, or its name if it has none.

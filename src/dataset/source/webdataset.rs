@@ -9,6 +9,7 @@ use super::shards::Shards;
 use super::{Listing, ReadError, ReadReport, Source, image_file};
 use crate::base::Result;
 use crate::dataset::part::Part;
+use crate::dataset::store::{FilePlace, StoreForm};
 use crate::imaging::Image;
 use rayon::prelude::*;
 use schemars::JsonSchema;
@@ -148,6 +149,10 @@ impl Source for WebDataset {
         json!({ "image": self.image })
     }
 
+    fn most_compact(&self) -> StoreForm {
+        StoreForm::None
+    }
+
     fn place(&self) -> String {
         self.train.display().to_string()
     }
@@ -180,6 +185,11 @@ impl ImageReader for TarReader {
     fn read(&self, index: usize, _: u64, image: &mut Image) -> Result<ReadReport, ReadError> {
         let Place { file, offset, length } = self.places[index];
         image_file::read_range(&self.files[file].0, offset, length, image)
+    }
+
+    fn place(&self, index: usize) -> Option<FilePlace<'_>> {
+        let Place { file, offset, length } = self.places[index];
+        Some(FilePlace { path: &self.files[file].0, offset, length: Some(length) })
     }
 
     fn files(&self) -> ImageFiles<'_> {

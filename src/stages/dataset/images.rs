@@ -1,11 +1,11 @@
-//! `images`: every image of a part decoded once and kept as bytes, without its name or label.
+//! `images`: every image of a part decoded once and kept, without its name or label.
 
 use crate::base::{Error, Result};
 use crate::dataset::{self, DatasetConfig, Fingerprint, Part};
 use crate::engine::{Context, Stage, StageSummary};
 use crate::stages::dataset::changes::changed_files;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Seed of synthetic images: they do not change with the pipeline's seed, so that seeds compare.
 pub(crate) const SEED: u64 = 0;
@@ -37,7 +37,7 @@ impl Stage for ImagesStage {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn parameters(&self) -> Value {
@@ -51,6 +51,10 @@ impl Stage for ImagesStage {
             parameters["damaged_jpegs"] = json!(self.config.damaged_jpegs);
         }
         parameters
+    }
+
+    fn misfit(&self, artifact: &Path) -> Option<String> {
+        dataset::misfit(artifact, self.config.form())
     }
 
     fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
