@@ -1,8 +1,8 @@
 //! The directories of a data set: given one by one, or found by their names inside one directory.
 
 use super::directories::{entries, is_image};
-use crate::base::text::visible;
 use crate::base::Result;
+use crate::base::text::visible;
 use std::path::{Path, PathBuf};
 
 /// Names of directories of training images.
@@ -50,7 +50,11 @@ impl Layout {
         let names: Vec<String> = self.unused.iter().map(|name| format!("`{}`", visible(name))).collect();
         let train = self.train.file_name().unwrap_or_default().to_string_lossy();
         (!names.is_empty()).then(|| {
-            format!("not used, because they are beside the directory `{}` of a split: {}", visible(&train), names.join(", "))
+            format!(
+                "not used, because they are beside the directory `{}` of a split: {}",
+                visible(&train),
+                names.join(", ")
+            )
         })
     }
 }
@@ -117,7 +121,10 @@ mod tests {
         let layout = resolved(&["train", "val"]);
         assert_eq!((layout.validation, layout.test), (None, of("val")));
         let layout = resolved(&["outputs", "test", "train"]);
-        assert_eq!((layout.train, layout.test, layout.unused), ("train".into(), of("test"), vec!["outputs".to_owned()]));
+        assert_eq!(
+            (layout.train, layout.test, layout.unused),
+            ("train".into(), of("test"), vec!["outputs".to_owned()])
+        );
         for classes in [&["train", "bus"][..], &["train"], &["val", "test"], &["train", "unlabeled", "bus"], &[]] {
             assert_eq!(resolved(classes), Layout::default(), "{classes:?}");
         }
