@@ -8,9 +8,11 @@ mod directories;
 mod image_file;
 mod layout;
 mod listing;
+mod parquet_file;
 mod pattern;
 mod problem;
 mod records;
+mod row_groups;
 mod samples;
 mod shards;
 mod synthetic;
@@ -42,7 +44,8 @@ sources! {
     shapes::Shapes,
     signs::Signs,
     csv::Csv,
-    webdataset::WebDataset,
+    webdataset::Webdataset,
+    parquet::Parquet,
 }
 
 /// A source of images, with their classes and which of them are for testing.

@@ -4,10 +4,15 @@ use super::problem::{SourceProblem, check_path, check_test_fraction};
 use crate::base::{Error, Result, files};
 use crate::dataset::part::Part;
 use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Maximum number of paths that a pattern may name.
 const MAX_SHARDS: usize = 100_000;
+
+/// Help for paths that name no files.
+const HELP: &str = "give a file, a directory or a pattern such as `train-{000..123}.tar`; relative paths are relative to \
+                    the pipeline file";
 
 /// The files of a source by part: each path is that of a file or of a directory, or a pattern.
 pub(super) struct Shards<'a> {
@@ -58,7 +63,7 @@ impl Shards<'_> {
     /// in its own order.
     ///
     /// # Errors
-    /// A pattern is invalid or names no files, or a file is named twice.
+    /// A pattern is invalid or names no files, or a file does not exist or is named twice.
     pub(super) fn files(&self) -> Result<Vec<(PathBuf, Part)>> {
         let mut found = Vec::new();
         let mut seen = HashMap::new();
@@ -74,6 +79,7 @@ impl Shards<'_> {
                         .at(path.display().to_string())
                         .help("change the paths, so that every file is named once"));
                 }
+                fs::metadata(&path).map_err(|error| Error::io("read", &path, &error).help(HELP))?;
                 found.push((path, part));
             }
         }
@@ -112,10 +118,8 @@ impl Shards<'_> {
 
 /// Returns the files of a directory that are not hidden and have a suitable name, sorted.
 fn listed(directory: &Path, pattern: &Path, suits: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
-    let help = "give a file, a directory or a pattern such as `train-{000..123}.tar`; relative paths are relative to \
-                the pipeline file";
     let listing =
-        files::entries(directory).map_err(|error| Error::io("read the directory", directory, &error).help(help))?;
+        files::entries(directory).map_err(|error| Error::io("read the directory", directory, &error).help(HELP))?;
     let is_suitable = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str());
         name.is_some_and(|name| !name.starts_with('.') && suits(name)) && !path.is_dir()
@@ -123,7 +127,7 @@ fn listed(directory: &Path, pattern: &Path, suits: impl Fn(&str) -> bool) -> Res
     let mut found: Vec<PathBuf> = listing.into_iter().filter(is_suitable).collect();
     found.sort_unstable();
     if found.is_empty() {
-        return Err(Error::stage("there are no such files").at(pattern.display().to_string()).help(help));
+        return Err(Error::stage("there are no such files").at(pattern.display().to_string()).help(HELP));
     }
     Ok(found)
 }

@@ -24,7 +24,7 @@ use std::path::PathBuf;
 /// compressed, when they are needed; the memory that the files take does not depend on their size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct WebDataset {
+pub struct Webdataset {
     /// Tar files of the training images: a file, a directory with files that end in `.tar`, or a pattern such as
     /// `"train-{0000..0123}.tar"` or `"train-*.tar"`.
     #[schemars(extend("format" = "path"))]
@@ -76,7 +76,7 @@ fn yes() -> bool {
     true
 }
 
-impl WebDataset {
+impl Webdataset {
     fn shards(&self) -> Shards<'_> {
         Shards {
             train: &self.train,
@@ -90,7 +90,7 @@ impl WebDataset {
     }
 }
 
-impl Source for WebDataset {
+impl Source for Webdataset {
     fn check(&self, is_written: &dyn Fn(&str) -> bool) -> Vec<SourceProblem> {
         let mut problems = self.shards().check(is_written);
         for (key, extension) in [("image", self.image.as_ref()), ("label", Some(&self.label))] {
