@@ -1,5 +1,6 @@
 //! Decoding of every image of a source, once: resized if larger than needed, and written as raw bytes.
 
+use crate::base::text::visible;
 use crate::base::{Error, Result};
 use crate::dataset::config::{BrokenFiles, DatasetConfig};
 use crate::dataset::contents::{Contents, Part};
@@ -9,7 +10,7 @@ use crate::dataset::image_store::{Flaw, StoreIndex, VERSION, read_index};
 use crate::dataset::in_order::in_order;
 use crate::dataset::source::{MAX_NAMED, ReadError, check_classes};
 use crate::dataset::store_writer::StoreWriter;
-use crate::imaging::{DAMAGED_JPEG, Image, Resampler};
+use crate::imaging::{DAMAGED_JPEG, Image, Resampler, SMALL_RANGE};
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -30,8 +31,6 @@ pub struct Decoded {
     pub skipped: Vec<Skipped>,
     /// JPEGs among the images that lost data inside, with the reason for each.
     pub damaged: Vec<Skipped>,
-    /// Number of files ignored because their names are not those of images.
-    pub ignored: usize,
 }
 
 /// A decoded image, or why it could not be decoded.
@@ -89,7 +88,13 @@ pub fn decode_images(
     keep_going: &(dyn Fn() -> Result<()> + Sync),
 ) -> Result<Decoded> {
     let contents = Contents::open(config, memo)?;
-    let decoded = Decoder { config, contents: &contents, seed, progress, keep_going }.decode(part, output)?;
+    let decoder = Decoder { config, contents: &contents, seed, progress, keep_going };
+    let mut decoded = decoder.decode(part, output)?;
+    if config.broken_files == BrokenFiles::Stop && !decoded.skipped.is_empty() {
+        for other in Part::ALL.into_iter().filter(|other| *other != part) {
+            decoded.skipped.extend(decoder.broken(other)?);
+        }
+    }
     stop_if_broken(config, &decoded.skipped).map(|()| decoded)
 }
 
@@ -136,16 +141,35 @@ impl Decoder<'_> {
         let index = writer.finish()?;
         let named = |flaws: &[Flaw]| self.contents.named(&images, flaws);
         let (skipped, damaged) = (named(&index.skipped), named(&index.damaged));
-        Ok(Decoded { images: index.ids.len(), skipped, damaged, ignored: 0 })
+        Ok(Decoded { images: index.ids.len(), skipped, damaged })
+    }
+
+    /// Returns the broken files of a part that is not decoded now, so that all are reported at once.
+    fn broken(&self, part: Part) -> Result<Vec<Skipped>> {
+        let (images, mut broken, mut position) = (self.contents.order(part), Vec::new(), 0);
+        in_order(
+            &images,
+            |image, read| self.read(*image, read),
+            |_, read| {
+                if let Err(ReadError::Broken(reason)) = &read.outcome {
+                    broken.push(Flaw { position, reason: reason.clone() });
+                }
+                position += 1;
+                (self.keep_going)()
+            },
+        )?;
+        Ok(self.contents.named(&images, &broken))
     }
 
     fn read(&self, image: usize, read: &mut DecodedItem) {
         let stored_size = self.config.stored_size.unwrap_or(STORED_PER_IMAGE_SIDE * self.config.image_size);
         let report = self.contents.listing.images.reader.read(image, self.seed, &mut read.image);
-        if report.is_ok() {
+        read.outcome = report.and_then(|report| {
+            let damage = self.config.damaged_jpegs.judge(report.damage)?;
+            report.deep.map_or(Ok(()), |deep| deep.reduce(self.config.sixteen_bit, &mut read.image))?;
             reduce(&mut read.image, stored_size);
-        }
-        read.outcome = report.and_then(|report| Ok(self.config.damaged_jpegs.judge(report.damage)?));
+            Ok(damage)
+        });
     }
 }
 
@@ -161,8 +185,7 @@ impl Contents {
 
 fn write_labels(contents: &Contents, config: &DatasetConfig, output: &Path, parts: [&Path; 2]) -> Result<Decoded> {
     let (labels, names) = (&contents.listing.labels, &contents.listing.images.names);
-    let (classes, ignored) = (labels.classes.clone(), contents.listing.images.ignored);
-    let mut index = Index { version: VERSION, classes, ignored, ..Index::default() };
+    let mut index = Index { version: VERSION, classes: labels.classes.clone(), ..Index::default() };
     for (part, directory) in Part::ALL.into_iter().zip(parts) {
         let store = read_index::<StoreIndex>(directory)?;
         let order = contents.order(part);
@@ -184,8 +207,8 @@ fn write_labels(contents: &Contents, config: &DatasetConfig, output: &Path, part
     }
     check_classes(&sizes(&index), config.source.source())?;
     index.write(output)?;
-    let Index { skipped, damaged, ignored, .. } = index;
-    Ok(Decoded { images: index.names.len(), skipped, damaged, ignored })
+    let Index { skipped, damaged, .. } = index;
+    Ok(Decoded { images: index.names.len(), skipped, damaged })
 }
 
 fn changed() -> Error {
@@ -223,7 +246,7 @@ fn broken(skipped: &[Skipped]) -> Error {
     };
     for Skipped { name, reason } in skipped.iter().take(MAX_NAMED) {
         // Writing to a string cannot fail.
-        let _ = write!(what, "\n    {name}: {reason}");
+        let _ = write!(what, "\n    {}: {reason}", visible(name));
     }
     if skipped.len() > MAX_NAMED {
         let _ = write!(what, "\n    and {} more", skipped.len() - MAX_NAMED);
@@ -231,6 +254,12 @@ fn broken(skipped: &[Skipped]) -> Error {
     let mut help = "repair or remove them, or skip them with broken_files = \"skip\" under [dataset]".to_owned();
     if skipped.iter().any(|file| file.reason.starts_with(DAMAGED_JPEG)) {
         help.push_str("; damaged_jpegs = \"accept\" uses damaged JPEGs as far as they can be decoded");
+    }
+    if skipped.iter().any(|file| file.reason.starts_with(SMALL_RANGE)) {
+        help.push_str(
+            "; sixteen_bit = \"per_image\" scales each image to its own range, { window = { black = 0, white = 4095 } } all \
+             of them alike",
+        );
     }
     Error::stage(what).help(help)
 }

@@ -3,6 +3,7 @@
 use crate::base::{Result, hash};
 use crate::dataset::config::DatasetConfig;
 use crate::dataset::contents::{Contents, Part};
+use crate::dataset::passed_over::PassedOver;
 use crate::dataset::source::Listing;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -39,6 +40,8 @@ pub struct Fingerprint {
     pub files: Vec<SourceFile>,
     /// Identity and label of each training or validation image.
     pub training: Arc<Vec<(String, usize)>>,
+    /// What the source has besides images, which determines nothing.
+    pub passed_over: PassedOver,
 }
 
 impl Fingerprint {
@@ -82,6 +85,7 @@ pub fn fingerprint(config: &DatasetConfig, memo: &Path) -> Result<Fingerprint> {
         training_pixels: pixels(config, &contents, Part::Training)?,
         test_pixels: pixels(config, &contents, Part::Test)?,
         classes: contents.listing.sizes(),
+        passed_over: contents.listing.images.passed_over.clone(),
         training: Arc::new(training.collect()),
         files: contents.files,
     })
@@ -116,6 +120,11 @@ fn files(contents: &Contents) -> Result<Value> {
 /// The source is missing, unreadable or invalid.
 pub fn class_names(config: &DatasetConfig) -> Result<Vec<String>> {
     Ok(Listing::open(config)?.labels.classes)
+}
+
+/// Returns a sentence about what the source has besides images, if anything.
+pub fn passed_over(config: &DatasetConfig, fingerprint: &Fingerprint) -> Option<String> {
+    fingerprint.passed_over.sentence(&config.source.source().place())
 }
 
 /// Returns notes, as sentences, on why results on this data can mislead; nothing is decoded.

@@ -16,6 +16,7 @@ mod image_store;
 mod in_order;
 mod memo;
 mod memory_budget;
+mod passed_over;
 pub mod shared;
 pub mod source;
 mod split;
@@ -25,8 +26,9 @@ pub use batches::{Batch, Batches, LoaderConfig, contrastive_batches, labeled_bat
 pub use config::DatasetConfig;
 pub use contents::Part;
 pub use decode::{Decoded, decode, decode_images, label_images};
-pub use fingerprint::{ClassSize, Fingerprint, SourceFile, class_names, fingerprint, notes};
+pub use fingerprint::{ClassSize, Fingerprint, SourceFile, class_names, fingerprint, notes, passed_over};
 pub use image_dataset::{ImageDataset, Skipped};
+pub use passed_over::PassedOver;
 pub use shared::shared_images;
 pub use source::SourceConfig;
 pub use split::{Split, split_sizes};

@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod format;
 mod header;
 mod jpeg;
 mod jpeg_frame;
@@ -11,14 +12,20 @@ mod jpeg_segments;
 mod jpeg_zeros;
 mod region;
 pub mod resample;
+mod sixteen_bit;
+mod tiff_header;
 pub(crate) mod vector;
 
-pub use decode::{decode, decode_into};
+pub use decode::decode;
+pub(crate) use decode::{Decoded, decode_into};
 pub use encode::encode_png;
+pub use format::{FileFormat, SIGNATURE_BYTES, recognize};
 pub use header::{HEADER_BYTES, memory_to_decode};
 pub(crate) use jpeg::DAMAGED_JPEG;
 pub use region::{Fit, Region};
 pub use resample::{Flip, Resampler};
+pub(crate) use sixteen_bit::{DeepImage, SMALL_RANGE};
+pub use sixteen_bit::{SixteenBit, Window};
 
 /// Channels of a pixel: red, green, blue.
 pub const CHANNELS: usize = 3;

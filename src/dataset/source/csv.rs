@@ -1,10 +1,12 @@
 //! Images and their labels listed in a CSV file.
 
 use super::listing::{Images, Labels, TestImages};
+use super::normal_form::existing;
 use super::problem::{SourceProblem, check_path, check_test_fraction, default_test_fraction};
 use super::{Listing, MAX_NAMED, Source};
 use crate::base::text::{is_hidden, visible};
 use crate::base::{Error, Result, files};
+use crate::dataset::passed_over::PassedOver;
 use csv::{ReaderBuilder, StringRecord, Trim};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -95,7 +97,7 @@ impl Source for Csv {
             rows.into_iter().map(|row| (row.name, (row.path, row.label))).unzip();
         let mut labels = Labels::of_names(&labels, []);
         labels.files = [Some(&self.file), self.test.as_ref()].into_iter().flatten().cloned().collect();
-        Ok(Listing { images: Images::of_files(names, paths, 0), labels, test })
+        Ok(Listing { images: Images::of_files(names, paths, PassedOver::default()), labels, test })
     }
 
     fn content(&self, _: usize) -> Value {
@@ -198,7 +200,7 @@ impl<'a> Table<'a> {
             Path::new(path).components().filter(|component| *component != Component::CurDir).collect();
         let name = relative.to_string_lossy().into_owned();
         check_label(label).map_err(|problem| format!("the label of `{}` {problem}", visible(&name)))?;
-        let path = self.path.parent().unwrap_or(Path::new("")).join(&relative);
+        let path = existing(self.path.parent().unwrap_or(Path::new("")), &relative);
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => Err(format!("`{}` is a directory, not an image", visible(&name))),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => {

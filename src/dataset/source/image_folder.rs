@@ -1,9 +1,10 @@
 //! One directory per class, with images in it or in its subdirectories.
 
-use super::directories::{Directories, DirectoryListing, entries, is_image};
+use super::directories::{Directories, DirectoryListing};
+use super::entries::{entries, root_entries};
 use super::problem::{SourceProblem, default_test_fraction};
 use super::{Listing, Source};
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, files};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -69,15 +70,13 @@ impl Source for ImageFolder {
 fn list(root: &Path) -> Result<DirectoryListing> {
     let mut found = DirectoryListing::default();
     let mut loose = 0;
-    for entry in entries(root)? {
+    for entry in root_entries(root, &mut found.passed_over)? {
         if entry.is_directory {
             let mut above = vec![canonical(root)?];
             walk(&entry.path, &entry.name, &entry.name, &mut above, &mut found)?;
             found.classes.push(entry.name);
-        } else if is_image(&entry.name) {
-            loose += 1;
         } else {
-            found.ignored += 1;
+            loose += 1;
         }
     }
     if loose > 0 {
@@ -91,7 +90,8 @@ fn list(root: &Path) -> Result<DirectoryListing> {
     Ok(found)
 }
 
-/// Adds the images of a directory and its subdirectories; `above` is the stack of parent directories.
+/// Adds the images of a directory and its subdirectories; `above` is the stack of parent directories. A directory that
+/// cannot be read counts as a broken file.
 fn walk(
     directory: &Path,
     class: &str,
@@ -105,15 +105,21 @@ fn walk(
             .at(directory.display().to_string())
             .help("remove the link to a parent directory"));
     }
+    let entries = match entries(directory, &mut found.passed_over) {
+        Ok(entries) => entries,
+        Err(error) if files::is_permanent(&error) => {
+            found.images.push((class.to_owned(), name.to_owned(), directory.to_owned()));
+            return Ok(());
+        }
+        Err(error) => return Err(Error::io("read the directory", directory, &error)),
+    };
     above.push(here);
-    for entry in entries(directory)? {
+    for entry in entries {
         let name = format!("{name}/{}", entry.name);
         if entry.is_directory {
             walk(&entry.path, class, &name, above, found)?;
-        } else if is_image(&entry.name) {
-            found.images.push((class.to_owned(), name, entry.path));
         } else {
-            found.ignored += 1;
+            found.images.push((class.to_owned(), name, entry.path));
         }
     }
     above.pop();

@@ -1,15 +1,20 @@
 //! A source whose images are listed but not yet read: what the images are, what they show, and which are for testing.
 
 use super::image_file::{ReadError, ReadReport};
+use super::normal_form::normal_form;
 use super::{Source, image_file};
 use crate::base::{Error, Result};
 use crate::dataset::config::DatasetConfig;
 use crate::dataset::fingerprint::ClassSize;
+use crate::dataset::passed_over::PassedOver;
 use crate::imaging::Image;
 use std::path::{Path, PathBuf};
 
 /// Maximum number of names listed in a message; the rest is only counted.
 pub(crate) const MAX_NAMED: usize = 10;
+
+/// What to do if a source has no images.
+const NO_IMAGES: &str = "images are JPEG, PNG, WebP, GIF, BMP or TIFF files; check the path of the directory";
 
 /// The content of a source. Images, labels and test images are apart, so that one can be used without the others.
 pub(crate) struct Listing {
@@ -27,8 +32,8 @@ pub(crate) struct Images {
     pub(crate) names: Vec<String>,
     /// Reads them.
     pub(crate) reader: Box<dyn ImageReader>,
-    /// Number of files ignored because their names are not those of images.
-    pub(crate) ignored: usize,
+    /// What the source has besides images.
+    pub(crate) passed_over: PassedOver,
 }
 
 /// Labels of images.
@@ -82,8 +87,18 @@ impl Listing {
     pub(crate) fn open(config: &DatasetConfig) -> Result<Self> {
         let source = config.source.source();
         let listing = source.list(config.image_size)?;
+        listing.check_not_empty().map_err(|error| error.at(source.place()))?;
         check_classes(&listing.sizes(), source).map_err(|error| error.at(source.place()))?;
         Ok(listing)
+    }
+
+    /// Checks that there are images, unless there is nothing at all, which the check of the classes reports.
+    fn check_not_empty(&self) -> Result<()> {
+        let passed_over = &self.images.passed_over;
+        if self.len() > 0 || passed_over.count() == 0 {
+            return Ok(());
+        }
+        Err(Error::stage(format!("there are no images, but {}", passed_over.describe())).help(NO_IMAGES))
     }
 
     /// Returns the number of images.
@@ -132,8 +147,8 @@ impl Listing {
 
 impl Images {
     /// Creates images with a file each.
-    pub(super) fn of_files(names: Vec<String>, paths: Vec<PathBuf>, ignored: usize) -> Self {
-        Self { names, reader: Box::new(FileReader { paths }), ignored }
+    pub(super) fn of_files(names: Vec<String>, paths: Vec<PathBuf>, passed_over: PassedOver) -> Self {
+        Self { names, reader: Box::new(FileReader { paths }), passed_over }
     }
 }
 
@@ -153,9 +168,11 @@ impl ImageReader for FileReader {
 
 impl Labels {
     /// Creates labels from the class name of each image; labels follow the order of the names. `more` are classes that
-    /// may have no images.
+    /// may have no images. Unicode normalization forms of a name are one class.
     pub(super) fn of_names(names: &[String], more: impl IntoIterator<Item = String>) -> Self {
-        let mut classes: Vec<String> = names.iter().cloned().chain(more).collect();
+        let names: Vec<String> = names.iter().map(|name| normal_form(name)).collect();
+        let mut classes: Vec<String> =
+            names.iter().cloned().chain(more.into_iter().map(|name| normal_form(&name))).collect();
         classes.sort_unstable();
         classes.dedup();
         let of_images = names.iter().map(|name| classes.partition_point(|class| class < name)).collect();
@@ -181,8 +198,7 @@ pub(crate) fn fraction_of(fraction: f64, images: usize) -> usize {
 /// There are not, or it does not.
 pub(crate) fn check_classes(sizes: &[ClassSize], source: &dyn Source) -> Result<()> {
     if sizes.iter().all(|size| size.train + size.test == 0) {
-        return Err(Error::stage("there are no images")
-            .help("images are files that end in .jpg, .jpeg, .png or .webp; check the path of the directory"));
+        return Err(Error::stage("there are no images").help(NO_IMAGES));
     }
     if let [only] = sizes {
         let rule = source.class_rule().map(|rule| format!(": {rule}")).unwrap_or_default();

@@ -4,8 +4,10 @@
 #[macro_use]
 mod declare;
 mod directories;
+mod entries;
 mod image_file;
 mod listing;
+mod normal_form;
 mod problem;
 mod records;
 mod synthetic;

@@ -3,6 +3,7 @@
 use super::listing::{ImageReader, Images, Labels, Listing, TestImages};
 use super::problem::SourceProblem;
 use super::{ReadError, ReadReport};
+use crate::dataset::passed_over::PassedOver;
 use crate::imaging::Image;
 
 /// Numbers of training and test images.
@@ -44,7 +45,7 @@ impl Counts {
         let of_images = all().map(|image| image.number % classes.len()).collect();
         let reader = Box::new(Renderer { counts: self, render });
         Listing {
-            images: Images { names: all().map(name).collect(), reader, ignored: 0 },
+            images: Images { names: all().map(name).collect(), reader, passed_over: PassedOver::default() },
             labels: Labels { classes, of_images, files: Vec::new() },
             test: TestImages::Given(all().map(|image| image.is_test).collect()),
         }

@@ -11,6 +11,7 @@ use crate::base::Result;
 use crate::dataset::source::SourceProblem;
 use crate::dataset::{DatasetConfig, ImageDataset, Part, Skipped};
 use crate::engine::{Context, StageId};
+use crate::imaging::{SixteenBit, Window};
 use crate::render::data::{DatasetFacts, Report};
 use crate::stages::shared::cost;
 use crate::study::{Check, DataFacts, Expansion, Pipeline, Ref, ReportPart, Shown, StageKind, Tables, VariantLabel};
@@ -108,6 +109,12 @@ impl StageKind for Dataset {
     type Config = DatasetConfig;
 
     fn check(config: &DatasetConfig, check: &mut Check<'_>) {
+        if let SixteenBit::Window(Window { black, white }) = config.sixteen_bit
+            && white <= black
+        {
+            let message = format!("`white` must be greater than `black` ({black}), got {white}");
+            check.report(&["sixteen_bit", "window", "white"], message, None);
+        }
         if let Some(size) = config.stored_size.filter(|size| *size < config.image_size) {
             let message = format!("`stored_size` must be at least `image_size` ({}), got {size}", config.image_size);
             check.report(&["stored_size"], message, None);
@@ -181,7 +188,9 @@ struct DatasetPart {
 impl DatasetPart {
     fn new(facts: &DataFacts) -> Self {
         let (source, image_size) = (facts.config.source.describe(), facts.config.image_size);
-        Self { facts: DatasetFacts { source, image_size, ..DatasetFacts::default() } }
+        let kinds = facts.fingerprint.passed_over.kinds().into_iter();
+        let passed_over = kinds.map(|(kind, count, first)| (kind.to_owned(), count, first.to_owned())).collect();
+        Self { facts: DatasetFacts { source, image_size, passed_over, ..DatasetFacts::default() } }
     }
 
     /// Returns whether the report already describes a data set; it describes only the first.
