@@ -129,10 +129,9 @@ fn headers_that_claim_huge_images_are_refused() {
 fn jpegs_of_twelve_bits_are_refused_by_name() {
     let mut file = encoded(&pattern(16, 16), ImageFormat::Jpeg);
     let frame = file.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
-    file[frame + 4] = 12;
+    (file[frame + 1], file[frame + 4]) = (0xC1, 12);
     assert!(imaging::decode(&file).unwrap_err().starts_with("12-bit JPEGs are not supported; convert"));
-    file[frame + 4] = 8;
-    file[frame + 1] = 0xC3;
+    (file[frame + 1], file[frame + 4]) = (0xC3, 8);
     assert!(imaging::decode(&file).unwrap_err().starts_with("lossless JPEGs are not supported; convert"));
 }
 

@@ -32,8 +32,8 @@ pub(super) fn unsupported(bytes: &[u8]) -> Option<String> {
     let (marker, content) = segments(bytes).find(|(marker, _)| is_frame(*marker))?;
     let bits = *bytes.get(content.start)?;
     let kind = match marker {
-        0xC0..=0xC2 if bits == 8 => return None,
-        0xC0..=0xC2 => format!("{bits}-bit"),
+        0xC1 | 0xC2 if bits == 12 => "12-bit".to_owned(),
+        0xC0..=0xC2 => return None,
         0xC3 | 0xC7 | 0xCB | 0xCF => "lossless".to_owned(),
         0xC9.. => "arithmetic-coded".to_owned(),
         _ => "hierarchical".to_owned(),
