@@ -36,17 +36,27 @@ pub(crate) struct Decoded {
 /// format.
 pub fn decode(bytes: &[u8]) -> Result<Image, String> {
     let mut image = Image::default();
-    let Decoded { damage, deep } = decode_into(bytes, &mut image)?;
-    deep.map_or(Ok(()), |deep| deep.reduce(SixteenBit::Full, &mut image))?;
-    damage.map_or(Ok(image), Err)
+    decode_into(bytes, &mut image)?.map_or(Ok(image), Err)
 }
 
 /// Same as [`decode`], but reuses the memory of `image`: allocating pixels for each of many images would dominate the
-/// kernel's time. A 16-bit image is returned, and `image` is then unspecified.
+/// kernel's time.
+///
+/// A JPEG that lost data inside is decoded as far as possible, and a phrase that describes the damage is returned.
 ///
 /// # Errors
-/// Those of [`decode`] except for damage and small ranges; the content of `image` is then unspecified.
-pub(crate) fn decode_into(bytes: &[u8], image: &mut Image) -> Result<Decoded, String> {
+/// Those of [`decode`] except for that one; the content of `image` is then unspecified.
+pub fn decode_into(bytes: &[u8], image: &mut Image) -> Result<Option<String>, String> {
+    let Decoded { damage, deep } = decode_depth(bytes, image)?;
+    deep.map_or(Ok(()), |deep| deep.reduce(SixteenBit::Full, image))?;
+    Ok(damage)
+}
+
+/// Same as [`decode_into`], but returns a 16-bit image as it is; `image` is then unspecified.
+///
+/// # Errors
+/// Those of [`decode_into`] except for small ranges.
+pub(crate) fn decode_depth(bytes: &[u8], image: &mut Image) -> Result<Decoded, String> {
     let mut damage = None;
     let format = format::supported(bytes)?;
     if let Some(header) = header::parse(bytes) {
@@ -243,6 +253,6 @@ mod tests {
         let damaged = [&rotated[..60], &rotated[rotated.len() - 2..]].concat();
         assert!(!jpeg::decode_fast(&damaged, &mut image));
         let general = decode_any(&damaged, ImageFormat::Jpeg).map(|_| None);
-        assert_eq!(decode_into(&damaged, &mut image).map(|decoded| decoded.damage), general);
+        assert_eq!(decode_into(&damaged, &mut image), general);
     }
 }

@@ -3,13 +3,13 @@
 use image::ImageFormat;
 
 /// Number of bytes at the start of a file that [`recognize`] looks at.
-pub const SIGNATURE_BYTES: usize = 132;
+pub(crate) const SIGNATURE_BYTES: usize = 132;
 /// Formats that can be decoded, as a phrase.
 pub(super) const SUPPORTED: &str = "JPEG, PNG, WebP, GIF, BMP or TIFF";
 
 /// What the first bytes of a file show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileFormat {
+pub(crate) enum FileFormat {
     /// An image that can be decoded.
     Supported(ImageFormat),
     /// An image in a format of this name that cannot be decoded.
@@ -50,7 +50,7 @@ const SIGNATURES: [(usize, &[u8], FileFormat); 27] = [
 ];
 
 /// Returns what the first bytes of a file show; `None` if they are not known.
-pub fn recognize(start: &[u8]) -> Option<FileFormat> {
+pub(crate) fn recognize(start: &[u8]) -> Option<FileFormat> {
     if start.starts_with(b"RIFF") && start.get(8..12) == Some(b"WEBP") {
         return Some(FileFormat::Supported(ImageFormat::WebP));
     }

@@ -5,7 +5,7 @@ use crate::imaging::jpeg_segments::{START_OF_SCAN, segments};
 use crate::imaging::tiff_header::tiff;
 
 /// Number of bytes at the start of a file that nearly always contain its whole header.
-pub const HEADER_BYTES: usize = 64 << 10;
+pub(crate) const HEADER_BYTES: usize = 64 << 10;
 
 /// Returns the peak memory in bytes of decoding an image file, besides the file itself; `None` if the header is not in
 /// these first bytes, or the file is not an image.
@@ -13,7 +13,7 @@ pub const HEADER_BYTES: usize = 64 << 10;
 /// Images that exceed a limit take nothing, since they are not decoded. The estimate includes the decoder's own pixels,
 /// its working memory (coefficients of a JPEG in several scans, the transforms of WebP), and the resulting 8-bit RGB; it
 /// was measured on images of 100 megapixels and more.
-pub fn memory_to_decode(start: &[u8]) -> Option<u64> {
+pub(crate) fn memory_to_decode(start: &[u8]) -> Option<u64> {
     let header = parse(start)?;
     let is_too_large = header.width > MAX_SIDE || header.height > MAX_SIDE || header.decoded > MAX_DECODED_BYTES;
     Some(if is_too_large { 0 } else { header.memory })

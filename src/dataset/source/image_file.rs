@@ -70,7 +70,7 @@ pub(super) fn read(path: &Path, image: &mut Image) -> Result<ReadReport, ReadErr
     let reservation = BUDGET.reserve(needed);
     let reservation = reservation.map_err(|error| ReadError::Failed(error.at(path.display().to_string())))?;
     read_part(&file, length - first, &mut bytes).map_err(unreadable)?;
-    let decoded = panics::catch(|| imaging::decode_into(&bytes, image));
+    let decoded = panics::catch(|| imaging::decode_depth(&bytes, image));
     let Decoded { damage, deep } = decoded.unwrap_or_else(|panic| Err(format!("the decoder failed on it: {panic}")))?;
     Ok(ReadReport { damage, deep, _reservation: Some(reservation) })
 }
