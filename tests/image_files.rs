@@ -1,5 +1,7 @@
 //! Image files as people have them: formats, names, damage, and what stands beside them.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use image::{DynamicImage, ImageFormat};
 use simclr::base::panics;
 use simclr::dataset::{BrokenFiles, DatasetConfig, Decoded, ImageDataset, decode, fingerprint};
@@ -267,7 +269,7 @@ mod names {
         assert!(std::process::Command::new("mkfifo").arg(train.join("cat/pipe.jpg_")).status().unwrap().success());
         let locked = train.join("dog/locked");
         fs::create_dir(&locked).unwrap();
-        fs::set_permissions(&locked, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
         let is_locked = fs::read_dir(&locked).is_err(); // The superuser may read it.
         let skip = config(root.path(), "broken_files = 'skip'");
         let skipped = decoded(&skip).unwrap().0.skipped;
@@ -276,5 +278,18 @@ mod names {
         let error = decoded(&config(root.path(), "")).unwrap_err().to_string();
         assert!(error.contains("cat/gone.png") && (!is_locked || error.contains("dog/locked")), "{error}");
         assert_eq!(passed_over(&skip), "1 .jpg_ (cat/pipe.jpg_), 1 without extension (cat/endless)");
+    }
+    #[test]
+    fn dangling_links_in_a_csv_file_are_broken_files() {
+        let root = tempfile::tempdir().unwrap();
+        classes(root.path());
+        symlink("nowhere", root.path().join("cat/gone.png")).unwrap();
+        let rows = |class: &str| (0..4).map(|number| format!("{class}/{number}.png,{class}\n")).collect::<String>();
+        let table = root.path().join("table.csv");
+        fs::write(&table, format!("path,label\n{}{}cat/gone.png,cat\n", rows("cat"), rows("dog"))).unwrap();
+        let source = format!("source = {{ csv = {{ file = '{}' }} }}\nimage_size = 8\n", table.display());
+        let skip = toml::from_str(&format!("{source}broken_files = 'skip'")).unwrap();
+        let (decoded, _) = decoded(&skip).unwrap();
+        assert_eq!((decoded.images, decoded.skipped[0].name.as_str()), (8, "cat/gone.png"));
     }
 }

@@ -263,3 +263,30 @@ fn broken(skipped: &[Skipped]) -> Error {
     }
     Error::stage(what).help(help)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn broken_files_of_the_other_part_are_reported_too() {
+        let root = tempfile::tempdir().unwrap();
+        for file in ["train/cat/1.png", "train/dog/1.png", "test/cat/2.png", "test/dog/2.png"] {
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, file).unwrap();
+        }
+        let [train, test] = Part::ALL.map(|part| root.path().join(part.name()));
+        let (train, test) = (train.display(), test.display());
+        let source = format!("source = {{ image_folder = {{ train = '{train}', test = '{test}' }} }}\nimage_size = 8");
+        let config: DatasetConfig = toml::from_str(&source).unwrap();
+        let memo = root.path().join(DIGESTS);
+        for part in Part::ALL {
+            let output = root.path().join("output").join(part.name());
+            let error = decode_images(&config, part, (0, &memo), &output, &|_, _| {}, &|| Ok(())).unwrap_err();
+            assert!(error.what().starts_with("4 files cannot be decoded:"), "{error}");
+            assert!(error.what().contains("cat/1.png: not a") && error.what().contains("cat/2.png: not a"), "{error}");
+        }
+    }
+}

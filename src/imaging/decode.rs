@@ -1,6 +1,6 @@
 //! Decoding of image files.
 
-use crate::base::human;
+use crate::base::{human, text};
 use crate::imaging::jpeg::{self, Integrity};
 use crate::imaging::jpeg_segments::{self, START_OF_SCAN, segments};
 use crate::imaging::sixteen_bit::{DeepImage, SixteenBit};
@@ -15,6 +15,8 @@ pub(super) const MAX_SIDE: u32 = 1_000_000;
 pub(super) const MAX_DECODED_BYTES: u64 = 768 << 20;
 /// Maximum memory in bytes that a decoder may use besides the pixels.
 const DECODER_BYTES: u64 = 1 << 30;
+/// Maximum characters of a decoder's message.
+const MAX_REASON: usize = 300;
 
 /// What decoding found besides the pixels.
 #[derive(Default)]
@@ -131,9 +133,11 @@ fn check_size(width: u32, height: u32, decoded: u64) -> Result<(), String> {
 fn reason(error: &ImageError) -> String {
     let text = error.to_string();
     let text = text.lines().map(str::trim).collect::<Vec<_>>().join("; ");
+    // A header may list thousands of numbers.
+    let text = text::cut(&text, MAX_REASON);
     match error {
         ImageError::Unsupported(_) => format!("{text}; convert it to 8-bit PNG or JPEG"),
-        _ => text,
+        _ => text.into_owned(),
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) enum FileFormat {
 }
 
 /// Signatures: offset, bytes, and what they show.
-const SIGNATURES: [(usize, &[u8], FileFormat); 27] = [
+const SIGNATURES: [(usize, &[u8], FileFormat); 29] = [
     (0, b"\xff\xd8\xff", FileFormat::Supported(ImageFormat::Jpeg)),
     (0, b"\x89PNG\r\n\x1a\n", FileFormat::Supported(ImageFormat::Png)),
     (0, b"GIF87a", FileFormat::Supported(ImageFormat::Gif)),
@@ -43,6 +43,8 @@ const SIGNATURES: [(usize, &[u8], FileFormat); 27] = [
     (0, b"v/1\x01", FileFormat::Other("OpenEXR")),
     (0, b"DDS ", FileFormat::Other("DDS")),
     (0, b"qoif", FileFormat::Other("QOI")),
+    (0, b"P5\n", FileFormat::Other("PGM")),
+    (0, b"P6\n", FileFormat::Other("PPM")),
     (0, b"%PDF", FileFormat::Other("PDF")),
     (0, b"PK\x03\x04", FileFormat::Other("ZIP")),
     (0, b"<svg", FileFormat::Other("SVG")),
@@ -112,6 +114,7 @@ mod tests {
             (b"\0\0\0\x1cftypavif", "AVIF files are not supported; convert"),
             (b"\0\0\0\x0cJXL \r\n", "JPEG XL files are not supported; convert"),
             (b"<!DOCTYPE html>", "file, but HTML"),
+            (b"P6\n3 2\n255\n", "file, but PPM"),
             (&dicom, "file, but DICOM"),
             (b"BMI,age\n21,30\nsome more rows", "not a JPEG"),
             (b"", "is empty"),

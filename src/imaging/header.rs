@@ -157,7 +157,11 @@ mod tests {
             (image.clone(), ImageFormat::Png, 6),
             (DynamicImage::new_rgba16(37, 23), ImageFormat::Png, 8 + 4 + 3),
             (DynamicImage::new_luma8(37, 23), ImageFormat::Png, 4),
-            (image, ImageFormat::WebP, 8),
+            (image.clone(), ImageFormat::WebP, 8),
+            (DynamicImage::new_rgba8(37, 23), ImageFormat::Gif, 4 + 4 + 3),
+            (image.clone(), ImageFormat::Bmp, 8),
+            (image, ImageFormat::Tiff, 2 * 3 + 4 + 3),
+            (DynamicImage::new_luma16(37, 23), ImageFormat::Tiff, 2 * 2 + 4 + 3),
         ];
         for (image, format, bytes_per_pixel) in files {
             let mut file = Cursor::new(Vec::new());

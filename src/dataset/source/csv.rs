@@ -203,10 +203,13 @@ impl<'a> Table<'a> {
         let path = existing(self.path.parent().unwrap_or(Path::new("")), &relative);
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => Err(format!("`{}` is a directory, not an image", visible(&name))),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => {
+            Err(error)
+                if error.kind() == ErrorKind::InvalidInput
+                    || error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() =>
+            {
                 Err(format!("the image `{}` does not exist", visible(&name)))
             }
-            // Other failures are those of a broken file, which decoding reports.
+            // Other failures, such as a dangling link, are those of a broken file, which decoding reports.
             _ => Ok(Row { name, path, label: label.to_owned(), is_test }),
         }
     }
