@@ -4,9 +4,11 @@
 #[macro_use]
 mod declare;
 mod directories;
+mod entries;
 mod image_file;
 mod layout;
 mod listing;
+mod normal_form;
 mod pattern;
 mod problem;
 mod records;
