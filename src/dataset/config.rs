@@ -4,7 +4,7 @@ use crate::dataset::fingerprint::Fingerprint;
 use crate::dataset::part::Part;
 use crate::dataset::source::SourceConfig;
 use crate::dataset::store::StoreForm;
-use crate::imaging::Fit;
+use crate::imaging::{Fit, SixteenBit};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,10 @@ pub struct DatasetConfig {
     #[serde(default, skip_serializing_if = "DamagedJpegs::is_default")]
     #[schemars(extend("default" = "refuse"))]
     pub damaged_jpegs: DamagedJpegs,
+    /// How the values of 16-bit images become 8 bits.
+    #[serde(default, skip_serializing_if = "SixteenBit::is_default")]
+    #[schemars(extend("default" = "full"))]
+    pub sixteen_bit: SixteenBit,
 }
 
 impl DatasetConfig {

@@ -1,5 +1,6 @@
 //! Decoding of every image of a source, once: resized if larger than needed, and written as raw bytes.
 
+use crate::base::text::visible;
 use crate::base::{Error, Result, hash};
 use crate::dataset::config::{BrokenFiles, DatasetConfig};
 use crate::dataset::contents::Contents;
@@ -9,8 +10,7 @@ use crate::dataset::in_order::in_order;
 use crate::dataset::part::Part;
 use crate::dataset::source::{MAX_NAMED, ReadError, check_sizes};
 use crate::dataset::store::{Flaw, StoreForm, StoreIndex, StoreWriter, StoredImage, read_index};
-use crate::dataset::stored_size::reduce;
-use crate::imaging::{DAMAGED_JPEG, Image};
+use crate::imaging::{DAMAGED_JPEG, Image, SMALL_RANGE};
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -29,8 +29,6 @@ pub struct Decoded {
     pub skipped: Vec<Skipped>,
     /// JPEGs among the images that lost data inside, with the reason for each.
     pub damaged: Vec<Skipped>,
-    /// Number of files ignored because their names are not those of images.
-    pub ignored: usize,
 }
 
 /// A decoded image, or why it could not be decoded.
@@ -95,7 +93,13 @@ pub(crate) fn decode_images(
     keep_going: &(dyn Fn() -> Result<()> + Sync),
 ) -> Result<Decoded> {
     let contents = Contents::open(config, memo)?;
-    let decoded = Decoder { config, contents: &contents, seed, progress, keep_going }.decode(part, output)?;
+    let decoder = Decoder { config, contents: &contents, seed, progress, keep_going };
+    let mut decoded = decoder.decode(part, output)?;
+    if config.broken_files == BrokenFiles::Stop && !decoded.skipped.is_empty() {
+        for other in Part::ALL.into_iter().filter(|other| *other != part) {
+            decoded.skipped.extend(decoder.broken(other)?);
+        }
+    }
     stop_if_broken(config, &decoded.skipped).map(|()| decoded)
 }
 
@@ -125,7 +129,7 @@ struct Decoder<'a> {
 impl Decoder<'_> {
     fn decode(&self, part: Part, output: &Path) -> Result<Decoded> {
         let images = self.contents.order(part);
-        let mut writer = StoreWriter::create(output, self.form(), self.config.stored_side())?;
+        let mut writer = StoreWriter::create(output, self.form(), self.config.preparation())?;
         let (mut done, total) = (0, images.len() as u64);
         in_order(
             &images,
@@ -148,21 +152,37 @@ impl Decoder<'_> {
         let index = writer.finish()?;
         let named = |flaws: &[Flaw]| self.contents.named(&images, flaws);
         let (skipped, damaged) = (named(&index.skipped), named(&index.damaged));
-        Ok(Decoded { images: index.ids.len(), skipped, damaged, ignored: 0 })
+        Ok(Decoded { images: index.ids.len(), skipped, damaged })
+    }
+
+    /// Returns the broken files of a part that is not decoded now, so that all are reported at once.
+    fn broken(&self, part: Part) -> Result<Vec<Skipped>> {
+        let (images, mut broken, mut position) = (self.contents.order(part), Vec::new(), 0);
+        in_order(
+            &images,
+            |image, read| self.read(*image, read),
+            |_, read| {
+                if let Err(ReadError::Broken(reason)) = &read.outcome {
+                    broken.push(Flaw { position, reason: reason.clone() });
+                }
+                position += 1;
+                (self.keep_going)()
+            },
+        )?;
+        Ok(self.contents.named(&images, &broken))
     }
 
     fn read(&self, image: usize, read: &mut DecodedItem) {
         let reader = &self.contents.listing.images.reader;
         let report = reader.read(image, self.seed, &mut read.image);
-        if report.is_ok() {
-            reduce(&mut read.image, self.config.stored_side());
-            read.digest = hash::digest_bytes(&read.image.rgb);
-        }
         read.outcome = report.and_then(|report| {
+            let damage = self.config.damaged_jpegs.judge(report.damage)?;
+            self.config.preparation().apply(report.deep, &mut read.image)?;
+            read.digest = hash::digest_bytes(&read.image.rgb);
             if self.form() == StoreForm::Encoded {
                 reader.encoded(image, &mut read.encoded)?;
             }
-            Ok(self.config.damaged_jpegs.judge(report.damage)?)
+            Ok(damage)
         });
     }
 
@@ -200,8 +220,7 @@ fn write_labels(
     parts: &[(Part, &Path)],
 ) -> Result<Decoded> {
     let (labels, names) = (&contents.listing.labels, &contents.listing.images.names);
-    let (classes, ignored) = (labels.classes.clone(), contents.listing.images.ignored);
-    let mut index = Index { version: VERSION, classes, ignored, ..Index::default() };
+    let mut index = Index { version: VERSION, classes: labels.classes.clone(), ..Index::default() };
     let mut sizes: Vec<ClassSize> = labels.classes.iter().map(|name| ClassSize::new(name)).collect();
     for (part, directory) in parts {
         let store = read_index::<StoreIndex>(directory)?;
@@ -225,8 +244,8 @@ fn write_labels(
     }
     check_sizes(&sizes, contents.listing.parts.contains(&Part::Unlabeled), config.source.source())?;
     index.write(output)?;
-    let Index { skipped, damaged, ignored, .. } = index;
-    Ok(Decoded { images: index.names.len(), skipped, damaged, ignored })
+    let Index { skipped, damaged, .. } = index;
+    Ok(Decoded { images: index.names.len(), skipped, damaged })
 }
 
 fn changed() -> Error {
@@ -244,7 +263,7 @@ fn broken(skipped: &[Skipped]) -> Error {
     };
     for Skipped { name, reason } in skipped.iter().take(MAX_NAMED) {
         // Writing to a string cannot fail.
-        let _ = write!(what, "\n    {name}: {reason}");
+        let _ = write!(what, "\n    {}: {reason}", visible(name));
     }
     if skipped.len() > MAX_NAMED {
         let _ = write!(what, "\n    and {} more", skipped.len() - MAX_NAMED);
@@ -253,5 +272,41 @@ fn broken(skipped: &[Skipped]) -> Error {
     if skipped.iter().any(|file| file.reason.starts_with(DAMAGED_JPEG)) {
         help.push_str("; damaged_jpegs = \"accept\" uses damaged JPEGs as far as they can be decoded");
     }
+    if skipped.iter().any(|file| file.reason.starts_with(SMALL_RANGE)) {
+        help.push_str(
+            "; sixteen_bit = \"per_image\" scales each image to its own range, { window = { black = 0, white = 4095 } } all \
+             of them alike",
+        );
+    }
     Error::stage(what).help(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn broken_files_of_the_other_parts_are_reported_too() {
+        let root = tempfile::tempdir().unwrap();
+        let data = root.path().join("data");
+        for part in Part::ALL.map(Part::name) {
+            for class in ["cat", "dog"] {
+                let path = data.join(format!("{part}/{class}/{part}.png"));
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(&path, path.display().to_string()).unwrap();
+            }
+        }
+        let source = format!("source = {{ image_folder = {{ train = '{}' }} }}\nimage_size = 8", data.display());
+        let config: DatasetConfig = toml::from_str(&source).unwrap();
+        let memo = root.path().join(DIGESTS);
+        for part in Part::ALL {
+            let output = root.path().join("output").join(part.name());
+            let error = decode_images(&config, part, (0, &memo), &output, &|_, _| {}, &|| Ok(())).unwrap_err();
+            assert!(error.what().starts_with("8 files cannot be decoded:"), "{error}");
+            for other in Part::ALL.map(Part::name) {
+                assert!(error.what().contains(&format!("dog/{other}.png: not a")), "{error}");
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@ use crate::base::{Result, hash};
 use crate::dataset::config::DatasetConfig;
 use crate::dataset::contents::Contents;
 use crate::dataset::part::Part;
+use crate::dataset::passed_over::PassedOver;
 use crate::dataset::source::Listing;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -71,6 +72,8 @@ pub struct Fingerprint {
     pub files: Vec<SourceFile>,
     /// The training images, in the order of their store.
     pub training: Arc<Vec<TrainingImage>>,
+    /// What the source has besides images, which determines nothing.
+    pub passed_over: PassedOver,
     /// Reasons why the listing may not be what the user expects, as sentences.
     pub notes: Vec<String>,
 }
@@ -127,6 +130,7 @@ pub fn fingerprint(config: &DatasetConfig, memo: &Path) -> Result<Fingerprint> {
         classes: listing.sizes(),
         unlabeled: listing.parts.iter().filter(|part| **part == Part::Unlabeled).count(),
         training: Arc::new(training),
+        passed_over: listing.images.passed_over.clone(),
         notes: listing.notes.clone(),
         files: contents.files,
     })
@@ -173,6 +177,11 @@ fn part(contents: &Contents, image: usize) -> Value {
 /// The source is missing, unreadable or invalid.
 pub(crate) fn class_names(config: &DatasetConfig) -> Result<Vec<String>> {
     Ok(Listing::open(config)?.labels.classes)
+}
+
+/// Returns a sentence about what the source has besides images, if anything.
+pub(crate) fn passed_over(config: &DatasetConfig, fingerprint: &Fingerprint) -> Option<String> {
+    fingerprint.passed_over.sentence(&config.source.source().place())
 }
 
 /// Returns notes, as sentences, on why results on this data can mislead; nothing is decoded.

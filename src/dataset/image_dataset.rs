@@ -30,7 +30,6 @@ pub(super) struct Index {
     pub(super) labels: Vec<usize>,
     pub(super) is_test: Vec<bool>,
     pub(super) skipped: Vec<Skipped>,
-    pub(super) ignored: usize,
     /// JPEGs among the images that lost data inside.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) damaged: Vec<Skipped>,
@@ -184,11 +183,6 @@ impl ImageDataset {
     /// Returns the JPEGs among the images that lost data inside.
     pub fn damaged(&self) -> &[Skipped] {
         &self.index.damaged
-    }
-
-    /// Returns the number of files that were ignored because their names are not those of images.
-    pub fn ignored(&self) -> usize {
-        self.index.ignored
     }
 }
 

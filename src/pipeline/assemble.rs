@@ -106,6 +106,8 @@ pub fn assemble(loaded: &LoadedStudy, output: &Path, device: Option<DeviceChoice
         for facts in facts.0.values() {
             // The report counts shared images by their pixels.
             add_new(&mut expanded.warnings_of_data, dataset::shared::warning(&facts.fingerprint));
+            // The report has a table of them.
+            add_new(&mut expanded.warnings_of_data, dataset::passed_over(&facts.config, &facts.fingerprint));
             add_new(&mut expanded.notes, dataset::notes(&facts.config, &facts.fingerprint));
         }
         loaded.check_data(number, &facts)?;

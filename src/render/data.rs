@@ -75,6 +75,9 @@ pub struct DatasetFacts {
     pub skipped: Vec<(String, String)>,
     /// Damaged JPEGs that were used, with the damage.
     pub damaged: Vec<(String, String)>,
+    /// Files that are not images: kind, number, and name of the first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<(String, usize, String)>,
     /// Notes about the data.
     pub notes: Vec<String>,
     /// Test images that are also training or validation images, each with the name of such an image.

@@ -7,6 +7,7 @@ use super::shards::Shards;
 use crate::base::text::visible;
 use crate::base::{Error, Result, files};
 use crate::dataset::part::Part;
+use crate::dataset::passed_over::PassedOver;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -74,7 +75,7 @@ pub(super) fn check_names(names: &[String]) -> Result<(), String> {
 pub(super) fn listing(
     images: Vec<IndexedImage>,
     reader: Box<dyn ImageReader>,
-    ignored: usize,
+    passed_over: PassedOver,
     shards: &Shards<'_>,
     class_names: Option<&Path>,
 ) -> Listing {
@@ -90,7 +91,7 @@ pub(super) fn listing(
     let parts = images.iter().map(|image| image.part).collect();
     let names = images.into_iter().map(|image| image.name).collect();
     Listing {
-        images: Images { names, reader, ignored },
+        images: Images { names, reader, passed_over },
         labels: Labels { classes, of_images, files: class_names.map(Path::to_owned).into_iter().collect() },
         parts,
         test_fraction: shards.held_out(),

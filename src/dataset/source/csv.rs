@@ -1,11 +1,13 @@
 //! Images and their labels listed in a CSV file.
 
 use super::listing::FoundImage;
+use super::normal_form::existing;
 use super::problem::{SourceProblem, check_label, check_path, check_test_fraction, default_test_fraction};
 use super::{Listing, MAX_NAMED, Source};
 use crate::base::text::visible;
 use crate::base::{Error, Result, files};
 use crate::dataset::part::Part;
+use crate::dataset::passed_over::PassedOver;
 use crate::dataset::store::StoreForm;
 use csv::{ReaderBuilder, StringRecord, Trim};
 use schemars::JsonSchema;
@@ -75,8 +77,9 @@ impl Csv {
         [Some(("path", self.path.as_str())), label, split, group].into_iter().flatten()
     }
 
-    fn holds_out(&self) -> bool {
-        self.labels && self.test.is_none() && self.split.is_none()
+    /// Returns the fraction of the images that is to be held out for testing.
+    fn test_fraction(&self) -> Option<f64> {
+        (self.labels && self.test.is_none() && self.split.is_none()).then_some(self.test_fraction)
     }
 }
 
@@ -112,7 +115,7 @@ impl Source for Csv {
         if let Some(test) = &self.test {
             images.extend(Table::read(test)?.images(self, Part::Test, &mut seen)?);
         }
-        let mut listing = Listing::of_files(images, [], 0, self.holds_out().then_some(self.test_fraction));
+        let mut listing = Listing::of_files(images, [], PassedOver::default(), self.test_fraction());
         listing.labels.files = [Some(&self.file), self.test.as_ref()].into_iter().flatten().cloned().collect();
         Ok(listing)
     }
@@ -211,13 +214,16 @@ impl<'a> Table<'a> {
         class.map_or(Ok(()), check_label).map_err(|problem| unsafe_value("label", problem))?;
         let group = value("group");
         group.map_or(Ok(()), check_label).map_err(|problem| unsafe_value("group", problem))?;
-        let path = self.path.parent().unwrap_or(Path::new("")).join(&relative);
+        let path = existing(self.path.parent().unwrap_or(Path::new("")), &relative);
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => Err(format!("`{}` is a directory, not an image", visible(&name))),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => {
+            Err(error)
+                if error.kind() == ErrorKind::InvalidInput
+                    || error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() =>
+            {
                 Err(format!("the image `{}` does not exist", visible(&name)))
             }
-            // Other failures are those of a broken file, which decoding reports.
+            // Other failures, such as a dangling link, are those of a broken file, which decoding reports.
             _ => Ok(FoundImage { name, path, class: class.map(str::to_owned), part, group: group.map(str::to_owned) }),
         }
     }

@@ -1,5 +1,6 @@
-//! Image files in a directory for each part, in an order that does not depend on the file system.
+//! Image files in a directory for each part.
 
+use super::entries::{DirectoryEntry, entries, root_entries};
 use super::layout::Layout;
 use super::listing::{FoundImage, Listing};
 use super::pattern::Pattern;
@@ -7,15 +8,8 @@ use super::problem::{SourceProblem, check_group, check_path, check_test_fraction
 use crate::base::text::visible;
 use crate::base::{Error, Result, files};
 use crate::dataset::part::Part;
-use std::fs;
+use crate::dataset::passed_over::PassedOver;
 use std::path::{Path, PathBuf};
-
-/// File extensions of supported images.
-const IMAGE_EXTENSIONS: [&str; 6] = ["jpg", "jpeg", "jpe", "jfif", "png", "webp"];
-/// File extensions of images in unsupported formats. They count as files that cannot be decoded instead of being
-/// silently ignored; all other files (texts, tables, thumbnail caches) are ignored.
-const UNSUPPORTED_EXTENSIONS: [&str; 12] =
-    ["gif", "bmp", "tif", "tiff", "avif", "heic", "heif", "jxl", "jp2", "ppm", "pgm", "tga"];
 
 /// The keys that sources of image files share.
 pub(super) struct Directories<'a> {
@@ -60,7 +54,7 @@ impl Directories<'_> {
             validation: self.validation.map(owned),
             test: self.test.map(owned),
             unlabeled: self.unlabeled.map(owned),
-            unused: Vec::new(),
+            ..Layout::default()
         };
         layout.resolve()
     }
@@ -75,7 +69,8 @@ impl Directories<'_> {
         has_labels: bool,
         list: &dyn Fn(&Path) -> Result<DirectoryListing>,
     ) -> Result<Listing> {
-        let (mut found, mut ignored, mut classes, mut notes) = (Vec::new(), 0, Vec::new(), Vec::new());
+        let (mut found, mut classes, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+        let mut passed_over = layout.passed_over.clone();
         let parts = [
             (Part::Training, Some(&layout.train)),
             (Part::Validation, layout.validation.as_ref()),
@@ -90,14 +85,14 @@ impl Directories<'_> {
                 let class = is_labeled.then_some(class);
                 found.push(FoundImage { name, path, class, part, group });
             }
-            ignored += listed.ignored;
+            passed_over.extend(listed.passed_over);
             classes.extend(listed.classes);
             notes.extend(listed.note);
         }
         notes.truncate(1);
         notes.extend(layout.note());
         let test_fraction = (has_labels && layout.test.is_none()).then_some(self.test_fraction);
-        Ok(Listing { notes, ..Listing::of_files(found, classes, ignored, test_fraction) })
+        Ok(Listing { notes, ..Listing::of_files(found, classes, passed_over, test_fraction) })
     }
 }
 
@@ -117,15 +112,16 @@ fn group(pattern: &Pattern, name: &str, path: &Path) -> Result<String> {
 /// A directory cannot be read, or links form a cycle.
 pub(super) fn list_unlabeled(root: &Path) -> Result<DirectoryListing> {
     let mut found = DirectoryListing::default();
-    walk(root, "", "", &mut Vec::new(), &mut found)?;
+    let entries = root_entries(root, &mut found.passed_over)?;
+    add(entries, "", "", &mut vec![canonical(root)?], &mut found)?;
     Ok(found)
 }
 
-/// Adds the images of a directory and its subdirectories; `above` is the stack of parent directories, `name` the name
-/// of the directory inside the source.
+/// Adds the images of a directory and its subdirectories, under `class`; `above` is the stack of parent directories,
+/// `name` the name of the directory inside the source. A directory that cannot be read counts as a broken file.
 ///
 /// # Errors
-/// A directory cannot be read, or links form a cycle.
+/// Links form a cycle, or the machine failed to read a directory.
 pub(super) fn walk(
     directory: &Path,
     class: &str,
@@ -139,18 +135,36 @@ pub(super) fn walk(
             .at(directory.display().to_string())
             .help("remove the link to a parent directory"));
     }
+    let entries = match entries(directory, &mut found.passed_over) {
+        Ok(entries) => entries,
+        Err(error) if files::is_permanent(&error) => {
+            found.images.push((class.to_owned(), name.to_owned(), directory.to_owned()));
+            return Ok(());
+        }
+        Err(error) => return Err(Error::io("read the directory", directory, &error)),
+    };
     above.push(here);
-    for entry in entries(directory)? {
-        let name = if name.is_empty() { entry.name.clone() } else { format!("{name}/{}", entry.name) };
+    add(entries, class, name, above, found)?;
+    above.pop();
+    Ok(())
+}
+
+/// Adds entries of a directory as [`walk`] does; the name of the directory of the source is empty.
+fn add(
+    entries: Vec<DirectoryEntry>,
+    class: &str,
+    directory: &str,
+    above: &mut Vec<PathBuf>,
+    found: &mut DirectoryListing,
+) -> Result<()> {
+    for entry in entries {
+        let name = if directory.is_empty() { entry.name } else { format!("{directory}/{}", entry.name) };
         if entry.is_directory {
             walk(&entry.path, class, &name, above, found)?;
-        } else if is_image(&entry.name) {
-            found.images.push((class.to_owned(), name, entry.path));
         } else {
-            found.ignored += 1;
+            found.images.push((class.to_owned(), name, entry.path));
         }
     }
-    above.pop();
     Ok(())
 }
 
@@ -169,48 +183,8 @@ pub(super) struct DirectoryListing {
     pub(super) classes: Vec<String>,
     /// (class, name inside the directory, path) of every image.
     pub(super) images: Vec<(String, String, PathBuf)>,
-    /// Number of files whose names are not those of images.
-    pub(super) ignored: usize,
+    /// What is not used.
+    pub(super) passed_over: PassedOver,
     /// Why the classes may not be what the user expects.
     pub(super) note: Option<String>,
-}
-
-/// An entry of a directory.
-pub(super) struct DirectoryEntry {
-    pub(super) name: String,
-    pub(super) path: PathBuf,
-    pub(super) is_directory: bool,
-}
-
-/// Lists a directory, sorted by name, without hidden entries. Links are followed; a dangling link is not a directory,
-/// and if it is named like an image, it counts as an image that cannot be read.
-///
-/// # Errors
-/// The directory cannot be read, or a name is not UTF-8.
-pub(super) fn entries(directory: &Path) -> Result<Vec<DirectoryEntry>> {
-    let help = "give a directory with images; relative paths are relative to the pipeline file";
-    let listing =
-        files::entries(directory).map_err(|error| Error::io("read the directory", directory, &error).help(help))?;
-    let mut entries = Vec::new();
-    for path in listing {
-        let Some(name) = path.file_name().and_then(|name| name.to_str()).map(str::to_owned) else {
-            return Err(Error::stage("a file name is not UTF-8")
-                .at(path.display().to_string())
-                .help("rename the file"));
-        };
-        if name.starts_with('.') {
-            continue;
-        }
-        let is_directory = fs::metadata(&path).is_ok_and(|metadata| metadata.is_dir());
-        entries.push(DirectoryEntry { name, path, is_directory });
-    }
-    entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    Ok(entries)
-}
-
-/// Returns whether a file name has the extension of an image.
-pub(super) fn is_image(name: &str) -> bool {
-    let extension =
-        Path::new(name).extension().and_then(|extension| extension.to_str()).unwrap_or("").to_ascii_lowercase();
-    IMAGE_EXTENSIONS.contains(&extension.as_str()) || UNSUPPORTED_EXTENSIONS.contains(&extension.as_str())
 }

@@ -1,6 +1,7 @@
 //! A single directory of images whose names contain their class: `cat_0012.jpg`.
 
-use super::directories::{Directories, DirectoryListing, entries, is_image};
+use super::directories::{Directories, DirectoryListing};
+use super::entries::root_entries;
 use super::pattern::Pattern;
 use super::problem::{SourceProblem, check_group, default_test_fraction};
 use super::{Listing, MAX_NAMED, Source};
@@ -129,10 +130,10 @@ impl FilenamePrefix {
         let mut found = DirectoryListing::default();
         let mut without_class = Vec::new();
         let mut directories = 0;
-        for entry in entries(root)? {
-            if entry.is_directory || !is_image(&entry.name) {
-                found.ignored += 1;
-                directories += usize::from(entry.is_directory);
+        for entry in root_entries(root, &mut found.passed_over)? {
+            if entry.is_directory {
+                found.passed_over.add("subdirectory", &entry.name);
+                directories += 1;
                 continue;
             }
             match self.class(&entry.name) {

@@ -3,7 +3,7 @@
 use crate::base::{Error, files, human, panics};
 use crate::dataset::memory_budget::{BUDGET, Reservation};
 use crate::dataset::store::FilePlace;
-use crate::imaging::{self, HEADER_BYTES, Image};
+use crate::imaging::{self, Decoded, DeepImage, HEADER_BYTES, Image};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -38,6 +38,8 @@ impl From<String> for ReadError {
 pub(crate) struct ReadReport {
     /// Damage of an image that could be decoded anyway.
     pub(crate) damage: Option<String>,
+    /// The pixels of a 16-bit image, which are not in the image yet.
+    pub(crate) deep: Option<DeepImage>,
     /// Memory reserved for the image, to be held until it has been resized.
     _reservation: Option<Reservation<'static>>,
 }
@@ -55,6 +57,9 @@ impl ReadError {
 /// Reads and decodes a file. A panic of a decoder counts as a fault of the file.
 pub(super) fn read(path: &Path, image: &mut Image) -> Result<ReadReport, ReadError> {
     let unreadable = |error: io::Error| ReadError::because(path, &error);
+    if path.is_dir() {
+        files::entries(path).map_err(unreadable)?;
+    }
     let file = files::open_regular(path).map_err(unreadable)?;
     let length = file.metadata().map_err(unreadable)?.len();
     decode(&file, length, path, image)
@@ -115,9 +120,9 @@ pub(super) fn decode(
     let reservation = BUDGET.reserve(needed);
     let reservation = reservation.map_err(|error| ReadError::Failed(error.at(path.display().to_string())))?;
     read_part(&mut from, length - first, &mut bytes).map_err(unreadable)?;
-    let decoded = panics::catch(|| imaging::decode_into(&bytes, image));
-    let damage = decoded.unwrap_or_else(|panic| Err(format!("the decoder failed on it: {panic}")))?;
-    Ok(ReadReport { damage, _reservation: Some(reservation) })
+    let decoded = panics::catch(|| imaging::decode_depth(&bytes, image));
+    let Decoded { damage, deep } = decoded.unwrap_or_else(|panic| Err(format!("the decoder failed on it: {panic}")))?;
+    Ok(ReadReport { damage, deep, _reservation: Some(reservation) })
 }
 
 fn read_part(from: &mut impl Read, length: u64, bytes: &mut Vec<u8>) -> io::Result<()> {

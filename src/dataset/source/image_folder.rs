@@ -1,11 +1,13 @@
 //! One directory per class, with images in it or in its subdirectories; or images without labels.
 
-use super::directories::{Directories, DirectoryListing, canonical, entries, is_image, walk};
+use super::directories::{Directories, DirectoryListing, canonical, walk};
+use super::entries::root_entries;
 use super::layout::is_split_name;
 use super::pattern::Pattern;
 use super::problem::{SourceProblem, default_test_fraction};
 use super::{Listing, Source};
 use crate::base::{Error, Result};
+use crate::dataset::passed_over::PassedOver;
 use crate::dataset::store::StoreForm;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -113,15 +115,13 @@ impl Source for ImageFolder {
 fn list(root: &Path) -> Result<DirectoryListing> {
     let mut found = DirectoryListing::default();
     let mut loose = 0;
-    for entry in entries(root)? {
+    for entry in root_entries(root, &mut found.passed_over)? {
         if entry.is_directory {
             let mut above = vec![canonical(root)?];
             walk(&entry.path, &entry.name, &entry.name, &mut above, &mut found)?;
             found.classes.push(entry.name);
-        } else if is_image(&entry.name) {
-            loose += 1;
         } else {
-            found.ignored += 1;
+            loose += 1;
         }
     }
     if loose > 0 {
@@ -137,8 +137,9 @@ fn list(root: &Path) -> Result<DirectoryListing> {
 
 /// Returns whether a directory has images and no directories.
 fn is_flat(root: &Path) -> Result<bool> {
-    let entries = entries(root)?;
-    Ok(entries.iter().all(|entry| !entry.is_directory) && entries.iter().any(|entry| is_image(&entry.name)))
+    // They are counted when the images are listed.
+    let entries = root_entries(root, &mut PassedOver::default())?;
+    Ok(!entries.is_empty() && entries.iter().all(|entry| !entry.is_directory))
 }
 
 /// Checks that the class directories are not the subsets of a data set, one level above the classes.

@@ -1,8 +1,9 @@
 //! The directories of a data set: given one by one, or found by their names inside one directory.
 
-use super::directories::{entries, is_image};
+use super::entries::root_entries;
 use crate::base::Result;
 use crate::base::text::visible;
+use crate::dataset::passed_over::PassedOver;
 use std::path::{Path, PathBuf};
 
 /// Names of directories of training images.
@@ -23,6 +24,8 @@ pub(super) struct Layout {
     pub(super) unlabeled: Option<PathBuf>,
     /// Names of directories beside those that were found, which are not used.
     pub(super) unused: Vec<String>,
+    /// What else is beside them; nothing if they were given one by one.
+    pub(super) passed_over: PassedOver,
 }
 
 impl Layout {
@@ -30,7 +33,7 @@ impl Layout {
     /// validation directory without a test directory is the test directory, as that of ImageNet. What is given is kept.
     ///
     /// # Errors
-    /// The directory cannot be read, or a name in it is not UTF-8.
+    /// The directory cannot be read.
     pub(super) fn resolve(self) -> Result<Self> {
         let Some(mut found) = inside(&self.train)? else { return Ok(self) };
         if self.validation.is_none() && self.test.is_none() && found.test.is_none() {
@@ -41,7 +44,7 @@ impl Layout {
             validation: self.validation.or(found.validation),
             test: self.test.or(found.test),
             unlabeled: self.unlabeled.or(found.unlabeled),
-            unused: found.unused,
+            ..found
         })
     }
 
@@ -69,12 +72,10 @@ pub(super) fn is_split_name(name: &str) -> bool {
 /// are images beside them, none is of training images or none of others, or two are for the same part.
 fn inside(root: &Path) -> Result<Option<Layout>> {
     let (mut found, mut unused) = ([const { None::<PathBuf> }; 4], Vec::new());
-    for entry in entries(root)? {
+    let mut passed_over = PassedOver::default();
+    for entry in root_entries(root, &mut passed_over)? {
         if !entry.is_directory {
-            if is_image(&entry.name) {
-                return Ok(None);
-            }
-            continue;
+            return Ok(None);
         }
         let name = entry.name.to_lowercase();
         let parts: [&[&str]; 4] = [&TRAIN, &VALIDATION, &TEST, &UNLABELED];
@@ -89,7 +90,7 @@ fn inside(root: &Path) -> Result<Option<Layout>> {
     let has_splits = validation.is_some() || test.is_some();
     // `train` and `unlabeled` may be classes if there are others.
     let is_layout = has_splits || unlabeled.is_some() && unused.is_empty();
-    Ok(train.filter(|_| is_layout).map(|train| Layout { train, validation, test, unlabeled, unused }))
+    Ok(train.filter(|_| is_layout).map(|train| Layout { train, validation, test, unlabeled, unused, passed_over }))
 }
 
 #[cfg(test)]
@@ -106,7 +107,7 @@ mod tests {
             validation: layout.validation.map(relative),
             test: layout.test.map(relative),
             unlabeled: layout.unlabeled.map(relative),
-            unused: layout.unused,
+            ..layout
         }
     }
 

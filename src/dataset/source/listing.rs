@@ -1,12 +1,14 @@
 //! A source whose images are listed but not yet read: what the images are, what they show, and which part each is in.
 
 use super::image_file::{ReadError, ReadReport};
+use super::normal_form::normal_form;
 use super::{Source, image_file};
 use crate::base::text::visible;
 use crate::base::{Error, Result};
 use crate::dataset::config::DatasetConfig;
 use crate::dataset::fingerprint::ClassSize;
 use crate::dataset::part::Part;
+use crate::dataset::passed_over::PassedOver;
 use crate::dataset::store::FilePlace;
 use crate::imaging::Image;
 use std::collections::HashMap;
@@ -14,6 +16,9 @@ use std::path::{Path, PathBuf};
 
 /// Maximum number of names listed in a message; the rest is only counted.
 pub(crate) const MAX_NAMED: usize = 10;
+
+/// What to do if a source has no images.
+const NO_IMAGES: &str = "images are JPEG, PNG, WebP, GIF, BMP or TIFF files; check the path of the directory";
 
 /// The content of a source. Images, labels and parts are apart, so that one can be used without the others.
 pub(crate) struct Listing {
@@ -37,8 +42,8 @@ pub(crate) struct Images {
     pub(crate) names: Vec<String>,
     /// Reads them.
     pub(crate) reader: Box<dyn ImageReader>,
-    /// Number of files ignored because their names are not those of images.
-    pub(crate) ignored: usize,
+    /// What the source has besides images.
+    pub(crate) passed_over: PassedOver,
 }
 
 /// Labels of images. Images without labels are of a single class with an empty name.
@@ -112,25 +117,36 @@ impl Listing {
     pub(crate) fn open(config: &DatasetConfig) -> Result<Self> {
         let source = config.source.source();
         let listing = source.list(config.image_size)?;
-        let checked = check_classes(&listing, source).and_then(|()| listing.check_groups());
+        let checked = listing.check_not_empty().and_then(|()| check_classes(&listing, source));
+        let checked = checked.and_then(|()| listing.check_groups());
         checked.map_err(|error| error.at(source.place()))?;
         Ok(listing)
     }
 
+    /// Checks that there are images, unless there is nothing at all, which the check of the classes reports.
+    fn check_not_empty(&self) -> Result<()> {
+        let passed_over = &self.images.passed_over;
+        if self.len() > 0 || passed_over.count() == 0 {
+            return Ok(());
+        }
+        Err(Error::stage(format!("there are no images, but {}", passed_over.describe())).help(NO_IMAGES))
+    }
+
     /// Creates the listing of images with a file each, in this order. `more` are classes that may have no images,
-    /// `ignored` is the number of files that are not images, and `test_fraction` that of the listing.
+    /// `passed_over` is what there is besides images, and `test_fraction` is that of the listing. Unicode normalization
+    /// forms of a class or group are one.
     pub(super) fn of_files(
         found: Vec<FoundImage>,
         more: impl IntoIterator<Item = String>,
-        ignored: usize,
+        passed_over: PassedOver,
         test_fraction: Option<f64>,
     ) -> Self {
         let labels = Labels::of_classes(&found, more);
-        let groups: Option<Vec<String>> = found.iter().map(|image| image.group.clone()).collect();
+        let groups: Option<Vec<String>> = found.iter().map(|image| image.group.as_deref().map(normal_form)).collect();
         let groups = groups.filter(|groups| !groups.is_empty());
         let parts = found.iter().map(|image| image.part).collect();
         let (names, paths) = found.into_iter().map(|image| (image.name, image.path)).unzip();
-        let images = Images { names, reader: Box::new(FileReader { paths }), ignored };
+        let images = Images { names, reader: Box::new(FileReader { paths }), passed_over };
         Self { images, labels, parts, test_fraction, groups, notes: Vec::new() }
     }
 
@@ -207,14 +223,17 @@ impl Labels {
     /// Creates labels from the classes of images; labels follow the order of the names. `more` are classes that may have
     /// no images.
     fn of_classes(found: &[FoundImage], more: impl IntoIterator<Item = String>) -> Self {
-        let mut classes: Vec<String> = found.iter().filter_map(|image| image.class.clone()).chain(more).collect();
+        let of_images: Vec<Option<String>> =
+            found.iter().map(|image| image.class.as_deref().map(normal_form)).collect();
+        let more = more.into_iter().map(|class| normal_form(&class));
+        let mut classes: Vec<String> = of_images.iter().flatten().cloned().chain(more).collect();
         classes.sort_unstable();
         classes.dedup();
         if classes.is_empty() {
             classes.push(String::new());
         }
         let label = |class: &String| classes.partition_point(|other| other < class);
-        let of_images = found.iter().map(|image| image.class.as_ref().map_or(0, label)).collect();
+        let of_images = of_images.iter().map(|class| class.as_ref().map_or(0, label)).collect();
         Self { classes, of_images, files: Vec::new() }
     }
 }
@@ -238,8 +257,7 @@ pub(crate) fn check_classes(listing: &Listing, source: &dyn Source) -> Result<()
 /// As for [`check_classes`].
 pub(crate) fn check_sizes(sizes: &[ClassSize], has_unlabeled: bool, source: &dyn Source) -> Result<()> {
     if !has_unlabeled && sizes.iter().all(|size| size.train + size.test == 0) {
-        return Err(Error::stage("there are no images")
-            .help("images are files that end in .jpg, .jpeg, .png or .webp; check the path of the directory"));
+        return Err(Error::stage("there are no images").help(NO_IMAGES));
     }
     let without = |count: fn(&ClassSize) -> usize| -> Vec<&str> {
         sizes.iter().filter(|size| count(size) == 0).map(|size| size.name.as_str()).collect()

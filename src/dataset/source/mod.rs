@@ -5,9 +5,11 @@
 mod declare;
 mod container;
 mod directories;
+mod entries;
 mod image_file;
 mod layout;
 mod listing;
+mod normal_form;
 mod parquet_file;
 mod pattern;
 mod problem;

@@ -8,6 +8,8 @@ use super::shards::Shards;
 use super::{Listing, Source};
 use crate::base::Result;
 use crate::dataset::part::Part;
+use crate::dataset::passed_over::PassedOver;
+use crate::dataset::store::StoreForm;
 use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -145,7 +147,7 @@ impl Source for Parquet {
             }
         }
         let reader = Box::new(RowGroupReader::new(files, self.image.clone(), places));
-        Ok(container::listing(images, reader, 0, &self.shards(), self.class_names.as_deref()))
+        Ok(container::listing(images, reader, PassedOver::default(), &self.shards(), self.class_names.as_deref()))
     }
 
     fn content(&self, _: usize, held_out: Option<f64>) -> Value {
@@ -154,6 +156,10 @@ impl Source for Parquet {
 
     fn pixels(&self, _: usize, _: Part) -> Value {
         json!({ "image": self.image })
+    }
+
+    fn most_compact(&self) -> StoreForm {
+        StoreForm::Encoded
     }
 
     fn place(&self) -> String {

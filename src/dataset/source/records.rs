@@ -5,6 +5,7 @@ use super::{ReadError, ReadReport};
 use crate::base::{Error, Result, files};
 use crate::dataset::fingerprint::ClassSize;
 use crate::dataset::part::Part;
+use crate::dataset::passed_over::PassedOver;
 use crate::imaging::{CHANNELS, Image};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -114,7 +115,7 @@ pub(super) fn list(classes: Vec<String>, files: Vec<RecordFile>) -> Listing {
         }
     }
     Listing {
-        images: Images { names, reader: Box::new(RecordReader { files, records }), ignored: 0 },
+        images: Images { names, reader: Box::new(RecordReader { files, records }), passed_over: PassedOver::default() },
         labels: Labels { classes, of_images, files: Vec::new() },
         parts,
         test_fraction: None,

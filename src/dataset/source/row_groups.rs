@@ -52,6 +52,14 @@ impl RowGroupReader {
         Self { files, column, places, state: Mutex::default() }
     }
 
+    /// Returns an encoded image, which shares the memory of its row group.
+    fn row(&self, index: usize) -> Result<ByteArray, ReadError> {
+        let RowPlace { file, group, row } = self.places[index];
+        let images = self.group(file, group)?.map_err(|problem| format!("cannot decode {problem}"))?;
+        let image = images.get(row).and_then(Option::as_ref).cloned();
+        Ok(image.ok_or_else(|| format!("the column `{}` has no image in this row", self.column))?)
+    }
+
     /// Returns a row group, decoded once for all its images.
     fn group(&self, file: usize, group: usize) -> Result<RowGroup, ReadError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,11 +88,15 @@ fn size(group: &RowGroup) -> usize {
 
 impl ImageReader for RowGroupReader {
     fn read(&self, index: usize, _: u64, image: &mut Image) -> Result<ReadReport, ReadError> {
-        let RowPlace { file, group, row } = self.places[index];
-        let images = self.group(file, group)?.map_err(|problem| format!("cannot decode {problem}"))?;
-        let bytes = images.get(row).and_then(Option::as_ref).map(ByteArray::data);
-        let bytes = bytes.ok_or_else(|| format!("the column `{}` has no image in this row", self.column))?;
-        image_file::decode(bytes, bytes.len() as u64, &self.files[file].0, image)
+        let path = &self.files[self.places[index].file].0;
+        let bytes = self.row(index)?;
+        image_file::decode(bytes.data(), bytes.len() as u64, path, image)
+    }
+
+    fn encoded(&self, index: usize, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
+        bytes.clear();
+        bytes.extend_from_slice(self.row(index)?.data());
+        Ok(())
     }
 
     fn files(&self) -> ImageFiles<'_> {

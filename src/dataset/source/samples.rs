@@ -1,10 +1,11 @@
 //! The samples of a tar file: members that are next to each other and have the same name before the first period.
 
 use super::container::{ClassNames, invalid};
-use super::directories::is_image;
+use super::entries::is_image;
 use super::tar_index::{Member, members};
 use crate::base::text::visible;
 use crate::base::{Result, human};
+use crate::dataset::passed_over::PassedOver;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::io::{self, Read};
@@ -33,12 +34,18 @@ pub(super) struct Sample {
     pub(super) label: Option<String>,
 }
 
-/// Returns the samples of a tar file, in their order, and the number of names that have neither image nor label.
+/// Returns the samples of a tar file, in their order, and the names that have neither image nor label.
 ///
 /// # Errors
 /// The file is damaged, has no images, or samples lack an image or a label, or have several.
-pub(super) fn samples(path: &Path, keys: &SampleKeys<'_>) -> Result<(Vec<Sample>, usize)> {
-    let mut found = Found { keys, samples: Vec::new(), ignored: 0, problems: Vec::new(), seen: HashSet::new() };
+pub(super) fn samples(path: &Path, keys: &SampleKeys<'_>) -> Result<(Vec<Sample>, PassedOver)> {
+    let mut found = Found {
+        keys,
+        samples: Vec::new(),
+        passed_over: PassedOver::default(),
+        problems: Vec::new(),
+        seen: HashSet::new(),
+    };
     let mut current = Draft::default();
     members(path, |member, content| found.add(member, content, &mut current))?;
     found.finish(current);
@@ -48,7 +55,7 @@ pub(super) fn samples(path: &Path, keys: &SampleKeys<'_>) -> Result<(Vec<Sample>
         [] if found.samples.is_empty() => {
             Err(invalid(path, &[("all members".to_owned(), "there are no images".to_owned())], help))
         }
-        [] => Ok((found.samples, found.ignored)),
+        [] => Ok((found.samples, found.passed_over)),
         problems => Err(invalid(path, problems, help)),
     }
 }
@@ -57,7 +64,7 @@ pub(super) fn samples(path: &Path, keys: &SampleKeys<'_>) -> Result<(Vec<Sample>
 struct Found<'a> {
     keys: &'a SampleKeys<'a>,
     samples: Vec<Sample>,
-    ignored: usize,
+    passed_over: PassedOver,
     /// Problems with the names of their samples.
     problems: Vec<(String, String)>,
     seen: HashSet<String>,
@@ -76,7 +83,7 @@ impl Found<'_> {
     /// Adds a member to the current sample, or to the next one if its name is another.
     fn add(&mut self, member: Member, content: &mut dyn Read, current: &mut Draft) -> io::Result<()> {
         let Some((name, extension)) = split_name(&member.name) else {
-            self.ignored += 1;
+            self.passed_over.add("without extension", &member.name);
             return Ok(());
         };
         if name != current.name {
@@ -119,7 +126,9 @@ impl Found<'_> {
         let Draft { name, image, label, problem } = draft;
         let missing = match (&image, &label) {
             (None, None) => {
-                self.ignored += usize::from(!name.is_empty());
+                if !name.is_empty() {
+                    self.passed_over.add("without image and label", &name);
+                }
                 return;
             }
             (None, Some(_)) => Some("there is a label, but no image".to_owned()),

@@ -1,7 +1,7 @@
 //! Tar files in which members with the same name before their extension are an image and its label (WebDataset).
 
 use super::container::{self, ClassNames, IndexedImage, file_name};
-use super::directories::is_image;
+use super::entries::is_image;
 use super::listing::{ImageFiles, ImageReader};
 use super::problem::{SourceProblem, check_path, default_test_fraction};
 use super::samples::{Sample, SampleKeys, is_json, samples};
@@ -9,6 +9,7 @@ use super::shards::Shards;
 use super::{Listing, ReadError, ReadReport, Source, image_file};
 use crate::base::Result;
 use crate::dataset::part::Part;
+use crate::dataset::passed_over::PassedOver;
 use crate::dataset::store::{FilePlace, StoreForm};
 use crate::imaging::Image;
 use rayon::prelude::*;
@@ -127,18 +128,18 @@ impl Source for Webdataset {
             samples(path, &keys)
         });
         let indexed = indexed.collect::<Result<Vec<_>>>()?;
-        let (mut images, mut places, mut all_ignored) = (Vec::new(), Vec::new(), 0);
-        for (number, (samples, ignored)) in indexed.into_iter().enumerate() {
+        let (mut images, mut places, mut all_passed_over) = (Vec::new(), Vec::new(), PassedOver::default());
+        for (number, (samples, passed_over)) in indexed.into_iter().enumerate() {
             let (path, part) = &files[number];
             let file = file_name(path);
             for Sample { image, label } in samples {
                 places.push(Place { file: number, offset: image.offset, length: image.length });
                 images.push(IndexedImage { name: format!("{file}/{}", image.name), part: *part, label });
             }
-            all_ignored += ignored;
+            all_passed_over.extend(passed_over);
         }
         let reader = Box::new(TarReader { files, places });
-        Ok(container::listing(images, reader, all_ignored, &self.shards(), self.class_names.as_deref()))
+        Ok(container::listing(images, reader, all_passed_over, &self.shards(), self.class_names.as_deref()))
     }
 
     fn content(&self, _: usize, held_out: Option<f64>) -> Value {

@@ -4,8 +4,8 @@ use super::form::Form;
 use super::pinned_file::PinnedFile;
 use super::{IMAGES, damaged, offsets};
 use crate::base::Result;
+use crate::dataset::preparation::Preparation;
 use crate::dataset::source::{ReadError, decode_bytes};
-use crate::dataset::stored_size::reduce;
 use crate::imaging::Image;
 use std::cell::RefCell;
 use std::path::Path;
@@ -15,7 +15,7 @@ pub(super) struct Encoded {
     file: PinnedFile,
     lengths: Vec<usize>,
     offsets: Vec<u64>,
-    stored_size: usize,
+    preparation: Preparation,
 }
 
 thread_local! {
@@ -28,11 +28,11 @@ impl Encoded {
     ///
     /// # Errors
     /// The file is missing or unreadable, or has another length.
-    pub(super) fn open(directory: &Path, count: usize, lengths: Vec<usize>, stored_size: usize) -> Result<Self> {
+    pub(super) fn open(directory: &Path, count: usize, lengths: Vec<usize>, preparation: Preparation) -> Result<Self> {
         let file = PinnedFile::open(directory.join(IMAGES))?;
         match offsets(lengths.iter().copied()) {
             Some((offsets, end)) if end == file.size() && lengths.len() == count => {
-                Ok(Self { file, lengths, offsets, stored_size })
+                Ok(Self { file, lengths, offsets, preparation })
             }
             _ => Err(damaged(directory, format!("{IMAGES} has {} bytes, which the images do not have", file.size()))),
         }
@@ -44,15 +44,12 @@ impl Form for Encoded {
         BYTES.with_borrow_mut(|bytes| {
             bytes.resize(self.lengths[position], 0);
             self.file.read_at(bytes, self.offsets[position])?;
-            match decode_bytes(bytes, image) {
-                // They could be decoded when they were written.
-                Err(ReadError::Broken(_)) => Err(self.file.changed()),
-                Err(ReadError::Failed(error)) => Err(error),
-                Ok(_reservation) => {
-                    reduce(image, self.stored_size);
-                    Ok(())
-                }
-            }
+            let decoded = decode_bytes(bytes, image).and_then(|read| Ok(self.preparation.apply(read.deep, image)?));
+            decoded.map_err(|error| match error {
+                // It could be decoded when it was written.
+                ReadError::Broken(_) => self.file.changed(),
+                ReadError::Failed(error) => error,
+            })
         })
     }
 

@@ -4,6 +4,7 @@ use super::decoded::Decoded;
 use super::encoded::Encoded;
 use super::in_place::{InPlace, StampedFile, first_changed};
 use crate::base::Result;
+use crate::dataset::preparation::Preparation;
 use crate::imaging::Image;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -49,14 +50,12 @@ pub(super) struct Place {
 pub(super) enum FormIndex {
     Decoded,
     Encoded {
-        /// Larger images are resized to this shorter side.
-        stored_size: usize,
+        preparation: Preparation,
         /// Bytes of each image.
         lengths: Vec<usize>,
     },
     None {
-        /// Larger images are resized to this shorter side.
-        stored_size: usize,
+        preparation: Preparation,
         files: Vec<StampedFile>,
         places: Vec<Place>,
     },
@@ -102,9 +101,9 @@ impl FormIndex {
         let count = sizes.len();
         Ok(match self {
             Self::Decoded => Box::new(Decoded::open(directory, sizes)?),
-            Self::Encoded { stored_size, lengths } => Box::new(Encoded::open(directory, count, lengths, stored_size)?),
-            Self::None { stored_size, files, places } => {
-                Box::new(InPlace::open(directory, count, (files, places), stored_size)?)
+            Self::Encoded { preparation, lengths } => Box::new(Encoded::open(directory, count, lengths, preparation)?),
+            Self::None { preparation, files, places } => {
+                Box::new(InPlace::open(directory, count, (files, places), preparation)?)
             }
         })
     }

@@ -5,8 +5,8 @@ use super::form::{Form, Place};
 use super::pinned_file::is_unmodified;
 use crate::base::stamp::Stamp;
 use crate::base::{Error, Result};
+use crate::dataset::preparation::Preparation;
 use crate::dataset::source::{ReadError, read_range};
-use crate::dataset::stored_size::reduce;
 use crate::imaging::Image;
 use rayon::prelude::*;
 use std::fs;
@@ -19,7 +19,7 @@ pub(super) type StampedFile = (PathBuf, Stamp);
 pub(super) struct InPlace {
     files: Vec<StampedFile>,
     places: Vec<Place>,
-    stored_size: usize,
+    preparation: Preparation,
 }
 
 impl InPlace {
@@ -31,12 +31,12 @@ impl InPlace {
         directory: &Path,
         count: usize,
         (files, places): (Vec<StampedFile>, Vec<Place>),
-        stored_size: usize,
+        preparation: Preparation,
     ) -> Result<Self> {
         if places.len() != count || places.iter().any(|place| place.file >= files.len()) {
             return Err(damaged(directory, "the places of the images are not those of its files".to_owned()));
         }
-        Ok(Self { files, places, stored_size })
+        Ok(Self { files, places, preparation })
     }
 }
 
@@ -44,11 +44,12 @@ impl Form for InPlace {
     fn read(&self, position: usize, image: &mut Image) -> Result<()> {
         let Place { file, offset, length } = self.places[position];
         let stamped = &self.files[file];
-        match read_range(&stamped.0, offset, length, image) {
-            Err(ReadError::Failed(error)) => return Err(error),
-            Err(ReadError::Broken(_)) => return Err(changed(&stamped.0)),
-            Ok(_reservation) => reduce(image, self.stored_size),
-        }
+        let decoded = read_range(&stamped.0, offset, length, image)
+            .and_then(|read| Ok(self.preparation.apply(read.deep, image)?));
+        decoded.map_err(|error| match error {
+            ReadError::Broken(_) => changed(&stamped.0),
+            ReadError::Failed(error) => error,
+        })?;
         if is_same(stamped) { Ok(()) } else { Err(changed(&stamped.0)) }
     }
 

@@ -7,6 +7,7 @@ use super::{Flaw, IMAGES, INDEX, StoreForm, StoreIndex, VERSION};
 use crate::base::files::{self, FORM_DIRECTORY};
 use crate::base::stamp::Stamp;
 use crate::base::{Error, Result, hash};
+use crate::dataset::preparation::Preparation;
 use crate::imaging::Image;
 use std::collections::HashMap;
 use std::fs;
@@ -35,8 +36,8 @@ pub(in crate::dataset) struct StoreWriter<'a> {
 /// A writer of one of the forms.
 enum FormWriter {
     Decoded(BlockFile),
-    Encoded { file: BlockFile, stored_size: usize, lengths: Vec<usize> },
-    None { stored_size: usize, files: Vec<StampedFile>, places: Vec<Place>, numbers: HashMap<PathBuf, usize> },
+    Encoded { file: BlockFile, preparation: Preparation, lengths: Vec<usize> },
+    None { preparation: Preparation, files: Vec<StampedFile>, places: Vec<Place>, numbers: HashMap<PathBuf, usize> },
 }
 
 impl<'a> StoreWriter<'a> {
@@ -44,7 +45,7 @@ impl<'a> StoreWriter<'a> {
     ///
     /// # Errors
     /// A directory or a file cannot be created.
-    pub(in crate::dataset) fn create(directory: &'a Path, form: StoreForm, stored_size: usize) -> Result<Self> {
+    pub(in crate::dataset) fn create(directory: &'a Path, form: StoreForm, preparation: Preparation) -> Result<Self> {
         let of_form = directory.join(FORM_DIRECTORY);
         files::create_directory(&of_form)?;
         let images = || {
@@ -53,9 +54,9 @@ impl<'a> StoreWriter<'a> {
         };
         let form = match form {
             StoreForm::Decoded => FormWriter::Decoded(images()?),
-            StoreForm::Encoded => FormWriter::Encoded { file: images()?, stored_size, lengths: Vec::new() },
+            StoreForm::Encoded => FormWriter::Encoded { file: images()?, preparation, lengths: Vec::new() },
             StoreForm::None => {
-                FormWriter::None { stored_size, files: Vec::new(), places: Vec::new(), numbers: HashMap::new() }
+                FormWriter::None { preparation, files: Vec::new(), places: Vec::new(), numbers: HashMap::new() }
             }
         };
         let index = StoreIndex { version: VERSION, ..StoreIndex::default() };
@@ -128,11 +129,11 @@ impl FormWriter {
                 file.finish()?;
                 FormIndex::Decoded
             }
-            Self::Encoded { file, stored_size, lengths } => {
+            Self::Encoded { file, preparation, lengths } => {
                 file.finish()?;
-                FormIndex::Encoded { stored_size, lengths }
+                FormIndex::Encoded { preparation, lengths }
             }
-            Self::None { stored_size, files, places, .. } => FormIndex::None { stored_size, files, places },
+            Self::None { preparation, files, places, .. } => FormIndex::None { preparation, files, places },
         })
     }
 }

@@ -36,6 +36,7 @@ impl Stage for ImagesStage {
         "images"
     }
 
+    /// 2: GIF, BMP and TIFF are decoded, and 16-bit images of small range are broken.
     fn version(&self) -> u32 {
         2
     }
@@ -49,6 +50,9 @@ impl Stage for ImagesStage {
         });
         if !self.config.damaged_jpegs.is_default() {
             parameters["damaged_jpegs"] = json!(self.config.damaged_jpegs);
+        }
+        if !self.config.sixteen_bit.is_default() {
+            parameters["sixteen_bit"] = json!(self.config.sixteen_bit);
         }
         parameters
     }

@@ -32,9 +32,9 @@ impl Stage for DatasetStage {
         "dataset"
     }
 
-    /// 5: without the pixels, and with the test images that are also training images.
+    /// 6: without the number of files that are not images.
     fn version(&self) -> u32 {
-        5
+        6
     }
 
     fn parameters(&self) -> Value {

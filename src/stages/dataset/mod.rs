@@ -11,6 +11,7 @@ use crate::base::Result;
 use crate::dataset::source::SourceProblem;
 use crate::dataset::{ClassCount, DatasetConfig, ImageDataset, Part, Skipped};
 use crate::engine::{Context, StageId};
+use crate::imaging::{SixteenBit, Window};
 use crate::render::data::{DatasetFacts, Report};
 use crate::stages::shared::cost;
 use crate::study::{
@@ -113,6 +114,12 @@ impl StageKind for Dataset {
     type Config = DatasetConfig;
 
     fn check(config: &DatasetConfig, check: &mut Check<'_>) {
+        if let SixteenBit::Window(Window { black, white }) = config.sixteen_bit
+            && white <= black
+        {
+            let message = format!("`white` must be greater than `black` ({black}), got {white}");
+            check.report(&["sixteen_bit", "window", "white"], message, None);
+        }
         if let Some(size) = config.stored_size.filter(|size| *size < config.image_size) {
             let message = format!("`stored_size` must be at least `image_size` ({}), got {size}", config.image_size);
             check.report(&["stored_size"], message, None);
@@ -211,7 +218,9 @@ impl DatasetPart {
         let source =
             if facts.is_labeled() { facts.config.source.describe() } else { "images without labels".to_owned() };
         let image_size = facts.config.image_size;
-        let facts_of_report = DatasetFacts { source, image_size, ..DatasetFacts::default() };
+        let kinds = facts.fingerprint.passed_over.kinds().into_iter();
+        let passed_over = kinds.map(|(kind, count, first)| (kind.to_owned(), count, first.to_owned())).collect();
+        let facts_of_report = DatasetFacts { source, image_size, passed_over, ..DatasetFacts::default() };
         Self { facts: facts_of_report, unlabeled: facts.unlabeled() }
     }
 
