@@ -9,6 +9,7 @@ mod image_file;
 mod layout;
 mod listing;
 mod parquet_file;
+mod parquet_footer;
 mod pattern;
 mod problem;
 mod records;
