@@ -65,6 +65,20 @@ fn damaged_parquet_files_are_refused() {
 }
 
 #[test]
+fn a_deep_schema_does_not_overflow_the_stack() {
+    let root = tempfile::tempdir().unwrap();
+    let groups: u8 = 100;
+    // Metadata with a schema of 100 * 128 groups inside each other, in Thrift's compact protocol.
+    let mut metadata = vec![0x15, 2, 0x19, 0xfc, 0x80, groups];
+    (1..usize::from(groups) * 128).for_each(|_| metadata.extend([0x48, 1, b'a', 0x15, 2, 0]));
+    metadata.extend([0x15, 12, 0x38, 1, b'b', 0, 0x16, 0, 0x19, 0x0c, 0]);
+    let length = (metadata.len() as u32).to_le_bytes();
+    fs::write(root.path().join("deep.parquet"), [b"PAR1", metadata.as_slice(), &length, b"PAR1"].concat()).unwrap();
+    let source = config(&root, "parquet = { train = 'ROOT', labels = false }");
+    refused(&source, "deep.parquet", "the schema has more than 100 levels");
+}
+
+#[test]
 fn misleading_tar_files_are_refused() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("bad.tar");

@@ -1,6 +1,6 @@
-//! A Parquet file that pyarrow wrote: `tests/golden/huggingface.py`.
+//! Parquet files that pyarrow wrote: `tests/golden/huggingface.py`.
 
-use super::{config, print, sizes};
+use super::{config, print, refused, sizes};
 use simclr::dataset::{ImageDataset, decode};
 
 #[test]
@@ -22,4 +22,12 @@ fn files_of_pyarrow_are_read() {
     }
     numbers.sort_unstable();
     assert_eq!(numbers, [0, 1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn compressions_that_are_not_supported_are_named() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::copy("tests/golden/zstd.parquet", root.path().join("train.parquet")).unwrap();
+    let source = config(&root, "parquet = { train = 'ROOT/train.parquet', labels = false }");
+    refused(&source, "train.parquet", "the compression ZSTD is not supported");
 }

@@ -156,7 +156,7 @@ fn rows_that_are_not_valid_are_reported_with_their_numbers() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    write(&path, &[intact.clone()], snappy(&["ant", "ant"]));
+    write(&path, std::slice::from_ref(&intact), snappy(&["ant", "ant"]));
     refused(&source, "0.parquet", "classes 0 and 1 have the same name");
     write(&path, &[], names());
     refused(&source, "", "there are no images");

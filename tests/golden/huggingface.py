@@ -32,3 +32,5 @@ table = pa.Table.from_pydict(
 )
 path = Path(__file__).with_name("huggingface.parquet")
 pq.write_table(table, path, row_group_size=4, compression="snappy")
+# Of a compression that is not supported.
+pq.write_table(table.slice(0, 1), path.with_name("zstd.parquet"), compression="zstd", write_statistics=False)

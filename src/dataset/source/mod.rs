@@ -11,6 +11,7 @@ mod layout;
 mod listing;
 mod normal_form;
 mod parquet_file;
+mod parquet_footer;
 mod pattern;
 mod problem;
 mod records;

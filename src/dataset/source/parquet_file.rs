@@ -1,9 +1,10 @@
 //! A Parquet file with a column of images and one of labels.
 
 use super::container::check_names;
+use super::parquet_footer::check_schema;
 use crate::base::text::visible;
 use crate::base::{Error, Result, files, panics};
-use parquet::basic::{Compression, Type};
+use parquet::basic::{CompressionCodec, Type};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// Rows that are decoded at once.
 const BATCH: usize = 1024;
 /// Maximum bytes of the images of a row group, which is decoded as a whole.
-pub(super) const MAX_ROW_GROUP: i64 = 8 << 30;
+const MAX_ROW_GROUP: i64 = 4 << 30;
 
 /// An open Parquet file.
 pub(super) struct ParquetFile {
@@ -35,7 +36,9 @@ impl ParquetFile {
     /// # Errors
     /// The file cannot be read, is damaged, or has no such column of binary data.
     pub(super) fn open(path: &Path, image: &str) -> Result<Self> {
-        let file = files::open_regular(path).map_err(|error| Error::io("read", path, &error))?;
+        let io = |error| Error::io("read", path, &error);
+        let mut file = files::open_regular(path).map_err(io)?;
+        check_schema(&mut file).map_err(io)?.map_err(|problem| damaged(path, &problem))?;
         let reader = caught(|| SerializedFileReader::new(file)).map_err(|problem| damaged(path, &problem))?;
         let opened = Self { path: path.to_owned(), reader, image: 0 };
         let column = opened.column("image", image)?;
@@ -74,6 +77,12 @@ impl ParquetFile {
     /// The file is damaged, or has no such column of integers, texts or truth values.
     pub(super) fn labels(&self, label: &str) -> Result<Values<String>> {
         let column = self.column("label", label)?;
+        let kind = self.reader.metadata().file_metadata().schema_descr().column(column).physical_type();
+        if ![Type::BOOLEAN, Type::INT32, Type::INT64, Type::BYTE_ARRAY].contains(&kind) {
+            return Err(Error::stage(format!("the column `{}` has neither integers nor texts", visible(label)))
+                .at(self.path.display().to_string())
+                .help("set `label` to a column of labels, or `labels = false` if the images have none"));
+        }
         let mut labels = Vec::new();
         for group in 0..self.reader.num_row_groups() {
             self.check_compression(group, column)?;
@@ -170,10 +179,9 @@ impl ParquetFile {
     }
 
     fn check_compression(&self, group: usize, column: usize) -> Result<()> {
-        let compression = self.reader.metadata().row_group(group).column(column).compression();
-        match compression {
-            Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::GZIP(_) => Ok(()),
-            other => Err(Error::stage(format!("the compression {other} is not supported"))
+        match self.reader.metadata().row_group(group).column(column).compression_codec() {
+            CompressionCodec::UNCOMPRESSED | CompressionCodec::SNAPPY | CompressionCodec::GZIP => Ok(()),
+            other => Err(Error::stage(format!("the compression {other:?} is not supported"))
                 .at(self.path.display().to_string())
                 .help("write the file with the compression snappy, gzip or none")),
         }
