@@ -9,6 +9,7 @@ pub mod hash;
 pub mod human;
 pub(crate) mod kinds;
 pub mod matmul;
+pub mod own_output;
 pub mod panics;
 pub mod range;
 pub mod rng;

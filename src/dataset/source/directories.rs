@@ -5,7 +5,7 @@ use super::listing::{FoundImage, Listing};
 use super::pattern::Pattern;
 use super::problem::{SourceProblem, check_group, check_path, check_test_fraction};
 use crate::base::text::visible;
-use crate::base::{Error, Result, files};
+use crate::base::{Error, Result, files, own_output};
 use crate::dataset::part::Part;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -180,8 +180,8 @@ pub(super) struct DirectoryEntry {
     pub(super) is_directory: bool,
 }
 
-/// Lists a directory, sorted by name, without hidden entries. Links are followed; a dangling link is not a directory,
-/// and if it is named like an image, it counts as an image that cannot be read.
+/// Lists a directory, sorted by name, without hidden entries and the program's own output. Links are followed; a
+/// dangling link is not a directory, and if it is named like an image, it counts as an image that cannot be read.
 ///
 /// # Errors
 /// The directory cannot be read, or a name is not UTF-8.
@@ -200,6 +200,9 @@ pub(super) fn entries(directory: &Path) -> Result<Vec<DirectoryEntry>> {
             continue;
         }
         let is_directory = fs::metadata(&path).is_ok_and(|metadata| metadata.is_dir());
+        if is_directory && own_output::is_own_output(&path) {
+            continue;
+        }
         entries.push(DirectoryEntry { name, path, is_directory });
     }
     entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
