@@ -22,6 +22,7 @@ pub mod shared;
 pub mod source;
 mod split;
 mod store_writer;
+pub mod survey;
 
 pub use batches::{Batch, Batches, LoaderConfig, contrastive_batches, labeled_batches, plain_batches};
 pub use config::DatasetConfig;

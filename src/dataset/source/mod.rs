@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod declare;
+pub mod detect;
 mod directories;
 mod image_file;
 mod layout;
