@@ -14,8 +14,7 @@ use simclr::loss::{NtXentConfig, cross_entropy, nt_xent, nt_xent_chance};
 use simclr::nn::{Role, Trainable};
 use simclr::optim::{Optimize, Optimizer, OptimizerConfig, Schedule, ScheduleConfig, clip_gradients};
 use simclr::train::logistic::Objective;
-use simclr::train::softmax::{SoftmaxJob, train_softmax};
-use simclr::train::{Monitor, Patience, StoppingRule, logits};
+use simclr::train::{Monitor, Patience, SoftmaxClassifier, SoftmaxJob, StoppingRule, train_softmax};
 
 const TOLERANCE: f64 = 1e-4;
 
@@ -119,14 +118,28 @@ fn nt_xent_of_a_collapsed_network_is_chance_and_of_nan_is_nan() {
     assert!(nt_xent(matrix(3, 3, vec![0.0; 9]).leaky_trace(), &config).is_err());
 }
 
-/// Returns the loss of logistic regression whose scores are the logits of a case: with the identity as weights.
-fn logistic_loss(case: &Value, labels: &[usize], class_weights: Option<&[f64]>) -> f64 {
-    let (classes, scores): (usize, Vec<f64>) = (get(case, "classes"), get(case, "logits"));
+/// Checks the losses of classifiers with the identity as weights, whose scores are the logits of a case.
+fn check_linear_losses(case: &Value, labels: &[usize], class_weights: Option<&[f64]>) {
+    let (rows, classes): (usize, usize) = (get(case, "rows"), get(case, "classes"));
+    let identity: Vec<f64> = (0..classes * classes).map(|i| f64::from(u8::from(i % (classes + 1) == 0))).collect();
+    let (weights, scores) = (identity.iter().map(|weight| *weight as f32).collect(), get::<Vec<f32>>(case, "logits"));
+    let classifier = SoftmaxClassifier { width: classes, classes, weights, biases: vec![0.0; classes] };
+    let (loss, _) = classifier.evaluate(FeatureMatrix::new(rows, classes, &scores), labels, class_weights);
+    assert_close("loss of a softmax classifier", loss, get(case, "loss"), TOLERANCE);
+
+    let (scores, of_scores): (Vec<f64>, Vec<f64>) = (get(case, "logits"), get(case, "gradient"));
     let inputs: Vec<f64> = scores.chunks(classes).flat_map(|row| row.iter().copied().chain([1.0])).collect();
-    let identity = |row: usize| (0..classes).map(move |column| if row == column { 1.0 } else { 0.0 });
-    let parameters: Vec<f64> = (0..=classes).flat_map(identity).collect();
-    let objective = Objective { inputs: &inputs, columns: classes + 1, labels, classes, penalty: 0.0, class_weights };
-    objective.cross_entropy(&parameters)
+    let columns = classes + 1;
+    let objective = Objective { inputs: &inputs, columns, labels, classes, penalty: 0.0, class_weights };
+    let parameters = [identity, vec![0.0; classes]].concat();
+    let mut gradient = vec![0.0; parameters.len()];
+    assert_close("logistic loss", objective.evaluate(&parameters, &mut gradient), get(case, "loss"), TOLERANCE);
+    // By the chain rule: inputs transposed, times the gradient of the scores.
+    let expected = |i: usize| -> f64 {
+        (0..rows).map(|row| inputs[row * columns + i / classes] * of_scores[row * classes + i % classes]).sum()
+    };
+    let gradient: Vec<f32> = gradient.into_iter().map(|value| value as f32).collect();
+    assert_near("logistic gradient", &gradient, &(0..gradient.len()).map(expected).collect::<Vec<f64>>());
 }
 
 #[test]
@@ -139,10 +152,7 @@ fn cross_entropy_value_and_gradient() {
         assert_close("loss", f64::from(loss.array()), get(case, "loss"), TOLERANCE);
         assert_eq!(accuracy, get::<f32>(case, "accuracy"));
         assert_near("gradient", &loss.backward().get(&logits).as_vec(), &get::<Vec<f64>>(case, "gradient"));
-        let scores: Vec<f32> = get(case, "logits");
-        let of_scores = logits::mean_cross_entropy(&scores, &labels, get(case, "classes"), weights.as_deref());
-        assert_close("loss of scores", of_scores, get(case, "loss"), TOLERANCE);
-        assert_close("logistic loss", logistic_loss(case, &labels, weights.as_deref()), get(case, "loss"), TOLERANCE);
+        check_linear_losses(case, &labels, weights.as_deref());
     }
     let refused = |labels: &[usize], weights| {
         assert!(cross_entropy(matrix(1, 2, vec![0.0; 2]).leaky_trace(), labels, weights).is_err());

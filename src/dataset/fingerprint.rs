@@ -171,11 +171,11 @@ fn part(contents: &Contents, image: usize) -> Value {
 ///
 /// # Errors
 /// The source is missing, unreadable or invalid.
-pub fn class_names(config: &DatasetConfig) -> Result<Vec<String>> {
+pub(crate) fn class_names(config: &DatasetConfig) -> Result<Vec<String>> {
     Ok(Listing::open(config)?.labels.classes)
 }
 
 /// Returns notes, as sentences, on why results on this data can mislead; nothing is decoded.
-pub fn notes(config: &DatasetConfig, fingerprint: &Fingerprint) -> Vec<String> {
+pub(crate) fn notes(config: &DatasetConfig, fingerprint: &Fingerprint) -> Vec<String> {
     [config.source.source().notes(&fingerprint.classes), fingerprint.notes.clone()].concat()
 }

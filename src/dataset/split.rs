@@ -2,11 +2,24 @@
 
 use crate::base::rng::{below, shuffle, stream};
 use crate::base::{Error, Result};
-use crate::dataset::fingerprint::Fingerprint;
+use crate::dataset::fingerprint::{ClassSize, Fingerprint};
 use crate::dataset::hold_out::{first_by_hash, groups_to_hold_out};
 use crate::dataset::source::fraction_of;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// Numbers of images of a class by subset of the split.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassCount {
+    /// Name of the class.
+    pub name: String,
+    /// Training images.
+    pub train: usize,
+    /// Validation images.
+    pub validation: usize,
+    /// Test images.
+    pub test: usize,
+}
 
 /// A split of the images: sorted indices, each in exactly one of the three subsets.
 ///
@@ -143,11 +156,15 @@ fn held_out_groups(groups: &[&str], validation_fraction: f64, seed: u64) -> Vec<
     chosen.into_iter().flat_map(|group| by_name[sizes[group].0].clone()).collect()
 }
 
-/// Returns the numbers of (training, validation, test) images of each class that [`Split::sample`] gives, or
-/// [`Split::sample_groups`] if there are groups.
-pub fn split_sizes(fingerprint: &Fingerprint, validation_fraction: f64, seed: u64) -> Vec<(usize, usize, usize)> {
-    let mut sizes: Vec<_> =
-        fingerprint.classes.iter().map(|class| (class.train, class.validation, class.test)).collect();
+/// Returns the numbers of images of each class that [`Split::sample`] gives, or [`Split::sample_groups`] if there are groups.
+pub fn split_sizes(fingerprint: &Fingerprint, validation_fraction: f64, seed: u64) -> Vec<ClassCount> {
+    let whole = |ClassSize { name, train, validation, test }: &ClassSize| ClassCount {
+        name: name.clone(),
+        train: *train,
+        validation: *validation,
+        test: *test,
+    };
+    let mut sizes: Vec<_> = fingerprint.classes.iter().map(whole).collect();
     let training = &fingerprint.training;
     let groups: Option<Vec<&str>> = training.iter().map(|image| image.group.as_deref()).collect();
     let validation = match groups {
@@ -159,8 +176,8 @@ pub fn split_sizes(fingerprint: &Fingerprint, validation_fraction: f64, seed: u6
     };
     for image in validation {
         let size = &mut sizes[training[image].label];
-        size.0 -= 1;
-        size.1 += 1;
+        size.train -= 1;
+        size.validation += 1;
     }
     sizes
 }
@@ -178,7 +195,7 @@ fn by_class(images: &[usize], labels: &[usize]) -> Vec<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::{ClassSize, TrainingImage};
+    use crate::dataset::TrainingImage;
     use std::collections::HashSet;
     use std::sync::Arc;
 
@@ -209,7 +226,10 @@ mod tests {
         };
         let count = |part: &[usize], class| part.iter().filter(|&&image| labels[image] == class).count();
         for (class, expected) in split_sizes(&fingerprint, 0.1, 7).into_iter().enumerate() {
-            assert_eq!((count(&split.train, class), count(&split.validation, class), 0), expected);
+            assert_eq!(
+                (count(&split.train, class), count(&split.validation, class)),
+                (expected.train, expected.validation)
+            );
         }
         assert_eq!(split, sample(&ids, 7));
         assert_ne!(split, sample(&ids, 8));
@@ -249,8 +269,13 @@ mod tests {
             ..Fingerprint::default()
         };
         let count = |images: &[usize], class| images.iter().filter(|image| **image % 2 == class).count();
-        let expected = [0, 1].map(|class| (count(&split.train, class), count(&split.validation, class), 0));
-        assert_eq!(split_sizes(&fingerprint, 0.2, 7), expected);
+        let expected = |class| ClassCount {
+            name: String::new(),
+            train: count(&split.train, class),
+            validation: count(&split.validation, class),
+            test: 0,
+        };
+        assert_eq!(split_sizes(&fingerprint, 0.2, 7), [0, 1].map(expected));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Formatting of numbers and names for readers.
 
-use crate::base::human;
+use crate::base::human::{self, trimmed};
 use crate::render::data::EvaluationKind;
 use crate::render::groups::Group;
 
@@ -92,12 +92,6 @@ pub(crate) fn of_the_labels(fraction: f64, per_class: Option<usize>) -> String {
 /// Formats an amount of labels for a name: "10 % of labels", or "25 labels per class".
 pub(crate) fn of_labels(fraction: f64, per_class: Option<usize>) -> String {
     of_the_labels(fraction, per_class).replace("of the labels", "of labels")
-}
-
-/// Formats with at most `decimals` decimals and no trailing zeros.
-pub(crate) fn trimmed(value: f64, decimals: usize) -> String {
-    let text = format!("{value:.decimals$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// Formats a number of any magnitude with about four significant digits.

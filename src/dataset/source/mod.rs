@@ -3,7 +3,7 @@
 
 #[macro_use]
 mod declare;
-pub mod detect;
+pub(crate) mod detect;
 mod directories;
 mod image_file;
 mod layout;
@@ -16,12 +16,15 @@ mod synthetic;
 use crate::base::Result;
 use crate::dataset::fingerprint::ClassSize;
 use crate::dataset::part::Part;
+pub use filename_prefix::SeparatorAt;
 pub(crate) use image_file::{ReadError, ReadReport};
 pub(crate) use listing::{ImageFiles, Listing, MAX_NAMED, check_classes, check_sizes, fraction_of};
+pub use pattern::Pattern;
 pub use problem::SourceProblem;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+pub use stl10::Stl10Split;
 
 // `cargo fmt` does not find modules that a macro declares: run `rustfmt` on a new file.
 sources! {
@@ -85,7 +88,7 @@ impl SourceConfig {
     }
 
     /// Returns a description for the report, as a phrase.
-    pub fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         self.source().describe()
     }
 }

@@ -53,9 +53,7 @@ impl Source for Stl10 {
         if split == Stl10Split::TrainAndUnlabeled {
             files.push(open_unlabeled(&self.path, Part::Unlabeled)?);
         }
-        let mut listing = records::list(classes, files);
-        listing.labels.files = ["train_y.bin", "test_y.bin"].map(|name| self.path.join(name)).to_vec();
-        Ok(listing)
+        Ok(records::list(classes, files))
     }
 
     fn content(&self, _: usize, _: Option<f64>) -> Value {

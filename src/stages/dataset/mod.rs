@@ -3,13 +3,13 @@
 mod changes;
 mod images;
 mod labels;
-pub mod split;
+pub(crate) mod split;
 
-pub use images::SEED;
+pub(crate) use images::SEED;
 
 use crate::base::Result;
 use crate::dataset::source::SourceProblem;
-use crate::dataset::{DatasetConfig, ImageDataset, Part, Skipped};
+use crate::dataset::{ClassCount, DatasetConfig, ImageDataset, Part, Skipped};
 use crate::engine::{Context, StageId};
 use crate::render::data::{DatasetFacts, Report};
 use crate::stages::shared::cost;
@@ -38,7 +38,7 @@ pub(super) fn role(part: Part) -> &'static str {
 
 /// The nodes of a data set.
 #[derive(Clone, Debug)]
-pub struct DatasetNodes {
+pub(crate) struct DatasetNodes {
     /// The decoded images of each part that exists.
     parts: Vec<(Part, StageId)>,
     /// Names and labels of the labeled parts.
@@ -49,28 +49,28 @@ pub struct DatasetNodes {
 
 impl DatasetNodes {
     /// The inputs of a stage that reads labels.
-    pub fn labeled(&self) -> Vec<(&'static str, StageId)> {
+    pub(crate) fn labeled(&self) -> Vec<(&'static str, StageId)> {
         [self.images(), vec![("dataset", self.dataset), ("split", self.split)]].concat()
     }
 
     /// The inputs of a stage that reads training images without labels.
-    pub fn training(&self) -> Vec<(&'static str, StageId)> {
+    pub(crate) fn training(&self) -> Vec<(&'static str, StageId)> {
         self.of(&[Part::Training]).chain([("split", self.split)]).collect()
     }
 
     /// The inputs of a stage that trains without labels: the training images and those that have no labels.
-    pub fn pretraining(&self) -> Vec<(&'static str, StageId)> {
+    pub(crate) fn pretraining(&self) -> Vec<(&'static str, StageId)> {
         self.training().into_iter().chain(self.of(&[Part::Unlabeled])).collect()
     }
 
     /// The inputs of a stage that reads all images but those beside the labeled ones, without labels.
-    pub fn images(&self) -> Vec<(&'static str, StageId)> {
+    pub(crate) fn images(&self) -> Vec<(&'static str, StageId)> {
         self.of(&Part::LABELED).collect()
     }
 
     /// The input of a stage that measures on images without labels: the test images, or the training images if there are
     /// no test images.
-    pub fn measured(&self) -> Vec<(&'static str, StageId)> {
+    pub(crate) fn measured(&self) -> Vec<(&'static str, StageId)> {
         let test: Vec<_> = self.of(&[Part::Test]).collect();
         if test.is_empty() { self.of(&[Part::Training]).collect() } else { test }
     }
@@ -89,7 +89,7 @@ fn parts<'a>(context: &'a Context<'_>, among: &[Part]) -> Vec<(Part, &'a Path)> 
 ///
 /// # Errors
 /// An artifact is damaged.
-pub fn images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
+pub(crate) fn images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
     ImageDataset::labeled(context.input("dataset")?, &parts(context, &Part::LABELED)).map(Arc::new)
 }
 
@@ -97,7 +97,7 @@ pub fn images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
 ///
 /// # Errors
 /// An artifact is damaged.
-pub fn unlabeled_images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
+pub(crate) fn unlabeled_images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
     ImageDataset::unlabeled(&parts(context, &Part::ALL)).map(Arc::new)
 }
 
@@ -239,13 +239,13 @@ impl ReportPart for DatasetPart {
         let split = split::open(shown.artifact("split")?, &set)?;
         let shared = split::shared(directory)?;
         let named = |files: &[Skipped]| files.iter().map(|file| (file.name.clone(), file.reason.clone())).collect();
-        let mut classes: Vec<(String, usize, usize, usize)> =
-            set.classes().iter().map(|class| (named_class(class), 0, 0, 0)).collect();
-        split.train.iter().for_each(|image| classes[set.label(*image)].1 += 1);
-        split.validation.iter().for_each(|image| classes[set.label(*image)].2 += 1);
-        split.test.iter().for_each(|image| classes[set.label(*image)].3 += 1);
+        let none = |name: &str| ClassCount { name: named_class(name), train: 0, validation: 0, test: 0 };
+        let mut classes: Vec<ClassCount> = set.classes().iter().map(|name| none(name)).collect();
+        split.train.iter().for_each(|image| classes[set.label(*image)].train += 1);
+        split.validation.iter().for_each(|image| classes[set.label(*image)].validation += 1);
+        split.test.iter().for_each(|image| classes[set.label(*image)].test += 1);
         if self.unlabeled > 0 {
-            classes.push((named_class(""), self.unlabeled, 0, 0));
+            classes.push(ClassCount { train: self.unlabeled, ..none("") });
         }
         report.dataset = DatasetFacts {
             classes,

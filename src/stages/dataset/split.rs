@@ -68,8 +68,8 @@ impl SplitStage {
     /// Returns the groups of decoded images, which are the training images without those that are broken.
     fn groups(&self, ids: &[String]) -> Result<Vec<&str>> {
         let mut training = self.training.iter();
-        let mut group = |id: &String| training.find(|image| image.id == *id)?.group.as_deref();
-        let groups: Option<Vec<&str>> = ids.iter().map(|id| group(id)).collect();
+        let group = |id: &String| training.find(|image| image.id == *id)?.group.as_deref();
+        let groups: Option<Vec<&str>> = ids.iter().map(group).collect();
         groups.ok_or_else(|| {
             Error::stage("the images changed while they were read").help("run again when they are complete")
         })
@@ -80,7 +80,7 @@ impl SplitStage {
 ///
 /// # Errors
 /// The artifact is damaged, or is not a split of these images.
-pub fn read(context: &Context<'_>, set: &ImageDataset) -> Result<Split> {
+pub(crate) fn read(context: &Context<'_>, set: &ImageDataset) -> Result<Split> {
     open(context.input("split")?, set)
 }
 
@@ -89,7 +89,7 @@ pub fn read(context: &Context<'_>, set: &ImageDataset) -> Result<Split> {
 ///
 /// # Errors
 /// As for [`read`].
-pub fn open(directory: &Path, set: &ImageDataset) -> Result<Split> {
+pub(crate) fn open(directory: &Path, set: &ImageDataset) -> Result<Split> {
     let path = directory.join(artifacts::SPLIT);
     let mut split: Split = artifacts::read_json(&path)?;
     split.validation.extend(set.part(Part::Validation));
@@ -103,7 +103,7 @@ pub fn open(directory: &Path, set: &ImageDataset) -> Result<Split> {
 ///
 /// # Errors
 /// The artifact is damaged.
-pub fn shared(directory: &Path) -> Result<Vec<SharedImage>> {
+pub(crate) fn shared(directory: &Path) -> Result<Vec<SharedImage>> {
     artifacts::read_rows(&directory.join(artifacts::SHARED))
 }
 
@@ -111,7 +111,7 @@ pub fn shared(directory: &Path) -> Result<Vec<SharedImage>> {
 ///
 /// # Errors
 /// A class has no labeled image, or fewer than there should be.
-pub fn labeled(
+pub(crate) fn labeled(
     split: &Split,
     set: &ImageDataset,
     labels: LabelAmount,

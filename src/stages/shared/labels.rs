@@ -97,7 +97,7 @@ impl JsonSchema for Counts {
 
 /// How many of the training images have labels.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum LabelAmount {
+pub(crate) enum LabelAmount {
     /// A fraction of each class.
     Fraction(f64),
     /// The same number of images of each class.
