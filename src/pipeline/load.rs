@@ -102,6 +102,17 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<LoadedStudy, Diagnostic
 ///
 /// # Errors
 /// Every problem in it, each with its span.
+///
+/// ```
+/// use simclr::pipeline::parse;
+/// use std::path::Path;
+///
+/// let mistakes = parse("seed = 1\nsed = 2\n", Path::new("study.toml"), &[]).err().ok_or("no mistake")?;
+/// let typo = mistakes.iter().find(|mistake| mistake.line == 2).ok_or("the typo is not reported")?;
+/// assert!(typo.message.contains("`sed`"), "{}", typo.message);
+/// assert!(mistakes.render(false).contains("study.toml:2"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn parse(text: &str, path: &Path, overrides: &[String]) -> Result<LoadedStudy, Diagnostics> {
     let mut problems = Problems::default();
     let mut sources = Vec::new();
