@@ -5,14 +5,21 @@ use std::path::{Path, PathBuf};
 
 /// Returns whether a directory was written by the program: an output directory, or the store, the runs or a published
 /// study inside one. What counts is the content; an unreadable directory is not one.
-pub fn is_own_output(directory: &Path) -> bool {
+pub(crate) fn is_own_output(directory: &Path) -> bool {
     let inner = entries(directory);
-    is_store(directory)
-        || is_runs(directory)
-        || has_report(directory)
+    is_part(directory)
         || is_digests(&directory.join("digests.json"))
         || inner.iter().any(|inner| is_store(inner) || is_runs(inner))
         || (!inner.is_empty() && inner.iter().all(|inner| has_report(inner) || is_preview(inner)))
+}
+
+/// Returns whether a path is inside a store, the runs or a published study, or is one of them.
+pub(crate) fn is_inside(path: &Path) -> bool {
+    path.canonicalize().is_ok_and(|path| path.ancestors().any(is_part))
+}
+
+fn is_part(directory: &Path) -> bool {
+    is_store(directory) || is_runs(directory) || has_report(directory)
 }
 
 /// `store-v1`, with artifacts or locks in it.
@@ -32,7 +39,8 @@ fn is_runs(directory: &Path) -> bool {
 
 /// The published report of a study.
 fn has_report(directory: &Path) -> bool {
-    directory.join("report").join("index.html").is_file()
+    let report = directory.join("report");
+    ["index.html", "report.json", "results.md"].iter().all(|name| report.join(name).is_file())
 }
 
 /// A directory with a preview and nothing else.
@@ -71,15 +79,20 @@ mod tests {
         write("checked/digests.json", "{\"files\":{},\"version\":1}");
         write("shown/study/preview.png", "");
         write("out/runs/study/20260101/run.json", "{}");
-        for own in ["results", "results/store-v1", "checked", "shown", "out", "out/runs"] {
+        ["index.html", "report.json", "results.md"].iter().for_each(|name| write(&format!("kept/study/report/{name}"), ""));
+        for own in ["results", "results/store-v1", "checked", "shown", "out", "out/runs", "kept", "kept/study"] {
             assert!(is_own_output(&root.path().join(own)), "{own}");
+        }
+        for (path, is_own) in [("out/runs/study", true), ("results/store-v1/images", true), ("results", false), ("cats", false)] {
+            assert_eq!(is_inside(&root.path().join(path)), is_own, "{path}");
         }
         write("outputs/1.png", "");
         write("runs/deer/1.png", "");
         write("store-v1/1.png", "");
         write("cats/digests.json", "[]");
         write("previews/preview.png", "");
-        for data in ["outputs", "runs", "store-v1", "cats", "previews", "nowhere"] {
+        write("dogs/report/index.html", "");
+        for data in ["outputs", "runs", "store-v1", "cats", "dogs", "previews", "nowhere"] {
             assert!(!is_own_output(&root.path().join(data)), "{data}");
         }
     }

@@ -43,6 +43,12 @@ impl Layout {
     }
 }
 
+/// Returns whether this is a name of a directory of training, validation or test images.
+pub(super) fn is_split_name(name: &str) -> bool {
+    let name = name.to_lowercase();
+    [&TRAIN[..], &VALIDATION, &TEST].iter().any(|names| names.contains(&name.as_str()))
+}
+
 /// Returns the layout of directories inside a directory; `None` if there are other directories, such as those of
 /// classes, if there is none of training images or nothing besides it, or if two are for the same part.
 fn inside(root: &Path) -> Result<Option<Layout>> {

@@ -1,41 +1,55 @@
 //! Recognizes directories of images: one per class, classes in file names, no classes, and parts of a data set.
 
 use super::file_names::{ClassEnd, class_end};
-use super::{DetectedSource, refused, table};
+use super::table::{self, LabelColumn};
+use super::{DetectedSource, own_results, refused};
 use crate::base::text::visible;
-use crate::base::{Result, files};
+use crate::base::{Error, Result, files, human, own_output};
 use crate::dataset::source::MAX_NAMED;
 use crate::dataset::source::directories::{DirectoryEntry, entries, is_image, list_unlabeled};
-use crate::dataset::source::layout::Layout;
+use crate::dataset::source::layout::{Layout, is_split_name};
 use std::path::{Path, PathBuf};
 
-/// Recognizes a directory.
+/// What to do without classes.
+const UNLABELED: &str = "to learn without labels, add --unlabeled";
+
+/// Recognizes a directory. Without `has_labels`, classes are not looked for.
 ///
 /// # Errors
 /// It cannot be read, or it has no images or an unclear mixture, with what to do.
-pub(super) fn detect(root: &Path) -> Result<DetectedSource> {
+pub(super) fn detect(root: &Path, has_labels: bool) -> Result<DetectedSource> {
     let layout = Layout { train: root.to_owned(), ..Layout::default() }.resolve()?;
     let content = Content::read(&layout.train)?;
     let passed_over = others(root)?;
-    if content.directories.is_empty() && content.images.is_empty() {
-        if let Some(found) = table::detect_inside(root)? {
-            return Ok(found);
-        }
-        let what = match passed_over.as_slice() {
-            [] => "there are no images".to_owned(),
-            names => format!("there are no images, only {}", named(names)),
-        };
-        return Err(refused(root, what, "pass the directory of your images: JPEG, PNG or WebP"));
+    let table = table::detect_inside(root, has_labels)?.filter(|table| match table.label {
+        LabelColumn::Named => true,
+        LabelColumn::Guessed => content.directories.is_empty(),
+        LabelColumn::Missing => content.is_empty(),
+    });
+    if let Some(table) = table {
+        return Ok(table.source);
     }
-    if let Some(found) = table::detect_inside(root)? {
-        return Ok(found);
+    if content.is_empty() {
+        return Err(no_images(root, &passed_over));
     }
     let found = match (content.directories.as_slice(), content.images.as_slice()) {
-        (directories, []) => by_directory(root, &layout, directories)?,
+        _ if !has_labels => unlabeled(&layout, "images without labels"),
+        (directories, []) => by_directory(&layout, directories)?,
         ([], images) => by_file_name(&layout, images),
         (directories, images) => return Err(mixed(&layout.train, directories, images)),
     };
     Ok(DetectedSource { passed_over, ..found })
+}
+
+fn no_images(root: &Path, passed_over: &[String]) -> Error {
+    if own_output::is_own_output(root) {
+        return own_results(root);
+    }
+    let what = match passed_over {
+        [] => "there are no images".to_owned(),
+        names => format!("there are no images, only {}", named(names)),
+    };
+    refused(root, what, "pass the directory of your images: JPEG, PNG or WebP")
 }
 
 /// What a directory has besides files that are not images.
@@ -60,29 +74,35 @@ impl Content {
         }
         Ok(Self { directories, images })
     }
+
+    fn is_empty(&self) -> bool {
+        self.images.is_empty() && self.directories.iter().all(|(_, images)| *images == 0)
+    }
 }
 
-fn by_directory(root: &Path, layout: &Layout, directories: &[(String, usize)]) -> Result<DetectedSource> {
-    let empty: Vec<String> = directories.iter().filter(|(_, images)| *images == 0).map(|(name, _)| name.clone()).collect();
-    if empty.len() == directories.len() {
-        let help = "pass the directory of your images: JPEG, PNG or WebP";
-        return Err(refused(root, "there are no images", help));
-    }
+/// Images that are in directories and not beside them.
+fn by_directory(layout: &Layout, directories: &[(String, usize)]) -> Result<DetectedSource> {
+    let names = |keep: fn(&str, usize) -> bool| -> Vec<String> {
+        let kept = directories.iter().filter(|(name, images)| keep(name, *images));
+        kept.map(|(name, _)| name.clone()).collect()
+    };
+    let empty = names(|_, images| images == 0);
     if !empty.is_empty() {
         let what = format!("there are no images in {}", named(&empty));
         return Err(refused(&layout.train, what, "move it elsewhere, or add images of this class"));
     }
     if let [(only, _)] = directories {
-        let inner = layout.train.join(only);
         let what = format!("there is only one class, `{}`", visible(only));
-        let help = format!(
-            "add a directory with images of another class; to learn without labels, pass --data {}",
-            visible(&inner.display().to_string())
-        );
+        let help = format!("add a directory with images of another class; {UNLABELED}");
+        return Err(refused(&layout.train, what, help));
+    }
+    if names(|name, _| !is_split_name(name)).is_empty() {
+        let what = format!("{} are parts of a data set and not classes, and there are no training images", named(&names(|_, _| true)));
+        let help = format!("rename the directory with the training images to `train`; {UNLABELED}");
         return Err(refused(&layout.train, what, help));
     }
     if directories.iter().all(|(_, images)| *images < 2) {
-        return Ok(unlabeled(layout, "images without classes: there are fewer than two in every directory"));
+        return Ok(unlabeled(layout, "images without classes: every directory has only one"));
     }
     Ok(with_parts(DetectedSource::new("image_folder", "one directory per class"), layout))
 }
@@ -92,7 +112,7 @@ fn by_file_name(layout: &Layout, images: &[String]) -> DetectedSource {
     let prefixed = |what: &str| with_parts(DetectedSource::new("filename_prefix", what), layout);
     match class_end(&names) {
         Some(ClassEnd::First) => prefixed("classes in file names, before the first `_`"),
-        Some(ClassEnd::Last) => prefixed("classes in file names, before the last `_`").text("separator_at", "last"),
+        Some(ClassEnd::Last) => prefixed("classes in file names, before the last `_`").value("separator_at", "last"),
         None => unlabeled(layout, "images without classes"),
     }
 }
@@ -111,32 +131,29 @@ fn unlabeled(layout: &Layout, what: &str) -> DetectedSource {
     found.maybe_path("unlabeled", layout.unlabeled.clone()).unlabeled()
 }
 
-fn mixed(root: &Path, directories: &[(String, usize)], images: &[String]) -> crate::base::Error {
+fn mixed(root: &Path, directories: &[(String, usize)], images: &[String]) -> Error {
     let directories: Vec<String> = directories.iter().map(|(name, _)| name.clone()).collect();
-    let what = format!(
-        "{} beside the directories {}: {}",
-        crate::base::human::count(images.len(), "image"),
-        named(&directories),
-        named(images)
-    );
-    let help = "move each image into the directory of its class; to learn without labels, move all of them into one \
-                directory";
-    refused(root, what, help)
+    let beside = human::count(images.len(), "image");
+    let what = format!("{beside} beside the directories {}: {}", named(&directories), named(images));
+    refused(root, what, format!("move each image into the directory of its class; {UNLABELED}"))
 }
 
-/// Returns the names of files in a directory that are not images, and of directories that are passed over.
+/// Returns the names of what a directory has besides images and their directories, without hidden files.
 fn others(root: &Path) -> Result<Vec<String>> {
     let listed: Vec<PathBuf> = entries(root)?.into_iter().map(|entry| entry.path).collect();
     let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let all = files::entries(root).map_err(|error| crate::base::Error::io("read the directory", root, &error))?;
-    let is_other = |path: &PathBuf| !listed.contains(path) || (!path.is_dir() && !is_image(&name(path)));
+    let all = files::entries(root).map_err(|error| Error::io("read the directory", root, &error))?;
+    let is_other = |path: &PathBuf| {
+        let name = name(path);
+        !name.starts_with('.') && (!listed.contains(path) || (!path.is_dir() && !is_image(&name)))
+    };
     let mut others: Vec<String> = all.iter().filter(|path| is_other(path)).map(name).collect();
     others.sort_unstable();
     Ok(others)
 }
 
 /// Formats the first of these names.
-pub(super) fn named(names: &[String]) -> String {
+pub(crate) fn named(names: &[String]) -> String {
     let mut text: Vec<String> = names.iter().take(MAX_NAMED).map(|name| format!("`{}`", visible(name))).collect();
     if names.len() > MAX_NAMED {
         text.push(format!("{} more", names.len() - MAX_NAMED));

@@ -4,34 +4,33 @@ mod directories;
 mod file_names;
 mod table;
 
-use super::SourceConfig;
 use crate::base::text::visible;
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, own_output};
+use crate::dataset::config::DatasetConfig;
+pub(crate) use directories::named;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
 /// A value of a recognized source's table.
 #[derive(Clone, Debug, PartialEq)]
-pub enum SourceValue {
+pub(crate) enum SourceValue {
     /// Path of a file or directory.
     Path(PathBuf),
-    /// Any other text.
-    Text(String),
-    /// Yes or no.
-    Flag(bool),
+    /// Any other value.
+    Plain(Value),
 }
 
 /// A recognized source, as it stands in a pipeline file.
 #[derive(Clone, Debug, PartialEq)]
-pub struct DetectedSource {
+pub(crate) struct DetectedSource {
     /// Key of the source, such as `image_folder`.
-    pub key: &'static str,
+    pub(crate) key: &'static str,
     /// The keys of its table, with their values.
-    pub values: Vec<(&'static str, SourceValue)>,
+    pub(crate) values: Vec<(&'static str, SourceValue)>,
     /// What was recognized, as a phrase.
-    pub what: String,
+    pub(crate) what: String,
     /// Names of what is passed over.
-    pub passed_over: Vec<String>,
+    pub(crate) passed_over: Vec<String>,
 }
 
 impl DetectedSource {
@@ -51,32 +50,31 @@ impl DetectedSource {
         }
     }
 
-    fn text(mut self, key: &'static str, text: impl Into<String>) -> Self {
-        self.values.push((key, SourceValue::Text(text.into())));
+    /// Adds a key whose value is not a path.
+    pub(crate) fn value(mut self, key: &'static str, value: impl Into<Value>) -> Self {
+        self.values.push((key, SourceValue::Plain(value.into())));
         self
     }
 
-    fn unlabeled(mut self) -> Self {
-        self.values.push(("labels", SourceValue::Flag(false)));
-        self
+    fn unlabeled(self) -> Self {
+        self.value("labels", false)
     }
 
-    /// Returns the source's configuration.
+    /// Returns the configuration of a data set of this source.
     ///
     /// # Errors
     /// A path is not UTF-8.
-    pub fn config(&self) -> Result<SourceConfig> {
+    pub(crate) fn dataset(&self, image_size: usize) -> Result<DatasetConfig> {
         let mut table = Map::new();
         for (key, value) in &self.values {
             let value = match value {
                 SourceValue::Path(path) => json!(utf8(path)?),
-                SourceValue::Text(text) => json!(text),
-                SourceValue::Flag(flag) => json!(flag),
+                SourceValue::Plain(value) => value.clone(),
             };
             table.insert((*key).to_owned(), value);
         }
-        let source = json!({ self.key: Value::Object(table) });
-        serde_json::from_value(source).map_err(|error| Error::bug(format!("a recognized source is invalid: {error}")))
+        let dataset = json!({ "source": { self.key: table }, "image_size": image_size });
+        serde_json::from_value(dataset).map_err(|error| Error::bug(format!("a recognized source is invalid: {error}")))
     }
 }
 
@@ -84,7 +82,7 @@ impl DetectedSource {
 ///
 /// # Errors
 /// It is not UTF-8.
-pub fn utf8(path: &Path) -> Result<&str> {
+pub(crate) fn utf8(path: &Path) -> Result<&str> {
     path.to_str().ok_or_else(|| {
         let error = Error::usage("the path is not UTF-8, so a pipeline file cannot contain it");
         error.at(path.display().to_string()).help("rename it")
@@ -92,37 +90,31 @@ pub fn utf8(path: &Path) -> Result<&str> {
 }
 
 /// Recognizes the source at a path: a CSV file, or a directory with images in one of the usual layouts, a CSV file, or
-/// the files of CIFAR-10 or STL-10.
+/// the files of CIFAR-10 or STL-10. Without `has_labels`, classes are not looked for.
 ///
 /// # Errors
 /// The path is missing, or nothing in it can be used as it is, with what to do.
-pub fn detect(path: &Path) -> Result<DetectedSource> {
+pub(crate) fn detect(path: &Path, has_labels: bool) -> Result<DetectedSource> {
     if path.is_file() {
         let is_csv = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
         let other = || refused(path, "this file is not a CSV file", "pass a CSV file, or the directory of your images");
-        return if is_csv { table::detect(path, None) } else { Err(other()) };
+        return if is_csv { table::detect(path, None, has_labels).map(|found| found.source) } else { Err(other()) };
     }
     if !path.is_dir() {
         let help = "pass the directory of your images, or a CSV file that lists them";
         return Err(refused(path, "the directory does not exist", help));
     }
-    if is_inside_own_output(path) {
-        let help = "pass the directory of your images; results of earlier runs are in this one";
-        return Err(refused(path, "this is an output directory of simclr", help));
+    if own_output::is_inside(path) {
+        return Err(own_results(path));
     }
     match published_data_set(path) {
+        Some(_) if !has_labels => {
+            let help = "leave out --unlabeled: pretraining uses no labels, and evaluations need them";
+            Err(refused(path, "this data set has labels", help))
+        }
         Some(found) => Ok(found),
-        None => directories::detect(path),
+        None => directories::detect(path, has_labels),
     }
-}
-
-fn is_inside_own_output(path: &Path) -> bool {
-    let Ok(path) = path.canonicalize() else { return false };
-    let is_part = |directory: &Path| {
-        let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        (name == "runs" || name.starts_with("store-v")) && crate::base::own_output::is_own_output(directory)
-    };
-    path.ancestors().any(is_part)
 }
 
 /// Recognizes the binary files of CIFAR-10 and STL-10, in the directory or in the one that their archive unpacks to.
@@ -138,10 +130,14 @@ fn published_data_set(path: &Path) -> Option<DetectedSource> {
     let (labeled, unlabeled) = (place.join("train_X.bin").is_file(), place.join("unlabeled_X.bin").is_file());
     let found = DetectedSource::new("stl10", "STL-10").path("path", place);
     Some(match (labeled, unlabeled) {
-        (true, true) => found.text("split", "train+unlabeled"),
-        (false, _) => found.text("split", "unlabeled"),
+        (true, true) => found.value("split", "train+unlabeled"),
+        (false, _) => found.value("split", "unlabeled"),
         (true, false) => found,
     })
+}
+
+fn own_results(path: &Path) -> Error {
+    refused(path, "this directory has only results of simclr", "pass the directory of your images")
 }
 
 /// Returns the error of a path that cannot be used.

@@ -1,7 +1,6 @@
 //! Recognizes the columns of a CSV file that lists images.
 
-use super::{DetectedSource, refused};
-use crate::base::text::visible;
+use super::{DetectedSource, named, refused};
 use crate::base::{Error, Result, files};
 use csv::{ReaderBuilder, StringRecord, Trim};
 use std::collections::BTreeSet;
@@ -15,38 +14,54 @@ const LABELS: [&str; 8] = ["label", "class", "category", "target", "class_name",
 const SPLITS: [&str; 5] = ["split", "subset", "set", "partition", "part"];
 const GROUPS: [&str; 5] = ["group", "patient", "patient_id", "subject", "subject_id"];
 
-/// Recognizes a CSV file, with a second one for test images.
+/// A recognized CSV file.
+pub(super) struct DetectedTable {
+    pub(super) source: DetectedSource,
+    pub(super) label: LabelColumn,
+}
+
+/// How sure it is that a column has labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LabelColumn {
+    /// Its name says so.
+    Named,
+    /// Its values repeat, as those of classes do.
+    Guessed,
+    /// There is none.
+    Missing,
+}
+
+/// Recognizes a CSV file, with a second one for test images. Without `has_labels`, no column of labels is looked for.
 ///
 /// # Errors
 /// The file cannot be read, or no column has paths of existing images.
-pub(super) fn detect(file: &Path, test: Option<PathBuf>) -> Result<DetectedSource> {
+pub(super) fn detect(file: &Path, test: Option<PathBuf>, has_labels: bool) -> Result<DetectedTable> {
     let table = Sample::read(file)?;
     let Some(path) = table.path_column(file.parent().unwrap_or(Path::new(""))) else {
-        let header: Vec<String> = table.header.iter().map(|name| format!("`{}`", visible(name))).collect();
-        let what = format!("none of the columns {} has paths of existing images", header.join(", "));
+        let header: Vec<String> = table.header.iter().map(str::to_owned).collect();
+        let what = format!("none of the columns {} has paths of existing images", named(&header));
         return Err(refused(file, what, "write paths relative to the directory of the CSV file, in a column `path`"));
     };
-    let split = table.named(&SPLITS, &[path]).filter(|column| test.is_none() && table.is_split(*column));
-    let group = table.named(&GROUPS, &[path]);
+    let split = table.named(&SPLITS, &[path]).filter(|column| has_labels && test.is_none() && table.is_split(*column));
+    let group = table.named(&GROUPS, &[path]).filter(|_| has_labels);
     let used: Vec<usize> = [Some(path), split, group].into_iter().flatten().collect();
-    let label = table.named(&LABELS, &used).or_else(|| table.label_column(&used));
+    let (label, column) = table.label_column(&used, has_labels);
     let name = |column: usize| table.header.get(column).unwrap_or_default().to_owned();
-    let what = match label {
-        Some(label) => format!("a CSV file with paths in `{}` and labels in `{}`", name(path), name(label)),
-        None => format!("a CSV file with paths in `{}` and without labels", name(path)),
+    let what = match column {
+        Some(column) => format!("a CSV file with paths in `{}` and labels in `{}`", name(path), name(column)),
+        None => format!("a CSV file with paths in `{}`, without labels", name(path)),
     };
-    let mut found = DetectedSource::new("csv", visible(&what)).path("file", file).maybe_path("test", test);
-    found = found.text("path", name(path));
-    found = match label {
-        Some(label) => found.text("label", name(label)),
-        None => found.unlabeled(),
+    let mut source = DetectedSource::new("csv", what).path("file", file).value("path", name(path));
+    source = match column {
+        Some(column) => source.maybe_path("test", test).value("label", name(column)),
+        None => source.unlabeled(),
     };
     for (key, column) in [("split", split), ("group", group)] {
         if let Some(column) = column {
-            found = found.text(key, name(column));
+            source = source.value(key, name(column));
         }
     }
-    Ok(found)
+    Ok(DetectedTable { source, label })
 }
 
 /// Recognizes a CSV file in a directory: the only one, or `train.csv` and `test.csv`. `None` if there is none that lists
@@ -54,14 +69,14 @@ pub(super) fn detect(file: &Path, test: Option<PathBuf>) -> Result<DetectedSourc
 ///
 /// # Errors
 /// The directory cannot be read.
-pub(super) fn detect_inside(directory: &Path) -> Result<Option<DetectedSource>> {
+pub(super) fn detect_inside(directory: &Path, has_labels: bool) -> Result<Option<DetectedTable>> {
     let listing = files::entries(directory).map_err(|error| Error::io("read the directory", directory, &error))?;
     let is_csv = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "csv") && path.is_file();
     let tables: Vec<PathBuf> = listing.into_iter().filter(is_csv).collect();
     let (train, test) = (directory.join("train.csv"), directory.join("test.csv"));
     Ok(match tables.as_slice() {
-        [only] => detect(only, None).ok(),
-        [_, _] if tables.contains(&train) && tables.contains(&test) => detect(&train, Some(test)).ok(),
+        [only] => detect(only, None, has_labels).ok(),
+        [_, _] if tables.contains(&train) && tables.contains(&test) => detect(&train, Some(test), has_labels).ok(),
         _ => None,
     })
 }
@@ -107,11 +122,19 @@ impl Sample {
         self.values(column).all(|value| known.contains(&value)) && self.values(column).any(|value| value == "test")
     }
 
-    /// Returns the first unused column whose values are those of classes: several, each on average at least twice.
-    fn label_column(&self, used: &[usize]) -> Option<usize> {
-        (0..self.header.len()).filter(|column| !used.contains(column)).find(|column| {
+    /// Returns the unused column with labels: one with a usual name, else the first whose values are those of classes,
+    /// several of them, each on average at least twice.
+    fn label_column(&self, used: &[usize], has_labels: bool) -> (LabelColumn, Option<usize>) {
+        if !has_labels {
+            return (LabelColumn::Missing, None);
+        }
+        if let Some(column) = self.named(&LABELS, used) {
+            return (LabelColumn::Named, Some(column));
+        }
+        let guessed = (0..self.header.len()).filter(|column| !used.contains(column)).find(|column| {
             let distinct: BTreeSet<&str> = self.values(*column).collect();
             !distinct.contains("") && distinct.len() >= 2 && 2 * distinct.len() <= self.rows.len()
-        })
+        });
+        (if guessed.is_some() { LabelColumn::Guessed } else { LabelColumn::Missing }, guessed)
     }
 }
