@@ -136,6 +136,21 @@ fn splits_inside_one_directory_are_not_classes() {
 }
 
 #[test]
+fn directories_beside_splits_are_not_classes() {
+    let splits = ["train/cat_0.png", "train/dog_1.png", "test/cat_2.png", "test/dog_3.png"];
+    let root = images(&splits);
+    let config = source(&root, "filename_prefix = { train = 'ROOT' }");
+    let before = print(&config);
+    assert_eq!(before.notes, [""; 0]);
+    write_image(&root.path().join("outputs/report/pairs.png"));
+    let after = print(&config);
+    assert_eq!((&after.content, &after.classes), (&before.content, &before.classes));
+    assert_eq!(after.notes, ["not used, because they are beside the directory `train` of a split: `outputs`"]);
+    write_image(&root.path().join("loose.png"));
+    refused(&source(&root, "image_folder = { train = 'ROOT' }"), "1 images are next to the class directories");
+}
+
+#[test]
 fn classes_with_underscores() {
     let names =
         ["american_bulldog_0.png", "american_bulldog_1.png", "american_terrier_0.png", "american_terrier_1.png"];

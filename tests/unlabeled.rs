@@ -88,6 +88,8 @@ fn a_directory_of_images_is_pretrained_on_and_embedded() {
     study.write("image_folder = { train = \"pictures\" }", "\n[embed.pca]\nfrom = \"main\"\nmethod = { pca = {} }\n");
     study.succeed("run");
     assert_eq!(study.table("dataset.csv"), ["class,train,validation,test", "(no label),12,0,0"]);
+    let page = study.table("index.html").join("\n");
+    assert!(page.contains("there are no results") && page.contains("<strong>Collapse.</strong>"));
     let points = study.table("embeddings.csv");
     assert!(points.len() == 13 && points[1..].iter().all(|point| point.ends_with(',')), "{points:?}");
     assert!(study.table("health.csv").len() > 1, "diagnostics are measured on the training images");

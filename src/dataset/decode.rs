@@ -102,7 +102,12 @@ pub(crate) fn decode_images(
 ///
 /// # Errors
 /// The source is invalid, the images are not those of the source, or a class has none left.
-pub(crate) fn label_images(config: &DatasetConfig, memo: &Path, output: &Path, parts: &[(Part, &Path)]) -> Result<Decoded> {
+pub(crate) fn label_images(
+    config: &DatasetConfig,
+    memo: &Path,
+    output: &Path,
+    parts: &[(Part, &Path)],
+) -> Result<Decoded> {
     write_labels(&Contents::open(config, memo)?, config, output, parts)
 }
 

@@ -15,7 +15,12 @@ pub(crate) fn probabilities(mut logits: Vec<f32>, classes: usize) -> Vec<f32> {
 }
 
 /// Returns the mean cross-entropy in nats, weighted by class if weights are given; NaN without rows.
-pub(crate) fn mean_cross_entropy(logits: &[f32], labels: &[usize], classes: usize, class_weights: Option<&[f64]>) -> f64 {
+pub(crate) fn mean_cross_entropy(
+    logits: &[f32],
+    labels: &[usize],
+    classes: usize,
+    class_weights: Option<&[f64]>,
+) -> f64 {
     let weight = |label: usize| class_weights.map_or(1.0, |weights| weights[label]);
     let loss = |(row, label): (&[f32], &usize)| weight(*label) * (log_sum_exp(row) - f64::from(row[*label]));
     let total: f64 = labels.iter().map(|label| weight(*label)).sum();

@@ -39,11 +39,14 @@ pub(super) fn of(loaded: &LoadedStudy, assembly: &Assembly, survey: &Survey) -> 
         of_kinds.filter_map(|id| graph.cost(id)).map(|cost| cost.work).sum()
     };
     let decoding = survey.images() as f64 * survey.seconds_per_image;
-    let pretraining = about(work(&["pretrain"]) / macs_per_second);
-    let all = about(decoding + work(&NETWORKS) / macs_per_second);
-    let epochs = pretrain.epochs;
+    let (pretraining, all) = (work(&["pretrain"]) / macs_per_second, work(&NETWORKS) / macs_per_second + decoding);
     let device = device::name(DeviceChoice::Auto);
-    Ok(format!("a run takes about {all} on this machine ({device}), {epochs} epochs of pretraining {pretraining} of them\n"))
+    let epoch = pretraining / pretrain.epochs.max(1) as f64;
+    Ok(format!(
+        "a run takes about {} on this machine ({device}); an epoch of pretraining about {}\n",
+        about(all),
+        about(epoch)
+    ))
 }
 
 /// Training steps of an encoder.

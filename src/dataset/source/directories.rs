@@ -60,6 +60,7 @@ impl Directories<'_> {
             validation: self.validation.map(owned),
             test: self.test.map(owned),
             unlabeled: self.unlabeled.map(owned),
+            unused: Vec::new(),
         };
         layout.resolve()
     }
@@ -94,6 +95,7 @@ impl Directories<'_> {
             notes.extend(listed.note);
         }
         notes.truncate(1);
+        notes.extend(layout.note());
         let test_fraction = (has_labels && layout.test.is_none()).then_some(self.test_fraction);
         Ok(Listing { notes, ..Listing::of_files(found, classes, ignored, test_fraction) })
     }

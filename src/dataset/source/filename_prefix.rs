@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 #[serde(deny_unknown_fields)]
 pub struct FilenamePrefix {
     /// Directory of the training images. If it has instead the directories `train` and `test`, and perhaps `val` and
-    /// `unlabeled`, these are used; with `train` and `val` alone, `val` is the test set.
+    /// `unlabeled`, these are used, and others are not; without `test`, `val` is the test set.
     #[schemars(extend("format" = "path", "x-formerly" = ["path"]))]
     pub train: PathBuf,
     /// Directory of validation images, which are used instead of `validation_fraction`.

@@ -1,6 +1,7 @@
 //! One directory per class, with images in it or in its subdirectories; or images without labels.
 
 use super::directories::{Directories, DirectoryListing, canonical, entries, is_image, walk};
+use super::layout::is_split_name;
 use super::pattern::Pattern;
 use super::problem::{SourceProblem, default_test_fraction};
 use super::{Listing, Source};
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 #[serde(deny_unknown_fields)]
 pub struct ImageFolder {
     /// Directory with a directory of training images per class. If it has instead the directories `train` and `test`,
-    /// and perhaps `val` and `unlabeled`, these are used; with `train` and `val` alone, `val` is the test set.
+    /// and perhaps `val` and `unlabeled`, these are used, and others are not; without `test`, `val` is the test set.
     #[schemars(extend("format" = "path", "x-formerly" = ["path"]))]
     pub train: PathBuf,
     /// Directory with a directory of validation images per class, which are used instead of `validation_fraction`.
@@ -135,15 +136,12 @@ fn is_flat(root: &Path) -> Result<bool> {
     Ok(entries.iter().all(|entry| !entry.is_directory) && entries.iter().any(|entry| is_image(&entry.name)))
 }
 
-/// Names of the directories of a data set's subsets.
-const SUBSETS: [&str; 6] = ["train", "training", "test", "val", "valid", "validation"];
-
 /// Checks that the class directories are not the subsets of a data set, one level above the classes.
 ///
 /// # Errors
 /// There are several, all of them named like subsets.
 fn check_names(classes: &[String]) -> Result<()> {
-    if classes.len() < 2 || classes.iter().any(|class| !SUBSETS.contains(&class.to_lowercase().as_str())) {
+    if classes.len() < 2 || classes.iter().any(|class| !is_split_name(class)) {
         return Ok(());
     }
     let names = classes.iter().map(|class| format!("`{class}`")).collect::<Vec<_>>().join(" and ");

@@ -1,7 +1,8 @@
 //! The directories of a data set: given one by one, or found by their names inside one directory.
 
-use super::directories::entries;
+use super::directories::{entries, is_image};
 use crate::base::Result;
+use crate::base::text::visible;
 use std::path::{Path, PathBuf};
 
 /// Names of directories of training images.
@@ -20,12 +21,13 @@ pub(super) struct Layout {
     pub(super) validation: Option<PathBuf>,
     pub(super) test: Option<PathBuf>,
     pub(super) unlabeled: Option<PathBuf>,
+    /// Names of directories beside those that were found, which are not used.
+    pub(super) unused: Vec<String>,
 }
 
 impl Layout {
-    /// Returns the layout inside its `train` directory, if that contains directories of training and of other images and
-    /// no others; else the layout itself. A validation directory without a test directory is the test directory, as that
-    /// of ImageNet. What is given is kept.
+    /// Returns the layout inside its `train` directory, if that contains directories of splits; else the layout itself. A
+    /// validation directory without a test directory is the test directory, as that of ImageNet. What is given is kept.
     ///
     /// # Errors
     /// The directory cannot be read, or a name in it is not UTF-8.
@@ -39,6 +41,20 @@ impl Layout {
             validation: self.validation.or(found.validation),
             test: self.test.or(found.test),
             unlabeled: self.unlabeled.or(found.unlabeled),
+            unused: found.unused,
+        })
+    }
+
+    /// Returns a note on directories that are not used.
+    pub(super) fn note(&self) -> Option<String> {
+        let names: Vec<String> = self.unused.iter().map(|name| format!("`{}`", visible(name))).collect();
+        let train = self.train.file_name().unwrap_or_default().to_string_lossy();
+        (!names.is_empty()).then(|| {
+            format!(
+                "not used, because they are beside the directory `{}` of a split: {}",
+                visible(&train),
+                names.join(", ")
+            )
         })
     }
 }
@@ -49,22 +65,31 @@ pub(super) fn is_split_name(name: &str) -> bool {
     [&TRAIN[..], &VALIDATION, &TEST].iter().any(|names| names.contains(&name.as_str()))
 }
 
-/// Returns the layout of directories inside a directory; `None` if there are other directories, such as those of
-/// classes, if there is none of training images or nothing besides it, or if two are for the same part.
+/// Returns the layout of directories inside a directory; `None` if they are not splits but, for example, classes: there
+/// are images beside them, none is of training images or none of others, or two are for the same part.
 fn inside(root: &Path) -> Result<Option<Layout>> {
-    let mut found = [const { None::<PathBuf> }; 4];
-    for entry in entries(root)?.into_iter().filter(|entry| entry.is_directory) {
+    let (mut found, mut unused) = ([const { None::<PathBuf> }; 4], Vec::new());
+    for entry in entries(root)? {
+        if !entry.is_directory {
+            if is_image(&entry.name) {
+                return Ok(None);
+            }
+            continue;
+        }
         let name = entry.name.to_lowercase();
         let parts: [&[&str]; 4] = [&TRAIN, &VALIDATION, &TEST, &UNLABELED];
         let part = parts.iter().position(|names| names.contains(&name.as_str()));
         match part.and_then(|part| found.get_mut(part)) {
             Some(place @ None) => *place = Some(entry.path),
-            _ => return Ok(None),
+            Some(_) => return Ok(None),
+            None => unused.push(entry.name),
         }
     }
     let [train, validation, test, unlabeled] = found;
-    let has_others = validation.is_some() || test.is_some() || unlabeled.is_some();
-    Ok(train.filter(|_| has_others).map(|train| Layout { train, validation, test, unlabeled }))
+    let has_splits = validation.is_some() || test.is_some();
+    // `train` and `unlabeled` may be classes if there are others.
+    let is_layout = has_splits || unlabeled.is_some() && unused.is_empty();
+    Ok(train.filter(|_| is_layout).map(|train| Layout { train, validation, test, unlabeled, unused }))
 }
 
 #[cfg(test)]
@@ -81,6 +106,7 @@ mod tests {
             validation: layout.validation.map(relative),
             test: layout.test.map(relative),
             unlabeled: layout.unlabeled.map(relative),
+            unused: layout.unused,
         }
     }
 
@@ -94,7 +120,12 @@ mod tests {
         );
         let layout = resolved(&["train", "val"]);
         assert_eq!((layout.validation, layout.test), (None, of("val")));
-        for classes in [&["train", "bus"][..], &["train"], &["val", "test"], &["train", "test", "bus"], &[]] {
+        let layout = resolved(&["outputs", "test", "train"]);
+        assert_eq!(
+            (layout.train, layout.test, layout.unused),
+            ("train".into(), of("test"), vec!["outputs".to_owned()])
+        );
+        for classes in [&["train", "bus"][..], &["train"], &["val", "test"], &["train", "unlabeled", "bus"], &[]] {
             assert_eq!(resolved(classes), Layout::default(), "{classes:?}");
         }
         assert_eq!(resolved(&["train", "val", "validation", "test"]), Layout::default());

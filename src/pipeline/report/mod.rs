@@ -79,7 +79,7 @@ impl Stage for ReportStage {
     }
 
     fn version(&self) -> u32 {
-        7
+        8
     }
 
     fn parameters(&self) -> Value {

@@ -20,7 +20,7 @@ const UNLABELED: &str = "to learn without labels, add --unlabeled";
 pub(super) fn detect(root: &Path, has_labels: bool) -> Result<DetectedSource> {
     let layout = Layout { train: root.to_owned(), ..Layout::default() }.resolve()?;
     let content = Content::read(&layout.train)?;
-    let passed_over = others(root)?;
+    let passed_over = [layout.unused.clone(), others(root)?].concat();
     let table = table::detect_inside(root, has_labels)?.filter(|table| match table.label {
         LabelColumn::Named => true,
         LabelColumn::Guessed => content.directories.is_empty(),
