@@ -45,7 +45,8 @@ fn has_report(directory: &Path) -> bool {
 
 /// A directory with a preview and nothing else.
 fn is_preview(directory: &Path) -> bool {
-    directory.is_dir() && matches!(entries(directory).as_slice(), [only] if name(only) == "preview.png" && only.is_file())
+    directory.is_dir()
+        && matches!(entries(directory).as_slice(), [only] if name(only) == "preview.png" && only.is_file())
 }
 
 /// The memory of digests of image files.
@@ -79,11 +80,15 @@ mod tests {
         write("checked/digests.json", "{\"files\":{},\"version\":1}");
         write("shown/study/preview.png", "");
         write("out/runs/study/20260101/run.json", "{}");
-        ["index.html", "report.json", "results.md"].iter().for_each(|name| write(&format!("kept/study/report/{name}"), ""));
+        ["index.html", "report.json", "results.md"]
+            .iter()
+            .for_each(|name| write(&format!("kept/study/report/{name}"), ""));
         for own in ["results", "results/store-v1", "checked", "shown", "out", "out/runs", "kept", "kept/study"] {
             assert!(is_own_output(&root.path().join(own)), "{own}");
         }
-        for (path, is_own) in [("out/runs/study", true), ("results/store-v1/images", true), ("results", false), ("cats", false)] {
+        for (path, is_own) in
+            [("out/runs/study", true), ("results/store-v1/images", true), ("results", false), ("cats", false)]
+        {
             assert_eq!(is_inside(&root.path().join(path)), is_own, "{path}");
         }
         write("outputs/1.png", "");

@@ -98,7 +98,8 @@ fn unreadable(name: &str, error: ReadError) -> Error {
 /// The source is missing, unreadable or invalid.
 pub(crate) fn smallest_classes(config: &DatasetConfig) -> Result<Vec<ClassSize>> {
     let listing = config.source.source().list(config.image_size)?;
-    let holds_out = listing.test_fraction.is_some() && matches!(listing.images.reader.files(), ImageFiles::OnePerImage(_));
+    let holds_out =
+        listing.test_fraction.is_some() && matches!(listing.images.reader.files(), ImageFiles::OnePerImage(_));
     let mut sizes = if holds_out { listing.sizes() } else { Vec::new() };
     let images = |class: &ClassSize| class.train + class.test;
     let fewest = sizes.iter().map(images).min().unwrap_or(0);

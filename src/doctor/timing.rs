@@ -15,13 +15,13 @@ use std::time::{Duration, Instant};
 
 const HEAD: [usize; 2] = [512, 128];
 const LOSS: NtXentConfig = NtXentConfig { temperature: 0.1, similarity: Similarity::Cosine };
-/// Lengths of a benchmark.
+/// Length of a benchmark.
 const BENCHMARK: Length = Length { warm_up: 3, max_steps: 30, max_time: Duration::from_secs(10) };
-/// Lengths of an estimate.
+/// Length of an estimate.
 const ESTIMATE: Length = Length { warm_up: 1, max_steps: 10, max_time: Duration::from_millis(1500) };
-/// Views of an estimate on slow devices, which they take as long for per view as for large batches.
+/// Views per step of a first estimate: a slow device takes about as long per view with large batches.
 const FEW_VIEWS: usize = 16;
-/// A step of [`FEW_VIEWS`] that is faster than this, in seconds, does not tell how long large batches take.
+/// Below this duration of a step, in seconds, overheads count, and full batches are measured.
 const FAST_STEP: f64 = 0.05;
 
 /// How long to measure.
@@ -61,10 +61,7 @@ fn workloads() -> [(&'static str, Workload); 2] {
     let cifar = ResnetConfig { stem: Stem::Cifar, ..ResnetConfig::default() };
     let imagenet = ResnetConfig::default();
     [
-        (
-            "ResNet-18, CIFAR stem, 32 px",
-            Workload { encoder: EncoderConfig::Resnet18(cifar), side: 32, views: 1024 },
-        ),
+        ("ResNet-18, CIFAR stem, 32 px", Workload { encoder: EncoderConfig::Resnet18(cifar), side: 32, views: 1024 }),
         ("ResNet-50, 224 px", Workload { encoder: EncoderConfig::Resnet50(imagenet), side: 224, views: 256 }),
     ]
 }

@@ -42,6 +42,8 @@ pub(super) struct EvaluationSettings {
     pub(super) few: f64,
     /// Neighbors that vote: not more than the smallest class has images.
     pub(super) k: usize,
+    /// Training steps without pretraining: as many as of pretraining.
+    pub(super) steps: usize,
 }
 
 impl Settings {
@@ -60,12 +62,14 @@ impl Settings {
             let what = "there is only one training image";
             return Err(Error::usage(what).help("SimCLR compares images with each other: add images"));
         }
-        let evaluation = survey.has_labels().then(|| EvaluationSettings::new(&classes));
+        let (batch_size, epochs) = (batch_size(images), if images < MANY_IMAGES { 100 } else { 50 });
+        let steps = epochs * (images / batch_size);
+        let evaluation = survey.has_labels().then(|| EvaluationSettings::new(&classes, steps));
         Ok(Self {
             image_size: image_size(survey.median_side()),
             validation_fraction,
-            batch_size: batch_size(images),
-            epochs: if images < MANY_IMAGES { 100 } else { 50 },
+            batch_size,
+            epochs,
             evaluation,
             classes,
         })
@@ -73,11 +77,11 @@ impl Settings {
 }
 
 impl EvaluationSettings {
-    fn new(classes: &[ClassCount]) -> Self {
+    fn new(classes: &[ClassCount], steps: usize) -> Self {
         let smallest = classes.iter().map(|class| class.train).min().unwrap_or(1);
         let labels_all = |fraction: &f64| (fraction * smallest as f64).round() >= 1.0;
         let few = FEW.into_iter().find(labels_all).unwrap_or(1.0);
-        Self { few, k: KnnConfig::default().k.min(smallest).max(1) }
+        Self { few, k: KnnConfig::default().k.min(smallest).max(1), steps }
     }
 }
 
@@ -112,9 +116,12 @@ mod tests {
     #[test]
     fn every_class_has_labels_and_enough_neighbors() {
         let class = |train| ClassCount { name: "a".to_owned(), train, validation: 0, test: 1 };
-        let of = |sizes: &[usize]| EvaluationSettings::new(&sizes.iter().map(|size| class(*size)).collect::<Vec<_>>());
-        for (sizes, few, k) in [(&[1, 90][..], 0.5, 1), (&[3, 4], 0.2, 3), (&[5, 5], 0.1, 5), (&[900, 400], 0.1, KnnConfig::default().k)] {
-            assert_eq!(of(sizes), EvaluationSettings { few, k }, "{sizes:?}");
+        let of =
+            |sizes: &[usize]| EvaluationSettings::new(&sizes.iter().map(|size| class(*size)).collect::<Vec<_>>(), 7);
+        for (sizes, few, k) in
+            [(&[1, 90][..], 0.5, 1), (&[3, 4], 0.2, 3), (&[5, 5], 0.1, 5), (&[900, 400], 0.1, KnnConfig::default().k)]
+        {
+            assert_eq!(of(sizes), EvaluationSettings { few, k, steps: 7 }, "{sizes:?}");
             assert!(sizes.iter().all(|size| (few * *size as f64).round() >= 1.0));
         }
     }

@@ -67,7 +67,9 @@ fn chosen(settings: &Settings) -> String {
     let Settings { image_size, batch_size, epochs, .. } = settings;
     let mut text = format!("{image_size} x {image_size} pixels, {epochs} epochs in batches of {batch_size}");
     match settings.evaluation {
-        Some(evaluation) => text.push_str(&format!(", labeled fractions {} and 1, k = {}", evaluation.few, evaluation.k)),
+        Some(evaluation) => {
+            text.push_str(&format!(", labeled fractions {} and 1, k = {}", evaluation.few, evaluation.k))
+        }
         None => text.push_str("; no evaluation, which needs labels"),
     }
     text

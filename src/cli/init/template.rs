@@ -1,8 +1,7 @@
 //! The text of the pipeline file.
 
 use super::settings::{EvaluationSettings, Settings};
-use crate::base::Result;
-use crate::base::Error;
+use crate::base::{Error, Result};
 use crate::dataset::source::detect::{DetectedSource, SourceValue, utf8};
 use std::path::{Path, PathBuf};
 
@@ -30,7 +29,7 @@ const IMAGES_ENCODER: &str = "{ resnet18 = { width = 0.5, stem = \"cifar\" } }";
 /// Returns the pipeline file on synthetic signs.
 pub(super) fn signs() -> String {
     let source = "{ signs = { train = 4000, test = 2000, classes = 20 } }";
-    let evaluation = EvaluationSettings { few: 0.1, k: 20 };
+    let evaluation = EvaluationSettings { few: 0.1, k: 20, steps: 2000 };
     let settings = Settings {
         image_size: 32,
         validation_fraction: Some(0.1),
@@ -73,10 +72,11 @@ fn fill(source: &str, encoder: &str, ops: &str, settings: &Settings) -> String {
 }
 
 fn evaluation_sections(settings: EvaluationSettings) -> String {
-    let EvaluationSettings { few, k } = settings;
+    let EvaluationSettings { few, k, steps } = settings;
     let fractions = if few < 1.0 { format!("[{few:?}, 1.0]") } else { "1.0".to_owned() };
     let text = EVALUATION.replace("@FRACTIONS@", &fractions).replace("@FRACTION@", &format!("{few:?}"));
-    text.replace("@K@", &k.to_string()).replace("@FEW@", &format!("{} %", 100.0 * few))
+    let text = text.replace("@K@", &k.to_string()).replace("@STEPS@", &steps.to_string());
+    text.replace("@FEW@", &format!("{} %", 100.0 * few))
 }
 
 /// Formats a path as a TOML string in the pipeline file `file`. Paths in a pipeline file are relative to that file.

@@ -43,7 +43,7 @@ pub(super) fn of(loaded: &LoadedStudy, assembly: &Assembly, survey: &Survey) -> 
     let device = device::name(DeviceChoice::Auto);
     let epoch = pretraining / pretrain.epochs.max(1) as f64;
     Ok(format!(
-        "a run takes about {} on this machine ({device}); an epoch of pretraining about {}\n",
+        "a run takes about {} on this machine ({device}); an epoch of pretraining, about {}\n",
         about(all),
         about(epoch)
     ))

@@ -23,8 +23,8 @@ pub(super) fn detect(root: &Path, has_labels: bool) -> Result<DetectedSource> {
     let passed_over = [layout.unused.clone(), others(root)?].concat();
     let table = table::detect_inside(root, has_labels)?.filter(|table| match table.label {
         LabelColumn::Named => true,
-        LabelColumn::Guessed => content.directories.is_empty(),
-        LabelColumn::Missing => content.is_empty(),
+        LabelColumn::Guessed => !content.has_classes(),
+        LabelColumn::Missing => !content.has_classes() && content.images.is_empty(),
     });
     if let Some(table) = table {
         return Ok(table.source);
@@ -75,6 +75,11 @@ impl Content {
         Ok(Self { directories, images })
     }
 
+    /// Returns whether there are at least two directories with images.
+    fn has_classes(&self) -> bool {
+        self.directories.iter().filter(|(_, images)| *images > 0).count() > 1
+    }
+
     fn is_empty(&self) -> bool {
         self.images.is_empty() && self.directories.iter().all(|(_, images)| *images == 0)
     }
@@ -97,7 +102,10 @@ fn by_directory(layout: &Layout, directories: &[(String, usize)]) -> Result<Dete
         return Err(refused(&layout.train, what, help));
     }
     if names(|name, _| !is_split_name(name)).is_empty() {
-        let what = format!("{} are parts of a data set and not classes, and there are no training images", named(&names(|_, _| true)));
+        let what = format!(
+            "{} are parts of a data set and not classes, and there are no training images",
+            named(&names(|_, _| true))
+        );
         let help = format!("rename the directory with the training images to `train`; {UNLABELED}");
         return Err(refused(&layout.train, what, help));
     }

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 const SAMPLE: usize = 1000;
 /// Usual names of columns.
 const PATHS: [&str; 8] = ["path", "file", "filename", "file_name", "filepath", "image", "image_path", "img"];
-const LABELS: [&str; 8] = ["label", "class", "category", "target", "class_name", "label_name", "species", "y"];
+const LABELS: [&str; 9] =
+    ["label", "class", "category", "target", "class_name", "label_name", "diagnosis", "species", "y"];
 const SPLITS: [&str; 5] = ["split", "subset", "set", "partition", "part"];
 const GROUPS: [&str; 5] = ["group", "patient", "patient_id", "subject", "subject_id"];
 
@@ -91,11 +92,16 @@ impl Sample {
     fn read(file: &Path) -> Result<Self> {
         let bytes = files::read(file)?;
         let malformed = |error: csv::Error| {
-            refused(file, format!("cannot read it as CSV: {error}"), "give a CSV file with a header and a row per image")
+            refused(
+                file,
+                format!("cannot read it as CSV: {error}"),
+                "give a CSV file with a header and a row per image",
+            )
         };
         let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(bytes.as_slice());
         let header = reader.headers().map_err(malformed)?.clone();
-        let rows: Vec<StringRecord> = reader.into_records().take(SAMPLE).collect::<Result<_, _>>().map_err(malformed)?;
+        let rows: Vec<StringRecord> =
+            reader.into_records().take(SAMPLE).collect::<Result<_, _>>().map_err(malformed)?;
         Ok(Self { header, rows })
     }
 
