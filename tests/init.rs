@@ -6,7 +6,7 @@ use assert_cmd::Command;
 use simclr::base::rng::{below, stream};
 use simclr::imaging::{ImageRef, encode_png};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Output;
 use tempfile::TempDir;
 
@@ -100,9 +100,13 @@ fn classes_in_directories_beside_the_results_of_earlier_runs() {
     for _ in 0..2 {
         // The results of the first run are in `outputs` beside the classes.
         let (printed, file) = place.runs(".", &[]);
-        has(&printed, &["one directory per class", "2: cats 8, dogs 8", "for testing", "20 x 18 pixels", "`notes.txt`"]);
+        has(
+            &printed,
+            &["one directory per class", "2: cats 8, dogs 8", "for testing", "20 x 18 pixels", "`notes.txt`"],
+        );
         has(&file, &["image_folder = { train = \".\" }", "image_size = 16", "validation_fraction = 0.1"]);
-        has(&file, &["batch_size = 4"]);
+        has(&file, &["batch_size = 4", "steps = 200"]);
+        assert!(!printed.contains("warning"), "{printed}");
     }
     assert!(place.path("outputs/store-v1").exists());
     has(&place.refused("outputs"), &["only results of simclr", "pass the directory of your images"]);
@@ -196,7 +200,9 @@ fn published_binary_files() {
         (0..10).flat_map(record).collect()
     };
     let names = (1..=5).map(|file| format!("data_batch_{file}.bin")).chain(["test_batch.bin".to_owned()]);
-    names.enumerate().for_each(|(file, name)| place.write(&format!("data/cifar-10-batches-bin/{name}"), records(file + 1)));
+    names
+        .enumerate()
+        .for_each(|(file, name)| place.write(&format!("data/cifar-10-batches-bin/{name}"), records(file + 1)));
     let (printed, file) = place.runs("data", &[]);
     has(&printed, &["CIFAR-10", "10: airplane 6, automobile 6", "32 x 32 pixels"]);
     has(&file, &["cifar10 = { path = \"data/cifar-10-batches-bin\" }", "image_size = 32"]);
@@ -221,6 +227,7 @@ fn small_classes_have_images_on_every_side() {
     let (printed, file) = place.runs(".", &[]);
     has(&printed, &["2: a 2, b 30"]);
     has(&file, &["test_fraction = 0.25", "k = 1"]);
+    assert!(!printed.contains("warning"), "{printed}");
     fs::remove_file(place.path("a/1.png")).unwrap();
     fs::remove_dir_all(place.path("outputs")).unwrap();
     has(&place.refused("."), &["only one image of `a`", "at least two"]);
@@ -275,6 +282,6 @@ fn the_readme_works_word_for_word() {
             command => place.ok(command),
         };
     }
-    assert!(Path::new(&place.path("outputs/mine/report/index.html")).is_file());
+    assert!(place.path("outputs/mine/report/index.html").is_file());
     assert!(place.path("pairs.png").is_file());
 }
