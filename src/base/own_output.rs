@@ -75,7 +75,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         };
-        let key = "0".repeat(64);
+        let key = "0".repeat(32);
         write(&format!("results/store-v1/images/{key}/manifest.json"), "{}");
         write("checked/digests.json", "{\"files\":{},\"version\":1}");
         write("shown/study/preview.png", "");

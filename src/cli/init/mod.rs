@@ -43,7 +43,7 @@ fn on_images(data: &Path, arguments: &InitArguments) -> Result<(), Failure> {
     let (file, place) = (&arguments.file, data.display().to_string());
     let source = detect(data, !arguments.unlabeled)?;
     output::message(format!("looking at the images of {place}"));
-    let source = with_test_images(source).map_err(|error| error.at(place.clone()))?;
+    let source = with_test_images(source, &place)?;
     let directory = tempfile::tempdir().map_err(|error| Error::io("create", std::env::temp_dir(), &error))?;
     let survey = Survey::of(&source.dataset(ANY_SIZE)?, &pipeline::digests(directory.path()))?;
     let settings = Settings::new(&survey).map_err(|error| error.at(place))?;
@@ -66,7 +66,7 @@ fn on_images(data: &Path, arguments: &InitArguments) -> Result<(), Failure> {
 ///
 /// # Errors
 /// The source cannot be listed, or a class has only one image.
-fn with_test_images(source: DetectedSource) -> Result<DetectedSource> {
+fn with_test_images(source: DetectedSource, place: &str) -> Result<DetectedSource> {
     let smallest = smallest_classes(&source.dataset(ANY_SIZE)?)?;
     match smallest.first().map(|class| class.train + class.test) {
         Some(1) => {
@@ -74,7 +74,7 @@ fn with_test_images(source: DetectedSource) -> Result<DetectedSource> {
             let what = format!("there is only one image of {}", named(&names));
             let help = "every class needs at least two, one of them for testing: add images, or move the class elsewhere; \
                         to learn without labels, add --unlabeled";
-            Err(Error::usage(what).help(help))
+            Err(Error::usage(what).at(place).help(help))
         }
         Some(2) => Ok(source.value("test_fraction", TEST_FRACTION_OF_SMALL)),
         _ => Ok(source),

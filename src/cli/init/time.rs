@@ -42,11 +42,8 @@ pub(super) fn of(loaded: &LoadedStudy, assembly: &Assembly, survey: &Survey) -> 
     let (pretraining, all) = (work(&["pretrain"]) / macs_per_second, work(&NETWORKS) / macs_per_second + decoding);
     let device = device::name(DeviceChoice::Auto);
     let epoch = pretraining / pretrain.epochs.max(1) as f64;
-    Ok(format!(
-        "a run takes about {} on this machine ({device}); an epoch of pretraining, about {}\n",
-        about(all),
-        about(epoch)
-    ))
+    let (run, epoch) = (about(all), about(epoch));
+    Ok(format!("a run takes {run} on this machine ({device}); an epoch of pretraining, {epoch}\n"))
 }
 
 /// Training steps of an encoder.
@@ -64,14 +61,14 @@ impl Work for Calibration<'_> {
     }
 }
 
-/// Formats a duration in seconds with its first one or two digits: `20 s`, `14 min`, `2.5 h`.
+/// Formats a duration in seconds with its first one or two digits: `about 20 s`, `about 2.5 h`.
 fn about(seconds: f64) -> String {
     match seconds {
         ..10.0 => "a few seconds".to_owned(),
-        ..MINUTE => format!("{:.0} s", (seconds / 10.0).round() * 10.0),
-        ..=5400.0 => format!("{:.0} min", seconds / MINUTE),
-        ..36_000.0 => format!("{:.1} h", seconds / HOUR),
-        _ => format!("{:.0} h", seconds / HOUR),
+        ..MINUTE => format!("about {:.0} s", (seconds / 10.0).round() * 10.0),
+        ..=5400.0 => format!("about {:.0} min", seconds / MINUTE),
+        ..36_000.0 => format!("about {:.1} h", seconds / HOUR),
+        _ => format!("about {:.0} h", seconds / HOUR),
     }
 }
 
@@ -82,6 +79,8 @@ mod tests {
     #[test]
     fn times_are_as_exact_as_an_estimate_is() {
         let texts = [3.0, 14.0, 59.0, 61.0, 4000.0, 9000.0, 100_000.0].map(about);
-        assert_eq!(texts, ["a few seconds", "10 s", "60 s", "1 min", "67 min", "2.5 h", "28 h"]);
+        let about = ["10 s", "60 s", "1 min", "67 min", "2.5 h", "28 h"].map(|time| format!("about {time}"));
+        assert_eq!(texts[0], "a few seconds");
+        assert_eq!(texts[1..], about);
     }
 }
