@@ -38,6 +38,7 @@ pub(crate) mod shared;
 pub mod source;
 mod split;
 mod store;
+pub(crate) mod survey;
 
 pub use batches::{Batch, Batches, LoaderConfig, contrastive_batches, labeled_batches, plain_batches};
 pub use config::{BrokenFiles, DamagedJpegs, DatasetConfig};

@@ -14,8 +14,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// File under the output directory that caches the digests of image files.
-const DIGESTS: &str = "digests.json";
+/// Returns the file under an output directory that caches the digests of image files.
+pub(crate) fn digests(output: &Path) -> PathBuf {
+    output.join("digests.json")
+}
 
 /// A study as a graph.
 pub struct Assembly {
@@ -96,7 +98,7 @@ impl std::error::Error for AssembleError {}
 /// # Errors
 /// The data cannot be read, or the configuration does not fit it.
 pub fn assemble(loaded: &LoadedStudy, output: &Path, device: Option<DeviceChoice>) -> Result<Assembly, AssembleError> {
-    let mut survey = Survey { memo: output.join(DIGESTS), fingerprints: Vec::new() };
+    let mut survey = Survey { memo: digests(output), fingerprints: Vec::new() };
     let mut expanded = Expanded::default();
     let mut seeds: Vec<u64> = Vec::new();
     for (number, variant) in loaded.study.variants.iter().enumerate() {

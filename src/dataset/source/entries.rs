@@ -1,7 +1,7 @@
 //! What a directory has: directories and images, in an order that does not depend on the file system. Everything else is
 //! counted.
 
-use crate::base::{Error, Result, files};
+use crate::base::{Error, Result, files, own_output};
 use crate::dataset::passed_over::PassedOver;
 use crate::imaging::{FileFormat, SIGNATURE_BYTES, recognize};
 use std::ffi::OsStr;
@@ -60,7 +60,7 @@ pub(super) struct DirectoryEntry {
 
 /// Lists the directories and images in a directory, sorted by name. Links are followed; a dangling link is not a
 /// directory, and if it is named like an image, it counts as an image that cannot be read. Other entries are added to
-/// `passed_over`: hidden ones, directories of the system, unfinished files, and files that neither their name nor their
+/// `passed_over`: hidden ones, the program's own output, directories of the system, unfinished files, and files that neither their name nor their
 /// content shows to be images.
 ///
 /// # Errors
@@ -101,6 +101,9 @@ impl DirectoryEntry {
             return Some("hidden".to_owned());
         }
         if self.is_directory {
+            if own_output::is_own_output(&self.path) {
+                return Some("results of earlier runs".to_owned());
+            }
             let is_system = SYSTEM_DIRECTORIES.iter().any(|system| name.eq_ignore_ascii_case(system));
             return is_system.then(|| format!("`{name}`"));
         }

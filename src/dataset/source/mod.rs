@@ -4,6 +4,7 @@
 #[macro_use]
 mod declare;
 mod container;
+pub(crate) mod detect;
 mod directories;
 mod entries;
 mod image_file;
