@@ -105,3 +105,25 @@ fn number_of(name: &str) -> u64 {
 fn expected(images: &[(&str, &str, Part)]) -> Vec<Decoded> {
     images.iter().map(|(name, class, part)| ((*name).to_owned(), (*class).to_owned(), *part)).collect()
 }
+
+/// Returns the keys of the problems of a table with these keys.
+fn problems(source: &str, written: &[&str]) -> Vec<&'static str> {
+    let source = config(&tempfile::tempdir().unwrap(), source).source;
+    source.check(&|key| written.contains(&key)).into_iter().map(|problem| problem.key).collect()
+}
+
+#[test]
+fn keys_that_exclude_each_other_are_reported() {
+    for (source, written, keys) in [
+        ("webdataset = { train = 'a', test = 'b', label = 'json' }", &["label_key"][..], &[][..]),
+        ("webdataset = { train = 'a', test = 'b' }", &["label_key", "test_fraction"], &["test_fraction", "label_key"]),
+        ("webdataset = { train = 'a', label = '.cls', image = '' }", &[], &["image", "label"]),
+        ("webdataset = { train = 'a', label = 'seg.png' }", &[], &["label"]),
+        ("webdataset = { train = '', validation = '', labels = false }", &["label"], &["train", "validation", "label"]),
+        ("parquet = { train = 'a', labels = false, class_names = 'b' }", &["class_names"], &["class_names"]),
+        ("parquet = { train = 'a', image = 'x', label = 'x' }", &[], &["label"]),
+        ("parquet = { train = 'a', test_fraction = 1.0 }", &["test_fraction"], &["test_fraction"]),
+    ] {
+        assert_eq!(problems(source, written), keys, "{source}");
+    }
+}
