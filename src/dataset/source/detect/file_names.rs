@@ -31,12 +31,13 @@ fn class(stem: &str, end: ClassEnd) -> Option<&str> {
     (is_number && class.contains(char::is_alphabetic)).then_some(class)
 }
 
-/// Returns whether a part of a name is a number or a digest, or empty.
+/// Returns whether a part of a name is a number, as `12`, `12a` or a digest, or empty.
 fn is_number(word: &str) -> bool {
     /// Words of fewer hexadecimal digits could be words of a language.
     const DIGEST: usize = 8;
-    let is_hexadecimal = word.chars().all(|c| c.is_ascii_hexdigit());
-    word.is_empty() || is_hexadecimal && (word.len() >= DIGEST || word.contains(|c: char| c.is_ascii_digit()))
+    let is_numbered = word.starts_with(|c: char| c.is_ascii_digit()) && word.chars().all(char::is_alphanumeric);
+    let is_digest = word.len() >= DIGEST && word.chars().all(|c| c.is_ascii_hexdigit());
+    word.is_empty() || is_numbered || is_digest
 }
 
 fn are_classes(classes: &[&str]) -> bool {
@@ -54,7 +55,10 @@ mod tests {
         let of = |names: &[&str]| class_end(names);
         assert_eq!(of(&["cat_1.jpg", "cat_2.jpg", "dog_1.png", "dog_10.png"]), Some(ClassEnd::First));
         assert_eq!(of(&["cat_1_2.jpg", "cat_2_2.jpg", "dog_1_1.png", "dog_10_3.png"]), Some(ClassEnd::First));
-        assert_eq!(of(&["cat_1_c0ffee12.jpg", "cat_2_abcdefab.jpg", "dog_1.png", "dog_4.png"]), Some(ClassEnd::First));
+        assert_eq!(
+            of(&["cat_1_c0ffee12.jpg", "cat_2_abcdefab.jpg", "dog_1.png", "dog_34r52.png"]),
+            Some(ClassEnd::First)
+        );
         assert_eq!(of(&["pug_1.jpg", "pug_2.jpg", "red_dog_1.jpg", "red_dog_2.jpg"]), Some(ClassEnd::Last));
         for without in [
             &["IMG_0001.jpg", "IMG_0002.jpg"][..],
