@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use simclr::analysis::{FeatureMatrix, KnnConfig, TsneConfig, knn, tsne};
 use simclr::base::rng;
-use simclr::dataset::{ImageDataset, Split, decode};
+use simclr::dataset::{ImageDataset, Part, Split, decode};
 use simclr::imaging::{Image, decode_into};
 use simclr::stages;
 use simclr::stages::artifacts::{read_json, read_rows};
@@ -60,7 +60,8 @@ fn time_knn(rows: usize, width: usize) {
 }
 
 fn time_decoding(directory: &str) {
-    let toml = format!("source = {{ prefixed = {{ train = {directory:?} }} }}\nimage_size = 224\nstored_size = 256");
+    let toml =
+        format!("source = {{ filename_prefix = {{ train = {directory:?} }} }}\nimage_size = 224\nstored_size = 256");
     let config = toml::from_str(&toml).unwrap();
     report("decode", 3, || {
         let output = tempfile::tempdir().unwrap();
@@ -94,7 +95,8 @@ fn time_linear_evaluations(outputs: &str) {
         let depth = parameters["depth"].as_u64().unwrap() as usize;
         let [train, test] =
             ["train_images", "test_images"].map(|role| store.join("images").join(inputs[role].as_str().unwrap()));
-        let set = ImageDataset::labeled(&input("dataset"), &train, &test).unwrap();
+        let parts = [(Part::Training, train.as_path()), (Part::Test, test.as_path())];
+        let set = ImageDataset::labeled(&input("dataset"), &parts).unwrap();
         let features = stages::pretrain::Features::read(&input("features"), depth, set.len()).unwrap();
         let split: Split = read_json(&input("split").join("split.json")).unwrap();
         let labeled: Vec<LabeledImage> = read_rows(&artifact.join("labeled.csv")).unwrap();

@@ -206,16 +206,21 @@ fn evaluation_on_other_data_sets_is_a_table_with_a_column_per_data_set() {
 #[test]
 fn split_directories_are_not_taken_for_classes() {
     let study = Study::new(&STUDY.replace("train = \"train\", test = \"test\"", "train = \"data\""));
-    for part in ["train", "test"] {
-        for number in 0..12 {
-            study.noise(&format!("data/{part}/{number}.png"), number);
+    for (part, first) in [("val", 0), ("test", 100)] {
+        for number in first..first + 12 {
+            study.noise(&format!("data/{part}/{}/{number}.png", ["a", "b"][number as usize % 2]), number);
         }
     }
     let (_, error) = study.simclr(&["validate", "p.toml"]);
     assert!(
-        error.contains("the only classes are `test` and `train`, which are names of subsets of a data set"),
+        error.contains("the only classes are `test` and `val`, which are names of subsets of a data set"),
         "{error}"
     );
+    for number in 200..212 {
+        study.noise(&format!("data/train/{}/{number}.png", ["a", "b"][number as usize % 2]), number);
+    }
+    let (text, _) = study.simclr(&["validate", "p.toml"]);
+    assert!(text.contains("ok"), "{text}");
 }
 
 #[test]

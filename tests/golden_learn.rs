@@ -13,7 +13,10 @@ use simclr::analysis::{
 use simclr::loss::{NtXentConfig, cross_entropy, nt_xent, nt_xent_chance};
 use simclr::nn::{Role, Trainable};
 use simclr::optim::{Optimize, Optimizer, OptimizerConfig, Schedule, ScheduleConfig, clip_gradients};
-use simclr::train::{Monitor, Patience, SoftmaxJob, StoppingRule, best_classes, top_k_correct, train_softmax};
+use simclr::train::logistic::Objective;
+use simclr::train::{
+    Monitor, Patience, SoftmaxClassifier, SoftmaxJob, StoppingRule, best_classes, top_k_correct, train_softmax,
+};
 
 const TOLERANCE: f64 = 1e-4;
 
@@ -117,17 +120,47 @@ fn nt_xent_of_a_collapsed_network_is_chance_and_of_nan_is_nan() {
     assert!(nt_xent(matrix(3, 3, vec![0.0; 9]).leaky_trace(), &config).is_err());
 }
 
+/// Checks the losses of classifiers with the identity as weights, whose scores are the logits of a case.
+fn check_linear_losses(case: &Value, labels: &[usize], class_weights: Option<&[f64]>) {
+    let (rows, classes): (usize, usize) = (get(case, "rows"), get(case, "classes"));
+    let identity: Vec<f64> = (0..classes * classes).map(|i| f64::from(u8::from(i % (classes + 1) == 0))).collect();
+    let (weights, scores) = (identity.iter().map(|weight| *weight as f32).collect(), get::<Vec<f32>>(case, "logits"));
+    let classifier = SoftmaxClassifier { width: classes, classes, weights, biases: vec![0.0; classes] };
+    let (loss, _) = classifier.evaluate(FeatureMatrix::new(rows, classes, &scores), labels, class_weights);
+    assert_close("loss of a softmax classifier", loss, get(case, "loss"), TOLERANCE);
+
+    let (scores, of_scores): (Vec<f64>, Vec<f64>) = (get(case, "logits"), get(case, "gradient"));
+    let inputs: Vec<f64> = scores.chunks(classes).flat_map(|row| row.iter().copied().chain([1.0])).collect();
+    let columns = classes + 1;
+    let objective = Objective { inputs: &inputs, columns, labels, classes, penalty: 0.0, class_weights };
+    let parameters = [identity, vec![0.0; classes]].concat();
+    let mut gradient = vec![0.0; parameters.len()];
+    assert_close("logistic loss", objective.evaluate(&parameters, &mut gradient), get(case, "loss"), TOLERANCE);
+    // By the chain rule: inputs transposed, times the gradient of the scores.
+    let expected = |i: usize| -> f64 {
+        (0..rows).map(|row| inputs[row * columns + i / classes] * of_scores[row * classes + i % classes]).sum()
+    };
+    let gradient: Vec<f32> = gradient.into_iter().map(|value| value as f32).collect();
+    assert_near("logistic gradient", &gradient, &(0..gradient.len()).map(expected).collect::<Vec<f64>>());
+}
+
 #[test]
 fn cross_entropy_value_and_gradient() {
     for case in golden("cross_entropy").as_array().unwrap() {
         let logits = matrix(get(case, "rows"), get(case, "classes"), get(case, "logits"));
         let labels: Vec<usize> = get(case, "labels");
-        let (loss, accuracy) = cross_entropy(logits.leaky_trace(), &labels).unwrap();
+        let weights: Option<Vec<f64>> = get(case, "class_weights");
+        let (loss, accuracy) = cross_entropy(logits.leaky_trace(), &labels, weights.as_deref()).unwrap();
         assert_close("loss", f64::from(loss.array()), get(case, "loss"), TOLERANCE);
         assert_eq!(accuracy, get::<f32>(case, "accuracy"));
         assert_near("gradient", &loss.backward().get(&logits).as_vec(), &get::<Vec<f64>>(case, "gradient"));
+        check_linear_losses(case, &labels, weights.as_deref());
     }
-    assert!(cross_entropy(matrix(1, 2, vec![0.0; 2]).leaky_trace(), &[2]).is_err());
+    let refused = |labels: &[usize], weights| {
+        assert!(cross_entropy(matrix(1, 2, vec![0.0; 2]).leaky_trace(), labels, weights).is_err());
+    };
+    refused(&[2], None);
+    refused(&[1], Some(&[1.0]));
 }
 
 fn role(name: &str) -> Role {
@@ -509,10 +542,11 @@ fn softmax_training_stops_early_and_keeps_the_best_epoch() {
         epochs: 200,
         batch_size: 50,
         stopping: Some(StoppingRule { monitor: Monitor::Loss, patience: Patience::Epochs(3) }),
+        class_weights: None,
         seed: 1,
     };
     let (classifier, records, best) = train_softmax(&job).unwrap();
-    let (loss, accuracy) = classifier.evaluate(job.selection_features, &selection_labels);
+    let (loss, accuracy) = classifier.evaluate(job.selection_features, &selection_labels, None);
     let kept = &records[best - 1];
     assert_eq!((Some(loss), Some(accuracy)), (kept.selection_loss, kept.selection_accuracy));
     assert!(accuracy > 0.9, "{accuracy}");
@@ -531,7 +565,7 @@ fn softmax_training_stops_early_and_keeps_the_best_epoch() {
     let all = SoftmaxJob { selection_features: none, selection_labels: &[], epochs: 7, ..job };
     let (last, records, best) = train_softmax(&all).unwrap();
     assert_eq!((records.len(), best), (7, 7), "without selection images the last epoch is kept");
-    assert!(last.evaluate(job.features, &labels).1 > 0.9);
+    assert!(last.evaluate(job.features, &labels, None).1 > 0.9);
     assert!(train_softmax(&SoftmaxJob { features: none, labels: &[], ..job }).is_err());
 
     // Without early stopping the last weights are kept, even if earlier ones had a lower selection loss.
@@ -540,7 +574,7 @@ fn softmax_training_stops_early_and_keeps_the_best_epoch() {
     assert_eq!((records.len(), kept), (full.epochs, full.epochs));
     assert_eq!(
         records.last().unwrap().selection_loss,
-        Some(last.evaluate(job.selection_features, &selection_labels).0)
+        Some(last.evaluate(job.selection_features, &selection_labels, None).0)
     );
 }
 

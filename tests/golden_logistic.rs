@@ -61,7 +61,14 @@ impl Problem {
 
     fn objective<'a>(&'a self, inputs: &'a [f64], c: f64) -> Objective<'a> {
         let penalty = 1.0 / (c * self.rows as f64);
-        Objective { inputs, columns: self.width + 1, labels: &self.labels, classes: self.classes, penalty }
+        Objective {
+            inputs,
+            columns: self.width + 1,
+            labels: &self.labels,
+            classes: self.classes,
+            penalty,
+            class_weights: None,
+        }
     }
 }
 
@@ -119,7 +126,7 @@ fn solutions_match_scikit_learn() {
                 problem.objective(&inputs, expected.c).evaluate(&found.parameters, &mut gradient);
                 let norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
                 assert!(norm <= 1.01 * TOLERANCE, "{name}: {norm}");
-                let accuracy = found.classifier.evaluate(problem.features(), &problem.labels).1;
+                let accuracy = found.classifier.evaluate(problem.features(), &problem.labels, None).1;
                 assert!(
                     (accuracy - expected.accuracy).abs() <= 1.01 / problem.rows as f64,
                     "{name}: more than one image off"

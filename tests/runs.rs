@@ -881,25 +881,4 @@ fn the_pipeline_written_by_init_is_valid_and_is_not_overwritten() {
     ok(&["validate", "pipeline.toml"]);
     assert_eq!(call(&["init"]).status.code(), Some(2), "the file exists");
     ok(&["init", "--force"]);
-
-    for (part, count) in [("train", 60), ("test", 10)] {
-        for class in ["a \"cat\"", "dog"] {
-            let class_directory = directory.path().join("my images").join(part).join(class);
-            fs::create_dir_all(&class_directory).unwrap();
-            for number in 0..count {
-                let color = image::Rgb([number, 255 - number, u8::from(class == "dog") * 200]);
-                image::RgbImage::from_pixel(8, 8, color).save(class_directory.join(format!("{number}.png"))).unwrap();
-            }
-        }
-    }
-    fs::create_dir(directory.path().join("below")).unwrap();
-    for file in ["mine.toml", "below/mine.toml"] {
-        ok(&["init", file, "--data", "my images"]);
-        ok(&["validate", file]);
-        let text = fs::read_to_string(directory.path().join(file)).unwrap();
-        assert!(text.contains("test = ") && !text.contains('@'), "{text}");
-    }
-    let missing = call(&["init", "other.toml", "--data", "nowhere"]);
-    assert_eq!(missing.status.code(), Some(2));
-    assert!(!directory.path().join("other.toml").exists());
 }

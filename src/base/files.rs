@@ -6,6 +6,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+/// Directory of an artifact whose files keep its content in one of several forms, so that they do not identify it.
+pub(crate) const FORM_DIRECTORY: &str = "form";
 /// Prefix of the names of temporary files.
 const UNFINISHED: &str = ".unfinished-";
 

@@ -115,7 +115,8 @@ Needs no data. Exit code 3 if an error exceeds its tolerance or the device is mi
     #[command(after_help = "\
 Examples:
   simclr init                                           pipeline.toml, on synthetic signs
-  simclr init study.toml --data data/mine               on your own images")]
+  simclr init study.toml --data data/mine               on your own images
+  simclr init study.toml --data data/mine/list.csv      on the images that a CSV file lists")]
     Init(InitArguments),
     /// Print the JSON Schema of pipeline files, for editors
     #[command(after_help = "\

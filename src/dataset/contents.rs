@@ -3,59 +3,38 @@
 use crate::base::{Error, Result, files, hash};
 use crate::dataset::config::DatasetConfig;
 use crate::dataset::fingerprint::SourceFile;
+use crate::dataset::hold_out::{first_by_hash, groups_to_hold_out};
 use crate::dataset::memo::{FileDigest, Memo};
-use crate::dataset::source::{ImageFiles, Listing, fraction_of};
+use crate::dataset::part::Part;
+use crate::dataset::source::{ImageFiles, Listing, check_classes, fraction_of};
 use rayon::prelude::*;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// Seed of the choice of test images: it does not change with the pipeline's seed, so that seeds compare.
 const TEST_SEED: u64 = 0;
 
-/// The training images, validation images included, or the test images.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    /// Training and validation images.
-    Training,
-    /// Test images.
-    Test,
-}
-
-impl Part {
-    /// Both parts, in the order of an [`ImageDataset`](super::ImageDataset).
-    pub(crate) const ALL: [Self; 2] = [Self::Training, Self::Test];
-
-    /// Returns its name in names of stages, files and directories: `train` or `test`.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Training => "train",
-            Self::Test => "test",
-        }
-    }
-
-    pub(super) fn is_test(self) -> bool {
-        self == Self::Test
-    }
-}
-
 /// The listing of a source with the identity of each image.
 pub(super) struct Contents {
     pub(super) listing: Listing,
-    /// Identity of each image: the digest of its file, or its number among the images of its part if it has none of its
-    /// own. It does not depend on names or labels.
+    /// Identity of each image: the digest of its file, or its number among the images of its part, before test images are
+    /// held out, if it has none of its own. It does not depend on names or labels.
     pub(super) ids: Vec<String>,
     /// Files with their digests; empty for synthetic images.
     pub(super) files: Vec<SourceFile>,
     pub(super) has_file_per_image: bool,
     /// Digests of files that have many images each, with their part.
-    shared: Vec<(String, Part)>,
+    pub(super) shared: Vec<(String, Part)>,
+    /// Fraction of the training images of each class that was held out for testing, if the source has no test images.
+    pub(super) held_out: Option<f64>,
 }
 
 impl Contents {
     /// Lists a source and identifies its images. `memo` is as for [`fingerprint`](fn@super::fingerprint).
     ///
     /// # Errors
-    /// The source is missing, unreadable or invalid, a class has no training or test images, or the memo cannot be
-    /// written.
+    /// The source is missing, unreadable or invalid, a class has no training or test images, a group is on both sides
+    /// of a split, or the memo cannot be written.
     pub(super) fn open(config: &DatasetConfig, memo: &Path) -> Result<Self> {
         let listing = Listing::open(config)?;
         let (mut ids, mut files, mut shared, mut has_file_per_image) = (Vec::new(), Vec::new(), Vec::new(), false);
@@ -67,27 +46,27 @@ impl Contents {
                 files = image_files(&listing, &ids);
             }
             ImageFiles::Shared(paths) => {
-                let (paths, is_test): (Vec<&Path>, Vec<bool>) = paths.into_iter().unzip();
+                let (paths, parts): (Vec<&Path>, Vec<Part>) = paths.into_iter().unzip();
                 files = whole_files(&paths, memo)?;
-                let part = |is_test| if is_test { Part::Test } else { Part::Training };
-                shared = files.iter().map(|file| file.digest.clone()).zip(is_test.into_iter().map(part)).collect();
+                shared = files.iter().map(|file| file.digest.clone()).zip(parts).collect();
             }
         }
         files.extend(whole_files(&listing.labels.files, memo)?);
-        let mut contents = Self { listing, ids, files, has_file_per_image, shared };
-        if has_file_per_image {
-            contents.hold_out_test();
-        } else {
+        let mut contents = Self { listing, ids, files, has_file_per_image, shared, held_out: None };
+        if !has_file_per_image {
             contents.number();
         }
+        contents.hold_out_test();
+        let source = config.source.source();
+        check_classes(&contents.listing, source).map_err(|error| error.at(source.place()))?;
         Ok(contents)
     }
 
     /// Returns the images of a part in the order of their store: by content if each has its own file, so that moving or
     /// renaming files changes nothing, else in the order of the listing.
     pub(super) fn order(&self, part: Part) -> Vec<usize> {
-        let of_part = |image: &usize| self.listing.is_test(*image) == part.is_test();
-        let mut images: Vec<usize> = (0..self.listing.len()).filter(of_part).collect();
+        let mut images: Vec<usize> =
+            (0..self.listing.len()).filter(|image| self.listing.parts[*image] == part).collect();
         if self.has_file_per_image {
             images.sort_by(|a, b| self.ids[*a].cmp(&self.ids[*b]));
         }
@@ -103,54 +82,95 @@ impl Contents {
             let ids: Vec<&str> = self.order(part).into_iter().map(|image| self.ids[image].as_str()).collect();
             return hash::digest_json(&ids).map(Some);
         }
-        let files = self.shared.iter().filter(|(_, of)| *of == part).map(|(digest, _)| digest);
+        let is_divided = self.held_out.is_some() && [Part::Training, Part::Test].contains(&part);
+        let part_of_files = if is_divided { Part::Training } else { part };
+        let files = self.shared.iter().filter(|(_, of)| *of == part_of_files).map(|(digest, _)| digest);
         let files: Vec<&String> = files.collect();
-        if files.is_empty() { Ok(None) } else { hash::digest_json(&files).map(Some) }
+        if files.is_empty() {
+            return Ok(None);
+        }
+        if !is_divided {
+            return hash::digest_json(&files).map(Some);
+        }
+        let ids: Vec<&str> = self.order(part).into_iter().map(|image| self.ids[image].as_str()).collect();
+        hash::digest_json(&(files, ids)).map(Some)
     }
 
-    /// Holds out test images if the source has none: the same fraction of each class, first by a hash of their content.
+    /// Holds out test images if the source has none: the same fraction of each class, first by a hash of their content,
+    /// or of the names of their groups. A group is of its most frequent class.
     fn hold_out_test(&mut self) {
-        let Some(fraction) = self.listing.test_fraction() else { return };
-        let mut flags = vec![false; self.listing.len()];
-        for images in self.listing.labels.by_class() {
-            let ids: Vec<&str> = images.iter().map(|image| self.ids[*image].as_str()).collect();
-            let held_out = first_by_hash("test split", TEST_SEED, &ids, fraction_of(fraction, images.len()));
-            held_out.into_iter().for_each(|position| flags[images[position]] = true);
+        self.held_out = self.listing.test_fraction.take();
+        let Some(fraction) = self.held_out else { return };
+        let mut held_out = Vec::new();
+        if let Some(groups) = &self.listing.groups {
+            for of_class in self.groups_by_class(groups) {
+                let images = of_class.iter().map(|(_, images)| images.len()).sum();
+                let sizes: Vec<(&str, usize)> = of_class.iter().map(|(name, images)| (*name, images.len())).collect();
+                let chosen = groups_to_hold_out("test split", TEST_SEED, &sizes, fraction_of(fraction, images));
+                held_out.extend(chosen.into_iter().flat_map(|group| of_class[group].1.clone()));
+            }
+        } else {
+            for images in self.listing.training_by_class() {
+                let ids: Vec<&str> = images.iter().map(|image| self.ids[*image].as_str()).collect();
+                let chosen = first_by_hash("test split", TEST_SEED, &ids, fraction_of(fraction, images.len()));
+                held_out.extend(chosen.into_iter().map(|position| images[position]));
+            }
         }
-        self.listing.hold_out(flags);
+        held_out.into_iter().for_each(|image| self.listing.parts[image] = Part::Test);
+    }
+
+    /// Returns the groups whose most frequent class is each class, with their images. Groups that have images in other
+    /// parts than training are left out.
+    fn groups_by_class<'a>(&self, groups: &'a [String]) -> Vec<Vec<(&'a str, Vec<usize>)>> {
+        let classes = self.listing.labels.classes.len();
+        let mut by_class = vec![Vec::new(); classes];
+        for (name, images) in by_name(groups) {
+            if images.iter().any(|image| self.listing.parts[*image] != Part::Training) {
+                continue;
+            }
+            let mut counts = vec![0_usize; classes];
+            images.iter().for_each(|image| counts[self.listing.labels.of_images[*image]] += 1);
+            let most_frequent =
+                (1..classes).fold(0, |best, class| if counts[class] > counts[best] { class } else { best });
+            by_class[most_frequent].push((name, images));
+        }
+        by_class
+    }
+
+    /// Returns the groups that have images without labels: pretraining uses them, so that no image of these groups may be
+    /// held out.
+    pub(super) fn groups_of_unlabeled(&self) -> HashSet<&str> {
+        let groups = self.listing.groups.iter().flatten().zip(&self.listing.parts);
+        groups.filter(|(_, part)| **part == Part::Unlabeled).map(|(group, _)| group.as_str()).collect()
     }
 
     /// Identifies images by their numbers within their parts.
     fn number(&mut self) {
-        let mut next = [0_usize; 2];
-        let number = |image| {
-            let next = &mut next[usize::from(self.listing.is_test(image))];
+        let mut next = [0_usize; Part::ALL.len()];
+        let number = |part: &Part| {
+            let next = &mut next[*part as usize];
             *next += 1;
             (*next - 1).to_string()
         };
-        self.ids = (0..self.listing.len()).map(number).collect();
+        self.ids = self.listing.parts.iter().map(number).collect();
     }
 }
 
-/// Returns the positions of the first `count` identities in the order of a hash of them, so that the choice changes
-/// little when others are added. Equal ones keep their order.
-pub(super) fn first_by_hash(purpose: &str, seed: u64, ids: &[&str], count: usize) -> Vec<usize> {
-    let rank =
-        |(position, id): (usize, &&str)| (hash::digest_bytes(format!("{purpose} {seed} {id}").as_bytes()), position);
-    let mut ranks: Vec<(String, usize)> = ids.par_iter().enumerate().map(rank).collect();
-    ranks.par_sort_unstable();
-    ranks.into_iter().take(count).map(|(_, position)| position).collect()
+/// Returns the images of each group, in the order of the names.
+fn by_name(groups: &[String]) -> BTreeMap<&str, Vec<usize>> {
+    let mut images: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    groups.iter().enumerate().for_each(|(image, group)| images.entry(group).or_default().push(image));
+    images
 }
 
 /// Returns the files of images under their names.
 fn image_files(listing: &Listing, digests: &[String]) -> Vec<SourceFile> {
     let file = |(image, digest): (usize, &String)| {
-        let directory = if listing.is_test(image) { Part::Test } else { Part::Training };
-        SourceFile { name: format!("{}/{}", directory.name(), listing.images.names[image]), digest: digest.clone() }
+        let name = format!("{}/{}", listing.parts[image].name(), listing.images.names[image]);
+        SourceFile { name, digest: digest.clone() }
     };
     digests.iter().enumerate().map(file).collect()
 }
-
 /// Returns files under their own names.
 fn whole_files<P: AsRef<Path> + Sync>(paths: &[P], memo: &Path) -> Result<Vec<SourceFile>> {
     if paths.is_empty() {

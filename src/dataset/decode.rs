@@ -1,15 +1,16 @@
 //! Decoding of every image of a source, once: resized if larger than needed, and written as raw bytes.
 
-use crate::base::{Error, Result};
+use crate::base::text::visible;
+use crate::base::{Error, Result, hash};
 use crate::dataset::config::{BrokenFiles, DatasetConfig};
-use crate::dataset::contents::{Contents, Part};
+use crate::dataset::contents::Contents;
 use crate::dataset::fingerprint::ClassSize;
-use crate::dataset::image_dataset::{Index, Skipped};
-use crate::dataset::image_store::{Flaw, StoreIndex, VERSION, read_index};
+use crate::dataset::image_dataset::{Index, Skipped, VERSION};
 use crate::dataset::in_order::in_order;
-use crate::dataset::source::{MAX_NAMED, ReadError, check_classes};
-use crate::dataset::store_writer::StoreWriter;
-use crate::imaging::{DAMAGED_JPEG, Image, Resampler};
+use crate::dataset::part::Part;
+use crate::dataset::source::{MAX_NAMED, ReadError, check_sizes};
+use crate::dataset::store::{Flaw, StoreForm, StoreIndex, StoreWriter, StoredImage, read_index};
+use crate::imaging::{DAMAGED_JPEG, Image, SMALL_RANGE};
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -18,8 +19,6 @@ use std::path::Path;
 const DIGESTS: &str = "digests.json";
 /// Number of images between two progress updates.
 const CHUNK: u64 = 64;
-/// Default stored size as a multiple of the image size, so that crops keep their detail.
-const STORED_PER_IMAGE_SIDE: usize = 2;
 
 /// A summary of decoding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,20 +29,22 @@ pub struct Decoded {
     pub skipped: Vec<Skipped>,
     /// JPEGs among the images that lost data inside, with the reason for each.
     pub damaged: Vec<Skipped>,
-    /// Number of files ignored because their names are not those of images.
-    pub ignored: usize,
 }
 
 /// A decoded image, or why it could not be decoded.
 struct DecodedItem {
     image: Image,
+    /// Digest of the pixels.
+    digest: String,
+    /// The encoded image, if it is kept.
+    encoded: Vec<u8>,
     /// The damage of an image that could be decoded, if any.
     outcome: Result<Option<String>, ReadError>,
 }
 
 impl Default for DecodedItem {
     fn default() -> Self {
-        Self { image: Image::default(), outcome: Ok(None) }
+        Self { image: Image::default(), digest: String::new(), encoded: Vec::new(), outcome: Ok(None) }
     }
 }
 
@@ -64,15 +65,18 @@ pub fn decode(
     keep_going: &(dyn Fn() -> Result<()> + Sync),
 ) -> Result<Decoded> {
     let contents = Contents::open(config, &output.join(DIGESTS))?;
-    let [train, test] = Part::ALL.map(|part| output.join(part.name()));
-    let (first, total) = (contents.order(Part::Training).len() as u64, contents.listing.len() as u64);
-    let decode = |part, output: &Path, before: u64| {
+    let parts = Part::ALL.map(|part| (part, contents.order(part).len() as u64, output.join(part.name())));
+    let existing = || parts.iter().filter(|(_, images, _)| *images > 0);
+    let (mut skipped, mut before, total) = (Vec::new(), 0, contents.listing.len() as u64);
+    for (part, images, directory) in existing() {
         let progress = |done, _| progress(before + done, total);
-        Decoder { config, contents: &contents, seed, progress: &progress, keep_going }.decode(part, output)
-    };
-    let skipped = [decode(Part::Training, &train, 0)?.skipped, decode(Part::Test, &test, first)?.skipped].concat();
+        let decoder = Decoder { config, contents: &contents, seed, progress: &progress, keep_going };
+        skipped.extend(decoder.decode(*part, directory)?.skipped);
+        before += images;
+    }
     stop_if_broken(config, &skipped)?;
-    write_labels(&contents, config, output, [&train, &test])
+    let labeled = existing().filter(|(part, ..)| Part::LABELED.contains(part));
+    write_labels(&contents, config, output, &labeled.map(|(part, _, path)| (*part, path.as_path())).collect::<Vec<_>>())
 }
 
 /// Decodes the images of a part into the directory `output`, as `images.bin` and `index.json`, which say nothing of names
@@ -89,16 +93,38 @@ pub(crate) fn decode_images(
     keep_going: &(dyn Fn() -> Result<()> + Sync),
 ) -> Result<Decoded> {
     let contents = Contents::open(config, memo)?;
-    let decoded = Decoder { config, contents: &contents, seed, progress, keep_going }.decode(part, output)?;
+    let decoder = Decoder { config, contents: &contents, seed, progress, keep_going };
+    let mut decoded = decoder.decode(part, output)?;
+    if config.broken_files == BrokenFiles::Stop && !decoded.skipped.is_empty() {
+        for other in Part::ALL.into_iter().filter(|other| *other != part) {
+            decoded.skipped.extend(decoder.broken(other)?);
+        }
+    }
     stop_if_broken(config, &decoded.skipped).map(|()| decoded)
 }
 
-/// Writes the names and labels of decoded images, training and test, into the directory `output`, as `index.json`.
+/// Writes the names and labels of decoded images, which are in the directories of `parts` in the order of
+/// [`Part::LABELED`], into the directory `output`, as `index.json`.
 ///
 /// # Errors
 /// The source is invalid, the images are not those of the source, or a class has none left.
-pub(crate) fn label_images(config: &DatasetConfig, memo: &Path, output: &Path, parts: [&Path; 2]) -> Result<Decoded> {
+pub(crate) fn label_images(
+    config: &DatasetConfig,
+    memo: &Path,
+    output: &Path,
+    parts: &[(Part, &Path)],
+) -> Result<Decoded> {
     write_labels(&Contents::open(config, memo)?, config, output, parts)
+}
+
+/// Returns the names of the decoded images of a part, which are in this directory.
+///
+/// # Errors
+/// The source is invalid, or the images are not those of the source.
+pub(crate) fn image_names(config: &DatasetConfig, memo: &Path, part: Part, directory: &Path) -> Result<Vec<String>> {
+    let contents = Contents::open(config, memo)?;
+    let kept = kept(&contents, &contents.order(part), &read_index(directory)?)?;
+    Ok(kept.into_iter().map(|image| contents.listing.images.names[image].clone()).collect())
 }
 
 /// What decoding needs besides the place of the result.
@@ -113,7 +139,7 @@ struct Decoder<'a> {
 impl Decoder<'_> {
     fn decode(&self, part: Part, output: &Path) -> Result<Decoded> {
         let images = self.contents.order(part);
-        let mut writer = StoreWriter::create(output)?;
+        let mut writer = StoreWriter::create(output, self.form(), self.config.preparation())?;
         let (mut done, total) = (0, images.len() as u64);
         in_order(
             &images,
@@ -121,7 +147,7 @@ impl Decoder<'_> {
             |image, read| {
                 let position = done as usize;
                 match &read.outcome {
-                    Ok(damage) => writer.add(position, &self.contents.ids[*image], &read.image, damage.as_deref())?,
+                    Ok(damage) => writer.add(position, &self.stored(*image, read, damage.as_deref()))?,
                     Err(ReadError::Broken(reason)) => writer.skip(position, reason),
                     Err(ReadError::Failed(error)) => return Err(error.clone()),
                 }
@@ -136,16 +162,54 @@ impl Decoder<'_> {
         let index = writer.finish()?;
         let named = |flaws: &[Flaw]| self.contents.named(&images, flaws);
         let (skipped, damaged) = (named(&index.skipped), named(&index.damaged));
-        Ok(Decoded { images: index.ids.len(), skipped, damaged, ignored: 0 })
+        Ok(Decoded { images: index.ids.len(), skipped, damaged })
+    }
+
+    /// Returns the broken files of a part that is not decoded now, so that all are reported at once.
+    fn broken(&self, part: Part) -> Result<Vec<Skipped>> {
+        let (images, mut broken, mut position) = (self.contents.order(part), Vec::new(), 0);
+        in_order(
+            &images,
+            |image, read| self.read(*image, read),
+            |_, read| {
+                if let Err(ReadError::Broken(reason)) = &read.outcome {
+                    broken.push(Flaw { position, reason: reason.clone() });
+                }
+                position += 1;
+                (self.keep_going)()
+            },
+        )?;
+        Ok(self.contents.named(&images, &broken))
     }
 
     fn read(&self, image: usize, read: &mut DecodedItem) {
-        let stored_size = self.config.stored_size.unwrap_or(STORED_PER_IMAGE_SIDE * self.config.image_size);
-        let report = self.contents.listing.images.reader.read(image, self.seed, &mut read.image);
-        if report.is_ok() {
-            reduce(&mut read.image, stored_size);
+        let reader = &self.contents.listing.images.reader;
+        let report = reader.read(image, self.seed, &mut read.image);
+        read.outcome = report.and_then(|report| {
+            let damage = self.config.damaged_jpegs.judge(report.damage)?;
+            self.config.preparation().apply(report.deep, &mut read.image)?;
+            read.digest = hash::digest_bytes(&read.image.rgb);
+            if self.form() == StoreForm::Encoded {
+                reader.encoded(image, &mut read.encoded)?;
+            }
+            Ok(damage)
+        });
+    }
+
+    /// Returns the form in which the images are kept.
+    fn form(&self) -> StoreForm {
+        self.config.form()
+    }
+
+    fn stored<'a>(&'a self, image: usize, read: &'a DecodedItem, damage: Option<&'a str>) -> StoredImage<'a> {
+        StoredImage {
+            id: &self.contents.ids[image],
+            pixels: &read.image,
+            digest: &read.digest,
+            encoded: &read.encoded,
+            place: self.contents.listing.images.reader.place(image),
+            damage,
         }
-        read.outcome = report.and_then(|report| Ok(self.config.damaged_jpegs.judge(report.damage)?));
     }
 }
 
@@ -159,57 +223,47 @@ impl Contents {
     }
 }
 
-fn write_labels(contents: &Contents, config: &DatasetConfig, output: &Path, parts: [&Path; 2]) -> Result<Decoded> {
+fn write_labels(
+    contents: &Contents,
+    config: &DatasetConfig,
+    output: &Path,
+    parts: &[(Part, &Path)],
+) -> Result<Decoded> {
     let (labels, names) = (&contents.listing.labels, &contents.listing.images.names);
-    let (classes, ignored) = (labels.classes.clone(), contents.listing.images.ignored);
-    let mut index = Index { version: VERSION, classes, ignored, ..Index::default() };
-    for (part, directory) in Part::ALL.into_iter().zip(parts) {
+    let mut index = Index { version: VERSION, classes: labels.classes.clone(), ..Index::default() };
+    let mut sizes: Vec<ClassSize> = labels.classes.iter().map(|name| ClassSize::new(name)).collect();
+    for (part, directory) in parts {
         let store = read_index::<StoreIndex>(directory)?;
-        let order = contents.order(part);
-        let is_known = |flaw: &Flaw| flaw.position < order.len();
-        if !store.skipped.iter().chain(&store.damaged).all(is_known) {
-            return Err(changed());
-        }
-        let skipped: HashSet<usize> = store.skipped.iter().map(|flaw| flaw.position).collect();
-        let kept = order.iter().enumerate().filter(|(position, _)| !skipped.contains(position));
-        let kept: Vec<usize> = kept.map(|(_, image)| *image).collect();
-        if !kept.iter().map(|image| &contents.ids[*image]).eq(&store.ids) {
-            return Err(changed());
-        }
+        let order = contents.order(*part);
+        let kept = kept(contents, &order, &store)?;
         index.names.extend(kept.iter().map(|image| names[*image].clone()));
         index.labels.extend(kept.iter().map(|image| labels.of_images[*image]));
-        index.is_test.extend(kept.iter().map(|_| part.is_test()));
+        index.is_test.extend(kept.iter().map(|_| *part == Part::Test));
+        kept.iter().for_each(|image| sizes[labels.of_images[*image]].count(*part));
         index.skipped.extend(contents.named(&order, &store.skipped));
         index.damaged.extend(contents.named(&order, &store.damaged));
     }
-    check_classes(&sizes(&index), config.source.source())?;
+    check_sizes(&sizes, contents.listing.parts.contains(&Part::Unlabeled), config.source.source())?;
     index.write(output)?;
-    let Index { skipped, damaged, ignored, .. } = index;
-    Ok(Decoded { images: index.names.len(), skipped, damaged, ignored })
+    let Index { skipped, damaged, .. } = index;
+    Ok(Decoded { images: index.names.len(), skipped, damaged })
+}
+
+/// Returns those of the images of a part, in the order of their store, that were not skipped.
+fn kept(contents: &Contents, order: &[usize], store: &StoreIndex) -> Result<Vec<usize>> {
+    let is_known = |flaw: &Flaw| flaw.position < order.len();
+    if !store.skipped.iter().chain(&store.damaged).all(is_known) {
+        return Err(changed());
+    }
+    let skipped: HashSet<usize> = store.skipped.iter().map(|flaw| flaw.position).collect();
+    let kept = order.iter().enumerate().filter(|(position, _)| !skipped.contains(position));
+    let kept: Vec<usize> = kept.map(|(_, image)| *image).collect();
+    let same = kept.iter().map(|image| &contents.ids[*image]).eq(&store.ids);
+    if same { Ok(kept) } else { Err(changed()) }
 }
 
 fn changed() -> Error {
     Error::stage("the images changed while they were read").help("run again when they are complete")
-}
-
-fn sizes(index: &Index) -> Vec<ClassSize> {
-    let mut sizes: Vec<ClassSize> =
-        index.classes.iter().map(|name| ClassSize { name: name.clone(), train: 0, test: 0 }).collect();
-    for (&label, &is_test) in index.labels.iter().zip(&index.is_test) {
-        *(if is_test { &mut sizes[label].test } else { &mut sizes[label].train }) += 1;
-    }
-    sizes
-}
-
-/// Resizes an image whose shorter side exceeds `stored_size` to that shorter side.
-fn reduce(image: &mut Image, stored_size: usize) {
-    let shorter = image.width.min(image.height);
-    if shorter <= stored_size {
-        return;
-    }
-    let scaled = |side: usize| ((side * stored_size + shorter / 2) / shorter).max(1);
-    let (width, height) = (scaled(image.width), scaled(image.height));
-    *image = Resampler::default().image(image.view(), width, height);
 }
 
 fn stop_if_broken(config: &DatasetConfig, skipped: &[Skipped]) -> Result<()> {
@@ -223,7 +277,7 @@ fn broken(skipped: &[Skipped]) -> Error {
     };
     for Skipped { name, reason } in skipped.iter().take(MAX_NAMED) {
         // Writing to a string cannot fail.
-        let _ = write!(what, "\n    {name}: {reason}");
+        let _ = write!(what, "\n    {}: {reason}", visible(name));
     }
     if skipped.len() > MAX_NAMED {
         let _ = write!(what, "\n    and {} more", skipped.len() - MAX_NAMED);
@@ -232,5 +286,41 @@ fn broken(skipped: &[Skipped]) -> Error {
     if skipped.iter().any(|file| file.reason.starts_with(DAMAGED_JPEG)) {
         help.push_str("; damaged_jpegs = \"accept\" uses damaged JPEGs as far as they can be decoded");
     }
+    if skipped.iter().any(|file| file.reason.starts_with(SMALL_RANGE)) {
+        help.push_str(
+            "; sixteen_bit = \"per_image\" scales each image to its own range, { window = { black = 0, white = 4095 } } all \
+             of them alike",
+        );
+    }
     Error::stage(what).help(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn broken_files_of_the_other_parts_are_reported_too() {
+        let root = tempfile::tempdir().unwrap();
+        let data = root.path().join("data");
+        for part in Part::ALL.map(Part::name) {
+            for class in ["cat", "dog"] {
+                let path = data.join(format!("{part}/{class}/{part}.png"));
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(&path, path.display().to_string()).unwrap();
+            }
+        }
+        let source = format!("source = {{ image_folder = {{ train = '{}' }} }}\nimage_size = 8", data.display());
+        let config: DatasetConfig = toml::from_str(&source).unwrap();
+        let memo = root.path().join(DIGESTS);
+        for part in Part::ALL {
+            let output = root.path().join("output").join(part.name());
+            let error = decode_images(&config, part, (0, &memo), &output, &|_, _| {}, &|| Ok(())).unwrap_err();
+            assert!(error.what().starts_with("8 files cannot be decoded:"), "{error}");
+            for other in Part::ALL.map(Part::name) {
+                assert!(error.what().contains(&format!("dog/{other}.png: not a")), "{error}");
+            }
+        }
+    }
 }

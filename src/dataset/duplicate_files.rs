@@ -2,13 +2,12 @@
 
 use crate::base::{Error, Result};
 use crate::dataset::config::{DatasetConfig, OnDuplicates};
-use crate::dataset::duplicates::{DuplicateNames, conflicting, overlapping};
+use crate::dataset::duplicates::{DuplicateNames, Overlaps};
 use crate::dataset::memo::UNREADABLE;
-use crate::dataset::{Fingerprint, SourceFile};
+use crate::dataset::{ClassSize, Fingerprint, Part, SourceFile, TrainingImage};
 use std::collections::HashMap;
 
-/// Describes test images that are also training images and images of two classes; empty for sources without a file per
-/// image.
+/// Describes images that are also in another part and images of two classes; empty for sources without a file per image.
 ///
 /// # Errors
 /// There are any, and the table of the data set makes that an error.
@@ -16,9 +15,8 @@ pub(crate) fn warnings(config: &DatasetConfig, fingerprint: &Fingerprint) -> Res
     if config.duplicates == OnDuplicates::Ignore {
         return Ok(Vec::new());
     }
-    let test_images = fingerprint.classes.iter().map(|class| class.test).sum();
-    let found = [overlapping(&shared_files(fingerprint), test_images), conflicting(&conflicts(fingerprint))];
-    let found: Vec<String> = found.into_iter().flatten().collect();
+    let images = |count: fn(&ClassSize) -> usize| fingerprint.classes.iter().map(count).sum();
+    let found = overlaps(fingerprint).describe(images(|class| class.test), images(|class| class.validation));
     match found.first() {
         Some(first) if config.duplicates == OnDuplicates::Error => Err(error(first)),
         _ => Ok(found),
@@ -31,28 +29,40 @@ pub(crate) fn error(description: &str) -> Error {
         .help("remove the duplicates, or set `duplicates = \"warn\"` in the table of the data set")
 }
 
-/// Returns the test images whose files are those of training or validation images.
-fn shared_files(fingerprint: &Fingerprint) -> Vec<DuplicateNames> {
-    let mut first: HashMap<&str, &str> = HashMap::new();
-    for file in readable(fingerprint).filter(|file| !is_test(file)) {
-        first.entry(&file.digest).or_insert(&file.name);
+fn overlaps(fingerprint: &Fingerprint) -> Overlaps {
+    let test = copies(fingerprint, Part::Test, &[Part::Training, Part::Validation]);
+    let mut unlabeled = copies(fingerprint, Part::Test, &[Part::Unlabeled]);
+    unlabeled.retain(|copy| test.iter().all(|other| other.image != copy.image));
+    Overlaps {
+        test,
+        validation: copies(fingerprint, Part::Validation, &[Part::Training]),
+        conflicts: conflicts(fingerprint),
+        unlabeled,
     }
-    let shared = |file: &SourceFile| {
-        Some(DuplicateNames { image: file.name.clone(), other: (*first.get(file.digest.as_str())?).to_owned() })
-    };
-    readable(fingerprint).filter(|file| is_test(file)).filter_map(shared).collect()
 }
 
-/// Returns the training or validation images whose files are also those of another class.
+/// Returns the images of a part whose files are also those of images of other parts.
+fn copies(fingerprint: &Fingerprint, of: Part, others: &[Part]) -> Vec<DuplicateNames> {
+    let mut first: HashMap<&str, &str> = HashMap::new();
+    for file in files(fingerprint, others) {
+        first.entry(&file.digest).or_insert(&file.name);
+    }
+    let copy = |file: &SourceFile| {
+        Some(DuplicateNames { image: file.name.clone(), other: (*first.get(file.digest.as_str())?).to_owned() })
+    };
+    files(fingerprint, &[of]).filter_map(copy).collect()
+}
+
+/// Returns the training images whose files are also those of another class.
 fn conflicts(fingerprint: &Fingerprint) -> Vec<DuplicateNames> {
     let mut labels: HashMap<&str, usize> = HashMap::new();
     let mut names: HashMap<&str, Vec<&str>> = HashMap::new();
-    for (id, label) in &*fingerprint.training {
+    for TrainingImage { id, label, .. } in &*fingerprint.training {
         if labels.entry(id).or_insert(*label) != label {
             names.insert(id, Vec::new());
         }
     }
-    for file in readable(fingerprint).filter(|file| !is_test(file)) {
+    for file in files(fingerprint, &[Part::Training]) {
         names.entry(&file.digest).and_modify(|files| files.push(&file.name));
     }
     let pair = |names: &Vec<&str>| {
@@ -64,18 +74,18 @@ fn conflicts(fingerprint: &Fingerprint) -> Vec<DuplicateNames> {
     pairs
 }
 
-fn is_test(file: &SourceFile) -> bool {
-    file.name.starts_with("test/")
-}
-
-fn readable(fingerprint: &Fingerprint) -> impl Iterator<Item = &SourceFile> {
-    fingerprint.files.iter().filter(|file| file.digest != UNREADABLE)
+/// Returns the readable files of the images of some parts.
+fn files<'a>(fingerprint: &'a Fingerprint, parts: &'a [Part]) -> impl Iterator<Item = &'a SourceFile> {
+    let is_of = |file: &SourceFile| {
+        let part = file.name.split_once('/').map(|(part, _)| part);
+        parts.iter().any(|each| part == Some(each.name()))
+    };
+    fingerprint.files.iter().filter(move |file| file.digest != UNREADABLE && is_of(file))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::ClassSize;
 
     fn source() -> Fingerprint {
         let file = |(name, digest): (&str, &str)| SourceFile { name: name.into(), digest: digest.into() };
@@ -85,25 +95,36 @@ mod tests {
             ("train/a/5", UNREADABLE),
             ("train/b/7", "z"),
             ("train/a/8", "z"),
+            ("validation/a/9", "w"),
+            ("validation/a/10", "x"),
             ("test/a/3", "y"),
             ("test/b/4", "x"),
             ("test/b/6", UNREADABLE),
+            ("unlabeled/11", "y"),
+            ("unlabeled/12", "x"),
+            ("unlabeled/13", "w"),
         ];
         let ids = [("x", 0), ("x", 0), (UNREADABLE, 0), ("z", 1), ("z", 0)];
-        let class = ClassSize { name: "a".into(), train: 5, test: 3 };
+        let image = |(id, label): (&str, usize)| TrainingImage { id: id.to_owned(), label, group: None };
         Fingerprint {
             files: files.map(file).to_vec(),
-            training: std::sync::Arc::new(ids.map(|(id, label)| (id.to_owned(), label)).to_vec()),
-            classes: vec![class],
+            training: std::sync::Arc::new(ids.map(image).to_vec()),
+            classes: vec![ClassSize { name: "a".into(), train: 5, validation: 2, test: 3 }],
             ..Fingerprint::default()
         }
     }
 
     #[test]
-    fn files_with_the_same_digest_are_found_across_subsets_and_classes() {
-        let names = |image: &str, other: &str| DuplicateNames { image: image.into(), other: other.into() };
-        assert_eq!(shared_files(&source()), [names("test/b/4", "train/a/1")]);
-        assert_eq!(conflicts(&source()), [names("train/a/8", "train/b/7")]);
+    fn files_with_the_same_digest_are_found_across_parts_and_classes() {
+        let names = |image: &str, other: &str| vec![DuplicateNames { image: image.into(), other: other.into() }];
+        let expected = Overlaps {
+            test: names("test/b/4", "train/a/1"),
+            validation: names("validation/a/10", "train/a/1"),
+            conflicts: names("train/a/8", "train/b/7"),
+            // A copy of a labeled image is not also reported as one of an image without a label.
+            unlabeled: names("test/a/3", "unlabeled/11"),
+        };
+        assert_eq!(overlaps(&source()), expected);
     }
 
     #[test]
@@ -114,8 +135,10 @@ mod tests {
             warnings(&config, &source())
         };
         let warned = with("warn").unwrap();
-        assert!(warned[0].starts_with("1 of 3 test images is also among"), "{warned:?}");
-        assert!(warned[1].contains("`train/a/8` is the same as `train/b/7`"), "{warned:?}");
+        assert!(warned[0].starts_with("1 of 3 test images is also among the training"), "{warned:?}");
+        assert!(warned[1].starts_with("1 of 2 validation images is also among the training images"), "{warned:?}");
+        assert!(warned[2].contains("`train/a/8` is the same as `train/b/7`"), "{warned:?}");
+        assert!(warned[3].starts_with("1 of 3 test images is also among the images without labels"), "{warned:?}");
         assert!(with("error").unwrap_err().to_string().contains("`test/b/4` is the same as `train/a/1`"));
         assert!(with("ignore").unwrap().is_empty());
     }

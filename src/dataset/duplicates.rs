@@ -1,14 +1,14 @@
 //! Images that show the same, by their decoded pixels: exact duplicates by digest, near duplicates by perceptual hash.
 
+use crate::base::Result;
 use crate::base::human::count;
-use crate::base::{Result, hash};
-use crate::dataset::ImageDataset;
+use crate::dataset::{ImageDataset, Part};
 use crate::imaging::perceptual::PerceptualHash;
 use crate::imaging::{Image, Resampler};
 use rayon::prelude::*;
 use std::collections::HashMap;
 
-/// An image that shows the same as an earlier one, by number; the earlier one is a training or validation image.
+/// An image that shows the same as an earlier training or validation image, by index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Duplicate {
     pub(crate) image: usize,
@@ -16,6 +16,8 @@ pub(crate) struct Duplicate {
     /// Whether all pixels are equal.
     pub(crate) is_exact: bool,
 }
+
+type PixelDigest<'a> = (&'a str, (usize, usize));
 
 /// The names of two images that show the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,9 +27,9 @@ pub(crate) struct DuplicateNames {
 }
 
 /// What identifies an image.
-struct Identity {
-    /// Digest of size and pixels.
-    digest: String,
+struct Identity<'a> {
+    /// Digest of the pixels, width and height.
+    pixels: PixelDigest<'a>,
     /// None for flat images.
     perceptual: Option<PerceptualHash>,
 }
@@ -38,25 +40,34 @@ struct Identity {
 /// # Errors
 /// The images cannot be read.
 pub(crate) fn duplicates(set: &ImageDataset) -> Result<Vec<Duplicate>> {
-    let identify = |(pixels, resampler): &mut (Image, Resampler), image: usize| -> Result<Identity> {
-        set.read(image, pixels)?;
-        let mut digest = hash::digest_bytes(&pixels.rgb);
-        digest += &format!(" {} x {}", pixels.width, pixels.height);
-        Ok(Identity { digest, perceptual: PerceptualHash::of(pixels.view(), resampler) })
+    let identify = |(image, resampler): &mut (Image, Resampler), index: usize| -> Result<Identity<'_>> {
+        set.read(index, image)?;
+        Ok(Identity { pixels: set.pixel_digest(index), perceptual: PerceptualHash::of(image.view(), resampler) })
     };
     let images = (0..set.len()).into_par_iter();
-    let identities: Vec<Identity> = images.map_init(Default::default, identify).collect::<Result<_>>()?;
+    let identities: Vec<Identity<'_>> = images.map_init(Default::default, identify).collect::<Result<_>>()?;
     set.check()?;
     let training = (0..set.len()).filter(|image| !set.is_test(*image)).count();
     Ok(pairs(&identities, training))
 }
 
+/// Finds, for each test image, the first of the images without labels that has the same stored pixels; returns the indices
+/// of the two.
+pub(crate) fn copies_without_labels(set: &ImageDataset, unlabeled: &ImageDataset) -> Vec<(usize, usize)> {
+    let mut first: HashMap<PixelDigest<'_>, usize> = HashMap::new();
+    (0..unlabeled.len()).for_each(|image| {
+        first.entry(unlabeled.pixel_digest(image)).or_insert(image);
+    });
+    let copy = |image: usize| Some((image, *first.get(&set.pixel_digest(image))?));
+    set.part(Part::Test).filter_map(copy).collect()
+}
+
 /// Finds the duplicates; the first `training` images are for training and validation.
-fn pairs(identities: &[Identity], training: usize) -> Vec<Duplicate> {
-    let mut first: HashMap<&str, usize> = HashMap::new();
+fn pairs(identities: &[Identity<'_>], training: usize) -> Vec<Duplicate> {
+    let mut first: HashMap<PixelDigest<'_>, usize> = HashMap::new();
     let mut buckets: Vec<Vec<usize>> = vec![Vec::new(); PerceptualHash::BUCKETS];
     for (image, identity) in identities[..training].iter().enumerate() {
-        let is_new = *first.entry(&identity.digest).or_insert(image) == image;
+        let is_new = *first.entry(identity.pixels).or_insert(image) == image;
         for part in identity.perceptual.iter().filter(|_| is_new).flat_map(PerceptualHash::parts) {
             buckets[part].push(image);
         }
@@ -68,26 +79,58 @@ fn pairs(identities: &[Identity], training: usize) -> Vec<Duplicate> {
         let in_bucket = |part: usize| buckets[part].iter().take_while(|other| **other < image).copied().find(is_near);
         perceptual.parts().into_iter().filter_map(in_bucket).min()
     };
-    let duplicate = |image: usize| match first.get(identities[image].digest.as_str()) {
+    let duplicate = |image: usize| match first.get(&identities[image].pixels) {
         Some(&other) if other < image => Some(Duplicate { image, other, is_exact: true }),
         _ => near(image).map(|other| Duplicate { image, other, is_exact: false }),
     };
     (0..identities.len()).into_par_iter().filter_map(duplicate).collect()
 }
 
-/// Describes test images that are also training or validation images; `None` if there are none.
-pub(crate) fn overlapping(shared: &[DuplicateNames], test_images: usize) -> Option<String> {
-    let DuplicateNames { image, other } = shared.first()?;
-    let are = if shared.len() == 1 { "is" } else { "are" };
-    Some(format!(
-        "{} of {test_images} test images {are} also among the training or validation images, so accuracies will be too \
-         high; for example, the test image `{image}` is the same as `{other}`",
-        shared.len()
-    ))
+/// Exact duplicates across parts and classes, by what they affect.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Overlaps {
+    /// Test images that are also training or validation images.
+    pub(crate) test: Vec<DuplicateNames>,
+    /// Validation images that are also training images.
+    pub(crate) validation: Vec<DuplicateNames>,
+    /// Images that have the labels of two classes.
+    pub(crate) conflicts: Vec<DuplicateNames>,
+    /// Other test images that are also without labels, which only pretraining uses.
+    pub(crate) unlabeled: Vec<DuplicateNames>,
+}
+
+impl Overlaps {
+    /// Describes them, the worst first, given the numbers of test and of validation images.
+    pub(crate) fn describe(&self, test_images: usize, validation_images: usize) -> Vec<String> {
+        let test = overlap(
+            &self.test,
+            &count(test_images, "test image"),
+            "among the training or validation images, so accuracies will be too high",
+        );
+        let validation = overlap(
+            &self.validation,
+            &count(validation_images, "validation image"),
+            "among the training images, so validation accuracies will be too high and select poorly",
+        );
+        let unlabeled = overlap(
+            &self.unlabeled,
+            &count(test_images, "test image"),
+            "among the images without labels, so pretraining sees them, but not their labels",
+        );
+        [test, validation, conflicting(&self.conflicts), unlabeled].into_iter().flatten().collect()
+    }
+}
+
+/// Describes images of one part that are also in another; `None` if there are none.
+fn overlap(images: &[DuplicateNames], all: &str, among: &str) -> Option<String> {
+    let DuplicateNames { image, other } = images.first()?;
+    let are = if images.len() == 1 { "is" } else { "are" };
+    let count = images.len();
+    Some(format!("{count} of {all} {are} also {among}; for example, `{image}` is the same as `{other}`"))
 }
 
 /// Describes images that two classes have; `None` if there are none.
-pub(crate) fn conflicting(conflicts: &[DuplicateNames]) -> Option<String> {
+fn conflicting(conflicts: &[DuplicateNames]) -> Option<String> {
     let DuplicateNames { image, other } = conflicts.first()?;
     let has = if conflicts.len() == 1 { "has" } else { "have" };
     Some(format!(
@@ -101,17 +144,17 @@ mod tests {
     use super::*;
     use crate::base::rng::{self, below};
 
-    fn identity(digest: &str, seed: u64) -> Identity {
+    fn identity(digest: &str, seed: u64) -> Identity<'_> {
         let mut rng = rng::stream(seed, "noise", &[]);
         let rgb = (0..9 * 8 * 3).map(|_| below(256, &mut rng) as u8).collect();
         let image = Image { width: 9, height: 8, rgb };
         let perceptual = PerceptualHash::of(image.view(), &mut Resampler::default());
-        Identity { digest: digest.into(), perceptual }
+        Identity { pixels: (digest, (9, 8)), perceptual }
     }
 
     #[test]
     fn duplicates_refer_to_the_first_training_image() {
-        let flat = Identity { digest: "flat".into(), perceptual: None };
+        let flat = Identity { pixels: ("flat", (9, 8)), perceptual: None };
         let images = [
             identity("a", 1),
             identity("b", 2),

@@ -2,10 +2,13 @@
 
 use crate::base::{Result, hash};
 use crate::dataset::config::DatasetConfig;
-use crate::dataset::contents::{Contents, Part};
+use crate::dataset::contents::Contents;
+use crate::dataset::part::Part;
+use crate::dataset::passed_over::PassedOver;
 use crate::dataset::source::Listing;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,41 +16,77 @@ use std::sync::Arc;
 const VERSION: u32 = 2;
 
 /// The number of images of a class.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClassSize {
-    /// Name of the class.
+    /// Name of the class; empty for images without labels.
     pub name: String,
-    /// Training and validation images.
+    /// Training images, among them those that are held out for validation.
     pub train: usize,
+    /// Validation images, if the source has them apart from the training images.
+    pub validation: usize,
     /// Test images.
     pub test: usize,
+}
+
+impl ClassSize {
+    pub(super) fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+
+    /// Counts an image of a part.
+    pub(super) fn count(&mut self, part: Part) {
+        match part {
+            Part::Training => self.train += 1,
+            Part::Validation => self.validation += 1,
+            Part::Test => self.test += 1,
+            Part::Unlabeled => {}
+        }
+    }
+}
+
+/// A training image, as far as it matters to the split.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrainingImage {
+    /// Its identity, which depends on its content alone.
+    pub id: String,
+    /// Its label.
+    pub label: usize,
+    /// The images of a group are held out together, or not at all if its name is empty.
+    pub group: Option<String>,
 }
 
 /// The fingerprint of a source.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fingerprint {
-    /// Everything that determines the images, their names, their labels and which are for testing. Its `files` is one
+    /// Everything that determines the labeled images, their names, their labels and the part of each. Its `files` is one
     /// digest of all files. The same images in another directory have the same fingerprint.
     pub content: Value,
-    /// Everything that determines the pixels of the training images, and nothing else: no names, labels or test images.
-    pub training_pixels: Value,
-    /// The same of the test images.
-    pub test_pixels: Value,
+    /// For each part that exists, everything that determines the pixels of its images, and nothing else: no names, labels
+    /// or other parts.
+    pub pixels: BTreeMap<Part, Value>,
     /// Numbers of images of each class, in the order of the labels. Files that turn out to be broken are included.
     pub classes: Vec<ClassSize>,
+    /// Number of images without labels beside the labeled ones.
+    pub unlabeled: usize,
     /// The files; empty for synthetic images.
     pub files: Vec<SourceFile>,
-    /// Identity and label of each training or validation image.
-    pub training: Arc<Vec<(String, usize)>>,
+    /// The training images, in the order of their store.
+    pub training: Arc<Vec<TrainingImage>>,
+    /// What the source has besides images, which determines nothing.
+    pub passed_over: PassedOver,
+    /// Reasons why the listing may not be what the user expects, as sentences.
+    pub notes: Vec<String>,
 }
 
 impl Fingerprint {
-    /// Returns what determines the pixels of a part.
-    pub(crate) fn pixels(&self, part: Part) -> &Value {
-        match part {
-            Part::Training => &self.training_pixels,
-            Part::Test => &self.test_pixels,
-        }
+    /// Returns what determines the pixels of a part; null if it does not exist.
+    pub fn pixels(&self, part: Part) -> &Value {
+        self.pixels.get(&part).unwrap_or(&Value::Null)
+    }
+
+    /// Returns whether a part exists.
+    pub fn has(&self, part: Part) -> bool {
+        self.pixels.contains_key(&part)
     }
 }
 
@@ -69,45 +108,67 @@ pub struct SourceFile {
 /// The source is missing, unreadable or invalid, a class has no training or test images, or the memo cannot be written.
 pub fn fingerprint(config: &DatasetConfig, memo: &Path) -> Result<Fingerprint> {
     let contents = Contents::open(config, memo)?;
+    let Contents { listing, ids, .. } = &contents;
     let content = json!({
         "version": VERSION,
-        "classes": contents.listing.labels.classes,
-        "source": config.source.source().content(config.image_size),
+        "classes": listing.labels.classes,
+        "source": config.source.source().content(config.image_size, contents.held_out),
         "files": files(&contents)?,
     });
-    let training = contents.order(Part::Training).into_iter();
-    let training = training.map(|image| (contents.ids[image].clone(), contents.listing.labels.of_images[image]));
+    let kept = contents.groups_of_unlabeled();
+    let group = |group: &String| if kept.contains(group.as_str()) { String::new() } else { group.clone() };
+    let training = |image: usize| TrainingImage {
+        id: ids[image].clone(),
+        label: listing.labels.of_images[image],
+        group: listing.groups.as_ref().map(|groups| group(&groups[image])),
+    };
+    let training = contents.order(Part::Training).into_iter().map(training).collect();
+    let existing = Part::ALL.into_iter().filter(|part| listing.parts.contains(part));
     Ok(Fingerprint {
         content,
-        training_pixels: pixels(config, &contents, Part::Training)?,
-        test_pixels: pixels(config, &contents, Part::Test)?,
-        classes: contents.listing.sizes(),
-        training: Arc::new(training.collect()),
+        pixels: existing.map(|part| Ok((part, pixels(config, &contents, part)?))).collect::<Result<_>>()?,
+        classes: listing.sizes(),
+        unlabeled: listing.parts.iter().filter(|part| **part == Part::Unlabeled).count(),
+        training: Arc::new(training),
+        passed_over: listing.images.passed_over.clone(),
+        notes: listing.notes.clone(),
         files: contents.files,
     })
 }
 
 /// Returns what determines the pixels of a part.
 fn pixels(config: &DatasetConfig, contents: &Contents, part: Part) -> Result<Value> {
-    let source = config.source.source().pixels(config.image_size, part.is_test());
+    let source = config.source.source().pixels(config.image_size, part);
     Ok(json!({ "version": VERSION, "source": source, "files": contents.digest(part)? }))
 }
 
-/// Returns the digest of everything that files say of the images; null for synthetic images.
+/// Returns the digest of everything that files say of the labeled images; null for synthetic images.
 fn files(contents: &Contents) -> Result<Value> {
-    let Contents { listing, ids, files, .. } = contents;
+    let Contents { listing, ids, shared, .. } = contents;
     let labels = &listing.labels.of_images;
+    let labeled: Vec<usize> = (0..listing.len()).filter(|image| listing.parts[*image] != Part::Unlabeled).collect();
     let digest = if contents.has_file_per_image {
         let row =
-            |image: usize| json!([listing.images.names[image], labels[image], listing.is_test(image), ids[image]]);
-        hash::digest_json(&(0..listing.len()).map(row).collect::<Vec<Value>>())?
-    } else if files.is_empty() {
+            |&image: &usize| json!([listing.images.names[image], labels[image], part(contents, image), ids[image]]);
+        hash::digest_json(&labeled.iter().map(row).collect::<Vec<Value>>())?
+    } else if shared.is_empty() {
         return Ok(Value::Null);
     } else {
         // Labels may be in other files than the images.
-        hash::digest_json(&(files.iter().map(|file| &file.digest).collect::<Vec<_>>(), labels))?
+        let labels: Vec<usize> = labeled.iter().map(|image| labels[*image]).collect();
+        let digests = shared.iter().filter(|(_, part)| *part != Part::Unlabeled).map(|(digest, _)| digest);
+        hash::digest_json(&(digests.collect::<Vec<_>>(), labels))?
     };
     Ok(digest.into())
+}
+
+/// Returns the part of an image as it is digested: whether it is a test image, unless it is of a part of its own.
+fn part(contents: &Contents, image: usize) -> Value {
+    match contents.listing.parts[image] {
+        Part::Training => false.into(),
+        Part::Test => true.into(),
+        other => other.name().into(),
+    }
 }
 
 /// Returns the class names, without reading any image.
@@ -118,7 +179,12 @@ pub(crate) fn class_names(config: &DatasetConfig) -> Result<Vec<String>> {
     Ok(Listing::open(config)?.labels.classes)
 }
 
+/// Returns a sentence about what the source has besides images, if anything.
+pub(crate) fn passed_over(config: &DatasetConfig, fingerprint: &Fingerprint) -> Option<String> {
+    fingerprint.passed_over.sentence(&config.source.source().place())
+}
+
 /// Returns notes, as sentences, on why results on this data can mislead; nothing is decoded.
 pub(crate) fn notes(config: &DatasetConfig, fingerprint: &Fingerprint) -> Vec<String> {
-    config.source.source().notes(&fingerprint.classes)
+    [config.source.source().notes(&fingerprint.classes), fingerprint.notes.clone()].concat()
 }

@@ -1,11 +1,16 @@
-//! A data set: decoded images, training images first, then test images, and their names and labels.
+//! A data set: decoded images, part by part, and their names and labels.
 
 use crate::base::{Error, Result, files, hash};
-use crate::dataset::contents::Part;
-use crate::dataset::image_store::{INDEX, ImageStore, VERSION, damaged, read_index};
+
+use crate::dataset::part::Part;
+use crate::dataset::store::{INDEX, ImageStore, damaged, read_index};
 use crate::imaging::Image;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use std::path::Path;
+
+/// Version of `index.json` of a data set.
+pub(super) const VERSION: u32 = 2;
 
 /// A file that was skipped, or used although it is damaged, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,18 +30,17 @@ pub(super) struct Index {
     pub(super) labels: Vec<usize>,
     pub(super) is_test: Vec<bool>,
     pub(super) skipped: Vec<Skipped>,
-    pub(super) ignored: usize,
     /// JPEGs among the images that lost data inside.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) damaged: Vec<Skipped>,
 }
 
-/// A data set of decoded images, read one by one. Indices count the training images first, then the test images.
+/// A data set of decoded images, read one by one. Indices count the images of each part in turn.
 #[derive(Debug)]
 pub struct ImageDataset {
     index: Index,
-    first: ImageStore,
-    second: Option<ImageStore>,
+    /// Each part with the index of its first image.
+    stores: Vec<(Part, usize, ImageStore)>,
 }
 
 impl ImageDataset {
@@ -45,38 +49,41 @@ impl ImageDataset {
     /// # Errors
     /// A file is missing or unreadable, or the files do not match.
     pub fn open(directory: &Path) -> Result<Self> {
-        let [train, test] = Part::ALL.map(|part| directory.join(part.name()));
-        Self::labeled(directory, &train, &test)
+        let directories = Part::LABELED.map(|part| (part, directory.join(part.name())));
+        let parts = directories.iter().filter(|(_, path)| path.exists()).map(|(part, path)| (*part, path.as_path()));
+        Self::labeled(directory, &parts.collect::<Vec<_>>())
     }
 
-    /// Opens training and test images with their names and labels, which are in the directory `labels`.
+    /// Opens the images of parts, which are in these directories in the order of [`Part::LABELED`], with their names and
+    /// labels, which are in the directory `labels`.
     ///
     /// # Errors
     /// A file is missing or unreadable, or the files do not match.
-    pub fn labeled(labels: &Path, train: &Path, test: &Path) -> Result<Self> {
-        let (first, second) = (ImageStore::open(train)?, ImageStore::open(test)?);
+    pub fn labeled(labels: &Path, parts: &[(Part, &Path)]) -> Result<Self> {
+        let stores = open_stores(parts)?;
         let index: Index = read_index(labels)?;
-        index.check(first.len(), second.len()).map_err(|what| damaged(labels, what))?;
-        Ok(Self { index, first, second: Some(second) })
+        index.check(&is_test(&stores)).map_err(|what| damaged(labels, what))?;
+        Ok(Self { index, stores })
     }
 
-    /// Opens images without names or labels: every image has the label 0 of a single class. Those in `test` are test
-    /// images.
+    /// Opens the images of parts, which are in these directories, without names or labels: every image has the label 0
+    /// of a single class with an empty name.
     ///
     /// # Errors
     /// A file is missing or unreadable, or the files of a directory do not match.
-    pub fn unlabeled(images: &Path, test: Option<&Path>) -> Result<Self> {
-        let (first, second) = (ImageStore::open(images)?, test.map(ImageStore::open).transpose()?);
-        let count = first.len() + second.as_ref().map_or(0, ImageStore::len);
+    pub fn unlabeled(parts: &[(Part, &Path)]) -> Result<Self> {
+        let stores = open_stores(parts)?;
+        let is_test = is_test(&stores);
+        let count = is_test.len();
         let index = Index {
             version: VERSION,
             classes: vec![String::new()],
             names: vec![String::new(); count],
             labels: vec![0; count],
-            is_test: (0..count).map(|image| image >= first.len()).collect(),
+            is_test,
             ..Index::default()
         };
-        Ok(Self { index, first, second })
+        Ok(Self { index, stores })
     }
 
     /// Returns the number of images.
@@ -105,10 +112,9 @@ impl ImageDataset {
     /// # Errors
     /// The file cannot be read, or was truncated.
     pub fn read(&self, index: usize, image: &mut Image) -> Result<()> {
-        match (index.checked_sub(self.first.len()), &self.second) {
-            (None, _) => self.first.read(index, image),
-            (Some(position), Some(second)) => second.read(position, image),
-            (Some(_), None) => Err(Error::bug(format!("no image {index} among {}", self.len()))),
+        match self.place(index) {
+            Some((_, position, store)) => store.read(position, image),
+            None => Err(Error::bug(format!("no image {index} among {}", self.len()))),
         }
     }
 
@@ -117,12 +123,38 @@ impl ImageDataset {
     /// # Errors
     /// One has been modified.
     pub fn check(&self) -> Result<()> {
-        [Some(&self.first), self.second.as_ref()].into_iter().flatten().try_for_each(ImageStore::check)
+        self.stores.iter().try_for_each(|(_, _, store)| store.check())
     }
 
     /// Returns the identities of the training images, see [`Split::sample`](crate::dataset::Split::sample).
     pub fn training_ids(&self) -> &[String] {
-        &self.first.index.ids
+        let training = self.stores.iter().find(|(part, ..)| *part == Part::Training);
+        training.map_or(&[], |(_, _, store)| &store.index.ids)
+    }
+
+    /// Returns the indices of the images of a part.
+    pub fn part(&self, part: Part) -> Range<usize> {
+        let store = self.stores.iter().find(|(other, ..)| *other == part);
+        store.map_or(0..0, |(_, first, store)| *first..first + store.len())
+    }
+
+    /// Returns the part of the image with this index.
+    pub(crate) fn part_of(&self, index: usize) -> Part {
+        self.place(index).map_or(Part::Training, |(part, ..)| part)
+    }
+
+    /// Returns the digest of the pixels of the image with this index, and its width and height.
+    pub(crate) fn pixel_digest(&self, index: usize) -> (&str, (usize, usize)) {
+        self.place(index).map_or(("", (0, 0)), |(_, position, store)| {
+            (store.index.pixels[position].as_str(), store.index.sizes[position])
+        })
+    }
+
+    /// Returns the part of an image, and its position in the store of the part.
+    fn place(&self, index: usize) -> Option<(Part, usize, &ImageStore)> {
+        // Of a part without images and the next one, which start at the same index, this is the next one.
+        let at = self.stores.partition_point(|(_, first, _)| *first <= index).saturating_sub(1);
+        self.stores.get(at).map(|(part, first, store)| (*part, index - first, store))
     }
 
     /// Returns the label of the image with this index.
@@ -145,6 +177,11 @@ impl ImageDataset {
         &self.index.classes
     }
 
+    /// Returns whether the images have labels.
+    pub fn has_labels(&self) -> bool {
+        self.index.classes.iter().any(|class| !class.is_empty())
+    }
+
     /// Returns whether an image is a test image.
     pub fn is_test(&self, index: usize) -> bool {
         self.index.is_test[index]
@@ -164,23 +201,35 @@ impl ImageDataset {
     pub fn damaged(&self) -> &[Skipped] {
         &self.index.damaged
     }
+}
 
-    /// Returns the number of files that were ignored because their names are not those of images.
-    pub fn ignored(&self) -> usize {
-        self.index.ignored
-    }
+/// Opens parts and counts their images.
+fn open_stores(parts: &[(Part, &Path)]) -> Result<Vec<(Part, usize, ImageStore)>> {
+    let mut first = 0;
+    let open = |(part, directory): &(Part, &Path)| {
+        let store = ImageStore::open(directory)?;
+        let before = first;
+        first += store.len();
+        Ok((*part, before, store))
+    };
+    parts.iter().map(open).collect()
+}
+
+/// Returns for each image whether it is a test image.
+fn is_test(stores: &[(Part, usize, ImageStore)]) -> Vec<bool> {
+    stores.iter().flat_map(|(part, _, store)| std::iter::repeat_n(*part == Part::Test, store.len())).collect()
 }
 
 impl Index {
-    /// Checks that the lists are consistent and suit these numbers of training and test images.
-    fn check(&self, train: usize, test: usize) -> Result<(), String> {
+    /// Checks that the lists are consistent and suit images of which these are test images.
+    fn check(&self, is_test: &[bool]) -> Result<(), String> {
         if self.version != VERSION {
             return Err(format!("{INDEX} has version {}, not {VERSION}", self.version));
         }
-        if [self.names.len(), self.labels.len(), self.is_test.len()] != [train + test; 3] {
-            return Err(format!("the lists of {INDEX} differ in length from the {} images", train + test));
+        if [self.names.len(), self.labels.len(), self.is_test.len()] != [is_test.len(); 3] {
+            return Err(format!("the lists of {INDEX} differ in length from the {} images", is_test.len()));
         }
-        if self.is_test.iter().enumerate().any(|(image, is_test)| *is_test != (image >= train)) {
+        if self.is_test != is_test {
             return Err(format!("{INDEX} has test images among the training images"));
         }
         if let Some(label) = self.labels.iter().find(|&&label| label >= self.classes.len()) {

@@ -69,7 +69,8 @@ impl Memo {
     pub(super) fn remember(mut self, files: impl IntoIterator<Item = (PathBuf, FileDigest)>) -> Result<()> {
         let mut is_changed = false;
         for (path, digest) in files {
-            if digest.stamp.is_settled() && self.memo.files.get(&path) != Some(&digest) {
+            // JSON has no form for names that are not UTF-8.
+            if path.to_str().is_some() && digest.stamp.is_settled() && self.memo.files.get(&path) != Some(&digest) {
                 self.memo.files.insert(path, digest);
                 is_changed = true;
             }

@@ -22,31 +22,35 @@
 //! ```
 
 pub(crate) mod batches;
-mod block_file;
 pub(crate) mod config;
 mod contents;
 mod decode;
 pub(crate) mod duplicate_files;
 pub(crate) mod duplicates;
 mod fingerprint;
+mod hold_out;
 mod image_dataset;
-mod image_store;
 mod in_order;
 mod memo;
 mod memory_budget;
+mod part;
+mod passed_over;
+mod preparation;
 pub mod source;
 mod split;
-mod store_writer;
+mod store;
+pub(crate) mod survey;
 
 pub use batches::{Batch, Batches, LoaderConfig, contrastive_batches, labeled_batches, plain_batches};
 pub use config::{BrokenFiles, DamagedJpegs, DatasetConfig, OnDuplicates};
-pub(crate) use contents::Part;
-pub(crate) use decode::decode_images;
-pub(crate) use decode::label_images;
 pub use decode::{Decoded, decode};
-pub(crate) use fingerprint::class_names;
-pub(crate) use fingerprint::notes;
-pub use fingerprint::{ClassSize, Fingerprint, SourceFile, fingerprint};
+pub(crate) use decode::{decode_images, image_names, label_images};
+pub use fingerprint::{ClassSize, Fingerprint, SourceFile, TrainingImage, fingerprint};
+pub(crate) use fingerprint::{class_names, notes, passed_over};
 pub use image_dataset::{ImageDataset, Skipped};
+pub use part::Part;
+pub use passed_over::PassedOver;
 pub use source::SourceConfig;
 pub use split::{ClassCount, Split, split_sizes};
+pub use store::StoreForm;
+pub(crate) use store::misfit;

@@ -2,10 +2,11 @@
 
 use crate::base::rng::{below, shuffle, stream};
 use crate::base::{Error, Result};
-use crate::dataset::contents::first_by_hash;
 use crate::dataset::fingerprint::{ClassSize, Fingerprint};
+use crate::dataset::hold_out::{first_by_hash, groups_to_hold_out};
 use crate::dataset::source::fraction_of;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Numbers of images of a class by subset of the split.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,10 +43,21 @@ impl Split {
     /// images are added.
     pub fn sample(ids: &[String], tests: usize, validation_fraction: f64, seed: u64) -> Self {
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let mut validation = held_out(&ids, validation_fraction, seed);
+        Self::without(held_out(&ids, validation_fraction, seed), ids.len(), tests)
+    }
+
+    /// Holds out whole groups of images for validation, whose number of images is about the fraction; `groups` has the
+    /// name of the group of each image. Images whose group has an empty name are not held out.
+    ///
+    /// The choice depends on the names of the groups and their numbers of images alone.
+    pub fn sample_groups(groups: &[&str], tests: usize, validation_fraction: f64, seed: u64) -> Self {
+        Self::without(held_out_groups(groups, validation_fraction, seed), groups.len(), tests)
+    }
+
+    fn without(mut validation: Vec<usize>, images: usize, tests: usize) -> Self {
         validation.sort_unstable();
-        let train = (0..ids.len()).filter(|image| validation.binary_search(image).is_err()).collect();
-        Self { train, validation, test: (ids.len()..ids.len() + tests).collect() }
+        let train = (0..images).filter(|image| validation.binary_search(image).is_err()).collect();
+        Self { train, validation, test: (images..images + tests).collect() }
     }
 
     /// Checks a split that was read from a file: no image may occur twice, and the test subset must agree with
@@ -77,19 +89,44 @@ impl Split {
     /// # Errors
     /// A class would have no labeled image.
     pub fn labeled(&self, labels: &[usize], fraction: f64, seed: u64) -> Result<Vec<usize>> {
+        self.sample_labeled(labels, seed, |class, images| match fraction_of(fraction, images) {
+            0 => {
+                let min = 0.5 / images.max(1) as f64;
+                Err(Error::stage(format!(
+                    "a labeled fraction of {fraction} leaves class {class} ({images} training images) without labels",
+                ))
+                .help(format!("use a fraction of at least {min:.4}")))
+            }
+            count => Ok(count),
+        })
+    }
+
+    /// Returns the labeled training images: a random `count` of each class, sorted. With the same seed, the images of a
+    /// number are a subset of those of every larger number, and of those of a fraction that has as many of each class.
+    ///
+    /// # Errors
+    /// A class has fewer images.
+    pub fn labeled_per_class(&self, labels: &[usize], count: usize, seed: u64) -> Result<Vec<usize>> {
+        self.sample_labeled(labels, seed, |class, images| match images {
+            images if images < count => Err(Error::stage(format!(
+                "{count} labels per class are more than class {class} has: {images} training images"
+            ))
+            .help(format!("set `labels_per_class` to at most {images}"))),
+            _ => Ok(count),
+        })
+    }
+
+    /// Samples as many images of each class as `count` returns for the class and its number of images.
+    fn sample_labeled(
+        &self,
+        labels: &[usize],
+        seed: u64,
+        count: impl Fn(usize, usize) -> Result<usize>,
+    ) -> Result<Vec<usize>> {
         let mut chosen = Vec::new();
         for (class, mut images) in by_class(&self.train, labels).into_iter().enumerate() {
             shuffle(&mut images, &mut stream(seed, "labels", &[class as u64]));
-            let count = fraction_of(fraction, images.len());
-            if count == 0 {
-                let min = 0.5 / images.len().max(1) as f64;
-                return Err(Error::stage(format!(
-                    "a labeled fraction of {fraction} leaves class {class} ({} training images) without labels",
-                    images.len()
-                ))
-                .help(format!("use a fraction of at least {min:.4}")));
-            }
-            chosen.extend(&images[..count]);
+            chosen.extend(&images[..count(class, images.len())?]);
         }
         chosen.sort_unstable();
         Ok(chosen)
@@ -109,18 +146,36 @@ fn held_out(ids: &[&str], validation_fraction: f64, seed: u64) -> Vec<usize> {
     first_by_hash("split", seed, ids, fraction_of(validation_fraction, ids.len()))
 }
 
-/// Returns the numbers of images of each class that [`Split::sample`] gives.
+fn held_out_groups(groups: &[&str], validation_fraction: f64, seed: u64) -> Vec<usize> {
+    let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    groups.iter().enumerate().for_each(|(image, group)| by_name.entry(group).or_default().push(image));
+    by_name.remove("");
+    let sizes: Vec<(&str, usize)> = by_name.iter().map(|(name, images)| (*name, images.len())).collect();
+    let count = fraction_of(validation_fraction, groups.len());
+    let chosen = groups_to_hold_out("split", seed, &sizes, count);
+    chosen.into_iter().flat_map(|group| by_name[sizes[group].0].clone()).collect()
+}
+
+/// Returns the numbers of images of each class that [`Split::sample`] gives, or [`Split::sample_groups`] if there are groups.
 pub fn split_sizes(fingerprint: &Fingerprint, validation_fraction: f64, seed: u64) -> Vec<ClassCount> {
-    let whole = |ClassSize { name, train, test }: &ClassSize| ClassCount {
+    let whole = |ClassSize { name, train, validation, test }: &ClassSize| ClassCount {
         name: name.clone(),
         train: *train,
-        validation: 0,
+        validation: *validation,
         test: *test,
     };
     let mut sizes: Vec<_> = fingerprint.classes.iter().map(whole).collect();
-    let ids: Vec<&str> = fingerprint.training.iter().map(|(id, _)| id.as_str()).collect();
-    for image in held_out(&ids, validation_fraction, seed) {
-        let size = &mut sizes[fingerprint.training[image].1];
+    let training = &fingerprint.training;
+    let groups: Option<Vec<&str>> = training.iter().map(|image| image.group.as_deref()).collect();
+    let validation = match groups {
+        Some(groups) => held_out_groups(&groups, validation_fraction, seed),
+        None => {
+            let ids: Vec<&str> = training.iter().map(|image| image.id.as_str()).collect();
+            held_out(&ids, validation_fraction, seed)
+        }
+    };
+    for image in validation {
+        let size = &mut sizes[training[image].label];
         size.train -= 1;
         size.validation += 1;
     }
@@ -140,6 +195,7 @@ fn by_class(images: &[usize], labels: &[usize]) -> Vec<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::TrainingImage;
     use std::collections::HashSet;
     use std::sync::Arc;
 
@@ -161,10 +217,11 @@ mod tests {
         let split = sample(&ids, 7);
         let all: HashSet<usize> = split.train.iter().chain(&split.validation).chain(&split.test).copied().collect();
         assert_eq!((all.len(), split.train.len(), split.validation.len(), split.test.len()), (160, 115, 13, 32));
-        let class = |name: &str, train| ClassSize { name: name.to_owned(), train, test: 0 };
+        let class = |name: &str, train| ClassSize { name: name.to_owned(), train, ..ClassSize::default() };
+        let image = |(id, &label): (&String, &usize)| TrainingImage { id: id.clone(), label, group: None };
         let fingerprint = Fingerprint {
             classes: vec![class("a", 80), class("b", 40), class("c", 8)],
-            training: Arc::new(ids.iter().cloned().zip(labels.iter().copied()).collect()),
+            training: Arc::new(ids.iter().zip(&labels).map(image).collect()),
             ..Fingerprint::default()
         };
         let count = |part: &[usize], class| part.iter().filter(|&&image| labels[image] == class).count();
@@ -187,6 +244,38 @@ mod tests {
         let before = held_out(&ids);
         ids.insert(3, "one more".to_owned());
         assert!(before.difference(&held_out(&ids)).count() <= 1);
+    }
+
+    #[test]
+    fn no_group_is_on_both_sides_of_the_split() {
+        let names: Vec<String> = (0..128).map(|image| format!("patient {}", image / 5)).collect();
+        let mut groups: Vec<&str> = names.iter().map(String::as_str).collect();
+        groups[..5].fill("");
+        let split = Split::sample_groups(&groups, TESTS, 0.2, 7);
+        assert_eq!((split.validation.len(), split.train.len()), (25, 103));
+        let held_out: HashSet<&str> = split.validation.iter().map(|image| groups[*image]).collect();
+        assert_eq!(held_out.len(), 5);
+        assert!(split.train.iter().all(|image| !held_out.contains(groups[*image])));
+        assert!(Split::sample_groups(&["", "", "only"], 0, 0.9, 7).validation.is_empty());
+        let image = |(position, group): (usize, &&str)| TrainingImage {
+            id: position.to_string(),
+            label: position % 2,
+            group: Some((*group).to_owned()),
+        };
+        let class = ClassSize { train: 64, ..ClassSize::default() };
+        let fingerprint = Fingerprint {
+            classes: vec![class.clone(), class],
+            training: Arc::new(groups.iter().enumerate().map(image).collect()),
+            ..Fingerprint::default()
+        };
+        let count = |images: &[usize], class| images.iter().filter(|image| **image % 2 == class).count();
+        let expected = |class| ClassCount {
+            name: String::new(),
+            train: count(&split.train, class),
+            validation: count(&split.validation, class),
+            test: 0,
+        };
+        assert_eq!(split_sizes(&fingerprint, 0.2, 7), [0, 1].map(expected));
     }
 
     #[test]
@@ -221,6 +310,25 @@ mod tests {
             assert!(smaller.iter().all(|image| larger.contains(image)), "{fraction}");
             smaller = larger;
         }
+    }
+
+    #[test]
+    fn labels_per_class_are_as_many_of_each_and_nested() {
+        let (ids, labels) = images();
+        let split = sample(&ids, 7);
+        let smallest = split.train.iter().filter(|image| labels[**image] == 2).count();
+        let labeled = |count| split.labeled_per_class(&labels, count, 3);
+        let mut smaller = Vec::new();
+        for count in 1..=smallest {
+            let larger = labeled(count).unwrap();
+            for class in 0..3 {
+                assert_eq!(larger.iter().filter(|image| labels[**image] == class).count(), count);
+            }
+            assert!(smaller.iter().all(|image| larger.contains(image) && split.train.contains(image)));
+            smaller = larger;
+        }
+        let error = labeled(smallest + 1).unwrap_err();
+        assert!(error.what().contains(&format!("class 2 has: {smallest} training images")), "{error}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub(crate) mod timing;
 mod training;
 
 pub(crate) use check::{Check, Operation, check_operations};
-pub(crate) use timing::{Timing, time};
+pub(crate) use timing::{Timing, estimate, time};
 
 use crate::base::rng;
 use crate::train::Compute;

@@ -55,7 +55,11 @@ impl Compute<'_> {
     ) -> Result<Option<(PathBuf, StageStatus)>> {
         let (name, kind, key) = (self.graph.name(id), self.graph.kind(id), self.graph.key(id));
         match self.verifier.inspect(kind, key) {
-            Inspection::Intact(snapshot) if !forced && was_computed_from(self.store, kind, key, inputs) => {
+            Inspection::Intact(snapshot)
+                if !forced
+                    && was_computed_from(self.store, kind, key, inputs)
+                    && self.graph.stage(id).misfit(&snapshot.path).is_none() =>
+            {
                 self.events.emit(&Event::Cached { stage: name.to_owned() });
                 return Ok(Some((snapshot.path, StageStatus::Cached)));
             }

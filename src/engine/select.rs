@@ -4,7 +4,7 @@ use crate::base::Result;
 use crate::engine::provenance::Provenance;
 use crate::engine::store::{Inspection, Verifier, Verify};
 use crate::engine::{Graph, StageId, Store, pattern};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Default checkpoint interval: the maximum work lost to a kill, weighed against writing several hundred megabytes for
@@ -94,7 +94,8 @@ pub(crate) fn decide_actions(
     // In reverse order, so that a stage is visited after all stages that read it.
     for id in graph.iter().rev() {
         let index = id.index();
-        actions[index] = action(&provenance, id, forced[index], wanted[index]);
+        let misfit = |artifact: &Path| graph.stage(id).misfit(artifact);
+        actions[index] = action(&provenance, id, (forced[index], wanted[index]), &misfit);
         if actions[index].is_compute() {
             graph.inputs(id).values().for_each(|input| wanted[input.index()] = true);
         }
@@ -109,9 +110,17 @@ pub(crate) fn decide_actions(
     Ok(actions)
 }
 
-fn action(provenance: &Provenance<'_>, id: StageId, forced: bool, wanted: bool) -> Action {
+fn action(
+    provenance: &Provenance<'_>,
+    id: StageId,
+    (forced, wanted): (bool, bool),
+    misfit: &dyn Fn(&Path) -> Option<String>,
+) -> Action {
     let fault = match (provenance.inspection(id), provenance.stale(id)) {
-        (Inspection::Intact(snapshot), None) if !forced => return Action::Cached(snapshot.path.clone()),
+        (Inspection::Intact(snapshot), None) if !forced => match wanted.then(|| misfit(&snapshot.path)).flatten() {
+            None => return Action::Cached(snapshot.path.clone()),
+            Some(why) => Some(Fault::Stale(why)),
+        },
         _ if !forced && !wanted => return Action::NotNeeded,
         (Inspection::Incomplete(damage) | Inspection::Corrupt(damage), _) => Some(Fault::Damaged(damage.clone())),
         (_, stale) => stale.cloned().map(Fault::Stale),

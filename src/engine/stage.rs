@@ -35,6 +35,13 @@ pub trait Stage: Send + Sync {
         BTreeMap::new()
     }
 
+    /// Returns why an artifact with the right content has to be made again, if it has: its files in the directory `form`
+    /// keep the content in another form than the one that is asked for, or refer to files that have changed. The stages
+    /// that read it are not computed again.
+    fn misfit(&self, _artifact: &Path) -> Option<String> {
+        None
+    }
+
     /// Returns why the stage cannot be computed on this machine, or none if it can.
     fn obstacle(&self) -> Option<Error> {
         None
@@ -94,10 +101,12 @@ impl Context<'_> {
     /// # Errors
     /// The stage has no such input, which is a bug.
     pub fn input(&self, role: &str) -> Result<&Path> {
-        self.inputs
-            .get(role)
-            .map(PathBuf::as_path)
-            .ok_or_else(|| Error::bug(format!("stage {} has no input '{role}'", self.stage)))
+        self.optional_input(role).ok_or_else(|| Error::bug(format!("stage {} has no input '{role}'", self.stage)))
+    }
+
+    /// Returns the directory of the input artifact with this role, if the stage has such an input.
+    pub fn optional_input(&self, role: &str) -> Option<&Path> {
+        self.inputs.get(role).map(PathBuf::as_path)
     }
 
     /// Checks that no input was overwritten since the stage started. Call it before writing a checkpoint; at the end of

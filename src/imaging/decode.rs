@@ -1,27 +1,41 @@
-//! Decoding of JPEG, PNG and WebP files.
+//! Decoding of image files.
 
-use crate::base::human;
+use crate::base::{human, text};
 use crate::imaging::jpeg::{self, Integrity};
-use crate::imaging::jpeg_segments::{START_OF_SCAN, segments};
-use crate::imaging::{CHANNELS, Image, header};
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use crate::imaging::jpeg_segments::{self, START_OF_SCAN, segments};
+use crate::imaging::sixteen_bit::{DeepImage, SixteenBit};
+use crate::imaging::{CHANNELS, Image, format, header};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use std::io::Cursor;
 
-/// Maximum pixels per side: far above any camera, far below what a forged header claims.
-pub(super) const MAX_SIDE: u32 = 30_000;
+/// Maximum pixels per side: far above any scanner, far below what a forged header claims.
+pub(super) const MAX_SIDE: u32 = 1_000_000;
 /// Maximum bytes of decoded pixels (in the file's pixel format: up to 8 per pixel), so that one file cannot exhaust
 /// memory.
 pub(super) const MAX_DECODED_BYTES: u64 = 768 << 20;
 /// Maximum memory in bytes that a decoder may use besides the pixels.
 const DECODER_BYTES: u64 = 1 << 30;
+/// Maximum characters of a decoder's message.
+const MAX_REASON: usize = 300;
 
-/// Decodes a JPEG (including progressive), PNG or WebP file, recognized by content, not by name.
+/// What decoding found besides the pixels.
+#[derive(Default)]
+pub(crate) struct Decoded {
+    /// Damage of a JPEG that lost data inside and was decoded as far as possible, as a phrase.
+    pub(crate) damage: Option<String>,
+    /// The pixels of a 16-bit image, which [`DeepImage::reduce`] writes with 8 bits.
+    pub(crate) deep: Option<DeepImage>,
+}
+
+/// Decodes a JPEG (including progressive), PNG, WebP, GIF, BMP or TIFF file, recognized by content, not by name.
 ///
-/// Grayscale becomes three equal channels, 16 bits are rounded to 8, CMYK is converted, transparency is composited over
-/// white, an animation gives its first frame, and the EXIF orientation is applied.
+/// Grayscale becomes three equal channels, palettes and CMYK are converted, transparency is composited over white, an
+/// animation or a file with several pages gives its first one, and the EXIF orientation is applied. In 16-bit images
+/// black is 0 and white 65535.
 ///
 /// # Errors
-/// Why the file cannot be decoded, as a phrase: damaged, truncated, too large, another format.
+/// Why the file cannot be decoded, as a phrase: damaged, truncated, too large, 16-bit values of small range, another
+/// format.
 pub fn decode(bytes: &[u8]) -> Result<Image, String> {
     let mut image = Image::default();
     decode_into(bytes, &mut image)?.map_or(Ok(image), Err)
@@ -35,51 +49,63 @@ pub fn decode(bytes: &[u8]) -> Result<Image, String> {
 /// # Errors
 /// Those of [`decode`] except for that one; the content of `image` is then unspecified.
 pub fn decode_into(bytes: &[u8], image: &mut Image) -> Result<Option<String>, String> {
+    let Decoded { damage, deep } = decode_depth(bytes, image)?;
+    deep.map_or(Ok(()), |deep| deep.reduce(SixteenBit::Full, image))?;
+    Ok(damage)
+}
+
+/// Same as [`decode_into`], but returns a 16-bit image as it is; `image` is then unspecified.
+///
+/// # Errors
+/// Those of [`decode_into`] except for small ranges.
+pub(crate) fn decode_depth(bytes: &[u8], image: &mut Image) -> Result<Decoded, String> {
     let mut damage = None;
-    let format = recognize(bytes)?;
-    if let Some((width, height)) = header::size(bytes) {
-        check_sides(width, height)?;
+    let format = format::supported(bytes)?;
+    if let Some(header) = header::parse(bytes) {
+        check_size(header.width, header.height, header.decoded)?;
     }
     if format == ImageFormat::Jpeg {
+        if let Some(reason) = jpeg_segments::unsupported(bytes) {
+            return Err(reason);
+        }
         if !jpeg_is_complete(bytes) {
             return Err("the JPEG ends before its end marker (truncated)".to_owned());
         }
         match jpeg::decode_checked(bytes, image) {
-            Integrity::Intact => return Ok(None),
+            Integrity::Intact => return Ok(Decoded::default()),
             Integrity::Unchecked => {}
             Integrity::Damaged(what) => damage = Some(what),
         }
         if jpeg::decode_fast(bytes, image) {
-            return Ok(damage);
+            return Ok(Decoded { damage, deep: None });
         }
     }
-    *image = decode_any(bytes, format)?;
-    Ok(damage)
+    let deep = match DeepImage::new(decode_any(bytes, format)?) {
+        Ok(deep) => Some(deep),
+        Err(decoded) => {
+            *image = flatten(decoded);
+            None
+        }
+    };
+    Ok(Decoded { damage, deep })
 }
 
-fn decode_any(bytes: &[u8], format: ImageFormat) -> Result<Image, String> {
+fn decode_any(bytes: &[u8], format: ImageFormat) -> Result<DynamicImage, String> {
     if format == ImageFormat::WebP && !webp_is_complete(bytes) {
         return Err("the WebP ends inside one of its chunks (truncated)".to_owned());
     }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits());
-    let mut decoder = reader.into_decoder().map_err(reason)?;
-    check_size(&decoder)?;
-    let orientation = decoder.orientation().map_err(reason)?;
-    let mut image = DynamicImage::from_decoder(decoder).map_err(reason)?;
+    let mut decoder = reader.into_decoder().map_err(|error| reason(&error))?;
+    let (width, height) = decoder.dimensions();
+    check_size(width, height, decoder.total_bytes())?;
+    if matches!(decoder.color_type(), ColorType::Rgb32F | ColorType::Rgba32F) {
+        return Err("its values are floating-point numbers; convert it to 8 or 16 bits".to_owned());
+    }
+    let orientation = decoder.orientation().map_err(|error| reason(&error))?;
+    let mut image = DynamicImage::from_decoder(decoder).map_err(|error| reason(&error))?;
     image.apply_orientation(orientation);
-    Ok(flatten(image))
-}
-
-fn recognize(bytes: &[u8]) -> Result<ImageFormat, String> {
-    if bytes.is_empty() {
-        return Err("the file is empty".to_owned());
-    }
-    match image::guess_format(bytes) {
-        Ok(format @ (ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP)) => Ok(format),
-        Ok(other) => Err(format!("{other:?} files are not supported; convert to JPEG, PNG or WebP")),
-        Err(_) => Err("not a JPEG, PNG or WebP file".to_owned()),
-    }
+    Ok(image)
 }
 
 fn limits() -> Limits {
@@ -90,29 +116,29 @@ fn limits() -> Limits {
     limits
 }
 
-fn check_size(decoder: &impl ImageDecoder) -> Result<(), String> {
-    let (width, height) = decoder.dimensions();
-    check_sides(width, height)?;
-    if decoder.total_bytes() > MAX_DECODED_BYTES {
-        let max = human::bytes(MAX_DECODED_BYTES);
-        return Err(format!("the image is too large ({width}x{height}; the maximum is {max} of decoded pixels)"));
-    }
-    Ok(())
-}
-
-fn check_sides(width: u32, height: u32) -> Result<(), String> {
-    if width == 0 || height == 0 {
+/// Checks the sides in pixels and the number of bytes of decoded pixels.
+fn check_size(width: u32, height: u32, decoded: u64) -> Result<(), String> {
+    let limit = if width == 0 || height == 0 {
         return Err(format!("the image has no pixels ({width}x{height})"));
-    }
-    if width > MAX_SIDE || height > MAX_SIDE {
-        return Err(format!("the image is too large ({width}x{height}; the maximum is {MAX_SIDE} pixels per side)"));
-    }
-    Ok(())
+    } else if width > MAX_SIDE || height > MAX_SIDE {
+        format!("{MAX_SIDE} pixels per side")
+    } else if decoded > MAX_DECODED_BYTES {
+        format!("{} of decoded pixels", human::bytes(MAX_DECODED_BYTES))
+    } else {
+        return Ok(());
+    };
+    Err(format!("the image is too large ({width}x{height}; the maximum is {limit})"))
 }
 
-fn reason(error: image::ImageError) -> String {
+fn reason(error: &ImageError) -> String {
     let text = error.to_string();
-    text.lines().map(str::trim).collect::<Vec<_>>().join("; ")
+    let text = text.lines().map(str::trim).collect::<Vec<_>>().join("; ");
+    // A header may list thousands of numbers.
+    let text = text::cut(&text, MAX_REASON);
+    match error {
+        ImageError::Unsupported(_) => format!("{text}; convert it to 8-bit PNG or JPEG"),
+        _ => text.into_owned(),
+    }
 }
 
 /// Returns whether every chunk is inside the file. The decoder allocates the length in a chunk header before it reads
@@ -186,18 +212,20 @@ mod tests {
         let rgb = |width, height, orientation| jpeg_file(width, height, ExtendedColorType::Rgb8, orientation);
         for file in [rgb(61, 37, None), rgb(1, 1, None), rgb(64, 48, Some(1)), rgb(17, 80, None)] {
             assert!(jpeg::decode_fast(&file, &mut image));
-            assert_eq!(image, decode_any(&file, ImageFormat::Jpeg).unwrap());
+            assert_eq!(image, flatten(decode_any(&file, ImageFormat::Jpeg).unwrap()));
         }
     }
 
     #[test]
     fn images_that_are_too_wide_are_refused_with_size_and_limit() {
-        for format in [ImageFormat::Png, ImageFormat::Jpeg] {
-            let mut file = Cursor::new(Vec::new());
-            DynamicImage::new_rgb8(30_001, 2).write_to(&mut file, format).unwrap();
-            let reason = decode(file.get_ref()).unwrap_err();
-            assert_eq!(reason, "the image is too large (30001x2; the maximum is 30000 pixels per side)");
-        }
+        let mut file = Cursor::new(Vec::new());
+        DynamicImage::new_luma8(MAX_SIDE + 1, 1).write_to(&mut file, ImageFormat::Png).unwrap();
+        let reason = decode(file.get_ref()).unwrap_err();
+        assert_eq!(reason, "the image is too large (1000001x1; the maximum is 1000000 pixels per side)");
+        // Long and narrow images are small.
+        let mut file = Cursor::new(Vec::new());
+        DynamicImage::new_rgb8(40_000, 2).write_to(&mut file, ImageFormat::Jpeg).unwrap();
+        assert_eq!(decode(file.get_ref()).map(|image| image.width), Ok(40_000));
     }
 
     #[test]

@@ -25,3 +25,18 @@ pub(super) fn segments(bytes: &[u8]) -> impl Iterator<Item = (u8, Range<usize>)>
         None
     })
 }
+
+/// Returns why a JPEG of a rare kind cannot be decoded, as a phrase.
+pub(super) fn unsupported(bytes: &[u8]) -> Option<String> {
+    let is_frame = |marker: u8| matches!(marker, 0xC0..=0xCF) && !matches!(marker, 0xC4 | 0xC8 | 0xCC);
+    let (marker, content) = segments(bytes).find(|(marker, _)| is_frame(*marker))?;
+    let bits = *bytes.get(content.start)?;
+    let kind = match marker {
+        0xC1 | 0xC2 if bits == 12 => "12-bit".to_owned(),
+        0xC0..=0xC2 => return None,
+        0xC3 | 0xC7 | 0xCB | 0xCF => "lossless".to_owned(),
+        0xC9.. => "arithmetic-coded".to_owned(),
+        _ => "hierarchical".to_owned(),
+    };
+    Some(format!("{kind} JPEGs are not supported; convert it to PNG or a baseline JPEG"))
+}

@@ -14,6 +14,7 @@
 
 mod decode;
 mod encode;
+mod format;
 mod header;
 mod jpeg;
 mod jpeg_frame;
@@ -24,15 +25,20 @@ mod jpeg_zeros;
 pub(crate) mod perceptual;
 mod region;
 pub mod resample;
+mod sixteen_bit;
+mod tiff_header;
 pub(crate) mod vector;
 
+pub(crate) use decode::{Decoded, decode_depth};
 pub use decode::{decode, decode_into};
 pub use encode::encode_png;
-pub(crate) use header::HEADER_BYTES;
-pub(crate) use header::memory_to_decode;
+pub(crate) use format::{FileFormat, SIGNATURE_BYTES, recognize};
+pub(crate) use header::{HEADER_BYTES, memory_to_decode};
 pub(crate) use jpeg::DAMAGED_JPEG;
 pub use region::{Fit, Region};
 pub use resample::{Flip, Resampler};
+pub(crate) use sixteen_bit::{DeepImage, SMALL_RANGE};
+pub use sixteen_bit::{SixteenBit, Window};
 
 /// Channels of a pixel: red, green, blue.
 pub const CHANNELS: usize = 3;

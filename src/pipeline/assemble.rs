@@ -14,8 +14,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// File under the output directory that caches the digests of image files.
-const DIGESTS: &str = "digests.json";
+/// Returns the file under an output directory that caches the digests of image files.
+pub(crate) fn digests(output: &Path) -> PathBuf {
+    output.join("digests.json")
+}
 
 /// A study as a graph.
 pub struct Assembly {
@@ -96,17 +98,20 @@ impl std::error::Error for AssembleError {}
 /// # Errors
 /// The data cannot be read, or the configuration does not fit it.
 pub fn assemble(loaded: &LoadedStudy, output: &Path, device: Option<DeviceChoice>) -> Result<Assembly, AssembleError> {
-    let mut survey = Survey { memo: output.join(DIGESTS), fingerprints: Vec::new() };
+    let mut survey = Survey { memo: digests(output), fingerprints: Vec::new() };
     let mut expanded = Expanded::default();
     let mut seeds: Vec<u64> = Vec::new();
     for (number, variant) in loaded.study.variants.iter().enumerate() {
         let mut pipeline = variant.pipeline.clone();
         pipeline.device = device.unwrap_or(pipeline.device);
         let facts = survey.facts(&pipeline)?;
-        for facts in facts.0.values() {
+        for (name, facts) in &facts.0 {
             // The report counts duplicates by their pixels.
             let duplicates = dataset::duplicate_files::warnings(&facts.config, &facts.fingerprint);
-            add_new(&mut expanded.warnings_of_data, duplicates.map_err(AssembleError::Data)?);
+            let duplicates = duplicates.map_err(|error| AssembleError::Data(error.at(table_of(name))))?;
+            add_new(&mut expanded.warnings_of_data, duplicates);
+            // The report has a table of them.
+            add_new(&mut expanded.warnings_of_data, dataset::passed_over(&facts.config, &facts.fingerprint));
             add_new(&mut expanded.notes, dataset::notes(&facts.config, &facts.fingerprint));
         }
         loaded.check_data(number, &facts)?;
@@ -116,6 +121,11 @@ pub fn assemble(loaded: &LoadedStudy, output: &Path, device: Option<DeviceChoice
         }
     }
     into_assembly(loaded, expanded, seeds).map_err(AssembleError::Data)
+}
+
+/// `[dataset]` or `[dataset.NAME]`
+fn table_of(name: &str) -> String {
+    if name.is_empty() { "[dataset]".to_owned() } else { format!("[dataset.{name}]") }
 }
 
 fn into_assembly(loaded: &LoadedStudy, expanded: Expanded, seeds: Vec<u64>) -> Result<Assembly> {
@@ -149,7 +159,8 @@ impl Survey {
     fn facts(&mut self, pipeline: &Pipeline) -> Result<Facts> {
         let data_facts = |(name, config): (&str, &DatasetConfig)| {
             let fingerprint = self.fingerprint(config)?;
-            let classes = dataset::split_sizes(&fingerprint, config.validation_fraction, pipeline.seed);
+            let classes =
+                dataset::split_sizes(&fingerprint, config.held_out_for_validation(&fingerprint), pipeline.seed);
             Ok((name.to_owned(), DataFacts { config: config.clone(), fingerprint, classes }))
         };
         pipeline.all::<Dataset>().map(data_facts).collect::<Result<_>>().map(Facts)

@@ -136,7 +136,8 @@ fn checked(mut document: Document, language: Language, problems: &mut Problems) 
     }
     let path = document.path().to_owned();
     let name = name_of(&mut document.root, &path, problems)?;
-    let title = title_of(&mut document.root, language.schema, problems).unwrap_or_else(|| name.clone());
+    // Problems of its section were reported with those of the variants.
+    let title = title_of(&mut document.root, language.schema, &mut Problems::default()).unwrap_or_else(|| name.clone());
     Some(LoadedStudy { study: Study { name, title, variants }, document, language })
 }
 

@@ -35,6 +35,7 @@ mod preview;
 mod publish;
 pub(crate) mod report;
 
+pub(crate) use assemble::digests;
 pub use assemble::{AssembleError, Assembly, assemble};
 pub use execute::{Executed, execute};
 pub(crate) use language::language;

@@ -2,7 +2,7 @@
 
 use crate::augment::PolicyConfig;
 use crate::base::{Error, Result, files};
-use crate::dataset::{self, DatasetConfig, ImageDataset, Part, Split};
+use crate::dataset::{self, DatasetConfig, ImageDataset, Part};
 use crate::pipeline::LoadedStudy;
 use crate::stages::dataset::SEED as DATA_SEED;
 use crate::stages::pretrain::draw;
@@ -26,9 +26,8 @@ pub fn preview(loaded: &LoadedStudy, augment: Option<&str>, count: usize, png: &
     let (directory, seed) = (directory.path(), pipeline.seed);
     let memo = directory.join("digests.json");
     dataset::decode_images(dataset, Part::Training, (DATA_SEED, &memo), directory, &|_, _| (), &|| Ok(()))?;
-    let set = ImageDataset::unlabeled(directory, None)?;
-    let mut images = Split::sample(set.training_ids(), 0, dataset.validation_fraction, seed).train;
-    images.truncate(count);
+    let set = ImageDataset::unlabeled(&[(Part::Training, directory)])?;
+    let images: Vec<usize> = (0..set.len().min(count)).collect();
     files::write_atomic(png, &draw(&set, &images, policy, dataset, seed)?)
 }
 

@@ -15,13 +15,14 @@ const NOTE: &str = "Differences in test accuracy are in percentage points, paire
 const UNPAIRED: &str = "‡ The test images differ, so this comparison is not paired.";
 
 /// Columns of `comparisons.csv`.
-pub(crate) const COLUMNS: [&str; 17] = [
+pub(crate) const COLUMNS: [&str; 18] = [
     "question",
     "kind",
     "stage",
     "from",
     "depth",
     "fraction",
+    "labels_per_class",
     "variant",
     "accuracy",
     "against_stage",
@@ -70,7 +71,7 @@ fn row(comparison: &Comparison<'_, '_>, naming: Naming) -> Vec<String> {
     vec![
         naming.name(first),
         naming.name(second),
-        words::label_fraction(first.first().fraction),
+        words::label_amount(first.first().fraction, first.first().labels_per_class),
         format!("{} / {}", words::percent(first.mean), words::percent(second.mean)),
         words::points(difference.value) + mark,
         words::points_range(difference.interval),
@@ -97,6 +98,7 @@ fn cells(comparison: &Comparison<'_, '_>) -> Vec<String> {
         a.from.clone().unwrap_or_default(),
         depth(a.depth),
         a.fraction.to_string(),
+        a.labels_per_class.map(|count| count.to_string()).unwrap_or_default(),
         first.variant.clone(),
         first.mean.to_string(),
         b.stage.clone(),

@@ -105,6 +105,8 @@ pub struct TrainingCurve {
     pub depth_label: String,
     /// Fraction of the labels used; none for pretraining.
     pub fraction: Option<f64>,
+    /// Number of labels per class, if the pipeline file gives that instead of a fraction.
+    pub labels_per_class: Option<usize>,
     /// Title of the loss, with its unit: "NT-Xent loss (nats)" (pretraining).
     pub loss: String,
     /// Chance level of the loss: ln(2N-1) for NT-Xent over N pairs.
@@ -179,6 +181,8 @@ pub struct EvaluationResult {
     pub depth_label: String,
     /// Fraction of the labels used.
     pub fraction: f64,
+    /// Number of labels per class, if the pipeline file gives that instead of a fraction.
+    pub labels_per_class: Option<usize>,
     /// Number of labeled images used.
     pub labeled: usize,
     /// Swept settings of this result: "temperature 0.1, seed 2". Results that differ only in the item "seed N" are

@@ -17,16 +17,16 @@ pub(crate) fn classes(report: &Report) -> Result<Vec<u8>> {
     table.bytes()
 }
 
-/// Returns the images that show the same as an earlier one.
+/// Returns the images that show the same as another one.
 pub(crate) fn duplicates(report: &Report) -> Result<Vec<u8>> {
-    let columns = ["dataset", "image", "class", "is_test", "other", "other_class", "is_exact"];
+    let columns = ["dataset", "image", "class", "part", "other", "other_class", "other_part", "is_exact"];
     let mut table = CsvTable::new(&columns)?;
     for set in &report.datasets {
         for row in &set.duplicates {
-            let DuplicateImage { image, class, is_test, other, other_class, is_exact } = row;
-            let (is_test, is_exact) = (is_test.to_string(), is_exact.to_string());
-            let names = [&set.name, image, class, &is_test, other, other_class, &is_exact];
-            table.add(&names.map(Clone::clone))?;
+            let DuplicateImage { image, class, part, other, other_class, other_part, is_exact } = row;
+            let is_exact = is_exact.to_string();
+            let cells = [&set.name, image, class, part.name(), other, other_class, other_part.name(), &is_exact];
+            table.add(&cells.map(str::to_owned))?;
         }
     }
     table.bytes()

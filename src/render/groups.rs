@@ -199,6 +199,7 @@ struct Key<'a> {
     from: Option<&'a str>,
     depth: Option<usize>,
     fraction: u64,
+    labels_per_class: Option<usize>,
     variant: String,
 }
 
@@ -210,6 +211,7 @@ impl<'a> Key<'a> {
             from: result.from.as_deref(),
             depth: result.depth,
             fraction: result.fraction.to_bits(),
+            labels_per_class: result.labels_per_class,
             variant: without_seed(&result.variant),
         }
     }

@@ -57,8 +57,9 @@ struct DatasetView<'a> {
     skipped_count: usize,
     damaged: &'a [(String, String)],
     damaged_count: usize,
-    /// Cells of a row each: image, class, earlier image, its class, whether they are the same.
-    duplicates: Vec<[&'a str; 5]>,
+    passed_over: &'a [(String, usize, String)],
+    /// Cells of a row each: part, image, class, the same of the other image, whether they are the same.
+    duplicates: Vec<[&'a str; 7]>,
     duplicates_count: usize,
     /// Base64; empty without duplicates.
     duplicates_png: String,
@@ -178,9 +179,10 @@ fn with_markup(statement: Statement) -> Statement {
     Statement { text: text.replace(" %", "\u{a0}%"), ..statement }
 }
 
-fn duplicate(row: &DuplicateImage) -> [&str; 5] {
-    let DuplicateImage { image, class, other, other_class, is_exact, .. } = row;
-    [image, class, other, other_class, if *is_exact { "equal pixels" } else { "nearly the same" }]
+fn duplicate(row: &DuplicateImage) -> [&str; 7] {
+    let DuplicateImage { image, class, part, other, other_class, other_part, is_exact } = row;
+    let same = if *is_exact { "equal pixels" } else { "nearly the same" };
+    [part.name(), image, class, other_part.name(), other, other_class, same]
 }
 
 fn dataset(set: &DatasetFacts, is_named: bool) -> DatasetView<'_> {
@@ -194,6 +196,7 @@ fn dataset(set: &DatasetFacts, is_named: bool) -> DatasetView<'_> {
         skipped_count: set.skipped.len(),
         damaged: &set.damaged[..set.damaged.len().min(MAX_FILES)],
         damaged_count: set.damaged.len(),
+        passed_over: &set.passed_over,
         duplicates: duplicates.iter().take(MAX_FILES).map(|each| duplicate(each)).collect(),
         duplicates_count: duplicates.len(),
         duplicates_png: if duplicates.is_empty() { String::new() } else { BASE64_STANDARD.encode(&set.duplicates_png) },

@@ -91,10 +91,9 @@ pub(crate) fn recalls(shown: &[&Group<'_>]) -> Table<'static> {
 }
 
 fn labels(group: &Group<'_>) -> String {
-    if group.first().is_missing {
-        return words::label_fraction(group.first().fraction);
-    }
-    format!("{} ({})", words::label_fraction(group.first().fraction), group.first().labeled)
+    let first = group.first();
+    let amount = words::label_amount(first.fraction, first.labels_per_class);
+    if first.is_missing { amount } else { format!("{amount} ({})", first.labeled) }
 }
 
 /// Formats the number of seeds: `3`, or `2 of 3` if one is missing.

@@ -55,6 +55,7 @@ fn results(report: &Report) -> Result<Vec<u8>> {
         "depth",
         "depth_label",
         "fraction",
+        "labels_per_class",
         "labeled",
         "variant",
         "seed",
@@ -82,6 +83,7 @@ fn results(report: &Report) -> Result<Vec<u8>> {
             optional(result.depth),
             result.depth_label.clone(),
             result.fraction.to_string(),
+            optional(result.labels_per_class),
             result.labeled.to_string(),
             result.variant.clone(),
             result.seed.to_string(),
@@ -113,6 +115,7 @@ fn summary(report: &Report) -> Result<Vec<u8>> {
         "depth",
         "depth_label",
         "fraction",
+        "labels_per_class",
         "labeled",
         "variant",
         "seeds",
@@ -136,6 +139,7 @@ fn summary(report: &Report) -> Result<Vec<u8>> {
             optional(result.depth),
             result.depth_label.clone(),
             result.fraction.to_string(),
+            optional(result.labels_per_class),
             result.labeled.to_string(),
             group.variant.clone(),
             group.results.iter().filter(|result| !result.is_missing).count().to_string(),
@@ -154,7 +158,8 @@ fn summary(report: &Report) -> Result<Vec<u8>> {
 
 /// Returns the recall of each class, averaged over seeds.
 fn recalls(report: &Report) -> Result<Vec<u8>> {
-    let columns = ["stage", "depth", "fraction", "variant", "class", "images", "recall", "low", "high"];
+    let columns =
+        ["stage", "depth", "fraction", "labels_per_class", "variant", "class", "images", "recall", "low", "high"];
     let mut table = CsvTable::new(&columns)?;
     for group in groups::over_seeds(&report.results) {
         for recall in group.recalls() {
@@ -162,6 +167,7 @@ fn recalls(report: &Report) -> Result<Vec<u8>> {
                 group.first().stage.clone(),
                 optional(group.first().depth),
                 group.first().fraction.to_string(),
+                optional(group.first().labels_per_class),
                 group.variant.clone(),
                 recall.class.to_owned(),
                 recall.images.to_string(),
@@ -190,6 +196,7 @@ fn curves(report: &Report) -> Result<Vec<u8>> {
         "from",
         "depth",
         "fraction",
+        "labels_per_class",
         "epoch",
         "loss",
         "accuracy",
@@ -206,6 +213,7 @@ fn curves(report: &Report) -> Result<Vec<u8>> {
                 optional(curve.from.as_ref()),
                 optional(curve.depth),
                 optional(curve.fraction),
+                optional(curve.labels_per_class),
                 row.epoch.to_string(),
                 row.loss.to_string(),
                 row.accuracy.to_string(),
@@ -220,7 +228,8 @@ fn curves(report: &Report) -> Result<Vec<u8>> {
 }
 
 fn confusion(report: &Report) -> Result<Vec<u8>> {
-    let mut table = CsvTable::new(&["stage", "depth", "fraction", "variant", "true", "predicted", "images"])?;
+    let mut table =
+        CsvTable::new(&["stage", "depth", "fraction", "labels_per_class", "variant", "true", "predicted", "images"])?;
     for result in &report.results {
         let name = |class: usize| result.classes.get(class).cloned().unwrap_or_else(|| class.to_string());
         for (truth, row) in result.confusion.iter().enumerate() {
@@ -229,6 +238,7 @@ fn confusion(report: &Report) -> Result<Vec<u8>> {
                     result.stage.clone(),
                     optional(result.depth),
                     result.fraction.to_string(),
+                    optional(result.labels_per_class),
                     result.variant.clone(),
                     name(truth),
                     name(predicted),

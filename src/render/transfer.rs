@@ -63,7 +63,10 @@ fn rows<'r, 'g>(groups: &'g [Group<'r>], evaluated_on: &[&str]) -> Vec<Row<'r, '
 
 fn is_same_row(a: &Group<'_>, b: &Group<'_>) -> bool {
     let (x, y) = (a.first(), b.first());
-    x.kind == y.kind && x.from == y.from && x.depth == y.depth && x.fraction == y.fraction && a.variant == b.variant
+    // The same number of labels per class is another fraction of another data set.
+    let same_labels =
+        x.labels_per_class == y.labels_per_class && (x.labels_per_class.is_some() || x.fraction == y.fraction);
+    x.kind == y.kind && x.from == y.from && x.depth == y.depth && same_labels && a.variant == b.variant
 }
 
 impl Row<'_, '_> {
@@ -74,7 +77,7 @@ impl Row<'_, '_> {
         let mut cells = vec![
             kind.to_owned(),
             words::or_unknown(&result.depth_label),
-            words::label_fraction(result.fraction),
+            words::label_amount(result.fraction, result.labels_per_class),
             pretrained_on(result),
             words::or_unknown(result.from.as_deref().unwrap_or_default()),
         ];

@@ -75,6 +75,25 @@ pub(crate) fn label_fraction(fraction: f64) -> String {
     format!("{} %", trimmed(100.0 * fraction, 2))
 }
 
+/// Formats an amount of labels for a cell: "10 %", or "25 per class".
+pub(crate) fn label_amount(fraction: f64, per_class: Option<usize>) -> String {
+    per_class.map_or_else(|| label_fraction(fraction), |count| format!("{count} per class"))
+}
+
+/// Formats an amount of labels for a sentence: "10 % of the labels", or "25 labels per class".
+pub(crate) fn of_the_labels(fraction: f64, per_class: Option<usize>) -> String {
+    match per_class {
+        Some(1) => "1 label per class".to_owned(),
+        Some(count) => format!("{count} labels per class"),
+        None => format!("{} of the labels", label_fraction(fraction)),
+    }
+}
+
+/// Formats an amount of labels for a name: "10 % of labels", or "25 labels per class".
+pub(crate) fn of_labels(fraction: f64, per_class: Option<usize>) -> String {
+    of_the_labels(fraction, per_class).replace("of the labels", "of labels")
+}
+
 /// Formats a number of any magnitude with about four significant digits.
 pub(crate) fn number(value: f64) -> String {
     match value.abs() {
@@ -135,7 +154,7 @@ impl Naming {
             from: several(&|group| group.first().from.clone()),
             dataset: several(&|group| Some(group.first().dataset.clone())),
             depth: several(&|group| group.first().depth.map(|depth| depth.to_string())),
-            fraction: several(&|group| Some(label_fraction(group.first().fraction))),
+            fraction: several(&|group| Some(label_amount(group.first().fraction, group.first().labels_per_class))),
             variant: several(&|group| Some(group.variant.clone())),
         };
         let names: Vec<String> = groups.iter().map(|group| naming.name(group)).collect();
@@ -183,7 +202,7 @@ impl Naming {
             result.from.clone().filter(|_| self.from),
             self.dataset.then(|| format!("on {}", dataset(&result.dataset))),
             depth.filter(|_| self.depth),
-            self.fraction.then(|| format!("{} of labels", label_fraction(result.fraction))),
+            self.fraction.then(|| of_labels(result.fraction, result.labels_per_class)),
             Some(group.variant.clone()).filter(|variant| self.variant && !variant.is_empty()),
             self.stage.then(|| result.stage.clone()),
         ];
@@ -203,6 +222,8 @@ mod tests {
         assert_eq!(percent(f64::NAN), UNKNOWN);
         assert_eq!(label_fraction(0.1), "10 %");
         assert_eq!(label_fraction(0.0125), "1.25 %");
+        assert_eq!(of_labels(0.1, None), "10 % of labels");
+        assert_eq!(of_labels(0.1, Some(25)), "25 labels per class");
         assert_eq!(number(0.1), "0.1");
         assert_eq!(number(4.844_187), "4.844");
         assert_eq!(number(1e-6), "1.00e-6");

@@ -34,9 +34,8 @@ pub struct EmbedConfig {
     #[serde(default = "encoder_output")]
     #[schemars(extend("x-each" = true))]
     pub depths: Vec<usize>,
-    /// Images to embed.
-    #[serde(default)]
-    pub subset: Subset,
+    /// Images to embed. Default: `"test"`, or `"train"` if there are no test images.
+    pub subset: Option<Subset>,
     /// Batch-norm statistics that the encoder uses when features are computed.
     #[serde(default)]
     pub statistics: BatchNormStatistics,
@@ -62,6 +61,10 @@ impl EmbedConfig {
         StatisticsKeys { statistics: self.statistics, batch: self.statistics_batch, order: self.statistics_order }
     }
 
+    fn subset(&self, facts: &DataFacts) -> Subset {
+        self.subset.unwrap_or(if facts.test() > 0 { Subset::Test } else { Subset::Train })
+    }
+
     fn target(&self) -> EvaluationTarget<'_> {
         EvaluationTarget { from: &self.from, dataset: self.dataset.as_ref() }
     }
@@ -78,8 +81,13 @@ impl StageKind for Embed {
 
     fn check_data(config: &EmbedConfig, check: &mut DataCheck<'_>) {
         let Ok(name) = config.target().dataset(check.pipeline()) else { return };
-        let (Ok(facts), EmbedMethod::Tsne(tsne)) = (check.facts(name), &config.method) else { return };
-        let images = config.subset.count(facts);
+        let Ok(facts) = check.facts(name) else { return };
+        let images = config.subset(facts).count(facts);
+        if images == 0 {
+            check.report(&["subset"], "there are no images to embed", "choose another `subset`".to_owned());
+            return;
+        }
+        let EmbedMethod::Tsne(tsne) = &config.method else { return };
         let max_perplexity = (images.saturating_sub(1) as f64 / NEIGHBORS_PER_PERPLEXITY).floor();
         if tsne.perplexity > max_perplexity {
             let message = format!("a perplexity of {} is too large for {images} images", tsne.perplexity);
@@ -100,7 +108,7 @@ impl StageKind for Embed {
         let widths = widths(&node.pretrained.config, facts.config.image_size)?;
         let (seed, name) = (expansion.pipeline().seed, expansion.name().to_owned());
         for &depth in &config.depths {
-            let (method, subset) = (config.method.clone(), config.subset);
+            let (method, subset) = (config.method.clone(), config.subset(facts));
             let stage = EmbedStage { name: name.clone(), method, subset, depth, seed };
             let id = expansion.add(stage, &inputs)?;
             expansion.cost(id, cost(config, widths[depth], facts));
@@ -124,7 +132,7 @@ impl StageKind for Embed {
 fn cost(config: &EmbedConfig, width: usize, facts: &DataFacts) -> Cost {
     /// PCA takes about as long as this many iterations of t-SNE.
     const PCA_ITERATIONS: usize = 10;
-    let shown = config.subset.count(facts);
+    let shown = config.subset(facts).count(facts);
     let iterations = match &config.method {
         EmbedMethod::Tsne(tsne) => tsne.iterations,
         EmbedMethod::Pca(_) => PCA_ITERATIONS,

@@ -9,7 +9,9 @@ use crate::stages::pretrain::{Features, Pretrain, PretrainNode, add_features};
 use crate::stages::shared::cost;
 use crate::stages::shared::depths::{self, encoder_output, grid, widths};
 use crate::stages::shared::evaluation::{self, Evaluation, EvaluationTarget};
-use crate::stages::shared::labels::{Fractions, LabelSampling, check_fractions, check_labels};
+use crate::stages::shared::labels::{
+    Counts, Fractions, LabelAmount, LabelSampling, check_amounts, check_labeled, check_labels,
+};
 use crate::stages::shared::metrics;
 use crate::stages::shared::results::{Evaluated, ResultPart};
 use crate::stages::shared::statistics::{BatchNormStatistics, BatchOrder, StatisticsKeys};
@@ -40,6 +42,9 @@ pub struct KnnEvalConfig {
     /// separately.
     #[serde(default)]
     pub labeled_fraction: Fractions,
+    /// Number of labeled training images of each class, or a list of numbers, each evaluated separately, instead of
+    /// `labeled_fraction`.
+    pub labels_per_class: Option<Counts>,
     /// Batch-norm statistics that the encoder uses when features are computed.
     #[serde(default)]
     pub statistics: BatchNormStatistics,
@@ -71,6 +76,11 @@ impl KnnEvalConfig {
         StatisticsKeys { statistics: self.statistics, batch: self.statistics_batch, order: self.statistics_order }
     }
 
+    /// Returns the amounts of labels, each of which is evaluated separately.
+    fn amounts(&self) -> Vec<LabelAmount> {
+        LabelAmount::all(&self.labeled_fraction, self.labels_per_class.as_ref())
+    }
+
     fn target(&self) -> EvaluationTarget<'_> {
         EvaluationTarget { from: &self.from, dataset: self.dataset.as_ref() }
     }
@@ -83,18 +93,33 @@ impl StageKind for KnnEval {
     fn check(config: &KnnEvalConfig, check: &mut Check<'_>) {
         depths::check(&config.depths, &config.from, check);
         config.statistics().check(check);
-        check_fractions(&config.labeled_fraction, check);
+        check_amounts(&config.labeled_fraction, config.labels_per_class.as_ref(), LabelSampling::Stratified, check);
     }
 
     fn check_data(config: &KnnEvalConfig, check: &mut DataCheck<'_>) {
         let Ok(name) = config.target().dataset(check.pipeline()) else { return };
         let Ok(facts) = check.facts(name) else { return };
-        check_labels(&config.labeled_fraction, LabelSampling::Stratified, facts, check);
-        for fraction in config.labeled_fraction.as_slice() {
-            let labeled = facts.total(|class| labeled_count(*fraction, class.train));
+        if !check_labeled(name, facts, check) {
+            return;
+        }
+        check_labels(
+            &config.labeled_fraction,
+            config.labels_per_class.as_ref(),
+            LabelSampling::Stratified,
+            facts,
+            check,
+        );
+        for labels in config.amounts() {
+            let labeled = facts.total(|class| match labels {
+                LabelAmount::Fraction(fraction) => labeled_count(fraction, class.train),
+                LabelAmount::PerClass(count) => count,
+            });
             if labeled > 0 && config.k > labeled {
-                let message =
-                    format!("`k` is {}, but the labeled fraction {fraction} has only {labeled} images", config.k);
+                let available = match labels {
+                    LabelAmount::Fraction(fraction) => format!("the labeled fraction {fraction} has"),
+                    LabelAmount::PerClass(_) => format!("{labels} are"),
+                };
+                let message = format!("`k` is {}, but {available} only {labeled} images", config.k);
                 check.report(&["k"], message, format!("set `k` to at most {labeled}"));
                 return;
             }
@@ -108,13 +133,18 @@ impl StageKind for KnnEval {
         let inputs = add_features(&node, dataset, config.statistics().resolve(), expansion)?;
         let widths = widths(&node.pretrained.config, facts.config.image_size)?;
         let (seed, name) = (expansion.pipeline().seed, expansion.name().to_owned());
-        for (depth, fraction) in grid(&config.depths, config.labeled_fraction.as_slice()) {
+        for (depth, labels) in grid(&config.depths, &config.amounts()) {
             let knn = KnnConfig { k: config.k, temperature: config.temperature };
-            let id = expansion.add(KnnEvalStage { name: name.clone(), knn, depth, fraction, seed }, &inputs)?;
-            expansion.cost(id, cost(widths[depth], fraction, facts));
+            let id = expansion.add(KnnEvalStage { name: name.clone(), knn, depth, labels, seed }, &inputs)?;
+            expansion.cost(id, cost(widths[depth], labels, facts));
             let stage = format!("knn_eval.{name}");
-            let evaluated =
-                Evaluated::of_features(stage, &node, (depth, widths[depth]), fraction, dataset, expansion.pipeline());
+            let evaluated = Evaluated::of_features(
+                stage,
+                &node,
+                (depth, widths[depth]),
+                (labels, dataset, facts),
+                expansion.pipeline(),
+            );
             expansion.show(&[("result", id)], ResultPart { kind: EvaluationKind::Knn, curve: None, evaluated });
         }
         Ok(())
@@ -122,8 +152,8 @@ impl StageKind for KnnEval {
 }
 
 /// Returns the cost of comparing all validation and test images with all labeled ones; work in MACs.
-fn cost(width: usize, fraction: f64, facts: &DataFacts) -> Cost {
-    let labeled = labeled_count(fraction, facts.train());
+fn cost(width: usize, labels: LabelAmount, facts: &DataFacts) -> Cost {
+    let labeled = labels.count(facts);
     let work = (labeled * (facts.validation() + facts.test())) as f64 * width as f64;
     Cost { work, memory: cost::features_memory(facts.all() + labeled, width) }
 }
@@ -133,13 +163,13 @@ struct KnnEvalStage {
     name: String,
     knn: KnnConfig,
     depth: usize,
-    fraction: f64,
+    labels: LabelAmount,
     seed: u64,
 }
 
 impl Stage for KnnEvalStage {
     fn name(&self) -> String {
-        evaluation::stage_name("knn_eval", &self.name, Some(self.depth), Some(self.fraction))
+        evaluation::stage_name("knn_eval", &self.name, Some(self.depth), Some(self.labels))
     }
 
     fn kind(&self) -> &'static str {
@@ -151,13 +181,15 @@ impl Stage for KnnEvalStage {
     }
 
     fn parameters(&self) -> Value {
-        json!({ "depth": self.depth, "labeled_fraction": self.fraction, "knn": self.knn, "seed": self.seed })
+        let mut parameters = json!({ "depth": self.depth, "knn": self.knn, "seed": self.seed });
+        self.labels.describe(&mut parameters);
+        parameters
     }
 
     fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
         let set = dataset::images(context)?;
         let split = split::read(context, &set)?;
-        let labeled = split::labeled(&split, &set, self.fraction, LabelSampling::Stratified, self.seed)?;
+        let labeled = split::labeled(&split, &set, self.labels, LabelSampling::Stratified, self.seed)?;
         let features = Features::read(context.input("features")?, self.depth, set.len())?;
         let (labeled_rows, labels) = (features.rows(&labeled), evaluation::labels(&set, &labeled));
         let scores = |images: &[usize]| {

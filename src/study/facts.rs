@@ -45,7 +45,22 @@ impl DataFacts {
         self.total(|class| class.test)
     }
 
-    /// Returns the number of images.
+    /// Returns the number of images without labels beside the labeled ones.
+    pub fn unlabeled(&self) -> usize {
+        self.fingerprint.unlabeled
+    }
+
+    /// Returns the number of images that pretraining uses: the training images and those without labels beside them.
+    pub fn pretraining(&self) -> usize {
+        self.train() + self.unlabeled()
+    }
+
+    /// Returns whether the images have labels.
+    pub fn is_labeled(&self) -> bool {
+        self.classes.iter().any(|class| !class.name.is_empty())
+    }
+
+    /// Returns the number of images, except those without labels beside the labeled ones.
     pub fn all(&self) -> usize {
         self.train() + self.validation() + self.test()
     }

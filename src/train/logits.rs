@@ -14,10 +14,17 @@ pub(crate) fn probabilities(mut logits: Vec<f32>, classes: usize) -> Vec<f32> {
     logits
 }
 
-/// Returns the mean cross-entropy in nats; NaN without rows.
-pub(crate) fn mean_cross_entropy(logits: &[f32], labels: &[usize], classes: usize) -> f64 {
-    let loss = |(row, label): (&[f32], &usize)| log_sum_exp(row) - f64::from(row[*label]);
-    logits.chunks_exact(classes).zip(labels).map(loss).sum::<f64>() / labels.len() as f64
+/// Returns the mean cross-entropy in nats, weighted by class if weights are given; NaN without rows.
+pub(crate) fn mean_cross_entropy(
+    logits: &[f32],
+    labels: &[usize],
+    classes: usize,
+    class_weights: Option<&[f64]>,
+) -> f64 {
+    let weight = |label: usize| class_weights.map_or(1.0, |weights| weights[label]);
+    let loss = |(row, label): (&[f32], &usize)| weight(*label) * (log_sum_exp(row) - f64::from(row[*label]));
+    let total: f64 = labels.iter().map(|label| weight(*label)).sum();
+    logits.chunks_exact(classes).zip(labels).map(loss).sum::<f64>() / total
 }
 
 /// Returns the fraction of rows whose predicted class is the label; NaN without rows.
@@ -52,7 +59,7 @@ mod tests {
     #[test]
     fn large_scores_do_not_overflow() {
         assert_eq!(probabilities(vec![1000.0, 1000.0, -1000.0], 3), [0.5, 0.5, 0.0]);
-        assert!((mean_cross_entropy(&[1000.0, 1000.0], &[1], 2) - 2f64.ln()).abs() < 1e-12);
+        assert!((mean_cross_entropy(&[1000.0, 1000.0], &[1], 2, None) - 2f64.ln()).abs() < 1e-12);
     }
 
     #[test]

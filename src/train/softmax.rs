@@ -33,6 +33,8 @@ pub struct SoftmaxJob<'a> {
     pub batch_size: usize,
     /// Early stopping; without it, all epochs are run and the last weights are kept.
     pub stopping: Option<StoppingRule>,
+    /// Weight of each class in the loss; `None` if all are 1.
+    pub class_weights: Option<&'a [f64]>,
     /// Seed of the order of the images; the weights start from 0, since the problem is convex.
     pub seed: u64,
 }
@@ -74,10 +76,13 @@ impl SoftmaxClassifier {
         logits::probabilities(self.logits(features), self.classes)
     }
 
-    /// Returns mean cross-entropy and accuracy.
-    pub fn evaluate(&self, features: FeatureMatrix<'_>, labels: &[usize]) -> (f64, f64) {
+    /// Returns mean cross-entropy, weighted by class if weights are given, and accuracy.
+    pub fn evaluate(&self, features: FeatureMatrix<'_>, labels: &[usize], class_weights: Option<&[f64]>) -> (f64, f64) {
         let scores = self.logits(features);
-        (logits::mean_cross_entropy(&scores, labels, self.classes), logits::accuracy(&scores, labels, self.classes))
+        (
+            logits::mean_cross_entropy(&scores, labels, self.classes, class_weights),
+            logits::accuracy(&scores, labels, self.classes),
+        )
     }
 }
 
@@ -164,7 +169,8 @@ impl<'a> SoftmaxTrainer<'a> {
         if self.job.selection_labels.is_empty() {
             return Ok(None);
         }
-        let (loss, accuracy) = self.classifier.evaluate(self.job.selection_features, self.job.selection_labels);
+        let SoftmaxJob { selection_features, selection_labels, class_weights, .. } = *self.job;
+        let (loss, accuracy) = self.classifier.evaluate(selection_features, selection_labels, class_weights);
         match loss.is_finite() {
             true => Ok(Some((loss, accuracy))),
             false => Err(self.not_finite("selection loss", loss, learning_rate)),
@@ -201,7 +207,7 @@ impl<'a> SoftmaxTrainer<'a> {
             let biases = biases.leaky_trace().try_broadcast_like::<_, Axis<0>>(&(batch.len(), classes))?;
             scores.try_add(biases)
         };
-        let (loss, accuracy) = cross_entropy(forward().map_err(failed)?, &labels)?;
+        let (loss, accuracy) = cross_entropy(forward().map_err(failed)?, &labels, self.job.class_weights)?;
         let value = loss.array();
         let gradients = loss.try_backward().map_err(failed)?;
         Ok((value, accuracy, gradients.get(&weights).as_vec(), gradients.get(&biases).as_vec()))

@@ -50,7 +50,7 @@ def finished_data_set(output, process):
     while process.poll() is None:
         finished = [path.parent for path in output.glob("store-v1/dataset/*/manifest.json") if not path.parent.suffix]
         if finished:
-            return finished[0] / "images.bin"
+            return finished[0] / "form" / "images.bin"
         time.sleep(0.002)
     return None
 

@@ -101,21 +101,21 @@ fn settings_of_the_command_line_override_all_files() {
 #[test]
 fn paths_are_relative_to_the_file_they_are_written_in() {
     let directories = |loaded: &LoadedStudy| match &table::<Dataset>(loaded).source {
-        SourceConfig::Prefixed(directories) => (directories.train.clone(), directories.test.clone().unwrap()),
+        SourceConfig::FilenamePrefix(directories) => (directories.train.clone(), directories.test.clone().unwrap()),
         _ => panic!(),
     };
-    let over = "extends = \"../shared/base.toml\"\ndataset.source.prefixed.test = \"mine\"";
+    let over = "extends = \"../shared/base.toml\"\ndataset.source.filename_prefix.test = \"mine\"";
     let directory = Directory::with(&[("shared/base.toml", BASE), ("mine/study.toml", over)]);
     let expected = (directory.path("mine/../shared/images/train"), directory.path("mine/mine"));
     assert_eq!(directories(&directory.load("mine/study.toml", &[])), expected);
-    let set = directory.load("mine/study.toml", &["dataset.source.prefixed.train=\"set\""]);
+    let set = directory.load("mine/study.toml", &["dataset.source.filename_prefix.train=\"set\""]);
     assert_eq!(directories(&set), (directory.path("mine/set"), directory.path("mine/mine")));
 
     // Through two files, and for swept values.
     directory.write("study.toml", b"extends = \"mine/study.toml\"");
     let expected = (directory.path("mine/../shared/images/train"), directory.path("mine/mine"));
     assert_eq!(directories(&directory.load("study.toml", &[])), expected);
-    let swept = "extends = \"base.toml\"\n[sweep]\ndataset.source.prefixed.train = [\"a\", \"/b\"]";
+    let swept = "extends = \"base.toml\"\n[sweep]\ndataset.source.filename_prefix.train = [\"a\", \"/b\"]";
     directory.write("shared/swept.toml", swept.as_bytes());
     directory.write("study.toml", b"extends = \"shared/swept.toml\"");
     let loaded = directory.load("study.toml", &[]);
@@ -124,7 +124,7 @@ fn paths_are_relative_to_the_file_they_are_written_in() {
         .variants
         .iter()
         .map(|variant| match &variant.pipeline.all::<Dataset>().next().unwrap().1.source {
-            SourceConfig::Prefixed(directories) => directories.train.clone(),
+            SourceConfig::FilenamePrefix(directories) => directories.train.clone(),
             _ => panic!(),
         })
         .collect();
@@ -136,7 +136,7 @@ fn a_base_may_be_an_absolute_path() {
     let directory = Directory::with(&[("base.toml", BASE)]);
     let text = format!("extends = {:?}", directory.path("base.toml"));
     let loaded = parse(&text, Path::new("/nowhere/study.toml"), &[]).unwrap();
-    let SourceConfig::Prefixed(directories) = &table::<Dataset>(&loaded).source else { panic!() };
+    let SourceConfig::FilenamePrefix(directories) = &table::<Dataset>(&loaded).source else { panic!() };
     assert_eq!(directories.train, directory.path("images/train"));
 }
 

@@ -117,11 +117,11 @@ fn long_lines_and_many_errors_stay_short() {
 
 #[test]
 fn paths_are_relative_to_the_directory_of_the_file() {
-    let SourceConfig::Prefixed(directories) = first::<Dataset>(&base(&[])).source.clone() else { panic!() };
+    let SourceConfig::FilenamePrefix(directories) = first::<Dataset>(&base(&[])).source.clone() else { panic!() };
     assert_eq!(directories.train, Path::new("/studies/images/train"));
     assert_eq!(directories.test, Some(PathBuf::from("/studies/images/test")));
-    let pipeline = base(&["dataset.source.prefixed.train=\"/elsewhere\""]);
-    let SourceConfig::Prefixed(directories) = first::<Dataset>(&pipeline).source.clone() else { panic!() };
+    let pipeline = base(&["dataset.source.filename_prefix.train=\"/elsewhere\""]);
+    let SourceConfig::FilenamePrefix(directories) = first::<Dataset>(&pipeline).source.clone() else { panic!() };
     assert_eq!(directories.train, Path::new("/elsewhere"));
 }
 
@@ -171,7 +171,7 @@ fn pretraining_stages_come_after_the_stages_they_start_from() {
 fn omitted_keys_have_their_documented_defaults() {
     let pipeline = base(&[]);
     let linear = |settings: &[&str]| first::<LinearEval>(&base(settings)).training();
-    let LinearTraining::Lbfgs { c, select_on: SelectOn::Validation } = linear(&[]) else { panic!("it has epochs") };
+    let LinearTraining::Lbfgs { c, select_on: SelectOn::Validation, .. } = linear(&[]) else { panic!("it has epochs") };
     assert_eq!((c.len(), c[0], c[16]), (17, 1e-6, 100.0));
     assert_eq!(linear(&[]), linear(&["linear_eval.depths.optimizer={ lbfgs = {} }"]));
     let LinearTraining::Lbfgs { c, .. } = linear(&["linear_eval.depths.optimizer={ lbfgs = { c = [1, 0.5] } }"]) else {

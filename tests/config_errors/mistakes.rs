@@ -77,7 +77,7 @@ const MISTAKES: [Mistake; 63] = [
     mistake("missing-key", "epochs = 20\nbatch_size = 64\n\n[pretrain.second]", "epochs = 20\n\n[pretrain.second]"),
     mistake(
         "missing-section",
-        "[dataset]\nsource = { prefixed = { train = \"images/train\", test = \"images/test\" } }\nimage_size = 64",
+        "[dataset]\nsource = { filename_prefix = { train = \"images/train\", test = \"images/test\" } }\nimage_size = 64",
         "",
     ),
     mistake("section-without-a-name", "[knn_eval.knn]", "[knn_eval]"),

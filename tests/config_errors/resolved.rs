@@ -32,11 +32,11 @@ fn bases_settings_and_groups_are_resolved() {
         extends = "../shared/base.toml"
         seed = 18446744073709551615
         report.title = "Bits \\ \"and\"\tpieces \u007f"
-        dataset.source.prefixed.test = "mine"
+        dataset.source.filename_prefix.test = "mine"
         [[sweep.together]]
         "pretrain.main.batch_size" = [8, 16]
         "pretrain.main.optimizer.sgd.learning_rate" = [1e-1, 2e-1]
-        "dataset.source.prefixed.train" = ["a", "b"]
+        "dataset.source.filename_prefix.train" = ["a", "b"]
         [sweep]
         "pretrain.main.optimizer.sgd.weight_decay" = [0.0, 1e-6]
     "#;
@@ -55,7 +55,7 @@ ops = [
 
 [dataset]
 image_size = 64
-source = { prefixed = { test = "mine", train = "../shared/images/train" } }
+source = { filename_prefix = { test = "mine", train = "../shared/images/train" } }
 "#;
     assert!(text.starts_with(expected), "{text}");
     let expected = r#"
@@ -65,7 +65,7 @@ source = { prefixed = { test = "mine", train = "../shared/images/train" } }
 
 [[sweep.together]]
 "pretrain.main.optimizer.sgd.learning_rate" = [1e-1, 2e-1]
-"dataset.source.prefixed.train" = ["a", "b"]
+"dataset.source.filename_prefix.train" = ["a", "b"]
 "#;
     assert!(text.ends_with(expected), "{text}");
 }

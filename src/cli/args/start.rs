@@ -10,9 +10,12 @@ pub(crate) struct InitArguments {
     /// Pipeline file to write
     #[arg(default_value = "pipeline.toml")]
     pub file: PathBuf,
-    /// Your images, one directory per class, in train/ and test/ if they exist [default: synthetic signs]
-    #[arg(long, value_name = "DIR")]
+    /// Your images: a directory, or a CSV file that lists them [default: synthetic signs]
+    #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
+    /// Learn from the images without labels: do not look for classes
+    #[arg(long, requires = "data")]
+    pub unlabeled: bool,
     /// Overwrite the file if it exists
     #[arg(long)]
     pub force: bool,

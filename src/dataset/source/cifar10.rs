@@ -1,10 +1,11 @@
 //! CIFAR-10 in its binary format: records of a label byte and three planes of 32 x 32 pixels.
 
 use super::problem::{SourceProblem, check_path};
-use super::records::{self, RecordFile, RecordLayout, class_names, count};
+use super::records::{self, RecordFile, RecordLayout, class_names};
 use super::{Listing, Source};
-use crate::base::{Error, Result, files};
+use crate::base::{Error, Result};
 use crate::dataset::fingerprint::ClassSize;
+use crate::dataset::part::Part;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -29,11 +30,11 @@ impl Source for Cifar10 {
         Ok(records::list(classes, files))
     }
 
-    fn content(&self, _: usize) -> Value {
+    fn content(&self, _: usize, _: Option<f64>) -> Value {
         json!("CIFAR-10")
     }
 
-    fn pixels(&self, _: usize, _: bool) -> Value {
+    fn pixels(&self, _: usize, _: Part) -> Value {
         json!("CIFAR-10")
     }
 
@@ -46,9 +47,7 @@ impl Source for Cifar10 {
     }
 
     fn notes(&self, classes: &[ClassSize]) -> Vec<String> {
-        let (train, test) =
-            classes.iter().fold((0, 0), |(train, test), class| (train + class.train, test + class.test));
-        incomplete(train, test).into_iter().collect()
+        records::incomplete("CIFAR-10", (TRAINING_FILES * RECORDS, RECORDS), classes).into_iter().collect()
     }
 }
 
@@ -72,7 +71,7 @@ fn open(directory: &Path) -> Result<(Vec<String>, Vec<RecordFile>)> {
     for number in 1..=TRAINING_FILES {
         let path = directory.join(format!("data_batch_{number}.bin"));
         if path.exists() {
-            opened.push(open_file(&path, false)?);
+            opened.push(open_file(&path, Part::Training)?);
         }
     }
     let test = directory.join("test_batch.bin");
@@ -82,46 +81,10 @@ fn open(directory: &Path) -> Result<(Vec<String>, Vec<RecordFile>)> {
             .at(directory.display().to_string())
             .help("set path to the directory that cifar-10-binary.tar.gz unpacks to (cifar-10-batches-bin)"));
     }
-    opened.push(open_file(&test, true)?);
+    opened.push(open_file(&test, Part::Test)?);
     Ok((names, opened))
 }
 
-fn open_file(path: &Path, is_test: bool) -> Result<RecordFile> {
-    count(path, LAYOUT.record())?;
-    let bytes = files::read(path)?;
-    let labels: Vec<usize> = bytes.chunks_exact(LAYOUT.record()).map(|record| usize::from(record[0])).collect();
-    if let Some(record) = labels.iter().position(|&label| label >= CLASSES) {
-        return Err(Error::stage(format!(
-            "record {record} has the label {}, but labels are 0 to {}",
-            labels[record],
-            CLASSES - 1
-        ))
-        .at(path.display().to_string())
-        .help("the file is damaged or is not a CIFAR-10 file: download or unpack it again"));
-    }
-    RecordFile::new(path.to_owned(), labels, is_test, LAYOUT)
-}
-
-/// Returns a note if there are fewer images than CIFAR-10 has, so that results are not comparable with published ones.
-fn incomplete(train: usize, test: usize) -> Option<String> {
-    let published = (TRAINING_FILES * RECORDS, RECORDS);
-    ((train, test) != published).then(|| {
-        format!(
-            "this is a subset of CIFAR-10, with {train} of its {} training images and {test} of its {} test images: \
-             results cannot be compared with published ones",
-            published.0, published.1
-        )
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_subset_is_reported() {
-        assert_eq!(incomplete(50_000, 10_000), None);
-        let note = incomplete(10_000, 2_000).unwrap();
-        assert!(note.contains("10000 of its 50000 training images and 2000 of its 10000 test images"), "{note}");
-    }
+fn open_file(path: &Path, part: Part) -> Result<RecordFile> {
+    RecordFile::labeled(path.to_owned(), part, LAYOUT, 0, CLASSES)
 }

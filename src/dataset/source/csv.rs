@@ -1,10 +1,14 @@
 //! Images and their labels listed in a CSV file.
 
-use super::listing::{Images, Labels, TestImages};
-use super::problem::{SourceProblem, check_path, check_test_fraction, default_test_fraction};
+use super::listing::FoundImage;
+use super::normal_form::existing;
+use super::problem::{SourceProblem, check_label, check_path, check_test_fraction, default_test_fraction};
 use super::{Listing, MAX_NAMED, Source};
-use crate::base::text::{is_hidden, visible};
+use crate::base::text::visible;
 use crate::base::{Error, Result, files};
+use crate::dataset::part::Part;
+use crate::dataset::passed_over::PassedOver;
+use crate::dataset::store::StoreForm;
 use csv::{ReaderBuilder, StringRecord, Trim};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -34,8 +38,18 @@ pub struct Csv {
     /// Name of the column with the labels.
     #[serde(default = "Csv::default_label")]
     pub label: String,
-    /// Name of the column that is `train` or `test` for each image.
+    /// Whether the images have labels; with `false`, there need be no column for them, and without `test` or `split` all
+    /// images are for training.
+    #[serde(default = "Csv::default_labels", skip_serializing_if = "Clone::clone")]
+    #[schemars(extend("default" = true))]
+    pub labels: bool,
+    /// Name of the column that is `train`, `validation` (or `val`, `valid`), `test` or `unlabeled` for each image. If
+    /// there are validation images, they are used instead of `validation_fraction`; images that are `unlabeled` need no
+    /// label, and only pretraining uses them.
     pub split: Option<String>,
+    /// Name of the column with the group of each image, such as a patient. No group has images on both sides of a split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// Fraction of the images held out for testing if there is neither `test` nor `split`, stratified by class.
     #[serde(default = "default_test_fraction")]
     #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
@@ -51,14 +65,21 @@ impl Csv {
         "label".to_owned()
     }
 
-    /// Returns the columns that are read, each with its key.
-    fn columns(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let split = self.split.as_deref().map(|name| ("split", name));
-        [("path", self.path.as_str()), ("label", self.label.as_str())].into_iter().chain(split)
+    fn default_labels() -> bool {
+        true
     }
 
-    fn holds_out(&self) -> bool {
-        self.test.is_none() && self.split.is_none()
+    /// Returns the columns that are read, each with its key.
+    fn columns(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let label = self.labels.then_some(("label", self.label.as_str()));
+        let split = self.split.as_deref().map(|name| ("split", name));
+        let group = self.group.as_deref().map(|name| ("group", name));
+        [Some(("path", self.path.as_str())), label, split, group].into_iter().flatten()
+    }
+
+    /// Returns the fraction of the images that is to be held out for testing.
+    fn test_fraction(&self) -> Option<f64> {
+        (self.labels && self.test.is_none() && self.split.is_none()).then_some(self.test_fraction)
     }
 }
 
@@ -73,33 +94,38 @@ impl Source for Csv {
                 problems.push(SourceProblem::new(key, format!("`{key}` is the same column as `{other}`")));
             }
         }
-        if self.test.is_some() && self.split.is_some() {
-            let message = "`split` cannot be combined with a `test` file";
-            problems.push(SourceProblem::new("split", message).help("remove one of the two"));
-        }
+        let mut exclusive = |key, is_wrong: bool, other: &str| {
+            if is_wrong {
+                let message = format!("`{key}` cannot be combined with {other}");
+                problems.push(SourceProblem::new(key, message).help("remove one of the two"));
+            }
+        };
+        exclusive("split", self.test.is_some() && self.split.is_some(), "a `test` file");
+        exclusive("label", !self.labels && is_written("label"), "`labels = false`");
         let split = self.split.as_ref().map(|_| "a `split` column");
-        let test = self.test.as_ref().map(|_| "a `test` file").or(split);
+        let unlabeled = (!self.labels).then_some("`labels = false`");
+        let test = self.test.as_ref().map(|_| "a `test` file").or(split).or(unlabeled);
         problems.extend(check_test_fraction(self.test_fraction, test, is_written));
         problems
     }
 
     fn list(&self, _: usize) -> Result<Listing> {
         let mut seen = HashMap::new();
-        let mut rows = Table::read(&self.file)?.rows(self, false, &mut seen)?;
+        let mut images = Table::read(&self.file)?.images(self, Part::Training, &mut seen)?;
         if let Some(test) = &self.test {
-            rows.extend(Table::read(test)?.rows(self, true, &mut seen)?);
+            images.extend(Table::read(test)?.images(self, Part::Test, &mut seen)?);
         }
-        let is_test = rows.iter().map(|row| row.is_test).collect();
-        let test = if self.holds_out() { TestImages::HeldOut(self.test_fraction) } else { TestImages::Given(is_test) };
-        let (names, (paths, labels)): (_, (_, Vec<_>)) =
-            rows.into_iter().map(|row| (row.name, (row.path, row.label))).unzip();
-        let mut labels = Labels::of_names(&labels, []);
-        labels.files = [Some(&self.file), self.test.as_ref()].into_iter().flatten().cloned().collect();
-        Ok(Listing { images: Images::of_files(names, paths, 0), labels, test })
+        let mut listing = Listing::of_files(images, [], PassedOver::default(), self.test_fraction());
+        listing.labels.files = [Some(&self.file), self.test.as_ref()].into_iter().flatten().cloned().collect();
+        Ok(listing)
     }
 
-    fn content(&self, _: usize) -> Value {
-        json!({ "test_fraction": self.holds_out().then_some(self.test_fraction) })
+    fn content(&self, _: usize, held_out: Option<f64>) -> Value {
+        json!({ "test_fraction": held_out })
+    }
+
+    fn most_compact(&self) -> StoreForm {
+        StoreForm::None
     }
 
     fn place(&self) -> String {
@@ -113,18 +139,6 @@ impl Source for Csv {
     fn class_rule(&self) -> Option<&'static str> {
         Some("`csv` takes the class from the column that `label` names")
     }
-}
-
-/// Maximum bytes of a label, as of the name of a directory.
-const MAX_LABEL: usize = 255;
-
-/// An image of the file.
-struct Row {
-    /// Path as it is written, without `./`.
-    name: String,
-    path: PathBuf,
-    label: String,
-    is_test: bool,
 }
 
 /// File and line where each image was listed.
@@ -146,30 +160,26 @@ impl<'a> Table<'a> {
     ///
     /// # Errors
     /// A column or an image is missing, or rows have no image, no label or an unsafe one, or the image of another row.
-    fn rows(&self, config: &Csv, is_test: bool, seen: &mut Seen<'a>) -> Result<Vec<Row>> {
+    fn images(&self, config: &Csv, part: Part, seen: &mut Seen<'a>) -> Result<Vec<FoundImage>> {
         let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(self.bytes.as_slice());
         let header = reader.headers().map_err(|error| self.malformed(&error))?.clone();
-        let columns =
-            config.columns().map(|(key, name)| self.column(key, name, &header)).collect::<Result<Vec<_>>>()?;
-        let split = columns.get(2).filter(|_| config.test.is_none()).copied();
-        let (mut rows, mut problems, mut lines) = (Vec::new(), Vec::new(), Lines::default());
+        let columns: HashMap<&str, usize> =
+            config.columns().map(|(key, name)| Ok((key, self.column(key, name, &header)?))).collect::<Result<_>>()?;
+        let (mut images, mut problems, mut lines) = (Vec::new(), Vec::new(), Lines::default());
         for record in reader.into_records() {
             let record = record.map_err(|error| self.malformed(&error))?;
             let line = lines.of_byte(record.position().map_or(0, csv::Position::byte), &self.bytes);
-            let value = |column: usize| record.get(column).unwrap_or_default();
-            let row = is_test_row(split.map(value), is_test)
-                .and_then(|is_test| self.row(value(columns[0]), value(columns[1]), is_test))
-                .and_then(|row| self.once(row, line, seen));
-            match row {
-                Ok(row) => rows.push(row),
+            let value = |key: &str| columns.get(key).map(|column| record.get(*column).unwrap_or_default());
+            match self.image(value, part).and_then(|image| self.once(image, line, seen)) {
+                Ok(image) => images.push(image),
                 Err(problem) => problems.push((line, problem)),
             }
         }
         match problems.is_empty() {
-            true if rows.is_empty() => Err(self.error(&[(1, "there are no rows below the header".to_owned())])),
+            true if images.is_empty() => Err(self.error(&[(1, "there are no rows below the header".to_owned())])),
             true => {
-                rows.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-                Ok(rows)
+                images.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+                Ok(images)
             }
             false => Err(self.error(&problems)),
         }
@@ -184,40 +194,49 @@ impl<'a> Table<'a> {
             (None, _) => {
                 let names: Vec<String> = header.iter().map(|name| format!("`{}`", visible(name))).collect();
                 let message = format!("there is no column `{}`; the columns are {}", visible(name), names.join(", "));
-                let help = format!("set `{key}` to the name of a column of the file");
+                let or_unlabeled =
+                    if key == "label" { ", or `labels = false` if the images have no labels" } else { "" };
+                let help = format!("set `{key}` to the name of a column of the file{or_unlabeled}");
                 Err(Error::stage(message).at(self.place(1)).help(help))
             }
         }
     }
 
-    fn row(&self, path: &str, label: &str, is_test: bool) -> Result<Row, String> {
-        if path.is_empty() {
-            return Err("the path of the image is empty".to_owned());
-        }
+    /// Returns the image of a row, from the values of its columns by key.
+    fn image<'r>(&self, value: impl Fn(&str) -> Option<&'r str>, part: Part) -> Result<FoundImage, String> {
+        let part = value("split").map_or(Ok(part), part_of)?;
+        let path = value("path").filter(|path| !path.is_empty()).ok_or("the path of the image is empty")?;
         let relative: PathBuf =
             Path::new(path).components().filter(|component| *component != Component::CurDir).collect();
         let name = relative.to_string_lossy().into_owned();
-        check_label(label).map_err(|problem| format!("the label of `{}` {problem}", visible(&name)))?;
-        let path = self.path.parent().unwrap_or(Path::new("")).join(&relative);
+        let class = value("label").filter(|_| part != Part::Unlabeled);
+        let unsafe_value = |what, problem| format!("the {what} of `{}` {problem}", visible(&name));
+        class.map_or(Ok(()), check_label).map_err(|problem| unsafe_value("label", problem))?;
+        let group = value("group");
+        group.map_or(Ok(()), check_label).map_err(|problem| unsafe_value("group", problem))?;
+        let path = existing(self.path.parent().unwrap_or(Path::new("")), &relative);
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => Err(format!("`{}` is a directory, not an image", visible(&name))),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => {
+            Err(error)
+                if error.kind() == ErrorKind::InvalidInput
+                    || error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() =>
+            {
                 Err(format!("the image `{}` does not exist", visible(&name)))
             }
-            // Other failures are those of a broken file, which decoding reports.
-            _ => Ok(Row { name, path, label: label.to_owned(), is_test }),
+            // Other failures, such as a dangling link, are those of a broken file, which decoding reports.
+            _ => Ok(FoundImage { name, path, class: class.map(str::to_owned), part, group: group.map(str::to_owned) }),
         }
     }
 
     /// Checks that an image has not been listed before.
-    fn once(&self, row: Row, line: usize, seen: &mut Seen<'a>) -> Result<Row, String> {
-        match seen.insert(row.path.clone(), (self.path, line)) {
-            None => Ok(row),
+    fn once(&self, image: FoundImage, line: usize, seen: &mut Seen<'a>) -> Result<FoundImage, String> {
+        match seen.insert(image.path.clone(), (self.path, line)) {
+            None => Ok(image),
             Some((path, before)) if path == self.path => {
-                Err(format!("the image `{}` is also listed in line {before}", visible(&row.name)))
+                Err(format!("the image `{}` is also listed in line {before}", visible(&image.name)))
             }
             Some((path, before)) => {
-                let (name, path) = (visible(&row.name), path.display().to_string());
+                let (name, path) = (visible(&image.name), path.display().to_string());
                 Err(format!("the image `{name}` is also listed in line {before} of {}", visible(&path)))
             }
         }
@@ -258,28 +277,15 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Returns whether a row is a test image: as its `split` says, if there is that column.
-fn is_test_row(split: Option<&str>, of_file: bool) -> Result<bool, String> {
+/// Returns the part that the `split` column names.
+fn part_of(split: &str) -> Result<Part, String> {
     match split {
-        None => Ok(of_file),
-        Some("train") => Ok(false),
-        Some("test") => Ok(true),
-        Some(other) => Err(format!("expected `train` or `test`, found `{}`", visible(other))),
+        "train" => Ok(Part::Training),
+        "validation" | "valid" | "val" => Ok(Part::Validation),
+        "test" => Ok(Part::Test),
+        "unlabeled" => Ok(Part::Unlabeled),
+        other => Err(format!("expected `train`, `validation`, `test` or `unlabeled`, found `{}`", visible(other))),
     }
-}
-
-/// Checks that a label can be shown; the error completes "the label of ...".
-fn check_label(label: &str) -> Result<(), String> {
-    if label.is_empty() {
-        return Err("is empty".to_owned());
-    }
-    if label.contains(is_hidden) {
-        return Err(format!("has control or invisible characters: `{}`", visible(label)));
-    }
-    if label.len() > MAX_LABEL {
-        return Err(format!("has {} bytes; the maximum is {MAX_LABEL}", label.len()));
-    }
-    Ok(())
 }
 
 /// Counts lines. The reader's own count is that of the line where the record before ends.

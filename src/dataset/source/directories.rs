@@ -1,121 +1,190 @@
-//! Image files in a training and a test directory, in an order that does not depend on the file system.
+//! Image files in a directory for each part.
 
-use super::listing::{Images, Labels, Listing, TestImages};
-use super::problem::{SourceProblem, check_path, check_test_fraction};
+use super::entries::{DirectoryEntry, entries, root_entries};
+use super::layout::Layout;
+use super::listing::{FoundImage, Listing};
+use super::pattern::Pattern;
+use super::problem::{SourceProblem, check_group, check_path, check_test_fraction};
+use crate::base::text::visible;
 use crate::base::{Error, Result, files};
-use serde_json::{Value, json};
-use std::fs;
+use crate::dataset::part::Part;
+use crate::dataset::passed_over::PassedOver;
 use std::path::{Path, PathBuf};
 
-/// File extensions of supported images.
-const IMAGE_EXTENSIONS: [&str; 6] = ["jpg", "jpeg", "jpe", "jfif", "png", "webp"];
-/// File extensions of images in unsupported formats. They count as files that cannot be decoded instead of being
-/// silently ignored; all other files (texts, tables, thumbnail caches) are ignored.
-const UNSUPPORTED_EXTENSIONS: [&str; 12] =
-    ["gif", "bmp", "tif", "tiff", "avif", "heic", "heif", "jxl", "jp2", "ppm", "pgm", "tga"];
-
-/// The training and test images of a source that has a directory for each.
+/// The keys that sources of image files share.
 pub(super) struct Directories<'a> {
     /// Directory of the training images.
     pub(super) train: &'a Path,
+    /// Directory of validation images.
+    pub(super) validation: Option<&'a Path>,
     /// Directory of the test images.
     pub(super) test: Option<&'a Path>,
+    /// Directory of images without labels.
+    pub(super) unlabeled: Option<&'a Path>,
+    /// Pattern of the group in the names.
+    pub(super) group_pattern: Option<&'a Pattern>,
     /// Fraction of each class held out for testing if there is no test directory.
     pub(super) test_fraction: f64,
 }
 
 impl Directories<'_> {
-    /// Reports empty paths and a fraction that has no effect or leaves nothing.
+    /// Reports empty paths, a pattern without its group, and a fraction that has no effect or leaves nothing.
     pub(super) fn check(&self, is_written: &dyn Fn(&str) -> bool) -> Vec<SourceProblem> {
         let test = self.test.map(|_| "a `test` directory");
         let fraction = check_test_fraction(self.test_fraction, test, is_written);
-        let paths = [check_path("train", self.train), self.test.and_then(|test| check_path("test", test))];
-        fraction.into_iter().chain(paths.into_iter().flatten()).collect()
+        let paths = [
+            ("train", Some(self.train)),
+            ("validation", self.validation),
+            ("test", self.test),
+            ("unlabeled", self.unlabeled),
+        ];
+        let paths = paths.into_iter().filter_map(|(key, path)| check_path(key, path?));
+        let pattern = self.group_pattern.and_then(|pattern| check_group("group_pattern", pattern, "group"));
+        fraction.into_iter().chain(paths).chain(pattern).collect()
     }
 
-    /// Lists both directories; `list` lists one of them.
+    /// Returns the directories, with those that are found inside `train`.
     ///
     /// # Errors
-    /// Those of `list`.
-    pub(super) fn list(&self, list: fn(&Path) -> Result<DirectoryListing>) -> Result<Listing> {
-        let train = list(self.train)?;
-        let test = self.test.map(list).transpose()?;
-        let test_images = match &test {
-            Some(test) => {
-                let flags = [(false, &train), (true, test)];
-                let flags = flags.iter().flat_map(|(is_test, found)| std::iter::repeat_n(*is_test, found.images.len()));
-                TestImages::Given(flags.collect())
-            }
-            None => TestImages::HeldOut(self.test_fraction),
+    /// `train` cannot be read.
+    pub(super) fn layout(&self) -> Result<Layout> {
+        let owned = |path: &Path| path.to_owned();
+        let layout = Layout {
+            train: owned(self.train),
+            validation: self.validation.map(owned),
+            test: self.test.map(owned),
+            unlabeled: self.unlabeled.map(owned),
+            ..Layout::default()
         };
-        let (mut classes, mut names, mut paths) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut ignored, mut all_classes) = (0, Vec::new());
-        for found in [Some(train), test].into_iter().flatten() {
-            for (class, name, path) in found.images {
-                classes.push(class);
-                names.push(name);
-                paths.push(path);
-            }
-            ignored += found.ignored;
-            all_classes.extend(found.classes);
-        }
-        let labels = Labels::of_names(&classes, all_classes);
-        Ok(Listing { images: Images::of_files(names, paths, ignored), labels, test: test_images })
+        layout.resolve()
     }
 
-    /// Returns what determines the test images apart from the files.
-    pub(super) fn content(&self) -> Value {
-        json!({ "test_fraction": self.test.is_none().then_some(self.test_fraction) })
+    /// Lists the directories of a layout; `list` lists one of them, with the classes if the images have labels.
+    ///
+    /// # Errors
+    /// Those of `list`, or an image without a group.
+    pub(super) fn list(
+        &self,
+        layout: &Layout,
+        has_labels: bool,
+        list: &dyn Fn(&Path) -> Result<DirectoryListing>,
+    ) -> Result<Listing> {
+        let (mut found, mut classes, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+        let mut passed_over = layout.passed_over.clone();
+        let parts = [
+            (Part::Training, Some(&layout.train)),
+            (Part::Validation, layout.validation.as_ref()),
+            (Part::Test, layout.test.as_ref()),
+            (Part::Unlabeled, layout.unlabeled.as_ref()),
+        ];
+        for (part, directory) in parts.into_iter().filter_map(|(part, directory)| Some((part, directory?))) {
+            let is_labeled = has_labels && part != Part::Unlabeled;
+            let listed = if is_labeled { list(directory)? } else { list_unlabeled(directory)? };
+            for (class, name, path) in listed.images {
+                let group = self.group_pattern.map(|pattern| group(pattern, &name, &path)).transpose()?;
+                let class = is_labeled.then_some(class);
+                found.push(FoundImage { name, path, class, part, group });
+            }
+            passed_over.extend(listed.passed_over);
+            classes.extend(listed.classes);
+            notes.extend(listed.note);
+        }
+        notes.truncate(1);
+        notes.extend(layout.note());
+        let test_fraction = (has_labels && layout.test.is_none()).then_some(self.test_fraction);
+        Ok(Listing { notes, ..Listing::of_files(found, classes, passed_over, test_fraction) })
     }
 }
 
-/// The content of a training or test directory.
+/// Returns the group of an image.
+fn group(pattern: &Pattern, name: &str, path: &Path) -> Result<String> {
+    let group = pattern.group("group", name).map(str::to_owned);
+    group.ok_or_else(|| {
+        Error::stage(format!("`group_pattern` finds no group in `{}`", visible(name)))
+            .at(path.display().to_string())
+            .help(format!("the pattern is {}; change it so that it matches every name", visible(pattern.as_str())))
+    })
+}
+
+/// Lists the images of a directory and its subdirectories, without classes.
+///
+/// # Errors
+/// A directory cannot be read, or links form a cycle.
+pub(super) fn list_unlabeled(root: &Path) -> Result<DirectoryListing> {
+    let mut found = DirectoryListing::default();
+    let entries = root_entries(root, &mut found.passed_over)?;
+    add(entries, "", "", &mut vec![canonical(root)?], &mut found)?;
+    Ok(found)
+}
+
+/// Adds the images of a directory and its subdirectories, under `class`; `above` is the stack of parent directories,
+/// `name` the name of the directory inside the source. A directory that cannot be read counts as a broken file.
+///
+/// # Errors
+/// Links form a cycle, or the machine failed to read a directory.
+pub(super) fn walk(
+    directory: &Path,
+    class: &str,
+    name: &str,
+    above: &mut Vec<PathBuf>,
+    found: &mut DirectoryListing,
+) -> Result<()> {
+    let here = canonical(directory)?;
+    if above.contains(&here) {
+        return Err(Error::stage("links between directories form a cycle")
+            .at(directory.display().to_string())
+            .help("remove the link to a parent directory"));
+    }
+    let entries = match entries(directory, &mut found.passed_over) {
+        Ok(entries) => entries,
+        Err(error) if files::is_permanent(&error) => {
+            found.images.push((class.to_owned(), name.to_owned(), directory.to_owned()));
+            return Ok(());
+        }
+        Err(error) => return Err(Error::io("read the directory", directory, &error)),
+    };
+    above.push(here);
+    add(entries, class, name, above, found)?;
+    above.pop();
+    Ok(())
+}
+
+/// Adds entries of a directory as [`walk`] does; the name of the directory of the source is empty.
+fn add(
+    entries: Vec<DirectoryEntry>,
+    class: &str,
+    directory: &str,
+    above: &mut Vec<PathBuf>,
+    found: &mut DirectoryListing,
+) -> Result<()> {
+    for entry in entries {
+        let name = if directory.is_empty() { entry.name } else { format!("{directory}/{}", entry.name) };
+        if entry.is_directory {
+            walk(&entry.path, class, &name, above, found)?;
+        } else {
+            found.images.push((class.to_owned(), name, entry.path));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the path of a directory without links.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn canonical(directory: &Path) -> Result<PathBuf> {
+    directory.canonicalize().map_err(|error| Error::io("read the directory", directory, &error))
+}
+
+/// The content of a directory of images.
 #[derive(Default)]
 pub(super) struct DirectoryListing {
     /// Class names, including classes without images.
     pub(super) classes: Vec<String>,
     /// (class, name inside the directory, path) of every image.
     pub(super) images: Vec<(String, String, PathBuf)>,
-    /// Number of files whose names are not those of images.
-    pub(super) ignored: usize,
-}
-
-/// An entry of a directory.
-pub(super) struct DirectoryEntry {
-    pub(super) name: String,
-    pub(super) path: PathBuf,
-    pub(super) is_directory: bool,
-}
-
-/// Lists a directory, sorted by name, without hidden entries. Links are followed; a dangling link is not a directory,
-/// and if it is named like an image, it counts as an image that cannot be read.
-///
-/// # Errors
-/// The directory cannot be read, or a name is not UTF-8.
-pub(super) fn entries(directory: &Path) -> Result<Vec<DirectoryEntry>> {
-    let help = "give a directory with images; relative paths are relative to the pipeline file";
-    let listing =
-        files::entries(directory).map_err(|error| Error::io("read the directory", directory, &error).help(help))?;
-    let mut entries = Vec::new();
-    for path in listing {
-        let Some(name) = path.file_name().and_then(|name| name.to_str()).map(str::to_owned) else {
-            return Err(Error::stage("a file name is not UTF-8")
-                .at(path.display().to_string())
-                .help("rename the file"));
-        };
-        if name.starts_with('.') {
-            continue;
-        }
-        let is_directory = fs::metadata(&path).is_ok_and(|metadata| metadata.is_dir());
-        entries.push(DirectoryEntry { name, path, is_directory });
-    }
-    entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    Ok(entries)
-}
-
-/// Returns whether a file name has the extension of an image.
-pub(super) fn is_image(name: &str) -> bool {
-    let extension =
-        Path::new(name).extension().and_then(|extension| extension.to_str()).unwrap_or("").to_ascii_lowercase();
-    IMAGE_EXTENSIONS.contains(&extension.as_str()) || UNSUPPORTED_EXTENSIONS.contains(&extension.as_str())
+    /// What is not used.
+    pub(super) passed_over: PassedOver,
+    /// Why the classes may not be what the user expects.
+    pub(super) note: Option<String>,
 }

@@ -1,52 +1,98 @@
-//! One directory per class, with images in it or in its subdirectories.
+//! One directory per class, with images in it or in its subdirectories; or images without labels.
 
-use super::directories::{Directories, DirectoryListing, entries, is_image};
+use super::directories::{Directories, DirectoryListing, canonical, walk};
+use super::entries::root_entries;
+use super::layout::is_split_name;
+use super::pattern::Pattern;
 use super::problem::{SourceProblem, default_test_fraction};
 use super::{Listing, Source};
 use crate::base::{Error, Result};
+use crate::dataset::passed_over::PassedOver;
+use crate::dataset::store::StoreForm;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// One directory per class.
+/// One directory per class, or images without labels.
 ///
-/// Images may be in subdirectories of it.
+/// Images may be in subdirectories of it. A directory that has images and no directories is a data set without labels:
+/// it can be used for pretraining, embeddings and diagnostics, but not for evaluations.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImageFolder {
-    /// Directory with a directory of training images per class.
-    #[schemars(extend("format" = "path"))]
+    /// Directory with a directory of training images per class. If it has instead the directories `train` and `test`,
+    /// and perhaps `val` and `unlabeled`, these are used, and others are not; without `test`, `val` is the test set.
+    #[schemars(extend("format" = "path", "x-formerly" = ["path"]))]
     pub train: PathBuf,
+    /// Directory with a directory of validation images per class, which are used instead of `validation_fraction`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "path"))]
+    pub validation: Option<PathBuf>,
     /// Directory with a directory of test images per class; without it, `test_fraction` of the training images is held
     /// out.
     #[schemars(extend("format" = "path"))]
     pub test: Option<PathBuf>,
+    /// Directory of images without labels, at any depth, that pretraining uses in addition to the training images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "path"))]
+    pub unlabeled: Option<PathBuf>,
+    /// Whether the directories inside `train` are classes; with `false`, its images have no labels and may be at any
+    /// depth, and all of them are for training.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    #[schemars(extend("default" = true))]
+    pub labels: bool,
+    /// Regular expression with a group named `group`, such as `"(?<group>patient\\d+)"`, that is searched in the name of
+    /// each image, with its directories. No group has images on both sides of a split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_pattern: Option<Pattern>,
     /// Fraction of the images held out for testing if there is no test directory, stratified by class.
     #[serde(default = "default_test_fraction")]
     #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub test_fraction: f64,
 }
 
+fn yes() -> bool {
+    true
+}
+
 impl ImageFolder {
     fn directories(&self) -> Directories<'_> {
-        Directories { train: &self.train, test: self.test.as_deref(), test_fraction: self.test_fraction }
+        Directories {
+            train: &self.train,
+            validation: self.validation.as_deref(),
+            test: self.test.as_deref(),
+            unlabeled: self.unlabeled.as_deref(),
+            group_pattern: self.group_pattern.as_ref(),
+            test_fraction: self.test_fraction,
+        }
     }
 }
 
 impl Source for ImageFolder {
     fn check(&self, is_written: &dyn Fn(&str) -> bool) -> Vec<SourceProblem> {
-        self.directories().check(is_written)
+        let mut problems = self.directories().check(is_written);
+        if !self.labels && self.test.is_none() && is_written("test_fraction") {
+            let message = "`test_fraction` cannot be combined with `labels = false`: nothing is tested without labels";
+            problems.push(SourceProblem::new("test_fraction", message).help("remove one of the two"));
+        }
+        problems
     }
 
     fn list(&self, _: usize) -> Result<Listing> {
-        let listing = self.directories().list(list)?;
+        let (directories, layout) = (self.directories(), self.directories().layout()?);
+        let has_labels = self.labels && !is_flat(&layout.train)?;
+        let listing = directories.list(&layout, has_labels, &list)?;
         check_names(&listing.labels.classes).map_err(|error| error.at(self.place()))?;
         Ok(listing)
     }
 
-    fn content(&self, _: usize) -> Value {
-        self.directories().content()
+    fn content(&self, _: usize, held_out: Option<f64>) -> Value {
+        json!({ "test_fraction": held_out })
+    }
+
+    fn most_compact(&self) -> StoreForm {
+        StoreForm::None
     }
 
     fn place(&self) -> String {
@@ -58,7 +104,7 @@ impl Source for ImageFolder {
     }
 
     fn class_rule(&self) -> Option<&'static str> {
-        Some("`image_folder` expects one directory per class; `prefixed` takes the class from the file name")
+        Some("`image_folder` expects one directory per class; `filename_prefix` takes the class from the file name")
     }
 }
 
@@ -69,70 +115,39 @@ impl Source for ImageFolder {
 fn list(root: &Path) -> Result<DirectoryListing> {
     let mut found = DirectoryListing::default();
     let mut loose = 0;
-    for entry in entries(root)? {
+    for entry in root_entries(root, &mut found.passed_over)? {
         if entry.is_directory {
             let mut above = vec![canonical(root)?];
             walk(&entry.path, &entry.name, &entry.name, &mut above, &mut found)?;
             found.classes.push(entry.name);
-        } else if is_image(&entry.name) {
-            loose += 1;
         } else {
-            found.ignored += 1;
+            loose += 1;
         }
     }
     if loose > 0 {
         return Err(Error::stage(format!("{loose} images are next to the class directories instead of inside them"))
             .at(root.display().to_string())
             .help(
-                "move each into the directory of its class, or use `prefixed` if file names begin with the class and \
-                 `_`",
+                "move each into the directory of its class, use `filename_prefix` if file names begin with the class, or \
+                 set `labels = false` if the images have no labels",
             ));
     }
     Ok(found)
 }
 
-/// Adds the images of a directory and its subdirectories; `above` is the stack of parent directories.
-fn walk(
-    directory: &Path,
-    class: &str,
-    name: &str,
-    above: &mut Vec<PathBuf>,
-    found: &mut DirectoryListing,
-) -> Result<()> {
-    let here = canonical(directory)?;
-    if above.contains(&here) {
-        return Err(Error::stage("links between directories form a cycle")
-            .at(directory.display().to_string())
-            .help("remove the link to a parent directory"));
-    }
-    above.push(here);
-    for entry in entries(directory)? {
-        let name = format!("{name}/{}", entry.name);
-        if entry.is_directory {
-            walk(&entry.path, class, &name, above, found)?;
-        } else if is_image(&entry.name) {
-            found.images.push((class.to_owned(), name, entry.path));
-        } else {
-            found.ignored += 1;
-        }
-    }
-    above.pop();
-    Ok(())
+/// Returns whether a directory has images and no directories.
+fn is_flat(root: &Path) -> Result<bool> {
+    // They are counted when the images are listed.
+    let entries = root_entries(root, &mut PassedOver::default())?;
+    Ok(!entries.is_empty() && entries.iter().all(|entry| !entry.is_directory))
 }
-
-fn canonical(directory: &Path) -> Result<PathBuf> {
-    directory.canonicalize().map_err(|error| Error::io("read the directory", directory, &error))
-}
-
-/// Names of the directories of a data set's subsets.
-const SUBSETS: [&str; 6] = ["train", "training", "test", "val", "valid", "validation"];
 
 /// Checks that the class directories are not the subsets of a data set, one level above the classes.
 ///
 /// # Errors
 /// There are several, all of them named like subsets.
 fn check_names(classes: &[String]) -> Result<()> {
-    if classes.len() < 2 || classes.iter().any(|class| !SUBSETS.contains(&class.to_lowercase().as_str())) {
+    if classes.len() < 2 || classes.iter().any(|class| !is_split_name(class)) {
         return Ok(());
     }
     let names = classes.iter().map(|class| format!("`{class}`")).collect::<Vec<_>>().join(" and ");

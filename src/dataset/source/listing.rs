@@ -1,24 +1,39 @@
-//! A source whose images are listed but not yet read: what the images are, what they show, and which are for testing.
+//! A source whose images are listed but not yet read: what the images are, what they show, and which part each is in.
 
 use super::image_file::{ReadError, ReadReport};
+use super::normal_form::normal_form;
 use super::{Source, image_file};
+use crate::base::text::visible;
 use crate::base::{Error, Result};
 use crate::dataset::config::DatasetConfig;
 use crate::dataset::fingerprint::ClassSize;
+use crate::dataset::part::Part;
+use crate::dataset::passed_over::PassedOver;
+use crate::dataset::store::FilePlace;
 use crate::imaging::Image;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Maximum number of names listed in a message; the rest is only counted.
 pub(crate) const MAX_NAMED: usize = 10;
 
-/// The content of a source. Images, labels and test images are apart, so that one can be used without the others.
+/// What to do if a source has no images.
+const NO_IMAGES: &str = "images are JPEG, PNG, WebP, GIF, BMP or TIFF files; check the path of the directory";
+
+/// The content of a source. Images, labels and parts are apart, so that one can be used without the others.
 pub(crate) struct Listing {
     /// The images.
     pub(crate) images: Images,
     /// The class of each image.
     pub(crate) labels: Labels,
-    /// Which of the images are test images.
-    pub(crate) test: TestImages,
+    /// The part that each image belongs to.
+    pub(crate) parts: Vec<Part>,
+    /// Fraction of the training images of each class that is still to be held out for testing.
+    pub(crate) test_fraction: Option<f64>,
+    /// The group of each image, such as a patient: images of a group are all in the same part.
+    pub(crate) groups: Option<Vec<String>>,
+    /// Reasons why the listing may not be what the user expects, as sentences.
+    pub(crate) notes: Vec<String>,
 }
 
 /// Images, in an order that does not depend on the file system.
@@ -27,27 +42,32 @@ pub(crate) struct Images {
     pub(crate) names: Vec<String>,
     /// Reads them.
     pub(crate) reader: Box<dyn ImageReader>,
-    /// Number of files ignored because their names are not those of images.
-    pub(crate) ignored: usize,
+    /// What the source has besides images.
+    pub(crate) passed_over: PassedOver,
 }
 
-/// Labels of images.
+/// Labels of images. Images without labels are of a single class with an empty name.
 #[derive(Debug)]
 pub(crate) struct Labels {
     /// Class names; labels are indices into them.
     pub(crate) classes: Vec<String>,
-    /// Label of each image.
+    /// Label of each image; 0 for images of [`Part::Unlabeled`].
     pub(crate) of_images: Vec<usize>,
     /// Files that only labels are read from.
     pub(crate) files: Vec<PathBuf>,
 }
 
-/// Which images are test images.
-pub(crate) enum TestImages {
-    /// A flag for each image.
-    Given(Vec<bool>),
-    /// None yet: this fraction of each class is to be held out.
-    HeldOut(f64),
+/// An image that has a file of its own.
+#[derive(Clone, Debug)]
+pub(super) struct FoundImage {
+    /// Name inside the source.
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+    /// Class; `None` for an image without a label.
+    pub(super) class: Option<String>,
+    pub(super) part: Part,
+    /// Group, if the source has groups.
+    pub(super) group: Option<String>,
 }
 
 /// Reads the images of a source by their index.
@@ -57,6 +77,20 @@ pub(crate) trait ImageReader: Send + Sync {
     /// # Errors
     /// Why it cannot be read; the content of `image` is then unspecified.
     fn read(&self, index: usize, seed: u64, image: &mut Image) -> Result<ReadReport, ReadError>;
+
+    /// Returns where the encoded image is in the files, if it is there as it is.
+    fn place(&self, _index: usize) -> Option<FilePlace<'_>> {
+        None
+    }
+
+    /// Reads the encoded image, reusing the memory of `bytes`.
+    ///
+    /// # Errors
+    /// It cannot be read, or there is none: see [`Source::most_compact`].
+    fn encoded(&self, index: usize, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
+        let place = self.place(index);
+        image_file::read_encoded(place.ok_or_else(|| Error::bug("the image is not encoded"))?, bytes)
+    }
 
     /// Returns the files that the images are read from.
     fn files(&self) -> ImageFiles<'_> {
@@ -70,20 +104,50 @@ pub(crate) enum ImageFiles<'a> {
     None,
     /// Each image has a file, which may turn out to be broken.
     OnePerImage(&'a [PathBuf]),
-    /// Every file has many images, all of them test images or none.
-    Shared(Vec<(&'a Path, bool)>),
+    /// Every file has many images, all of them of one part until test images are held out.
+    Shared(Vec<(&'a Path, Part)>),
 }
 
 impl Listing {
-    /// Lists the images of a source and checks its classes.
+    /// Lists the images of a source and checks its classes and groups.
     ///
     /// # Errors
-    /// A directory or file is missing, unreadable or invalid, or a class has no training or test images.
+    /// A directory or file is missing, unreadable or invalid, a class has no training or test images, or a group has
+    /// images on both sides of a split.
     pub(crate) fn open(config: &DatasetConfig) -> Result<Self> {
         let source = config.source.source();
         let listing = source.list(config.image_size)?;
-        check_classes(&listing.sizes(), source).map_err(|error| error.at(source.place()))?;
+        let checked = listing.check_not_empty().and_then(|()| check_classes(&listing, source));
+        let checked = checked.and_then(|()| listing.check_groups());
+        checked.map_err(|error| error.at(source.place()))?;
         Ok(listing)
+    }
+
+    /// Checks that there are images, unless there is nothing at all, which the check of the classes reports.
+    fn check_not_empty(&self) -> Result<()> {
+        let passed_over = &self.images.passed_over;
+        if self.len() > 0 || passed_over.count() == 0 {
+            return Ok(());
+        }
+        Err(Error::stage(format!("there are no images, but {}", passed_over.describe())).help(NO_IMAGES))
+    }
+
+    /// Creates the listing of images with a file each, in this order. `more` are classes that may have no images,
+    /// `passed_over` is what there is besides images, and `test_fraction` is that of the listing. Unicode normalization
+    /// forms of a class or group are one.
+    pub(super) fn of_files(
+        found: Vec<FoundImage>,
+        more: impl IntoIterator<Item = String>,
+        passed_over: PassedOver,
+        test_fraction: Option<f64>,
+    ) -> Self {
+        let labels = Labels::of_classes(&found, more);
+        let groups: Option<Vec<String>> = found.iter().map(|image| image.group.as_deref().map(normal_form)).collect();
+        let groups = groups.filter(|groups| !groups.is_empty());
+        let parts = found.iter().map(|image| image.part).collect();
+        let (names, paths) = found.into_iter().map(|image| (image.name, image.path)).unzip();
+        let images = Images { names, reader: Box::new(FileReader { paths }), passed_over };
+        Self { images, labels, parts, test_fraction, groups, notes: Vec::new() }
     }
 
     /// Returns the number of images.
@@ -91,23 +155,13 @@ impl Listing {
         self.images.names.len()
     }
 
-    /// Returns whether an image is a test image; none is until they are held out.
-    pub(crate) fn is_test(&self, image: usize) -> bool {
-        match &self.test {
-            TestImages::Given(flags) => flags[image],
-            TestImages::HeldOut(_) => false,
-        }
-    }
-
-    /// Returns the numbers of training and test images of each class, as if test images had been held out already.
+    /// Returns the numbers of images of each class, as if test images had been held out already.
     pub(crate) fn sizes(&self) -> Vec<ClassSize> {
-        let mut sizes: Vec<ClassSize> =
-            self.labels.classes.iter().map(|name| ClassSize { name: name.clone(), train: 0, test: 0 }).collect();
-        for (image, &label) in self.labels.of_images.iter().enumerate() {
-            let size = &mut sizes[label];
-            *(if self.is_test(image) { &mut size.test } else { &mut size.train }) += 1;
+        let mut sizes: Vec<ClassSize> = self.labels.classes.iter().map(|name| ClassSize::new(name)).collect();
+        for (part, &label) in self.parts.iter().zip(&self.labels.of_images) {
+            sizes[label].count(*part);
         }
-        if let TestImages::HeldOut(fraction) = self.test {
+        if let Some(fraction) = self.test_fraction {
             for size in &mut sizes {
                 size.test = fraction_of(fraction, size.train);
                 size.train -= size.test;
@@ -116,24 +170,34 @@ impl Listing {
         sizes
     }
 
-    /// Returns the fraction of each class that is to be held out for testing, if the source has no test images.
-    pub(crate) fn test_fraction(&self) -> Option<f64> {
-        match self.test {
-            TestImages::Given(_) => None,
-            TestImages::HeldOut(fraction) => Some(fraction),
+    /// Returns the training images of each class.
+    pub(crate) fn training_by_class(&self) -> Vec<Vec<usize>> {
+        let mut by_class = vec![Vec::new(); self.labels.classes.len()];
+        for (image, &label) in self.labels.of_images.iter().enumerate() {
+            if self.parts[image] == Part::Training {
+                by_class[label].push(image);
+            }
         }
+        by_class
     }
 
-    /// Holds out the images with these flags for testing.
-    pub(crate) fn hold_out(&mut self, flags: Vec<bool>) {
-        self.test = TestImages::Given(flags);
-    }
-}
-
-impl Images {
-    /// Creates images with a file each.
-    pub(super) fn of_files(names: Vec<String>, paths: Vec<PathBuf>, ignored: usize) -> Self {
-        Self { names, reader: Box::new(FileReader { paths }), ignored }
+    /// Checks that no group has images on both sides of a split. Unlabeled images are on the side of training.
+    fn check_groups(&self) -> Result<()> {
+        let side = |part: Part| if part == Part::Unlabeled { Part::Training } else { part };
+        let mut first: HashMap<&str, usize> = HashMap::new();
+        for (image, group) in self.groups.iter().flatten().enumerate() {
+            let other = *first.entry(group).or_insert(image);
+            if side(self.parts[image]) != side(self.parts[other]) {
+                let place = |image: usize| format!("`{}` is in {}", self.images.names[image], self.parts[image].name());
+                let (group, other, image) = (visible(group), place(other), place(image));
+                let what = format!("the group `{group}` is on both sides of a split: {other}, and {image}");
+                return Err(Error::stage(what).help(
+                    "move all images of a group to the same side, or remove the split that the data set comes with: \
+                     `test_fraction` and `validation_fraction` hold out whole groups",
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -146,27 +210,31 @@ impl ImageReader for FileReader {
         image_file::read(&self.paths[index], image)
     }
 
+    fn place(&self, index: usize) -> Option<FilePlace<'_>> {
+        Some(FilePlace { path: &self.paths[index], offset: 0, length: None })
+    }
+
     fn files(&self) -> ImageFiles<'_> {
         ImageFiles::OnePerImage(&self.paths)
     }
 }
 
 impl Labels {
-    /// Creates labels from the class name of each image; labels follow the order of the names. `more` are classes that
-    /// may have no images.
-    pub(super) fn of_names(names: &[String], more: impl IntoIterator<Item = String>) -> Self {
-        let mut classes: Vec<String> = names.iter().cloned().chain(more).collect();
+    /// Creates labels from the classes of images; labels follow the order of the names. `more` are classes that may have
+    /// no images.
+    fn of_classes(found: &[FoundImage], more: impl IntoIterator<Item = String>) -> Self {
+        let of_images: Vec<Option<String>> =
+            found.iter().map(|image| image.class.as_deref().map(normal_form)).collect();
+        let more = more.into_iter().map(|class| normal_form(&class));
+        let mut classes: Vec<String> = of_images.iter().flatten().cloned().chain(more).collect();
         classes.sort_unstable();
         classes.dedup();
-        let of_images = names.iter().map(|name| classes.partition_point(|class| class < name)).collect();
+        if classes.is_empty() {
+            classes.push(String::new());
+        }
+        let label = |class: &String| classes.partition_point(|other| other < class);
+        let of_images = of_images.iter().map(|class| class.as_ref().map_or(0, label)).collect();
         Self { classes, of_images, files: Vec::new() }
-    }
-
-    /// Returns the images of each class.
-    pub(crate) fn by_class(&self) -> Vec<Vec<usize>> {
-        let mut by_class = vec![Vec::new(); self.classes.len()];
-        self.of_images.iter().enumerate().for_each(|(image, &label)| by_class[label].push(image));
-        by_class
     }
 }
 
@@ -175,29 +243,43 @@ pub(crate) fn fraction_of(fraction: f64, images: usize) -> usize {
     (fraction * images as f64).round() as usize
 }
 
-/// Checks that there are at least two classes and that each has training and test images.
+/// Checks that there are images and, if they have labels, at least two classes, each with training and test images.
 ///
 /// # Errors
 /// There are not, or it does not.
-pub(crate) fn check_classes(sizes: &[ClassSize], source: &dyn Source) -> Result<()> {
-    if sizes.iter().all(|size| size.train + size.test == 0) {
-        return Err(Error::stage("there are no images")
-            .help("images are files that end in .jpg, .jpeg, .png or .webp; check the path of the directory"));
-    }
-    if let [only] = sizes {
-        let rule = source.class_rule().map(|rule| format!(": {rule}")).unwrap_or_default();
-        return Err(Error::stage(format!("there is only one class, `{}`", only.name))
-            .help(format!("a data set needs at least two classes{rule}")));
+pub(crate) fn check_classes(listing: &Listing, source: &dyn Source) -> Result<()> {
+    check_sizes(&listing.sizes(), listing.parts.contains(&Part::Unlabeled), source)
+}
+
+/// Checks the numbers of images of each class, as [`check_classes`] does.
+///
+/// # Errors
+/// As for [`check_classes`].
+pub(crate) fn check_sizes(sizes: &[ClassSize], has_unlabeled: bool, source: &dyn Source) -> Result<()> {
+    if !has_unlabeled && sizes.iter().all(|size| size.train + size.test == 0) {
+        return Err(Error::stage("there are no images").help(NO_IMAGES));
     }
     let without = |count: fn(&ClassSize) -> usize| -> Vec<&str> {
         sizes.iter().filter(|size| count(size) == 0).map(|size| size.name.as_str()).collect()
     };
+    if let [only] = sizes {
+        if only.name.is_empty() && only.train > 0 {
+            return Ok(());
+        }
+        if only.name.is_empty() {
+            return Err(Error::stage("there are no training images").help("add images, or check the paths"));
+        }
+        let rule = source.class_rule().map(|rule| format!(": {rule}")).unwrap_or_default();
+        return Err(Error::stage(format!("there is only one class, `{}`", only.name)).help(format!(
+            "images with labels need at least two classes{rule}; for images without labels, set `labels = false`"
+        )));
+    }
     for (kind, names) in [("training", without(|size| size.train)), ("test", without(|size| size.test))] {
         if !names.is_empty() {
             let names = names.iter().take(MAX_NAMED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
             return Err(Error::stage(format!("no {kind} images of {names}")).help(
                 "every class needs training and test images: add some, remove the class, or change \
-                       `test_fraction` if there is one",
+                       `test_fraction` if there is one; with groups, every class needs at least two",
             ));
         }
     }

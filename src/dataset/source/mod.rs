@@ -3,31 +3,53 @@
 
 #[macro_use]
 mod declare;
+mod container;
+pub(crate) mod detect;
 mod directories;
+mod entries;
 mod image_file;
+mod layout;
 mod listing;
+mod normal_form;
+mod parquet_file;
+mod parquet_footer;
+mod pattern;
 mod problem;
 mod records;
+mod row_groups;
+mod samples;
+mod shards;
 mod synthetic;
+mod tar_index;
 
 use crate::base::Result;
 use crate::dataset::fingerprint::ClassSize;
+use crate::dataset::part::Part;
+use crate::dataset::store::StoreForm;
+pub use cifar100::Cifar100Labels;
+pub use filename_prefix::SeparatorAt;
 pub(crate) use image_file::{ReadError, ReadReport};
-pub(crate) use listing::{ImageFiles, Listing, MAX_NAMED, check_classes, fraction_of};
+pub(in crate::dataset) use image_file::{decode_bytes, read_range};
+pub(crate) use listing::{ImageFiles, Listing, MAX_NAMED, check_classes, check_sizes, fraction_of};
+pub use pattern::Pattern;
 pub use problem::SourceProblem;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+pub use stl10::Stl10Split;
 
 // `cargo fmt` does not find modules that a macro declares: run `rustfmt` on a new file.
 sources! {
     #[schemars(extend("x-formerly" = ["folder"]))] image_folder::ImageFolder,
-    prefixed::Prefixed,
+    #[schemars(extend("x-formerly" = ["prefixed"]))] filename_prefix::FilenamePrefix,
     cifar10::Cifar10,
+    cifar100::Cifar100,
     stl10::Stl10,
     shapes::Shapes,
     signs::Signs,
     csv::Csv,
+    webdataset::Webdataset,
+    parquet::Parquet,
 }
 
 /// A source of images, with their classes and which of them are for testing.
@@ -45,14 +67,20 @@ pub(crate) trait Source {
     /// A directory or file is missing, unreadable or invalid.
     fn list(&self, image_size: usize) -> Result<Listing>;
 
-    /// Returns what determines the images, labels and test images apart from the files and the names of the classes. It
-    /// is part of the artifact's key.
-    fn content(&self, image_size: usize) -> Value;
+    /// Returns what determines the images, labels and test images apart from the files and the names of the classes;
+    /// `held_out` is the fraction of the training images that was held out for testing, if any. It is part of the
+    /// artifact's key.
+    fn content(&self, image_size: usize, held_out: Option<f64>) -> Value;
 
-    /// Returns what determines the pixels of the training images or of the test images, apart from the files: nothing
-    /// about the others, names or labels.
-    fn pixels(&self, _image_size: usize, _is_test: bool) -> Value {
+    /// Returns what determines the pixels of the images of a part, apart from the files: nothing about other parts, names
+    /// or labels.
+    fn pixels(&self, _image_size: usize, _part: Part) -> Value {
         Value::Null
+    }
+
+    /// Returns the most compact form in which the images can be kept.
+    fn most_compact(&self) -> StoreForm {
+        StoreForm::Decoded
     }
 
     /// Returns the place of errors about the source as a whole: a path, or its name if it has none.

@@ -1,6 +1,11 @@
 //! Problems of a source's table, and the checks that several sources share.
 
+use super::pattern::Pattern;
+use crate::base::text::{is_hidden, visible};
 use std::path::Path;
+
+/// Maximum bytes of a label, as of the name of a directory.
+const MAX_LABEL: usize = 255;
 
 /// A value of a source's table that is right by itself but not beside the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +35,14 @@ pub(super) fn check_path(key: &'static str, path: &Path) -> Option<SourceProblem
     path.as_os_str().is_empty().then(|| SourceProblem::new(key, "the path is empty"))
 }
 
+/// Returns the problem of a pattern that has no group with this name.
+pub(super) fn check_group(key: &'static str, pattern: &Pattern, group: &str) -> Option<SourceProblem> {
+    (!pattern.has_group(group)).then(|| {
+        SourceProblem::new(key, format!("the pattern has no group named `{group}`"))
+            .help(format!("put what it finds into `(?<{group}>...)`"))
+    })
+}
+
 /// Default of `test_fraction`.
 pub(super) fn default_test_fraction() -> f64 {
     0.2
@@ -53,4 +66,18 @@ pub(super) fn check_test_fraction(
         }
         _ => None,
     }
+}
+
+/// Checks that a label or a group can be shown; the error completes "the label of ...".
+pub(super) fn check_label(label: &str) -> Result<(), String> {
+    if label.is_empty() {
+        return Err("is empty".to_owned());
+    }
+    if label.contains(is_hidden) {
+        return Err(format!("has control or invisible characters: `{}`", visible(label)));
+    }
+    if label.len() > MAX_LABEL {
+        return Err(format!("has {} bytes; the maximum is {MAX_LABEL}", label.len()));
+    }
+    Ok(())
 }

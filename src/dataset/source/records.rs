@@ -1,8 +1,11 @@
 //! Files of uncompressed, fixed-size image records.
 
-use super::listing::{ImageFiles, ImageReader, Images, Labels, Listing, TestImages};
+use super::listing::{ImageFiles, ImageReader, Images, Labels, Listing};
 use super::{ReadError, ReadReport};
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, files};
+use crate::dataset::fingerprint::ClassSize;
+use crate::dataset::part::Part;
+use crate::dataset::passed_over::PassedOver;
 use crate::imaging::{CHANNELS, Image};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -45,16 +48,40 @@ pub(super) struct RecordFile {
     path: PathBuf,
     /// Label of each record.
     labels: Vec<usize>,
-    is_test: bool,
+    part: Part,
     layout: RecordLayout,
     file: Mutex<File>,
 }
 
 impl RecordFile {
     /// Opens a file with known labels.
-    pub(super) fn new(path: PathBuf, labels: Vec<usize>, is_test: bool, layout: RecordLayout) -> Result<Self> {
+    pub(super) fn new(path: PathBuf, labels: Vec<usize>, part: Part, layout: RecordLayout) -> Result<Self> {
         let file = File::open(&path).map_err(|error| Error::io("read", &path, &error))?;
-        Ok(Self { path, labels, is_test, layout, file: Mutex::new(file) })
+        Ok(Self { path, labels, part, layout, file: Mutex::new(file) })
+    }
+
+    /// Opens a file whose records have their label in the byte `column` before the pixels, below `classes`.
+    ///
+    /// # Errors
+    /// The file is missing, its length is not that of whole records, or a label is out of range.
+    pub(super) fn labeled(
+        path: PathBuf,
+        part: Part,
+        layout: RecordLayout,
+        column: usize,
+        classes: usize,
+    ) -> Result<Self> {
+        count(&path, layout.record())?;
+        let bytes = files::read(&path)?;
+        let labels: Vec<usize> =
+            bytes.chunks_exact(layout.record()).map(|record| usize::from(record[column])).collect();
+        if let Some(record) = labels.iter().position(|&label| label >= classes) {
+            let (label, max) = (labels[record], classes - 1);
+            return Err(Error::stage(format!("record {record} has the label {label}, but labels are 0 to {max}"))
+                .at(path.display().to_string())
+                .help("the file is damaged or of another format: download or unpack it again"));
+        }
+        Self::new(path, labels, part, layout)
     }
 
     /// Returns the file name.
@@ -77,20 +104,23 @@ impl RecordFile {
 
 /// Lists the records of files, in their order.
 pub(super) fn list(classes: Vec<String>, files: Vec<RecordFile>) -> Listing {
-    let (mut names, mut of_images, mut is_test, mut records) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut names, mut of_images, mut parts, mut records) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (number, file) in files.iter().enumerate() {
         let name = file.name();
         for (record, &label) in file.labels.iter().enumerate() {
             names.push(format!("{name}[{record}]"));
             of_images.push(label);
-            is_test.push(file.is_test);
+            parts.push(file.part);
             records.push((number, record));
         }
     }
     Listing {
-        images: Images { names, reader: Box::new(RecordReader { files, records }), ignored: 0 },
+        images: Images { names, reader: Box::new(RecordReader { files, records }), passed_over: PassedOver::default() },
         labels: Labels { classes, of_images, files: Vec::new() },
-        test: TestImages::Given(is_test),
+        parts,
+        test_fraction: None,
+        groups: None,
+        notes: Vec::new(),
     }
 }
 
@@ -108,7 +138,7 @@ impl ImageReader for RecordReader {
     }
 
     fn files(&self) -> ImageFiles<'_> {
-        ImageFiles::Shared(self.files.iter().map(|file| (file.path.as_path(), file.is_test)).collect())
+        ImageFiles::Shared(self.files.iter().map(|file| (file.path.as_path(), file.part)).collect())
     }
 }
 
@@ -138,7 +168,7 @@ pub(super) fn class_names(path: &Path, classes: usize) -> Result<Option<Vec<Stri
     if !path.exists() {
         return Ok(None);
     }
-    let text = crate::base::files::read_text(path)?;
+    let text = files::read_text(path)?;
     let names: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     let mut distinct = names.clone();
     distinct.sort_unstable();
@@ -149,4 +179,33 @@ pub(super) fn class_names(path: &Path, classes: usize) -> Result<Option<Vec<Stri
             .help("the file must have one class name per line"));
     }
     Ok(Some(names))
+}
+
+/// Returns a note if there are not as many training and test images as `published`, so that results are not comparable
+/// with published ones.
+pub(super) fn incomplete(name: &str, published: (usize, usize), classes: &[ClassSize]) -> Option<String> {
+    let (train, test) = classes.iter().fold((0, 0), |(train, test), class| (train + class.train, test + class.test));
+    ((train, test) != published).then(|| {
+        format!(
+            "this is a subset of {name}, with {train} of its {} training images and {test} of its {} test images: \
+             results cannot be compared with published ones",
+            published.0, published.1
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subset_is_reported() {
+        let note = |train, test| {
+            let class = ClassSize { train, test, ..ClassSize::default() };
+            incomplete("CIFAR-10", (50_000, 10_000), &[class.clone(), class])
+        };
+        assert_eq!(note(25_000, 5_000), None);
+        let note = note(5_000, 1_000).unwrap();
+        assert!(note.contains("10000 of its 50000 training images and 2000 of its 10000 test images"), "{note}");
+    }
 }

@@ -1,8 +1,10 @@
 //! Synthetic images: numbered, and cycling through the classes.
 
-use super::listing::{ImageReader, Images, Labels, Listing, TestImages};
+use super::listing::{ImageReader, Images, Labels, Listing};
 use super::problem::SourceProblem;
 use super::{ReadError, ReadReport};
+use crate::dataset::part::Part;
+use crate::dataset::passed_over::PassedOver;
 use crate::imaging::Image;
 
 /// Numbers of training and test images.
@@ -44,9 +46,12 @@ impl Counts {
         let of_images = all().map(|image| image.number % classes.len()).collect();
         let reader = Box::new(Renderer { counts: self, render });
         Listing {
-            images: Images { names: all().map(name).collect(), reader, ignored: 0 },
+            images: Images { names: all().map(name).collect(), reader, passed_over: PassedOver::default() },
             labels: Labels { classes, of_images, files: Vec::new() },
-            test: TestImages::Given(all().map(|image| image.is_test).collect()),
+            parts: all().map(|image| if image.is_test { Part::Test } else { Part::Training }).collect(),
+            test_fraction: None,
+            groups: None,
+            notes: Vec::new(),
         }
     }
 

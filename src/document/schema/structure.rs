@@ -200,7 +200,7 @@ impl Walk<'_> {
                             second.key_span,
                             format!("`{}` is both `{}` and `{}`", scope.key, first.key, second.key),
                         )
-                        .help("keep one and remove the other"),
+                        .help(wording::one_choice(&first.key, &second.key, scope)),
                     }
                 });
                 false
@@ -222,9 +222,10 @@ impl Walk<'_> {
 
     fn table(&mut self, entries: &mut Vec<TableEntry>, schema: &'static Schema, scope: &Scope<'_>) -> bool {
         if let Some(item) = schema::named_entries(schema).filter(|_| schema::is_named(schema))
-            && entries.iter().any(|entry| needs_name(entry, item))
+            && let Some(entry) = entries.iter().find(|entry| needs_name(entry, item))
         {
-            self.report(scope, || wording::missing_name(scope));
+            let named = entries.iter().find(|other| schema::properties(item).all(|(key, _)| key != other.key));
+            self.report(scope, || wording::missing_name(entry, named, scope));
             return false;
         }
         let required = required(entries, schema);

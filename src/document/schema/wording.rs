@@ -109,9 +109,23 @@ fn lower_first(sentence: &str) -> String {
     characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
 }
 
-pub(crate) fn missing_name(scope: &Scope<'_>) -> Problem {
+/// Describes a key of a section of named tables; `named` is one of these, if there are any.
+pub(crate) fn missing_name(entry: &TableEntry, named: Option<&TableEntry>, scope: &Scope<'_>) -> Problem {
+    if let Some(named) = named {
+        let (section, key) = (scope.key, &entry.key);
+        return Problem::new(entry.key_span, format!("`{section}.{key}` lacks the name of a table"))
+            .help(format!("write `{section}.{}.{key}`", named.key));
+    }
     Problem::new(scope.span, format!("`[{}]` needs a name", scope.key))
         .help(format!("write `[{}.main]`, or any other name", scope.key))
+}
+
+/// Returns what to do with a table that has two alternatives.
+pub(crate) fn one_choice(first: &str, second: &str, scope: &Scope<'_>) -> String {
+    if scope.is_element {
+        return format!("write each in braces of its own: `{{ {first} = ... }}, {{ {second} = ... }}`");
+    }
+    "keep one and remove the other".to_owned()
 }
 
 /// Describes the expected value.

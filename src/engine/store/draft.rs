@@ -41,7 +41,7 @@ impl<'a> Draft<'a> {
     /// As [`Draft::commit`], with a given manifest.
     pub(super) fn commit_as(self, manifest: &Manifest, key: &[u8], record: Option<&[u8]>) -> Result<(PathBuf, bool)> {
         self.seal(manifest, key, record)?;
-        let differs = Manifest::read(&self.final_path).is_ok_and(|old| old != *manifest);
+        let differs = Manifest::read(&self.final_path).is_ok_and(|old| old.content() != manifest.content());
         self.put_in_place()?;
         Ok((self.final_path.clone(), differs))
     }

@@ -2,6 +2,7 @@
 //! complete.
 
 use super::{KEY_FILE, MANIFEST_FILE, RECORD_FILE};
+use crate::base::files::FORM_DIRECTORY;
 use crate::base::stamp::Stamp;
 use crate::base::{Error, Result, files, hash};
 use rayon::prelude::*;
@@ -108,11 +109,12 @@ impl Manifest {
         results.into_iter().collect()
     }
 
-    /// Returns the digest of the content: of the names, sizes and digests of the stage's files. Artifacts with equal
-    /// digests are interchangeable for the stages that read them.
+    /// Returns the digest of the content: of the names, sizes and digests of the stage's files, except those in the
+    /// directory [`FORM_DIRECTORY`]. Artifacts with equal digests are interchangeable for the stages that read them.
     pub fn content(&self) -> String {
         let mut text = String::new();
-        for FileEntry { name, bytes, blake3 } in &self.files {
+        let is_form = |name: &str| name.split_once('/').is_some_and(|(directory, _)| directory == FORM_DIRECTORY);
+        for FileEntry { name, bytes, blake3 } in self.files.iter().filter(|file| !is_form(&file.name)) {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{name}\0{bytes}\0{blake3}");
         }

@@ -20,6 +20,11 @@ pub(crate) fn figures(panels: &[EmbeddingPanel]) -> Result<Vec<Figure>> {
     shown.map(|(at, (_, panels))| figure(at, panels, one_pretraining)).collect()
 }
 
+/// Returns whether the images have labels; without them, the only class has an empty name.
+fn has_classes(panel: &EmbeddingPanel) -> bool {
+    panel.classes.iter().any(|class| !class.is_empty())
+}
+
 fn figure(at: usize, panels: &[&EmbeddingPanel], one_pretraining: bool) -> Result<Figure> {
     let first = panels[0];
     let from = if one_pretraining { "" } else { &first.from };
@@ -33,9 +38,13 @@ fn figure(at: usize, panels: &[&EmbeddingPanel], one_pretraining: bool) -> Resul
         points: panel.points.clone(),
         labels: panel.labels.clone(),
     };
-    let chart = ScatterChart { panels: panels.iter().map(panel).collect(), classes: first.classes.clone() };
+    let chart = ScatterChart {
+        panels: panels.iter().map(panel).collect(),
+        classes: if has_classes(first) { first.classes.clone() } else { Vec::new() },
+    };
     let heavy = chart.points() > MAX_SVG_POINTS;
-    let caption = format!("{} images per panel, colored by class. The axes have no units.", first.points.len());
+    let colored = if has_classes(first) { ", colored by class" } else { "" };
+    let caption = format!("{} images per panel{colored}. The axes have no units.", first.points.len());
     let figure = Figure::draw(Section::Embedding, &format!("embedding-{}", at + 1), &title, caption, &chart)?;
     Ok(Figure { heavy, ..figure })
 }

@@ -55,8 +55,7 @@ fn panel(
     y: &Axis,
 ) -> LinePanel {
     let first = curves[0];
-    let labels =
-        first.fraction.map(|fraction| format!("{} of labels", words::label_fraction(fraction))).unwrap_or_default();
+    let labels = first.fraction.map(|fraction| words::of_labels(fraction, first.labels_per_class)).unwrap_or_default();
     let from = first.from.clone().unwrap_or_default();
     // If the panels have several sections, the section name also identifies the pretraining run.
     let of = if sections { &first.stage } else { &from };

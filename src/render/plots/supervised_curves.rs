@@ -51,7 +51,8 @@ type Value = fn(&CurveRow) -> f64;
 type Selection = fn(&CurveRow) -> Option<f64>;
 
 fn name(curve: &&TrainingCurve) -> String {
-    let labels = curve.fraction.map(|fraction| format!(" ({})", words::label_fraction(fraction))).unwrap_or_default();
+    let labels = |fraction| format!(" ({})", words::label_amount(fraction, curve.labels_per_class));
+    let labels = curve.fraction.map(labels).unwrap_or_default();
     join_nonempty(&[&format!("{}{labels}", curve.stage), &without_seed(&curve.variant)])
 }
 

@@ -32,32 +32,59 @@ fn shared_in(set: &DatasetFacts, is_named: bool) -> Option<Statement> {
     Some(Statement::new("Train-test overlap", text))
 }
 
-/// Reports images of two classes, and test images that look nearly like training or validation images.
+/// Reports images of two classes, copies that affect selection or pretraining alone, and test images that look nearly
+/// like training or validation images.
 fn duplicates(report: &Report) -> impl Iterator<Item = Statement> {
     report.datasets.iter().flat_map(|set| {
-        let conflicts = |row: &&DuplicateImage| row.is_exact && row.class != row.other_class;
-        let conflicting = example(set, conflicts).map(|(number, example)| {
+        let conflicting = exact(set, DuplicateImage::has_two_labels).map(|(number, example)| {
             let have = if number == 1 { "has" } else { "have" };
             let text =
                 format!("{} {have} the label of more than one class: for example, {example}.", count(number, "image"));
             Statement::new("Conflicting labels", text)
         });
-        let near = example(set, |row| !row.is_exact && row.is_test).map(|(number, example)| {
-            let look = if number == 1 { "looks" } else { "look" };
+        let validation = exact(set, DuplicateImage::is_selected_on).map(|(number, example)| {
+            let are = if number == 1 { "is also a training image" } else { "are also training images" };
             let text = format!(
-                "{} {look} nearly like training or validation images, by a perceptual hash: for example, {example}. If \
-                 they show the same, test accuracies are biased upward; see Data.",
-                count(number, "test image"),
+                "{} {are}, which biases validation accuracies upward and makes selection by them less reliable: for \
+                 example, {example}.",
+                count(number, "validation image"),
             );
-            Statement::new("Near duplicates", text)
+            Statement::new("Train-validation overlap", text)
         });
-        [conflicting, near].into_iter().flatten()
+        [conflicting, validation, pretrained_on(set), near(set)].into_iter().flatten()
     })
 }
 
+/// Reports test images that are also among those without labels.
+fn pretrained_on(set: &DatasetFacts) -> Option<Statement> {
+    let (number, example) = exact(set, DuplicateImage::is_pretrained_on)?;
+    let are = if number == 1 { "is" } else { "are" };
+    let text = format!(
+        "{} {are} also among the images without labels, so pretraining sees the images, but not their labels: for \
+         example, {example}.",
+        count(number, "test image"),
+    );
+    Some(Statement::new("Test images in pretraining", text))
+}
+
+fn near(set: &DatasetFacts) -> Option<Statement> {
+    let (number, example) = example(set, |row| !row.is_exact && row.is_leaked())?;
+    let look = if number == 1 { "looks" } else { "look" };
+    let text = format!(
+        "{} {look} nearly like training or validation images, by a perceptual hash: for example, {example}. If they show \
+         the same, test accuracies are biased upward; see Data.",
+        count(number, "test image"),
+    );
+    Some(Statement::new("Near duplicates", text))
+}
+
+fn exact(set: &DatasetFacts, is_meant: fn(&DuplicateImage) -> bool) -> Option<(usize, String)> {
+    example(set, |row| row.is_exact && is_meant(row))
+}
+
 /// Counts duplicates and names the first: "`a` (cat) and `b` (dog)".
-fn example(set: &DatasetFacts, is_meant: impl Fn(&&DuplicateImage) -> bool) -> Option<(usize, String)> {
-    let meant: Vec<&DuplicateImage> = set.duplicates.iter().filter(is_meant).collect();
+fn example(set: &DatasetFacts, is_meant: impl Fn(&DuplicateImage) -> bool) -> Option<(usize, String)> {
+    let meant: Vec<&DuplicateImage> = set.duplicates.iter().filter(|row| is_meant(row)).collect();
     let DuplicateImage { image, class, other, other_class, .. } = meant.first()?;
     Some((meant.len(), format!("`{image}` ({class}) and `{other}` ({other_class})")))
 }

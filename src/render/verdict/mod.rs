@@ -32,7 +32,7 @@ impl Statement {
     }
 }
 
-const NOTHING: &str = "No evaluation has finished yet, so there are no results.";
+const NOTHING: &str = "No evaluation has finished, so there are no results.";
 const NO_ACCURACY: &str =
     "No test accuracy was measured, so nothing is compared here; the tables below have the results.";
 
@@ -43,7 +43,8 @@ pub(crate) fn statements(report: &Report) -> Vec<Statement> {
     if measured.is_empty() {
         let has_tables = report.tables.iter().any(|table| !table.rows.is_empty());
         let nothing = Statement::new("Results", if has_tables { NO_ACCURACY } else { NOTHING });
-        return std::iter::once(nothing).chain(caveats::failures(report)).collect();
+        let others = collapse::statement(report).into_iter().chain(caveats::failures(report));
+        return std::iter::once(nothing).chain(others).collect();
     }
     let mut statements: Vec<Statement> = caveats::shared_images(report).collect();
     let majority = majority::statement(report, &measured);

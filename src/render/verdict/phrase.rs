@@ -44,7 +44,8 @@ pub(super) fn with_labels(group: &Group<'_>, among: &[&Group<'_>]) -> String {
         Some(_) => format!(" in `{}`", group.first().stage),
         None => String::new(),
     };
-    format!("with {} of the labels{section}", words::label_fraction(group.first().fraction))
+    let first = group.first();
+    format!("with {}{section}", words::of_the_labels(first.fraction, first.labels_per_class))
 }
 
 /// "+24.6 points"

@@ -96,10 +96,10 @@ pub(super) fn without_features(groups: &[&Group<'_>]) -> Option<Statement> {
     } else {
         String::new()
     };
-    let labels = words::label_fraction(group.first().fraction);
+    let labels = words::of_the_labels(group.first().fraction, group.first().labels_per_class);
     let name = format!("`{}`", group.first().stage);
     let (what, accuracy) = (capitalized(&evaluation_name(group)), accuracy(group));
-    let text = format!("{what} ({name}){of} reaches a test accuracy of {accuracy} with {labels} of the labels.");
+    let text = format!("{what} ({name}){of} reaches a test accuracy of {accuracy} with {labels}.");
     Some(Statement::new("Result", text))
 }
 

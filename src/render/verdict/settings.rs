@@ -73,8 +73,8 @@ fn statement(setting: &Setting<'_>, groups: &[&Group<'_>]) -> Option<Statement> 
     if values.len() < 2 {
         return None;
     }
-    let measured =
-        format!("{} with {} of the labels", evaluation_name(example), words::label_fraction(example.first().fraction));
+    let (fraction, per_class) = (example.first().fraction, example.first().labels_per_class);
+    let measured = format!("{} with {}", evaluation_name(example), words::of_the_labels(fraction, per_class));
     let Some(best) = select_value(&values) else {
         let text = format!(
             "There are no validation images to select a value of `{name}`. Test accuracies: {}.",

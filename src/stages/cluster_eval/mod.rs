@@ -12,6 +12,7 @@ use crate::stages::dataset::{self, Dataset, split};
 use crate::stages::pretrain::{Features, Pretrain, PretrainNode, add_features};
 use crate::stages::shared::depths::{self, encoder_output, widths};
 use crate::stages::shared::evaluation::{self, EvaluationTarget};
+use crate::stages::shared::labels::check_labeled;
 use crate::stages::shared::statistics::{BatchNormStatistics, BatchOrder, StatisticsKeys};
 use crate::stages::shared::subset::Subset;
 use crate::stages::shared::{artifacts, cost};
@@ -108,6 +109,9 @@ impl StageKind for ClusterEval {
     fn check_data(config: &ClusterEvalConfig, check: &mut DataCheck<'_>) {
         let Ok(name) = config.target().dataset(check.pipeline()) else { return };
         let Ok(facts) = check.facts(name) else { return };
+        if !check_labeled(name, facts, check) {
+            return;
+        }
         let (images, clusters) = (config.subset.count(facts), config.clusters(facts));
         if images == 0 {
             check.report(&["subset"], "there are no images to cluster", "choose another `subset`".to_owned());

@@ -1,16 +1,19 @@
-//! `duplicates`: images that show the same as an earlier training or validation image.
+//! `duplicates`: images that show the same as an earlier training or validation image, and test images that are also
+//! without labels.
 
-use crate::base::{Error, Result, files};
-use crate::dataset::duplicates::{Duplicate, DuplicateNames, conflicting, duplicates, overlapping};
-use crate::dataset::{DatasetConfig, ImageDataset, OnDuplicates, duplicate_files};
+use crate::base::{Result, files, hash};
+use crate::dataset::duplicates::{DuplicateNames, Overlaps, copies_without_labels, duplicates};
+use crate::dataset::{DatasetConfig, Fingerprint, ImageDataset, OnDuplicates, Part, SourceFile};
+use crate::dataset::{duplicate_files, image_names};
 use crate::engine::{Context, Stage, StageSummary};
 use crate::imaging::Resampler;
 use crate::render::data::{DatasetFacts, DuplicateImage, Report};
 use crate::render::pairs_png;
-use crate::stages::dataset::{DatasetNodes, TEST_IMAGES, TRAIN_IMAGES, images, stage_name};
+use crate::stages::dataset::{DatasetNodes, images, named_class, parts, stage_name};
 use crate::stages::shared::artifacts;
-use crate::study::{Expansion, ReportPart, Shown};
+use crate::study::{DataFacts, Expansion, ReportPart, Shown};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 
 /// Maximum number of pairs in the image of the report.
 const PAIRS: usize = 8;
@@ -19,14 +22,18 @@ const SIDE: usize = 112;
 
 /// Adds the search for duplicates, unless the data set's table ignores them. No other stage depends on it: what is
 /// trained does not change with it.
-pub(super) fn add(config: &DatasetConfig, nodes: &DatasetNodes, expansion: &mut Expansion<'_>) -> Result<()> {
-    if config.duplicates == OnDuplicates::Ignore {
+pub(super) fn add(facts: &DataFacts, nodes: &DatasetNodes, expansion: &mut Expansion<'_>) -> Result<()> {
+    if facts.config.duplicates == OnDuplicates::Ignore {
         return Ok(());
     }
     let name = expansion.name().to_owned();
-    let stage = DuplicatesStage { name: name.clone(), are_errors: config.duplicates == OnDuplicates::Error };
-    let inputs = [(TRAIN_IMAGES, nodes.train), (TEST_IMAGES, nodes.test), ("dataset", nodes.dataset)];
-    let id = expansion.add(stage, &inputs)?;
+    let stage = DuplicatesStage {
+        name: name.clone(),
+        config: facts.config.clone(),
+        fingerprint: facts.fingerprint.clone(),
+        memo: expansion.memo().to_owned(),
+    };
+    let id = expansion.add(stage, &nodes.all())?;
     expansion.show(&[("duplicates", id)], DuplicatesPart { name });
     Ok(())
 }
@@ -35,8 +42,19 @@ pub(super) fn add(config: &DatasetConfig, nodes: &DatasetNodes, expansion: &mut 
 struct DuplicatesStage {
     /// Name of the data set's table; empty for `[dataset]`.
     name: String,
-    /// Whether exact duplicates across subsets or classes are an error.
-    are_errors: bool,
+    /// The data set.
+    config: DatasetConfig,
+    /// Its files.
+    fingerprint: Fingerprint,
+    /// File that remembers digests.
+    memo: PathBuf,
+}
+
+/// A duplicate, with where its images are.
+struct Found<'a> {
+    row: DuplicateImage,
+    image: usize,
+    other: (&'a ImageDataset, usize),
 }
 
 impl Stage for DuplicatesStage {
@@ -53,16 +71,23 @@ impl Stage for DuplicatesStage {
     }
 
     fn parameters(&self) -> Value {
-        json!({ "are_errors": self.are_errors })
+        let mut parameters = json!({ "are_errors": self.config.duplicates == OnDuplicates::Error });
+        // The images without labels are an input, but their names are not.
+        if self.fingerprint.has(Part::Unlabeled) {
+            let is_unlabeled = |file: &&SourceFile| file.name.starts_with(Part::Unlabeled.name());
+            let files: Vec<&SourceFile> = self.fingerprint.files.iter().filter(is_unlabeled).collect();
+            parameters["unlabeled"] = hash::digest_json(&files).map_or(Value::Null, Value::from);
+        }
+        parameters
     }
 
     fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
         let set = images(context)?;
-        let found: Vec<(Duplicate, DuplicateImage)> =
-            duplicates(&set)?.into_iter().map(|duplicate| (duplicate, described(duplicate, &set))).collect();
-        let rows: Vec<&DuplicateImage> = found.iter().map(|(_, row)| row).collect();
-        for warning in warnings(&rows, &set) {
-            if self.are_errors {
+        let unlabeled = ImageDataset::unlabeled(&parts(context, &[Part::Unlabeled]))?;
+        let found = self.find(&set, &unlabeled, context)?;
+        let rows: Vec<&DuplicateImage> = found.iter().map(|found| &found.row).collect();
+        for warning in overlaps(&rows).describe(set.part(Part::Test).len(), set.part(Part::Validation).len()) {
+            if self.config.duplicates == OnDuplicates::Error {
                 return Err(duplicate_files::error(&warning));
             }
             context.warn(warning);
@@ -74,41 +99,73 @@ impl Stage for DuplicatesStage {
     }
 }
 
-fn described(duplicate: Duplicate, set: &ImageDataset) -> DuplicateImage {
-    let Duplicate { image, other, is_exact } = duplicate;
-    let class = |image| set.classes()[set.label(image)].clone();
-    DuplicateImage {
-        image: set.name(image).to_owned(),
-        class: class(image),
-        is_test: set.is_test(image),
-        other: set.name(other).to_owned(),
-        other_class: class(other),
-        is_exact,
+impl DuplicatesStage {
+    fn find<'a>(
+        &self,
+        set: &'a ImageDataset,
+        unlabeled: &'a ImageDataset,
+        context: &Context<'_>,
+    ) -> Result<Vec<Found<'a>>> {
+        let class = |image| named_class(&set.classes()[set.label(image)]);
+        let of = |image: usize| DuplicateImage {
+            image: set.name(image).to_owned(),
+            class: class(image),
+            part: set.part_of(image),
+            is_exact: true,
+            ..DuplicateImage::default()
+        };
+        let mut found = Vec::new();
+        for each in duplicates(set)? {
+            let (name, other_part) = (set.name(each.other).to_owned(), set.part_of(each.other));
+            let row = DuplicateImage { other: name, other_class: class(each.other), other_part, ..of(each.image) };
+            let row = DuplicateImage { is_exact: each.is_exact, ..row };
+            found.push(Found { row, image: each.image, other: (set, each.other) });
+        }
+        let is_known = |image: usize| found.iter().any(|found| found.image == image && found.row.is_exact);
+        let mut copies = copies_without_labels(set, unlabeled);
+        copies.retain(|(image, _)| !is_known(*image));
+        if copies.is_empty() {
+            return Ok(found);
+        }
+        for (part, directory) in parts(context, &[Part::Unlabeled]) {
+            let names = image_names(&self.config, &self.memo, part, directory)?;
+            for &(image, other) in &copies {
+                let name = names[other].clone();
+                let row = DuplicateImage { other: name, other_class: named_class(""), other_part: part, ..of(image) };
+                found.push(Found { row, image, other: (unlabeled, other) });
+            }
+        }
+        Ok(found)
     }
 }
 
-/// Describes exact duplicates across subsets and classes.
-fn warnings(rows: &[&DuplicateImage], set: &ImageDataset) -> Vec<String> {
+/// Returns exact duplicates across parts and classes.
+fn overlaps(rows: &[&DuplicateImage]) -> Overlaps {
     let names = |is_meant: fn(&DuplicateImage) -> bool| -> Vec<DuplicateNames> {
         let rows = rows.iter().filter(|row| row.is_exact && is_meant(row));
         rows.map(|row| DuplicateNames { image: row.image.clone(), other: row.other.clone() }).collect()
     };
-    let tests = set.test_flags().iter().filter(|is_test| **is_test).count();
-    let found =
-        [overlapping(&names(|row| row.is_test), tests), conflicting(&names(|row| row.class != row.other_class))];
-    found.into_iter().flatten().collect()
+    Overlaps {
+        test: names(DuplicateImage::is_leaked),
+        validation: names(DuplicateImage::is_selected_on),
+        conflicts: names(DuplicateImage::has_two_labels),
+        unlabeled: names(DuplicateImage::is_pretrained_on),
+    }
 }
 
-/// Renders the worst duplicates, each beside its earlier image, as PNG.
-fn picture(found: &[(Duplicate, DuplicateImage)], set: &ImageDataset) -> Result<Vec<u8>> {
-    let facts = DatasetFacts { duplicates: found.iter().map(|(_, row)| row.clone()).collect(), ..Default::default() };
+/// Renders the worst duplicates, each beside its other image, as PNG.
+fn picture(found: &[Found<'_>], set: &ImageDataset) -> Result<Vec<u8>> {
+    let facts =
+        DatasetFacts { duplicates: found.iter().map(|found| found.row.clone()).collect(), ..Default::default() };
     let mut resampler = Resampler::default();
-    let mut small = |image: usize| -> Result<Vec<u8>> { Ok(resampler.image(set.image(image)?.view(), SIDE, SIDE).rgb) };
+    let mut small = |set: &ImageDataset, image: usize| -> Result<Vec<u8>> {
+        Ok(resampler.image(set.image(image)?.view(), SIDE, SIDE).rgb)
+    };
     let mut pairs = Vec::new();
     for row in facts.shown_duplicates().into_iter().take(PAIRS) {
-        let known = found.iter().find(|(_, other)| other == row).map(|(duplicate, _)| *duplicate);
-        let Duplicate { image, other, .. } = known.ok_or_else(|| Error::bug("a duplicate without its images"))?;
-        pairs.push((small(image)?, vec![small(other)?]));
+        if let Some(Found { image, other, .. }) = found.iter().find(|found| found.row == *row) {
+            pairs.push((small(set, *image)?, vec![small(other.0, other.1)?]));
+        }
     }
     Ok(pairs_png(&pairs, SIDE))
 }
@@ -130,7 +187,7 @@ impl ReportPart for DuplicatesPart {
         let Some(facts) = report.datasets.iter_mut().find(|set| set.name == self.name) else { return Ok(()) };
         facts.duplicates = artifacts::read_rows(&directory.join(artifacts::DUPLICATES))?;
         facts.duplicates_png = files::read(&directory.join(artifacts::DUPLICATES_IMAGE))?;
-        let shared = facts.duplicates.iter().filter(|row| row.is_test && row.is_exact);
+        let shared = facts.duplicates.iter().filter(|row| row.is_leaked() && row.is_exact);
         facts.shared = shared.map(|row| (row.image.clone(), row.other.clone())).collect();
         Ok(())
     }

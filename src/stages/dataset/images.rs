@@ -1,11 +1,11 @@
-//! `images`: every image of a part decoded once and kept as bytes, without its name or label.
+//! `images`: every image of a part decoded once and kept, without its name or label.
 
 use crate::base::{Error, Result};
 use crate::dataset::{self, DatasetConfig, Fingerprint, Part};
 use crate::engine::{Context, Stage, StageSummary};
 use crate::stages::dataset::changes::changed_files;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Seed of synthetic images: they do not change with the pipeline's seed, so that seeds compare.
 pub(crate) const SEED: u64 = 0;
@@ -36,8 +36,9 @@ impl Stage for ImagesStage {
         "images"
     }
 
+    /// 2: GIF, BMP and TIFF are decoded, and 16-bit images of small range are broken.
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn parameters(&self) -> Value {
@@ -50,7 +51,14 @@ impl Stage for ImagesStage {
         if !self.config.damaged_jpegs.is_default() {
             parameters["damaged_jpegs"] = json!(self.config.damaged_jpegs);
         }
+        if !self.config.sixteen_bit.is_default() {
+            parameters["sixteen_bit"] = json!(self.config.sixteen_bit);
+        }
         parameters
+    }
+
+    fn misfit(&self, artifact: &Path) -> Option<String> {
+        dataset::misfit(artifact, self.config.form())
     }
 
     fn run(&self, context: &Context<'_>) -> Result<StageSummary> {

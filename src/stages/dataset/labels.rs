@@ -1,10 +1,9 @@
 //! `dataset`: names and labels of decoded images.
 
 use crate::base::{Error, Result};
-use crate::dataset::{self, DatasetConfig, Fingerprint, ImageDataset};
+use crate::dataset::{self, DatasetConfig, Fingerprint, ImageDataset, Part};
 use crate::engine::{Context, Stage, StageSummary};
 use crate::stages::dataset::changes::changed_files;
-use crate::stages::dataset::{TEST_IMAGES, TRAIN_IMAGES};
 use crate::stages::shared::artifacts;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -33,7 +32,7 @@ impl Stage for DatasetStage {
         "dataset"
     }
 
-    /// 6: without the pixels, and without duplicates.
+    /// 6: without the pixels, duplicates, and the number of files that are not images.
     fn version(&self) -> u32 {
         6
     }
@@ -43,12 +42,13 @@ impl Stage for DatasetStage {
     }
 
     fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
-        let (train, test) = (context.input(TRAIN_IMAGES)?, context.input(TEST_IMAGES)?);
-        let labeled = dataset::label_images(&self.config, &self.memo, context.output(), [train, test])?;
+        let parts = super::parts(context, &Part::LABELED);
+        let labeled = dataset::label_images(&self.config, &self.memo, context.output(), &parts)?;
         self.check_unchanged()?;
         artifacts::write_rows(&context.output().join(FILES), &self.fingerprint.files)?;
-        let set = ImageDataset::labeled(context.output(), train, test)?;
-        Ok(StageSummary::default().count("images", labeled.images).count("classes", set.classes().len()))
+        let set = ImageDataset::labeled(context.output(), &parts)?;
+        let summary = StageSummary::default().count("images", labeled.images);
+        Ok(if set.has_labels() { summary.count("classes", set.classes().len()) } else { summary.text("no labels") })
     }
 
     fn explain(&self, parameter: &str, artifact: &Path) -> Option<String> {

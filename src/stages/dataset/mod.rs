@@ -12,56 +12,84 @@ use crate::base::Result;
 use crate::dataset::source::SourceProblem;
 use crate::dataset::{ClassCount, DatasetConfig, ImageDataset, Part, Skipped};
 use crate::engine::{Context, StageId};
+use crate::imaging::{SixteenBit, Window};
 use crate::render::data::{DatasetFacts, Report};
 use crate::stages::shared::cost;
-use crate::study::{Check, DataFacts, Expansion, Pipeline, Ref, ReportPart, Shown, StageKind, Tables, VariantLabel};
+use crate::study::{
+    Check, DataCheck, DataFacts, Expansion, Pipeline, Ref, ReportPart, Shown, StageKind, Tables, VariantLabel,
+};
 use images::ImagesStage;
 use labels::DatasetStage;
 use serde_json::{Value, json};
 use split::SplitStage;
+use std::path::Path;
 use std::sync::Arc;
 
 /// The section `dataset`.
 pub struct Dataset;
 
-/// Role of the training images, validation images included.
-pub(super) const TRAIN_IMAGES: &str = "train_images";
-/// Role of the test images.
-pub(super) const TEST_IMAGES: &str = "test_images";
+/// Returns the role of the images of a part.
+pub(super) fn role(part: Part) -> &'static str {
+    match part {
+        Part::Training => "train_images",
+        Part::Validation => "validation_images",
+        Part::Test => "test_images",
+        Part::Unlabeled => "unlabeled_images",
+    }
+}
 
 /// The nodes of a data set.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct DatasetNodes {
-    /// The decoded training images, validation images included.
-    pub train: StageId,
-    /// The decoded test images.
-    pub test: StageId,
-    /// Names and labels of both.
-    pub dataset: StageId,
+    /// The decoded images of each part that exists.
+    parts: Vec<(Part, StageId)>,
+    /// Names and labels of the labeled parts.
+    dataset: StageId,
     /// Which training images are for validation.
-    pub split: StageId,
+    split: StageId,
 }
 
 impl DatasetNodes {
     /// The inputs of a stage that reads labels.
-    pub(crate) fn labeled(&self) -> [(&'static str, StageId); 4] {
-        [(TRAIN_IMAGES, self.train), (TEST_IMAGES, self.test), ("dataset", self.dataset), ("split", self.split)]
+    pub(crate) fn labeled(&self) -> Vec<(&'static str, StageId)> {
+        [self.images(), vec![("dataset", self.dataset), ("split", self.split)]].concat()
     }
 
-    /// The inputs of a stage that trains without labels.
-    pub(crate) fn training(&self) -> [(&'static str, StageId); 2] {
-        [(TRAIN_IMAGES, self.train), ("split", self.split)]
+    /// The inputs of a stage that reads all images, with the labels of those that have any.
+    fn all(&self) -> Vec<(&'static str, StageId)> {
+        self.of(&Part::ALL).chain([("dataset", self.dataset)]).collect()
     }
 
-    /// The inputs of a stage that reads all images without labels.
-    pub(crate) fn images(&self) -> [(&'static str, StageId); 2] {
-        [(TRAIN_IMAGES, self.train), self.test_images()]
+    /// The inputs of a stage that reads training images without labels.
+    pub(crate) fn training(&self) -> Vec<(&'static str, StageId)> {
+        self.of(&[Part::Training]).chain([("split", self.split)]).collect()
     }
 
-    /// The input of a stage that reads test images without labels.
-    pub(crate) fn test_images(&self) -> (&'static str, StageId) {
-        (TEST_IMAGES, self.test)
+    /// The inputs of a stage that trains without labels: the training images and those that have no labels.
+    pub(crate) fn pretraining(&self) -> Vec<(&'static str, StageId)> {
+        self.training().into_iter().chain(self.of(&[Part::Unlabeled])).collect()
     }
+
+    /// The inputs of a stage that reads all images but those beside the labeled ones, without labels.
+    pub(crate) fn images(&self) -> Vec<(&'static str, StageId)> {
+        self.of(&Part::LABELED).collect()
+    }
+
+    /// The input of a stage that measures on images without labels: the test images, or the training images if there are
+    /// no test images.
+    pub(crate) fn measured(&self) -> Vec<(&'static str, StageId)> {
+        let test: Vec<_> = self.of(&[Part::Test]).collect();
+        if test.is_empty() { self.of(&[Part::Training]).collect() } else { test }
+    }
+
+    fn of<'a>(&'a self, parts: &'a [Part]) -> impl Iterator<Item = (&'static str, StageId)> + 'a {
+        self.parts.iter().filter(|(part, _)| parts.contains(part)).map(|(part, id)| (role(*part), *id))
+    }
+}
+
+/// Returns the directories of the parts that a stage has as inputs.
+fn parts<'a>(context: &'a Context<'_>, among: &[Part]) -> Vec<(Part, &'a Path)> {
+    among.iter().filter_map(|part| Some((*part, context.optional_input(role(*part))?))).collect()
 }
 
 /// The images of a stage with labels.
@@ -69,32 +97,15 @@ impl DatasetNodes {
 /// # Errors
 /// An artifact is damaged.
 pub(crate) fn images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
-    let labels = context.input("dataset")?;
-    ImageDataset::labeled(labels, context.input(TRAIN_IMAGES)?, context.input(TEST_IMAGES)?).map(Arc::new)
+    ImageDataset::labeled(context.input("dataset")?, &parts(context, &Part::LABELED)).map(Arc::new)
 }
 
-/// The training images of a stage, validation images included, without labels.
-///
-/// # Errors
-/// The artifact is damaged.
-pub(crate) fn training_images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
-    ImageDataset::unlabeled(context.input(TRAIN_IMAGES)?, None).map(Arc::new)
-}
-
-/// All images of a stage, without labels.
+/// The images that a stage has as inputs, without labels.
 ///
 /// # Errors
 /// An artifact is damaged.
 pub(crate) fn unlabeled_images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
-    ImageDataset::unlabeled(context.input(TRAIN_IMAGES)?, Some(context.input(TEST_IMAGES)?)).map(Arc::new)
-}
-
-/// The test images of a stage, without labels, as if they were all there is.
-///
-/// # Errors
-/// The artifact is damaged.
-pub(crate) fn test_images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
-    ImageDataset::unlabeled(context.input(TEST_IMAGES)?, None).map(Arc::new)
+    ImageDataset::unlabeled(&parts(context, &Part::ALL)).map(Arc::new)
 }
 
 /// `dataset` or `dataset.NAME`.
@@ -109,6 +120,12 @@ impl StageKind for Dataset {
     type Config = DatasetConfig;
 
     fn check(config: &DatasetConfig, check: &mut Check<'_>) {
+        if let SixteenBit::Window(Window { black, white }) = config.sixteen_bit
+            && white <= black
+        {
+            let message = format!("`white` must be greater than `black` ({black}), got {white}");
+            check.report(&["sixteen_bit", "window", "white"], message, None);
+        }
         if let Some(size) = config.stored_size.filter(|size| *size < config.image_size) {
             let message = format!("`stored_size` must be at least `image_size` ({}), got {size}", config.image_size);
             check.report(&["stored_size"], message, None);
@@ -120,20 +137,36 @@ impl StageKind for Dataset {
         }
     }
 
+    fn check_data(config: &DatasetConfig, check: &mut DataCheck<'_>) {
+        let Ok(facts) = check.facts(check.name()) else { return };
+        if config.validation_fraction.is_some() && facts.fingerprint.has(Part::Validation) {
+            let message = "the source has validation images of its own: `validation_fraction` has no effect";
+            check.report(&["validation_fraction"], message, "remove it".to_owned());
+        }
+    }
+
     fn expand(config: &DatasetConfig, expansion: &mut Expansion<'_>) -> Result<()> {
         let facts = expansion.facts(expansion.name())?;
         let name = expansion.name().to_owned();
-        let train = add_images(Part::Training, facts, expansion)?;
-        let test = add_images(Part::Test, facts, expansion)?;
+        let existing = Part::ALL.into_iter().filter(|part| facts.fingerprint.has(*part));
+        let parts: Vec<(Part, StageId)> =
+            existing.map(|part| Ok((part, add_images(part, facts, expansion)?))).collect::<Result<_>>()?;
+        let inputs = |among: &[Part]| -> Vec<(&'static str, StageId)> {
+            parts.iter().filter(|(part, _)| among.contains(part)).map(|(part, id)| (role(*part), *id)).collect()
+        };
         let (fingerprint, memo) = (facts.fingerprint.clone(), expansion.memo().to_owned());
         let dataset = DatasetStage { name: name.clone(), config: facts.config.clone(), fingerprint, memo };
-        let dataset = expansion.add(dataset, &[(TRAIN_IMAGES, train), (TEST_IMAGES, test)])?;
-        let seed = expansion.pipeline().seed;
-        let split = SplitStage { name, validation_fraction: config.validation_fraction, seed };
-        let split = expansion.add(split, &[(TRAIN_IMAGES, train)])?;
-        let nodes = DatasetNodes { train, test, dataset, split };
+        let dataset = expansion.add(dataset, &inputs(&Part::LABELED))?;
+        let split = SplitStage {
+            name,
+            validation_fraction: config.held_out_for_validation(&facts.fingerprint),
+            training: facts.fingerprint.training.clone(),
+            seed: expansion.pipeline().seed,
+        };
+        let split = expansion.add(split, &inputs(&[Part::Training]))?;
+        let nodes = DatasetNodes { parts, dataset, split };
         expansion.show(&nodes.labeled(), DatasetPart::new(expansion.name(), facts));
-        duplicates::add(&facts.config, &nodes, expansion)?;
+        duplicates::add(facts, &nodes, expansion)?;
         expansion.provide::<Self, _>(nodes);
         Ok(())
     }
@@ -174,16 +207,32 @@ pub(super) fn check_reference(reference: Option<&Ref<Dataset>>, check: &mut Chec
     }
 }
 
+/// Returns the name of a class in the report.
+fn named_class(class: &str) -> String {
+    if class.is_empty() { "(no label)".to_owned() } else { class.to_owned() }
+}
+
 /// The description of a data set in the report.
 #[derive(Debug)]
 struct DatasetPart {
     facts: DatasetFacts,
+    /// Number of images without labels beside the labeled ones.
+    unlabeled: usize,
 }
 
 impl DatasetPart {
     fn new(name: &str, facts: &DataFacts) -> Self {
-        let (source, image_size) = (facts.config.source.describe(), facts.config.image_size);
-        Self { facts: DatasetFacts { name: name.to_owned(), source, image_size, ..DatasetFacts::default() } }
+        let source =
+            if facts.is_labeled() { facts.config.source.describe() } else { "images without labels".to_owned() };
+        let kinds = facts.fingerprint.passed_over.kinds().into_iter();
+        let facts_of_report = DatasetFacts {
+            name: name.to_owned(),
+            source,
+            image_size: facts.config.image_size,
+            passed_over: kinds.map(|(kind, count, first)| (kind.to_owned(), count, first.to_owned())).collect(),
+            ..DatasetFacts::default()
+        };
+        Self { facts: facts_of_report, unlabeled: facts.unlabeled() }
     }
 
     /// Returns whether the report already describes the data set, in another variant of a sweep.
@@ -194,7 +243,10 @@ impl DatasetPart {
 
 impl ReportPart for DatasetPart {
     fn describe(&self) -> Value {
-        json!({ "dataset": self.facts })
+        match self.unlabeled {
+            0 => json!({ "dataset": self.facts }),
+            unlabeled => json!({ "dataset": self.facts, "unlabeled": unlabeled }),
+        }
     }
 
     fn collect(&self, shown: &Shown<'_>, report: &mut Report) -> Result<()> {
@@ -202,14 +254,18 @@ impl ReportPart for DatasetPart {
             return Ok(());
         }
         let directory = shown.artifact("dataset")?;
-        let set = ImageDataset::labeled(directory, shown.artifact(TRAIN_IMAGES)?, shown.artifact(TEST_IMAGES)?)?;
+        let parts = Part::LABELED.into_iter().filter_map(|part| Some((part, shown.artifact(role(part)).ok()?)));
+        let set = ImageDataset::labeled(directory, &parts.collect::<Vec<_>>())?;
         let split = split::open(shown.artifact("split")?, &set)?;
         let named = |files: &[Skipped]| files.iter().map(|file| (file.name.clone(), file.reason.clone())).collect();
-        let none = |name: &String| ClassCount { name: name.clone(), train: 0, validation: 0, test: 0 };
-        let mut classes: Vec<ClassCount> = set.classes().iter().map(none).collect();
+        let none = |name: &str| ClassCount { name: named_class(name), train: 0, validation: 0, test: 0 };
+        let mut classes: Vec<ClassCount> = set.classes().iter().map(|name| none(name)).collect();
         split.train.iter().for_each(|image| classes[set.label(*image)].train += 1);
         split.validation.iter().for_each(|image| classes[set.label(*image)].validation += 1);
         split.test.iter().for_each(|image| classes[set.label(*image)].test += 1);
+        if self.unlabeled > 0 {
+            classes.push(ClassCount { train: self.unlabeled, ..none("") });
+        }
         report.datasets.push(DatasetFacts {
             classes,
             skipped: named(set.skipped()),

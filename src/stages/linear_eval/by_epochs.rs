@@ -35,6 +35,7 @@ pub(super) fn train(
         epochs,
         batch_size: training.batch_size,
         stopping: training.stopping,
+        class_weights: data.class_weights.as_deref(),
         seed,
     })?;
     artifacts::write_rows(&context.output().join(artifacts::HISTORY), &records)?;

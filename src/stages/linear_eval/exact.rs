@@ -14,6 +14,10 @@ pub(super) fn train(data: &LinearEvalData, grid: &[f64], context: &Context<'_>) 
     let (rows, labels) = (features.rows(&data.labeled), evaluation::labels(set, &data.labeled));
     let standardizer = data.standardizer.clone().unwrap_or_else(|| Standardizer::centering(features.view(&rows)));
     let problem = LogisticProblem::new(features.view(&rows), &labels, set.classes().len(), &standardizer)?;
+    let problem = match &data.class_weights {
+        Some(weights) => problem.with_class_weights(weights),
+        None => problem,
+    };
     let (selection_rows, selection_labels) = (features.rows(&data.selection), evaluation::labels(set, &data.selection));
     let selection = Selection { features: features.view(&selection_rows), labels: &selection_labels };
     let path = solve_path(&problem, grid, selection, &|| context.check_interrupted())?;

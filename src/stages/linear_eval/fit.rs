@@ -9,7 +9,9 @@ use crate::stages::dataset::{self, split};
 use crate::stages::linear_eval::{LinearEvalConfig, LinearTraining};
 use crate::stages::pretrain::Features;
 use crate::stages::shared::artifacts;
+use crate::stages::shared::class_weights::ClassWeights;
 use crate::stages::shared::evaluation::{self, Evaluation};
+use crate::stages::shared::labels::LabelAmount;
 use crate::stages::shared::metrics;
 use crate::train::softmax::SoftmaxClassifier;
 use crate::train::standardize::Standardizer;
@@ -26,15 +28,15 @@ pub(super) struct LinearEvalStage {
     pub(super) config: Arc<LinearEvalConfig>,
     /// Depth of the features.
     pub(super) depth: usize,
-    /// Labeled fraction of the training set.
-    pub(super) fraction: f64,
+    /// How many training images have labels.
+    pub(super) labels: LabelAmount,
     /// The pipeline's seed.
     pub(super) seed: u64,
 }
 
 impl Stage for LinearEvalStage {
     fn name(&self) -> String {
-        evaluation::stage_name("linear_eval", &self.name, Some(self.depth), Some(self.fraction))
+        evaluation::stage_name("linear_eval", &self.name, Some(self.depth), Some(self.labels))
     }
 
     fn kind(&self) -> &'static str {
@@ -46,14 +48,15 @@ impl Stage for LinearEvalStage {
     }
 
     fn parameters(&self) -> Value {
-        json!({
+        let mut parameters = json!({
             "depth": self.depth,
-            "labeled_fraction": self.fraction,
             "label_draw": self.config.label_draw,
             "standardize": self.config.standardize,
             "training": self.config.training(),
             "seed": self.seed,
-        })
+        });
+        self.labels.describe(&mut parameters);
+        parameters
     }
 
     fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
@@ -92,6 +95,8 @@ pub(super) struct LinearEvalData {
     pub(super) standardizer: Option<Standardizer>,
     /// Images on which `c` or an epoch is selected.
     pub(super) selection: Vec<usize>,
+    /// Weight of each class in the loss, if they differ.
+    pub(super) class_weights: Option<Vec<f64>>,
 }
 
 impl LinearEvalData {
@@ -99,12 +104,15 @@ impl LinearEvalData {
         let config = &stage.config;
         let set = dataset::images(context)?;
         let split = split::read(context, &set)?;
-        let labeled = split::labeled(&split, &set, stage.fraction, config.label_draw, stage.seed)?;
+        let labeled = split::labeled(&split, &set, stage.labels, config.label_draw, stage.seed)?;
         let features = Features::read(context.input("features")?, stage.depth, set.len())?;
         let rows = features.rows(&labeled);
         let standardizer = config.standardize.then(|| Standardizer::fit(features.view(&rows)));
-        let selection = config.training().monitored_on().images(&split).to_vec();
-        Ok(Self { set, split, labeled, features, standardizer, selection })
+        let training = config.training();
+        let selection = training.monitored_on().images(&split).to_vec();
+        let weights = |weights: &ClassWeights| weights.of(set.classes(), &evaluation::labels(&set, &labeled));
+        let class_weights = training.class_weights().map(weights);
+        Ok(Self { set, split, labeled, features, standardizer, selection, class_weights })
     }
 }
 

@@ -13,15 +13,17 @@ use crate::optim::ScheduleConfig;
 use crate::render::data::{CurveKind, EvaluationKind};
 use crate::stages::dataset::Dataset;
 use crate::stages::pretrain::{Pretrain, PretrainNode, add_features};
+use crate::stages::shared::class_weights::ClassWeights;
 use crate::stages::shared::cost;
 use crate::stages::shared::depths::{self, encoder_output, grid, widths};
 use crate::stages::shared::evaluation::EvaluationTarget;
 use crate::stages::shared::labels::{
-    Fractions, LabelSampling, SelectOn, check_fractions, check_labels, check_selection, check_validation,
+    Counts, Fractions, LabelAmount, LabelSampling, SelectOn, check_amounts, check_labeled, check_labels,
+    check_selection, check_validation,
 };
 use crate::stages::shared::results::{Evaluated, ResultPart};
 use crate::stages::shared::statistics::{BatchNormStatistics, BatchOrder, StatisticsKeys};
-use crate::study::{Check, DataCheck, DataFacts, Expansion, Ref, StageKind, labeled_count};
+use crate::study::{Check, DataCheck, DataFacts, Expansion, Ref, StageKind};
 use crate::train::Monitor;
 use fit::LinearEvalStage;
 use schemars::JsonSchema;
@@ -47,6 +49,9 @@ pub struct LinearEvalConfig {
     /// Labeled fraction of the training set, or a list of fractions, each evaluated separately.
     #[serde(default)]
     pub labeled_fraction: Fractions,
+    /// Number of labeled training images of each class, or a list of numbers, each evaluated separately, instead of
+    /// `labeled_fraction`.
+    pub labels_per_class: Option<Counts>,
     /// How labeled images are sampled.
     #[serde(default)]
     pub label_draw: LabelSampling,
@@ -80,6 +85,10 @@ pub struct LinearEvalConfig {
     /// Epochs without improvement after which training stops. Default: 10. Not allowed with `early_stopping = false`.
     #[schemars(range(min = 1))]
     pub patience: Option<usize>,
+    /// Weights of the classes in the loss: `"balanced"` for n / (k n_c) with n labeled images of k classes, n_c of them of
+    /// class c, or a table such as `{ cat = 2.0 }`, in which other classes have 1. The loss is a weighted mean, as in
+    /// PyTorch. Default: all 1.
+    pub class_weights: Option<ClassWeights>,
     /// Images on which `c` or the best weights are selected.
     #[serde(default)]
     pub select_on: SelectOn,
@@ -94,6 +103,11 @@ impl LinearEvalConfig {
         StatisticsKeys { statistics: self.statistics, batch: self.statistics_batch, order: self.statistics_order }
     }
 
+    /// Returns the amounts of labels, each of which is evaluated separately.
+    fn amounts(&self) -> Vec<LabelAmount> {
+        LabelAmount::all(&self.labeled_fraction, self.labels_per_class.as_ref())
+    }
+
     fn target(&self) -> EvaluationTarget<'_> {
         EvaluationTarget { from: &self.from, dataset: self.dataset.as_ref() }
     }
@@ -106,20 +120,24 @@ impl StageKind for LinearEval {
     fn check(config: &LinearEvalConfig, check: &mut Check<'_>) {
         depths::check(&config.depths, &config.from, check);
         config.statistics().check(check);
-        check_fractions(&config.labeled_fraction, check);
+        check_amounts(&config.labeled_fraction, config.labels_per_class.as_ref(), config.label_draw, check);
         training::check(config, check);
         // The exact solution does not require validation images.
         if let LinearTraining::Epochs { training, .. } = config.training()
             && let Some((name, data)) = config.target().dataset_config(check.pipeline())
         {
-            check_validation(training.selects_on(), name, data.validation_fraction, check);
+            check_validation(training.selects_on(), name, data, check);
         }
     }
 
     fn check_data(config: &LinearEvalConfig, check: &mut DataCheck<'_>) {
         let Ok(name) = config.target().dataset(check.pipeline()) else { return };
         let Ok(facts) = check.facts(name) else { return };
-        check_labels(&config.labeled_fraction, config.label_draw, facts, check);
+        if !check_labeled(name, facts, check) {
+            return;
+        }
+        check_labels(&config.labeled_fraction, config.labels_per_class.as_ref(), config.label_draw, facts, check);
+        config.class_weights.iter().for_each(|weights| weights.check(facts, check));
         if let LinearTraining::Epochs { training, .. } = config.training() {
             check_selection(training.selects_on(), name, facts, check);
         }
@@ -133,15 +151,21 @@ impl StageKind for LinearEval {
         let widths = widths(&node.pretrained.config, facts.config.image_size)?;
         let (seed, name, training) = (expansion.pipeline().seed, expansion.name().to_owned(), config.training());
         let config = Arc::new(config.clone());
-        for (depth, fraction) in grid(&config.depths, config.labeled_fraction.as_slice()) {
-            let stage = LinearEvalStage { name: name.clone(), config: config.clone(), depth, fraction, seed };
+        for (depth, labels) in grid(&config.depths, &config.amounts()) {
+            let stage = LinearEvalStage { name: name.clone(), config: config.clone(), depth, labels, seed };
             let id = expansion.add(stage, &inputs)?;
-            expansion.cost(id, cost(&training, (widths[depth], fraction), facts));
+            expansion.cost(id, cost(&training, (widths[depth], labels), facts));
             let stage = format!("linear_eval.{name}");
             let evaluated = Evaluated {
                 selected_on_test: training.selects_on() == Some(SelectOn::Test),
                 monitor: training.monitor(),
-                ..Evaluated::of_features(stage, &node, (depth, widths[depth]), fraction, dataset, expansion.pipeline())
+                ..Evaluated::of_features(
+                    stage,
+                    &node,
+                    (depth, widths[depth]),
+                    (labels, dataset, facts),
+                    expansion.pipeline(),
+                )
             };
             let curve = matches!(training, LinearTraining::Epochs { .. }).then_some(CurveKind::LinearEval);
             expansion.show(&[("result", id)], ResultPart { kind: EvaluationKind::LinearEval, curve, evaluated });
@@ -151,10 +175,10 @@ impl StageKind for LinearEval {
 }
 
 /// Returns the maximum cost of training; work in MACs.
-fn cost(training: &LinearTraining, (width, fraction): (usize, f64), facts: &DataFacts) -> Cost {
+fn cost(training: &LinearTraining, (width, labels): (usize, LabelAmount), facts: &DataFacts) -> Cost {
     /// Approximate number of passes over the labeled images per regularization strength.
     const PASSES_PER_STRENGTH: usize = 40;
-    let labeled = labeled_count(fraction, facts.train());
+    let labeled = labels.count(facts);
     let macs_per_pass = (labeled * width * facts.classes.len()) as f64;
     match training {
         LinearTraining::Epochs { epochs, .. } => {

@@ -3,6 +3,7 @@
 use crate::optim::schedule::ConstantConfig;
 use crate::optim::{self, OptimizerConfig, ScheduleConfig, optimizers};
 use crate::stages::linear_eval::LinearEvalConfig;
+use crate::stages::shared::class_weights::ClassWeights;
 use crate::stages::shared::classifier::{ClassifierTraining, DEFAULT_PATIENCE, adam, check_stopping};
 use crate::stages::shared::labels::SelectOn;
 use crate::stages::shared::schedule::{check_optimizer, check_schedule};
@@ -60,6 +61,9 @@ pub enum LinearTraining {
         c: Vec<f64>,
         /// Images on which it is selected.
         select_on: SelectOn,
+        /// Weights of the classes in the loss; none by default, so that older artifacts keep their keys.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        class_weights: Option<ClassWeights>,
     },
     /// By minibatches.
     Epochs {
@@ -79,6 +83,14 @@ impl LinearTraining {
         }
     }
 
+    /// Returns the weights of the classes in the loss, if any.
+    pub fn class_weights(&self) -> Option<&ClassWeights> {
+        match self {
+            Self::Lbfgs { class_weights, .. } => class_weights.as_ref(),
+            Self::Epochs { training, .. } => training.class_weights.as_ref(),
+        }
+    }
+
     /// Returns the metric that early stopping monitors, if any.
     pub fn monitor(&self) -> Option<Monitor> {
         match self {
@@ -90,7 +102,7 @@ impl LinearTraining {
     /// Returns the images on which something is selected, if anything is.
     pub(crate) fn selects_on(&self) -> Option<SelectOn> {
         match self {
-            Self::Lbfgs { c, select_on } => (c.len() > 1).then_some(*select_on),
+            Self::Lbfgs { c, select_on, .. } => (c.len() > 1).then_some(*select_on),
             Self::Epochs { training, .. } => training.selects_on(),
         }
     }
@@ -99,10 +111,9 @@ impl LinearTraining {
 impl LinearEvalConfig {
     /// Resolves the keys, with defaults.
     pub fn training(&self) -> LinearTraining {
-        let select_on = self.select_on;
         let optimizer = match self.optimizer.clone().map(LinearOptimizerConfig::split) {
-            None if !self.is_by_epochs() => return lbfgs(LbfgsConfig::default(), select_on),
-            Some(Err(config)) => return lbfgs(config, select_on),
+            None if !self.is_by_epochs() => return self.exact(LbfgsConfig::default()),
+            Some(Err(config)) => return self.exact(config),
             None => adam(),
             Some(Ok(optimizer)) => optimizer,
         };
@@ -116,9 +127,17 @@ impl LinearEvalConfig {
             schedule: self.schedule.clone().unwrap_or_else(constant),
             batch_size,
             stopping: self.early_stopping.unwrap_or(true).then_some(rule),
-            select_on,
+            select_on: self.select_on,
+            class_weights: self.class_weights.clone(),
         };
         LinearTraining::Epochs { epochs: self.epochs.unwrap_or(DEFAULT_EPOCHS), training }
+    }
+
+    /// Returns the settings of the exact solution.
+    fn exact(&self, config: LbfgsConfig) -> LinearTraining {
+        let mut c = config.c.0;
+        c.sort_by(f64::total_cmp);
+        LinearTraining::Lbfgs { c, select_on: self.select_on, class_weights: self.class_weights.clone() }
     }
 
     /// Returns whether a key that only minibatch training has is set.
@@ -130,12 +149,6 @@ impl LinearEvalConfig {
             || self.monitor.is_some()
             || self.patience.is_some()
     }
-}
-
-fn lbfgs(config: LbfgsConfig, select_on: SelectOn) -> LinearTraining {
-    let mut c = config.c.0;
-    c.sort_by(f64::total_cmp);
-    LinearTraining::Lbfgs { c, select_on }
 }
 
 /// Returns the default schedule.

@@ -109,7 +109,7 @@ impl DeviceStage for PretrainStage {
 impl PretrainStage {
     fn training<'a, D: Compute>(&self, device: &D, context: &'a Context<'_>) -> Result<TrainLoop<'a, D>> {
         let config = &self.pretrained.config;
-        let set = dataset::training_images(context)?;
+        let set = dataset::unlabeled_images(context)?;
         let Split { train, .. } = split::read(context, &set)?;
         let steps_per_epoch = train.len() / config.batch_size;
         if steps_per_epoch == 0 && config.epochs > 0 {
@@ -195,7 +195,7 @@ fn summary(records: &[EpochRecord]) -> StageSummary {
 
 /// Returns the cost of training; work in MACs.
 pub(super) fn cost(config: &PretrainConfig, memory: &TrainingMemory, facts: &DataFacts) -> Cost {
-    let steps = config.epochs * (facts.train() / config.batch_size.max(1));
+    let steps = config.epochs * (facts.pretraining() / config.batch_size.max(1));
     memory.training((steps * 2 * config.batch_size) as f64, 0.0)
 }
 

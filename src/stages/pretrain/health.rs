@@ -1,4 +1,5 @@
-//! `health`: is the representation collapsing? Measured on two augmented views of test images, at every depth.
+//! `health`: is the representation collapsing? Measured on two augmented views of test images, or of training
+//! images if there are no test images, at every depth.
 
 use crate::analysis::{Health, health};
 use crate::augment::Policy;
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Maximum number of test images used: enough for two digits of every measure.
+/// Maximum number of images used: enough for two digits of every measure.
 const MAX_IMAGES: usize = 512;
 /// Images per batch.
 const BATCH: usize = 32;
@@ -83,7 +84,7 @@ impl DeviceStage for HealthStage {
         let network = trained(&self.pretrained.config, side, context.input("pretrain")?, device)?;
         let widths = network.widths();
         let policy = Arc::new(Policy::new(&self.pretrained.policy, side, self.fit));
-        let set = dataset::test_images(context)?;
+        let set = dataset::unlabeled_images(context)?;
         let mut images: Vec<usize> = (0..set.len()).collect();
         subsample(&mut images, MAX_IMAGES);
         let batch_size = BATCH.min(images.len()).max(1);
@@ -122,9 +123,10 @@ fn subsample(items: &mut Vec<usize>, max_length: usize) {
     }
 }
 
-/// Returns the cost of a forward pass of two views of the test images; work in MACs.
+/// Returns the cost of a forward pass of two views of the measured images; work in MACs.
 pub(super) fn cost(pretrained: &Pretrained, facts: &DataFacts) -> Option<Cost> {
-    cost::inference(&pretrained.config, pretrained.side, 2 * facts.test().min(MAX_IMAGES), 2 * BATCH)
+    let measured = if facts.test() > 0 { facts.test() } else { facts.train() + facts.validation() };
+    cost::inference(&pretrained.config, pretrained.side, 2 * measured.min(MAX_IMAGES), 2 * BATCH)
 }
 
 /// The representation diagnostics in the report.

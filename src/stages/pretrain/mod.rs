@@ -143,7 +143,7 @@ impl StageKind for Pretrain {
 
     fn check_data(config: &PretrainConfig, check: &mut DataCheck<'_>) {
         let Some(facts) = config.dataset(check.pipeline()).ok().and_then(|name| check.facts(name).ok()) else { return };
-        let train = facts.train();
+        let train = facts.pretraining();
         if config.epochs > 0 && config.batch_size > train {
             let message = format!("a batch of {} is larger than the training set of {train} images", config.batch_size);
             check.report(&["batch_size"], message, format!("set `batch_size` to at most {train}"));
@@ -154,7 +154,7 @@ impl StageKind for Pretrain {
         let pipeline = expansion.pipeline();
         let dataset = config.dataset(pipeline)?.to_owned();
         let facts = expansion.facts(&dataset)?;
-        let nodes = *expansion.provided::<Dataset, DatasetNodes>(&dataset)?;
+        let nodes = expansion.provided::<Dataset, DatasetNodes>(&dataset)?;
         let policy = augment::policy(Some(&config.augment), pipeline);
         let pretrained = Arc::new(Pretrained {
             name: expansion.name().to_owned(),
@@ -162,8 +162,8 @@ impl StageKind for Pretrain {
             policy: policy.cloned().ok_or_else(|| Error::bug("a pretraining run without a policy"))?,
             side: facts.config.image_size,
         });
-        let id = add_training(&pretrained, nodes, facts, expansion)?;
-        add_diagnostics(&pretrained, id, nodes, facts, expansion)?;
+        let id = add_training(&pretrained, &nodes, facts, expansion)?;
+        add_diagnostics(&pretrained, id, &nodes, facts, expansion)?;
         if let Ok(summary) = model::summarize(&config.encoder, &config.projection, facts.config.image_size) {
             expansion.model(format!("pretrain.{}", pretrained.name), summary.to_string());
         }
@@ -174,13 +174,13 @@ impl StageKind for Pretrain {
 
 fn add_training(
     pretrained: &Arc<Pretrained>,
-    nodes: DatasetNodes,
+    nodes: &DatasetNodes,
     facts: &DataFacts,
     expansion: &mut Expansion<'_>,
 ) -> Result<StageId> {
     let Pipeline { seed, device, .. } = *expansion.pipeline();
     let memory = TrainingMemory::of_pretrain(&pretrained.config, pretrained.side);
-    let mut inputs = nodes.training().to_vec();
+    let mut inputs = nodes.pretraining();
     if let Some(start) = &pretrained.config.init_from {
         inputs.push(("init", expansion.provided::<Pretrain, PretrainNode>(start.name())?.id));
     }
@@ -201,14 +201,14 @@ fn add_training(
 fn add_diagnostics(
     pretrained: &Arc<Pretrained>,
     id: StageId,
-    nodes: DatasetNodes,
+    nodes: &DatasetNodes,
     facts: &DataFacts,
     expansion: &mut Expansion<'_>,
 ) -> Result<()> {
     let Pipeline { seed, device, .. } = *expansion.pipeline();
     let fit = facts.config.fit;
     let health = HealthStage { pretrained: pretrained.clone(), fit, seed, device };
-    let health = expansion.add(health, &[nodes.test_images(), ("pretrain", id)])?;
+    let health = expansion.add(health, &[nodes.measured(), vec![("pretrain", id)]].concat())?;
     expansion.cost(health, health::cost(pretrained, facts));
     let pairs = PairsStage {
         name: pretrained.name.clone(),
@@ -238,7 +238,7 @@ pub(super) fn add_features(
 ) -> Result<Vec<(&'static str, StageId)>> {
     let Pipeline { seed, device, .. } = *expansion.pipeline();
     let facts = expansion.facts(dataset)?;
-    let nodes = *expansion.provided::<Dataset, DatasetNodes>(dataset)?;
+    let nodes = expansion.provided::<Dataset, DatasetNodes>(dataset)?;
     let stage = FeaturesStage {
         pretrained: node.pretrained.clone(),
         dataset: dataset.to_owned(),
@@ -248,8 +248,7 @@ pub(super) fn add_features(
         seed,
         device,
     };
-    let [train, test] = nodes.images();
-    let features = expansion.add(stage, &[train, test, ("pretrain", node.id)])?;
+    let features = expansion.add(stage, &[nodes.images(), vec![("pretrain", node.id)]].concat())?;
     expansion.cost(features, features::cost(&node.pretrained.config, facts));
     Ok(nodes.labeled().into_iter().chain([("features", features)]).collect())
 }

@@ -55,7 +55,7 @@ impl Stage for PairsStage {
     }
 
     fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
-        let set = dataset::training_images(context)?;
+        let set = dataset::unlabeled_images(context)?;
         let mut train = split::read(context, &set)?.train;
         train.truncate(ROWS);
         let png = draw(&set, &train, &self.policy, &self.dataset, self.seed)?;

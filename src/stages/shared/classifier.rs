@@ -1,6 +1,7 @@
 //! How classifiers are trained by minibatches.
 
 use crate::optim::{AdamConfig, OptimizerConfig, ScheduleConfig};
+use crate::stages::shared::class_weights::ClassWeights;
 use crate::stages::shared::labels::SelectOn;
 use crate::study::Check;
 use crate::train::{Monitor, StoppingRule};
@@ -22,6 +23,9 @@ pub struct ClassifierTraining {
     pub stopping: Option<StoppingRule>,
     /// Images on which training is monitored.
     pub select_on: SelectOn,
+    /// Weights of the classes in the loss; none by default, so that older artifacts keep their keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_weights: Option<ClassWeights>,
 }
 
 impl ClassifierTraining {

@@ -7,8 +7,9 @@ use crate::engine::Cost;
 use crate::model::{Summary, summarize};
 use crate::nn::Precision;
 use crate::stages::pretrain::PretrainConfig;
+use crate::stages::shared::labels::LabelAmount;
 use crate::stages::supervised::SupervisedConfig;
-use crate::study::{DataFacts, Fits, labeled_count};
+use crate::study::{DataFacts, Fits};
 use std::sync::Arc;
 
 /// Measured memory of the program itself with its threads, bytes.
@@ -23,8 +24,10 @@ const BATCHES: u64 = 4;
 /// Returns the cost of decoding; work in images.
 pub(in crate::stages) fn decoding(part: Part, facts: &DataFacts) -> Cost {
     let images = match part {
-        Part::Training => facts.train() + facts.validation(),
+        Part::Training => facts.fingerprint.training.len(),
+        Part::Validation => facts.total(|class| class.validation),
         Part::Test => facts.test(),
+        Part::Unlabeled => facts.unlabeled(),
     };
     Cost { work: images as f64, memory: PROGRAM }
 }
@@ -68,12 +71,12 @@ impl TrainingMemory {
 
     pub(in crate::stages) fn of_supervised(
         config: &SupervisedConfig,
-        fraction: f64,
+        labels: LabelAmount,
         facts: &DataFacts,
     ) -> Option<Self> {
         let side = facts.config.image_size;
         let summary = summarize(&config.encoder, &config.head(facts.classes.len()), side).ok()?;
-        let batch_size = config.batch_size.min(labeled_count(fraction, facts.train()));
+        let batch_size = config.batch_size.min(labels.count(facts));
         let (state_vectors, precision) = (config.optimizer.state_vectors(), config.precision);
         Some(Self { summary, batch_size, views: 1, state_vectors, precision, side })
     }

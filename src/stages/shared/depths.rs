@@ -4,6 +4,7 @@ use crate::base::Result;
 use crate::model;
 use crate::stages::Pretrain;
 use crate::stages::pretrain::PretrainConfig;
+use crate::stages::shared::labels::LabelAmount;
 use crate::study::{Check, Ref};
 
 /// Returns the default depths: the encoder output.
@@ -43,12 +44,12 @@ pub(in crate::stages) fn widths(pretrain: &PretrainConfig, side: usize) -> Resul
     Ok(std::iter::once(encoder).chain(pretrain.projection.layers.iter().copied()).collect())
 }
 
-/// Returns every combination of a depth and a fraction.
+/// Returns every combination of a depth and an amount of labels.
 pub(in crate::stages) fn grid<'a>(
     depths: &'a [usize],
-    fractions: &'a [f64],
-) -> impl Iterator<Item = (usize, f64)> + 'a {
-    depths.iter().flat_map(move |depth| fractions.iter().map(move |fraction| (*depth, *fraction)))
+    amounts: &'a [LabelAmount],
+) -> impl Iterator<Item = (usize, LabelAmount)> + 'a {
+    depths.iter().flat_map(move |depth| amounts.iter().map(move |amount| (*depth, *amount)))
 }
 
 /// Returns `h (512-d)`, `projection layer 1 (256-d)`.

@@ -6,6 +6,7 @@ use crate::engine::StageSummary;
 use crate::stages::dataset::Dataset;
 use crate::stages::pretrain::Pretrain;
 use crate::stages::shared::artifacts;
+use crate::stages::shared::labels::LabelAmount;
 use crate::stages::shared::metrics::Metrics;
 use crate::study::{Pipeline, Ref};
 use crate::train::StoppingRule;
@@ -140,10 +141,9 @@ pub(crate) fn accuracy(scores: &[f32], images: &[usize], set: &ImageDataset) -> 
 }
 
 /// Returns a name such as `linear_eval.depths[depth 0, 10 % labels]`.
-pub(crate) fn stage_name(kind: &str, name: &str, depth: Option<usize>, fraction: Option<f64>) -> String {
+pub(crate) fn stage_name(kind: &str, name: &str, depth: Option<usize>, labels: Option<LabelAmount>) -> String {
     let depth = depth.map(|depth| format!("depth {depth}"));
-    let fraction = fraction.map(|fraction| format!("{} % labels", percent(fraction)));
-    let details: Vec<String> = depth.into_iter().chain(fraction).collect();
+    let details: Vec<String> = depth.into_iter().chain(labels.map(|labels| labels.to_string())).collect();
     format!("{kind}.{name}[{}]", details.join(", "))
 }
 
@@ -158,7 +158,14 @@ mod tests {
 
     #[test]
     fn names_are_short() {
-        assert_eq!(stage_name("knn_eval", "k", Some(0), Some(0.1)), "knn_eval.k[depth 0, 10 % labels]");
+        assert_eq!(
+            stage_name("knn_eval", "k", Some(0), Some(LabelAmount::Fraction(0.1))),
+            "knn_eval.k[depth 0, 10 % labels]"
+        );
+        assert_eq!(
+            stage_name("supervised", "s", None, Some(LabelAmount::PerClass(25))),
+            "supervised.s[25 labels per class]"
+        );
         assert_eq!(percent(0.005), "0.5");
         assert_eq!(percent(1.0), "100");
     }

@@ -1,6 +1,7 @@
 //! Code that several kinds share.
 
 pub mod artifacts;
+pub(super) mod class_weights;
 pub(super) mod classifier;
 pub(super) mod cost;
 pub(super) mod depths;

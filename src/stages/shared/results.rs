@@ -4,9 +4,10 @@ use crate::base::Result;
 use crate::model::EncoderConfig;
 use crate::render::data::{CurveKind, CurveRow, EvaluationKind, EvaluationResult, Report, TrainingCurve};
 use crate::stages::pretrain::PretrainNode;
+use crate::stages::shared::labels::LabelAmount;
 use crate::stages::shared::metrics::Metrics;
 use crate::stages::shared::{artifacts, depths, tested};
-use crate::study::{Pipeline, ReportPart, Shown, VariantLabel};
+use crate::study::{DataFacts, Pipeline, ReportPart, Shown, VariantLabel};
 use crate::train::{EpochRecord, Monitor};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -33,6 +34,9 @@ pub(in crate::stages) struct Evaluated {
     pub(in crate::stages) width: usize,
     /// Fraction of the labels.
     pub(in crate::stages) fraction: f64,
+    /// Number of labels per class, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::stages) labels_per_class: Option<usize>,
     /// Seed of the pipeline.
     pub(in crate::stages) seed: u64,
     /// Whether something was selected on the test set.
@@ -47,8 +51,7 @@ impl Evaluated {
         stage: String,
         node: &PretrainNode,
         (depth, width): (usize, usize),
-        fraction: f64,
-        dataset: &str,
+        (labels, dataset, facts): (LabelAmount, &str, &DataFacts),
         pipeline: &Pipeline,
     ) -> Self {
         let config = &node.pretrained.config;
@@ -61,7 +64,8 @@ impl Evaluated {
             encoder: config.encoder.clone(),
             depth: Some(depth),
             width,
-            fraction,
+            fraction: labels.fraction(facts),
+            labels_per_class: labels.per_class(),
             seed: pipeline.seed,
             selected_on_test: false,
             monitor: None,
@@ -142,6 +146,7 @@ impl ResultPart {
             depth: evaluated.depth,
             depth_label: self.depth_label(evaluated.width),
             fraction: evaluated.fraction,
+            labels_per_class: evaluated.labels_per_class,
             variant: variant.label.clone(),
             values: variant.values.clone(),
             seed: evaluated.seed,
@@ -165,6 +170,7 @@ impl ResultPart {
             depth: self.evaluated.depth,
             depth_label: self.depth_label(metrics.width),
             fraction: Some(self.evaluated.fraction),
+            labels_per_class: self.evaluated.labels_per_class,
             best_epoch: metrics.best_epoch,
             chosen_by: match self.evaluated.monitor {
                 Some(Monitor::Loss) => "lowest loss".to_owned(),

@@ -11,9 +11,10 @@ use crate::stages::Pretrain;
 use crate::stages::augment::policy;
 use crate::stages::pretrain::PretrainConfig;
 use crate::stages::shared::evaluation::percent;
+use crate::stages::shared::labels::LabelAmount;
 use crate::stages::supervised::length::Length;
 use crate::stages::supervised::{Supervised, SupervisedConfig};
-use crate::study::{Pipeline, labeled_count};
+use crate::study::{DataFacts, Pipeline};
 
 /// Networks whose numbers of images differ by more than this factor are trained differently.
 const MAX_FACTOR: f64 = 4.0;
@@ -22,8 +23,8 @@ const MAX_FACTOR: f64 = 4.0;
 struct TrainingRun<'a> {
     /// `supervised.scratch`
     name: String,
-    /// Fraction of the labels; none for pretraining.
-    fraction: Option<f64>,
+    /// How many images have labels; none for pretraining.
+    labels: Option<LabelAmount>,
     encoder: &'a EncoderConfig,
     starts_from: Option<&'a str>,
     policy: Option<&'a PolicyConfig>,
@@ -33,23 +34,25 @@ struct TrainingRun<'a> {
 }
 
 /// Returns a warning for every two networks with the same encoder that a reader compares and that are trained
-/// differently: a baseline and a pretraining run, or two baselines of which one starts from pretraining. `train_images`
-/// returns the size of the training set of a data set. No warning occurs twice.
-pub(super) fn warnings(pipeline: &Pipeline, train_images: impl Fn(&str) -> usize) -> Vec<String> {
-    let size = |dataset: crate::base::Result<&str>| dataset.map_or(0, &train_images);
+/// differently: a baseline and a pretraining run, or two baselines of which one starts from pretraining. `facts`
+/// returns the facts of a data set. No warning occurs twice.
+pub(super) fn warnings<'a>(pipeline: &Pipeline, facts: impl Fn(&str) -> Option<&'a DataFacts>) -> Vec<String> {
+    let facts = |dataset: crate::base::Result<&str>| dataset.ok().and_then(&facts);
     let pretrained: Vec<TrainingRun<'_>> = pipeline
         .all::<Pretrain>()
         .filter(|(_, run)| run.epochs > 0)
-        .map(|(name, run)| TrainingRun::pretrain(name, run, pipeline, size(run.dataset(pipeline))))
+        .filter_map(|(name, run)| Some((name, run, facts(run.dataset(pipeline))?)))
+        .map(|(name, run, facts)| TrainingRun::pretrain(name, run, pipeline, facts.pretraining()))
         .collect();
     let baselines: Vec<TrainingRun<'_>> = pipeline
         .all::<Supervised>()
-        .flat_map(|(name, network)| TrainingRun::supervised(name, network, pipeline, size(network.dataset(pipeline))))
+        .filter_map(|(name, network)| Some((name, network, facts(network.dataset(pipeline))?)))
+        .flat_map(|(name, network, facts)| TrainingRun::supervised(name, network, pipeline, facts))
         .collect();
     let (scratch, tuned): (Vec<_>, Vec<_>) = baselines.iter().partition(|run| run.starts_from.is_none());
     let mut warnings = Vec::new();
     for baseline in scratch {
-        let same_labels = tuned.iter().copied().filter(|run| run.fraction == baseline.fraction);
+        let same_labels = tuned.iter().copied().filter(|run| run.labels == baseline.labels);
         let others = pretrained.iter().chain(same_labels).filter(|run| run.encoder == baseline.encoder);
         for warning in others.flat_map(|other| [budget(baseline, other), augmentation(baseline, other)]).flatten() {
             if !warnings.contains(&warning) {
@@ -65,7 +68,7 @@ impl<'a> TrainingRun<'a> {
         let steps = (run.epochs * (train_images / run.batch_size.max(1))) as f64;
         Self {
             name: format!("pretrain.{name}"),
-            fraction: None,
+            labels: None,
             encoder: &run.encoder,
             starts_from: run.init_from.as_ref().map(|start| start.name()),
             policy: policy(Some(&run.augment), pipeline),
@@ -78,15 +81,15 @@ impl<'a> TrainingRun<'a> {
         name: &str,
         network: &'a SupervisedConfig,
         pipeline: &'a Pipeline,
-        train_images: usize,
+        facts: &DataFacts,
     ) -> impl Iterator<Item = Self> {
         let name = format!("supervised.{name}");
-        network.labeled_fraction.as_slice().iter().map(move |&fraction| {
-            let labeled = labeled_count(fraction, train_images);
+        let counts: Vec<usize> = network.amounts().into_iter().map(|labels| labels.count(facts)).collect();
+        network.amounts().into_iter().zip(counts).map(move |(labels, labeled)| {
             let length = Length::new(network.budget(), labeled, network.batch_size);
             Self {
                 name: name.clone(),
-                fraction: Some(fraction),
+                labels: Some(labels),
                 encoder: &network.encoder,
                 starts_from: network.init_from.as_ref().map(|start| start.name()),
                 policy: policy(network.policy(pipeline), pipeline),
@@ -98,14 +101,17 @@ impl<'a> TrainingRun<'a> {
 
     /// Returns `` `supervised.scratch` with 10 % of the labels ``.
     fn subject(&self) -> String {
-        let labels = self.fraction.map(|fraction| format!(" with {} % of the labels", percent(fraction)));
+        let labels = self.labels.map(|labels| match labels {
+            LabelAmount::Fraction(fraction) => format!(" with {} % of the labels", percent(fraction)),
+            LabelAmount::PerClass(_) => format!(" with {labels}"),
+        });
         format!("`{}`{}", self.name, labels.unwrap_or_default())
     }
 
     /// Returns `500 steps (100,000 images, counting both views)`.
     fn length(&self) -> String {
         let steps = if self.steps == 1.0 { "step" } else { "steps" };
-        let views = if self.fraction.is_none() { ", counting both views" } else { "" };
+        let views = if self.labels.is_none() { ", counting both views" } else { "" };
         format!("{} {steps} ({} images{views})", thousands(self.steps), thousands(self.images))
     }
 }
@@ -119,7 +125,7 @@ fn budget(baseline: &TrainingRun<'_>, other: &TrainingRun<'_>) -> Option<String>
     }
     let (subject, length, name) = (baseline.subject(), baseline.length(), &other.name);
     let shorter = if is_undertrained { baseline } else { other };
-    let key = if shorter.fraction.is_some() { "steps" } else { "epochs" };
+    let key = if shorter.labels.is_some() { "steps" } else { "epochs" };
     Some(format!(
         "{subject} trains for {length} but `{name}` for {}, so a difference between them may partly be due to training \
          length; train `[{}]` for more `{key}`",

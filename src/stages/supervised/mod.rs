@@ -15,15 +15,17 @@ use crate::render::data::{CurveKind, EvaluationKind};
 use crate::stages::augment::{self, NO_POLICY};
 use crate::stages::dataset::{self, Dataset, DatasetNodes};
 use crate::stages::pretrain::{PretrainNode, check_start};
+use crate::stages::shared::class_weights::ClassWeights;
 use crate::stages::shared::classifier::{ClassifierTraining, DEFAULT_PATIENCE, adam, check_stopping};
 use crate::stages::shared::cost::TrainingMemory;
 use crate::stages::shared::labels::{
-    Fractions, LabelSampling, SelectOn, check_fractions, check_labels, check_selection, check_validation,
+    Counts, Fractions, LabelAmount, LabelSampling, SelectOn, check_amounts, check_labeled, check_labels,
+    check_selection, check_validation,
 };
 use crate::stages::shared::results::{Evaluated, ResultPart};
 use crate::stages::shared::schedule::{check_optimizer, check_schedule};
 use crate::stages::{Augment, Pretrain};
-use crate::study::{Check, DataCheck, DataFacts, Expansion, Pipeline, Ref, StageKind, labeled_count};
+use crate::study::{Check, DataCheck, DataFacts, Expansion, Pipeline, Ref, StageKind};
 use crate::train::{Monitor, Patience, StoppingRule};
 use length::Length;
 use schemars::JsonSchema;
@@ -64,6 +66,9 @@ pub struct SupervisedConfig {
     /// Labeled fraction of the training set, or a list of fractions, each trained separately.
     #[serde(default)]
     pub labeled_fraction: Fractions,
+    /// Number of labeled training images of each class, or a list of numbers, each trained separately, instead of
+    /// `labeled_fraction`.
+    pub labels_per_class: Option<Counts>,
     /// How labeled images are sampled.
     #[serde(default)]
     pub label_draw: LabelSampling,
@@ -99,6 +104,10 @@ pub struct SupervisedConfig {
     /// Images on which training is monitored and early stopping selects the best weights.
     #[serde(default)]
     pub select_on: SelectOn,
+    /// Weights of the classes in the loss: `"balanced"` for n / (k n_c) with n labeled images of k classes, n_c of them of
+    /// class c, or a table such as `{ cat = 2.0 }`, in which other classes have 1. The loss is a weighted mean, as in
+    /// PyTorch. Default: all 1.
+    pub class_weights: Option<ClassWeights>,
     /// Maximum norm of the gradient over all parameters; larger gradients are scaled down to it. Default: no clipping.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub gradient_clip: Option<f64>,
@@ -112,6 +121,11 @@ impl SupervisedConfig {
     /// Returns the output sizes of the layers after the encoder.
     pub fn head(&self, classes: usize) -> Vec<usize> {
         self.hidden.iter().copied().chain([classes]).collect()
+    }
+
+    /// Returns the amounts of labels, each of which is trained separately.
+    pub(super) fn amounts(&self) -> Vec<LabelAmount> {
+        LabelAmount::all(&self.labeled_fraction, self.labels_per_class.as_ref())
     }
 
     /// Returns the training budget.
@@ -137,6 +151,7 @@ impl SupervisedConfig {
             batch_size: self.batch_size,
             stopping: self.stops_early().then_some(rule),
             select_on: self.select_on,
+            class_weights: self.class_weights.clone(),
         }
     }
 
@@ -180,7 +195,7 @@ impl StageKind for Supervised {
             dataset::check_reference(config.dataset.as_ref(), check);
         }
         check_start(config.init_from.as_ref(), &config.encoder, check);
-        check_fractions(&config.labeled_fraction, check);
+        check_amounts(&config.labeled_fraction, config.labels_per_class.as_ref(), config.label_draw, check);
         if config.steps.is_some() && config.epochs.is_some() {
             let help = "remove one of the two".to_owned();
             check.report(&["steps"], "`steps` cannot be combined with `epochs`: both set the length of training", help);
@@ -195,14 +210,18 @@ impl StageKind for Supervised {
         if let Ok(name) = config.dataset(check.pipeline())
             && let Some((_, data)) = check.pipeline().all::<Dataset>().find(|(other, _)| *other == name)
         {
-            check_validation(config.training().selects_on(), name, data.validation_fraction, check);
+            check_validation(config.training().selects_on(), name, data, check);
         }
     }
 
     fn check_data(config: &SupervisedConfig, check: &mut DataCheck<'_>) {
         let Ok(name) = config.dataset(check.pipeline()) else { return };
         let Ok(facts) = check.facts(name) else { return };
-        check_labels(&config.labeled_fraction, config.label_draw, facts, check);
+        if !check_labeled(name, facts, check) {
+            return;
+        }
+        check_labels(&config.labeled_fraction, config.labels_per_class.as_ref(), config.label_draw, facts, check);
+        config.class_weights.iter().for_each(|weights| weights.check(facts, check));
         check_selection(config.training().selects_on(), name, facts, check);
         check_warm_up(config, facts, check);
     }
@@ -218,12 +237,12 @@ impl StageKind for Supervised {
             budget: config.budget(),
             training: config.training(),
         });
-        let mut inputs = expansion.provided::<Dataset, DatasetNodes>(dataset)?.labeled().to_vec();
+        let mut inputs = expansion.provided::<Dataset, DatasetNodes>(dataset)?.labeled();
         if let Some(start) = &config.init_from {
             inputs.push(("init", expansion.provided::<Pretrain, PretrainNode>(start.name())?.id));
         }
-        for &fraction in config.labeled_fraction.as_slice() {
-            add(&network, fraction, dataset, &inputs, expansion)?;
+        for labels in config.amounts() {
+            add(&network, labels, dataset, &inputs, expansion)?;
         }
         let head = config.head(facts.classes.len());
         if let Ok(summary) = model::summarize(&config.encoder, &head, facts.config.image_size) {
@@ -233,14 +252,14 @@ impl StageKind for Supervised {
     }
 
     fn warnings(pipeline: &Pipeline, expansion: &Expansion<'_>) -> Vec<String> {
-        fairness::warnings(pipeline, |dataset| expansion.facts(dataset).map_or(0, DataFacts::train))
+        fairness::warnings(pipeline, |dataset| expansion.facts(dataset).ok())
     }
 }
 
-/// Adds the network that is trained on a fraction of the labels.
+/// Adds the network that is trained on an amount of labels.
 fn add(
     network: &Arc<ResolvedNetwork>,
-    fraction: f64,
+    labels: LabelAmount,
     dataset: &str,
     inputs: &[(&str, StageId)],
     expansion: &mut Expansion<'_>,
@@ -250,11 +269,11 @@ fn add(
     let facts = expansion.facts(dataset)?;
     let start = network.config.init_from.as_ref();
     let pretrained_on = start.and_then(|start| pipeline.get(start)).map(|run| run.datasets(pipeline));
-    let memory = TrainingMemory::of_supervised(&network.config, fraction, facts);
-    let cost = memory.as_ref().map(|memory| cost(network, fraction, facts, memory));
+    let memory = TrainingMemory::of_supervised(&network.config, labels, facts);
+    let cost = memory.as_ref().map(|memory| cost(network, labels, facts, memory));
     let fits = memory.as_ref().map(TrainingMemory::fits);
     let stage =
-        SupervisedStage { network: network.clone(), dataset: facts.config.clone(), fraction, memory, seed, device };
+        SupervisedStage { network: network.clone(), dataset: facts.config.clone(), labels, memory, seed, device };
     let id = expansion.add(stage, inputs)?;
     expansion.cost(id, cost);
     fits.into_iter().for_each(|fits| expansion.fits(id, fits));
@@ -267,7 +286,8 @@ fn add(
         encoder: network.config.encoder.clone(),
         depth: None,
         width: 0,
-        fraction,
+        fraction: labels.fraction(facts),
+        labels_per_class: labels.per_class(),
         seed,
         selected_on_test: network.training.selects_on() == Some(SelectOn::Test),
         monitor: network.training.monitor(),
@@ -278,8 +298,8 @@ fn add(
 }
 
 /// Returns the maximum cost of training; work in MACs.
-fn cost(network: &ResolvedNetwork, fraction: f64, facts: &DataFacts, memory: &TrainingMemory) -> Cost {
-    let labeled = labeled_count(fraction, facts.train());
+fn cost(network: &ResolvedNetwork, labels: LabelAmount, facts: &DataFacts, memory: &TrainingMemory) -> Cost {
+    let labeled = labels.count(facts);
     let length = Length::new(network.budget, labeled, network.training.batch_size);
     let monitored = (length.rows() * facts.validation()) as f64;
     memory.training(length.images(), monitored + facts.test() as f64)
@@ -288,13 +308,15 @@ fn cost(network: &ResolvedNetwork, fraction: f64, facts: &DataFacts, memory: &Tr
 /// Reports a warm-up that is longer than the run.
 fn check_warm_up(config: &SupervisedConfig, facts: &DataFacts, check: &mut DataCheck<'_>) {
     let Budget::Steps(total) = config.budget() else { return };
-    for fraction in config.labeled_fraction.as_slice() {
-        let steps_per_epoch = labeled_count(*fraction, facts.train()).div_ceil(config.batch_size.max(1));
+    for labels in config.amounts() {
+        let steps_per_epoch = labels.count(facts).div_ceil(config.batch_size.max(1));
         let warm_up = config.schedule.warmup_epochs() * steps_per_epoch as f64;
         if warm_up > total as f64 {
-            let message = format!(
-                "`warmup_epochs` is {warm_up:.0} steps at the labeled fraction {fraction}, but the run has {total}"
-            );
+            let at = match labels {
+                LabelAmount::Fraction(fraction) => format!("at the labeled fraction {fraction}"),
+                LabelAmount::PerClass(_) => format!("with {labels}"),
+            };
+            let message = format!("`warmup_epochs` is {warm_up:.0} steps {at}, but the run has {total}");
             let help = "the learning rate would never reach its peak: set a larger `steps`".to_owned();
             check.report(&["schedule"], message, help);
             return;

@@ -9,10 +9,12 @@ use crate::model::{self, BatchStatistics, Network};
 use crate::nn::Backend;
 use crate::stages::dataset::{self, split};
 use crate::stages::shared::artifacts;
+use crate::stages::shared::class_weights::ClassWeights;
 use crate::stages::shared::classifier::ClassifierTraining;
 use crate::stages::shared::cost::TrainingMemory;
 use crate::stages::shared::device::{self, DeviceStage};
 use crate::stages::shared::evaluation::{self, Evaluation};
+use crate::stages::shared::labels::LabelAmount;
 use crate::stages::shared::metrics;
 use crate::stages::shared::training::TrainLoop;
 use crate::stages::supervised::SupervisedConfig;
@@ -45,8 +47,8 @@ pub(super) struct SupervisedStage {
     pub(super) network: Arc<ResolvedNetwork>,
     /// The data set.
     pub(super) dataset: DatasetConfig,
-    /// Labeled fraction of the training set.
-    pub(super) fraction: f64,
+    /// How many training images have labels.
+    pub(super) labels: LabelAmount,
     /// Memory that training needs.
     pub(super) memory: Option<TrainingMemory>,
     /// The pipeline's seed.
@@ -57,7 +59,7 @@ pub(super) struct SupervisedStage {
 
 impl Stage for SupervisedStage {
     fn name(&self) -> String {
-        evaluation::stage_name("supervised", &self.network.name, None, Some(self.fraction))
+        evaluation::stage_name("supervised", &self.network.name, None, Some(self.labels))
     }
 
     fn kind(&self) -> &'static str {
@@ -74,20 +76,21 @@ impl Stage for SupervisedStage {
 
     fn parameters(&self) -> Value {
         let (network, config) = (&self.network, &self.network.config);
-        json!({
+        let mut parameters = json!({
             "augment": network.policy,
             "image_size": self.dataset.image_size,
             "fit": self.dataset.fit,
             "encoder": config.encoder,
             "precision": config.precision,
             "hidden": config.hidden,
-            "labeled_fraction": self.fraction,
             "label_draw": config.label_draw,
             "budget": network.budget,
             "training": network.training,
             "gradient_clip": config.gradient_clip,
             "seed": self.seed,
-        })
+        });
+        self.labels.describe(&mut parameters);
+        parameters
     }
 
     fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
@@ -136,6 +139,8 @@ struct SupervisedRun<'a> {
     split: Split,
     /// Labeled images.
     labeled: Vec<usize>,
+    /// Weight of each class in the loss, if they differ.
+    class_weights: Option<Vec<f64>>,
     evaluation: Arc<Policy>,
 }
 
@@ -143,8 +148,11 @@ impl<'a> SupervisedRun<'a> {
     fn new(stage: &'a SupervisedStage, context: &'a Context<'a>) -> Result<Self> {
         let set = dataset::images(context)?;
         let split = split::read(context, &set)?;
-        let labeled = split::labeled(&split, &set, stage.fraction, stage.network.config.label_draw, stage.seed)?;
-        Ok(Self { stage, context, set, split, labeled, evaluation: Arc::new(stage.evaluation_policy()) })
+        let labeled = split::labeled(&split, &set, stage.labels, stage.network.config.label_draw, stage.seed)?;
+        let weights = |weights: &ClassWeights| weights.of(set.classes(), &evaluation::labels(&set, &labeled));
+        let class_weights = stage.network.training.class_weights.as_ref().map(weights);
+        let evaluation = Arc::new(stage.evaluation_policy());
+        Ok(Self { stage, context, set, split, labeled, class_weights, evaluation })
     }
 
     fn training<D: Compute>(&self, device: &D) -> Result<TrainLoop<'a, D>> {
@@ -196,7 +204,7 @@ impl<'a> SupervisedRun<'a> {
         });
         while training.state.has_epochs_left() && !stopping.is_over() {
             while let Some(batch) = training.next_batch()? {
-                training.step(batch, cross_entropy)?;
+                training.step(batch, |logits, labels| cross_entropy(logits, labels, self.class_weights.as_deref()))?;
             }
             let state = &mut training.state;
             let record = self.with_selection_metrics(state.record(), state.network(), selection)?;
@@ -239,7 +247,8 @@ impl<'a> SupervisedRun<'a> {
         }
         let scores = self.logits(network, selection)?;
         let labels = evaluation::labels(&self.set, selection);
-        let loss = logits::mean_cross_entropy(&scores, &labels, self.set.classes().len());
+        let loss =
+            logits::mean_cross_entropy(&scores, &labels, self.set.classes().len(), self.class_weights.as_deref());
         let accuracy = evaluation::accuracy(&scores, selection, &self.set);
         Ok(EpochRecord { selection_loss: Some(loss), selection_accuracy: accuracy, ..record })
     }

@@ -12,7 +12,8 @@ const MIN_BLOCK_ROWS: usize = 64;
 ///
 /// Parameters are `[columns, classes]`. The last column of `inputs` is 1, so the last row of the parameters is the
 /// biases, which are not penalized. With `penalty = 1 / (C rows)` this is scikit-learn's
-/// `C * sum of cross-entropies + 1/2 * squared norm of the weights`, divided by `C rows`.
+/// `C * sum of cross-entropies + 1/2 * squared norm of the weights`, divided by `C rows`. With class weights, as its
+/// `class_weight`, the mean is a weighted one, and `rows` is the sum of the weights of the labels.
 #[derive(Clone, Copy, Debug)]
 pub struct Objective<'a> {
     /// `[rows, columns]`
@@ -25,6 +26,8 @@ pub struct Objective<'a> {
     pub classes: usize,
     /// Weight of half the squared norm.
     pub penalty: f64,
+    /// Weight of each class in the mean; `None` if all are 1.
+    pub class_weights: Option<&'a [f64]>,
 }
 
 impl Objective<'_> {
@@ -36,7 +39,7 @@ impl Objective<'_> {
         gradient.iter_mut().zip(penalized).for_each(|(g, w)| *g = self.penalty * w);
         let squares: f64 = penalized.iter().map(|w| w * w).sum();
         let blocks = self.blocks(parameters);
-        let rows = self.labels.len() as f64;
+        let rows = self.total_weight();
         for (_, block) in &blocks {
             gradient.iter_mut().zip(block).for_each(|(g, value)| *g += value / rows);
         }
@@ -45,7 +48,16 @@ impl Objective<'_> {
 
     /// Returns the mean cross-entropy.
     pub fn cross_entropy(&self, parameters: &[f64]) -> f64 {
-        self.blocks(parameters).iter().map(|(loss, _)| loss).sum::<f64>() / self.labels.len() as f64
+        self.blocks(parameters).iter().map(|(loss, _)| loss).sum::<f64>() / self.total_weight()
+    }
+
+    /// Returns the sum of the weights of the labels: the number of rows if all are 1.
+    pub fn total_weight(&self) -> f64 {
+        self.labels.iter().map(|label| self.weight(*label)).sum()
+    }
+
+    fn weight(&self, label: usize) -> f64 {
+        self.class_weights.map_or(1.0, |weights| weights[label])
     }
 
     /// Returns the sum of the cross-entropies of each block of rows, and its gradient.
@@ -59,7 +71,11 @@ impl Objective<'_> {
         let inputs = Matrix::new(inputs, labels.len(), self.columns);
         let mut scores = vec![0.0; labels.len() * self.classes];
         gemm(inputs, Matrix::new(parameters, self.columns, self.classes), false, &mut scores);
-        let losses = scores.chunks_mut(self.classes).zip(labels).map(|(row, &label)| softmax_minus_label(row, label));
+        let losses = scores.chunks_mut(self.classes).zip(labels).map(|(row, &label)| {
+            let (loss, weight) = (softmax_minus_label(row, label), self.weight(label));
+            row.iter_mut().for_each(|value| *value *= weight);
+            weight * loss
+        });
         let loss = losses.sum();
         let mut gradient = vec![0.0; parameters.len()];
         gemm(inputs.transposed(), Matrix::new(&scores, labels.len(), self.classes), false, &mut gradient);
@@ -90,7 +106,14 @@ mod tests {
         let mut inputs: Vec<f64> = (0..rows * columns).map(|_| f64::from(rng::normal(&mut random))).collect();
         inputs.iter_mut().skip(columns - 1).step_by(columns).for_each(|x| *x = 1.0);
         let labels: Vec<usize> = (0..rows).map(|_| rng::below(classes as u64, &mut random) as usize).collect();
-        let objective = Objective { inputs: &inputs, columns, labels: &labels, classes, penalty: 0.1 };
+        let objective = Objective {
+            inputs: &inputs,
+            columns,
+            labels: &labels,
+            classes,
+            penalty: 0.1,
+            class_weights: Some(&[0.5, 1.0, 2.0, 4.0]),
+        };
         let parameters: Vec<f64> = (0..columns * classes).map(|_| f64::from(rng::normal(&mut random))).collect();
         let mut gradient = vec![f64::NAN; parameters.len()];
         objective.evaluate(&parameters, &mut gradient);
@@ -108,7 +131,8 @@ mod tests {
 
     #[test]
     fn zero_weights_give_chance_loss_and_large_scores_do_not_overflow() {
-        let objective = |inputs| Objective { inputs, columns: 2, labels: &[0, 1], classes: 2, penalty: 1.0 };
+        let objective =
+            |inputs| Objective { inputs, columns: 2, labels: &[0, 1], classes: 2, penalty: 1.0, class_weights: None };
         let mut gradient = vec![0.0; 4];
         let value = objective(&[3.0, 1.0, 5.0, 1.0]).evaluate(&[0.0; 4], &mut gradient);
         assert!((value - 2f64.ln()).abs() < 1e-15);

@@ -77,7 +77,7 @@ pub fn solve_path(
     for c in grid {
         check_interrupted()?;
         let solution = problem.solve(c, last.as_ref())?;
-        let point = measure(c, &solution, selection);
+        let point = measure(c, &solution, selection, problem.class_weights());
         if best.as_ref().is_none_or(|(index, _)| is_better(&point, &points[*index])) {
             best = Some((points.len(), solution.clone()));
         }
@@ -88,9 +88,9 @@ pub fn solve_path(
     Ok(LogisticPath { points, selected, solution, used_default_c })
 }
 
-fn measure(c: f64, solution: &LogisticSolution, selection: Selection<'_>) -> PathPoint {
-    let measured =
-        (!selection.labels.is_empty()).then(|| solution.classifier.evaluate(selection.features, selection.labels));
+fn measure(c: f64, solution: &LogisticSolution, selection: Selection<'_>, class_weights: Option<&[f64]>) -> PathPoint {
+    let measured = (!selection.labels.is_empty())
+        .then(|| solution.classifier.evaluate(selection.features, selection.labels, class_weights));
     PathPoint {
         c,
         loss: solution.loss,

@@ -25,6 +25,7 @@ pub struct LogisticProblem<'a> {
     inputs: Vec<f64>,
     labels: &'a [usize],
     classes: usize,
+    class_weights: Option<&'a [f64]>,
 }
 
 /// A solution for one strength of regularization.
@@ -69,7 +70,17 @@ impl<'a> LogisticProblem<'a> {
         let axes = principal_axes(&standardizer.standardized(features), features.rows, features.width);
         let row = |row: usize| axes.points[row * axes.count..(row + 1) * axes.count].iter().copied().chain([1.0]);
         let inputs = (0..features.rows).flat_map(row).collect();
-        Ok(Self { standardizer, axes, inputs, labels, classes })
+        Ok(Self { standardizer, axes, inputs, labels, classes, class_weights: None })
+    }
+
+    /// Weights the loss by class.
+    pub fn with_class_weights(self, class_weights: &'a [f64]) -> Self {
+        Self { class_weights: Some(class_weights), ..self }
+    }
+
+    /// Returns the weight of each class; `None` if all are 1.
+    pub fn class_weights(&self) -> Option<&[f64]> {
+        self.class_weights
     }
 
     /// Solves the problem for an inverse strength of regularization `c`, starting from the solution for another one if
@@ -78,7 +89,8 @@ impl<'a> LogisticProblem<'a> {
     /// # Errors
     /// The features are not finite.
     pub fn solve(&self, c: f64, warm_start: Option<&LogisticSolution>) -> Result<LogisticSolution> {
-        let objective = self.objective(1.0 / (c * self.labels.len() as f64));
+        let objective = self.objective(0.0);
+        let objective = Objective { penalty: 1.0 / (c * objective.total_weight()), ..objective };
         let start = warm_start.map_or_else(|| vec![0.0; objective.columns * self.classes], |near| near.rotated.clone());
         let found = SOLVER
             .minimize(start, &self.preconditioner(objective.penalty), |at, gradient| objective.evaluate(at, gradient));
@@ -91,8 +103,9 @@ impl<'a> LogisticProblem<'a> {
     }
 
     fn objective(&self, penalty: f64) -> Objective<'_> {
-        let Self { inputs, labels, classes, .. } = self;
-        Objective { inputs, columns: self.axes.count + 1, labels, classes: *classes, penalty }
+        let Self { inputs, labels, class_weights, .. } = self;
+        let (columns, classes) = (self.axes.count + 1, self.classes);
+        Objective { inputs, columns, labels, classes, penalty, class_weights: *class_weights }
     }
 
     /// Returns the inverse of the diagonal of the Hessian at weights of 0, where all classes are equally likely.

@@ -9,6 +9,7 @@ use super::synthetic::Counts;
 use super::{Listing, Source};
 use crate::base::Result;
 use crate::base::rng::stream;
+use crate::dataset::part::Part;
 pub(super) use outline::Shape;
 pub(super) use render::render;
 use schemars::JsonSchema;
@@ -64,11 +65,12 @@ impl Source for Shapes {
         }))
     }
 
-    fn content(&self, image_size: usize) -> Value {
+    fn content(&self, image_size: usize, _: Option<f64>) -> Value {
         json!({ "shapes": self, "side": image_size })
     }
 
-    fn pixels(&self, image_size: usize, is_test: bool) -> Value {
+    fn pixels(&self, image_size: usize, part: Part) -> Value {
+        let is_test = part == Part::Test;
         let images = if is_test { self.test } else { self.train };
         json!({ "shapes": { "classes": self.classes, "images": images }, "is_test": is_test, "side": image_size })
     }

@@ -12,6 +12,7 @@ use super::synthetic::Counts;
 use super::{Listing, Source};
 use crate::base::Result;
 use crate::base::rng::stream;
+use crate::dataset::part::Part;
 pub(super) use alphabet::alphabet;
 pub(super) use render::{Sign, render};
 use schemars::JsonSchema;
@@ -76,11 +77,12 @@ impl Source for Signs {
         }))
     }
 
-    fn content(&self, image_size: usize) -> Value {
+    fn content(&self, image_size: usize, _: Option<f64>) -> Value {
         json!({ "signs": self, "side": image_size })
     }
 
-    fn pixels(&self, image_size: usize, is_test: bool) -> Value {
+    fn pixels(&self, image_size: usize, part: Part) -> Value {
+        let is_test = part == Part::Test;
         let images = if is_test { self.test } else { self.train };
         json!({ "signs": { "classes": self.classes, "images": images, "hue_only": self.hue_only }, "is_test": is_test, "side": image_size })
     }

@@ -1,0 +1,134 @@
+//! The directories of a data set: given one by one, or found by their names inside one directory.
+
+use super::entries::root_entries;
+use crate::base::Result;
+use crate::base::text::visible;
+use crate::dataset::passed_over::PassedOver;
+use std::path::{Path, PathBuf};
+
+/// Names of directories of training images.
+const TRAIN: [&str; 2] = ["train", "training"];
+/// Names of directories of validation images.
+const VALIDATION: [&str; 4] = ["val", "valid", "validation", "dev"];
+/// Names of directories of test images.
+const TEST: [&str; 2] = ["test", "testing"];
+/// Names of directories of images without labels.
+const UNLABELED: [&str; 2] = ["unlabeled", "unlabelled"];
+
+/// The directories of a data set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Layout {
+    pub(super) train: PathBuf,
+    pub(super) validation: Option<PathBuf>,
+    pub(super) test: Option<PathBuf>,
+    pub(super) unlabeled: Option<PathBuf>,
+    /// Names of directories beside those that were found, which are not used.
+    pub(super) unused: Vec<String>,
+    /// What else is beside them; nothing if they were given one by one.
+    pub(super) passed_over: PassedOver,
+}
+
+impl Layout {
+    /// Returns the layout inside its `train` directory, if that contains directories of splits; else the layout itself. A
+    /// validation directory without a test directory is the test directory, as that of ImageNet. What is given is kept.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub(super) fn resolve(self) -> Result<Self> {
+        let Some(mut found) = inside(&self.train)? else { return Ok(self) };
+        if self.validation.is_none() && self.test.is_none() && found.test.is_none() {
+            found.test = found.validation.take();
+        }
+        Ok(Self {
+            train: found.train,
+            validation: self.validation.or(found.validation),
+            test: self.test.or(found.test),
+            unlabeled: self.unlabeled.or(found.unlabeled),
+            ..found
+        })
+    }
+
+    /// Returns a note on directories that are not used.
+    pub(super) fn note(&self) -> Option<String> {
+        let names: Vec<String> = self.unused.iter().map(|name| format!("`{}`", visible(name))).collect();
+        let train = self.train.file_name().unwrap_or_default().to_string_lossy();
+        (!names.is_empty()).then(|| {
+            format!(
+                "not used, because they are beside the directory `{}` of a split: {}",
+                visible(&train),
+                names.join(", ")
+            )
+        })
+    }
+}
+
+/// Returns whether this is a name of a directory of training, validation or test images.
+pub(super) fn is_split_name(name: &str) -> bool {
+    let name = name.to_lowercase();
+    [&TRAIN[..], &VALIDATION, &TEST].iter().any(|names| names.contains(&name.as_str()))
+}
+
+/// Returns the layout of directories inside a directory; `None` if they are not splits but, for example, classes: there
+/// are images beside them, none is of training images or none of others, or two are for the same part.
+fn inside(root: &Path) -> Result<Option<Layout>> {
+    let (mut found, mut unused) = ([const { None::<PathBuf> }; 4], Vec::new());
+    let mut passed_over = PassedOver::default();
+    for entry in root_entries(root, &mut passed_over)? {
+        if !entry.is_directory {
+            return Ok(None);
+        }
+        let name = entry.name.to_lowercase();
+        let parts: [&[&str]; 4] = [&TRAIN, &VALIDATION, &TEST, &UNLABELED];
+        let part = parts.iter().position(|names| names.contains(&name.as_str()));
+        match part.and_then(|part| found.get_mut(part)) {
+            Some(place @ None) => *place = Some(entry.path),
+            Some(_) => return Ok(None),
+            None => unused.push(entry.name),
+        }
+    }
+    let [train, validation, test, unlabeled] = found;
+    let has_splits = validation.is_some() || test.is_some();
+    // `train` and `unlabeled` may be classes if there are others.
+    let is_layout = has_splits || unlabeled.is_some() && unused.is_empty();
+    Ok(train.filter(|_| is_layout).map(|train| Layout { train, validation, test, unlabeled, unused, passed_over }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(names: &[&str]) -> Layout {
+        let root = tempfile::tempdir().unwrap();
+        names.iter().for_each(|name| std::fs::create_dir_all(root.path().join(name)).unwrap());
+        let layout = Layout { train: root.path().to_owned(), ..Layout::default() }.resolve().unwrap();
+        let relative = |path: PathBuf| path.strip_prefix(root.path()).unwrap().to_owned();
+        Layout {
+            train: relative(layout.train),
+            validation: layout.validation.map(relative),
+            test: layout.test.map(relative),
+            unlabeled: layout.unlabeled.map(relative),
+            ..layout
+        }
+    }
+
+    #[test]
+    fn splits_are_found_by_their_names_and_classes_are_not_splits() {
+        let of = |path: &str| Some(PathBuf::from(path));
+        let layout = resolved(&["Train", "valid", "test", "unlabeled"]);
+        assert_eq!(
+            (layout.train, layout.validation, layout.test, layout.unlabeled),
+            ("Train".into(), of("valid"), of("test"), of("unlabeled"))
+        );
+        let layout = resolved(&["train", "val"]);
+        assert_eq!((layout.validation, layout.test), (None, of("val")));
+        let layout = resolved(&["outputs", "test", "train"]);
+        assert_eq!(
+            (layout.train, layout.test, layout.unused),
+            ("train".into(), of("test"), vec!["outputs".to_owned()])
+        );
+        for classes in [&["train", "bus"][..], &["train"], &["val", "test"], &["train", "unlabeled", "bus"], &[]] {
+            assert_eq!(resolved(classes), Layout::default(), "{classes:?}");
+        }
+        assert_eq!(resolved(&["train", "val", "validation", "test"]), Layout::default());
+    }
+}

@@ -1,0 +1,33 @@
+//! Parquet files that pyarrow wrote: `tests/golden/huggingface.py`.
+
+use super::{config, print, refused, sizes};
+use simclr::dataset::{ImageDataset, decode};
+
+#[test]
+fn files_of_pyarrow_are_read() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::copy("tests/golden/huggingface.parquet", root.path().join("train.parquet")).unwrap();
+    let source = config(&root, "parquet = { train = 'ROOT/train.parquet', test_fraction = 0.5 }");
+    assert_eq!(sizes(&print(&source)), [("ant", 1, 0, 1), ("bee", 1, 0, 1), ("cat", 1, 0, 1)]);
+    let directory = tempfile::tempdir().unwrap();
+    decode(&source, 1, directory.path(), &|_, _| {}, &|| Ok(())).unwrap();
+    let set = ImageDataset::open(directory.path()).unwrap();
+    let mut numbers: Vec<usize> = Vec::new();
+    for image in 0..set.len() {
+        let number: usize = set.name(image).split(['[', ']']).nth(1).unwrap().parse().unwrap();
+        let rgb = set.image(image).unwrap().rgb;
+        assert_eq!(rgb[..3], [40 * number as u8, 255 - 40 * number as u8, 7 * number as u8]);
+        assert_eq!(set.classes()[set.label(image)], ["ant", "bee", "cat"][number % 3]);
+        numbers.push(number);
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, [0, 1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn compressions_that_are_not_supported_are_named() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::copy("tests/golden/zstd.parquet", root.path().join("train.parquet")).unwrap();
+    let source = config(&root, "parquet = { train = 'ROOT/train.parquet', labels = false }");
+    refused(&source, "train.parquet", "the compression ZSTD is not supported");
+}
