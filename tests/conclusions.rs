@@ -167,6 +167,53 @@ fn near_duplicates_and_conflicting_labels_are_shown_and_can_be_errors() {
 }
 
 #[test]
+fn copies_in_validation_and_unlabeled_images_are_reported_by_what_they_affect() {
+    let source = r#"train = "train", validation = "validation", test = "test", unlabeled = "more""#;
+    let study = Study::new(&STUDY.replace(r#"train = "train", test = "test""#, source));
+    for (class, offset) in [("a", 0), ("b", 100)] {
+        for (part, first, count) in [("train", 0, 12), ("validation", 1000, 4), ("test", 2000, 4)] {
+            for number in 0..count {
+                study.noise(&format!("{part}/{class}/{number}.png"), first + offset + number);
+            }
+        }
+    }
+    (0..6).for_each(|number| study.noise(&format!("more/{number}.png"), 3000 + number));
+    // A training image is in both other parts with labels, and its copy without a label changes nothing for it.
+    study.noise("validation/a/copy.png", 3);
+    study.noise("test/a/copy.png", 3);
+    study.noise("more/copy.png", 3);
+    // A test image that only pretraining sees.
+    study.noise("more/seen.png", 2001);
+
+    let test = "1 of 9 test images is also among the training or validation images, so accuracies will be too high";
+    let validation = "1 of 9 validation images is also among the training images";
+    let unlabeled = "1 of 9 test images is also among the images without labels, so pretraining sees them";
+    let (_, warned) = study.simclr(&["validate", "p.toml"]);
+    let (_, log) = study.simclr(&["run", "p.toml"]);
+    for wanted in [test, validation, unlabeled] {
+        assert!(warned.contains(wanted) && log.contains(wanted), "{wanted}:\n{warned}\n{log}");
+    }
+    let page = study.page();
+    for wanted in [
+        "<strong>Train-test overlap.</strong> 1 of 9 test images is also",
+        "1 validation image is also a training image, which biases validation accuracies upward",
+        "1 test image is also among the images without labels, so pretraining sees the images, but not their labels: for \
+         example, <code>a/1.png</code> (a) and <code>seen.png</code> (no label)",
+        "3 images show the same as an image of another part or class",
+    ] {
+        assert!(page.contains(wanted), "{wanted}");
+    }
+    let rows = fs::read_to_string(study.path().join("outputs/p/report/tables/duplicates.csv")).unwrap();
+    assert!(rows.contains(",a/1.png,a,test,seen.png,(no label),unlabeled,true"), "{rows}");
+    assert_eq!(rows.lines().count(), 4, "{rows}");
+
+    // Another name of an image without a label is another row.
+    fs::rename(study.path().join("more/seen.png"), study.path().join("more/renamed.png")).unwrap();
+    study.simclr(&["run", "p.toml", "-q"]);
+    assert!(study.page().contains("<code>renamed.png</code>"));
+}
+
+#[test]
 fn evaluation_on_other_data_sets_is_a_table_with_a_column_per_data_set() {
     let set = |name: &str, classes| {
         format!(

@@ -87,7 +87,7 @@ fn a_directory_of_images_is_pretrained_on_and_embedded() {
     write_images(&study.path("pictures"), 12, 0);
     study.write("image_folder = { train = \"pictures\" }", "\n[embed.pca]\nfrom = \"main\"\nmethod = { pca = {} }\n");
     study.succeed("run");
-    assert_eq!(study.table("dataset.csv"), ["class,train,validation,test", "(no label),12,0,0"]);
+    assert_eq!(study.table("dataset.csv"), ["dataset,class,train,validation,test", ",(no label),12,0,0"]);
     let page = study.table("index.html").join("\n");
     assert!(page.contains("there are no results") && page.contains("<strong>Collapse.</strong>"));
     let points = study.table("embeddings.csv");
@@ -146,7 +146,7 @@ fn unlabeled_images_beside_labeled_ones_are_for_pretraining_alone() {
     }
     study.succeed("run");
     let table = study.table("dataset.csv");
-    assert_eq!(table.last().unwrap(), "(no label),8,0,0", "{table:?}");
+    assert_eq!(table.last().unwrap(), ",(no label),8,0,0", "{table:?}");
 }
 
 #[test]

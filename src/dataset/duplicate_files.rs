@@ -5,7 +5,7 @@ use crate::dataset::config::{DatasetConfig, OnDuplicates};
 use crate::dataset::duplicates::{DuplicateNames, Overlaps};
 use crate::dataset::memo::UNREADABLE;
 use crate::dataset::{ClassSize, Fingerprint, Part, SourceFile, TrainingImage};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Describes images that are also in another part and images of two classes; empty for sources without a file per image.
 ///
@@ -32,7 +32,8 @@ pub(crate) fn error(description: &str) -> Error {
 fn overlaps(fingerprint: &Fingerprint) -> Overlaps {
     let test = copies(fingerprint, Part::Test, &[Part::Training, Part::Validation]);
     let mut unlabeled = copies(fingerprint, Part::Test, &[Part::Unlabeled]);
-    unlabeled.retain(|copy| test.iter().all(|other| other.image != copy.image));
+    let known: HashSet<&str> = test.iter().map(|copy| copy.image.as_str()).collect();
+    unlabeled.retain(|copy| !known.contains(copy.image.as_str()));
     Overlaps {
         test,
         validation: copies(fingerprint, Part::Validation, &[Part::Training]),

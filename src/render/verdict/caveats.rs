@@ -86,7 +86,9 @@ fn exact(set: &DatasetFacts, is_meant: fn(&DuplicateImage) -> bool) -> Option<(u
 fn example(set: &DatasetFacts, is_meant: impl Fn(&DuplicateImage) -> bool) -> Option<(usize, String)> {
     let meant: Vec<&DuplicateImage> = set.duplicates.iter().filter(|row| is_meant(row)).collect();
     let DuplicateImage { image, class, other, other_class, .. } = meant.first()?;
-    Some((meant.len(), format!("`{image}` ({class}) and `{other}` ({other_class})")))
+    // The class of an image without a label is in parentheses already.
+    let of_class = |class: &str| if class.starts_with('(') { class.to_owned() } else { format!("({class})") };
+    Some((meant.len(), format!("`{image}` {} and `{other}` {}", of_class(class), of_class(other_class))))
 }
 
 /// Notes on the data, unequal training conditions, selection on the test set, what intervals cover, and failures.

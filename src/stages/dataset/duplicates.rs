@@ -13,6 +13,7 @@ use crate::stages::dataset::{DatasetNodes, images, named_class, parts, stage_nam
 use crate::stages::shared::artifacts;
 use crate::study::{DataFacts, Expansion, ReportPart, Shown};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 /// Maximum number of pairs in the image of the report.
@@ -121,9 +122,9 @@ impl DuplicatesStage {
             let row = DuplicateImage { is_exact: each.is_exact, ..row };
             found.push(Found { row, image: each.image, other: (set, each.other) });
         }
-        let is_known = |image: usize| found.iter().any(|found| found.image == image && found.row.is_exact);
+        let known: HashSet<usize> = found.iter().filter(|each| each.row.is_exact).map(|each| each.image).collect();
         let mut copies = copies_without_labels(set, unlabeled);
-        copies.retain(|(image, _)| !is_known(*image));
+        copies.retain(|(image, _)| !known.contains(image));
         if copies.is_empty() {
             return Ok(found);
         }
