@@ -110,7 +110,7 @@ fn group(pattern: &Pattern, name: &str, path: &Path) -> Result<String> {
 ///
 /// # Errors
 /// The directory cannot be read, or links form a cycle.
-fn list_unlabeled(root: &Path) -> Result<DirectoryListing> {
+pub(super) fn list_unlabeled(root: &Path) -> Result<DirectoryListing> {
     let mut found = DirectoryListing::default();
     let entries = root_entries(root, &mut found.passed_over)?;
     add(entries, "", "", &mut vec![canonical(root)?], &mut found)?;
