@@ -46,6 +46,12 @@ fn config(root: &Path, more: &str) -> DatasetConfig {
     toml::from_str(&text).unwrap()
 }
 
+/// Returns the images of a directory without labels.
+fn unlabeled(directory: &Path) -> DatasetConfig {
+    let source = format!("image_folder = {{ train = '{}', labels = false }}", directory.display());
+    toml::from_str(&format!("source = {{ {source} }}\nimage_size = 8")).unwrap()
+}
+
 fn decoded(config: &DatasetConfig) -> Result<(Decoded, ImageDataset), simclr::base::Error> {
     let directory = tempfile::tempdir().unwrap();
     let decoded = decode(config, 0, directory.path(), &|_, _| {}, &|| Ok(()))?;
@@ -195,6 +201,48 @@ fn both_unicode_forms_of_a_class_are_one_class() {
 }
 
 #[test]
+fn splits_inside_a_directory_and_images_without_labels_follow_the_same_rules() {
+    let root = tempfile::tempdir().unwrap();
+    let data = root.path().join("data");
+    classes(&data.join("train"));
+    classes(&data.join("test"));
+    for (name, bytes) in [
+        ("unlabeled/deep/er/without", gray(90)),
+        ("unlabeled/torn.png", gray(91)[..40].to_vec()),
+        ("unlabeled/deep/@eaDir/1.png", gray(92)),
+        ("unlabeled/notes.txt", b"notes".to_vec()),
+        ("README.txt", b"read me".to_vec()),
+        ("__MACOSX/1.png", gray(93)),
+    ] {
+        write(data.join(name), &bytes);
+    }
+    let source = format!("source = {{ image_folder = {{ train = '{}' }} }}\nimage_size = 8", data.display());
+    let config: DatasetConfig = toml::from_str(&source).unwrap();
+    let print = fingerprint(&config, &root.path().join("memo")).unwrap();
+    assert_eq!((print.unlabeled, print.notes.len()), (2, 0));
+    let expected = "2 .txt (data/README.txt, ...), 1 `@eaDir` (deep/@eaDir), 1 `__MACOSX` (data/__MACOSX)";
+    assert_eq!(passed_over(&config), expected);
+    let error = decoded(&config).unwrap_err();
+    assert!(error.what().starts_with("a file cannot be decoded:\n    torn.png: "), "{error}");
+}
+
+#[test]
+fn both_unicode_forms_of_a_group_are_one_group() {
+    let root = tempfile::tempdir().unwrap();
+    classes(root.path());
+    let mut rows = String::new();
+    for (class, one, other) in [("cat", "Zo\u{e9}", "A"), ("dog", "B", "Zoe\u{301}")] {
+        rows += &format!("{class}/0.png,{class},train,{one}\n{class}/1.png,{class},test,{other}\n");
+    }
+    let table = root.path().join("table.csv");
+    fs::write(&table, format!("path,label,split,group\n{rows}")).unwrap();
+    let keys = format!("file = '{}', split = 'split', group = 'group'", table.display());
+    let config: DatasetConfig = toml::from_str(&format!("source = {{ csv = {{ {keys} }} }}\nimage_size = 8")).unwrap();
+    let error = fingerprint(&config, &root.path().join("memo")).unwrap_err();
+    assert!(error.what().starts_with("the group `Zo\u{e9}` is on both sides of a split"), "{error}");
+}
+
+#[test]
 fn broken_files_of_training_and_test_are_reported_together() {
     let root = tempfile::tempdir().unwrap();
     classes(&root.path().join("train"));
@@ -257,6 +305,9 @@ mod names {
         assert_eq!((set.len(), set.classes()[0].as_str()), (12, r"b\xfccher"));
         assert!((0..set.len()).any(|image| set.name(image) == r"cat/caf\xe9.png"));
         assert_eq!(passed_over(&config), r"1 .txt (cat/caf\xe9.txt), 1 hidden (cat/.caf\xe9)");
+        let without_labels = unlabeled(&train);
+        assert_eq!(decoded(&without_labels).unwrap().1.len(), 12);
+        assert_eq!(passed_over(&without_labels), passed_over(&config));
     }
 
     #[test]
@@ -278,6 +329,9 @@ mod names {
         let error = decoded(&config(root.path(), "")).unwrap_err().to_string();
         assert!(error.contains("cat/gone.png") && (!is_locked || error.contains("dog/locked")), "{error}");
         assert_eq!(passed_over(&skip), "1 .jpg_ (cat/pipe.jpg_), 1 without extension (cat/endless)");
+        let without_labels = DatasetConfig { broken_files: BrokenFiles::Skip, ..unlabeled(&train) };
+        assert_eq!(decoded(&without_labels).unwrap().0.skipped, skipped);
+        assert_eq!(passed_over(&without_labels), passed_over(&skip));
     }
     #[test]
     fn dangling_links_in_a_csv_file_are_broken_files() {

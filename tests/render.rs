@@ -382,7 +382,7 @@ fn markdown_averages_seeds() {
 fn an_empty_report_can_be_written() {
     let files = written(&Report::default());
     assert!(text(&files, "index.html").contains("there are no results"));
-    assert_eq!(text(&files, "results.md"), "No results.\n");
+    assert!(text(&files, "results.md").ends_with("there are no results.\n"));
     assert!(ending(&files, ".png").is_empty());
 }
 

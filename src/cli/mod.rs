@@ -7,6 +7,7 @@ pub(crate) mod exit_code;
 mod cache;
 mod compare;
 mod completions;
+mod data_summary;
 mod doctor;
 mod failure;
 mod init;

@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<Finish, Failure> {
         Format::Text => show_text(&entries)?,
         Format::Json => show_json(&study.loaded.study.name, &study.assembly, &entries)?,
     }
-    study.assembly.warnings.iter().for_each(output::warn);
+    study.assembly.messages().for_each(output::warn);
     let stale = entries.iter().any(will_run);
     Ok(if stale && arguments.exit_code { Finish::Stale } else { Finish::Done })
 }
@@ -101,7 +101,7 @@ fn show_json(study: &str, assembly: &Assembly, entries: &[PlanEntry]) -> Result<
     let stages: Vec<Value> = entries.iter().map(|entry| entry_json(&assembly.graph, entry)).collect();
     let to_run = entries.iter().filter(|entry| will_run(entry)).count();
     let cached = entries.iter().filter(|entry| entry.status == PlanStatus::Cached).count();
-    let warnings = &assembly.warnings;
+    let warnings: Vec<&String> = assembly.messages().collect();
     let plan =
         json!({ "study": study, "stages": stages, "to_compute": to_run, "cached": cached, "warnings": warnings });
     output::print_json(&plan)

@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     let options = options(arguments, &loaded);
     if arguments.dry_run {
         plan::show_text(&engine::plan_with(&assembly.graph, &store, &options)?)?;
-        assembly.warnings.iter().for_each(output::warn);
+        assembly.messages().for_each(output::warn);
         return Ok(Finish::Done);
     }
     let start = Instant::now();
@@ -53,8 +53,8 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     let main = FanOut(vec![&*terminal, &record]);
     let added = added_sinks(&arguments.sink, SinkPlace { run: record.directory(), warnings: &main });
     let sinks = FanOut(std::iter::once(&main as _).chain(added.iter().map(|sink| &**sink)).collect());
-    for text in assembly.warnings.clone() {
-        sinks.emit(&Event::Warning { stage: "study".to_owned(), text });
+    for text in assembly.messages() {
+        sinks.emit(&Event::Warning { stage: "study".to_owned(), text: text.clone() });
     }
     let result = engine::run(&assembly.graph, &store, &options, &sinks, interrupted).and_then(|outcome| {
         let writer =

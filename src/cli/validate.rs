@@ -2,7 +2,7 @@
 
 use super::args::ValidateArguments;
 use super::failure::{Failure, Finish};
-use super::{output, run};
+use super::{data_summary, output, run};
 
 pub(super) fn run(arguments: &ValidateArguments) -> Result<Finish, Failure> {
     run::start_threads(&arguments.store)?;
@@ -13,6 +13,9 @@ pub(super) fn run(arguments: &ValidateArguments) -> Result<Finish, Failure> {
         count => format!(" of {count} variants"),
     };
     output::print(format!("{file}: ok, {stages} stages{variants}\n"))?;
-    study.assembly.warnings.iter().for_each(output::warn);
+    for (name, facts) in &study.assembly.data.0 {
+        output::print(data_summary::line(name, facts))?;
+    }
+    study.assembly.messages().for_each(output::warn);
     Ok(Finish::Done)
 }

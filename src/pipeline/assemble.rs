@@ -29,12 +29,21 @@ pub struct Assembly {
     pub study: String,
     /// Warnings to show before anything is trained, one sentence each.
     pub warnings: Vec<String>,
+    /// What the sources have besides images, one sentence for each that has something.
+    pub passed_over: Vec<String>,
+    /// The data sets of the study's first variant.
+    pub(crate) data: Facts,
     fits: BTreeMap<StageId, Fits>,
     frame: Frame,
     parts: Parts,
 }
 
 impl Assembly {
+    /// Returns everything to show before anything is trained.
+    pub fn messages(&self) -> impl Iterator<Item = &String> {
+        self.warnings.iter().chain(&self.passed_over)
+    }
+
     /// Returns what to change so that a training run fits into this many bytes; `None` for other stages.
     pub(crate) fn what_fits(&self, id: StageId, bytes: u64) -> Option<String> {
         self.fits.get(&id).map(|fits| fits(bytes))
@@ -100,32 +109,37 @@ impl std::error::Error for AssembleError {}
 pub fn assemble(loaded: &LoadedStudy, output: &Path, device: Option<DeviceChoice>) -> Result<Assembly, AssembleError> {
     let mut survey = Survey { memo: digests(output), fingerprints: Vec::new() };
     let mut expanded = Expanded::default();
-    let mut seeds: Vec<u64> = Vec::new();
+    let (mut seeds, mut passed_over, mut data): (Vec<u64>, Vec<String>, Option<Facts>) = (Vec::new(), Vec::new(), None);
     for (number, variant) in loaded.study.variants.iter().enumerate() {
         let mut pipeline = variant.pipeline.clone();
         pipeline.device = device.unwrap_or(pipeline.device);
         let facts = survey.facts(&pipeline)?;
+        let several = facts.0.len() > 1;
         for (name, facts) in &facts.0 {
             // The report counts duplicates by their pixels.
             let duplicates = dataset::duplicate_files::warnings(&facts.config, &facts.fingerprint);
-            let duplicates = duplicates.map_err(|error| AssembleError::Data(error.at(table_of(name))))?;
-            add_new(&mut expanded.warnings_of_data, duplicates);
+            add_new(&mut expanded.warnings_of_data, if several { of_table(name, duplicates) } else { duplicates }?);
             // The report has a table of them.
-            add_new(&mut expanded.warnings_of_data, dataset::passed_over(&facts.config, &facts.fingerprint));
+            add_new(&mut passed_over, dataset::passed_over(&facts.config, &facts.fingerprint));
             add_new(&mut expanded.notes, dataset::notes(&facts.config, &facts.fingerprint));
         }
         loaded.check_data(number, &facts)?;
         expanded.expand(language().kinds, &pipeline, &facts, number, &survey.memo)?;
+        data.get_or_insert(facts);
         if !seeds.contains(&pipeline.seed) {
             seeds.push(pipeline.seed);
         }
     }
-    into_assembly(loaded, expanded, seeds).map_err(AssembleError::Data)
+    let assembly = into_assembly(loaded, expanded, seeds).map_err(AssembleError::Data)?;
+    let passed_over = passed_over.iter().map(|sentence| visible(sentence).into_owned()).collect();
+    Ok(Assembly { passed_over, data: data.unwrap_or_default(), ..assembly })
 }
 
-/// `[dataset]` or `[dataset.NAME]`
-fn table_of(name: &str) -> String {
-    if name.is_empty() { "[dataset]".to_owned() } else { format!("[dataset.{name}]") }
+/// Names the table of a data set in its warnings or their error.
+fn of_table(name: &str, warnings: Result<Vec<String>>) -> Result<Vec<String>> {
+    let table = if name.is_empty() { "[dataset]".to_owned() } else { format!("[dataset.{name}]") };
+    let named = |warning| format!("{table}: {warning}");
+    warnings.map(|warnings| warnings.into_iter().map(named).collect()).map_err(|error| error.at(table.clone()))
 }
 
 fn into_assembly(loaded: &LoadedStudy, expanded: Expanded, seeds: Vec<u64>) -> Result<Assembly> {
@@ -137,7 +151,17 @@ fn into_assembly(loaded: &LoadedStudy, expanded: Expanded, seeds: Vec<u64>) -> R
     let shown = all.map(|warning| visible(warning).into_owned()).collect();
     let frame = Frame { models, seeds, notes, warnings, failures: Vec::new() };
     let report = add_report(loaded, &mut graph, parts.clone(), frame.clone())?;
-    Ok(Assembly { graph, report, study: loaded.study.name.clone(), warnings: shown, fits, frame, parts })
+    Ok(Assembly {
+        graph,
+        report,
+        study: loaded.study.name.clone(),
+        warnings: shown,
+        passed_over: Vec::new(),
+        data: Facts::default(),
+        fits,
+        frame,
+        parts,
+    })
 }
 
 /// Adds the texts that are not in the list yet; the variants of a sweep often share them.

@@ -6,20 +6,19 @@ use crate::render::table::{self, Table};
 use crate::render::{transfer, verdict};
 
 /// Formats the verdict, the results with one table row per result averaged over seeds, and the tables of stages as
-/// Markdown; "No results." if there are none.
+/// Markdown.
 ///
 /// ```
 /// let report = simclr::render::Report::default();
-/// assert_eq!(simclr::render::results_markdown(&report), "No results.\n");
+/// assert!(simclr::render::results_markdown(&report).ends_with("there are no results.\n"));
 /// ```
 pub fn results_markdown(report: &Report) -> String {
     let results = table::results(report);
-    let mut parts = Vec::new();
+    let statement = |topic: &str, text: &str| format!("**{}.** {}\n", escape(topic), escape_markup(text));
+    let statements = verdict::statements(report);
+    let mut parts: Vec<String> = statements.iter().map(|each| statement(&each.topic, &each.text)).collect();
     if !results.rows.is_empty() {
-        let statement = |topic: &str, text: &str| format!("**{}.** {}\n\n", escape(topic), escape_markup(text));
-        let verdict: String =
-            verdict::statements(report).iter().map(|each| statement(&each.topic, &each.text)).collect();
-        parts.push(verdict + &grid(&results));
+        parts.push(grid(&results));
     }
     let transfer = transfer::table(report);
     if !transfer.rows.is_empty() {
@@ -29,7 +28,7 @@ pub fn results_markdown(report: &Report) -> String {
         let (title, explanation) = (escape(&table.title), escape_markup(&table.explanation));
         parts.push(format!("## {title}\n\n{explanation}\n\n{}", grid(&table.table())));
     }
-    if parts.is_empty() { "No results.\n".into() } else { parts.join("\n") }
+    parts.join("\n")
 }
 
 /// Formats a table with its notes.

@@ -1,11 +1,9 @@
 //! What `simclr init` says that it saw.
 
 use super::settings::Settings;
-use crate::base::human;
+use crate::cli::data_summary;
 use crate::cli::table::{Cell, table};
 use crate::cli::text::Text;
-use crate::dataset::ClassCount;
-use crate::dataset::source::MAX_NAMED;
 use crate::dataset::source::detect::{DetectedSource, named};
 use crate::dataset::survey::Survey;
 
@@ -13,9 +11,9 @@ use crate::dataset::survey::Survey;
 pub(super) fn of(source: &DetectedSource, survey: &Survey, settings: &Settings) -> Text {
     let mut rows = vec![("recognized", source.what.clone())];
     if settings.evaluation.is_some() {
-        rows.push(("classes", classes(&settings.classes)));
+        rows.push(("classes", data_summary::classes(&settings.classes)));
     }
-    rows.push(("images", images(survey, settings)));
+    rows.push(("images", data_summary::parts(&settings.classes, survey.fingerprint.unlabeled)));
     rows.extend(sizes(survey).map(|sizes| ("sizes", sizes)));
     if !source.passed_over.is_empty() {
         rows.push(("passed over", named(&source.passed_over)));
@@ -23,31 +21,6 @@ pub(super) fn of(source: &DetectedSource, survey: &Survey, settings: &Settings) 
     rows.push(("settings", chosen(settings)));
     let cells = |(name, text): (&str, String)| -> [Cell; 2] { [name.into(), text.into()] };
     table(&rows.into_iter().map(cells).collect::<Vec<_>>(), &[])
-}
-
-/// `2: cat 12, dog 10`
-fn classes(classes: &[ClassCount]) -> String {
-    let images = |class: &ClassCount| class.train + class.validation + class.test;
-    let mut shown: Vec<String> =
-        classes.iter().take(MAX_NAMED).map(|class| format!("{} {}", class.name, images(class))).collect();
-    if let Some(more) = classes.len().checked_sub(MAX_NAMED).filter(|more| *more > 0) {
-        let fewest = classes.iter().map(images).min().unwrap_or(0);
-        shown.push(format!("{more} more, each with at least {}", human::count(fewest, "image")));
-    }
-    format!("{}: {}", classes.len(), shown.join(", "))
-}
-
-/// `180 for training, 20 for validation, 50 for testing`
-fn images(survey: &Survey, settings: &Settings) -> String {
-    let total = |count: fn(&ClassCount) -> usize| settings.classes.iter().map(count).sum::<usize>();
-    let parts = [
-        (total(|class| class.train), "for training"),
-        (total(|class| class.validation), "for validation"),
-        (total(|class| class.test), "for testing"),
-        (survey.fingerprint.unlabeled, "without labels"),
-    ];
-    let parts = parts.into_iter().filter(|(count, _)| *count > 0);
-    parts.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
 }
 
 /// `333 x 500 to 500 x 375 pixels in a sample of 32`

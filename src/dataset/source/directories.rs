@@ -109,7 +109,7 @@ fn group(pattern: &Pattern, name: &str, path: &Path) -> Result<String> {
 /// Lists the images of a directory and its subdirectories, without classes.
 ///
 /// # Errors
-/// A directory cannot be read, or links form a cycle.
+/// The directory cannot be read, or links form a cycle.
 pub(super) fn list_unlabeled(root: &Path) -> Result<DirectoryListing> {
     let mut found = DirectoryListing::default();
     let entries = root_entries(root, &mut found.passed_over)?;
