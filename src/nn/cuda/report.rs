@@ -16,19 +16,24 @@ pub fn report(ordinal: usize) -> Result<DeviceReport> {
     let DeviceInfo { name, capability, memory, driver, .. } = probe(ordinal)?;
     libraries::open()?;
     let (free, _) = gpu::memory(&gpu::context(ordinal)?)?;
-    let versions = [
-        ("compute capability", capability),
-        ("driver, CUDA", driver),
-        ("NVRTC", nvrtc_version()?),
-        ("cuBLAS", cublas_version()?),
-        ("cuDNN", cudnn_version()),
+    let number = |(major, minor): (i32, i32)| format!("{major}.{minor}");
+    let with_file = |version, library| match libraries::mapped(library) {
+        Some(file) => format!("{}, {file}", number(version)),
+        None => number(version),
+    };
+    let parts = [
+        ("compute capability", number(capability)),
+        ("driver, CUDA", with_file(driver, "libcuda.so")),
+        ("NVRTC", with_file(nvrtc_version()?, "libnvrtc.so")),
+        ("cuBLAS", with_file(cublas_version()?, "libcublas.so")),
+        ("cuDNN", with_file(cudnn_version(), "libcudnn.so")),
     ];
     Ok(DeviceReport {
         name: format!("cuda:{ordinal}"),
         model: name,
         memory: Some(memory),
         free: Some(free),
-        parts: versions.map(|(part, (major, minor))| (part.to_owned(), format!("{major}.{minor}"))).to_vec(),
+        parts: parts.map(|(part, version)| (part.to_owned(), version)).to_vec(),
     })
 }
 
