@@ -7,11 +7,18 @@
 
 #![allow(non_snake_case, reason = "NVIDIA's names")]
 
+use super::failure;
+use super::status::Checked;
+use cudarc::driver::sys as driver_sys;
+use std::ffi::c_void;
+
 /// Defines functions that call those of the same name in the bindings of `cudarc` 0.19, which look them up in the
-/// library.
+/// library, and record failures.
 macro_rules! forward {
-    ($library:ident: $(fn $name:ident($($parameter:ident: $kind:ty),*) -> $status:ty;)*) => {
+    ($library:ident, $success:path: $(fn $name:ident($($parameter:ident: $kind:ty),*) -> $status:ty;)*) => {
         mod $library {
+            use crate::nn::cuda::failure;
+            use crate::nn::cuda::status::Checked;
             use cudarc::$library::sys::*;
             use std::ffi::*;
 
@@ -19,15 +26,44 @@ macro_rules! forward {
                 #[unsafe(no_mangle)]
                 unsafe extern "C" fn $name($($parameter: $kind),*) -> $status {
                     // SAFETY: the same function with the same arguments.
-                    unsafe { cudarc::$library::sys::$name($($parameter),*) }
+                    let status = unsafe { cudarc::$library::sys::$name($($parameter),*) };
+                    let call = stringify!($name).trim_end_matches("_v2");
+                    match status.result().checked(call) {
+                        Err(error) if failure::record(call, &error) => $success,
+                        _ => status,
+                    }
                 }
             )*
         }
     };
 }
 
+/// Uploads of more bytes than this are waited for. dfdx may free the memory while its upload is queued, and NVIDIA does
+/// not document that memory which is not pinned has been read by then. Smaller ones, the shapes that kernels read at
+/// each launch, are part of the command itself.
+const WAITED_FOR: usize = 256;
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn cuMemcpyHtoDAsync_v2(
+    to: driver_sys::CUdeviceptr,
+    from: *const c_void,
+    bytes: usize,
+    stream: driver_sys::CUstream,
+) -> driver_sys::CUresult {
+    // SAFETY: the same function with the same arguments.
+    let mut status = unsafe { driver_sys::cuMemcpyHtoDAsync_v2(to, from, bytes, stream) };
+    if status == driver_sys::CUresult::CUDA_SUCCESS && bytes > WAITED_FOR {
+        // SAFETY: the stream is that of the copy.
+        status = unsafe { driver_sys::cuStreamSynchronize(stream) };
+    }
+    if let Err(error) = status.result().checked("cuMemcpyHtoDAsync") {
+        failure::record("cuMemcpyHtoDAsync", &error);
+    }
+    status
+}
+
 forward! {
-    driver:
+    driver, CUresult::CUDA_SUCCESS:
     fn cuCtxGetCurrent(pctx: *mut CUcontext) -> CUresult;
     fn cuCtxSetCurrent(ctx: CUcontext) -> CUresult;
     fn cuDeviceGet(device: *mut CUdevice, ordinal: c_int) -> CUresult;
@@ -60,9 +96,6 @@ forward! {
         dst_host: *mut c_void, src_device: CUdeviceptr, byte_count: usize, h_stream: CUstream
     ) -> CUresult;
     fn cuMemcpyDtoH_v2(dst_host: *mut c_void, src_device: CUdeviceptr, byte_count: usize) -> CUresult;
-    fn cuMemcpyHtoDAsync_v2(
-        dst_device: CUdeviceptr, src_host: *const c_void, byte_count: usize, h_stream: CUstream
-    ) -> CUresult;
     fn cuMemcpyHtoD_v2(dst_device: CUdeviceptr, src_host: *const c_void, byte_count: usize) -> CUresult;
     fn cuMemsetD8Async(dst_device: CUdeviceptr, uc: c_uchar, n: usize, h_stream: CUstream) -> CUresult;
     fn cuMemsetD8_v2(dst_device: CUdeviceptr, uc: c_uchar, n: usize) -> CUresult;
@@ -77,7 +110,7 @@ forward! {
 }
 
 forward! {
-    cublas:
+    cublas, cublasStatus_t::CUBLAS_STATUS_SUCCESS:
     fn cublasCreate_v2(handle: *mut cublasHandle_t) -> cublasStatus_t;
     fn cublasDestroy_v2(handle: cublasHandle_t) -> cublasStatus_t;
     fn cublasDgemmStridedBatched(
@@ -125,7 +158,7 @@ forward! {
 }
 
 forward! {
-    nvrtc:
+    nvrtc, nvrtcResult::NVRTC_SUCCESS:
     fn nvrtcCompileProgram(prog: nvrtcProgram, num_options: c_int, options: *const *const c_char) -> nvrtcResult;
     fn nvrtcCreateProgram(
         prog: *mut nvrtcProgram, src: *const c_char, name: *const c_char, num_headers: c_int, headers: *const *const
