@@ -26,6 +26,7 @@ mod libraries;
 mod memory;
 mod multi_tensor;
 mod norm;
+mod notes;
 mod nt_xent;
 mod pool;
 mod probe;
@@ -49,6 +50,7 @@ use crate::base::Result;
 use crate::nn::{Backend, Convolution, MaxPool, Normalization, Precision, RunningUpdate};
 use dfdx::prelude::{Cuda, Storage, Tensor};
 use gpu::Gpu;
+pub use notes::take as take_notes;
 
 /// Opens the dfdx device with this ordinal and compiles our kernels for it.
 ///

@@ -71,7 +71,9 @@ pub fn compute<S: DeviceStage>(stage: &S, context: &Context<'_>) -> Result<Stage
         }
     }
 
-    run(stage.device(), Computation(stage, context))
+    let summary = run(stage.device(), Computation(stage, context));
+    cuda::take_notes().into_iter().for_each(|note| context.note(note));
+    summary
 }
 
 /// Returns a description of the requested device.
