@@ -4,7 +4,7 @@
 
 use simclr::engine::{NoEvents, RunOptions};
 use simclr::pipeline::{execute, load};
-use simclr::stages::shared::evaluation::Metrics;
+use simclr::stages::Metrics;
 use std::error::Error;
 use std::path::Path;
 

@@ -7,7 +7,10 @@ use std::fs;
 
 fn simclr(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_simclr"));
-    command.args(arguments).env_remove("NO_COLOR").env("RUST_BACKTRACE", "0");
+    command.args(arguments).env("RUST_BACKTRACE", "0");
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(name);
+    }
     command
 }
 
@@ -16,6 +19,21 @@ fn output(arguments: &[&str]) -> (i32, String, String) {
     let output = simclr(arguments).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn colors_follow_the_conventions_for_the_environment() {
+    let is_colored = |variables: &[(&str, &str)], arguments: &[&str]| {
+        let output = simclr(arguments).envs(variables.iter().copied()).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        (text(&output.stdout) + &text(&output.stderr)).contains('\u{1b}')
+    };
+    for arguments in [["status", "none"].as_slice(), &["validate", "pipelines/quickstart.toml", "--set", "seed=x"]] {
+        assert!(!is_colored(&[], arguments), "{arguments:?}");
+        assert!(is_colored(&[("CLICOLOR_FORCE", "1")], arguments), "{arguments:?}");
+        assert!(!is_colored(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], arguments), "{arguments:?}");
+    }
+    assert!(!is_colored(&[("CLICOLOR_FORCE", "1")], &["schema"]));
 }
 
 /// The commands that read a pipeline file.

@@ -8,8 +8,7 @@
 use dfdx::prelude::{Cpu, Cuda};
 use simclr::base::rng::{self, stream};
 use simclr::loss::{NtXentConfig, Similarity, nt_xent};
-use simclr::model::config::{EncoderConfig, ResnetConfig, TinyConfig};
-use simclr::model::{BatchStatistics, Network};
+use simclr::model::{BatchStatistics, EncoderConfig, Network, ResnetConfig, TinyConfig};
 use simclr::nn::{Backend, Convolution, MaxPool, Normalization, Precision, RunningUpdate, cuda};
 use simclr::optim::{Optimizer, OptimizerConfig};
 use simclr::train::Compute;

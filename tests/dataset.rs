@@ -307,7 +307,10 @@ fn one_directory_per_class() {
     assert_eq!((split.train.len(), split.validation.len(), split.test.len()), (17, 4, 9));
     for (class, sizes) in split_sizes(&print, 0.2, 1).into_iter().enumerate() {
         let count = |images: &[usize]| images.iter().filter(|&&image| set.label(image) == class).count();
-        assert_eq!(sizes, (count(&split.train), count(&split.validation), count(&split.test)));
+        assert_eq!(
+            [sizes.train, sizes.validation, sizes.test],
+            [&split.train, &split.validation, &split.test].map(|images| count(images))
+        );
     }
 }
 
@@ -414,7 +417,7 @@ fn broken_files_are_named_or_skipped() {
     {
         assert!(error.contains(part), "{error}");
     }
-    let skip = DatasetConfig { broken_files: simclr::dataset::config::BrokenFiles::Skip, ..stop.clone() };
+    let skip = DatasetConfig { broken_files: simclr::dataset::BrokenFiles::Skip, ..stop.clone() };
     let decoded = decode_quietly(&skip, 1, directory.path()).unwrap();
     assert_eq!((decoded.images, decoded.skipped.len(), decoded.ignored), (30, 4, 1));
     assert_eq!(ImageDataset::open(directory.path()).unwrap().skipped(), decoded.skipped);
@@ -438,7 +441,7 @@ fn damaged_jpeg() -> Vec<u8> {
 
 #[test]
 fn damaged_jpegs_are_broken_files_unless_they_are_accepted() {
-    use simclr::dataset::config::{BrokenFiles, DamagedJpegs};
+    use simclr::dataset::{BrokenFiles, DamagedJpegs};
     let root = tempfile::tempdir().unwrap();
     class_directories(&root.path().join("train"));
     write(root.path().join("train/ant/hole.jpg"), &damaged_jpeg());
@@ -467,7 +470,7 @@ fn a_class_of_only_broken_files_is_an_error_even_if_they_are_skipped() {
         write(root.path().join(format!("train/dog/{number}.png")), b"broken");
     }
     let skip = DatasetConfig {
-        broken_files: simclr::dataset::config::BrokenFiles::Skip,
+        broken_files: simclr::dataset::BrokenFiles::Skip,
         ..directories("image_folder", root.path(), "")
     };
     let directory = tempfile::tempdir().unwrap();
@@ -545,7 +548,7 @@ fn files_that_are_not_regular_count_as_broken() {
         assert!(error.contains(&format!("bee/{name}: cannot read it: not a regular file")), "{name}: {error}");
     }
     assert!(error.contains("bee/gone.png: cannot read it: No such file") && error.contains("bee/me.png"), "{error}");
-    let skip = DatasetConfig { broken_files: simclr::dataset::config::BrokenFiles::Skip, ..stop.clone() };
+    let skip = DatasetConfig { broken_files: simclr::dataset::BrokenFiles::Skip, ..stop.clone() };
     assert_eq!(decode_quietly(&skip, 1, directory.path()).unwrap().skipped.len(), 7);
     // A file that becomes readable changes the fingerprint.
     fs::remove_file(bee.join("gone.png")).unwrap();
@@ -592,7 +595,7 @@ fn a_decoder_panic_is_the_fault_of_the_file() {
     for palette in [4, 5, 7, 8] {
         assert!(error.what().contains(&format!("ant/palette{palette}.png: ")), "{error}");
     }
-    let skip = DatasetConfig { broken_files: simclr::dataset::config::BrokenFiles::Skip, ..stop };
+    let skip = DatasetConfig { broken_files: simclr::dataset::BrokenFiles::Skip, ..stop };
     assert_eq!(decode_quietly(&skip, 1, directory.path()).unwrap().skipped.len(), 4);
 }
 

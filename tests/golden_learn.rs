@@ -13,8 +13,7 @@ use simclr::analysis::{
 use simclr::loss::{NtXentConfig, cross_entropy, nt_xent, nt_xent_chance};
 use simclr::nn::{Role, Trainable};
 use simclr::optim::{Optimize, Optimizer, OptimizerConfig, Schedule, ScheduleConfig, clip_gradients};
-use simclr::train::softmax::{SoftmaxJob, train_softmax};
-use simclr::train::{Monitor, Patience, StoppingRule};
+use simclr::train::{Monitor, Patience, SoftmaxJob, StoppingRule, train_softmax};
 
 const TOLERANCE: f64 = 1e-4;
 

@@ -4,8 +4,8 @@
 
 use serde::Deserialize;
 use simclr::analysis::FeatureMatrix;
+use simclr::train::Standardizer;
 use simclr::train::logistic::{LogisticProblem, Objective, Selection, TOLERANCE, solve_path};
-use simclr::train::standardize::Standardizer;
 
 #[derive(Deserialize)]
 struct Golden {

@@ -8,8 +8,7 @@ mod sketch;
 
 use dfdx::prelude::*;
 use serde::Deserialize;
-use simclr::model::config::{EncoderConfig, ResnetConfig, ResnetVariant, Stem};
-use simclr::model::{BatchStatistics, Network, summarize};
+use simclr::model::{BatchStatistics, EncoderConfig, Network, ResnetConfig, ResnetVariant, Stem, summarize};
 use simclr::nn::{NamedTensor, Precision};
 use sketch::{Sketch, TOLERANCE, assert_close, check_gradients, find, initial, uniform};
 

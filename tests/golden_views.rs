@@ -10,8 +10,9 @@ mod sketch;
 use dfdx::prelude::*;
 use serde::Deserialize;
 use simclr::loss::{NtXentConfig, Similarity, nt_xent};
-use simclr::model::config::TinyConfig;
-use simclr::model::{BatchNorm, BatchStatistics, EncoderConfig, HeadNorm, Network, ProjectionConfig, summarize};
+use simclr::model::{
+    BatchNorm, BatchStatistics, EncoderConfig, HeadNorm, Network, ProjectionConfig, TinyConfig, summarize,
+};
 use simclr::nn::NamedTensor;
 use sketch::{Sketch, TOLERANCE, assert_close, check_gradients, find, initial, uniform};
 

@@ -73,6 +73,20 @@ fn imports_point_down() {
 }
 
 #[test]
+fn lib_rs_lists_the_layers_in_order() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
+    let module = |line: &str| Some(line.split_once("mod ")?.1.strip_suffix(';')?.to_owned());
+    let layers = text.split("\n\n").map(|layer| layer.lines().filter_map(module).collect::<Vec<_>>());
+    let listed: Vec<_> = layers.filter(|layer| !layer.is_empty()).collect();
+    let sorted = |layer: &&[&str]| {
+        let mut layer: Vec<String> = layer.iter().map(|&module| module.to_owned()).collect();
+        layer.sort();
+        layer
+    };
+    assert_eq!(listed, LAYERS.iter().map(sorted).collect::<Vec<_>>());
+}
+
+#[test]
 fn only_the_command_line_prints_or_exits() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();

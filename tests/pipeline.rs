@@ -8,7 +8,7 @@ mod common;
 use assert_cmd::Command;
 use common::artifacts;
 use serde_json::Value;
-use simclr::stages::shared::artifacts::{read_array, read_rows};
+use simclr::stages::artifacts::{read_array, read_rows};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

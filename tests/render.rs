@@ -4,6 +4,7 @@
 use simclr::analysis::wilson_interval;
 use simclr::base::rows::unquoted;
 use simclr::base::text::is_hidden;
+use simclr::dataset::ClassCount;
 use simclr::render::data::{
     CurveKind, CurveRow, EmbeddingPanel, EvaluationKind, EvaluationResult, HealthRow, PairsImage, Report, StageRow,
     TrainingCurve,
@@ -125,7 +126,8 @@ fn full() -> Report {
         failures: vec![("embed.tsne".into(), "the disk is full".into())],
         ..Report::default()
     };
-    report.dataset.classes = vec![("cat".into(), 500, 50, 125), ("dog".into(), 500, 50, 125)];
+    report.dataset.classes =
+        ["cat", "dog"].map(|name| ClassCount { name: name.into(), train: 500, validation: 50, test: 125 }).into();
     report.dataset.skipped = vec![("cat_1.jpg".into(), "not an image".into())];
     report.dataset.damaged = vec![("cat_2.jpg".into(), "the JPEG is damaged".into())];
     report.reproduce.command = "simclr run study.toml".into();
@@ -139,7 +141,7 @@ fn hostile() -> Report {
     report.study = evil();
     report.description = vec![(evil(), evil())];
     report.dataset.source = evil();
-    report.dataset.classes[0].0 = evil();
+    report.dataset.classes[0].name = evil();
     report.dataset.skipped = vec![(evil(), evil())];
     report.dataset.damaged = vec![(evil(), evil())];
     report.settings = vec![evil()];

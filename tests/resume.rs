@@ -6,7 +6,6 @@ use simclr::base::ErrorKind;
 use simclr::engine;
 use simclr::engine::{Context, Event, EventSink, RunOptions, Stage, StageId, Store};
 use simclr::pipeline::{self, Assembly};
-use simclr::sinks::wording;
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::RangeInclusive;
@@ -227,7 +226,9 @@ impl EventSink for Watch {
                 self.interrupted.store(self.stop_after.is_some_and(|limit| steps >= limit), Ordering::Relaxed);
                 assert!(self.kill_after.is_none_or(|limit| steps < limit), "killed");
             }
-            Event::Resumed { epoch, step, .. } => self.notes.lock().unwrap().push(wording::resumed(*epoch, *step)),
+            Event::Resumed { epoch, step, .. } => {
+                self.notes.lock().unwrap().push(format!("resuming from epoch {epoch}, step {step}"));
+            }
             Event::Note { text, .. } => self.notes.lock().unwrap().push(text.clone()),
             Event::Warning { text, .. } => self.warnings.lock().unwrap().push(text.clone()),
             _ => {}

@@ -3,7 +3,7 @@
 
 #![allow(clippy::print_stderr, clippy::unwrap_used, clippy::panic, reason = "a test stops by panicking")]
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -205,15 +205,14 @@ fn expected(run: &Path, stage: &str) -> Scalars {
 
 /// Checks that TensorBoard reads the same scalars; skipped if Python does not have it.
 fn assert_read_by_tensorboard(directory: &Path, expected: &Scalars) {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tensorboard.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/read_event_files.py");
     let output = Command::new("python3").arg(script).arg(directory).output();
     let Some(output) = output.ok().filter(|output| output.status.code() != Some(77)) else {
         eprintln!("skipped: python3 has no module `tensorboard`");
         return;
     };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let read: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(read, json!(expected.iter().collect::<BTreeMap<_, _>>()));
+    assert_eq!(&serde_json::from_slice::<Scalars>(&output.stdout).unwrap(), expected);
 }
 
 // ---- Runs.

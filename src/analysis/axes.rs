@@ -13,7 +13,7 @@ const BLOCK: usize = 256;
 
 /// Principal axes of centered features, and the coordinates of the features along them.
 #[derive(Clone, Debug)]
-pub struct PrincipalAxes {
+pub(crate) struct PrincipalAxes {
     /// Number of axes: at most the width and the number of rows.
     pub count: usize,
     /// Sum of squares along each axis, the largest first.
@@ -26,7 +26,7 @@ pub struct PrincipalAxes {
 
 /// Rotates `centered`, `[rows, width]`, to its principal axes, from the Gram matrix of rows or of columns, whichever is
 /// smaller. The result does not depend on the number of threads.
-pub fn principal_axes(centered: &[f64], rows: usize, width: usize) -> PrincipalAxes {
+pub(crate) fn principal_axes(centered: &[f64], rows: usize, width: usize) -> PrincipalAxes {
     let by_rows = rows < width;
     let side = rows.min(width);
     let gram = if by_rows { gram::of_rows(centered, rows, width) } else { gram::of_columns(centered, rows, width) };

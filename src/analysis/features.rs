@@ -30,7 +30,7 @@ impl<'a> FeatureMatrix<'a> {
     }
 
     /// Returns the rows scaled to norm 1; rows of zeros stay zero.
-    pub fn normalized_rows(&self) -> Vec<f32> {
+    pub(crate) fn normalized_rows(&self) -> Vec<f32> {
         let mut unit = self.values.to_vec();
         unit.par_chunks_mut(self.width.max(1)).for_each(|row| {
             let norm = row.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt();

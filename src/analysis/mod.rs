@@ -1,21 +1,37 @@
 //! Analysis of features and predictions: kNN, PCA, t-SNE, confidence intervals and comparisons, confusion matrices,
 //! diagnostics of representation collapse.
+//!
+//! ```
+//! use simclr::analysis::{Confusion, FeatureMatrix, KnnConfig, knn, wilson_interval};
+//!
+//! let train = FeatureMatrix::new(4, 2, &[1.0, 0.0, 0.9, 0.1, 0.0, 1.0, 0.1, 0.9]);
+//! let test = FeatureMatrix::new(3, 2, &[0.8, 0.2, 0.2, 0.8, 0.3, 0.7]);
+//! let config = KnnConfig { k: 2, ..KnnConfig::default() };
+//! let found = knn(&config, train, &[0, 0, 1, 1], test, 2);
+//! assert_eq!(found.predictions, [0, 1, 1]);
+//!
+//! let confusion = Confusion::from_predictions(&[0, 1, 0], &found.predictions, 2);
+//! assert_eq!((confusion.correct(), confusion.total()), (2, 3));
+//! let (low, high) = wilson_interval(confusion.correct(), confusion.total());
+//! assert!(low < confusion.accuracy() && confusion.accuracy() < high);
+//! ```
 
-pub mod axes;
-pub mod comparison;
-pub mod config;
-pub mod confusion;
+pub(crate) mod axes;
+pub(crate) mod comparison;
+pub(crate) mod config;
+pub(crate) mod confusion;
 mod eigen;
-pub mod features;
+pub(crate) mod features;
 mod gram;
-pub mod health;
-pub mod intervals;
-pub mod knn;
-pub mod pca;
-pub mod student;
-pub mod tsne;
+pub(crate) mod health;
+pub(crate) mod intervals;
+pub(crate) mod knn;
+pub(crate) mod pca;
+pub(crate) mod student;
+pub(crate) mod tsne;
 
-pub use axes::{PrincipalAxes, principal_axes};
+pub(crate) use axes::PrincipalAxes;
+pub(crate) use axes::principal_axes;
 pub use comparison::{Difference, Outcomes, Pairing, difference, holm, mean_difference};
 pub use config::{EmbedMethod, KnnConfig, PcaConfig, TsneConfig};
 pub use confusion::Confusion;

@@ -7,7 +7,7 @@ const MAX_DF: f64 = 1e4;
 
 /// Returns the two-sided critical value at significance level `level` for `df` degrees of freedom, which need not be an
 /// integer. NaN unless `df` is positive.
-pub fn quantile(level: f64, df: f64) -> f64 {
+pub(crate) fn quantile(level: f64, df: f64) -> f64 {
     let probability = 1.0 - level / 2.0;
     if df > MAX_DF {
         return Normal::standard().inverse_cdf(probability);
@@ -16,7 +16,7 @@ pub fn quantile(level: f64, df: f64) -> f64 {
 }
 
 /// Returns the two-sided p-value of a t statistic. NaN unless `df` is positive.
-pub fn p_value(statistic: f64, df: f64) -> f64 {
+pub(crate) fn p_value(statistic: f64, df: f64) -> f64 {
     if df > MAX_DF {
         return 2.0 * Normal::standard().sf(statistic.abs());
     }

@@ -4,7 +4,7 @@ use crate::imaging::vector::vectorized;
 
 vectorized! {
     /// Multiplies every value by `factor`; the caller clips. torchvision's `adjust_brightness`.
-    pub fn multiply(planes: &mut [f32], factor: f32) {
+    pub(crate) fn multiply(planes: &mut [f32], factor: f32) {
         for value in planes {
             *value *= factor;
         }
@@ -13,7 +13,7 @@ vectorized! {
 
 vectorized! {
     /// Adds `shift` to every value; the caller clips. TensorFlow's `adjust_brightness`, as in the W&B report.
-    pub fn add(planes: &mut [f32], shift: f32) {
+    pub(crate) fn add(planes: &mut [f32], shift: f32) {
         for value in planes {
             *value += shift;
         }
@@ -22,7 +22,7 @@ vectorized! {
 
 vectorized! {
     /// Clips every value to `[0, 1]`.
-    pub fn clip(planes: &mut [f32]) {
+    pub(crate) fn clip(planes: &mut [f32]) {
         for value in planes {
             *value = value.clamp(0.0, 1.0);
         }

@@ -37,12 +37,12 @@ impl PolicyConfig {
     }
 
     /// Whether any of its operators is random.
-    pub fn is_random(&self) -> bool {
+    pub(crate) fn is_random(&self) -> bool {
         self.ops.iter().any(|operator| operator.operator().probability().is_some())
     }
 
     /// Whether any of its operators crops a random region.
-    pub fn crops_at_random(&self) -> bool {
+    pub(crate) fn crops_at_random(&self) -> bool {
         self.ops.iter().any(|operator| operator.operator().crops_at_random())
     }
 }

@@ -72,7 +72,7 @@ const RUN: usize = 64 * LANES;
 
 vectorized! {
     /// Returns the mean luma of `[3, side, side]`.
-    pub fn mean_luma(image: &[f32]) -> f32 {
+    pub(crate) fn mean_luma(image: &[f32]) -> f32 {
         let (red, green, blue) = planes(image);
         let mut total = 0.0_f64;
         for ((red, green), blue) in red.chunks(RUN).zip(green.chunks(RUN)).zip(blue.chunks(RUN)) {

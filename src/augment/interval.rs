@@ -14,5 +14,5 @@ pub(super) fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f6
         return Ok([low, high]);
     }
     let (low, high) = (human::number(low), human::number(high));
-    Err(D::Error::custom(format!("must be [low, high] with low <= high, got [{low}, {high}]")))
+    Err(D::Error::custom(format!("expected [low, high] with low <= high, found [{low}, {high}]")))
 }

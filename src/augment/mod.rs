@@ -5,31 +5,48 @@
 //! its parameters with their documentation, how random ones are sampled, and what it does to an image. With fixed
 //! parameters it is tested against torchvision v2 on float images (`tests/golden_augment.rs`). Inner loops are written
 //! to vectorize, and a [`Scratch`] keeps all buffers, so that making a view allocates nothing.
+//!
+//! ```
+//! use simclr::augment::{Policy, PolicyConfig, Scratch};
+//! use simclr::base::rng::stream;
+//! use simclr::imaging::{Fit, Image};
+//!
+//! let config: PolicyConfig = toml::from_str("ops = [{ random_resized_crop = {} }, { color_jitter = {} }]")?;
+//! let policy = Policy::new(&config, 8, Fit::Squash);
+//! let image = Image { width: 20, height: 10, rgb: (0..20 * 10 * 3).map(|index| (index % 256) as u8).collect() };
+//! let (mut scratch, mut views) = (Scratch::default(), [vec![0.0; 3 * 8 * 8], vec![0.0; 3 * 8 * 8]]);
+//! for (view, values) in (0..).zip(&mut views) {
+//!     policy.apply(image.view(), &mut stream(1, "views", &[view]), &mut scratch, values);
+//! }
+//! assert_ne!(views[0], views[1]);
+//! assert!(views.concat().iter().all(|value| (0.0..=1.0).contains(value)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
-pub mod brightness;
+pub(crate) mod brightness;
 pub mod color_jitter;
-pub mod config;
+pub(crate) mod config;
 pub mod contrast;
 pub mod cutout;
 pub mod flip;
 pub mod gaussian_blur;
-pub mod gaussian_noise;
+pub(crate) mod gaussian_noise;
 pub mod grayscale;
-pub mod horizontal_flip;
+pub(crate) mod horizontal_flip;
 pub mod hue;
 mod interval;
 pub mod normalize;
 mod operator;
 mod policy;
-pub mod posterize;
-pub mod random_resized_crop;
+pub(crate) mod posterize;
+pub(crate) mod random_resized_crop;
 pub mod random_rotation;
-pub mod resize;
+pub(crate) mod resize;
 pub mod saturation;
 mod scratch;
 pub mod sobel;
 pub mod solarize;
-pub mod vertical_flip;
+pub(crate) mod vertical_flip;
 
 pub use config::{PolicyConfig, SamplingScope};
 pub use operator::{Operator, OperatorProblem};

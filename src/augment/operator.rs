@@ -71,6 +71,8 @@ pub struct OperatorProblem {
 /// named as the key of the operator in a pipeline file.
 macro_rules! operators {
     ($($name:ident::$Operator:ident),+ $(,)?) => {
+        $(pub use $name::$Operator;)+
+
         /// One operator with its parameters.
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(rename_all = "snake_case")]

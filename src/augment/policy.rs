@@ -38,7 +38,7 @@ impl Policy {
     }
 
     /// Whether all images of a batch share the random numbers of a view.
-    pub fn is_same_on_batch(&self) -> bool {
+    pub(crate) fn is_same_on_batch(&self) -> bool {
         self.sampling == SamplingScope::Batch
     }
 

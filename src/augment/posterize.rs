@@ -46,7 +46,7 @@ const BYTES: f32 = 255.999;
 /// torchvision's `posterize` between `to_dtype(uint8, scale=True)` and `to_dtype(float32, scale=True)`, so that an image
 /// becomes what its bytes become. On float images torchvision v2 computes `floor(value * 2^bits) / 2^bits` instead,
 /// whose levels are those of the bytes divided by 256, not 255.
-pub fn posterize(planes: &mut [f32], bits: u8) {
+pub(crate) fn posterize(planes: &mut [f32], bits: u8) {
     mask(planes, u8::MAX << (8 - bits.clamp(1, 8)));
 }
 

@@ -69,7 +69,7 @@ impl Error {
     }
 
     /// Creates the error for threads that the system cannot start: `doing` is a phrase such as "start a thread".
-    pub fn no_threads(doing: &str, source: impl fmt::Display) -> Self {
+    pub(crate) fn no_threads(doing: &str, source: impl fmt::Display) -> Self {
         let error = Self::stage(format!("cannot {doing}: {source}"));
         error.help("use fewer --threads, or raise the limit on processes (`ulimit -u`) or memory (`ulimit -v`)")
     }

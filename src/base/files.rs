@@ -14,7 +14,7 @@ const UNFINISHED: &str = ".unfinished-";
 ///
 /// # Errors
 /// The directory is missing or read-only, or the disk is full; no temporary file is left behind.
-pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     write_atomic_with(path, |file| file.write_all(bytes))
 }
 
@@ -22,7 +22,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// Those of [`write_atomic`], or `write` failed.
-pub fn write_atomic_with(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+pub(crate) fn write_atomic_with(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> io::Result<()> {
         let file = temporary_file(directory)?;
@@ -40,7 +40,7 @@ pub fn write_atomic_with(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::
 
 /// Removes temporary files that killed processes left in a directory to which nobody else is writing. Files that cannot
 /// be removed are left: they only take up space.
-pub fn remove_unfinished(directory: &Path) {
+pub(crate) fn remove_unfinished(directory: &Path) {
     for path in entries(directory).unwrap_or_default() {
         if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED)) {
             let _ = fs::remove_file(path);
@@ -61,7 +61,7 @@ fn temporary_file(directory: &Path) -> io::Result<tempfile::NamedTempFile> {
 ///
 /// # Errors
 /// The directory cannot be created.
-pub fn create_directory(path: &Path) -> Result<()> {
+pub(crate) fn create_directory(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|error| Error::io("create the directory", path, &error))
 }
 
@@ -69,7 +69,7 @@ pub fn create_directory(path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// The file cannot be read, or is not a regular file.
-pub fn read(path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     read_bytes(path).map_err(|error| Error::io("read", path, &error))
 }
 
@@ -77,7 +77,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// The file cannot be read, is not a regular file, or is not UTF-8.
-pub fn read_text(path: &Path) -> Result<String> {
+pub(crate) fn read_text(path: &Path) -> Result<String> {
     let read = || {
         let mut text = String::new();
         open_regular(path)?.read_to_string(&mut text).map(|_| text)
@@ -89,7 +89,7 @@ pub fn read_text(path: &Path) -> Result<String> {
 ///
 /// # Errors
 /// The file cannot be read, or is not a regular file.
-pub fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open_regular(path)?.read_to_end(&mut bytes).map(|_| bytes)
 }
@@ -98,7 +98,7 @@ pub fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// The file cannot be opened, or is not a regular file.
-pub fn open_regular(path: &Path) -> io::Result<File> {
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     // Checked before opening, since opening a device can have side effects, and again on the opened file.
     check_regular(&fs::metadata(path)?)?;
     let mut options = OpenOptions::new();
@@ -121,7 +121,7 @@ fn check_regular(metadata: &fs::Metadata) -> io::Result<()> {
 /// Returns whether a read error is due to the file itself: it is missing, not regular, or not permitted. All other
 /// errors, such as too many open files, no memory or a failing disk, are due to the machine and may be gone on the next
 /// attempt.
-pub fn is_permanent(error: &io::Error) -> bool {
+pub(crate) fn is_permanent(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied};
     #[cfg(unix)]
     let is_link_loop = rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::LOOP);
@@ -131,7 +131,7 @@ pub fn is_permanent(error: &io::Error) -> bool {
 }
 
 /// Returns whether this process may read a file, without opening it; on systems without `access`, whether it exists.
-pub fn is_readable(path: &Path) -> bool {
+pub(crate) fn is_readable(path: &Path) -> bool {
     #[cfg(unix)]
     let may = rustix::fs::access(path, rustix::fs::Access::READ_OK).is_ok();
     #[cfg(not(unix))]
@@ -143,7 +143,7 @@ pub fn is_readable(path: &Path) -> bool {
 ///
 /// # Errors
 /// The directory cannot be read, or cannot be closed (where the standard library panics).
-pub fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
     // Every entry keeps the directory open, so all of them are dropped inside.
     without_panics(|| fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect())
 }
@@ -152,7 +152,7 @@ pub fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
 ///
 /// # Errors
 /// An entry cannot be removed, or a directory cannot be closed (where the standard library panics).
-pub fn remove_all(path: &Path) -> io::Result<()> {
+pub(crate) fn remove_all(path: &Path) -> io::Result<()> {
     without_panics(|| fs::remove_dir_all(path))
 }
 
@@ -164,7 +164,7 @@ fn without_panics<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
 ///
 /// # Errors
 /// The directory cannot be flushed.
-pub fn sync_directory(directory: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     // Windows has no directory handle that can be flushed; its renames are journaled.
     if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
 }

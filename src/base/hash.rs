@@ -29,7 +29,7 @@ pub fn digest_file(path: &Path) -> Result<String> {
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn digest_file_io(path: &Path) -> io::Result<String> {
+pub(crate) fn digest_file_io(path: &Path) -> io::Result<String> {
     let mut file = files::open_regular(path)?;
     let mut hasher = blake3::Hasher::new();
     if file.metadata()?.len() <= BLOCK as u64 {
@@ -64,7 +64,7 @@ pub fn canonical_json(value: &impl Serialize) -> Result<String> {
 }
 
 /// Returns whether a text is a digest as these functions write it.
-pub fn is_digest(text: &str) -> bool {
+pub(crate) fn is_digest(text: &str) -> bool {
     text.len() == DIGITS && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 

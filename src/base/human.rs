@@ -8,7 +8,7 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
 /// Formats a duration: `0.42 s`, `12.3 s`, `4 min 05 s`, `2 h 03 min`.
-pub fn duration(elapsed: Duration) -> String {
+pub(crate) fn duration(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64();
     match elapsed.as_secs() {
         0..10 => format!("{seconds:.2} s"),
@@ -22,35 +22,41 @@ pub fn duration(elapsed: Duration) -> String {
 
 /// Same as [`duration`], for a number of seconds. Values above the range of [`Duration`] are clamped to its maximum;
 /// negative values and NaN count as 0.
-pub fn seconds(seconds: f64) -> String {
+pub(crate) fn seconds(seconds: f64) -> String {
     let clamped = if seconds > 0.0 { Duration::MAX } else { Duration::ZERO };
     duration(Duration::try_from_secs_f64(seconds).unwrap_or(clamped))
 }
 
 /// Formats a fraction as a percentage with one decimal, "52.8 %"; halves are rounded up.
-pub fn percent(fraction: f64) -> String {
+pub(crate) fn percent(fraction: f64) -> String {
     format!("{:.1} %", (1000.0 * fraction).round() / 10.0)
 }
 
+/// Formats a number with at most `decimals` decimals and no trailing zeros.
+pub(crate) fn trimmed(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
 /// Formats a number as briefly as possible: `0.1`, `5e-324`, `1e308`.
-pub fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     let is_near = value == 0.0 || (1e-6..1e16).contains(&value.abs());
     if is_near || !value.is_finite() { value.to_string() } else { format!("{value:e}") }
 }
 
 /// Formats a count with its noun: `1 stage`, `3 stages`.
-pub fn count(number: usize, noun: &str) -> String {
+pub(crate) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// Formats progress: `3/20 (15 %)  loss 2.31`.
-pub fn progress(done: u64, total: u64, detail: &str) -> String {
+pub(crate) fn progress(done: u64, total: u64, detail: &str) -> String {
     let percent = (100 * done).checked_div(total).unwrap_or(0);
     format!("{done}/{total} ({percent} %)  {detail}")
 }
 
 /// Formats an age in its largest unit: `12 s`, `5 min`, `3 h`, `1 day`, `40 days`.
-pub fn age(elapsed: Duration) -> String {
+pub(crate) fn age(elapsed: Duration) -> String {
     match elapsed.as_secs() {
         seconds @ 0..MINUTE => format!("{seconds} s"),
         seconds @ MINUTE..HOUR => format!("{} min", seconds / MINUTE),
@@ -61,7 +67,7 @@ pub fn age(elapsed: Duration) -> String {
 }
 
 /// Formats a number of bytes in decimal units: `512 B`, `1.2 GB`, `340 MB`.
-pub fn bytes(count: u64) -> String {
+pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
     if count < 1000 {
         return format!("{count} B");
@@ -102,6 +108,12 @@ mod tests {
         assert_eq!(seconds(12.34), "12.3 s");
         assert_eq!([seconds(-1.0), seconds(f64::NAN)], ["0.00 s", "0.00 s"]);
         assert_eq!(seconds(1e300), duration(Duration::MAX));
+    }
+
+    #[test]
+    fn trailing_zeros_are_trimmed() {
+        let trimmed = [(0.5, 4), (100.0, 4), (1.25, 1), (10.0, 0), (f64::NAN, 2)].map(|(value, n)| trimmed(value, n));
+        assert_eq!(trimmed, ["0.5", "100", "1.2", "10", "NaN"]);
     }
 
     #[test]

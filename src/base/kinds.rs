@@ -35,9 +35,16 @@ macro_rules! declare_enum {
                     $(Self::$variant(_) => stringify!($module),)*
                 }
             }
+        }
+    };
+}
 
+/// Defines the examples of the enum of a list: those of every configuration, for checks.
+macro_rules! declare_examples {
+    ([$($module:ident: $variant:ident($config:ident),)*] $name:ident) => {
+        impl $name {
             /// Returns examples of every member, for checks.
-            pub fn examples() -> Vec<Self> {
+            pub(crate) fn examples() -> Vec<Self> {
                 let mut examples = Vec::new();
                 $(examples.extend($config::examples().into_iter().map(Self::$variant));)*
                 examples
@@ -55,4 +62,4 @@ macro_rules! match_member {
     };
 }
 
-pub(crate) use {declare_enum, declare_modules, match_member};
+pub(crate) use {declare_enum, declare_examples, declare_modules, match_member};

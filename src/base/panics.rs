@@ -30,7 +30,7 @@ pub fn catch_payload<T>(work: impl FnOnce() -> T) -> std::thread::Result<T> {
 }
 
 /// Makes the panic hook silent about panics that [`catch`] catches.
-pub fn install_hook() {
+pub(crate) fn install_hook() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         if !IS_CAUGHT.try_with(Cell::get).unwrap_or(false) {

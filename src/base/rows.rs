@@ -14,7 +14,7 @@ const QUOTE: char = '\'';
 ///
 /// # Errors
 /// A row cannot be written as CSV, which is a bug.
-pub fn to_csv<T: Serialize>(rows: impl IntoIterator<Item = T>) -> Result<Vec<u8>> {
+pub(crate) fn to_csv<T: Serialize>(rows: impl IntoIterator<Item = T>) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in rows {
         writer.serialize(row).map_err(unserializable)?;
@@ -35,7 +35,7 @@ pub fn to_csv<T: Serialize>(rows: impl IntoIterator<Item = T>) -> Result<Vec<u8>
 ///
 /// # Errors
 /// The bytes are not CSV with such rows.
-pub fn from_csv<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>> {
+pub(crate) fn from_csv<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>> {
     let wrong = |error: csv::Error| Error::stage(format!("not the expected CSV: {error}"));
     let mut reader = csv::Reader::from_reader(bytes);
     let headers = reader.headers().map_err(wrong)?.clone();
@@ -53,17 +53,11 @@ pub fn from_csv<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>> {
 
 /// Returns a cell as written to CSV: text that a spreadsheet would take for a formula (it begins with `=`, `+`, `-`,
 /// `@` or a tab and is not a number) gets a `'` prefix, and so does such text that already has one.
-///
-/// ```
-/// use simclr::base::rows::quoted;
-/// assert_eq!(quoted("=1+1"), "'=1+1");
-/// assert_eq!(quoted("-1.5"), "-1.5");
-/// ```
-pub fn quoted(cell: &str) -> Cow<'_, str> {
+pub(crate) fn quoted(cell: &str) -> Cow<'_, str> {
     if is_formula(cell) { Cow::Owned(format!("{QUOTE}{cell}")) } else { Cow::Borrowed(cell) }
 }
 
-/// Reverses [`quoted`].
+/// Reverses `quoted`.
 pub fn unquoted(cell: &str) -> &str {
     if is_formula(cell) { cell.strip_prefix(QUOTE).unwrap_or(cell) } else { cell }
 }
@@ -81,6 +75,11 @@ fn unserializable(error: impl std::fmt::Display) -> Error {
 mod tests {
     use super::*;
     use serde::Deserialize;
+
+    #[test]
+    fn formulas_are_quoted_and_numbers_are_not() {
+        assert_eq!((quoted("=1+1"), quoted("-1.5")), ("'=1+1".into(), "-1.5".into()));
+    }
 
     #[derive(Serialize, Deserialize, Debug, PartialEq, Clone)]
     struct Row {

@@ -10,7 +10,7 @@ const SETTLED: Duration = Duration::from_secs(2);
 /// Identity, size and timestamps of a file. Writing to a file changes its stamp even if its modification time is set
 /// back afterwards: no program can set the time of the last change (ctime).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stamp {
+pub(crate) struct Stamp {
     /// Inode number; 0 on systems without one.
     pub inode: u64,
     /// Size in bytes.
@@ -23,14 +23,14 @@ pub struct Stamp {
 
 impl Stamp {
     /// Returns the stamp of the file with this metadata.
-    pub fn of(metadata: &Metadata) -> Self {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
         let modified = metadata.modified().map_or(0, nanoseconds);
         Self { inode: inode(metadata), size: metadata.len(), modified, changed: changed(metadata) }
     }
 
     /// Returns whether any later change would give a different stamp: a file that was changed just now can change again
     /// within the resolution of its timestamps.
-    pub fn is_settled(&self) -> bool {
+    pub(crate) fn is_settled(&self) -> bool {
         let latest = SystemTime::now().checked_sub(SETTLED).map_or(0, nanoseconds);
         self.modified.max(self.changed) < latest
     }

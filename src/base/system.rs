@@ -7,19 +7,19 @@ use std::path::{Path, PathBuf};
 const CGROUP_ROOT: &str = "/sys/fs/cgroup";
 
 /// Returns the name of the processor.
-pub fn processor() -> Option<String> {
+pub(crate) fn processor() -> Option<String> {
     field("/proc/cpuinfo", "model name")
 }
 
 /// Returns the main memory in bytes: that of the machine, or the limit of this process's control groups if lower.
-pub fn memory() -> Option<u64> {
+pub(crate) fn memory() -> Option<u64> {
     let machine = kibibytes("/proc/meminfo", "MemTotal");
     groups().iter().filter_map(|group| group.limit()).chain(machine).min()
 }
 
 /// Returns the main memory in bytes that can be allocated without swapping, within the limits of this process's control
 /// groups and address space (`ulimit -v`).
-pub fn memory_available() -> Option<u64> {
+pub(crate) fn memory_available() -> Option<u64> {
     let machine = kibibytes("/proc/meminfo", "MemAvailable");
     let groups = groups();
     let left = groups.iter().filter_map(|group| Some(group.limit()?.saturating_sub(group.used()?)));

@@ -15,23 +15,17 @@ pub fn is_hidden(c: char) -> bool {
 }
 
 /// Returns the text on one line, with hidden characters as escapes: `\n`, `\u{1b}`.
-///
-/// ```
-/// use simclr::base::text::visible;
-/// assert_eq!(visible("a\u{1b}[31mred\nnext.jpg"), r"a\u{1b}[31mred\nnext.jpg");
-/// assert_eq!(visible("Zürich 東京"), "Zürich 東京");
-/// ```
-pub fn visible(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     escaped(text, |_| false)
 }
 
 /// Same as [`visible`], but keeps line breaks.
-pub fn visible_lines(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible_lines(text: &str) -> Cow<'_, str> {
     escaped(text, |c| c == '\n')
 }
 
 /// Same as [`visible`], but leaves characters alone for which `stays` is true.
-pub fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
+pub(crate) fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
     let is_escaped = |c: char| is_hidden(c) && !stays(c);
     if !text.contains(is_escaped) {
         return Cow::Borrowed(text);
@@ -48,11 +42,29 @@ pub fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
 }
 
 /// Truncates a text to `max` characters followed by an ellipsis, if it is longer.
-pub fn cut(text: &str, max: usize) -> Cow<'_, str> {
+pub(crate) fn cut(text: &str, max: usize) -> Cow<'_, str> {
     match text.char_indices().nth(max) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
         None => Cow::Borrowed(text),
     }
+}
+
+/// Joins words to a command for a POSIX shell, with quotes around words that need them.
+///
+/// ```
+/// use simclr::base::text::shell_command;
+/// assert_eq!(shell_command(["run", "my a.toml", "seed=3"]), "run 'my a.toml' seed=3");
+/// ```
+pub fn shell_command<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    words.into_iter().map(shell_word).collect::<Vec<_>>().join(" ")
+}
+
+fn shell_word(word: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return Cow::Borrowed(word);
+    }
+    Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
 }
 
 #[cfg(test)]
@@ -79,5 +91,14 @@ mod tests {
     fn long_texts_are_truncated_between_characters() {
         assert_eq!(cut("äöü", 3), "äöü");
         assert_eq!(cut("äöüß", 3), "äöü…");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_shell_reads_the_words_as_they_were() {
+        let words = ["", "a b", "it's", "$HOME", "`ls`", "a=\"b\"", "a\\b", "*", "~", "a;b", "\u{e4}", "plain-1.0"];
+        let script = format!("printf '%s\\n' {}", shell_command(words));
+        let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap().lines().collect::<Vec<_>>(), words, "{script}");
     }
 }

@@ -4,12 +4,12 @@ mod doctor;
 mod records;
 mod start;
 
-pub use doctor::{DoctorArguments, PrecisionArgument};
-pub use records::{
+pub(crate) use doctor::{DoctorArguments, PrecisionArgument};
+pub(crate) use records::{
     CacheArguments, CacheCommand, CacheListArguments, CollectArguments, CompareArguments, ImportArguments,
-    OutputArguments, PinArguments, StatusArguments, VerifyArguments,
+    PinArguments, StatusArguments, VerifyArguments,
 };
-pub use start::{CompletionsArguments, InitArguments};
+pub(crate) use start::{CompletionsArguments, InitArguments};
 
 use crate::engine::store::Verify;
 use crate::sinks::SINKS;
@@ -21,7 +21,7 @@ use std::path::PathBuf;
 /// Declarative pipelines for self-supervised image learning with SimCLR.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100, arg_required_else_help = true, after_help = EXAMPLES)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// The command to run.
     #[command(subcommand)]
     pub command: Command,
@@ -41,7 +41,7 @@ Exit codes:
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Compute every missing stage of a pipeline and render its report
     #[command(after_help = "\
 Examples:
@@ -132,7 +132,7 @@ Examples:
 
 /// A pipeline file and overrides of its values.
 #[derive(Args, Debug)]
-pub struct PipelineArguments {
+pub(crate) struct PipelineArguments {
     /// Pipeline file
     pub file: PathBuf,
     /// Override a value of the pipeline: a dotted path and a TOML value
@@ -142,7 +142,7 @@ pub struct PipelineArguments {
 
 /// Output directory, device, verification and threads.
 #[derive(Args, Debug)]
-pub struct StoreArguments {
+pub(crate) struct StoreArguments {
     /// Directory for artifacts, runs and reports
     #[arg(long, value_name = "DIR", default_value = "outputs")]
     pub output: PathBuf,
@@ -159,7 +159,7 @@ pub struct StoreArguments {
 
 /// Arguments of `run`.
 #[derive(Args, Debug)]
-pub struct RunArguments {
+pub(crate) struct RunArguments {
     /// The pipeline.
     #[command(flatten)]
     pub pipeline: PipelineArguments,
@@ -197,7 +197,7 @@ pub struct RunArguments {
 
 /// Arguments of `plan`.
 #[derive(Args, Debug)]
-pub struct PlanArguments {
+pub(crate) struct PlanArguments {
     /// The pipeline.
     #[command(flatten)]
     pub pipeline: PipelineArguments,
@@ -214,7 +214,7 @@ pub struct PlanArguments {
 
 /// Arguments of `validate`.
 #[derive(Args, Debug)]
-pub struct ValidateArguments {
+pub(crate) struct ValidateArguments {
     /// The pipeline.
     #[command(flatten)]
     pub pipeline: PipelineArguments,
@@ -225,7 +225,7 @@ pub struct ValidateArguments {
 
 /// Arguments of `summary`.
 #[derive(Args, Debug)]
-pub struct SummaryArguments {
+pub(crate) struct SummaryArguments {
     /// The pipeline.
     #[command(flatten)]
     pub pipeline: PipelineArguments,
@@ -239,7 +239,7 @@ pub struct SummaryArguments {
 
 /// Arguments of `preview`.
 #[derive(Args, Debug)]
-pub struct PreviewArguments {
+pub(crate) struct PreviewArguments {
     /// The pipeline.
     #[command(flatten)]
     pub pipeline: PipelineArguments,
@@ -259,7 +259,7 @@ pub struct PreviewArguments {
 
 /// Arguments of `report`.
 #[derive(Args, Debug)]
-pub struct ReportArguments {
+pub(crate) struct ReportArguments {
     /// The pipeline.
     #[command(flatten)]
     pub pipeline: PipelineArguments,
@@ -270,7 +270,7 @@ pub struct ReportArguments {
 
 /// Output format of a command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// Text for people.
     #[default]
     Text,

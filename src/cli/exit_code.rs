@@ -3,20 +3,20 @@
 use crate::base::ErrorKind;
 
 /// A bug in this program.
-pub const BUG: u8 = 1;
+pub(crate) const BUG: u8 = 1;
 /// The command line or the pipeline file is invalid; nothing was computed.
-pub const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 2;
 /// A stage failed because of data, disk, device or diverged training. Finished stages are kept.
-pub const STAGE: u8 = 3;
+pub(crate) const STAGE: u8 = 3;
 /// `run --keep-going`: some stages failed, the others finished.
-pub const PARTIAL: u8 = 5;
+pub(crate) const PARTIAL: u8 = 5;
 /// `plan --exit-code`: some stages would run.
-pub const STALE: u8 = 10;
+pub(crate) const STALE: u8 = 10;
 /// Stopped by a signal. Finished stages are kept, and so are the checkpoints of unfinished ones.
-pub const INTERRUPTED: u8 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Returns the exit code for a kind of error.
-pub fn of(kind: ErrorKind) -> u8 {
+pub(crate) fn of(kind: ErrorKind) -> u8 {
     match kind {
         ErrorKind::Usage => USAGE,
         ErrorKind::Stage => STAGE,

@@ -1,8 +1,8 @@
 //! The command line: arguments, one file per command, events on the terminal. Only this module prints or exits the
 //! process.
 
-pub mod args;
-pub mod exit_code;
+pub(crate) mod args;
+pub(crate) mod exit_code;
 
 mod cache;
 mod compare;

@@ -1,21 +1,21 @@
-//! Results go to standard output, everything else to standard error, with colors where supported. All output passes
-//! through here, so this is where untrusted text is escaped.
+//! Results go to standard output, everything else to standard error; anstream removes colors where they are unsupported
+//! or unwanted. All output passes through here, so this is where untrusted text is escaped.
 
 use super::failure::Failure;
 use super::text::{Style, Text};
 use crate::base::text::is_hidden;
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, json};
 use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal, Write};
 
 /// Prints to standard output. A closed pipe (`| head`) is not an error.
 pub(super) fn print(text: impl Into<Text>) -> Result<()> {
-    print_trusted(&text.into().render(color_on_stdout()))
+    print_trusted(&text.into().to_string())
 }
 
 /// Prints trusted text to standard output, without escaping.
 pub(super) fn print_trusted(text: &str) -> Result<()> {
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = anstream::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::io("write", "standard output", &error)),
         _ => Ok(()),
@@ -24,9 +24,7 @@ pub(super) fn print_trusted(text: &str) -> Result<()> {
 
 /// Prints a value as indented JSON to standard output.
 pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(value);
-    let text = text.map_err(|error| Error::bug(format!("cannot serialize the output as JSON: {error}")))?;
-    print_trusted(&format!("{}\n", escaped_json(&text)))
+    print_trusted(&escaped_json(&json::pretty(value)?))
 }
 
 /// Replaces hidden characters with JSON escapes: a parser reads the same value, and a terminal shows the escapes.
@@ -50,19 +48,19 @@ pub(super) fn warn(text: impl std::fmt::Display) {
 
 /// Prints a line to standard error.
 pub(super) fn message(line: impl Into<Text>) {
-    message_trusted(&line.into().render(color_on_stderr()));
+    message_trusted(&line.into().to_string());
 }
 
 /// Prints a line of trusted text to standard error. Write errors are ignored: there is nowhere left to report them.
 fn message_trusted(line: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
 }
 
 /// Prints why a command failed.
 pub(super) fn print_failure(failure: &Failure) {
     match failure {
         // The renderer adds the colors and escapes hidden characters itself.
-        Failure::Diagnostics(diagnostics) => message_trusted(diagnostics.render(color_on_stderr()).trim_end()),
+        Failure::Diagnostics(diagnostics) => message_trusted(diagnostics.render(true).trim_end()),
         Failure::Error(error) => print_error(error),
     }
 }
@@ -72,24 +70,9 @@ pub(super) fn print_error(error: &Error) {
     message(Text::styled("error:", Style::Error).with(format!(" {error}")));
 }
 
-/// Returns whether standard output shows colors.
-fn color_on_stdout() -> bool {
-    std::io::stdout().is_terminal() && colors_are_wanted()
-}
-
-/// Returns whether standard error shows colors.
-fn color_on_stderr() -> bool {
-    is_live() && colors_are_wanted()
-}
-
 /// Returns whether standard error is a terminal that can redraw lines.
 pub(super) fn is_live() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
-}
-
-/// <https://no-color.org>
-fn colors_are_wanted() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 #[cfg(test)]

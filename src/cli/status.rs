@@ -5,6 +5,7 @@ use super::failure::{Failure, Finish};
 use super::output;
 use super::table::{Cell, table};
 use super::text::{Style, Text};
+use crate::base::text::shell_command;
 use crate::base::{Result, human};
 use crate::runs::{self, RecordedRun, RunList, RunState, StageRecord, StageState};
 use crate::sinks::wording;
@@ -80,7 +81,7 @@ fn run_text(run: &RecordedRun) -> Text {
     let hardware = &record.hardware;
     let machine = format!("{} ({}, {} threads)", hardware.host, hardware.processor, hardware.threads);
     let facts = [
-        ("command", Some(record.command.join(" "))),
+        ("command", Some(shell_command(record.command.iter().map(String::as_str)))),
         ("commit", commit),
         ("machine", Some(machine)),
         ("record", Some(run.directory.display().to_string())),

@@ -2,6 +2,7 @@
 
 use super::text::{Style, Text};
 use crate::base::text::visible;
+use unicode_width::UnicodeWidthStr;
 
 /// A cell: one line of text and its style.
 #[derive(Clone, Debug)]
@@ -16,7 +17,7 @@ impl Cell {
     }
 
     fn width(&self) -> usize {
-        self.text.chars().count()
+        self.text.width()
     }
 
     fn padded(&self, width: usize, right: bool) -> Text {
@@ -56,13 +57,19 @@ mod tests {
     fn colors_do_not_affect_alignment() {
         let rows: [[Cell; 3]; 2] =
             [["a".into(), "1".into(), Cell::styled("é", Some(Style::Good))], ["bcd".into(), "234".into(), "".into()]];
-        assert_eq!(table(&rows, &[1]).render(false), "  a      1  é\n  bcd  234\n");
-        assert_eq!(table(&rows, &[1]).render(true), "  a      1  \x1b[32mé\x1b[0m\n  bcd  234\n");
+        assert_eq!(table(&rows, &[1]).to_string(), "  a      1  \x1b[32mé\x1b[0m\n  bcd  234\n");
     }
 
     #[test]
     fn a_cell_is_one_line_and_as_wide_as_its_escaped_text() {
         let rows: [[Cell; 2]; 2] = [["a\n\x1b".into(), "1".into()], ["b".into(), "2".into()]];
-        assert_eq!(table(&rows, &[]).render(true), "  a\\n\\u{1b}  1\n  b          2\n");
+        assert_eq!(table(&rows, &[]).to_string(), "  a\\n\\u{1b}  1\n  b          2\n");
+    }
+
+    #[test]
+    fn a_wide_character_takes_two_columns_and_a_combining_one_none() {
+        let rows: [[Cell; 2]; 3] =
+            [["東京".into(), "1".into()], ["u\u{308}ber".into(), "2".into()], ["abc".into(), "3".into()]];
+        assert_eq!(table(&rows, &[]).to_string(), "  東京  1\n  u\u{308}ber  2\n  abc   3\n");
     }
 }

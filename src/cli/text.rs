@@ -1,12 +1,8 @@
 //! Styled text for a terminal. The text may be untrusted, so only a style can produce an escape sequence.
 
 use crate::base::text::visible_lines;
-
-const RED: &str = "\x1b[1;31m";
-const YELLOW: &str = "\x1b[1;33m";
-const GREEN: &str = "\x1b[32m";
-const DIM: &str = "\x1b[2m";
-const RESET: &str = "\x1b[0m";
+use anstyle::AnsiColor;
+use std::fmt;
 
 /// The style of a piece of text on a terminal with colors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,12 +14,12 @@ pub(super) enum Style {
 }
 
 impl Style {
-    fn code(self) -> &'static str {
+    fn ansi(self) -> anstyle::Style {
         match self {
-            Self::Error => RED,
-            Self::Warning => YELLOW,
-            Self::Good => GREEN,
-            Self::Dim => DIM,
+            Self::Error => AnsiColor::Red.on_default().bold(),
+            Self::Warning => AnsiColor::Yellow.on_default().bold(),
+            Self::Good => AnsiColor::Green.on_default(),
+            Self::Dim => anstyle::Style::new().dimmed(),
         }
     }
 }
@@ -76,14 +72,15 @@ impl Text {
         }
         text
     }
+}
 
-    /// Renders the text for a terminal, with hidden characters escaped.
-    pub(super) fn render(&self, color: bool) -> String {
-        let word = |(word, style): &(String, Option<Style>)| match style {
-            Some(style) if color && !word.is_empty() => format!("{}{}{RESET}", style.code(), visible_lines(word)),
-            _ => visible_lines(word).into_owned(),
-        };
-        self.0.iter().map(word).collect()
+/// Writes the text for a terminal with colors, with hidden characters escaped.
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().filter(|(word, _)| !word.is_empty()).try_for_each(|(word, style)| {
+            let (style, word) = (style.map(Style::ansi).unwrap_or_default(), visible_lines(word));
+            write!(f, "{style}{word}{style:#}")
+        })
     }
 }
 
@@ -106,16 +103,15 @@ mod tests {
     #[test]
     fn only_a_style_makes_a_color() {
         let text = Text::styled("a\x1b[31m", Style::Good).with(" \x1b[1;31mb\u{202e}\n");
-        assert_eq!(text.render(false), "a\\u{1b}[31m \\u{1b}[1;31mb\\u{202e}\n");
-        assert_eq!(text.render(true), "\x1b[32ma\\u{1b}[31m\x1b[0m \\u{1b}[1;31mb\\u{202e}\n");
+        assert_eq!(text.to_string(), "\x1b[32ma\\u{1b}[31m\x1b[0m \\u{1b}[1;31mb\\u{202e}\n");
     }
 
     #[test]
     fn empty_parts_leave_no_gap() {
         let parts = [Text::from(""), "a\n".into(), Text::default(), "b\n".into()];
-        assert_eq!(Text::join(parts, "\n").render(false), "a\n\nb\n");
+        assert_eq!(Text::join(parts, "\n").to_string(), "a\n\nb\n");
         let mut text = Text::from("a ").with("  ").with("");
         text.trim_end();
-        assert_eq!(text.render(false), "a");
+        assert_eq!(text.to_string(), "a");
     }
 }

@@ -64,7 +64,7 @@ pub enum DamagedJpegs {
 impl DamagedJpegs {
     /// Returns whether this is the default.
     #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde requires a reference")]
-    pub fn is_default(&self) -> bool {
+    pub(crate) fn is_default(&self) -> bool {
         *self == Self::default()
     }
 

@@ -13,7 +13,7 @@ const TEST_SEED: u64 = 0;
 
 /// The training images, validation images included, or the test images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     /// Training and validation images.
     Training,
     /// Test images.
@@ -22,10 +22,10 @@ pub enum Part {
 
 impl Part {
     /// Both parts, in the order of an [`ImageDataset`](super::ImageDataset).
-    pub const ALL: [Self; 2] = [Self::Training, Self::Test];
+    pub(crate) const ALL: [Self; 2] = [Self::Training, Self::Test];
 
     /// Returns its name in names of stages, files and directories: `train` or `test`.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Training => "train",
             Self::Test => "test",

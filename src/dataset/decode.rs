@@ -80,7 +80,7 @@ pub fn decode(
 ///
 /// # Errors
 /// As for [`decode`], but for classes.
-pub fn decode_images(
+pub(crate) fn decode_images(
     config: &DatasetConfig,
     part: Part,
     (seed, memo): (u64, &Path),
@@ -97,7 +97,7 @@ pub fn decode_images(
 ///
 /// # Errors
 /// The source is invalid, the images are not those of the source, or a class has none left.
-pub fn label_images(config: &DatasetConfig, memo: &Path, output: &Path, parts: [&Path; 2]) -> Result<Decoded> {
+pub(crate) fn label_images(config: &DatasetConfig, memo: &Path, output: &Path, parts: [&Path; 2]) -> Result<Decoded> {
     write_labels(&Contents::open(config, memo)?, config, output, parts)
 }
 

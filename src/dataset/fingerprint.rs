@@ -43,7 +43,7 @@ pub struct Fingerprint {
 
 impl Fingerprint {
     /// Returns what determines the pixels of a part.
-    pub fn pixels(&self, part: Part) -> &Value {
+    pub(crate) fn pixels(&self, part: Part) -> &Value {
         match part {
             Part::Training => &self.training_pixels,
             Part::Test => &self.test_pixels,
@@ -114,11 +114,11 @@ fn files(contents: &Contents) -> Result<Value> {
 ///
 /// # Errors
 /// The source is missing, unreadable or invalid.
-pub fn class_names(config: &DatasetConfig) -> Result<Vec<String>> {
+pub(crate) fn class_names(config: &DatasetConfig) -> Result<Vec<String>> {
     Ok(Listing::open(config)?.labels.classes)
 }
 
 /// Returns notes, as sentences, on why results on this data can mislead; nothing is decoded.
-pub fn notes(config: &DatasetConfig, fingerprint: &Fingerprint) -> Vec<String> {
+pub(crate) fn notes(config: &DatasetConfig, fingerprint: &Fingerprint) -> Vec<String> {
     config.source.source().notes(&fingerprint.classes)
 }

@@ -151,7 +151,7 @@ impl ImageDataset {
     }
 
     /// Returns for each image whether it is a test image.
-    pub fn test_flags(&self) -> &[bool] {
+    pub(crate) fn test_flags(&self) -> &[bool] {
         &self.index.is_test
     }
 

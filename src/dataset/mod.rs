@@ -2,12 +2,28 @@
 //!
 //! [`fingerprint`](fn@fingerprint) identifies the content of a source without decoding anything, [`decode`](fn@decode)
 //! turns it into raw pixels of training and of test images, and their names and labels, apart from each other;
-//! [`ImageDataset`] reads them, [`Split`] holds out validation images and selects labeled ones, and [`batches`] makes the
-//! input arrays of networks.
+//! [`ImageDataset`] reads them, [`Split`] holds out validation images and selects labeled ones, and [`Batches`]
+//! makes the input arrays of networks.
+//!
+//! ```
+//! use simclr::dataset::{DatasetConfig, ImageDataset, Split, decode};
+//!
+//! let shapes = "source = { shapes = { train = 60, test = 30, classes = 3 } }\nimage_size = 16";
+//! let config: DatasetConfig = toml::from_str(shapes)?;
+//! let directory = tempfile::tempdir()?;
+//! decode(&config, 1, directory.path(), &|_, _| {}, &|| Ok(()))?;
+//!
+//! let set = ImageDataset::open(directory.path())?;
+//! let split = Split::sample(set.training_ids(), 30, 0.25, 1);
+//! assert_eq!([split.train.len(), split.validation.len(), split.test.len()], [45, 15, 30]);
+//! assert_eq!(set.image(split.train[0])?.width, 16);
+//! assert!(set.label(split.train[0]) < set.classes().len());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
-pub mod batches;
+pub(crate) mod batches;
 mod block_file;
-pub mod config;
+pub(crate) mod config;
 mod contents;
 mod decode;
 mod fingerprint;
@@ -16,17 +32,21 @@ mod image_store;
 mod in_order;
 mod memo;
 mod memory_budget;
-pub mod shared;
+pub(crate) mod shared;
 pub mod source;
 mod split;
 mod store_writer;
 
 pub use batches::{Batch, Batches, LoaderConfig, contrastive_batches, labeled_batches, plain_batches};
-pub use config::DatasetConfig;
-pub use contents::Part;
-pub use decode::{Decoded, decode, decode_images, label_images};
-pub use fingerprint::{ClassSize, Fingerprint, SourceFile, class_names, fingerprint, notes};
+pub use config::{BrokenFiles, DamagedJpegs, DatasetConfig};
+pub(crate) use contents::Part;
+pub(crate) use decode::decode_images;
+pub(crate) use decode::label_images;
+pub use decode::{Decoded, decode};
+pub(crate) use fingerprint::class_names;
+pub(crate) use fingerprint::notes;
+pub use fingerprint::{ClassSize, Fingerprint, SourceFile, fingerprint};
 pub use image_dataset::{ImageDataset, Skipped};
-pub use shared::shared_images;
+pub(crate) use shared::shared_images;
 pub use source::SourceConfig;
-pub use split::{Split, split_sizes};
+pub use split::{ClassCount, Split, split_sizes};

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 /// A test image and a training or validation image with the same pixels, by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SharedImage {
+pub(crate) struct SharedImage {
     /// The test image.
     pub test: String,
     /// The training or validation image.
@@ -24,7 +24,7 @@ type Pixels = (usize, usize, String);
 ///
 /// # Errors
 /// The images cannot be read.
-pub fn shared_images(set: &ImageDataset) -> Result<Vec<SharedImage>> {
+pub(crate) fn shared_images(set: &ImageDataset) -> Result<Vec<SharedImage>> {
     let digests = |images: Vec<usize>| -> Result<Vec<(usize, Pixels)>> {
         let digest = |pixels: &mut Image, image: usize| {
             set.read(image, pixels)?;
@@ -47,7 +47,7 @@ pub fn shared_images(set: &ImageDataset) -> Result<Vec<SharedImage>> {
 
 /// Finds shared images by the digests of their files, before anything is decoded; empty for sources without a file per
 /// image.
-pub fn shared_files(fingerprint: &Fingerprint) -> Vec<SharedImage> {
+pub(crate) fn shared_files(fingerprint: &Fingerprint) -> Vec<SharedImage> {
     let is_test = |name: &str| name.starts_with("test/");
     let mut first: HashMap<&str, &str> = HashMap::new();
     let readable = fingerprint.files.iter().filter(|file| file.digest != UNREADABLE);
@@ -61,13 +61,13 @@ pub fn shared_files(fingerprint: &Fingerprint) -> Vec<SharedImage> {
 }
 
 /// Describes what [`shared_files`] finds, before anything is decoded.
-pub fn warning(fingerprint: &Fingerprint) -> Option<String> {
+pub(crate) fn warning(fingerprint: &Fingerprint) -> Option<String> {
     let test_images = fingerprint.classes.iter().map(|class| class.test).sum();
     describe(&shared_files(fingerprint), test_images)
 }
 
 /// Describes shared images in a sentence; `None` if there are none.
-pub fn describe(shared: &[SharedImage], test_images: usize) -> Option<String> {
+pub(crate) fn describe(shared: &[SharedImage], test_images: usize) -> Option<String> {
     let SharedImage { test, other } = shared.first()?;
     let are = if shared.len() == 1 { "is" } else { "are" };
     Some(format!(

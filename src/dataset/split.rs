@@ -3,9 +3,22 @@
 use crate::base::rng::{below, shuffle, stream};
 use crate::base::{Error, Result};
 use crate::dataset::contents::first_by_hash;
-use crate::dataset::fingerprint::Fingerprint;
+use crate::dataset::fingerprint::{ClassSize, Fingerprint};
 use crate::dataset::source::fraction_of;
 use serde::{Deserialize, Serialize};
+
+/// Numbers of images of a class by subset of the split.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassCount {
+    /// Name of the class.
+    pub name: String,
+    /// Training images.
+    pub train: usize,
+    /// Validation images.
+    pub validation: usize,
+    /// Test images.
+    pub test: usize,
+}
 
 /// A split of the images: sorted indices, each in exactly one of the three subsets.
 ///
@@ -96,14 +109,20 @@ fn held_out(ids: &[&str], validation_fraction: f64, seed: u64) -> Vec<usize> {
     first_by_hash("split", seed, ids, fraction_of(validation_fraction, ids.len()))
 }
 
-/// Returns the numbers of (training, validation, test) images of each class that [`Split::sample`] gives.
-pub fn split_sizes(fingerprint: &Fingerprint, validation_fraction: f64, seed: u64) -> Vec<(usize, usize, usize)> {
-    let mut sizes: Vec<_> = fingerprint.classes.iter().map(|class| (class.train, 0, class.test)).collect();
+/// Returns the numbers of images of each class that [`Split::sample`] gives.
+pub fn split_sizes(fingerprint: &Fingerprint, validation_fraction: f64, seed: u64) -> Vec<ClassCount> {
+    let whole = |ClassSize { name, train, test }: &ClassSize| ClassCount {
+        name: name.clone(),
+        train: *train,
+        validation: 0,
+        test: *test,
+    };
+    let mut sizes: Vec<_> = fingerprint.classes.iter().map(whole).collect();
     let ids: Vec<&str> = fingerprint.training.iter().map(|(id, _)| id.as_str()).collect();
     for image in held_out(&ids, validation_fraction, seed) {
         let size = &mut sizes[fingerprint.training[image].1];
-        size.0 -= 1;
-        size.1 += 1;
+        size.train -= 1;
+        size.validation += 1;
     }
     sizes
 }
@@ -121,7 +140,6 @@ fn by_class(images: &[usize], labels: &[usize]) -> Vec<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::ClassSize;
     use std::collections::HashSet;
     use std::sync::Arc;
 
@@ -151,7 +169,10 @@ mod tests {
         };
         let count = |part: &[usize], class| part.iter().filter(|&&image| labels[image] == class).count();
         for (class, expected) in split_sizes(&fingerprint, 0.1, 7).into_iter().enumerate() {
-            assert_eq!((count(&split.train, class), count(&split.validation, class), 0), expected);
+            assert_eq!(
+                (count(&split.train, class), count(&split.validation, class)),
+                (expected.train, expected.validation)
+            );
         }
         assert_eq!(split, sample(&ids, 7));
         assert_ne!(split, sample(&ids, 8));

@@ -9,7 +9,7 @@ use serde::Serialize;
 type Compare<D> = Box<dyn Fn(&D, Precision) -> Result<Vec<Comparison>>>;
 
 /// An operation of a device to check.
-pub struct Operation<D> {
+pub(crate) struct Operation<D> {
     /// Display name.
     pub name: String,
     /// Whether it depends on the precision of feature maps; otherwise it always runs in 32 bits.
@@ -33,7 +33,7 @@ impl<D> Operation<D> {
 
 /// A result of the device and the oracle's.
 #[derive(Clone, Debug)]
-pub struct Comparison {
+pub(crate) struct Comparison {
     /// The pass, such as `forward` or `backward`. Comparisons of one pass are reported as one, with the largest error.
     pub pass: &'static str,
     /// Values computed by the device.
@@ -49,7 +49,7 @@ impl Comparison {
 
     /// Returns the maximum difference relative to the oracle's maximum absolute value. NaN propagates; different
     /// lengths or an oracle result of zeros give infinity.
-    pub fn error(&self) -> f64 {
+    pub(crate) fn error(&self) -> f64 {
         let max = self.expected.iter().fold(0.0, |max: f64, x| max.max(f64::from(x.abs())));
         if self.actual.len() != self.expected.len() || max == 0.0 {
             return f64::INFINITY;
@@ -61,7 +61,7 @@ impl Comparison {
 
 /// The result of checking one pass of an operation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Check {
+pub(crate) struct Check {
     /// The operation.
     pub operation: String,
     /// The pass: `forward`, `backward`, ...
@@ -108,7 +108,7 @@ fn tolerance(precision: Precision) -> f64 {
 ///
 /// # Errors
 /// The device does not work any more.
-pub fn check_operations<D: Compute>(
+pub(crate) fn check_operations<D: Compute>(
     device: &D,
     operations: &[Operation<D>],
     precisions: &[Precision],

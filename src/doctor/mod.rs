@@ -1,24 +1,24 @@
 //! Checks of a device: each operation, forward and backward, and whole training steps are compared on random inputs
 //! with the oracle, which uses plain dfdx operations on the CPU. Also measures the speed of training steps.
 
-pub mod check;
+pub(crate) mod check;
 
 mod convolutions;
 mod losses;
 mod norms;
 mod optimizers;
 mod pools;
-pub mod timing;
+pub(crate) mod timing;
 mod training;
 
-pub use check::{Check, Operation, check_operations};
-pub use timing::{Timing, time};
+pub(crate) use check::{Check, Operation, check_operations};
+pub(crate) use timing::{Timing, time};
 
 use crate::base::rng;
 use crate::train::Compute;
 
 /// Returns every operation to check.
-pub fn operations<D: Compute>() -> Vec<Operation<D>> {
+pub(crate) fn operations<D: Compute>() -> Vec<Operation<D>> {
     [convolutions::operations(), norms::operations(), pools::operations()]
         .into_iter()
         .flatten()

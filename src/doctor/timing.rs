@@ -4,8 +4,8 @@ use super::numbers;
 use crate::base::{Error, Result};
 use crate::dataset::Batch;
 use crate::loss::{ContrastiveLoss, NtXentConfig, Similarity};
-use crate::model::config::{ResnetConfig, Stem};
 use crate::model::{EncoderConfig, Network};
+use crate::model::{ResnetConfig, Stem};
 use crate::nn::Precision;
 use crate::optim::schedule::ConstantConfig;
 use crate::optim::{DecayedParameters, OptimizerConfig, RateScale, ScheduleConfig, SgdConfig};
@@ -24,7 +24,7 @@ const MAX_TIME: Duration = Duration::from_secs(10);
 
 /// The training speed of a workload.
 #[derive(Clone, Debug, Serialize)]
-pub struct Timing {
+pub(crate) struct Timing {
     /// Encoder and image size.
     pub setting: &'static str,
     /// Precision.
@@ -64,7 +64,7 @@ fn workloads() -> [Workload; 2] {
 ///
 /// # Errors
 /// The device failed, for example because it ran out of memory.
-pub fn time<D: Compute>(
+pub(crate) fn time<D: Compute>(
     device: &D,
     precision: Precision,
     views: Option<usize>,

@@ -6,7 +6,7 @@ use super::optimizers::{ReferenceOptimizer, wide};
 use crate::base::Result;
 use crate::dataset::Batch;
 use crate::loss::{ContrastiveLoss, NtXentConfig, Similarity};
-use crate::model::config::ResnetConfig;
+use crate::model::ResnetConfig;
 use crate::model::oracle::OracleNetwork;
 use crate::model::{EncoderConfig, Network};
 use crate::nn::{NamedTensor, Precision, Role};

@@ -3,6 +3,7 @@
 use crate::base::text::{escaped, visible};
 use crate::document::source::{Excerpt, SourceText, Span};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use anstream::adapter::strip_str;
 use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
@@ -81,11 +82,12 @@ impl Problems {
         }
     }
 
-    /// Whether there are no problems.
+    /// Whether there is a problem at a span.
     pub(crate) fn are_at(&self, span: Span) -> bool {
         self.list.iter().any(|problem| problem.span == Some(span))
     }
 
+    /// Whether there are no problems.
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
@@ -212,15 +214,8 @@ fn location(source: &SourceText, excerpt: Option<&Excerpt<'_>>) -> String {
 
 /// Removes the line `:::` that the renderer puts between a custom origin and the source line.
 fn without_elision(text: &str) -> String {
-    let is_elision = |line: &str| line.contains(":::") && without_colors(line).trim() == ":::";
+    let is_elision = |line: &str| line.contains(":::") && strip_str(line).to_string().trim() == ":::";
     text.lines().filter(|line| !is_elision(line)).collect::<Vec<_>>().join("\n")
-}
-
-fn without_colors(text: &str) -> String {
-    let mut parts = text.split('\u{1b}');
-    let first = parts.next().unwrap_or_default();
-    let rest = parts.map(|part| part.split_once('m').map_or(part, |(_, text)| text));
-    std::iter::once(first).chain(rest).collect()
 }
 
 /// Returns the source line, cut around the span if it is too long, and the span within the cut line.

@@ -5,6 +5,17 @@
 //! is wrong is reported and taken out of the tree, so that one run finds all of it.
 //!
 //! What a file means is given by its schema alone; nothing here knows what it is for.
+//!
+//! ```
+//! use simclr::pipeline::parse;
+//! use std::path::Path;
+//!
+//! let mistakes = parse("seed = 1\nsed = 2\n", Path::new("study.toml"), &[]).err().ok_or("no mistake")?;
+//! let typo = mistakes.iter().find(|mistake| mistake.line == 2).ok_or("the typo is not reported")?;
+//! assert!(typo.message.contains("`sed`"), "{}", typo.message);
+//! assert!(mistakes.render(false).contains("study.toml:2"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod de;
 mod diagnostic;

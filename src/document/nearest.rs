@@ -1,5 +1,7 @@
 //! Names in messages: suggestions for typos, and lists of valid names.
 
+use crate::base::text::cut;
+use std::borrow::Cow;
 use strsim::{damerau_levenshtein, jaro_winkler};
 
 /// Similarity from which a name counts as a typo (Jaro-Winkler, 1 is equal).
@@ -55,19 +57,16 @@ pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut names = names.into_iter();
     let mut listed: Vec<String> = names.by_ref().take(MAX_NAMES).map(|name| format!("`{}`", shortened(name))).collect();
     if names.next().is_some() {
-        listed.push("...".to_owned());
+        listed.push("…".to_owned());
     }
     listed.join(", ")
 }
 
 /// Returns a name from the file, cut if it is too long for a sentence.
-pub(crate) fn shortened(name: &str) -> String {
+pub(crate) fn shortened(name: &str) -> Cow<'_, str> {
     /// Maximum number of characters of a name in a message.
     const MAX_CHARS: usize = 60;
-    match name.char_indices().nth(MAX_CHARS) {
-        Some((byte, _)) => format!("{}...", &name[..byte]),
-        None => name.to_owned(),
-    }
+    cut(name, MAX_CHARS)
 }
 
 #[cfg(test)]

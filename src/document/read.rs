@@ -7,7 +7,7 @@ use crate::document::schema::structure;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Schema;
 
-/// Reads the value at a path. InvalidValue values in it are reported and removed until the rest can be read; the result is
+/// Reads the value at a path. Invalid values in it are reported and removed until the rest can be read; the result is
 /// then none.
 pub(crate) fn read<T: DeserializeOwned>(
     root: &mut TomlNode,
@@ -44,14 +44,13 @@ pub(crate) fn read_with<T>(
     }
 }
 
-/// Adds the key to a message: `must be above 0, got -1`.
+/// Puts the key before a message.
 fn message(path: &[PathStep], message: &str) -> String {
     let key = path.iter().rev().find_map(|step| match step {
         PathStep::Key(key) => Some(key),
         PathStep::Index(_) => None,
     });
     match key {
-        Some(key) if message.starts_with("must be") => format!("`{key}` {message}"),
         Some(key) => format!("`{key}`: {message}"),
         None => message.to_owned(),
     }

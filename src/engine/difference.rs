@@ -12,11 +12,11 @@ const MAX_VALUE_CHARS: usize = 40;
 
 /// Fields of a key document except its inputs: dotted paths with their values as JSON, sorted by path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fields(Vec<(String, String)>);
+pub(crate) struct Fields(Vec<(String, String)>);
 
 /// Field whose value differs between two documents. Displayed as `loss.nt_xent.temperature 0.1 -> 0.5`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-pub struct FieldChange {
+pub(crate) struct FieldChange {
     /// Dotted path of the field.
     pub path: String,
     /// Old value as JSON; none if the field is new.
@@ -27,7 +27,7 @@ pub struct FieldChange {
 
 impl Fields {
     /// Collects the fields of a document.
-    pub fn of(document: &KeyDocument) -> Self {
+    pub(crate) fn of(document: &KeyDocument) -> Self {
         let mut fields = vec![("algorithm version".to_owned(), document.version.to_string())];
         flatten("", &document.parameters, &mut fields);
         fields.sort_unstable();
@@ -35,17 +35,12 @@ impl Fields {
     }
 
     /// Returns the number of fields.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are no fields.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Returns how many fields were changed, removed or added.
-    pub fn distance(&self, old: &Self) -> usize {
+    pub(crate) fn distance(&self, old: &Self) -> usize {
         let mut count = 0;
         self.compare(old, |_, _, _| count += 1);
         count
@@ -53,7 +48,7 @@ impl Fields {
 
     /// Describes the differences in the order of the paths, using the text of `explain` for the paths it knows. Each
     /// text appears once.
-    pub fn describe_changes(&self, old: &Self, explain: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    pub(crate) fn describe_changes(&self, old: &Self, explain: impl Fn(&str) -> Option<String>) -> Vec<String> {
         let describe = |change: &FieldChange| explain(&change.path).unwrap_or_else(|| change.to_string());
         let mut lines: Vec<String> = self.changes(old).iter().map(describe).collect();
         let mut seen = HashSet::new();
@@ -62,7 +57,7 @@ impl Fields {
     }
 
     /// Returns the differences in the order of the paths.
-    pub fn changes(&self, old: &Self) -> Vec<FieldChange> {
+    pub(crate) fn changes(&self, old: &Self) -> Vec<FieldChange> {
         let mut changes = Vec::new();
         let owned = |value: Option<&str>| value.map(str::to_owned);
         self.compare(old, |path, old, new| {

@@ -160,7 +160,7 @@ impl Graph {
     }
 
     /// Returns the stage with this key.
-    pub fn with_key(&self, key: &str) -> Option<StageId> {
+    pub(crate) fn with_key(&self, key: &str) -> Option<StageId> {
         self.by_key.get(key).copied()
     }
 

@@ -7,13 +7,13 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Version of the store's layout and of the key document. Part of every key and of the name of the store's directory.
-pub const STORE_VERSION: u32 = 1;
+pub(crate) const STORE_VERSION: u32 = 1;
 
 /// Everything that determines an artifact's content. Stored with the artifact as `key.json` in canonical form: the
 /// digest of that file is the key, and a plan can report which field makes a stage run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeyDocument {
-    /// [`STORE_VERSION`].
+    /// `STORE_VERSION`.
     pub store: u32,
     /// Kind of the stage.
     pub kind: String,

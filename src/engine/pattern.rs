@@ -6,7 +6,7 @@ use crate::engine::{Graph, StageId};
 /// Whether a pattern matches a name. A pattern with `*` is matched against the whole name, with `*` matching any text.
 /// Any other pattern matches the name itself or a prefix that ends at a `.`, `[` or space, so `linear_eval` matches all
 /// linear evaluations.
-pub fn matches(pattern: &str, name: &str) -> bool {
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     if pattern.contains('*') {
         return matches_wildcards(pattern, name);
     }
@@ -32,7 +32,7 @@ fn matches_wildcards(pattern: &str, name: &str) -> bool {
 ///
 /// # Errors
 /// A pattern matches no stage.
-pub fn select(graph: &Graph, patterns: &[String]) -> Result<Vec<bool>> {
+pub(crate) fn select(graph: &Graph, patterns: &[String]) -> Result<Vec<bool>> {
     let mut selected = vec![false; graph.len()];
     for pattern in patterns {
         let matching: Vec<StageId> = graph.iter().filter(|id| matches(pattern, graph.name(*id))).collect();

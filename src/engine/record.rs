@@ -52,7 +52,7 @@ impl ArtifactRecord {
 }
 
 /// Returns the host name of this machine, or an empty string if unknown.
-pub fn host() -> String {
+pub(crate) fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let name = name.or_else(|| std::env::var("HOSTNAME").ok()).or_else(|| std::env::var("COMPUTERNAME").ok());
     name.unwrap_or_default().trim().to_owned()

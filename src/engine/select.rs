@@ -14,7 +14,7 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(5 * 60);
 /// Options of a run.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
-    /// Patterns of stages to compute even if their artifacts exist ([`pattern::matches`]).
+    /// Patterns of stages to compute even if their artifacts exist (`pattern::matches`).
     pub force: Vec<String>,
     /// Patterns of the requested stages; if empty, all stages are requested.
     pub only: Vec<String>,

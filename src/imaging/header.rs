@@ -4,7 +4,7 @@ use crate::imaging::decode::MAX_SIDE;
 use crate::imaging::jpeg_segments::{START_OF_SCAN, segments};
 
 /// Number of bytes at the start of a file that nearly always contain its whole header.
-pub const HEADER_BYTES: usize = 64 << 10;
+pub(crate) const HEADER_BYTES: usize = 64 << 10;
 
 /// Returns the peak memory in bytes of decoding an image file, besides the file itself; `None` if the header is not in
 /// these first bytes, or the file is not an image.
@@ -12,7 +12,7 @@ pub const HEADER_BYTES: usize = 64 << 10;
 /// Images that exceed the maximum side take nothing, since they are not decoded. The estimate includes the decoder's
 /// own pixels, its working memory (coefficients of a JPEG in several scans, the transforms of WebP), and the resulting
 /// 8-bit RGB; it was measured on images of 100 megapixels and more.
-pub fn memory_to_decode(start: &[u8]) -> Option<u64> {
+pub(crate) fn memory_to_decode(start: &[u8]) -> Option<u64> {
     let (width, height, bytes_per_pixel) = parse(start)?;
     let is_too_large = width > MAX_SIDE || height > MAX_SIDE;
     Some(if is_too_large { 0 } else { u64::from(width) * u64::from(height) * bytes_per_pixel })

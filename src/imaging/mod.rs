@@ -1,4 +1,16 @@
 //! 8-bit RGB images: decoding, encoding, resizing and the fit to a square.
+//!
+//! ```
+//! use simclr::imaging::{Image, Resampler, decode, encode_png};
+//!
+//! let black_and_white = Image { width: 2, height: 1, rgb: vec![0, 0, 0, 255, 255, 255] };
+//! let png = encode_png(black_and_white.view())?;
+//! assert_eq!(decode(&png)?, black_and_white);
+//!
+//! let gray = Resampler::default().image(black_and_white.view(), 1, 1);
+//! assert!((127..=128).contains(&gray.rgb[0]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod decode;
 mod encode;
@@ -15,7 +27,8 @@ pub(crate) mod vector;
 
 pub use decode::{decode, decode_into};
 pub use encode::encode_png;
-pub use header::{HEADER_BYTES, memory_to_decode};
+pub(crate) use header::HEADER_BYTES;
+pub(crate) use header::memory_to_decode;
 pub(crate) use jpeg::DAMAGED_JPEG;
 pub use region::{Fit, Region};
 pub use resample::{Flip, Resampler};

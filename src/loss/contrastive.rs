@@ -1,7 +1,7 @@
 //! Contrastive losses: what a loss is, and the one of a pipeline file.
 
 use crate::base::Result;
-use crate::base::kinds::{declare_enum, match_member};
+use crate::base::kinds::{declare_enum, declare_examples, match_member};
 use crate::loss::*;
 use crate::nn::{Taped, TapedScalar};
 use dfdx::prelude::Device;
@@ -10,6 +10,8 @@ losses! { declare_enum
     /// The contrastive loss.
     pub enum LossConfig;
 }
+
+losses! { declare_examples LossConfig }
 
 /// A contrastive loss. Its configuration implements this, in the file of the loss; the file and a line in the list of
 /// `loss` are all that it needs. Without a kernel of its own it trains through dfdx's operations.
@@ -66,7 +68,7 @@ pub struct Chance {
 }
 
 /// Returns the accuracy of guessing the positive among the other views of a batch of `images` images.
-pub fn chance_accuracy(images: usize) -> f64 {
+pub(crate) fn chance_accuracy(images: usize) -> f64 {
     1.0 / (2.0 * images as f64 - 1.0)
 }
 

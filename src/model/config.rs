@@ -1,12 +1,11 @@
 //! Network keys of a pipeline file. A new kind of encoder is a file beside this one and a line in `encoders!`.
 
-pub use crate::model::resnet::{Depth, ResnetConfig, ResnetVariant, Stem};
-pub use crate::model::tiny::TinyConfig;
-
 use crate::base::Result;
 use crate::model::form::{EncoderKind, Form};
 use crate::model::layers::Encoder;
 use crate::model::registry::Registry;
+use crate::model::resnet::ResnetConfig;
+use crate::model::tiny::TinyConfig;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{EnumAccess, Error as _, VariantAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -31,7 +30,7 @@ macro_rules! encoders {
             }
 
             /// Returns whether both have the same layers, so that one can start from the weights of the other.
-            pub fn has_same_layers_as(&self, other: &Self) -> bool {
+            pub(crate) fn has_same_layers_as(&self, other: &Self) -> bool {
                 match (self, other) {
                     $((Self::$kind(config), Self::$kind(other)) => config.shapes() == other.shapes(),)*
                     _ => false,

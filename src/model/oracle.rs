@@ -16,7 +16,7 @@ type Matrix<D> = Tensor<(usize, usize), f32, D>;
 
 /// An encoder and head with their parameters, without running statistics.
 #[derive(Debug)]
-pub struct OracleNetwork<D: Device<f32>> {
+pub(crate) struct OracleNetwork<D: Device<f32>> {
     device: D,
     encoder: Encoder,
     /// Names of the encoder's parameters.
@@ -34,7 +34,7 @@ impl<D: Device<f32>> OracleNetwork<D> {
     ///
     /// # Errors
     /// The images are too small for the encoder.
-    pub fn new(
+    pub(crate) fn new(
         encoder: &EncoderConfig,
         head: &[usize],
         side: usize,
@@ -66,7 +66,7 @@ impl<D: Device<f32>> OracleNetwork<D> {
     ///
     /// # Errors
     /// The state dict lacks a parameter.
-    pub fn forward(&self, images: Vec<f32>, rows: usize) -> Result<Taped<D>> {
+    pub(crate) fn forward(&self, images: Vec<f32>, rows: usize) -> Result<Taped<D>> {
         let pixels = images.len() / IMAGE_CHANNELS;
         let images = self.device.tensor_from_vec(images, (pixels, IMAGE_CHANNELS));
         let (stem, layers) = self.encoder.maps();
@@ -88,7 +88,7 @@ impl<D: Device<f32>> OracleNetwork<D> {
     }
 
     /// Returns the gradient of every parameter, named and shaped as in files, and the loss.
-    pub fn backward(&self, loss: TapedScalar<D>) -> (Vec<NamedTensor>, f32) {
+    pub(crate) fn backward(&self, loss: TapedScalar<D>) -> (Vec<NamedTensor>, f32) {
         let value = loss.as_vec().first().copied().unwrap_or(f32::NAN);
         let gradients = loss.backward();
         let matrices = self.matrices.iter().map(|(name, (layout, matrix))| NamedTensor {

@@ -173,7 +173,7 @@ fn with_totals(rows: Vec<SummaryRow>, encoder: Counts, side: usize) -> Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::config::{Depth, ResnetConfig, ResnetVariant, Stem, TinyConfig};
+    use crate::model::{Depth, ResnetConfig, ResnetVariant, Stem, TinyConfig};
 
     fn counts(encoder: &EncoderConfig, head: &[usize], side: usize) -> (u64, u64, u64) {
         let summary = summarize(encoder, head, side).unwrap();

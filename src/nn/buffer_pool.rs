@@ -4,7 +4,7 @@ use crate::base::Result;
 use crate::nn::{Backend, Precision};
 use std::collections::BTreeMap;
 
-/// Unused buffers and maps by length. Those that [`BufferPool::acquire`] and [`BufferPool::acquire_map`] return hold
+/// Unused buffers and maps by length. Those that `BufferPool::acquire` and `BufferPool::acquire_map` return hold
 /// old values; the caller overwrites all of them.
 #[derive(Debug)]
 pub struct BufferPool<D: Backend> {
@@ -24,7 +24,7 @@ impl<D: Backend> BufferPool<D> {
     ///
     /// # Errors
     /// The device is out of memory.
-    pub fn acquire(&mut self, length: usize) -> Result<D::Buffer> {
+    pub(crate) fn acquire(&mut self, length: usize) -> Result<D::Buffer> {
         match self.buffers.get_mut(&length).and_then(Vec::pop) {
             Some(buffer) => Ok(buffer),
             None => self.device.allocate(length),
@@ -35,7 +35,7 @@ impl<D: Backend> BufferPool<D> {
     ///
     /// # Errors
     /// The device is out of memory.
-    pub fn acquire_map(&mut self, length: usize) -> Result<D::Map> {
+    pub(crate) fn acquire_map(&mut self, length: usize) -> Result<D::Map> {
         match self.maps.get_mut(&length).and_then(Vec::pop) {
             Some(map) => Ok(map),
             None => self.device.allocate_map(length, self.precision),
@@ -49,7 +49,7 @@ impl<D: Backend> BufferPool<D> {
     }
 
     /// Returns a map to the pool, as [`BufferPool::release`] does a buffer.
-    pub fn release_map(&mut self, map: D::Map) {
+    pub(crate) fn release_map(&mut self, map: D::Map) {
         self.maps.entry(self.device.map_length(&map)).or_default().push(map);
     }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 /// Returns the largest workspace that cuDNN may use, in bytes, given a GPU's free memory: at most a quarter of it, so
 /// that the rest is left for a batch.
-pub fn workspace(free: u64) -> u64 {
+pub(crate) fn workspace(free: u64) -> u64 {
     const MAX_WORKSPACE: u64 = 1 << 30;
     MAX_WORKSPACE.min(free / 4)
 }

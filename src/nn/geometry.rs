@@ -26,7 +26,7 @@ impl Convolution {
     }
 
     /// Returns the number of pixels of one output map.
-    pub fn output_pixels(&self) -> usize {
+    pub(crate) fn output_pixels(&self) -> usize {
         self.output_side() * self.output_side()
     }
 
@@ -41,7 +41,7 @@ impl Convolution {
     }
 
     /// Returns the number of inputs of one output: the rows of the weight matrix.
-    pub fn window(&self) -> usize {
+    pub(crate) fn window(&self) -> usize {
         self.kernel * self.kernel * self.inputs
     }
 
@@ -51,12 +51,12 @@ impl Convolution {
     }
 
     /// Returns the MACs per image.
-    pub fn macs(&self) -> u64 {
+    pub(crate) fn macs(&self) -> u64 {
         self.output_pixels() as u64 * self.weights() as u64
     }
 
     /// Whether each output pixel depends on the input pixel at the same position alone.
-    pub fn is_pointwise(&self) -> bool {
+    pub(crate) fn is_pointwise(&self) -> bool {
         self.kernel == 1 && self.stride == 1 && self.padding == 0
     }
 

@@ -69,7 +69,7 @@ fn gather_taps<D: Device<f32>>(windows: Windows, input: Taped<D>, padding_value:
 }
 
 /// Convolves `[pixels, inputs]` with `[window, outputs]` to `[output pixels, outputs]`.
-pub fn convolution<D: Device<f32>>(
+pub(crate) fn convolution<D: Device<f32>>(
     shape: &Convolution,
     input: Taped<D>,
     weights: &Tensor<Matrix, f32, D>,
@@ -90,7 +90,12 @@ pub fn convolution<D: Device<f32>>(
 }
 
 /// Batch norm by the statistics of the batch.
-pub fn batch_norm<D: Device<f32>>(input: Taped<D>, scale: &Channels<D>, shift: &Channels<D>, epsilon: f32) -> Taped<D> {
+pub(crate) fn batch_norm<D: Device<f32>>(
+    input: Taped<D>,
+    scale: &Channels<D>,
+    shift: &Channels<D>,
+    epsilon: f32,
+) -> Taped<D> {
     let shape = *input.shape();
     let broadcast = |channels: TapedChannels<D>| -> Taped<D> { channels.broadcast_like::<Matrix, Axis<0>>(&shape) };
     let (input, tape) = input.split_tape();
@@ -102,7 +107,7 @@ pub fn batch_norm<D: Device<f32>>(input: Taped<D>, scale: &Channels<D>, shift: &
 }
 
 /// Returns the maximum of each window.
-pub fn max_pool<D: Device<f32>>(shape: &MaxPool, input: Taped<D>) -> Taped<D> {
+pub(crate) fn max_pool<D: Device<f32>>(shape: &MaxPool, input: Taped<D>) -> Taped<D> {
     let MaxPool { kernel, stride, padding, side, .. } = *shape;
     let windows = Windows { kernel, stride, padding, side, output_side: shape.output_side() };
     let (input, tape) = input.split_tape();
@@ -112,7 +117,7 @@ pub fn max_pool<D: Device<f32>>(shape: &MaxPool, input: Taped<D>) -> Taped<D> {
 }
 
 /// Averages `[pixels, channels]` over the pixels of each image to `[rows, channels]`.
-pub fn average_pool<D: Device<f32>>(input: Taped<D>, rows: usize) -> Taped<D> {
+pub(crate) fn average_pool<D: Device<f32>>(input: Taped<D>, rows: usize) -> Taped<D> {
     let (pixels, channels) = *input.shape();
     let maps = input.reshape_like(&(rows, pixels / rows, channels));
     maps.mean::<Matrix, Axis<1>>()

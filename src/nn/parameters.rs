@@ -43,7 +43,7 @@ impl NamedTensor {
     ///
     /// # Errors
     /// Its elements are not 32-bit floats.
-    pub fn from_view(name: &str, view: &TensorView<'_>) -> Result<Self> {
+    pub(crate) fn from_view(name: &str, view: &TensorView<'_>) -> Result<Self> {
         if view.dtype() != Dtype::F32 {
             return Err(Error::stage(format!("tensor {name} is {:?}, expected F32", view.dtype())));
         }

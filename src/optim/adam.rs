@@ -61,7 +61,7 @@ impl AdamConfig {
     }
 
     /// Returns Adam with the defaults of a pipeline file.
-    pub fn with_learning_rate(learning_rate: f64) -> Self {
+    pub(crate) fn with_learning_rate(learning_rate: f64) -> Self {
         Self {
             learning_rate,
             betas: Self::default_betas(),

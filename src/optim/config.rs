@@ -1,6 +1,6 @@
 //! The optimizer of a pipeline file.
 
-use crate::base::kinds::{declare_enum, match_member};
+use crate::base::kinds::{declare_enum, declare_examples, match_member};
 use crate::optim::*;
 
 optimizers! { declare_enum
@@ -10,6 +10,8 @@ optimizers! { declare_enum
     })))]
     pub enum OptimizerConfig;
 }
+
+optimizers! { declare_examples OptimizerConfig }
 
 impl OptimizerConfig {
     /// Returns the optimizer as an update rule.

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 /// Settings of L-BFGS.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Lbfgs {
+pub(crate) struct Lbfgs {
     /// Number of pairs of steps and gradient differences that are kept.
     pub memory: usize,
     /// Euclidean norm of the gradient at which it has converged.
@@ -19,7 +19,7 @@ pub struct Lbfgs {
 
 /// The result of a minimization.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Minimum {
+pub(crate) struct Minimum {
     /// The point.
     pub position: Vec<f64>,
     /// Value of the function at the point.
@@ -36,7 +36,7 @@ pub struct Minimum {
 impl Lbfgs {
     /// Minimizes `function`, which writes its gradient and returns its value, from `start`. `scale` approximates the
     /// diagonal of the inverse Hessian matrix; only the ratios of its values count.
-    pub fn minimize(
+    pub(crate) fn minimize(
         &self,
         start: Vec<f64>,
         scale: &[f64],

@@ -18,7 +18,7 @@ pub enum DecayedParameters {
 
 impl DecayedParameters {
     /// Whether weight decay applies to a parameter of this role.
-    pub fn includes(self, role: Role) -> bool {
+    pub(crate) fn includes(self, role: Role) -> bool {
         self == Self::All || role == Role::Weight
     }
 

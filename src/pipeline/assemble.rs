@@ -9,7 +9,7 @@ use crate::pipeline::report::{Frame, ReportStage};
 use crate::pipeline::{LoadedStudy, language};
 use crate::stages::Dataset;
 use crate::study::variants::{name_by_values, values_by_stage};
-use crate::study::{ClassCount, DataFacts, DeviceChoice, Expanded, Facts, Fits, Parts, Pipeline};
+use crate::study::{DataFacts, DeviceChoice, Expanded, Facts, Fits, Parts, Pipeline};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ pub struct Assembly {
 
 impl Assembly {
     /// Returns what to change so that a training run fits into this many bytes; `None` for other stages.
-    pub fn what_fits(&self, id: StageId, bytes: u64) -> Option<String> {
+    pub(crate) fn what_fits(&self, id: StageId, bytes: u64) -> Option<String> {
         self.fits.get(&id).map(|fits| fits(bytes))
     }
 
@@ -43,7 +43,7 @@ impl Assembly {
     ///
     /// # Errors
     /// Only bugs.
-    pub fn report_existing(&mut self, loaded: &LoadedStudy, outcome: &RunOutcome) -> Result<()> {
+    pub(crate) fn report_existing(&mut self, loaded: &LoadedStudy, outcome: &RunOutcome) -> Result<()> {
         let mut parts = self.parts.clone();
         let failures = parts.mark_missing(&self.graph, outcome);
         self.report = add_report(loaded, &mut self.graph, parts, Frame { failures, ..self.frame.clone() })?;
@@ -148,7 +148,7 @@ impl Survey {
     fn facts(&mut self, pipeline: &Pipeline) -> Result<Facts> {
         let data_facts = |(name, config): (&str, &DatasetConfig)| {
             let fingerprint = self.fingerprint(config)?;
-            let classes = class_counts(&fingerprint, config.validation_fraction, pipeline.seed);
+            let classes = dataset::split_sizes(&fingerprint, config.validation_fraction, pipeline.seed);
             Ok((name.to_owned(), DataFacts { config: config.clone(), fingerprint, classes }))
         };
         pipeline.all::<Dataset>().map(data_facts).collect::<Result<_>>().map(Facts)
@@ -162,15 +162,4 @@ impl Survey {
         self.fingerprints.push((config.clone(), fingerprint.clone()));
         Ok(fingerprint)
     }
-}
-
-fn class_counts(fingerprint: &Fingerprint, validation_fraction: f64, seed: u64) -> Vec<ClassCount> {
-    let sizes = dataset::split_sizes(fingerprint, validation_fraction, seed);
-    let count = |(class, (train, validation, test)): (&dataset::ClassSize, (usize, usize, usize))| ClassCount {
-        name: class.name.clone(),
-        train,
-        validation,
-        test,
-    };
-    fingerprint.classes.iter().zip(sizes).map(count).collect()
 }

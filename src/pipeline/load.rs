@@ -1,13 +1,13 @@
 //! From a file to a study.
 
-use crate::dataset::{DatasetConfig, Fingerprint};
+use crate::dataset::{ClassCount, DatasetConfig, Fingerprint};
 use crate::document::{self, Diagnostics, Document, Problem, Problems, SourceText, read_text};
 use crate::pipeline::language;
 use crate::pipeline::naming::{name_of, title_of};
 use crate::stages::Dataset;
 use crate::study::check::check_data;
 use crate::study::read::{self, Language};
-use crate::study::{ClassCount, DataFacts, Facts, Study, Variant};
+use crate::study::{DataFacts, Facts, Study, Variant};
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -2,6 +2,7 @@
 //!
 //! Non-finite numbers become NaN in a round trip through JSON, where they are `null`, and are plotted as gaps.
 
+use crate::dataset::ClassCount;
 use crate::render::correctness::Correctness;
 use crate::render::stage_table::StageTable;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -66,8 +67,8 @@ impl Report {
 pub struct DatasetFacts {
     /// Source of the images.
     pub source: String,
-    /// Name of each class and its number of training, validation and test images.
-    pub classes: Vec<(String, usize, usize, usize)>,
+    /// The classes and their numbers of images.
+    pub classes: Vec<ClassCount>,
     /// Width and height of the images in pixels.
     pub image_size: usize,
     /// Skipped files with the reason.

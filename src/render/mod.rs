@@ -3,11 +3,10 @@
 //! [`Report`] holds everything a report shows; [`write()`] renders it into a directory. Nothing here depends on stages,
 //! stores or the clock: equal input gives equal bytes.
 
-pub mod correctness;
+pub(crate) mod correctness;
 pub mod data;
-pub mod stage_table;
+pub(crate) mod stage_table;
 
-mod base64;
 mod charts;
 mod comparison_table;
 mod comparisons;
@@ -25,9 +24,13 @@ mod verdict;
 mod words;
 mod write;
 
+pub use correctness::Correctness;
 pub use data::Report;
 pub use markdown::results_markdown;
 pub use pairs::pairs_png;
 pub use stage_table::{Cell, CellFormat, StageColumn, StageTable};
-pub use times::{StageTimes, with_run, with_times};
-pub use write::{RESULTS, write};
+pub(crate) use times::StageTimes;
+pub(crate) use times::with_run;
+pub(crate) use times::with_times;
+pub(crate) use write::RESULTS;
+pub use write::write;

@@ -2,12 +2,14 @@
 
 use crate::base::Result;
 use crate::base::text::visible;
+use crate::dataset::ClassCount;
 use crate::render::data::{HealthRow, Report, Reproduce, StageRow};
 use crate::render::draw::canvas;
 use crate::render::plots::{Figure, Section};
 use crate::render::stage_table::{self, StageTable};
 use crate::render::verdict::{Statement, collapse};
-use crate::render::{base64, comparison_table, html, table, verdict, words};
+use crate::render::{comparison_table, html, table, verdict, words};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Serialize;
 
 const TEMPLATE: &str = include_str!("../../assets/report.html");
@@ -65,7 +67,7 @@ struct Page<'a> {
     pairs: Vec<(&'a str, String)>,
     source: &'a str,
     image_size: usize,
-    classes: Vec<(String, usize, usize, usize)>,
+    classes: Vec<ClassCount>,
     skipped: &'a [(String, String)],
     skipped_count: usize,
     damaged: &'a [(String, String)],
@@ -105,7 +107,7 @@ fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
         confusion_figures: section(Section::Confusion),
         embedding_figures: section(Section::Embedding),
         health: report.health.iter().map(health).collect(),
-        pairs: report.pairs.iter().map(|pair| (pair.policy.as_str(), base64::encode(&pair.png))).collect(),
+        pairs: report.pairs.iter().map(|pair| (pair.policy.as_str(), BASE64_STANDARD.encode(&pair.png))).collect(),
         source: &report.dataset.source,
         image_size: report.dataset.image_size,
         classes: classes(report),
@@ -122,7 +124,7 @@ fn page<'a>(report: &'a Report, figures: &'a [Figure]) -> Page<'a> {
 
 fn view(figure: &Figure) -> FigureView<'_> {
     let image = if figure.heavy {
-        let data = base64::encode(&figure.png);
+        let data = BASE64_STANDARD.encode(&figure.png);
         format!("<img class=\"plot\" alt=\"\" src=\"data:image/png;base64,{data}\">")
     } else {
         figure.svg.clone()
@@ -164,11 +166,16 @@ fn with_markup(statement: Statement) -> Statement {
 }
 
 /// Returns the number of images of each class, and the totals.
-fn classes(report: &Report) -> Vec<(String, usize, usize, usize)> {
+fn classes(report: &Report) -> Vec<ClassCount> {
     let mut rows = report.dataset.classes.clone();
     if rows.len() > 1 {
-        let sum = |pick: fn(&(String, usize, usize, usize)) -> usize| report.dataset.classes.iter().map(pick).sum();
-        rows.push(("all".into(), sum(|row| row.1), sum(|row| row.2), sum(|row| row.3)));
+        let sum = |count: fn(&ClassCount) -> usize| report.dataset.classes.iter().map(count).sum();
+        rows.push(ClassCount {
+            name: "all".into(),
+            train: sum(|class| class.train),
+            validation: sum(|class| class.validation),
+            test: sum(|class| class.test),
+        });
     }
     rows
 }

@@ -2,6 +2,7 @@
 
 use crate::base::rows::quoted;
 use crate::base::{Error, Result};
+use crate::dataset::ClassCount;
 use crate::render::comparison_table;
 use crate::render::data::Report;
 use crate::render::groups;
@@ -234,7 +235,7 @@ fn health(report: &Report) -> Result<Vec<u8>> {
 
 fn dataset(report: &Report) -> Result<Vec<u8>> {
     let mut table = CsvTable::new(&["class", "train", "validation", "test"])?;
-    for (name, train, validation, test) in &report.dataset.classes {
+    for ClassCount { name, train, validation, test } in &report.dataset.classes {
         table.add(&[name.clone(), train.to_string(), validation.to_string(), test.to_string()])?;
     }
     table.bytes()

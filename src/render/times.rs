@@ -14,7 +14,7 @@ const HEADER_END: &str = "</header>";
 
 /// How long one stage took, and where it ran.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct StageTimes {
+pub(crate) struct StageTimes {
     /// Name of the stage.
     pub stage: String,
     /// `4 min 05 s`.
@@ -35,7 +35,7 @@ pub struct StageTimes {
 ///
 /// # Errors
 /// The template is invalid, which is a bug.
-pub fn with_times(page: &str, rows: &[StageTimes]) -> Result<String> {
+pub(crate) fn with_times(page: &str, rows: &[StageTimes]) -> Result<String> {
     #[derive(Serialize)]
     struct Section<'a> {
         rows: &'a [StageTimes],
@@ -51,7 +51,7 @@ pub fn with_times(page: &str, rows: &[StageTimes]) -> Result<String> {
 ///
 /// # Errors
 /// The template is invalid, which is a bug.
-pub fn with_run(page: &str, facts: &[(String, String)]) -> Result<String> {
+pub(crate) fn with_run(page: &str, facts: &[(String, String)]) -> Result<String> {
     #[derive(Serialize)]
     struct Head<'a> {
         facts: &'a [(String, String)],

@@ -1,6 +1,6 @@
 //! Formatting of numbers and names for readers.
 
-use crate::base::human;
+use crate::base::human::{self, trimmed};
 use crate::render::data::EvaluationKind;
 use crate::render::groups::Group;
 
@@ -73,12 +73,6 @@ pub(crate) fn label_fraction(fraction: f64) -> String {
         return UNKNOWN.into();
     }
     format!("{} %", trimmed(100.0 * fraction, 2))
-}
-
-/// Formats with at most `decimals` decimals and no trailing zeros.
-pub(crate) fn trimmed(value: f64, decimals: usize) -> String {
-    let text = format!("{value:.decimals$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// Formats a number of any magnitude with about four significant digits.

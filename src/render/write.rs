@@ -8,7 +8,7 @@ use crate::render::{markdown, page, plots, tables};
 use std::path::Path;
 
 /// Name of the Markdown file with the table of results.
-pub const RESULTS: &str = "results.md";
+pub(crate) const RESULTS: &str = "results.md";
 
 /// Writes a report: `index.html`, `results.md`, `plots/*.png` and `.svg`, `tables/*.csv`.
 ///

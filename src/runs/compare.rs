@@ -12,7 +12,7 @@ const REPORT: &str = "report";
 
 /// Comparison of two runs, stage by stage.
 #[derive(Clone, Debug, Serialize)]
-pub struct RunComparison {
+pub(crate) struct RunComparison {
     /// Stages in both runs, in the order of the second.
     pub stages: Vec<StageComparison>,
     /// Stages only in the first run.
@@ -23,7 +23,7 @@ pub struct RunComparison {
 
 /// Comparison of a stage in two runs.
 #[derive(Clone, Debug, Serialize)]
-pub struct StageComparison {
+pub(crate) struct StageComparison {
     /// Name in the second run.
     pub name: String,
     /// Name in the first run, if different.
@@ -39,7 +39,7 @@ pub struct StageComparison {
 
 /// Comparison of a metric of a stage in two runs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct MetricComparison {
+pub(crate) struct MetricComparison {
     /// Name of the metric: `accuracy`.
     pub metric: String,
     /// Value in the first run.
@@ -64,7 +64,7 @@ pub struct MetricComparison {
 
 /// Test predictions of an evaluation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TestPredictions {
+pub(crate) struct TestPredictions {
     /// Digest of the test images; equal for the same images in the same order.
     pub test_set: String,
     /// Whether each test image was classified correctly.
@@ -75,7 +75,7 @@ pub struct TestPredictions {
 ///
 /// Stages are matched by name. Of the remaining ones, two stages match if they are the only ones of their runs with the
 /// same name up to the brackets: `linear_eval.main[depth 0, 10 % labels]` and `linear_eval.main[depth 1]`.
-pub fn compare(
+pub(crate) fn compare(
     first: &RunRecord,
     second: &RunRecord,
     predictions: &dyn Fn(&StageRecord) -> Option<TestPredictions>,

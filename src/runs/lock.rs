@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Lock that a run holds while it is running.
 #[derive(Debug)]
-pub struct RunLock {
+pub(crate) struct RunLock {
     path: PathBuf,
     // Closing the file unlocks it.
     _file: File,
@@ -18,7 +18,7 @@ impl RunLock {
     ///
     /// # Errors
     /// The directory cannot be written.
-    pub fn acquire(directory: &Path) -> Result<Self> {
+    pub(crate) fn acquire(directory: &Path) -> Result<Self> {
         let path = directory.join(LOCK);
         let file = File::create(&path).map_err(|error| Error::io("write", &path, &error))?;
         // If the file system does not support locks, the run continues without one.
@@ -35,7 +35,7 @@ impl Drop for RunLock {
 
 /// Whether the run in this directory is still running. If the file system does not support locks, a run without a
 /// recorded end counts as running.
-pub fn is_alive(directory: &Path) -> bool {
+pub(crate) fn is_alive(directory: &Path) -> bool {
     let Ok(file) = File::open(directory.join(LOCK)) else { return false };
     match file.try_lock_shared() {
         Ok(()) => false,

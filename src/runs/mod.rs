@@ -11,22 +11,22 @@
 //! pinned         exists if the artifacts of the run are kept
 //! ```
 
-pub mod commit;
-pub mod compare;
-pub mod find;
-pub mod hardware;
-pub mod list;
-pub mod lock;
-pub mod record;
-pub mod recorder;
-pub mod run;
+pub(crate) mod commit;
+pub(crate) mod compare;
+pub(crate) mod find;
+pub(crate) mod hardware;
+pub(crate) mod list;
+pub(crate) mod lock;
+pub(crate) mod record;
+pub(crate) mod recorder;
+pub(crate) mod run;
 
 pub use commit::Commit;
-pub use compare::{RunComparison, TestPredictions, compare};
+pub(crate) use compare::{RunComparison, TestPredictions, compare};
 pub use find::find;
 pub use hardware::Hardware;
 pub use list::{RunList, list};
-pub use record::{RunRecord, RunState, StageRecord, StageState};
+pub use record::{RunRecord, RunState, StageRecord, StageState, Versions};
 pub use recorder::{Recorder, RunDescription};
 pub use run::{RecordedRun, pin};
 

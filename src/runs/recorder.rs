@@ -2,7 +2,8 @@
 
 use super::{EVENTS, LOG, PIPELINE, RECORD, RESOLVED, RUNS};
 use crate::base::hash::short;
-use crate::base::{Error, ErrorKind, Result, files, human};
+use crate::base::text::shell_command;
+use crate::base::{Error, ErrorKind, Result, files, human, json};
 use crate::engine::key::STORE_VERSION;
 use crate::engine::{Event, EventSink, Graph, Store, clock};
 use crate::runs::lock::RunLock;
@@ -89,7 +90,7 @@ impl<'a> Recorder<'a> {
     }
 
     /// Returns the facts about the run for its report, as names and values.
-    pub fn facts(&self) -> Vec<(String, String)> {
+    pub(crate) fn facts(&self) -> Vec<(String, String)> {
         let record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
         let took = human::duration(self.start.elapsed());
         let id = self.directory.file_name().unwrap_or_default().to_string_lossy();
@@ -103,7 +104,7 @@ impl<'a> Recorder<'a> {
             ("Machine", format!("{host} ({processor}, {threads} threads, {})", record.device)),
             ("Commit", record.commit.as_ref().map(Commit::to_string).unwrap_or_default()),
             ("Data", data.join(", ")),
-            ("Changed by --set", record.overrides.join(" ")),
+            ("Changed by --set", shell_command(record.overrides.iter().map(String::as_str))),
         ];
         let nonempty = facts.into_iter().filter(|(_, value)| !value.is_empty());
         nonempty.map(|(name, value)| (name.to_owned(), value)).collect()
@@ -208,9 +209,7 @@ fn add_results(stage: &mut StageRecord, graph: &Graph, store: &Store) {
 }
 
 fn write_record(directory: &Path, record: &RunRecord) -> Result<()> {
-    let text = serde_json::to_string_pretty(record);
-    let text = text.map_err(|error| Error::bug(format!("cannot serialize the record: {error}")))?;
-    files::write_atomic(&directory.join(RECORD), format!("{text}\n").as_bytes())
+    files::write_atomic(&directory.join(RECORD), json::pretty(record)?.as_bytes())
 }
 
 /// Writes the pipeline files and the resolved pipeline.

@@ -62,7 +62,7 @@ impl RecordedRun {
     }
 
     /// Returns the time since it started; none if the time in its record is not valid.
-    pub fn age(&self) -> Option<Duration> {
+    pub(crate) fn age(&self) -> Option<Duration> {
         clock::since(&self.record.started)
     }
 }

@@ -3,7 +3,7 @@
 use crate::engine::{Event, EventSink};
 
 /// Passes each event to every sink.
-pub struct FanOut<'a>(pub Vec<&'a dyn EventSink>);
+pub(crate) struct FanOut<'a>(pub Vec<&'a dyn EventSink>);
 
 impl EventSink for FanOut<'_> {
     fn emit(&self, event: &Event) {

@@ -22,7 +22,7 @@ pub(super) const KIND: SinkKind = SinkKind {
 };
 
 /// Sink that writes events to a file.
-pub struct JsonLines<'a> {
+pub(crate) struct JsonLines<'a> {
     /// Minimum time between two progress events of a stage.
     interval: Option<Duration>,
     state: Mutex<LinesState>,
@@ -45,14 +45,14 @@ impl<'a> JsonLines<'a> {
     ///
     /// # Errors
     /// The file cannot be created.
-    pub fn create(path: PathBuf, interval: Duration) -> Result<Self> {
+    pub(crate) fn create(path: PathBuf, interval: Duration) -> Result<Self> {
         let mut lines = Self::new(path, Some(interval), FirstFailure::kept());
         lines.state.get_mut().unwrap_or_else(PoisonError::into_inner).file.open()?;
         Ok(lines)
     }
 
     /// Returns why an event could not be written, the first time.
-    pub fn failure(&self) -> Option<&str> {
+    pub(crate) fn failure(&self) -> Option<&str> {
         self.failure.get()
     }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// Line of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogLine {
+pub(crate) struct LogLine {
     /// Label at the start of the line, if any; shown in color.
     pub label: Option<LineLabel>,
     /// Text after the label.
@@ -19,7 +19,7 @@ pub struct LogLine {
 
 /// Label of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LineLabel {
+pub(crate) enum LineLabel {
     /// Artifacts were already in the store.
     Cached,
     /// A stage finished.
@@ -34,7 +34,7 @@ pub enum LineLabel {
 
 impl LineLabel {
     /// Returns the first word of the line.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Cached => "cached",
             Self::Done => "done",
@@ -56,7 +56,7 @@ impl fmt::Display for LogLine {
 
 /// Formatter that turns the events of a run into log lines.
 #[derive(Debug)]
-pub struct LogLines {
+pub(crate) struct LogLines {
     /// Minimum time between two progress lines of a stage; none if starts and progress are shown in another way.
     interval: Option<Duration>,
     /// Time of the last start or progress line of each running stage.
@@ -67,17 +67,17 @@ pub struct LogLines {
 
 impl LogLines {
     /// Formats all events, with at most one progress line per interval and stage.
-    pub fn new(interval: Duration) -> Self {
+    pub(crate) fn new(interval: Duration) -> Self {
         Self { interval: Some(interval), last_shown: HashMap::new(), cached: 0 }
     }
 
     /// Formats all events except starts and progress.
-    pub fn without_progress() -> Self {
+    pub(crate) fn without_progress() -> Self {
         Self { interval: None, last_shown: HashMap::new(), cached: 0 }
     }
 
     /// Returns the lines of an event, in order.
-    pub fn format(&mut self, event: &Event) -> Vec<LogLine> {
+    pub(crate) fn format(&mut self, event: &Event) -> Vec<LogLine> {
         if let Event::Cached { .. } = event {
             self.cached += 1;
             return Vec::new();
@@ -92,7 +92,7 @@ impl LogLines {
     }
 
     /// Returns the line with the cached stages not yet reported, if any.
-    pub fn flush(&mut self) -> Option<LogLine> {
+    pub(crate) fn flush(&mut self) -> Option<LogLine> {
         let count = std::mem::take(&mut self.cached);
         (count > 0).then(|| LogLine { label: Some(LineLabel::Cached), text: human::count(count, "stage") })
     }

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Sink that writes lines with their times.
-pub struct LogFile {
+pub(crate) struct LogFile {
     state: Mutex<LogState>,
     failure: FirstFailure<'static>,
 }
@@ -26,7 +26,7 @@ impl LogFile {
     ///
     /// # Errors
     /// The file cannot be created.
-    pub fn create(path: PathBuf, interval: Duration) -> Result<Self> {
+    pub(crate) fn create(path: PathBuf, interval: Duration) -> Result<Self> {
         let mut file = RecordFile::new(path);
         file.open()?;
         let state = LogState { lines: LogLines::new(interval), file };
@@ -34,12 +34,12 @@ impl LogFile {
     }
 
     /// Writes a line that is not from an event.
-    pub fn line(&self, text: String) {
+    pub(crate) fn line(&self, text: String) {
         self.write(|_| vec![LogLine { label: None, text }]);
     }
 
     /// Returns why a line could not be written, the first time.
-    pub fn failure(&self) -> Option<&str> {
+    pub(crate) fn failure(&self) -> Option<&str> {
         self.failure.get()
     }
 

@@ -3,24 +3,24 @@
 
 mod failure;
 mod fan_out;
-pub mod json_lines;
-pub mod lines;
-pub mod log_file;
+pub(crate) mod json_lines;
+pub(crate) mod lines;
+pub(crate) mod log_file;
 mod record_file;
 mod tensorboard;
-pub mod wording;
+pub(crate) mod wording;
 
-pub use fan_out::FanOut;
-pub use json_lines::JsonLines;
-pub use lines::{LineLabel, LogLine, LogLines};
-pub use log_file::LogFile;
+pub(crate) use fan_out::FanOut;
+pub(crate) use json_lines::JsonLines;
+pub(crate) use lines::{LineLabel, LogLine, LogLines};
+pub(crate) use log_file::LogFile;
 
 use crate::engine::EventSink;
 use std::path::Path;
 
 /// Sink that `simclr run --sink NAME` adds to a run.
 #[derive(Clone, Copy)]
-pub struct SinkKind {
+pub(crate) struct SinkKind {
     /// Its name on the command line.
     pub name: &'static str,
     /// What it writes, for the help.
@@ -31,7 +31,7 @@ pub struct SinkKind {
 
 /// Where a sink writes.
 #[derive(Clone, Copy)]
-pub struct SinkPlace<'a> {
+pub(crate) struct SinkPlace<'a> {
     /// Directory of the run.
     pub run: &'a Path,
     /// Receives a warning if the sink cannot write.
@@ -39,4 +39,4 @@ pub struct SinkPlace<'a> {
 }
 
 /// Every sink that a user can ask for.
-pub static SINKS: &[SinkKind] = &[json_lines::KIND, tensorboard::KIND];
+pub(crate) static SINKS: &[SinkKind] = &[json_lines::KIND, tensorboard::KIND];

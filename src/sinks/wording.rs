@@ -4,7 +4,7 @@ use crate::base::human;
 use crate::engine::{Figure, Progress, StageSummary, TrainingSpeed};
 
 /// Formats the details of progress besides its counts: `epoch 3/20  loss 2.310 (chance 5.541) ...`, or the unit.
-pub fn detail(progress: &Progress) -> String {
+pub(crate) fn detail(progress: &Progress) -> String {
     let Some(metrics) = &progress.training else { return progress.unit.clone() };
     let chance = metrics.chance_loss.map(|chance| format!(" (chance {chance:.3})")).unwrap_or_default();
     format!(
@@ -20,17 +20,17 @@ pub fn detail(progress: &Progress) -> String {
 }
 
 /// Formats progress: `3/20 (15 %)  images`.
-pub fn progress(progress: &Progress) -> String {
+pub(crate) fn progress(progress: &Progress) -> String {
     human::progress(progress.done, progress.total, &detail(progress))
 }
 
 /// Formats where a training run resumes.
-pub fn resumed(epoch: u64, step: u64) -> String {
+pub(crate) fn resumed(epoch: u64, step: u64) -> String {
     format!("resuming from epoch {epoch}, step {step}")
 }
 
 /// Formats a speed: `767 views/s, 0.1 % of the time waiting for data, 182 GFLOP/s of a peak of 191 (95 %)`.
-pub fn speed(speed: &TrainingSpeed) -> String {
+pub(crate) fn speed(speed: &TrainingSpeed) -> String {
     let TrainingSpeed { views_per_second, waiting, gigaflops, peak_gigaflops } = speed;
     let of_peak = peak_gigaflops.map(|peak| format!(" of a peak of {peak:.0} ({:.0} %)", 100.0 * gigaflops / peak));
     let (waiting, of_peak) = (100.0 * waiting, of_peak.unwrap_or_default());
@@ -40,7 +40,7 @@ pub fn speed(speed: &TrainingSpeed) -> String {
 }
 
 /// Formats the result of a stage: `accuracy 59.2 % [53.0 %, 65.1 %]`.
-pub fn summary(summary: &StageSummary) -> String {
+pub(crate) fn summary(summary: &StageSummary) -> String {
     let figures: Vec<String> = summary.0.iter().map(figure).collect();
     figures.join(", ")
 }

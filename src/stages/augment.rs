@@ -8,7 +8,7 @@ use crate::study::{Check, Expansion, Pipeline, Ref, StageKind};
 pub struct Augment;
 
 /// Name that means no augmentation, where a stage takes the name of a policy.
-pub const NO_POLICY: &str = "none";
+pub(crate) const NO_POLICY: &str = "none";
 
 impl StageKind for Augment {
     const SECTION: &'static str = "augment";

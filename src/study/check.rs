@@ -16,33 +16,33 @@ pub struct Check<'a> {
 
 impl<'a> Check<'a> {
     /// Returns the name of the table; empty for the default table.
-    pub fn name(&self) -> &'a str {
+    pub(crate) fn name(&self) -> &'a str {
         self.name
     }
 
     /// Returns the header of the table without brackets: `pretrain.main`, `dataset`.
-    pub fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         if self.name.is_empty() { self.section.to_owned() } else { format!("{}.{}", self.section, self.name) }
     }
 
     /// Returns the tables of the file, except those that could not be read.
-    pub fn pipeline(&self) -> &'a Pipeline {
+    pub(crate) fn pipeline(&self) -> &'a Pipeline {
         self.pipeline
     }
 
     /// Returns whether the file sets a key of the table.
-    pub fn is_written(&self, keys: &[&str]) -> bool {
+    pub(crate) fn is_written(&self, keys: &[&str]) -> bool {
         self.root.get(&path(self.section, self.name, keys)).is_some_and(|node| node.span != Span::NOWHERE)
     }
 
     /// Reports a problem with a key of the table; elements of lists are addressed by index.
-    pub fn report(&mut self, keys: &[&str], message: impl Into<String>, help: impl Into<Option<String>>) {
+    pub(crate) fn report(&mut self, keys: &[&str], message: impl Into<String>, help: impl Into<Option<String>>) {
         let span = self.root.span_of(&path(self.section, self.name, keys));
         self.problems.report(Problem::new(span, message).maybe_help(help.into()));
     }
 
     /// Reports a problem with a key of another section, unless one has been reported there.
-    pub fn report_elsewhere(
+    pub(crate) fn report_elsewhere(
         &mut self,
         (section, name): (&str, &str),
         keys: &[&str],
@@ -56,7 +56,7 @@ impl<'a> Check<'a> {
     }
 
     /// Reports elements that occur twice in a list; `what` completes "... is listed twice".
-    pub fn each_once<T: PartialEq>(&mut self, key: &str, values: &[T], what: impl Fn(&T) -> String) {
+    pub(crate) fn each_once<T: PartialEq>(&mut self, key: &str, values: &[T], what: impl Fn(&T) -> String) {
         for (index, value) in values.iter().enumerate() {
             if values[..index].contains(value) {
                 self.report(&[key, &index.to_string()], format!("{} is listed twice", what(value)), None);
@@ -65,7 +65,7 @@ impl<'a> Check<'a> {
     }
 
     /// Reports keys that have no effect in combination with another one.
-    pub fn no_effect(&mut self, keys: &[&str], beside: &str, help: &str) {
+    pub(crate) fn no_effect(&mut self, keys: &[&str], beside: &str, help: &str) {
         for key in keys {
             if self.is_written(&[key]) {
                 self.report(&[key], format!("`{key}` cannot be combined with {beside}"), help.to_owned());
@@ -99,12 +99,12 @@ impl<'a> DataCheck<'a> {
     ///
     /// # Errors
     /// The file does not have it, which is a bug.
-    pub fn facts(&self, dataset: &str) -> Result<&'a DataFacts, Error> {
+    pub(crate) fn facts(&self, dataset: &str) -> Result<&'a DataFacts, Error> {
         self.facts.of(dataset)
     }
 
     /// Returns the keys of an element of a list, or of the value itself if the file has one value instead of a list.
-    pub fn element(&self, key: &'a str, index: usize) -> Vec<String> {
+    pub(crate) fn element(&self, key: &'a str, index: usize) -> Vec<String> {
         let index = index.to_string();
         match self.root.get(&path(self.section, self.name, &[key, &index])) {
             Some(_) => vec![key.to_owned(), index],

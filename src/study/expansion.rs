@@ -16,7 +16,7 @@ pub type Fits = Arc<dyn Fn(u64) -> String + Send + Sync>;
 
 /// The graph of a study, over all its variants, and the contents of its report.
 #[derive(Default)]
-pub struct Expanded {
+pub(crate) struct Expanded {
     pub(crate) graph: Graph,
     pub(crate) parts: Parts,
     pub(crate) stage_variants: StageVariants,
@@ -78,12 +78,12 @@ pub struct Expansion<'a> {
 
 impl<'a> Expansion<'a> {
     /// Returns the name of the table; empty for the default table.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// Returns the tables of the variant.
-    pub fn pipeline(&self) -> &'a Pipeline {
+    pub(crate) fn pipeline(&self) -> &'a Pipeline {
         self.pipeline
     }
 
@@ -91,12 +91,12 @@ impl<'a> Expansion<'a> {
     ///
     /// # Errors
     /// The file does not have it, which is a bug.
-    pub fn facts(&self, dataset: &str) -> Result<&'a DataFacts> {
+    pub(crate) fn facts(&self, dataset: &str) -> Result<&'a DataFacts> {
         self.facts.of(dataset)
     }
 
     /// Returns the file that caches the digests of image files.
-    pub fn memo(&self) -> &Path {
+    pub(crate) fn memo(&self) -> &Path {
         &self.memo
     }
 
@@ -104,34 +104,34 @@ impl<'a> Expansion<'a> {
     ///
     /// # Errors
     /// Bugs of the caller, as for [`Graph::add`].
-    pub fn add(&mut self, stage: impl Stage + 'static, inputs: &[(&str, StageId)]) -> Result<StageId> {
+    pub(crate) fn add(&mut self, stage: impl Stage + 'static, inputs: &[(&str, StageId)]) -> Result<StageId> {
         let id = self.expanded.graph.add(Box::new(stage), inputs)?;
         self.expanded.stage_variants.add(id, self.number);
         Ok(id)
     }
 
     /// Records the estimated cost of a stage, if known.
-    pub fn cost(&mut self, id: StageId, cost: impl Into<Option<Cost>>) {
+    pub(crate) fn cost(&mut self, id: StageId, cost: impl Into<Option<Cost>>) {
         cost.into().into_iter().for_each(|cost| self.expanded.graph.set_cost(id, cost));
     }
 
     /// Records what to change so that a stage fits into memory.
-    pub fn fits(&mut self, id: StageId, fits: Fits) {
+    pub(crate) fn fits(&mut self, id: StageId, fits: Fits) {
         self.expanded.fits.insert(id, fits);
     }
 
     /// Adds a part to the report, read from these stages by role.
-    pub fn show(&mut self, stages: &[(&str, StageId)], part: impl ReportPart + 'static) {
+    pub(crate) fn show(&mut self, stages: &[(&str, StageId)], part: impl ReportPart + 'static) {
         self.expanded.parts.add(stages, Arc::new(part));
     }
 
     /// Returns whether a part of the report is read from a stage.
-    pub fn is_shown(&self, stage: StageId) -> bool {
+    pub(crate) fn is_shown(&self, stage: StageId) -> bool {
         self.expanded.parts.has(stage)
     }
 
     /// Adds the summary table of a model to the report.
-    pub fn model(&mut self, name: String, summary: String) {
+    pub(crate) fn model(&mut self, name: String, summary: String) {
         let model = (name, summary);
         if !self.expanded.models.contains(&model) {
             self.expanded.models.push(model);
@@ -139,7 +139,7 @@ impl<'a> Expansion<'a> {
     }
 
     /// Provides a value to the kinds that refer to this table.
-    pub fn provide<K: StageKind, T: Any + Send + Sync>(&mut self, value: T) {
+    pub(crate) fn provide<K: StageKind, T: Any + Send + Sync>(&mut self, value: T) {
         self.provided.insert((K::SECTION, self.name.clone()), Arc::new(value));
     }
 
@@ -147,7 +147,7 @@ impl<'a> Expansion<'a> {
     ///
     /// # Errors
     /// It provides no value of this type, which is a bug: its section comes later in the list of kinds.
-    pub fn provided<K: StageKind, T: Any + Send + Sync>(&self, name: &str) -> Result<Arc<T>> {
+    pub(crate) fn provided<K: StageKind, T: Any + Send + Sync>(&self, name: &str) -> Result<Arc<T>> {
         let value = self.provided.get(&(K::SECTION, name.to_owned())).cloned();
         let value = value.and_then(|value| value.downcast().ok());
         value.ok_or_else(|| Error::bug(format!("[{}.{name}] provides nothing to [{}]", K::SECTION, self.name)))

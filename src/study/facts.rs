@@ -1,21 +1,8 @@
 //! Facts about the data of a pipeline, known before anything is computed.
 
 use crate::base::{Error, Result};
-use crate::dataset::{DatasetConfig, Fingerprint};
+use crate::dataset::{ClassCount, DatasetConfig, Fingerprint};
 use std::collections::BTreeMap;
-
-/// Numbers of images of a class by subset of the split.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClassCount {
-    /// Name of the class.
-    pub name: String,
-    /// Training images.
-    pub train: usize,
-    /// Validation images.
-    pub validation: usize,
-    /// Test images.
-    pub test: usize,
-}
 
 /// A data set: its configuration, its files, and how many images it has.
 #[derive(Clone, Debug)]
@@ -70,6 +57,6 @@ impl DataFacts {
 }
 
 /// Returns the number of labeled images among `train`; half an image rounds up.
-pub fn labeled_count(fraction: f64, train: usize) -> usize {
+pub(crate) fn labeled_count(fraction: f64, train: usize) -> usize {
     (fraction * train as f64).round() as usize
 }

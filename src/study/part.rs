@@ -10,7 +10,7 @@ use std::fmt::Debug;
 use std::path::Path;
 
 /// A part of the report, read from the artifacts of one or more stages.
-pub trait ReportPart: Debug + Send + Sync {
+pub(crate) trait ReportPart: Debug + Send + Sync {
     /// Returns everything besides the artifacts that determines what it adds to the report, for the report's key.
     fn describe(&self) -> Value;
 
@@ -25,7 +25,7 @@ pub trait ReportPart: Debug + Send + Sync {
 }
 
 /// The artifacts of a part of the report, and their variant of the sweep.
-pub struct Shown<'a> {
+pub(crate) struct Shown<'a> {
     pub(super) context: &'a Context<'a>,
     pub(super) roles: &'a [(String, String)],
     /// The swept settings that the stage depends on.
@@ -37,7 +37,7 @@ impl Shown<'_> {
     ///
     /// # Errors
     /// The part has no such role, which is a bug.
-    pub fn artifact(&self, role: &str) -> Result<&Path> {
+    pub(crate) fn artifact(&self, role: &str) -> Result<&Path> {
         let input = self.roles.iter().find(|(own, _)| own == role);
         let (_, input) = input.ok_or_else(|| Error::bug(format!("a part of the report without '{role}'")))?;
         self.context.input(input)
@@ -46,7 +46,7 @@ impl Shown<'_> {
 
 /// The swept settings that a stage depends on, and their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct VariantLabel {
+pub(crate) struct VariantLabel {
     /// `temperature 0.1, seed 2`; empty if the sweep does not affect the stage.
     pub label: String,
     /// Short name of each swept path, and its value.

@@ -89,7 +89,7 @@ impl Pipeline {
     }
 
     /// Returns the tables of a section with their names, in the order of the file.
-    pub fn in_file_order<K: StageKind>(&self) -> impl Iterator<Item = (&str, &K::Config)> {
+    pub(crate) fn in_file_order<K: StageKind>(&self) -> impl Iterator<Item = (&str, &K::Config)> {
         let mut tables: Vec<&Table> = self.tables.iter().filter(|table| table.section == K::SECTION).collect();
         tables.sort_by_key(|table| table.position);
         tables.into_iter().filter_map(|table| Some((table.name.as_str(), table.config.downcast_ref()?)))

@@ -54,7 +54,7 @@ impl Checkpoints {
     }
 
     /// Returns whether it is time for a new one.
-    pub fn is_due(&self) -> bool {
+    pub(crate) fn is_due(&self) -> bool {
         self.last_write.elapsed() >= self.every
     }
 

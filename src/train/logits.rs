@@ -1,12 +1,12 @@
 //! Logits `[rows, classes]`: predicted classes, probabilities, cross-entropy, accuracy.
 
 /// Returns the class with the highest score of each row; among equal scores, the first.
-pub fn best_classes(scores: &[f32], classes: usize) -> Vec<usize> {
+pub(crate) fn best_classes(scores: &[f32], classes: usize) -> Vec<usize> {
     scores.chunks_exact(classes).map(argmax).collect()
 }
 
 /// Returns class probabilities (softmax of each row), `[rows, classes]`.
-pub fn probabilities(mut logits: Vec<f32>, classes: usize) -> Vec<f32> {
+pub(crate) fn probabilities(mut logits: Vec<f32>, classes: usize) -> Vec<f32> {
     for row in logits.chunks_mut(classes) {
         let total = log_sum_exp(row);
         row.iter_mut().for_each(|score| *score = (f64::from(*score) - total).exp() as f32);
@@ -15,13 +15,13 @@ pub fn probabilities(mut logits: Vec<f32>, classes: usize) -> Vec<f32> {
 }
 
 /// Returns the mean cross-entropy in nats; NaN without rows.
-pub fn mean_cross_entropy(logits: &[f32], labels: &[usize], classes: usize) -> f64 {
+pub(crate) fn mean_cross_entropy(logits: &[f32], labels: &[usize], classes: usize) -> f64 {
     let loss = |(row, label): (&[f32], &usize)| log_sum_exp(row) - f64::from(row[*label]);
     logits.chunks_exact(classes).zip(labels).map(loss).sum::<f64>() / labels.len() as f64
 }
 
 /// Returns the fraction of rows whose predicted class is the label; NaN without rows.
-pub fn accuracy(logits: &[f32], labels: &[usize], classes: usize) -> f64 {
+pub(crate) fn accuracy(logits: &[f32], labels: &[usize], classes: usize) -> f64 {
     let correct = best_classes(logits, classes).iter().zip(labels).filter(|(best, label)| best == label).count();
     correct as f64 / labels.len() as f64
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 /// Views processed since the start.
-pub struct Throughput {
+pub(crate) struct Throughput {
     start: Instant,
     views: usize,
 }
@@ -16,22 +16,22 @@ impl Default for Throughput {
 
 impl Throughput {
     /// Adds the views of a step.
-    pub fn add(&mut self, views: usize) {
+    pub(crate) fn add(&mut self, views: usize) {
         self.views += views;
     }
 
     /// Returns the views/s since the start.
-    pub fn views_per_second(&self) -> f64 {
+    pub(crate) fn views_per_second(&self) -> f64 {
         self.views as f64 / self.start.elapsed().as_secs_f64().max(1e-9)
     }
 
     /// Returns the seconds since the start.
-    pub fn seconds(&self) -> f64 {
+    pub(crate) fn seconds(&self) -> f64 {
         self.start.elapsed().as_secs_f64()
     }
 
     /// Returns `waited` seconds as a fraction of the time since the start.
-    pub fn fraction(&self, waited: f64) -> f64 {
+    pub(crate) fn fraction(&self, waited: f64) -> f64 {
         waited / self.start.elapsed().as_secs_f64().max(1e-9)
     }
 }

@@ -3,8 +3,8 @@
 use simclr::dataset::SourceConfig;
 use simclr::document::Diagnostics;
 use simclr::pipeline::{load, parse};
+use simclr::stages::SelectOn;
 use simclr::stages::linear_eval::LinearTraining;
-use simclr::stages::shared::labels::SelectOn;
 use simclr::stages::supervised::Budget;
 use simclr::stages::{Dataset, Embed, KnnEval, LinearEval, Pretrain, Supervised};
 use simclr::study::{DeviceChoice, Pipeline, StageKind};

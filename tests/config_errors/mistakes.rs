@@ -1,9 +1,9 @@
 //! Typical mistakes, each with the full text of its errors (`expected/NAME.txt`).
 //! After a change of messages: UPDATE_EXPECTED=1 cargo test --test config_errors mistakes, then review the diff.
 
+use simclr::dataset::ClassCount;
 use simclr::document::Diagnostics;
 use simclr::pipeline::{LoadedStudy, parse};
-use simclr::study::ClassCount;
 use std::path::Path;
 
 const BASE: &str = include_str!("base.toml");

@@ -4,7 +4,7 @@ use statrs::distribution::{Binomial, DiscreteCDF};
 
 /// Returns the exact two-sided p-value (McNemar 1947, binomial distribution). `first` images are classified correctly
 /// by the first classifier only, `second` by the second only; images on which both agree do not matter.
-pub fn mcnemar(first: usize, second: usize) -> f64 {
+pub(crate) fn mcnemar(first: usize, second: usize) -> f64 {
     let discordant = (first + second) as u64;
     let Ok(binomial) = Binomial::new(0.5, discordant) else { return f64::NAN };
     (2.0 * binomial.cdf(first.min(second) as u64)).min(1.0)

@@ -12,8 +12,8 @@ mod variance;
 
 pub use difference::{Difference, Pairing, difference, mean_difference};
 pub use holm::holm;
-pub use mcnemar::mcnemar;
+pub(crate) use mcnemar::mcnemar;
 pub use outcomes::Outcomes;
 
 /// Significance level: a difference is significant if its p-value, corrected for multiple comparisons, is below this.
-pub const SIGNIFICANT: f64 = 0.05;
+pub(crate) const SIGNIFICANT: f64 = 0.05;

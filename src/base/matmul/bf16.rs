@@ -43,7 +43,7 @@ impl Bf16Kernel {
 }
 
 /// Returns whether the processor has AMX-BF16, whose peak is 16 times as many MACs per cycle as f32 FMA.
-pub fn has_amx() -> bool {
+pub(crate) fn has_amx() -> bool {
     #[cfg(target_arch = "x86_64")]
     return Bf16Kernel::all().contains(&Bf16Kernel::Amx);
     #[cfg(not(target_arch = "x86_64"))]
@@ -52,7 +52,7 @@ pub fn has_amx() -> bool {
 
 /// The right operand of bf16 matmul, packed once for this processor and reused for many blocks.
 #[derive(Clone, Debug, Default)]
-pub struct PackedBf16 {
+pub(crate) struct PackedBf16 {
     kernel: Bf16Kernel,
     rows: usize,
     columns: usize,
@@ -65,14 +65,14 @@ pub struct PackedBf16 {
 impl PackedBf16 {
     /// Packs a matrix.
     #[must_use]
-    pub fn new(right: Matrix<'_, bf16>) -> Self {
+    pub(crate) fn new(right: Matrix<'_, bf16>) -> Self {
         let mut packed = Self::default();
         packed.pack(right);
         packed
     }
 
     /// Packs another matrix, reusing the memory.
-    pub fn pack(&mut self, right: Matrix<'_, bf16>) {
+    pub(crate) fn pack(&mut self, right: Matrix<'_, bf16>) {
         self.pack_for(Bf16Kernel::all()[0], right);
     }
 
@@ -111,7 +111,7 @@ fn to_f32(number: &bf16) -> f32 {
 ///
 /// # Panics
 /// The shapes do not match.
-pub fn gemm_bf16(left: Matrix<'_, bf16>, right: &PackedBf16, accumulate: bool, output: &mut [f32]) {
+pub(crate) fn gemm_bf16(left: Matrix<'_, bf16>, right: &PackedBf16, accumulate: bool, output: &mut [f32]) {
     assert_eq!(left.columns, right.rows);
     assert_eq!(output.len(), left.rows * right.columns);
     match right.kernel {

@@ -9,14 +9,14 @@ mod bf16;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
 
-pub use bf16::{PackedBf16, gemm_bf16, has_amx};
+pub(crate) use bf16::{PackedBf16, gemm_bf16, has_amx};
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// A matrix in a slice: element (i, j) is at `i * row_stride + j * column_stride`.
 #[derive(Clone, Copy, Debug)]
-pub struct Matrix<'a, T> {
+pub(crate) struct Matrix<'a, T> {
     values: &'a [T],
     rows: usize,
     columns: usize,
@@ -29,14 +29,14 @@ impl<'a, T> Matrix<'a, T> {
     ///
     /// # Panics
     /// The slice is not `rows * columns` long.
-    pub fn new(values: &'a [T], rows: usize, columns: usize) -> Self {
+    pub(crate) fn new(values: &'a [T], rows: usize, columns: usize) -> Self {
         assert_eq!(values.len(), rows * columns);
         Self { values, rows, columns, row_stride: columns, column_stride: 1 }
     }
 
     /// Returns the transpose, as a view of the same values.
     #[must_use]
-    pub fn transposed(self) -> Self {
+    pub(crate) fn transposed(self) -> Self {
         Self {
             rows: self.columns,
             columns: self.rows,
@@ -51,7 +51,7 @@ impl<'a, T> Matrix<'a, T> {
     /// # Panics
     /// The matrix has fewer columns.
     #[must_use]
-    pub fn column_block(self, first: usize, count: usize) -> Self {
+    pub(crate) fn column_block(self, first: usize, count: usize) -> Self {
         assert!(first + count <= self.columns);
         let skipped = (first * self.column_stride).min(self.values.len());
         Self { values: &self.values[skipped..], columns: count, ..self }
@@ -60,7 +60,7 @@ impl<'a, T> Matrix<'a, T> {
 
 /// Returns the FLOP/s that f32 matmul reaches on all of rayon's threads together, measured once per process in about
 /// 0.1 s; a MAC counts as two FLOPs.
-pub fn peak_flops() -> f64 {
+pub(crate) fn peak_flops() -> f64 {
     static PEAK: OnceLock<f64> = OnceLock::new();
     *PEAK.get_or_init(|| rayon::broadcast(|_| flops_per_thread()).into_iter().sum())
 }
@@ -80,7 +80,7 @@ fn flops_per_thread() -> f64 {
 }
 
 /// An element type of [`gemm()`]: `f32` or `f64`.
-pub trait Number: Copy + 'static + sealed::Sealed {
+pub(crate) trait Number: Copy + 'static + sealed::Sealed {
     /// The neutral element of multiplication.
     const ONE: Self;
 }
@@ -94,7 +94,7 @@ impl Number for f64 {
 }
 
 mod sealed {
-    pub trait Sealed {}
+    pub(crate) trait Sealed {}
     impl Sealed for f32 {}
     impl Sealed for f64 {}
 }
@@ -104,7 +104,7 @@ mod sealed {
 ///
 /// # Panics
 /// The shapes do not match.
-pub fn gemm<T: Number>(left: Matrix<'_, T>, right: Matrix<'_, T>, accumulate: bool, output: &mut [T]) {
+pub(crate) fn gemm<T: Number>(left: Matrix<'_, T>, right: Matrix<'_, T>, accumulate: bool, output: &mut [T]) {
     assert_eq!(left.columns, right.rows);
     assert_eq!(output.len(), left.rows * right.columns);
     // SAFETY: a `Matrix` stays inside its slice however it is transposed or sliced, the asserts check the three shapes

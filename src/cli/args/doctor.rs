@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 /// Arguments of `doctor`.
 #[derive(Args, Debug)]
-pub struct DoctorArguments {
+pub(crate) struct DoctorArguments {
     /// Device to check: auto, cpu, cuda, cuda:1
     #[arg(long, value_parser = device, default_value = "auto")]
     pub device: DeviceChoice,
@@ -32,7 +32,7 @@ pub struct DoctorArguments {
 
 /// A training precision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum PrecisionArgument {
+pub(crate) enum PrecisionArgument {
     /// 32 bits.
     F32,
     /// 32 bits, with TF32 matmuls and convolutions on CUDA.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// The output directory of a command.
 #[derive(Args, Debug)]
-pub struct OutputArguments {
+pub(crate) struct OutputArguments {
     /// Directory of artifacts, runs and reports
     #[arg(long, value_name = "DIR", default_value = "outputs")]
     pub output: PathBuf,
@@ -14,7 +14,7 @@ pub struct OutputArguments {
 
 /// Arguments of `status`.
 #[derive(Args, Debug)]
-pub struct StatusArguments {
+pub(crate) struct StatusArguments {
     /// Run to show: latest, a study, an id or its prefix, STUDY/ID [default: list all runs]
     pub run: Option<String>,
     /// The output directory.
@@ -30,7 +30,7 @@ pub struct StatusArguments {
 
 /// Arguments of `compare`.
 #[derive(Args, Debug)]
-pub struct CompareArguments {
+pub(crate) struct CompareArguments {
     /// Baseline run: latest, a study, an id or its prefix, STUDY/ID
     #[arg(value_name = "A")]
     pub first: String,
@@ -47,7 +47,7 @@ pub struct CompareArguments {
 
 /// Arguments of `cache`.
 #[derive(Args, Debug)]
-pub struct CacheArguments {
+pub(crate) struct CacheArguments {
     /// The `cache` command to run.
     #[command(subcommand)]
     pub command: CacheCommand,
@@ -55,7 +55,7 @@ pub struct CacheArguments {
 
 /// The `cache` commands.
 #[derive(Debug, Subcommand)]
-pub enum CacheCommand {
+pub(crate) enum CacheCommand {
     /// List the artifacts and the runs that use them
     #[command(after_help = "\
 Examples:
@@ -94,7 +94,7 @@ Examples:
 
 /// Arguments of `cache pin` and `cache unpin`.
 #[derive(Args, Debug)]
-pub struct PinArguments {
+pub(crate) struct PinArguments {
     /// The run: latest, a study, an id or its prefix, STUDY/ID
     pub run: String,
     /// The output directory.
@@ -104,7 +104,7 @@ pub struct PinArguments {
 
 /// Arguments of `cache ls`.
 #[derive(Args, Debug)]
-pub struct CacheListArguments {
+pub(crate) struct CacheListArguments {
     /// The output directory.
     #[command(flatten)]
     pub output: OutputArguments,
@@ -115,7 +115,7 @@ pub struct CacheListArguments {
 
 /// Arguments of `cache verify`.
 #[derive(Args, Debug)]
-pub struct VerifyArguments {
+pub(crate) struct VerifyArguments {
     /// The output directory.
     #[command(flatten)]
     pub output: OutputArguments,
@@ -129,7 +129,7 @@ pub struct VerifyArguments {
 
 /// Arguments of `cache gc`.
 #[derive(Args, Debug)]
-pub struct CollectArguments {
+pub(crate) struct CollectArguments {
     /// The output directory.
     #[command(flatten)]
     pub output: OutputArguments,
@@ -146,7 +146,7 @@ pub struct CollectArguments {
 
 /// Arguments of `cache import`.
 #[derive(Args, Debug)]
-pub struct ImportArguments {
+pub(crate) struct ImportArguments {
     /// The other output directory
     #[arg(value_name = "DIR")]
     pub from: PathBuf,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// Arguments of `init`.
 #[derive(Args, Debug)]
-pub struct InitArguments {
+pub(crate) struct InitArguments {
     /// Pipeline file to write
     #[arg(default_value = "pipeline.toml")]
     pub file: PathBuf,
@@ -20,7 +20,7 @@ pub struct InitArguments {
 
 /// Arguments of `completions`.
 #[derive(Args, Debug)]
-pub struct CompletionsArguments {
+pub(crate) struct CompletionsArguments {
     /// The shell
     #[arg(value_enum)]
     pub shell: Shell,

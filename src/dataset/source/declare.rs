@@ -6,14 +6,17 @@
 /// variant, and the first paragraph of the type's documentation that of the key. Attributes of the variant may precede.
 macro_rules! sources {
     ($($(#[$attribute:meta])* $module:ident::$Source:ident,)+) => {
-        $(pub mod $module;)+
+        $(
+            mod $module;
+            pub use $module::$Source;
+        )+
 
         /// Where the images come from. Relative paths are relative to the pipeline file.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum SourceConfig {
             $(
-                #[doc = concat!("[`", stringify!($module), "`]")]
+                #[doc = concat!("[`", stringify!($Source), "`].")]
                 #[schemars(description = summary::<self::$module::$Source>())]
                 $(#[$attribute])*
                 $Source(self::$module::$Source),

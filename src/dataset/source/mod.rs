@@ -80,7 +80,7 @@ impl SourceConfig {
     }
 
     /// Returns a description for the report, as a phrase.
-    pub fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         self.source().describe()
     }
 }

@@ -147,7 +147,7 @@ impl Walk<'_> {
         if !(min..=max).contains(&items.len()) {
             self.report(scope, || {
                 let expected = match max {
-                    usize::MAX => format!("at least {min} element{}", plural(min)),
+                    usize::MAX => format!("at least {}", human::count(min, "element")),
                     _ => format!("{min} elements"),
                 };
                 Problem::new(span, format!("`{}` must be a list of {expected}, got {}", scope.key, items.len()))
@@ -270,8 +270,4 @@ fn number_schema(alternatives: &[Alternative]) -> Option<&'static Schema> {
 fn needs_name(entry: &TableEntry, item: &'static Schema) -> bool {
     let keys = schema::properties(item);
     !matches!(entry.node.value, TomlValue::Table(_)) && keys.into_iter().any(|(key, _)| key == entry.key)
-}
-
-fn plural(number: usize) -> &'static str {
-    if number == 1 { "" } else { "s" }
 }

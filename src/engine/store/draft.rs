@@ -2,7 +2,7 @@
 
 use super::leftovers::{CHECKPOINTS, PARTIAL, REPLACED};
 use super::{KEY_FILE, Lock, MANIFEST_FILE, Manifest, RECORD_FILE, Store, exists, first_unused, sealed};
-use crate::base::{Error, Result};
+use crate::base::{Result, json};
 use crate::engine::ArtifactRecord;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ impl<'a> Draft<'a> {
     /// Turns the directory into the artifact. Returns its path, and whether it replaced one with different content.
     pub(crate) fn commit(self, key_text: &str, record: &ArtifactRecord) -> Result<(PathBuf, bool)> {
         let manifest = Manifest::of_directory(&self.directory, self.key)?;
-        self.commit_as(&manifest, key_text.as_bytes(), Some(&pretty(&sealed::seal(record)?)?))
+        self.commit_as(&manifest, key_text.as_bytes(), Some(json::pretty(&sealed::seal(record)?)?.as_bytes()))
     }
 
     /// As [`Draft::commit`], with a given manifest.
@@ -60,7 +60,7 @@ impl<'a> Draft<'a> {
         directories.iter().try_for_each(|directory| disk.flush(directory))?;
         disk.write(&self.directory.join(KEY_FILE), key)?;
         record.map_or(Ok(()), |record| disk.write(&self.directory.join(RECORD_FILE), record))?;
-        disk.write(&self.directory.join(MANIFEST_FILE), &pretty(manifest)?)?;
+        disk.write(&self.directory.join(MANIFEST_FILE), json::pretty(manifest)?.as_bytes())?;
         disk.flush(&self.directory)
     }
 
@@ -116,12 +116,4 @@ impl Store {
         let lock = Lock::acquire(self, kind, key)?;
         set_aside(self, kind, key, &lock)
     }
-}
-
-/// Returns pretty-printed JSON with a final newline.
-fn pretty(value: &impl serde::Serialize) -> Result<Vec<u8>> {
-    let mut bytes =
-        serde_json::to_vec_pretty(value).map_err(|error| Error::bug(format!("cannot serialize: {error}")))?;
-    bytes.push(b'\n');
-    Ok(bytes)
 }

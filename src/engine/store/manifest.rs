@@ -43,7 +43,7 @@ impl Manifest {
     ///
     /// # Errors
     /// A file cannot be read, is a link, or has a name reserved by the store.
-    pub fn of_directory(directory: &Path, key: &str) -> Result<Self> {
+    pub(crate) fn of_directory(directory: &Path, key: &str) -> Result<Self> {
         let mut names = Vec::new();
         list(directory, "", &mut names)?;
         names.sort_unstable();

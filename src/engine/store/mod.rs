@@ -51,11 +51,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Name of the file with the key document.
-pub const KEY_FILE: &str = "key.json";
+pub(crate) const KEY_FILE: &str = "key.json";
 /// Name of the file with the record of the computation.
-pub const RECORD_FILE: &str = "record.json";
+pub(crate) const RECORD_FILE: &str = "record.json";
 /// Name of the manifest; written last.
-pub const MANIFEST_FILE: &str = "manifest.json";
+pub(crate) const MANIFEST_FILE: &str = "manifest.json";
 
 /// Directory of artifacts. Readers need no lock: a directory with its final name is complete.
 #[derive(Clone, Debug)]

@@ -179,7 +179,7 @@ impl Store {
     }
 
     /// Returns the directory of an artifact if all its files match their digests.
-    pub fn verified_artifact(&self, kind: &str, key: &str) -> Option<PathBuf> {
+    pub(crate) fn verified_artifact(&self, kind: &str, key: &str) -> Option<PathBuf> {
         match Verifier::new(self, Verify::Changed).inspect(kind, key) {
             Inspection::Intact(snapshot) => Some(snapshot.path),
             _ => None,

@@ -1,9 +1,9 @@
 //! A network trains, encodes, and is saved and loaded.
 
 use crate::base::rng;
-use crate::model::config::{Depth, EncoderConfig, ResnetConfig, Stem, TinyConfig};
 use crate::model::layers::IMAGE_CHANNELS;
 use crate::model::{BatchNorm, BatchStatistics, HeadNorm, Network, ProjectionConfig};
+use crate::model::{Depth, EncoderConfig, ResnetConfig, Stem, TinyConfig};
 use crate::nn::Precision;
 use dfdx::prelude::*;
 

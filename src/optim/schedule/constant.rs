@@ -17,6 +17,7 @@ pub struct ConstantConfig {
 impl ConstantConfig {
     pub(super) const SUMMARY: &str = "The peak, after the warm-up.";
 
+    #[cfg(test)]
     pub(super) fn examples() -> [Self; 1] {
         [Self { warmup_epochs: 2.0 }]
     }

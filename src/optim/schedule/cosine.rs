@@ -21,6 +21,7 @@ pub struct CosineConfig {
 impl CosineConfig {
     pub(super) const SUMMARY: &str = "Cosine decay from the peak to 0, after the warm-up.";
 
+    #[cfg(test)]
     pub(super) fn examples() -> [Self; 1] {
         [Self { warmup_epochs: 2.0, steps: None }]
     }

@@ -27,7 +27,7 @@ schedules! { declare_enum
 
 /// A schedule: the learning rate after the warm-up. Its configuration implements this, in the file of the schedule;
 /// the file and a line in the list above are all that it needs.
-pub trait Decay {
+pub(crate) trait Decay {
     /// Returns the length of the linear warm-up from 0, in epochs.
     fn warmup_epochs(&self) -> f64;
 
@@ -42,7 +42,7 @@ pub trait Decay {
 
 /// A step of a run. Epochs are converted to steps and rounded.
 #[derive(Clone, Debug)]
-pub struct Position {
+pub(crate) struct Position {
     /// The step, the first being 0.
     pub step: u64,
     /// Steps of the warm-up; at most `step`.
@@ -55,7 +55,7 @@ pub struct Position {
 
 impl Position {
     /// Converts epochs to steps.
-    pub fn steps(&self, epochs: f64) -> u64 {
+    pub(crate) fn steps(&self, epochs: f64) -> u64 {
         steps(epochs, self.steps_per_epoch)
     }
 }
@@ -136,6 +136,9 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::kinds::declare_examples;
+
+    schedules! { declare_examples ScheduleConfig }
 
     #[test]
     fn every_schedule_is_named_by_its_key_warms_up_from_0_to_the_peak_and_never_exceeds_it() {

@@ -28,6 +28,7 @@ impl StepConfig {
         0.1
     }
 
+    #[cfg(test)]
     pub(super) fn examples() -> [Self; 1] {
         [Self { warmup_epochs: 2.0, milestones: vec![3.0, 6.0], factor: Self::default_factor() }]
     }

@@ -1,6 +1,6 @@
 //! The files of a published report with their digests, so that damage is detected.
 
-use crate::base::{Error, Result, files, hash};
+use crate::base::{Result, files, hash, json};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -41,9 +41,7 @@ impl Listing {
 
     /// Returns the name and the content of its file.
     pub(super) fn file(&self) -> Result<(&'static str, Vec<u8>)> {
-        let text = serde_json::to_vec_pretty(self);
-        let text = text.map_err(|error| Error::bug(format!("the list of files has no JSON form: {error}")))?;
-        Ok((LISTING, text))
+        Ok((LISTING, json::pretty(self)?.into_bytes()))
     }
 }
 

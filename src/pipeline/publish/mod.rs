@@ -69,7 +69,7 @@ pub fn published(assembly: &Assembly, output: &Path) -> Option<PathBuf> {
 ///
 /// # Errors
 /// The report is missing from the outcome, or a file cannot be written.
-pub fn publish_run(
+pub(crate) fn publish_run(
     assembly: &Assembly,
     outcome: &RunOutcome,
     store: &Store,
@@ -94,7 +94,7 @@ pub fn publish_run(
 ///
 /// # Errors
 /// The report is missing from the outcome or cannot be read.
-pub fn results_table(assembly: &Assembly, outcome: &RunOutcome) -> Result<String> {
+pub(crate) fn results_table(assembly: &Assembly, outcome: &RunOutcome) -> Result<String> {
     files::read_text(&artifact(assembly, outcome)?.join(render::RESULTS))
 }
 

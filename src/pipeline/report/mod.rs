@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// The report's data, from which it can be rendered again.
-pub const DATA: &str = "report.json";
+pub(crate) const DATA: &str = "report.json";
 
 const KIND: &str = "report";
 
@@ -79,7 +79,7 @@ impl Stage for ReportStage {
     }
 
     fn version(&self) -> u32 {
-        6
+        7
     }
 
     fn parameters(&self) -> Value {

@@ -1,5 +1,6 @@
 //! Axes: range, ticks and tick labels.
 
+use crate::base::human;
 use crate::render::words;
 
 /// Approximate number of ticks per axis.
@@ -43,7 +44,7 @@ impl Axis {
     /// Creates an axis in percent around the values, within 0 and 100 %.
     pub(crate) fn percent(title: &str, values: impl IntoIterator<Item = f64>) -> Self {
         let (low, high) = padded(range(values.into_iter().map(|value| value.clamp(0.0, 1.0))));
-        let axis = Self::between(title, low, high, |value| format!("{} %", words::trimmed(100.0 * value, 2)));
+        let axis = Self::between(title, low, high, |value| format!("{} %", human::trimmed(100.0 * value, 2)));
         Self { low: axis.low.max(0.0), high: axis.high.min(1.0), ..axis }.within()
     }
 

@@ -6,6 +6,7 @@ use crate::render::draw::pen::{DrawResult, Pen, UNITS};
 use crate::render::draw::raster::Raster;
 use crate::render::draw::{font, style};
 use crate::render::pairs;
+use base64::prelude::{BASE64_STANDARD, Engine};
 use plotters::drawing::IntoDrawingArea;
 use plotters::prelude::DrawingBackend;
 use plotters::prelude::SVGBackend;
@@ -60,7 +61,7 @@ pub(crate) const SHAPES: &str = "polyline{stroke-linejoin:round;stroke-linecap:r
 /// Returns the embedded font as CSS.
 pub(crate) fn font_faces() -> String {
     let face = |weight: u32, bytes: &[u8]| {
-        let data = crate::render::base64::encode(bytes);
+        let data = BASE64_STANDARD.encode(bytes);
         let family = font::FAMILY;
         format!(
             "@font-face{{font-family:\"{family}\";font-weight:{weight};src:url(data:font/woff2;base64,{data}) format(\"woff2\")}}"

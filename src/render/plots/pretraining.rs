@@ -1,6 +1,6 @@
 //! Contrastive loss and accuracy of pretraining by epoch, with their chance levels.
 
-use crate::base::Result;
+use crate::base::{Result, human};
 use crate::render::charts::{LineChart, LinePanel, LineSeries, ReferenceLine};
 use crate::render::data::{CurveKind, CurveRow, TrainingCurve};
 use crate::render::draw::{Axis, style};
@@ -83,7 +83,7 @@ fn caption(curves: &[&TrainingCurve]) -> String {
 fn loss_panel(lines: Vec<LineSeries>, curves: &[&TrainingCurve]) -> LinePanel {
     let chance = common(curves, |curve| curve.chance.filter(|chance| chance.is_finite()));
     let reference_lines: Vec<ReferenceLine> =
-        chance.into_iter().map(|y| ReferenceLine { y, text: format!("chance: {}", words::trimmed(y, 3)) }).collect();
+        chance.into_iter().map(|y| ReferenceLine { y, text: format!("chance: {}", human::trimmed(y, 3)) }).collect();
     let points = || lines.iter().flat_map(|line| &line.points);
     let title = common(curves, |curve| Some(curve.loss.as_str()).filter(|title| !title.is_empty()));
     let values: Vec<f64> = points().map(|point| point.1).chain(chance).collect();

@@ -10,7 +10,7 @@ use crate::render::verdict::phrase::capitalized;
 pub(super) fn shared_images(report: &Report) -> Option<Statement> {
     let shared = &report.dataset.shared;
     let (test, train) = shared.first()?;
-    let all: usize = report.dataset.classes.iter().map(|class| class.3).sum();
+    let all: usize = report.dataset.classes.iter().map(|class| class.test).sum();
     let are = if shared.len() == 1 {
         "is also a training or validation image"
     } else {

@@ -8,9 +8,9 @@
 //! - Unaligned views: the two views of an image are hardly closer than two images. The mean squared distance between
 //!   unrelated unit vectors is twice their variance, at least `2 * width * spread^2`.
 
+use crate::base::human;
 use crate::render::data::{HealthRow, Report};
 use crate::render::verdict::Statement;
-use crate::render::words;
 
 const MIN_SPREAD: f64 = 0.1;
 const MIN_RANK: f64 = 2.0;
@@ -98,5 +98,5 @@ fn name(row: &HealthRow) -> String {
 /// "h has effective rank 22.3 of 64"
 fn effective_rank(row: &HealthRow) -> String {
     let layer = row.depth_label.split(" (").next().unwrap_or_default();
-    format!("{layer} has effective rank {} of {}", words::trimmed(row.effective_rank, 1), row.width)
+    format!("{layer} has effective rank {} of {}", human::trimmed(row.effective_rank, 1), row.width)
 }

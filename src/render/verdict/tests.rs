@@ -1,5 +1,6 @@
 use super::*;
 use crate::analysis::wilson_interval;
+use crate::dataset::ClassCount;
 use crate::render::correctness::Correctness;
 use crate::render::data::{EvaluationKind, EvaluationResult, HealthRow, TestSet};
 
@@ -229,7 +230,8 @@ fn collapse_is_reported() {
         ..HealthRow::default()
     };
     let of = |row: HealthRow| {
-        let classes = ["a", "b", "c", "d", "e"].map(|name| (name.to_owned(), 1, 1, 1)).to_vec();
+        let class = |name: &str| ClassCount { name: name.into(), train: 1, validation: 1, test: 1 };
+        let classes = ["a", "b", "c", "d", "e"].map(class).to_vec();
         let dataset = crate::render::data::DatasetFacts { classes, ..Default::default() };
         text(&Report { health: vec![row], dataset, ..report(vec![linear(0, 500)]) })
     };
@@ -254,7 +256,7 @@ fn collapse_is_reported() {
 #[test]
 fn caveats_are_reported() {
     let mut shared = report(vec![linear(0, 900)]);
-    shared.dataset.classes = vec![("a".into(), 10, 0, 12)];
+    shared.dataset.classes = vec![ClassCount { name: "a".into(), train: 10, validation: 0, test: 12 }];
     shared.dataset.shared = vec![("test/a/1.png".into(), "train/a/7.png".into())];
     shared.warnings = vec!["`supervised.scratch` makes 120 steps.".into()];
     shared.results[0].selected_on_test = true;

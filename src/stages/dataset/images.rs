@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 
 /// Seed of synthetic images: they do not change with the pipeline's seed, so that seeds compare.
-pub const SEED: u64 = 0;
+pub(crate) const SEED: u64 = 0;
 
 /// Decodes the images of a part.
 ///

@@ -3,13 +3,13 @@
 mod changes;
 mod images;
 mod labels;
-pub mod split;
+pub(crate) mod split;
 
-pub use images::SEED;
+pub(crate) use images::SEED;
 
 use crate::base::Result;
 use crate::dataset::source::SourceProblem;
-use crate::dataset::{DatasetConfig, ImageDataset, Part, Skipped};
+use crate::dataset::{ClassCount, DatasetConfig, ImageDataset, Part, Skipped};
 use crate::engine::{Context, StageId};
 use crate::render::data::{DatasetFacts, Report};
 use crate::stages::shared::cost;
@@ -30,7 +30,7 @@ pub(super) const TEST_IMAGES: &str = "test_images";
 
 /// The nodes of a data set.
 #[derive(Clone, Copy, Debug)]
-pub struct DatasetNodes {
+pub(crate) struct DatasetNodes {
     /// The decoded training images, validation images included.
     pub train: StageId,
     /// The decoded test images.
@@ -43,22 +43,22 @@ pub struct DatasetNodes {
 
 impl DatasetNodes {
     /// The inputs of a stage that reads labels.
-    pub fn labeled(&self) -> [(&'static str, StageId); 4] {
+    pub(crate) fn labeled(&self) -> [(&'static str, StageId); 4] {
         [(TRAIN_IMAGES, self.train), (TEST_IMAGES, self.test), ("dataset", self.dataset), ("split", self.split)]
     }
 
     /// The inputs of a stage that trains without labels.
-    pub fn training(&self) -> [(&'static str, StageId); 2] {
+    pub(crate) fn training(&self) -> [(&'static str, StageId); 2] {
         [(TRAIN_IMAGES, self.train), ("split", self.split)]
     }
 
     /// The inputs of a stage that reads all images without labels.
-    pub fn images(&self) -> [(&'static str, StageId); 2] {
+    pub(crate) fn images(&self) -> [(&'static str, StageId); 2] {
         [(TRAIN_IMAGES, self.train), self.test_images()]
     }
 
     /// The input of a stage that reads test images without labels.
-    pub fn test_images(&self) -> (&'static str, StageId) {
+    pub(crate) fn test_images(&self) -> (&'static str, StageId) {
         (TEST_IMAGES, self.test)
     }
 }
@@ -67,7 +67,7 @@ impl DatasetNodes {
 ///
 /// # Errors
 /// An artifact is damaged.
-pub fn images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
+pub(crate) fn images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
     let labels = context.input("dataset")?;
     ImageDataset::labeled(labels, context.input(TRAIN_IMAGES)?, context.input(TEST_IMAGES)?).map(Arc::new)
 }
@@ -76,7 +76,7 @@ pub fn images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
 ///
 /// # Errors
 /// The artifact is damaged.
-pub fn training_images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
+pub(crate) fn training_images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
     ImageDataset::unlabeled(context.input(TRAIN_IMAGES)?, None).map(Arc::new)
 }
 
@@ -84,7 +84,7 @@ pub fn training_images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
 ///
 /// # Errors
 /// An artifact is damaged.
-pub fn unlabeled_images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
+pub(crate) fn unlabeled_images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
     ImageDataset::unlabeled(context.input(TRAIN_IMAGES)?, Some(context.input(TEST_IMAGES)?)).map(Arc::new)
 }
 
@@ -92,7 +92,7 @@ pub fn unlabeled_images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
 ///
 /// # Errors
 /// The artifact is damaged.
-pub fn test_images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
+pub(crate) fn test_images(context: &Context<'_>) -> Result<Arc<ImageDataset>> {
     ImageDataset::unlabeled(context.input(TEST_IMAGES)?, None).map(Arc::new)
 }
 
@@ -204,11 +204,11 @@ impl ReportPart for DatasetPart {
         let split = split::open(shown.artifact("split")?, &set)?;
         let shared = split::shared(directory)?;
         let named = |files: &[Skipped]| files.iter().map(|file| (file.name.clone(), file.reason.clone())).collect();
-        let mut classes: Vec<(String, usize, usize, usize)> =
-            set.classes().iter().map(|class| (class.clone(), 0, 0, 0)).collect();
-        split.train.iter().for_each(|image| classes[set.label(*image)].1 += 1);
-        split.validation.iter().for_each(|image| classes[set.label(*image)].2 += 1);
-        split.test.iter().for_each(|image| classes[set.label(*image)].3 += 1);
+        let none = |name: &String| ClassCount { name: name.clone(), train: 0, validation: 0, test: 0 };
+        let mut classes: Vec<ClassCount> = set.classes().iter().map(none).collect();
+        split.train.iter().for_each(|image| classes[set.label(*image)].train += 1);
+        split.validation.iter().for_each(|image| classes[set.label(*image)].validation += 1);
+        split.test.iter().for_each(|image| classes[set.label(*image)].test += 1);
         report.dataset = DatasetFacts {
             classes,
             skipped: named(set.skipped()),

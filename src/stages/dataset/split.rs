@@ -51,7 +51,7 @@ impl Stage for SplitStage {
 ///
 /// # Errors
 /// The artifact is damaged, or is not a split of these images.
-pub fn read(context: &Context<'_>, set: &ImageDataset) -> Result<Split> {
+pub(crate) fn read(context: &Context<'_>, set: &ImageDataset) -> Result<Split> {
     open(context.input("split")?, set)
 }
 
@@ -59,7 +59,7 @@ pub fn read(context: &Context<'_>, set: &ImageDataset) -> Result<Split> {
 ///
 /// # Errors
 /// As for [`read`].
-pub fn open(directory: &Path, set: &ImageDataset) -> Result<Split> {
+pub(crate) fn open(directory: &Path, set: &ImageDataset) -> Result<Split> {
     let path = directory.join(artifacts::SPLIT);
     let mut split: Split = artifacts::read_json(&path)?;
     split.test = (0..set.len()).filter(|image| set.is_test(*image)).collect();
@@ -71,7 +71,7 @@ pub fn open(directory: &Path, set: &ImageDataset) -> Result<Split> {
 ///
 /// # Errors
 /// The artifact is damaged.
-pub fn shared(directory: &Path) -> Result<Vec<SharedImage>> {
+pub(crate) fn shared(directory: &Path) -> Result<Vec<SharedImage>> {
     artifacts::read_rows(&directory.join(artifacts::SHARED))
 }
 
@@ -79,7 +79,7 @@ pub fn shared(directory: &Path) -> Result<Vec<SharedImage>> {
 ///
 /// # Errors
 /// A class has no labeled image.
-pub fn labeled(
+pub(crate) fn labeled(
     split: &Split,
     set: &ImageDataset,
     fraction: f64,

@@ -72,7 +72,7 @@ pub enum LinearTraining {
 
 impl LinearTraining {
     /// Returns the images on which something is selected or training is monitored.
-    pub fn monitored_on(&self) -> SelectOn {
+    pub(crate) fn monitored_on(&self) -> SelectOn {
         match self {
             Self::Lbfgs { select_on, .. } => *select_on,
             Self::Epochs { training, .. } => training.select_on,
@@ -88,7 +88,7 @@ impl LinearTraining {
     }
 
     /// Returns the images on which something is selected, if anything is.
-    pub fn selects_on(&self) -> Option<SelectOn> {
+    pub(crate) fn selects_on(&self) -> Option<SelectOn> {
         match self {
             Self::Lbfgs { c, select_on } => (c.len() > 1).then_some(*select_on),
             Self::Epochs { training, .. } => training.selects_on(),

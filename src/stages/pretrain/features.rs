@@ -169,7 +169,7 @@ fn copy_rows(images: &[usize], rows: &[f32], all: &mut [f32]) {
 ///
 /// # Errors
 /// The network does not accept the images.
-pub fn depths<D: Backend>(
+pub(crate) fn depths<D: Backend>(
     network: &Network<D>,
     images: &[f32],
     rows: usize,
@@ -234,7 +234,7 @@ impl Features {
 }
 
 /// Returns values `[rows, width]` as a matrix of features.
-pub fn view(values: &[f32], width: usize) -> analysis::FeatureMatrix<'_> {
+pub(crate) fn view(values: &[f32], width: usize) -> analysis::FeatureMatrix<'_> {
     analysis::FeatureMatrix::new(values.len() / width, width, values)
 }
 

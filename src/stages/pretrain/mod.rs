@@ -6,8 +6,10 @@ mod health;
 mod pairs;
 
 pub use contrastive::{trained, untrained};
-pub use features::{Features, depths, view};
-pub use pairs::draw;
+pub use features::Features;
+pub(crate) use features::depths;
+pub(crate) use features::view;
+pub(crate) use pairs::draw;
 
 use crate::augment::PolicyConfig;
 use crate::base::{Error, Result};
@@ -90,7 +92,7 @@ impl PretrainConfig {
     }
 
     /// Returns the optimizer with its learning rate scaled to the batch size.
-    pub fn scaled_optimizer(&self) -> OptimizerConfig {
+    pub(crate) fn scaled_optimizer(&self) -> OptimizerConfig {
         self.optimizer.for_batch_size(self.batch_size)
     }
 }
@@ -110,13 +112,11 @@ pub struct Pretrained {
 
 /// What a pretraining run provides to the kinds that start from it or evaluate it.
 #[derive(Clone, Debug)]
-pub struct PretrainNode {
+pub(crate) struct PretrainNode {
     /// The trained network.
     pub id: StageId,
     /// How it was trained.
     pub pretrained: Arc<Pretrained>,
-    /// The name of its data set.
-    pub dataset: String,
 }
 
 impl StageKind for Pretrain {
@@ -156,7 +156,7 @@ impl StageKind for Pretrain {
         if let Ok(summary) = model::summarize(&config.encoder, &config.projection, facts.config.image_size) {
             expansion.model(format!("pretrain.{}", pretrained.name), summary.to_string());
         }
-        expansion.provide::<Self, _>(PretrainNode { id, pretrained, dataset });
+        expansion.provide::<Self, _>(PretrainNode { id, pretrained });
         Ok(())
     }
 }

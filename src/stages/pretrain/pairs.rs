@@ -68,7 +68,7 @@ impl Stage for PairsStage {
 ///
 /// # Errors
 /// An image cannot be read.
-pub fn draw(
+pub(crate) fn draw(
     set: &ImageDataset,
     images: &[usize],
     policy: &PolicyConfig,

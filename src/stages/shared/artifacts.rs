@@ -1,6 +1,6 @@
 //! The files that stages write to artifacts and read from them.
 
-use crate::base::{Error, Result, files, rows};
+use crate::base::{Error, Result, files, json, rows};
 use crate::nn::NamedTensor;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Serialize;
@@ -36,7 +36,7 @@ pub const PAIRS: &str = "pairs.png";
 
 /// Returns the error of a readable file whose content no stage writes. Digests detect damage on the disk; this is for
 /// files that were imported intact but are invalid.
-pub fn impossible(path: &Path, what: &str) -> Error {
+pub(crate) fn impossible(path: &Path, what: &str) -> Error {
     let error = Error::stage(format!("invalid content: {what}")).at(path.display().to_string());
     error.help("delete the directory of this artifact and run again to recompute it")
 }
@@ -45,7 +45,7 @@ pub fn impossible(path: &Path, what: &str) -> Error {
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn write_arrays(path: &Path, arrays: &[NamedTensor]) -> Result<()> {
+pub(crate) fn write_arrays(path: &Path, arrays: &[NamedTensor]) -> Result<()> {
     let views = arrays
         .iter()
         .map(|array| {
@@ -91,11 +91,8 @@ fn tensors<'a>(bytes: &'a [u8], path: &Path) -> Result<SafeTensors<'a>> {
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let mut text =
-        serde_json::to_string_pretty(value).map_err(|error| Error::bug(format!("value has no JSON form: {error}")))?;
-    text.push('\n');
-    files::write_atomic(path, text.as_bytes())
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    files::write_atomic(path, json::pretty(value)?.as_bytes())
 }
 
 /// Reads a value from JSON.
@@ -111,7 +108,7 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn write_rows<T: Serialize>(path: &Path, rows: impl IntoIterator<Item = T>) -> Result<()> {
+pub(crate) fn write_rows<T: Serialize>(path: &Path, rows: impl IntoIterator<Item = T>) -> Result<()> {
     files::write_atomic(path, &rows::to_csv(rows)?)
 }
 

@@ -26,12 +26,12 @@ pub struct ClassifierTraining {
 
 impl ClassifierTraining {
     /// Returns the metric that early stopping monitors; `None` if the last weights are kept.
-    pub fn monitor(&self) -> Option<Monitor> {
+    pub(crate) fn monitor(&self) -> Option<Monitor> {
         self.stopping.map(|stopping| stopping.monitor)
     }
 
     /// Returns the images on which weights are selected; `None` if the last weights are kept.
-    pub fn selects_on(&self) -> Option<SelectOn> {
+    pub(crate) fn selects_on(&self) -> Option<SelectOn> {
         self.stopping.map(|_| self.select_on)
     }
 }

@@ -139,7 +139,7 @@ fn image_bytes(side: usize) -> u64 {
 mod tests {
     use super::*;
     use crate::model::EncoderConfig;
-    use crate::model::config::ResnetConfig;
+    use crate::model::ResnetConfig;
 
     fn memory(batch_size: usize) -> TrainingMemory {
         let summary = summarize(&EncoderConfig::Resnet50(ResnetConfig::default()), &[128], 224).unwrap();

@@ -22,7 +22,7 @@ const LIBRARY_MEMORY: u64 = 512 << 20;
 const FIRST: usize = 0;
 
 /// Work on a device of any type.
-pub trait Work {
+pub(crate) trait Work {
     /// Result of the work.
     type Output;
 
@@ -37,7 +37,7 @@ pub trait Work {
 ///
 /// # Errors
 /// The device is not available, or the work fails.
-pub fn run<W: Work>(choice: DeviceChoice, work: W) -> Result<W::Output> {
+pub(crate) fn run<W: Work>(choice: DeviceChoice, work: W) -> Result<W::Output> {
     match cuda_number(choice)? {
         Some(number) => cuda::reporting(|| work.on(&cuda::open(number)?)),
         None => work.on(&Cpu::default()),
@@ -45,7 +45,7 @@ pub fn run<W: Work>(choice: DeviceChoice, work: W) -> Result<W::Output> {
 }
 
 /// A stage that computes on a device.
-pub trait DeviceStage {
+pub(crate) trait DeviceStage {
     /// Returns the device on which it runs.
     fn device(&self) -> DeviceChoice;
 
@@ -60,7 +60,7 @@ pub trait DeviceStage {
 ///
 /// # Errors
 /// The device is not available, or the stage fails.
-pub fn compute<S: DeviceStage>(stage: &S, context: &Context<'_>) -> Result<StageSummary> {
+pub(crate) fn compute<S: DeviceStage>(stage: &S, context: &Context<'_>) -> Result<StageSummary> {
     struct Computation<'a, S>(&'a S, &'a Context<'a>);
 
     impl<S: DeviceStage> Work for Computation<'_, S> {
@@ -80,7 +80,7 @@ pub fn compute<S: DeviceStage>(stage: &S, context: &Context<'_>) -> Result<Stage
 ///
 /// # Errors
 /// It is not available.
-pub fn report(choice: DeviceChoice) -> Result<DeviceReport> {
+pub(crate) fn report(choice: DeviceChoice) -> Result<DeviceReport> {
     match cuda_number(choice)? {
         Some(number) => cuda::report(number),
         None => Ok(DeviceReport::cpu()),
@@ -88,7 +88,7 @@ pub fn report(choice: DeviceChoice) -> Result<DeviceReport> {
 }
 
 /// Returns the name of the requested device, for the record of a run.
-pub fn name(choice: DeviceChoice) -> String {
+pub(crate) fn name(choice: DeviceChoice) -> String {
     match (report(choice), choice) {
         (Ok(DeviceReport { name, .. }), _) if name == "cpu" => name,
         (Ok(DeviceReport { name, model, .. }), _) => format!("{name} ({model})"),
@@ -98,7 +98,7 @@ pub fn name(choice: DeviceChoice) -> String {
 }
 
 /// Returns why `auto` selects the CPU, if a user may have expected a GPU.
-pub fn why_cpu(choice: DeviceChoice) -> Option<String> {
+pub(crate) fn why_cpu(choice: DeviceChoice) -> Option<String> {
     let error = match choice {
         DeviceChoice::Auto => cuda::report(FIRST).err()?,
         DeviceChoice::Cpu | DeviceChoice::Cuda(_) => return None,

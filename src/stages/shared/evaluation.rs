@@ -1,7 +1,7 @@
 //! Names, metrics and predictions of the stages that evaluate on the test set.
 
 use crate::analysis::{Confusion, wilson_interval};
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, human};
 use crate::dataset::{DatasetConfig, ImageDataset};
 use crate::engine::StageSummary;
 use crate::stages::dataset::Dataset;
@@ -16,7 +16,7 @@ use std::path::Path;
 
 /// Target of an evaluation of features: a pretraining run and a data set, by default that of the run.
 #[derive(Clone, Copy, Debug)]
-pub struct EvaluationTarget<'a> {
+pub(crate) struct EvaluationTarget<'a> {
     /// `from`
     pub from: &'a Ref<Pretrain>,
     /// `dataset`
@@ -28,14 +28,14 @@ impl<'a> EvaluationTarget<'a> {
     ///
     /// # Errors
     /// It is ambiguous, which is a bug: that is checked when the file is read.
-    pub fn dataset(self, pipeline: &'a Pipeline) -> Result<&'a str> {
+    pub(crate) fn dataset(self, pipeline: &'a Pipeline) -> Result<&'a str> {
         let of_run = || pipeline.get(self.from).map(|run| run.dataset(pipeline));
         let named = self.dataset.map(|dataset| Ok(dataset.name())).or_else(of_run);
         named.unwrap_or_else(|| Err(Error::bug("an evaluation without a pretraining run")))
     }
 
     /// Returns the name and the table of the data set, if it could be read.
-    pub fn dataset_config(self, pipeline: &'a Pipeline) -> Option<(&'a str, &'a DatasetConfig)> {
+    pub(crate) fn dataset_config(self, pipeline: &'a Pipeline) -> Option<(&'a str, &'a DatasetConfig)> {
         let name = self.dataset(pipeline).ok()?;
         pipeline.all::<Dataset>().find(|(other, _)| *other == name)
     }
@@ -43,7 +43,7 @@ impl<'a> EvaluationTarget<'a> {
 
 /// Results of an evaluation before the test images are used.
 #[derive(Clone, Debug, Default)]
-pub struct Evaluation {
+pub(crate) struct Evaluation {
     /// Labeled images used.
     pub labeled: usize,
     /// Accuracy on the validation images.
@@ -136,7 +136,7 @@ impl Metrics {
 
 /// Returns the metrics of an evaluation's artifact by which runs are compared; `accuracy_low` and `accuracy_high` are
 /// the bounds of the accuracy's interval.
-pub fn comparable(artifact: &Path) -> BTreeMap<String, f64> {
+pub(crate) fn comparable(artifact: &Path) -> BTreeMap<String, f64> {
     let Ok(metrics) = artifacts::read_json::<Comparable>(&artifact.join(artifacts::METRICS)) else {
         return BTreeMap::new();
     };
@@ -169,7 +169,13 @@ impl Evaluation {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn write(self, directory: &Path, set: &ImageDataset, images: &[usize], scores: &[f32]) -> Result<StageSummary> {
+    pub(crate) fn write(
+        self,
+        directory: &Path,
+        set: &ImageDataset,
+        images: &[usize],
+        scores: &[f32],
+    ) -> Result<StageSummary> {
         let classes = set.classes();
         let predicted = best_classes(scores, classes.len());
         let confusion = Confusion::from_predictions(&labels(set, images), &predicted, classes.len());
@@ -220,7 +226,7 @@ struct LabeledImage<'a> {
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn write_labeled(directory: &Path, set: &ImageDataset, images: &[usize]) -> Result<()> {
+pub(crate) fn write_labeled(directory: &Path, set: &ImageDataset, images: &[usize]) -> Result<()> {
     let rows =
         images.iter().map(|&row| LabeledImage { row, image: set.name(row), class: &set.classes()[set.label(row)] });
     artifacts::write_rows(&directory.join(artifacts::LABELED), rows)
@@ -228,7 +234,7 @@ pub fn write_labeled(directory: &Path, set: &ImageDataset, images: &[usize]) -> 
 
 /// Returns which weights were kept, from the rule of early stopping and the epoch (from 1): `last`, `epoch 12`, or
 /// `initial` if no epoch was better than the start.
-pub fn kept(rule: Option<StoppingRule>, epoch: usize) -> String {
+pub(crate) fn kept(rule: Option<StoppingRule>, epoch: usize) -> String {
     match (rule, epoch) {
         (None, _) => "last".to_owned(),
         (Some(_), 0) => "initial".to_owned(),
@@ -237,17 +243,17 @@ pub fn kept(rule: Option<StoppingRule>, epoch: usize) -> String {
 }
 
 /// Returns the labels of some images.
-pub fn labels(set: &ImageDataset, images: &[usize]) -> Vec<usize> {
+pub(crate) fn labels(set: &ImageDataset, images: &[usize]) -> Vec<usize> {
     images.iter().map(|image| set.label(*image)).collect()
 }
 
 /// Returns the accuracy of scores `[images, classes]`; `None` without images.
-pub fn accuracy(scores: &[f32], images: &[usize], set: &ImageDataset) -> Option<f64> {
+pub(crate) fn accuracy(scores: &[f32], images: &[usize], set: &ImageDataset) -> Option<f64> {
     (!images.is_empty()).then(|| logits::accuracy(scores, &labels(set, images), set.classes().len()))
 }
 
 /// Returns a name such as `linear_eval.depths[depth 0, 10 % labels]`.
-pub fn stage_name(kind: &str, name: &str, depth: Option<usize>, fraction: Option<f64>) -> String {
+pub(crate) fn stage_name(kind: &str, name: &str, depth: Option<usize>, fraction: Option<f64>) -> String {
     let depth = depth.map(|depth| format!("depth {depth}"));
     let fraction = fraction.map(|fraction| format!("{} % labels", percent(fraction)));
     let details: Vec<String> = depth.into_iter().chain(fraction).collect();
@@ -255,9 +261,8 @@ pub fn stage_name(kind: &str, name: &str, depth: Option<usize>, fraction: Option
 }
 
 /// Formats a fraction as a percentage without trailing zeros.
-pub fn percent(fraction: f64) -> String {
-    let text = format!("{:.4}", 100.0 * fraction);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+pub(crate) fn percent(fraction: f64) -> String {
+    human::trimmed(100.0 * fraction, 4)
 }
 
 #[cfg(test)]

@@ -4,16 +4,16 @@ pub mod artifacts;
 pub(super) mod classifier;
 pub(super) mod cost;
 pub(super) mod depths;
-pub mod device;
-pub mod evaluation;
-pub mod labels;
+pub(crate) mod device;
+pub(crate) mod evaluation;
+pub(crate) mod labels;
 #[cfg(not(feature = "cuda"))]
 mod no_cuda;
 pub(super) mod results;
 pub(super) mod schedule;
-pub mod statistics;
-pub mod subset;
-pub mod tested;
-pub mod training;
+pub(crate) mod statistics;
+pub(crate) mod subset;
+pub(crate) mod tested;
+pub(crate) mod training;
 
-pub use tested::tested;
+pub(crate) use tested::tested;

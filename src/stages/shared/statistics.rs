@@ -43,7 +43,7 @@ pub enum FeatureStatistics {
 
 /// The three keys of a section that choose the statistics.
 #[derive(Clone, Copy, Debug)]
-pub struct StatisticsKeys {
+pub(crate) struct StatisticsKeys {
     /// `statistics`
     pub statistics: BatchNormStatistics,
     /// `statistics_batch`
@@ -57,7 +57,7 @@ impl StatisticsKeys {
     const DEFAULT_BATCH: usize = 64;
 
     /// Resolves the keys, with defaults.
-    pub fn resolve(self) -> FeatureStatistics {
+    pub(crate) fn resolve(self) -> FeatureStatistics {
         match self.statistics {
             BatchNormStatistics::Running => FeatureStatistics::Running,
             BatchNormStatistics::Batch => FeatureStatistics::Batch {
@@ -68,7 +68,7 @@ impl StatisticsKeys {
     }
 
     /// Reports keys of batches if running statistics are used.
-    pub fn check(self, check: &mut Check<'_>) {
+    pub(crate) fn check(self, check: &mut Check<'_>) {
         if self.statistics == BatchNormStatistics::Running {
             let help = "remove it, or set `statistics = \"batch\"`";
             check.no_effect(&["statistics_batch", "statistics_order"], "`statistics = \"running\"`", help);

@@ -20,7 +20,7 @@ pub(super) struct Tested {
 
 /// Returns which test images an evaluation classified correctly, for comparing runs; `None` if its predictions cannot
 /// be read.
-pub fn tested(artifact: &Path) -> Option<runs::TestPredictions> {
+pub(crate) fn tested(artifact: &Path) -> Option<runs::TestPredictions> {
     let Tested { test_set, right, .. } = read(artifact).ok()?;
     Some(runs::TestPredictions { test_set, correct: right.0 })
 }

@@ -16,7 +16,7 @@ const FLOPS_PER_MAC: f64 = 6.0;
 const MIN_SECONDS: f64 = 2.0;
 
 /// The loop of a training run, which saves checkpoints and resumes from the newest one.
-pub struct TrainLoop<'a, D: Compute> {
+pub(crate) struct TrainLoop<'a, D: Compute> {
     context: &'a Context<'a>,
     /// State of the training run.
     pub state: TrainState<D>,
@@ -36,7 +36,7 @@ pub struct TrainLoop<'a, D: Compute> {
 impl<'a, D: Compute> TrainLoop<'a, D> {
     /// Resumes where an earlier run stopped, or starts. `batches` returns the batches after the first so many;
     /// `chance` is the loss at chance level, `macs` the MACs of a forward pass per view.
-    pub fn resume(
+    pub(crate) fn resume(
         context: &'a Context<'a>,
         mut state: TrainState<D>,
         (chance, macs): (Option<f64>, u64),
@@ -67,7 +67,7 @@ impl<'a, D: Compute> TrainLoop<'a, D> {
     ///
     /// # Errors
     /// The errors of `part`.
-    pub fn interruptible<T>(&mut self, part: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+    pub(crate) fn interruptible<T>(&mut self, part: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         part(self).map_err(|error| match error.kind() {
             ErrorKind::Interrupted => self.interrupted(error),
             _ => error,
@@ -78,7 +78,7 @@ impl<'a, D: Compute> TrainLoop<'a, D> {
     ///
     /// # Errors
     /// The run was interrupted, or the batch cannot be loaded.
-    pub fn next_batch(&mut self) -> Result<Option<UploadedBatch<D>>> {
+    pub(crate) fn next_batch(&mut self) -> Result<Option<UploadedBatch<D>>> {
         if !self.state.has_steps_left() {
             return Ok(None);
         }
@@ -94,7 +94,7 @@ impl<'a, D: Compute> TrainLoop<'a, D> {
     ///
     /// # Errors
     /// The loss or a gradient is not finite.
-    pub fn step(
+    pub(crate) fn step(
         &mut self,
         batch: UploadedBatch<D>,
         loss: impl FnOnce(Taped<D>, &[usize]) -> Result<TapedLoss<D>>,
@@ -113,13 +113,13 @@ impl<'a, D: Compute> TrainLoop<'a, D> {
     }
 
     /// Finishes the current row of the history and reports it.
-    pub fn finish_epoch(&mut self, record: EpochRecord) {
+    pub(crate) fn finish_epoch(&mut self, record: EpochRecord) {
         self.context.epoch(epoch_metrics(&record, self.state.steps() as usize));
         self.state.finish_epoch(record);
     }
 
     /// Reports the training speed of this run and adds it to the record, unless the run was too short to measure it.
-    pub fn report_speed(&self, device: DeviceChoice) {
+    pub(crate) fn report_speed(&self, device: DeviceChoice) {
         if self.speed.seconds() < MIN_SECONDS {
             return;
         }
@@ -174,7 +174,7 @@ impl<'a, D: Compute> TrainLoop<'a, D> {
 }
 
 /// Returns the metrics of an epoch that ends after this many steps.
-pub fn epoch_metrics(record: &EpochRecord, steps: usize) -> EpochMetrics {
+pub(crate) fn epoch_metrics(record: &EpochRecord, steps: usize) -> EpochMetrics {
     EpochMetrics {
         epoch: record.epoch as u64,
         step: steps as u64,

@@ -1,6 +1,5 @@
 //! Keys of the L-BFGS solver in a pipeline file.
 
-use crate::base::range;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -48,7 +47,7 @@ impl<'de> Visitor<'de> for CGridVisitor {
     }
 
     fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<CGrid, E> {
-        range::positive(serde::de::value::F64Deserializer::new(number)).map(|c| CGrid(vec![c]))
+        Ok(CGrid(vec![number]))
     }
 
     fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<CGrid, E> {
@@ -61,17 +60,12 @@ impl<'de> Visitor<'de> for CGridVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<CGrid, A::Error> {
         let mut values = Vec::new();
-        while let Some(Positive(c)) = list.next_element()? {
-            values.push(c);
+        while let Some(number) = list.next_element()? {
+            values.push(number);
         }
         Ok(CGrid(values))
     }
 }
-
-/// One value of a list, so that errors point at it.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Positive(#[serde(deserialize_with = "range::positive")] f64);
 
 impl JsonSchema for CGrid {
     fn inline_schema() -> bool {

@@ -4,7 +4,7 @@ use std::f32::consts::{PI, TAU};
 
 /// A class of synthetic images; no shape is a rotation of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub(crate) enum Shape {
     /// A disc.
     Circle,
     /// A square.
@@ -25,11 +25,11 @@ pub enum Shape {
 
 impl Shape {
     /// All shapes; a data set of n classes uses the first n.
-    pub const ALL: [Self; 8] =
+    pub(crate) const ALL: [Self; 8] =
         [Self::Circle, Self::Square, Self::Triangle, Self::Star, Self::Cross, Self::Ring, Self::Crescent, Self::Arrow];
 
     /// Returns the name of the class.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Circle => "circle",
             Self::Square => "square",

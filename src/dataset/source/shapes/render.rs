@@ -17,7 +17,7 @@ const OFFSET: f32 = 0.08;
 const MAX_NOISE: f32 = 0.06;
 
 /// Renders an image of `side` x `side` pixels.
-pub fn render(shape: Shape, side: usize, rng: &mut Rng) -> Image {
+pub(crate) fn render(shape: Shape, side: usize, rng: &mut Rng) -> Image {
     let outline = Outline::of(shape);
     let size = uniform(SIZE[0], SIZE[1], rng);
     let center = [0.5 + uniform(-OFFSET, OFFSET, rng), 0.5 + uniform(-OFFSET, OFFSET, rng)];

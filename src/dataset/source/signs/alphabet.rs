@@ -20,7 +20,7 @@ const MIN_SIGN_DISTANCE: f32 = 0.6;
 const ROTATIONS: [f32; 5] = [-25.0, -12.5, 0.0, 12.5, 25.0];
 
 /// Returns the first `count` signs, which do not depend on `count`. No two of them are similar.
-pub fn alphabet(count: usize) -> Vec<Sign> {
+pub(crate) fn alphabet(count: usize) -> Vec<Sign> {
     let mut signs: Vec<Sign> = Vec::with_capacity(count);
     let mut rng = stream(0, "alphabet", &[]);
     while signs.len() < count {

@@ -14,13 +14,13 @@ const NOISE: [f32; 2] = [0.015, 0.08];
 
 /// An invented sign: three strokes in a square from -1 to 1, `y` pointing down.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sign(pub(super) [Stroke; 3]);
+pub(crate) struct Sign(pub(super) [Stroke; 3]);
 
 /// Renders an image of a sign with `side` x `side` pixels.
 ///
 /// `hue_only` is the probability that the ink has the luma of the paper and differs only in hue. The same random stream
 /// gives the same handwriting, noise and hues for any value of it.
-pub fn render(sign: &Sign, hue_only: f64, side: usize, rng: &mut Rng) -> Image {
+pub(crate) fn render(sign: &Sign, hue_only: f64, side: usize, rng: &mut Rng) -> Image {
     let hand = Handwriting::sample(rng);
     let lines = hand.write(sign, rng);
     let page = Page::sample(chance(hue_only as f32, rng), rng);
