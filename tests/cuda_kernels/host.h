@@ -20,6 +20,8 @@
 #include <barrier>
 #include <thread>
 #else
+#include <csetjmp>
+#include <deque>
 #include <ucontext.h>
 #endif
 
@@ -76,19 +78,26 @@ struct Barrier;
 
 constexpr size_t stack_size = 1 << 17;
 
+/// A thread of one block after the other. Switching by `_longjmp` needs no system call, unlike `swapcontext`.
 struct Fiber {
-    ucontext_t context;
     std::unique_ptr<char[]> stack{new char[stack_size]};
-    bool done;
+    bool started = false;
+    jmp_buf state;           // where it goes on, once it has started
+    bool done;               // with the current block
     const Barrier* waits_at; // null before the first wait
     unsigned generation;     // of the barrier when the wait began
 };
-inline std::vector<Fiber> fibers;
-inline ucontext_t scheduler;
+inline std::deque<Fiber> fibers;
+inline jmp_buf scheduler;
 inline unsigned current, finished;
 inline bool alone = false;   // a thread runs from its start to its end
 inline bool waited = false;  // a thread has waited since this was cleared
 inline const std::function<void(unsigned)>* thread_work;
+
+/// Returns from the call of `resume` that runs this fiber; returns itself when the fiber is resumed.
+inline void suspend(Fiber& own) {
+    if (!_setjmp(own.state)) _longjmp(scheduler, 1);
+}
 
 struct Barrier {
     unsigned expected, arrived = 0, generation = 0;
@@ -104,7 +113,7 @@ struct Barrier {
         Fiber& own = fibers[current];
         own.waits_at = this;
         own.generation = generation;
-        swapcontext(&own.context, &scheduler);
+        suspend(own);
     }
     /// Lets the waiting threads go if all have arrived.
     bool passed() {
@@ -117,10 +126,26 @@ struct Barrier {
 void leave_block();
 
 inline void run_fiber() {
-    (*thread_work)(current);
-    fibers[current].done = true;
-    finished++;
-    leave_block();
+    for (;;) {
+        (*thread_work)(current);
+        fibers[current].done = true;
+        finished++;
+        leave_block();
+        suspend(fibers[current]);
+    }
+}
+
+/// Runs a fiber until it waits or is done.
+inline void resume(Fiber& fiber) {
+    if (_setjmp(scheduler)) return;
+    if (fiber.started) _longjmp(fiber.state, 1);
+    fiber.started = true;
+    ucontext_t start;
+    getcontext(&start);
+    start.uc_stack.ss_sp = fiber.stack.get();
+    start.uc_stack.ss_size = stack_size;
+    makecontext(&start, run_fiber, 0);
+    setcontext(&start);
 }
 
 /// Runs each thread of a warp that is not waiting, once; returns whether there was one.
@@ -132,7 +157,7 @@ inline bool run_warp(unsigned index, bool descending) {
         Fiber& fiber = fibers[current];
         if (fiber.done || (fiber.waits_at && fiber.waits_at->generation == fiber.generation)) continue;
         any = true;
-        swapcontext(&scheduler, &fiber.context);
+        resume(fiber);
     }
     return any;
 }
@@ -143,13 +168,8 @@ inline void run_threads(const std::function<void(unsigned)>& work, bool descendi
     if (fibers.size() < threads) fibers.resize(threads);
     for (unsigned i = 0; i < threads; i++) {
         Fiber& fiber = fibers[i];
-        getcontext(&fiber.context);
-        fiber.context.uc_stack.ss_sp = fiber.stack.get();
-        fiber.context.uc_stack.ss_size = stack_size;
-        fiber.context.uc_link = &scheduler;
         fiber.done = false;
         fiber.waits_at = nullptr;
-        makecontext(&fiber.context, run_fiber, 0);
     }
     while (finished < threads) {
         bool any = false;

@@ -1,6 +1,6 @@
 //! Every call of the device fails once, at the first and at a later call: the program ends with a sentence, or goes on.
 
-use crate::run::{Outcome, run};
+use crate::run::Outcome;
 use crate::study::Study;
 use crate::toolchain::Toolchain;
 use rayon::prelude::*;
@@ -21,7 +21,8 @@ pub(crate) fn each_call_fails(toolchain: &Toolchain) {
     for function in ["cuLaunchKernel", "cuStreamSynchronize", "cuMemAllocAsync", "cudnnConvolutionForward"] {
         let count = clean.calls[function];
         let calls = [1, count / 3 + 1, 2 * count / 3 + 1, count];
-        failures.extend(calls.iter().zip(FATAL.iter().cycle()).map(|(call, status)| format!("{function}:{call}:{status}")));
+        failures
+            .extend(calls.iter().zip(FATAL.iter().cycle()).map(|(call, status)| format!("{function}:{call}:{status}")));
     }
     failures.par_iter().enumerate().for_each(|(index, failure)| {
         let study = Study::new();
@@ -35,10 +36,8 @@ pub(crate) fn each_call_fails(toolchain: &Toolchain) {
 }
 
 fn pretrain(toolchain: &Toolchain, study: &Study, failure: &str) -> Outcome {
-    let (file, output) = (study.file(), study.output());
-    let mut arguments = Study::run(&file, &output, "cuda");
-    arguments.extend(["--only", "features", "--set", "pretrain.main.epochs=1"]);
-    run(toolchain, &toolchain.program, &arguments, &[("SOFTWARE_FAIL", failure)])
+    let short = ["--only", "features", "--set", "pretrain.main.epochs=1"];
+    study.run(toolchain, "cuda", &short, &[("SOFTWARE_FAIL", failure)])
 }
 
 /// A status of the function's library that says little.

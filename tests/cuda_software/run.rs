@@ -46,20 +46,18 @@ impl Outcome {
 pub(crate) fn command(toolchain: &Toolchain, program: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).env("LD_LIBRARY_PATH", &toolchain.libraries).env("RUST_BACKTRACE", "0");
+    command.env("XDG_CACHE_HOME", &toolchain.libraries);
     command
 }
 
 /// Runs a program to its end with settings of the device: `SOFTWARE_SCHEDULE`, `SOFTWARE_FAIL`, `SOFTWARE_MEMORY`.
-pub(crate) fn run(
-    toolchain: &Toolchain,
-    program: &Path,
-    arguments: &[&str],
-    settings: &[(&str, &str)],
-) -> Outcome {
+pub(crate) fn run(toolchain: &Toolchain, program: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Outcome {
     let directory = tempfile::tempdir().unwrap();
     let report = directory.path().join("report");
     let mut command = command(toolchain, program, arguments);
-    let output = command.envs(settings.iter().copied()).env("SOFTWARE_REPORT", &report).output().unwrap();
+    // Without kernels that an earlier run has compiled, unless `settings` name another directory.
+    command.env("XDG_CACHE_HOME", directory.path()).envs(settings.iter().copied());
+    let output = command.env("SOFTWARE_REPORT", &report).output().unwrap();
     let mut outcome = Outcome {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -1,5 +1,7 @@
 //! A study of tiny networks, and comparisons of its results with those of the CPU.
 
+use crate::run::{Outcome, run};
+use crate::toolchain::Toolchain;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,22 +63,29 @@ impl Study {
         Self { directory }
     }
 
-    pub(crate) fn file(&self) -> String {
-        self.directory.path().join("study.toml").display().to_string()
+    pub(crate) fn output(&self) -> PathBuf {
+        self.directory.path().join("out")
     }
 
-    pub(crate) fn output(&self) -> String {
-        self.directory.path().join("out").display().to_string()
+    /// The arguments of a run on a device, with a checkpoint after every epoch.
+    pub(crate) fn arguments(&self, device: &str) -> Vec<String> {
+        let file = self.directory.path().join("study.toml");
+        let options = ["--device", device, "--threads", "2", "--checkpoint-every", "0", "--output"];
+        let paths = |path: &Path| path.display().to_string();
+        let start = ["run".to_owned(), paths(&file)].into_iter().chain(options.map(str::to_owned));
+        start.chain([paths(&self.output())]).collect()
     }
 
-    /// The arguments of a run on a device.
-    pub(crate) fn run<'a>(file: &'a str, output: &'a str, device: &'a str) -> Vec<&'a str> {
-        vec!["run", file, "--output", output, "--device", device, "--threads", "2", "--checkpoint-every", "0"]
+    /// Runs the study with more arguments, and with settings of the software device.
+    pub(crate) fn run(&self, toolchain: &Toolchain, device: &str, more: &[&str], settings: &[(&str, &str)]) -> Outcome {
+        let arguments = self.arguments(device);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        run(toolchain, &toolchain.program, &arguments, settings)
     }
 
     /// Returns the files of a name in the store, by kind and key.
     pub(crate) fn files(&self, name: &str) -> BTreeMap<PathBuf, String> {
-        let store = Path::new(&self.output()).join("store-v1");
+        let store = self.output().join("store-v1");
         let mut found = BTreeMap::new();
         for kind in directories(&store) {
             for artifact in directories(&kind) {
@@ -98,7 +107,7 @@ impl Study {
                 })
             })
         }
-        any_file(&Path::new(&self.output()).join("store-v1/.checkpoints"))
+        any_file(&self.output().join("store-v1/.checkpoints"))
     }
 }
 

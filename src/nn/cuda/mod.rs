@@ -21,6 +21,7 @@ mod directions;
 mod failure;
 mod gpu;
 mod grid;
+mod image_cache;
 mod kernels;
 mod libraries;
 mod memory;

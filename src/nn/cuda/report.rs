@@ -1,11 +1,12 @@
 //! The device report: model, memory and versions, to be printed.
 
 use super::probe::{DeviceInfo, probe};
+use super::program::nvrtc_version;
 use super::status::Checked;
 use super::{gpu, libraries};
 use crate::base::Result;
 use crate::nn::DeviceReport;
-use cudarc::{cublas, cudnn, nvrtc};
+use cudarc::{cublas, cudnn};
 
 /// Reports the device with this ordinal and the versions of driver and libraries. Creates a context but compiles no
 /// kernels.
@@ -35,13 +36,6 @@ pub fn report(ordinal: usize) -> Result<DeviceReport> {
         free: Some(free),
         parts: parts.map(|(part, version)| (part.to_owned(), version)).to_vec(),
     })
-}
-
-fn nvrtc_version() -> Result<(i32, i32)> {
-    let (mut major, mut minor) = (0, 0);
-    // SAFETY: writes two ints.
-    unsafe { nvrtc::sys::nvrtcVersion(&raw mut major, &raw mut minor) }.result().checked("nvrtcVersion")?;
-    Ok((major, minor))
 }
 
 fn cublas_version() -> Result<(i32, i32)> {
