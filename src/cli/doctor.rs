@@ -22,6 +22,9 @@ pub(super) fn run(arguments: &DoctorArguments) -> Result<Finish, Failure> {
     let report = device::report(arguments.device)?;
     let work = DoctorWork { arguments, precisions: precisions(arguments, &report) };
     let (checks, timings) = device::run(arguments.device, work)?;
+    if let Some(note) = device::take_note() {
+        output::message(note);
+    }
     let report = DoctorReport { version: env!("CARGO_PKG_VERSION"), device: report, checks, timings };
     match arguments.format {
         Format::Text => output::print(report.text())?,

@@ -29,7 +29,7 @@ batch_size = 16
 
 [pretrain.half]
 augment = "views"
-encoder = { resnet18 = { width = 0.125 } }
+encoder = { resnet18 = { width = 0.1875, stem = "cifar", zero_init_residual = true } }
 precision = "bf16"
 projection = { layers = [8] }
 optimizer = { lars = { learning_rate = 0.1 } }
@@ -67,7 +67,7 @@ impl Study {
         self.directory.path().join("out")
     }
 
-    /// The arguments of a run on a device, with a checkpoint after every epoch.
+    /// The arguments of a run on a device, with a checkpoint after every step.
     pub(crate) fn arguments(&self, device: &str) -> Vec<String> {
         let file = self.directory.path().join("study.toml");
         let options = ["--device", device, "--threads", "2", "--checkpoint-every", "0", "--output"];
@@ -97,17 +97,14 @@ impl Study {
         found
     }
 
-    /// Whether a checkpoint has been written.
+    /// Whether a pretraining run has written a checkpoint.
     pub(crate) fn has_checkpoint(&self) -> bool {
-        fn any_file(directory: &Path) -> bool {
-            fs::read_dir(directory).is_ok_and(|entries| {
-                entries.flatten().any(|entry| {
-                    let path = entry.path();
-                    if path.is_dir() { any_file(&path) } else { path.extension().is_some_and(|x| x == "safetensors") }
-                })
-            })
-        }
-        any_file(&self.output().join("store-v1/.checkpoints"))
+        let names = |path: &Path| -> Vec<PathBuf> {
+            fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+        };
+        let stages = names(&self.output().join("store-v1/pretrain"));
+        let checkpoints = stages.iter().filter(|path| path.extension().is_some_and(|end| end == "checkpoints"));
+        checkpoints.flat_map(|path| names(path)).any(|path| path.extension().is_some_and(|end| end == "safetensors"))
     }
 }
 

@@ -106,9 +106,8 @@ impl PlanCache {
         problem: &ConvProblem,
         chosen: impl Fn(&mut ConvPlan) -> &mut Option<Chosen<A>>,
     ) -> Option<Chosen<A>> {
-        let larger = |other: &ConvProblem| {
-            other.rows > problem.rows && ConvProblem { rows: problem.rows, ..*other } == *problem
-        };
+        let larger =
+            |other: &ConvProblem| other.rows > problem.rows && ConvProblem { rows: problem.rows, ..*other } == *problem;
         let plans = self.0.iter_mut().filter(|(other, _)| larger(other));
         let found = plans.filter_map(|(other, plan)| Some((other.rows, (*chosen(plan))?)));
         found.min_by_key(|(rows, _)| *rows).map(|(_, chosen)| chosen)

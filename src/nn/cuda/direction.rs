@@ -191,7 +191,7 @@ fn search<D: Direction>(
     match choose(&measured, problem.precision, bytes) {
         Some(algorithm) => Ok(Chosen::Algorithm(sized::<D>(handle, descriptors, algorithm)?)),
         None if problem.precision == Precision::Bf16 => {
-            notes::add(format!("{}: it runs in TF32", no_algorithm::<D>(problem)));
+            notes::runs_in_tf32(no_algorithm::<D>(problem));
             Ok(Chosen::InTf32)
         }
         None => Err(Error::stage(no_algorithm::<D>(problem))
@@ -200,12 +200,7 @@ fn search<D: Direction>(
 }
 
 /// Queues a bf16 convolution in TF32, on converted copies of its operands.
-fn in_tf32<D: Direction>(
-    gpu: &Gpu,
-    problem: &ConvProblem,
-    mut operands: Operands<'_>,
-    accumulate: bool,
-) -> Result<()> {
+fn in_tf32<D: Direction>(gpu: &Gpu, problem: &ConvProblem, mut operands: Operands<'_>, accumulate: bool) -> Result<()> {
     let wide_problem = ConvProblem { precision: Precision::Tf32, ..*problem };
     let [inputs, weights, outputs] = problem.lengths();
     let result = *operands.of(D::RESULT);

@@ -51,7 +51,7 @@ use crate::base::Result;
 use crate::nn::{Backend, Convolution, MaxPool, Normalization, Precision, RunningUpdate};
 use dfdx::prelude::{Cuda, Storage, Tensor};
 use gpu::Gpu;
-pub use notes::take as take_notes;
+pub use notes::take as take_note;
 
 /// Opens the dfdx device with this ordinal and compiles our kernels for it.
 ///

@@ -27,9 +27,7 @@ impl<T> Checked<T> for Result<T, DriverError> {
 
 impl<T> Checked<T> for Result<T, CudnnError> {
     fn checked(self, call: &str) -> Result<T> {
-        self.map_err(|CudnnError(status)| {
-            failed(call, &format!("{status:?}")).help(cudnn_help(status))
-        })
+        self.map_err(|CudnnError(status)| failed(call, &format!("{status:?}")).help(cudnn_help(status)))
     }
 }
 

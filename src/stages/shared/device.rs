@@ -72,8 +72,15 @@ pub(crate) fn compute<S: DeviceStage>(stage: &S, context: &Context<'_>) -> Resul
     }
 
     let summary = run(stage.device(), Computation(stage, context));
-    cuda::take_notes().into_iter().for_each(|note| context.note(note));
+    if let Some(note) = take_note() {
+        context.note(note);
+    }
     summary
+}
+
+/// Returns what a device has done in another way than requested in this thread since the last call.
+pub(crate) fn take_note() -> Option<String> {
+    cuda::take_note()
 }
 
 /// Returns a description of the requested device.

@@ -18,8 +18,8 @@ pub(super) fn reporting<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
 }
 
 /// Returns nothing.
-pub(super) fn take_notes() -> Vec<String> {
-    Vec::new()
+pub(super) fn take_note() -> Option<String> {
+    None
 }
 
 /// Fails.
