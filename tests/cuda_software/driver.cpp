@@ -107,6 +107,8 @@ static bool ends_context(int status) {
 Call::Call(const char* function, bool needs_context, int without_context, int device_failed) : function(function) {
     lock.lock();
     status = injected_failure(function, ++calls[function]);
+    // That a kernel has failed is found out later.
+    if (current && ends_context(status) && std::strcmp(function, "cuLaunchKernel") != 0) current->failed = status;
     if (status || !needs_context) return;
     if (!current) status = refuse(without_context, "no context is current in this thread");
     else if (current->failed) status = device_failed ? device_failed : current->failed;

@@ -100,7 +100,12 @@ impl Gpu {
 
     /// Waits until all queued work has finished.
     pub(super) fn synchronize(&self) -> Result<()> {
-        self.stream.synchronize().checked("cuStreamSynchronize")
+        let waited = self.stream.synchronize().checked("cuStreamSynchronize");
+        if waited.is_err() {
+            // Memory of the host must not be freed while a copy may still use it.
+            let _ = self.stream.synchronize();
+        }
+        waited
     }
 
     /// Waits for every opened device; failures are only recorded.

@@ -51,13 +51,26 @@ unsafe extern "C" fn cuMemcpyHtoDAsync_v2(
     stream: driver_sys::CUstream,
 ) -> driver_sys::CUresult {
     // SAFETY: the same function with the same arguments.
-    let mut status = unsafe { driver_sys::cuMemcpyHtoDAsync_v2(to, from, bytes, stream) };
+    let status = unsafe { driver_sys::cuMemcpyHtoDAsync_v2(to, from, bytes, stream) };
     if status == driver_sys::CUresult::CUDA_SUCCESS && bytes > WAITED_FOR {
         // SAFETY: the stream is that of the copy.
-        status = unsafe { driver_sys::cuStreamSynchronize(stream) };
+        return unsafe { cuStreamSynchronize(stream) };
     }
     if let Err(error) = status.result().checked("cuMemcpyHtoDAsync") {
         failure::record("cuMemcpyHtoDAsync", &error);
+    }
+    status
+}
+
+/// Waits a second time if the first fails: dfdx then frees memory of the host that a copy may still use.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn cuStreamSynchronize(stream: driver_sys::CUstream) -> driver_sys::CUresult {
+    // SAFETY: the same function with the same arguments.
+    let status = unsafe { driver_sys::cuStreamSynchronize(stream) };
+    if let Err(error) = status.result().checked("cuStreamSynchronize") {
+        failure::record("cuStreamSynchronize", &error);
+        // SAFETY: as above.
+        let _ = unsafe { driver_sys::cuStreamSynchronize(stream) };
     }
     status
 }
@@ -105,7 +118,6 @@ forward! {
     fn cuModuleUnload(hmod: CUmodule) -> CUresult;
     fn cuStreamCreate(ph_stream: *mut CUstream, flags: c_uint) -> CUresult;
     fn cuStreamDestroy_v2(h_stream: CUstream) -> CUresult;
-    fn cuStreamSynchronize(h_stream: CUstream) -> CUresult;
     fn cuStreamWaitEvent(h_stream: CUstream, h_event: CUevent, flags: c_uint) -> CUresult;
 }
 
