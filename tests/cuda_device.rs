@@ -256,6 +256,26 @@ fn training_steps_agree() {
     }
 }
 
+/// Every call makes the context of its device current, whichever was before.
+#[test]
+fn two_devices_are_used_in_turn() {
+    let Some(first) = device() else { return };
+    let Ok(second) = cuda::open(1) else { return eprintln!("skipped, no second CUDA device") };
+    let values = uniform("both", 1000);
+    let on_both = [&first, &second].map(|device| (device, device.upload(values.clone()).unwrap()));
+    for (device, buffer) in &on_both {
+        assert_eq!(device.download(buffer).unwrap(), values);
+    }
+    for (run, other) in [(&first, &second), (&second, &first)] {
+        other.download(&other.upload(values.clone()).unwrap()).unwrap();
+        assert_agree(
+            Precision::F32,
+            &convolutions(run, Precision::F32),
+            &convolutions(&Cpu::default(), Precision::F32),
+        );
+    }
+}
+
 /// The driver frees in the order of the current context's stream, whichever thread drops a buffer.
 #[test]
 fn buffers_are_dropped_by_threads_without_a_context_or_with_another_device() {

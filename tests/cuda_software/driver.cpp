@@ -194,7 +194,10 @@ static void segmentation_fault(int, siginfo_t* info, void*) {
     const char* where = space && at >= space && at < space + SPACE
         ? "memory of the device that is not allocated at this point of its stream"
         : "memory of the host that does not exist";
-    std::fprintf(stderr, "software device: access to %s (%p)\n", where, info->si_addr);
+    // The stack for signals is too small for stdio's buffers.
+    static char text[200];
+    int length = std::snprintf(text, sizeof text, "software device: access to %s (%p)\n", where, info->si_addr);
+    if (write(2, text, static_cast<size_t>(length)) < 0) _exit(87);
     _exit(86);
 }
 
