@@ -3,7 +3,8 @@
 //! dfdx's `cudarc` links libcuda, libcublas and libnvrtc, and a program linked so does not even start if one of them is
 //! missing, let alone report which. The linker finds the definitions below first and drops the libraries. They must not
 //! be called before [`libraries::open`](super::libraries::open); dfdx calls none of them before a device exists, which
-//! [`open`](super::open) creates.
+//! [`open`](super::open) creates. The linker also exports them, so a call inside of NVIDIA's libraries may land here; it
+//! does the same.
 
 #![allow(non_snake_case, reason = "NVIDIA's names")]
 
