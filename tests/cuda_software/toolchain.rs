@@ -44,19 +44,20 @@ pub(crate) struct Toolchain {
 }
 
 impl Toolchain {
-    /// Builds everything; `None` without a C++ compiler.
-    pub(crate) fn build() -> Option<Self> {
-        let compiler = Compiler::find()?;
+    /// Builds everything, or returns what is missing for it.
+    pub(crate) fn build() -> Result<Self, String> {
+        let compiler = Compiler::find().ok_or("no C++ compiler (set CXX to name one)")?;
+        let dfdx = dfdx()?;
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cuda_software");
         let libraries = root.join("lib64");
         fs::create_dir_all(&libraries).unwrap();
         build_libraries(&compiler, &libraries);
-        build_kernels(&compiler, &libraries);
+        build_kernels(&compiler, &dfdx, &libraries);
         // The build scripts of dfdx and cudarc look for this file.
         fs::create_dir_all(root.join("include")).unwrap();
         write_if_changed(&root.join("include/cuda.h"), "");
         let [program, device_tests] = build_program(&root);
-        Some(Self { libraries, program, device_tests })
+        Ok(Self { libraries, program, device_tests })
     }
 }
 
@@ -156,8 +157,7 @@ fn link(library: &Path, name: &Path) {
 }
 
 /// Builds our kernels and dfdx's, one library for each of its files.
-fn build_kernels(compiler: &Compiler, directory: &Path) {
-    let dfdx = dfdx();
+fn build_kernels(compiler: &Compiler, dfdx: &Path, directory: &Path) {
     let utilities = format!("-I{}", dfdx.join("utilities").display());
     let half = format!("-I{}", here().join("include").display());
     std::iter::once("simclr").chain(DFDX_KERNELS).par_bridge().for_each(|name| {
@@ -168,7 +168,7 @@ fn build_kernels(compiler: &Compiler, directory: &Path) {
             return compiler.library(&text, &directory.join("kernels_simclr.so"), &["-O2"]);
         }
         let options = ["-O1", "-w", "-include", "dfdx.h", &half, &utilities];
-        let text = fs::read_to_string(file_below(&dfdx, &format!("{name}.cu")).unwrap()).unwrap();
+        let text = fs::read_to_string(file_below(dfdx, &format!("{name}.cu")).unwrap()).unwrap();
         let own = directory.join(format!("dfdx_{name}"));
         fs::create_dir_all(&own).unwrap();
         let exports = exports(&extern_functions(&compiler.preprocessed(&text, &own, &options)));
@@ -190,14 +190,16 @@ fn extern_functions(text: &str) -> Vec<String> {
     names
 }
 
-/// Returns the directory of dfdx's kernels.
-fn dfdx() -> PathBuf {
-    let output = cargo().args(["metadata", "--format-version", "1", "--locked", "--offline"]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+/// Returns the directory of dfdx's kernels. Downloads the crates of the feature `cuda` if they have not been.
+fn dfdx() -> Result<PathBuf, String> {
+    let output = cargo().args(["metadata", "--format-version", "1", "--locked"]).output().unwrap();
+    if !output.status.success() {
+        return Err(format!("the crates of the feature cuda: {}", String::from_utf8_lossy(&output.stderr)));
+    }
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
     let package = packages.iter().find(|package| package["name"] == "dfdx").unwrap();
-    Path::new(package["manifest_path"].as_str().unwrap()).with_file_name("src").join("tensor_ops")
+    Ok(Path::new(package["manifest_path"].as_str().unwrap()).with_file_name("src").join("tensor_ops"))
 }
 
 fn file_below(directory: &Path, name: &str) -> Option<PathBuf> {
@@ -217,7 +219,7 @@ fn build_program(root: &Path) -> [PathBuf; 2] {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let directories = std::iter::once(here().join("toolkit")).chain(std::env::split_paths(&path));
     let output = cargo()
-        .args(["test", "--no-run", "--locked", "--offline", "--profile", "quick"])
+        .args(["test", "--no-run", "--locked", "--profile", "quick"])
         .args(["--features", "cuda", "--test", "cuda_device"])
         .args(["--message-format", "json-render-diagnostics", "--target-dir"])
         .arg(root.join("build"))
