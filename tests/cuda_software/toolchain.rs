@@ -33,6 +33,10 @@ const DFDX_KERNELS: [&str; 21] = [
     "sum_to",
 ];
 
+/// Headers of the sources, of which each may use all.
+const HEADERS: [&str; 7] =
+    ["device.h", "streams.h", "blocks.h", "kernel.h", "dfdx.h", "include/cuda_fp16.h", "../cuda_kernels/host.h"];
+
 /// Files in place of NVIDIA's: where they are, and the program that was built with them.
 pub(crate) struct Toolchain {
     /// The directory of the libraries.
@@ -82,7 +86,7 @@ impl Compiler {
         let name = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
         let output = Command::new(&name).arg("--version").output().ok()?;
         let mut version = String::from_utf8_lossy(&output.stdout).into_owned();
-        for header in ["device.h", "kernel.h", "dfdx.h", "include/cuda_fp16.h", "../cuda_kernels/host.h"] {
+        for header in HEADERS {
             version += &fs::read_to_string(here().join(header)).unwrap();
         }
         Some(Self { name, version })
