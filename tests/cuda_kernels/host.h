@@ -78,26 +78,35 @@ struct Barrier;
 
 constexpr size_t stack_size = 1 << 17;
 
-/// A thread of one block after the other. Switching by `_longjmp` needs no system call, unlike `swapcontext`.
+#ifdef __SANITIZE_ADDRESS__
+using Context = ucontext_t;
+inline void jump(Context& from, Context& to) { swapcontext(&from, &to); }
+#else
+/// Needs no system call, unlike `swapcontext`, but AddressSanitizer does not understand it.
+struct Context { jmp_buf place; };
+inline void jump(Context& from, Context& to) {
+    if (!_setjmp(from.place)) _longjmp(to.place, 1);
+}
+#endif
+
+/// A thread of one block after the other.
 struct Fiber {
     std::unique_ptr<char[]> stack{new char[stack_size]};
     bool started = false;
-    jmp_buf state;           // where it goes on, once it has started
+    Context state;           // where it goes on, once it has started
     bool done;               // with the current block
     const Barrier* waits_at; // null before the first wait
     unsigned generation;     // of the barrier when the wait began
 };
 inline std::deque<Fiber> fibers;
-inline jmp_buf scheduler;
+inline Context scheduler;
 inline unsigned current, finished;
 inline bool alone = false;   // a thread runs from its start to its end
 inline bool waited = false;  // a thread has waited since this was cleared
 inline const std::function<void(unsigned)>* thread_work;
 
 /// Returns from the call of `resume` that runs this fiber; returns itself when the fiber is resumed.
-inline void suspend(Fiber& own) {
-    if (!_setjmp(own.state)) _longjmp(scheduler, 1);
-}
+inline void suspend(Fiber& own) { jump(own.state, scheduler); }
 
 struct Barrier {
     unsigned expected, arrived = 0, generation = 0;
@@ -137,15 +146,18 @@ inline void run_fiber() {
 
 /// Runs a fiber until it waits or is done.
 inline void resume(Fiber& fiber) {
-    if (_setjmp(scheduler)) return;
-    if (fiber.started) _longjmp(fiber.state, 1);
+    if (fiber.started) return jump(scheduler, fiber.state);
     fiber.started = true;
     ucontext_t start;
     getcontext(&start);
     start.uc_stack.ss_sp = fiber.stack.get();
     start.uc_stack.ss_size = stack_size;
     makecontext(&start, run_fiber, 0);
-    setcontext(&start);
+#ifdef __SANITIZE_ADDRESS__
+    swapcontext(&scheduler, &start);
+#else
+    if (!_setjmp(scheduler.place)) setcontext(&start);
+#endif
 }
 
 /// Runs each thread of a warp that is not waiting, once; returns whether there was one.
