@@ -19,7 +19,7 @@ const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Tf32, Precision::
 fn tolerance(precision: Precision) -> f32 {
     match precision {
         Precision::F32 => 1e-4,
-        Precision::Tf32 => 1e-3,
+        Precision::Tf32 => 2e-3,
         Precision::Bf16 => 2e-2,
     }
 }
@@ -38,15 +38,23 @@ fn uniform(name: &str, length: usize) -> Vec<f32> {
 type Results = Vec<(String, Vec<f32>)>;
 
 fn assert_agree(precision: Precision, ours: &Results, expected: &Results) {
-    assert_eq!(ours.len(), expected.len());
-    for ((what, ours), (_, expected)) in ours.iter().zip(expected) {
-        assert_eq!(ours.len(), expected.len(), "{what}");
-        let largest = expected.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
-        for (i, (a, b)) in ours.iter().zip(expected).enumerate() {
-            let error = (a - b).abs();
-            assert!(error <= tolerance(precision) * largest, "{precision:?}, {what}[{i}]: {a} instead of {b}");
-        }
-    }
+    let names =
+        |results: &Results| results.iter().map(|(name, values)| (name.clone(), values.len())).collect::<Vec<_>>();
+    assert_eq!(names(ours), names(expected));
+    let pairs = ours.iter().zip(expected).map(|((name, ours), (_, expected))| (name, relative_error(ours, expected)));
+    let wrong: Vec<String> = pairs
+        .filter(|(_, error)| error.is_nan() || *error > tolerance(precision))
+        .map(|(name, error)| format!("{name}: {error:.1e}"))
+        .collect();
+    assert!(wrong.is_empty(), "errors of more than {:.0e} in {precision:?}: {wrong:#?}", tolerance(precision));
+}
+
+/// Returns the largest difference, relative to the largest expected value; NaN if one is not a number.
+fn relative_error(ours: &[f32], expected: &[f32]) -> f32 {
+    let largest = expected.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
+    let max = |largest: f32, x: f32| if x.is_nan() || largest.is_nan() { f32::NAN } else { largest.max(x) };
+    let difference = ours.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, max);
+    if difference == 0.0 { 0.0 } else { difference / largest }
 }
 
 /// Compares both devices in each precision.
@@ -208,7 +216,7 @@ fn pools_agree() {
 
 /// Takes three steps with NT-Xent; returns losses, features and parameters.
 fn trained<D: Compute>(device: &D, precision: Precision, encoder: &EncoderConfig, optimizer: &str) -> Results {
-    let (side, rows) = (32, 16);
+    let (side, rows) = (64, 16);
     let mut network = Network::new(encoder, &[64, 32], side, 1, device).unwrap().in_precision(precision);
     let rule: OptimizerConfig = serde_json::from_str(optimizer).unwrap();
     let mut optimizer = Optimizer::<D>::new(&rule);
@@ -233,7 +241,9 @@ fn trained<D: Compute>(device: &D, precision: Precision, encoder: &EncoderConfig
 fn training_steps_agree() {
     let Some(device) = device() else { return };
     let tiny = EncoderConfig::Tiny(TinyConfig { width: 0.5, ..TinyConfig::default() });
-    let pooled = EncoderConfig::Resnet18(ResnetConfig { width: 0.25, ..ResnetConfig::default() });
+    // Without `zero_init_residual` the CPU's own weights change by a percent if the images change by a millionth.
+    let resnet = ResnetConfig { width: 0.25, zero_init_residual: true, ..ResnetConfig::default() };
+    let pooled = EncoderConfig::Resnet18(resnet);
     for optimizer in [
         r#"{"sgd": {"learning_rate": 0.05, "momentum": 0.9, "nesterov": true, "weight_decay": 1e-4}}"#,
         r#"{"lars": {"learning_rate": 0.3, "trust": 0.01, "weight_decay": 1e-4}}"#,
@@ -244,4 +254,42 @@ fn training_steps_agree() {
             assert_agree(Precision::Tf32, &ours, &trained(&Cpu::default(), Precision::F32, encoder, optimizer));
         }
     }
+}
+
+/// Every call makes the context of its device current, whichever was before.
+#[test]
+fn two_devices_are_used_in_turn() {
+    let Some(first) = device() else { return };
+    let Ok(second) = cuda::open(1) else { return eprintln!("skipped, no second CUDA device") };
+    let values = uniform("both", 1000);
+    let on_both = [&first, &second].map(|device| (device, device.upload(values.clone()).unwrap()));
+    for (device, buffer) in &on_both {
+        assert_eq!(device.download(buffer).unwrap(), values);
+    }
+    for (run, other) in [(&first, &second), (&second, &first)] {
+        other.download(&other.upload(values.clone()).unwrap()).unwrap();
+        assert_agree(
+            Precision::F32,
+            &convolutions(run, Precision::F32),
+            &convolutions(&Cpu::default(), Precision::F32),
+        );
+    }
+}
+
+/// The driver frees in the order of the current context's stream, whichever thread drops a buffer.
+#[test]
+fn buffers_are_dropped_by_threads_without_a_context_or_with_another_device() {
+    let Some(device) = device() else { return };
+    let values = uniform("dropped", 1000);
+    let [first, second, kept] = [(); 3].map(|()| device.upload(values.clone()).unwrap());
+    std::thread::scope(|scope| {
+        scope.spawn(move || drop(first));
+        scope.spawn(move || {
+            // Skipped with one device.
+            let other = cuda::open(1).and_then(|other| other.upload(vec![1.0; 10]));
+            drop(second);
+            drop(other);
+        });
+    });
+    assert_eq!(device.download(&kept).unwrap(), values);
 }

@@ -15,10 +15,18 @@ thread_local! {
 /// # Errors
 /// The panic message, if it panicked.
 pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_payload(work).map_err(|panic| message(panic.as_ref()))
+}
+
+/// As [`catch`], but returns the panic itself, so that it can be resumed.
+///
+/// # Errors
+/// The panic.
+pub fn catch_payload<T>(work: impl FnOnce() -> T) -> std::thread::Result<T> {
     let before = IS_CAUGHT.replace(true);
     let outcome = panic::catch_unwind(AssertUnwindSafe(work));
     IS_CAUGHT.set(before);
-    outcome.map_err(|panic| message(panic.as_ref()))
+    outcome
 }
 
 /// Makes the panic hook silent about panics that [`catch`] catches.

@@ -16,6 +16,9 @@ pub(crate) struct DoctorArguments {
     /// Also measure training speed in views/s: ResNet-18 at 32 pixels and ResNet-50 at 224 pixels
     #[arg(long)]
     pub time: bool,
+    /// Only measure with --time, without checking first
+    #[arg(long, requires = "time")]
+    pub skip_checks: bool,
     /// Views per batch for --time [default: 1024 at 32 pixels, 256 at 224 pixels]
     #[arg(long, value_name = "N", requires = "time", value_parser = clap::value_parser!(u32).range(2..=65_536))]
     pub views: Option<u32>,

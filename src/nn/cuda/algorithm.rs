@@ -23,6 +23,14 @@ pub(super) struct Candidate<A> {
     succeeded: bool,
 }
 
+/// The result of a search.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Chosen<A> {
+    Algorithm(Candidate<A>),
+    /// cuDNN has none for this convolution in bf16; it runs in TF32.
+    InTf32,
+}
+
 /// Converts cuDNN's structures, one per direction with the same fields.
 macro_rules! candidates {
     ($($measured:ty => $algorithm:ty),*) => {

@@ -2,6 +2,7 @@
 
 use super::address::Address;
 use super::buffer::Buffer;
+use super::failure;
 use super::gpu::Gpu;
 use super::memory;
 use crate::base::{Error, Result};
@@ -75,5 +76,7 @@ fn check(buffer: &Buffer, length: usize) -> Result<()> {
 
 /// Converts an error of dfdx, which runs out of memory or fails in the driver.
 pub(super) fn failed(error: impl Display) -> Error {
-    Error::stage(format!("dfdx: {error}")).help("use a smaller batch if the GPU has run out of memory")
+    failure::last().unwrap_or_else(|| {
+        Error::stage(format!("dfdx: {error}")).help("use a smaller batch if the GPU has run out of memory")
+    })
 }

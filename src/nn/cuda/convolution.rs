@@ -27,7 +27,7 @@ pub(super) fn forward(
     let padded = PaddedInput::new(&problem, input)?;
     let filter = to_filter(&problem, weights)?;
     let operands = Operands { input: padded.address(), weights: filter.address(), output: output.address() };
-    direction::run::<Forward>(gpu, &problem, operands, false, output.bytes())?;
+    direction::run::<Forward>(gpu, &problem, operands, false)?;
     let Some(bias) = bias else { return Ok(()) };
     let pixels = problem.rows * shape.output_pixels();
     let grid = Partition::new(pixels, shape.outputs, problem.precision).elementwise()?;
@@ -47,7 +47,7 @@ pub(super) fn input_gradient(
     let filter = to_filter(&problem, weights)?;
     let operands =
         Operands { input: input_gradient.address(), weights: filter.address(), output: output_gradient.address() };
-    direction::run::<BackwardData>(output_gradient.gpu(), &problem, operands, accumulate, input_gradient.bytes())
+    direction::run::<BackwardData>(output_gradient.gpu(), &problem, operands, accumulate)
 }
 
 /// Computes the gradients of the weights and the bias.
@@ -66,7 +66,7 @@ pub(super) fn weight_gradient(
     let padded = PaddedInput::new(&problem, input)?;
     let filter = Memory::new(gpu, filter_bytes(&problem))?;
     let operands = Operands { input: padded.address(), weights: filter.address(), output: output_gradient.address() };
-    direction::run::<BackwardFilter>(gpu, &problem, operands, false, filter.bytes())?;
+    direction::run::<BackwardFilter>(gpu, &problem, operands, false)?;
     let [taps, inputs, channels, outputs] = sizes(&problem)?;
     let (from, to) = (filter.address(), weights.address());
     kernels::weights_gradient(

@@ -1,6 +1,6 @@
 //! cuDNN: handle, workspace, descriptors, and the algorithms chosen for each convolution.
 
-use super::algorithm::{Candidate, math};
+use super::algorithm::{Chosen, math};
 use super::buffer::int;
 use super::gpu::Gpu;
 use super::memory::Memory;
@@ -16,6 +16,7 @@ use cudarc::cudnn::sys::{
 use cudarc::driver::CudaStream;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::ffi::c_int;
 
 const CHANNELS_LAST: cudnnTensorFormat_t = cudnnTensorFormat_t::CUDNN_TENSOR_NHWC;
 
@@ -27,6 +28,15 @@ pub(super) struct ConvProblem {
     /// Channels of the input with padding.
     pub(super) inputs: usize,
     pub(super) precision: Precision,
+}
+
+impl ConvProblem {
+    /// Returns the numbers of elements of input, weights and output.
+    pub(super) fn lengths(&self) -> [usize; 3] {
+        let Self { shape, rows, inputs, .. } = self;
+        let taps = shape.kernel * shape.kernel;
+        [rows * shape.side * shape.side * inputs, taps * inputs * shape.outputs, rows * shape.output_len()]
+    }
 }
 
 /// cuDNN's handle, workspace and plans.
@@ -89,15 +99,28 @@ impl PlanCache {
             Entry::Vacant(entry) => Ok(entry.insert(ConvPlan::new(problem)?)),
         }
     }
+
+    /// Returns the algorithm that `chosen` finds in the plan of the same convolution of the next larger batch.
+    pub(super) fn of_larger_batch<A: Copy>(
+        &mut self,
+        problem: &ConvProblem,
+        chosen: impl Fn(&mut ConvPlan) -> &mut Option<Chosen<A>>,
+    ) -> Option<Chosen<A>> {
+        let larger =
+            |other: &ConvProblem| other.rows > problem.rows && ConvProblem { rows: problem.rows, ..*other } == *problem;
+        let plans = self.0.iter_mut().filter(|(other, _)| larger(other));
+        let found = plans.filter_map(|(other, plan)| Some((other.rows, (*chosen(plan))?)));
+        found.min_by_key(|(rows, _)| *rows).map(|(_, chosen)| chosen)
+    }
 }
 
 /// The descriptors of a convolution, and the algorithm of each direction once it is chosen.
 #[derive(Debug)]
 pub(super) struct ConvPlan {
     pub(super) descriptors: Descriptors,
-    pub(super) forward: Option<Candidate<cudnnConvolutionFwdAlgo_t>>,
-    pub(super) backward_data: Option<Candidate<cudnnConvolutionBwdDataAlgo_t>>,
-    pub(super) backward_filter: Option<Candidate<cudnnConvolutionBwdFilterAlgo_t>>,
+    pub(super) forward: Option<Chosen<cudnnConvolutionFwdAlgo_t>>,
+    pub(super) backward_data: Option<Chosen<cudnnConvolutionBwdDataAlgo_t>>,
+    pub(super) backward_filter: Option<Chosen<cudnnConvolutionBwdFilterAlgo_t>>,
 }
 
 impl ConvPlan {
@@ -165,12 +188,19 @@ fn data_type(precision: Precision) -> cudnnDataType_t {
     }
 }
 
+const TOO_LARGE: &str = "use a smaller batch: cuDNN's tensors have fewer than 2^31 elements";
+
+fn is_too_large(shape: [c_int; 4]) -> bool {
+    shape.iter().map(|size| i128::from(*size)).product::<i128>() >= 1 << 31
+}
+
 fn map(rows: usize, channels: usize, side: usize, precision: Precision) -> Result<MapDescriptor> {
     let descriptor = MapDescriptor(result::create_tensor_descriptor().checked("cudnnCreateTensorDescriptor")?);
     let shape = [int(rows)?, int(channels)?, int(side)?, int(side)?];
     // SAFETY: the descriptor was just created.
     unsafe { result::set_tensor4d_descriptor(descriptor.0, CHANNELS_LAST, data_type(precision), shape) }
-        .checked("cudnnSetTensor4dDescriptor")?;
+        .checked("cudnnSetTensor4dDescriptor")
+        .map_err(|error| if is_too_large(shape) { error.help(TOO_LARGE) } else { error })?;
     Ok(descriptor)
 }
 

@@ -1,9 +1,8 @@
 //! The three directions of a convolution, each with cuDNN's calls to measure the algorithms and to run one.
 
-use super::address::Address;
-use super::algorithm::Candidate;
+use super::algorithm::{Candidate, Chosen};
 use super::cudnn::{ConvPlan, Descriptors};
-use super::direction::{Direction, Operands, ScalingFactor};
+use super::direction::{Direction, Operands, Role, ScalingFactor};
 use super::memory::Memory;
 use cudarc::cudnn::result::{self, CudnnResult};
 use cudarc::cudnn::sys::{
@@ -41,16 +40,13 @@ pub(super) struct Forward;
 
 impl Direction for Forward {
     type Algorithm = cudnnConvolutionFwdAlgo_t;
+    const RESULT: Role = Role::Output;
     const FIND: &'static str = "cudnnFindConvolutionForwardAlgorithmEx";
     const RUN: &'static str = "cudnnConvolutionForward";
     const SIZE: &'static str = "cudnnGetConvolutionForwardWorkspaceSize";
 
-    fn chosen(plan: &mut ConvPlan) -> &mut Option<Candidate<Self::Algorithm>> {
+    fn chosen(plan: &mut ConvPlan) -> &mut Option<Chosen<Self::Algorithm>> {
         &mut plan.forward
-    }
-
-    fn writing_to<'a>(operands: Operands<'a>, to: Address<'a>) -> Operands<'a> {
-        Operands { output: to, ..operands }
     }
 
     unsafe fn find(
@@ -141,16 +137,13 @@ pub(super) struct BackwardData;
 
 impl Direction for BackwardData {
     type Algorithm = cudnnConvolutionBwdDataAlgo_t;
+    const RESULT: Role = Role::Input;
     const FIND: &'static str = "cudnnFindConvolutionBackwardDataAlgorithmEx";
     const RUN: &'static str = "cudnnConvolutionBackwardData";
     const SIZE: &'static str = "cudnnGetConvolutionBackwardDataWorkspaceSize";
 
-    fn chosen(plan: &mut ConvPlan) -> &mut Option<Candidate<Self::Algorithm>> {
+    fn chosen(plan: &mut ConvPlan) -> &mut Option<Chosen<Self::Algorithm>> {
         &mut plan.backward_data
-    }
-
-    fn writing_to<'a>(operands: Operands<'a>, to: Address<'a>) -> Operands<'a> {
-        Operands { input: to, ..operands }
     }
 
     unsafe fn find(
@@ -241,16 +234,13 @@ pub(super) struct BackwardFilter;
 
 impl Direction for BackwardFilter {
     type Algorithm = cudnnConvolutionBwdFilterAlgo_t;
+    const RESULT: Role = Role::Weights;
     const FIND: &'static str = "cudnnFindConvolutionBackwardFilterAlgorithmEx";
     const RUN: &'static str = "cudnnConvolutionBackwardFilter";
     const SIZE: &'static str = "cudnnGetConvolutionBackwardFilterWorkspaceSize";
 
-    fn chosen(plan: &mut ConvPlan) -> &mut Option<Candidate<Self::Algorithm>> {
+    fn chosen(plan: &mut ConvPlan) -> &mut Option<Chosen<Self::Algorithm>> {
         &mut plan.backward_filter
-    }
-
-    fn writing_to<'a>(operands: Operands<'a>, to: Address<'a>) -> Operands<'a> {
-        Operands { weights: to, ..operands }
     }
 
     unsafe fn find(

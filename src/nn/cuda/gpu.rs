@@ -10,7 +10,7 @@ use super::multi_tensor::TensorTables;
 use super::program::Program;
 use super::staging::Staging;
 use super::status::Checked;
-use super::{libraries, probe};
+use super::{failure, libraries, probe};
 use crate::base::{Error, Result};
 use cudarc::driver::sys::{CUmemPool_attribute, CUmemoryPool};
 use cudarc::driver::{CudaContext, CudaStream, result};
@@ -36,6 +36,9 @@ static OPENED: Mutex<BTreeMap<usize, Arc<Gpu>>> = Mutex::new(BTreeMap::new());
 impl Gpu {
     /// Returns the device with this ordinal, opening it at the first call.
     pub(super) fn open(ordinal: usize) -> Result<Arc<Self>> {
+        if let Some(error) = failure::fatal() {
+            return Err(error);
+        }
         let mut opened = locked(&OPENED);
         if let Some(gpu) = opened.get(&ordinal) {
             return Ok(gpu.clone());
@@ -97,7 +100,27 @@ impl Gpu {
 
     /// Waits until all queued work has finished.
     pub(super) fn synchronize(&self) -> Result<()> {
-        self.stream.synchronize().checked("cuStreamSynchronize")
+        let waited = self.stream.synchronize().checked("cuStreamSynchronize");
+        if waited.is_err() {
+            // Memory of the host must not be freed while a copy may still use it.
+            let _ = self.stream.synchronize();
+        }
+        waited
+    }
+
+    /// Waits for every opened device; failures are only recorded.
+    pub(super) fn synchronize_all() {
+        let opened: Vec<Arc<Self>> = locked(&OPENED).values().cloned().collect();
+        for gpu in opened {
+            let _ = gpu.synchronize();
+        }
+    }
+
+    /// Returns unused memory of the pool to the driver.
+    pub(super) fn trim_pool(&self) -> Result<()> {
+        self.synchronize()?;
+        // SAFETY: the pool is that of a living context.
+        unsafe { result::mem_pool::trim_to(pool(&self.context)?, 0) }.checked("cuMemPoolTrimTo")
     }
 }
 

@@ -92,6 +92,8 @@ kernels! {
     }
 
     alone {
+        to_bf16(from: Address<'_>, length: i64, to: Address<'_>);
+        to_f32(from: Address<'_>, length: i64, to: Address<'_>);
         channel_sums_merge(part_sums: Address<'_>, parts: i32, channels: i32, sums: Address<'_>);
         moments_merge(
             part_means: Address<'_>, part_squares: Address<'_>, parts: i32, pixels: i64, channels: i32, epsilon: f32,

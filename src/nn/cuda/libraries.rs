@@ -42,6 +42,16 @@ pub(super) fn driver() -> Result<()> {
     })
 }
 
+/// Returns the files of a library that are in this process, of which the loader may have found more than one.
+pub(super) fn mapped(library: &str) -> Option<String> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let mut files: Vec<&str> = maps.lines().filter_map(|line| line.find('/').map(|start| &line[start..])).collect();
+    files.retain(|file| file.rsplit('/').next().is_some_and(|name| name.starts_with(library)));
+    files.sort_unstable();
+    files.dedup();
+    (!files.is_empty()).then(|| files.join(", "))
+}
+
 /// Opens NVRTC alone.
 #[cfg(test)]
 pub(super) fn compiler() -> Result<()> {

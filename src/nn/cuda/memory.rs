@@ -25,7 +25,13 @@ impl Memory {
     /// The device is out of memory.
     pub(super) fn new(gpu: &Gpu, bytes: usize) -> Result<Self> {
         // SAFETY: every user writes before it reads, on the stream of the allocation.
-        let block = unsafe { gpu.stream.alloc::<u8>(bytes.max(1)) };
+        let allocate = || unsafe { gpu.stream.alloc::<u8>(bytes.max(1)) };
+        let mut block = allocate();
+        if matches!(block, Err(DriverError(CUresult::CUDA_ERROR_OUT_OF_MEMORY))) {
+            // Freed blocks that are too small for this one may lie where it fits.
+            gpu.trim_pool()?;
+            block = allocate();
+        }
         let block = block.map_err(|error| match error {
             DriverError(CUresult::CUDA_ERROR_OUT_OF_MEMORY) => exhausted(bytes as u64, gpu),
             other => Err::<(), _>(other).checked("cuMemAllocAsync").err().unwrap_or_else(|| exhausted(0, gpu)),
@@ -60,8 +66,10 @@ impl Memory {
         let values: &[u8] = bytemuck::cast_slice(values);
         self.check(values.len())?;
         gpu.bind()?;
-        // SAFETY: the block is long enough. The driver copies pageable memory before it returns.
-        unsafe { result::memcpy_htod_async(self.raw, values, gpu.stream.cu_stream()) }.checked("cuMemcpyHtoDAsync")
+        // SAFETY: the block is long enough, and `values` are borrowed until the synchronization below.
+        unsafe { result::memcpy_htod_async(self.raw, values, gpu.stream.cu_stream()) }.checked("cuMemcpyHtoDAsync")?;
+        // Whether the driver has read memory that is not pinned when the copy returns is not documented.
+        gpu.synchronize()
     }
 
     /// Copies values to the host after all queued work has finished.
@@ -75,7 +83,7 @@ impl Memory {
         gpu.bind()?;
         // SAFETY: the block is long enough, and `into` is not accessed before the synchronization below.
         unsafe { result::memcpy_dtoh_async(into, self.raw, gpu.stream.cu_stream()) }.checked("cuMemcpyDtoHAsync")?;
-        gpu.stream.synchronize().checked("cuStreamSynchronize")
+        gpu.synchronize()
     }
 
     fn check(&self, bytes: usize) -> Result<()> {
@@ -83,6 +91,18 @@ impl Memory {
             return Ok(());
         }
         Err(Error::bug(format!("{bytes} bytes do not fit into a block of {}", self.bytes())))
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // The block is freed on the null stream of the thread's current context, which may be none or another device's.
+        let context = self.block.context();
+        if let Err(earlier) = context.bind_to_thread() {
+            // It may only have reported an error of an earlier drop, and then has not bound; the next call reports it.
+            let _ = context.bind_to_thread();
+            context.record_err::<()>(Err(earlier));
+        }
     }
 }
 

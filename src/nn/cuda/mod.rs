@@ -18,13 +18,16 @@ mod cublas;
 mod cudnn;
 mod direction;
 mod directions;
+mod failure;
 mod gpu;
 mod grid;
+mod image_cache;
 mod kernels;
 mod libraries;
 mod memory;
 mod multi_tensor;
 mod norm;
+mod notes;
 mod nt_xent;
 mod pool;
 mod probe;
@@ -38,6 +41,7 @@ mod status;
 pub(crate) use arguments::AdamStep;
 pub(crate) use bridge::{from_tensor, to_storage};
 pub use buffer::{Buffer, Map};
+pub use failure::reporting;
 pub(crate) use multi_tensor::{MultiTensor, ParameterTensors};
 pub(crate) use nt_xent::{NtXentResult, nt_xent};
 pub use probe::{DeviceInfo, probe};
@@ -47,6 +51,7 @@ use crate::base::Result;
 use crate::nn::{Backend, Convolution, MaxPool, Normalization, Precision, RunningUpdate};
 use dfdx::prelude::{Cuda, Storage, Tensor};
 use gpu::Gpu;
+pub use notes::take as take_note;
 
 /// Opens the dfdx device with this ordinal and compiles our kernels for it.
 ///

@@ -1,7 +1,8 @@
-//! The kernels, compiled by NVRTC for a device when the process first opens it.
+//! The kernels, compiled by NVRTC for a device, or read from the cache, when the process first opens it.
 
-use super::source;
 use super::status::Checked;
+use super::{image_cache, source};
+use crate::base::hash::digest_json;
 use crate::base::{Error, Result};
 use cudarc::driver::{CudaContext, CudaFunction};
 use cudarc::nvrtc::{Ptx, result, sys};
@@ -20,8 +21,9 @@ impl Program {
     pub(super) fn new(context: &Arc<CudaContext>, capability: (i32, i32)) -> Result<Self> {
         let text = source::program();
         let architecture = Architecture::of(capability, &supported()?)?;
-        let module =
-            context.load_module(Ptx::from_binary(compile(&text, architecture)?)).checked("cuModuleLoadData")?;
+        let key = digest_json(&(&text, options(architecture), nvrtc_version()?))?;
+        let image = image_cache::load_or_compile(&key, || compile(&text, architecture))?;
+        let module = context.load_module(Ptx::from_binary(image)).checked("cuModuleLoadData")?;
         let load = |name: &str| Ok((name.to_owned(), module.load_function(name).checked("cuModuleGetFunction")?));
         let functions = source::kernels(&text).into_iter().map(load).collect::<Result<_>>()?;
         Ok(Self { functions })
@@ -64,6 +66,14 @@ impl Architecture {
     }
 }
 
+/// Returns the version of the compiler: major, minor.
+pub(super) fn nvrtc_version() -> Result<(i32, i32)> {
+    let (mut major, mut minor) = (0, 0);
+    // SAFETY: writes two ints.
+    unsafe { sys::nvrtcVersion(&raw mut major, &raw mut minor) }.result().checked("nvrtcVersion")?;
+    Ok((major, minor))
+}
+
 /// Returns the architectures that the compiler supports.
 fn supported() -> Result<Vec<c_int>> {
     let mut count = 0;
@@ -85,14 +95,17 @@ impl Drop for Compilation {
     }
 }
 
+fn options(architecture: Architecture) -> [String; 2] {
+    [architecture.option(), "--std=c++17".to_owned()]
+}
+
 /// Compiles to an image that the driver loads: machine code, or zero-terminated PTX.
 fn compile(text: &str, architecture: Architecture) -> Result<Vec<u8>> {
     let text = CString::new(text).map_err(|_| Error::bug("the source of the kernels contains a zero byte"))?;
     let program = result::create_program(&text, Some(c"simclr.cu")).checked("nvrtcCreateProgram")?;
     let program = Compilation(program);
-    let options = [architecture.option(), "--std=c++17".to_owned()];
     // SAFETY: the program was just created and lives to the end of the function.
-    let compiled = unsafe { result::compile_program(program.0, &options) };
+    let compiled = unsafe { result::compile_program(program.0, &options(architecture)) };
     compiled.checked("nvrtcCompileProgram").map_err(|error| error.at(log(&program)))?;
     match architecture {
         Architecture::Real(_) => machine_code(&program),

@@ -1,11 +1,12 @@
 //! The device report: model, memory and versions, to be printed.
 
 use super::probe::{DeviceInfo, probe};
+use super::program::nvrtc_version;
 use super::status::Checked;
 use super::{gpu, libraries};
 use crate::base::Result;
 use crate::nn::DeviceReport;
-use cudarc::{cublas, cudnn, nvrtc};
+use cudarc::{cublas, cudnn};
 
 /// Reports the device with this ordinal and the versions of driver and libraries. Creates a context but compiles no
 /// kernels.
@@ -16,27 +17,25 @@ pub fn report(ordinal: usize) -> Result<DeviceReport> {
     let DeviceInfo { name, capability, memory, driver, .. } = probe(ordinal)?;
     libraries::open()?;
     let (free, _) = gpu::memory(&gpu::context(ordinal)?)?;
-    let versions = [
-        ("compute capability", capability),
-        ("driver, CUDA", driver),
-        ("NVRTC", nvrtc_version()?),
-        ("cuBLAS", cublas_version()?),
-        ("cuDNN", cudnn_version()),
+    let number = |(major, minor): (i32, i32)| format!("{major}.{minor}");
+    let with_file = |version, library| match libraries::mapped(library) {
+        Some(file) => format!("{}, {file}", number(version)),
+        None => number(version),
+    };
+    let parts = [
+        ("compute capability", number(capability)),
+        ("driver, CUDA", with_file(driver, "libcuda.so")),
+        ("NVRTC", with_file(nvrtc_version()?, "libnvrtc.so")),
+        ("cuBLAS", with_file(cublas_version()?, "libcublas.so")),
+        ("cuDNN", with_file(cudnn_version(), "libcudnn.so")),
     ];
     Ok(DeviceReport {
         name: format!("cuda:{ordinal}"),
         model: name,
         memory: Some(memory),
         free: Some(free),
-        parts: versions.map(|(part, (major, minor))| (part.to_owned(), format!("{major}.{minor}"))).to_vec(),
+        parts: parts.map(|(part, version)| (part.to_owned(), version)).to_vec(),
     })
-}
-
-fn nvrtc_version() -> Result<(i32, i32)> {
-    let (mut major, mut minor) = (0, 0);
-    // SAFETY: writes two ints.
-    unsafe { nvrtc::sys::nvrtcVersion(&raw mut major, &raw mut minor) }.result().checked("nvrtcVersion")?;
-    Ok((major, minor))
 }
 
 fn cublas_version() -> Result<(i32, i32)> {

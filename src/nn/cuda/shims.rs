@@ -3,15 +3,23 @@
 //! dfdx's `cudarc` links libcuda, libcublas and libnvrtc, and a program linked so does not even start if one of them is
 //! missing, let alone report which. The linker finds the definitions below first and drops the libraries. They must not
 //! be called before [`libraries::open`](super::libraries::open); dfdx calls none of them before a device exists, which
-//! [`open`](super::open) creates.
+//! [`open`](super::open) creates. The linker also exports them, so a call inside of NVIDIA's libraries may land here; it
+//! does the same.
 
 #![allow(non_snake_case, reason = "NVIDIA's names")]
 
+use super::failure;
+use super::status::Checked;
+use cudarc::driver::sys as driver_sys;
+use std::ffi::c_void;
+
 /// Defines functions that call those of the same name in the bindings of `cudarc` 0.19, which look them up in the
-/// library.
+/// library, and record failures.
 macro_rules! forward {
-    ($library:ident: $(fn $name:ident($($parameter:ident: $kind:ty),*) -> $status:ty;)*) => {
+    ($library:ident, $success:path: $(fn $name:ident($($parameter:ident: $kind:ty),*) -> $status:ty;)*) => {
         mod $library {
+            use crate::nn::cuda::failure;
+            use crate::nn::cuda::status::Checked;
             use cudarc::$library::sys::*;
             use std::ffi::*;
 
@@ -19,15 +27,57 @@ macro_rules! forward {
                 #[unsafe(no_mangle)]
                 unsafe extern "C" fn $name($($parameter: $kind),*) -> $status {
                     // SAFETY: the same function with the same arguments.
-                    unsafe { cudarc::$library::sys::$name($($parameter),*) }
+                    let status = unsafe { cudarc::$library::sys::$name($($parameter),*) };
+                    let call = stringify!($name).trim_end_matches("_v2");
+                    match status.result().checked(call) {
+                        Err(error) if failure::record(call, &error) => $success,
+                        _ => status,
+                    }
                 }
             )*
         }
     };
 }
 
+/// Uploads of more bytes than this are waited for. dfdx may free the memory while its upload is queued, and NVIDIA does
+/// not document that memory which is not pinned has been read by then. Smaller ones, the shapes that kernels read at
+/// each launch, are part of the command itself.
+const WAITED_FOR: usize = 256;
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn cuMemcpyHtoDAsync_v2(
+    to: driver_sys::CUdeviceptr,
+    from: *const c_void,
+    bytes: usize,
+    stream: driver_sys::CUstream,
+) -> driver_sys::CUresult {
+    // SAFETY: the same function with the same arguments.
+    let status = unsafe { driver_sys::cuMemcpyHtoDAsync_v2(to, from, bytes, stream) };
+    if status == driver_sys::CUresult::CUDA_SUCCESS && bytes > WAITED_FOR {
+        // SAFETY: the stream is that of the copy.
+        return unsafe { cuStreamSynchronize(stream) };
+    }
+    if let Err(error) = status.result().checked("cuMemcpyHtoDAsync") {
+        failure::record("cuMemcpyHtoDAsync", &error);
+    }
+    status
+}
+
+/// Waits a second time if the first fails: dfdx then frees memory of the host that a copy may still use.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn cuStreamSynchronize(stream: driver_sys::CUstream) -> driver_sys::CUresult {
+    // SAFETY: the same function with the same arguments.
+    let status = unsafe { driver_sys::cuStreamSynchronize(stream) };
+    if let Err(error) = status.result().checked("cuStreamSynchronize") {
+        failure::record("cuStreamSynchronize", &error);
+        // SAFETY: as above.
+        let _ = unsafe { driver_sys::cuStreamSynchronize(stream) };
+    }
+    status
+}
+
 forward! {
-    driver:
+    driver, CUresult::CUDA_SUCCESS:
     fn cuCtxGetCurrent(pctx: *mut CUcontext) -> CUresult;
     fn cuCtxSetCurrent(ctx: CUcontext) -> CUresult;
     fn cuDeviceGet(device: *mut CUdevice, ordinal: c_int) -> CUresult;
@@ -60,9 +110,6 @@ forward! {
         dst_host: *mut c_void, src_device: CUdeviceptr, byte_count: usize, h_stream: CUstream
     ) -> CUresult;
     fn cuMemcpyDtoH_v2(dst_host: *mut c_void, src_device: CUdeviceptr, byte_count: usize) -> CUresult;
-    fn cuMemcpyHtoDAsync_v2(
-        dst_device: CUdeviceptr, src_host: *const c_void, byte_count: usize, h_stream: CUstream
-    ) -> CUresult;
     fn cuMemcpyHtoD_v2(dst_device: CUdeviceptr, src_host: *const c_void, byte_count: usize) -> CUresult;
     fn cuMemsetD8Async(dst_device: CUdeviceptr, uc: c_uchar, n: usize, h_stream: CUstream) -> CUresult;
     fn cuMemsetD8_v2(dst_device: CUdeviceptr, uc: c_uchar, n: usize) -> CUresult;
@@ -72,12 +119,11 @@ forward! {
     fn cuModuleUnload(hmod: CUmodule) -> CUresult;
     fn cuStreamCreate(ph_stream: *mut CUstream, flags: c_uint) -> CUresult;
     fn cuStreamDestroy_v2(h_stream: CUstream) -> CUresult;
-    fn cuStreamSynchronize(h_stream: CUstream) -> CUresult;
     fn cuStreamWaitEvent(h_stream: CUstream, h_event: CUevent, flags: c_uint) -> CUresult;
 }
 
 forward! {
-    cublas:
+    cublas, cublasStatus_t::CUBLAS_STATUS_SUCCESS:
     fn cublasCreate_v2(handle: *mut cublasHandle_t) -> cublasStatus_t;
     fn cublasDestroy_v2(handle: cublasHandle_t) -> cublasStatus_t;
     fn cublasDgemmStridedBatched(
@@ -125,7 +171,7 @@ forward! {
 }
 
 forward! {
-    nvrtc:
+    nvrtc, nvrtcResult::NVRTC_SUCCESS:
     fn nvrtcCompileProgram(prog: nvrtcProgram, num_options: c_int, options: *const *const c_char) -> nvrtcResult;
     fn nvrtcCreateProgram(
         prog: *mut nvrtcProgram, src: *const c_char, name: *const c_char, num_headers: c_int, headers: *const *const

@@ -1,8 +1,10 @@
 //! Status codes of CUDA's libraries as the crate's errors: the call, the name of the status, and what to do.
 
+use super::failure;
 use crate::base::{Error, Result};
 use cudarc::cublas::result::CublasError;
 use cudarc::cudnn::result::CudnnError;
+use cudarc::cudnn::sys::cudnnStatus_t;
 use cudarc::driver::DriverError;
 use cudarc::driver::sys::CUresult;
 use cudarc::nvrtc::result::NvrtcError;
@@ -15,16 +17,17 @@ pub(super) trait Checked<T> {
 
 impl<T> Checked<T> for Result<T, DriverError> {
     fn checked(self, call: &str) -> Result<T> {
-        self.map_err(|DriverError(status)| failed(call, &format!("{status:?}")).help(driver_help(status)))
+        self.map_err(|DriverError(status)| {
+            let error = failed(call, &format!("{status:?}")).help(driver_help(status));
+            failure::keep_fatal(status, &error);
+            error
+        })
     }
 }
 
 impl<T> Checked<T> for Result<T, CudnnError> {
     fn checked(self, call: &str) -> Result<T> {
-        self.map_err(|CudnnError(status)| {
-            failed(call, &format!("{status:?}"))
-                .help("run with CUDNN_LOGLEVEL_DBG=2 to log cuDNN's reason, and `simclr doctor` to check the device")
-        })
+        self.map_err(|CudnnError(status)| failed(call, &format!("{status:?}")).help(cudnn_help(status)))
     }
 }
 
@@ -48,6 +51,18 @@ fn failed(call: &str, status: &str) -> Error {
     Error::stage(format!("{call} failed: {status}"))
 }
 
+fn cudnn_help(status: cudnnStatus_t) -> &'static str {
+    match status {
+        cudnnStatus_t::CUDNN_STATUS_SUBLIBRARY_LOADING_FAILED => {
+            "install zlib (Debian's `zlib1g`), which cuDNN's libraries need, and all files of `nvidia-cudnn-cu13`"
+        }
+        cudnnStatus_t::CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED => {
+            "use a smaller batch: cuDNN needs memory of its own"
+        }
+        _ => "run with CUDNN_LOGLEVEL_DBG=2 to log cuDNN's reason, and `simclr doctor` to check the device",
+    }
+}
+
 fn driver_help(status: CUresult) -> &'static str {
     match status {
         CUresult::CUDA_ERROR_OUT_OF_MEMORY => {
@@ -65,7 +80,8 @@ fn driver_help(status: CUresult) -> &'static str {
             "driver and kernel module disagree or are not ready: reboot, or restart NVIDIA's services"
         }
         CUresult::CUDA_ERROR_UNSUPPORTED_PTX_VERSION | CUresult::CUDA_ERROR_JIT_COMPILER_NOT_FOUND => {
-            "the driver is too old: install 580 or newer"
+            "the driver is older than the CUDA toolkit that built the program: install 580 or newer, or build with CUDA \
+             13.0"
         }
         CUresult::CUDA_ERROR_NO_BINARY_FOR_GPU => {
             "the program was built for another GPU: rebuild it with CUDA_COMPUTE_CAP=80, which runs on all GPUs"
@@ -89,7 +105,7 @@ mod tests {
         let error = Err::<(), _>(DriverError(CUresult::CUDA_ERROR_NO_DEVICE)).checked("cuInit").unwrap_err();
         assert_eq!(error.what(), "cuInit failed: CUDA_ERROR_NO_DEVICE");
         assert!(error.next_step().is_some_and(|help| help.contains("nvidia-smi")));
-        let status = cudarc::cudnn::sys::cudnnStatus_t::CUDNN_STATUS_NOT_SUPPORTED;
+        let status = cudnnStatus_t::CUDNN_STATUS_NOT_SUPPORTED;
         let error = Err::<(), _>(CudnnError(status)).checked("cudnnConvolutionForward").unwrap_err();
         assert_eq!(error.what(), "cudnnConvolutionForward failed: CUDNN_STATUS_NOT_SUPPORTED");
     }

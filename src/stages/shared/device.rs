@@ -16,6 +16,8 @@ use std::path::Path;
 
 /// File that exists if NVIDIA's driver is loaded, so that a binary with CUDA would find a GPU.
 const NVIDIA_DRIVER: &str = "/proc/driver/nvidia/version";
+/// Memory that cuBLAS, cuDNN and kernels, loaded when they are first used, allocate beside our pool, bytes.
+const LIBRARY_MEMORY: u64 = 512 << 20;
 /// The CUDA device that `auto` tries.
 const FIRST: usize = 0;
 
@@ -37,7 +39,7 @@ pub(crate) trait Work {
 /// The device is not available, or the work fails.
 pub(crate) fn run<W: Work>(choice: DeviceChoice, work: W) -> Result<W::Output> {
     match cuda_number(choice)? {
-        Some(number) => work.on(&cuda::open(number)?),
+        Some(number) => cuda::reporting(|| work.on(&cuda::open(number)?)),
         None => work.on(&Cpu::default()),
     }
 }
@@ -69,7 +71,16 @@ pub(crate) fn compute<S: DeviceStage>(stage: &S, context: &Context<'_>) -> Resul
         }
     }
 
-    run(stage.device(), Computation(stage, context))
+    let summary = run(stage.device(), Computation(stage, context));
+    if let Some(note) = take_note() {
+        context.note(note);
+    }
+    summary
+}
+
+/// Returns what a device has done in another way than requested in this thread since the last call.
+pub(crate) fn take_note() -> Option<String> {
+    cuda::take_note()
 }
 
 /// Returns a description of the requested device.
@@ -111,7 +122,7 @@ pub(in crate::stages) fn obstacle(choice: DeviceChoice, memory: Option<&Training
         Ok(Some(number)) => {
             let report = cuda::report(number).ok()?;
             let free = report.free?;
-            memory?.too_large(&report.name, free - workspace(free))
+            memory?.too_large(&report.name, free.saturating_sub(workspace(free) + LIBRARY_MEMORY))
         }
         Err(error) => Some(error),
     }

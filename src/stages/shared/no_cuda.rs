@@ -12,6 +12,16 @@ pub(super) fn report(number: usize) -> Result<DeviceReport> {
     ))
 }
 
+/// Does the work.
+pub(super) fn reporting<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
+    work()
+}
+
+/// Returns nothing.
+pub(super) fn take_note() -> Option<String> {
+    None
+}
+
 /// Fails.
 pub(super) fn open(number: usize) -> Result<Cpu> {
     report(number).map(|_| Cpu::default())

@@ -154,8 +154,9 @@ impl<'a, D: Compute> TrainLoop<'a, D> {
         if let Err(error) = &saved
             && !self.has_warned
         {
-            let (place, latest) = (error.place().unwrap_or_default(), self.checkpoints.latest());
-            let what = format!("cannot save a checkpoint: {place}: {}", error.what());
+            let place = error.place().map(|place| format!("{place}: ")).unwrap_or_default();
+            let (what, latest) =
+                (format!("cannot save a checkpoint: {place}{}", error.what()), self.checkpoints.latest());
             self.context.warn(format!("{what}; a run that is stopped resumes from {latest}"));
             self.has_warned = true;
         }

@@ -15,7 +15,8 @@
 // |                       | T* to [pixels, padded] = (from / 255 - mean) * factor,   |                           |
 // |                       | 0 past the third                                         |                           |
 // | pad_f32, _bf16        | const T* from [pixels, channels], i64 pixels,            | ceil(pixels / 256), at    |
-// |                       | i32 channels, i32 padded, T* to [pixels, padded]         | most 16384                |
+// |                       | i32 channels <= 8, i32 padded <= 8,                      | most 16384                |
+// |                       | T* to [pixels, padded]                                   |                           |
 //
 // taps: kernel * kernel. padded: the inputs, padded to 4 or 8 channels for tensor cores. y of a grid is at most 65535.
 
@@ -139,9 +140,10 @@ KERNEL images_bf16(
 
 template <class T> __device__ void pad(const T* from, long long pixels, int channels, int padded, T* to) {
     for (long long pixel = first_index(); pixel < pixels; pixel += index_step()) {
-        for (int i = 0; i < padded; i++) {
-            set(to[pixel * padded + i], i < channels ? to_float(from[pixel * channels + i]) : 0.0f);
-        }
+        float x[8] = {};
+        // A constant bound keeps the values in registers.
+        for (int i = 0; i < 8; i++) if (i < channels) x[i] = to_float(from[pixel * channels + i]);
+        save_pixel(to + pixel * padded, padded, x);
     }
 }
 
