@@ -187,7 +187,7 @@ fn copies_in_validation_and_unlabeled_images_are_reported_by_what_they_affect() 
 
     let test = "1 of 9 test images is also among the training or validation images, so accuracies will be too high";
     let validation = "1 of 9 validation images is also among the training images";
-    let unlabeled = "1 of 9 test images is also among the images without labels, so pretraining sees them";
+    let unlabeled = "1 of 9 test images is also among the images without labels, where pretraining sees them";
     let (_, warned) = study.simclr(&["validate", "p.toml"]);
     let (_, log) = study.simclr(&["run", "p.toml"]);
     for wanted in [test, validation, unlabeled] {
@@ -197,8 +197,8 @@ fn copies_in_validation_and_unlabeled_images_are_reported_by_what_they_affect() 
     for wanted in [
         "<strong>Train-test overlap.</strong> 1 of 9 test images is also",
         "1 validation image is also a training image, which biases validation accuracies upward",
-        "1 test image is also among the images without labels, so pretraining sees the images, but not their labels: for \
-         example, <code>a/1.png</code> (a) and <code>seen.png</code> (no label)",
+        "1 test image is also among the images without labels: pretraining on those sees test images, but not their \
+         labels. For example, <code>a/1.png</code> (a) and <code>seen.png</code> (no label)",
         "3 images show the same as an image of another part or class",
     ] {
         assert!(page.contains(wanted), "{wanted}");
@@ -228,6 +228,10 @@ fn evaluation_on_other_data_sets_is_a_table_with_a_column_per_data_set() {
         .replace("epochs = 1", "epochs = 0");
     text += "[linear_eval.other]\nfrom = \"main\"\ndataset = \"many\"\nepochs = 5\n";
     text += "[linear_eval.untrained]\nfrom = \"untrained\"\ndataset = \"many\"\nepochs = 5\n";
+    for dataset in ["few", "many"] {
+        text +=
+            &format!("[knn_eval.{dataset}]\nfrom = \"main\"\ndataset = \"{dataset}\"\nk = 1\nlabels_per_class = 5\n");
+    }
     let study = Study::new(&text);
     let (results, error) = study.simclr(&["run", "p.toml", "-q"]);
     let header = "| Evaluation | Features | Labels | Pretrained on | Run | few | many |";
@@ -236,6 +240,9 @@ fn evaluation_on_other_data_sets_is_a_table_with_a_column_per_data_set() {
     assert_eq!([rows[0][3], rows[0][4]], ["few", "main"], "{table}");
     assert!(rows[0][5].contains(" %") && rows[0][6].contains(" %"), "{table}");
     assert_eq!([rows[1][3], rows[1][5]], ["untrained encoder", "\u{2013}"], "{table}");
+    // The same number of labels per class is another fraction of each data set.
+    let per_class: Vec<_> = rows.iter().filter(|row| row.get(2) == Some(&"5 per class")).collect();
+    assert!(per_class.len() == 1 && per_class[0][5].contains(" %") && per_class[0][6].contains(" %"), "{table}");
     let majority = rows.iter().find(|row| row[0] == "| Majority class").unwrap();
     assert!(majority[5].contains("33.3 %") && majority[6].contains("16.7 %"), "{table}");
     // Six classes have a top-5 accuracy, and both data sets are described.

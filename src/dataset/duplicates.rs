@@ -115,7 +115,7 @@ impl Overlaps {
         let unlabeled = overlap(
             &self.unlabeled,
             &count(test_images, "test image"),
-            "among the images without labels, so pretraining sees them, but not their labels",
+            "among the images without labels, where pretraining sees them, but not their labels",
         );
         [test, validation, conflicting(&self.conflicts), unlabeled].into_iter().flatten().collect()
     }

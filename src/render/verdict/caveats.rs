@@ -22,7 +22,7 @@ fn shared_in(set: &DatasetFacts, is_named: bool) -> Option<Statement> {
     } else {
         "are also training or validation images"
     };
-    let of_set = if is_named { format!(" of `{}`", words::dataset(&set.name)) } else { String::new() };
+    let of_set = of_set(set, is_named);
     let text = format!(
         "{} of {}{of_set} {are}, which biases every test accuracy upward: for example, `{test}` is the same image as \
          `{train}`.",
@@ -35,47 +35,54 @@ fn shared_in(set: &DatasetFacts, is_named: bool) -> Option<Statement> {
 /// Reports images of two classes, copies that affect selection or pretraining alone, and test images that look nearly
 /// like training or validation images.
 fn duplicates(report: &Report) -> impl Iterator<Item = Statement> {
-    report.datasets.iter().flat_map(|set| {
+    let is_named = report.datasets.len() > 1;
+    report.datasets.iter().flat_map(move |set| {
+        let of_set = of_set(set, is_named);
         let conflicting = exact(set, DuplicateImage::has_two_labels).map(|(number, example)| {
             let have = if number == 1 { "has" } else { "have" };
-            let text =
-                format!("{} {have} the label of more than one class: for example, {example}.", count(number, "image"));
+            let images = count(number, "image");
+            let text = format!("{images}{of_set} {have} the label of more than one class: for example, {example}.");
             Statement::new("Conflicting labels", text)
         });
         let validation = exact(set, DuplicateImage::is_selected_on).map(|(number, example)| {
             let are = if number == 1 { "is also a training image" } else { "are also training images" };
             let text = format!(
-                "{} {are}, which biases validation accuracies upward and makes selection by them less reliable: for \
-                 example, {example}.",
+                "{}{of_set} {are}, which biases validation accuracies upward and makes selection by them less reliable: \
+                 for example, {example}.",
                 count(number, "validation image"),
             );
             Statement::new("Train-validation overlap", text)
         });
-        [conflicting, validation, pretrained_on(set), near(set)].into_iter().flatten()
+        [conflicting, validation, pretrained_on(set, &of_set), near(set, &of_set)].into_iter().flatten()
     })
 }
 
 /// Reports test images that are also among those without labels.
-fn pretrained_on(set: &DatasetFacts) -> Option<Statement> {
+fn pretrained_on(set: &DatasetFacts, of_set: &str) -> Option<Statement> {
     let (number, example) = exact(set, DuplicateImage::is_pretrained_on)?;
     let are = if number == 1 { "is" } else { "are" };
     let text = format!(
-        "{} {are} also among the images without labels, so pretraining sees the images, but not their labels: for \
-         example, {example}.",
+        "{}{of_set} {are} also among the images without labels: pretraining on those sees test images, but not their \
+         labels. For example, {example}.",
         count(number, "test image"),
     );
     Some(Statement::new("Test images in pretraining", text))
 }
 
-fn near(set: &DatasetFacts) -> Option<Statement> {
+fn near(set: &DatasetFacts, of_set: &str) -> Option<Statement> {
     let (number, example) = example(set, |row| !row.is_exact && row.is_leaked())?;
     let look = if number == 1 { "looks" } else { "look" };
     let text = format!(
-        "{} {look} nearly like training or validation images, by a perceptual hash: for example, {example}. If they show \
-         the same, test accuracies are biased upward; see Data.",
+        "{}{of_set} {look} nearly like training or validation images, by a perceptual hash: for example, {example}. If \
+         they show the same, test accuracies are biased upward; see Data.",
         count(number, "test image"),
     );
     Some(Statement::new("Near duplicates", text))
+}
+
+/// Returns " of `photos`" if there are several data sets, else nothing.
+fn of_set(set: &DatasetFacts, is_named: bool) -> String {
+    if is_named { format!(" of `{}`", words::dataset(&set.name)) } else { String::new() }
 }
 
 fn exact(set: &DatasetFacts, is_meant: fn(&DuplicateImage) -> bool) -> Option<(usize, String)> {
