@@ -110,7 +110,7 @@ impl Manifest {
     }
 
     /// Returns the digest of the content: of the names, sizes and digests of the stage's files, except those in the
-    /// directory [`FORM_DIRECTORY`]. Artifacts with equal digests are interchangeable for the stages that read them.
+    /// directory `form`. Artifacts with equal digests are interchangeable for the stages that read them.
     pub fn content(&self) -> String {
         let mut text = String::new();
         let is_form = |name: &str| name.split_once('/').is_some_and(|(directory, _)| directory == FORM_DIRECTORY);
