@@ -26,7 +26,7 @@ pub struct DatasetFacts {
     pub shared: Vec<(String, String)>,
     /// Images that show the same as another one; includes `shared`.
     pub duplicates: Vec<DuplicateImage>,
-    /// The first of them, in the order of [`DatasetFacts::shown_duplicates`], beside the other image, as PNG.
+    /// The first of them, in the order of the table of duplicates, beside the other image, as PNG.
     pub duplicates_png: Vec<u8>,
 }
 

@@ -26,7 +26,7 @@ pub struct Metrics {
     pub balanced_accuracy: f64,
     /// Mean F1 score of the classes that have test images or are predicted.
     pub macro_f1: f64,
-    /// Fraction of the test images whose class is among the [`TOP`] with the highest scores, if there are more classes.
+    /// Fraction of the test images whose class is among the five with the highest scores, if there are more classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top5_accuracy: Option<f64>,
     /// 95 % interval of that fraction (Wilson).
