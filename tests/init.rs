@@ -258,7 +258,8 @@ fn what_cannot_be_used_is_refused_with_what_to_do() {
     has(&place.refused("broken"), &["none of 8 images", "can be read"]);
 }
 
-/// Runs the commands of README's section as they are written there, with a short run.
+/// Runs the commands of README's section as they are written there, with short runs: of labeled images, of images without
+/// labels, and of a CSV file.
 #[test]
 fn the_readme_works_word_for_word() {
     let readme = include_str!("../README.md");
@@ -269,14 +270,19 @@ fn the_readme_works_word_for_word() {
         .map(|arguments| arguments.split_whitespace().collect())
         .collect();
     let names: Vec<&str> = commands.iter().map(|command| command[0]).collect();
-    assert_eq!(names, ["init", "preview", "run"], "{commands:?}");
+    assert_eq!(names, ["init", "init", "init", "preview", "run"], "{commands:?}");
     let place = Place::new();
     for part in ["train", "test"] {
         for class in ["cats", "dogs"] {
             place.images(&format!("data/mine/{part}/{class}/#.png"), 6);
         }
     }
-    for command in commands {
+    place.images("data/photos/2025/#.png", 6);
+    place.images("data/photos/2026/may/#.png", 6);
+    let rows =
+        (0..6).flat_map(|number| ["cats", "dogs"].map(|class| format!("mine/train/{class}/{number}.png,{class}\n")));
+    place.write("data/table.csv", format!("path,label\n{}", rows.collect::<String>()));
+    for command in &commands {
         match command.as_slice() {
             ["run", file] => place.ok(&short(file, true)),
             command => place.ok(command),
@@ -284,4 +290,8 @@ fn the_readme_works_word_for_word() {
     }
     assert!(place.path("outputs/mine/report/index.html").is_file());
     assert!(place.path("pairs.png").is_file());
+    for (file, has_labels) in [("unlabeled", false), ("table", true)] {
+        place.ok(&short(&format!("{file}.toml"), has_labels));
+        assert!(place.path(&format!("outputs/{file}/report/index.html")).is_file());
+    }
 }
