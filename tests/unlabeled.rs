@@ -84,8 +84,8 @@ impl Study {
 #[test]
 fn a_directory_of_images_is_pretrained_on_and_embedded() {
     let study = Study::new();
-    write_images(&study.path("pictures"), 12, 0);
-    study.write("image_folder = { train = \"pictures\" }", "\n[embed.pca]\nfrom = \"main\"\nmethod = { pca = {} }\n");
+    write_images(&study.path("photos"), 12, 0);
+    study.write("image_folder = { train = \"photos\" }", "\n[embed.pca]\nfrom = \"main\"\nmethod = { pca = {} }\n");
     study.succeed("run");
     assert_eq!(study.table("dataset.csv"), ["dataset,class,train,validation,test", ",(no label),12,0,0"]);
     let page = study.table("index.html").join("\n");
@@ -100,10 +100,10 @@ fn a_directory_of_images_is_pretrained_on_and_embedded() {
 #[test]
 fn evaluations_of_images_without_labels_are_refused_before_anything_runs() {
     let study = Study::new();
-    write_images(&study.path("pictures/deep"), 12, 0);
+    write_images(&study.path("photos/deep"), 12, 0);
     write_images(&study.path("labeled/cat"), 6, 100);
     write_images(&study.path("labeled/dog"), 6, 200);
-    let source = "image_folder = { train = \"pictures\", labels = false }";
+    let source = "image_folder = { train = \"photos\", labels = false }";
     let labeled = "\n[dataset.other]\nsource = { image_folder = { train = \"labeled\" } }\nimage_size = 16\n";
     for (section, keys) in [
         ("linear_eval", "from = \"main\""),

@@ -17,7 +17,7 @@ const SCHEMA: &str = "message schema {
     optional group image { optional binary bytes; optional binary path (STRING); }
     optional int64 label;
 }";
-const TEXTS: &str = "message schema { required binary picture; required binary kind (STRING); }";
+const TEXTS: &str = "message schema { required binary photo; required binary kind (STRING); }";
 
 /// Bytes of an image and a label; `None` for null.
 type Row<T> = (Option<Vec<u8>>, Option<T>);
@@ -112,7 +112,7 @@ fn labels_are_texts_or_numbers_and_images_need_none() {
     let root = tempfile::tempdir().unwrap();
     let path = |name: &str| root.path().join(name);
     write_texts(&path("texts.parquet"), &[(0, "ant"), (1, "bee"), (2, "ant"), (3, "bee")]);
-    let texts = "parquet = { train = 'ROOT/texts.parquet', image = 'picture', label = 'kind', test_fraction = 0.5 }";
+    let texts = "parquet = { train = 'ROOT/texts.parquet', image = 'photo', label = 'kind', test_fraction = 0.5 }";
     let texts = config(&root, texts);
     assert_eq!(decoded(&texts, row).len(), 4);
     assert_eq!(sizes(&print(&texts)), [("ant", 1, 0, 1), ("bee", 1, 0, 1)]);
@@ -122,8 +122,8 @@ fn labels_are_texts_or_numbers_and_images_need_none() {
     let unlabeled = config(&root, "parquet = { train = 'ROOT/numbers.parquet', labels = false }");
     assert_eq!(sizes(&print(&unlabeled)), [("", 4, 0, 0)]);
     assert_eq!(decoded(&unlabeled, row).len(), 4);
-    let more = "parquet = { train = 'ROOT/texts.parquet', image = 'picture', label = 'none' }";
-    refused(&config(&root, more), "texts.parquet", "there is no column `none`; the columns are `picture`, `kind`");
+    let more = "parquet = { train = 'ROOT/texts.parquet', image = 'photo', label = 'none' }";
+    refused(&config(&root, more), "texts.parquet", "there is no column `none`; the columns are `photo`, `kind`");
     let wrong = "parquet = { train = 'ROOT/numbers.parquet', image = 'label', labels = false }";
     refused(&config(&root, wrong), "numbers.parquet", "the column `label` has no binary data");
 }

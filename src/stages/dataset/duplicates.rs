@@ -94,7 +94,7 @@ impl Stage for DuplicatesStage {
             context.warn(warning);
         }
         artifacts::write_rows(&context.output().join(artifacts::DUPLICATES), &rows)?;
-        files::write_atomic(&context.output().join(artifacts::DUPLICATES_IMAGE), &picture(&found, &set)?)?;
+        files::write_atomic(&context.output().join(artifacts::DUPLICATES_IMAGE), &side_by_side(&found, &set)?)?;
         let exact = rows.iter().filter(|row| row.is_exact).count();
         Ok(StageSummary::default().count("exact", exact).count("near", rows.len() - exact))
     }
@@ -155,7 +155,7 @@ fn overlaps(rows: &[&DuplicateImage]) -> Overlaps {
 }
 
 /// Renders the worst duplicates, each beside its other image, as PNG.
-fn picture(found: &[Found<'_>], set: &ImageDataset) -> Result<Vec<u8>> {
+fn side_by_side(found: &[Found<'_>], set: &ImageDataset) -> Result<Vec<u8>> {
     let facts =
         DatasetFacts { duplicates: found.iter().map(|found| found.row.clone()).collect(), ..Default::default() };
     let mut resampler = Resampler::default();
