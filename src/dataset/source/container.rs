@@ -77,7 +77,6 @@ pub(super) fn listing(
     reader: Box<dyn ImageReader>,
     passed_over: PassedOver,
     shards: &Shards<'_>,
-    class_names: Option<&Path>,
 ) -> Listing {
     let mut classes: Vec<String> = images.iter().filter_map(|image| image.label.clone()).collect();
     classes.sort_unstable_by(|a, b| number_of(a).cmp(&number_of(b)).then_with(|| a.cmp(b)));
@@ -92,7 +91,7 @@ pub(super) fn listing(
     let names = images.into_iter().map(|image| image.name).collect();
     Listing {
         images: Images { names, reader, passed_over },
-        labels: Labels { classes, of_images, files: class_names.map(Path::to_owned).into_iter().collect() },
+        labels: Labels { classes, of_images, files: shards.class_names.map(Path::to_owned).into_iter().collect() },
         parts,
         test_fraction: shards.held_out(),
         groups: None,

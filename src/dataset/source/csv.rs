@@ -2,7 +2,9 @@
 
 use super::listing::FoundImage;
 use super::normal_form::existing;
-use super::problem::{SourceProblem, check_label, check_path, check_test_fraction, default_test_fraction};
+use super::problem::{
+    SourceProblem, check_label, check_path, check_test_fraction, default_labels, default_test_fraction,
+};
 use super::{Listing, MAX_NAMED, Source};
 use crate::base::text::visible;
 use crate::base::{Error, Result, files};
@@ -40,7 +42,7 @@ pub struct Csv {
     pub label: String,
     /// Whether the images have labels; with `false`, there need be no column for them, and without `test` or `split` all
     /// images are for training.
-    #[serde(default = "Csv::default_labels", skip_serializing_if = "Clone::clone")]
+    #[serde(default = "default_labels", skip_serializing_if = "Clone::clone")]
     #[schemars(extend("default" = true))]
     pub labels: bool,
     /// Name of the column that is `train`, `validation` (or `val`, `valid`), `test` or `unlabeled` for each image. If
@@ -63,10 +65,6 @@ impl Csv {
 
     fn default_label() -> String {
         "label".to_owned()
-    }
-
-    fn default_labels() -> bool {
-        true
     }
 
     /// Returns the columns that are read, each with its key.
@@ -94,14 +92,12 @@ impl Source for Csv {
                 problems.push(SourceProblem::new(key, format!("`{key}` is the same column as `{other}`")));
             }
         }
-        let mut exclusive = |key, is_wrong: bool, other: &str| {
-            if is_wrong {
-                let message = format!("`{key}` cannot be combined with {other}");
-                problems.push(SourceProblem::new(key, message).help("remove one of the two"));
-            }
-        };
-        exclusive("split", self.test.is_some() && self.split.is_some(), "a `test` file");
-        exclusive("label", !self.labels && is_written("label"), "`labels = false`");
+        if self.test.is_some() && self.split.is_some() {
+            problems.push(SourceProblem::exclusive("split", "a `test` file"));
+        }
+        if !self.labels && is_written("label") {
+            problems.push(SourceProblem::exclusive("label", "`labels = false`"));
+        }
         let split = self.split.as_ref().map(|_| "a `split` column");
         let unlabeled = (!self.labels).then_some("`labels = false`");
         let test = self.test.as_ref().map(|_| "a `test` file").or(split).or(unlabeled);

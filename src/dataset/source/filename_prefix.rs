@@ -164,8 +164,7 @@ impl Source for FilenamePrefix {
         let Some(pattern) = &self.pattern else { return problems };
         problems.extend(check_group("pattern", pattern, "class"));
         for key in ["separator", "separator_at"].into_iter().filter(|key| is_written(key)) {
-            let message = format!("`{key}` cannot be combined with `pattern`");
-            problems.push(SourceProblem::new(key, message).help("remove one of the two"));
+            problems.push(SourceProblem::exclusive(key, "`pattern`"));
         }
         problems
     }

@@ -4,7 +4,7 @@ use super::directories::{Directories, DirectoryListing, canonical, walk};
 use super::entries::root_entries;
 use super::layout::is_split_name;
 use super::pattern::Pattern;
-use super::problem::{SourceProblem, default_test_fraction};
+use super::problem::{SourceProblem, default_labels, default_test_fraction};
 use super::{Listing, Source};
 use crate::base::{Error, Result};
 use crate::dataset::passed_over::PassedOver;
@@ -39,7 +39,7 @@ pub struct ImageFolder {
     pub unlabeled: Option<PathBuf>,
     /// Whether the directories inside `train` are classes; with `false`, its images have no labels and may be at any
     /// depth, and all of them are for training.
-    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    #[serde(default = "default_labels", skip_serializing_if = "Clone::clone")]
     #[schemars(extend("default" = true))]
     pub labels: bool,
     /// Regular expression with a group named `group`, such as `"(?<group>patient\\d+)"`, that is searched in the name of
@@ -50,10 +50,6 @@ pub struct ImageFolder {
     #[serde(default = "default_test_fraction")]
     #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub test_fraction: f64,
-}
-
-fn yes() -> bool {
-    true
 }
 
 impl ImageFolder {
@@ -73,8 +69,8 @@ impl Source for ImageFolder {
     fn check(&self, is_written: &dyn Fn(&str) -> bool) -> Vec<SourceProblem> {
         let mut problems = self.directories().check(is_written);
         if !self.labels && self.test.is_none() && is_written("test_fraction") {
-            let message = "`test_fraction` cannot be combined with `labels = false`: nothing is tested without labels";
-            problems.push(SourceProblem::new("test_fraction", message).help("remove one of the two"));
+            let other = "`labels = false`: nothing is tested without labels";
+            problems.push(SourceProblem::exclusive("test_fraction", other));
         }
         problems
     }

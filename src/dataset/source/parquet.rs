@@ -2,7 +2,7 @@
 
 use super::container::{self, ClassNames, IndexedImage, file_name, invalid};
 use super::parquet_file::ParquetFile;
-use super::problem::{SourceProblem, check_path, default_test_fraction};
+use super::problem::{SourceProblem, default_labels, default_test_fraction};
 use super::row_groups::{RowGroupReader, RowPlace};
 use super::shards::Shards;
 use super::{Listing, Source};
@@ -47,7 +47,7 @@ pub struct Parquet {
     #[serde(default = "default_label")]
     pub label: String,
     /// Whether the images have labels; with `false`, all images of `train` are for training.
-    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    #[serde(default = "default_labels", skip_serializing_if = "Clone::clone")]
     #[schemars(extend("default" = true))]
     pub labels: bool,
     /// File with the name of each class in a line of its own, if labels are the numbers of classes, from 0. Default: the
@@ -69,10 +69,6 @@ fn default_label() -> String {
     "label".to_owned()
 }
 
-fn yes() -> bool {
-    true
-}
-
 /// Row group and name of the class of each image of a file.
 type Rows = Vec<(RowPlace, Option<String>)>;
 
@@ -85,6 +81,7 @@ impl Parquet {
             unlabeled: self.unlabeled.as_deref(),
             extension: "parquet",
             labels: self.labels,
+            class_names: self.class_names.as_deref(),
             test_fraction: self.test_fraction,
         }
     }
@@ -124,7 +121,6 @@ impl Parquet {
 impl Source for Parquet {
     fn check(&self, is_written: &dyn Fn(&str) -> bool) -> Vec<SourceProblem> {
         let mut problems = self.shards().check(is_written);
-        problems.extend(self.class_names.as_ref().and_then(|path| check_path("class_names", path)));
         if self.labels && self.image == self.label {
             problems.push(SourceProblem::new("label", "`label` is the same column as `image`"));
         }
@@ -132,12 +128,12 @@ impl Source for Parquet {
     }
 
     fn list(&self, _: usize) -> Result<Listing> {
-        let files = self.shards().files()?;
-        let class_names = self.class_names.as_deref().map(ClassNames::read).transpose()?;
-        let rows = files.par_iter().enumerate().map(|(number, (path, part))| {
-            let has_labels = self.labels && *part != Part::Unlabeled;
-            self.rows(number, path, has_labels, class_names.as_ref())
-        });
+        let shards = self.shards();
+        let (files, class_names) = (shards.files()?, shards.class_names()?);
+        let rows = files
+            .par_iter()
+            .enumerate()
+            .map(|(number, (path, part))| self.rows(number, path, shards.has_labels(*part), class_names.as_ref()));
         let (mut images, mut places) = (Vec::new(), Vec::new());
         for ((path, part), rows) in files.iter().zip(rows.collect::<Result<Vec<_>>>()?) {
             let file = file_name(path);
@@ -147,7 +143,7 @@ impl Source for Parquet {
             }
         }
         let reader = Box::new(RowGroupReader::new(files, self.image.clone(), places));
-        Ok(container::listing(images, reader, PassedOver::default(), &self.shards(), self.class_names.as_deref()))
+        Ok(container::listing(images, reader, PassedOver::default(), &shards))
     }
 
     fn content(&self, _: usize, held_out: Option<f64>) -> Value {

@@ -24,6 +24,11 @@ impl SourceProblem {
         Self { key, message: message.into(), help: None }
     }
 
+    /// Creates the problem of a key that cannot stand beside `other`, such as "`labels = false`".
+    pub(super) fn exclusive(key: &'static str, other: &str) -> Self {
+        Self::new(key, format!("`{key}` cannot be combined with {other}")).help("remove one of the two")
+    }
+
     /// Sets the help.
     pub(super) fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
@@ -43,6 +48,11 @@ pub(super) fn check_group(key: &'static str, pattern: &Pattern, group: &str) -> 
     })
 }
 
+/// Default of `labels`: whether images have labels.
+pub(super) fn default_labels() -> bool {
+    true
+}
+
 /// Default of `test_fraction`.
 pub(super) fn default_test_fraction() -> f64 {
     0.2
@@ -57,10 +67,7 @@ pub(super) fn check_test_fraction(
 ) -> Option<SourceProblem> {
     const KEY: &str = "test_fraction";
     match test {
-        Some(test) if is_written(KEY) => {
-            let message = format!("`{KEY}` cannot be combined with {test}");
-            Some(SourceProblem::new(KEY, message).help("remove one of the two"))
-        }
+        Some(test) if is_written(KEY) => Some(SourceProblem::exclusive(KEY, test)),
         None if fraction >= 1.0 => {
             Some(SourceProblem::new(KEY, format!("`{KEY}` must be below 1: otherwise no training images are left")))
         }

@@ -1,5 +1,6 @@
 //! Files that a data set is divided into: a directory of them, or a path with a pattern.
 
+use super::container::ClassNames;
 use super::problem::{SourceProblem, check_path, check_test_fraction};
 use crate::base::{Error, Result, files};
 use crate::dataset::part::Part;
@@ -24,6 +25,8 @@ pub(super) struct Shards<'a> {
     pub(super) extension: &'static str,
     /// Whether training images have labels.
     pub(super) labels: bool,
+    /// File with the names of the classes.
+    pub(super) class_names: Option<&'a Path>,
     /// Fraction held out for testing if there are no test files.
     pub(super) test_fraction: f64,
 }
@@ -33,15 +36,28 @@ impl Shards<'_> {
     pub(super) fn check(&self, is_written: &dyn Fn(&str) -> bool) -> Vec<SourceProblem> {
         let paths = self.paths().into_iter().filter_map(|(key, path, _)| check_path(key, path));
         let mut problems: Vec<SourceProblem> = paths.collect();
+        problems.extend(self.class_names.and_then(|path| check_path("class_names", path)));
         if !self.labels {
             for key in ["class_names", "label"].into_iter().filter(|key| is_written(key)) {
-                let message = format!("`{key}` cannot be combined with `labels = false`");
-                problems.push(SourceProblem::new(key, message).help("remove one of the two"));
+                problems.push(SourceProblem::exclusive(key, "`labels = false`"));
             }
         }
         let test = self.test.map(|_| "`test`").or((!self.labels).then_some("`labels = false`"));
         problems.extend(check_test_fraction(self.test_fraction, test, is_written));
         problems
+    }
+
+    /// Returns whether the images of a part have labels.
+    pub(super) fn has_labels(&self, part: Part) -> bool {
+        self.labels && part != Part::Unlabeled
+    }
+
+    /// Reads the names of the classes, if there is a file of them.
+    ///
+    /// # Errors
+    /// As for [`ClassNames::read`].
+    pub(super) fn class_names(&self) -> Result<Option<ClassNames>> {
+        self.class_names.map(ClassNames::read).transpose()
     }
 
     /// Returns the fraction of the training images to hold out for testing.

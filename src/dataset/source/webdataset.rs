@@ -3,7 +3,7 @@
 use super::container::{self, ClassNames, IndexedImage, file_name};
 use super::entries::is_image;
 use super::listing::{ImageFiles, ImageReader};
-use super::problem::{SourceProblem, check_path, default_test_fraction};
+use super::problem::{SourceProblem, default_labels, default_test_fraction};
 use super::samples::{Sample, SampleKeys, is_json, samples};
 use super::shards::Shards;
 use super::{Listing, ReadError, ReadReport, Source, image_file};
@@ -52,7 +52,7 @@ pub struct Webdataset {
     #[serde(default = "default_label_key")]
     pub label_key: String,
     /// Whether the images have labels; with `false`, all images of `train` are for training.
-    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    #[serde(default = "default_labels", skip_serializing_if = "Clone::clone")]
     #[schemars(extend("default" = true))]
     pub labels: bool,
     /// File with the name of each class in a line of its own, if labels are the numbers of classes, from 0.
@@ -73,10 +73,6 @@ fn default_label_key() -> String {
     "label".to_owned()
 }
 
-fn yes() -> bool {
-    true
-}
-
 impl Webdataset {
     fn shards(&self) -> Shards<'_> {
         Shards {
@@ -86,6 +82,7 @@ impl Webdataset {
             unlabeled: self.unlabeled.as_deref(),
             extension: "tar",
             labels: self.labels,
+            class_names: self.class_names.as_deref(),
             test_fraction: self.test_fraction,
         }
     }
@@ -108,17 +105,15 @@ impl Source for Webdataset {
             let message = "`label_key` requires labels in JSON";
             problems.push(SourceProblem::new("label_key", message).help("set `label = \"json\"`, or remove it"));
         }
-        problems.extend(self.class_names.as_ref().and_then(|path| check_path("class_names", path)));
         problems
     }
 
     fn list(&self, _: usize) -> Result<Listing> {
-        let files = self.shards().files()?;
-        let class_names = self.class_names.as_deref().map(ClassNames::read).transpose()?;
+        let shards = self.shards();
+        let (files, class_names) = (shards.files()?, shards.class_names()?);
         let class_names = class_names.unwrap_or_else(|| ClassNames::new(None));
         let indexed = files.par_iter().map(|(path, part)| {
-            let has_labels = self.labels && *part != Part::Unlabeled;
-            let label = has_labels.then_some(self.label.as_str());
+            let label = shards.has_labels(*part).then_some(self.label.as_str());
             let keys = SampleKeys {
                 image: self.image.as_deref(),
                 label,
@@ -139,7 +134,7 @@ impl Source for Webdataset {
             all_passed_over.extend(passed_over);
         }
         let reader = Box::new(TarReader { files, places });
-        Ok(container::listing(images, reader, all_passed_over, &self.shards(), self.class_names.as_deref()))
+        Ok(container::listing(images, reader, all_passed_over, &shards))
     }
 
     fn content(&self, _: usize, held_out: Option<f64>) -> Value {
