@@ -6,6 +6,9 @@ use minijinja::value::{Serde, Value};
 use minijinja::{Environment, escape_formatter};
 use serde::Serialize;
 
+/// What templates import.
+const MACROS: &str = include_str!("../../assets/report/macros.html");
+
 /// Fills a template whose name ends with `.html`.
 ///
 /// # Errors
@@ -18,6 +21,7 @@ pub(crate) fn fill(name: &str, template: &str, content: impl Serialize) -> Resul
         Some(text) if !value.is_safe() => escape_formatter(out, state, &Value::from(visible_lines(text).into_owned())),
         _ => escape_formatter(out, state, value),
     });
+    environment.add_template("macros.html", MACROS).map_err(bug)?;
     environment.add_template(name, template).map_err(bug)?;
     environment.get_template(name).and_then(|template| template.render(Serde(content))).map_err(bug)
 }

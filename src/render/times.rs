@@ -5,8 +5,8 @@ use crate::base::Result;
 use crate::render::html;
 use serde::Serialize;
 
-const TIMES: &str = include_str!("../../assets/times.html");
-const RUN: &str = include_str!("../../assets/run.html");
+const TIMES: &str = include_str!("../../assets/report/times.html");
+const RUN: &str = include_str!("../../assets/report/run.html");
 /// Position of the section: at the end of `main`.
 const MAIN_END: &str = "</main>";
 /// Position of the run's facts: below the title.

@@ -1,0 +1,22 @@
+//! Two-dimensional embeddings of the features.
+
+use crate::base::Result;
+use crate::render::page::section::{Content, Section, section};
+use crate::render::page::view::FigureView;
+use crate::render::plots;
+use serde::Serialize;
+
+const TEMPLATE: &str = include_str!("../../../assets/report/embeddings.html");
+
+#[derive(Serialize)]
+struct Embeddings<'a> {
+    figures: Vec<FigureView<'a>>,
+}
+
+pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
+    let figures = content.figures(plots::Section::Embedding);
+    if figures.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![section("embeddings", "Embeddings", TEMPLATE, Embeddings { figures })?])
+}

@@ -1,0 +1,86 @@
+//! The page: a report as one self-contained HTML file.
+//!
+//! A section is one file here, with its template in `assets/report`, and one line of the list below.
+
+mod section;
+mod view;
+
+/// Declares the modules of the sections and lists them in the order of the page.
+macro_rules! sections {
+    ($($name:ident),* $(,)?) => {
+        $(mod $name;)*
+        const SECTIONS: &[fn(&Content<'_>) -> Result<Vec<Section>>] = &[$($name::sections),*];
+    };
+}
+
+sections! {
+    findings,
+    sweep,
+    results,
+    transfer,
+    stage_tables,
+    training,
+    diagnostics,
+    confusion,
+    embeddings,
+    pairs,
+    data,
+    models,
+    stages,
+    reproduce,
+    failures,
+}
+
+use crate::base::Result;
+use crate::render::data::Report;
+use crate::render::draw::canvas;
+use crate::render::html;
+use crate::render::plots::Figure;
+use base64::prelude::{BASE64_STANDARD, Engine};
+use section::{Content, Section};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+const PAGE: &str = include_str!("../../../assets/report/page.html");
+const STYLE: &str = include_str!("../../../assets/report/style.css");
+const SCRIPT: &str = include_str!("../../../assets/report/script.js");
+
+/// The variables of the template of the page.
+#[derive(Serialize)]
+struct Page<'a> {
+    title: &'a str,
+    /// Name of the study if the title differs from it.
+    study: &'a str,
+    style: &'a str,
+    style_digest: String,
+    script: &'static str,
+    script_digest: String,
+    sections: Vec<Section>,
+}
+
+/// Renders the page as HTML.
+pub(crate) fn html(report: &Report, figures: &[Figure]) -> Result<String> {
+    let content = Content::new(report, figures);
+    let mut sections = Vec::new();
+    for of_topic in SECTIONS {
+        sections.extend(of_topic(&content)?);
+    }
+    let named = [report.title.as_str(), &report.study].into_iter().find(|name| !name.is_empty());
+    let title = named.unwrap_or("Report");
+    let style = canvas::font_faces() + "\n" + canvas::SHAPES + "\n" + STYLE;
+    let page = Page {
+        title,
+        study: if report.study == title { "" } else { &report.study },
+        style_digest: digest(&style),
+        style: &style,
+        script: SCRIPT,
+        script_digest: digest(SCRIPT),
+        sections,
+    };
+    html::fill("page.html", PAGE, page)
+}
+
+/// Returns the digest of an inline style or script for the Content-Security-Policy, which allows nothing else.
+fn digest(text: &str) -> String {
+    format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(text)))
+}

@@ -1,0 +1,27 @@
+//! The graph of stages.
+
+use crate::base::Result;
+use crate::render::data::StageRow;
+use crate::render::page::section::{Content, Section, section};
+use serde::Serialize;
+
+const TEMPLATE: &str = include_str!("../../../assets/report/stages.html");
+
+#[derive(Serialize)]
+struct Stages {
+    /// Name, kind, inputs and the beginning of the key.
+    stages: Vec<[String; 4]>,
+}
+
+pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
+    let stages: Vec<_> = content.report.stages.iter().map(cells).collect();
+    if stages.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![section("stages", "Stages", TEMPLATE, Stages { stages })?])
+}
+
+fn cells(stage: &StageRow) -> [String; 4] {
+    let key: String = stage.key.chars().take(12).collect();
+    [stage.name.clone(), stage.kind.clone(), stage.inputs.join(", "), key]
+}

@@ -1,0 +1,34 @@
+//! What a sweep varied, and how the results depend on it.
+
+use crate::base::Result;
+use crate::render::page::section::{Content, Section, section};
+use serde::Serialize;
+
+const TEMPLATE: &str = include_str!("../../../assets/report/sweep.html");
+
+#[derive(Serialize)]
+struct Sweep<'a> {
+    settings: &'a [String],
+    variants: Vec<&'a str>,
+}
+
+pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
+    let (settings, variants) = (&content.report.settings, variants(content));
+    if settings.is_empty() && variants.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![section("varied", "Sweep", TEMPLATE, Sweep { settings, variants })?])
+}
+
+/// Returns the distinct variants of the sweep.
+fn variants<'a>(content: &Content<'a>) -> Vec<&'a str> {
+    let report = content.report;
+    let of_curves = report.curves.iter().map(|curve| curve.variant.as_str());
+    let mut variants: Vec<&str> = Vec::new();
+    for variant in report.results.iter().map(|result| result.variant.as_str()).chain(of_curves) {
+        if !variant.is_empty() && !variants.contains(&variant) {
+            variants.push(variant);
+        }
+    }
+    variants
+}
