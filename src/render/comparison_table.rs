@@ -44,8 +44,7 @@ pub(crate) fn shown(report: &Report) -> Table<'static> {
     if shown.is_empty() {
         return Table::default();
     }
-    let text = |name| Column { name, number: false };
-    let number = |name| Column { name, number: true };
+    let (text, number) = (Column::text::<&str>, Column::number::<&str>);
     let columns = vec![
         text("Result"),
         text("Compared with"),

@@ -46,6 +46,15 @@ impl<'a> Group<'a> {
         Self { variant, mean, interval, outcomes, results, missing }
     }
 
+    /// Formats the number of seeds: `3`, or `2 of 3` if one is missing.
+    pub(crate) fn seeds(&self) -> String {
+        let measured = self.results.iter().filter(|result| !result.is_missing).count();
+        match self.missing {
+            0 => measured.to_string(),
+            missing => format!("{measured} of {}", measured + missing),
+        }
+    }
+
     /// Returns the mean validation accuracy; `None` if a seed has none.
     pub(crate) fn validation(&self) -> Option<f64> {
         let values: Option<Vec<f64>> = self.results.iter().map(|result| result.validation_accuracy).collect();

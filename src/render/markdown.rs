@@ -1,12 +1,12 @@
 //! The results as Markdown.
 
 use crate::base::text::visible;
+use crate::render::accuracy_tables::{self, AccuracyTables};
 use crate::render::data::Report;
 use crate::render::table::{self, Table};
 use crate::render::{transfer, verdict};
 
-/// Formats the verdict, the results with one table row per result averaged over seeds, and the tables of stages as
-/// Markdown.
+/// Formats the verdict, the accuracies by depth, every result averaged over seeds, and the tables of stages as Markdown.
 ///
 /// ```
 /// let report = simclr::render::Report::default();
@@ -14,11 +14,13 @@ use crate::render::{transfer, verdict};
 /// ```
 pub fn results_markdown(report: &Report) -> String {
     let results = table::results(report);
+    let AccuracyTables { tables, .. } = accuracy_tables::of(report);
     let statement = |topic: &str, text: &str| format!("**{}.** {}\n", escape(topic), escape_markup(text));
     let statements = verdict::statements(report);
     let mut parts: Vec<String> = statements.iter().map(|each| statement(&each.topic, &each.text)).collect();
+    parts.extend(tables.iter().map(|each| format!("## {}\n\n{}", escape(&each.title), grid(&each.table))));
     if !results.rows.is_empty() {
-        parts.push(grid(&results));
+        parts.push(format!("## Every evaluation\n\n{}", grid(&results)));
     }
     let transfer = transfer::table(report);
     if !transfer.rows.is_empty() {
@@ -33,7 +35,7 @@ pub fn results_markdown(report: &Report) -> String {
 
 /// Formats a table with its notes.
 fn grid(table: &Table<'_>) -> String {
-    let mut text = line(table.columns.iter().map(|column| column.name));
+    let mut text = line(table.columns.iter().map(|column| &*column.name));
     text += &line(table.columns.iter().map(|column| if column.number { "---:" } else { "---" }));
     for row in &table.rows {
         text += &line(row.iter().map(String::as_str));

@@ -130,7 +130,7 @@ impl StageTable {
             row.get(at).unwrap_or(&Cell::Missing).shown(column.format)
         };
         let head = columns()
-            .map(|(_, column)| Column { name: column.name.as_str(), number: column.format != CellFormat::Text });
+            .map(|(_, column)| Column { name: column.name.as_str().into(), number: column.format != CellFormat::Text });
         let rows = self.rows.iter().map(|row| columns().map(|column| cell(row, column)).collect());
         Table { columns: head.collect(), rows: rows.collect(), notes: Vec::new() }
     }
@@ -192,7 +192,7 @@ mod tests {
     fn cells_have_the_format_of_their_column_and_empty_columns_are_left_out() {
         let stage_table = table("Clustering");
         let table = stage_table.table();
-        let columns: Vec<_> = table.columns.iter().map(|column| (column.name, column.number)).collect();
+        let columns: Vec<_> = table.columns.iter().map(|column| (&*column.name, column.number)).collect();
         assert_eq!(columns, [("Stage", false), ("Images (test)", true), ("Purity", true), ("ARI", true)]);
         assert_eq!(table.rows, [["a", "1200", "52.8 %", "0.000"], ["b", "–", "–", "–"]]);
     }

@@ -3,6 +3,7 @@
 use crate::render::data::Report;
 use crate::render::groups::{self, Group};
 use crate::render::words::{self, Naming, or_unknown};
+use std::borrow::Cow;
 
 /// A table of text.
 #[derive(Clone, Debug, Default)]
@@ -15,12 +16,22 @@ pub(crate) struct Table<'a> {
 }
 
 /// A column of a [`Table`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Column<'a> {
     /// Heading.
-    pub(crate) name: &'a str,
+    pub(crate) name: Cow<'a, str>,
     /// Whether it holds numbers, which are aligned right.
     pub(crate) number: bool,
+}
+
+impl<'a> Column<'a> {
+    pub(crate) fn text<N: Into<Cow<'a, str>>>(name: N) -> Self {
+        Self { name: name.into(), number: false }
+    }
+
+    pub(crate) fn number<N: Into<Cow<'a, str>>>(name: N) -> Self {
+        Self { name: name.into(), number: true }
+    }
 }
 
 const SELECTED_ON_TEST: &str = "† The epoch was selected on the test set, which biases this accuracy upward.";
@@ -47,8 +58,7 @@ type Cell = fn(&Group<'_>) -> String;
 fn columns(groups: &[Group<'_>]) -> Vec<(Column<'static>, Cell)> {
     let naming = Naming::of(&groups.iter().collect::<Vec<_>>());
     let any = |applies: fn(&Group<'_>) -> bool| groups.iter().any(applies);
-    let text = |name| Column { name, number: false };
-    let number = |name| Column { name, number: true };
+    let (text, number) = (Column::text::<&str>, Column::number::<&str>);
     let all: [(bool, Column<'static>, Cell); 15] = [
         (true, text("Evaluation"), |group| words::kind(group.first().kind).into()),
         (true, text("Stage"), |group| group.first().stage.clone()),
@@ -59,7 +69,7 @@ fn columns(groups: &[Group<'_>]) -> Vec<(Column<'static>, Cell)> {
         }),
         (naming.variant, text("Variant"), |group| or_unknown(&group.variant)),
         (true, number("Labels"), labels),
-        (any(|group| group.results.len() + group.missing > 1), number("Seeds"), seeds),
+        (any(|group| group.results.len() + group.missing > 1), number("Seeds"), |group| group.seeds()),
         (true, number("Test accuracy"), accuracy),
         (true, number("95 % CI"), interval),
         (true, number("Majority class"), |group| words::percent(group.majority_rate())),
@@ -78,7 +88,7 @@ fn columns(groups: &[Group<'_>]) -> Vec<(Column<'static>, Cell)> {
 /// Returns the recall of each class in some evaluations.
 pub(crate) fn recalls(shown: &[&Group<'_>]) -> Table<'static> {
     let naming = Naming::of(shown).with_kind_and_depth().with_variant();
-    let column = |(name, number)| Column { name, number };
+    let column = |(name, number): (&'static str, bool)| Column { name: name.into(), number };
     let columns = [("Evaluation", false), ("Class", false), ("Test images", true), ("Recall", true), ("95 % CI", true)];
     let rows = shown.iter().flat_map(|group| {
         let name = naming.name(group);
@@ -94,15 +104,6 @@ fn labels(group: &Group<'_>) -> String {
     let first = group.first();
     let amount = words::label_amount(first.fraction, first.labels_per_class);
     if first.is_missing { amount } else { format!("{amount} ({})", first.labeled) }
-}
-
-/// Formats the number of seeds: `3`, or `2 of 3` if one is missing.
-fn seeds(group: &Group<'_>) -> String {
-    let measured = group.results.iter().filter(|result| !result.is_missing).count();
-    match group.missing {
-        0 => measured.to_string(),
-        missing => format!("{measured} of {}", measured + missing),
-    }
 }
 
 fn accuracy(group: &Group<'_>) -> String {
@@ -131,11 +132,13 @@ fn notes(groups: &[Group<'_>]) -> Vec<&'static str> {
     if groups.iter().any(|group| !group.is_balanced()) {
         notes.push(BALANCED);
     }
-    if groups.iter().any(|group| group.results.iter().any(|result| result.selected_on_test)) {
-        notes.push(SELECTED_ON_TEST);
-    }
-    if groups.iter().any(|group| group.missing > 0) {
-        notes.push(MISSING);
-    }
+    notes.extend(caveats(&groups.iter().collect::<Vec<_>>()));
     notes
+}
+
+/// Returns the notes on accuracies that are biased or missing.
+pub(crate) fn caveats(groups: &[&Group<'_>]) -> Vec<&'static str> {
+    let is_biased = groups.iter().any(|group| group.results.iter().any(|result| result.selected_on_test));
+    let is_missing = groups.iter().any(|group| group.missing > 0);
+    [is_biased.then_some(SELECTED_ON_TEST), is_missing.then_some(MISSING)].into_iter().flatten().collect()
 }

@@ -1,4 +1,4 @@
-//! The numbers of the report as CSV files.
+//! The numbers of the report as files: CSV, and LaTeX for papers.
 
 use crate::base::Result;
 use crate::render::csv_table::CsvTable;
@@ -6,16 +6,17 @@ use crate::render::data::Report;
 use crate::render::groups;
 use crate::render::stage_table::{self, StageTable};
 use crate::render::words;
-use crate::render::{comparison_table, dataset_tables};
+use crate::render::{comparison_table, dataset_tables, latex};
 
 /// A file of the report: its name below `tables/` and its bytes.
-pub(crate) type CsvFile = (String, Vec<u8>);
+pub(crate) type TableFile = (String, Vec<u8>);
 
 /// Returns every table, including empty ones: each report has the same files, besides those of [`Report::tables`].
-pub(crate) fn all(report: &Report) -> Result<Vec<CsvFile>> {
+pub(crate) fn all(report: &Report) -> Result<Vec<TableFile>> {
     let always = fixed(report)?.into_iter().map(|(name, bytes)| Ok((name.to_owned(), bytes)));
+    let latex = [Ok(("results.tex".to_owned(), latex::tables(report).into_bytes()))];
     let named = stage_table::names(&report.tables).into_iter().zip(&report.tables);
-    always.chain(named.map(|(name, table)| Ok((format!("{name}.csv"), of_stage(table)?)))).collect()
+    always.chain(latex).chain(named.map(|(name, table)| Ok((format!("{name}.csv"), of_stage(table)?)))).collect()
 }
 
 fn fixed(report: &Report) -> Result<Vec<(&'static str, Vec<u8>)>> {

@@ -23,10 +23,10 @@ pub(crate) fn table(report: &Report) -> Table<'_> {
         return Table::default();
     }
     let has_variants = Naming::of(&groups.iter().collect::<Vec<_>>()).variant;
-    let text = |name| Column { name, number: false };
+    let text = Column::text::<&str>;
     let mut columns = vec![text("Evaluation"), text("Features"), text("Labels"), text("Pretrained on"), text("Run")];
     columns.extend(has_variants.then(|| text("Variant")));
-    columns.extend(evaluated_on.iter().map(|name| Column { name: words::dataset(name), number: true }));
+    columns.extend(evaluated_on.iter().map(|name| Column::number(words::dataset(name))));
     let rows = rows(&groups, &evaluated_on).into_iter().map(|row| row.cells(has_variants));
     let majority = majority_row(&groups, &evaluated_on, columns.len());
     Table { columns, rows: rows.chain([majority]).collect(), notes: vec![NOTE] }
@@ -151,7 +151,7 @@ mod tests {
         let results = results.map(|(from, dataset, accuracy)| result(from, dataset, accuracy)).to_vec();
         let report = Report { results, ..Report::default() };
         let table = table(&report);
-        assert_eq!(table.columns[5..].iter().map(|column| column.name).collect::<Vec<_>>(), ["a", "dataset"]);
+        assert_eq!(table.columns[5..].iter().map(|column| &*column.name).collect::<Vec<_>>(), ["a", "dataset"]);
         let rows: Vec<_> = table.rows.iter().map(|row| (row[3].as_str(), row[5].as_str(), row[6].as_str())).collect();
         assert_eq!(rows[0], ("a", "50.0 % (40.0 – 60.0 %)", "60.0 % (50.0 – 70.0 %)"));
         assert_eq!(rows[1], ("untrained encoder", "30.0 % (20.0 – 40.0 %)", "40.0 % (30.0 – 50.0 %)"));

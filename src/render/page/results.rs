@@ -1,6 +1,7 @@
 //! Test accuracy of every evaluation.
 
 use crate::base::Result;
+use crate::render::accuracy_tables::{self, AccuracyTables};
 use crate::render::page::section::{Content, Section, section};
 use crate::render::page::view::{FigureView, TableView};
 use crate::render::{plots, table};
@@ -10,15 +11,21 @@ const TEMPLATE: &str = include_str!("../../../assets/report/results.html");
 
 #[derive(Serialize)]
 struct Results<'a> {
-    results: TableView<'a>,
+    tables: Vec<(String, TableView<'static>)>,
+    /// Number of variants of the sweep that the tables leave out, and the one that they show.
+    omitted: usize,
+    shown: String,
+    all: TableView<'static>,
     figures: Vec<FigureView<'a>>,
 }
 
 pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
-    let results: TableView<'_> = table::results(content.report).into();
-    if results.rows.is_empty() {
+    let all: TableView<'_> = table::results(content.report).into();
+    if all.rows.is_empty() {
         return Ok(Vec::new());
     }
-    let results = Results { results, figures: content.figures(plots::Section::Results) };
+    let AccuracyTables { tables, omitted, shown } = accuracy_tables::of(content.report);
+    let tables = tables.into_iter().map(|each| (each.title, each.table.into())).collect();
+    let results = Results { tables, omitted, shown, all, figures: content.figures(plots::Section::Results) };
     Ok(vec![section("results", "Results", TEMPLATE, results)?])
 }

@@ -12,6 +12,7 @@ const TEMPLATE: &str = include_str!("../../../assets/report/stage-table.html");
 struct OneTable<'a> {
     /// Name of its CSV file.
     name: &'a str,
+    title: &'a str,
     explanation: &'a str,
     table: TableView<'a>,
 }
@@ -20,7 +21,7 @@ pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
     let tables = &content.report.tables;
     let named = stage_table::names(tables).into_iter().zip(tables).filter(|(_, table)| !table.rows.is_empty());
     let of_table = |(name, table): (String, &stage_table::StageTable)| {
-        let values = OneTable { name: &name, explanation: &table.explanation, table: table.table().into() };
+        let values = OneTable { name: &name, title: &table.title, explanation: &table.explanation, table: table.table().into() };
         section(&name, &table.title, TEMPLATE, values)
     };
     named.map(of_table).collect()

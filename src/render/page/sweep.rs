@@ -2,6 +2,9 @@
 
 use crate::base::Result;
 use crate::render::page::section::{Content, Section, section};
+use crate::render::page::view::FigureView;
+use crate::render::plots;
+use crate::render::sweep_table::{self, SweepTable};
 use serde::Serialize;
 
 const TEMPLATE: &str = include_str!("../../../assets/report/sweep.html");
@@ -9,6 +12,8 @@ const TEMPLATE: &str = include_str!("../../../assets/report/sweep.html");
 #[derive(Serialize)]
 struct Sweep<'a> {
     settings: &'a [String],
+    table: SweepTable,
+    figures: Vec<FigureView<'a>>,
     variants: Vec<&'a str>,
 }
 
@@ -17,7 +22,8 @@ pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
     if settings.is_empty() && variants.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(vec![section("varied", "Sweep", TEMPLATE, Sweep { settings, variants })?])
+    let (table, figures) = (sweep_table::of(content.report), content.figures(plots::Section::Sweep));
+    Ok(vec![section("varied", "Sweep", TEMPLATE, Sweep { settings, table, figures, variants })?])
 }
 
 /// Returns the distinct variants of the sweep.

@@ -4,6 +4,7 @@ use crate::render::plots::Figure;
 use crate::render::table;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// A figure. `image` is trusted markup and is not escaped.
 #[derive(Serialize)]
@@ -30,14 +31,14 @@ impl<'a> FigureView<'a> {
 #[derive(Serialize)]
 pub(super) struct TableView<'a> {
     /// Name and whether it holds numbers, by column.
-    columns: Vec<(&'a str, bool)>,
+    columns: Vec<(Cow<'a, str>, bool)>,
     pub(super) rows: Vec<Vec<String>>,
     notes: Vec<&'static str>,
 }
 
 impl<'a> From<table::Table<'a>> for TableView<'a> {
     fn from(table: table::Table<'a>) -> Self {
-        let columns = table.columns.iter().map(|column| (column.name, column.number)).collect();
+        let columns = table.columns.into_iter().map(|column| (column.name, column.number)).collect();
         Self { columns, rows: table.rows, notes: table.notes }
     }
 }

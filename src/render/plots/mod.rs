@@ -28,6 +28,8 @@ const MAX_SERIES: usize = 8;
 pub(crate) enum Section {
     /// Accuracies.
     Results,
+    /// Accuracies by swept setting.
+    Sweep,
     /// Training curves.
     Training,
     /// Confusion matrices.

@@ -53,7 +53,7 @@ fn figure(groups: &[Group<'_>], at: usize, setting: &str, values: &[String]) -> 
     let chart = LineChart::single(LinePanel { heading: String::new(), x, y, lines, reference_lines: Vec::new() });
     let caption = intervals_caption(&shown) + singles_caption(&shown) + &omitted_caption(count, all, "summary.csv");
     let name = format!("sweep-{}", at + 1);
-    Figure::draw(Section::Results, &name, &format!("Test accuracy by {setting}"), caption, &chart)
+    Figure::draw(Section::Sweep, &name, &format!("Test accuracy by {setting}"), caption, &chart)
 }
 
 fn value<'a>(group: &Group<'a>, setting: &str) -> Option<&'a str> {
