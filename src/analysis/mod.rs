@@ -27,6 +27,7 @@ pub(crate) mod health;
 pub(crate) mod intervals;
 pub(crate) mod knn;
 pub(crate) mod pca;
+pub(crate) mod similarity;
 pub(crate) mod student;
 pub(crate) mod tsne;
 

@@ -31,6 +31,7 @@ pub(crate) mod vector;
 
 pub(crate) use decode::{Decoded, decode_depth};
 pub use decode::{decode, decode_into};
+pub(crate) use encode::encode_jpeg;
 pub use encode::encode_png;
 pub(crate) use format::{FileFormat, SIGNATURE_BYTES, recognize};
 pub(crate) use header::{HEADER_BYTES, memory_to_decode};

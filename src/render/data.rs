@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
 pub use crate::render::dataset_facts::{DatasetFacts, DuplicateImage};
+pub use crate::render::image_data::{EncodedImage, Mistake, Neighbors, SimilarityRow, Thumbnail, Thumbnails};
 
 /// The content of a report. Any field may be empty; its section is then omitted.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -37,6 +38,10 @@ pub struct Report {
     pub embeddings: Vec<EmbeddingPanel>,
     /// Augmented images, see [`pairs_png`](crate::render::pairs_png).
     pub pairs: Vec<PairsImage>,
+    /// Thumbnails of test images, one set for each data set.
+    pub thumbnails: Vec<Thumbnails>,
+    /// Similarities of pairs and nearest neighbors, by run and depth.
+    pub similarities: Vec<SimilarityRow>,
     /// Representation diagnostics.
     pub health: Vec<HealthRow>,
     /// Tables of stage kinds without a section of their own.
@@ -228,6 +233,8 @@ pub struct EvaluationResult {
     pub best_epoch: Option<usize>,
     /// Number of training epochs.
     pub epochs: usize,
+    /// The most confident wrong predictions among the images with a thumbnail.
+    pub mistakes: Vec<Mistake>,
 }
 
 /// A two-dimensional embedding of the features at one depth.
@@ -238,6 +245,8 @@ pub struct EmbeddingPanel {
     pub stage: String,
     /// The pretraining run that the features come from.
     pub from: String,
+    /// Name of the data set; empty for `[dataset]`.
+    pub dataset: String,
     /// Depth of the features.
     pub depth: usize,
     /// Name of the depth.
@@ -246,6 +255,8 @@ pub struct EmbeddingPanel {
     pub method: String,
     /// Swept settings of this panel.
     pub variant: String,
+    /// Name of each image inside the source.
+    pub images: Vec<String>,
     /// One point per image.
     pub points: Vec<(f32, f32)>,
     /// Class of each point.

@@ -252,9 +252,9 @@ fn confusion(report: &Report) -> Result<Vec<u8>> {
 }
 
 fn embeddings(report: &Report) -> Result<Vec<u8>> {
-    let mut table = CsvTable::new(&["stage", "from", "depth", "method", "variant", "x", "y", "class"])?;
+    let mut table = CsvTable::new(&["stage", "from", "depth", "method", "variant", "x", "y", "class", "image"])?;
     for panel in &report.embeddings {
-        for ((x, y), label) in panel.points.iter().zip(&panel.labels) {
+        for (at, ((x, y), label)) in panel.points.iter().zip(&panel.labels).enumerate() {
             table.add(&[
                 panel.stage.clone(),
                 panel.from.clone(),
@@ -264,6 +264,7 @@ fn embeddings(report: &Report) -> Result<Vec<u8>> {
                 x.to_string(),
                 y.to_string(),
                 panel.classes.get(*label).cloned().unwrap_or_else(|| label.to_string()),
+                panel.images.get(at).cloned().unwrap_or_default(),
             ])?;
         }
     }

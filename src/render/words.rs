@@ -33,6 +33,17 @@ pub(crate) fn points(difference: f64) -> String {
     }
 }
 
+/// Formats a number with a fixed number of decimals and a real minus sign: "0.52", "−0.10".
+pub(crate) fn signed_decimals(value: f64, decimals: usize) -> String {
+    if !value.is_finite() {
+        return UNKNOWN.into();
+    }
+    match format!("{:.decimals$}", value.abs()) {
+        size if value < 0.0 && size.chars().any(|c| ('1'..='9').contains(&c)) => format!("\u{2212}{size}"),
+        size => size,
+    }
+}
+
 /// Formats a difference for an axis tick: "+5", "−2.5", "0".
 pub(crate) fn points_tick(difference: f64) -> String {
     match trimmed(100.0 * difference.abs(), 2) {

@@ -115,6 +115,7 @@ impl StageKind for Embed {
             let part = PanelPart {
                 name: name.clone(),
                 from: config.from.name().to_owned(),
+                dataset: dataset.to_owned(),
                 depth,
                 width: widths[depth],
                 method: match &config.method {
@@ -207,6 +208,9 @@ impl Stage for EmbedStage {
 struct PanelPart {
     name: String,
     from: String,
+    /// Left out of the key for `[dataset]`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    dataset: String,
     depth: usize,
     width: usize,
     method: String,
@@ -221,6 +225,7 @@ impl ReportPart for PanelPart {
         report.embeddings.push(EmbeddingPanel {
             stage: format!("embed.{}", self.name),
             from: self.from.clone(),
+            dataset: self.dataset.clone(),
             depth: self.depth,
             depth_label: depths::label(self.depth, self.width),
             method: self.method.clone(),
@@ -243,6 +248,7 @@ fn points(directory: &Path) -> Result<EmbeddingPanel> {
     classes.dedup();
     let label = |row: &Point| classes.binary_search(&row.class).unwrap_or(0);
     Ok(EmbeddingPanel {
+        images: rows.iter().map(|row| row.image.clone()).collect(),
         points: rows.iter().map(|row| (row.x, row.y)).collect(),
         labels: rows.iter().map(label).collect(),
         classes,

@@ -79,7 +79,7 @@ impl Stage for ReportStage {
     }
 
     fn version(&self) -> u32 {
-        8
+        9
     }
 
     fn parameters(&self) -> Value {

@@ -3,6 +3,7 @@
 //! A section is one file here, with its template in `assets/report`, and one line of the list below.
 
 mod section;
+mod sprites;
 mod view;
 
 /// Declares the modules of the sections and lists them in the order of the page.
@@ -23,6 +24,7 @@ sections! {
     diagnostics,
     confusion,
     embeddings,
+    images,
     pairs,
     data,
     models,
@@ -39,6 +41,7 @@ use crate::render::plots::Figure;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use section::{Content, Section};
 use serde::Serialize;
+use sprites::Sheet;
 use sha2::{Digest, Sha256};
 
 const PAGE: &str = include_str!("../../../assets/report/page.html");
@@ -56,6 +59,8 @@ struct Page<'a> {
     script: &'static str,
     script_digest: String,
     sections: Vec<Section>,
+    /// Thumbnails that sections refer to.
+    sheets: Vec<Sheet>,
 }
 
 /// Renders the page as HTML.
@@ -76,6 +81,7 @@ pub(crate) fn html(report: &Report, figures: &[Figure]) -> Result<String> {
         script: SCRIPT,
         script_digest: digest(SCRIPT),
         sections,
+        sheets: content.sprites.sheets(),
     };
     html::fill("page.html", PAGE, page)
 }

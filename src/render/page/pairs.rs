@@ -1,7 +1,9 @@
-//! Images with augmented views.
+//! Images with augmented views, and the similarities of pairs.
 
 use crate::base::Result;
 use crate::render::page::section::{Content, Section, section};
+use crate::render::page::view::FigureView;
+use crate::render::plots;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Serialize;
 
@@ -11,13 +13,15 @@ const TEMPLATE: &str = include_str!("../../../assets/report/pairs.html");
 struct Pairs<'a> {
     /// Name of the augmentation policy, and a PNG in Base64.
     pairs: Vec<(&'a str, String)>,
+    figures: Vec<FigureView<'a>>,
 }
 
 pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
     let pairs = content.report.pairs.iter().map(|pair| (pair.policy.as_str(), BASE64_STANDARD.encode(&pair.png)));
     let pairs: Vec<_> = pairs.collect();
-    if pairs.is_empty() {
+    let figures = content.figures(plots::Section::Pairs);
+    if pairs.is_empty() && figures.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(vec![section("pairs", "Positive pairs", TEMPLATE, Pairs { pairs })?])
+    Ok(vec![section("pairs", "Positive and negative pairs", TEMPLATE, Pairs { pairs, figures })?])
 }

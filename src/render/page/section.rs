@@ -4,6 +4,7 @@ use crate::base::Result;
 use crate::render::data::Report;
 use crate::render::groups::{self, Group};
 use crate::render::html;
+use crate::render::page::sprites::Sprites;
 use crate::render::page::view::FigureView;
 use crate::render::plots::{self, Figure};
 use serde::Serialize;
@@ -24,12 +25,13 @@ pub(super) struct Content<'a> {
     pub(super) report: &'a Report,
     /// The results, grouped over seeds.
     pub(super) groups: Vec<Group<'a>>,
+    pub(super) sprites: Sprites<'a>,
     figures: &'a [Figure],
 }
 
 impl<'a> Content<'a> {
     pub(super) fn new(report: &'a Report, figures: &'a [Figure]) -> Self {
-        Self { report, groups: groups::over_seeds(&report.results), figures }
+        Self { report, groups: groups::over_seeds(&report.results), sprites: Sprites::new(report), figures }
     }
 
     /// Returns the figures of a section.

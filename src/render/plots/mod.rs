@@ -9,6 +9,7 @@ mod label_efficiency;
 mod learning_rate;
 mod linear_eval_curves;
 mod pretraining;
+mod similarities;
 mod supervised_curves;
 mod sweep;
 
@@ -36,6 +37,8 @@ pub(crate) enum Section {
     Confusion,
     /// Embeddings of features.
     Embedding,
+    /// Similarities of pairs of views.
+    Pairs,
 }
 
 /// A rendered figure.
@@ -80,6 +83,7 @@ pub(crate) fn all(report: &Report) -> Result<Vec<Figure>> {
     figures.extend(supervised_curves::figure(&report.curves)?);
     figures.extend(confusion::figures(&groups)?);
     figures.extend(embedding::figures(&report.embeddings)?);
+    figures.extend(similarities::figure(report, &groups)?);
     Ok(figures)
 }
 

@@ -5,6 +5,7 @@ mod duplicates;
 mod images;
 mod labels;
 pub(crate) mod split;
+mod thumbnails;
 
 pub(crate) use images::SEED;
 
@@ -167,6 +168,7 @@ impl StageKind for Dataset {
         let nodes = DatasetNodes { parts, dataset, split };
         expansion.show(&nodes.labeled(), DatasetPart::new(expansion.name(), facts));
         duplicates::add(facts, &nodes, expansion)?;
+        thumbnails::add(facts, &nodes, expansion)?;
         expansion.provide::<Self, _>(nodes);
         Ok(())
     }

@@ -4,26 +4,21 @@
 use crate::analysis::{Health, health};
 use crate::augment::Policy;
 use crate::base::{Error, Result};
-use crate::dataset::{LoaderConfig, batches};
 use crate::engine::{Context, Cost, Stage, StageSummary};
 use crate::imaging::Fit;
 use crate::render::data::{HealthRow, Report};
 use crate::stages::dataset;
-use crate::stages::pretrain::{Pretrained, depths, trained, view};
+use crate::stages::pretrain::views::{BATCH, two_views};
+use crate::stages::pretrain::{Pretrained, trained, view};
 use crate::stages::shared::depths::label;
 use crate::stages::shared::device::{self, DeviceStage};
-use crate::stages::shared::statistics::FeatureStatistics;
+use crate::stages::shared::sample::{MAX_MEASURED, evenly_spaced};
 use crate::stages::shared::{artifacts, cost};
 use crate::study::{DataFacts, DeviceChoice, ReportPart, Shown};
 use crate::train::Compute;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
-
-/// Maximum number of images used: enough for two digits of every measure.
-const MAX_IMAGES: usize = 512;
-/// Images per batch.
-const BATCH: usize = 32;
 
 /// Measures the representation of a pretraining run.
 pub(super) struct HealthStage {
@@ -66,7 +61,7 @@ impl Stage for HealthStage {
     }
 
     fn parameters(&self) -> Value {
-        json!({ "images": MAX_IMAGES, "seed": self.seed })
+        json!({ "images": MAX_MEASURED, "seed": self.seed })
     }
 
     fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
@@ -83,23 +78,10 @@ impl DeviceStage for HealthStage {
         let side = self.pretrained.side;
         let network = trained(&self.pretrained.config, side, context.input("pretrain")?, device)?;
         let widths = network.widths();
-        let policy = Arc::new(Policy::new(&self.pretrained.policy, side, self.fit));
+        let policy = Policy::new(&self.pretrained.policy, side, self.fit);
         let set = dataset::unlabeled_images(context)?;
-        let mut images: Vec<usize> = (0..set.len()).collect();
-        subsample(&mut images, MAX_IMAGES);
-        let batch_size = BATCH.min(images.len()).max(1);
-        let mut views = vec![[Vec::new(), Vec::new()]; widths.len()];
-        let loader = LoaderConfig { batch_size, epochs: 1, skip: 0, seed: self.seed };
-        for batch in batches::contrastive_batches(set, images, policy, loader) {
-            let batch = batch?;
-            context.check_interrupted()?;
-            let outputs = depths(&network, &batch.images, batch.rows, FeatureStatistics::Running)?;
-            for (views, values) in views.iter_mut().zip(outputs) {
-                let (first, second) = values.split_at(values.len() / 2);
-                views[0].extend_from_slice(first);
-                views[1].extend_from_slice(second);
-            }
-        }
+        let images = evenly_spaced(set.len(), MAX_MEASURED);
+        let views = two_views(&network, set, images, (policy, self.seed), context)?;
         let rows: Vec<DepthHealth> = views
             .iter()
             .zip(&widths)
@@ -115,18 +97,10 @@ impl DeviceStage for HealthStage {
     }
 }
 
-/// Keeps at most `max_length` items, evenly spaced over the list.
-fn subsample(items: &mut Vec<usize>, max_length: usize) {
-    let length = items.len();
-    if length > max_length {
-        *items = (0..max_length).map(|i| items[i * length / max_length]).collect();
-    }
-}
-
 /// Returns the cost of a forward pass of two views of the measured images; work in MACs.
 pub(super) fn cost(pretrained: &Pretrained, facts: &DataFacts) -> Option<Cost> {
     let measured = if facts.test() > 0 { facts.test() } else { facts.train() + facts.validation() };
-    cost::inference(&pretrained.config, pretrained.side, 2 * measured.min(MAX_IMAGES), 2 * BATCH)
+    cost::inference(&pretrained.config, pretrained.side, 2 * measured.min(MAX_MEASURED), 2 * BATCH)
 }
 
 /// The representation diagnostics in the report.
@@ -161,17 +135,5 @@ impl ReportPart for HealthPart {
             width: row.width,
         }));
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn subsampling_keeps_evenly_spaced_items() {
-        let mut items: Vec<usize> = (0..1000).collect();
-        super::subsample(&mut items, 10);
-        assert_eq!(items, [0, 100, 200, 300, 400, 500, 600, 700, 800, 900]);
-        super::subsample(&mut items, 20);
-        assert_eq!(items.len(), 10);
     }
 }

@@ -4,6 +4,8 @@ mod contrastive;
 mod features;
 mod health;
 mod pairs;
+mod similarity;
+mod views;
 
 pub use contrastive::{trained, untrained};
 pub use features::Features;
@@ -28,6 +30,7 @@ use contrastive::{CurvePart, PretrainStage};
 use features::FeaturesStage;
 use health::{HealthPart, HealthStage};
 use pairs::{PairsPart, PairsStage};
+use similarity::{SimilarityPart, SimilarityStage};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -197,7 +200,7 @@ fn add_training(
     Ok(id)
 }
 
-/// Adds the diagnostics of the representation and the positive pairs.
+/// Adds the diagnostics of the representation, the positive pairs, and the similarities of pairs and neighbors.
 fn add_diagnostics(
     pretrained: &Arc<Pretrained>,
     id: StageId,
@@ -222,6 +225,11 @@ fn add_diagnostics(
         expansion.show(&[("pairs", pairs)], PairsPart { policy });
     }
     expansion.show(&[("health", health)], HealthPart::new(pretrained));
+    let similarity = SimilarityStage { pretrained: pretrained.clone(), fit, seed, device };
+    let similarity = expansion.add(similarity, &[nodes.measured(), vec![("pretrain", id)]].concat())?;
+    expansion.cost(similarity, similarity::cost(pretrained, facts));
+    let dataset = pretrained.config.dataset(expansion.pipeline())?.to_owned();
+    expansion.show(&[("similarity", similarity)], SimilarityPart::new(pretrained, dataset));
     Ok(())
 }
 

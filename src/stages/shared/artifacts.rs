@@ -33,6 +33,10 @@ pub const DUPLICATES: &str = "duplicates.csv";
 pub const DUPLICATES_IMAGE: &str = "duplicates.png";
 /// Representation diagnostics: is the representation collapsing?
 pub const HEALTH: &str = "health.json";
+/// Small versions of the test images, in one file.
+pub const THUMBNAILS: &str = "thumbnails.jpg";
+/// Similarities of pairs of views, and nearest neighbors.
+pub const SIMILARITY: &str = "similarity.json";
 /// Positive pairs as an image.
 pub const PAIRS: &str = "pairs.png";
 

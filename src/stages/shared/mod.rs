@@ -12,6 +12,7 @@ pub(crate) mod metrics;
 #[cfg(not(feature = "cuda"))]
 mod no_cuda;
 pub(super) mod results;
+pub(super) mod sample;
 pub(super) mod schedule;
 pub(crate) mod statistics;
 pub(crate) mod subset;

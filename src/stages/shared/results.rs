@@ -113,6 +113,7 @@ impl ReportPart for ResultPart {
             confusion: metrics.confusion,
             best_epoch: metrics.best_epoch,
             epochs: metrics.epochs.unwrap_or(0),
+            mistakes: tested.mistakes,
             ..self.result(shown.variant)
         });
         Ok(())
