@@ -119,7 +119,7 @@ fn table(category: Category, members: &[&Group<'_>], selected: Option<&Group<'_>
         cells.extend(has_variant.then(|| or_unknown(&row.first.variant)));
         cells.push(words::label_amount(result.fraction, result.labels_per_class));
         cells.extend(has_seeds.then(|| row.first.seeds()));
-        cells.extend(row.by_depth.iter().map(|group| group.map_or_else(|| words::UNKNOWN.into(), accuracy)));
+        cells.extend(row.by_depth.iter().map(|group| group.map_or_else(|| words::UNKNOWN.into(), words::accuracy)));
         cells
     };
     let mut notes = vec![NOTE];
@@ -175,16 +175,6 @@ fn depth_heading(depth: Option<usize>, members: &[&Group<'_>]) -> String {
         [(only, _)] => (*only).to_owned(),
         [(first, _), ..] => first.split(" (").next().unwrap_or(first).to_owned(),
     }
-}
-
-/// "54.2 % (51.9 – 56.4)"
-fn accuracy(group: &Group<'_>) -> String {
-    if group.first().is_missing {
-        return "missing".into();
-    }
-    let mark = if group.results.iter().any(|result| result.selected_on_test) { " †" } else { "" };
-    let range = words::percent_range(group.interval);
-    format!("{}{mark} ({})", words::percent(group.mean), range.trim_end_matches(" %"))
 }
 
 #[cfg(test)]

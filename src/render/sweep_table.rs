@@ -17,7 +17,9 @@ const MIN_SPREAD: f64 = 0.005;
 pub(crate) struct SweepTable {
     /// Swept settings, without the seed.
     pub(crate) settings: Vec<String>,
-    /// Headings of the evaluations.
+    /// Headings of the evaluations with their labels, each with its number of columns.
+    pub(crate) evaluations: Vec<(String, usize)>,
+    /// Headings of the columns: the depths, or the kind of evaluation.
     pub(crate) columns: Vec<String>,
     pub(crate) rows: Vec<SweepRow>,
     /// The evaluation whose validation accuracy selects a row; empty if there are no validation images.
@@ -53,9 +55,13 @@ pub(crate) fn of(report: &Report) -> SweepTable {
     if settings.is_empty() || rows.len() < 2 {
         return SweepTable::default();
     }
-    let columns: Vec<Vec<&Group<'_>>> =
+    let mut columns: Vec<Vec<&Group<'_>>> =
         group_by(swept.iter().copied(), |group| evaluation(group)).into_iter().map(|(_, members)| members).collect();
+    // The depths of an evaluation with the same labels are beside each other; a stable sort keeps the order otherwise.
+    let order = group_by(columns.iter().map(|members| heading(members[0])), Clone::clone);
+    columns.sort_by_key(|members| order.iter().position(|(name, _)| *name == heading(members[0])));
     let naming = Naming::of(&columns.iter().map(|members| members[0]).collect::<Vec<_>>()).without_variant();
+    let of_evaluations = group_by(columns.iter(), |members| heading(members[0]));
     let measured: Vec<&Group<'_>> = groups.iter().filter(|group| group.mean.is_finite()).collect();
     let selected = selected_run(&measured).ok().map(|selected| selected.selected_by);
     let selected = selected.filter(|group| !group.variant.is_empty() && group.validation().is_some());
@@ -77,10 +83,25 @@ pub(crate) fn of(report: &Report) -> SweepTable {
     };
     SweepTable {
         rows: rows.iter().map(row).collect(),
-        columns: columns.iter().map(|members| naming.name(members[0])).collect(),
+        evaluations: of_evaluations.into_iter().map(|(name, members)| (name, members.len())).collect(),
+        columns: columns.iter().map(|members| depth_heading(members[0])).collect(),
         selected_by: selected.map(|group| naming.name(group)).unwrap_or_default(),
         settings,
     }
+}
+
+/// "Linear evaluation of main, 10 % of labels"
+fn heading(group: &Group<'_>) -> String {
+    let result = group.first();
+    let of = result.from.as_deref().map(|from| format!(" of {from}")).unwrap_or_default();
+    let on = if result.dataset.is_empty() { String::new() } else { format!(" on {}", result.dataset) };
+    let labels = words::of_labels(result.fraction, result.labels_per_class);
+    format!("{}{of}{on}, {labels}", words::kind(result.kind))
+}
+
+fn depth_heading(group: &Group<'_>) -> String {
+    let result = group.first();
+    if result.depth_label.is_empty() { result.stage.clone() } else { result.depth_label.clone() }
 }
 
 /// Returns the names of the swept settings in the order of their first occurrence.
@@ -150,6 +171,7 @@ mod tests {
         let table = of(&Report { results, ..Report::default() });
         assert_eq!(table.settings, ["temperature"]);
         assert_eq!(table.columns, ["depth 0", "depth 1"]);
+        assert_eq!(table.evaluations, [("Linear evaluation of main, 0 % of labels".to_owned(), 2)]);
         let rows: Vec<_> = table.rows.iter().map(|row| (row.values[0].as_str(), row.is_selected)).collect();
         assert_eq!(rows, [("0.1", false), ("0.5", true)]);
         let cells: Vec<_> = table.rows[0].cells.iter().map(|cell| (cell.text.as_str(), cell.shade)).collect();

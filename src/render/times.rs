@@ -7,8 +7,9 @@ use serde::Serialize;
 
 const TIMES: &str = include_str!("../../assets/report/times.html");
 const RUN: &str = include_str!("../../assets/report/run.html");
-/// Position of the section: at the end of `main`.
-const MAIN_END: &str = "</main>";
+/// Ends of the graph of stages. The times come after it, at the end of its section.
+const GRAPH: [&str; 2] = ["<!--graph-->", "<!--/graph-->"];
+const SECTION_END: &str = "</section>";
 /// Position of the run's facts: below the title.
 const HEADER_END: &str = "</header>";
 
@@ -31,18 +32,23 @@ pub(crate) struct StageTimes {
     pub speed: String,
 }
 
-/// Inserts a section with the times of the stages into a page.
+/// Inserts the times of the stages into a page, and replaces its graph of stages by one with times.
 ///
 /// # Errors
 /// The template is invalid, which is a bug.
-pub(crate) fn with_times(page: &str, rows: &[StageTimes]) -> Result<String> {
+pub(crate) fn with_times(page: &str, rows: &[StageTimes], graph: &str) -> Result<String> {
     #[derive(Serialize)]
-    struct Section<'a> {
+    struct Times<'a> {
         rows: &'a [StageTimes],
     }
-    let section = html::fill("times.html", TIMES, Section { rows })?;
-    Ok(match page.rsplit_once(MAIN_END) {
-        Some((before, after)) => format!("{before}{section}{MAIN_END}{after}"),
+    let times = html::fill("times.html", TIMES, Times { rows })?;
+    let parts = page.split_once(GRAPH[0]).and_then(|(before, rest)| {
+        let (_, after) = rest.split_once(GRAPH[1])?;
+        let (section, after) = after.split_once(SECTION_END)?;
+        Some((before, section, after))
+    });
+    Ok(match parts {
+        Some((before, section, after)) => format!("{before}{graph}{section}{times}{SECTION_END}{after}"),
         None => page.to_owned(),
     })
 }
@@ -68,11 +74,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_section_is_last_and_names_are_escaped() {
+    fn times_follow_the_graph_and_names_are_escaped() {
         let row = StageTimes { stage: "a <b>".into(), took: "1 s".into(), ..StageTimes::default() };
-        let page = with_times("<main><p>x</p>\n</main></html>", &[row]).unwrap();
-        assert!(page.starts_with("<main><p>x</p>\n<section id=\"times\">"), "{page}");
-        assert!(page.contains("a &lt;b&gt;") && page.ends_with("</section></main></html>"), "{page}");
+        let page = "<section><div><!--graph-->old<!--/graph--></div></section><section></section>";
+        let page = with_times(page, &[row], "<svg/>").unwrap();
+        assert!(page.starts_with("<section><div><svg/></div><details id=\"times\">"), "{page}");
+        assert!(page.contains("a &lt;b&gt;") && page.ends_with("</details>\n</section><section></section>"), "{page}");
+        assert_eq!(with_times("<p>", &[], "").unwrap(), "<p>");
     }
 
     #[test]

@@ -118,6 +118,16 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
+/// Formats an accuracy with its interval for a cell: "54.2 % (51.9 – 56.4)".
+pub(crate) fn accuracy(group: &Group<'_>) -> String {
+    if group.first().is_missing {
+        return "missing".into();
+    }
+    let mark = if group.results.iter().any(|result| result.selected_on_test) { " †" } else { "" };
+    let range = percent_range(group.interval);
+    format!("{}{mark} ({})", percent(group.mean), range.trim_end_matches(" %"))
+}
+
 /// Names the kind of an evaluation.
 pub(crate) fn kind(kind: EvaluationKind) -> &'static str {
     match kind {

@@ -45,7 +45,9 @@ pub fn publish(assembly: &Assembly, outcome: &RunOutcome, store: &Store, output:
     for name in &names {
         let mut content = files::read(&artifact.join(name))?;
         if name == PAGE {
-            content = with_times(&String::from_utf8_lossy(&content), &times::rows(assembly, store))?.into_bytes();
+            let graph = times::graph(assembly, store, None);
+            let page = String::from_utf8_lossy(&content);
+            content = with_times(&page, &times::rows(assembly, store), &graph)?.into_bytes();
         }
         directory::write_file(unfinished.path(), name, &content)?;
         listing.add(name.clone(), &content);
@@ -79,7 +81,8 @@ pub(crate) fn publish_run(
     let (artifact, unfinished) = (artifact(assembly, outcome)?, run.join(format!("{REPORT}.partial")));
     let names = names(assembly, store)?;
     let write = || -> Result<()> {
-        let page = with_times(&files::read_text(&artifact.join(PAGE))?, &times::rows(assembly, store))?;
+        let graph = times::graph(assembly, store, Some(outcome));
+        let page = with_times(&files::read_text(&artifact.join(PAGE))?, &times::rows(assembly, store), &graph)?;
         directory::write_file(&unfinished, PAGE, with_run(&page, facts)?.as_bytes())?;
         for name in names.iter().filter(|name| *name != PAGE) {
             directory::link(artifact, &unfinished, name)?;

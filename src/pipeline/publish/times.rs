@@ -1,14 +1,33 @@
 //! How long the stages of a report took, for its page.
 
 use crate::base::human;
-use crate::engine::{ArtifactRecord, StageId, Store};
+use crate::engine::{ArtifactRecord, RunOutcome, StageId, StageStatus, Store};
 use crate::pipeline::Assembly;
-use crate::render::StageTimes;
+use crate::pipeline::report::stage_rows;
+use crate::render::{StageState, StageTimes, StageWork, graph_svg};
 
 /// Bytes of `2026-04-14T09:03`.
 const MINUTE: usize = 16;
 const NO_BREAK: &str = "\u{a0}";
 const NO_BREAK_HYPHEN: &str = "\u{2011}";
+
+/// Returns the graph of stages with how long each took and, for the report of a run, what the run did for it.
+pub(super) fn graph(assembly: &Assembly, store: &Store, run: Option<&RunOutcome>) -> String {
+    let graph = &assembly.graph;
+    let rows = stage_rows(graph);
+    let state = |id: StageId| {
+        run.map(|run| match run.stages[id.index()].status {
+            StageStatus::Computed => StageState::Computed,
+            StageStatus::Cached => StageState::Cached,
+            _ => StageState::Missing,
+        })
+    };
+    let work = |id: StageId| {
+        let seconds = store.record(graph.kind(id), graph.key(id)).ok().map(|record| record.seconds);
+        (graph.name(id), StageWork { state: state(id), seconds })
+    };
+    graph_svg(&rows, &graph.iter().map(work).collect())
+}
 
 /// Returns a row for each stage that has a record in the store.
 pub(super) fn rows(assembly: &Assembly, store: &Store) -> Vec<StageTimes> {

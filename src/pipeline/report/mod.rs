@@ -100,7 +100,8 @@ impl Stage for ReportStage {
     }
 }
 
-fn stage_rows(graph: &Graph) -> Vec<StageRow> {
+/// Returns the stages that the report shows.
+pub(super) fn stage_rows(graph: &Graph) -> Vec<StageRow> {
     let row = |id: StageId| StageRow {
         name: graph.name(id).to_owned(),
         kind: graph.kind(id).to_owned(),

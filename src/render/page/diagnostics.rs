@@ -11,6 +11,8 @@ const TEMPLATE: &str = include_str!("../../../assets/report/diagnostics.html");
 
 #[derive(Serialize)]
 struct Diagnostics {
+    /// Whether a representation has collapsed, in a sentence.
+    answer: String,
     rows: Vec<[String; 7]>,
 }
 
@@ -19,7 +21,8 @@ pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(vec![section("health", "Representation diagnostics", TEMPLATE, Diagnostics { rows })?])
+    let answer = collapse::statement(content.report).map(|statement| statement.text).unwrap_or_default();
+    Ok(vec![section("health", "Representation diagnostics", TEMPLATE, Diagnostics { answer, rows })?])
 }
 
 fn cells(row: &HealthRow) -> [String; 7] {
@@ -28,10 +31,10 @@ fn cells(row: &HealthRow) -> [String; 7] {
     [
         named.collect::<Vec<_>>().join(", "),
         row.depth_label.clone(),
-        words::number(row.alignment),
-        words::number(row.uniformity),
-        format!("{} of {}", words::number(row.spread), words::number(even)),
-        format!("{} of {}", words::number(row.effective_rank), row.width),
+        words::signed_decimals(row.alignment, 3),
+        words::signed_decimals(row.uniformity, 3),
+        format!("{} of {}", words::signed_decimals(row.spread, 3), words::signed_decimals(even, 3)),
+        format!("{} of {}", words::signed_decimals(row.effective_rank, 1), row.width),
         collapse::diagnosis(row).to_owned(),
     ]
 }

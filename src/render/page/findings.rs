@@ -2,7 +2,7 @@
 
 use crate::base::Result;
 use crate::base::text::visible;
-use crate::render::comparison_table;
+use crate::render::{comparison_table, key_figures};
 use crate::render::page::section::{Content, Section, section};
 use crate::render::page::view::TableView;
 use crate::render::verdict::{self, Statement};
@@ -13,6 +13,7 @@ const TEMPLATE: &str = include_str!("../../../assets/report/findings.html");
 #[derive(Serialize)]
 struct Findings<'a> {
     verdict: Vec<Statement>,
+    figures: TableView<'a>,
     comparisons: TableView<'a>,
     description: &'a [(String, String)],
     has_results: bool,
@@ -21,6 +22,7 @@ struct Findings<'a> {
 pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
     let findings = Findings {
         verdict: verdict::statements(content.report).into_iter().map(with_markup).collect(),
+        figures: key_figures::table(&content.groups).into(),
         comparisons: comparison_table::shown(content.report).into(),
         description: &content.report.description,
         has_results: !content.groups.is_empty(),

@@ -3,12 +3,16 @@
 use crate::base::Result;
 use crate::render::data::StageRow;
 use crate::render::page::section::{Content, Section, section};
+use crate::render::graph;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 const TEMPLATE: &str = include_str!("../../../assets/report/stages.html");
 
 #[derive(Serialize)]
 struct Stages {
+    /// SVG; the published page has one with times.
+    graph: String,
     /// Name, kind, inputs and the beginning of the key.
     stages: Vec<[String; 4]>,
 }
@@ -18,7 +22,7 @@ pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
     if stages.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(vec![section("stages", "Stages", TEMPLATE, Stages { stages })?])
+    Ok(vec![section("stages", "Stages", TEMPLATE, Stages { graph: graph::svg(&content.report.stages, &BTreeMap::new()), stages })?])
 }
 
 fn cells(stage: &StageRow) -> [String; 4] {

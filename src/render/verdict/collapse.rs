@@ -59,7 +59,7 @@ pub(crate) fn diagnosis(row: &HealthRow) -> &'static str {
 }
 
 /// Reports whether the pretrained representations collapsed; `None` if none was measured.
-pub(super) fn statement(report: &Report) -> Option<Statement> {
+pub(crate) fn statement(report: &Report) -> Option<Statement> {
     let rows: Vec<&HealthRow> = report.health.iter().filter(|row| !row.is_untrained && row.width > 1).collect();
     let first = rows.first()?;
     let of = |wanted: Collapse| rows.iter().copied().filter(|row| judge(row) == wanted).collect::<Vec<_>>();

@@ -6,7 +6,7 @@ mod caveats;
 pub(crate) mod collapse;
 mod depths;
 mod majority;
-mod phrase;
+pub(crate) mod phrase;
 mod pretraining;
 pub(crate) mod selection;
 mod settings;

@@ -79,7 +79,7 @@ pub(super) fn kind(group: &Group<'_>) -> &'static str {
 }
 
 /// "linear evaluation of h", "supervised training"
-pub(super) fn evaluation_name(group: &Group<'_>) -> String {
+pub(crate) fn evaluation_name(group: &Group<'_>) -> String {
     match group.first().depth {
         Some(_) => format!("{} of {}", kind(group), depth_name(group)),
         None => kind(group).to_owned(),
@@ -93,7 +93,7 @@ pub(super) fn depth_name(group: &Group<'_>) -> String {
 }
 
 /// Capitalizes the first letter.
-pub(super) fn capitalized(text: &str) -> String {
+pub(crate) fn capitalized(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
