@@ -325,6 +325,8 @@ pub struct Reproduce {
     pub command: String,
     /// The resolved configuration, with extended files and overrides merged in.
     pub resolved_toml: String,
+    /// The same with every key that has a default and is not written.
+    pub complete_toml: String,
     /// Name and version of the program, its libraries and the machine.
     pub versions: Vec<(String, String)>,
     /// Seeds used.

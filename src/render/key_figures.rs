@@ -8,8 +8,6 @@ use crate::render::verdict::phrase::{capitalized, evaluation_name};
 use crate::render::verdict::selection::selected_run;
 use crate::render::words;
 
-const NOTE: &str = "Test accuracy with 95 % confidence interval in percent.";
-
 /// Amount of labels: a fraction of them, or a number per class.
 type Amount = (u64, Option<usize>);
 
@@ -56,9 +54,9 @@ pub(crate) fn table(groups: &[Group<'_>]) -> Table<'static> {
         Column::number(words::of_labels(group.first().fraction, group.first().labels_per_class))
     };
     Table {
-        columns: std::iter::once(Column::text("Key figures")).chain(amounts.iter().map(heading)).collect(),
+        columns: std::iter::once(Column::text("Evaluation")).chain(amounts.iter().map(heading)).collect(),
         rows: rows.map(cells).chain([majority]).collect(),
-        notes: vec![NOTE],
+        notes: Vec::new(),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::document::nearest::nearest;
 use crate::document::node::{PathStep, TableEntry, TomlNode, TomlValue};
 use serde_json::Value;
 
+pub(crate) mod defaults;
 pub(crate) mod editor;
 pub(crate) mod formerly;
 pub(crate) mod inline;

@@ -3,8 +3,10 @@
 mod command;
 
 use crate::base::Result;
+use crate::document::schema::defaults::with_defaults;
 use crate::engine::{Context, Graph, Stage, StageId, StageSummary};
 use crate::pipeline::LoadedStudy;
+use crate::pipeline::language::language;
 use crate::render;
 use crate::render::data::{Report, Reproduce, StageRow};
 use crate::stages::shared::artifacts;
@@ -57,6 +59,7 @@ impl ReportStage {
             stages: stage_rows(graph),
             reproduce: Reproduce {
                 command: command::command(loaded),
+                complete_toml: with_defaults(&loaded.resolved_toml(), language().schema).unwrap_or_default(),
                 resolved_toml: loaded.resolved_toml(),
                 versions: vec![("simclr".into(), env!("CARGO_PKG_VERSION").into())],
                 seeds: frame.seeds,

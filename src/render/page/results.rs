@@ -15,6 +15,8 @@ struct Results<'a> {
     /// Number of variants of the sweep that the tables leave out, and the one that they show.
     omitted: usize,
     shown: String,
+    /// Notes on the tables, each once.
+    notes: Vec<&'static str>,
     all: TableView<'static>,
     figures: Vec<FigureView<'a>>,
 }
@@ -25,7 +27,13 @@ pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
         return Ok(Vec::new());
     }
     let AccuracyTables { tables, omitted, shown } = accuracy_tables::of(content.report);
+    let mut notes: Vec<&'static str> = Vec::new();
+    for note in tables.iter().flat_map(|each| &each.table.notes) {
+        if !notes.contains(note) {
+            notes.push(note);
+        }
+    }
     let tables = tables.into_iter().map(|each| (each.title, each.table.into())).collect();
-    let results = Results { tables, omitted, shown, all, figures: content.figures(plots::Section::Results) };
+    let results = Results { tables, omitted, shown, notes, all, figures: content.figures(plots::Section::Results) };
     Ok(vec![section("results", "Results", TEMPLATE, results)?])
 }
