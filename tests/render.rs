@@ -119,7 +119,10 @@ fn full() -> Report {
         ],
         results,
         embeddings: vec![embedding(&["cat".into(), "dog".into()])],
-        pairs: vec![PairsImage { policy: "simclr".into(), png: pairs_png(&[(vec![9; 192], vec![vec![99; 192]])], 8) }],
+        pairs: vec![PairsImage {
+            policy: "simclr".into(),
+            png: pairs_png(&[(vec![9; 192], vec![vec![99; 192]])], 8).into(),
+        }],
         health: vec![HealthRow { stage: "main".into(), alignment: f64::NAN, width: 64, ..HealthRow::default() }],
         models: vec![("main".into(), "layer 1".into())],
         stages: vec![StageRow { name: "pretrain.main".into(), ..StageRow::default() }],

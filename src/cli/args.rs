@@ -9,7 +9,7 @@ pub(crate) use records::{
     CacheArguments, CacheCommand, CacheListArguments, CollectArguments, CompareArguments, ImportArguments,
     PinArguments, StatusArguments, VerifyArguments,
 };
-pub(crate) use start::{CompletionsArguments, InitArguments};
+pub(crate) use start::{CompletionsArguments, InitArguments, SchemaArguments, SchemaOf};
 
 use crate::engine::store::Verify;
 use crate::sinks::SINKS;
@@ -118,11 +118,12 @@ Examples:
   simclr init study.toml --data data/mine               on your own images
   simclr init study.toml --data data/mine/list.csv      on the images that a CSV file lists")]
     Init(InitArguments),
-    /// Print the JSON Schema of pipeline files, for editors
+    /// Print the JSON Schema of pipeline files, for editors, or of report.json
     #[command(after_help = "\
 Examples:
-  simclr schema > pipeline.schema.json")]
-    Schema,
+  simclr schema > pipeline.schema.json
+  simclr schema report > report.schema.json")]
+    Schema(SchemaArguments),
     /// Print shell completions
     #[command(after_help = "\
 Examples:

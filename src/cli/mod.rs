@@ -69,7 +69,7 @@ fn dispatch(command: &Command) -> Result<Finish, Failure> {
         Command::Cache(arguments) => cache::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Init(arguments) => init::run(arguments),
-        Command::Schema => schema::run(),
+        Command::Schema(arguments) => schema::run(arguments),
         Command::Completions(arguments) => completions::run(arguments),
     }
 }

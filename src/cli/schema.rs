@@ -1,10 +1,14 @@
-//! `simclr schema`: prints the JSON Schema of pipeline files.
+//! `simclr schema`: prints the JSON Schema of pipeline files or of `report.json`.
 
+use super::args::{SchemaArguments, SchemaOf};
 use super::failure::{Failure, Finish};
 use super::output;
-use crate::pipeline;
+use crate::{pipeline, render};
 
-pub(super) fn run() -> Result<Finish, Failure> {
-    output::print_json(&pipeline::schema())?;
+pub(super) fn run(arguments: &SchemaArguments) -> Result<Finish, Failure> {
+    output::print_json(&match arguments.of {
+        SchemaOf::Pipeline => pipeline::schema(),
+        SchemaOf::Report => render::schema(),
+    })?;
     Ok(Finish::Done)
 }

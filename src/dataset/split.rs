@@ -5,11 +5,12 @@ use crate::base::{Error, Result};
 use crate::dataset::fingerprint::{ClassSize, Fingerprint};
 use crate::dataset::hold_out::{first_by_hash, groups_to_hold_out};
 use crate::dataset::source::fraction_of;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Numbers of images of a class by subset of the split.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ClassCount {
     /// Name of the class.
     pub name: String,

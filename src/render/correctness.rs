@@ -1,10 +1,12 @@
 //! Which test images were classified correctly, packed for `report.json`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Whether each image of the test set was classified correctly. Serialized as the number of images, a colon and one
 /// hexadecimal digit per four images, the first image in the highest bit: `6:d8`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
+#[schemars(with = "String")]
 pub struct Correctness(pub Vec<bool>);
 
 impl Serialize for Correctness {

@@ -4,6 +4,7 @@
 
 use crate::render::correctness::Correctness;
 use crate::render::stage_table::StageTable;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
@@ -11,7 +12,7 @@ pub use crate::render::dataset_facts::{DatasetFacts, DuplicateImage};
 pub use crate::render::image_data::{EncodedImage, Mistake, Neighbors, SimilarityRow, Thumbnail, Thumbnails};
 
 /// The content of a report. Any field may be empty; its section is then omitted.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Report {
     /// Heading of the page.
@@ -57,6 +58,18 @@ pub struct Report {
     pub failures: Vec<(String, String)>,
 }
 
+/// Returns the JSON Schema (2020-12) of `report.json`: `docs/report.schema.json`.
+///
+/// ```
+/// assert!(simclr::render::schema()["properties"]["results"].is_object());
+/// ```
+pub fn schema() -> serde_json::Value {
+    let mut schema = schemars::schema_for!(Report).to_value();
+    schema["$id"] = "urn:simclr:report".into();
+    schema["title"] = "simclr report".into();
+    schema
+}
+
 impl Report {
     /// Returns the table with the title of `empty`, which is added if there is none yet.
     pub fn table(&mut self, empty: StageTable) -> &mut StageTable {
@@ -70,7 +83,7 @@ impl Report {
 }
 
 /// The majority-class baseline of a test set.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct TestSet {
     /// The most frequent class; the first one in a tie.
@@ -80,7 +93,7 @@ pub struct TestSet {
 }
 
 /// Kind of training run that a curve shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CurveKind {
     /// Contrastive pretraining; the accuracy is the contrastive one.
@@ -93,7 +106,7 @@ pub enum CurveKind {
 }
 
 /// The curve of one training run over its epochs.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct TrainingCurve {
     /// Kind of training run.
@@ -129,19 +142,22 @@ pub struct TrainingCurve {
 }
 
 /// One epoch of a training curve.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct CurveRow {
     /// Number of finished epochs.
     pub epoch: f64,
     /// Mean training loss of the epoch.
     #[serde(deserialize_with = "number")]
+    #[schemars(with = "Option<f64>")]
     pub loss: f64,
     /// Training accuracy, 0 to 1.
     #[serde(deserialize_with = "number")]
+    #[schemars(with = "Option<f64>")]
     pub accuracy: f64,
     /// Learning rate at the end of the epoch.
     #[serde(deserialize_with = "number")]
+    #[schemars(with = "Option<f64>")]
     pub learning_rate: f64,
     /// Loss on the split that selects the epoch (validation unless `select_on = "test"`).
     pub selection_loss: Option<f64>,
@@ -150,7 +166,7 @@ pub struct CurveRow {
 }
 
 /// Kind of evaluation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EvaluationKind {
     /// A linear classifier on frozen features.
@@ -163,7 +179,7 @@ pub enum EvaluationKind {
 }
 
 /// One measured accuracy on the test set.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct EvaluationResult {
     /// Kind of evaluation.
@@ -203,17 +219,21 @@ pub struct EvaluationResult {
     pub total: usize,
     /// Accuracy on the test set, 0 to 1.
     #[serde(deserialize_with = "number")]
+    #[schemars(with = "Option<f64>")]
     pub accuracy: f64,
     /// Whether the result is missing because its stage or one of its inputs failed; the accuracy is then NaN.
     pub is_missing: bool,
     /// 95 % confidence interval over test images (Wilson).
     #[serde(deserialize_with = "interval")]
+    #[schemars(with = "(Option<f64>, Option<f64>)")]
     pub interval: (f64, f64),
     /// Mean recall of the classes that have test images.
     #[serde(deserialize_with = "number")]
+    #[schemars(with = "Option<f64>")]
     pub balanced_accuracy: f64,
     /// Mean F1 score of the classes that have test images or are predicted.
     #[serde(deserialize_with = "number")]
+    #[schemars(with = "Option<f64>")]
     pub macro_f1: f64,
     /// Fraction of the test images whose class is among the five with the highest scores, if there are more classes.
     pub top5_accuracy: Option<f64>,
@@ -238,7 +258,7 @@ pub struct EvaluationResult {
 }
 
 /// A two-dimensional embedding of the features at one depth.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct EmbeddingPanel {
     /// Name of the stage in the pipeline file.
@@ -266,17 +286,17 @@ pub struct EmbeddingPanel {
 }
 
 /// Images, each with two augmented views.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct PairsImage {
     /// Name of the augmentation policy.
     pub policy: String,
     /// The encoded image, see [`pairs_png`](crate::render::pairs_png).
-    pub png: Vec<u8>,
+    pub png: EncodedImage,
 }
 
 /// Diagnostics of a representation at one depth (alignment and uniformity: Wang and Isola 2020).
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct HealthRow {
     /// Name of the stage in the pipeline file.
@@ -289,22 +309,26 @@ pub struct HealthRow {
     pub depth_label: String,
     /// Mean squared distance between the two views of an image on the unit sphere.
     #[serde(deserialize_with = "number")]
+    #[schemars(with = "Option<f64>")]
     pub alignment: f64,
     /// Log of the mean Gaussian potential between two images; lower is more uniform.
     #[serde(deserialize_with = "number")]
+    #[schemars(with = "Option<f64>")]
     pub uniformity: f64,
     /// Mean standard deviation of the coordinates of unit vectors; 1/sqrt(width) if spread evenly, 0 after a collapse.
     #[serde(deserialize_with = "number")]
+    #[schemars(with = "Option<f64>")]
     pub spread: f64,
     /// Exponential of the entropy of the normalized singular values.
     #[serde(deserialize_with = "number")]
+    #[schemars(with = "Option<f64>")]
     pub effective_rank: f64,
     /// Number of dimensions.
     pub width: usize,
 }
 
 /// One stage of the pipeline.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct StageRow {
     /// Name in the pipeline file, with the variant.
@@ -318,7 +342,7 @@ pub struct StageRow {
 }
 
 /// How to reproduce the results.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Reproduce {
     /// The command line.

@@ -1,10 +1,12 @@
 //! What a report shows of a data set, as plain data.
 
 use crate::dataset::{ClassCount, Part};
+use crate::render::image_data::EncodedImage;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Facts about a data set.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct DatasetFacts {
     /// Name in the pipeline file; empty for `[dataset]`.
@@ -27,7 +29,7 @@ pub struct DatasetFacts {
     /// Images that show the same as another one; includes `shared`.
     pub duplicates: Vec<DuplicateImage>,
     /// The first of them, in the order of the table of duplicates, beside the other image, as PNG.
-    pub duplicates_png: Vec<u8>,
+    pub duplicates_png: EncodedImage,
 }
 
 impl DatasetFacts {
@@ -43,7 +45,7 @@ impl DatasetFacts {
 
 /// An image that shows the same as an earlier training or validation image of the data set, or a test image that shows
 /// the same as an image without a label.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct DuplicateImage {
     /// Name of the image.

@@ -1,11 +1,19 @@
 //! Images of a report: thumbnails of test images, and what refers to them.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An encoded image file, serialized as Base64.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
+#[schemars(with = "String")]
 pub struct EncodedImage(pub Vec<u8>);
+
+impl From<Vec<u8>> for EncodedImage {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
 
 impl EncodedImage {
     /// Returns the bytes as Base64.
@@ -28,7 +36,7 @@ impl<'de> Deserialize<'de> for EncodedImage {
 }
 
 /// Small versions of test images, or of training images if there are no test images, in one JPEG.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Thumbnails {
     /// Name of the data set; empty for `[dataset]`.
@@ -48,7 +56,7 @@ pub struct Thumbnails {
 }
 
 /// An image with a thumbnail.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Thumbnail {
     /// Position among the images of its part, from 0.
@@ -60,7 +68,7 @@ pub struct Thumbnail {
 }
 
 /// A test image with a thumbnail that an evaluation classified wrongly.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Mistake {
     /// Name of the image inside the source.
@@ -75,7 +83,7 @@ pub struct Mistake {
 
 /// Similarities between the representations of images at one depth: of two views of an image (positive pairs), of views
 /// of different images (negative pairs), and of images without augmentation (nearest neighbors).
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SimilarityRow {
     /// Name of the pretraining run.
@@ -97,7 +105,7 @@ pub struct SimilarityRow {
 }
 
 /// The nearest neighbors of an image by cosine similarity.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Neighbors {
     /// Position of the image, see [`Thumbnail::position`].

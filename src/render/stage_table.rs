@@ -2,10 +2,11 @@
 
 use crate::render::table::{Column, Table};
 use crate::render::words;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A table of results with a title. It is shown on the page, in Markdown and as a CSV file.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct StageTable {
     /// Heading; tables with the same heading are one table.
@@ -19,7 +20,7 @@ pub struct StageTable {
 }
 
 /// A column of a [`StageTable`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StageColumn {
     /// Heading.
     pub name: String,
@@ -35,7 +36,7 @@ impl StageColumn {
 }
 
 /// How the values of a column are shown. CSV files hold the numbers themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CellFormat {
     /// As text.
@@ -49,7 +50,7 @@ pub enum CellFormat {
 }
 
 /// A value of a [`StageTable`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Cell {
     /// No value, for example because the stage failed.

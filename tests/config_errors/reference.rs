@@ -25,6 +25,12 @@ fn the_committed_schema_is_up_to_date() {
     check_file("pipeline.schema.json", &format!("{}\n", serde_json::to_string_pretty(&schema()).unwrap()));
 }
 
+#[test]
+fn the_committed_schema_of_the_report_is_up_to_date() {
+    let schema = simclr::render::schema();
+    check_file("report.schema.json", &format!("{}\n", serde_json::to_string_pretty(&schema).unwrap()));
+}
+
 /// Checks that a file of `docs/` is up to date, or updates it.
 fn check_file(name: &str, wanted: &str) {
     let path = in_docs(name);

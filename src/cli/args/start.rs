@@ -1,6 +1,6 @@
 //! Arguments of the commands that help to get started.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
 
@@ -27,4 +27,21 @@ pub(crate) struct CompletionsArguments {
     /// The shell
     #[arg(value_enum)]
     pub shell: Shell,
+}
+
+/// Arguments of `schema`.
+#[derive(Args, Debug)]
+pub(crate) struct SchemaArguments {
+    /// The file that the schema is of
+    #[arg(value_enum, default_value = "pipeline")]
+    pub of: SchemaOf,
+}
+
+/// A kind of file with a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// Pipeline files.
+    Pipeline,
+    /// The data of a report, report.json.
+    Report,
 }

@@ -5,7 +5,6 @@ use crate::dataset::ClassCount;
 use crate::render::data::{DatasetFacts, DuplicateImage};
 use crate::render::page::section::{Content, Section, section};
 use crate::render::words;
-use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Serialize;
 
 const TEMPLATE: &str = include_str!("../../../assets/report/data.html");
@@ -60,7 +59,7 @@ fn dataset(set: &DatasetFacts, is_named: bool) -> DatasetView<'_> {
         passed_over: &set.passed_over,
         duplicates: duplicates.iter().take(MAX_FILES).map(|each| duplicate(each)).collect(),
         duplicates_count: duplicates.len(),
-        duplicates_png: if duplicates.is_empty() { String::new() } else { BASE64_STANDARD.encode(&set.duplicates_png) },
+        duplicates_png: if duplicates.is_empty() { String::new() } else { set.duplicates_png.base64() },
     }
 }
 

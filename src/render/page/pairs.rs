@@ -4,7 +4,6 @@ use crate::base::Result;
 use crate::render::page::section::{Content, Section, section};
 use crate::render::page::view::FigureView;
 use crate::render::plots;
-use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Serialize;
 
 const TEMPLATE: &str = include_str!("../../../assets/report/pairs.html");
@@ -17,7 +16,7 @@ struct Pairs<'a> {
 }
 
 pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
-    let pairs = content.report.pairs.iter().map(|pair| (pair.policy.as_str(), BASE64_STANDARD.encode(&pair.png)));
+    let pairs = content.report.pairs.iter().map(|pair| (pair.policy.as_str(), pair.png.base64()));
     let pairs: Vec<_> = pairs.collect();
     let figures = content.figures(plots::Section::Pairs);
     if pairs.is_empty() && figures.is_empty() {

@@ -187,7 +187,7 @@ impl ReportPart for DuplicatesPart {
         let directory = shown.artifact("duplicates")?;
         let Some(facts) = report.datasets.iter_mut().find(|set| set.name == self.name) else { return Ok(()) };
         facts.duplicates = artifacts::read_rows(&directory.join(artifacts::DUPLICATES))?;
-        facts.duplicates_png = files::read(&directory.join(artifacts::DUPLICATES_IMAGE))?;
+        facts.duplicates_png = files::read(&directory.join(artifacts::DUPLICATES_IMAGE))?.into();
         let shared = facts.duplicates.iter().filter(|row| row.is_leaked() && row.is_exact);
         facts.shared = shared.map(|row| (row.image.clone(), row.other.clone())).collect();
         Ok(())

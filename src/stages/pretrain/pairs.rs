@@ -120,7 +120,7 @@ impl ReportPart for PairsPart {
 
     fn collect(&self, shown: &Shown<'_>, report: &mut Report) -> Result<()> {
         let png = files::read(&shown.artifact("pairs")?.join(artifacts::PAIRS))?;
-        report.pairs.push(PairsImage { policy: self.policy.clone(), png });
+        report.pairs.push(PairsImage { policy: self.policy.clone(), png: png.into() });
         Ok(())
     }
 }
