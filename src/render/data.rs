@@ -257,6 +257,8 @@ pub struct EmbeddingPanel {
     pub depth_label: String,
     /// "t-SNE" or "PCA" with the main parameters: "t-SNE, perplexity 30".
     pub method: String,
+    /// Fractions of the variance that both axes explain (PCA).
+    pub explained: Option<(f64, f64)>,
     /// Swept settings of this panel.
     pub variant: String,
     /// Name of each image inside the source.

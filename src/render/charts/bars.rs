@@ -9,7 +9,7 @@ const ROW_GAP: f64 = 10.0;
 /// Height of a bar.
 const BAR: f64 = 15.0;
 /// Maximum fraction of the width for the names, if they are next to the bars.
-const MAX_NAME_FRACTION: f64 = 0.45;
+const MAX_NAME_FRACTION: f64 = 0.5;
 /// Width of the printed values.
 const VALUE_WIDTH: f64 = 62.0;
 
@@ -70,6 +70,16 @@ impl Layout {
 }
 
 impl BarChart {
+    /// Draws the grid and the reference line behind a bar.
+    fn draw_lines(&self, scene: &mut Scene, frame: &Frame<'_>, (top, bottom): (f64, f64)) {
+        for x in self.axis.ticks.iter().filter_map(|(value, _)| frame.across(*value)) {
+            scene.line(&[(x, top), (x, bottom)], Stroke::new(Ink::Grid, 1.0));
+        }
+        if let Some(x) = self.reference.and_then(|level| frame.across(level)) {
+            scene.line(&[(x, top), (x, bottom)], Stroke::new(Ink::Text, 1.5));
+        }
+    }
+
     fn draw_bar(&self, scene: &mut Scene, frame: &Frame<'_>, bar: &Bar, (names, top, y): (&[String], f64, f64)) {
         let is_above = top + LINE_HEIGHT * names.len() as f64 <= y;
         let (x, style) = if is_above {
@@ -99,12 +109,6 @@ impl Drawing for BarChart {
         let frame =
             Frame { left: layout.left, top: MARGIN, right: layout.right, bottom, x: &self.axis, y: &no_rows };
         let mut scene = Scene::new(width, bottom + Frame::below(&self.axis, frame.right - frame.left));
-        for x in self.axis.ticks.iter().filter_map(|(value, _)| frame.across(*value)) {
-            scene.line(&[(x, MARGIN), (x, bottom)], Stroke::new(Ink::Grid, 1.0));
-        }
-        if let Some(x) = self.reference.and_then(|level| frame.across(level)) {
-            scene.line(&[(x, MARGIN), (x, bottom)], Stroke::new(Ink::Text, 1.5));
-        }
         let mut top = MARGIN;
         for (at, bar) in self.bars.iter().enumerate() {
             let (names, row) = (&layout.names[at], layout.row(at));
@@ -115,6 +119,9 @@ impl Drawing for BarChart {
                 let middle = top + row / 2.0;
                 (middle - names_height / 2.0, middle)
             };
+            // Lines do not cross the names above the bars.
+            let lines = if layout.is_above { (y - BAR / 2.0 - 2.0, y + BAR / 2.0 + 2.0) } else { (top, top + row) };
+            self.draw_lines(&mut scene, &frame, lines);
             self.draw_bar(&mut scene, &frame, bar, (names, name_top, y));
             top += row;
         }

@@ -10,8 +10,8 @@ const MIN_SIDE: f64 = 200.0;
 const MAX_SIDE: f64 = 600.0;
 /// Size of a cell with a count.
 const COUNTED_CELL: f64 = 44.0;
-/// Size of a cell next to the name of its class; text has [`SMALL`] at least.
-const NAMED_CELL: f64 = 14.0;
+/// Minimum distance between two names; where cells are smaller, every second, third … class is named.
+const NAME_DISTANCE: f64 = 15.0;
 /// Maximum number of rows; beyond, a cell stands for several classes.
 const MAX_ROWS: usize = 150;
 /// Maximum width of a class name.
@@ -33,8 +33,8 @@ pub(crate) struct Heatmap {
 /// Where the parts of a matrix are at a width.
 struct Layout {
     cell: f64,
-    /// Lines of the names of the rows, if they have room, and their width.
-    rows: Vec<Vec<String>>,
+    /// Names of the rows, unless a row is several classes, and their width.
+    rows: Vec<String>,
     names_width: f64,
     /// Whether the names of the columns are horizontal, and their height.
     are_columns_horizontal: bool,
@@ -69,15 +69,15 @@ impl Heatmap {
         let count = counts.len().max(1) as f64;
         let names: Vec<String> = (0..counts.len()).map(|class| self.name(class)).collect();
         let max_name = MAX_NAME_WIDTH.min(0.3 * width);
-        let one_line = |name: &String| vec![fitted(name, max_name)];
-        let rows: Vec<Vec<String>> = names.iter().map(one_line).collect();
-        let widest = rows.iter().map(|lines| font::widest(lines, SMALL, false)).fold(0.0, f64::max);
+        let shorter = |name: &String| font::fitted_around(name, SMALL, false, max_name);
+        let rows: Vec<String> = names.iter().map(shorter).collect();
+        let widest = font::widest(&rows, SMALL, false);
         let room = |names: f64| (width - 2.0 * MARGIN - AXIS_TITLE - names).min(MAX_SIDE);
-        let has_names = self.classes_per_row() == 1 && room(widest) / count >= NAMED_CELL;
+        let has_names = self.classes_per_row() == 1;
         let names_width = if has_names { widest + 6.0 } else { 0.0 };
-        let side = (count * COUNTED_CELL).clamp(MIN_SIDE, room(names_width));
+        let side = (count * COUNTED_CELL).max(MIN_SIDE).min(room(names_width));
         let cell = side / count;
-        let are_columns_horizontal = rows.iter().all(|lines| font::widest(lines, SMALL, false) <= cell - 4.0);
+        let are_columns_horizontal = widest <= cell - 4.0;
         let columns_height = match (has_names, are_columns_horizontal) {
             (false, _) => 0.0,
             (true, true) => LINE_HEIGHT,
@@ -93,24 +93,9 @@ impl Heatmap {
             are_columns_horizontal,
             columns_height,
             heading,
-            has_counts: widest_count <= cell - 4.0 && cell >= SMALL + 4.0,
+            has_counts: widest_count <= cell - 4.0 && cell >= NAME_DISTANCE,
         }
     }
-}
-
-/// Shortens a class name in its middle; the page and the tables have the whole.
-fn fitted(name: &str, room: f64) -> String {
-    let name = crate::base::text::visible(name);
-    if font::width(&name, SMALL, false) <= room {
-        return name.into_owned();
-    }
-    let all: Vec<char> = name.chars().collect();
-    let cut = |kept: usize| {
-        let (start, end) = (kept.div_ceil(2), all.len() - kept / 2);
-        let part = |chars: &[char]| chars.iter().collect::<String>();
-        format!("{}…{}", part(&all[..start]).trim_end(), part(&all[end..]).trim_start())
-    };
-    (0..all.len()).rev().map(cut).find(|cut| font::width(cut, SMALL, false) <= room).unwrap_or_default()
 }
 
 impl Layout {
@@ -152,14 +137,15 @@ impl Layout {
         scene.text("True class", (MARGIN + 8.0, top + side / 2.0), title.rotated());
         let below = top + side + self.columns_height + 6.0 + LINE_HEIGHT / 2.0;
         scene.text("Predicted class", (left + side / 2.0, below), title);
-        for (class, name) in self.rows.iter().enumerate() {
+        let every = (NAME_DISTANCE / cell).ceil().max(1.0) as usize;
+        for (class, name) in self.rows.iter().enumerate().step_by(every) {
             let at = (class as f64 + 0.5) * cell;
             let style = TextStyle::new(SMALL, Ink::Muted).right_aligned();
-            scene.lines_of_text(name, (left - 6.0, top + at), style);
+            scene.text(name, (left - 6.0, top + at), style);
             if self.are_columns_horizontal {
-                scene.lines_of_text(name, (left + at, top + side + 10.0), TextStyle::new(SMALL, Ink::Muted).centered());
+                scene.text(name, (left + at, top + side + 10.0), TextStyle::new(SMALL, Ink::Muted).centered());
             } else {
-                scene.lines_of_text(name, (left + at, top + side + 6.0), style.rotated());
+                scene.text(name, (left + at, top + side + 6.0), style.rotated());
             }
         }
     }
@@ -172,6 +158,10 @@ fn levels(row: &[usize]) -> Vec<usize> {
 }
 
 impl Drawing for Heatmap {
+    fn has_title(&self) -> bool {
+        true
+    }
+
     fn draw(&self, width: f64) -> Scene {
         let counts = self.binned();
         let layout = self.layout(width, &counts);

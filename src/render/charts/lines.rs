@@ -223,15 +223,36 @@ impl LinePanel {
                 let stroke = Stroke::new(Ink::Muted, 1.2).dashed(Dash::Dashed);
                 scene.line(&[(frame.left, y), (frame.right, y)], stroke);
                 let lines = font::wrapped(&line.text, SMALL, false, frame.right - frame.left);
+                let text_y = self.free_place(frame, y, &lines, &taken);
                 let height = LINE_HEIGHT * lines.len() as f64;
-                // Above the line unless the text would leave the frame or another label is there.
-                let above = y + 8.0 - height;
-                let is_free = |y: f64| taken.iter().all(|other| (other - y).abs() >= LINE_HEIGHT);
-                let text_y = if above - 8.0 < frame.top || !is_free(above) { y + 9.0 } else { above };
-                taken.push(text_y);
-                let style = TextStyle::new(SMALL, Ink::Muted).right_aligned();
-                scene.lines_of_text(&lines, (frame.right - 2.0, text_y), style);
+                let width = font::widest(&lines, SMALL, false);
+                taken.push(text_y.1);
+                let (left, top) = (text_y.0, text_y.1 - LINE_HEIGHT / 2.0);
+                scene.boxes(&[((left, top + 1.0), (left + width, top + height - 2.0))], Ink::Paper, 0.75);
+                scene.lines_of_text(&lines, (left, text_y.1), TextStyle::new(SMALL, Ink::Muted));
             });
         }
+    }
+
+    /// Returns where the label of a reference line begins: above or below it, at the right or left end, wherever the
+    /// fewest points are.
+    fn free_place(&self, frame: &Frame<'_>, y: f64, lines: &[String], taken: &[f64]) -> Position {
+        let (width, height) = (font::widest(lines, SMALL, false), LINE_HEIGHT * lines.len() as f64);
+        let rows = [y + 8.0 - height, y + 10.0];
+        let columns = [frame.right - 2.0 - width, frame.left + 4.0];
+        let places = columns.into_iter().flat_map(|x| rows.map(|y| (x, y)));
+        let is_inside = |(_, y): &Position| {
+            *y - 8.0 >= frame.top
+                && y + height - 8.0 <= frame.bottom
+                && taken.iter().all(|other| (other - y).abs() >= LINE_HEIGHT)
+        };
+        let covered = |(x, y): &Position| {
+            let drawn = self.lines.iter().flat_map(|line| line.path(frame));
+            let within = |(px, py): &Position| {
+                (x - 6.0..=x + width + 6.0).contains(px) && (y - 12.0..=y + height).contains(py)
+            };
+            drawn.filter(within).count()
+        };
+        places.filter(is_inside).min_by_key(covered).unwrap_or((columns[0], rows[0].max(frame.top + 8.0)))
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct ScatterPanel {
     pub(crate) points: Vec<(f32, f32)>,
     /// Class of each point.
     pub(crate) labels: Vec<usize>,
+    /// What the axes are, if they mean something.
+    pub(crate) axes: String,
 }
 
 /// Scatter plots that share a legend.
@@ -33,8 +35,6 @@ pub(crate) struct ScatterChart {
     pub(crate) panels: Vec<ScatterPanel>,
     /// Names of the classes, in the order of the legend.
     pub(crate) classes: Vec<String>,
-    /// Titles of the axes, if they mean something.
-    pub(crate) axes: Option<[String; 2]>,
 }
 
 impl ScatterChart {
@@ -66,13 +66,15 @@ impl Drawing for ScatterChart {
     fn draw(&self, width: f64) -> Scene {
         let entries = self.legend();
         let inner = width - 2.0 * MARGIN;
-        let legend_height = legend::height(&entries, inner) + MARGIN;
+        let legend_height = legend::height(&entries, inner) + 2.0 * MARGIN;
         let columns = self.columns(width);
         let side = ((inner - GUTTER * (columns as f64 - 1.0)) / columns as f64).min(MAX_SIDE);
         let heading = |panel: &ScatterPanel| font::wrapped(&panel.heading, HEADING, true, side);
         let lines = self.panels.iter().map(|panel| heading(panel).len()).max().unwrap_or(0);
         let above = 6.0 + LINE_HEIGHT * lines as f64;
-        let below = GUTTER + if self.axes.is_some() { LINE_HEIGHT } else { 0.0 };
+        let axes = |panel: &ScatterPanel| font::wrapped(&panel.axes, TEXT, false, side);
+        let axes_lines = self.panels.iter().map(|panel| axes(panel).len()).max().unwrap_or(0);
+        let below = GUTTER + LINE_HEIGHT * axes_lines as f64;
         let rows = self.panels.len().div_ceil(columns);
         let height = MARGIN + legend_height + rows as f64 * (above + side + below);
         let mut scene = Scene::new(width, height);
@@ -83,11 +85,8 @@ impl Drawing for ScatterChart {
             let style = TextStyle::new(HEADING, Ink::Text).bold();
             scene.lines_of_text(&heading(panel), (left, top + 6.0), style);
             panel.draw(&mut scene, at, (left, top + above, side), &self.classes);
-            if let Some([across, up]) = &self.axes {
-                let both = format!("{across} →, {up} ↑");
-                let style = TextStyle::new(TEXT, Ink::Muted);
-                scene.text(&both, (left, top + above + side + LINE_HEIGHT / 2.0 + 3.0), style);
-            }
+            let style = TextStyle::new(TEXT, Ink::Muted);
+            scene.lines_of_text(&axes(panel), (left, top + above + side + 12.0), style);
         }
         scene
     }
@@ -210,9 +209,9 @@ mod tests {
                 heading: format!("projection layer {at} ({at}-d) of a network"),
                 points: (0..60_u8).map(|at| (f32::from(at % 7), f32::from(at % 11))).collect(),
                 labels: (0..60).map(|at| at % 20).collect(),
+                axes: "Right: PC 1 (41.0 % of the variance), up: PC 2 (12.3 %)".to_owned(),
             };
-            let axes = Some(["PC 1 (41 %)".to_owned(), "PC 2 (12 %)".to_owned()]);
-            let chart = ScatterChart { panels: (0..count).map(panel).collect(), classes: classes.clone(), axes };
+            let chart = ScatterChart { panels: (0..count).map(panel).collect(), classes: classes.clone() };
             for width in [WIDE, NARROW] {
                 chart.draw(width).assert_legible(&format!("{count} panels at {width}"));
             }
@@ -228,7 +227,7 @@ mod tests {
     #[test]
     fn a_point_that_is_not_drawn_has_no_class_in_the_data() {
         let points = vec![(0.0, 0.0), (f32::NAN, 1.0), (2.0, 2.0)];
-        let panel = ScatterPanel { heading: String::new(), points, labels: vec![0, 1, 2] };
+        let panel = ScatterPanel { heading: String::new(), points, labels: vec![0, 1, 2], axes: String::new() };
         assert_eq!(panel.drawn(), [Some(0), None, Some(2)]);
     }
 }

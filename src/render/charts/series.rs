@@ -7,8 +7,9 @@ use crate::render::draw::{Dash, Frame, Ink, MarkStyle, Marker, Position, Scene, 
 
 /// Width of thin lines.
 const THIN: f64 = 1.2;
-/// Horizontal distance between lines with the same x values.
+/// Horizontal distance between lines with the same x values, and the maximum for all of them.
 const DODGE: f64 = 5.0;
+const MAX_DODGE: f64 = 24.0;
 /// Radius of the markers.
 const RADIUS: f64 = 4.2;
 
@@ -27,6 +28,11 @@ impl Look {
     /// Creates a solid line with discs.
     pub(crate) fn new(ink: Ink) -> Self {
         Self { ink, dash: Dash::Solid, marker: Marker::Circle }
+    }
+
+    /// Returns whether both are drawn the same.
+    pub(crate) fn is_like(self, other: Self) -> bool {
+        self.ink.class() == other.ink.class() && self.dash == other.dash && self.marker == other.marker
     }
 }
 
@@ -93,7 +99,8 @@ impl LineSeries {
 
     /// Shifts it horizontally as line `at` of `of`.
     pub(crate) fn dodged(self, at: usize, of: usize) -> Self {
-        Self { dodge: (at as f64 - (of as f64 - 1.0) / 2.0) * DODGE, ..self }
+        let last = of.saturating_sub(1) as f64;
+        Self { dodge: (at as f64 - last / 2.0) * DODGE.min(MAX_DODGE / last.max(1.0)), ..self }
     }
 
     /// Returns its legend entry.
@@ -151,6 +158,20 @@ impl LineSeries {
         let best = self.best.and_then(|at| self.points.get(at));
         let marks = self.points.iter().filter(|_| self.marked).chain(best.filter(|_| !self.marked));
         scene.marks(&marks.filter_map(position).collect::<Vec<_>>(), self.mark());
+    }
+
+    /// Returns positions along the line and its intervals, for labels that avoid it.
+    pub(crate) fn path(&self, frame: &Frame<'_>) -> Vec<Position> {
+        const BETWEEN: usize = 16;
+        let positions: Vec<Position> = self.points.iter().filter_map(|point| frame.position(*point)).collect();
+        let between = |pair: &[Position]| {
+            let ((x0, y0), (x1, y1)) = (pair[0], pair[1]);
+            let part = move |at: usize| at as f64 / BETWEEN as f64;
+            (0..BETWEEN).map(move |at| (x0 + part(at) * (x1 - x0), y0 + part(at) * (y1 - y0))).collect::<Vec<_>>()
+        };
+        let ends = self.points.iter().zip(&self.intervals).flat_map(|((x, _), (low, high))| [(*x, *low), (*x, *high)]);
+        let ends: Vec<Position> = ends.filter_map(|point| frame.position(point)).collect();
+        [positions.windows(2).flat_map(between).collect(), positions, ends].concat()
     }
 
     fn mark(&self) -> MarkStyle {

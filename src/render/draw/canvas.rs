@@ -10,6 +10,11 @@ pub(crate) trait Drawing {
     /// Draws it for [`WIDE`] or [`NARROW`] CSS pixels; it may be narrower.
     fn draw(&self, width: f64) -> Scene;
 
+    /// Returns whether the drawing itself has a title.
+    fn has_title(&self) -> bool {
+        false
+    }
+
     /// Returns its data for the script of the page as JSON, see [`chart_data`](crate::render::charts::chart_data).
     fn data(&self) -> Option<String> {
         None
@@ -31,7 +36,7 @@ pub(crate) struct Rendered {
 pub(crate) fn render(drawing: &impl Drawing, title: &str) -> Result<Rendered> {
     let (wide, narrow) = (drawing.draw(WIDE), drawing.draw(NARROW));
     let inline = svg::inline(&wide, "wide", title) + &svg::inline(&narrow, "narrow", title);
-    let titled = wide.titled(title);
+    let titled = if drawing.has_title() { wide } else { wide.titled(title) };
     let files = vec![
         ("svg", svg::standalone(&titled, title).into_bytes()),
         ("png", raster::png(&titled)),

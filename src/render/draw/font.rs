@@ -71,6 +71,21 @@ pub(crate) fn wrapped(text: &str, size: f64, bold: bool, room: f64) -> Vec<Strin
     lines
 }
 
+/// Shortens a text with an ellipsis in its middle if it is wider than `room`, for names that are elsewhere in full.
+pub(crate) fn fitted_around(text: &str, size: f64, bold: bool, room: f64) -> String {
+    let text = visible(text);
+    if width(&text, size, bold) <= room {
+        return text.into_owned();
+    }
+    let all: Vec<char> = text.chars().collect();
+    let cut = |kept: usize| {
+        let (start, end) = (kept / 2, all.len() - kept.div_ceil(2));
+        let part = |chars: &[char]| chars.iter().collect::<String>();
+        format!("{}…{}", part(&all[..start]).trim_end(), part(&all[end..]).trim_start())
+    };
+    (1..all.len()).rev().map(cut).find(|cut| width(cut, size, bold) <= room).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +109,14 @@ mod tests {
             assert_eq!(lines.concat().replace(' ', ""), visible(text).replace(' ', ""));
         }
         assert_eq!(wrapped("xy", 13.0, false, 0.0), ["x", "y"]);
+    }
+
+    #[test]
+    fn a_name_keeps_both_of_its_ends() {
+        assert_eq!(fitted_around("short", 13.0, false, 100.0), "short");
+        let cut = fitted_around(&format!("Linear {} bf16", "wide ".repeat(40)), 13.0, false, 150.0);
+        assert!(cut.starts_with("Linear") && cut.ends_with("bf16") && cut.contains('…'), "{cut}");
+        assert!(width(&cut, 13.0, false) <= 150.0, "{cut}");
+        assert_eq!(fitted_around("x", 13.0, false, 0.0), "");
     }
 }

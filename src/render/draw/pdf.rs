@@ -59,7 +59,7 @@ fn write(scene: &Scene, title: &str) -> std::io::Result<Vec<u8>> {
     pdf.stream(contents, &data).filter(Filter::FlateDecode);
     for bold in [false, true].into_iter().filter(|bold| is_used(scene, *bold)) {
         let text = texts(scene, bold).flat_map(str::chars);
-        pdf_font::write(&mut pdf, fonts[usize::from(bold)], bold, text)?;
+        pdf_font::write(&mut pdf, fonts[usize::from(bold)], bold, text);
     }
     Ok(pdf.finish())
 }

@@ -8,6 +8,7 @@ use pdf_writer::types::{CidFontType, FontFlags, SystemInfo, UnicodeCmap};
 use pdf_writer::{Filter, Name, Pdf, Rect, Ref, Str};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::LazyLock;
 
 const ENCODING: SystemInfo<'static> =
     SystemInfo { registry: Str(b"Adobe"), ordering: Str(b"Identity"), supplement: 0 };
@@ -16,6 +17,10 @@ const UNITS: f32 = 1000.0;
 /// What text without a glyph is copied as.
 const MISSING: char = '\u{fffd}';
 
+/// The compressed files of both weights.
+static FILES: LazyLock<[Vec<u8>; 2]> =
+    LazyLock::new(|| [false, true].map(|bold| compressed(font::file(bold)).unwrap_or_default()));
+
 /// Returns the codes of a text in the font, two bytes per glyph.
 pub(super) fn codes(text: &str, bold: bool) -> Vec<u8> {
     let Some(face) = font::face(bold) else { return Vec::new() };
@@ -23,11 +28,8 @@ pub(super) fn codes(text: &str, bold: bool) -> Vec<u8> {
 }
 
 /// Writes the objects of a weight, which begin at `first` (five of them).
-///
-/// # Errors
-/// Memory cannot be written, which does not happen.
-pub(super) fn write(pdf: &mut Pdf, first: Ref, bold: bool, text: impl Iterator<Item = char>) -> io::Result<()> {
-    let Some(face) = font::face(bold) else { return Ok(()) };
+pub(super) fn write(pdf: &mut Pdf, first: Ref, bold: bool, text: impl Iterator<Item = char>) {
+    let Some(face) = font::face(bold) else { return };
     let [font, cid, descriptor, cmap, file] = [0, 1, 2, 3, 4].map(|at| Ref::new(first.get() + at));
     let name = Name(if bold { b"SimclrSans-Bold" } else { b"SimclrSans-Regular" });
     let scale = UNITS / face.units_per_em().unwrap_or(UNITS);
@@ -69,12 +71,10 @@ pub(super) fn write(pdf: &mut Pdf, first: Ref, bold: bool, text: impl Iterator<I
     let map = map.finish();
     pdf.cmap(cmap, &map);
 
-    let data = compressed(font::file(bold))?;
     let length = font::file(bold).len();
-    let mut stream = pdf.stream(file, &data);
+    let mut stream = pdf.stream(file, &FILES[usize::from(bold)]);
     stream.filter(Filter::FlateDecode);
     stream.pair(Name(b"Length1"), i32::try_from(length).unwrap_or(0));
-    Ok(())
 }
 
 /// Compresses the data of a stream.

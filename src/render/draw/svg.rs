@@ -142,18 +142,23 @@ fn marks(svg: &mut String, centers: &[Position], style: MarkStyle, around: Optio
     svg.write_str("\"/>\n")
 }
 
-/// Returns the outline of a marker from its center.
+/// Returns the outline of a marker from its center: after `m`, more pairs of numbers are lines.
 fn outline(marker: Marker, radius: f64) -> String {
     let mut path = String::new();
     let mut from = (0.0, 0.0);
     for part in marker.parts(radius) {
+        path.push('m');
         for (at, &(x, y)) in part.iter().enumerate() {
-            let command = if at == 0 { 'm' } else { 'l' };
-            let _infallible = write!(path, "{command}{} {}", Short(x - from.0), Short(y - from.1));
-            from = (x, y);
+            let pair = [x - from.0, y - from.1].map(|number| Short(number).to_string());
+            for number in pair {
+                let is_apart = path.ends_with('m') || number.starts_with('-');
+                path += if is_apart { "" } else { " " };
+                path += &number;
+            }
+            // The next number is relative to what is drawn, which is rounded.
+            from = if at + 1 < part.len() { (x, y) } else { part[0] };
         }
         path.push('z');
-        from = part[0];
     }
     path
 }
@@ -235,7 +240,7 @@ mod tests {
         assert!(svg.contains("aria-label=\"a &quot;b&quot;\""), "{svg}");
         assert!(svg.contains("<g class=\"points class-3\" data-class=\"3\">"), "{svg}");
         assert!(svg.contains("<path class=\"mark\" stroke-width=\"4\" opacity=\"0.8\" d=\"M1 2h0M30 4.3h0\"/>"), "{svg}");
-        assert!(svg.contains("d=\"M5 6m-1.8 -1.8l3.6 0l0 3.6l-3.6 0z\""), "{svg}");
+        assert!(svg.contains("d=\"M5 6m-1.8-1.8 3.6 0 0 3.6-3.6 0z\""), "{svg}");
     }
 
     #[test]

@@ -46,8 +46,7 @@ fn shown_groups<'a, 'b>(groups: Vec<&'b Group<'a>>) -> Vec<&'b Group<'a>> {
 fn figure(group: &Group<'_>, naming: Naming) -> Result<Figure> {
     let name = naming.name(group);
     let title = format!("Confusion matrix, {name}: {}", words::percent(group.mean));
-    let heading = title.trim_start_matches("Confusion matrix, ").to_owned();
-    let chart = Heatmap { heading, classes: group.first().classes.clone(), counts: group.confusion() };
+    let chart = Heatmap { heading: title.clone(), classes: group.first().classes.clone(), counts: group.confusion() };
     let seeds = group.results.len();
     let mut caption = if seeds > 1 { format!("Sum over {seeds} seeds.") } else { String::new() };
     if chart.classes_per_row() > 1 {

@@ -6,6 +6,7 @@ use crate::render::data::EmbeddingPanel;
 use crate::render::groups::group_by;
 use crate::render::plots::names::file_name;
 use crate::render::plots::{Figure, Section, join_nonempty};
+use crate::render::words;
 
 /// Maximum number of figures.
 const MAX_FIGURES: usize = 8;
@@ -33,12 +34,12 @@ fn figure(panels: &[&EmbeddingPanel], one_pretraining: bool, class_order: &[&str
     let chart = ScatterChart {
         panels: panels.iter().map(|panel| of_depth(panel, &order)).collect(),
         classes: if has_classes(first) { order.names(&first.classes) } else { Vec::new() },
-        axes: None,
     };
     let colored = if has_classes(first) { ", colored by class" } else { "" };
     let (all, shown) = (first.points.len(), first.points.len().min(MAX_POINTS));
     let sample = if shown < all { format!(" The first {shown} of {all} images are drawn.") } else { String::new() };
-    let caption = format!("{all} images per panel{colored}.{sample} The axes have no units.");
+    let units = if first.explained.is_some() { "" } else { " The axes have no units." };
+    let caption = format!("{all} images per panel{colored}.{sample}{units}");
     let file = file_name(&["embedding", &first.method, &first.from, &first.variant]);
     Figure::draw(Section::Embedding, &file, &title, caption, &chart)
 }
@@ -48,8 +49,13 @@ fn of_depth(panel: &EmbeddingPanel, order: &Order) -> ScatterPanel {
         label if label.is_empty() => format!("depth {}", panel.depth),
         label => label.clone(),
     };
+    let axes = panel.explained.map(|(first, second)| {
+        let (first, second) = (words::percent(first), words::percent(second));
+        format!("Right: PC 1 ({first} of the variance), up: PC 2 ({second})")
+    });
     let points = panel.points.iter().copied().take(MAX_POINTS).collect();
-    ScatterPanel { heading, points, labels: panel.labels.iter().map(|&label| order.position(label)).collect() }
+    let labels = panel.labels.iter().map(|&label| order.position(label)).collect();
+    ScatterPanel { heading, points, labels, axes: axes.unwrap_or_default() }
 }
 
 /// The order of classes: that of the data set, which an embedding does not have.

@@ -14,7 +14,8 @@ const RUN_STEPS: usize = 5;
 /// horizontal axis shows it; the pretraining run is the dash pattern, dotted if the encoder is untrained.
 pub(super) fn looks(groups: &[&Group<'_>], is_depth_shown: bool) -> Vec<Look> {
     let mut runs: Vec<Option<&str>> = Vec::new();
-    for result in groups.iter().map(|group| group.first()).filter(|result| !result.is_untrained) {
+    let of_run = |result: &&EvaluationResult| !result.is_untrained && result.from.is_some();
+    for result in groups.iter().map(|group| group.first()).filter(of_run) {
         if !runs.contains(&result.from.as_deref()) {
             runs.push(result.from.as_deref());
         }
@@ -24,7 +25,7 @@ pub(super) fn looks(groups: &[&Group<'_>], is_depth_shown: bool) -> Vec<Look> {
         let run = runs.iter().position(|run| *run == result.from.as_deref()).unwrap_or(0);
         let dash = if result.is_untrained { Dash::Dotted } else { [Dash::Solid, Dash::Dashed, Dash::DashDot][run % 3] };
         let depth = if is_depth_shown { 0 } else { result.depth.unwrap_or(0) };
-        let wanted = candidates(result, depth, dash).find(|look| !looks.contains(look));
+        let wanted = candidates(result, depth, dash).find(|look| !looks.iter().any(|other| other.is_like(*look)));
         looks.push(wanted.unwrap_or(Look { dash, ..Look::new(Ink::Of(Family::of(result), 0)) }));
     }
     looks
@@ -34,7 +35,7 @@ pub(super) fn looks(groups: &[&Group<'_>], is_depth_shown: bool) -> Vec<Look> {
 fn candidates(result: &EvaluationResult, depth: usize, dash: Dash) -> impl Iterator<Item = Look> {
     let family = Family::of(result);
     let tinted = move |marker: usize| {
-        (0..TINTS).map(move |tint| Look { ink: Ink::Of(family, tint), dash, marker: Marker::nth(depth + marker) })
+        (0..TINTS).map(move |tint| Look { ink: Ink::Of(family, depth + tint), dash, marker: Marker::nth(depth + marker) })
     };
     (0..Marker::COUNT).flat_map(tinted)
 }
@@ -73,7 +74,7 @@ mod tests {
         let groups: Vec<&Group<'_>> = groups.iter().collect();
         let looks = looks(&groups, false);
         for (at, (look, group)) in looks.iter().zip(&groups).enumerate() {
-            assert!(!looks[..at].contains(look), "{look:?} twice");
+            assert!(!looks[..at].iter().any(|other| other.is_like(*look)), "{look:?} twice");
             assert!(matches!(look.ink, Ink::Of(family, _) if family == Family::of(group.first())));
             assert_eq!(look.dash == Dash::Dotted, group.first().is_untrained);
             let depth = group.first().depth.unwrap_or(0);

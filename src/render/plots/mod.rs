@@ -182,7 +182,8 @@ fn keep_prominent<T>(series: &mut Vec<T>, group: impl Fn(&T) -> &Group<'_>) {
 /// Returns a horizontal line at the accuracy of a baseline, from end to end of the horizontal axis.
 fn baseline_line(name: &str, at: usize, look: Look, accuracy: f64, ends: [f64; 2]) -> LineSeries {
     let name = format!("{name}: {}", words::percent(accuracy));
-    let dash = [Dash::Dashed, Dash::DashDot, Dash::Dotted][at % 3];
+    // An untrained encoder stays dotted.
+    let dash = if look.dash == Dash::Dotted { look.dash } else { [Dash::Dashed, Dash::DashDot][at % 2] };
     LineSeries::new(name, Look { dash, ..look }, ends.map(|x| (x, accuracy)).to_vec()).thin()
 }
 

@@ -8,7 +8,7 @@ use crate::imaging::Fit;
 use crate::loss::{ContrastiveLoss, LossConfig, chance_accuracy};
 use crate::model::{self, Network};
 use crate::nn::{Backend, Taped};
-use crate::optim::{Optimizer, Schedule};
+use crate::optim::Schedule;
 use crate::render::data::{CurveKind, CurveRow, Report, TrainingCurve};
 use crate::stages::dataset::{self, split};
 use crate::stages::pretrain::{PretrainConfig, Pretrained};
@@ -218,7 +218,7 @@ impl CurvePart {
     pub(super) fn new(pretrained: &Pretrained, facts: &DataFacts) -> Self {
         let config = &pretrained.config;
         let steps_per_epoch = facts.pretraining() / config.batch_size.max(1);
-        let peak = Optimizer::new(&config.scaled_optimizer()).peak_learning_rate();
+        let peak = config.scaled_optimizer().learning_rate();
         Self {
             name: pretrained.name.clone(),
             loss: config.loss.clone(),
