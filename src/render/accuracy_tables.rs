@@ -41,9 +41,8 @@ pub(crate) fn of(report: &Report) -> AccuracyTables {
         _ => String::new(),
     };
     let is_shown = |group: &&Group<'_>| shown.is_empty() || group.variant.is_empty() || group.variant == shown;
-    let of_kind = group_by(groups.iter().filter(is_shown), |group| {
-        (Category::of(group.first()), group.first().dataset.clone())
-    });
+    let of_kind =
+        group_by(groups.iter().filter(is_shown), |group| (Category::of(group.first()), group.first().dataset.clone()));
     let several_sets = group_by(&groups, |group| group.first().dataset.clone()).len() > 1;
     let table = |((category, dataset), members): ((Category, String), Vec<&Group<'_>>)| {
         let on = if several_sets { format!(" on {}", words::dataset(&dataset)) } else { String::new() };
@@ -99,7 +98,8 @@ fn table(category: Category, members: &[&Group<'_>], selected: Option<&Group<'_>
     depths.dedup();
     let rows = rows(category, members, &depths);
     let is_selected = |group: &Group<'_>| {
-        selected.is_some_and(|selected| selected.first().from == group.first().from && selected.variant == group.variant)
+        selected
+            .is_some_and(|selected| selected.first().from == group.first().from && selected.variant == group.variant)
     };
     let is_ambiguous = !category.is_by_stage() && has_twins(&rows);
     let has_variant = rows.iter().any(|row| !row.first.variant.is_empty());

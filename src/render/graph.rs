@@ -85,7 +85,8 @@ fn nodes(stages: &[StageRow], name: impl Fn(&StageRow) -> String) -> Vec<Node<'_
     let mut boxes: BTreeMap<&str, usize> = BTreeMap::new();
     for stage in stages {
         let name = name(stage);
-        let inputs: BTreeSet<usize> = stage.inputs.iter().filter_map(|input| boxes.get(input.as_str()).copied()).collect();
+        let inputs: BTreeSet<usize> =
+            stage.inputs.iter().filter_map(|input| boxes.get(input.as_str()).copied()).collect();
         let at = nodes.iter().position(|node| node.name == name).unwrap_or(nodes.len());
         if at == nodes.len() {
             nodes.push(Node { name, stages: Vec::new(), inputs: BTreeSet::new(), column: 0, row: 0.0 });
@@ -134,7 +135,11 @@ fn corner(node: &Node<'_>) -> (f64, f64) {
 fn edge(svg: &mut String, from: (f64, f64), to: (f64, f64)) {
     let (x0, y0, x1, y1) = (from.0 + BOX.0, from.1 + BOX.1 / 2.0, to.0, to.1 + BOX.1 / 2.0);
     let middle = x1 - GAP.0 / 2.0;
-    let _ = writeln!(svg, "<path class=\"edge\" d=\"M{x0} {y0}H{:.1}C{middle:.1} {y0} {middle:.1} {y1} {x1} {y1}\"/>", x1 - GAP.0);
+    let _ = writeln!(
+        svg,
+        "<path class=\"edge\" d=\"M{x0} {y0}H{:.1}C{middle:.1} {y0} {middle:.1} {y1} {x1} {y1}\"/>",
+        x1 - GAP.0
+    );
 }
 
 fn draw(svg: &mut String, node: &Node<'_>, work: &BTreeMap<&str, StageWork>) {

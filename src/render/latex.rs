@@ -77,7 +77,8 @@ mod tests {
             ..EvaluationResult::default()
         };
         let text = tables(&Report { results: vec![result], ..Report::default() });
-        let row = "a\\_b \\& \\textbackslash{}input\\{x\\}\\% & 10\\,\\% & 48.4\\,\\% {\\scriptsize (46.2--50.5)} \\\\\n";
+        let row =
+            "a\\_b \\& \\textbackslash{}input\\{x\\}\\% & 10\\,\\% & 48.4\\,\\% {\\scriptsize (46.2--50.5)} \\\\\n";
         assert!(text.contains("\\begin{tabular}{lrr}") && text.contains(row), "{text}");
     }
 }

@@ -25,7 +25,8 @@ pub(crate) fn shown<'r>(report: &'r Report, groups: &[Group<'_>]) -> Vec<&'r Sim
 /// Returns the similarities of the untrained encoder of the same data set, for comparison; empty without one.
 pub(crate) fn untrained<'r>(report: &'r Report, shown: &[&SimilarityRow]) -> Vec<&'r SimilarityRow> {
     let rows = &report.similarities;
-    let is_counterpart = |row: &&SimilarityRow| row.is_untrained && shown.iter().any(|other| other.dataset == row.dataset);
+    let is_counterpart =
+        |row: &&SimilarityRow| row.is_untrained && shown.iter().any(|other| other.dataset == row.dataset);
     match rows.iter().find(is_counterpart) {
         Some(first) => ends(rows, |row| row.run == first.run && row.variant == first.variant),
         None => Vec::new(),
@@ -56,7 +57,10 @@ mod tests {
         let similarities = vec![row("untrained", "h"), row("main", "h"), row("main", "1"), row("main", "2")];
         let report = Report { similarities, ..Report::default() };
         let shown = shown(&report, &[]);
-        assert_eq!(shown.iter().map(|row| (&*row.run, &*row.depth_label)).collect::<Vec<_>>(), [("main", "h"), ("main", "2")]);
+        assert_eq!(
+            shown.iter().map(|row| (&*row.run, &*row.depth_label)).collect::<Vec<_>>(),
+            [("main", "h"), ("main", "2")]
+        );
         assert_eq!(untrained(&report, &shown).len(), 1);
     }
 }

@@ -106,8 +106,7 @@ impl Drawing for BarChart {
         let layout = Layout::of(&self.bars, width);
         let bottom = layout.bottom();
         let no_rows = Axis { ticks: Vec::new(), ..self.axis.clone() };
-        let frame =
-            Frame { left: layout.left, top: MARGIN, right: layout.right, bottom, x: &self.axis, y: &no_rows };
+        let frame = Frame { left: layout.left, top: MARGIN, right: layout.right, bottom, x: &self.axis, y: &no_rows };
         let mut scene = Scene::new(width, bottom + Frame::below(&self.axis, frame.right - frame.left));
         let mut top = MARGIN;
         for (at, bar) in self.bars.iter().enumerate() {
@@ -133,8 +132,8 @@ impl Drawing for BarChart {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::draw::style::WIDE;
     use crate::render::draw::Family;
+    use crate::render::draw::style::WIDE;
 
     #[test]
     fn names_of_any_length_are_whole_and_legible() {

@@ -100,7 +100,14 @@ pub(crate) struct AxisData<'a> {
 impl<'a> AxisData<'a> {
     pub(crate) fn of(axis: &'a Axis) -> Self {
         let scale = if axis.is_log { "log" } else { "linear" };
-        Self { title: &axis.title, format: axis.format.name(), scale, low: axis.low, high: axis.high, ticks: &axis.ticks }
+        Self {
+            title: &axis.title,
+            format: axis.format.name(),
+            scale,
+            low: axis.low,
+            high: axis.high,
+            ticks: &axis.ticks,
+        }
     }
 }
 

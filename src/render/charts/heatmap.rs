@@ -83,7 +83,8 @@ impl Heatmap {
             (true, true) => LINE_HEIGHT,
             (true, false) => widest + 6.0,
         };
-        let widest_count = counts.iter().flatten().map(|count| font::width(&count.to_string(), SMALL, false)).fold(0.0, f64::max);
+        let widest_count =
+            counts.iter().flatten().map(|count| font::width(&count.to_string(), SMALL, false)).fold(0.0, f64::max);
         let own_width = AXIS_TITLE + names_width + side;
         let heading = font::wrapped(&self.heading, HEADING - 1.0, true, own_width.max(MIN_SIDE));
         Layout {
@@ -186,7 +187,8 @@ mod tests {
     fn matrix(classes: usize) -> Heatmap {
         let names = (0..classes).map(|class| format!("class number {class}")).collect();
         let count = |truth: usize, predicted: usize| if truth == predicted { 900 } else { (truth * predicted) % 7 };
-        let counts = (0..classes).map(|truth| (0..classes).map(|predicted| count(truth, predicted)).collect()).collect();
+        let counts =
+            (0..classes).map(|truth| (0..classes).map(|predicted| count(truth, predicted)).collect()).collect();
         let heading = "Linear evaluation, projection layer 1 (128-d), 100 % of labels, temperature 0.05: 53.1 %";
         Heatmap { heading: heading.to_owned(), classes: names, counts }
     }

@@ -198,7 +198,9 @@ impl LinePanel {
             frame.draw(scene);
             self.draw_references(scene, &frame);
             // Translucent lines are below the others.
-            let order = |is_faint: bool| self.lines.iter().enumerate().filter(move |(_, line)| (line.strength < 1.0) == is_faint);
+            let order = |is_faint: bool| {
+                self.lines.iter().enumerate().filter(move |(_, line)| (line.strength < 1.0) == is_faint)
+            };
             for (series, line) in order(true).chain(order(false)) {
                 let mut group = vec![("class", "series".into()), ("data-series", series.to_string())];
                 group.extend((line.dodge != 0.0).then(|| ("data-dodge", line.dodge.to_string())));
@@ -248,9 +250,8 @@ impl LinePanel {
         };
         let covered = |(x, y): &Position| {
             let drawn = self.lines.iter().flat_map(|line| line.path(frame));
-            let within = |(px, py): &Position| {
-                (x - 6.0..=x + width + 6.0).contains(px) && (y - 12.0..=y + height).contains(py)
-            };
+            let within =
+                |(px, py): &Position| (x - 6.0..=x + width + 6.0).contains(px) && (y - 12.0..=y + height).contains(py);
             drawn.filter(within).count()
         };
         places.filter(is_inside).min_by_key(covered).unwrap_or((columns[0], rows[0].max(frame.top + 8.0)))

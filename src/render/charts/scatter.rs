@@ -111,7 +111,8 @@ impl ScatterPanel {
             let corners = [(x0, y0), (x0 + side, y0), (x0 + side, y0 + side), (x0, y0 + side), (x0, y0)];
             scene.line(&corners, Stroke::new(Ink::Grid, 1.2));
             let Some(square) = Square::around(&self.points) else { return };
-            let to_panel = |point| square.normalized(point).map(|(across, down)| (x0 + across * side, y0 + down * side));
+            let to_panel =
+                |point| square.normalized(point).map(|(across, down)| (x0 + across * side, y0 + down * side));
             let positions = self.positions(to_panel);
             let (radius, opacity) = if self.points.len() > MANY_POINTS { (1.9, 0.7) } else { (2.9, 0.8) };
             for (class, centers) in &positions {
@@ -220,7 +221,8 @@ mod tests {
 
     #[test]
     fn classes_differ_in_color_or_marker() {
-        let looks: Vec<(String, Marker)> = (0..56).map(|class| (Ink::Class(class).class(), Marker::nth(class))).collect();
+        let looks: Vec<(String, Marker)> =
+            (0..56).map(|class| (Ink::Class(class).class(), Marker::nth(class))).collect();
         assert!((0..56).all(|class| !looks[..class].contains(&looks[class])));
     }
 

@@ -106,13 +106,7 @@ impl LineSeries {
     /// Returns its legend entry.
     pub(crate) fn entry(&self, key: usize) -> LegendEntry {
         let marker = (self.marked || self.best.is_some()).then_some(self.marker);
-        LegendEntry {
-            name: self.name.clone(),
-            ink: self.ink,
-            dash: Some(self.dash),
-            marker,
-            key: ("data-key", key),
-        }
+        LegendEntry { name: self.name.clone(), ink: self.ink, dash: Some(self.dash), marker, key: ("data-key", key) }
     }
 
     /// Returns whether the entry is its own or that of the same series in another panel.
@@ -122,7 +116,9 @@ impl LineSeries {
 
     /// The same without the name, which only the first seed of a run has.
     pub(crate) fn looks_like(&self, entry: &LegendEntry) -> bool {
-        self.ink == entry.ink && Some(self.dash) == entry.dash && entry.marker.is_none_or(|marker| marker == self.marker)
+        self.ink == entry.ink
+            && Some(self.dash) == entry.dash
+            && entry.marker.is_none_or(|marker| marker == self.marker)
     }
 
     /// Returns its data for the script of the page.

@@ -221,11 +221,20 @@ mod tests {
 
     #[test]
     fn labels_of_an_axis_have_the_same_decimals_and_minus_signs() {
-        assert_eq!(texts(&Axis::linear("rate", [0.0, 0.002])), ["0.0000", "0.0005", "0.0010", "0.0015", "0.0020"]
-            .map(|text| text.to_owned()).iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(
+            texts(&Axis::linear("rate", [0.0, 0.002])),
+            ["0.0000", "0.0005", "0.0010", "0.0015", "0.0020"]
+                .map(|text| text.to_owned())
+                .iter()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+        );
         let axis = Axis::linear("rate", [0.0, 2e-5]);
         assert_eq!((axis.title.as_str(), texts(&axis)), ("rate (× 10⁻⁵)", vec!["0.0", "0.5", "1.0", "1.5", "2.0"]));
-        assert_eq!(texts(&Axis::linear("u", [-0.52, -0.06])), ["\u{2212}0.6", "\u{2212}0.5", "\u{2212}0.4", "\u{2212}0.3", "\u{2212}0.2", "\u{2212}0.1", "0.0"]);
+        assert_eq!(
+            texts(&Axis::linear("u", [-0.52, -0.06])),
+            ["\u{2212}0.6", "\u{2212}0.5", "\u{2212}0.4", "\u{2212}0.3", "\u{2212}0.2", "\u{2212}0.1", "0.0"]
+        );
         assert_eq!(texts(&Axis::points("d", [-0.026, 0.02])), ["\u{2212}3", "\u{2212}2", "\u{2212}1", "0", "+1", "+2"]);
     }
 
@@ -257,7 +266,10 @@ mod tests {
 
     #[test]
     fn label_fractions_have_a_logarithmic_axis() {
-        let axis = Axis::at_values("labels", [(0.01, "1 %"), (0.1, "10 %"), (1.0, "100 %")].map(|(at, text)| (at, text.to_owned())).into());
+        let axis = Axis::at_values(
+            "labels",
+            [(0.01, "1 %"), (0.1, "10 %"), (1.0, "100 %")].map(|(at, text)| (at, text.to_owned())).into(),
+        );
         let middle = axis.fraction(0.1).unwrap();
         assert!((middle - 0.5).abs() < 1e-9, "{middle}");
         assert_eq!(texts(&axis), ["1 %", "10 %", "100 %"]);

@@ -30,17 +30,28 @@ pub(crate) struct Rendered {
     pub(crate) data: Option<String>,
     /// Files, by extension: with the title inside, on white.
     pub(crate) files: Vec<(&'static str, Vec<u8>)>,
+    /// The drawings of the page, for tests of their layout.
+    #[cfg(test)]
+    pub(crate) scenes: [Scene; 2],
 }
 
 /// Renders a drawing; `title` is in the files and is the name of the figure for screen readers.
 pub(crate) fn render(drawing: &impl Drawing, title: &str) -> Result<Rendered> {
     let (wide, narrow) = (drawing.draw(WIDE), drawing.draw(NARROW));
     let inline = svg::inline(&wide, "wide", title) + &svg::inline(&narrow, "narrow", title);
+    #[cfg(test)]
+    let scenes = [wide.clone(), narrow];
     let titled = if drawing.has_title() { wide } else { wide.titled(title) };
     let files = vec![
         ("svg", svg::standalone(&titled, title).into_bytes()),
         ("png", raster::png(&titled)),
         ("pdf", pdf::pdf(&titled, title)?),
     ];
-    Ok(Rendered { inline, data: drawing.data(), files })
+    Ok(Rendered {
+        inline,
+        data: drawing.data(),
+        files,
+        #[cfg(test)]
+        scenes,
+    })
 }

@@ -19,9 +19,8 @@ pub(crate) const REGULAR_WOFF2: &[u8] = include_bytes!("../../../assets/font/Sim
 pub(crate) const BOLD_WOFF2: &[u8] = include_bytes!("../../../assets/font/SimclrSans-Bold.woff2");
 
 /// The parsed fonts, regular and bold; `None` only if the embedded bytes are invalid.
-static FONTS: LazyLock<Option<[FontRef<'static>; 2]>> = LazyLock::new(|| {
-    Some([FontRef::try_from_slice(REGULAR).ok()?, FontRef::try_from_slice(BOLD).ok()?])
-});
+static FONTS: LazyLock<Option<[FontRef<'static>; 2]>> =
+    LazyLock::new(|| Some([FontRef::try_from_slice(REGULAR).ok()?, FontRef::try_from_slice(BOLD).ok()?]));
 
 /// Returns a weight of the embedded font.
 pub(crate) fn face(bold: bool) -> Option<&'static FontRef<'static>> {

@@ -1,11 +1,11 @@
 //! PDF files for papers: vectors, and text as text.
 
 use crate::base::{Error, Result};
+use crate::render::draw::font;
 use crate::render::draw::ink::Rgb;
 use crate::render::draw::marker::Marker;
 use crate::render::draw::pdf_font::{self, compressed};
 use crate::render::draw::scene::{Anchor, MarkStyle, Position, Scene, Shape, Stroke, TextStyle};
-use crate::render::draw::font;
 use pdf_writer::types::{LineCapStyle, LineJoinStyle};
 use pdf_writer::{Content, Filter, Finish, Name, Pdf, Rect, Ref, Str, TextStr};
 
@@ -146,7 +146,11 @@ fn line(content: &mut Content, points: &[Position], stroke: Stroke) {
     content.set_dash_pattern(stroke.dash.pattern().iter().map(|length| *length as f32), 0.0);
     for (at, (x, y)) in points.iter().enumerate() {
         let (x, y) = (*x as f32, *y as f32);
-        if at == 0 { content.move_to(x, y) } else { content.line_to(x, y) };
+        if at == 0 {
+            content.move_to(x, y)
+        } else {
+            content.line_to(x, y)
+        };
     }
     content.stroke();
 }
@@ -161,7 +165,11 @@ fn marks(content: &mut Content, centers: &[Position], style: MarkStyle) {
         for part in &parts {
             for (at, (dx, dy)) in part.iter().enumerate() {
                 let (x, y) = ((x + dx) as f32, (y + dy) as f32);
-                if at == 0 { content.move_to(x, y) } else { content.line_to(x, y) };
+                if at == 0 {
+                    content.move_to(x, y)
+                } else {
+                    content.line_to(x, y)
+                };
             }
             content.close_path();
         }
@@ -176,7 +184,8 @@ fn marks(content: &mut Content, centers: &[Position], style: MarkStyle) {
 
 fn circle(content: &mut Content, (x, y): Position, radius: f64) {
     // Ends of the quarters, clockwise, and the directions in which they are left.
-    let quarters = [((1.0, 0.0), (0.0, 1.0)), ((0.0, 1.0), (-1.0, 0.0)), ((-1.0, 0.0), (0.0, -1.0)), ((0.0, -1.0), (1.0, 0.0))];
+    let quarters =
+        [((1.0, 0.0), (0.0, 1.0)), ((0.0, 1.0), (-1.0, 0.0)), ((-1.0, 0.0), (0.0, -1.0)), ((0.0, -1.0), (1.0, 0.0))];
     let at = |(dx, dy): Position| ((x + radius * dx) as f32, (y + radius * dy) as f32);
     content.move_to((x + radius) as f32, y as f32);
     for (quarter, ((ax, ay), (adx, ady))) in quarters.into_iter().enumerate() {

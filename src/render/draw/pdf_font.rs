@@ -10,8 +10,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::LazyLock;
 
-const ENCODING: SystemInfo<'static> =
-    SystemInfo { registry: Str(b"Adobe"), ordering: Str(b"Identity"), supplement: 0 };
+const ENCODING: SystemInfo<'static> = SystemInfo { registry: Str(b"Adobe"), ordering: Str(b"Identity"), supplement: 0 };
 /// Units of a glyph space.
 const UNITS: f32 = 1000.0;
 /// What text without a glyph is copied as.
@@ -39,11 +38,7 @@ pub(super) fn write(pdf: &mut Pdf, first: Ref, bold: bool, text: impl Iterator<I
         glyphs.entry(glyph).or_insert(if glyph == 0 { MISSING } else { c });
     }
 
-    pdf.type0_font(font)
-        .base_font(name)
-        .encoding_predefined(Name(b"Identity-H"))
-        .descendant_font(cid)
-        .to_unicode(cmap);
+    pdf.type0_font(font).base_font(name).encoding_predefined(Name(b"Identity-H")).descendant_font(cid).to_unicode(cmap);
     let mut cid_font = pdf.cid_font(cid);
     cid_font.subtype(CidFontType::Type2).base_font(name).system_info(ENCODING).font_descriptor(descriptor);
     cid_font.default_width(0.0).cid_to_gid_map_predefined(Name(b"Identity"));

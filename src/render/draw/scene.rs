@@ -248,7 +248,8 @@ impl Scene {
     pub(crate) fn assert_legible(&self, name: &str) {
         let boxes = self.text_boxes();
         for (at, (text, [left, top, right, bottom])) in boxes.iter().enumerate() {
-            let is_inside = *left >= -0.5 && *top >= -0.5 && *right <= self.size.0 + 0.5 && *bottom <= self.size.1 + 0.5;
+            let is_inside =
+                *left >= -0.5 && *top >= -0.5 && *right <= self.size.0 + 0.5 && *bottom <= self.size.1 + 0.5;
             assert!(is_inside, "{name}: {text:?} leaves the drawing: {left} {top} {right} {bottom} of {:?}", self.size);
             for (other, [l, t, r, b]) in &boxes[..at] {
                 let apart = *left >= r - 0.5 || *right <= l + 0.5 || *top >= b - 0.5 || *bottom <= t + 0.5;

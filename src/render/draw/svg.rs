@@ -4,11 +4,11 @@
 //! marker begins with an `M` at its center; the script of the page finds points by it.
 
 use crate::base::text::visible;
+use crate::render::draw::font;
 use crate::render::draw::ink::{self, Ink};
 use crate::render::draw::marker::Marker;
 use crate::render::draw::scene::{Anchor, MarkStyle, Position, Scene, Shape, Stroke, TextStyle};
 use crate::render::draw::style::TEXT;
-use crate::render::draw::font;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use std::fmt::Write as _;
 
@@ -131,7 +131,12 @@ fn marks(svg: &mut String, centers: &[Position], style: MarkStyle, around: Optio
     opacity(svg, style.opacity)?;
     svg.write_str(" d=\"")?;
     let outline = match style.is_ring {
-        true => format!("m{0} 0a{1} {1} 0 1 0 {2} 0a{1} {1} 0 1 0 {0} 0", Short(-radius), Short(radius), Short(2.0 * radius)),
+        true => format!(
+            "m{0} 0a{1} {1} 0 1 0 {2} 0a{1} {1} 0 1 0 {0} 0",
+            Short(-radius),
+            Short(radius),
+            Short(2.0 * radius)
+        ),
         // A line of no length with round caps.
         false if is_disc => "h0".to_owned(),
         false => outline(style.marker, radius),
@@ -181,7 +186,13 @@ fn rectangles(
     svg.write_str("\"/>\n")
 }
 
-fn write_text(svg: &mut String, text: &str, (x, y): Position, style: TextStyle, around: Option<Ink>) -> std::fmt::Result {
+fn write_text(
+    svg: &mut String,
+    text: &str,
+    (x, y): Position,
+    style: TextStyle,
+    around: Option<Ink>,
+) -> std::fmt::Result {
     let shift = font::CENTER * style.size;
     let (x, y) = if style.rotated { (x + shift, y) } else { (x, y + shift) };
     svg.write_str("<text")?;
@@ -239,7 +250,10 @@ mod tests {
         let svg = inline(&scene, "wide", "a \"b\"");
         assert!(svg.contains("aria-label=\"a &quot;b&quot;\""), "{svg}");
         assert!(svg.contains("<g class=\"points class-3\" data-class=\"3\">"), "{svg}");
-        assert!(svg.contains("<path class=\"mark\" stroke-width=\"4\" opacity=\"0.8\" d=\"M1 2h0M30 4.3h0\"/>"), "{svg}");
+        assert!(
+            svg.contains("<path class=\"mark\" stroke-width=\"4\" opacity=\"0.8\" d=\"M1 2h0M30 4.3h0\"/>"),
+            "{svg}"
+        );
         assert!(svg.contains("d=\"M5 6m-1.8-1.8 3.6 0 0 3.6-3.6 0z\""), "{svg}");
     }
 

@@ -2,10 +2,10 @@
 
 use crate::base::Result;
 use crate::base::text::visible;
-use crate::render::{comparison_table, key_figures};
 use crate::render::page::section::{Content, Section, section};
 use crate::render::page::view::TableView;
 use crate::render::verdict::{self, Statement};
+use crate::render::{comparison_table, key_figures};
 use serde::Serialize;
 
 const TEMPLATE: &str = include_str!("../../../assets/report/findings.html");

@@ -61,7 +61,8 @@ pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
     let shown = similarities::shown(content.report, &content.groups);
     let untrained = similarities::untrained(content.report, &shown);
     let tables = [shown, untrained].into_iter().filter_map(|rows| neighbor_table(&rows, content));
-    let images = Images { mistakes: mistakes(content), neighbors: tables.collect(), sampled: content.sprites.sampled() };
+    let images =
+        Images { mistakes: mistakes(content), neighbors: tables.collect(), sampled: content.sprites.sampled() };
     if images.mistakes.is_empty() && images.neighbors.is_empty() {
         return Ok(Vec::new());
     }
@@ -82,10 +83,8 @@ fn mistakes(content: &Content<'_>) -> Vec<Mistakes> {
         };
         result.mistakes.iter().filter_map(view).take(MAX_MISTAKES).collect()
     };
-    let evaluations = shown.iter().map(|group| Mistakes {
-        evaluation: naming.name(group),
-        rows: of_evaluation(group.first()),
-    });
+    let evaluations =
+        shown.iter().map(|group| Mistakes { evaluation: naming.name(group), rows: of_evaluation(group.first()) });
     evaluations.filter(|evaluation| !evaluation.rows.is_empty()).collect()
 }
 

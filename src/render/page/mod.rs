@@ -41,8 +41,8 @@ use crate::render::plots::Figure;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use section::{Content, Section};
 use serde::Serialize;
-use sprites::Sheet;
 use sha2::{Digest, Sha256};
+use sprites::Sheet;
 
 const PAGE: &str = include_str!("../../../assets/report/page.html");
 const STYLE: &str = include_str!("../../../assets/report/style.css");

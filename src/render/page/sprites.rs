@@ -41,9 +41,8 @@ pub(super) struct Sprites<'a> {
 impl<'a> Sprites<'a> {
     pub(super) fn new(report: &'a Report) -> Self {
         let sets = &report.thumbnails;
-        let names = |set: &'a Thumbnails| {
-            set.images.iter().enumerate().map(|(at, image)| (image.name.as_str(), at)).collect()
-        };
+        let names =
+            |set: &'a Thumbnails| set.images.iter().enumerate().map(|(at, image)| (image.name.as_str(), at)).collect();
         let positions =
             |set: &Thumbnails| set.images.iter().enumerate().map(|(at, image)| (image.position, at)).collect();
         Self { sets, names: sets.iter().map(names).collect(), positions: sets.iter().map(positions).collect() }
@@ -77,7 +76,8 @@ impl<'a> Sprites<'a> {
     /// thumbnail.
     pub(super) fn positions(&self, dataset: &str, names: &[String]) -> Option<(usize, Vec<i64>)> {
         let sheet = self.sheet(dataset)?;
-        let at = |name: &String| self.names[sheet].get(name.as_str()).and_then(|at| i64::try_from(*at).ok()).unwrap_or(-1);
+        let at =
+            |name: &String| self.names[sheet].get(name.as_str()).and_then(|at| i64::try_from(*at).ok()).unwrap_or(-1);
         let found: Vec<i64> = names.iter().map(at).collect();
         found.iter().any(|at| *at >= 0).then_some((sheet, found))
     }

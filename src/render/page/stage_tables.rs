@@ -21,7 +21,8 @@ pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
     let tables = &content.report.tables;
     let named = stage_table::names(tables).into_iter().zip(tables).filter(|(_, table)| !table.rows.is_empty());
     let of_table = |(name, table): (String, &stage_table::StageTable)| {
-        let values = OneTable { name: &name, title: &table.title, explanation: &table.explanation, table: table.table().into() };
+        let values =
+            OneTable { name: &name, title: &table.title, explanation: &table.explanation, table: table.table().into() };
         section(&name, &table.title, TEMPLATE, values)
     };
     named.map(of_table).collect()

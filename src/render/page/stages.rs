@@ -2,8 +2,8 @@
 
 use crate::base::Result;
 use crate::render::data::StageRow;
-use crate::render::page::section::{Content, Section, section};
 use crate::render::graph;
+use crate::render::page::section::{Content, Section, section};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -22,7 +22,12 @@ pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
     if stages.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(vec![section("stages", "Stages", TEMPLATE, Stages { graph: graph::svg(&content.report.stages, &BTreeMap::new()), stages })?])
+    Ok(vec![section(
+        "stages",
+        "Stages",
+        TEMPLATE,
+        Stages { graph: graph::svg(&content.report.stages, &BTreeMap::new()), stages },
+    )?])
 }
 
 fn cells(stage: &StageRow) -> [String; 4] {

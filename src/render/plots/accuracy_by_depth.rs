@@ -7,8 +7,8 @@ use crate::render::draw::Axis;
 use crate::render::groups::{Group, group_by};
 use crate::render::plots::looks::looks;
 use crate::render::plots::{
-    Figure, MAX_BASELINES, Names, Section, baseline_line, interval_ends, intervals_caption, keep_prominent, line_of_groups,
-    majority_line, omitted_caption, singles_caption,
+    Figure, MAX_BASELINES, Names, Section, baseline_line, interval_ends, intervals_caption, keep_prominent,
+    line_of_groups, majority_line, omitted_caption, singles_caption,
 };
 use crate::render::words::Naming;
 
@@ -41,9 +41,12 @@ pub(crate) fn figure(groups: &[Group<'_>], majority: Option<f64>) -> Result<Opti
     let line = |at: usize| line_of_groups(name(at), looks[at], (at, count), &series[at].1, position);
     let mut lines: Vec<LineSeries> = (0..count).map(line).collect();
     let ends = [x.low, x.high];
-    lines.extend(baselines.iter().enumerate().map(|(at, group)| {
-        baseline_line(&name(count + at), at, looks[count + at], group.mean, ends)
-    }));
+    lines.extend(
+        baselines
+            .iter()
+            .enumerate()
+            .map(|(at, group)| baseline_line(&name(count + at), at, looks[count + at], group.mean, ends)),
+    );
     let means = baselines.iter().map(|group| group.mean);
     let y = Axis::percent("Test accuracy", interval_ends(&lines).into_iter().chain(means).chain(majority));
     let chart =

@@ -2,8 +2,8 @@
 
 use crate::base::Result;
 use crate::render::charts::Heatmap;
-use crate::render::groups::{Group, group_by};
 use crate::render::draw::Family;
+use crate::render::groups::{Group, group_by};
 use crate::render::plots::names::file_name;
 use crate::render::plots::{Figure, Section};
 use crate::render::verdict::selection::select;

@@ -33,8 +33,7 @@ pub(crate) fn figure(groups: &[Group<'_>]) -> Result<Option<Figure>> {
     let names = Names::of(firsts.iter().map(|group| naming.name(group)).collect());
     let name = |at: usize| if count > 1 { names.each[at].clone() } else { String::new() };
     let looks = looks(&firsts, true);
-    let lines: Vec<LineSeries> =
-        (0..count).map(|at| line(name(at), looks[at], (at, count), &series[at].1)).collect();
+    let lines: Vec<LineSeries> = (0..count).map(|at| line(name(at), looks[at], (at, count), &series[at].1)).collect();
     let deepest = comparisons.iter().filter_map(|comparison| comparison.first.first().depth).max().unwrap_or(0);
     let layers = (0..=deepest).map(|depth| if depth == 0 { "h".into() } else { format!("projection layer {depth}") });
     let x = Axis::categories("Features", layers.collect());

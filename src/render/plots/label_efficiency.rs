@@ -7,8 +7,8 @@ use crate::render::draw::Axis;
 use crate::render::groups::{Group, group_by};
 use crate::render::plots::looks::looks;
 use crate::render::plots::{
-    Figure, Names, Section, interval_ends, intervals_caption, keep_prominent, line_of_groups, majority_line, omitted_caption,
-    singles_caption,
+    Figure, Names, Section, interval_ends, intervals_caption, keep_prominent, line_of_groups, majority_line,
+    omitted_caption, singles_caption,
 };
 use crate::render::words::{self, Naming};
 
@@ -25,9 +25,8 @@ pub(crate) fn figure(groups: &[Group<'_>], majority: Option<f64>) -> Result<Opti
     let names = Names::of(firsts.iter().map(|group| naming.name(group)).collect());
     let name = |at: usize| if count > 1 { names.each[at].clone() } else { String::new() };
     let looks = looks(&firsts, false);
-    let line = |at: usize| {
-        line_of_groups(name(at), looks[at], (at, count), &series[at], |group| group.first().fraction)
-    };
+    let line =
+        |at: usize| line_of_groups(name(at), looks[at], (at, count), &series[at], |group| group.first().fraction);
     let lines: Vec<LineSeries> = (0..count).map(line).collect();
     let shown: Vec<&Group<'_>> = series.concat();
     let y = Axis::percent("Test accuracy", interval_ends(&lines).into_iter().chain(majority));

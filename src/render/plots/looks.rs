@@ -35,7 +35,11 @@ pub(super) fn looks(groups: &[&Group<'_>], is_depth_shown: bool) -> Vec<Look> {
 fn candidates(result: &EvaluationResult, depth: usize, dash: Dash) -> impl Iterator<Item = Look> {
     let family = Family::of(result);
     let tinted = move |marker: usize| {
-        (0..TINTS).map(move |tint| Look { ink: Ink::Of(family, depth + tint), dash, marker: Marker::nth(depth + marker) })
+        (0..TINTS).map(move |tint| Look {
+            ink: Ink::Of(family, depth + tint),
+            dash,
+            marker: Marker::nth(depth + marker),
+        })
     };
     (0..Marker::COUNT).flat_map(tinted)
 }
@@ -64,7 +68,8 @@ mod tests {
             ..EvaluationResult::default()
         };
         let linear = EvaluationKind::LinearEval;
-        let mut results = vec![of(EvaluationKind::Supervised, None, None, 1.0), of(EvaluationKind::Knn, Some("a"), Some(0), 1.0)];
+        let mut results =
+            vec![of(EvaluationKind::Supervised, None, None, 1.0), of(EvaluationKind::Knn, Some("a"), Some(0), 1.0)];
         for from in ["a", "b", "untrained"] {
             for depth in 0..3 {
                 results.extend([0.1, 1.0].map(|fraction| of(linear, Some(from), Some(depth), fraction)));
@@ -86,7 +91,12 @@ mod tests {
     fn runs_of_a_sweep_have_looks_of_their_own() {
         for of in 1..=8 {
             let looks: Vec<Look> = (0..of).map(|at| run_look(at, of)).collect();
-            assert!((0..of).all(|at| !looks[..at].iter().any(|other| (other.ink, other.dash) == (looks[at].ink, looks[at].dash))), "{of}: {looks:?}");
+            assert!(
+                (0..of).all(|at| !looks[..at]
+                    .iter()
+                    .any(|other| (other.ink, other.dash) == (looks[at].ink, looks[at].dash))),
+                "{of}: {looks:?}"
+            );
         }
     }
 }

@@ -194,7 +194,11 @@ fn interval_ends(lines: &[LineSeries]) -> Vec<f64> {
 
 /// States in a caption that training curves are omitted; empty if none are.
 fn first_caption(shown: usize, of: usize) -> String {
-    if shown == of { String::new() } else { format!(" The first {shown} of {of} are shown; tables/curves.csv has all.") }
+    if shown == of {
+        String::new()
+    } else {
+        format!(" The first {shown} of {of} are shown; tables/curves.csv has all.")
+    }
 }
 
 /// States in a caption that series are omitted; empty if none are.
@@ -213,43 +217,4 @@ fn join_nonempty(parts: &[&str]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::render::data::EvaluationResult;
-
-    #[test]
-    fn baselines_precede_the_other_depths_of_a_sweep() {
-        let of = |kind, stage: &str, depth: Option<usize>, variant: &str, validation: f64| EvaluationResult {
-            kind,
-            stage: stage.into(),
-            from: depth.map(|_| stage.to_owned()),
-            depth,
-            is_untrained: stage == "untrained",
-            variant: variant.into(),
-            accuracy: 1.0 - validation,
-            validation_accuracy: Some(validation),
-            ..EvaluationResult::default()
-        };
-        let linear = EvaluationKind::LinearEval;
-        let results = [
-            of(linear, "main", Some(0), "a", 0.4),
-            of(linear, "main", Some(1), "a", 0.9),
-            of(linear, "main", Some(0), "b", 0.5),
-            of(linear, "main", Some(1), "b", 0.2),
-            of(linear, "untrained", Some(0), "", 0.1),
-            of(EvaluationKind::Supervised, "scratch", None, "", 0.3),
-        ];
-        let ordered = by_prominence(groups::over_seeds(&results));
-        let names =
-            ordered.iter().map(|group| (group.first().stage.as_str(), group.first().depth, group.variant.as_str()));
-        let wanted = [
-            ("main", Some(0), "b"),
-            ("untrained", Some(0), ""),
-            ("scratch", None, ""),
-            ("main", Some(1), "b"),
-            ("main", Some(0), "a"),
-            ("main", Some(1), "a"),
-        ];
-        assert_eq!(names.collect::<Vec<_>>(), wanted);
-    }
-}
+mod tests;

@@ -81,7 +81,10 @@ mod tests {
     #[test]
     fn what_all_names_have_is_left_out_once() {
         let (each, common) = of(&["main, h, temperature 0.05, lr 1", "main, z, temperature 0.1, lr 1"]);
-        assert_eq!((each.join("|").as_str(), common.as_str()), ("h, temperature 0.05|z, temperature 0.1", "main, lr 1"));
+        assert_eq!(
+            (each.join("|").as_str(), common.as_str()),
+            ("h, temperature 0.05|z, temperature 0.1", "main, lr 1")
+        );
         assert_eq!(of(&["a, b"]), (vec!["a, b".to_owned()], String::new()));
         assert_eq!(of(&["a", "a, b"]).0, ["a", "a, b"]);
         assert_eq!(of(&[]).0, Vec::<String>::new());

@@ -57,13 +57,7 @@ fn name(curve: &&TrainingCurve) -> String {
 }
 
 /// Returns the training and selection curves of each seed; only those of the first seed are named.
-fn lines(
-    name: &str,
-    at: usize,
-    curves: &[&TrainingCurve],
-    training: Value,
-    selection: Selection,
-) -> Vec<LineSeries> {
+fn lines(name: &str, at: usize, curves: &[&TrainingCurve], training: Value, selection: Selection) -> Vec<LineSeries> {
     let seeds = curves.len() > 1;
     let dashes = [[Dash::Dashed, Dash::Solid], [Dash::Dotted, Dash::DashDot]][(at / 3).min(1)];
     let mut lines = Vec::new();

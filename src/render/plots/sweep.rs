@@ -52,9 +52,12 @@ fn figure(groups: &[Group<'_>], majority: Option<f64>, setting: &str, values: &[
     let line = |at: usize| line_of_groups(name(at), looks[at], (at, count), &series[at].1, position);
     let mut lines: Vec<LineSeries> = (0..count).map(line).collect();
     let ends = [x.low, x.high];
-    lines.extend(baselines.iter().enumerate().map(|(at, group)| {
-        baseline_line(&name(count + at), at, looks[count + at], group.mean, ends)
-    }));
+    lines.extend(
+        baselines
+            .iter()
+            .enumerate()
+            .map(|(at, group)| baseline_line(&name(count + at), at, looks[count + at], group.mean, ends)),
+    );
     let shown: Vec<&Group<'_>> = series.iter().flat_map(|(_, members)| members.clone()).collect();
     let means = baselines.iter().map(|group| group.mean);
     let y = Axis::percent("Test accuracy", interval_ends(&lines).into_iter().chain(means).chain(majority));

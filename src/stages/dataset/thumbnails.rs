@@ -69,7 +69,12 @@ impl Stage for ThumbnailsStage {
         let mut values = vec![0.0; side * side * 3];
         for (at, &image) in positions.iter().enumerate() {
             // Nothing of an evaluation view is random.
-            policy.apply(set.image(image)?.view(), &mut rng::stream(0, "thumbnails", &[]), &mut Default::default(), &mut values);
+            policy.apply(
+                set.image(image)?.view(),
+                &mut rng::stream(0, "thumbnails", &[]),
+                &mut Default::default(),
+                &mut values,
+            );
             let (left, top) = (at % COLUMNS * side, at / COLUMNS * side);
             for (row, values) in values.chunks_exact(side * 3).enumerate() {
                 let start = ((top + row) * width + left) * 3;

@@ -30,9 +30,9 @@ use contrastive::{CurvePart, PretrainStage};
 use features::FeaturesStage;
 use health::{HealthPart, HealthStage};
 use pairs::{PairsPart, PairsStage};
-use similarity::{SimilarityPart, SimilarityStage};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use similarity::{SimilarityPart, SimilarityStage};
 use std::sync::Arc;
 
 /// The section `pretrain`.
