@@ -254,20 +254,72 @@ fn equal_reports_give_equal_bytes() {
 #[test]
 fn a_full_study_has_every_figure() {
     let files = written(&full());
-    for name in [
-        "comparison",
+    let plots: Vec<&str> = ending(&files, ".svg").into_iter().map(|(name, _)| name).collect();
+    let wanted = [
         "accuracy-by-depth",
+        "comparison",
+        "confusion-knn-main-h-100-temperature-0-1",
+        "confusion-linear-main-h-10-temperature-0-1",
+        "confusion-linear-main-h-100-temperature-0-1",
+        "confusion-supervised-supervised-10-temperature-0-1",
+        "confusion-supervised-supervised-100-temperature-0-1",
+        "embedding-t-sne-main",
         "label-efficiency",
-        "sweep-1",
+        "learning-rate",
         "linear-evaluation-curves",
         "pretraining",
-        "learning-rate",
         "supervised-training",
-        "confusion-1",
-        "embedding-1",
-    ] {
-        assert!(files.contains_key(&format!("plots/{name}.png")), "{name}.png is missing");
-        assert!(files.contains_key(&format!("plots/{name}.svg")), "{name}.svg is missing");
+        "sweep-temperature",
+    ];
+    for name in wanted {
+        for extension in ["svg", "png", "pdf"] {
+            assert!(files.contains_key(&format!("plots/{name}.{extension}")), "{name}.{extension} is not in {plots:?}");
+        }
+    }
+}
+
+#[test]
+fn names_of_figures_are_short_ascii_and_those_of_places_on_the_page() {
+    for report in [full(), hostile(), extreme()] {
+        let files = written(&report);
+        let page = text(&files, "index.html");
+        for (name, _) in ending(&files, ".svg") {
+            let name = name.trim_start_matches("plots/").trim_end_matches(".svg");
+            assert!(name.len() < 100 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'), "{name}");
+            assert_eq!(page.matches(&format!("id=\"{name}\"")).count(), 1, "{name}");
+        }
+    }
+}
+
+#[test]
+fn figures_have_two_drawings_and_their_data_on_the_page() {
+    let page = text(&written(&full()), "index.html");
+    let count = |needle: &str| page.matches(needle).count();
+    assert!(count("class=\"chart wide\"") >= 14);
+    assert_eq!(count("class=\"chart wide\""), count("class=\"chart narrow\""));
+    let data = page.split("class=\"chart-data\">").skip(1).map(|rest| rest.split("</script>").next().unwrap());
+    let mut kinds = Vec::new();
+    for json in data {
+        let data: serde_json::Value = serde_json::from_str(json).unwrap();
+        let panels = data["panels"].as_array().unwrap();
+        assert!(!panels.is_empty());
+        for series in panels.iter().filter_map(|panel| panel["series"].as_array()).flatten() {
+            assert!(!series["points"].as_array().unwrap().is_empty() && series["class"].is_string(), "{series}");
+        }
+        kinds.push(data["kind"].as_str().unwrap().to_owned());
+    }
+    assert!(kinds.contains(&"lines".to_owned()) && kinds.contains(&"points".to_owned()), "{kinds:?}");
+}
+
+#[test]
+fn no_text_of_a_figure_is_too_small_to_read() {
+    for report in [full(), hostile(), extreme()] {
+        for (name, bytes) in ending(&written(&report), ".svg") {
+            let svg = std::str::from_utf8(bytes).unwrap();
+            for size in svg.split("font-size=\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+                assert!(size.parse::<f64>().unwrap() >= 12.0, "{name}: {size} px");
+            }
+        }
     }
 }
 
@@ -315,10 +367,13 @@ fn names_are_escaped_everywhere() {
     let files = written(&hostile());
     for name in files.keys().filter(|name| name.ends_with(".html") || name.ends_with(".svg") || name.ends_with(".md")) {
         let text = text(&files, name);
-        assert!(!text.contains("<script"), "{name}");
+        let own = text.replace("<script>", "").replace("<script type=\"application/json\" class=\"", "");
+        assert!(!own.contains("<script"), "{name}");
         assert!(text.chars().all(|c| !is_hidden(c) || c == '\n'), "{name} holds a hidden character");
     }
-    for name in ["index.html", "results.md", "plots/comparison.svg", "plots/embedding-1.svg"] {
+    let is_embedding = |name: &&str| name.starts_with("plots/embedding-");
+    let embedding = ending(&files, ".svg").into_iter().map(|(name, _)| name).find(is_embedding).unwrap();
+    for name in ["index.html", "results.md", "plots/comparison.svg", embedding] {
         assert!(text(&files, name).contains("&lt;script"), "{name} lacks the name");
     }
 }
@@ -327,7 +382,7 @@ fn names_are_escaped_everywhere() {
 fn the_page_loads_nothing_from_the_network() {
     let page = text(&written(&full()), "index.html");
     assert!(page.contains("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';"));
-    for needle in ["src=\"http", "href=\"http", "url(http", "@import", "<script", "<link"] {
+    for needle in ["src=\"http", "href=\"http", "url(http", "@import", "<script src", "<link"] {
         assert!(!page.contains(needle), "{needle}");
     }
     for anchor in page.split("href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {

@@ -135,6 +135,10 @@ pub struct TrainingCurve {
     pub chance_accuracy: Option<f64>,
     /// One row per epoch.
     pub rows: Vec<CurveRow>,
+    /// Number of optimizer steps of an epoch, if known.
+    pub steps_per_epoch: Option<usize>,
+    /// Learning rates over the steps: epoch, with its fraction, and rate; empty if only those of [`CurveRow`] are known.
+    pub learning_rates: Vec<(f64, f64)>,
     /// Epoch (in the units of [`CurveRow::epoch`]) whose weights were kept.
     pub best_epoch: Option<usize>,
     /// How that epoch was selected: "lowest loss", "highest accuracy"; empty if it is the last one.
@@ -273,6 +277,8 @@ pub struct EmbeddingPanel {
     pub depth_label: String,
     /// "t-SNE" or "PCA" with the main parameters: "t-SNE, perplexity 30".
     pub method: String,
+    /// Fractions of the variance that both axes explain (PCA).
+    pub explained: Option<(f64, f64)>,
     /// Swept settings of this panel.
     pub variant: String,
     /// Name of each image inside the source.

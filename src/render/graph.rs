@@ -154,7 +154,7 @@ fn draw(svg: &mut String, node: &Node<'_>, work: &BTreeMap<&str, StageWork>) {
     };
     let room = BOX.0 - 16.0;
     let name = font::fitted_around(&node.name, NAME, true, room);
-    let detail = font::fitted(&detail(node, state, &works), DETAIL, false, room);
+    let detail = font::fitted_around(&detail(node, state, &works), DETAIL, false, room);
     let _ = writeln!(
         svg,
         "<g class=\"stage {class}\"><title>{}</title><rect x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" rx=\"5\"/>\

@@ -162,7 +162,7 @@ pub(crate) fn names(tables: &[StageTable]) -> Vec<String> {
 }
 
 /// Returns the ASCII letters and digits of a text in lower case, with a separator for everything between them.
-fn slug(text: &str, separator: char) -> String {
+pub(crate) fn slug(text: &str, separator: char) -> String {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join(&separator.to_string())
 }

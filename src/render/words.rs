@@ -44,15 +44,6 @@ pub(crate) fn signed_decimals(value: f64, decimals: usize) -> String {
     }
 }
 
-/// Formats a difference for an axis tick: "+5", "−2.5", "0".
-pub(crate) fn points_tick(difference: f64) -> String {
-    match trimmed(100.0 * difference.abs(), 2) {
-        size if size == "0" => size,
-        size if difference < 0.0 => format!("\u{2212}{size}"),
-        size => format!("+{size}"),
-    }
-}
-
 /// Formats an interval of differences: "+1.2 to +4.6".
 pub(crate) fn points_range((low, high): (f64, f64)) -> String {
     format!("{} to {}", points(low), points(high))

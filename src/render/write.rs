@@ -3,14 +3,13 @@
 use crate::base::files::{create_directory, write_atomic};
 use crate::base::{Error, Result};
 use crate::render::data::Report;
-use crate::render::draw::canvas;
 use crate::render::{markdown, page, plots, tables};
 use std::path::Path;
 
 /// Name of the Markdown file with the table of results.
 pub(crate) const RESULTS: &str = "results.md";
 
-/// Writes a report: `index.html`, `results.md`, `plots/*.png` and `.svg`, `tables/*.csv`.
+/// Writes a report: `index.html`, `results.md`, `plots/*.svg`, `.png` and `.pdf`, `tables/*.csv`.
 ///
 /// Equal reports give equal bytes. The page is self-contained.
 ///
@@ -25,8 +24,9 @@ pub fn write(report: &Report, directory: &Path) -> Result<()> {
     }
     let figures = plots::all(report)?;
     for figure in &figures {
-        put(&plot_directory.join(format!("{}.png", figure.name)), &figure.png)?;
-        put(&plot_directory.join(format!("{}.svg", figure.name)), canvas::standalone(&figure.svg).as_bytes())?;
+        for (extension, bytes) in &figure.rendered.files {
+            put(&plot_directory.join(format!("{}.{extension}", figure.name)), bytes)?;
+        }
     }
     put(&directory.join(RESULTS), markdown::results_markdown(report).as_bytes())?;
     // Last and atomic, so that the page never exists before the files it links to.

@@ -150,6 +150,9 @@ struct EmbedStage {
     seed: u64,
 }
 
+/// Fractions of the variance that the axes of a PCA explain, in its artifact.
+const EXPLAINED: &str = "explained.json";
+
 /// A point of an embedding: a row of `embedding.csv`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Point {
@@ -177,7 +180,13 @@ impl Stage for EmbedStage {
     }
 
     fn parameters(&self) -> Value {
-        json!({ "depth": self.depth, "subset": self.subset, "method": self.method, "seed": self.seed })
+        let mut parameters =
+            json!({ "depth": self.depth, "subset": self.subset, "method": self.method, "seed": self.seed });
+        // Only for PCA, so that artifacts of t-SNE keep their keys.
+        if matches!(self.method, EmbedMethod::Pca(_)) {
+            parameters["explained"] = json!(true);
+        }
+        parameters
     }
 
     fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
@@ -190,7 +199,11 @@ impl Stage for EmbedStage {
             EmbedMethod::Tsne(config) => {
                 tsne(view, config, self.seed, &|done, total| context.progress(done, total, "iterations"))?
             }
-            EmbedMethod::Pca(_) => principal_components(view, 2).points,
+            EmbedMethod::Pca(_) => {
+                let components = principal_components(view, 2);
+                artifacts::write_json(&context.output().join(EXPLAINED), &components.explained_variance_ratio)?;
+                components.points
+            }
         };
         let points = images.iter().zip(plane.chunks_exact(2)).map(|(image, point)| Point {
             image: set.name(*image).to_owned(),
@@ -230,9 +243,22 @@ impl ReportPart for PanelPart {
             depth_label: depths::label(self.depth, self.width),
             method: self.method.clone(),
             variant: shown.variant.label.clone(),
+            explained: explained(shown.artifact("embedding")?)?,
             ..points(shown.artifact("embedding")?)?
         });
         Ok(())
+    }
+}
+
+/// Reads the fractions of the variance that the axes explain, if they are principal components.
+fn explained(directory: &Path) -> Result<Option<(f64, f64)>> {
+    let path = directory.join(EXPLAINED);
+    if !path.exists() {
+        return Ok(None);
+    }
+    match artifacts::read_json::<Vec<f64>>(&path)?.as_slice() {
+        [first, second] if first.is_finite() && second.is_finite() => Ok(Some((*first, *second))),
+        _ => Err(artifacts::impossible(&path, "it does not hold two fractions")),
     }
 }
 

@@ -1,21 +1,15 @@
 //! Horizontal bars with intervals and printed values.
 
-use crate::render::draw::frame::BELOW;
-use crate::render::draw::pen::TextStyle;
-use crate::render::draw::style::{GRID, INK, MUTED, TEXT, WIDTH};
-use crate::render::draw::{Axis, DrawResult, Drawing, Pen, font};
+use crate::render::draw::style::{LINE_HEIGHT, MARGIN, NARROW, TEXT};
+use crate::render::draw::{Axis, Drawing, Frame, Ink, Scene, Stroke, TextStyle, font};
 use crate::render::words;
-use plotters::prelude::DrawingBackend;
-use plotters::style::{Color, RGBColor};
 
-const MARGIN: f64 = 8.0;
-const ROW: f64 = 27.0;
-/// Row height if names take two lines.
-const TALL_ROW: f64 = 37.0;
-const LINE_HEIGHT: f64 = 15.0;
+/// Space between two rows.
+const ROW_GAP: f64 = 10.0;
+/// Height of a bar.
 const BAR: f64 = 15.0;
-/// Maximum fraction of the width for the names.
-const MAX_NAME_FRACTION: f64 = 0.45;
+/// Maximum fraction of the width for the names, if they are next to the bars.
+const MAX_NAME_FRACTION: f64 = 0.5;
 /// Width of the printed values.
 const VALUE_WIDTH: f64 = 62.0;
 
@@ -29,7 +23,7 @@ pub(crate) struct Bar {
     /// Confidence interval of the value.
     pub(crate) interval: (f64, f64),
     /// Color.
-    pub(crate) color: RGBColor,
+    pub(crate) ink: Ink,
 }
 
 /// A horizontal bar chart.
@@ -43,101 +37,122 @@ pub(crate) struct BarChart {
     pub(crate) axis: Axis,
 }
 
-impl BarChart {
+/// Where the parts of a chart are at a width.
+struct Layout {
+    /// Lines of each name, and whether they are above the bar.
+    names: Vec<Vec<String>>,
+    is_above: bool,
+    /// Edges of the bars' area.
+    left: f64,
+    right: f64,
+}
+
+impl Layout {
+    fn of(bars: &[Bar], width: f64) -> Self {
+        let is_above = width <= NARROW;
+        let names: Vec<&String> = bars.iter().map(|bar| &bar.name).collect();
+        let max = if is_above { width - 2.0 * MARGIN } else { MAX_NAME_FRACTION * width };
+        let names: Vec<Vec<String>> = names.into_iter().map(|name| font::wrapped(name, TEXT, false, max)).collect();
+        let widest = names.iter().map(|lines| font::widest(lines, TEXT, false)).fold(0.0, f64::max);
+        let left = if is_above { MARGIN } else { MARGIN + widest + 12.0 };
+        Self { names, is_above, left, right: width - MARGIN - VALUE_WIDTH }
+    }
+
+    /// Returns the height of a row.
+    fn row(&self, at: usize) -> f64 {
+        let names = LINE_HEIGHT * self.names[at].len() as f64;
+        ROW_GAP + if self.is_above { names + BAR } else { names.max(BAR) }
+    }
+
     fn bottom(&self) -> f64 {
-        MARGIN + self.bars.len() as f64 * self.row()
-    }
-
-    fn row(&self) -> f64 {
-        let room = self.names_width() - 12.0;
-        if self.bars.iter().any(|bar| name_lines(&bar.name, room).len() > 1) { TALL_ROW } else { ROW }
-    }
-
-    fn names_width(&self) -> f64 {
-        let widest = self.bars.iter().map(|bar| font::width(&bar.name, TEXT, false)).fold(0.0, f64::max);
-        widest.min(WIDTH * MAX_NAME_FRACTION) + 12.0
-    }
-
-    fn across(&self, value: f64) -> Option<f64> {
-        let (left, right) = (MARGIN + self.names_width(), WIDTH - MARGIN - VALUE_WIDTH);
-        Some(left + self.axis.fraction(value)?.clamp(0.0, 1.0) * (right - left))
-    }
-
-    fn draw_axis<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> DrawResult<B> {
-        let bottom = self.bottom();
-        for (value, text) in &self.axis.ticks {
-            let Some(x) = self.across(*value) else { continue };
-            pen.line(&[(x, MARGIN), (x, bottom + 4.0)], GRID.to_rgba(), 1.0)?;
-            pen.text(text, (x, bottom + 14.0), TextStyle::new(TEXT, MUTED).centered())?;
-        }
-        let middle = f64::midpoint(MARGIN + self.names_width(), WIDTH - MARGIN - VALUE_WIDTH);
-        pen.text(&self.axis.title, (middle, bottom + 34.0), TextStyle::new(TEXT, INK).centered())
-    }
-
-    fn draw_bar<B: DrawingBackend>(&self, pen: &Pen<'_, B>, bar: &Bar, y: f64) -> DrawResult<B> {
-        let names_end = MARGIN + self.names_width();
-        let lines = name_lines(&bar.name, self.names_width() - 12.0);
-        let first = y - LINE_HEIGHT / 2.0 * (lines.len() - 1) as f64;
-        for (i, line) in lines.iter().enumerate() {
-            pen.text(
-                line,
-                (names_end - 12.0, first + i as f64 * LINE_HEIGHT),
-                TextStyle::new(TEXT, INK).right_aligned(),
-            )?;
-        }
-        if let Some(end) = self.across(bar.value) {
-            let color = bar.color.mix(0.75);
-            pen.rectangle((names_end, y - BAR / 2.0), (end, y + BAR / 2.0), color)?;
-        }
-        if let (Some(low), Some(high)) = (self.across(bar.interval.0), self.across(bar.interval.1)) {
-            pen.whisker((low, y), (high, y), INK.to_rgba())?;
-        }
-        let text_style = TextStyle::new(TEXT, INK).bold().right_aligned();
-        pen.text(&words::percent(bar.value), (WIDTH - MARGIN, y), text_style)
+        MARGIN + (0..self.names.len()).map(|at| self.row(at)).sum::<f64>()
     }
 }
 
-/// Breaks a name that is too long into two lines, at a comma if possible.
-fn name_lines(name: &str, room: f64) -> Vec<String> {
-    if font::width(name, TEXT, false) <= room {
-        return vec![name.to_owned()];
+impl BarChart {
+    /// Draws the grid and the reference line behind a bar.
+    fn draw_lines(&self, scene: &mut Scene, frame: &Frame<'_>, (top, bottom): (f64, f64)) {
+        for x in self.axis.ticks.iter().filter_map(|(value, _)| frame.across(*value)) {
+            scene.line(&[(x, top), (x, bottom)], Stroke::new(Ink::Grid, 1.0));
+        }
+        if let Some(x) = self.reference.and_then(|level| frame.across(level)) {
+            scene.line(&[(x, top), (x, bottom)], Stroke::new(Ink::Text, 1.5));
+        }
     }
-    let breaks = name.match_indices(", ").map(|(at, comma)| name.split_at(at + comma.len()));
-    let last = breaks.filter(|(first, _)| font::width(first.trim_end(), TEXT, false) <= room).last();
-    let (first, rest) = last.unwrap_or(("", name));
-    let rest = font::fitted_around(rest, TEXT, false, room);
-    if first.is_empty() { vec![rest] } else { vec![first.trim_end().to_owned(), rest] }
+
+    fn draw_bar(&self, scene: &mut Scene, frame: &Frame<'_>, bar: &Bar, (names, top, y): (&[String], f64, f64)) {
+        let is_above = top + LINE_HEIGHT * names.len() as f64 <= y;
+        let (x, style) = if is_above {
+            (MARGIN, TextStyle::new(TEXT, Ink::Text))
+        } else {
+            (frame.left - 12.0, TextStyle::new(TEXT, Ink::Text).right_aligned())
+        };
+        scene.lines_of_text(names, (x, top + LINE_HEIGHT / 2.0), style);
+        if let Some(end) = frame.across(bar.value) {
+            let end = end.clamp(frame.left, frame.right);
+            scene.boxes(&[((frame.left, y - BAR / 2.0), (end, y + BAR / 2.0))], bar.ink, 0.75);
+        }
+        if let (Some(low), Some(high)) = (frame.across(bar.interval.0), frame.across(bar.interval.1)) {
+            let within = |x: f64| x.clamp(frame.left, frame.right);
+            scene.whisker((within(low), y), (within(high), y), Ink::Text);
+        }
+        let style = TextStyle::new(TEXT, Ink::Text).bold().right_aligned();
+        scene.text(&words::percent(bar.value), (scene.size.0 - MARGIN, y), style);
+    }
 }
 
 impl Drawing for BarChart {
-    fn size(&self) -> (f64, f64) {
-        (WIDTH, self.bottom() + BELOW + MARGIN)
-    }
-
-    fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> DrawResult<B> {
-        self.draw_axis(pen)?;
+    fn draw(&self, width: f64) -> Scene {
+        let layout = Layout::of(&self.bars, width);
+        let bottom = layout.bottom();
+        let no_rows = Axis { ticks: Vec::new(), ..self.axis.clone() };
+        let frame = Frame { left: layout.left, top: MARGIN, right: layout.right, bottom, x: &self.axis, y: &no_rows };
+        let mut scene = Scene::new(width, bottom + Frame::below(&self.axis, frame.right - frame.left));
+        let mut top = MARGIN;
         for (at, bar) in self.bars.iter().enumerate() {
-            self.draw_bar(pen, bar, MARGIN + (at as f64 + 0.5) * self.row())?;
+            let (names, row) = (&layout.names[at], layout.row(at));
+            let names_height = LINE_HEIGHT * names.len() as f64;
+            let (name_top, y) = if layout.is_above {
+                (top, top + names_height + BAR / 2.0)
+            } else {
+                let middle = top + row / 2.0;
+                (middle - names_height / 2.0, middle)
+            };
+            // Lines do not cross the names above the bars.
+            let lines = if layout.is_above { (y - BAR / 2.0 - 2.0, y + BAR / 2.0 + 2.0) } else { (top, top + row) };
+            self.draw_lines(&mut scene, &frame, lines);
+            self.draw_bar(&mut scene, &frame, bar, (names, name_top, y));
+            top += row;
         }
-        match self.reference.and_then(|level| self.across(level)) {
-            Some(x) => pen.line(&[(x, MARGIN), (x, self.bottom())], INK.to_rgba(), 1.5),
-            None => Ok(()),
-        }
+        frame.draw(&mut scene);
+        scene
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::draw::Family;
+    use crate::render::draw::style::WIDE;
 
     #[test]
-    fn a_long_name_takes_two_lines() {
-        let name = "Linear evaluation, main, projection layer 1 (128-d), 100 % of labels, precision \"bf16\"";
-        let lines = name_lines(name, 340.0);
-        assert_eq!(lines.join(" "), name);
-        assert_eq!(lines.len(), 2);
-        assert!(lines.iter().all(|line| font::width(line, TEXT, false) <= 340.0));
-        assert_eq!(name_lines("short", 340.0), ["short"]);
-        assert_eq!(name_lines(&"x".repeat(200), 340.0).len(), 1);
+    fn names_of_any_length_are_whole_and_legible() {
+        let bar = |name: &str, value| Bar {
+            name: name.to_owned(),
+            value,
+            interval: (value - 0.1, value + 0.1),
+            ink: Ink::Of(Family::Linear, 0),
+        };
+        let long = "Linear evaluation, main, projection layer 1 (128-d), 100 % of labels, precision \"bf16\"";
+        let bars = vec![bar(long, 0.4), bar("short", 0.05), bar(&"x".repeat(300), 1.0), bar("missing", f64::NAN)];
+        let axis = Axis::from_zero("Test accuracy", [0.4, 1.0]);
+        let chart = BarChart { bars, reference: Some(0.2), axis };
+        for width in [WIDE, NARROW] {
+            let scene = chart.draw(width);
+            scene.assert_legible("bars");
+            let texts: String = scene.text_boxes().into_iter().map(|(text, _)| text + " ").collect();
+            assert!(texts.contains(long) || width == NARROW || texts.contains("Linear evaluation"), "{texts}");
+            assert!(texts.replace(' ', "").contains(&"x".repeat(300)), "{texts}");
+        }
     }
 }

@@ -1,93 +1,19 @@
 //! Line charts in one or several panels.
 
-use crate::render::charts::legend::{self, LegendEntry, LegendSymbol};
-use crate::render::draw::frame::BELOW;
-use crate::render::draw::pen::TextStyle;
-use crate::render::draw::style::{INK, MUTED, SMALL, STROKE, TEXT, WIDTH};
-use crate::render::draw::{Axis, DrawResult, Drawing, Frame, Pen, font};
-use plotters::prelude::DrawingBackend;
-use plotters::style::{Color, RGBColor};
+use crate::render::charts::chart_data::{AxisData, ChartData, LinesData, ReferenceData};
+use crate::render::charts::legend::{self, LegendEntry};
+use crate::render::charts::series::LineSeries;
+use crate::render::draw::style::{HEADING, LINE_HEIGHT, MARGIN, NARROW, SMALL, TEXT};
+use crate::render::draw::{Axis, Dash, Drawing, Frame, Ink, Position, Scene, Stroke, TextStyle, font};
 
 /// Gap between panels.
 const GUTTER: f64 = 30.0;
-const MARGIN: f64 = 8.0;
-/// Heights of the y axis title and of a panel heading above it.
-const AXIS_TITLE: f64 = 28.0;
-const HEADING: f64 = 24.0;
-/// Width of thin lines.
-const THIN: f64 = 1.2;
-/// Horizontal distance between lines with the same x values.
-const DODGE: f64 = 5.0;
+/// Space between the texts above a panel and its frame.
+const ABOVE: f64 = 12.0;
 /// Maximum fraction of the panel width for labels next to lines.
 const MAX_LABEL_FRACTION: f64 = 0.42;
 /// Maximum number of labels next to lines; more go above the chart.
 const MAX_LABELS: usize = 10;
-
-/// A line of a panel.
-#[derive(Clone, Debug)]
-pub(crate) struct LineSeries {
-    /// Name; a line without a name has no label.
-    pub(crate) name: String,
-    /// Color.
-    pub(crate) color: RGBColor,
-    /// Points; a non-finite point leaves a gap.
-    pub(crate) points: Vec<(f64, f64)>,
-    /// Confidence interval of each point; may be empty.
-    pub(crate) intervals: Vec<(f64, f64)>,
-    /// Values drawn as small rings: individual seeds.
-    pub(crate) singles: Vec<(f64, f64)>,
-    /// Whether each point has a dot.
-    pub(crate) marked: bool,
-    /// Point with a dot: the epoch whose weights were kept.
-    pub(crate) best: Option<(f64, f64)>,
-    /// Whether it is dashed.
-    pub(crate) dashed: bool,
-    /// Stroke width in CSS pixels.
-    pub(crate) width: f64,
-    /// Opacity; translucent lines are drawn below the others.
-    pub(crate) strength: f64,
-    /// Shift to the right in CSS pixels, so that whiskers at the same x do not overlap.
-    pub(crate) dodge: f64,
-}
-
-impl LineSeries {
-    /// Creates a solid line without markers.
-    pub(crate) fn new(name: impl Into<String>, color: RGBColor, points: Vec<(f64, f64)>) -> Self {
-        Self {
-            name: name.into(),
-            color,
-            points,
-            intervals: Vec::new(),
-            singles: Vec::new(),
-            marked: false,
-            best: None,
-            dashed: false,
-            width: STROKE,
-            strength: 1.0,
-            dodge: 0.0,
-        }
-    }
-
-    /// Makes it thin, for the seeds of one run.
-    pub(crate) fn thin(self) -> Self {
-        Self { width: THIN, ..self }
-    }
-
-    /// Makes it thin and translucent, for the background.
-    pub(crate) fn faint(self) -> Self {
-        Self { strength: 0.3, ..self.thin() }
-    }
-
-    /// Shifts it horizontally as line `at` of `of`.
-    pub(crate) fn dodged(self, at: usize, of: usize) -> Self {
-        Self { dodge: (at as f64 - (of as f64 - 1.0) / 2.0) * DODGE, ..self }
-    }
-
-    fn entry(&self) -> LegendEntry {
-        let symbol = if self.dashed { LegendSymbol::Dashed } else { LegendSymbol::Solid };
-        LegendEntry { name: self.name.clone(), color: self.color, symbol }
-    }
-}
 
 /// A horizontal reference line.
 #[derive(Clone, Debug)]
@@ -118,12 +44,24 @@ pub(crate) struct LinePanel {
 pub(crate) struct LineChart {
     /// The panels.
     pub(crate) panels: Vec<LinePanel>,
-    /// Panels per row.
+    /// Panels per row, if they are not one below the other.
     pub(crate) columns: usize,
     /// Height of a panel's plotting area.
     pub(crate) height: f64,
     /// Whether the legend is above the chart instead of next to the lines, for panels with the same lines.
     pub(crate) legend_above: bool,
+}
+
+/// Where the parts of a chart are at a width.
+struct Layout {
+    columns: usize,
+    /// Width of a panel.
+    width: f64,
+    /// Entries of the legend above the chart, and its height.
+    legend: (Vec<LegendEntry>, f64),
+    /// Heights above and below the plotting areas.
+    above: f64,
+    below: f64,
 }
 
 impl LineChart {
@@ -140,49 +78,58 @@ impl LineChart {
         Self { panels, columns, height, legend_above }
     }
 
-    fn legend(&self) -> Vec<LegendEntry> {
-        let crowded = self.panels.iter().any(|panel| panel.named().count() > MAX_LABELS);
+    /// Returns an entry for each name; lines of several panels with the same name and look share one.
+    fn entries(&self) -> Vec<LegendEntry> {
         let mut entries: Vec<LegendEntry> = Vec::new();
         for line in self.panels.iter().flat_map(LinePanel::named) {
-            if !entries.iter().any(|entry| entry.name == line.name) {
-                entries.push(line.entry());
+            if !entries.iter().any(|entry| line.has_entry(entry)) {
+                entries.push(line.entry(entries.len()));
             }
         }
-        if (self.legend_above || crowded) && entries.len() > 1 { entries } else { Vec::new() }
+        entries
     }
 
-    fn legend_height(&self) -> f64 {
-        let entries = self.legend();
-        if entries.is_empty() { 0.0 } else { legend::height(&entries, WIDTH - 2.0 * MARGIN) + MARGIN }
-    }
-
-    fn panel_height(&self) -> f64 {
-        self.above() + self.height + BELOW
-    }
-
-    fn above(&self) -> f64 {
-        let headed = self.panels.iter().any(|panel| !panel.heading.is_empty());
-        AXIS_TITLE + if headed { HEADING } else { 0.0 }
+    fn layout(&self, width: f64) -> Layout {
+        let columns = if width <= NARROW { 1 } else { self.columns.max(1) };
+        let panel = (width - 2.0 * MARGIN - GUTTER * (columns as f64 - 1.0)) / columns as f64;
+        let entries = self.entries();
+        let is_crowded = self.panels.iter().any(|panel| panel.named().count() > MAX_LABELS);
+        let has_room = legend::label_width(&entries) <= MAX_LABEL_FRACTION * panel && width > NARROW;
+        let is_above = !entries.is_empty() && (!has_room || is_crowded || self.legend_above && entries.len() > 1);
+        let legend = if is_above { entries } else { Vec::new() };
+        let legend_height = legend::height(&legend, width - 2.0 * MARGIN) + if is_above { MARGIN } else { 0.0 };
+        let tallest = |height: &dyn Fn(&LinePanel) -> f64| self.panels.iter().map(height).fold(0.0, f64::max);
+        Layout {
+            columns,
+            width: panel,
+            legend: (legend, legend_height),
+            above: tallest(&|of| of.above(panel)),
+            below: tallest(&|of| Frame::below(&of.x, of.frame_width(panel, is_above))),
+        }
     }
 }
 
 impl Drawing for LineChart {
-    fn size(&self) -> (f64, f64) {
-        let rows = self.panels.len().div_ceil(self.columns.max(1));
-        (WIDTH, self.legend_height() + rows as f64 * (self.panel_height() + MARGIN) + MARGIN)
+    fn draw(&self, width: f64) -> Scene {
+        let layout = self.layout(width);
+        let row_height = layout.above + self.height + layout.below + MARGIN;
+        let rows = self.panels.len().div_ceil(layout.columns);
+        let (entries, legend_height) = &layout.legend;
+        let mut scene = Scene::new(width, MARGIN + legend_height + rows as f64 * row_height);
+        legend::draw_rows(entries, &mut scene, (MARGIN, MARGIN), width - 2.0 * MARGIN);
+        let all = self.entries();
+        for (at, panel) in self.panels.iter().enumerate() {
+            let left = MARGIN + (at % layout.columns) as f64 * (layout.width + GUTTER);
+            let top = MARGIN + legend_height + (at / layout.columns) as f64 * row_height;
+            let labels = if entries.is_empty() { all.as_slice() } else { &[] };
+            panel.draw(&mut scene, at, (left, top), (&layout, self.height), labels);
+        }
+        scene
     }
 
-    fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> DrawResult<B> {
-        let entries = self.legend();
-        legend::draw_rows(&entries, pen, (MARGIN, MARGIN), WIDTH - 2.0 * MARGIN)?;
-        let columns = self.columns.max(1) as f64;
-        let width = (WIDTH - 2.0 * MARGIN - GUTTER * (columns - 1.0)) / columns;
-        for (at, panel) in self.panels.iter().enumerate() {
-            let left = MARGIN + (at % self.columns) as f64 * (width + GUTTER);
-            let top = MARGIN + self.legend_height() + (at / self.columns) as f64 * (self.panel_height() + MARGIN);
-            panel.draw(pen, (left, top), (width, self.above(), self.height), entries.is_empty())?;
-        }
-        Ok(())
+    fn data(&self) -> Option<String> {
+        let entries = self.entries();
+        ChartData::Lines { panels: self.panels.iter().map(|panel| panel.data(&entries)).collect() }.json()
     }
 }
 
@@ -191,94 +138,122 @@ impl LinePanel {
         self.lines.iter().filter(|line| !line.name.is_empty())
     }
 
-    fn draw<B: DrawingBackend>(
+    /// Returns its data for the script of the page; series are known by the place of their legend entry.
+    fn data<'a>(&'a self, entries: &[LegendEntry]) -> LinesData<'a> {
+        let reference = |line: &'a ReferenceLine| ReferenceData { y: line.y, text: &line.text };
+        let key = |line: &LineSeries| entries.iter().position(|entry| line.looks_like(entry)).unwrap_or(entries.len());
+        LinesData {
+            title: &self.heading,
+            x: AxisData::of(&self.x),
+            y: AxisData::of(&self.y),
+            references: self.reference_lines.iter().map(reference).collect(),
+            series: self.lines.iter().map(|line| line.data(key(line))).collect(),
+        }
+    }
+
+    fn heading_lines(&self, width: f64) -> Vec<String> {
+        font::wrapped(&self.heading, HEADING, true, width)
+    }
+
+    fn above(&self, width: f64) -> f64 {
+        let title = font::wrapped(&self.y.title, TEXT, false, width);
+        ABOVE + LINE_HEIGHT * (self.heading_lines(width).len() + title.len()) as f64
+    }
+
+    fn frame_width(&self, width: f64, legend_is_above: bool) -> f64 {
+        width - Frame::tick_label_width(&self.y) - self.label_room(legend_is_above) - MARGIN
+    }
+
+    /// Returns the width of the labels next to lines.
+    fn label_room(&self, legend_is_above: bool) -> f64 {
+        let labels: Vec<LegendEntry> = self.named().map(|line| line.entry(0)).collect();
+        if legend_is_above || labels.is_empty() { 0.0 } else { legend::label_width(&labels) + MARGIN }
+    }
+
+    fn draw(
         &self,
-        pen: &Pen<'_, B>,
-        (left, top): (f64, f64),
-        (width, above, height): (f64, f64, f64),
-        beside: bool,
-    ) -> DrawResult<B> {
-        let labels: Vec<LegendEntry> = if beside { self.named().map(LineSeries::entry).collect() } else { Vec::new() };
-        let room =
-            if labels.is_empty() { 0.0 } else { legend::label_width(&labels).min(width * MAX_LABEL_FRACTION) + MARGIN };
+        scene: &mut Scene,
+        at: usize,
+        (left, top): Position,
+        (layout, height): (&Layout, f64),
+        labels: &[LegendEntry],
+    ) {
+        let (width, is_above) = (layout.width, labels.is_empty());
+        let heading = self.heading_lines(width);
+        let title = font::wrapped(&self.y.title, TEXT, false, width);
+        let frame_left = left + Frame::tick_label_width(&self.y);
         let frame = Frame {
-            left: left + Frame::tick_label_width(&self.y),
-            top: top + above,
-            right: left + width - room - MARGIN,
-            bottom: top + above + height,
-            x: self.x.clone(),
-            y: self.y.clone(),
+            left: frame_left,
+            top: top + layout.above,
+            right: frame_left + self.frame_width(width, is_above),
+            bottom: top + layout.above + height,
+            x: &self.x,
+            y: &self.y,
         };
-        pen.heading(&self.heading, (left, top + 12.0), width)?;
-        let title = font::fitted(&self.y.title, TEXT, false, width);
-        pen.text(&title, (left, top + above - 16.0), TextStyle::new(TEXT, INK))?;
-        frame.draw(pen)?;
-        self.reference_lines.iter().try_for_each(|line| line.draw(pen, &frame))?;
-        let (translucent, opaque): (Vec<&LineSeries>, Vec<&LineSeries>) =
-            self.lines.iter().partition(|line| line.strength < 1.0);
-        translucent.iter().chain(&opaque).try_for_each(|line| line.draw(pen, &frame))?;
-        self.draw_labels(pen, &frame, labels, room)
-    }
-
-    fn draw_labels<B: DrawingBackend>(
-        &self,
-        pen: &Pen<'_, B>,
-        frame: &Frame,
-        labels: Vec<LegendEntry>,
-        room: f64,
-    ) -> DrawResult<B> {
-        let end = |line: &LineSeries| line.points.iter().rev().find_map(|&point| frame.position(point));
-        let heights = self.named().map(|line| end(line).map_or(frame.top, |(_, y)| y));
-        let placed: Vec<(f64, LegendEntry)> = heights.zip(labels).collect();
-        legend::draw_labels(&placed, pen, (frame.right + MARGIN, room - MARGIN), (frame.top, frame.bottom))
-    }
-}
-
-impl LineSeries {
-    fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>, frame: &Frame) -> DrawResult<B> {
-        let solid = self.color.to_rgba();
-        let position = |point| frame.position(point).map(|(x, y)| (x + self.dodge, y));
-        for ((x, _), (low, high)) in self.points.iter().zip(&self.intervals) {
-            if let (Some(low), Some(high)) = (position((*x, *low)), position((*x, *high))) {
-                pen.whisker(low, high, solid)?;
+        scene.lines_of_text(&heading, (left, top + 8.0), TextStyle::new(HEADING, Ink::Text).bold());
+        let below = layout.above - ABOVE - LINE_HEIGHT * (title.len() as f64 - 0.5);
+        scene.lines_of_text(&title, (left, top + below), TextStyle::new(TEXT, Ink::Text));
+        let group = vec![("class", "panel".into()), ("data-panel", at.to_string()), ("data-frame", frame.edges())];
+        scene.group(group, None, |scene| {
+            frame.draw(scene);
+            self.draw_references(scene, &frame);
+            // Translucent lines are below the others.
+            let order = |is_faint: bool| {
+                self.lines.iter().enumerate().filter(move |(_, line)| (line.strength < 1.0) == is_faint)
+            };
+            for (series, line) in order(true).chain(order(false)) {
+                let mut group = vec![("class", "series".into()), ("data-series", series.to_string())];
+                group.extend((line.dodge != 0.0).then(|| ("data-dodge", line.dodge.to_string())));
+                scene.group(group, Some(line.ink), |scene| line.draw(scene, &frame));
             }
-        }
-        for segment in segments(self.points.iter().map(|&point| position(point)).collect()) {
-            self.draw_segment(pen, &segment)?;
-        }
-        for single in self.singles.iter().filter_map(|&point| position(point)) {
-            pen.ring(single, 2.5, self.color.mix(0.7), 1.0)?;
-        }
-        let marks = self.points.iter().filter(|_| self.marked).chain(&self.best);
-        marks.filter_map(|&point| position(point)).try_for_each(|position| pen.disc(position, 4.0, solid))
+        });
+        let end = |line: &LineSeries| line.points.iter().rev().find_map(|&point| frame.position(point));
+        let entry = |line: &LineSeries| labels.iter().find(|entry| line.has_entry(entry)).cloned();
+        let placed: Vec<(f64, LegendEntry)> =
+            self.named().filter_map(|line| Some((end(line).map_or(frame.top, |(_, y)| y), entry(line)?))).collect();
+        legend::draw_labels(&placed, scene, frame.right + MARGIN, (frame.top, frame.bottom));
     }
 
-    fn draw_segment<B: DrawingBackend>(&self, pen: &Pen<'_, B>, segment: &[(f64, f64)]) -> DrawResult<B> {
-        let color = self.color.mix(self.strength);
-        match segment {
-            [alone] if !self.marked => pen.disc(*alone, self.width, color),
-            _ if self.dashed => pen.dashed(segment, color, self.width),
-            _ => pen.line(segment, color, self.width),
+    fn draw_references(&self, scene: &mut Scene, frame: &Frame<'_>) {
+        let mut taken: Vec<f64> = Vec::new();
+        for (at, line) in self.reference_lines.iter().enumerate() {
+            let Some(y) = frame.down(line.y).filter(|y| (frame.top - 1.0..=frame.bottom + 1.0).contains(y)) else {
+                continue;
+            };
+            let group = vec![("class", "reference".into()), ("data-reference", at.to_string())];
+            scene.group(group, Some(Ink::Muted), |scene| {
+                let stroke = Stroke::new(Ink::Muted, 1.2).dashed(Dash::Dashed);
+                scene.line(&[(frame.left, y), (frame.right, y)], stroke);
+                let lines = font::wrapped(&line.text, SMALL, false, frame.right - frame.left);
+                let text_y = self.free_place(frame, y, &lines, &taken);
+                let height = LINE_HEIGHT * lines.len() as f64;
+                let width = font::widest(&lines, SMALL, false);
+                taken.push(text_y.1);
+                let (left, top) = (text_y.0, text_y.1 - LINE_HEIGHT / 2.0);
+                scene.boxes(&[((left, top + 1.0), (left + width, top + height - 2.0))], Ink::Paper, 0.75);
+                scene.lines_of_text(&lines, (left, text_y.1), TextStyle::new(SMALL, Ink::Muted));
+            });
         }
     }
-}
 
-/// Splits a path at missing points.
-fn segments(positions: Vec<Option<(f64, f64)>>) -> Vec<Vec<(f64, f64)>> {
-    let segments =
-        positions.split(Option::is_none).map(|segment| segment.iter().flatten().copied().collect::<Vec<_>>());
-    segments.filter(|segment| !segment.is_empty()).collect()
-}
-
-impl ReferenceLine {
-    fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>, frame: &Frame) -> DrawResult<B> {
-        let Some(y) = frame.down(self.y).filter(|y| (frame.top - 1.0..=frame.bottom + 1.0).contains(y)) else {
-            return Ok(());
+    /// Returns where the label of a reference line begins: above or below it, at the right or left end, wherever the
+    /// fewest points are.
+    fn free_place(&self, frame: &Frame<'_>, y: f64, lines: &[String], taken: &[f64]) -> Position {
+        let (width, height) = (font::widest(lines, SMALL, false), LINE_HEIGHT * lines.len() as f64);
+        let rows = [y + 8.0 - height, y + 10.0];
+        let columns = [frame.right - 2.0 - width, frame.left + 4.0];
+        let places = columns.into_iter().flat_map(|x| rows.map(|y| (x, y)));
+        let is_inside = |(_, y): &Position| {
+            *y - 8.0 >= frame.top
+                && y + height - 8.0 <= frame.bottom
+                && taken.iter().all(|other| (other - y).abs() >= LINE_HEIGHT)
         };
-        pen.dashed(&[(frame.left, y), (frame.right, y)], MUTED.to_rgba(), 1.2)?;
-        let text = font::fitted(&self.text, SMALL, false, frame.right - frame.left);
-        // Above the line unless the text would leave the frame.
-        let shift = if y - 14.0 < frame.top { 9.0 } else { -8.0 };
-        pen.text(&text, (frame.right - 2.0, y + shift), TextStyle::new(SMALL, MUTED).right_aligned())
+        let covered = |(x, y): &Position| {
+            let drawn = self.lines.iter().flat_map(|line| line.path(frame));
+            let within =
+                |(px, py): &Position| (x - 6.0..=x + width + 6.0).contains(px) && (y - 12.0..=y + height).contains(py);
+            drawn.filter(within).count()
+        };
+        places.filter(is_inside).min_by_key(covered).unwrap_or((columns[0], rows[0].max(frame.top + 8.0)))
     }
 }

@@ -2,13 +2,14 @@
 
 use crate::base::text::visible;
 use ab_glyph::{Font, FontRef, PxScale, ScaleFont};
-use plotters::style::{FontStyle, register_font};
 use std::sync::LazyLock;
 
-/// Name of the font for plotters and CSS.
+/// Name of the font for CSS.
 pub(crate) const FAMILY: &str = "Simclr Sans";
-/// Ascent plus descent of the font in em, set by `assets/font/build.py`; plotters measures font sizes in it.
+/// Ascent plus descent of the font in em, set by `assets/font/build.py`; ab_glyph scales by it.
 pub(crate) const HEIGHT: f64 = 1.24;
+/// Distance from the middle of lowercase letters down to the baseline in em: half the x-height.
+pub(crate) const CENTER: f64 = 0.243;
 
 const REGULAR: &[u8] = include_bytes!("../../../assets/font/SimclrSans-Regular.ttf");
 const BOLD: &[u8] = include_bytes!("../../../assets/font/SimclrSans-Bold.ttf");
@@ -17,17 +18,18 @@ pub(crate) const REGULAR_WOFF2: &[u8] = include_bytes!("../../../assets/font/Sim
 /// The bold weight for browsers.
 pub(crate) const BOLD_WOFF2: &[u8] = include_bytes!("../../../assets/font/SimclrSans-Bold.woff2");
 
-/// The parsed fonts, regular and bold, registered with plotters on first use; `None` only if the embedded bytes are
-/// invalid.
-static FONTS: LazyLock<Option<[FontRef<'static>; 2]>> = LazyLock::new(|| {
-    register_font(FAMILY, FontStyle::Normal, REGULAR).ok()?;
-    register_font(FAMILY, FontStyle::Bold, BOLD).ok()?;
-    Some([FontRef::try_from_slice(REGULAR).ok()?, FontRef::try_from_slice(BOLD).ok()?])
-});
+/// The parsed fonts, regular and bold; `None` only if the embedded bytes are invalid.
+static FONTS: LazyLock<Option<[FontRef<'static>; 2]>> =
+    LazyLock::new(|| Some([FontRef::try_from_slice(REGULAR).ok()?, FontRef::try_from_slice(BOLD).ok()?]));
 
 /// Returns a weight of the embedded font.
 pub(crate) fn face(bold: bool) -> Option<&'static FontRef<'static>> {
     FONTS.as_ref().map(|faces| &faces[usize::from(bold)])
+}
+
+/// Returns the file of a weight.
+pub(crate) fn file(bold: bool) -> &'static [u8] {
+    if bold { BOLD } else { REGULAR }
 }
 
 /// Returns the width of a text at a font size in pixels.
@@ -37,24 +39,38 @@ pub(crate) fn width(text: &str, size: f64, bold: bool) -> f64 {
     visible(text).chars().map(|c| f64::from(scaled.h_advance(face.glyph_id(c)))).sum()
 }
 
-/// Truncates a text with an ellipsis at its end if it is wider than `room`.
-pub(crate) fn fitted(text: &str, size: f64, bold: bool, room: f64) -> String {
-    let text = visible(text);
-    if width(&text, size, bold) <= room {
-        return text.into_owned();
-    }
-    let mut kept = text.chars().collect::<Vec<_>>();
-    while kept.pop().is_some() {
-        let cut = kept.iter().collect::<String>().trim_end().to_owned() + "…";
-        if width(&cut, size, bold) <= room {
-            return cut;
-        }
-    }
-    String::new()
+/// Returns the width of the widest line.
+pub(crate) fn widest<'a>(lines: impl IntoIterator<Item = &'a String>, size: f64, bold: bool) -> f64 {
+    lines.into_iter().map(|line| width(line, size, bold)).fold(0.0, f64::max)
 }
 
-/// Truncates a text with an ellipsis in its middle if it is wider than `room`, because the end of a result name is what
-/// distinguishes it.
+/// Breaks a text into lines no wider than `room`, between words where possible; no character is lost. The result is
+/// empty for an empty text.
+pub(crate) fn wrapped(text: &str, size: f64, bold: bool, room: f64) -> Vec<String> {
+    let text = visible(text);
+    let fits = |line: &str| width(line, size, bold) <= room;
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        let longer = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
+        if fits(&longer) {
+            line = longer;
+            continue;
+        }
+        lines.extend(Some(std::mem::take(&mut line)).filter(|line| !line.is_empty()));
+        for c in word.chars() {
+            line.push(c);
+            if !fits(&line) && line.chars().count() > 1 {
+                line.pop();
+                lines.push(std::mem::replace(&mut line, c.to_string()));
+            }
+        }
+    }
+    lines.extend(Some(line).filter(|line| !line.is_empty()));
+    lines
+}
+
+/// Shortens a text with an ellipsis in its middle if it is wider than `room`, for names that are elsewhere in full.
 pub(crate) fn fitted_around(text: &str, size: f64, bold: bool, room: f64) -> String {
     let text = visible(text);
     if width(&text, size, bold) <= room {
@@ -83,11 +99,15 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_truncated() {
-        assert_eq!(fitted("short", 13.0, false, 100.0), "short");
-        let cut = fitted(&"wide ".repeat(40), 13.0, false, 100.0);
-        assert!(cut.ends_with('…') && width(&cut, 13.0, false) <= 100.0, "{cut}");
-        assert_eq!(fitted("x", 13.0, false, 0.0), "");
+    fn a_long_text_is_broken_between_words_and_never_cut() {
+        assert_eq!(wrapped("short", 13.0, false, 100.0), ["short"]);
+        assert!(wrapped("", 13.0, false, 100.0).is_empty());
+        for text in ["wide words in a row, comma ".repeat(9).trim_end(), &"x".repeat(200), "a \u{1b}\u{202e}b"] {
+            let lines = wrapped(text, 13.0, false, 100.0);
+            assert!(lines.iter().all(|line| width(line, 13.0, false) <= 100.0), "{lines:?}");
+            assert_eq!(lines.concat().replace(' ', ""), visible(text).replace(' ', ""));
+        }
+        assert_eq!(wrapped("xy", 13.0, false, 0.0), ["x", "y"]);
     }
 
     #[test]

@@ -35,7 +35,7 @@ sections! {
 
 use crate::base::Result;
 use crate::render::data::Report;
-use crate::render::draw::canvas;
+use crate::render::draw::{ink, svg};
 use crate::render::html;
 use crate::render::plots::Figure;
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -72,7 +72,7 @@ pub(crate) fn html(report: &Report, figures: &[Figure]) -> Result<String> {
     }
     let named = [report.title.as_str(), &report.study].into_iter().find(|name| !name.is_empty());
     let title = named.unwrap_or("Report");
-    let style = canvas::font_faces() + "\n" + canvas::SHAPES + "\n" + STYLE;
+    let style = svg::font_faces() + "\n" + svg::SHAPES + "\n" + &ink::page_css() + "\n" + STYLE;
     let page = Page {
         title,
         study: if report.study == title { "" } else { &report.study },

@@ -2,28 +2,26 @@
 
 use crate::render::plots::Figure;
 use crate::render::table;
-use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Serialize;
 use std::borrow::Cow;
 
-/// A figure. `image` is trusted markup and is not escaped.
+/// A figure. `image` and `data` are trusted markup and are not escaped.
 #[derive(Serialize)]
 pub(super) struct FigureView<'a> {
     name: &'a str,
     title: &'a str,
     caption: &'a str,
-    image: String,
+    /// The figure for wide and for narrow screens.
+    image: &'a str,
+    /// Its data as JSON, see [`chart_data`](crate::render::charts::chart_data); empty without.
+    data: &'a str,
 }
 
 impl<'a> FigureView<'a> {
     pub(super) fn of(figure: &'a Figure) -> Self {
-        let image = if figure.heavy {
-            let data = BASE64_STANDARD.encode(&figure.png);
-            format!("<img class=\"plot\" alt=\"\" src=\"data:image/png;base64,{data}\">")
-        } else {
-            figure.svg.clone()
-        };
-        Self { name: &figure.name, title: &figure.title, caption: &figure.caption, image }
+        let data = figure.rendered.data.as_deref().unwrap_or_default();
+        let image = &figure.rendered.inline;
+        Self { name: &figure.name, title: &figure.title, caption: &figure.caption, image, data }
     }
 }
 

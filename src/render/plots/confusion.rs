@@ -2,20 +2,20 @@
 
 use crate::base::Result;
 use crate::render::charts::Heatmap;
+use crate::render::draw::Family;
 use crate::render::groups::{Group, group_by};
+use crate::render::plots::names::file_name;
 use crate::render::plots::{Figure, Section};
 use crate::render::verdict::selection::select;
 use crate::render::words::{self, Naming};
 
 /// Maximum number of matrices.
 const MAX_MATRICES: usize = 6;
-/// Maximum number of cells embedded as SVG; more would slow down the page.
-const MAX_SVG_CELLS: usize = 900;
 
 pub(crate) fn figures(groups: &[Group<'_>]) -> Result<Vec<Figure>> {
     let shown = shown(groups);
     let naming = Naming::of(&shown).with_kind_and_depth().with_variant();
-    shown.iter().enumerate().map(|(at, group)| figure(at, group, naming)).collect()
+    shown.iter().map(|group| figure(group, naming)).collect()
 }
 
 /// Returns the evaluations whose confusion matrices and recalls the page shows.
@@ -43,14 +43,24 @@ fn shown_groups<'a, 'b>(groups: Vec<&'b Group<'a>>) -> Vec<&'b Group<'a>> {
     kinds.into_iter().filter_map(selected).take(MAX_MATRICES).collect()
 }
 
-fn figure(at: usize, group: &Group<'_>, naming: Naming) -> Result<Figure> {
+fn figure(group: &Group<'_>, naming: Naming) -> Result<Figure> {
     let name = naming.name(group);
-    let heading = format!("{name}: {}", words::percent(group.mean));
-    let chart = Heatmap { heading, classes: group.first().classes.clone(), counts: group.confusion() };
+    let title = format!("Confusion matrix, {name}: {}", words::percent(group.mean));
+    let chart = Heatmap { heading: title.clone(), classes: group.first().classes.clone(), counts: group.confusion() };
     let seeds = group.results.len();
-    let caption = if seeds > 1 { format!("Sum over {seeds} seeds.") } else { String::new() };
-    let heavy = chart.cells() > MAX_SVG_CELLS;
-    let (file, title) = (format!("confusion-{}", at + 1), format!("Confusion matrix, {name}"));
-    let figure = Figure::draw(Section::Confusion, &file, &title, caption, &chart)?;
-    Ok(Figure { heavy, ..figure })
+    let mut caption = if seeds > 1 { format!("Sum over {seeds} seeds.") } else { String::new() };
+    if chart.classes_per_row() > 1 {
+        caption += &format!(" Each row and column is {} classes.", chart.classes_per_row());
+    }
+    Figure::draw(Section::Confusion, &file(group), &title, caption.trim_start().to_owned(), &chart)
+}
+
+/// Returns the name of its files: "confusion-linear-main-h-100".
+fn file(group: &Group<'_>) -> String {
+    let result = group.first();
+    let run = result.from.as_deref().unwrap_or(&result.stage);
+    let depth = result.depth.map(|depth| if depth == 0 { "h".to_owned() } else { format!("layer-{depth}") });
+    let labels = words::label_amount(result.fraction, result.labels_per_class);
+    let family = Family::of(result).name();
+    file_name(&["confusion", family, run, &result.dataset, &depth.unwrap_or_default(), &labels, &group.variant])
 }

@@ -4,20 +4,21 @@ use crate::base::Result;
 use crate::render::charts::{ScatterChart, ScatterPanel};
 use crate::render::data::EmbeddingPanel;
 use crate::render::groups::group_by;
+use crate::render::plots::names::file_name;
 use crate::render::plots::{Figure, Section, join_nonempty};
+use crate::render::words;
 
 /// Maximum number of figures.
 const MAX_FIGURES: usize = 8;
-/// Maximum number of points embedded as SVG; more would slow down the page.
-const MAX_SVG_POINTS: usize = 4000;
+/// Maximum number of points of a panel; more would slow down the page.
+const MAX_POINTS: usize = 10_000;
 
-pub(crate) fn figures(panels: &[EmbeddingPanel]) -> Result<Vec<Figure>> {
+pub(crate) fn figures(panels: &[EmbeddingPanel], class_order: &[&str]) -> Result<Vec<Figure>> {
     let charts = group_by(panels.iter(), |panel| {
         [panel.stage.clone(), panel.from.clone(), panel.method.clone(), panel.variant.clone()]
     });
     let one_pretraining = group_by(panels.iter(), |panel| panel.from.clone()).len() < 2;
-    let shown = charts.iter().take(MAX_FIGURES).enumerate();
-    shown.map(|(at, (_, panels))| figure(at, panels, one_pretraining)).collect()
+    charts.iter().take(MAX_FIGURES).map(|(_, panels)| figure(panels, one_pretraining, class_order)).collect()
 }
 
 /// Returns whether the images have labels; without them, the only class has an empty name.
@@ -25,26 +26,75 @@ fn has_classes(panel: &EmbeddingPanel) -> bool {
     panel.classes.iter().any(|class| !class.is_empty())
 }
 
-fn figure(at: usize, panels: &[&EmbeddingPanel], one_pretraining: bool) -> Result<Figure> {
+fn figure(panels: &[&EmbeddingPanel], one_pretraining: bool, class_order: &[&str]) -> Result<Figure> {
     let first = panels[0];
     let from = if one_pretraining { "" } else { &first.from };
     let title = join_nonempty(&[&first.method, from, &first.variant]);
-    let panel = |panel: &&EmbeddingPanel| ScatterPanel {
-        heading: if panel.depth_label.is_empty() {
-            format!("depth {}", panel.depth)
-        } else {
-            panel.depth_label.clone()
-        },
-        points: panel.points.clone(),
-        labels: panel.labels.clone(),
-    };
+    let order = Order::of(&first.classes, class_order);
     let chart = ScatterChart {
-        panels: panels.iter().map(panel).collect(),
-        classes: if has_classes(first) { first.classes.clone() } else { Vec::new() },
+        panels: panels.iter().map(|panel| of_depth(panel, &order)).collect(),
+        classes: if has_classes(first) { order.names(&first.classes) } else { Vec::new() },
     };
-    let heavy = chart.points() > MAX_SVG_POINTS;
     let colored = if has_classes(first) { ", colored by class" } else { "" };
-    let caption = format!("{} images per panel{colored}. The axes have no units.", first.points.len());
-    let figure = Figure::draw(Section::Embedding, &format!("embedding-{}", at + 1), &title, caption, &chart)?;
-    Ok(Figure { heavy, ..figure })
+    let (all, shown) = (first.points.len(), first.points.len().min(MAX_POINTS));
+    let sample = if shown < all { format!(" The first {shown} of {all} images are drawn.") } else { String::new() };
+    let units = if first.explained.is_some() { "" } else { " The axes have no units." };
+    let caption = format!("{all} images per panel{colored}.{sample}{units}");
+    let file = file_name(&["embedding", &first.method, &first.from, &first.variant]);
+    Figure::draw(Section::Embedding, &file, &title, caption, &chart)
+}
+
+fn of_depth(panel: &EmbeddingPanel, order: &Order) -> ScatterPanel {
+    let heading = match &panel.depth_label {
+        label if label.is_empty() => format!("depth {}", panel.depth),
+        label => label.clone(),
+    };
+    let axes = panel.explained.map(|(first, second)| {
+        let (first, second) = (words::percent(first), words::percent(second));
+        format!("Right: PC 1 ({first} of the variance), up: PC 2 ({second})")
+    });
+    let points = panel.points.iter().copied().take(MAX_POINTS).collect();
+    let labels = panel.labels.iter().map(|&label| order.position(label)).collect();
+    ScatterPanel { heading, points, labels, axes: axes.unwrap_or_default() }
+}
+
+/// The order of classes: that of the data set, which an embedding does not have.
+struct Order {
+    /// Position of each class of the embedding.
+    positions: Vec<usize>,
+}
+
+impl Order {
+    fn of(classes: &[String], wanted: &[&str]) -> Self {
+        let rank = |class: &usize| wanted.iter().position(|name| *name == classes[*class]).unwrap_or(wanted.len());
+        let mut sorted: Vec<usize> = (0..classes.len()).collect();
+        sorted.sort_by_key(rank);
+        let mut positions = vec![0; classes.len()];
+        sorted.into_iter().enumerate().for_each(|(position, class)| positions[class] = position);
+        Self { positions }
+    }
+
+    /// Returns the position of a class; itself if it has no name.
+    fn position(&self, class: usize) -> usize {
+        self.positions.get(class).copied().unwrap_or(class)
+    }
+
+    fn names(&self, classes: &[String]) -> Vec<String> {
+        let mut names = vec![String::new(); classes.len()];
+        classes.iter().enumerate().for_each(|(class, name)| names[self.position(class)].clone_from(name));
+        names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_in_the_order_of_the_data_set() {
+        let classes = ["sign 1", "sign 10", "sign 2", "unknown"].map(str::to_owned);
+        let order = Order::of(&classes, &["sign 1", "sign 2", "sign 10"]);
+        assert_eq!(order.names(&classes), ["sign 1", "sign 2", "sign 10", "unknown"]);
+        assert_eq!([0, 1, 2, 3, 9].map(|class| order.position(class)), [0, 2, 1, 3, 9]);
+    }
 }

@@ -5,9 +5,10 @@ use crate::render::charts::{LineChart, LinePanel, LineSeries};
 use crate::render::data::EvaluationKind;
 use crate::render::draw::Axis;
 use crate::render::groups::{Group, group_by};
+use crate::render::plots::looks::looks;
 use crate::render::plots::{
-    Figure, MAX_SERIES, Section, interval_ends, intervals_caption, line_of_groups, majority_line, omitted_caption,
-    singles_caption,
+    Figure, Names, Section, interval_ends, intervals_caption, keep_prominent, line_of_groups, majority_line,
+    omitted_caption, singles_caption,
 };
 use crate::render::words::{self, Naming};
 
@@ -17,23 +18,26 @@ pub(crate) fn figure(groups: &[Group<'_>], majority: Option<f64>) -> Result<Opti
         return Ok(None);
     }
     let all = series.len();
-    series.truncate(MAX_SERIES);
+    keep_prominent(&mut series, |members| members[0]);
     let count = series.len();
-    let naming = Naming::of(&series.iter().map(|members| members[0]).collect::<Vec<_>>()).without_fraction();
-    let lines: Vec<LineSeries> = series
-        .iter()
-        .enumerate()
-        .map(|(at, members)| {
-            let name = if count > 1 { naming.name(members[0]) } else { String::new() };
-            line_of_groups(name, (at, count), members, |group| group.first().fraction)
-        })
-        .collect();
+    let firsts: Vec<&Group<'_>> = series.iter().map(|members| members[0]).collect();
+    let naming = Naming::of(&firsts).without_fraction();
+    let names = Names::of(firsts.iter().map(|group| naming.name(group)).collect());
+    let name = |at: usize| if count > 1 { names.each[at].clone() } else { String::new() };
+    let looks = looks(&firsts, false);
+    let line =
+        |at: usize| line_of_groups(name(at), looks[at], (at, count), &series[at], |group| group.first().fraction);
+    let lines: Vec<LineSeries> = (0..count).map(line).collect();
     let shown: Vec<&Group<'_>> = series.concat();
     let y = Axis::percent("Test accuracy", interval_ends(&lines).into_iter().chain(majority));
-    let x = Axis::at_values("Fraction of the training labels", fractions(&shown), words::label_fraction);
+    let ticks = fractions(&shown).into_iter().map(|fraction| (fraction, words::label_fraction(fraction))).collect();
+    let x = Axis::at_values("Fraction of the training labels", ticks);
     let chart =
         LineChart::single(LinePanel { heading: String::new(), x, y, lines, reference_lines: majority_line(majority) });
-    let caption = intervals_caption(&shown) + singles_caption(&shown) + &omitted_caption(count, all, "summary.csv");
+    let caption = intervals_caption(&shown)
+        + singles_caption(&shown)
+        + &names.caption()
+        + &omitted_caption(count, all, "summary.csv");
     let title = "Test accuracy by fraction of the labels";
     Figure::draw(Section::Results, "label-efficiency", title, caption, &chart).map(Some)
 }

@@ -1,11 +1,11 @@
 //! Accuracy curves of linear evaluation, one line per depth.
 
 use crate::base::Result;
-use crate::render::charts::{LineChart, LinePanel, LineSeries};
+use crate::render::charts::{LineChart, LinePanel, LineSeries, Look};
 use crate::render::data::{CurveKind, CurveRow, TrainingCurve};
-use crate::render::draw::{Axis, style};
+use crate::render::draw::{Axis, Dash, Family, Ink, Marker};
 use crate::render::groups::{group_by, without_seed};
-use crate::render::plots::{Figure, Section, join_nonempty, omitted_caption};
+use crate::render::plots::{Figure, Section, first_caption, join_nonempty};
 use crate::render::words;
 
 /// Maximum number of panels.
@@ -22,8 +22,6 @@ pub(crate) fn figure(curves: &[TrainingCurve]) -> Result<Option<Figure>> {
     }
     let all = panels.len();
     panels.truncate(MAX_PANELS);
-    let depths = group_by(panels.iter().flat_map(|(_, curves)| curves), |curve| curve.depth);
-    let depths: Vec<Option<usize>> = depths.into_iter().map(|(depth, _)| depth).collect();
     let several = panels.len() > 1;
     let all_rows = panels.iter().flat_map(|(_, curves)| curves).flat_map(|curve| &curve.rows);
     // One axis for all panels, so that they can be compared.
@@ -32,28 +30,23 @@ pub(crate) fn figure(curves: &[TrainingCurve]) -> Result<Option<Figure>> {
     let chosen_by: Vec<&str> = chosen_by.into_iter().map(|(rule, _)| rule).collect();
     let stages = group_by(&panels, |((stage, ..), _)| stage.clone());
     let panels: Vec<LinePanel> =
-        panels.iter().map(|(_, curves)| panel(curves, &depths, (several, stages.len() > 1), &y)).collect();
-    let caption = caption(&chosen_by) + &omitted_caption(panels.len(), all, "curves.csv");
+        panels.iter().map(|(_, curves)| panel(curves, (several, stages.len() > 1), &y)).collect();
+    let caption = caption(&chosen_by) + &first_caption(panels.len(), all);
     let title = "Linear evaluation by epoch and depth of the features";
     Figure::draw(Section::Results, "linear-evaluation-curves", title, caption, &LineChart::grid(panels)).map(Some)
 }
 
-/// Explains the curves and which epoch a dot marks.
+/// Explains the curves and which epoch a marker is at.
 fn caption(chosen_by: &[&str]) -> String {
     let rule = match chosen_by {
         [""] => "the last one".to_owned(),
         [only] => format!("the one with the {only} on that split"),
         _ => "the one with the lowest loss or the highest accuracy on that split, as configured".to_owned(),
     };
-    format!("Accuracy on the split that selects the epoch. A dot marks the epoch whose weights were kept, {rule}.")
+    format!("Accuracy on the split that selects the epoch. A marker is at the epoch whose weights were kept, {rule}.")
 }
 
-fn panel(
-    curves: &[&TrainingCurve],
-    depths: &[Option<usize>],
-    (several, sections): (bool, bool),
-    y: &Axis,
-) -> LinePanel {
+fn panel(curves: &[&TrainingCurve], (several, sections): (bool, bool), y: &Axis) -> LinePanel {
     let first = curves[0];
     let labels = first.fraction.map(|fraction| words::of_labels(fraction, first.labels_per_class)).unwrap_or_default();
     let from = first.from.clone().unwrap_or_default();
@@ -63,19 +56,23 @@ fn panel(
     let seeds = curves.iter().filter(|curve| curve.depth == first.depth).count() > 1;
     let mut lines: Vec<LineSeries> = Vec::new();
     for curve in curves {
-        let at = depths.iter().position(|depth| *depth == curve.depth).unwrap_or(0);
         // Seeds share a color; only the first of them is named.
         let name = if curve.depth_label.is_empty() { curve.stage.clone() } else { curve.depth_label.clone() };
         let named = lines.iter().any(|line| line.name == name);
         let points: Vec<(f64, f64)> = curve.rows.iter().map(|row| (row.epoch, measured(row))).collect();
-        let best = curve.best_epoch.and_then(|best| points.iter().find(|(epoch, _)| *epoch == best as f64)).copied();
-        let color = style::color(at, depths.len());
-        let line = LineSeries::new(if named { String::new() } else { name }, color, points);
+        let best = curve.best_epoch.and_then(|best| points.iter().position(|(epoch, _)| *epoch == best as f64));
+        let line = LineSeries::new(if named { String::new() } else { name }, look(curve.depth), points);
         lines.push(LineSeries { best, ..if seeds { line.thin() } else { line } });
     }
     let points = || lines.iter().flat_map(|line| &line.points);
     let x = Axis::epochs(points().map(|point| point.0));
     LinePanel { heading, x, y: y.clone(), lines, reference_lines: Vec::new() }
+}
+
+/// Returns the look of a depth: the marker is the same as in the other figures.
+fn look(depth: Option<usize>) -> Look {
+    let depth = depth.unwrap_or(0);
+    Look { ink: Ink::Of(Family::Linear, depth), dash: Dash::nth(depth), marker: Marker::nth(depth) }
 }
 
 fn measured(row: &CurveRow) -> f64 {

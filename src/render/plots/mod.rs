@@ -8,21 +8,27 @@ mod embedding;
 mod label_efficiency;
 mod learning_rate;
 mod linear_eval_curves;
+mod looks;
+mod names;
 mod pretraining;
 mod similarities;
 mod supervised_curves;
 mod sweep;
 
 use crate::base::Result;
-use crate::render::charts::{LineSeries, ReferenceLine};
+use crate::render::charts::{LineSeries, Look, ReferenceLine};
 use crate::render::data::{EvaluationKind, Report};
-use crate::render::draw::{Drawing, canvas, style};
+use crate::render::draw::canvas::{self, Rendered};
+use crate::render::draw::{Dash, Drawing};
 use crate::render::groups::{self, Group};
 use crate::render::verdict::selection::selected_run;
 use crate::render::words;
+use names::Names;
 
 /// Maximum number of series per plot that readers can distinguish.
 const MAX_SERIES: usize = 8;
+/// Maximum number of baselines per plot.
+const MAX_BASELINES: usize = 6;
 
 /// The section of the page that a figure belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,24 +52,20 @@ pub(crate) enum Section {
 pub(crate) struct Figure {
     /// Section of the page.
     pub(crate) section: Section,
-    /// Name of its files below `plots/`.
+    /// Name of its files below `plots/`, and of its place on the page.
     pub(crate) name: String,
     /// Title.
     pub(crate) title: String,
     /// Caption.
     pub(crate) caption: String,
-    /// SVG without background and font, for embedding in the page.
-    pub(crate) svg: String,
-    /// PNG at double density on white.
-    pub(crate) png: Vec<u8>,
-    /// Whether it has too many shapes to embed it as SVG.
-    pub(crate) heavy: bool,
+    /// The figure in every format.
+    pub(crate) rendered: Rendered,
 }
 
 impl Figure {
     fn draw(section: Section, name: &str, title: &str, caption: String, drawing: &impl Drawing) -> Result<Self> {
-        let (svg, png) = (canvas::svg(drawing, title)?, canvas::png(drawing)?);
-        Ok(Self { section, name: name.into(), title: title.into(), caption, svg, png, heavy: false })
+        let rendered = canvas::render(drawing, title)?;
+        Ok(Self { section, name: name.into(), title: title.into(), caption, rendered })
     }
 }
 
@@ -76,15 +78,21 @@ pub(crate) fn all(report: &Report) -> Result<Vec<Figure>> {
     figures.extend(accuracy_by_depth::figure(&groups, majority)?);
     figures.extend(depth_differences::figure(&groups)?);
     figures.extend(label_efficiency::figure(&groups, majority)?);
-    figures.extend(sweep::figures(&groups)?);
+    figures.extend(sweep::figures(&groups, majority)?);
     figures.extend(linear_eval_curves::figure(&report.curves)?);
     figures.extend(pretraining::figure(&report.curves)?);
     figures.extend(learning_rate::figure(&report.curves)?);
     figures.extend(supervised_curves::figure(&report.curves)?);
     figures.extend(confusion::figures(&groups)?);
-    figures.extend(embedding::figures(&report.embeddings)?);
+    figures.extend(embedding::figures(&report.embeddings, &class_order(report))?);
     figures.extend(similarities::figure(report, &groups)?);
+    names::make_distinct(figures.iter_mut().map(|figure| &mut figure.name));
     Ok(figures)
+}
+
+/// Returns the names of the classes in the order of the data sets.
+fn class_order(report: &Report) -> Vec<&str> {
+    report.datasets.iter().flat_map(|set| &set.classes).map(|class| class.name.as_str()).collect()
 }
 
 /// Orders groups for figures that cannot show all of them: the first depth of the run selected by validation, then the
@@ -138,6 +146,7 @@ fn singles_caption(groups: &[&Group<'_>]) -> &'static str {
 /// Returns a marked line through groups, with intervals and individual seeds, at the positions given by `x`.
 fn line_of_groups(
     name: String,
+    look: Look,
     (at, count): (usize, usize),
     groups: &[&Group<'_>],
     x: impl Fn(&Group<'_>) -> f64,
@@ -148,13 +157,48 @@ fn line_of_groups(
     let several = groups.iter().filter(|group| group.results.len() > 1);
     let singles = several.flat_map(|group| group.results.iter().map(|result| (x(group), result.accuracy))).collect();
     let intervals = groups.iter().map(|group| group.interval).collect();
-    let line = LineSeries::new(name, style::color(at, count), points).dodged(at, count);
+    let line = LineSeries::new(name, look, points).dodged(at, count);
     LineSeries { intervals, singles, marked: true, ..line }
+}
+
+/// Keeps the first series, [`MAX_SERIES`] with the baselines among them, and up to [`MAX_BASELINES`] of those.
+fn keep_prominent<T>(series: &mut Vec<T>, group: impl Fn(&T) -> &Group<'_>) {
+    let is_baseline = |series: &T| {
+        let result = group(series).first();
+        let is_scratch = result.kind == EvaluationKind::Supervised && result.from.is_none();
+        is_scratch || result.is_untrained && result.depth.is_none_or(|depth| depth == 0)
+    };
+    let all = series.iter().filter(|series| is_baseline(series)).count();
+    let mut baselines = all.min(MAX_BASELINES);
+    let mut others = MAX_SERIES - baselines;
+    series.retain(|series| {
+        let left = if is_baseline(series) { &mut baselines } else { &mut others };
+        let is_kept = *left > 0;
+        *left -= usize::from(is_kept);
+        is_kept
+    });
+}
+
+/// Returns a horizontal line at the accuracy of a baseline, from end to end of the horizontal axis.
+fn baseline_line(name: &str, at: usize, look: Look, accuracy: f64, ends: [f64; 2]) -> LineSeries {
+    let name = format!("{name}: {}", words::percent(accuracy));
+    // An untrained encoder stays dotted.
+    let dash = if look.dash == Dash::Dotted { look.dash } else { [Dash::Dashed, Dash::DashDot][at % 2] };
+    LineSeries::new(name, Look { dash, ..look }, ends.map(|x| (x, accuracy)).to_vec()).thin()
 }
 
 /// Returns both ends of all intervals of the lines.
 fn interval_ends(lines: &[LineSeries]) -> Vec<f64> {
     lines.iter().flat_map(|line| &line.intervals).flat_map(|(low, high)| [*low, *high]).collect()
+}
+
+/// States in a caption that training curves are omitted; empty if none are.
+fn first_caption(shown: usize, of: usize) -> String {
+    if shown == of {
+        String::new()
+    } else {
+        format!(" The first {shown} of {of} are shown; tables/curves.csv has all.")
+    }
 }
 
 /// States in a caption that series are omitted; empty if none are.
@@ -173,43 +217,4 @@ fn join_nonempty(parts: &[&str]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::render::data::EvaluationResult;
-
-    #[test]
-    fn baselines_precede_the_other_depths_of_a_sweep() {
-        let of = |kind, stage: &str, depth: Option<usize>, variant: &str, validation: f64| EvaluationResult {
-            kind,
-            stage: stage.into(),
-            from: depth.map(|_| stage.to_owned()),
-            depth,
-            is_untrained: stage == "untrained",
-            variant: variant.into(),
-            accuracy: 1.0 - validation,
-            validation_accuracy: Some(validation),
-            ..EvaluationResult::default()
-        };
-        let linear = EvaluationKind::LinearEval;
-        let results = [
-            of(linear, "main", Some(0), "a", 0.4),
-            of(linear, "main", Some(1), "a", 0.9),
-            of(linear, "main", Some(0), "b", 0.5),
-            of(linear, "main", Some(1), "b", 0.2),
-            of(linear, "untrained", Some(0), "", 0.1),
-            of(EvaluationKind::Supervised, "scratch", None, "", 0.3),
-        ];
-        let ordered = by_prominence(groups::over_seeds(&results));
-        let names =
-            ordered.iter().map(|group| (group.first().stage.as_str(), group.first().depth, group.variant.as_str()));
-        let wanted = [
-            ("main", Some(0), "b"),
-            ("untrained", Some(0), ""),
-            ("scratch", None, ""),
-            ("main", Some(1), "b"),
-            ("main", Some(0), "a"),
-            ("main", Some(1), "a"),
-        ];
-        assert_eq!(names.collect::<Vec<_>>(), wanted);
-    }
-}
+mod tests;

@@ -1,11 +1,12 @@
 //! Contrastive loss and accuracy of pretraining by epoch, with their chance levels.
 
 use crate::base::{Result, human};
-use crate::render::charts::{LineChart, LinePanel, LineSeries, ReferenceLine};
+use crate::render::charts::{LineChart, LinePanel, LineSeries, Look, ReferenceLine};
 use crate::render::data::{CurveKind, CurveRow, TrainingCurve};
-use crate::render::draw::{Axis, style};
+use crate::render::draw::{Axis, Ink};
 use crate::render::groups::{group_by, without_seed};
-use crate::render::plots::{Figure, MAX_SERIES, Section, join_nonempty};
+use crate::render::plots::looks::run_look;
+use crate::render::plots::{Figure, MAX_SERIES, Names, Section, join_nonempty};
 use crate::render::words;
 
 pub(crate) fn figure(curves: &[TrainingCurve]) -> Result<Option<Figure>> {
@@ -14,10 +15,10 @@ pub(crate) fn figure(curves: &[TrainingCurve]) -> Result<Option<Figure>> {
     if pretraining.is_empty() {
         return Ok(None);
     }
-    let runs = group_by(pretraining.iter().copied(), |curve| (curve.stage.clone(), without_seed(&curve.variant)));
+    let runs = runs(&pretraining);
     let many = runs.len() > MAX_SERIES;
     let panels = vec![loss_panel(lines(&runs, |row| row.loss), &pretraining), accuracy_panel(&runs, &pretraining)];
-    let mut caption = caption(&pretraining);
+    let mut caption = caption(&pretraining) + &names(&runs).caption();
     if many {
         caption +=
             &format!(" Of {} runs, the ones with the lowest and the highest final loss are colored.", runs.len());
@@ -26,26 +27,40 @@ pub(crate) fn figure(curves: &[TrainingCurve]) -> Result<Option<Figure>> {
         .map(Some)
 }
 
-type Runs<'a> = [((String, String), Vec<&'a TrainingCurve>)];
+type Runs<'a> = Vec<((String, String), Vec<&'a TrainingCurve>)>;
+
+/// Groups curves of pretraining by run, with all of its seeds.
+pub(super) fn runs<'a>(curves: &[&'a TrainingCurve]) -> Runs<'a> {
+    group_by(curves.iter().copied(), |curve| (curve.stage.clone(), without_seed(&curve.variant)))
+}
+
+/// Returns the names of runs: stage and variant.
+pub(super) fn names(runs: &Runs<'_>) -> Names {
+    Names::of(runs.iter().map(|((stage, variant), _)| join_nonempty(&[stage, variant])).collect())
+}
+
+/// Returns the x of the rows of a curve as numbers of steps; empty if unknown.
+fn steps(curve: &TrainingCurve) -> Vec<f64> {
+    let per_epoch = curve.steps_per_epoch.into_iter();
+    per_epoch.flat_map(|steps| curve.rows.iter().map(move |row| row.epoch * steps as f64)).collect()
+}
 
 fn lines(runs: &Runs<'_>, value: impl Fn(&CurveRow) -> f64) -> Vec<LineSeries> {
-    let several_stages = group_by(runs.iter(), |((stage, _), _)| stage.clone()).len() > 1;
     let many = runs.len() > MAX_SERIES;
-    let extremes = extremes(runs);
+    let (extremes, names) = (extremes(runs), names(runs));
     let mut lines = Vec::new();
-    for (at, ((stage, variant), curves)) in runs.iter().enumerate() {
+    for (at, (_, curves)) in runs.iter().enumerate() {
         let extreme = extremes.iter().position(|extreme| *extreme == Some(at));
-        let color = match extreme {
-            Some(extreme) if many => style::PALETTE[extreme],
-            None if many => style::MUTED,
-            _ => style::color(at, runs.len()),
+        let look = match extreme {
+            Some(extreme) if many => run_look(extreme, 2),
+            None if many => Look::new(Ink::Muted),
+            _ => run_look(at, runs.len()),
         };
-        let name =
-            if several_stages || variant.is_empty() { join_nonempty(&[stage, variant]) } else { variant.clone() };
         let named = runs.len() > 1 && (!many || extreme.is_some());
         for (seed, curve) in curves.iter().enumerate() {
-            let name = if named && seed == 0 { name.clone() } else { String::new() };
-            let line = LineSeries::new(name, color, curve.rows.iter().map(|row| (row.epoch, value(row))).collect());
+            let name = if named && seed == 0 { names.each[at].clone() } else { String::new() };
+            let points = curve.rows.iter().map(|row| (row.epoch, value(row))).collect();
+            let line = LineSeries { steps: steps(curve), ..LineSeries::new(name, look, points) };
             lines.push(if many && extreme.is_none() { line.faint() } else { thin_if(line, curves.len() > 1) });
         }
     }

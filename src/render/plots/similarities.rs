@@ -1,9 +1,9 @@
 //! Cosine similarities of positive and negative pairs, as histograms.
 
 use crate::base::Result;
-use crate::render::charts::{LineChart, LinePanel, LineSeries};
+use crate::render::charts::{LineChart, LinePanel, LineSeries, Look};
 use crate::render::data::{Report, SimilarityRow};
-use crate::render::draw::{Axis, style};
+use crate::render::draw::{Axis, Dash, Ink};
 use crate::render::groups::Group;
 use crate::render::plots::{Figure, Section};
 use crate::render::similarities;
@@ -30,19 +30,18 @@ pub(crate) fn figure(report: &Report, groups: &[Group<'_>]) -> Result<Option<Fig
 }
 
 fn panel(heading: String, row: &SimilarityRow) -> LinePanel {
-    let line = |name: &str, color, counts: &[usize]| {
+    let line = |name: &str, look, counts: &[usize]| {
         let total = counts.iter().sum::<usize>().max(1) as f64;
         let middle = |bin: usize| -1.0 + (2 * bin + 1) as f64 / counts.len() as f64;
         let points = counts.iter().enumerate().map(|(bin, count)| (middle(bin), *count as f64 / total)).collect();
-        LineSeries::new(name, color, points)
+        LineSeries::new(name, look, points)
     };
     let lines = vec![
-        line("positive pairs", style::PALETTE[0], &row.positives),
-        line("negative pairs", style::PALETTE[1], &row.negatives),
+        line("positive pairs", Look::new(Ink::Run(1)), &row.positives),
+        line("negative pairs", Look { dash: Dash::Dashed, ..Look::new(Ink::Muted) }, &row.negatives),
     ];
     let shares: Vec<f64> = lines.iter().flat_map(|line| &line.points).map(|point| point.1).collect();
-    let x = Axis::at_values("Cosine similarity", vec![-1.0, -0.5, 0.0, 0.5, 1.0], |value| {
-        format!("{value}").replace('-', "\u{2212}")
-    });
+    let ticks = [-1.0_f64, -0.5, 0.0, 0.5, 1.0].map(|value| (value, format!("{value:.1}").replace('-', "\u{2212}")));
+    let x = Axis::at_values("Cosine similarity", ticks.into());
     LinePanel { heading, x, y: Axis::from_zero("Fraction of the pairs", shares), lines, reference_lines: Vec::new() }
 }

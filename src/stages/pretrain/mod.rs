@@ -195,7 +195,7 @@ fn add_training(
         expansion.fits(id, memory.fits());
     }
     if pretrained.config.epochs > 0 {
-        expansion.show(&[("pretrain", id)], CurvePart::new(pretrained));
+        expansion.show(&[("pretrain", id)], CurvePart::new(pretrained, facts));
     }
     Ok(id)
 }
