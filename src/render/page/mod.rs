@@ -46,7 +46,13 @@ use sha2::{Digest, Sha256};
 
 const PAGE: &str = include_str!("../../../assets/report/page.html");
 const STYLE: &str = include_str!("../../../assets/report/style.css");
-const SCRIPT: &str = include_str!("../../../assets/report/script.js");
+/// Adds interaction to a page that is complete without it.
+const SCRIPT: &str = concat!(
+    include_str!("../../../assets/report/script/tables.js"),
+    include_str!("../../../assets/report/script/links.js"),
+    include_str!("../../../assets/report/script/charts.js"),
+    include_str!("../../../assets/report/script/points.js"),
+);
 
 /// The variables of the template of the page.
 #[derive(Serialize)]
