@@ -1,127 +1,112 @@
 // Tables: sorting by column and filtering of rows.
-(() => {
-  "use strict";
 
-  // Tables with more rows than this have a filter.
-  const MAX_UNFILTERED = 8;
-  const NUMBER = /(?:\d[\d,]*\.?\d*|\.\d+)(?:e[+-]?\d+)?/gi;
-  // A bound, a sign, a number, and what does not continue a date, a version or a name.
-  const LEADING = /^(?:p )?([<>=≤≥≈]? ?)([+-]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?![\w:.-])/i;
-  const UNITS = {
-    ms: 1e-3, s: 1, min: 60, h: 3600, d: 86400,
-    B: 1, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, PB: 1e15, EB: 1e18,
-  };
+// Tables with more rows than this have a filter.
+const MAX_UNFILTERED = 8;
+const NUMBER = /(?:\d[\d,]*\.?\d*|\.\d+)(?:e[+-]?\d+)?/gi;
+// A bound, a sign, a number, and what does not continue a date, a version or a name.
+const LEADING = /^(?:p )?([<>=≤≥≈]? ?)([+-]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?![\w:.-])/i;
+const UNITS = {
+  ms: 1e-3, s: 1, min: 60, h: 3600, d: 86400,
+  B: 1, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, PB: 1e15, EB: 1e18,
+};
 
-  const text = (cell) => cell.textContent.replace(/\s+/g, " ").trim();
-  const plain = (words) => words.replace(/\u2212/g, "-");
-  const isMissing = (words) => ["", "–", "-", "missing", "NaN"].includes(words);
-  const parsed = (digits) => Number(digits.replace(/,/g, ""));
+const plain = (words) => words.replace(/\u2212/g, "-");
+const isMissing = (words) => ["", "–", "-", "missing", "NaN"].includes(words);
+const parsed = (digits) => Number(digits.replace(/,/g, ""));
 
-  // Returns the number that a text begins with: "41.3 %", "−2.9", "10 % (20)", "p < .001", "4 min 05 s", "1.2 GB".
-  function leading(words) {
-    const start = plain(words).match(LEADING);
-    if (!start) return NaN;
-    const rest = plain(words).slice(start[0].length);
-    const unit = UNITS[(rest.match(/^ ([a-zA-Z]+)/) || [])[1]] || 1;
-    const minor = rest.match(/^ (?:h|min) (\d+) (min|s)$/);
-    const value = parsed(start[2]) * unit + (minor ? minor[1] * UNITS[minor[2]] : 0);
-    // A bound sorts beside its value.
-    const shift = { "<": -1e-9, ">": 1e-9 }[start[1].trim()] || 0;
-    return value + shift * Math.abs(value);
+// Returns the number that a text begins with: "41.3 %", "−2.9", "10 % (20)", "p < .001", "4 min 05 s", "1.2 GB".
+function leading(words) {
+  const start = plain(words).match(LEADING);
+  if (!start) return NaN;
+  const rest = plain(words).slice(start[0].length);
+  const unit = UNITS[(rest.match(/^ ([a-zA-Z]+)/) || [])[1]] || 1;
+  const minor = rest.match(/^ (?:h|min) (\d+) (min|s)$/);
+  const value = parsed(start[2]) * unit + (minor ? minor[1] * UNITS[minor[2]] : 0);
+  // A bound sorts beside its value.
+  const shift = { "<": -1e-9, ">": 1e-9 }[start[1].trim()] || 0;
+  return value + shift * Math.abs(value);
+}
+
+// Compares texts with their numbers as numbers: "depth 2" before "depth 10", "rate 0.05" before "rate 0.1".
+function compareNatural(a, b) {
+  const parts = (words) => [words.split(NUMBER), words.match(NUMBER) || []];
+  const [wordsA, numbersA] = parts(plain(a));
+  const [wordsB, numbersB] = parts(plain(b));
+  for (let at = 0; at < Math.min(wordsA.length, wordsB.length); at += 1) {
+    const order = wordsA[at].localeCompare(wordsB[at], "en") || parsed(numbersA[at] || "0") - parsed(numbersB[at] || "0");
+    if (order) return order;
   }
+  return wordsA.length - wordsB.length;
+}
 
-  // Compares texts with their numbers as numbers: "depth 2" before "depth 10", "rate 0.05" before "rate 0.1".
-  function compareNatural(a, b) {
-    const parts = (words) => [words.split(NUMBER), words.match(NUMBER) || []];
-    const [wordsA, numbersA] = parts(plain(a));
-    const [wordsB, numbersB] = parts(plain(b));
-    for (let at = 0; at < Math.min(wordsA.length, wordsB.length); at += 1) {
-      const order = wordsA[at].localeCompare(wordsB[at], "en") || parsed(numbersA[at] || "0") - parsed(numbersB[at] || "0");
-      if (order) return order;
-    }
-    return wordsA.length - wordsB.length;
-  }
+function comparator(cells) {
+  const values = cells.filter((words) => !isMissing(words)).map(leading);
+  if (values.length && values.every((value) => !Number.isNaN(value))) return (a, b) => leading(a) - leading(b);
+  return compareNatural;
+}
 
-  function comparator(cells) {
-    const values = cells.filter((words) => !isMissing(words)).map(leading);
-    if (values.length && values.every((value) => !Number.isNaN(value))) return (a, b) => leading(a) - leading(b);
-    return compareNatural;
-  }
-
-  function sort(table, state) {
-    const body = table.tBodies[0];
-    const rows = state.direction ? [...body.rows] : state.original;
-    if (state.direction) {
-      const keys = new Map(rows.map((row) => [row, text(row.cells[state.column])]));
-      const compare = comparator([...keys.values()]);
-      const sign = state.direction === "descending" ? -1 : 1;
-      rows.sort((a, b) => {
-        const [keyA, keyB] = [keys.get(a), keys.get(b)];
-        return isMissing(keyA) - isMissing(keyB) || (isMissing(keyA) ? 0 : sign * compare(keyA, keyB));
-      });
-    }
-    body.append(...rows);
-  }
-
-  function addSorting(table, headers) {
-    const state = { column: -1, direction: "", original: [...table.tBodies[0].rows] };
-    const next = { "": "ascending", ascending: "descending", descending: "" };
-    headers.forEach((header, column) => {
-      if (!text(header)) return;
-      const button = document.createElement("button");
-      button.type = "button";
-      button.className = "sort";
-      button.append(...header.childNodes);
-      header.append(button);
-      button.addEventListener("click", () => {
-        state.direction = next[state.column === column ? state.direction : ""];
-        state.column = column;
-        headers.forEach((each) => each.removeAttribute("aria-sort"));
-        if (state.direction) header.setAttribute("aria-sort", state.direction);
-        sort(table, state);
-      });
+function sortRows(table, state) {
+  const body = table.tBodies[0];
+  const rows = state.direction ? [...body.rows] : state.original;
+  if (state.direction) {
+    const keys = new Map(rows.map((row) => [row, text(row.cells[state.column])]));
+    const compare = comparator([...keys.values()]);
+    const sign = state.direction === "descending" ? -1 : 1;
+    rows.sort((a, b) => {
+      const [keyA, keyB] = [keys.get(a), keys.get(b)];
+      return isMissing(keyA) - isMissing(keyB) || (isMissing(keyA) ? 0 : sign * compare(keyA, keyB));
     });
   }
+  body.append(...rows);
+}
 
-  function addFilter(table, title) {
-    const rows = [...table.tBodies[0].rows];
-    const box = document.createElement("div");
-    const label = document.createElement("label");
-    const input = document.createElement("input");
-    const count = document.createElement("output");
-    box.className = "filter";
-    label.textContent = "Filter rows";
-    input.type = "search";
-    input.setAttribute("aria-label", `Filter rows: ${title}`);
-    count.setAttribute("aria-live", "polite");
-    label.append(input);
-    box.append(label, count);
-    (table.closest(".scroll") || table).before(box);
-    input.addEventListener("input", () => {
-      const words = input.value.toLowerCase().split(/\s+/);
-      rows.forEach((row) => {
-        const content = text(row).toLowerCase();
-        row.hidden = !words.every((word) => content.includes(word));
-      });
-      const shown = rows.filter((row) => !row.hidden).length;
-      count.textContent = input.value ? `${shown} of ${rows.length} rows` : "";
+function addSorting(table, headers) {
+  const state = { column: -1, direction: "", original: [...table.tBodies[0].rows] };
+  const next = { "": "ascending", ascending: "descending", descending: "" };
+  headers.forEach((header, column) => {
+    if (!text(header)) return;
+    const button = make("button", { type: "button", className: "sort" }, ...header.childNodes);
+    header.append(button);
+    button.addEventListener("click", () => {
+      state.direction = next[state.column === column ? state.direction : ""];
+      state.column = column;
+      headers.forEach((each) => each.removeAttribute("aria-sort"));
+      if (state.direction) header.setAttribute("aria-sort", state.direction);
+      sortRows(table, state);
     });
-  }
+  });
+}
 
-  // Returns the title of a table: its caption, or the heading above it.
-  function titleOf(table) {
-    if (table.caption) return text(table.caption);
-    const headings = [...document.querySelectorAll("h2, h3, h4")];
-    const above = headings.filter((heading) => heading.compareDocumentPosition(table) & Node.DOCUMENT_POSITION_FOLLOWING);
-    return above.length ? text(above[above.length - 1]) : "table";
-  }
+function addFilter(table, title) {
+  const rows = [...table.tBodies[0].rows];
+  const input = make("input", { type: "search", ariaLabel: `Filter rows: ${title}` });
+  const count = make("output", { ariaLive: "polite" });
+  const box = make("div", { className: "filter" }, make("label", {}, "Filter rows ", input), count);
+  (table.closest(".scroll") || table).before(box);
+  input.addEventListener("input", () => {
+    const words = input.value.toLowerCase().split(/\s+/);
+    rows.forEach((row) => {
+      const content = text(row).toLowerCase();
+      row.hidden = !words.every((word) => content.includes(word));
+    });
+    const shown = rows.filter((row) => !row.hidden).length;
+    count.textContent = input.value ? `${shown} of ${rows.length} rows` : "";
+  });
+}
 
-  for (const table of document.querySelectorAll("main table")) {
-    const rows = table.tBodies.length === 1 ? [...table.tBodies[0].rows] : [];
-    const headers = table.tHead ? [...table.tHead.rows[table.tHead.rows.length - 1].cells] : [];
-    const isGrid = rows.every((row) => row.cells.length === headers.length);
-    if (rows.length < 2 || !isGrid) continue;
-    addSorting(table, headers);
-    if (rows.length > MAX_UNFILTERED) addFilter(table, titleOf(table));
-  }
-})();
+// Returns the title of a table: its caption, or the heading above it.
+function titleOf(table) {
+  if (table.caption) return text(table.caption);
+  const headings = [...document.querySelectorAll("h2, h3, h4")];
+  const above = headings.filter((heading) => heading.compareDocumentPosition(table) & Node.DOCUMENT_POSITION_FOLLOWING);
+  return above.length ? text(above[above.length - 1]) : "table";
+}
+
+for (const table of document.querySelectorAll("main table")) {
+  const rows = table.tBodies.length === 1 ? [...table.tBodies[0].rows] : [];
+  const headers = table.tHead ? [...table.tHead.rows[table.tHead.rows.length - 1].cells] : [];
+  const isGrid = rows.every((row) => row.cells.length === headers.length);
+  if (rows.length < 2 || !isGrid) continue;
+  addSorting(table, headers);
+  if (rows.length > MAX_UNFILTERED) addFilter(table, titleOf(table));
+}

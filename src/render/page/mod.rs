@@ -45,12 +45,18 @@ use sprites::Sheet;
 use sha2::{Digest, Sha256};
 
 const PAGE: &str = include_str!("../../../assets/report/page.html");
-const STYLE: &str = include_str!("../../../assets/report/style.css");
+const STYLE: &str = concat!(
+    include_str!("../../../assets/report/style.css"),
+    include_str!("../../../assets/report/interaction.css")
+);
 /// Adds interaction to a page that is complete without it.
 const SCRIPT: &str = concat!(
+    include_str!("../../../assets/report/script/elements.js"),
     include_str!("../../../assets/report/script/tables.js"),
     include_str!("../../../assets/report/script/links.js"),
-    include_str!("../../../assets/report/script/charts.js"),
+    include_str!("../../../assets/report/script/chart.js"),
+    include_str!("../../../assets/report/script/axes.js"),
+    include_str!("../../../assets/report/script/lines.js"),
     include_str!("../../../assets/report/script/points.js"),
 );
 

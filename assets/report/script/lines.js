@@ -1,0 +1,162 @@
+// Line charts: values at an x, horizontal axis in epochs, steps or time, logarithmic vertical axis.
+
+const SVG = "http://www.w3.org/2000/svg";
+// What a point can be placed by, besides its own x: title of the axis and key of the data.
+const OTHER_AXES = { Step: "steps", "Time (s)": "seconds" };
+
+function lineChart(figure, { panels }) {
+  const drawings = drawingsOf(figure);
+  const state = { x: "", isLog: false, hidden: new Set() };
+  const all = panels.flatMap((panel) => panel.series);
+  addLegend(drawings, "key", ".series", state.hidden, (part, at) => panels[at].series[part.dataset.series].key);
+  for (const drawing of drawings) {
+    for (const place of drawing.panels) {
+      const panel = panels[place.at];
+      const label = [`Values of ${titleOfFigure(figure)}`, panel.title].filter(Boolean).join(", ");
+      addReader(drawing, place, label, reading(panel, place.frame, state));
+    }
+  }
+  addAxisControls(figure, drawings, panels, state, Object.entries(OTHER_AXES).filter(([, key]) =>
+    all.every((series) => series[key])));
+}
+
+// The axes of a panel as they are shown now.
+function axesOf(panel, state) {
+  const shown = { x: panel.x, y: panel.y };
+  if (state.x) shown.x = counted(state.x, panel.series.flatMap((series) => series[OTHER_AXES[state.x]]));
+  if (state.isLog) shown.y = logarithmic(panel.y, valuesOf(panel)) || panel.y;
+  return shown;
+}
+
+function valuesOf(panel) {
+  return [...panel.series.flatMap((series) => placed(series).map(([, y]) => y)), ...panel.references.map(({ y }) => y)];
+}
+
+const xOf = (series, at, state) => (state.x ? series[OTHER_AXES[state.x]][at] : series.points[at][0]);
+
+// What a reader of a panel needs: the series at each x.
+function reading(panel, [left, top, right], state) {
+  const visible = () => panel.series.filter((series) => !state.hidden.has(series.key));
+  const places = () => {
+    const xs = visible().flatMap((series) => series.points.flatMap(([, y], at) => (y === null ? [] : [xOf(series, at, state)])));
+    return [...new Set(xs)].sort((a, b) => a - b);
+  };
+  const across = (x) => left + fraction(axesOf(panel, state).x, x) * (right - left);
+  return {
+    kind: "line",
+    count: () => places().length,
+    nearest: (x) => {
+      const distances = places().map((each) => Math.abs(across(each) - x));
+      return distances.indexOf(Math.min(...distances));
+    },
+    at: (index) => {
+      const x = places()[index];
+      const axes = axesOf(panel, state);
+      const values = visible().flatMap((series) => {
+        const at = series.points.findIndex(([, y], point) => y !== null && xOf(series, point, state) === x);
+        return at < 0 ? [] : [valueRow(series, at, axes.y)];
+      });
+      const heading = `${axes.x.title} ${written(x, axes.x)}`.trim();
+      values.sort((a, b) => b.y - a.y);
+      return {
+        x: across(x),
+        y: top,
+        rows: [make("strong", {}, heading), ...values.map(({ row }) => row)],
+        words: [heading, ...values.map(({ words }) => words)].join("; "),
+      };
+    },
+  };
+}
+
+function valueRow(series, at, axis) {
+  const y = series.points[at][1];
+  const [low, high] = (series.intervals && series.intervals[at]) || [];
+  const interval = low === undefined ? "" : ` (${written(low, axis)} to ${written(high, axis)})`;
+  const value = written(y, axis) + interval + (series.best === at ? ", kept" : "");
+  const swatch = make("span", { className: `swatch ${series.class}` });
+  const row = make("span", {}, swatch, ...(series.name ? [`${series.name}: `] : []), make("b", {}, value));
+  return { y, row, words: series.name ? `${series.name} ${value}` : value };
+}
+
+function addAxisControls(figure, drawings, panels, state, others) {
+  const controls = make("div", { className: "controls" });
+  const title = titleOfFigure(figure);
+  const redraw = () => drawings.forEach((drawing) => drawing.panels.forEach((place) => redrawPanel(place, panels[place.at], state)));
+  if (others.length) {
+    const select = make("select", { ariaLabel: `Horizontal axis: ${title}` },
+      make("option", { value: "" }, panels[0].x.title), ...others.map(([name]) => make("option", { value: name }, name)));
+    select.addEventListener("change", () => { state.x = select.value; redraw(); });
+    controls.append(make("label", {}, "Horizontal axis ", select));
+  }
+  if (panels.some((panel) => panel.y.scale === "linear" && logarithmic(panel.y, valuesOf(panel)))) {
+    const box = make("input", { type: "checkbox", ariaLabel: `Logarithmic scale: ${title}` });
+    box.addEventListener("change", () => { state.isLog = box.checked; redraw(); });
+    controls.append(make("label", {}, box, " Logarithmic scale"));
+  }
+  if (controls.children.length) figure.querySelector(".plot").before(controls);
+}
+
+// What the page came with: children of the axes and outlines of the paths.
+const originals = new Map();
+
+function original(part, read) {
+  if (!originals.has(part)) originals.set(part, read());
+  return originals.get(part);
+}
+
+function redrawPanel({ group, frame: [left, top, right, bottom] }, panel, state) {
+  const axes = axesOf(panel, state);
+  const down = (axis, y) => bottom - fraction(axis, y) * (bottom - top);
+  const across = (axis, x) => left + fraction(axis, x) * (right - left);
+  redrawTicks(group.querySelector(".axis-y"), panel.y, axes.y, (axis, y) => [0, down(axis, y)]);
+  redrawTicks(group.querySelector(".axis-x"), panel.x, axes.x, (axis, x) => [across(axis, x), 0]);
+  for (const line of group.querySelectorAll(".reference")) {
+    const { y } = panel.references[line.dataset.reference];
+    line.setAttribute("transform", `translate(0 ${down(axes.y, y) - down(panel.y, y)})`);
+  }
+  for (const part of group.querySelectorAll(".series")) {
+    const series = panel.series[part.dataset.series];
+    const dodge = Number(part.dataset.dodge || 0);
+    const moves = placed(series).map(([at, y]) => {
+      const [x0, y0] = [across(panel.x, series.points[at][0]) + dodge, down(panel.y, y)];
+      return { x0, y0, dx: across(axes.x, xOf(series, at, state)) + dodge - x0, dy: down(axes.y, y) - y0 };
+    });
+    part.querySelectorAll("path").forEach((path) => movePath(path, moves));
+  }
+}
+
+// Returns everything that a series has at an x: index of the point, and y.
+function placed({ points, singles = [], intervals = [] }) {
+  const ofSingles = singles.map(([x, y]) => [points.findIndex((point) => point[0] === x), y]);
+  const ends = intervals.flatMap(([low, high], at) => [[at, low], [at, high]]);
+  return [...points.map(([, y], at) => [at, y]), ...ofSingles, ...ends].filter(([at, y]) => at >= 0 && y !== null);
+}
+
+// Moves each absolute place of a path like the value that it belongs to: the nearest one.
+function movePath(path, moves) {
+  const outline = original(path, () => path.getAttribute("d"));
+  path.setAttribute("d", outline.replace(/([ML])(-?[\d.]+) (-?[\d.]+)/g, (_, command, x, y) => {
+    const distance = ({ x0, y0 }) => Math.hypot(x0 - x, y0 - y);
+    const { dx, dy } = moves.reduce((best, move) => (distance(move) < distance(best) ? move : best));
+    return `${command}${(Number(x) + dx).toFixed(1)} ${(Number(y) + dy).toFixed(1)}`;
+  }));
+}
+
+// Repeats the first tick at the places of the new ones; the last text of a horizontal axis is its title.
+function redrawTicks(group, old, axis, place) {
+  group.replaceChildren(...original(group, () => [...group.childNodes]));
+  if (axis === old) return;
+  const texts = [...group.querySelectorAll("text")];
+  const [path, label, title] = [group.querySelector("path"), texts[0], texts[texts.length - 1].cloneNode()];
+  const first = place(old, old.ticks[0][0]);
+  const ticks = axis.ticks.map(([value, words]) => {
+    const moved = document.createElementNS(SVG, "g");
+    const [x, y] = place(axis, value);
+    moved.setAttribute("transform", `translate(${x - first[0]} ${y - first[1]})`);
+    moved.append(path.cloneNode(), label.cloneNode());
+    moved.lastChild.textContent = words;
+    return moved;
+  });
+  title.textContent = axis.title;
+  group.replaceChildren(...ticks, ...(group.classList.contains("axis-x") ? [title] : []));
+}
