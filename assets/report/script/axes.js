@@ -26,31 +26,24 @@ function fraction(axis, value) {
   return (value - axis.low) / (axis.high - axis.low);
 }
 
-// Returns an axis from 0 to the last value with ticks at whole numbers.
+// Returns an axis from 0 to the last value with ticks at round whole numbers.
 function counted(title, values) {
   const high = Math.max(1, ...values);
-  const rough = high / 5;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = Math.max(1, [1, 2, 2.5, 5, 10].map((digit) => digit * power).find((each) => each >= rough * 0.999));
-  const ticks = [];
-  for (let value = 0; value <= high * (1 + 1e-9); value += step) ticks.push([value, value.toLocaleString("en-US")]);
+  const power = 10 ** Math.floor(Math.log10(high / 5));
+  const step = Math.max(1, power * [1, 2, 5, 10].find((digit) => digit * power >= high / 5));
+  const ticks = Array.from({ length: Math.floor(high / step) + 1 }, (_, at) => [at * step, (at * step).toLocaleString("en-US")]);
   return { title, format: "number", scale: "linear", low: 0, high, ticks };
 }
 
-// Returns the logarithmic form of an axis for these values, or null if there is none.
+// Returns the logarithmic form of an axis for these values; nothing if there is none.
 function logarithmic(axis, values) {
-  const low = Math.min(...values);
-  const high = Math.max(...values);
-  if (!(low > 0) || !["number", "percent"].includes(axis.format)) return null;
-  const [from, to] = high / low > 1.1 ? [low / 1.05, high * 1.05] : [low / 1.5, high * 1.5];
-  const candidates = [];
-  for (let power = Math.floor(Math.log10(from)); power <= Math.ceil(Math.log10(to)); power += 1) {
-    for (let digit = 1; digit < 10; digit += 1) candidates.push([digit, Number(`${digit}e${power}`)]);
-  }
-  const inside = candidates.filter(([, value]) => value >= from && value <= to);
-  const choices = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 5], [1]].map((digits) => inside.filter(([digit]) => digits.includes(digit)));
-  const chosen = choices.find((ticks) => ticks.length <= 6) || choices[2].filter((_, at, all) => at % Math.ceil(all.length / 6) === 0);
+  const [low, high] = [Math.min(...values) / 1.05, Math.max(...values) * 1.05];
+  if (!(low > 0) || !["number", "percent"].includes(axis.format)) return undefined;
+  const powers = Array.from({ length: Math.ceil(Math.log10(high / low)) + 2 }, (_, at) => Math.floor(Math.log10(low)) + at);
+  const multiples = (digits) => powers.flatMap((power) => digits.map((digit) => Number(`${digit}e${power}`)));
+  const choices = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 5], [1]].map(multiples);
+  const inside = choices.map((ticks) => ticks.filter((value) => value >= low && value <= high));
+  const few = inside.find((ticks) => ticks.length <= 6) || inside[2].filter((_, at) => at % Math.ceil(inside[2].length / 6) === 0);
   const label = (value) => (axis.format === "percent" ? `${shortNumber(100 * value)} %` : shortNumber(value));
-  const ticks = (chosen.length ? chosen.map(([, value]) => value) : [low, high]).map((value) => [value, label(value)]);
-  return { ...axis, scale: "log", low: from, high: to, ticks };
+  return { ...axis, scale: "log", low, high, ticks: (few.length ? few : [low, high]).map((value) => [value, label(value)]) };
 }

@@ -1,42 +1,30 @@
-// Charts: buttons on legend entries, and the values at a place of a panel, under the pointer and by keyboard.
-//
-// Everything is laid over the drawings, whose figures are complete without it. Lengths are fractions of the drawing, since
-// it is scaled with the page.
+// Charts: buttons on legend entries, and values under the pointer and by keyboard. All of it lies over the drawings, with
+// lengths as fractions of them, since they are scaled.
 
-const FAR = 30;
-
-// Puts an element over a part of a drawing; `box` is left, top, right and bottom in the units of the SVG.
+// Puts an element over a part of a drawing, in the units of the SVG.
 function placeOver(element, svg, [left, top, right, bottom]) {
   const { width, height } = svg.viewBox.baseVal;
-  const percent = (part, whole) => `${(100 * part) / whole}%`;
-  element.style.left = percent(left, width);
-  element.style.top = percent(top, height);
-  element.style.width = percent(right - left, width);
-  element.style.height = percent(bottom - top, height);
+  const lengths = { left: left / width, top: top / height, width: (right - left) / width, height: (bottom - top) / height };
+  for (const [name, part] of Object.entries(lengths)) element.style[name] = `${100 * part}%`;
 }
 
-// Returns the drawings of a figure, one per width: element around it, SVG, and panels with their frames.
+// Returns the drawings of a figure, one per width: the element around it, the SVG, and its panels with their frames.
 function drawingsOf(figure) {
   return [...figure.querySelectorAll("svg.chart")].map((svg) => {
     const box = make("div", { className: `drawing ${svg.classList.contains("narrow") ? "narrow" : "wide"}` });
     svg.replaceWith(box);
     box.append(svg);
-    const panels = [...svg.querySelectorAll(".panel")].map((group) => ({
-      group,
-      frame: group.dataset.frame.split(" ").map(Number),
-      at: Number(group.dataset.panel),
-    }));
+    const panels = [...svg.querySelectorAll(".panel")].map((group) => (
+      { group, frame: group.dataset.frame.split(" ").map(Number), at: Number(group.dataset.panel) }));
     return { box, svg, panels };
   });
 }
 
-const titleOfFigure = (figure) => {
-  const heading = figure.querySelector("h3, h4");
-  return heading ? text(heading) : figure.querySelector("svg").getAttribute("aria-label");
-};
+function titleOf(figure) {
+  return text(figure.querySelector("h3, h4")) || figure.querySelector("svg").getAttribute("aria-label");
+}
 
-// Makes each legend entry a button that hides what it stands for: `attribute` is "key" or "class", `parts` are the elements
-// to hide, and `valueOf(part, panel)` is what they belong to.
+// Makes legend entries buttons that hide `parts`: the entry with `data-ATTRIBUTE` of `valueOf(part, panel)` stands for a part.
 function addLegend(drawings, attribute, parts, hidden, valueOf) {
   const entries = drawings.flatMap(({ box, svg }) =>
     [...svg.querySelectorAll(`.entry[data-${attribute}]`)].map((entry) => {
@@ -44,7 +32,8 @@ function addLegend(drawings, attribute, parts, hidden, valueOf) {
       return { box, svg, entry, button, value: Number(entry.dataset[attribute]) };
     }));
   if (new Set(entries.map(({ value }) => value)).size < 2) return;
-  const update = () => {
+  const toggle = (clicked) => {
+    if (!hidden.delete(clicked)) hidden.add(clicked);
     for (const { button, entry, value } of entries) {
       button.ariaPressed = String(!hidden.has(value));
       entry.classList.toggle("dim", hidden.has(value));
@@ -53,91 +42,80 @@ function addLegend(drawings, attribute, parts, hidden, valueOf) {
       group.querySelectorAll(parts).forEach((part) => part.classList.toggle("off", hidden.has(valueOf(part, at))));
     }
   };
-  for (const { button, value } of entries) {
-    button.addEventListener("click", () => {
-      if (!hidden.delete(value)) hidden.add(value);
-      update();
-    });
-  }
+  entries.forEach(({ button, value }) => button.addEventListener("click", () => toggle(value)));
   // Sizes are known only while a drawing is shown.
-  whenShown(() => {
+  const place = () => {
     for (const { box, svg, entry, button } of entries) {
       if (button.isConnected || !svg.getClientRects().length) continue;
       const { x, y, width, height } = entry.getBBox();
       placeOver(button, svg, [x - 4, y - 3, x + width + 4, y + height + 3]);
       box.append(button);
     }
-  });
-}
-
-// Calls a function now and whenever more of the page may be shown.
-function whenShown(place) {
+  };
   window.addEventListener("resize", place);
   document.addEventListener("toggle", place, true);
   place();
 }
 
-// Makes a panel readable: the place under the pointer, or the one that the arrow keys lead to.
-//
-// `source` has `count()`, `nearest(x, y)` (an index or -1) and `at(index)`: its position `x`, `y`, its `rows` of elements for
-// the note beside it, and its `words`.
-function addReader({ box, svg }, { frame }, label, source) {
-  const reader = make("div", { className: "reader", role: "slider", tabIndex: 0, ariaLabel: label, ariaValueMin: "0" });
-  const cursor = make("div", { className: `cursor ${source.kind}` });
-  const note = make("div", { className: "values" });
-  const [left, top, right, bottom] = frame;
-  let index = 0;
-
-  function hide() {
-    cursor.remove();
-    note.remove();
+// Adds a reader to each panel, with a source of `count()`, `nearest(x, y)` (an index or -1) and `at(index)`: a position and
+// the `rows` beside it.
+function addReaders(figure, drawings, panels, sourceOf) {
+  for (const { box, svg, panels: places } of drawings) {
+    for (const place of places) {
+      const label = ["Values", titleOf(figure), panels[place.at].title].filter(Boolean).join(", ");
+      const reader = make("div", { className: "reader", role: "slider", tabIndex: 0, ariaLabel: label, ariaValueMin: "0" });
+      placeOver(reader, svg, place.frame);
+      box.append(reader);
+      read(reader, place.frame, sourceOf(place));
+    }
   }
+}
+
+function read(reader, [left, top, right, bottom], source) {
+  const cursor = make("div", { className: "cursor" });
+  const note = make("div", { className: "values" });
+  let index = 0;
+  const hide = () => [cursor, note].forEach((each) => each.remove());
 
   function describe() {
+    const { x, y, rows } = source.count() ? source.at(index) : { x: left, y: top, rows: ["nothing is shown"] };
+    note.replaceChildren(...rows);
     reader.ariaValueMax = String(Math.max(source.count() - 1, 0));
     reader.ariaValueNow = String(index);
-    reader.ariaValueText = source.count() ? source.at(index).words : "nothing is shown";
+    reader.ariaValueText = [...note.childNodes].map(text).filter(Boolean).join("; ");
+    return [(x - left) / (right - left), (y - top) / (bottom - top)];
   }
 
   function show(next) {
-    if (next < 0 || !source.count()) return hide();
-    index = Math.min(next, source.count() - 1);
-    const { x, y, rows } = source.at(index);
-    const [across, down] = [(x - left) / (right - left), (y - top) / (bottom - top)];
+    if (next < 0) return hide();
+    index = Math.max(0, Math.min(next, source.count() - 1));
+    const [across, down] = describe();
     cursor.style.left = `${100 * across}%`;
     cursor.style.top = `${100 * down}%`;
     note.style.left = across < 0.5 ? `calc(${100 * across}% + 12px)` : "auto";
-    note.style.right = across < 0.5 ? "auto" : `calc(${100 * (1 - across)}% + 12px)`;
-    note.replaceChildren(...rows);
-    reader.append(cursor, note);
-    describe();
+    note.style.right = across < 0.5 ? "auto" : `calc(${100 - 100 * across}% + 12px)`;
+    return reader.append(cursor, note);
   }
 
-  function pointed(event) {
+  function point({ clientX, clientY }) {
     const bounds = reader.getBoundingClientRect();
-    const across = (event.clientX - bounds.left) / bounds.width;
-    const down = (event.clientY - bounds.top) / bounds.height;
+    const [across, down] = [(clientX - bounds.left) / bounds.width, (clientY - bounds.top) / bounds.height];
     show(source.nearest(left + across * (right - left), top + down * (bottom - top)));
   }
 
-  reader.addEventListener("pointermove", pointed);
-  reader.addEventListener("pointerdown", pointed);
-  reader.addEventListener("pointerleave", hide);
-  reader.addEventListener("blur", hide);
-  reader.addEventListener("focus", () => { if (reader.matches(":focus-visible")) show(index); });
-  reader.addEventListener("keydown", (event) => {
-    const last = source.count() - 1;
-    const page = Math.ceil(source.count() / 10);
-    const moves = {
-      ArrowRight: index + 1, ArrowUp: index + 1, ArrowLeft: index - 1, ArrowDown: index - 1,
-      PageUp: index + page, PageDown: index - page, Home: 0, End: last,
-    };
+  function move(event) {
+    const [before, after] = [index - 1, index + 1];
+    const moves = { ArrowRight: after, ArrowUp: after, ArrowLeft: before, ArrowDown: before, Home: 0, End: Infinity };
+    const next = moves[event.key];
     if (event.key === "Escape") hide();
-    if (!(event.key in moves)) return;
+    if (next === undefined) return;
     event.preventDefault();
-    show(Math.max(0, Math.min(moves[event.key], last)));
-  });
-  placeOver(reader, svg, frame);
-  box.append(reader);
+    show(Math.max(0, next));
+  }
+
+  ["pointermove", "pointerdown"].forEach((name) => reader.addEventListener(name, point));
+  ["pointerleave", "blur"].forEach((name) => reader.addEventListener(name, hide));
+  reader.addEventListener("focus", () => { if (reader.matches(":focus-visible")) show(index); });
+  reader.addEventListener("keydown", move);
   describe();
 }

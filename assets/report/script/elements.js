@@ -1,7 +1,6 @@
 "use strict";
 
-// Elements of the page. Text from data becomes text nodes, never markup; styles are set as properties, which the policy of
-// the page allows.
+// Elements: text from data becomes text nodes, never markup.
 
 // Makes an element with properties and children.
 function make(tag, properties, ...children) {
@@ -10,7 +9,7 @@ function make(tag, properties, ...children) {
   return element;
 }
 
-// Returns the text of an element.
-function text(element) {
-  return element.textContent.replace(/\s+/g, " ").trim();
+// Returns the text of a node; none without a node.
+function text(node) {
+  return node ? node.textContent.replace(/\s+/g, " ").trim() : "";
 }

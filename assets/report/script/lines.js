@@ -7,17 +7,11 @@ const OTHER_AXES = { Step: "steps", "Time (s)": "seconds" };
 function lineChart(figure, { panels }) {
   const drawings = drawingsOf(figure);
   const state = { x: "", isLog: false, hidden: new Set() };
-  const all = panels.flatMap((panel) => panel.series);
   addLegend(drawings, "key", ".series", state.hidden, (part, at) => panels[at].series[part.dataset.series].key);
-  for (const drawing of drawings) {
-    for (const place of drawing.panels) {
-      const panel = panels[place.at];
-      const label = [`Values of ${titleOfFigure(figure)}`, panel.title].filter(Boolean).join(", ");
-      addReader(drawing, place, label, reading(panel, place.frame, state));
-    }
-  }
-  addAxisControls(figure, drawings, panels, state, Object.entries(OTHER_AXES).filter(([, key]) =>
-    all.every((series) => series[key])));
+  addReaders(figure, drawings, panels, ({ at, frame }) => lineSource(panels[at], frame, state));
+  addAxisControls(figure, panels, state, () => {
+    drawings.forEach((drawing) => drawing.panels.forEach((place) => redrawPanel(place, panels[place.at], state)));
+  });
 }
 
 // The axes of a panel as they are shown now.
@@ -34,62 +28,52 @@ function valuesOf(panel) {
 
 const xOf = (series, at, state) => (state.x ? series[OTHER_AXES[state.x]][at] : series.points[at][0]);
 
-// What a reader of a panel needs: the series at each x.
-function reading(panel, [left, top, right], state) {
+// Reads all series at an x.
+function lineSource(panel, [left, top, right], state) {
   const visible = () => panel.series.filter((series) => !state.hidden.has(series.key));
-  const places = () => {
-    const xs = visible().flatMap((series) => series.points.flatMap(([, y], at) => (y === null ? [] : [xOf(series, at, state)])));
-    return [...new Set(xs)].sort((a, b) => a - b);
-  };
+  const xsOf = (series) => series.points.map(([, y], at) => (y === null ? null : xOf(series, at, state)));
+  const places = () => [...new Set(visible().flatMap(xsOf))].filter((x) => x !== null).sort((a, b) => a - b);
   const across = (x) => left + fraction(axesOf(panel, state).x, x) * (right - left);
   return {
-    kind: "line",
     count: () => places().length,
-    nearest: (x) => {
-      const distances = places().map((each) => Math.abs(across(each) - x));
-      return distances.indexOf(Math.min(...distances));
-    },
+    nearest: (x) => nearest(places().map((each) => Math.abs(across(each) - x))),
     at: (index) => {
       const x = places()[index];
       const axes = axesOf(panel, state);
-      const values = visible().flatMap((series) => {
-        const at = series.points.findIndex(([, y], point) => y !== null && xOf(series, point, state) === x);
+      const rows = visible().flatMap((series) => {
+        const at = xsOf(series).indexOf(x);
         return at < 0 ? [] : [valueRow(series, at, axes.y)];
       });
-      const heading = `${axes.x.title} ${written(x, axes.x)}`.trim();
-      values.sort((a, b) => b.y - a.y);
-      return {
-        x: across(x),
-        y: top,
-        rows: [make("strong", {}, heading), ...values.map(({ row }) => row)],
-        words: [heading, ...values.map(({ words }) => words)].join("; "),
-      };
+      return { x: across(x), y: top, rows: [make("strong", {}, `${axes.x.title} ${written(x, axes.x)}`), ...rows] };
     },
   };
 }
 
-function valueRow(series, at, axis) {
-  const y = series.points[at][1];
-  const [low, high] = (series.intervals && series.intervals[at]) || [];
-  const interval = low === undefined ? "" : ` (${written(low, axis)} to ${written(high, axis)})`;
-  const value = written(y, axis) + interval + (series.best === at ? ", kept" : "");
-  const swatch = make("span", { className: `swatch ${series.class}` });
-  const row = make("span", {}, swatch, ...(series.name ? [`${series.name}: `] : []), make("b", {}, value));
-  return { y, row, words: series.name ? `${series.name} ${value}` : value };
+// Returns the index of the least distance, or -1 if there is none below the limit.
+function nearest(distances, limit = Infinity) {
+  const least = Math.min(...distances);
+  return least < limit ? distances.indexOf(least) : -1;
 }
 
-function addAxisControls(figure, drawings, panels, state, others) {
+function valueRow({ name, points, intervals = [], best, class: color }, at, axis) {
+  const interval = intervals[at] ? ` (${intervals[at].map((end) => written(end, axis)).join(" to ")})` : "";
+  const value = written(points[at][1], axis) + interval + (best === at ? ", kept" : "");
+  return make("span", {}, make("span", { className: `swatch ${color}` }), name && `${name}: `, make("b", {}, value));
+}
+
+function addAxisControls(figure, panels, state, redraw) {
   const controls = make("div", { className: "controls" });
-  const title = titleOfFigure(figure);
-  const redraw = () => drawings.forEach((drawing) => drawing.panels.forEach((place) => redrawPanel(place, panels[place.at], state)));
+  const all = panels.flatMap((panel) => panel.series);
+  const others = Object.keys(OTHER_AXES).filter((name) => all.every((series) => series[OTHER_AXES[name]]));
   if (others.length) {
-    const select = make("select", { ariaLabel: `Horizontal axis: ${title}` },
-      make("option", { value: "" }, panels[0].x.title), ...others.map(([name]) => make("option", { value: name }, name)));
+    const options = others.map((name) => make("option", { value: name }, name));
+    const select = make("select", { ariaLabel: `Horizontal axis: ${titleOf(figure)}` },
+      make("option", { value: "" }, panels[0].x.title), ...options);
     select.addEventListener("change", () => { state.x = select.value; redraw(); });
     controls.append(make("label", {}, "Horizontal axis ", select));
   }
-  if (panels.some((panel) => panel.y.scale === "linear" && logarithmic(panel.y, valuesOf(panel)))) {
-    const box = make("input", { type: "checkbox", ariaLabel: `Logarithmic scale: ${title}` });
+  if (panels.some(({ x, y, ...panel }) => x.format !== "category" && y.scale === "linear" && logarithmic(y, valuesOf(panel)))) {
+    const box = make("input", { type: "checkbox", ariaLabel: `Logarithmic scale: ${titleOf(figure)}` });
     box.addEventListener("change", () => { state.isLog = box.checked; redraw(); });
     controls.append(make("label", {}, box, " Logarithmic scale"));
   }

@@ -1,71 +1,56 @@
 // Scatter plots: classes that can be hidden, and class and image of the point under the pointer.
 
-const THUMBNAIL = 96;
+// Farther away than this, a point is not pointed at.
+const FAR = 30;
 
 function pointChart(figure, { classes, panels }) {
   const drawings = drawingsOf(figure);
   const hidden = new Set();
   const script = figure.querySelector("script.points");
   const images = script ? JSON.parse(script.textContent) : [];
+  const sheet = script && document.getElementById(`sheet-${script.dataset.sheet || 0}`);
   addLegend(drawings, "class", ".points", hidden, (part) => Number(part.dataset.class));
-  for (const drawing of drawings) {
-    for (const place of drawing.panels) {
-      const panel = panels[place.at];
-      const label = [`Points of ${titleOfFigure(figure)}`, panel.title].filter(Boolean).join(", ");
-      addReader(drawing, place, label, pointReading(place.group, panel, { classes, hidden, images }));
-    }
-  }
+  addReaders(figure, drawings, panels, ({ group, at }) => {
+    const points = pointsOf(group, panels[at].labels);
+    const visible = () => points.filter(({ label }) => !hidden.has(label));
+    return {
+      count: () => visible().length,
+      nearest: (x, y) => nearest(visible().map((point) => Math.hypot(point.x - x, point.y - y)), FAR),
+      at: (index) => {
+        const { x, y, label, color, image } = visible()[index];
+        const name = make("span", {}, make("span", { className: `swatch ${color}` }), classes[label] || "no class");
+        return { x, y, rows: [name, ...thumbnail(sheet, images[image])] };
+      },
+    };
+  });
 }
 
-function pointReading(group, { labels }, { classes, hidden, images }) {
-  const points = pointsOf(group, labels);
-  const visible = () => points.filter(({ label }) => !hidden.has(label));
-  return {
-    kind: "point",
-    count: () => visible().length,
-    nearest: (x, y) => {
-      const distances = visible().map((point) => Math.hypot(point.x - x, point.y - y));
-      const least = Math.min(...distances);
-      return least < FAR ? distances.indexOf(least) : -1;
-    },
-    at: (index) => {
-      const { x, y, label, image } = visible()[index];
-      const name = classes[label] || "no class";
-      const swatch = make("span", { className: `swatch class-${label % 8}` });
-      return { x, y, rows: [make("span", {}, swatch, name), ...thumbnail(images[image])], words: name };
-    },
-  };
-}
-
-// Returns the points of a panel in the order of the images. Those of a class are the `M`s of its path.
+// Returns the points of a panel in the order of the images; those of a class are the `M`s of its path.
 function pointsOf(group, labels) {
   const points = [];
   for (const part of group.querySelectorAll(".points")) {
     const label = Number(part.dataset.class);
+    const color = part.classList[1];
     const own = labels.flatMap((each, image) => (each === label ? [image] : []));
     const centers = [...part.querySelector("path").getAttribute("d").matchAll(/M(-?[\d.]+) (-?[\d.]+)/g)];
-    centers.forEach(([, x, y], at) => points.push({ x: Number(x), y: Number(y), label, image: own[at] }));
+    centers.forEach(([, x, y], at) => points.push({ x: Number(x), y: Number(y), label, color, image: own[at] }));
   }
   return points.sort((a, b) => a.image - b.image);
 }
 
-// Returns an element with an image of the page's sprite, if it has this one.
-function thumbnail(at) {
-  const sprite = document.getElementById("images");
-  if (!sprite || at === null || at === undefined) return [];
-  const [columns, size] = [Number(sprite.dataset.columns), Number(sprite.dataset.size)];
-  const attributes = (element, values) => Object.entries(values).forEach(([name, value]) => element.setAttribute(name, value));
+// Returns an element with an image of a sheet, if it has this one.
+function thumbnail(sheet, at) {
+  if (!sheet || !(at >= 0)) return [];
+  const [columns, side] = [Number(sheet.dataset.columns), Number(sheet.dataset.side)];
   const [svg, use] = ["svg", "use"].map((name) => document.createElementNS(SVG, name));
-  attributes(svg, { class: "thumbnail", width: THUMBNAIL, height: THUMBNAIL,
-    viewBox: `${(at % columns) * size} ${Math.floor(at / columns) * size} ${size} ${size}` });
-  // The symbol is clipped to this size, which must contain the whole sprite.
-  attributes(use, { href: "#images", width: columns * size, height: (Math.floor(at / columns) + 1) * size });
+  svg.setAttribute("class", "thumbnail");
+  svg.setAttribute("viewBox", [(at % columns) * side, Math.floor(at / columns) * side, side, side].join(" "));
+  use.setAttribute("href", `#${sheet.id}`);
   svg.append(use);
   return [svg];
 }
 
 for (const script of document.querySelectorAll("script.chart-data")) {
   const data = JSON.parse(script.textContent);
-  const add = { lines: lineChart, points: pointChart }[data.kind];
-  if (add) add(script.closest("figure"), data);
+  (data.kind === "lines" ? lineChart : pointChart)(script.closest("figure"), data);
 }

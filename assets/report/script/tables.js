@@ -5,10 +5,7 @@ const MAX_UNFILTERED = 8;
 const NUMBER = /(?:\d[\d,]*\.?\d*|\.\d+)(?:e[+-]?\d+)?/gi;
 // A bound, a sign, a number, and what does not continue a date, a version or a name.
 const LEADING = /^(?:p )?([<>=≤≥≈]? ?)([+-]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?![\w:.-])/i;
-const UNITS = {
-  ms: 1e-3, s: 1, min: 60, h: 3600, d: 86400,
-  B: 1, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, PB: 1e15, EB: 1e18,
-};
+const UNITS = { ms: 1e-3, s: 1, min: 60, h: 3600, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
 
 const plain = (words) => words.replace(/\u2212/g, "-");
 const isMissing = (words) => ["", "–", "-", "missing", "NaN"].includes(words);
@@ -32,32 +29,23 @@ function compareNatural(a, b) {
   const parts = (words) => [words.split(NUMBER), words.match(NUMBER) || []];
   const [wordsA, numbersA] = parts(plain(a));
   const [wordsB, numbersB] = parts(plain(b));
-  for (let at = 0; at < Math.min(wordsA.length, wordsB.length); at += 1) {
-    const order = wordsA[at].localeCompare(wordsB[at], "en") || parsed(numbersA[at] || "0") - parsed(numbersB[at] || "0");
-    if (order) return order;
-  }
-  return wordsA.length - wordsB.length;
+  const order = (at) => wordsA[at].localeCompare(wordsB[at], "en") || parsed(numbersA[at] || "0") - parsed(numbersB[at] || "0");
+  const differing = wordsA.findIndex((_, at) => at >= wordsB.length || order(at));
+  return wordsB[differing] === undefined ? wordsA.length - wordsB.length : order(differing);
 }
 
 function comparator(cells) {
-  const values = cells.filter((words) => !isMissing(words)).map(leading);
-  if (values.length && values.every((value) => !Number.isNaN(value))) return (a, b) => leading(a) - leading(b);
-  return compareNatural;
+  const areNumbers = cells.every((words) => isMissing(words) || !Number.isNaN(leading(words)));
+  return areNumbers ? (a, b) => leading(a) - leading(b) : compareNatural;
 }
 
-function sortRows(table, state) {
-  const body = table.tBodies[0];
-  const rows = state.direction ? [...body.rows] : state.original;
-  if (state.direction) {
-    const keys = new Map(rows.map((row) => [row, text(row.cells[state.column])]));
-    const compare = comparator([...keys.values()]);
-    const sign = state.direction === "descending" ? -1 : 1;
-    rows.sort((a, b) => {
-      const [keyA, keyB] = [keys.get(a), keys.get(b)];
-      return isMissing(keyA) - isMissing(keyB) || (isMissing(keyA) ? 0 : sign * compare(keyA, keyB));
-    });
-  }
-  body.append(...rows);
+function sortRows(table, { column, direction, original }) {
+  const rows = direction ? [...table.tBodies[0].rows] : original;
+  const key = (row) => text(row.cells[column]);
+  const compare = comparator(rows.map(key));
+  const order = (a, b) => isMissing(a) - isMissing(b) || (isMissing(a) ? 0 : (direction === "ascending" ? 1 : -1) * compare(a, b));
+  if (direction) rows.sort((a, b) => order(key(a), key(b)));
+  table.tBodies[0].append(...rows);
 }
 
 function addSorting(table, headers) {
@@ -77,7 +65,8 @@ function addSorting(table, headers) {
   });
 }
 
-function addFilter(table, title) {
+function addFilter(table) {
+  const title = text(table.caption) || text(table.closest("section").querySelector("h2"));
   const rows = [...table.tBodies[0].rows];
   const input = make("input", { type: "search", ariaLabel: `Filter rows: ${title}` });
   const count = make("output", { ariaLive: "polite" });
@@ -85,21 +74,10 @@ function addFilter(table, title) {
   (table.closest(".scroll") || table).before(box);
   input.addEventListener("input", () => {
     const words = input.value.toLowerCase().split(/\s+/);
-    rows.forEach((row) => {
-      const content = text(row).toLowerCase();
-      row.hidden = !words.every((word) => content.includes(word));
-    });
+    rows.forEach((row) => { row.hidden = !words.every((word) => text(row).toLowerCase().includes(word)); });
     const shown = rows.filter((row) => !row.hidden).length;
     count.textContent = input.value ? `${shown} of ${rows.length} rows` : "";
   });
-}
-
-// Returns the title of a table: its caption, or the heading above it.
-function titleOf(table) {
-  if (table.caption) return text(table.caption);
-  const headings = [...document.querySelectorAll("h2, h3, h4")];
-  const above = headings.filter((heading) => heading.compareDocumentPosition(table) & Node.DOCUMENT_POSITION_FOLLOWING);
-  return above.length ? text(above[above.length - 1]) : "table";
 }
 
 for (const table of document.querySelectorAll("main table")) {
@@ -108,5 +86,5 @@ for (const table of document.querySelectorAll("main table")) {
   const isGrid = rows.every((row) => row.cells.length === headers.length);
   if (rows.length < 2 || !isGrid) continue;
   addSorting(table, headers);
-  if (rows.length > MAX_UNFILTERED) addFilter(table, titleOf(table));
+  if (rows.length > MAX_UNFILTERED) addFilter(table);
 }
