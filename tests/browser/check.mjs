@@ -1,5 +1,5 @@
 // Checks reports in Chromium: `node check.mjs DIRECTORY`, which has a directory per report. Prints what is wrong and exits
-// with 1 if anything is. The packages are in the directory that the variable REPORT_CHECKS names.
+// with 1 if anything is. The variable REPORT_CHECKS names the directory with the packages, CHROMIUM the browser.
 
 import { readdirSync } from "node:fs";
 import { createRequire } from "node:module";

@@ -12,11 +12,17 @@ use std::process::Command;
 
 /// The variable that names the directory with the packages. If it is set, the test is not skipped.
 const PACKAGES: &str = "REPORT_CHECKS";
+const CHROMIUM: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
 #[test]
 fn reports_in_a_browser() {
-    let Some(packages) = packages() else {
-        eprintln!("skipped: `npm ci` has not been run for tests/browser, or there is no Node or Chromium");
+    let given = std::env::var_os(PACKAGES).map(PathBuf::from);
+    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/browser");
+    let packages = given.clone().or_else(|| installed.join("node_modules").is_dir().then_some(installed));
+    let (node, chromium) = (program("node"), CHROMIUM.into_iter().find_map(program));
+    let (Some(packages), Some(node), Some(chromium)) = (packages, node, chromium) else {
+        assert!(given.is_none(), "there is no Node or Chromium");
+        eprintln!("skipped: there is no Node or Chromium, or `.ci/run` has not installed the packages of tests/browser");
         return;
     };
     // They stay there, to be looked at.
@@ -25,20 +31,16 @@ fn reports_in_a_browser() {
         write(&report, &directory.join(name)).unwrap();
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/check.mjs");
-    let output = Command::new("node").arg(script).arg(&directory).env(PACKAGES, packages).output().unwrap();
+    let mut check = Command::new(node);
+    check.arg(script).arg(&directory).env(PACKAGES, packages).env("CHROMIUM", chromium);
+    let output = check.output().unwrap();
     let (out, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    println!("{out}");
     assert!(output.status.success(), "{out}{errors}");
+    println!("{out}");
 }
 
-/// Returns the directory with the packages: the one that is given, or that of `.ci/run` if everything else is there.
-fn packages() -> Option<PathBuf> {
-    if let Some(given) = std::env::var_os(PACKAGES) {
-        return Some(given.into());
-    }
-    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/browser");
-    let runs =
-        |program: &str| Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
-    let is_complete = installed.join("node_modules").is_dir() && runs("node") && runs("chromium");
-    is_complete.then_some(installed)
+/// Returns the path of a program.
+fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|directory| directory.join(name)).find(|path| path.is_file())
 }

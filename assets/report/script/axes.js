@@ -1,4 +1,4 @@
-// Axes: where values are, how they are written, and which ticks are round.
+// Axes: where values are, how they are written, round ticks.
 
 // Writes a value as the page does everywhere else.
 function written(value, axis) {
@@ -12,7 +12,7 @@ function written(value, axis) {
   }
 }
 
-// Writes a number of any magnitude with about four significant digits.
+// Writes a number with about four significant digits.
 function shortNumber(value) {
   const size = Math.abs(value);
   const isPlain = size === 0 || (size >= 1e-3 && size < 1e6);

@@ -8,7 +8,7 @@ function placeOver(element, svg, [left, top, right, bottom]) {
   for (const [name, part] of Object.entries(lengths)) element.style[name] = `${100 * part}%`;
 }
 
-// Returns the drawings of a figure, one per width: the element around it, the SVG, and its panels with their frames.
+// Returns the drawings of a figure, one per width: element around it, SVG, panels with their frames.
 function drawingsOf(figure) {
   return [...figure.querySelectorAll("svg.chart")].map((svg) => {
     const box = make("div", { className: `drawing ${svg.classList.contains("narrow") ? "narrow" : "wide"}` });
@@ -24,7 +24,7 @@ function titleOf(figure) {
   return text(figure.querySelector("h3, h4")) || figure.querySelector("svg").getAttribute("aria-label");
 }
 
-// Makes legend entries buttons that hide `parts`: the entry with `data-ATTRIBUTE` of `valueOf(part, panel)` stands for a part.
+// Makes legend entries buttons that hide `parts`: `valueOf(part, panel)` is the `data-ATTRIBUTE` of its entry.
 function addLegend(drawings, attribute, parts, hidden, valueOf) {
   const entries = drawings.flatMap(({ box, svg }) =>
     [...svg.querySelectorAll(`.entry[data-${attribute}]`)].map((entry) => {

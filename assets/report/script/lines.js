@@ -1,7 +1,7 @@
-// Line charts: values at an x, horizontal axis in epochs, steps or time, logarithmic vertical axis.
+// Line charts: values at an x, other horizontal axes, logarithmic vertical axes.
 
 const SVG = "http://www.w3.org/2000/svg";
-// What a point can be placed by, besides its own x: title of the axis and key of the data.
+// Other horizontal axes: title, and key of the data.
 const OTHER_AXES = { Step: "steps", "Time (s)": "seconds" };
 
 function lineChart(figure, { panels }) {
@@ -80,7 +80,7 @@ function addAxisControls(figure, panels, state, redraw) {
   if (controls.children.length) figure.querySelector(".plot").before(controls);
 }
 
-// What the page came with: children of the axes and outlines of the paths.
+// Children of axes and outlines of paths that the page came with.
 const originals = new Map();
 
 function original(part, read) {
@@ -126,7 +126,7 @@ function movePath(path, moves) {
   }));
 }
 
-// Repeats the first tick at the places of the new ones; the last text of a horizontal axis is its title.
+// Repeats the first tick at the new places; the last text of a horizontal axis is its title.
 function redrawTicks(group, old, axis, place) {
   group.replaceChildren(...original(group, () => [...group.childNodes]));
   if (axis === old) return;

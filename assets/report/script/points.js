@@ -1,4 +1,4 @@
-// Scatter plots: classes that can be hidden, and class and image of the point under the pointer.
+// Scatter plots: class and image of the point under the pointer.
 
 // Farther away than this, a point is not pointed at.
 const FAR = 30;

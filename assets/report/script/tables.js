@@ -3,7 +3,7 @@
 // Tables with more rows than this have a filter.
 const MAX_UNFILTERED = 8;
 const NUMBER = /(?:\d[\d,]*\.?\d*|\.\d+)(?:e[+-]?\d+)?/gi;
-// A bound, a sign, a number, and what does not continue a date, a version or a name.
+// A bound, a sign, a number, and what does not continue a date or name.
 const LEADING = /^(?:p )?([<>=≤≥≈]? ?)([+-]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?![\w:.-])/i;
 const UNITS = { ms: 1e-3, s: 1, min: 60, h: 3600, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
 
