@@ -1,5 +1,3 @@
-// Axes: where values are, how they are written, round ticks.
-
 // Writes a value as the page does everywhere else.
 function written(value, axis) {
   if (value === null || !Number.isFinite(value)) return "–";

@@ -11,7 +11,7 @@ function placeOver(element, svg, [left, top, right, bottom]) {
 // Returns the drawings of a figure, one per width: element around it, SVG, panels with their frames.
 function drawingsOf(figure) {
   return [...figure.querySelectorAll("svg.chart")].map((svg) => {
-    const box = make("div", { className: `drawing ${svg.classList.contains("narrow") ? "narrow" : "wide"}` });
+    const box = make("div", { className: `drawing ${svg.classList[1]}` });
     svg.replaceWith(box);
     box.append(svg);
     const panels = [...svg.querySelectorAll(".panel")].map((group) => (
@@ -63,7 +63,7 @@ function addReaders(figure, drawings, panels, sourceOf) {
   for (const { box, svg, panels: places } of drawings) {
     for (const place of places) {
       const label = ["Values", titleOf(figure), panels[place.at].title].filter(Boolean).join(", ");
-      const reader = make("div", { className: "reader", role: "slider", tabIndex: 0, ariaLabel: label, ariaValueMin: "0" });
+      const reader = make("div", { className: "reader", role: "slider", tabIndex: 0, ariaLabel: label });
       placeOver(reader, svg, place.frame);
       box.append(reader);
       read(reader, place.frame, sourceOf(place));

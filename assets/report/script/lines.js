@@ -14,7 +14,6 @@ function lineChart(figure, { panels }) {
   });
 }
 
-// The axes of a panel as they are shown now.
 function axesOf(panel, state) {
   const shown = { x: panel.x, y: panel.y };
   if (state.x) shown.x = counted(state.x, panel.series.flatMap((series) => series[OTHER_AXES[state.x]]));
@@ -28,7 +27,6 @@ function valuesOf(panel) {
 
 const xOf = (series, at, state) => (state.x ? series[OTHER_AXES[state.x]][at] : series.points[at][0]);
 
-// Reads all series at an x.
 function lineSource(panel, [left, top, right], state) {
   const visible = () => panel.series.filter((series) => !state.hidden.has(series.key));
   const xsOf = (series) => series.points.map(([, y], at) => (y === null ? null : xOf(series, at, state)));

@@ -27,8 +27,7 @@ function leading(words) {
 // Compares texts with their numbers as numbers: "depth 2" before "depth 10", "rate 0.05" before "rate 0.1".
 function compareNatural(a, b) {
   const parts = (words) => [words.split(NUMBER), words.match(NUMBER) || []];
-  const [wordsA, numbersA] = parts(plain(a));
-  const [wordsB, numbersB] = parts(plain(b));
+  const [[wordsA, numbersA], [wordsB, numbersB]] = [parts(plain(a)), parts(plain(b))];
   const order = (at) => wordsA[at].localeCompare(wordsB[at], "en") || parsed(numbersA[at] || "0") - parsed(numbersB[at] || "0");
   const differing = wordsA.findIndex((_, at) => at >= wordsB.length || order(at));
   return wordsB[differing] === undefined ? wordsA.length - wordsB.length : order(differing);
@@ -66,12 +65,12 @@ function addSorting(table, headers) {
 }
 
 function addFilter(table) {
-  const title = text(table.caption) || text(table.closest("section").querySelector("h2"));
+  const area = table.closest(".scroll");
   const rows = [...table.tBodies[0].rows];
-  const input = make("input", { type: "search", ariaLabel: `Filter rows: ${title}` });
+  const input = make("input", { type: "search", ariaLabel: `Filter rows: ${area.ariaLabel}` });
   const count = make("output", { ariaLive: "polite" });
   const box = make("div", { className: "filter" }, make("label", {}, "Filter rows ", input), count);
-  (table.closest(".scroll") || table).before(box);
+  area.before(box);
   input.addEventListener("input", () => {
     const words = input.value.toLowerCase().split(/\s+/);
     rows.forEach((row) => { row.hidden = !words.every((word) => text(row).toLowerCase().includes(word)); });
@@ -80,11 +79,23 @@ function addFilter(table) {
   });
 }
 
-for (const table of document.querySelectorAll("main table")) {
+// Returns the lowest header of each column.
+function headersOf(head) {
+  const columns = [];
+  [...head.rows].forEach((row, line) => {
+    let at = 0;
+    for (const cell of row.cells) {
+      while (columns[at] && columns[at].end > line) at += 1;
+      for (let next = at + cell.colSpan; at < next; at += 1) columns[at] = { cell, end: line + cell.rowSpan };
+    }
+  });
+  return columns.map(({ cell }) => cell);
+}
+
+for (const table of document.querySelectorAll(".scroll table")) {
+  const headers = table.tHead ? headersOf(table.tHead) : [];
   const rows = table.tBodies.length === 1 ? [...table.tBodies[0].rows] : [];
-  const headers = table.tHead ? [...table.tHead.rows[table.tHead.rows.length - 1].cells] : [];
-  const isGrid = rows.every((row) => row.cells.length === headers.length);
-  if (rows.length < 2 || !isGrid) continue;
+  if (rows.length < 2 || rows.some((row) => row.cells.length !== headers.length)) continue;
   addSorting(table, headers);
   if (rows.length > MAX_UNFILTERED) addFilter(table);
 }
