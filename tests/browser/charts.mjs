@@ -61,7 +61,7 @@ function ends(panel) {
   const written = (y) => {
     if (panel.y.format === "percent") return (Math.round(1000 * y) / 10).toFixed(1);
     if (panel.y.format === "points") return Math.abs(100 * y).toFixed(1);
-    return String(Number(y.toPrecision(3))).slice(0, 3);
+    return Math.abs(y) < 1e-3 && y !== 0 ? y.toExponential(2).replace(/e.*/, "") : String(Number(y.toPrecision(4)));
   };
   const points = panel.series.flatMap(({ points: all }) => all).filter(([, y]) => y !== null);
   if (!points.length) return null;
@@ -94,7 +94,7 @@ async function legend(figure) {
   const buttons = await visible(figure, "button.legend");
   const entries = await visible(figure, ".entry");
   if (entries.length > 1 && buttons.length !== entries.length) problems.push(`${buttons.length} buttons on ${entries.length} legend entries`);
-  const shown = () => figure.$$eval(".series, .points", (all) => all.filter((each) => each.checkVisibility()).length);
+  const shown = () => figure.$$eval(".series, .points", (all) => all.filter((each) => getComputedStyle(each).display !== "none").length);
   for (const button of buttons) {
     const before = await shown();
     await button.click();
@@ -108,7 +108,7 @@ async function legend(figure) {
 }
 
 // The outlines of a figure, and its texts.
-const drawn = (figure) => figure.$$eval(".panel path, .panel text, .panel g", (all) => all.filter((each) => each.checkVisibility()).map((each) => [each.getAttribute("d"), each.getAttribute("transform"), each.tagName === "text" && each.textContent].join()).join("\n"));
+const drawn = (figure) => figure.$$eval(".panel path, .panel text, .panel g", (all) => all.filter((each) => each.checkVisibility()).map((each) => [each.getAttribute("d"), (each.getAttribute("transform") || "").replace("translate(0 0)", ""), each.tagName === "text" && each.textContent].join()).join("\n"));
 
 async function axes(figure) {
   const problems = [];

@@ -29,7 +29,8 @@ const xOf = (series, at, state) => (state.x ? series[OTHER_AXES[state.x]][at] : 
 
 function lineSource(panel, [left, top, right], state) {
   const visible = () => panel.series.filter((series) => !state.hidden.has(series.key));
-  const xsOf = (series) => series.points.map(([, y], at) => (y === null ? null : xOf(series, at, state)));
+  const isBaseline = ({ marked, points }) => !marked && points.length === 2 && points[0][1] === points[1][1];
+  const xsOf = (series) => series.points.map(([, y], at) => (y === null || isBaseline(series) ? null : xOf(series, at, state)));
   const places = () => [...new Set(visible().flatMap(xsOf))].filter((x) => x !== null).sort((a, b) => a - b);
   const across = (x) => left + fraction(axesOf(panel, state).x, x) * (right - left);
   return {
@@ -39,7 +40,7 @@ function lineSource(panel, [left, top, right], state) {
       const x = places()[index];
       const axes = axesOf(panel, state);
       const rows = visible().flatMap((series) => {
-        const at = xsOf(series).indexOf(x);
+        const at = isBaseline(series) ? 0 : xsOf(series).indexOf(x);
         return at < 0 ? [] : [valueRow(series, at, axes.y)];
       });
       return { x: across(x), y: top, rows: [make("strong", {}, `${axes.x.title} ${written(x, axes.x)}`), ...rows] };
@@ -120,7 +121,7 @@ function movePath(path, moves) {
   path.setAttribute("d", outline.replace(/([ML])(-?[\d.]+) (-?[\d.]+)/g, (_, command, x, y) => {
     const distance = ({ x0, y0 }) => Math.hypot(x0 - x, y0 - y);
     const { dx, dy } = moves.reduce((best, move) => (distance(move) < distance(best) ? move : best));
-    return `${command}${(Number(x) + dx).toFixed(1)} ${(Number(y) + dy).toFixed(1)}`;
+    return command + [Number(x) + dx, Number(y) + dy].map((length) => Number(length.toFixed(1))).join(" ");
   }));
 }
 
