@@ -45,8 +45,20 @@ use sha2::{Digest, Sha256};
 use sprites::Sheet;
 
 const PAGE: &str = include_str!("../../../assets/report/page.html");
-const STYLE: &str = include_str!("../../../assets/report/style.css");
-const SCRIPT: &str = include_str!("../../../assets/report/script.js");
+const STYLE: &str = concat!(
+    include_str!("../../../assets/report/style.css"),
+    include_str!("../../../assets/report/interaction.css")
+);
+/// Adds interaction to a page that is complete without it.
+const SCRIPT: &str = concat!(
+    include_str!("../../../assets/report/script/elements.js"),
+    include_str!("../../../assets/report/script/tables.js"),
+    include_str!("../../../assets/report/script/links.js"),
+    include_str!("../../../assets/report/script/chart.js"),
+    include_str!("../../../assets/report/script/axes.js"),
+    include_str!("../../../assets/report/script/lines.js"),
+    include_str!("../../../assets/report/script/points.js"),
+);
 
 /// The variables of the template of the page.
 #[derive(Serialize)]
