@@ -14,7 +14,11 @@ struct Embeddings<'a> {
 }
 
 pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
-    let figures = content.figures(plots::Section::Embedding);
+    let mut figures = content.figures(plots::Section::Embedding);
+    for (figure, panels) in figures.iter_mut().zip(plots::embedding::charts(&content.report.embeddings)) {
+        let found = content.sprites.positions(&panels[0].dataset, &panels[0].images);
+        figure.points = found.and_then(|(sheet, positions)| Some((sheet, serde_json::to_string(&positions).ok()?)));
+    }
     if figures.is_empty() {
         return Ok(Vec::new());
     }

@@ -15,13 +15,15 @@ pub(super) struct FigureView<'a> {
     image: &'a str,
     /// Its data as JSON, see [`chart_data`](crate::render::charts::chart_data); empty without.
     data: &'a str,
+    /// Sheet of the thumbnails of its points, and the position on it of each point's image, -1 without one, as JSON.
+    pub(super) points: Option<(usize, String)>,
 }
 
 impl<'a> FigureView<'a> {
     pub(super) fn of(figure: &'a Figure) -> Self {
         let data = figure.rendered.data.as_deref().unwrap_or_default();
         let image = &figure.rendered.inline;
-        Self { name: &figure.name, title: &figure.title, caption: &figure.caption, image, data }
+        Self { name: &figure.name, title: &figure.title, caption: &figure.caption, image, data, points: None }
     }
 }
 

@@ -14,11 +14,16 @@ const MAX_FIGURES: usize = 8;
 const MAX_POINTS: usize = 10_000;
 
 pub(crate) fn figures(panels: &[EmbeddingPanel], class_order: &[&str]) -> Result<Vec<Figure>> {
+    let one_pretraining = group_by(panels.iter(), |panel| panel.from.clone()).len() < 2;
+    charts(panels).iter().map(|panels| figure(panels, one_pretraining, class_order)).collect()
+}
+
+/// Returns the panels of each figure, one per depth.
+pub(crate) fn charts(panels: &[EmbeddingPanel]) -> Vec<Vec<&EmbeddingPanel>> {
     let charts = group_by(panels.iter(), |panel| {
         [panel.stage.clone(), panel.from.clone(), panel.method.clone(), panel.variant.clone()]
     });
-    let one_pretraining = group_by(panels.iter(), |panel| panel.from.clone()).len() < 2;
-    charts.iter().take(MAX_FIGURES).map(|(_, panels)| figure(panels, one_pretraining, class_order)).collect()
+    charts.into_iter().take(MAX_FIGURES).map(|(_, panels)| panels).collect()
 }
 
 /// Returns whether the images have labels; without them, the only class has an empty name.

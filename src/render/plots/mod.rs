@@ -4,7 +4,7 @@ mod accuracy_by_depth;
 mod comparison;
 pub(crate) mod confusion;
 mod depth_differences;
-mod embedding;
+pub(crate) mod embedding;
 mod label_efficiency;
 mod learning_rate;
 mod linear_eval_curves;
