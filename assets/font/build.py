@@ -4,8 +4,8 @@
     python assets/font/build.py
 
 Each is one weight, subset to Latin, Greek, Cyrillic and the symbols that plots need. The family is renamed because the
-license reserves the name "Source" for unmodified files. Ascent plus descent is set to 1.24 em: plotters interprets a text
-size as 1.24 em in SVG and as ascent plus descent in bitmaps, so both draw letters of the same size.
+license reserves the name "Source" for unmodified files. Ascent plus descent is set to 1.24 em, by
+which letters in bitmaps are scaled.
 """
 
 import pathlib

@@ -213,7 +213,8 @@ mod tests {
         assert_eq!((matrix.classes_per_row(), binned.len(), binned[0].len()), (3, 111, 111));
         let sum = |counts: &[Vec<usize>]| counts.iter().flatten().sum::<usize>();
         assert_eq!(sum(&binned), sum(&matrix.counts));
-        let cells = matrix.draw(WIDE).shapes.iter().map(|shape| match shape {
+        let drawn = matrix.draw(WIDE);
+        let cells = drawn.shapes.iter().map(|shape| match shape {
             crate::render::draw::scene::Shape::Boxes(boxes, ..) => boxes.len(),
             _ => 0,
         });

@@ -221,14 +221,8 @@ mod tests {
 
     #[test]
     fn labels_of_an_axis_have_the_same_decimals_and_minus_signs() {
-        assert_eq!(
-            texts(&Axis::linear("rate", [0.0, 0.002])),
-            ["0.0000", "0.0005", "0.0010", "0.0015", "0.0020"]
-                .map(|text| text.to_owned())
-                .iter()
-                .map(String::as_str)
-                .collect::<Vec<_>>()
-        );
+        let rates = ["0.0000", "0.0005", "0.0010", "0.0015", "0.0020"];
+        assert_eq!(texts(&Axis::linear("rate", [0.0, 0.002])), rates);
         let axis = Axis::linear("rate", [0.0, 2e-5]);
         assert_eq!((axis.title.as_str(), texts(&axis)), ("rate (× 10⁻⁵)", vec!["0.0", "0.5", "1.0", "1.5", "2.0"]));
         assert_eq!(

@@ -5,26 +5,21 @@ use crate::base::{Error, Result};
 use crate::dataset::{LoaderConfig, Split, batches};
 use crate::engine::{Context, Cost, Stage, StageSummary};
 use crate::imaging::Fit;
-use crate::loss::{ContrastiveLoss, LossConfig, chance_accuracy};
+use crate::loss::{ContrastiveLoss, LossConfig};
 use crate::model::{self, Network};
 use crate::nn::{Backend, Taped};
-use crate::optim::Schedule;
-use crate::render::data::{CurveKind, CurveRow, Report, TrainingCurve};
 use crate::stages::dataset::{self, split};
 use crate::stages::pretrain::{PretrainConfig, Pretrained};
+use crate::stages::shared::artifacts;
 use crate::stages::shared::cost::TrainingMemory;
 use crate::stages::shared::device::{self, DeviceStage};
 use crate::stages::shared::training::TrainLoop;
-use crate::stages::shared::{artifacts, results};
-use crate::study::{DataFacts, DeviceChoice, ReportPart, Shown};
+use crate::study::{DataFacts, DeviceChoice};
 use crate::train::{Compute, EpochRecord, TapedLoss, TrainConfig, TrainState};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-
-/// Maximum number of learning rates in the report, besides that of the last step.
-const MAX_RATES: usize = 400;
 
 /// Trains a network on pairs of views of unlabeled images.
 pub(super) struct PretrainStage {
@@ -201,75 +196,4 @@ fn summary(records: &[EpochRecord]) -> StageSummary {
 pub(super) fn cost(config: &PretrainConfig, memory: &TrainingMemory, facts: &DataFacts) -> Cost {
     let steps = config.epochs * (facts.pretraining() / config.batch_size.max(1));
     memory.training((steps * 2 * config.batch_size) as f64, 0.0)
-}
-
-/// The training curve in the report.
-#[derive(Debug)]
-pub(super) struct CurvePart {
-    name: String,
-    loss: LossConfig,
-    batch_size: usize,
-    epochs: usize,
-    steps_per_epoch: usize,
-    schedule: Schedule,
-}
-
-impl CurvePart {
-    pub(super) fn new(pretrained: &Pretrained, facts: &DataFacts) -> Self {
-        let config = &pretrained.config;
-        let steps_per_epoch = facts.pretraining() / config.batch_size.max(1);
-        let peak = config.scaled_optimizer().learning_rate();
-        Self {
-            name: pretrained.name.clone(),
-            loss: config.loss.clone(),
-            batch_size: config.batch_size,
-            epochs: config.epochs,
-            steps_per_epoch,
-            schedule: Schedule::new(&config.schedule, peak, steps_per_epoch as u64, config.epochs as u64),
-        }
-    }
-
-    /// Returns the learning rate at up to [`MAX_RATES`] steps, at the fractions of epochs before them; empty if the
-    /// run had other steps than the data set promises.
-    fn learning_rates(&self, rows: &[CurveRow]) -> Vec<(f64, f64)> {
-        let per_epoch = self.steps_per_epoch as f64;
-        let total = self.steps_per_epoch * self.epochs;
-        let is_recorded = |row: &CurveRow| {
-            let last = (row.epoch * per_epoch).round() as u64;
-            let rate = self.schedule.learning_rate(last.saturating_sub(1));
-            (rate - row.learning_rate).abs() <= 1e-6 * row.learning_rate.abs().max(1e-12)
-        };
-        if total == 0 || !rows.iter().all(is_recorded) {
-            return Vec::new();
-        }
-        let every = total.div_ceil(MAX_RATES);
-        let steps = (0..total).filter(|step| step % every == 0 || step + 1 == total);
-        steps.map(|step| (step as f64 / per_epoch, self.schedule.learning_rate(step as u64))).collect()
-    }
-}
-
-impl ReportPart for CurvePart {
-    fn describe(&self) -> Value {
-        json!({ "pretrain": self.name, "batch_size": self.batch_size, "steps_per_epoch": self.steps_per_epoch })
-    }
-
-    fn collect(&self, shown: &Shown<'_>, report: &mut Report) -> Result<()> {
-        let chance = self.loss.chance(self.batch_size);
-        let rows = results::curve(shown.artifact("pretrain")?)?;
-        let learning_rates = self.learning_rates(&rows);
-        report.curves.push(TrainingCurve {
-            kind: CurveKind::Pretrain,
-            stage: format!("pretrain.{}", self.name),
-            variant: shown.variant.label.clone(),
-            loss: self.loss.title().to_owned(),
-            chance: chance.map(|chance| chance.loss),
-            chance_formula: chance.map(|chance| chance.formula.to_owned()),
-            chance_accuracy: Some(chance_accuracy(self.batch_size)),
-            steps_per_epoch: (!learning_rates.is_empty()).then_some(self.steps_per_epoch),
-            learning_rates,
-            rows,
-            ..TrainingCurve::default()
-        });
-        Ok(())
-    }
 }

@@ -1,6 +1,7 @@
 //! `[pretrain.NAME]`: contrastive pretraining, with diagnostics of the representation and an image of positive pairs.
 
 mod contrastive;
+mod curve;
 mod features;
 mod health;
 mod pairs;
@@ -26,7 +27,8 @@ use crate::stages::shared::schedule::{check_optimizer, check_schedule};
 use crate::stages::shared::statistics::FeatureStatistics;
 use crate::stages::{Augment, augment};
 use crate::study::{Check, DataCheck, DataFacts, Expansion, Pipeline, Ref, StageKind};
-use contrastive::{CurvePart, PretrainStage};
+use contrastive::PretrainStage;
+use curve::CurvePart;
 use features::FeaturesStage;
 use health::{HealthPart, HealthStage};
 use pairs::{PairsPart, PairsStage};
