@@ -78,7 +78,7 @@ function addAxisControls(figure, panels, state, redraw) {
   if (controls.children.length) figure.querySelector(".plot").before(controls);
 }
 
-// Children of axes and outlines of paths that the page came with.
+// Children of axes and outlines of paths at the start.
 const originals = new Map();
 
 function original(part, read) {
@@ -107,7 +107,7 @@ function redrawPanel({ group, frame: [left, top, right, bottom] }, panel, state)
   }
 }
 
-// Returns all values of a series: index of the point, and y.
+// Returns all values of a series: index of point, and y.
 function placed({ points, singles = [], intervals = [] }) {
   const ofSingles = singles.map(([x, y]) => [points.findIndex((point) => point[0] === x), y]);
   const ends = intervals.flatMap(([low, high], at) => [[at, low], [at, high]]);
