@@ -19,7 +19,6 @@ const packages = createRequire(join(resolve(process.env.REPORT_CHECKS || "."), "
 const { chromium } = packages("playwright-core");
 const axe = packages.resolve("axe-core/axe.min.js");
 
-const WIDTHS = [1440, 1100, 390];
 // The width of an A4 page between margins of 10 mm.
 const PAPER = 718;
 const problems = [];
@@ -61,6 +60,7 @@ function checksOf(report) {
   return [
     ["layout", { width: 1440 }, laidOut, folds, laidOut, accessible],
     ["layout", { width: 1100 }, laidOut, folds, laidOut],
+    ["layout", { width: 820 }, laidOut],
     ["layout", { width: 390 }, laidOut, folds, laidOut, accessible],
     ["dark", { width: 1440, media: dark }, folds, laidOut, accessible],
     ["dark", { width: 390, media: dark }, folds, accessible],
