@@ -1,5 +1,5 @@
-// Checks reports in Chromium: `node check.mjs DIRECTORY`, which has a directory per report. Prints what is wrong and exits
-// with 1 if anything is. The variable REPORT_CHECKS names the directory with the packages, CHROMIUM the browser.
+// Checks reports in Chromium: `node check.mjs DIRECTORY [CHECK...]`, which has a directory per report. Prints what is wrong
+// and exits with 1 if anything is. The variable REPORT_CHECKS names the directory with the packages, CHROMIUM the browser.
 
 import { readdirSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -14,11 +14,11 @@ import { sameAsPlain, withoutScript } from "./content.mjs";
 import { tables } from "./tables.mjs";
 
 const directory = resolve(process.argv[2]);
+const only = process.argv.slice(3);
 const packages = createRequire(join(resolve(process.env.REPORT_CHECKS || "."), "package.json"));
 const { chromium } = packages("playwright-core");
 const axe = packages.resolve("axe-core/axe.min.js");
 
-const WIDTHS = [1440, 1100, 390];
 // The width of an A4 page between margins of 10 mm.
 const PAPER = 718;
 const problems = [];
@@ -52,25 +52,38 @@ async function on(browser, report, { width = 1440, media = {}, script = true, ha
   await context.close();
 }
 
-async function checkReport(browser, report) {
-  const check = (options, ...checks) => on(browser, report, options, async (page) => {
-    const found = [];
-    for (const each of checks) found.push(...await each(page));
-    return found;
-  });
-  const namesAreCut = report === "hostile";
-  const laidOut = (page) => layout(page, { namesAreCut });
+// The checks: name, how the page is opened, and what is done with it.
+function checksOf(report) {
+  const laidOut = (page) => layout(page, { namesAreCut: report === "hostile" });
   const accessible = (page) => accessibility(page, axe);
-  for (const width of WIDTHS) await check({ width }, laidOut, folds, laidOut, ...(width === 1100 ? [] : [accessible]));
-  await check({ width: 1440, media: { colorScheme: "dark" } }, folds, laidOut, accessible);
-  await check({ width: 390, media: { colorScheme: "dark" } }, folds, accessible);
-  await check({ width: PAPER, media: { media: "print" } }, laidOut);
-  await check({}, tables);
-  await check({}, folds, charts);
-  await check({ width: 390 }, folds, charts);
-  await check({}, deepLinks);
-  await check({}, keyboard);
-  await check({ script: false }, (page) => withoutScript(page, join(directory, report)), laidOut);
+  const dark = { colorScheme: "dark" };
+  return [
+    ["layout", { width: 1440 }, laidOut, folds, laidOut, accessible],
+    ["layout", { width: 1100 }, laidOut, folds, laidOut],
+    ["layout", { width: 820 }, laidOut],
+    ["layout", { width: 390 }, laidOut, folds, laidOut, accessible],
+    ["dark", { width: 1440, media: dark }, folds, laidOut, accessible],
+    ["dark", { width: 390, media: dark }, folds, accessible],
+    ["print", { width: PAPER, media: { media: "print" } }, laidOut],
+    ["tables", {}, folds, tables],
+    ["charts", {}, folds, charts],
+    ["charts", { width: 390 }, folds, charts],
+    ["links", {}, deepLinks],
+    ["keyboard", {}, keyboard],
+    ["content", { script: false }, (page) => withoutScript(page, join(directory, report)), laidOut],
+    ...(report === "hostile" ? [["content", {}, (page) => sameAsPlain(page, join(directory, "full"))]] : []),
+  ];
+}
+
+async function checkReport(browser, report) {
+  for (const [name, options, ...checks] of checksOf(report)) {
+    if (only.length && !only.includes(name)) continue;
+    await on(browser, report, options, async (page) => {
+      const found = [];
+      for (const check of checks) found.push(...await check(page));
+      return found;
+    });
+  }
 }
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: ["--no-sandbox"] });
@@ -82,7 +95,6 @@ const worker = async () => {
   for (let report = queue.shift(); report; report = queue.shift()) await checkReport(browser, report);
 };
 await Promise.all([worker(), worker()]);
-if (reports.includes("hostile")) await on(browser, "full", {}, (page) => sameAsPlain(page, join(directory, "hostile", "index.html")));
 await browser.close();
 const distinct = [...new Set(problems)];
 console.log(distinct.join("\n"));

@@ -36,26 +36,25 @@ export async function withoutScript(page, report) {
   return problems;
 }
 
-// Checks that a report with hostile names has the elements and numbers of the one with plain names.
-export async function sameAsPlain(page, hostile) {
+// Checks that a report with hostile names has the elements and numbers of the same one with plain names.
+export async function sameAsPlain(page, report) {
   const structure = () => {
     const tags = {};
     document.querySelectorAll("body *").forEach((element) => {
       if (!element.closest("svg")) tags[element.tagName] = (tags[element.tagName] || 0) + 1;
     });
-    const numbers = [...document.querySelectorAll("td.number")].map((cell) => cell.textContent);
-    return { tags, numbers };
+    return { tags, numbers: [...document.querySelectorAll("td.number")].map((cell) => cell.textContent) };
   };
-  const plain = await page.evaluate(structure);
-  const context = await page.context().browser().newContext({ viewport: { width: 1440, height: 900 } });
+  const hostile = await page.evaluate(structure);
+  const context = await page.context().browser().newContext({ viewport: page.viewportSize() });
   const other = await context.newPage();
-  await other.goto(pathToFileURL(hostile).href);
-  const changed = await other.evaluate(structure);
+  await other.goto(pathToFileURL(join(report, "index.html")).href);
+  const plain = await other.evaluate(structure);
   await context.close();
   const problems = [];
-  for (const tag of new Set([...Object.keys(plain.tags), ...Object.keys(changed.tags)])) {
-    if (plain.tags[tag] !== changed.tags[tag]) problems.push(`<${tag}>: ${plain.tags[tag]} with plain names, ${changed.tags[tag]} with hostile ones`);
+  for (const tag of new Set([...Object.keys(plain.tags), ...Object.keys(hostile.tags)])) {
+    if (plain.tags[tag] !== hostile.tags[tag]) problems.push(`<${tag}>: ${plain.tags[tag]} with plain names, ${hostile.tags[tag]} with hostile ones`);
   }
-  if (plain.numbers.join() !== changed.numbers.join()) problems.push("hostile names change numbers");
+  if (plain.numbers.join() !== hostile.numbers.join()) problems.push("hostile names change numbers");
   return problems;
 }

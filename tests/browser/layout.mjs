@@ -17,6 +17,11 @@ function boxes() {
     for (let at = element; at !== document.body && at; at = at.parentElement) if (scrolls(at)) return true;
     return false;
   };
+  for (const plot of document.querySelectorAll(".plot")) {
+    const shown = [...plot.querySelectorAll("svg.chart")].filter((svg) => svg.getClientRects().length).length;
+    const isFolded = !plot.checkVisibility({ contentVisibilityAuto: true });
+    if (!isFolded && shown !== 1) problems.push(`${shown} drawings are shown in ${plot.closest("figure").id}`);
+  }
   const isPrint = matchMedia("print").matches;
   for (const element of document.querySelectorAll("body *")) {
     if (element.closest("svg") && element.tagName !== "svg") continue;

@@ -22,7 +22,9 @@ fn reports_in_a_browser() {
     let (node, chromium) = (program("node"), CHROMIUM.into_iter().find_map(program));
     let (Some(packages), Some(node), Some(chromium)) = (packages, node, chromium) else {
         assert!(given.is_none(), "there is no Node or Chromium");
-        eprintln!("skipped: there is no Node or Chromium, or `.ci/run` has not installed the packages of tests/browser");
+        eprintln!(
+            "skipped: there is no Node or Chromium, or `.ci/run` has not installed the packages of tests/browser"
+        );
         return;
     };
     // They stay there, to be looked at.

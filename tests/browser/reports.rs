@@ -3,8 +3,8 @@
 use simclr::analysis::wilson_interval;
 use simclr::dataset::{ClassCount, Part};
 use simclr::render::data::{
-    CurveKind, CurveRow, DatasetFacts, DuplicateImage, EmbeddingPanel, EvaluationKind, EvaluationResult, HealthRow,
-    PairsImage, Report, StageRow, TrainingCurve,
+    CurveKind, CurveRow, DatasetFacts, DuplicateImage, EmbeddingPanel, EncodedImage, EvaluationKind, EvaluationResult,
+    HealthRow, Mistake, Neighbors, PairsImage, Report, SimilarityRow, StageRow, Thumbnail, Thumbnails, TrainingCurve,
 };
 use simclr::render::{Correctness, pairs_png};
 
@@ -68,6 +68,11 @@ fn full(named: fn(&str) -> String) -> Report {
         result.classes = ["cat", "dog", "car", "ship", "bird"].map(named).into();
     }
     report.curves.iter_mut().for_each(|curve| curve.stage = named(&curve.stage));
+    report.embeddings.iter_mut().for_each(|panel| panel.images = (0..200).map(|at| named(&image(at))).collect());
+    report.thumbnails = vec![thumbnails(named)];
+    report.similarities = DEPTHS.map(|depth| similarities(&named("main"), depth)).into();
+    report.results[0].mistakes =
+        vec![Mistake { image: named("image0"), class: named("cat"), predicted: named("dog"), confidence: 0.93 }];
     report.health = DEPTHS.map(|depth| health(&named("main"), depth)).into();
     report.stages = (0..24).map(|at| stage(at, named)).collect();
     report.datasets = vec![dataset(named)];
@@ -221,6 +226,7 @@ fn curve(kind: CurveKind, stage: &str, epochs: usize) -> TrainingCurve {
         chance_formula: (!labeled).then(|| "ln(2N − 1)".into()),
         chance_accuracy: (!labeled).then_some(1.0 / 511.0),
         rows: (1..=epochs).map(row).collect(),
+        steps_per_epoch: Some(39),
         best_epoch: labeled.then_some(epochs - 2),
         chosen_by: if labeled { "lowest loss".into() } else { String::new() },
         ..TrainingCurve::default()
@@ -242,6 +248,38 @@ fn embedding(depth: &str, classes: &[String]) -> EmbeddingPanel {
         labels: (0..200).map(|at| at % classes.len()).collect(),
         classes: classes.to_vec(),
         ..EmbeddingPanel::default()
+    }
+}
+
+/// Name of an image.
+fn image(at: usize) -> String {
+    format!("image{at}")
+}
+
+fn thumbnails(named: fn(&str) -> String) -> Thumbnails {
+    let thumbnail = |at: usize| Thumbnail { position: 2 * at, name: named(&image(2 * at)), class: named("cat") };
+    Thumbnails {
+        total: 200,
+        are_test: true,
+        side: 8,
+        columns: 10,
+        // The page takes any format.
+        jpeg: EncodedImage(pairs_png(&[(vec![99; 192], vec![])], 8)),
+        images: (0..100).map(thumbnail).collect(),
+        ..Thumbnails::default()
+    }
+}
+
+fn similarities(run: &str, depth: &str) -> SimilarityRow {
+    SimilarityRow {
+        run: run.into(),
+        depth_label: depth.into(),
+        positives: (0..40).map(|bin| bin * bin).collect(),
+        negatives: (0..40).map(|bin| 1600 - bin * bin).collect(),
+        neighbors: (0..4)
+            .map(|at| Neighbors { image: 2 * at, nearest: vec![(20, 0.9), (22, 0.8), (24, 0.7)] })
+            .collect(),
+        ..SimilarityRow::default()
     }
 }
 

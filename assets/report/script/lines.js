@@ -48,7 +48,6 @@ function lineSource(panel, [left, top, right], state) {
   };
 }
 
-// Returns the index of the least distance, or -1 if there is none below the limit.
 function nearest(distances, limit = Infinity) {
   const least = Math.min(...distances);
   return least < limit ? distances.indexOf(least) : -1;
@@ -79,7 +78,7 @@ function addAxisControls(figure, panels, state, redraw) {
   if (controls.children.length) figure.querySelector(".plot").before(controls);
 }
 
-// Children of axes and outlines of paths that the page came with.
+// Children of axes and outlines of paths at the start.
 const originals = new Map();
 
 function original(part, read) {
@@ -108,7 +107,7 @@ function redrawPanel({ group, frame: [left, top, right, bottom] }, panel, state)
   }
 }
 
-// Returns everything that a series has at an x: index of the point, and y.
+// Returns all values of a series: index of point, and y.
 function placed({ points, singles = [], intervals = [] }) {
   const ofSingles = singles.map(([x, y]) => [points.findIndex((point) => point[0] === x), y]);
   const ends = intervals.flatMap(([low, high], at) => [[at, low], [at, high]]);

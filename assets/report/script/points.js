@@ -1,6 +1,6 @@
 // Scatter plots: class and image of the point under the pointer.
 
-// Farther away than this, a point is not pointed at.
+// Maximum distance of a point from the pointer.
 const FAR = 30;
 
 function pointChart(figure, { classes, panels }) {

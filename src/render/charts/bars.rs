@@ -51,10 +51,10 @@ impl Layout {
     fn of(bars: &[Bar], width: f64) -> Self {
         let is_above = width <= NARROW;
         let names: Vec<&String> = bars.iter().map(|bar| &bar.name).collect();
-        let max = if is_above { width - 2.0 * MARGIN } else { MAX_NAME_FRACTION * width };
+        let max = if is_above { width - 3.0 * MARGIN } else { MAX_NAME_FRACTION * width };
         let names: Vec<Vec<String>> = names.into_iter().map(|name| font::wrapped(name, TEXT, false, max)).collect();
         let widest = names.iter().map(|lines| font::widest(lines, TEXT, false)).fold(0.0, f64::max);
-        let left = if is_above { MARGIN } else { MARGIN + widest + 12.0 };
+        let left = if is_above { 2.0 * MARGIN } else { MARGIN + widest + 12.0 };
         Self { names, is_above, left, right: width - MARGIN - VALUE_WIDTH }
     }
 
@@ -83,7 +83,7 @@ impl BarChart {
     fn draw_bar(&self, scene: &mut Scene, frame: &Frame<'_>, bar: &Bar, (names, top, y): (&[String], f64, f64)) {
         let is_above = top + LINE_HEIGHT * names.len() as f64 <= y;
         let (x, style) = if is_above {
-            (MARGIN, TextStyle::new(TEXT, Ink::Text))
+            (frame.left, TextStyle::new(TEXT, Ink::Text))
         } else {
             (frame.left - 12.0, TextStyle::new(TEXT, Ink::Text).right_aligned())
         };

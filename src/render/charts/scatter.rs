@@ -154,7 +154,7 @@ fn draw_names(scene: &mut Scene, positions: &[(usize, Vec<Position>)], classes: 
             continue;
         }
         scene.boxes(&[((bounds[0], bounds[1]), (bounds[2], bounds[3]))], Ink::Paper, 0.7);
-        scene.text(name, (x, y), TextStyle::new(TEXT, Ink::Class(*class)).bold().centered());
+        scene.text(name, (x, y), TextStyle::new(TEXT, Ink::Text).bold().centered());
         taken.push(bounds);
     }
 }

@@ -45,10 +45,8 @@ use sha2::{Digest, Sha256};
 use sprites::Sheet;
 
 const PAGE: &str = include_str!("../../../assets/report/page.html");
-const STYLE: &str = concat!(
-    include_str!("../../../assets/report/style.css"),
-    include_str!("../../../assets/report/interaction.css")
-);
+const STYLE: &str =
+    concat!(include_str!("../../../assets/report/style.css"), include_str!("../../../assets/report/interaction.css"));
 /// Adds interaction to a page that is complete without it.
 const SCRIPT: &str = concat!(
     include_str!("../../../assets/report/script/elements.js"),
