@@ -1,16 +1,19 @@
 //! Decoding of every image of a source, once: resized if larger than needed, and written as raw bytes.
 
 use crate::base::text::visible;
-use crate::base::{Error, Result, hash};
+use crate::base::hash::Digest;
+use crate::base::{Error, Result};
 use crate::dataset::config::{BrokenFiles, DatasetConfig};
 use crate::dataset::contents::Contents;
 use crate::dataset::fingerprint::ClassSize;
 use crate::dataset::image_dataset::{Index, Skipped, VERSION};
 use crate::dataset::in_order::in_order;
+use crate::dataset::names::Names;
 use crate::dataset::part::Part;
 use crate::dataset::source::{MAX_NAMED, ReadError, check_sizes};
 use crate::dataset::store::{Flaw, StoreForm, StoreIndex, StoreWriter, StoredImage, read_index};
-use crate::imaging::{DAMAGED_JPEG, Image, SMALL_RANGE};
+use crate::imaging::perceptual::GrayLevels;
+use crate::imaging::{DAMAGED_JPEG, Image, Resampler, SMALL_RANGE};
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -35,7 +38,9 @@ pub struct Decoded {
 struct DecodedItem {
     image: Image,
     /// Digest of the pixels.
-    digest: String,
+    digest: Digest,
+    levels: GrayLevels,
+    resampler: Resampler,
     /// The encoded image, if it is kept.
     encoded: Vec<u8>,
     /// The damage of an image that could be decoded, if any.
@@ -44,7 +49,14 @@ struct DecodedItem {
 
 impl Default for DecodedItem {
     fn default() -> Self {
-        Self { image: Image::default(), digest: String::new(), encoded: Vec::new(), outcome: Ok(None) }
+        Self {
+            image: Image::default(),
+            digest: Digest::default(),
+            levels: GrayLevels::default(),
+            resampler: Resampler::default(),
+            encoded: Vec::new(),
+            outcome: Ok(None),
+        }
     }
 }
 
@@ -117,14 +129,34 @@ pub(crate) fn label_images(
     write_labels(&Contents::open(config, memo)?, config, output, parts)
 }
 
-/// Returns the names of the decoded images of a part, which are in this directory.
+/// The names of a part whose images were decoded without them.
+#[derive(Default)]
+pub(crate) struct PartNames {
+    /// Names of the decoded images, in the order of their store.
+    pub(crate) decoded: Names,
+    /// Files skipped because they cannot be decoded.
+    pub(crate) skipped: Vec<Skipped>,
+    /// JPEGs among the images that lost data inside.
+    pub(crate) damaged: Vec<Skipped>,
+}
+
+/// Names the decoded images in this directory; `all` are the names of the part in the order of its store, those of skipped
+/// files included.
 ///
 /// # Errors
-/// The source is invalid, or the images are not those of the source.
-pub(crate) fn image_names(config: &DatasetConfig, memo: &Path, part: Part, directory: &Path) -> Result<Vec<String>> {
-    let contents = Contents::open(config, memo)?;
-    let kept = kept(&contents, &contents.order(part), &read_index(directory)?)?;
-    Ok(kept.into_iter().map(|image| contents.listing.images.names[image].clone()).collect())
+/// The directory is damaged, or its images are not those of the source.
+pub(crate) fn part_names(all: &Names, directory: &Path) -> Result<PartNames> {
+    let store = read_index::<StoreIndex>(directory)?;
+    let skipped = skipped_positions(&store, all.len())?;
+    if all.len() != store.ids.len() + skipped.len() {
+        return Err(changed());
+    }
+    let named = |flaw: &Flaw| Skipped { name: all.get(flaw.position), reason: flaw.reason.clone() };
+    Ok(PartNames {
+        decoded: (0..all.len()).filter(|image| !skipped.contains(image)).map(|image| all.get(image)).collect(),
+        skipped: store.skipped.iter().map(named).collect(),
+        damaged: store.damaged.iter().map(named).collect(),
+    })
 }
 
 /// What decoding needs besides the place of the result.
@@ -188,7 +220,8 @@ impl Decoder<'_> {
         read.outcome = report.and_then(|report| {
             let damage = self.config.damaged_jpegs.judge(report.damage)?;
             self.config.preparation().apply(report.deep, &mut read.image)?;
-            read.digest = hash::digest_bytes(&read.image.rgb);
+            read.digest = Digest::of(&read.image.rgb);
+            read.levels = GrayLevels::of(read.image.view(), &mut read.resampler);
             if self.form() == StoreForm::Encoded {
                 reader.encoded(image, &mut read.encoded)?;
             }
@@ -203,9 +236,10 @@ impl Decoder<'_> {
 
     fn stored<'a>(&'a self, image: usize, read: &'a DecodedItem, damage: Option<&'a str>) -> StoredImage<'a> {
         StoredImage {
-            id: &self.contents.ids[image],
+            id: self.contents.ids[image],
             pixels: &read.image,
-            digest: &read.digest,
+            digest: read.digest,
+            levels: &read.levels,
             encoded: &read.encoded,
             place: self.contents.listing.images.reader.place(image),
             damage,
@@ -218,7 +252,7 @@ impl Contents {
     fn named(&self, order: &[usize], flaws: &[Flaw]) -> Vec<Skipped> {
         let mut images: Vec<(usize, &Flaw)> = flaws.iter().map(|flaw| (order[flaw.position], flaw)).collect();
         images.sort_by_key(|(image, _)| *image);
-        let name = |image: usize| self.listing.images.names[image].clone();
+        let name = |image: usize| self.listing.images.names.get(image);
         images.into_iter().map(|(image, flaw)| Skipped { name: name(image), reason: flaw.reason.clone() }).collect()
     }
 }
@@ -236,7 +270,7 @@ fn write_labels(
         let store = read_index::<StoreIndex>(directory)?;
         let order = contents.order(*part);
         let kept = kept(contents, &order, &store)?;
-        index.names.extend(kept.iter().map(|image| names[*image].clone()));
+        kept.iter().for_each(|image| index.names.push(&names.get(*image)));
         index.labels.extend(kept.iter().map(|image| labels.of_images[*image]));
         index.is_test.extend(kept.iter().map(|_| *part == Part::Test));
         kept.iter().for_each(|image| sizes[labels.of_images[*image]].count(*part));
@@ -251,15 +285,18 @@ fn write_labels(
 
 /// Returns those of the images of a part, in the order of their store, that were not skipped.
 fn kept(contents: &Contents, order: &[usize], store: &StoreIndex) -> Result<Vec<usize>> {
-    let is_known = |flaw: &Flaw| flaw.position < order.len();
-    if !store.skipped.iter().chain(&store.damaged).all(is_known) {
-        return Err(changed());
-    }
-    let skipped: HashSet<usize> = store.skipped.iter().map(|flaw| flaw.position).collect();
+    let skipped = skipped_positions(store, order.len())?;
     let kept = order.iter().enumerate().filter(|(position, _)| !skipped.contains(position));
     let kept: Vec<usize> = kept.map(|(_, image)| *image).collect();
     let same = kept.iter().map(|image| &contents.ids[*image]).eq(&store.ids);
     if same { Ok(kept) } else { Err(changed()) }
+}
+
+/// Returns the positions of the skipped files of a part with as many files as `count`.
+fn skipped_positions(store: &StoreIndex, count: usize) -> Result<HashSet<usize>> {
+    let is_known = |flaw: &Flaw| flaw.position < count;
+    let skipped = || store.skipped.iter().map(|flaw| flaw.position).collect();
+    if store.skipped.iter().chain(&store.damaged).all(is_known) { Ok(skipped()) } else { Err(changed()) }
 }
 
 fn changed() -> Error {

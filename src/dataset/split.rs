@@ -3,10 +3,12 @@
 use crate::base::rng::{below, shuffle, stream};
 use crate::base::{Error, Result};
 use crate::dataset::fingerprint::{ClassSize, Fingerprint};
+use crate::dataset::image_id::ImageId;
 use crate::dataset::hold_out::{first_by_hash, groups_to_hold_out};
 use crate::dataset::source::fraction_of;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 /// Numbers of images of a class by subset of the split.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,9 +43,8 @@ impl Split {
     ///
     /// The choice depends on the identities alone: it is the same for other names and labels, and changes little when
     /// images are added.
-    pub fn sample(ids: &[String], tests: usize, validation_fraction: f64, seed: u64) -> Self {
-        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        Self::without(held_out(&ids, validation_fraction, seed), ids.len(), tests)
+    pub fn sample(ids: &[impl Display + Sync], tests: usize, validation_fraction: f64, seed: u64) -> Self {
+        Self::without(held_out(ids, validation_fraction, seed), ids.len(), tests)
     }
 
     /// Holds out whole groups of images for validation, whose number of images is about the fraction; `groups` has the
@@ -142,7 +143,7 @@ impl Split {
     }
 }
 
-fn held_out(ids: &[&str], validation_fraction: f64, seed: u64) -> Vec<usize> {
+fn held_out(ids: &[impl Display + Sync], validation_fraction: f64, seed: u64) -> Vec<usize> {
     first_by_hash("split", seed, ids, fraction_of(validation_fraction, ids.len()))
 }
 
@@ -170,7 +171,7 @@ pub fn split_sizes(fingerprint: &Fingerprint, validation_fraction: f64, seed: u6
     let validation = match groups {
         Some(groups) => held_out_groups(&groups, validation_fraction, seed),
         None => {
-            let ids: Vec<&str> = training.iter().map(|image| image.id.as_str()).collect();
+            let ids: Vec<ImageId> = training.iter().map(|image| image.id).collect();
             held_out(&ids, validation_fraction, seed)
         }
     };
@@ -202,12 +203,12 @@ mod tests {
     const TESTS: usize = 32;
 
     /// Identities and labels of 128 training images of three classes of 80, 40 and 8, and 32 test images.
-    fn images() -> (Vec<String>, Vec<usize>) {
+    fn images() -> (Vec<ImageId>, Vec<usize>) {
         let label = |i| usize::from(i >= 80) + usize::from(i >= 120);
-        ((0..128).map(|i| format!("image {i}")).collect(), (0..128 + TESTS).map(|i| label(i % 128)).collect())
+        ((0..128).map(ImageId::Number).collect(), (0..128 + TESTS).map(|i| label(i % 128)).collect())
     }
 
-    fn sample(ids: &[String], seed: u64) -> Split {
+    fn sample(ids: &[ImageId], seed: u64) -> Split {
         Split::sample(ids, TESTS, 0.1, seed)
     }
 
@@ -218,7 +219,7 @@ mod tests {
         let all: HashSet<usize> = split.train.iter().chain(&split.validation).chain(&split.test).copied().collect();
         assert_eq!((all.len(), split.train.len(), split.validation.len(), split.test.len()), (160, 115, 13, 32));
         let class = |name: &str, train| ClassSize { name: name.to_owned(), train, ..ClassSize::default() };
-        let image = |(id, &label): (&String, &usize)| TrainingImage { id: id.clone(), label, group: None };
+        let image = |(&id, &label): (&ImageId, &usize)| TrainingImage { id, label, group: None };
         let fingerprint = Fingerprint {
             classes: vec![class("a", 80), class("b", 40), class("c", 8)],
             training: Arc::new(ids.iter().zip(&labels).map(image).collect()),
@@ -238,11 +239,11 @@ mod tests {
     #[test]
     fn the_validation_images_change_little_when_images_are_added() {
         let (mut ids, _) = images();
-        let held_out = |ids: &[String]| -> HashSet<String> {
-            sample(ids, 7).validation.into_iter().map(|image| ids[image].clone()).collect()
+        let held_out = |ids: &[ImageId]| -> HashSet<ImageId> {
+            sample(ids, 7).validation.into_iter().map(|image| ids[image]).collect()
         };
         let before = held_out(&ids);
-        ids.insert(3, "one more".to_owned());
+        ids.insert(3, ImageId::Number(128));
         assert!(before.difference(&held_out(&ids)).count() <= 1);
     }
 
@@ -258,9 +259,9 @@ mod tests {
         assert!(split.train.iter().all(|image| !held_out.contains(groups[*image])));
         assert!(Split::sample_groups(&["", "", "only"], 0, 0.9, 7).validation.is_empty());
         let image = |(position, group): (usize, &&str)| TrainingImage {
-            id: position.to_string(),
+            id: ImageId::Number(position as u32),
             label: position % 2,
-            group: Some((*group).to_owned()),
+            group: Some((*group).into()),
         };
         let class = ClassSize { train: 64, ..ClassSize::default() };
         let fingerprint = Fingerprint {
