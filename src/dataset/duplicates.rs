@@ -40,10 +40,8 @@ struct Identity {
 /// # Errors
 /// The images cannot be read.
 pub(crate) fn duplicates(set: &ImageDataset) -> Result<Vec<Duplicate>> {
-    let identity = |(image, levels)| Identity {
-        pixels: set.pixel_digest(image),
-        perceptual: PerceptualHash::new(levels),
-    };
+    let identity =
+        |(image, levels)| Identity { pixels: set.pixel_digest(image), perceptual: PerceptualHash::new(levels) };
     let identities: Vec<Identity> = set.gray_levels()?.into_iter().enumerate().map(identity).collect();
     let training = (0..set.len()).filter(|image| !set.is_test(*image)).count();
     Ok(pairs(&identities, training))

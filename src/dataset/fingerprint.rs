@@ -197,7 +197,8 @@ fn files(contents: &Contents) -> Result<Value> {
     let labels = &listing.labels.of_images;
     let labeled: Vec<usize> = (0..listing.len()).filter(|image| listing.parts[*image] != Part::Unlabeled).collect();
     let digest = if contents.has_file_per_image {
-        let row = |image: usize| json!([listing.images.names.get(image), labels[image], part(contents, image), ids[image]]);
+        let row =
+            |image: usize| json!([listing.images.names.get(image), labels[image], part(contents, image), ids[image]]);
         hash::digest_list(labeled.into_iter().map(row))?
     } else if shared.is_empty() {
         return Ok(Value::Null);

@@ -194,7 +194,9 @@ mod tests {
         assert_eq!(memo.remembered(&root.path().join("b/3")), None);
         fs::write(&files[0], "changed").unwrap();
         assert_eq!(memo.digest_of(&files[0]).unwrap().digest, Digest::of(b"changed"));
-        for damaged in ["", "{}", "{\"version\":3,\"directories\":{\"b\":{\"names\":[\"1\"],\"digests\":[],\"stamps\":[]}}}"] {
+        for damaged in
+            ["", "{}", "{\"version\":3,\"directories\":{\"b\":{\"names\":[\"1\"],\"digests\":[],\"stamps\":[]}}}"]
+        {
             fs::write(&path, damaged).unwrap();
             assert!(Memo::open(&path).memo.directories.is_empty(), "{damaged}");
         }

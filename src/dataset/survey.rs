@@ -44,7 +44,8 @@ impl Survey {
             let read = listing.images.reader.read(*index, 0, &mut image);
             let read = read
                 .and_then(|read| Ok(read.deep.map_or(Ok(()), |deep| deep.reduce(SixteenBit::PerImage, &mut image))?));
-            read.map(|()| (image.width, image.height)).map_err(|error| unreadable(&listing.images.names.get(*index), error))
+            read.map(|()| (image.width, image.height))
+                .map_err(|error| unreadable(&listing.images.names.get(*index), error))
         };
         let start = Instant::now();
         let read: Vec<Result<(usize, usize)>> = sample.par_iter().map(size).collect();

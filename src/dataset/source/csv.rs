@@ -1,6 +1,6 @@
 //! Images and their labels listed in a CSV file.
 
-use super::listing::{FoundImage, FoundImages};
+use super::found_images::{FoundImage, FoundImages};
 use super::normal_form::existing;
 use super::problem::{
     SourceProblem, check_label, check_path, check_test_fraction, default_labels, default_test_fraction,

@@ -1,8 +1,9 @@
 //! Image files in a directory for each part.
 
+use super::Listing;
 use super::entries::{DirectoryEntry, Root, entries};
+use super::found_images::{FoundImage, FoundImages};
 use super::layout::Layout;
-use super::listing::{FoundImage, FoundImages, Listing};
 use super::pattern::Pattern;
 use super::problem::{SourceProblem, check_group, check_path, check_test_fraction};
 use crate::base::text::visible;
@@ -72,11 +73,8 @@ impl Directories<'_> {
     ) -> Result<Listing> {
         let (mut found, mut classes, mut notes) = (FoundImages::default(), Vec::new(), Vec::new());
         let mut passed_over = layout.passed_over.clone();
-        let others = [
-            (Part::Validation, &layout.validation),
-            (Part::Test, &layout.test),
-            (Part::Unlabeled, &layout.unlabeled),
-        ];
+        let others =
+            [(Part::Validation, &layout.validation), (Part::Test, &layout.test), (Part::Unlabeled, &layout.unlabeled)];
         let others = others.into_iter().filter_map(|(part, directory)| Some((part, Root::read(directory.as_ref()?))));
         for (part, root) in std::iter::once((Part::Training, Ok(training))).chain(others) {
             let is_labeled = has_labels && part != Part::Unlabeled;
@@ -221,5 +219,19 @@ impl ClassImages {
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, String, PathBuf)> {
         let class = |number: &u32| self.classes.texts()[*number as usize].as_ref();
         self.of_images.iter().map(class).zip(self.names.iter()).zip(self.paths.iter()).map(|((a, b), c)| (a, b, c))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_cannot_be_read_is_its_own_group() {
+        let root = tempfile::tempdir().unwrap();
+        let pattern: Pattern = serde_json::from_value("(?<group>p\\d+)_".into()).unwrap();
+        assert_eq!(group(&pattern, "sick/p12_3.png", &root.path().join("p12_3.png")).unwrap(), "p12");
+        assert_eq!(group(&pattern, "sick/private", root.path()).unwrap(), "sick/private");
+        assert!(group(&pattern, "sick/3.png", &root.path().join("3.png")).is_err());
     }
 }

@@ -3,8 +3,9 @@
 use super::entries::Root;
 use crate::base::Result;
 use crate::base::text::visible;
+use crate::dataset::part::Part;
 use crate::dataset::passed_over::PassedOver;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Names of directories of training images.
 const TRAIN: [&str; 2] = ["train", "training"];
@@ -67,8 +68,15 @@ impl Layout {
 
 /// Returns whether this is a name of a directory of training, validation or test images.
 pub(super) fn is_split_name(name: &str) -> bool {
+    part_named(name).is_some_and(|part| part != Part::Unlabeled)
+}
+
+/// Returns the part of images that a name stands for.
+pub(super) fn part_named(name: &str) -> Option<Part> {
     let name = name.to_lowercase();
-    [&TRAIN[..], &VALIDATION, &TEST].iter().any(|names| names.contains(&name.as_str()))
+    let names: [(&[&str], Part); 4] =
+        [(&TRAIN, Part::Training), (&VALIDATION, Part::Validation), (&TEST, Part::Test), (&UNLABELED, Part::Unlabeled)];
+    names.into_iter().find(|(names, _)| names.contains(&name.as_str())).map(|(_, part)| part)
 }
 
 /// Returns the layout of directories inside a directory; `None` if they are not splits but, for example, classes: there
@@ -79,10 +87,7 @@ fn inside(root: &Root) -> Option<Layout> {
         if !entry.is_directory {
             return None;
         }
-        let name = entry.name.to_lowercase();
-        let parts: [&[&str]; 4] = [&TRAIN, &VALIDATION, &TEST, &UNLABELED];
-        let part = parts.iter().position(|names| names.contains(&name.as_str()));
-        match part.and_then(|part| found.get_mut(part)) {
+        match part_named(&entry.name).and_then(|part| found.get_mut(part as usize)) {
             Some(place @ None) => *place = Some(entry.path.clone()),
             Some(_) => return None,
             None => unused.push(entry.name.clone()),

@@ -7,6 +7,7 @@ mod container;
 pub(crate) mod detect;
 mod directories;
 mod entries;
+mod found_images;
 mod image_file;
 mod layout;
 mod listing;

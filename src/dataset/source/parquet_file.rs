@@ -67,7 +67,9 @@ impl ParquetFile {
         let reader = caught(|| SerializedFileReader::new(file)).map_err(|problem| damaged(path, &problem))?;
         let schema = reader.metadata().file_metadata().schema_descr();
         let is_binary = |column: &ColumnDescriptor| {
-            column.physical_type() == Type::BYTE_ARRAY && column.logical_type_ref().is_none() && column.max_rep_level() == 0
+            column.physical_type() == Type::BYTE_ARRAY
+                && column.logical_type_ref().is_none()
+                && column.max_rep_level() == 0
         };
         let images = schema.columns().iter().filter(|column| is_binary(column));
         let images = images.filter(|column| matches!(column.path().parts(), [_]) || column.name() == "bytes");
@@ -214,9 +216,10 @@ impl ParquetFile {
 
     fn check_compression(&self, group: usize, column: usize) -> Result<()> {
         match self.reader.metadata().row_group(group).column(column).compression_codec() {
-            CompressionCodec::UNCOMPRESSED | CompressionCodec::SNAPPY | CompressionCodec::GZIP | CompressionCodec::ZSTD => {
-                Ok(())
-            }
+            CompressionCodec::UNCOMPRESSED
+            | CompressionCodec::SNAPPY
+            | CompressionCodec::GZIP
+            | CompressionCodec::ZSTD => Ok(()),
             other => Err(Error::stage(format!("the compression {other:?} is not supported"))
                 .at(self.path.display().to_string())
                 .help("write the file with the compression zstd, snappy, gzip or none")),

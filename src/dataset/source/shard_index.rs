@@ -42,7 +42,9 @@ impl ShardIndex {
         let SampleKeys { image, label, label_key, class_names } = keys;
         let name = hash::digest_json(&(path.to_string_lossy(), image, label, label_key, class_names))?;
         let file = directory.join(format!("{name}.json"));
-        if let Some(known) = Self::open(&file).filter(|known| known.stamp.as_ref() == Some(&stamp) && files::is_readable(path)) {
+        if let Some(known) =
+            Self::open(&file).filter(|known| known.stamp.as_ref() == Some(&stamp) && files::is_readable(path))
+        {
             return Ok(known);
         }
         let index = Self { stamp: Some(stamp.clone()), ..Self::read(path, keys)? };
@@ -58,7 +60,8 @@ impl ShardIndex {
     fn open(file: &Path) -> Option<Self> {
         let index: Self = serde_json::from_reader(files::open_buffered(file).ok()?).ok()?;
         let images = index.names.len();
-        let is_labeled = index.labels.len() == images && index.labels.iter().all(|label| (*label as usize) < index.classes.len());
+        let is_labeled =
+            index.labels.len() == images && index.labels.iter().all(|label| (*label as usize) < index.classes.len());
         let is_valid = index.version == VERSION && index.places.len() == images;
         (is_valid && (is_labeled || index.labels.is_empty())).then_some(index)
     }
@@ -90,7 +93,9 @@ mod tests {
 
     fn write(path: &Path, label: &str) {
         let mut tar = tar::Builder::new(fs::File::create(path).unwrap());
-        for (name, content) in [("1.jpg", "image"), ("1.cls", label), ("2.jpg", "other"), ("2.cls", "b"), ("README", "")] {
+        for (name, content) in
+            [("1.jpg", "image"), ("1.cls", label), ("2.jpg", "other"), ("2.cls", "b"), ("README", "")]
+        {
             let mut header = tar::Header::new_gnu();
             header.set_size(content.len() as u64);
             tar.append_data(&mut header, name, content.as_bytes()).unwrap();
@@ -103,7 +108,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (path, kept) = (root.path().join("0.tar"), root.path().join("deep/shards"));
         write(&path, "a");
-        let keys = SampleKeys { image: None, label: Some("cls"), label_key: "label", class_names: &ClassNames::new(None) };
+        let keys =
+            SampleKeys { image: None, label: Some("cls"), label_key: "label", class_names: &ClassNames::new(None) };
         let of = || ShardIndex::of(&path, &keys, Some(&kept)).unwrap();
         let listed = |index: &ShardIndex| -> Vec<(String, String)> {
             index.samples().map(|(name, label, _)| (name, label.unwrap().to_owned())).collect()

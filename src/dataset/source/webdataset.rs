@@ -105,8 +105,7 @@ impl Webdataset {
             ShardIndex::of(path, &keys, kept)
         });
         let indexed = indexed.collect::<Result<Vec<_>>>()?;
-        let (mut images, mut places, mut passed_over) =
-            (IndexedImages::default(), Vec::new(), PassedOver::default());
+        let (mut images, mut places, mut passed_over) = (IndexedImages::default(), Vec::new(), PassedOver::default());
         for (number, index) in indexed.into_iter().enumerate() {
             let (path, part) = &files[number];
             let file = file_name(path);

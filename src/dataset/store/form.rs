@@ -1,8 +1,8 @@
 //! The forms in which images are kept.
 
+use super::damaged;
 use super::decoded::Decoded;
 use super::encoded::Encoded;
-use super::damaged;
 use super::in_place::{InPlace, StampedFiles};
 use crate::base::Result;
 use crate::dataset::preparation::Preparation;

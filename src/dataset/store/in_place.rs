@@ -44,7 +44,11 @@ impl StampedFiles {
 
     /// Returns the first of the files that is missing or has been modified.
     pub(super) fn first_changed(&self) -> Option<PathBuf> {
-        (0..self.len()).into_par_iter().map(|file| (self.paths.get(file), file)).find_first(|(path, file)| !self.is_same(path, *file)).map(|(path, _)| path)
+        (0..self.len())
+            .into_par_iter()
+            .map(|file| (self.paths.get(file), file))
+            .find_first(|(path, file)| !self.is_same(path, *file))
+            .map(|(path, _)| path)
     }
 
     fn is_same(&self, path: &Path, file: usize) -> bool {

@@ -27,11 +27,8 @@ pub(super) fn add(facts: &DataFacts, nodes: &DatasetNodes, expansion: &mut Expan
         return Ok(());
     }
     let name = expansion.name().to_owned();
-    let stage = DuplicatesStage {
-        name: name.clone(),
-        config: facts.config.clone(),
-        fingerprint: facts.fingerprint.clone(),
-    };
+    let stage =
+        DuplicatesStage { name: name.clone(), config: facts.config.clone(), fingerprint: facts.fingerprint.clone() };
     let id = expansion.add(stage, &nodes.all())?;
     expansion.show(&[("duplicates", id)], DuplicatesPart { name });
     Ok(())

@@ -258,7 +258,9 @@ impl ReportPart for DatasetPart {
         let parts = Part::LABELED.into_iter().filter_map(|part| Some((part, shown.artifact(role(part)).ok()?)));
         let set = ImageDataset::labeled(directory, &parts.collect::<Vec<_>>())?;
         let split = split::open(shown.artifact("split")?, &set)?;
-        let named = |files: &[Skipped]| -> Vec<_> { files.iter().map(|file| (file.name.clone(), file.reason.clone())).collect() };
+        let named = |files: &[Skipped]| -> Vec<_> {
+            files.iter().map(|file| (file.name.clone(), file.reason.clone())).collect()
+        };
         let none = |name: &str| ClassCount { name: named_class(name), train: 0, validation: 0, test: 0 };
         let mut classes: Vec<ClassCount> = set.classes().iter().map(|name| none(name)).collect();
         split.train.iter().for_each(|image| classes[set.label(*image)].train += 1);

@@ -2,7 +2,7 @@
 
 use super::file_names::{ClassEnd, class_end};
 use super::table::{self, LabelColumn};
-use super::{DetectedSource, own_results, refused};
+use super::{DetectedSource, own_results, refused, shards};
 use crate::base::text::visible;
 use crate::base::{Error, Result, files, human, own_output};
 use crate::dataset::source::MAX_NAMED;
@@ -31,7 +31,7 @@ pub(super) fn detect(root: &Path, has_labels: bool) -> Result<DetectedSource> {
         return Ok(table.source);
     }
     if content.is_empty() {
-        return Err(no_images(root, &passed_over));
+        return shards::detect(root, has_labels)?.ok_or_else(|| no_images(root, &passed_over));
     }
     let found = match (content.directories.as_slice(), content.images.as_slice()) {
         _ if !has_labels => unlabeled(&layout, "images without labels"),
