@@ -219,6 +219,40 @@ fn published_binary_files() {
 }
 
 #[test]
+fn tar_and_parquet_files() {
+    let place = Place::new();
+    place.images("data/#.png", 24);
+    for (shard, numbers) in [("train-000", 0..8), ("train-001", 8..16), ("test-000", 16..24)] {
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut append = |name: String, bytes: &[u8]| {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            tar.append_data(&mut header, name, bytes).unwrap();
+        };
+        for number in numbers {
+            append(format!("{number}.png"), &fs::read(place.path(&format!("data/{number}.png"))).unwrap());
+            let json = format!("{{\"class\": \"{}\"}}", ["cat", "dog"][number % 2]);
+            append(format!("{number}.json"), json.as_bytes());
+        }
+        place.write(&format!("shards/{shard}.tar"), tar.into_inner().unwrap());
+    }
+    let (printed, file) = place.runs("shards", &[]);
+    has(&printed, &["tar files of images with labels in `.json`", "2: cat 12, dog 12"]);
+    has(&file, &["train = \"shards/train*.tar\"", "test = \"shards/test-000.tar\"", "label_key = \"class\""]);
+    let (printed, file) = place.runs("shards/train-000.tar", &["--unlabeled"]);
+    has(&printed, &["without labels (WebDataset)", "8 for training"]);
+    has(&file, &["labels = false"]);
+
+    let golden = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/huggingface.parquet")).unwrap();
+    place.write("hub/data/train-00000-of-00001.parquet", &golden);
+    let printed = place.ok(&["init", "hub.toml", "--data", "hub"]);
+    has(&printed, &["Parquet files with images in `image` and labels in `label`", "3: ant 2, bee 2, cat 2"]);
+    place.ok(&["validate", "hub.toml"]);
+    place.write("texts.parquet", "no such file");
+    has(&place.refused("texts.parquet"), &["cannot read it as Parquet"]);
+}
+
+#[test]
 fn small_classes_have_images_on_every_side() {
     let place = Place::new();
     place.images("a/#.png", 2);
@@ -239,7 +273,7 @@ fn what_cannot_be_used_is_refused_with_what_to_do() {
     has(&place.refused("nowhere"), &["does not exist", "pass the directory"]);
     place.write("texts/a.txt", "a");
     has(&place.refused("texts"), &["there are no images, only `a.txt`", "JPEG"]);
-    has(&place.refused("texts/a.txt"), &["not a CSV file"]);
+    has(&place.refused("texts/a.txt"), &["neither a CSV file nor a tar or Parquet file"]);
     fs::create_dir_all(place.path("empty")).unwrap();
     has(&place.refused("empty"), &["there are no images"]);
     place.images("one/cats/#.png", 4);

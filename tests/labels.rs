@@ -5,13 +5,13 @@
 
 mod common;
 
-use assert_cmd::Command;
+#[path = "common/study.rs"]
+mod study;
+
 use common::artifacts;
-use simclr::base::rng::{below, stream};
-use simclr::imaging::{ImageRef, encode_png};
 use std::fs;
 use std::path::Path;
-use tempfile::TempDir;
+use study::{PRETRAINING, Study, write_images};
 
 const DATASET: &str = "
 [dataset]
@@ -20,18 +20,7 @@ image_size = 16
 validation_fraction = 0.2
 ";
 
-const STAGES: &str = "
-[augment.views]
-ops = [{ random_resized_crop = {} }, { horizontal_flip = {} }]
-
-[pretrain.main]
-augment = \"views\"
-encoder = { tiny = { width = 0.25 } }
-projection = { layers = [8] }
-optimizer = { sgd = { learning_rate = 0.05 } }
-epochs = 1
-batch_size = 8
-
+const EVALUATIONS: &str = "
 [knn_eval.main]
 from = \"main\"
 k = 3
@@ -43,53 +32,27 @@ from = \"main\"
 /// Stages that read training images only.
 const UNSUPERVISED: [&str; 4] = ["images[train]", "split", "pretrain.main", "pairs.main"];
 
-fn write_images(directory: &Path, class: &str, count: u64, first: u64) {
-    fs::create_dir_all(directory.join(class)).unwrap();
-    for number in 0..count {
-        let mut rng = stream(first + number, "png", &[]);
-        let rgb: Vec<u8> = (0..12 * 10 * 3).map(|_| below(256, &mut rng) as u8).collect();
-        let png = encode_png(ImageRef { width: 12, height: 10, rgb: &rgb }).unwrap();
-        fs::write(directory.join(class).join(format!("{number}.png")), png).unwrap();
-    }
-}
-
-/// A directory with images, a pipeline file, and a finished run.
-struct Study(TempDir);
-
 impl Study {
+    /// Creates a study with this pipeline file, and images of two classes.
     fn new(text: &str) -> Self {
-        let study = Self(tempfile::tempdir().unwrap());
+        let study = Self::empty();
         for (number, class) in ["cat", "dog"].into_iter().enumerate() {
-            let number = 1000 * number as u64;
-            write_images(&study.path("train"), class, 12, number);
-            write_images(&study.path("test"), class, 6, number + 500);
+            let seed = 1000 * number as u64;
+            write_images(&study.path("train").join(class), 12, seed);
+            write_images(&study.path("test").join(class), 6, seed + 500);
         }
-        fs::write(study.path("study.toml"), text).unwrap();
+        study.write_file(text);
         study
     }
 
     fn finished() -> Self {
-        let study = Self::new(&format!("{DATASET}{STAGES}"));
+        let study = Self::new(&format!("{DATASET}{PRETRAINING}{EVALUATIONS}"));
         study.run("out", &[]);
         study
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn command(&self, name: &str, output: &str, more: &[&str]) -> (bool, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_simclr"));
-        command.arg(name).arg(self.path("study.toml")).arg("--output").arg(self.path(output)).args(more);
-        let done = command.output().unwrap();
-        let text = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
-        (done.status.success(), text)
-    }
-
     fn run(&self, output: &str, more: &[&str]) -> String {
-        let (is_done, text) = self.command("run", output, more);
-        assert!(is_done, "{text}");
-        text
+        self.succeed("run", output, more)
     }
 
     /// Checks which stages a plan calls cached and which it would run.
@@ -129,7 +92,7 @@ fn another_name_of_a_class_repeats_nothing_unsupervised() {
 #[test]
 fn one_more_test_image_repeats_no_training() {
     let study = Study::finished();
-    write_images(&study.path("test"), "cat", 7, 500);
+    write_images(&study.path("test/cat"), 7, 500);
     study.assert_plan(&UNSUPERVISED, &["images[test]", "dataset", "health.main", "features.main"]);
     study.run("out", &[]);
     assert_eq!(study.models().len(), 1);
@@ -155,7 +118,7 @@ fn a_corrected_label_repeats_the_evaluations_alone() {
 
 #[test]
 fn a_held_out_test_set_stays_when_a_class_gets_another_name() {
-    let study = Study::new(&format!("{DATASET}{STAGES}").replace(", test = \"test\"", ""));
+    let study = Study::new(&format!("{DATASET}{PRETRAINING}{EVALUATIONS}").replace(", test = \"test\"", ""));
     study.run("out", &[]);
     rename(&study, "train/dog", "train/a hound");
     study.assert_plan(&[&UNSUPERVISED[..], &["images[test]"]].concat(), &["dataset"]);
@@ -188,8 +151,8 @@ image_size = 16
 
 #[test]
 fn pretraining_and_evaluation_may_use_different_data_sets() {
-    let stages = STAGES.replace("from = \"main\"", "from = \"main\"\ndataset = \"other\"");
-    let study = Study::new(&format!("{DATASET}{OTHER}{stages}"));
+    let evaluations = EVALUATIONS.replace("from = \"main\"", "from = \"main\"\ndataset = \"other\"");
+    let study = Study::new(&format!("{DATASET}{OTHER}{PRETRAINING}{evaluations}"));
     study.run("out", &[]);
     let cached = ["images.other[train]", "images.other[test]", "dataset.other", "split.other"];
     study.assert_plan(&[&UNSUPERVISED[..], &cached].concat(), &[]);
@@ -204,13 +167,14 @@ fn pretraining_and_evaluation_may_use_different_data_sets() {
 
 #[test]
 fn a_stage_names_its_data_set_where_that_is_not_clear() {
+    let stages = format!("{PRETRAINING}{EVALUATIONS}");
     let one = OTHER.replace(".other", ".one");
     let validate = |text: &str| Study::new(text).command("validate", "out", &[]);
-    assert!(validate(&format!("{OTHER}{STAGES}")).0, "the only one needs no name");
-    let (is_valid, text) = validate(&format!("{OTHER}{one}{STAGES}"));
+    assert!(validate(&format!("{OTHER}{stages}")).0, "the only one needs no name");
+    let (is_valid, text) = validate(&format!("{OTHER}{one}{stages}"));
     assert!(!is_valid && text.contains("there are several data sets"), "{text}");
     let named =
-        |name: &str| STAGES.replace("augment = \"views\"", &format!("augment = \"views\"\ndataset = \"{name}\""));
+        |name: &str| stages.replace("augment = \"views\"", &format!("augment = \"views\"\ndataset = \"{name}\""));
     assert!(validate(&format!("{OTHER}{one}{}", named("one"))).0);
     let (is_valid, text) = validate(&format!("{OTHER}{one}{}", named("othr")));
     assert!(!is_valid && text.contains("othr") && text.contains("other"), "{text}");

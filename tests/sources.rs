@@ -49,7 +49,7 @@ fn decoded(config: &DatasetConfig) -> Vec<(String, String, Part)> {
     for part in Part::LABELED {
         for image in set.part(part) {
             set.image(image).unwrap();
-            images.push((set.name(image).to_owned(), set.classes()[set.label(image)].clone(), part));
+            images.push((set.name(image), set.classes()[set.label(image)].clone(), part));
         }
     }
     assert_eq!(images.len(), set.len());
@@ -211,7 +211,7 @@ fn sides(config: &DatasetConfig, group: fn(&str) -> &str) -> BTreeMap<String, Ha
             _ if split.validation.contains(&image) => "validation",
             _ => "train",
         };
-        sides.entry(group(set.name(image)).to_owned()).or_default().insert(side);
+        sides.entry(group(&set.name(image)).to_owned()).or_default().insert(side);
     }
     sides
 }

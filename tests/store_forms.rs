@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops by panicking")]
 
 mod common;
+#[path = "common/study.rs"]
+mod study;
 
-use assert_cmd::Command;
 use common::artifacts;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder};
@@ -14,6 +15,7 @@ use simclr::imaging::{ImageRef, encode_png};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+use study::{PRETRAINING, Study};
 use tempfile::TempDir;
 
 const FORMS: [&str; 3] = ["decoded", "encoded", "none"];
@@ -148,15 +150,20 @@ fn copies_outlive_their_files_and_places_do_not() {
 fn a_damaged_form_is_an_error() {
     let root = tempfile::tempdir().unwrap();
     write_images(root.path());
-    for (form, from, to) in [
-        ("encoded", "\"lengths\":[", "\"lengths\":[1,"),
-        ("encoded", "\"lengths\":[", "\"lengths\":[18446744073709551615,"),
-        ("encoded", "\"store\":\"encoded\"", "\"store\":\"packed\""),
-        ("none", "\"places\":[", "\"places\":[{\"file\":0,\"length\":1,\"offset\":0},"),
-        ("none", "\"file\":0", "\"file\":999"),
-        ("none", "}", ""),
+    write_tar(&root.path().join("train.tar"), 0, 20);
+    write_tar(&root.path().join("test.tar"), 100, 10);
+    let stamp = "{\"inode\":0,\"size\":1,\"modified\":0,\"changed\":0}";
+    for (source, form, from, to) in [
+        (folder(root.path()), "encoded", "\"lengths\":[", "\"lengths\":[1,"),
+        (folder(root.path()), "encoded", "\"lengths\":[", "\"lengths\":[18446744073709551615,"),
+        (folder(root.path()), "encoded", "\"store\":\"encoded\"", "\"store\":\"packed\""),
+        (folder(root.path()), "encoded", "\"preparation\"", "\"other\""),
+        (folder(root.path()), "none", "\"files\":[", &format!("\"files\":[[\"x\",{stamp}],")),
+        (webdataset(root.path()), "none", "\"places\":[", "\"places\":[{\"file\":0,\"length\":1,\"offset\":0},"),
+        (webdataset(root.path()), "none", "\"file\":0", "\"file\":999"),
+        (folder(root.path()), "none", "}", ""),
     ] {
-        let (directory, set) = decoded(&config(&folder(root.path()), form));
+        let (directory, set) = decoded(&config(&source, form));
         drop(set);
         let path = directory.path().join("train/form/index.json");
         let whole = fs::read_to_string(&path).unwrap();
@@ -173,44 +180,28 @@ fn a_damaged_form_is_an_error() {
     assert!(set.image(0).unwrap_err().what().contains("changed while it was read"));
 }
 
-const STAGES: &str = "
+const DATASET: &str = "
 [dataset]
 source = { image_folder = { train = \"train\", test = \"test\" } }
 image_size = 16
-
-[augment.views]
-ops = [{ random_resized_crop = {} }, { horizontal_flip = {} }]
-
-[pretrain.main]
-augment = \"views\"
-encoder = { tiny = { width = 0.25 } }
-projection = { layers = [8] }
-optimizer = { sgd = { learning_rate = 0.05 } }
-epochs = 2
-batch_size = 8
-
+";
+const EVALUATION: &str = "
 [knn_eval.main]
 from = \"main\"
 k = 3
 ";
 
-struct Study(TempDir);
-
 impl Study {
     fn new() -> Self {
-        let study = Self(tempfile::tempdir().unwrap());
-        write_images(study.0.path());
-        fs::write(study.0.path().join("study.toml"), STAGES).unwrap();
+        let study = Self::empty();
+        write_images(&study.path(""));
+        study.write_file(&format!("{DATASET}{PRETRAINING}{EVALUATION}"));
         study
     }
 
     /// Runs the study with a form, and returns the lines of the stages that were computed.
     fn run(&self, output: &str, form: &str) -> Vec<String> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_simclr"));
-        command.arg("run").arg(self.0.path().join("study.toml")).arg("--output").arg(self.0.path().join(output));
-        let done = command.args(["--set", &format!("dataset.store=\"{form}\"")]).output().unwrap();
-        let text = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
-        assert!(done.status.success(), "{text}");
+        let text = self.succeed("run", output, &["--set", &format!("dataset.store=\"{form}\"")]);
         text.lines().filter(|line| line.contains("done") && !line.contains("report")).map(str::to_owned).collect()
     }
 
@@ -221,7 +212,7 @@ impl Study {
             let is_part = |name: &str| path.components().any(|part| part.as_os_str() == name);
             is_part("form") || is_part("report") || path.ends_with("manifest.json")
         };
-        artifacts(&self.0.path().join(output)).into_iter().filter(|(path, _)| !is_form(path)).collect()
+        artifacts(&self.path(output)).into_iter().filter(|(path, _)| !is_form(path)).collect()
     }
 }
 
@@ -251,7 +242,7 @@ fn another_form_repeats_only_the_images() {
 fn images_that_were_moved_are_found_again() {
     let study = Study::new();
     study.run("out", "none");
-    let train = study.0.path().join("train");
+    let train = study.path("train");
     fs::rename(train.join("cat/1.jpg"), train.join("cat/one.jpg")).unwrap();
     let computed = study.run("out", "none");
     let names = |name: &str| computed.iter().filter(|line| line.contains(name)).count();

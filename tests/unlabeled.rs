@@ -2,64 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use assert_cmd::Command;
-use simclr::base::rng::{below, stream};
-use simclr::imaging::{ImageRef, encode_png};
+#[path = "common/study.rs"]
+mod study;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
+use study::{PRETRAINING, Study, write_images};
 
-const STAGES: &str = "
-[augment.views]
-ops = [{ random_resized_crop = {} }, { horizontal_flip = {} }]
-
-[pretrain.main]
-augment = \"views\"
-encoder = { tiny = { width = 0.25 } }
-projection = { layers = [8] }
-optimizer = { adam = { learning_rate = 1e-3 } }
-epochs = 1
-batch_size = 4
-";
-
-fn write_images(directory: &Path, count: u64, first: u64) {
-    fs::create_dir_all(directory).unwrap();
-    for number in first..first + count {
-        let mut rng = stream(number, "png", &[]);
-        let rgb: Vec<u8> = (0..12 * 10 * 3).map(|_| below(256, &mut rng) as u8).collect();
-        let png = encode_png(ImageRef { width: 12, height: 10, rgb: &rgb }).unwrap();
-        fs::write(directory.join(format!("{number}.png")), png).unwrap();
-    }
-}
-
-struct Study(TempDir);
+/// Directory of results.
+const OUT: &str = "out";
 
 impl Study {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
     fn write(&self, source: &str, more: &str) {
-        let dataset = format!("[dataset]\nsource = {{ {source} }}\nimage_size = 16\n");
-        fs::write(self.path("study.toml"), format!("{dataset}{STAGES}{more}")).unwrap();
-    }
-
-    fn command(&self, name: &str) -> (bool, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_simclr"));
-        command.arg(name).arg(self.path("study.toml")).arg("--output").arg(self.path("out"));
-        let done = command.output().unwrap();
-        let text = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
-        (done.status.success(), text)
-    }
-
-    fn succeed(&self, command: &str) -> String {
-        let (is_done, text) = self.command(command);
-        assert!(is_done, "{text}");
-        text
+        self.write_file(&format!("[dataset]\nsource = {{ {source} }}\nimage_size = 16\n{PRETRAINING}{more}"));
     }
 
     /// Returns the lines of a table of the last report.
@@ -74,7 +29,7 @@ impl Study {
             }
         }
         let mut found = Vec::new();
-        find(&self.path("out"), name, &mut found);
+        find(&self.path(OUT), name, &mut found);
         found.sort_by_key(|path| fs::metadata(path).unwrap().modified().unwrap());
         let last = found.last().unwrap_or_else(|| panic!("no {name}"));
         fs::read_to_string(last).unwrap().lines().map(str::to_owned).collect()
@@ -83,23 +38,23 @@ impl Study {
 
 #[test]
 fn a_directory_of_images_is_pretrained_on_and_embedded() {
-    let study = Study::new();
+    let study = Study::empty();
     write_images(&study.path("photos"), 12, 0);
     study.write("image_folder = { train = \"photos\" }", "\n[embed.pca]\nfrom = \"main\"\nmethod = { pca = {} }\n");
-    study.succeed("run");
+    study.succeed("run", OUT, &[]);
     assert_eq!(study.table("dataset.csv"), ["dataset,class,train,validation,test", ",(no label),12,0,0"]);
     let page = study.table("index.html").join("\n");
     assert!(page.contains("there are no results") && page.contains("<strong>Collapse.</strong>"));
     let points = study.table("embeddings.csv");
     assert!(points.len() == 13 && points[1..].iter().all(|point| point.ends_with(',')), "{points:?}");
     assert!(study.table("health.csv").len() > 1, "diagnostics are measured on the training images");
-    let plan = study.succeed("plan");
+    let plan = study.succeed("plan", OUT, &[]);
     assert!(!plan.contains("will run") && !plan.contains("images[test]"), "{plan}");
 }
 
 #[test]
 fn evaluations_of_images_without_labels_are_refused_before_anything_runs() {
-    let study = Study::new();
+    let study = Study::empty();
     write_images(&study.path("photos/deep"), 12, 0);
     write_images(&study.path("labeled/cat"), 6, 100);
     write_images(&study.path("labeled/dog"), 6, 200);
@@ -112,17 +67,17 @@ fn evaluations_of_images_without_labels_are_refused_before_anything_runs() {
         ("supervised", "encoder = { tiny = { width = 0.25 } }\nsteps = 1"),
     ] {
         study.write(source, &format!("\n[{section}.x]\n{keys}\n"));
-        let (is_valid, text) = study.command("validate");
+        let (is_valid, text) = study.command("validate", OUT, &[]);
         let message = format!("`[{section}.x]` needs labels, but the images of `[dataset]` have none");
         assert!(!is_valid && text.contains(&message) && text.contains("image_folder"), "{text}");
         study.write(source, &format!("{labeled}\n[{section}.x]\n{keys}\ndataset = \"other\"\n"));
-        study.succeed("validate");
+        study.succeed("validate", OUT, &[]);
     }
 }
 
 #[test]
 fn unlabeled_images_beside_labeled_ones_are_for_pretraining_alone() {
-    let study = Study::new();
+    let study = Study::empty();
     for (class, first) in [("cat", 0), ("dog", 100)] {
         write_images(&study.path("train").join(class), 8, first);
         write_images(&study.path("test").join(class), 4, first + 50);
@@ -130,10 +85,10 @@ fn unlabeled_images_beside_labeled_ones_are_for_pretraining_alone() {
     let evaluation = "\n[knn_eval.k]\nfrom = \"main\"\nk = 1\n";
     let labeled = "image_folder = { train = \"train\", test = \"test\" }";
     study.write(labeled, evaluation);
-    study.succeed("run");
+    study.succeed("run", OUT, &[]);
     write_images(&study.path("more/deep"), 8, 1000);
     study.write(&labeled.replace(" }", ", unlabeled = \"more\" }"), evaluation);
-    let plan = study.succeed("plan");
+    let plan = study.succeed("plan", OUT, &[]);
     let states = |name: &str| {
         let line = plan.lines().find(|line| line.split_whitespace().any(|word| word == name));
         line.unwrap_or_else(|| panic!("no {name} in\n{plan}")).trim_start().starts_with("cached")
@@ -144,14 +99,44 @@ fn unlabeled_images_beside_labeled_ones_are_for_pretraining_alone() {
     for name in ["images[unlabeled]", "pretrain.main"] {
         assert!(!states(name), "{name} in\n{plan}");
     }
-    study.succeed("run");
+    study.succeed("run", OUT, &[]);
     let table = study.table("dataset.csv");
     assert_eq!(table.last().unwrap(), ",(no label),8,0,0", "{table:?}");
 }
 
+#[cfg(unix)]
+#[test]
+fn broken_images_without_labels_are_in_the_report() {
+    let study = Study::empty();
+    for (class, seed) in [("cat", 0), ("dog", 100)] {
+        write_images(&study.path("train").join(class), 8, seed);
+    }
+    write_images(&study.path("more/deep"), 8, 1000);
+    fs::write(study.path("more/deep/broken.png"), "not an image").unwrap();
+    std::os::unix::fs::symlink("nowhere", study.path("more/deep/lost.png")).unwrap();
+    study.write("image_folder = { train = \"train\", unlabeled = \"more\" }", "");
+    let validated = study.succeed("validate", OUT, &[]);
+    assert!(
+        validated.contains("1 image file cannot be read, so a run stops: `unlabeled/deep/lost.png`"),
+        "{validated}"
+    );
+    let (is_done, text) = study.command("run", OUT, &[]);
+    assert!(!is_done && text.contains("2 files cannot be decoded"), "{text}");
+    let skip = ["--set", "dataset.broken_files=\"skip\""];
+    let validated = study.succeed("validate", OUT, &skip);
+    assert!(validated.contains("and a run skips what it cannot read: `unlabeled/deep/lost.png`"), "{validated}");
+    study.succeed("run", OUT, &skip);
+    let skipped = study.table("skipped.csv");
+    let names: Vec<&str> =
+        skipped[1..].iter().filter_map(|line| line.split(',').find(|cell| cell.contains(".png"))).collect();
+    assert_eq!(names.len(), 2, "{skipped:?}");
+    assert!(["deep/broken.png", "deep/lost.png"].iter().all(|name| names.contains(name)), "{skipped:?}");
+    assert_eq!(study.table("dataset.csv").last().unwrap(), ",(no label),8,0,0");
+}
+
 #[test]
 fn labels_per_class_and_class_weights() {
-    let study = Study::new();
+    let study = Study::empty();
     write_images(&study.path("train/cat"), 20, 0);
     write_images(&study.path("train/dog"), 10, 100);
     let source = "image_folder = { train = \"train\" }";
@@ -172,7 +157,7 @@ class_weights = { dog = 2.0 }
 steps = 2
 ";
     study.write(source, stages);
-    study.succeed("run");
+    study.succeed("run", OUT, &[]);
     let results = study.table("results.csv");
     let columns: Vec<&str> = results[0].split(',').collect();
     let column = |name: &str| columns.iter().position(|column| *column == name).unwrap();
@@ -201,7 +186,7 @@ steps = 2
     ] {
         assert!(stages.contains(before));
         study.write(source, &stages.replace(before, after));
-        let (is_valid, text) = study.command("validate");
+        let (is_valid, text) = study.command("validate", OUT, &[]);
         assert!(!is_valid && text.contains(message), "{after}: {text}");
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::base::{Error, Result, panics};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Directory of an artifact whose files keep its content in one of several forms, so that they do not identify it.
@@ -118,6 +118,14 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
 
 fn check_regular(metadata: &fs::Metadata) -> io::Result<()> {
     if metadata.is_file() { Ok(()) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")) }
+}
+
+/// Opens a regular file for reading through a buffer.
+///
+/// # Errors
+/// The file cannot be opened, or is not a regular file.
+pub(crate) fn open_buffered(path: &Path) -> Result<BufReader<File>> {
+    open_regular(path).map(BufReader::new).map_err(|error| Error::io("read", path, &error))
 }
 
 /// Returns whether a read error is due to the file itself: it is missing, not regular, or not permitted. All other

@@ -2,14 +2,17 @@
 
 use crate::base::{Error, Result, files, hash};
 use crate::dataset::config::DatasetConfig;
-use crate::dataset::fingerprint::SourceFile;
+use crate::dataset::fingerprint::{SourceFile, SourceFiles};
 use crate::dataset::hold_out::{first_by_hash, groups_to_hold_out};
+use crate::dataset::image_id::ImageId;
 use crate::dataset::memo::{FileDigest, Memo};
+use crate::dataset::names::Paths;
 use crate::dataset::part::Part;
 use crate::dataset::source::{ImageFiles, Listing, check_classes, fraction_of};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 /// Seed of the choice of test images: it does not change with the pipeline's seed, so that seeds compare.
 const TEST_SEED: u64 = 0;
@@ -19,12 +22,12 @@ pub(super) struct Contents {
     pub(super) listing: Listing,
     /// Identity of each image: the digest of its file, or its number among the images of its part, before test images are
     /// held out, if it has none of its own. It does not depend on names or labels.
-    pub(super) ids: Vec<String>,
-    /// Files with their digests; empty for synthetic images.
-    pub(super) files: Vec<SourceFile>,
+    pub(super) ids: Vec<ImageId>,
     pub(super) has_file_per_image: bool,
-    /// Digests of files that have many images each, with their part.
-    pub(super) shared: Vec<(String, Part)>,
+    /// Files that have many images each, with their part.
+    pub(super) shared: Vec<(SourceFile, Part)>,
+    /// Files that only labels are read from.
+    of_labels: Vec<SourceFile>,
     /// Fraction of the training images of each class that was held out for testing, if the source has no test images.
     pub(super) held_out: Option<f64>,
 }
@@ -36,23 +39,28 @@ impl Contents {
     /// The source is missing, unreadable or invalid, a class has no training or test images, a group is on both sides
     /// of a split, or the memo cannot be written.
     pub(super) fn open(config: &DatasetConfig, memo: &Path) -> Result<Self> {
-        let listing = Listing::open(config)?;
-        let (mut ids, mut files, mut shared, mut has_file_per_image) = (Vec::new(), Vec::new(), Vec::new(), false);
+        Self::of(Listing::unchecked(config, memo)?.checked(config)?, config, memo)
+    }
+
+    /// Identifies the images of a source that is already listed, as [`Contents::open`] does.
+    ///
+    /// # Errors
+    /// As for [`Contents::open`], but for the listing.
+    pub(super) fn of(listing: Listing, config: &DatasetConfig, memo: &Path) -> Result<Self> {
+        let (mut ids, mut shared, mut has_file_per_image) = (Vec::new(), Vec::new(), false);
         match listing.images.reader.files() {
             ImageFiles::None => {}
             ImageFiles::OnePerImage(paths) => {
                 has_file_per_image = true;
-                ids = digests(paths, memo, true)?;
-                files = image_files(&listing, &ids);
+                ids = image_digests(paths, memo)?;
             }
             ImageFiles::Shared(paths) => {
                 let (paths, parts): (Vec<&Path>, Vec<Part>) = paths.into_iter().unzip();
-                files = whole_files(&paths, memo)?;
-                shared = files.iter().map(|file| file.digest.clone()).zip(parts).collect();
+                shared = whole_files(&paths, memo)?.into_iter().zip(parts).collect();
             }
         }
-        files.extend(whole_files(&listing.labels.files, memo)?);
-        let mut contents = Self { listing, ids, files, has_file_per_image, shared, held_out: None };
+        let of_labels = whole_files(&listing.labels.files, memo)?;
+        let mut contents = Self { listing, ids, has_file_per_image, shared, of_labels, held_out: None };
         if !has_file_per_image {
             contents.number();
         }
@@ -60,6 +68,22 @@ impl Contents {
         let source = config.source.source();
         check_classes(&contents.listing, source).map_err(|error| error.at(source.place()))?;
         Ok(contents)
+    }
+
+    /// Returns the files of the source; those of images under their names, in the part that they are in before test images
+    /// are held out.
+    pub(super) fn files(&self) -> SourceFiles {
+        let part = |image: usize| match self.listing.parts[image] {
+            Part::Test if self.held_out.is_some() => Part::Training,
+            part => part,
+        };
+        let image = |image: usize| SourceFile {
+            name: format!("{}/{}", part(image).name(), self.listing.images.names.get(image)),
+            digest: self.ids[image],
+        };
+        let images = if self.has_file_per_image { self.ids.len() } else { 0 };
+        let shared = self.shared.iter().map(|(file, _)| file);
+        (0..images).map(image).chain(shared.chain(&self.of_labels).cloned()).collect()
     }
 
     /// Returns the images of a part in the order of their store: by content if each has its own file, so that moving or
@@ -79,20 +103,19 @@ impl Contents {
     /// Bugs.
     pub(super) fn digest(&self, part: Part) -> Result<Option<String>> {
         if self.has_file_per_image {
-            let ids: Vec<&str> = self.order(part).into_iter().map(|image| self.ids[image].as_str()).collect();
-            return hash::digest_json(&ids).map(Some);
+            return hash::digest_list(self.order(part).into_iter().map(|image| self.ids[image])).map(Some);
         }
         let is_divided = self.held_out.is_some() && [Part::Training, Part::Test].contains(&part);
         let part_of_files = if is_divided { Part::Training } else { part };
-        let files = self.shared.iter().filter(|(_, of)| *of == part_of_files).map(|(digest, _)| digest);
-        let files: Vec<&String> = files.collect();
+        let files = self.shared.iter().filter(|(_, of)| *of == part_of_files).map(|(file, _)| file.digest);
+        let files: Vec<ImageId> = files.collect();
         if files.is_empty() {
             return Ok(None);
         }
         if !is_divided {
             return hash::digest_json(&files).map(Some);
         }
-        let ids: Vec<&str> = self.order(part).into_iter().map(|image| self.ids[image].as_str()).collect();
+        let ids: Vec<ImageId> = self.order(part).into_iter().map(|image| self.ids[image]).collect();
         hash::digest_json(&(files, ids)).map(Some)
     }
 
@@ -111,7 +134,7 @@ impl Contents {
             }
         } else {
             for images in self.listing.training_by_class() {
-                let ids: Vec<&str> = images.iter().map(|image| self.ids[*image].as_str()).collect();
+                let ids: Vec<ImageId> = images.iter().map(|image| self.ids[*image]).collect();
                 let chosen = first_by_hash("test split", TEST_SEED, &ids, fraction_of(fraction, images.len()));
                 held_out.extend(chosen.into_iter().map(|position| images[position]));
             }
@@ -121,7 +144,7 @@ impl Contents {
 
     /// Returns the groups whose most frequent class is each class, with their images. Groups that have images in other
     /// parts than training are left out.
-    fn groups_by_class<'a>(&self, groups: &'a [String]) -> Vec<Vec<(&'a str, Vec<usize>)>> {
+    fn groups_by_class<'a>(&self, groups: &'a [Arc<str>]) -> Vec<Vec<(&'a str, Vec<usize>)>> {
         let classes = self.listing.labels.classes.len();
         let mut by_class = vec![Vec::new(); classes];
         for (name, images) in by_name(groups) {
@@ -141,57 +164,60 @@ impl Contents {
     /// held out.
     pub(super) fn groups_of_unlabeled(&self) -> HashSet<&str> {
         let groups = self.listing.groups.iter().flatten().zip(&self.listing.parts);
-        groups.filter(|(_, part)| **part == Part::Unlabeled).map(|(group, _)| group.as_str()).collect()
+        groups.filter(|(_, part)| **part == Part::Unlabeled).map(|(group, _)| group.as_ref()).collect()
     }
 
     /// Identifies images by their numbers within their parts.
     fn number(&mut self) {
-        let mut next = [0_usize; Part::ALL.len()];
+        let mut next = [0_u32; Part::ALL.len()];
         let number = |part: &Part| {
             let next = &mut next[*part as usize];
             *next += 1;
-            (*next - 1).to_string()
+            ImageId::Number(*next - 1)
         };
         self.ids = self.listing.parts.iter().map(number).collect();
     }
 }
 
 /// Returns the images of each group, in the order of the names.
-fn by_name(groups: &[String]) -> BTreeMap<&str, Vec<usize>> {
+fn by_name(groups: &[Arc<str>]) -> BTreeMap<&str, Vec<usize>> {
     let mut images: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     groups.iter().enumerate().for_each(|(image, group)| images.entry(group).or_default().push(image));
     images
 }
 
-/// Returns the files of images under their names.
-fn image_files(listing: &Listing, digests: &[String]) -> Vec<SourceFile> {
-    let file = |(image, digest): (usize, &String)| {
-        let name = format!("{}/{}", listing.parts[image].name(), listing.images.names[image]);
-        SourceFile { name, digest: digest.clone() }
-    };
-    digests.iter().enumerate().map(file).collect()
-}
 /// Returns files under their own names.
 fn whole_files<P: AsRef<Path> + Sync>(paths: &[P], memo: &Path) -> Result<Vec<SourceFile>> {
     if paths.is_empty() {
         return Ok(Vec::new());
     }
-    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let file = |(path, digest): (&P, String)| SourceFile { name: name(path.as_ref()), digest };
-    Ok(paths.iter().zip(digests(paths, memo, false)?).map(file).collect())
+    let (memo, mut files, mut digests) = (Memo::open(memo), Vec::new(), Vec::new());
+    let digest = |path: &P| memo.digest_of(path.as_ref()).map_err(|error| Error::io("read", path, &error));
+    for (path, digest) in paths.iter().zip(paths.par_iter().map(digest).collect::<Result<Vec<_>>>()?) {
+        let name = path.as_ref().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        files.push(SourceFile { name, digest: ImageId::Digest(digest.digest) });
+        digests.push((path.as_ref().to_owned(), digest));
+    }
+    memo.remember(digests)?;
+    Ok(files)
 }
 
-/// Returns the digests of files, computed in parallel or taken from the memo. If files `may_be_broken`, a file that
-/// cannot be read gets a placeholder digest; failures of the machine are always errors.
-fn digests<P: AsRef<Path> + Sync>(paths: &[P], memo: &Path, may_be_broken: bool) -> Result<Vec<String>> {
+/// Returns the digests of files with an image each, computed in parallel or taken from the memo. A file may turn out to be
+/// broken, but failures of the machine are always errors.
+fn image_digests(paths: &Paths, memo: &Path) -> Result<Vec<ImageId>> {
     let memo = Memo::open(memo);
-    let digest = |path: &P| match memo.digest_of(path.as_ref()) {
-        Err(error) if may_be_broken && files::is_permanent(&error) => Ok(FileDigest::unreadable()),
-        digest => digest.map_err(|error| Error::io("read", path, &error)),
+    let digest = |image: usize| {
+        let path = paths.get(image);
+        match memo.digest_of(&path) {
+            Err(error) if files::is_permanent(&error) => Ok(None),
+            digest => digest.map(Some).map_err(|error| Error::io("read", path, &error)),
+        }
     };
-    let file_digests = paths.par_iter().map(digest).collect::<Result<Vec<FileDigest>>>()?;
-    let digests = file_digests.iter().map(|file| file.digest.clone()).collect();
-    let paths = paths.iter().map(|path| -> PathBuf { path.as_ref().to_owned() });
-    memo.remember(paths.zip(file_digests))?;
-    Ok(digests)
+    let digests = (0..paths.len()).into_par_iter().map(digest).collect::<Result<Vec<Option<FileDigest>>>>()?;
+    let id = |digest: &Option<FileDigest>| {
+        digest.as_ref().map_or(ImageId::Unreadable, |digest| ImageId::Digest(digest.digest))
+    };
+    let ids = digests.iter().map(id).collect();
+    memo.remember(paths.iter().zip(digests).filter_map(|(path, digest)| Some((path, digest?))))?;
+    Ok(ids)
 }

@@ -1,17 +1,18 @@
 //! Decoding of every image of a source, once: resized if larger than needed, and written as raw bytes.
 
+use crate::base::hash::Digest;
 use crate::base::text::visible;
-use crate::base::{Error, Result, hash};
+use crate::base::{Error, Result};
 use crate::dataset::config::{BrokenFiles, DatasetConfig};
 use crate::dataset::contents::Contents;
-use crate::dataset::fingerprint::ClassSize;
-use crate::dataset::image_dataset::{Index, Skipped, VERSION};
+use crate::dataset::image_dataset::Skipped;
 use crate::dataset::in_order::in_order;
+use crate::dataset::labeling::write_labels;
 use crate::dataset::part::Part;
-use crate::dataset::source::{MAX_NAMED, ReadError, check_sizes};
-use crate::dataset::store::{Flaw, StoreForm, StoreIndex, StoreWriter, StoredImage, read_index};
-use crate::imaging::{DAMAGED_JPEG, Image, SMALL_RANGE};
-use std::collections::HashSet;
+use crate::dataset::source::{MAX_NAMED, ReadError};
+use crate::dataset::store::{Flaw, StoreForm, StoreWriter, StoredImage};
+use crate::imaging::perceptual::GrayLevels;
+use crate::imaging::{DAMAGED_JPEG, Image, Resampler, SMALL_RANGE};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -35,7 +36,9 @@ pub struct Decoded {
 struct DecodedItem {
     image: Image,
     /// Digest of the pixels.
-    digest: String,
+    digest: Digest,
+    levels: GrayLevels,
+    resampler: Resampler,
     /// The encoded image, if it is kept.
     encoded: Vec<u8>,
     /// The damage of an image that could be decoded, if any.
@@ -44,7 +47,14 @@ struct DecodedItem {
 
 impl Default for DecodedItem {
     fn default() -> Self {
-        Self { image: Image::default(), digest: String::new(), encoded: Vec::new(), outcome: Ok(None) }
+        Self {
+            image: Image::default(),
+            digest: Digest::default(),
+            levels: GrayLevels::default(),
+            resampler: Resampler::default(),
+            encoded: Vec::new(),
+            outcome: Ok(None),
+        }
     }
 }
 
@@ -101,30 +111,6 @@ pub(crate) fn decode_images(
         }
     }
     stop_if_broken(config, &decoded.skipped).map(|()| decoded)
-}
-
-/// Writes the names and labels of decoded images, which are in the directories of `parts` in the order of
-/// [`Part::LABELED`], into the directory `output`, as `index.json`.
-///
-/// # Errors
-/// The source is invalid, the images are not those of the source, or a class has none left.
-pub(crate) fn label_images(
-    config: &DatasetConfig,
-    memo: &Path,
-    output: &Path,
-    parts: &[(Part, &Path)],
-) -> Result<Decoded> {
-    write_labels(&Contents::open(config, memo)?, config, output, parts)
-}
-
-/// Returns the names of the decoded images of a part, which are in this directory.
-///
-/// # Errors
-/// The source is invalid, or the images are not those of the source.
-pub(crate) fn image_names(config: &DatasetConfig, memo: &Path, part: Part, directory: &Path) -> Result<Vec<String>> {
-    let contents = Contents::open(config, memo)?;
-    let kept = kept(&contents, &contents.order(part), &read_index(directory)?)?;
-    Ok(kept.into_iter().map(|image| contents.listing.images.names[image].clone()).collect())
 }
 
 /// What decoding needs besides the place of the result.
@@ -188,7 +174,8 @@ impl Decoder<'_> {
         read.outcome = report.and_then(|report| {
             let damage = self.config.damaged_jpegs.judge(report.damage)?;
             self.config.preparation().apply(report.deep, &mut read.image)?;
-            read.digest = hash::digest_bytes(&read.image.rgb);
+            read.digest = Digest::of(&read.image.rgb);
+            read.levels = GrayLevels::of(read.image.view(), &mut read.resampler);
             if self.form() == StoreForm::Encoded {
                 reader.encoded(image, &mut read.encoded)?;
             }
@@ -203,67 +190,15 @@ impl Decoder<'_> {
 
     fn stored<'a>(&'a self, image: usize, read: &'a DecodedItem, damage: Option<&'a str>) -> StoredImage<'a> {
         StoredImage {
-            id: &self.contents.ids[image],
+            id: self.contents.ids[image],
             pixels: &read.image,
-            digest: &read.digest,
+            digest: read.digest,
+            levels: &read.levels,
             encoded: &read.encoded,
             place: self.contents.listing.images.reader.place(image),
             damage,
         }
     }
-}
-
-impl Contents {
-    /// Names images by their positions, in the order of the listing.
-    fn named(&self, order: &[usize], flaws: &[Flaw]) -> Vec<Skipped> {
-        let mut images: Vec<(usize, &Flaw)> = flaws.iter().map(|flaw| (order[flaw.position], flaw)).collect();
-        images.sort_by_key(|(image, _)| *image);
-        let name = |image: usize| self.listing.images.names[image].clone();
-        images.into_iter().map(|(image, flaw)| Skipped { name: name(image), reason: flaw.reason.clone() }).collect()
-    }
-}
-
-fn write_labels(
-    contents: &Contents,
-    config: &DatasetConfig,
-    output: &Path,
-    parts: &[(Part, &Path)],
-) -> Result<Decoded> {
-    let (labels, names) = (&contents.listing.labels, &contents.listing.images.names);
-    let mut index = Index { version: VERSION, classes: labels.classes.clone(), ..Index::default() };
-    let mut sizes: Vec<ClassSize> = labels.classes.iter().map(|name| ClassSize::new(name)).collect();
-    for (part, directory) in parts {
-        let store = read_index::<StoreIndex>(directory)?;
-        let order = contents.order(*part);
-        let kept = kept(contents, &order, &store)?;
-        index.names.extend(kept.iter().map(|image| names[*image].clone()));
-        index.labels.extend(kept.iter().map(|image| labels.of_images[*image]));
-        index.is_test.extend(kept.iter().map(|_| *part == Part::Test));
-        kept.iter().for_each(|image| sizes[labels.of_images[*image]].count(*part));
-        index.skipped.extend(contents.named(&order, &store.skipped));
-        index.damaged.extend(contents.named(&order, &store.damaged));
-    }
-    check_sizes(&sizes, contents.listing.parts.contains(&Part::Unlabeled), config.source.source())?;
-    index.write(output)?;
-    let Index { skipped, damaged, .. } = index;
-    Ok(Decoded { images: index.names.len(), skipped, damaged })
-}
-
-/// Returns those of the images of a part, in the order of their store, that were not skipped.
-fn kept(contents: &Contents, order: &[usize], store: &StoreIndex) -> Result<Vec<usize>> {
-    let is_known = |flaw: &Flaw| flaw.position < order.len();
-    if !store.skipped.iter().chain(&store.damaged).all(is_known) {
-        return Err(changed());
-    }
-    let skipped: HashSet<usize> = store.skipped.iter().map(|flaw| flaw.position).collect();
-    let kept = order.iter().enumerate().filter(|(position, _)| !skipped.contains(position));
-    let kept: Vec<usize> = kept.map(|(_, image)| *image).collect();
-    let same = kept.iter().map(|image| &contents.ids[*image]).eq(&store.ids);
-    if same { Ok(kept) } else { Err(changed()) }
-}
-
-fn changed() -> Error {
-    Error::stage("the images changed while they were read").help("run again when they are complete")
 }
 
 fn stop_if_broken(config: &DatasetConfig, skipped: &[Skipped]) -> Result<()> {

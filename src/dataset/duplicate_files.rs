@@ -3,8 +3,7 @@
 use crate::base::{Error, Result};
 use crate::dataset::config::{DatasetConfig, OnDuplicates};
 use crate::dataset::duplicates::{DuplicateNames, Overlaps};
-use crate::dataset::memo::UNREADABLE;
-use crate::dataset::{ClassSize, Fingerprint, Part, SourceFile, TrainingImage};
+use crate::dataset::{ClassSize, Fingerprint, ImageId, Part, TrainingImage};
 use std::collections::{HashMap, HashSet};
 
 /// Describes images that are also in another part and images of two classes; empty for sources without a file per image.
@@ -44,52 +43,69 @@ fn overlaps(fingerprint: &Fingerprint) -> Overlaps {
 
 /// Returns the images of a part whose files are also those of images of other parts.
 fn copies(fingerprint: &Fingerprint, of: Part, others: &[Part]) -> Vec<DuplicateNames> {
-    let mut first: HashMap<&str, &str> = HashMap::new();
-    for file in files(fingerprint, others) {
-        first.entry(&file.digest).or_insert(&file.name);
+    let files = &fingerprint.files;
+    let mut first: HashMap<ImageId, usize> = HashMap::new();
+    for (position, digest) in readable(fingerprint, others) {
+        first.entry(digest).or_insert(position);
     }
-    let copy = |file: &SourceFile| {
-        Some(DuplicateNames { image: file.name.clone(), other: (*first.get(file.digest.as_str())?).to_owned() })
+    let copy = |(position, digest): (usize, ImageId)| {
+        let other = *first.get(&digest)?;
+        Some(DuplicateNames { image: files.name(position), other: files.name(other) })
     };
-    files(fingerprint, &[of]).filter_map(copy).collect()
+    readable(fingerprint, &[of]).filter_map(copy).collect()
 }
 
 /// Returns the training images whose files are also those of another class.
 fn conflicts(fingerprint: &Fingerprint) -> Vec<DuplicateNames> {
-    let mut labels: HashMap<&str, usize> = HashMap::new();
-    let mut names: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut labels: HashMap<ImageId, usize> = HashMap::new();
+    let mut names: HashMap<ImageId, Vec<String>> = HashMap::new();
     for TrainingImage { id, label, .. } in &*fingerprint.training {
-        if labels.entry(id).or_insert(*label) != label {
-            names.insert(id, Vec::new());
+        if labels.entry(*id).or_insert(*label) != label {
+            names.insert(*id, Vec::new());
         }
     }
-    for file in files(fingerprint, &[Part::Training]) {
-        names.entry(&file.digest).and_modify(|files| files.push(&file.name));
+    if names.is_empty() {
+        return Vec::new();
     }
-    let pair = |names: &Vec<&str>| {
+    for (position, digest) in readable(fingerprint, &[Part::Training]) {
+        names.entry(digest).and_modify(|files| files.push(fingerprint.files.name(position)));
+    }
+    let pair = |names: &Vec<String>| {
         let (first, last) = (names.first()?, names.last()?);
-        Some(DuplicateNames { image: (*last).to_owned(), other: (*first).to_owned() })
+        Some(DuplicateNames { image: last.clone(), other: first.clone() })
     };
     let mut pairs: Vec<DuplicateNames> = names.values().filter_map(pair).collect();
     pairs.sort_unstable_by(|a, b| a.image.cmp(&b.image));
     pairs
 }
 
-/// Returns the readable files of the images of some parts.
-fn files<'a>(fingerprint: &'a Fingerprint, parts: &'a [Part]) -> impl Iterator<Item = &'a SourceFile> {
-    let is_of = |file: &SourceFile| {
-        let part = file.name.split_once('/').map(|(part, _)| part);
+/// Returns the readable files of the images of some parts, by position and digest.
+fn readable<'a>(fingerprint: &'a Fingerprint, parts: &'a [Part]) -> impl Iterator<Item = (usize, ImageId)> {
+    let files = &fingerprint.files;
+    let is_of = |position: &usize| {
+        let name = files.name(*position);
+        let part = name.split_once('/').map(|(part, _)| part);
         parts.iter().any(|each| part == Some(each.name()))
     };
-    fingerprint.files.iter().filter(move |file| file.digest != UNREADABLE && is_of(file))
+    let digests = files.digests().iter().copied().enumerate();
+    digests.filter(move |(position, digest)| *digest != ImageId::Unreadable && is_of(position))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::hash::Digest;
+    use crate::dataset::SourceFile;
+    use std::sync::Arc;
+
+    const UNREADABLE: &str = "unreadable";
 
     fn source() -> Fingerprint {
-        let file = |(name, digest): (&str, &str)| SourceFile { name: name.into(), digest: digest.into() };
+        let id = |digest: &str| match digest {
+            UNREADABLE => ImageId::Unreadable,
+            content => ImageId::Digest(Digest::of(content.as_bytes())),
+        };
+        let file = |(name, digest): (&str, &str)| SourceFile { name: name.into(), digest: id(digest) };
         let files = [
             ("train/a/1", "x"),
             ("train/a/2", "x"),
@@ -106,10 +122,10 @@ mod tests {
             ("unlabeled/13", "w"),
         ];
         let ids = [("x", 0), ("x", 0), (UNREADABLE, 0), ("z", 1), ("z", 0)];
-        let image = |(id, label): (&str, usize)| TrainingImage { id: id.to_owned(), label, group: None };
+        let image = |(digest, label): (&str, usize)| TrainingImage { id: id(digest), label, group: None };
         Fingerprint {
-            files: files.map(file).to_vec(),
-            training: std::sync::Arc::new(ids.map(image).to_vec()),
+            files: Arc::new(files.map(file).into_iter().collect()),
+            training: Arc::new(ids.map(image).to_vec()),
             classes: vec![ClassSize { name: "a".into(), train: 5, validation: 2, test: 3 }],
             ..Fingerprint::default()
         }

@@ -1,10 +1,10 @@
 //! Images that show the same, by their decoded pixels: exact duplicates by digest, near duplicates by perceptual hash.
 
 use crate::base::Result;
+use crate::base::hash::Digest;
 use crate::base::human::count;
 use crate::dataset::{ImageDataset, Part};
 use crate::imaging::perceptual::PerceptualHash;
-use crate::imaging::{Image, Resampler};
 use rayon::prelude::*;
 use std::collections::HashMap;
 
@@ -17,7 +17,8 @@ pub(crate) struct Duplicate {
     pub(crate) is_exact: bool,
 }
 
-type PixelDigest<'a> = (&'a str, (usize, usize));
+/// Digest of the pixels, width and height.
+type PixelDigest = (Digest, (u32, u32));
 
 /// The names of two images that show the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,9 +28,8 @@ pub(crate) struct DuplicateNames {
 }
 
 /// What identifies an image.
-struct Identity<'a> {
-    /// Digest of the pixels, width and height.
-    pixels: PixelDigest<'a>,
+struct Identity {
+    pixels: PixelDigest,
     /// None for flat images.
     perceptual: Option<PerceptualHash>,
 }
@@ -40,13 +40,9 @@ struct Identity<'a> {
 /// # Errors
 /// The images cannot be read.
 pub(crate) fn duplicates(set: &ImageDataset) -> Result<Vec<Duplicate>> {
-    let identify = |(image, resampler): &mut (Image, Resampler), index: usize| -> Result<Identity<'_>> {
-        set.read(index, image)?;
-        Ok(Identity { pixels: set.pixel_digest(index), perceptual: PerceptualHash::of(image.view(), resampler) })
-    };
-    let images = (0..set.len()).into_par_iter();
-    let identities: Vec<Identity<'_>> = images.map_init(Default::default, identify).collect::<Result<_>>()?;
-    set.check()?;
+    let identity =
+        |(image, levels)| Identity { pixels: set.pixel_digest(image), perceptual: PerceptualHash::new(levels) };
+    let identities: Vec<Identity> = set.gray_levels()?.into_iter().enumerate().map(identity).collect();
     let training = (0..set.len()).filter(|image| !set.is_test(*image)).count();
     Ok(pairs(&identities, training))
 }
@@ -54,7 +50,7 @@ pub(crate) fn duplicates(set: &ImageDataset) -> Result<Vec<Duplicate>> {
 /// Finds, for each test image, the first of the images without labels that has the same stored pixels; returns the indices
 /// of the two.
 pub(crate) fn copies_without_labels(set: &ImageDataset, unlabeled: &ImageDataset) -> Vec<(usize, usize)> {
-    let mut first: HashMap<PixelDigest<'_>, usize> = HashMap::new();
+    let mut first: HashMap<PixelDigest, usize> = HashMap::new();
     (0..unlabeled.len()).for_each(|image| {
         first.entry(unlabeled.pixel_digest(image)).or_insert(image);
     });
@@ -63,20 +59,22 @@ pub(crate) fn copies_without_labels(set: &ImageDataset, unlabeled: &ImageDataset
 }
 
 /// Finds the duplicates; the first `training` images are for training and validation.
-fn pairs(identities: &[Identity<'_>], training: usize) -> Vec<Duplicate> {
-    let mut first: HashMap<PixelDigest<'_>, usize> = HashMap::new();
-    let mut buckets: Vec<Vec<usize>> = vec![Vec::new(); PerceptualHash::BUCKETS];
+fn pairs(identities: &[Identity], training: usize) -> Vec<Duplicate> {
+    let mut first: HashMap<PixelDigest, usize> = HashMap::new();
+    let mut buckets: Vec<Vec<u32>> = vec![Vec::new(); PerceptualHash::BUCKETS];
     for (image, identity) in identities[..training].iter().enumerate() {
         let is_new = *first.entry(identity.pixels).or_insert(image) == image;
         for part in identity.perceptual.iter().filter(|_| is_new).flat_map(PerceptualHash::parts) {
-            buckets[part].push(image);
+            buckets[part].push(image as u32);
         }
     }
     let near = |image: usize| {
         let perceptual = identities[image].perceptual.as_ref()?;
         let is_near =
             |other: &usize| identities[*other].perceptual.as_ref().is_some_and(|hash| hash.is_near(perceptual));
-        let in_bucket = |part: usize| buckets[part].iter().take_while(|other| **other < image).copied().find(is_near);
+        let in_bucket = |part: usize| {
+            buckets[part].iter().map(|other| *other as usize).take_while(|other| *other < image).find(is_near)
+        };
         perceptual.parts().into_iter().filter_map(in_bucket).min()
     };
     let duplicate = |image: usize| match first.get(&identities[image].pixels) {
@@ -143,18 +141,24 @@ fn conflicting(conflicts: &[DuplicateNames]) -> Option<String> {
 mod tests {
     use super::*;
     use crate::base::rng::{self, below};
+    use crate::imaging::perceptual::GrayLevels;
+    use crate::imaging::{Image, Resampler};
 
-    fn identity(digest: &str, seed: u64) -> Identity<'_> {
+    fn pixels(name: &str) -> PixelDigest {
+        (Digest::of(name.as_bytes()), (9, 8))
+    }
+
+    fn identity(name: &str, seed: u64) -> Identity {
         let mut rng = rng::stream(seed, "noise", &[]);
         let rgb = (0..9 * 8 * 3).map(|_| below(256, &mut rng) as u8).collect();
         let image = Image { width: 9, height: 8, rgb };
-        let perceptual = PerceptualHash::of(image.view(), &mut Resampler::default());
-        Identity { pixels: (digest, (9, 8)), perceptual }
+        let perceptual = PerceptualHash::new(GrayLevels::of(image.view(), &mut Resampler::default()));
+        Identity { pixels: pixels(name), perceptual }
     }
 
     #[test]
     fn duplicates_refer_to_the_first_training_image() {
-        let flat = Identity { pixels: ("flat", (9, 8)), perceptual: None };
+        let flat = Identity { pixels: pixels("flat"), perceptual: None };
         let images = [
             identity("a", 1),
             identity("b", 2),

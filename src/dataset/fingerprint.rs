@@ -1,11 +1,13 @@
 //! The fingerprint of a source: a digest of its content and the number of images per class, without decoding anything.
 
 use crate::base::{Result, hash};
-use crate::dataset::config::DatasetConfig;
+use crate::dataset::config::{BrokenFiles, DatasetConfig};
 use crate::dataset::contents::Contents;
+use crate::dataset::image_id::ImageId;
+use crate::dataset::names::Names;
 use crate::dataset::part::Part;
 use crate::dataset::passed_over::PassedOver;
-use crate::dataset::source::Listing;
+use crate::dataset::source::{Listing, MAX_NAMED};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -48,11 +50,11 @@ impl ClassSize {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrainingImage {
     /// Its identity, which depends on its content alone.
-    pub id: String,
+    pub id: ImageId,
     /// Its label.
     pub label: usize,
     /// The images of a group are held out together, or not at all if its name is empty.
-    pub group: Option<String>,
+    pub group: Option<Arc<str>>,
 }
 
 /// The fingerprint of a source.
@@ -68,8 +70,10 @@ pub struct Fingerprint {
     pub classes: Vec<ClassSize>,
     /// Number of images without labels beside the labeled ones.
     pub unlabeled: usize,
+    /// Their names, in the order of their store.
+    pub(crate) unlabeled_names: Arc<Names>,
     /// The files; empty for synthetic images.
-    pub files: Vec<SourceFile>,
+    pub files: Arc<SourceFiles>,
     /// The training images, in the order of their store.
     pub training: Arc<Vec<TrainingImage>>,
     /// What the source has besides images, which determines nothing.
@@ -96,7 +100,42 @@ pub struct SourceFile {
     /// Name inside the source: `train/cat/12.jpg`.
     pub name: String,
     /// Digest of its content.
-    pub digest: String,
+    pub digest: ImageId,
+}
+
+/// The files of a source.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SourceFiles {
+    names: Names,
+    digests: Vec<ImageId>,
+}
+
+impl SourceFiles {
+    /// Returns the files one by one.
+    pub fn iter(&self) -> impl Iterator<Item = SourceFile> {
+        self.names.iter().zip(&self.digests).map(|(name, digest)| SourceFile { name, digest: *digest })
+    }
+
+    /// Returns the digests of the files.
+    pub(crate) fn digests(&self) -> &[ImageId] {
+        &self.digests
+    }
+
+    /// Returns the name of the file at a position.
+    pub(crate) fn name(&self, position: usize) -> String {
+        self.names.get(position)
+    }
+}
+
+impl FromIterator<SourceFile> for SourceFiles {
+    fn from_iter<I: IntoIterator<Item = SourceFile>>(files: I) -> Self {
+        let mut all = Self::default();
+        for SourceFile { name, digest } in files {
+            all.names.push(&name);
+            all.digests.push(digest);
+        }
+        all
+    }
 }
 
 /// Lists a source and computes the digest of its content; nothing is decoded or rendered.
@@ -107,7 +146,14 @@ pub struct SourceFile {
 /// # Errors
 /// The source is missing, unreadable or invalid, a class has no training or test images, or the memo cannot be written.
 pub fn fingerprint(config: &DatasetConfig, memo: &Path) -> Result<Fingerprint> {
-    let contents = Contents::open(config, memo)?;
+    fingerprint_of(Contents::open(config, memo)?, config)
+}
+
+/// Returns the fingerprint of a source whose images are identified.
+///
+/// # Errors
+/// Bugs.
+pub(super) fn fingerprint_of(contents: Contents, config: &DatasetConfig) -> Result<Fingerprint> {
     let Contents { listing, ids, .. } = &contents;
     let content = json!({
         "version": VERSION,
@@ -116,23 +162,26 @@ pub fn fingerprint(config: &DatasetConfig, memo: &Path) -> Result<Fingerprint> {
         "files": files(&contents)?,
     });
     let kept = contents.groups_of_unlabeled();
-    let group = |group: &String| if kept.contains(group.as_str()) { String::new() } else { group.clone() };
+    let group = |group: &Arc<str>| if kept.contains(group.as_ref()) { Arc::default() } else { group.clone() };
     let training = |image: usize| TrainingImage {
-        id: ids[image].clone(),
+        id: ids[image],
         label: listing.labels.of_images[image],
         group: listing.groups.as_ref().map(|groups| group(&groups[image])),
     };
     let training = contents.order(Part::Training).into_iter().map(training).collect();
+    let unlabeled: Names =
+        contents.order(Part::Unlabeled).into_iter().map(|image| listing.images.names.get(image)).collect();
     let existing = Part::ALL.into_iter().filter(|part| listing.parts.contains(part));
     Ok(Fingerprint {
         content,
         pixels: existing.map(|part| Ok((part, pixels(config, &contents, part)?))).collect::<Result<_>>()?,
         classes: listing.sizes(),
-        unlabeled: listing.parts.iter().filter(|part| **part == Part::Unlabeled).count(),
+        unlabeled: unlabeled.len(),
+        unlabeled_names: Arc::new(unlabeled),
         training: Arc::new(training),
         passed_over: listing.images.passed_over.clone(),
         notes: listing.notes.clone(),
-        files: contents.files,
+        files: Arc::new(contents.files()),
     })
 }
 
@@ -149,14 +198,14 @@ fn files(contents: &Contents) -> Result<Value> {
     let labeled: Vec<usize> = (0..listing.len()).filter(|image| listing.parts[*image] != Part::Unlabeled).collect();
     let digest = if contents.has_file_per_image {
         let row =
-            |&image: &usize| json!([listing.images.names[image], labels[image], part(contents, image), ids[image]]);
-        hash::digest_json(&labeled.iter().map(row).collect::<Vec<Value>>())?
+            |image: usize| json!([listing.images.names.get(image), labels[image], part(contents, image), ids[image]]);
+        hash::digest_list(labeled.into_iter().map(row))?
     } else if shared.is_empty() {
         return Ok(Value::Null);
     } else {
         // Labels may be in other files than the images.
         let labels: Vec<usize> = labeled.iter().map(|image| labels[*image]).collect();
-        let digests = shared.iter().filter(|(_, part)| *part != Part::Unlabeled).map(|(digest, _)| digest);
+        let digests = shared.iter().filter(|(_, part)| *part != Part::Unlabeled).map(|(file, _)| file.digest);
         hash::digest_json(&(digests.collect::<Vec<_>>(), labels))?
     };
     Ok(digest.into())
@@ -182,6 +231,25 @@ pub(crate) fn class_names(config: &DatasetConfig) -> Result<Vec<String>> {
 /// Returns a sentence about what the source has besides images, if anything.
 pub(crate) fn passed_over(config: &DatasetConfig, fingerprint: &Fingerprint) -> Option<String> {
     fingerprint.passed_over.sentence(&config.source.source().place())
+}
+
+/// Returns a sentence about the image files that cannot be read at all, if there are any; nothing is decoded.
+pub(crate) fn unreadable(config: &DatasetConfig, fingerprint: &Fingerprint) -> Option<String> {
+    let files = &fingerprint.files;
+    let all = files.digests().iter().enumerate().filter(|(_, digest)| **digest == ImageId::Unreadable);
+    let all: Vec<usize> = all.map(|(file, _)| file).collect();
+    let named: Vec<String> = all.iter().take(MAX_NAMED).map(|file| format!("`{}`", files.name(*file))).collect();
+    let more = if all.len() > MAX_NAMED { ", ..." } else { "" };
+    let cannot = match all.len() {
+        0 => return None,
+        1 => "1 image file cannot be read".to_owned(),
+        count => format!("{count} image files cannot be read"),
+    };
+    let so = match config.broken_files {
+        BrokenFiles::Stop => "so a run stops",
+        BrokenFiles::Skip => "and a run skips what it cannot read",
+    };
+    Some(format!("{cannot}, {so}: {}{more}.", named.join(", ")))
 }
 
 /// Returns notes, as sentences, on why results on this data can mislead; nothing is decoded.

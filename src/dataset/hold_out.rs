@@ -1,11 +1,12 @@
 //! Which images are held out of the training set, by a hash of their identities or of the names of their groups.
 
-use crate::base::hash;
+use crate::base::hash::Digest;
 use rayon::prelude::*;
+use std::fmt::Display;
 
 /// Returns the positions of the first `count` identities in the order of a hash of them, so that the choice changes
 /// little when others are added. Equal ones keep their order.
-pub(super) fn first_by_hash(purpose: &str, seed: u64, ids: &[&str], count: usize) -> Vec<usize> {
+pub(super) fn first_by_hash(purpose: &str, seed: u64, ids: &[impl Display + Sync], count: usize) -> Vec<usize> {
     let mut order = by_hash(purpose, seed, ids);
     order.truncate(count);
     order
@@ -27,10 +28,9 @@ pub(super) fn groups_to_hold_out(purpose: &str, seed: u64, groups: &[(&str, usiz
     chosen
 }
 
-fn by_hash(purpose: &str, seed: u64, ids: &[&str]) -> Vec<usize> {
-    let rank =
-        |(position, id): (usize, &&str)| (hash::digest_bytes(format!("{purpose} {seed} {id}").as_bytes()), position);
-    let mut ranks: Vec<(String, usize)> = ids.par_iter().enumerate().map(rank).collect();
+fn by_hash<I: Display + Sync>(purpose: &str, seed: u64, ids: &[I]) -> Vec<usize> {
+    let rank = |(position, id): (usize, &I)| (Digest::of(format!("{purpose} {seed} {id}").as_bytes()), position);
+    let mut ranks: Vec<(Digest, usize)> = ids.par_iter().enumerate().map(rank).collect();
     ranks.par_sort_unstable();
     ranks.into_iter().map(|(_, position)| position).collect()
 }

@@ -1,10 +1,14 @@
 //! A data set: decoded images, part by part, and their names and labels.
 
-use crate::base::{Error, Result, files, hash};
-
+use crate::base::hash::Digest;
+use crate::base::{Error, Result};
+use crate::dataset::image_id::ImageId;
+use crate::dataset::names::Names;
 use crate::dataset::part::Part;
-use crate::dataset::store::{INDEX, ImageStore, damaged, read_index};
-use crate::imaging::Image;
+use crate::dataset::store::{INDEX, ImageStore, damaged, read_index, write_index};
+use crate::imaging::perceptual::GrayLevels;
+use crate::imaging::{Image, Resampler};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::path::Path;
@@ -24,15 +28,16 @@ pub struct Skipped {
 /// `index.json` of a data set; `names`, `labels` and `is_test` have one entry per image.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Index {
-    pub(super) version: u32,
+    // In the order of the names, since the file is written as it is declared.
     pub(super) classes: Vec<String>,
-    pub(super) names: Vec<String>,
-    pub(super) labels: Vec<usize>,
-    pub(super) is_test: Vec<bool>,
-    pub(super) skipped: Vec<Skipped>,
     /// JPEGs among the images that lost data inside.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) damaged: Vec<Skipped>,
+    pub(super) is_test: Vec<bool>,
+    pub(super) labels: Vec<usize>,
+    pub(super) names: Names,
+    pub(super) skipped: Vec<Skipped>,
+    pub(super) version: u32,
 }
 
 /// A data set of decoded images, read one by one. Indices count the images of each part in turn.
@@ -78,7 +83,7 @@ impl ImageDataset {
         let index = Index {
             version: VERSION,
             classes: vec![String::new()],
-            names: vec![String::new(); count],
+            names: vec![""; count].into_iter().collect(),
             labels: vec![0; count],
             is_test,
             ..Index::default()
@@ -127,7 +132,7 @@ impl ImageDataset {
     }
 
     /// Returns the identities of the training images, see [`Split::sample`](crate::dataset::Split::sample).
-    pub fn training_ids(&self) -> &[String] {
+    pub fn training_ids(&self) -> &[ImageId] {
         let training = self.stores.iter().find(|(part, ..)| *part == Part::Training);
         training.map_or(&[], |(_, _, store)| &store.index.ids)
     }
@@ -144,10 +149,34 @@ impl ImageDataset {
     }
 
     /// Returns the digest of the pixels of the image with this index, and its width and height.
-    pub(crate) fn pixel_digest(&self, index: usize) -> (&str, (usize, usize)) {
-        self.place(index).map_or(("", (0, 0)), |(_, position, store)| {
-            (store.index.pixels[position].as_str(), store.index.sizes[position])
-        })
+    pub(crate) fn pixel_digest(&self, index: usize) -> (Digest, (u32, u32)) {
+        let of = |(_, position, store): (Part, usize, &ImageStore)| {
+            (store.index.pixels[position], store.index.sizes[position])
+        };
+        self.place(index).map(of).unwrap_or_default()
+    }
+
+    /// Returns the gray levels of all images, by which near duplicates are found.
+    ///
+    /// # Errors
+    /// A file cannot be read, or has changed.
+    pub(crate) fn gray_levels(&self) -> Result<Vec<GrayLevels>> {
+        let mut all = Vec::with_capacity(self.len());
+        for (_, first, store) in &self.stores {
+            all.extend(match store.gray_levels()? {
+                Some(levels) => levels,
+                None => self.computed_gray_levels(*first..first + store.len())?,
+            });
+        }
+        Ok(all)
+    }
+
+    fn computed_gray_levels(&self, images: Range<usize>) -> Result<Vec<GrayLevels>> {
+        let levels = |(image, resampler): &mut (Image, Resampler), index: usize| {
+            self.read(index, image).map(|()| GrayLevels::of(image.view(), resampler))
+        };
+        let levels = images.into_par_iter().map_init(Default::default, levels).collect::<Result<_>>()?;
+        self.check().map(|()| levels)
     }
 
     /// Returns the part of an image, and its position in the store of the part.
@@ -168,8 +197,8 @@ impl ImageDataset {
     }
 
     /// Returns the name of an image inside its source.
-    pub fn name(&self, index: usize) -> &str {
-        &self.index.names[index]
+    pub fn name(&self, index: usize) -> String {
+        self.index.names.get(index)
     }
 
     /// Returns the class names; labels are indices into them.
@@ -243,6 +272,6 @@ impl Index {
     /// # Errors
     /// The file cannot be written.
     pub(super) fn write(&self, directory: &Path) -> Result<()> {
-        files::write_atomic(&directory.join(INDEX), hash::canonical_json(self)?.as_bytes())
+        write_index(directory, self)
     }
 }

@@ -1,13 +1,13 @@
-//! The split into training, validation and test images, and the selection of labeled training images.
+//! The split into training, validation and test images.
 
-use crate::base::rng::{below, shuffle, stream};
-use crate::base::{Error, Result};
 use crate::dataset::fingerprint::{ClassSize, Fingerprint};
 use crate::dataset::hold_out::{first_by_hash, groups_to_hold_out};
+use crate::dataset::image_id::ImageId;
 use crate::dataset::source::fraction_of;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 /// Numbers of images of a class by subset of the split.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -42,9 +42,8 @@ impl Split {
     ///
     /// The choice depends on the identities alone: it is the same for other names and labels, and changes little when
     /// images are added.
-    pub fn sample(ids: &[String], tests: usize, validation_fraction: f64, seed: u64) -> Self {
-        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        Self::without(held_out(&ids, validation_fraction, seed), ids.len(), tests)
+    pub fn sample(ids: &[impl Display + Sync], tests: usize, validation_fraction: f64, seed: u64) -> Self {
+        Self::without(held_out(ids, validation_fraction, seed), ids.len(), tests)
     }
 
     /// Holds out whole groups of images for validation, whose number of images is about the fraction; `groups` has the
@@ -83,67 +82,9 @@ impl Split {
         }
         Ok(())
     }
-
-    /// Returns the labeled training images: a random `round(fraction * n)` of the `n` images of each class, sorted.
-    /// With the same seed, the images of a fraction are a subset of those of every larger fraction.
-    ///
-    /// # Errors
-    /// A class would have no labeled image.
-    pub fn labeled(&self, labels: &[usize], fraction: f64, seed: u64) -> Result<Vec<usize>> {
-        self.sample_labeled(labels, seed, |class, images| match fraction_of(fraction, images) {
-            0 => {
-                let min = 0.5 / images.max(1) as f64;
-                Err(Error::stage(format!(
-                    "a labeled fraction of {fraction} leaves class {class} ({images} training images) without labels",
-                ))
-                .help(format!("use a fraction of at least {min:.4}")))
-            }
-            count => Ok(count),
-        })
-    }
-
-    /// Returns the labeled training images: a random `count` of each class, sorted. With the same seed, the images of a
-    /// number are a subset of those of every larger number, and of those of a fraction that has as many of each class.
-    ///
-    /// # Errors
-    /// A class has fewer images.
-    pub fn labeled_per_class(&self, labels: &[usize], count: usize, seed: u64) -> Result<Vec<usize>> {
-        self.sample_labeled(labels, seed, |class, images| match images {
-            images if images < count => Err(Error::stage(format!(
-                "{count} labels per class are more than class {class} has: {images} training images"
-            ))
-            .help(format!("set `labels_per_class` to at most {images}"))),
-            _ => Ok(count),
-        })
-    }
-
-    /// Samples as many images of each class as `count` returns for the class and its number of images.
-    fn sample_labeled(
-        &self,
-        labels: &[usize],
-        seed: u64,
-        count: impl Fn(usize, usize) -> Result<usize>,
-    ) -> Result<Vec<usize>> {
-        let mut chosen = Vec::new();
-        for (class, mut images) in by_class(&self.train, labels).into_iter().enumerate() {
-            shuffle(&mut images, &mut stream(seed, "labels", &[class as u64]));
-            chosen.extend(&images[..count(class, images.len())?]);
-        }
-        chosen.sort_unstable();
-        Ok(chosen)
-    }
-
-    /// Returns `round(fraction * n)` of the `n` training images, sampled with replacement, so that some occur twice and
-    /// class sizes differ, as in the W&B report.
-    pub fn labeled_with_replacement(&self, fraction: f64, seed: u64) -> Vec<usize> {
-        let mut rng = stream(seed, "labels with replacement", &[]);
-        let all = self.train.len();
-        let count = if all == 0 { 0 } else { fraction_of(fraction, all) };
-        (0..count).map(|_| self.train[below(all as u64, &mut rng) as usize]).collect()
-    }
 }
 
-fn held_out(ids: &[&str], validation_fraction: f64, seed: u64) -> Vec<usize> {
+fn held_out(ids: &[impl Display + Sync], validation_fraction: f64, seed: u64) -> Vec<usize> {
     first_by_hash("split", seed, ids, fraction_of(validation_fraction, ids.len()))
 }
 
@@ -171,7 +112,7 @@ pub fn split_sizes(fingerprint: &Fingerprint, validation_fraction: f64, seed: u6
     let validation = match groups {
         Some(groups) => held_out_groups(&groups, validation_fraction, seed),
         None => {
-            let ids: Vec<&str> = training.iter().map(|image| image.id.as_str()).collect();
+            let ids: Vec<ImageId> = training.iter().map(|image| image.id).collect();
             held_out(&ids, validation_fraction, seed)
         }
     };
@@ -183,18 +124,8 @@ pub fn split_sizes(fingerprint: &Fingerprint, validation_fraction: f64, seed: u6
     sizes
 }
 
-/// Groups images by class, in the given order.
-fn by_class(images: &[usize], labels: &[usize]) -> Vec<Vec<usize>> {
-    let classes = labels.iter().max().map_or(0, |max| max + 1);
-    let mut sorted = vec![Vec::new(); classes];
-    for &image in images {
-        sorted[labels[image]].push(image);
-    }
-    sorted
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::dataset::TrainingImage;
     use std::collections::HashSet;
@@ -203,12 +134,12 @@ mod tests {
     const TESTS: usize = 32;
 
     /// Identities and labels of 128 training images of three classes of 80, 40 and 8, and 32 test images.
-    fn images() -> (Vec<String>, Vec<usize>) {
+    pub(in crate::dataset) fn images() -> (Vec<ImageId>, Vec<usize>) {
         let label = |i| usize::from(i >= 80) + usize::from(i >= 120);
-        ((0..128).map(|i| format!("image {i}")).collect(), (0..128 + TESTS).map(|i| label(i % 128)).collect())
+        ((0..128).map(ImageId::Number).collect(), (0..128 + TESTS).map(|i| label(i % 128)).collect())
     }
 
-    fn sample(ids: &[String], seed: u64) -> Split {
+    pub(in crate::dataset) fn sample(ids: &[ImageId], seed: u64) -> Split {
         Split::sample(ids, TESTS, 0.1, seed)
     }
 
@@ -219,7 +150,7 @@ mod tests {
         let all: HashSet<usize> = split.train.iter().chain(&split.validation).chain(&split.test).copied().collect();
         assert_eq!((all.len(), split.train.len(), split.validation.len(), split.test.len()), (160, 115, 13, 32));
         let class = |name: &str, train| ClassSize { name: name.to_owned(), train, ..ClassSize::default() };
-        let image = |(id, &label): (&String, &usize)| TrainingImage { id: id.clone(), label, group: None };
+        let image = |(&id, &label): (&ImageId, &usize)| TrainingImage { id, label, group: None };
         let fingerprint = Fingerprint {
             classes: vec![class("a", 80), class("b", 40), class("c", 8)],
             training: Arc::new(ids.iter().zip(&labels).map(image).collect()),
@@ -239,11 +170,11 @@ mod tests {
     #[test]
     fn the_validation_images_change_little_when_images_are_added() {
         let (mut ids, _) = images();
-        let held_out = |ids: &[String]| -> HashSet<String> {
-            sample(ids, 7).validation.into_iter().map(|image| ids[image].clone()).collect()
+        let held_out = |ids: &[ImageId]| -> HashSet<ImageId> {
+            sample(ids, 7).validation.into_iter().map(|image| ids[image]).collect()
         };
         let before = held_out(&ids);
-        ids.insert(3, "one more".to_owned());
+        ids.insert(3, ImageId::Number(128));
         assert!(before.difference(&held_out(&ids)).count() <= 1);
     }
 
@@ -259,9 +190,9 @@ mod tests {
         assert!(split.train.iter().all(|image| !held_out.contains(groups[*image])));
         assert!(Split::sample_groups(&["", "", "only"], 0, 0.9, 7).validation.is_empty());
         let image = |(position, group): (usize, &&str)| TrainingImage {
-            id: position.to_string(),
+            id: ImageId::Number(position as u32),
             label: position % 2,
-            group: Some((*group).to_owned()),
+            group: Some((*group).into()),
         };
         let class = ClassSize { train: 64, ..ClassSize::default() };
         let fingerprint = Fingerprint {
@@ -295,58 +226,5 @@ mod tests {
         assert!(refused(|split| split.train[1] = split.train[0]).contains("twice"));
         assert!(refused(|split| split.validation.extend(split.train.first().copied())).contains("twice"));
         assert!(refused(|split| std::mem::swap(&mut split.test, &mut split.validation)).contains("wrong subset"));
-    }
-
-    #[test]
-    fn labeled_fractions_are_nested_and_stratified() {
-        let (ids, labels) = images();
-        let split = sample(&ids, 7);
-        let labeled = |fraction| split.labeled(&labels, fraction, 3).unwrap();
-        assert_eq!(labeled(1.0), split.train);
-        let mut smaller = labeled(0.1);
-        let count = |class| split.train.iter().filter(|image| labels[**image] == class).count();
-        assert_eq!(smaller.len(), (0..3).map(|class| fraction_of(0.1, count(class))).sum::<usize>());
-        for fraction in [0.2, 0.5, 0.9] {
-            let larger = labeled(fraction);
-            assert!(smaller.iter().all(|image| larger.contains(image)), "{fraction}");
-            smaller = larger;
-        }
-    }
-
-    #[test]
-    fn labels_per_class_are_as_many_of_each_and_nested() {
-        let (ids, labels) = images();
-        let split = sample(&ids, 7);
-        let smallest = split.train.iter().filter(|image| labels[**image] == 2).count();
-        let labeled = |count| split.labeled_per_class(&labels, count, 3);
-        let mut smaller = Vec::new();
-        for count in 1..=smallest {
-            let larger = labeled(count).unwrap();
-            for class in 0..3 {
-                assert_eq!(larger.iter().filter(|image| labels[**image] == class).count(), count);
-            }
-            assert!(smaller.iter().all(|image| larger.contains(image) && split.train.contains(image)));
-            smaller = larger;
-        }
-        let error = labeled(smallest + 1).unwrap_err();
-        assert!(error.what().contains(&format!("class 2 has: {smallest} training images")), "{error}");
-    }
-
-    #[test]
-    fn a_fraction_that_leaves_a_class_empty_is_an_error() {
-        let (ids, labels) = images();
-        let split = sample(&ids, 7);
-        let error = split.labeled(&labels, 0.05, 3).unwrap_err();
-        assert!(error.what().contains("class 2"), "{error}");
-    }
-
-    #[test]
-    fn sampling_with_replacement_uses_only_training_images() {
-        let (ids, _) = images();
-        let split = sample(&ids, 7);
-        let sampled = split.labeled_with_replacement(0.9, 3);
-        assert_eq!(sampled.len(), fraction_of(0.9, split.train.len()));
-        assert!(sampled.iter().all(|image| split.train.contains(image)));
-        assert!(sampled.iter().collect::<HashSet<_>>().len() < sampled.len());
     }
 }

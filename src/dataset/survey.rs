@@ -3,9 +3,11 @@
 use crate::base::text::visible;
 use crate::base::{Error, Result, human};
 use crate::dataset::config::DatasetConfig;
+use crate::dataset::contents::Contents;
+use crate::dataset::fingerprint::fingerprint_of;
 use crate::dataset::part::Part;
 use crate::dataset::source::{ImageFiles, Listing, ReadError};
-use crate::dataset::{ClassCount, ClassSize, Fingerprint, fingerprint, split_sizes};
+use crate::dataset::{ClassCount, ClassSize, Fingerprint, split_sizes};
 use crate::imaging::{Image, SixteenBit};
 use rayon::prelude::*;
 use std::path::Path;
@@ -28,13 +30,13 @@ pub(crate) struct Survey {
 }
 
 impl Survey {
-    /// Looks at a source: lists it, decodes a sample, and reads its files for their digests, which the split depends on.
-    /// `memo` is as for [`fingerprint`](fn@fingerprint).
+    /// Looks at a source that is listed: decodes a sample, and reads its files for their digests, which the split depends
+    /// on. `memo` is as for [`fingerprint`](fn@crate::dataset::fingerprint).
     ///
     /// # Errors
-    /// Those of [`fingerprint`](fn@fingerprint).
-    pub(crate) fn of(config: &DatasetConfig, memo: &Path) -> Result<Self> {
-        let listing = Listing::open(config)?;
+    /// Those of [`fingerprint`](fn@crate::dataset::fingerprint).
+    pub(crate) fn of(listing: Listing, config: &DatasetConfig, memo: &Path) -> Result<Self> {
+        let listing = listing.checked(config)?;
         let step = listing.len().div_ceil(SAMPLE).max(1);
         let sample: Vec<usize> = (0..listing.len()).step_by(step).collect();
         let size = |index: &usize| {
@@ -42,7 +44,8 @@ impl Survey {
             let read = listing.images.reader.read(*index, 0, &mut image);
             let read = read
                 .and_then(|read| Ok(read.deep.map_or(Ok(()), |deep| deep.reduce(SixteenBit::PerImage, &mut image))?));
-            read.map(|()| (image.width, image.height)).map_err(|error| unreadable(&listing.images.names[*index], error))
+            read.map(|()| (image.width, image.height))
+                .map_err(|error| unreadable(&listing.images.names.get(*index), error))
         };
         let start = Instant::now();
         let read: Vec<Result<(usize, usize)>> = sample.par_iter().map(size).collect();
@@ -56,7 +59,8 @@ impl Survey {
                 .help("check that the files are images that other programs can show"));
         }
         sizes.sort_unstable_by_key(|(width, height): &(usize, usize)| *width.min(height));
-        Ok(Self { fingerprint: fingerprint(config, memo)?, sizes, unreadable, seconds_per_image })
+        let fingerprint = fingerprint_of(Contents::of(listing, config, memo)?, config)?;
+        Ok(Self { fingerprint, sizes, unreadable, seconds_per_image })
     }
 
     /// Returns whether the images have labels.
@@ -93,18 +97,22 @@ fn unreadable(name: &str, error: ReadError) -> Error {
     }
 }
 
-/// Returns the classes with the fewest images of which a source has to hold out test images; none if it has test images
-/// or its images have no labels.
+/// Lists a source for [`Survey::of`], without checks; `memo` is as for [`fingerprint`](fn@crate::dataset::fingerprint).
 ///
 /// # Errors
-/// The source is missing, unreadable or invalid.
-pub(crate) fn smallest_classes(config: &DatasetConfig) -> Result<Vec<ClassSize>> {
-    let listing = config.source.source().list(config.image_size)?;
+/// The source is missing or unreadable.
+pub(crate) fn list(config: &DatasetConfig, memo: &Path) -> Result<Listing> {
+    Listing::unchecked(config, memo)
+}
+
+/// Returns the classes with the fewest images of which a source has to hold out test images; none if it has test images
+/// or its images have no labels.
+pub(crate) fn smallest_classes(listing: &Listing) -> Vec<ClassSize> {
     let holds_out =
         listing.test_fraction.is_some() && matches!(listing.images.reader.files(), ImageFiles::OnePerImage(_));
     let mut sizes = if holds_out { listing.sizes() } else { Vec::new() };
     let images = |class: &ClassSize| class.train + class.test;
     let fewest = sizes.iter().map(images).min().unwrap_or(0);
     sizes.retain(|class| images(class) == fewest);
-    Ok(sizes)
+    sizes
 }

@@ -14,6 +14,28 @@ const MAX_DIFFERENCE: f32 = 4.0;
 const PARTS: usize = MAX_BITS as usize + 1;
 const BITS_PER_PART: usize = (WIDTH - 1) * HEIGHT / PARTS;
 
+/// Gray levels of an image reduced to 9 x 8 pixels, row by row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GrayLevels(pub(crate) [u8; WIDTH * HEIGHT]);
+
+impl Default for GrayLevels {
+    fn default() -> Self {
+        Self([0; WIDTH * HEIGHT])
+    }
+}
+
+impl GrayLevels {
+    /// Reduces an image.
+    pub(crate) fn of(image: ImageRef<'_>, resampler: &mut Resampler) -> Self {
+        let (small, mut levels) = (resampler.image(image, WIDTH, HEIGHT), Self::default());
+        for (level, pixel) in levels.0.iter_mut().zip(small.rgb.chunks_exact(3)) {
+            let [red, green, blue] = [pixel[0], pixel[1], pixel[2]].map(u32::from);
+            *level = ((299 * red + 587 * green + 114 * blue + 500) / 1000) as u8;
+        }
+        levels
+    }
+}
+
 /// An image reduced to 9 x 8 gray levels and 64 bits that tell whether a level is higher than its left neighbor
 /// (difference hash).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,14 +48,8 @@ impl PerceptualHash {
     /// Number of values that [`PerceptualHash::parts`] can take.
     pub(crate) const BUCKETS: usize = PARTS << BITS_PER_PART;
 
-    /// Computes the hash of an image; `None` if it has too little contrast.
-    pub(crate) fn of(image: ImageRef<'_>, resampler: &mut Resampler) -> Option<Self> {
-        let small = resampler.image(image, WIDTH, HEIGHT);
-        let mut levels = [0; WIDTH * HEIGHT];
-        for (level, pixel) in levels.iter_mut().zip(small.rgb.chunks_exact(3)) {
-            let [red, green, blue] = [pixel[0], pixel[1], pixel[2]].map(u32::from);
-            *level = ((299 * red + 587 * green + 114 * blue + 500) / 1000) as u8;
-        }
+    /// Computes the hash of an image from its gray levels; `None` if it has too little contrast.
+    pub(crate) fn new(GrayLevels(levels): GrayLevels) -> Option<Self> {
         let range = levels.iter().max()? - levels.iter().min()?;
         let pairs = levels.chunks_exact(WIDTH).flat_map(|row| row.windows(2));
         let bits = pairs.fold(0, |bits, pair| bits << 1 | u64::from(pair[1] > pair[0]));
@@ -78,7 +94,7 @@ mod tests {
     }
 
     fn hash(image: &Image) -> PerceptualHash {
-        PerceptualHash::of(image.view(), &mut Resampler::default()).unwrap()
+        PerceptualHash::new(GrayLevels::of(image.view(), &mut Resampler::default())).unwrap()
     }
 
     #[test]
@@ -101,6 +117,6 @@ mod tests {
             assert!(hashes[..at].iter().all(|b| !a.is_near(b)), "{at}");
         }
         let flat = Image { width: 16, height: 16, rgb: vec![90; 16 * 16 * 3] };
-        assert_eq!(PerceptualHash::of(flat.view(), &mut Resampler::default()), None);
+        assert_eq!(PerceptualHash::new(GrayLevels::of(flat.view(), &mut Resampler::default())), None);
     }
 }

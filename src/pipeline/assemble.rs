@@ -29,7 +29,7 @@ pub struct Assembly {
     pub study: String,
     /// Warnings to show before anything is trained, one sentence each.
     pub warnings: Vec<String>,
-    /// What the sources have besides images, one sentence for each that has something.
+    /// What the sources have besides images, and images that cannot be read, one sentence each.
     pub passed_over: Vec<String>,
     /// The data sets of the study's first variant.
     pub(crate) data: Facts,
@@ -121,6 +121,7 @@ pub fn assemble(loaded: &LoadedStudy, output: &Path, device: Option<DeviceChoice
             add_new(&mut expanded.warnings_of_data, if several { of_table(name, duplicates) } else { duplicates }?);
             // The report has a table of them.
             add_new(&mut passed_over, dataset::passed_over(&facts.config, &facts.fingerprint));
+            add_new(&mut passed_over, dataset::unreadable(&facts.config, &facts.fingerprint));
             add_new(&mut expanded.notes, dataset::notes(&facts.config, &facts.fingerprint));
         }
         loaded.check_data(number, &facts)?;

@@ -88,7 +88,7 @@ fn decoded(config: &DatasetConfig, number: impl Fn(&str) -> u64) -> Vec<Decoded>
     let mut images = Vec::new();
     for part in Part::LABELED {
         for image in set.part(part) {
-            let name = set.name(image).to_owned();
+            let name = set.name(image);
             assert_eq!(set.image(image).unwrap().rgb, pixels(number(&name)), "{name}");
             images.push((name, set.classes()[set.label(image)].clone(), part));
         }

@@ -1,4 +1,4 @@
-"""Writes huggingface.parquet as Hugging Face `datasets` does: six images in two row groups, with named labels.
+"""Writes huggingface.parquet and files of other compressions as Hugging Face `datasets` does: six images in two row groups, with named labels.
 
 Needs pyarrow and pillow. The first pixel of image i is (40 * i, 255 - 40 * i, 7 * i).
 """
@@ -32,5 +32,14 @@ table = pa.Table.from_pydict(
 )
 path = Path(__file__).with_name("huggingface.parquet")
 pq.write_table(table, path, row_group_size=4, compression="snappy")
+for name, version in [("zstd", "1.0"), ("zstd_pages_v2", "2.0")]:
+    pq.write_table(
+        table,
+        path.with_name(f"{name}.parquet"),
+        row_group_size=4,
+        compression="zstd",
+        data_page_version=version,
+        use_dictionary=["label"],
+    )
 # Of a compression that is not supported.
-pq.write_table(table.slice(0, 1), path.with_name("zstd.parquet"), compression="zstd", write_statistics=False)
+pq.write_table(table.slice(0, 1), path.with_name("brotli.parquet"), compression="brotli", write_statistics=False)

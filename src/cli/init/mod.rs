@@ -10,8 +10,9 @@ use super::failure::{Failure, Finish};
 use super::{output, run};
 use crate::base::text::shell_command;
 use crate::base::{Error, Result, files};
+use crate::dataset::source::Listing;
 use crate::dataset::source::detect::{DetectedSource, detect, named};
-use crate::dataset::survey::{Survey, smallest_classes};
+use crate::dataset::survey::{self, Survey, smallest_classes};
 use crate::pipeline;
 use settings::Settings;
 use std::path::Path;
@@ -43,9 +44,11 @@ fn on_images(data: &Path, arguments: &InitArguments) -> Result<(), Failure> {
     let (file, place) = (&arguments.file, data.display().to_string());
     let source = detect(data, !arguments.unlabeled)?;
     output::message(format!("looking at the images of {place}"));
-    let source = with_test_images(source, &place)?;
     let directory = tempfile::tempdir().map_err(|error| Error::io("create", std::env::temp_dir(), &error))?;
-    let survey = Survey::of(&source.dataset(ANY_SIZE)?, &pipeline::digests(directory.path()))?;
+    let memo = pipeline::digests(directory.path());
+    let mut listing = survey::list(&source.dataset(ANY_SIZE)?, &memo)?;
+    let source = with_test_images(source, &mut listing, &place)?;
+    let survey = Survey::of(listing, &source.dataset(ANY_SIZE)?, &memo)?;
     let settings = Settings::new(&survey).map_err(|error| error.at(place))?;
     let text = template::on_images(&source, &settings, file)?;
     // As `simclr validate` does, so that the file that is written runs.
@@ -65,9 +68,9 @@ fn on_images(data: &Path, arguments: &InitArguments) -> Result<(), Failure> {
 /// Adds a fraction of test images that leaves images of every class on both sides, if the default would not.
 ///
 /// # Errors
-/// The source cannot be listed, or a class has only one image.
-fn with_test_images(source: DetectedSource, place: &str) -> Result<DetectedSource> {
-    let smallest = smallest_classes(&source.dataset(ANY_SIZE)?)?;
+/// A class has only one image.
+fn with_test_images(source: DetectedSource, listing: &mut Listing, place: &str) -> Result<DetectedSource> {
+    let smallest = smallest_classes(listing);
     match smallest.first().map(|class| class.train + class.test) {
         Some(1) => {
             let names: Vec<String> = smallest.into_iter().map(|class| class.name).collect();
@@ -76,7 +79,10 @@ fn with_test_images(source: DetectedSource, place: &str) -> Result<DetectedSourc
                         to learn without labels, add --unlabeled";
             Err(Error::usage(what).at(place).help(help))
         }
-        Some(2) => Ok(source.value("test_fraction", TEST_FRACTION_OF_SMALL)),
+        Some(2) => {
+            listing.test_fraction = Some(TEST_FRACTION_OF_SMALL);
+            Ok(source.value("test_fraction", TEST_FRACTION_OF_SMALL))
+        }
         _ => Ok(source),
     }
 }

@@ -6,22 +6,36 @@ use super::problem::check_label;
 use super::shards::Shards;
 use crate::base::text::visible;
 use crate::base::{Error, Result, files};
+use crate::dataset::names::{Interner, Names};
 use crate::dataset::part::Part;
 use crate::dataset::passed_over::PassedOver;
+use serde::Serialize;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// What an index says of an image.
-pub(super) struct IndexedImage {
-    /// Name inside the source.
-    pub(super) name: String,
-    pub(super) part: Part,
-    /// Its label as it is written; `None` for an image without a label.
-    pub(super) label: Option<String>,
+/// What the indexes of files say of their images.
+#[derive(Default)]
+pub(super) struct IndexedImages {
+    names: Names,
+    parts: Vec<Part>,
+    /// Labels as they are written.
+    labels: Interner,
+    /// Number of the label of each image; `None` for an image without a label.
+    of_images: Vec<Option<u32>>,
+}
+
+impl IndexedImages {
+    /// Adds an image with its name inside the source.
+    pub(super) fn push(&mut self, name: &str, part: Part, label: Option<&str>) {
+        self.names.push(name);
+        self.parts.push(part);
+        self.of_images.push(label.map(|label| self.labels.number(label)));
+    }
 }
 
 /// The names of classes, if labels are numbers that stand for them.
+#[derive(Serialize)]
 pub(super) struct ClassNames(Option<Vec<String>>);
 
 impl ClassNames {
@@ -73,22 +87,21 @@ pub(super) fn check_names(names: &[String]) -> Result<(), String> {
 
 /// Creates the listing of images, whose labels are the names of their classes. Files of names are label files.
 pub(super) fn listing(
-    images: Vec<IndexedImage>,
+    images: IndexedImages,
     reader: Box<dyn ImageReader>,
     passed_over: PassedOver,
     shards: &Shards<'_>,
 ) -> Listing {
-    let mut classes: Vec<String> = images.iter().filter_map(|image| image.label.clone()).collect();
+    let IndexedImages { names, parts, labels, of_images } = images;
+    let mut classes: Vec<String> = labels.texts().iter().map(|label| label.as_ref().to_owned()).collect();
     classes.sort_unstable_by(|a, b| number_of(a).cmp(&number_of(b)).then_with(|| a.cmp(b)));
-    classes.dedup();
+    let index: HashMap<&str, usize> = classes.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
+    let classes_of_labels: Vec<usize> = labels.texts().iter().map(|label| index[label.as_ref()]).collect();
+    let label = |label: Option<u32>| label.map_or(0, |label| classes_of_labels[label as usize]);
+    let of_images = of_images.into_iter().map(label).collect();
     if classes.is_empty() {
         classes.push(String::new());
     }
-    let index: HashMap<&str, usize> = classes.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
-    let label = |image: &IndexedImage| image.label.as_deref().and_then(|name| index.get(name)).copied();
-    let of_images = images.iter().map(|image| label(image).unwrap_or_default()).collect();
-    let parts = images.iter().map(|image| image.part).collect();
-    let names = images.into_iter().map(|image| image.name).collect();
     Listing {
         images: Images { names, reader, passed_over },
         labels: Labels { classes, of_images, files: shards.class_names.map(Path::to_owned).into_iter().collect() },

@@ -1,6 +1,6 @@
 //! Images and their labels listed in a CSV file.
 
-use super::listing::FoundImage;
+use super::found_images::{FoundImage, FoundImages};
 use super::normal_form::existing;
 use super::problem::{
     SourceProblem, check_label, check_path, check_test_fraction, default_labels, default_test_fraction,
@@ -111,7 +111,11 @@ impl Source for Csv {
         if let Some(test) = &self.test {
             images.extend(Table::read(test)?.images(self, Part::Test, &mut seen)?);
         }
-        let mut listing = Listing::of_files(images, [], PassedOver::default(), self.test_fraction());
+        let mut found = FoundImages::default();
+        for ListedImage { name, path, class, part, group } in &images {
+            found.push(FoundImage { name, path, class: class.as_deref(), part: *part, group: group.as_deref() });
+        }
+        let mut listing = Listing::of_files(found, [], PassedOver::default(), self.test_fraction());
         listing.labels.files = [Some(&self.file), self.test.as_ref()].into_iter().flatten().cloned().collect();
         Ok(listing)
     }
@@ -137,6 +141,15 @@ impl Source for Csv {
     }
 }
 
+/// An image that a row lists.
+struct ListedImage {
+    name: String,
+    path: PathBuf,
+    class: Option<String>,
+    part: Part,
+    group: Option<String>,
+}
+
 /// File and line where each image was listed.
 type Seen<'a> = HashMap<PathBuf, (&'a Path, usize)>;
 
@@ -156,7 +169,7 @@ impl<'a> Table<'a> {
     ///
     /// # Errors
     /// A column or an image is missing, or rows have no image, no label or an unsafe one, or the image of another row.
-    fn images(&self, config: &Csv, part: Part, seen: &mut Seen<'a>) -> Result<Vec<FoundImage>> {
+    fn images(&self, config: &Csv, part: Part, seen: &mut Seen<'a>) -> Result<Vec<ListedImage>> {
         let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(self.bytes.as_slice());
         let header = reader.headers().map_err(|error| self.malformed(&error))?.clone();
         let columns: HashMap<&str, usize> =
@@ -199,7 +212,7 @@ impl<'a> Table<'a> {
     }
 
     /// Returns the image of a row, from the values of its columns by key.
-    fn image<'r>(&self, value: impl Fn(&str) -> Option<&'r str>, part: Part) -> Result<FoundImage, String> {
+    fn image<'r>(&self, value: impl Fn(&str) -> Option<&'r str>, part: Part) -> Result<ListedImage, String> {
         let part = value("split").map_or(Ok(part), part_of)?;
         let path = value("path").filter(|path| !path.is_empty()).ok_or("the path of the image is empty")?;
         let relative: PathBuf =
@@ -220,12 +233,12 @@ impl<'a> Table<'a> {
                 Err(format!("the image `{}` does not exist", visible(&name)))
             }
             // Other failures, such as a dangling link, are those of a broken file, which decoding reports.
-            _ => Ok(FoundImage { name, path, class: class.map(str::to_owned), part, group: group.map(str::to_owned) }),
+            _ => Ok(ListedImage { name, path, class: class.map(str::to_owned), part, group: group.map(str::to_owned) }),
         }
     }
 
     /// Checks that an image has not been listed before.
-    fn once(&self, image: FoundImage, line: usize, seen: &mut Seen<'a>) -> Result<FoundImage, String> {
+    fn once(&self, image: ListedImage, line: usize, seen: &mut Seen<'a>) -> Result<ListedImage, String> {
         match seen.insert(image.path.clone(), (self.path, line)) {
             None => Ok(image),
             Some((path, before)) if path == self.path => {

@@ -1,12 +1,14 @@
 //! Image files in a directory for each part.
 
-use super::entries::{DirectoryEntry, entries, root_entries};
+use super::Listing;
+use super::entries::{DirectoryEntry, Root, entries};
+use super::found_images::{FoundImage, FoundImages};
 use super::layout::Layout;
-use super::listing::{FoundImage, Listing};
 use super::pattern::Pattern;
 use super::problem::{SourceProblem, check_group, check_path, check_test_fraction};
 use crate::base::text::visible;
 use crate::base::{Error, Result, files};
+use crate::dataset::names::{Interner, Names, Paths};
 use crate::dataset::part::Part;
 use crate::dataset::passed_over::PassedOver;
 use std::path::{Path, PathBuf};
@@ -43,11 +45,11 @@ impl Directories<'_> {
         fraction.into_iter().chain(paths).chain(pattern).collect()
     }
 
-    /// Returns the directories, with those that are found inside `train`.
+    /// Returns the directories, with those that are found inside `train`, and what that of the training images has.
     ///
     /// # Errors
     /// `train` cannot be read.
-    pub(super) fn layout(&self) -> Result<Layout> {
+    pub(super) fn layout(&self) -> Result<(Layout, Root)> {
         let owned = |path: &Path| path.to_owned();
         let layout = Layout {
             train: owned(self.train),
@@ -65,25 +67,22 @@ impl Directories<'_> {
     /// Those of `list`, or an image without a group.
     pub(super) fn list(
         &self,
-        layout: &Layout,
+        (layout, training): (Layout, Root),
         has_labels: bool,
-        list: &dyn Fn(&Path) -> Result<DirectoryListing>,
+        list: &dyn Fn(Root) -> Result<DirectoryListing>,
     ) -> Result<Listing> {
-        let (mut found, mut classes, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut found, mut classes, mut notes) = (FoundImages::default(), Vec::new(), Vec::new());
         let mut passed_over = layout.passed_over.clone();
-        let parts = [
-            (Part::Training, Some(&layout.train)),
-            (Part::Validation, layout.validation.as_ref()),
-            (Part::Test, layout.test.as_ref()),
-            (Part::Unlabeled, layout.unlabeled.as_ref()),
-        ];
-        for (part, directory) in parts.into_iter().filter_map(|(part, directory)| Some((part, directory?))) {
+        let others =
+            [(Part::Validation, &layout.validation), (Part::Test, &layout.test), (Part::Unlabeled, &layout.unlabeled)];
+        let others = others.into_iter().filter_map(|(part, directory)| Some((part, Root::read(directory.as_ref()?))));
+        for (part, root) in std::iter::once((Part::Training, Ok(training))).chain(others) {
             let is_labeled = has_labels && part != Part::Unlabeled;
-            let listed = if is_labeled { list(directory)? } else { list_unlabeled(directory)? };
-            for (class, name, path) in listed.images {
+            let listed = if is_labeled { list(root?)? } else { list_unlabeled(root?)? };
+            for (class, name, path) in listed.images.iter() {
                 let group = self.group_pattern.map(|pattern| group(pattern, &name, &path)).transpose()?;
                 let class = is_labeled.then_some(class);
-                found.push(FoundImage { name, path, class, part, group });
+                found.push(FoundImage { name: &name, path: &path, class, part, group });
             }
             passed_over.extend(listed.passed_over);
             classes.extend(listed.classes);
@@ -96,10 +95,9 @@ impl Directories<'_> {
     }
 }
 
-/// Returns the group of an image.
-fn group(pattern: &Pattern, name: &str, path: &Path) -> Result<String> {
-    let group = pattern.group("group", name).map(str::to_owned);
-    group.ok_or_else(|| {
+/// Returns the group of an image. A directory that cannot be read, which counts as a broken file, is its own group.
+fn group<'a>(pattern: &Pattern, name: &'a str, path: &Path) -> Result<&'a str> {
+    pattern.group("group", name).or_else(|| path.is_dir().then_some(name)).ok_or_else(|| {
         Error::stage(format!("`group_pattern` finds no group in `{}`", visible(name)))
             .at(path.display().to_string())
             .help(format!("the pattern is {}; change it so that it matches every name", visible(pattern.as_str())))
@@ -109,11 +107,10 @@ fn group(pattern: &Pattern, name: &str, path: &Path) -> Result<String> {
 /// Lists the images of a directory and its subdirectories, without classes.
 ///
 /// # Errors
-/// The directory cannot be read, or links form a cycle.
-pub(super) fn list_unlabeled(root: &Path) -> Result<DirectoryListing> {
-    let mut found = DirectoryListing::default();
-    let entries = root_entries(root, &mut found.passed_over)?;
-    add(entries, "", "", &mut vec![canonical(root)?], &mut found)?;
+/// A directory cannot be read, or links form a cycle.
+pub(super) fn list_unlabeled(Root { path, entries, passed_over }: Root) -> Result<DirectoryListing> {
+    let mut found = DirectoryListing { passed_over, ..DirectoryListing::default() };
+    add(entries, "", "", &mut vec![canonical(&path)?], &mut found)?;
     Ok(found)
 }
 
@@ -138,7 +135,7 @@ pub(super) fn walk(
     let entries = match entries(directory, &mut found.passed_over) {
         Ok(entries) => entries,
         Err(error) if files::is_permanent(&error) => {
-            found.images.push((class.to_owned(), name.to_owned(), directory.to_owned()));
+            found.images.push(class, name, directory);
             return Ok(());
         }
         Err(error) => return Err(Error::io("read the directory", directory, &error)),
@@ -162,7 +159,7 @@ fn add(
         if entry.is_directory {
             walk(&entry.path, class, &name, above, found)?;
         } else {
-            found.images.push((class.to_owned(), name, entry.path));
+            found.images.push(class, &name, &entry.path);
         }
     }
     Ok(())
@@ -181,10 +178,60 @@ pub(super) fn canonical(directory: &Path) -> Result<PathBuf> {
 pub(super) struct DirectoryListing {
     /// Class names, including classes without images.
     pub(super) classes: Vec<String>,
-    /// (class, name inside the directory, path) of every image.
-    pub(super) images: Vec<(String, String, PathBuf)>,
+    /// Its images.
+    pub(super) images: ClassImages,
     /// What is not used.
     pub(super) passed_over: PassedOver,
     /// Why the classes may not be what the user expects.
     pub(super) note: Option<String>,
+}
+
+/// Images of a directory with their classes.
+#[derive(Default)]
+pub(super) struct ClassImages {
+    classes: Interner,
+    /// Number of the class of each image.
+    of_images: Vec<u32>,
+    /// Names inside the directory.
+    names: Names,
+    paths: Paths,
+}
+
+impl ClassImages {
+    /// Adds an image.
+    pub(super) fn push(&mut self, class: &str, name: &str, path: &Path) {
+        self.of_images.push(self.classes.number(class));
+        self.names.push(name);
+        self.paths.push(path);
+    }
+
+    /// Returns the number of images.
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Returns the classes that have images.
+    pub(super) fn classes(&self) -> Vec<String> {
+        self.classes.texts().iter().map(|class| class.as_ref().to_owned()).collect()
+    }
+
+    /// Returns (class, name inside the directory, path) of each image.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, String, PathBuf)> {
+        let class = |number: &u32| self.classes.texts()[*number as usize].as_ref();
+        self.of_images.iter().map(class).zip(self.names.iter()).zip(self.paths.iter()).map(|((a, b), c)| (a, b, c))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_cannot_be_read_is_its_own_group() {
+        let root = tempfile::tempdir().unwrap();
+        let pattern: Pattern = serde_json::from_value("(?<group>p\\d+)_".into()).unwrap();
+        assert_eq!(group(&pattern, "sick/p12_3.png", &root.path().join("p12_3.png")).unwrap(), "p12");
+        assert_eq!(group(&pattern, "sick/private", root.path()).unwrap(), "sick/private");
+        assert!(group(&pattern, "sick/3.png", &root.path().join("3.png")).is_err());
+    }
 }

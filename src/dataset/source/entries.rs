@@ -79,13 +79,26 @@ pub(super) fn entries(directory: &Path, passed_over: &mut PassedOver) -> io::Res
     Ok(listed)
 }
 
-/// Same as [`entries`], for the directory that the file names.
-///
-/// # Errors
-/// The directory cannot be read.
-pub(super) fn root_entries(root: &Path, passed_over: &mut PassedOver) -> Result<Vec<DirectoryEntry>> {
-    let help = "give a directory with images; relative paths are relative to the pipeline file";
-    entries(root, passed_over).map_err(|error| Error::io("read the directory", root, &error).help(help))
+/// What a directory has that the file names.
+pub(super) struct Root {
+    pub(super) path: PathBuf,
+    pub(super) entries: Vec<DirectoryEntry>,
+    /// What else is in it.
+    pub(super) passed_over: PassedOver,
+}
+
+impl Root {
+    /// Lists a directory as [`entries`] does.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        let help = "give a directory with images; relative paths are relative to the pipeline file";
+        let mut passed_over = PassedOver::default();
+        let entries = entries(path, &mut passed_over)
+            .map_err(|error| Error::io("read the directory", path, &error).help(help))?;
+        Ok(Self { path: path.to_owned(), entries, passed_over })
+    }
 }
 
 impl DirectoryEntry {

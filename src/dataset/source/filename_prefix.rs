@@ -1,7 +1,7 @@
 //! A single directory of images whose names contain their class: `cat_0012.jpg`.
 
 use super::directories::{Directories, DirectoryListing};
-use super::entries::root_entries;
+use super::entries::Root;
 use super::pattern::Pattern;
 use super::problem::{SourceProblem, check_group, default_test_fraction};
 use super::{Listing, MAX_NAMED, Source};
@@ -11,7 +11,7 @@ use crate::dataset::store::StoreForm;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The class is the beginning of the file name, as in `cat_0012.jpg`.
 ///
@@ -117,7 +117,7 @@ impl FilenamePrefix {
             rest.is_some_and(|(middle, _)| middle.contains(char::is_alphabetic))
         };
         let (class, name, _) = found.images.iter().find(|(class, name, _)| has_more_words(class, name))?;
-        let (class, name) = (visible(class), visible(name));
+        let (class, name) = (visible(class), visible(&name));
         Some(format!(
             "`{name}` is of the class `{class}`, the part before the first `{}`; if the class is longer, set \
              `separator_at = \"last\"` or a `pattern`, else `separator_at = \"first\"`",
@@ -126,18 +126,18 @@ impl FilenamePrefix {
     }
 
     /// Lists a directory of images; subdirectories are ignored.
-    fn list_directory(&self, root: &Path) -> Result<DirectoryListing> {
-        let mut found = DirectoryListing::default();
+    fn list_directory(&self, Root { path: root, entries, passed_over }: Root) -> Result<DirectoryListing> {
+        let mut found = DirectoryListing { passed_over, ..DirectoryListing::default() };
         let mut without_class = Vec::new();
         let mut directories = 0;
-        for entry in root_entries(root, &mut found.passed_over)? {
+        for entry in entries {
             if entry.is_directory {
                 found.passed_over.add("subdirectory", &entry.name);
                 directories += 1;
                 continue;
             }
             match self.class(&entry.name) {
-                Some(class) => found.images.push((class.to_owned(), entry.name.clone(), entry.path)),
+                Some(class) => found.images.push(class, &entry.name, &entry.path),
                 None => without_class.push(entry.name),
             }
         }
@@ -147,12 +147,12 @@ impl FilenamePrefix {
                 .at(root.display().to_string())
                 .help(format!("{}; for other names, set `separator` or `pattern`", self.rule())));
         }
-        if found.images.is_empty() && directories > 0 {
+        if found.images.len() == 0 && directories > 0 {
             return Err(Error::stage("there are no images, only directories")
                 .at(root.display().to_string())
                 .help("for one directory per class, use `image_folder` instead of `filename_prefix`"));
         }
-        found.classes = found.images.iter().map(|(class, ..)| class.clone()).collect();
+        found.classes = found.images.classes();
         found.note = self.note(&found);
         Ok(found)
     }
@@ -171,7 +171,7 @@ impl Source for FilenamePrefix {
 
     fn list(&self, _: usize) -> Result<Listing> {
         let directories = self.directories();
-        directories.list(&directories.layout()?, true, &|root| self.list_directory(root))
+        directories.list(directories.layout()?, true, &|root| self.list_directory(root))
     }
 
     fn content(&self, _: usize, held_out: Option<f64>) -> Value {

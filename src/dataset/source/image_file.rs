@@ -79,14 +79,14 @@ pub(in crate::dataset) fn read_range(
 }
 
 /// Reads an encoded image, reusing the memory of `bytes`.
-pub(super) fn read_encoded(place: FilePlace<'_>, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
+pub(super) fn read_encoded(place: &FilePlace<'_>, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
     let FilePlace { path, offset, length } = place;
     let mut read = || {
         let mut file = files::open_regular(path)?;
-        file.seek(SeekFrom::Start(offset))?;
+        file.seek(SeekFrom::Start(*offset))?;
         bytes.clear();
         match length {
-            Some(length) => read_part(&mut file, length, bytes),
+            Some(length) => read_part(&mut file, *length, bytes),
             None => file.read_to_end(bytes).map(|_| ()),
         }
     };

@@ -1,18 +1,17 @@
 //! One directory per class, with images in it or in its subdirectories; or images without labels.
 
 use super::directories::{Directories, DirectoryListing, canonical, walk};
-use super::entries::root_entries;
+use super::entries::Root;
 use super::layout::is_split_name;
 use super::pattern::Pattern;
 use super::problem::{SourceProblem, default_labels, default_test_fraction};
 use super::{Listing, Source};
 use crate::base::{Error, Result};
-use crate::dataset::passed_over::PassedOver;
 use crate::dataset::store::StoreForm;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// One directory per class, or images without labels.
 ///
@@ -76,9 +75,9 @@ impl Source for ImageFolder {
     }
 
     fn list(&self, _: usize) -> Result<Listing> {
-        let (directories, layout) = (self.directories(), self.directories().layout()?);
-        let has_labels = self.labels && !is_flat(&layout.train)?;
-        let listing = directories.list(&layout, has_labels, &list)?;
+        let (layout, training) = self.directories().layout()?;
+        let has_labels = self.labels && !is_flat(&training);
+        let listing = self.directories().list((layout, training), has_labels, &list)?;
         check_names(&listing.labels.classes).map_err(|error| error.at(self.place()))?;
         Ok(listing)
     }
@@ -108,12 +107,12 @@ impl Source for ImageFolder {
 ///
 /// # Errors
 /// A directory cannot be read, links form a cycle, or there are images next to the class directories.
-fn list(root: &Path) -> Result<DirectoryListing> {
-    let mut found = DirectoryListing::default();
+fn list(Root { path: root, entries, passed_over }: Root) -> Result<DirectoryListing> {
+    let mut found = DirectoryListing { passed_over, ..DirectoryListing::default() };
     let mut loose = 0;
-    for entry in root_entries(root, &mut found.passed_over)? {
+    for entry in entries {
         if entry.is_directory {
-            let mut above = vec![canonical(root)?];
+            let mut above = vec![canonical(&root)?];
             walk(&entry.path, &entry.name, &entry.name, &mut above, &mut found)?;
             found.classes.push(entry.name);
         } else {
@@ -132,10 +131,8 @@ fn list(root: &Path) -> Result<DirectoryListing> {
 }
 
 /// Returns whether a directory has images and no directories.
-fn is_flat(root: &Path) -> Result<bool> {
-    // They are counted when the images are listed.
-    let entries = root_entries(root, &mut PassedOver::default())?;
-    Ok(!entries.is_empty() && entries.iter().all(|entry| !entry.is_directory))
+fn is_flat(root: &Root) -> bool {
+    !root.entries.is_empty() && root.entries.iter().all(|entry| !entry.is_directory)
 }
 
 /// Checks that the class directories are not the subsets of a data set, one level above the classes.

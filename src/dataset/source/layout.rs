@@ -1,10 +1,11 @@
 //! The directories of a data set: given one by one, or found by their names inside one directory.
 
-use super::entries::root_entries;
+use super::entries::Root;
 use crate::base::Result;
 use crate::base::text::visible;
+use crate::dataset::part::Part;
 use crate::dataset::passed_over::PassedOver;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Names of directories of training images.
 const TRAIN: [&str; 2] = ["train", "training"];
@@ -31,21 +32,24 @@ pub(super) struct Layout {
 impl Layout {
     /// Returns the layout inside its `train` directory, if that contains directories of splits; else the layout itself. A
     /// validation directory without a test directory is the test directory, as that of ImageNet. What is given is kept.
+    /// Returns also what the directory of the training images has.
     ///
     /// # Errors
     /// The directory cannot be read.
-    pub(super) fn resolve(self) -> Result<Self> {
-        let Some(mut found) = inside(&self.train)? else { return Ok(self) };
+    pub(super) fn resolve(self) -> Result<(Self, Root)> {
+        let root = Root::read(&self.train)?;
+        let Some(mut found) = inside(&root) else { return Ok((self, root)) };
         if self.validation.is_none() && self.test.is_none() && found.test.is_none() {
             found.test = found.validation.take();
         }
-        Ok(Self {
-            train: found.train,
+        let root = Root::read(&found.train)?;
+        let layout = Self {
             validation: self.validation.or(found.validation),
             test: self.test.or(found.test),
             unlabeled: self.unlabeled.or(found.unlabeled),
             ..found
-        })
+        };
+        Ok((layout, root))
     }
 
     /// Returns a note on directories that are not used.
@@ -64,33 +68,37 @@ impl Layout {
 
 /// Returns whether this is a name of a directory of training, validation or test images.
 pub(super) fn is_split_name(name: &str) -> bool {
+    part_named(name).is_some_and(|part| part != Part::Unlabeled)
+}
+
+/// Returns the part of images that a name stands for.
+pub(super) fn part_named(name: &str) -> Option<Part> {
     let name = name.to_lowercase();
-    [&TRAIN[..], &VALIDATION, &TEST].iter().any(|names| names.contains(&name.as_str()))
+    let names: [(&[&str], Part); 4] =
+        [(&TRAIN, Part::Training), (&VALIDATION, Part::Validation), (&TEST, Part::Test), (&UNLABELED, Part::Unlabeled)];
+    names.into_iter().find(|(names, _)| names.contains(&name.as_str())).map(|(_, part)| part)
 }
 
 /// Returns the layout of directories inside a directory; `None` if they are not splits but, for example, classes: there
 /// are images beside them, none is of training images or none of others, or two are for the same part.
-fn inside(root: &Path) -> Result<Option<Layout>> {
+fn inside(root: &Root) -> Option<Layout> {
     let (mut found, mut unused) = ([const { None::<PathBuf> }; 4], Vec::new());
-    let mut passed_over = PassedOver::default();
-    for entry in root_entries(root, &mut passed_over)? {
+    for entry in &root.entries {
         if !entry.is_directory {
-            return Ok(None);
+            return None;
         }
-        let name = entry.name.to_lowercase();
-        let parts: [&[&str]; 4] = [&TRAIN, &VALIDATION, &TEST, &UNLABELED];
-        let part = parts.iter().position(|names| names.contains(&name.as_str()));
-        match part.and_then(|part| found.get_mut(part)) {
-            Some(place @ None) => *place = Some(entry.path),
-            Some(_) => return Ok(None),
-            None => unused.push(entry.name),
+        match part_named(&entry.name).and_then(|part| found.get_mut(part as usize)) {
+            Some(place @ None) => *place = Some(entry.path.clone()),
+            Some(_) => return None,
+            None => unused.push(entry.name.clone()),
         }
     }
     let [train, validation, test, unlabeled] = found;
     let has_splits = validation.is_some() || test.is_some();
     // `train` and `unlabeled` may be classes if there are others.
     let is_layout = has_splits || unlabeled.is_some() && unused.is_empty();
-    Ok(train.filter(|_| is_layout).map(|train| Layout { train, validation, test, unlabeled, unused, passed_over }))
+    let passed_over = root.passed_over.clone();
+    train.filter(|_| is_layout).map(|train| Layout { train, validation, test, unlabeled, unused, passed_over })
 }
 
 #[cfg(test)]
@@ -100,7 +108,7 @@ mod tests {
     fn resolved(names: &[&str]) -> Layout {
         let root = tempfile::tempdir().unwrap();
         names.iter().for_each(|name| std::fs::create_dir_all(root.path().join(name)).unwrap());
-        let layout = Layout { train: root.path().to_owned(), ..Layout::default() }.resolve().unwrap();
+        let layout = Layout { train: root.path().to_owned(), ..Layout::default() }.resolve().unwrap().0;
         let relative = |path: PathBuf| path.strip_prefix(root.path()).unwrap().to_owned();
         Layout {
             train: relative(layout.train),

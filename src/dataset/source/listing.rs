@@ -1,21 +1,25 @@
 //! A source whose images are listed but not yet read: what the images are, what they show, and which part each is in.
 
 use super::image_file::{ReadError, ReadReport};
-use super::normal_form::normal_form;
 use super::{Source, image_file};
 use crate::base::text::visible;
 use crate::base::{Error, Result};
 use crate::dataset::config::DatasetConfig;
 use crate::dataset::fingerprint::ClassSize;
+use crate::dataset::names::{Names, Paths};
 use crate::dataset::part::Part;
 use crate::dataset::passed_over::PassedOver;
 use crate::dataset::store::FilePlace;
 use crate::imaging::Image;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Maximum number of names listed in a message; the rest is only counted.
 pub(crate) const MAX_NAMED: usize = 10;
+
+/// Directory with what was learned of large files.
+const SHARDS: &str = "shards";
 
 /// What to do if a source has no images.
 const NO_IMAGES: &str = "images are JPEG, PNG, WebP, GIF, BMP or TIFF files; check the path of the directory";
@@ -31,7 +35,7 @@ pub(crate) struct Listing {
     /// Fraction of the training images of each class that is still to be held out for testing.
     pub(crate) test_fraction: Option<f64>,
     /// The group of each image, such as a patient: images of a group are all in the same part.
-    pub(crate) groups: Option<Vec<String>>,
+    pub(crate) groups: Option<Vec<Arc<str>>>,
     /// Reasons why the listing may not be what the user expects, as sentences.
     pub(crate) notes: Vec<String>,
 }
@@ -39,7 +43,7 @@ pub(crate) struct Listing {
 /// Images, in an order that does not depend on the file system.
 pub(crate) struct Images {
     /// Name of each inside the source, such as `cat/12.jpg`.
-    pub(crate) names: Vec<String>,
+    pub(crate) names: Names,
     /// Reads them.
     pub(crate) reader: Box<dyn ImageReader>,
     /// What the source has besides images.
@@ -55,19 +59,6 @@ pub(crate) struct Labels {
     pub(crate) of_images: Vec<usize>,
     /// Files that only labels are read from.
     pub(crate) files: Vec<PathBuf>,
-}
-
-/// An image that has a file of its own.
-#[derive(Clone, Debug)]
-pub(super) struct FoundImage {
-    /// Name inside the source.
-    pub(super) name: String,
-    pub(super) path: PathBuf,
-    /// Class; `None` for an image without a label.
-    pub(super) class: Option<String>,
-    pub(super) part: Part,
-    /// Group, if the source has groups.
-    pub(super) group: Option<String>,
 }
 
 /// Reads the images of a source by their index.
@@ -89,7 +80,7 @@ pub(crate) trait ImageReader: Send + Sync {
     /// It cannot be read, or there is none: see [`Source::most_compact`].
     fn encoded(&self, index: usize, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
         let place = self.place(index);
-        image_file::read_encoded(place.ok_or_else(|| Error::bug("the image is not encoded"))?, bytes)
+        image_file::read_encoded(&place.ok_or_else(|| Error::bug("the image is not encoded"))?, bytes)
     }
 
     /// Returns the files that the images are read from.
@@ -103,7 +94,7 @@ pub(crate) enum ImageFiles<'a> {
     /// Images are synthetic.
     None,
     /// Each image has a file, which may turn out to be broken.
-    OnePerImage(&'a [PathBuf]),
+    OnePerImage(&'a Paths),
     /// Every file has many images, all of them of one part until test images are held out.
     Shared(Vec<(&'a Path, Part)>),
 }
@@ -115,8 +106,23 @@ impl Listing {
     /// A directory or file is missing, unreadable or invalid, a class has no training or test images, or a group has
     /// images on both sides of a split.
     pub(crate) fn open(config: &DatasetConfig) -> Result<Self> {
-        let source = config.source.source();
-        let listing = source.list(config.image_size)?;
+        config.source.source().list(config.image_size)?.checked(config)
+    }
+
+    /// Lists the images without checks; what is learned of large files is kept beside the file `memo` for the next time.
+    ///
+    /// # Errors
+    /// A directory or file is missing, unreadable or invalid, or the directory beside `memo` cannot be written.
+    pub(crate) fn unchecked(config: &DatasetConfig, memo: &Path) -> Result<Self> {
+        config.source.source().list_with(config.image_size, &memo.with_file_name(SHARDS))
+    }
+
+    /// Checks classes and groups, as [`Listing::open`] does.
+    ///
+    /// # Errors
+    /// A class has no training or test images, or a group has images on both sides of a split.
+    pub(crate) fn checked(self, config: &DatasetConfig) -> Result<Self> {
+        let (listing, source) = (self, config.source.source());
         let checked = listing.check_not_empty().and_then(|()| check_classes(&listing, source));
         let checked = checked.and_then(|()| listing.check_groups());
         checked.map_err(|error| error.at(source.place()))?;
@@ -130,24 +136,6 @@ impl Listing {
             return Ok(());
         }
         Err(Error::stage(format!("there are no images, but {}", passed_over.describe())).help(NO_IMAGES))
-    }
-
-    /// Creates the listing of images with a file each, in this order. `more` are classes that may have no images,
-    /// `passed_over` is what there is besides images, and `test_fraction` is that of the listing. Unicode normalization
-    /// forms of a class or group are one.
-    pub(super) fn of_files(
-        found: Vec<FoundImage>,
-        more: impl IntoIterator<Item = String>,
-        passed_over: PassedOver,
-        test_fraction: Option<f64>,
-    ) -> Self {
-        let labels = Labels::of_classes(&found, more);
-        let groups: Option<Vec<String>> = found.iter().map(|image| image.group.as_deref().map(normal_form)).collect();
-        let groups = groups.filter(|groups| !groups.is_empty());
-        let parts = found.iter().map(|image| image.part).collect();
-        let (names, paths) = found.into_iter().map(|image| (image.name, image.path)).unzip();
-        let images = Images { names, reader: Box::new(FileReader { paths }), passed_over };
-        Self { images, labels, parts, test_fraction, groups, notes: Vec::new() }
     }
 
     /// Returns the number of images.
@@ -188,7 +176,8 @@ impl Listing {
         for (image, group) in self.groups.iter().flatten().enumerate() {
             let other = *first.entry(group).or_insert(image);
             if side(self.parts[image]) != side(self.parts[other]) {
-                let place = |image: usize| format!("`{}` is in {}", self.images.names[image], self.parts[image].name());
+                let place =
+                    |image: usize| format!("`{}` is in {}", self.images.names.get(image), self.parts[image].name());
                 let (group, other, image) = (visible(group), place(other), place(image));
                 let what = format!("the group `{group}` is on both sides of a split: {other}, and {image}");
                 return Err(Error::stage(what).help(
@@ -198,43 +187,6 @@ impl Listing {
             }
         }
         Ok(())
-    }
-}
-
-struct FileReader {
-    paths: Vec<PathBuf>,
-}
-
-impl ImageReader for FileReader {
-    fn read(&self, index: usize, _: u64, image: &mut Image) -> Result<ReadReport, ReadError> {
-        image_file::read(&self.paths[index], image)
-    }
-
-    fn place(&self, index: usize) -> Option<FilePlace<'_>> {
-        Some(FilePlace { path: &self.paths[index], offset: 0, length: None })
-    }
-
-    fn files(&self) -> ImageFiles<'_> {
-        ImageFiles::OnePerImage(&self.paths)
-    }
-}
-
-impl Labels {
-    /// Creates labels from the classes of images; labels follow the order of the names. `more` are classes that may have
-    /// no images.
-    fn of_classes(found: &[FoundImage], more: impl IntoIterator<Item = String>) -> Self {
-        let of_images: Vec<Option<String>> =
-            found.iter().map(|image| image.class.as_deref().map(normal_form)).collect();
-        let more = more.into_iter().map(|class| normal_form(&class));
-        let mut classes: Vec<String> = of_images.iter().flatten().cloned().chain(more).collect();
-        classes.sort_unstable();
-        classes.dedup();
-        if classes.is_empty() {
-            classes.push(String::new());
-        }
-        let label = |class: &String| classes.partition_point(|other| other < class);
-        let of_images = of_images.iter().map(|class| class.as_ref().map_or(0, label)).collect();
-        Self { classes, of_images, files: Vec::new() }
     }
 }
 

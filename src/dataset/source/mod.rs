@@ -7,17 +7,20 @@ mod container;
 pub(crate) mod detect;
 mod directories;
 mod entries;
+mod found_images;
 mod image_file;
 mod layout;
 mod listing;
 mod normal_form;
 mod parquet_file;
 mod parquet_footer;
+mod parquet_zstd;
 mod pattern;
 mod problem;
 mod records;
 mod row_groups;
 mod samples;
+mod shard_index;
 mod shards;
 mod synthetic;
 mod tar_index;
@@ -36,6 +39,7 @@ pub use problem::SourceProblem;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::path::Path;
 pub use stl10::Stl10Split;
 
 // `cargo fmt` does not find modules that a macro declares: run `rustfmt` on a new file.
@@ -66,6 +70,14 @@ pub(crate) trait Source {
     /// # Errors
     /// A directory or file is missing, unreadable or invalid.
     fn list(&self, image_size: usize) -> Result<Listing>;
+
+    /// Same as [`Source::list`]; what is learned of large files is kept in a directory for the next time.
+    ///
+    /// # Errors
+    /// Those of [`Source::list`], or the directory cannot be written.
+    fn list_with(&self, image_size: usize, _kept: &Path) -> Result<Listing> {
+        self.list(image_size)
+    }
 
     /// Returns what determines the images, labels and test images apart from the files and the names of the classes;
     /// `held_out` is the fraction of the training images that was held out for testing, if any. It is part of the

@@ -1,6 +1,6 @@
 //! Parquet files with encoded images and their labels in columns, as Hugging Face `datasets` writes them.
 
-use super::container::{self, ClassNames, IndexedImage, file_name, invalid};
+use super::container::{self, ClassNames, IndexedImages, file_name, invalid};
 use super::parquet_file::ParquetFile;
 use super::problem::{SourceProblem, default_labels, default_test_fraction};
 use super::row_groups::{RowGroupReader, RowPlace};
@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 ///
 /// A row has an image, as an encoded file such as JPEG, and its label. Row groups are decoded when they are needed, and
 /// the memory that they take is that of three of them: files should be written with row groups of about 100 images. The
-/// compressions snappy, gzip and none are supported.
+/// compressions zstd, snappy, gzip and none are supported.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Parquet {
@@ -134,12 +134,12 @@ impl Source for Parquet {
             .par_iter()
             .enumerate()
             .map(|(number, (path, part))| self.rows(number, path, shards.has_labels(*part), class_names.as_ref()));
-        let (mut images, mut places) = (Vec::new(), Vec::new());
+        let (mut images, mut places) = (IndexedImages::default(), Vec::new());
         for ((path, part), rows) in files.iter().zip(rows.collect::<Result<Vec<_>>>()?) {
             let file = file_name(path);
             for (row, (place, label)) in rows.into_iter().enumerate() {
                 places.push(place);
-                images.push(IndexedImage { name: format!("{file}[{row}]"), part: *part, label });
+                images.push(&format!("{file}[{row}]"), *part, label.as_deref());
             }
         }
         let reader = Box::new(RowGroupReader::new(files, self.image.clone(), places));

@@ -2,10 +2,11 @@
 
 use super::container::check_names;
 use super::parquet_footer::check_schema;
+use super::parquet_zstd::ZstdPages;
 use crate::base::text::visible;
 use crate::base::{Error, Result, files, panics};
 use parquet::basic::{CompressionCodec, Type};
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -22,6 +23,7 @@ const MAX_ROW_GROUP: i64 = 4 << 30;
 /// An open Parquet file.
 pub(super) struct ParquetFile {
     path: PathBuf,
+    file: File,
     reader: SerializedFileReader<File>,
     /// Column of the bytes of images.
     image: usize,
@@ -39,8 +41,9 @@ impl ParquetFile {
         let io = |error| Error::io("read", path, &error);
         let mut file = files::open_regular(path).map_err(io)?;
         check_schema(&mut file).map_err(io)?.map_err(|problem| damaged(path, &problem))?;
+        let own = file.try_clone().map_err(io)?;
         let reader = caught(|| SerializedFileReader::new(file)).map_err(|problem| damaged(path, &problem))?;
-        let opened = Self { path: path.to_owned(), reader, image: 0 };
+        let opened = Self { path: path.to_owned(), file: own, reader, image: 0 };
         let column = opened.column("image", image)?;
         let found = Self { image: column, ..opened };
         found.check_images()?;
@@ -51,6 +54,29 @@ impl ParquetFile {
     pub(super) fn rows(&self) -> Vec<usize> {
         let groups = self.reader.metadata().row_groups();
         groups.iter().map(|group| usize::try_from(group.num_rows()).unwrap_or(0)).collect()
+    }
+
+    /// Returns the names of the columns of a file that have encoded images, by their form, and of all columns.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is damaged.
+    pub(super) fn columns(path: &Path) -> Result<(Vec<String>, Vec<String>)> {
+        let io = |error| Error::io("read", path, &error);
+        let mut file = files::open_regular(path).map_err(io)?;
+        check_schema(&mut file).map_err(io)?.map_err(|problem| damaged(path, &problem))?;
+        let reader = caught(|| SerializedFileReader::new(file)).map_err(|problem| damaged(path, &problem))?;
+        let schema = reader.metadata().file_metadata().schema_descr();
+        let is_binary = |column: &ColumnDescriptor| {
+            column.physical_type() == Type::BYTE_ARRAY
+                && column.logical_type_ref().is_none()
+                && column.max_rep_level() == 0
+        };
+        let images = schema.columns().iter().filter(|column| is_binary(column));
+        let images = images.filter(|column| matches!(column.path().parts(), [_]) || column.name() == "bytes");
+        let first = |column: &ColumnDescriptor| column.path().parts().first().cloned().unwrap_or_default();
+        let mut all: Vec<String> = schema.columns().iter().map(|column| first(column)).collect();
+        all.dedup();
+        Ok((images.map(|column| first(column)).collect(), all))
     }
 
     /// Returns the class names that the file declares for a column of labels in the form of Hugging Face `datasets`.
@@ -94,7 +120,7 @@ impl ParquetFile {
 
     fn labels_of(&self, group: usize, column: usize) -> Result<Values<String>, ParquetError> {
         let rows = self.rows_and_level(group, column);
-        match self.reader.get_row_group(group)?.get_column_reader(column)? {
+        match self.column_reader(group, column)? {
             ColumnReader::BoolColumnReader(reader) => values(reader, rows, |value| Ok(value.to_string())),
             ColumnReader::Int32ColumnReader(reader) => values(reader, rows, |value| Ok(value.to_string())),
             ColumnReader::Int64ColumnReader(reader) => values(reader, rows, |value| Ok(value.to_string())),
@@ -111,11 +137,21 @@ impl ParquetFile {
     /// Why they cannot be decoded, as a clause.
     pub(super) fn images(&self, group: usize) -> Result<Values<ByteArray>, String> {
         let rows = self.rows_and_level(group, self.image);
-        let read = || match self.reader.get_row_group(group)?.get_column_reader(self.image)? {
+        let read = || match self.column_reader(group, self.image)? {
             ColumnReader::ByteArrayColumnReader(reader) => values(reader, rows, Ok),
             _ => Err(ParquetError::General("images are not binary data".to_owned())),
         };
         caught(read).map_err(|problem| in_group(group, &problem))
+    }
+
+    fn column_reader(&self, group: usize, column: usize) -> Result<ColumnReader, ParquetError> {
+        let metadata = self.reader.metadata();
+        let of_group = metadata.row_group(group);
+        if of_group.column(column).compression_codec() != CompressionCodec::ZSTD {
+            return self.reader.get_row_group(group)?.get_column_reader(column);
+        }
+        let pages = ZstdPages::open(self.file.try_clone()?, of_group, column)?;
+        Ok(get_column_reader(metadata.file_metadata().schema_descr().column(column), Box::new(pages)))
     }
 
     /// Returns the number of rows of a row group, and the definition level of the values of a column.
@@ -180,10 +216,13 @@ impl ParquetFile {
 
     fn check_compression(&self, group: usize, column: usize) -> Result<()> {
         match self.reader.metadata().row_group(group).column(column).compression_codec() {
-            CompressionCodec::UNCOMPRESSED | CompressionCodec::SNAPPY | CompressionCodec::GZIP => Ok(()),
+            CompressionCodec::UNCOMPRESSED
+            | CompressionCodec::SNAPPY
+            | CompressionCodec::GZIP
+            | CompressionCodec::ZSTD => Ok(()),
             other => Err(Error::stage(format!("the compression {other:?} is not supported"))
                 .at(self.path.display().to_string())
-                .help("write the file with the compression snappy, gzip or none")),
+                .help("write the file with the compression zstd, snappy, gzip or none")),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::listing::{ImageFiles, ImageReader, Images, Labels, Listing};
 use super::{ReadError, ReadReport};
 use crate::base::{Error, Result, files};
 use crate::dataset::fingerprint::ClassSize;
+use crate::dataset::names::Names;
 use crate::dataset::part::Part;
 use crate::dataset::passed_over::PassedOver;
 use crate::imaging::{CHANNELS, Image};
@@ -104,11 +105,11 @@ impl RecordFile {
 
 /// Lists the records of files, in their order.
 pub(super) fn list(classes: Vec<String>, files: Vec<RecordFile>) -> Listing {
-    let (mut names, mut of_images, mut parts, mut records) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut names, mut of_images, mut parts, mut records) = (Names::default(), Vec::new(), Vec::new(), Vec::new());
     for (number, file) in files.iter().enumerate() {
         let name = file.name();
         for (record, &label) in file.labels.iter().enumerate() {
-            names.push(format!("{name}[{record}]"));
+            names.push(&format!("{name}[{record}]"));
             of_images.push(label);
             parts.push(file.part);
             records.push((number, record));

@@ -145,7 +145,7 @@ impl Found<'_> {
 }
 
 /// Divides a path at the first period of its last part; `None` for names that are hidden or have no extension.
-fn split_name(path: &str) -> Option<(&str, &str)> {
+pub(super) fn split_name(path: &str) -> Option<(&str, &str)> {
     let start = path.rfind('/').map_or(0, |slash| slash + 1);
     let period = start + path[start..].find('.')?;
     (period > start).then(|| (&path[..period], &path[period + 1..]))

@@ -1,10 +1,11 @@
 //! Tar files in which members with the same name before their extension are an image and its label (WebDataset).
 
-use super::container::{self, ClassNames, IndexedImage, file_name};
+use super::container::{self, ClassNames, IndexedImages, file_name};
 use super::entries::is_image;
 use super::listing::{ImageFiles, ImageReader};
 use super::problem::{SourceProblem, default_labels, default_test_fraction};
-use super::samples::{Sample, SampleKeys, is_json, samples};
+use super::samples::{SampleKeys, is_json};
+use super::shard_index::ShardIndex;
 use super::shards::Shards;
 use super::{Listing, ReadError, ReadReport, Source, image_file};
 use crate::base::Result;
@@ -16,7 +17,8 @@ use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 
 /// Tar files with images and their labels, as WebDataset writes them.
 ///
@@ -86,6 +88,36 @@ impl Webdataset {
             test_fraction: self.test_fraction,
         }
     }
+
+    /// Lists the samples of all files; their indexes are kept in a directory, if there is one.
+    fn list_kept(&self, kept: Option<&Path>) -> Result<Listing> {
+        let shards = self.shards();
+        let (files, class_names) = (shards.files()?, shards.class_names()?);
+        let class_names = class_names.unwrap_or_else(|| ClassNames::new(None));
+        let indexed = files.par_iter().map(|(path, part)| {
+            let label = shards.has_labels(*part).then_some(self.label.as_str());
+            let keys = SampleKeys {
+                image: self.image.as_deref(),
+                label,
+                label_key: &self.label_key,
+                class_names: &class_names,
+            };
+            ShardIndex::of(path, &keys, kept)
+        });
+        let indexed = indexed.collect::<Result<Vec<_>>>()?;
+        let (mut images, mut places, mut passed_over) = (IndexedImages::default(), Vec::new(), PassedOver::default());
+        for (number, index) in indexed.into_iter().enumerate() {
+            let (path, part) = &files[number];
+            let file = file_name(path);
+            for (name, label, [offset, length]) in index.samples() {
+                places.push(Place { file: number as u32, offset, length });
+                images.push(&format!("{file}/{name}"), *part, label);
+            }
+            passed_over.extend(index.passed_over);
+        }
+        let reader = Box::new(TarReader { files, places });
+        Ok(container::listing(images, reader, passed_over, &shards))
+    }
 }
 
 impl Source for Webdataset {
@@ -109,32 +141,11 @@ impl Source for Webdataset {
     }
 
     fn list(&self, _: usize) -> Result<Listing> {
-        let shards = self.shards();
-        let (files, class_names) = (shards.files()?, shards.class_names()?);
-        let class_names = class_names.unwrap_or_else(|| ClassNames::new(None));
-        let indexed = files.par_iter().map(|(path, part)| {
-            let label = shards.has_labels(*part).then_some(self.label.as_str());
-            let keys = SampleKeys {
-                image: self.image.as_deref(),
-                label,
-                label_key: &self.label_key,
-                class_names: &class_names,
-            };
-            samples(path, &keys)
-        });
-        let indexed = indexed.collect::<Result<Vec<_>>>()?;
-        let (mut images, mut places, mut all_passed_over) = (Vec::new(), Vec::new(), PassedOver::default());
-        for (number, (samples, passed_over)) in indexed.into_iter().enumerate() {
-            let (path, part) = &files[number];
-            let file = file_name(path);
-            for Sample { image, label } in samples {
-                places.push(Place { file: number, offset: image.offset, length: image.length });
-                images.push(IndexedImage { name: format!("{file}/{}", image.name), part: *part, label });
-            }
-            all_passed_over.extend(passed_over);
-        }
-        let reader = Box::new(TarReader { files, places });
-        Ok(container::listing(images, reader, all_passed_over, &shards))
+        self.list_kept(None)
+    }
+
+    fn list_with(&self, _: usize, kept: &Path) -> Result<Listing> {
+        self.list_kept(Some(kept))
     }
 
     fn content(&self, _: usize, held_out: Option<f64>) -> Value {
@@ -164,7 +175,7 @@ impl Source for Webdataset {
 
 /// Where an image is.
 struct Place {
-    file: usize,
+    file: u32,
     /// First byte inside the file.
     offset: u64,
     /// Length in bytes.
@@ -180,12 +191,12 @@ struct TarReader {
 impl ImageReader for TarReader {
     fn read(&self, index: usize, _: u64, image: &mut Image) -> Result<ReadReport, ReadError> {
         let Place { file, offset, length } = self.places[index];
-        image_file::read_range(&self.files[file].0, offset, length, image)
+        image_file::read_range(&self.files[file as usize].0, offset, length, image)
     }
 
     fn place(&self, index: usize) -> Option<FilePlace<'_>> {
         let Place { file, offset, length } = self.places[index];
-        Some(FilePlace { path: &self.files[file].0, offset, length: Some(length) })
+        Some(FilePlace { path: Cow::Borrowed(&self.files[file as usize].0), offset, length: Some(length) })
     }
 
     fn files(&self) -> ImageFiles<'_> {

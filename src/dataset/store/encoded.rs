@@ -13,7 +13,7 @@ use std::path::Path;
 #[derive(Debug)]
 pub(super) struct Encoded {
     file: PinnedFile,
-    lengths: Vec<usize>,
+    /// First byte of each image, and the end of the last one.
     offsets: Vec<u64>,
     preparation: Preparation,
 }
@@ -28,11 +28,11 @@ impl Encoded {
     ///
     /// # Errors
     /// The file is missing or unreadable, or has another length.
-    pub(super) fn open(directory: &Path, count: usize, lengths: Vec<usize>, preparation: Preparation) -> Result<Self> {
+    pub(super) fn open(directory: &Path, count: usize, lengths: &[usize], preparation: Preparation) -> Result<Self> {
         let file = PinnedFile::open(directory.join(IMAGES))?;
         match offsets(lengths.iter().copied()) {
-            Some((offsets, end)) if end == file.size() && lengths.len() == count => {
-                Ok(Self { file, lengths, offsets, preparation })
+            Some(offsets) if offsets.last() == Some(&file.size()) && lengths.len() == count => {
+                Ok(Self { file, offsets, preparation })
             }
             _ => Err(damaged(directory, format!("{IMAGES} has {} bytes, which the images do not have", file.size()))),
         }
@@ -42,8 +42,9 @@ impl Encoded {
 impl Form for Encoded {
     fn read(&self, position: usize, image: &mut Image) -> Result<()> {
         BYTES.with_borrow_mut(|bytes| {
-            bytes.resize(self.lengths[position], 0);
-            self.file.read_at(bytes, self.offsets[position])?;
+            let (start, end) = (self.offsets[position], self.offsets[position + 1]);
+            bytes.resize((end - start) as usize, 0);
+            self.file.read_at(bytes, start)?;
             let decoded = decode_bytes(bytes, image).and_then(|read| Ok(self.preparation.apply(read.deep, image)?));
             decoded.map_err(|error| match error {
                 // It could be decoded when it was written.

@@ -1,13 +1,15 @@
 //! The forms in which images are kept.
 
+use super::damaged;
 use super::decoded::Decoded;
 use super::encoded::Encoded;
-use super::in_place::{InPlace, StampedFile, first_changed};
+use super::in_place::{InPlace, StampedFiles};
 use crate::base::Result;
 use crate::dataset::preparation::Preparation;
 use crate::imaging::Image;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 
@@ -27,9 +29,9 @@ pub enum StoreForm {
 }
 
 /// Where an image is in the files of the user.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct FilePlace<'a> {
-    pub(crate) path: &'a Path,
+    pub(crate) path: Cow<'a, Path>,
     /// First byte.
     pub(crate) offset: u64,
     /// Length in bytes; `None` for all of the file.
@@ -39,26 +41,25 @@ pub(crate) struct FilePlace<'a> {
 /// Where an image is in a list of files.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Place {
-    pub(super) file: usize,
+    pub(super) file: u32,
     pub(super) offset: u64,
     pub(super) length: u64,
 }
 
-/// `index.json` in the directory of the form.
+/// `index.json` in the directory of the form; what the form does not need is left out.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "store", rename_all = "snake_case")]
-pub(super) enum FormIndex {
-    Decoded,
-    Encoded {
-        preparation: Preparation,
-        /// Bytes of each image.
-        lengths: Vec<usize>,
-    },
-    None {
-        preparation: Preparation,
-        files: Vec<StampedFile>,
-        places: Vec<Place>,
-    },
+pub(super) struct FormIndex {
+    store: StoreForm,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    preparation: Option<Preparation>,
+    /// Bytes of each copied image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    lengths: Vec<usize>,
+    #[serde(default, skip_serializing_if = "StampedFiles::is_empty")]
+    files: StampedFiles,
+    /// Place of each image; empty if each is a whole file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    places: Vec<Place>,
 }
 
 /// Images that are read by their position.
@@ -93,32 +94,42 @@ impl StoreForm {
 }
 
 impl FormIndex {
+    /// The index of images that are kept as pixels.
+    pub(super) fn decoded() -> Self {
+        let (lengths, files, places) = (Vec::new(), StampedFiles::default(), Vec::new());
+        Self { store: StoreForm::Decoded, preparation: None, lengths, files, places }
+    }
+
+    /// The index of copies of these lengths.
+    pub(super) fn encoded(preparation: Preparation, lengths: Vec<usize>) -> Self {
+        Self { store: StoreForm::Encoded, preparation: Some(preparation), lengths, ..Self::decoded() }
+    }
+
+    /// The index of places in files; without places, each image is a whole file.
+    pub(super) fn in_place(preparation: Preparation, files: StampedFiles, places: Vec<Place>) -> Self {
+        Self { store: StoreForm::None, preparation: Some(preparation), files, places, ..Self::decoded() }
+    }
+
     /// Opens images of these sizes in the directory of the form.
     ///
     /// # Errors
     /// A file is missing or unreadable, or does not match the sizes.
-    pub(super) fn open(self, directory: &Path, sizes: &[(usize, usize)]) -> Result<Box<dyn Form>> {
-        let count = sizes.len();
-        Ok(match self {
-            Self::Decoded => Box::new(Decoded::open(directory, sizes)?),
-            Self::Encoded { preparation, lengths } => Box::new(Encoded::open(directory, count, lengths, preparation)?),
-            Self::None { preparation, files, places } => {
-                Box::new(InPlace::open(directory, count, (files, places), preparation)?)
-            }
+    pub(super) fn open(self, directory: &Path, sizes: &[(u32, u32)]) -> Result<Box<dyn Form>> {
+        let (count, places) = (sizes.len(), (self.files, self.places));
+        let preparation = || self.preparation.ok_or_else(|| damaged(directory, "it has no `preparation`".to_owned()));
+        Ok(match self.store {
+            StoreForm::Decoded => Box::new(Decoded::open(directory, sizes)?),
+            StoreForm::Encoded => Box::new(Encoded::open(directory, count, &self.lengths, preparation()?)?),
+            StoreForm::None => Box::new(InPlace::open(directory, count, places, preparation()?)?),
         })
     }
 
     /// Returns why images in this form cannot be used as they are, if `wanted` is the form they should have.
     pub(super) fn misfit(&self, wanted: StoreForm) -> Option<String> {
-        let form = match self {
-            Self::Decoded => StoreForm::Decoded,
-            Self::Encoded { .. } => StoreForm::Encoded,
-            Self::None { files, .. } => match first_changed(files) {
-                Some(path) => return Some(format!("{} was moved or touched", path.display())),
-                None => StoreForm::None,
-            },
-        };
-        let (kept, asked) = (form.describe(), wanted.describe());
-        (form != wanted).then(|| format!("images are kept {kept} instead of {asked}"))
+        if let Some(path) = self.files.first_changed() {
+            return Some(format!("{} was moved or touched", path.display()));
+        }
+        let (kept, asked) = (self.store.describe(), wanted.describe());
+        (self.store != wanted).then(|| format!("images are kept {kept} instead of {asked}"))
     }
 }

@@ -2,23 +2,28 @@
 
 use super::block_file::BlockFile;
 use super::form::{FilePlace, FormIndex, Place};
-use super::in_place::StampedFile;
-use super::{Flaw, IMAGES, INDEX, StoreForm, StoreIndex, VERSION};
+use super::in_place::StampedFiles;
+use super::{Flaw, GRAY_LEVELS, IMAGES, StoreForm, StoreIndex, VERSION, write_index};
 use crate::base::files::{self, FORM_DIRECTORY};
+use crate::base::hash::Digest;
 use crate::base::stamp::Stamp;
-use crate::base::{Error, Result, hash};
+use crate::base::{Error, Result};
+use crate::dataset::image_id::ImageId;
 use crate::dataset::preparation::Preparation;
 use crate::imaging::Image;
+use crate::imaging::perceptual::GrayLevels;
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// An image to be written.
 pub(in crate::dataset) struct StoredImage<'a> {
-    pub(in crate::dataset) id: &'a str,
+    pub(in crate::dataset) id: ImageId,
     pub(in crate::dataset) pixels: &'a Image,
     /// Digest of the pixels.
-    pub(in crate::dataset) digest: &'a str,
+    pub(in crate::dataset) digest: Digest,
+    pub(in crate::dataset) levels: &'a GrayLevels,
     /// Its encoded bytes, if the form is that of copies.
     pub(in crate::dataset) encoded: &'a [u8],
     /// Its place, if the form is that of places.
@@ -30,6 +35,7 @@ pub(in crate::dataset) struct StoredImage<'a> {
 pub(in crate::dataset) struct StoreWriter<'a> {
     directory: &'a Path,
     form: FormWriter,
+    levels: BufWriter<File>,
     index: StoreIndex,
 }
 
@@ -37,7 +43,7 @@ pub(in crate::dataset) struct StoreWriter<'a> {
 enum FormWriter {
     Decoded(BlockFile),
     Encoded { file: BlockFile, preparation: Preparation, lengths: Vec<usize> },
-    None { preparation: Preparation, files: Vec<StampedFile>, places: Vec<Place>, numbers: HashMap<PathBuf, usize> },
+    None { preparation: Preparation, files: StampedFiles, places: Vec<Place>, numbers: HashMap<PathBuf, u32> },
 }
 
 impl<'a> StoreWriter<'a> {
@@ -56,11 +62,14 @@ impl<'a> StoreWriter<'a> {
             StoreForm::Decoded => FormWriter::Decoded(images()?),
             StoreForm::Encoded => FormWriter::Encoded { file: images()?, preparation, lengths: Vec::new() },
             StoreForm::None => {
-                FormWriter::None { preparation, files: Vec::new(), places: Vec::new(), numbers: HashMap::new() }
+                let (files, places) = (StampedFiles::default(), Vec::new());
+                FormWriter::None { preparation, files, places, numbers: HashMap::new() }
             }
         };
         let index = StoreIndex { version: VERSION, ..StoreIndex::default() };
-        Ok(Self { directory, form, index })
+        let path = directory.join(GRAY_LEVELS);
+        let levels = File::create(&path).map_err(|error| Error::io("write", &path, &error))?;
+        Ok(Self { directory, form, levels: BufWriter::new(levels), index })
     }
 
     /// Adds the image at a position of the part.
@@ -69,9 +78,11 @@ impl<'a> StoreWriter<'a> {
     /// The file cannot be written, or that of the image has disappeared.
     pub(in crate::dataset) fn add(&mut self, position: usize, image: &StoredImage<'_>) -> Result<()> {
         self.form.add(image, self.directory)?;
-        self.index.ids.push(image.id.to_owned());
-        self.index.pixels.push(image.digest.to_owned());
-        self.index.sizes.push((image.pixels.width, image.pixels.height));
+        self.levels.write_all(&image.levels.0).map_err(|error| unwritten(self.directory, &error))?;
+        self.index.ids.push(image.id);
+        self.index.pixels.push(image.digest);
+        // Larger images are not decoded.
+        self.index.sizes.push((image.pixels.width as u32, image.pixels.height as u32));
         if let Some(damage) = image.damage {
             self.index.damaged.push(Flaw { position, reason: damage.to_owned() });
         }
@@ -87,11 +98,11 @@ impl<'a> StoreWriter<'a> {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub(in crate::dataset) fn finish(self) -> Result<StoreIndex> {
+    pub(in crate::dataset) fn finish(mut self) -> Result<StoreIndex> {
         let form = self.form.finish().map_err(|error| failed(self.directory, &error))?;
-        let write = |directory: &Path, text: String| files::write_atomic(&directory.join(INDEX), text.as_bytes());
-        write(&self.directory.join(FORM_DIRECTORY), hash::canonical_json(&form)?)?;
-        write(self.directory, hash::canonical_json(&self.index)?)?;
+        self.levels.flush().map_err(|error| unwritten(self.directory, &error))?;
+        write_index(&self.directory.join(FORM_DIRECTORY), &form)?;
+        write_index(self.directory, &self.index)?;
         Ok(self.index)
     }
 }
@@ -107,16 +118,20 @@ impl FormWriter {
             }
             Self::None { files, places, numbers, .. } => {
                 let FilePlace { path, offset, length } =
-                    image.place.ok_or_else(|| Error::bug("an image without a place is kept by its place"))?;
-                let file = match numbers.get(path) {
+                    image.place.clone().ok_or_else(|| Error::bug("an image without a place is kept by its place"))?;
+                let Some(length) = length else {
+                    files.push(&path, stamp(&path)?);
+                    return Ok(());
+                };
+                let file = match numbers.get(path.as_ref()) {
                     Some(number) => *number,
                     None => {
-                        files.push((path.to_owned(), stamp(path)?));
-                        numbers.insert(path.to_owned(), files.len() - 1);
-                        files.len() - 1
+                        let next = files.len() as u32;
+                        files.push(&path, stamp(&path)?);
+                        numbers.insert(path.into_owned(), next);
+                        next
                     }
                 };
-                let length = length.unwrap_or(files[file].1.size);
                 places.push(Place { file, offset, length });
                 Ok(())
             }
@@ -127,19 +142,23 @@ impl FormWriter {
         Ok(match self {
             Self::Decoded(file) => {
                 file.finish()?;
-                FormIndex::Decoded
+                FormIndex::decoded()
             }
             Self::Encoded { file, preparation, lengths } => {
                 file.finish()?;
-                FormIndex::Encoded { preparation, lengths }
+                FormIndex::encoded(preparation, lengths)
             }
-            Self::None { preparation, files, places, .. } => FormIndex::None { preparation, files, places },
+            Self::None { preparation, files, places, .. } => FormIndex::in_place(preparation, files, places),
         })
     }
 }
 
 fn stamp(path: &Path) -> Result<Stamp> {
     fs::metadata(path).map(|metadata| Stamp::of(&metadata)).map_err(|error| Error::io("read", path, &error))
+}
+
+fn unwritten(directory: &Path, error: &std::io::Error) -> Error {
+    Error::io("write", directory.join(GRAY_LEVELS), error)
 }
 
 fn failed(directory: &Path, error: &std::io::Error) -> Error {

@@ -1,7 +1,7 @@
 //! Sizes shared by all plots, in CSS pixels.
 
-/// Width of a figure on a screen and on paper.
-pub(crate) const WIDE: f64 = 760.0;
+/// Width of a figure on a screen, where two are side by side, and on paper.
+pub(crate) const WIDE: f64 = 572.0;
 /// Width of a figure on a phone.
 pub(crate) const NARROW: f64 = 340.0;
 /// Space around a figure.

@@ -203,7 +203,7 @@ impl Metrics {
 /// A row of `clusters.csv`.
 #[derive(Serialize)]
 struct ClusteredImage<'a> {
-    image: &'a str,
+    image: String,
     class: &'a str,
     /// Number of the cluster, from 0.
     cluster: usize,

@@ -1,12 +1,12 @@
 //! What changed in the files of a data set, in words.
 
-use crate::dataset::SourceFile;
+use crate::dataset::{ImageId, SourceFiles};
 use std::collections::BTreeMap;
 
 /// `3 files changed, first: train/cat/12.jpg`; none where all are the same.
-pub(super) fn changed_files(old: &[SourceFile], new: &[SourceFile]) -> Option<String> {
-    let by_name = |files: &[SourceFile]| -> BTreeMap<String, String> {
-        files.iter().map(|file| (file.name.clone(), file.digest.clone())).collect()
+pub(super) fn changed_files(old: &SourceFiles, new: &SourceFiles) -> Option<String> {
+    let by_name = |files: &SourceFiles| -> BTreeMap<String, ImageId> {
+        files.iter().map(|file| (file.name, file.digest)).collect()
     };
     let (old, new) = (by_name(old), by_name(new));
     let changed = new.iter().filter(|(name, digest)| old.get(*name).is_some_and(|old| old != *digest));
@@ -29,12 +29,12 @@ fn counted<'a>(mut names: impl Iterator<Item = &'a String>, what: &str) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::SourceFile;
 
     #[test]
     fn changes_of_files_are_counted_and_the_first_is_named() {
-        let files = |pairs: &[(&str, &str)]| -> Vec<SourceFile> {
-            pairs.iter().map(|(name, digest)| SourceFile { name: (*name).into(), digest: (*digest).into() }).collect()
-        };
+        let file = |(name, digest): &(&str, &str)| SourceFile { name: (*name).into(), digest: digest.parse().unwrap() };
+        let files = |pairs: &[(&str, &str)]| -> SourceFiles { pairs.iter().map(file).collect() };
         let old = files(&[("train/a", "1"), ("train/b", "2"), ("test/c", "3")]);
         assert_eq!(changed_files(&old, &old), None);
         let new = files(&[("train/a", "9"), ("train/b", "9"), ("train/d", "4")]);

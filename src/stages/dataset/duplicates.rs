@@ -4,7 +4,7 @@
 use crate::base::{Result, files, hash};
 use crate::dataset::duplicates::{DuplicateNames, Overlaps, copies_without_labels, duplicates};
 use crate::dataset::{DatasetConfig, Fingerprint, ImageDataset, OnDuplicates, Part, SourceFile};
-use crate::dataset::{duplicate_files, image_names};
+use crate::dataset::{duplicate_files, part_names};
 use crate::engine::{Context, Stage, StageSummary};
 use crate::imaging::Resampler;
 use crate::render::data::{DatasetFacts, DuplicateImage, Report};
@@ -14,7 +14,6 @@ use crate::stages::shared::artifacts;
 use crate::study::{DataFacts, Expansion, ReportPart, Shown};
 use serde_json::{Value, json};
 use std::collections::HashSet;
-use std::path::PathBuf;
 
 /// Maximum number of pairs in the image of the report.
 const PAIRS: usize = 8;
@@ -28,12 +27,8 @@ pub(super) fn add(facts: &DataFacts, nodes: &DatasetNodes, expansion: &mut Expan
         return Ok(());
     }
     let name = expansion.name().to_owned();
-    let stage = DuplicatesStage {
-        name: name.clone(),
-        config: facts.config.clone(),
-        fingerprint: facts.fingerprint.clone(),
-        memo: expansion.memo().to_owned(),
-    };
+    let stage =
+        DuplicatesStage { name: name.clone(), config: facts.config.clone(), fingerprint: facts.fingerprint.clone() };
     let id = expansion.add(stage, &nodes.all())?;
     expansion.show(&[("duplicates", id)], DuplicatesPart { name });
     Ok(())
@@ -47,8 +42,6 @@ struct DuplicatesStage {
     config: DatasetConfig,
     /// Its files.
     fingerprint: Fingerprint,
-    /// File that remembers digests.
-    memo: PathBuf,
 }
 
 /// A duplicate, with where its images are.
@@ -75,9 +68,9 @@ impl Stage for DuplicatesStage {
         let mut parameters = json!({ "are_errors": self.config.duplicates == OnDuplicates::Error });
         // The images without labels are an input, but their names are not.
         if self.fingerprint.has(Part::Unlabeled) {
-            let is_unlabeled = |file: &&SourceFile| file.name.starts_with(Part::Unlabeled.name());
-            let files: Vec<&SourceFile> = self.fingerprint.files.iter().filter(is_unlabeled).collect();
-            parameters["unlabeled"] = hash::digest_json(&files).map_or(Value::Null, Value::from);
+            let is_unlabeled = |file: &SourceFile| file.name.starts_with(Part::Unlabeled.name());
+            let files = self.fingerprint.files.iter().filter(is_unlabeled);
+            parameters["unlabeled"] = hash::digest_list(files).map_or(Value::Null, Value::from);
         }
         parameters
     }
@@ -109,7 +102,7 @@ impl DuplicatesStage {
     ) -> Result<Vec<Found<'a>>> {
         let class = |image| named_class(&set.classes()[set.label(image)]);
         let of = |image: usize| DuplicateImage {
-            image: set.name(image).to_owned(),
+            image: set.name(image),
             class: class(image),
             part: set.part_of(image),
             is_exact: true,
@@ -117,7 +110,7 @@ impl DuplicatesStage {
         };
         let mut found = Vec::new();
         for each in duplicates(set)? {
-            let (name, other_part) = (set.name(each.other).to_owned(), set.part_of(each.other));
+            let (name, other_part) = (set.name(each.other), set.part_of(each.other));
             let row = DuplicateImage { other: name, other_class: class(each.other), other_part, ..of(each.image) };
             let row = DuplicateImage { is_exact: each.is_exact, ..row };
             found.push(Found { row, image: each.image, other: (set, each.other) });
@@ -129,9 +122,9 @@ impl DuplicatesStage {
             return Ok(found);
         }
         for (part, directory) in parts(context, &[Part::Unlabeled]) {
-            let names = image_names(&self.config, &self.memo, part, directory)?;
+            let names = part_names(&self.fingerprint.unlabeled_names, directory)?.decoded;
             for &(image, other) in &copies {
-                let name = names[other].clone();
+                let name = names.get(other);
                 let row = DuplicateImage { other: name, other_class: named_class(""), other_part: part, ..of(image) };
                 found.push(Found { row, image, other: (unlabeled, other) });
             }

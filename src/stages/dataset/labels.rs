@@ -1,7 +1,7 @@
 //! `dataset`: names and labels of decoded images.
 
 use crate::base::{Error, Result};
-use crate::dataset::{self, DatasetConfig, Fingerprint, ImageDataset, Part};
+use crate::dataset::{self, DatasetConfig, Fingerprint, ImageDataset, Part, SourceFile};
 use crate::engine::{Context, Stage, StageSummary};
 use crate::stages::dataset::changes::changed_files;
 use crate::stages::shared::artifacts;
@@ -45,7 +45,7 @@ impl Stage for DatasetStage {
         let parts = super::parts(context, &Part::LABELED);
         let labeled = dataset::label_images(&self.config, &self.memo, context.output(), &parts)?;
         self.check_unchanged()?;
-        artifacts::write_rows(&context.output().join(FILES), &self.fingerprint.files)?;
+        artifacts::write_rows(&context.output().join(FILES), self.fingerprint.files.iter())?;
         let set = ImageDataset::labeled(context.output(), &parts)?;
         let summary = StageSummary::default().count("images", labeled.images);
         Ok(if set.has_labels() { summary.count("classes", set.classes().len()) } else { summary.text("no labels") })
@@ -55,7 +55,8 @@ impl Stage for DatasetStage {
         if parameter != "content.files" {
             return None;
         }
-        changed_files(&artifacts::read_rows(&artifact.join(FILES)).ok()?, &self.fingerprint.files)
+        let files = artifacts::read_rows::<SourceFile>(&artifact.join(FILES)).ok()?;
+        changed_files(&files.into_iter().collect(), &self.fingerprint.files)
     }
 }
 

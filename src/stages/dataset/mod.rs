@@ -9,9 +9,9 @@ mod thumbnails;
 
 pub(crate) use images::SEED;
 
-use crate::base::Result;
+use crate::base::{Result, hash};
 use crate::dataset::source::SourceProblem;
-use crate::dataset::{ClassCount, DatasetConfig, ImageDataset, Part, Skipped};
+use crate::dataset::{ClassCount, DatasetConfig, ImageDataset, Names, Part, PartNames, Skipped, part_names};
 use crate::engine::{Context, StageId};
 use crate::imaging::{SixteenBit, Window};
 use crate::render::data::{DatasetFacts, Report};
@@ -166,7 +166,8 @@ impl StageKind for Dataset {
         };
         let split = expansion.add(split, &inputs(&[Part::Training]))?;
         let nodes = DatasetNodes { parts, dataset, split };
-        expansion.show(&nodes.labeled(), DatasetPart::new(expansion.name(), facts));
+        let shown = [nodes.labeled(), nodes.of(&[Part::Unlabeled]).collect()].concat();
+        expansion.show(&shown, DatasetPart::new(expansion.name(), facts));
         duplicates::add(facts, &nodes, expansion)?;
         thumbnails::add(facts, &nodes, expansion)?;
         expansion.provide::<Self, _>(nodes);
@@ -218,8 +219,8 @@ fn named_class(class: &str) -> String {
 #[derive(Debug)]
 struct DatasetPart {
     facts: DatasetFacts,
-    /// Number of images without labels beside the labeled ones.
-    unlabeled: usize,
+    /// Names of the images without labels beside the labeled ones, in the order of their store.
+    unlabeled: Arc<Names>,
 }
 
 impl DatasetPart {
@@ -234,7 +235,7 @@ impl DatasetPart {
             passed_over: kinds.map(|(kind, count, first)| (kind.to_owned(), count, first.to_owned())).collect(),
             ..DatasetFacts::default()
         };
-        Self { facts: facts_of_report, unlabeled: facts.unlabeled() }
+        Self { facts: facts_of_report, unlabeled: facts.fingerprint.unlabeled_names.clone() }
     }
 
     /// Returns whether the report already describes the data set, in another variant of a sweep.
@@ -245,9 +246,9 @@ impl DatasetPart {
 
 impl ReportPart for DatasetPart {
     fn describe(&self) -> Value {
-        match self.unlabeled {
+        match self.unlabeled.len() {
             0 => json!({ "dataset": self.facts }),
-            unlabeled => json!({ "dataset": self.facts, "unlabeled": unlabeled }),
+            _ => json!({ "dataset": self.facts, "unlabeled": hash::digest_list(self.unlabeled.iter()).ok() }),
         }
     }
 
@@ -259,19 +260,25 @@ impl ReportPart for DatasetPart {
         let parts = Part::LABELED.into_iter().filter_map(|part| Some((part, shown.artifact(role(part)).ok()?)));
         let set = ImageDataset::labeled(directory, &parts.collect::<Vec<_>>())?;
         let split = split::open(shown.artifact("split")?, &set)?;
-        let named = |files: &[Skipped]| files.iter().map(|file| (file.name.clone(), file.reason.clone())).collect();
+        let named = |files: &[Skipped]| -> Vec<_> {
+            files.iter().map(|file| (file.name.clone(), file.reason.clone())).collect()
+        };
         let none = |name: &str| ClassCount { name: named_class(name), train: 0, validation: 0, test: 0 };
         let mut classes: Vec<ClassCount> = set.classes().iter().map(|name| none(name)).collect();
         split.train.iter().for_each(|image| classes[set.label(*image)].train += 1);
         split.validation.iter().for_each(|image| classes[set.label(*image)].validation += 1);
         split.test.iter().for_each(|image| classes[set.label(*image)].test += 1);
-        if self.unlabeled > 0 {
-            classes.push(ClassCount { train: self.unlabeled, ..none("") });
+        let unlabeled = match shown.artifact(role(Part::Unlabeled)) {
+            Ok(directory) => part_names(&self.unlabeled, directory)?,
+            Err(_) => PartNames::default(),
+        };
+        if self.unlabeled.len() > 0 {
+            classes.push(ClassCount { train: unlabeled.decoded.len(), ..none("") });
         }
         report.datasets.push(DatasetFacts {
             classes,
-            skipped: named(set.skipped()),
-            damaged: named(set.damaged()),
+            skipped: named(&[set.skipped(), &unlabeled.skipped].concat()),
+            damaged: named(&[set.damaged(), &unlabeled.damaged].concat()),
             ..self.facts.clone()
         });
         Ok(())

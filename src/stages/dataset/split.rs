@@ -1,7 +1,7 @@
 //! `split`: which of the training images are for validation.
 
 use crate::base::{Error, Result};
-use crate::dataset::{ImageDataset, Part, Split, TrainingImage};
+use crate::dataset::{ImageDataset, ImageId, Part, Split, TrainingImage};
 use crate::engine::{Context, Stage, StageSummary};
 use crate::stages::dataset;
 use crate::stages::dataset::stage_name;
@@ -41,7 +41,7 @@ impl Stage for SplitStage {
         let mut parameters = json!({ "validation_fraction": self.validation_fraction, "seed": self.seed });
         // Only if there are groups, so that older artifacts keep their keys.
         if self.has_groups() {
-            let groups: Vec<_> = self.training.iter().map(|image| (&image.id, &image.group)).collect();
+            let groups: Vec<_> = self.training.iter().map(|image| (image.id, image.group.as_deref())).collect();
             parameters["groups"] = json!(groups);
         }
         parameters
@@ -65,9 +65,9 @@ impl SplitStage {
     }
 
     /// Returns the groups of decoded images, which are the training images without those that are broken.
-    fn groups(&self, ids: &[String]) -> Result<Vec<&str>> {
+    fn groups(&self, ids: &[ImageId]) -> Result<Vec<&str>> {
         let mut training = self.training.iter();
-        let group = |id: &String| training.find(|image| image.id == *id)?.group.as_deref();
+        let group = |id: &ImageId| training.find(|image| image.id == *id)?.group.as_deref();
         let groups: Option<Vec<&str>> = ids.iter().map(group).collect();
         groups.ok_or_else(|| {
             Error::stage("the images changed while they were read").help("run again when they are complete")

@@ -67,7 +67,7 @@ pub(crate) struct Evaluation {
 /// A row of `predictions.csv`.
 #[derive(Serialize)]
 struct Prediction<'a> {
-    image: &'a str,
+    image: String,
     class: &'a str,
     predicted: &'a str,
     /// Probability (kNN: fraction of the votes) of the predicted class.
@@ -106,7 +106,7 @@ impl Evaluation {
 struct LabeledImage<'a> {
     /// Row of the image in the features and in the data set's index.
     row: usize,
-    image: &'a str,
+    image: String,
     class: &'a str,
 }
 

@@ -2,13 +2,12 @@
 
 use super::file_names::{ClassEnd, class_end};
 use super::table::{self, LabelColumn};
-use super::{DetectedSource, own_results, refused};
+use super::{DetectedSource, own_results, refused, shards};
 use crate::base::text::visible;
 use crate::base::{Error, Result, files, human, own_output};
-use crate::dataset::passed_over::PassedOver;
 use crate::dataset::source::MAX_NAMED;
 use crate::dataset::source::directories::list_unlabeled;
-use crate::dataset::source::entries::{DirectoryEntry, root_entries};
+use crate::dataset::source::entries::{DirectoryEntry, Root};
 use crate::dataset::source::layout::{Layout, is_split_name};
 use std::path::{Path, PathBuf};
 
@@ -20,8 +19,8 @@ const UNLABELED: &str = "to learn without labels, add --unlabeled";
 /// # Errors
 /// It cannot be read, or it has no images or an unclear mixture, with what to do.
 pub(super) fn detect(root: &Path, has_labels: bool) -> Result<DetectedSource> {
-    let layout = Layout { train: root.to_owned(), ..Layout::default() }.resolve()?;
-    let content = Content::read(&layout.train)?;
+    let (layout, training) = Layout { train: root.to_owned(), ..Layout::default() }.resolve()?;
+    let content = Content::of(training)?;
     let passed_over = [layout.unused.clone(), others(root)?].concat();
     let table = table::detect_inside(root, has_labels)?.filter(|table| match table.label {
         LabelColumn::Named => true,
@@ -32,7 +31,7 @@ pub(super) fn detect(root: &Path, has_labels: bool) -> Result<DetectedSource> {
         return Ok(table.source);
     }
     if content.is_empty() {
-        return Err(no_images(root, &passed_over));
+        return shards::detect(root, has_labels)?.ok_or_else(|| no_images(root, &passed_over));
     }
     let found = match (content.directories.as_slice(), content.images.as_slice()) {
         _ if !has_labels => unlabeled(&layout, "images without labels"),
@@ -62,11 +61,11 @@ struct Content {
 }
 
 impl Content {
-    fn read(root: &Path) -> Result<Self> {
+    fn of(root: Root) -> Result<Self> {
         let (mut directories, mut images) = (Vec::new(), Vec::new());
-        for DirectoryEntry { name, path, is_directory } in root_entries(root, &mut PassedOver::default())? {
+        for DirectoryEntry { name, path, is_directory } in root.entries {
             if is_directory {
-                directories.push((name, list_unlabeled(&path)?.images.len()));
+                directories.push((name, list_unlabeled(Root::read(&path)?)?.images.len()));
             } else {
                 images.push(name);
             }
@@ -150,8 +149,7 @@ fn mixed(root: &Path, directories: &[(String, usize)], images: &[String]) -> Err
 
 /// Returns the names of what a directory has besides images and their directories, without hidden files.
 fn others(root: &Path) -> Result<Vec<String>> {
-    let listed = root_entries(root, &mut PassedOver::default())?;
-    let listed: Vec<PathBuf> = listed.into_iter().map(|entry| entry.path).collect();
+    let listed: Vec<PathBuf> = Root::read(root)?.entries.into_iter().map(|entry| entry.path).collect();
     let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let all = files::entries(root).map_err(|error| Error::io("read the directory", root, &error))?;
     let is_other = |path: &PathBuf| !name(path).starts_with('.') && !listed.contains(path);

@@ -2,6 +2,7 @@
 
 mod directories;
 mod file_names;
+mod shards;
 mod table;
 
 use crate::base::text::visible;
@@ -89,16 +90,20 @@ pub(crate) fn utf8(path: &Path) -> Result<&str> {
     })
 }
 
-/// Recognizes the source at a path: a CSV file, or a directory with images in one of the usual layouts, a CSV file, or
-/// the files of CIFAR-10 or STL-10. Without `has_labels`, classes are not looked for.
+/// Recognizes the source at a path: a CSV, tar or Parquet file, or a directory with images in one of the usual layouts,
+/// such files, or the files of CIFAR-10 or STL-10. Without `has_labels`, classes are not looked for.
 ///
 /// # Errors
 /// The path is missing, or nothing in it can be used as it is, with what to do.
 pub(crate) fn detect(path: &Path, has_labels: bool) -> Result<DetectedSource> {
     if path.is_file() {
         let is_csv = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
-        let other = || refused(path, "this file is not a CSV file", "pass a CSV file, or the directory of your images");
-        return if is_csv { table::detect(path, None, has_labels).map(|found| found.source) } else { Err(other()) };
+        if is_csv {
+            return table::detect(path, None, has_labels).map(|found| found.source);
+        }
+        let help = "pass the directory of your images, or a CSV, tar or Parquet file";
+        let other = || refused(path, "this file is neither a CSV file nor a tar or Parquet file", help);
+        return shards::detect(path, has_labels)?.ok_or_else(other);
     }
     if !path.is_dir() {
         let help = "pass the directory of your images, or a CSV file that lists them";

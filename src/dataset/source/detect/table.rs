@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 const SAMPLE: usize = 1000;
 /// Usual names of columns.
 const PATHS: [&str; 8] = ["path", "file", "filename", "file_name", "filepath", "image", "image_path", "img"];
-const LABELS: [&str; 9] =
+/// Usual names of what has the label.
+pub(super) const LABELS: [&str; 9] =
     ["label", "class", "category", "target", "class_name", "label_name", "diagnosis", "species", "y"];
 const SPLITS: [&str; 5] = ["split", "subset", "set", "partition", "part"];
 const GROUPS: [&str; 5] = ["group", "patient", "patient_id", "subject", "subject_id"];
