@@ -28,7 +28,7 @@ fn hostile(name: &str) -> String {
         1 => format!("{name} שלום \u{202e}\u{200f}عربي"),
         2 => format!("{name}-{}", "x".repeat(300)),
         3 => format!("{name} {}", "very long ".repeat(30)),
-        _ => format!("👩\u{200d}👩\u{200d}👧\u{200d}👦🏳️\u{200d}🌈 {name} 🤖 |*_`\" onclick='"),
+        _ => format!("👩\u{200d}👩\u{200d}👧\u{200d}👦🏳️\u{200d}🌈 {name} 🤖 |*_\" onclick='"),
     }
 }
 
@@ -115,9 +115,8 @@ fn sweep() -> Report {
 
 /// As many classes as are distinguished by color and shape.
 fn classes() -> Report {
-    let names: Vec<String> = (0..20)
-        .map(|class| format!("class {}", ["ant", "bee", "cow", "dog"][class % 4].repeat(1 + class / 4)))
-        .collect();
+    let names: Vec<String> =
+        (0..20).map(|class| ["ant", "bee", "cow", "dog"][class % 4].repeat(1 + class / 4)).collect();
     let mut report = Report { title: "Twenty classes".into(), ..Report::default() };
     let confusion = |class: usize| {
         (0..20).map(|other| if other == class { 7 } else { usize::from((class + other) % 9 == 0) * 2 }).collect()

@@ -1,4 +1,4 @@
-// Writes a value as the page does everywhere else.
+// Writes a value as elsewhere on the page.
 function written(value, axis) {
   if (value === null || !Number.isFinite(value)) return "–";
   const points = Math.abs(100 * value).toFixed(1);
@@ -18,7 +18,7 @@ function shortNumber(value) {
   return String(short).replaceAll("-", "−");
 }
 
-// Returns the position of a value, 0 at the low and 1 at the high end.
+// Returns the position of a value, 0 to 1.
 function fraction(axis, value) {
   if (axis.scale === "log") return Math.log(value / axis.low) / Math.log(axis.high / axis.low);
   return (value - axis.low) / (axis.high - axis.low);

@@ -5,7 +5,7 @@
 function placeOver(element, svg, [left, top, right, bottom]) {
   const { width, height } = svg.viewBox.baseVal;
   const lengths = { left: left / width, top: top / height, width: (right - left) / width, height: (bottom - top) / height };
-  for (const [name, part] of Object.entries(lengths)) element.style[name] = `${100 * part}%`;
+  for (const name in lengths) element.style[name] = `${100 * lengths[name]}%`;
 }
 
 // Returns the drawings of a figure, one per width: element around it, SVG, panels with their frames.
@@ -48,7 +48,7 @@ function addLegend(drawings, attribute, parts, hidden, valueOf) {
     for (const { box, svg, entry, button } of entries) {
       if (button.isConnected || !svg.getClientRects().length) continue;
       const { x, y, width, height } = entry.getBBox();
-      placeOver(button, svg, [x - 4, y - 3, x + width + 4, y + height + 3]);
+      placeOver(button, svg, [x - 4, y - 3, Math.min(x + width + 4, svg.viewBox.baseVal.width), y + height + 3]);
       box.append(button);
     }
   };
@@ -90,10 +90,10 @@ function read(reader, [left, top, right, bottom], source) {
     if (next < 0) return hide();
     index = Math.max(0, Math.min(next, source.count() - 1));
     const [across, down] = describe();
-    cursor.style.left = `${100 * across}%`;
-    cursor.style.top = `${100 * down}%`;
-    note.style.left = across < 0.5 ? `calc(${100 * across}% + 12px)` : "auto";
-    note.style.right = across < 0.5 ? "auto" : `calc(${100 - 100 * across}% + 12px)`;
+    Object.assign(cursor.style, { left: `${100 * across}%`, top: `${100 * down}%` });
+    const [near, far, part] = across < 0.5 ? ["left", "right", across] : ["right", "left", 1 - across];
+    const room = { [near]: `calc(${100 * part}% + 12px)`, [far]: "auto", maxWidth: `calc(${100 - 100 * part}% - 12px)` };
+    Object.assign(note.style, room);
     return reader.append(cursor, note);
   }
 

@@ -1,5 +1,3 @@
-// Line charts: values at an x, other horizontal axes, logarithmic vertical axes.
-
 const SVG = "http://www.w3.org/2000/svg";
 // Other horizontal axes: title, and key of the data.
 const OTHER_AXES = { Step: "steps", "Time (s)": "seconds" };
