@@ -316,8 +316,13 @@ fn no_text_of_a_figure_is_too_small_to_read() {
     for report in [full(), hostile(), extreme()] {
         for (name, bytes) in ending(&written(&report), ".svg") {
             let svg = std::str::from_utf8(bytes).unwrap();
-            for size in svg.split("font-size=\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
-                assert!(size.parse::<f64>().unwrap() >= 12.0, "{name}: {size} px");
+            let number = |text: &str| text.split(['"', ' ']).next().unwrap().parse::<f64>().unwrap();
+            let after = |key: &str| number(svg.split_once(key).unwrap().1);
+            let units_per_pixel = after("viewBox=\"0 0 ") / after(" width=\"");
+            let sizes: Vec<f64> = svg.split("font-size=\"").skip(1).map(number).collect();
+            assert!(!sizes.is_empty(), "{name} has no text");
+            for size in sizes {
+                assert!(size / units_per_pixel > 11.99, "{name}: {} px", size / units_per_pixel);
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::base::Result;
 use crate::render::draw::scene::Scene;
 use crate::render::draw::style::{NARROW, WIDE};
-use crate::render::draw::{pdf, raster, svg};
+use crate::render::draw::{pdf, raster, svg, svg_file};
 
 /// A figure that lays itself out for a width.
 pub(crate) trait Drawing {
@@ -43,8 +43,8 @@ pub(crate) fn render(drawing: &impl Drawing, title: &str) -> Result<Rendered> {
     let scenes = [wide.clone(), narrow];
     let titled = if drawing.has_title() { wide } else { wide.titled(title) };
     let files = vec![
-        ("svg", svg::standalone(&titled, title).into_bytes()),
-        ("png", raster::png(&titled)),
+        ("svg", svg_file::svg(&titled, title)?.into_bytes()),
+        ("png", raster::png(&titled)?),
         ("pdf", pdf::pdf(&titled, title)?),
     ];
     Ok(Rendered {

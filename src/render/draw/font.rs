@@ -2,11 +2,12 @@
 
 use crate::base::text::visible;
 use ab_glyph::{Font, FontRef, PxScale, ScaleFont};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::sync::LazyLock;
 
-/// Name of the font for CSS.
+/// Name of the font for plotters and CSS.
 pub(crate) const FAMILY: &str = "Simclr Sans";
-/// Ascent plus descent of the font in em, set by `assets/font/build.py`; ab_glyph scales by it.
+/// Ascent plus descent of the font in em, set by `assets/font/build.py`; ab_glyph and plotters measure font sizes in it.
 pub(crate) const HEIGHT: f64 = 1.24;
 /// Distance from the middle of lowercase letters down to the baseline in em: half the x-height.
 pub(crate) const CENTER: f64 = 0.243;
@@ -37,6 +38,22 @@ pub(crate) fn width(text: &str, size: f64, bold: bool) -> f64 {
     let Some(face) = face(bold) else { return 0.0 };
     let scaled = face.as_scaled(PxScale::from((size * HEIGHT) as f32));
     visible(text).chars().map(|c| f64::from(scaled.h_advance(face.glyph_id(c)))).sum()
+}
+
+/// Returns where a text begins: how far along it from its anchor, and how far below the anchor its baseline is, as in
+/// the SVG backend of plotters.
+pub(crate) fn origin(text: &str, size: f64, bold: bool, anchor: &Pos) -> (f64, f64) {
+    let along = match anchor.h_pos {
+        HPos::Left => 0.0,
+        HPos::Center => -width(text, size, bold) / 2.0,
+        HPos::Right => -width(text, size, bold),
+    };
+    let down = match anchor.v_pos {
+        VPos::Top => 0.76,
+        VPos::Center => CENTER,
+        VPos::Bottom => -CENTER,
+    };
+    (along, down * size)
 }
 
 /// Returns the width of the widest line.

@@ -1,4 +1,4 @@
-//! Colors by meaning. A page shows them light or dark by CSS; PNG and PDF files are light.
+//! Colors by meaning. A page shows them light or dark by CSS; files of figures are light.
 
 use crate::render::data::{EvaluationKind, EvaluationResult};
 use std::fmt::Write as _;
@@ -174,11 +174,6 @@ fn luminance(color: Rgb) -> f64 {
 /// Formats a color for CSS.
 pub(crate) fn hex([red, green, blue]: Rgb) -> String {
     format!("#{red:02x}{green:02x}{blue:02x}")
-}
-
-/// Returns the CSS that gives every ink its color on a light page.
-pub(crate) fn light_css() -> String {
-    css(0)
 }
 
 /// Returns the CSS of a page that is light or dark.

@@ -1,8 +1,5 @@
 //! Marker shapes and dash patterns, which tell series apart without their colors.
 
-/// Offsets of the corners of a convex part from the center of a marker.
-pub(crate) type Part = Vec<(f64, f64)>;
-
 /// Shape of a point.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Marker {
@@ -47,22 +44,27 @@ impl Marker {
         }
     }
 
-    /// Returns the convex parts of a marker with the area of a disc of this radius, about; empty for the disc itself.
-    pub(crate) fn parts(self, radius: f64) -> Vec<Part> {
+    /// Returns the offsets of the corners from the center, clockwise, for about the area of a disc of this radius; empty
+    /// for the disc itself.
+    pub(crate) fn outline(self, radius: f64) -> Vec<(f64, f64)> {
         let (side, tip, arm) = (0.89 * radius, 1.25 * radius, 0.36 * radius);
-        let bar = |long: f64, wide: f64| vec![(-long, -wide), (long, -wide), (long, wide), (-long, wide)];
-        let turned = |part: Part| {
-            let half = std::f64::consts::FRAC_1_SQRT_2;
-            part.into_iter().map(|(x, y)| (half * (x - y), half * (x + y))).collect()
-        };
+        let (wide, low) = (1.17 * radius, 0.75 * radius);
+        // A quarter of an upright cross, which the others are turns of.
+        let quarter = [(-arm, -tip), (arm, -tip), (arm, -arm)];
+        let turns: [fn((f64, f64)) -> (f64, f64); 4] =
+            [|(x, y)| (x, y), |(x, y)| (-y, x), |(x, y)| (-x, -y), |(x, y)| (y, -x)];
+        let plus = turns.into_iter().flat_map(|turn| quarter.map(turn));
         match self {
             Self::Circle => Vec::new(),
-            Self::Square => vec![bar(side, side)],
-            Self::Diamond => vec![vec![(0.0, -tip), (tip, 0.0), (0.0, tip), (-tip, 0.0)]],
-            Self::Triangle => vec![vec![(0.0, -tip), (1.17 * radius, 0.75 * radius), (-1.17 * radius, 0.75 * radius)]],
-            Self::Down => vec![vec![(0.0, tip), (-1.17 * radius, -0.75 * radius), (1.17 * radius, -0.75 * radius)]],
-            Self::Plus => vec![bar(tip, arm), bar(arm, tip)],
-            Self::Cross => vec![turned(bar(tip, arm)), turned(bar(arm, tip))],
+            Self::Square => vec![(-side, -side), (side, -side), (side, side), (-side, side)],
+            Self::Diamond => vec![(0.0, -tip), (tip, 0.0), (0.0, tip), (-tip, 0.0)],
+            Self::Triangle => vec![(0.0, -tip), (wide, low), (-wide, low)],
+            Self::Down => vec![(0.0, tip), (-wide, -low), (wide, -low)],
+            Self::Plus => plus.collect(),
+            Self::Cross => {
+                let half = std::f64::consts::FRAC_1_SQRT_2;
+                plus.map(|(x, y)| (half * (x - y), half * (x + y))).collect()
+            }
         }
     }
 }
@@ -160,16 +162,16 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_a_marker_are_convex_and_centered() {
-        for marker in Marker::ALL {
-            for part in marker.parts(3.0) {
-                let at = |i: usize| part[i % part.len()];
-                let turns = (0..part.len()).map(|i| {
-                    let ((ax, ay), (bx, by), (cx, cy)) = (at(i), at(i + 1), at(i + 2));
-                    (bx - ax) * (cy - by) - (by - ay) * (cx - bx)
-                });
-                assert!(turns.clone().all(|turn| turn > 0.0), "{marker:?} {part:?}");
-            }
+    fn the_outline_of_a_marker_is_centered_and_has_the_area_of_a_disc() {
+        for marker in Marker::ALL.into_iter().filter(|marker| *marker != Marker::Circle) {
+            let corners = marker.outline(3.0);
+            let next = corners.iter().cycle().skip(1);
+            // Positive for clockwise corners, since y points down.
+            let area = corners.iter().zip(next).map(|(a, b)| (a.0 * b.1 - a.1 * b.0) / 2.0).sum::<f64>();
+            let ratio = area / (std::f64::consts::PI * 9.0);
+            assert!((0.7..1.1).contains(&ratio), "{marker:?} has {ratio} of the area");
+            let sum = corners.iter().fold((0.0, 0.0), |sum, corner| (sum.0 + corner.0, sum.1 + corner.1));
+            assert!(sum.0.abs() < 1e-9 && sum.1.abs() < 0.5 * 3.0, "{marker:?} is off its center by {sum:?}");
         }
     }
 }

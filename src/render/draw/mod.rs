@@ -1,4 +1,5 @@
-//! Drawing: a figure is a list of shapes, laid out for a width and written as SVG, PNG and PDF.
+//! Drawing: a figure is a list of shapes, laid out for a width. `svg` writes it for the page, and `pen` draws it with
+//! plotters on a backend for each format of its files: SVG, PNG and PDF.
 
 pub(crate) mod axis;
 pub(crate) mod canvas;
@@ -8,10 +9,12 @@ pub(crate) mod ink;
 pub(crate) mod marker;
 mod pdf;
 mod pdf_font;
+mod pen;
 mod raster;
 pub(crate) mod scene;
 pub(crate) mod style;
 pub(crate) mod svg;
+mod svg_file;
 
 pub(crate) use axis::Axis;
 pub(crate) use canvas::Drawing;

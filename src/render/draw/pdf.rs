@@ -1,225 +1,267 @@
-//! PDF files for papers: vectors, and text as text.
+//! PDF files for papers, a backend of plotters: vectors, and text as text.
 
-use crate::base::{Error, Result};
-use crate::render::draw::font;
-use crate::render::draw::ink::Rgb;
-use crate::render::draw::marker::Marker;
+use crate::base::Result;
 use crate::render::draw::pdf_font::{self, compressed};
-use crate::render::draw::scene::{Anchor, MarkStyle, Position, Scene, Shape, Stroke, TextStyle};
+use crate::render::draw::scene::Scene;
+use crate::render::draw::{font, pen};
 use pdf_writer::types::{LineCapStyle, LineJoinStyle};
 use pdf_writer::{Content, Filter, Finish, Name, Pdf, Rect, Ref, Str, TextStr};
+use plotters_backend::{
+    BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind, FontStyle,
+};
+use std::collections::BTreeSet;
+use std::io;
 
-/// Points per CSS pixel.
-const POINT: f32 = 0.75;
+/// Points per backend unit: a CSS pixel is three quarters of a point.
+const POINT: f32 = 0.75 / pen::UNITS as f32;
 /// Distance of the control points of a quarter of a circle with radius 1.
-const ARC: f64 = 0.552_284_75;
+const ARC: f32 = 0.552_284_75;
 /// Names of the weights in the resources of the page.
 const FONTS: [Name<'static>; 2] = [Name(b"F0"), Name(b"F1")];
+/// First objects of the weights, five each.
+const FONT_IDS: [i32; 2] = [6, 11];
+/// First object of the opacities.
+const OPACITY_ID: i32 = 16;
+
+/// Result of drawing on a [`Page`].
+type PageResult = std::result::Result<(), DrawingErrorKind<io::Error>>;
 
 /// Renders as a PDF of one page. It has no dates, so that equal drawings give equal bytes.
 ///
 /// # Errors
-/// Compression fails, which is a bug.
+/// Compression or plotters fails, which is a bug.
 pub(crate) fn pdf(scene: &Scene, title: &str) -> Result<Vec<u8>> {
-    write(scene, title).map_err(|error| Error::bug(format!("cannot write the PDF of a plot: {error}")))
+    let mut file = Vec::new();
+    pen::draw(scene, Page::new(&mut file, pen::size(scene), title))?;
+    Ok(file)
 }
 
-fn write(scene: &Scene, title: &str) -> std::io::Result<Vec<u8>> {
-    let [catalog, pages, page_id, contents, info] = [1, 2, 3, 4, 5].map(Ref::new);
-    let fonts = [6, 11].map(Ref::new);
-    let opacities = opacities(scene);
-    let state = |at: usize| Ref::new(16 + at as i32);
-    let mut pdf = Pdf::new();
-    pdf.catalog(catalog).pages(pages).lang(TextStr("en"));
-    pdf.pages(pages).kids([page_id]).count(1);
-    pdf.document_info(info).title(TextStr(title)).creator(TextStr("simclr"));
+/// A page that becomes a file when it is presented.
+struct Page<'a> {
+    file: &'a mut Vec<u8>,
+    /// Width and height in backend units.
+    size: (u32, u32),
+    title: &'a str,
+    /// The operators that draw the shapes.
+    content: Content,
+    /// The opacities in percent, and the last one.
+    opacities: BTreeSet<u8>,
+    opacity: Option<u8>,
+    /// The last color of filled shapes and of text.
+    filled: Option<(u8, u8, u8)>,
+    /// Characters in each weight.
+    letters: [BTreeSet<char>; 2],
+}
 
-    let (width, height) = (scene.size.0.ceil() as f32 * POINT, scene.size.1.ceil() as f32 * POINT);
-    let mut page = pdf.page(page_id);
-    page.parent(pages).media_box(Rect::new(0.0, 0.0, width, height)).contents(contents);
-    let mut resources = page.resources();
-    let mut dictionary = resources.fonts();
-    [false, true].into_iter().filter(|bold| is_used(scene, *bold)).for_each(|bold| {
-        dictionary.pair(FONTS[usize::from(bold)], fonts[usize::from(bold)]);
-    });
-    dictionary.finish();
-    let mut states = resources.ext_g_states();
-    for (at, &percent) in opacities.iter().enumerate() {
-        states.pair(Name(format!("G{percent}").as_bytes()), state(at));
+impl<'a> Page<'a> {
+    fn new(file: &'a mut Vec<u8>, size: (u32, u32), title: &'a str) -> Self {
+        let mut content = Content::new();
+        // Down from the top, as in the backends of plotters.
+        content.transform([POINT, 0.0, 0.0, -POINT, 0.0, size.1 as f32 * POINT]);
+        content.set_line_cap(LineCapStyle::RoundCap).set_line_join(LineJoinStyle::RoundJoin);
+        let opacities = BTreeSet::new();
+        Self { file, size, title, content, opacities, opacity: None, filled: None, letters: Default::default() }
     }
-    states.finish();
-    resources.finish();
-    page.finish();
 
-    for (at, &percent) in opacities.iter().enumerate() {
-        let alpha = f32::from(percent) / 100.0;
-        pdf.ext_graphics(state(at)).stroking_alpha(alpha).non_stroking_alpha(alpha);
-    }
-    let data = compressed(&content(scene, height))?;
-    pdf.stream(contents, &data).filter(Filter::FlateDecode);
-    for bold in [false, true].into_iter().filter(|bold| is_used(scene, *bold)) {
-        let text = texts(scene, bold).flat_map(str::chars);
-        pdf_font::write(&mut pdf, fonts[usize::from(bold)], bold, text);
-    }
-    Ok(pdf.finish())
-}
-
-fn texts(scene: &Scene, bold: bool) -> impl Iterator<Item = &str> {
-    scene.shapes.iter().filter_map(move |shape| match shape {
-        Shape::Text(text, _, style) if style.bold == bold => Some(text.as_str()),
-        _ => None,
-    })
-}
-
-fn is_used(scene: &Scene, bold: bool) -> bool {
-    texts(scene, bold).next().is_some()
-}
-
-/// Returns the opacities of a drawing in percent.
-fn opacities(scene: &Scene) -> Vec<u8> {
-    let mut opacities: Vec<u8> = scene.shapes.iter().filter_map(|shape| opacity(shape).map(percent)).collect();
-    opacities.sort_unstable();
-    opacities.dedup();
-    opacities
-}
-
-fn opacity(shape: &Shape) -> Option<f64> {
-    match shape {
-        Shape::Line(_, stroke) => Some(stroke.opacity),
-        Shape::Marks(_, style) => Some(style.opacity),
-        Shape::Boxes(.., opacity) => Some(*opacity),
-        Shape::Text(..) => Some(1.0),
-        Shape::Begin(..) | Shape::End => None,
-    }
-}
-
-fn percent(opacity: f64) -> u8 {
-    (100.0 * opacity).round().clamp(0.0, 100.0) as u8
-}
-
-/// Returns the operators that draw the shapes.
-fn content(scene: &Scene, height: f32) -> Vec<u8> {
-    let mut content = Content::new();
-    content.transform([POINT, 0.0, 0.0, -POINT, 0.0, height]);
-    content.set_line_cap(LineCapStyle::RoundCap).set_line_join(LineJoinStyle::RoundJoin);
-    let mut current = None;
-    for shape in &scene.shapes {
-        let wanted = opacity(shape).map(percent);
-        if let Some(wanted) = wanted.filter(|_| wanted != current) {
-            content.set_parameters(Name(format!("G{wanted}").as_bytes()));
-            current = Some(wanted);
-        }
-        match shape {
-            Shape::Line(points, stroke) => line(&mut content, points, *stroke),
-            Shape::Marks(centers, style) => marks(&mut content, centers, *style),
-            Shape::Boxes(boxes, ink, _) => {
-                fill_color(&mut content, ink.light());
-                for ((left, top), (right, bottom)) in boxes {
-                    content.rect(*left as f32, *top as f32, (right - left) as f32, (bottom - top) as f32);
-                }
-                content.fill_nonzero();
-            }
-            Shape::Text(text, position, style) => write_text(&mut content, text, *position, *style),
-            Shape::Begin(..) | Shape::End => {}
+    fn set_opacity(&mut self, opacity: f64) {
+        let percent = (100.0 * opacity).round().clamp(0.0, 100.0) as u8;
+        if self.opacity.replace(percent) != Some(percent) {
+            self.opacities.insert(percent);
+            self.content.set_parameters(Name(&opacity_name(percent)));
         }
     }
-    content.finish().to_vec()
+
+    fn set_fill(&mut self, color: BackendColor) {
+        self.set_opacity(color.alpha);
+        if self.filled.replace(color.rgb) != Some(color.rgb) {
+            let [red, green, blue] = channels(color);
+            self.content.set_fill_rgb(red, green, blue);
+        }
+    }
+
+    fn set_stroke(&mut self, style: &impl BackendStyle) {
+        let [red, green, blue] = channels(style.color());
+        self.set_opacity(style.color().alpha);
+        self.content.set_stroke_rgb(red, green, blue).set_line_width(style.stroke_width() as f32);
+    }
+
+    fn path(&mut self, points: impl IntoIterator<Item = BackendCoord>) {
+        for (at, (x, y)) in points.into_iter().enumerate() {
+            let (x, y) = (x as f32, y as f32);
+            if at == 0 {
+                self.content.move_to(x, y)
+            } else {
+                self.content.line_to(x, y)
+            };
+        }
+    }
+
+    fn circle(&mut self, (x, y): BackendCoord, radius: f32) {
+        let at = |dx: f32, dy: f32| (x as f32 + radius * dx, y as f32 + radius * dy);
+        let (x, y) = at(1.0, 0.0);
+        self.content.move_to(x, y);
+        // Ends of the quarters, clockwise, each in the direction in which the one before is left.
+        for ((ax, ay), (bx, by)) in
+            [((1.0, 0.0), (0.0, 1.0)), ((0.0, 1.0), (-1.0, 0.0)), ((-1.0, 0.0), (0.0, -1.0)), ((0.0, -1.0), (1.0, 0.0))]
+        {
+            let (first, second) = (at(ax + ARC * bx, ay + ARC * by), at(bx + ARC * ax, by + ARC * ay));
+            let end = at(bx, by);
+            self.content.cubic_to(first.0, first.1, second.0, second.1, end.0, end.1);
+        }
+        self.content.close_path();
+    }
+
+    /// Returns the bytes of the file.
+    fn finish(&mut self) -> io::Result<Vec<u8>> {
+        let [catalog, pages, page_id, contents, info] = [1, 2, 3, 4, 5].map(Ref::new);
+        let mut pdf = Pdf::new();
+        pdf.catalog(catalog).pages(pages).lang(TextStr("en"));
+        pdf.pages(pages).kids([page_id]).count(1);
+        pdf.document_info(info).title(TextStr(self.title)).creator(TextStr("simclr"));
+
+        let mut page = pdf.page(page_id);
+        let (width, height) = (self.size.0 as f32 * POINT, self.size.1 as f32 * POINT);
+        page.parent(pages).media_box(Rect::new(0.0, 0.0, width, height)).contents(contents);
+        let mut resources = page.resources();
+        let mut fonts = resources.fonts();
+        for at in self.weights() {
+            fonts.pair(FONTS[at], Ref::new(FONT_IDS[at]));
+        }
+        fonts.finish();
+        let mut states = resources.ext_g_states();
+        for (id, percent) in self.opacity_ids() {
+            states.pair(Name(&opacity_name(percent)), id);
+        }
+        states.finish();
+        resources.finish();
+        page.finish();
+
+        for (id, percent) in self.opacity_ids() {
+            let alpha = f32::from(percent) / 100.0;
+            pdf.ext_graphics(id).stroking_alpha(alpha).non_stroking_alpha(alpha);
+        }
+        let content = std::mem::replace(&mut self.content, Content::new());
+        pdf.stream(contents, &compressed(&content.finish())?).filter(Filter::FlateDecode);
+        for at in self.weights() {
+            pdf_font::write(&mut pdf, Ref::new(FONT_IDS[at]), at == 1, self.letters[at].iter().copied());
+        }
+        Ok(pdf.finish())
+    }
+
+    /// Returns the weights that have text.
+    fn weights(&self) -> impl Iterator<Item = usize> {
+        let is_used = [0, 1].map(|at| !self.letters[at].is_empty());
+        [0, 1].into_iter().filter(move |&at| is_used[at])
+    }
+
+    fn opacity_ids(&self) -> impl Iterator<Item = (Ref, u8)> {
+        self.opacities.iter().zip(OPACITY_ID..).map(|(&percent, id)| (Ref::new(id), percent))
+    }
 }
 
-fn channels(color: Rgb) -> [f32; 3] {
-    color.map(|channel| f32::from(channel) / 255.0)
-}
+impl DrawingBackend for Page<'_> {
+    type ErrorType = io::Error;
 
-fn fill_color(content: &mut Content, color: Rgb) {
-    let [red, green, blue] = channels(color);
-    content.set_fill_rgb(red, green, blue);
-}
+    fn get_size(&self) -> (u32, u32) {
+        self.size
+    }
 
-fn stroke_color(content: &mut Content, color: Rgb) {
-    let [red, green, blue] = channels(color);
-    content.set_stroke_rgb(red, green, blue);
-}
+    fn ensure_prepared(&mut self) -> PageResult {
+        Ok(())
+    }
 
-fn line(content: &mut Content, points: &[Position], stroke: Stroke) {
-    stroke_color(content, stroke.ink.light());
-    content.set_line_width(stroke.width as f32);
-    content.set_dash_pattern(stroke.dash.pattern().iter().map(|length| *length as f32), 0.0);
-    for (at, (x, y)) in points.iter().enumerate() {
-        let (x, y) = (*x as f32, *y as f32);
-        if at == 0 {
-            content.move_to(x, y)
+    fn present(&mut self) -> PageResult {
+        *self.file = self.finish().map_err(DrawingErrorKind::DrawingError)?;
+        Ok(())
+    }
+
+    fn draw_pixel(&mut self, (x, y): BackendCoord, color: BackendColor) -> PageResult {
+        self.draw_rect((x, y), (x + 1, y + 1), &color, true)
+    }
+
+    fn draw_line<S: BackendStyle>(&mut self, from: BackendCoord, to: BackendCoord, style: &S) -> PageResult {
+        self.draw_path([from, to], style)
+    }
+
+    fn draw_rect<S: BackendStyle>(
+        &mut self,
+        (left, top): BackendCoord,
+        (right, bottom): BackendCoord,
+        style: &S,
+        fill: bool,
+    ) -> PageResult {
+        let (width, height) = (right as f32 - left as f32, bottom as f32 - top as f32);
+        if fill {
+            self.set_fill(style.color());
+            self.content.rect(left as f32, top as f32, width, height).fill_nonzero();
         } else {
-            content.line_to(x, y)
-        };
-    }
-    content.stroke();
-}
-
-fn marks(content: &mut Content, centers: &[Position], style: MarkStyle) {
-    fill_color(content, style.ink.light());
-    let parts = style.marker.parts(style.radius);
-    for &(x, y) in centers {
-        if style.marker == Marker::Circle {
-            circle(content, (x, y), style.radius);
+            self.set_stroke(style);
+            self.content.rect(left as f32, top as f32, width, height).stroke();
         }
-        for part in &parts {
-            for (at, (dx, dy)) in part.iter().enumerate() {
-                let (x, y) = ((x + dx) as f32, (y + dy) as f32);
-                if at == 0 {
-                    content.move_to(x, y)
-                } else {
-                    content.line_to(x, y)
-                };
-            }
-            content.close_path();
+        Ok(())
+    }
+
+    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> PageResult {
+        self.set_stroke(style);
+        self.path(path);
+        self.content.stroke();
+        Ok(())
+    }
+
+    fn draw_circle<S: BackendStyle>(&mut self, center: BackendCoord, radius: u32, style: &S, fill: bool) -> PageResult {
+        if fill {
+            self.set_fill(style.color());
+            self.circle(center, radius as f32);
+            self.content.fill_nonzero();
+        } else {
+            self.set_stroke(style);
+            self.circle(center, radius as f32);
+            self.content.stroke();
         }
+        Ok(())
     }
-    if style.is_ring {
-        stroke_color(content, style.ink.light());
-        content.set_line_width(1.0).set_dash_pattern([], 0.0).stroke();
-    } else {
-        content.fill_nonzero();
+
+    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
+        &mut self,
+        corners: I,
+        style: &S,
+    ) -> PageResult {
+        self.set_fill(style.color());
+        self.path(corners);
+        self.content.close_path().fill_even_odd();
+        Ok(())
+    }
+
+    fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, (x, y): BackendCoord) -> PageResult {
+        let (bold, em) = (matches!(style.style(), FontStyle::Bold), style.size() / font::HEIGHT);
+        let (start, baseline) = font::origin(text, em, bold, &style.anchor());
+        // Directions along and up a text: the page is upside down, letters are not.
+        let [along, up] = [(1, 0), (0, -1)].map(|(x, y)| style.transform().transform(x, y));
+        let from =
+            |x: i32, along: i32, up: i32| (f64::from(x) + start * f64::from(along) - baseline * f64::from(up)) as f32;
+        let [a, b, c, d] = [along.0, along.1, up.0, up.1].map(|direction| direction as f32);
+        let matrix = [a, b, c, d, from(x, along.0, up.0), from(y, along.1, up.1)];
+        self.set_fill(style.color());
+        self.letters[usize::from(bold)].extend(text.chars());
+        self.content.begin_text().set_font(FONTS[usize::from(bold)], em as f32).set_text_matrix(matrix);
+        self.content.show(Str(&pdf_font::codes(text, bold))).end_text();
+        Ok(())
     }
 }
 
-fn circle(content: &mut Content, (x, y): Position, radius: f64) {
-    // Ends of the quarters, clockwise, and the directions in which they are left.
-    let quarters =
-        [((1.0, 0.0), (0.0, 1.0)), ((0.0, 1.0), (-1.0, 0.0)), ((-1.0, 0.0), (0.0, -1.0)), ((0.0, -1.0), (1.0, 0.0))];
-    let at = |(dx, dy): Position| ((x + radius * dx) as f32, (y + radius * dy) as f32);
-    content.move_to((x + radius) as f32, y as f32);
-    for (quarter, ((ax, ay), (adx, ady))) in quarters.into_iter().enumerate() {
-        let ((bx, by), (bdx, bdy)) = quarters[(quarter + 1) % 4];
-        let (first, second) = (at((ax + ARC * adx, ay + ARC * ady)), at((bx - ARC * bdx, by - ARC * bdy)));
-        let end = at((bx, by));
-        content.cubic_to(first.0, first.1, second.0, second.1, end.0, end.1);
-    }
-    content.close_path();
+fn opacity_name(percent: u8) -> Vec<u8> {
+    format!("G{percent}").into_bytes()
 }
 
-fn write_text(content: &mut Content, text: &str, (x, y): Position, style: TextStyle) {
-    let width = font::width(text, style.size, style.bold);
-    let start = match style.anchor {
-        Anchor::Start => 0.0,
-        Anchor::Middle => -width / 2.0,
-        Anchor::End => -width,
-    };
-    let shift = font::CENTER * style.size;
-    // The page is upside down, letters are not.
-    let matrix = if style.rotated {
-        [0.0, -1.0, -1.0, 0.0, (x + shift) as f32, (y - start) as f32]
-    } else {
-        [1.0, 0.0, 0.0, -1.0, (x + start) as f32, (y + shift) as f32]
-    };
-    fill_color(content, style.ink.light());
-    content.begin_text().set_font(FONTS[usize::from(style.bold)], style.size as f32).set_text_matrix(matrix);
-    content.show(Str(&pdf_font::codes(text, style.bold))).end_text();
+fn channels(color: BackendColor) -> [f32; 3] {
+    let (red, green, blue) = color.rgb;
+    [red, green, blue].map(|channel| f32::from(channel) / 255.0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::draw::{Dash, Ink};
+    use crate::render::draw::{Dash, Ink, MarkStyle, Marker, Stroke, TextStyle};
 
     fn drawn() -> Scene {
         let mut scene = Scene::new(200.0, 80.0);

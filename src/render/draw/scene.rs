@@ -1,4 +1,4 @@
-//! A drawing as a list of shapes, which SVG, PNG and PDF files are written from. Lengths are CSS pixels.
+//! A drawing as a list of shapes, for the page and for files. Lengths are CSS pixels.
 
 use crate::base::text::visible;
 use crate::render::draw::font;
@@ -6,7 +6,7 @@ use crate::render::draw::ink::Ink;
 use crate::render::draw::marker::{Dash, Marker};
 use crate::render::draw::style::{HEADING, LINE_HEIGHT, MARGIN};
 
-/// Maximum coordinate; larger ones are clamped, so that no file has numbers that its readers reject.
+/// Maximum coordinate; larger ones are clamped: backends have 32-bit integers, and readers of files reject more.
 const MAX_COORDINATE: f64 = 1e6;
 
 /// A position from the top left corner.

@@ -1,18 +1,18 @@
-//! SVG: inside the page and as files.
+//! SVG elements of the page.
 //!
-//! Shapes with the same style are one path, and colors are CSS classes, so that a page can be dark and stays small. A
+//! They are written without plotters, whose elements have neither classes nor groups. Shapes with the same style are one path, and colors are CSS classes, so that a page can be dark and stays small. A
 //! marker begins with an `M` at its center; the script of the page finds points by it.
 
 use crate::base::text::visible;
 use crate::render::draw::font;
-use crate::render::draw::ink::{self, Ink};
+use crate::render::draw::ink::Ink;
 use crate::render::draw::marker::Marker;
 use crate::render::draw::scene::{Anchor, MarkStyle, Position, Scene, Shape, Stroke, TextStyle};
 use crate::render::draw::style::TEXT;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use std::fmt::Write as _;
 
-/// CSS of all figures but for their colors.
+/// CSS of the figures of the page but for their colors.
 pub(crate) const SHAPES: &str = "svg.chart{font:400 13px \"Simclr Sans\",\"Source Sans 3\",\"Helvetica Neue\",Arial,sans-serif}\
      .chart path{fill:none;stroke:currentColor;stroke-linecap:round;stroke-linejoin:round}\
      .chart .fill{fill:currentColor;stroke:none}.chart text{fill:currentColor}";
@@ -21,20 +21,6 @@ pub(crate) const SHAPES: &str = "svg.chart{font:400 13px \"Simclr Sans\",\"Sourc
 pub(crate) fn inline(scene: &Scene, class: &str, label: &str) -> String {
     let mut svg = String::new();
     let _infallible = root(&mut svg, scene, &format!("chart {class}"), label);
-    body(&mut svg, scene);
-    svg
-}
-
-/// Returns a file: with the font, on white.
-pub(crate) fn standalone(scene: &Scene, label: &str) -> String {
-    let mut svg = String::new();
-    let _infallible = root(&mut svg, scene, "chart", label);
-    let _infallible = write!(
-        svg,
-        "<style>{}{SHAPES}{}</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
-        font_faces(),
-        ink::light_css()
-    );
     body(&mut svg, scene);
     svg
 }
@@ -149,23 +135,17 @@ fn marks(svg: &mut String, centers: &[Position], style: MarkStyle, around: Optio
 
 /// Returns the outline of a marker from its center: after `m`, more pairs of numbers are lines.
 fn outline(marker: Marker, radius: f64) -> String {
-    let mut path = String::new();
+    let mut path = "m".to_owned();
     let mut from = (0.0, 0.0);
-    for part in marker.parts(radius) {
-        path.push('m');
-        for (at, &(x, y)) in part.iter().enumerate() {
-            let pair = [x - from.0, y - from.1].map(|number| Short(number).to_string());
-            for number in pair {
-                let is_apart = path.ends_with('m') || number.starts_with('-');
-                path += if is_apart { "" } else { " " };
-                path += &number;
-            }
-            // The next number is relative to what is drawn, which is rounded.
-            from = if at + 1 < part.len() { (x, y) } else { part[0] };
+    for (x, y) in marker.outline(radius) {
+        for number in [x - from.0, y - from.1].map(|number| Short(number).to_string()) {
+            let is_apart = path.ends_with('m') || number.starts_with('-');
+            path += if is_apart { "" } else { " " };
+            path += &number;
         }
-        path.push('z');
+        from = (x, y);
     }
-    path
+    path + "z"
 }
 
 fn rectangles(
