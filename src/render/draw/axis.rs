@@ -115,7 +115,8 @@ impl Axis {
 
     fn between(title: &str, (low, high): (f64, f64), format: Format) -> Self {
         let step = round_step(high - low);
-        let (first, last) = ((low / step).floor(), (high / step).ceil());
+        // An end that is a tick up to rounding stays the end.
+        let (first, last) = ((low / step + 1e-9).floor(), (high / step - 1e-9).ceil());
         let count = (last - first).clamp(1.0, 4.0 * TICKS) as usize;
         let values: Vec<f64> = (0..=count).map(|at| (first + at as f64) * step).collect();
         let (texts, power) = texts(&values, step, format);
@@ -146,7 +147,7 @@ fn texts(values: &[f64], step: f64, format: Format) -> (Vec<String>, i32) {
     let scale = if matches!(format, Format::Percent | Format::Points) { 100.0 } else { 1.0 };
     let size = values.iter().fold(0.0_f64, |size, value| size.max(value.abs()));
     let power = match format {
-        Format::Number if !(1e-3..1e5).contains(&step) || size >= 1e5 => size.log10().floor() as i32,
+        Format::Number if step < 0.9e-4 || size >= 1e5 => size.log10().floor() as i32,
         _ => 0,
     };
     let unit = scale * 10_f64.powi(-power);

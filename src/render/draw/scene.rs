@@ -247,20 +247,26 @@ impl Scene {
     /// Asserts that texts are inside, do not overlap, and have at least 12 px.
     pub(crate) fn assert_legible(&self, name: &str) {
         let boxes = self.text_boxes();
+        let mut problems = Vec::new();
         for (at, (text, [left, top, right, bottom])) in boxes.iter().enumerate() {
-            let is_inside =
-                *left >= -0.5 && *top >= -0.5 && *right <= self.size.0 + 0.5 && *bottom <= self.size.1 + 0.5;
-            assert!(is_inside, "{name}: {text:?} leaves the drawing: {left} {top} {right} {bottom} of {:?}", self.size);
+            let (width, height) = self.size;
+            if *left < -0.5 || *top < -0.5 || *right > width + 0.5 || *bottom > height + 0.5 {
+                problems.push(format!("{text:?} leaves the drawing: {left} {top} {right} {bottom} of {:?}", self.size));
+            }
             for (other, [l, t, r, b]) in &boxes[..at] {
-                let apart = *left >= r - 0.5 || *right <= l + 0.5 || *top >= b - 0.5 || *bottom <= t + 0.5;
-                assert!(apart, "{name}: {text:?} overlaps {other:?}");
+                if *left < r - 0.5 && *right > l + 0.5 && *top < b - 0.5 && *bottom > t + 0.5 {
+                    problems.push(format!("{text:?} overlaps {other:?}"));
+                }
             }
         }
         for shape in &self.shapes {
-            if let Shape::Text(text, _, style) = shape {
-                assert!(style.size >= 12.0, "{name}: {text:?} has {} px", style.size);
+            if let Shape::Text(text, _, TextStyle { size, .. }) = shape
+                && *size < 12.0
+            {
+                problems.push(format!("{text:?} has {size} px"));
             }
         }
+        assert!(problems.is_empty(), "{name}: {problems:#?}");
     }
 }
 
