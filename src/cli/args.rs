@@ -3,6 +3,7 @@
 mod doctor;
 mod records;
 mod start;
+mod values;
 
 pub(crate) use doctor::{DoctorArguments, PrecisionArgument};
 pub(crate) use records::{
@@ -10,13 +11,14 @@ pub(crate) use records::{
     PinArguments, StatusArguments, VerifyArguments,
 };
 pub(crate) use start::{CompletionsArguments, InitArguments, SchemaArguments, SchemaOf};
+pub(crate) use values::{Format, ResultsFormat};
 
 use crate::engine::store::Verify;
 use crate::sinks::SINKS;
 use crate::study::DeviceChoice;
-use clap::builder::{PossibleValue, PossibleValuesParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+use values::{DEVICES, VERIFY, minutes, sink_names};
 
 /// Declarative pipelines for self-supervised image learning with SimCLR.
 #[derive(Debug, Parser)]
@@ -149,10 +151,10 @@ pub(crate) struct StoreArguments {
     #[arg(long, value_name = "DIR", default_value = "outputs")]
     pub output: PathBuf,
     /// Device, overriding the pipeline: auto, cpu, cuda, cuda:1
-    #[arg(long, value_parser = device)]
+    #[arg(long, value_parser = DEVICES, hide_possible_values = true)]
     pub device: Option<DeviceChoice>,
     /// When to verify artifacts against their digests, overriding the pipeline: changed, always, size
-    #[arg(long, value_name = "WHEN", value_parser = verify)]
+    #[arg(long, value_name = "WHEN", value_parser = VERIFY, hide_possible_values = true)]
     pub verify: Option<Verify>,
     /// Worker threads; results do not depend on the number [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -192,6 +194,12 @@ pub(crate) struct RunArguments {
     /// Also write events and metrics to the run's directory in another format
     #[arg(long, value_name = "NAME", value_parser = sink_names())]
     pub sink: Vec<String>,
+    /// Write a page to the run's directory that shows the run while it is running, and print its path
+    #[arg(long)]
+    pub watch: bool,
+    /// How to print the results [default: text on a terminal, else markdown]
+    #[arg(long, value_enum)]
+    pub format: Option<ResultsFormat>,
     /// Hide progress; print only warnings, errors and results
     #[arg(long, short)]
     pub quiet: bool,
@@ -270,50 +278,6 @@ pub(crate) struct ReportArguments {
     pub store: StoreArguments,
 }
 
-/// Output format of a command.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// Text for people.
-    #[default]
-    Text,
-    /// JSON for programs.
-    Json,
-}
-
-/// Returns the parser of the names of sinks, with their descriptions for the help.
-fn sink_names() -> PossibleValuesParser {
-    SINKS.iter().map(|kind| PossibleValue::new(kind.name).help(kind.about)).collect::<Vec<_>>().into()
-}
-
-fn minutes(text: &str) -> Result<f64, String> {
-    /// One year: longer than any run and well within the range of a `Duration`.
-    const MAX: f64 = 525_600.0;
-    let minutes: f64 = text.parse().map_err(|_| "must be a number of minutes".to_owned())?;
-    if (0.0..=MAX).contains(&minutes) { Ok(minutes) } else { Err(format!("must be between 0 and {MAX}")) }
-}
-
-fn verify(text: &str) -> Result<Verify, String> {
-    match text {
-        "changed" => Ok(Verify::Changed),
-        "always" => Ok(Verify::Always),
-        "size" => Ok(Verify::Size),
-        _ => Err("must be changed, always or size".to_owned()),
-    }
-}
-
-fn device(text: &str) -> Result<DeviceChoice, String> {
-    match text {
-        "auto" => Ok(DeviceChoice::Auto),
-        "cpu" => Ok(DeviceChoice::Cpu),
-        "cuda" => Ok(DeviceChoice::Cuda(0)),
-        _ => text
-            .strip_prefix("cuda:")
-            .and_then(|number| number.parse().ok())
-            .map(DeviceChoice::Cuda)
-            .ok_or_else(|| "must be auto, cpu, cuda or cuda:NUMBER".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -322,21 +286,5 @@ mod tests {
     #[test]
     fn arguments_are_consistent() {
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn minutes_must_be_finite_and_not_negative() {
-        assert_eq!(minutes("0.5"), Ok(0.5));
-        for wrong in ["-1", "nan", "inf", "1e9", "", "five"] {
-            assert!(minutes(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn devices_are_parsed() {
-        assert_eq!(device("cuda:3"), Ok(DeviceChoice::Cuda(3)));
-        for wrong in ["gpu", "cuda:", "cuda:-1", "cuda1", ""] {
-            assert!(device(wrong).is_err(), "{wrong}");
-        }
     }
 }

@@ -35,6 +35,7 @@ mod preview;
 mod publish;
 pub(crate) mod report;
 
+pub(crate) use crate::render::RESULTS;
 pub(crate) use assemble::digests;
 pub use assemble::{AssembleError, Assembly, assemble};
 pub use execute::{Executed, execute};
@@ -43,5 +44,5 @@ pub use language::{reference, schema};
 pub use load::{LoadedStudy, load, parse};
 pub use preview::preview;
 pub(crate) use publish::publish_run;
-pub(crate) use publish::results_table;
+pub(crate) use publish::read_brief;
 pub use publish::{Published, publish, published};

@@ -8,6 +8,7 @@ pub mod data;
 pub(crate) mod stage_table;
 
 mod accuracy_tables;
+pub(crate) mod brief;
 mod charts;
 mod comparison_table;
 mod comparisons;
