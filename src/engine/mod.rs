@@ -39,7 +39,7 @@
 pub(crate) mod clock;
 mod compute;
 pub(crate) mod difference;
-mod estimate;
+pub(crate) mod estimate;
 pub(crate) mod event;
 pub(crate) mod graph;
 pub(crate) mod key;
@@ -57,6 +57,7 @@ pub(crate) mod stage;
 pub mod store;
 pub(crate) mod summary;
 
+pub use estimate::PlannedStage;
 pub use event::{Event, EventSink, NoEvents};
 pub use graph::{Graph, StageId};
 pub use key::KeyDocument;

@@ -6,6 +6,7 @@ mod fan_out;
 pub(crate) mod json_lines;
 pub(crate) mod lines;
 pub(crate) mod log_file;
+pub(crate) mod overall;
 mod record_file;
 mod tensorboard;
 pub(crate) mod wording;
@@ -14,6 +15,7 @@ pub(crate) use fan_out::FanOut;
 pub(crate) use json_lines::JsonLines;
 pub(crate) use lines::{LineLabel, LogLine, LogLines};
 pub(crate) use log_file::LogFile;
+pub(crate) use overall::OverallProgress;
 
 use crate::engine::EventSink;
 use std::path::Path;
