@@ -93,6 +93,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   simclr compare 20260414-0903 latest
+  simclr compare sweep@temperature=0.1 sweep@temperature=0.5   two variants of a run
   simclr compare quickstart/20260414-0903 quickstart --format json")]
     Compare(CompareArguments),
     /// Manage the artifacts in the store
@@ -217,6 +218,9 @@ pub(crate) struct PlanArguments {
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+    /// List every stage of a sweep, with whole reasons
+    #[arg(long)]
+    pub all: bool,
     /// Exit with code 10 if any stage would run
     #[arg(long)]
     pub exit_code: bool,

@@ -22,6 +22,7 @@ mod results;
 mod run;
 mod schema;
 mod sinks;
+mod stage_rows;
 mod start;
 mod status;
 mod summary;

@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     let Study { loaded, mut assembly, store } = open(&arguments.pipeline, &arguments.store)?;
     let options = options(arguments, &loaded);
     if arguments.dry_run {
-        plan::show_text(&engine::plan_with(&assembly.graph, &store, &options)?)?;
+        plan::show_text(&plan::entries(&assembly, &store, &options, &arguments.store.output)?, false)?;
         assembly.messages().for_each(output::warn);
         return Ok(Finish::Done);
     }

@@ -62,6 +62,7 @@ pub use event::{Event, EventSink, NoEvents};
 pub use graph::{Graph, StageId};
 pub use key::KeyDocument;
 pub use outcome::{RunOutcome, StageOutcome, StageStatus};
+pub(crate) use plan::plan_with_history;
 pub use plan::{PlanEntry, PlanStatus, plan, plan_with};
 pub use progress::{EpochMetrics, Progress, TrainingMetrics, TrainingSpeed};
 pub use record::ArtifactRecord;
