@@ -8,7 +8,7 @@ mod values;
 pub(crate) use doctor::{DoctorArguments, PrecisionArgument};
 pub(crate) use records::{
     CacheArguments, CacheCommand, CacheListArguments, CollectArguments, CompareArguments, ImportArguments,
-    PinArguments, StatusArguments, VerifyArguments,
+    OpenArguments, PinArguments, StatusArguments, VerifyArguments,
 };
 pub(crate) use start::{CompletionsArguments, InitArguments, SchemaArguments, SchemaOf};
 pub(crate) use values::{Format, ResultsFormat};
@@ -82,6 +82,12 @@ Examples:
 Examples:
   simclr report study.toml")]
     Report(ReportArguments),
+    /// Open the report of a run in the browser
+    #[command(after_help = "\
+Examples:
+  simclr open                                           the latest run
+  simclr open quickstart")]
+    Open(OpenArguments),
     /// List the runs, or show the stages and progress of one run
     #[command(after_help = "\
 Examples:

@@ -14,6 +14,7 @@ mod fit;
 mod init;
 mod interrupt;
 mod memory;
+mod open;
 mod output;
 mod plan;
 mod preview;
@@ -67,6 +68,7 @@ fn dispatch(command: &Command) -> Result<Finish, Failure> {
         Command::Summary(arguments) => summary::run(arguments),
         Command::Preview(arguments) => preview::run(arguments),
         Command::Report(arguments) => report::run(arguments),
+        Command::Open(arguments) => open::run(arguments),
         Command::Status(arguments) => status::run(arguments),
         Command::Compare(arguments) => compare::run(arguments),
         Command::Cache(arguments) => cache::run(arguments),

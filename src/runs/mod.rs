@@ -10,11 +10,14 @@
 //! run.lock       locked while the run is running
 //! pinned         exists if the artifacts of the run are kept
 //! ```
+//!
+//! `OUTPUT/runs/STUDY/latest` is a link to the newest run of the study, where the file system has links.
 
 pub(crate) mod commit;
 pub(crate) mod compare;
 pub(crate) mod find;
 pub(crate) mod hardware;
+mod latest;
 pub(crate) mod list;
 pub(crate) mod lock;
 pub(crate) mod pairs;
@@ -26,6 +29,7 @@ pub use commit::Commit;
 pub(crate) use compare::{RunComparison, TestPredictions, compare};
 pub use find::find;
 pub use hardware::Hardware;
+pub(crate) use latest::LATEST;
 pub use list::{RunList, list};
 pub(crate) use pairs::{is_place, variant};
 pub use record::{RunRecord, RunState, StageRecord, StageState, Versions};

@@ -28,6 +28,16 @@ pub(crate) struct StatusArguments {
     pub format: Format,
 }
 
+/// Arguments of `open`.
+#[derive(Args, Debug)]
+pub(crate) struct OpenArguments {
+    /// The run: latest, a study, an id or its prefix, STUDY/ID [default: latest]
+    pub run: Option<String>,
+    /// The output directory.
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
 /// Arguments of `compare`.
 #[derive(Args, Debug)]
 pub(crate) struct CompareArguments {
