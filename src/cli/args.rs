@@ -77,10 +77,12 @@ Examples:
   simclr preview study.toml
   simclr preview study.toml --augment simclr --count 16 --out pairs.png")]
     Preview(PreviewArguments),
-    /// Re-render the report of a finished pipeline
+    /// Re-render the report of a finished pipeline, or compare several runs in one page
     #[command(after_help = "\
 Examples:
-  simclr report study.toml")]
+  simclr report study.toml
+  simclr report quickstart temperature                  a page that compares the latest runs of two studies
+  simclr report 20260414-0903 latest --out comparison")]
     Report(ReportArguments),
     /// Open the report of a run in the browser
     #[command(after_help = "\
@@ -280,9 +282,15 @@ pub(crate) struct PreviewArguments {
 /// Arguments of `report`.
 #[derive(Args, Debug)]
 pub(crate) struct ReportArguments {
-    /// The pipeline.
-    #[command(flatten)]
-    pub pipeline: PipelineArguments,
+    /// A pipeline file; or two or more runs to compare: latest, a study, an id or its prefix, STUDY/ID
+    #[arg(value_name = "FILE|RUN", required = true)]
+    pub targets: Vec<PathBuf>,
+    /// Override a value of the pipeline: a dotted path and a TOML value
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// Directory to write a comparison to [default: comparisons/A+B in the output directory]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// The store.
     #[command(flatten)]
     pub store: StoreArguments,

@@ -27,6 +27,7 @@
 //! ```
 
 mod assemble;
+mod comparison;
 mod execute;
 mod language;
 mod load;
@@ -38,6 +39,7 @@ pub(crate) mod report;
 pub(crate) use crate::render::RESULTS;
 pub(crate) use assemble::digests;
 pub use assemble::{AssembleError, Assembly, assemble};
+pub(crate) use comparison::{ComparedReport, comparison_directory, publish_comparison};
 pub use execute::{Executed, execute};
 pub(crate) use language::language;
 pub use language::{reference, schema};

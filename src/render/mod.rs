@@ -23,6 +23,7 @@ pub(crate) mod image_data;
 mod key_figures;
 mod latex;
 mod markdown;
+pub(crate) mod merge;
 mod page;
 mod pairs;
 mod plots;

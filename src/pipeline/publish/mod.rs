@@ -1,6 +1,6 @@
 //! Publishes the report: copies it from the store to the directories of the study and of the run.
 
-mod directory;
+pub(super) mod directory;
 mod listing;
 mod times;
 
