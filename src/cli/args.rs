@@ -51,7 +51,20 @@ Examples:
   simclr run study.toml --set seed=7 --set pretrain.main.loss.nt_xent.temperature=0.5
   simclr run study.toml --only pretrain                 only pretraining and what it needs
   simclr run study.toml --force 'linear_eval.depths*'   recompute these
-  simclr run sweep.toml --jobs 2 --keep-going           two stages at a time, despite failures")]
+  simclr run sweep.toml --jobs 2 --keep-going           two stages at a time, despite failures
+  simclr run study.toml --watch                         a page that shows the run while it is running";
+
+/// Returns the examples of `run`, and what each sink writes.
+fn run_help() -> String {
+    let sinks = SINKS.iter().map(|kind| format!("\n  {:<12}{}", kind.name, kind.about));
+    format!("{RUN_EXAMPLES}\n\nSinks:{}", sinks.collect::<String>())
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Compute every missing stage of a pipeline and render its report
+    #[command(after_help = run_help())]
     Run(RunArguments),
     /// Show what a run would compute, and why
     #[command(after_help = "\

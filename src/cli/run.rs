@@ -10,7 +10,7 @@ use crate::engine::store::Verify;
 use crate::engine::{self, Event, EventSink, RunOptions, RunOutcome, Store};
 use crate::pipeline::{self, Assembly, LoadedStudy};
 use crate::runs::{Recorder, RunDescription};
-use crate::sinks::{FanOut, SINKS, SinkPlace};
+use crate::sinks::{FanOut, LIVE, LIVE_PAGE, SINKS, SinkPlace};
 use crate::stages::shared::device;
 use crate::study::DeviceChoice;
 use std::path::Path;
@@ -52,7 +52,10 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     let record_path = record.record();
     let terminal = sinks::for_terminal(arguments.quiet, options.keep_going);
     let main = FanOut(vec![&*terminal, &record]);
-    let added = added_sinks(&arguments.sink, SinkPlace { run: record.directory(), warnings: &main });
+    let added = added_sinks(arguments, SinkPlace { run: record.directory(), warnings: &main });
+    if is_watched(arguments) {
+        output::message(format!("live page: {}", record.directory().join(LIVE_PAGE).display()));
+    }
     let sinks = FanOut(std::iter::once(&main as _).chain(added.iter().map(|sink| &**sink)).collect());
     for text in assembly.messages() {
         sinks.emit(&Event::Warning { stage: "study".to_owned(), text: text.clone() });
@@ -79,9 +82,15 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     Ok(if outcome.is_complete() { Finish::Done } else { Finish::Partial })
 }
 
+/// Returns whether a page shows the run while it is running.
+fn is_watched(arguments: &RunArguments) -> bool {
+    arguments.watch || arguments.sink.iter().any(|name| name == LIVE)
+}
+
 /// Opens the sinks that the user asks for.
-fn added_sinks<'a>(names: &[String], place: SinkPlace<'a>) -> Vec<Box<dyn EventSink + 'a>> {
-    let chosen = SINKS.iter().filter(|kind| names.iter().any(|name| name == kind.name));
+fn added_sinks<'a>(arguments: &RunArguments, place: SinkPlace<'a>) -> Vec<Box<dyn EventSink + 'a>> {
+    let is_chosen = |name: &str| arguments.sink.iter().any(|chosen| chosen == name);
+    let chosen = SINKS.iter().filter(|kind| is_chosen(kind.name) || (kind.name == LIVE && arguments.watch));
     chosen.map(|kind| (kind.open)(place)).collect()
 }
 

@@ -41,6 +41,7 @@ pub use correctness::Correctness;
 pub use data::{Report, schema};
 pub(crate) use graph::{StageState, StageWork, svg as graph_svg};
 pub use markdown::results_markdown;
+pub(crate) use page::live::{LivePage, live_page};
 pub use pairs::pairs_png;
 pub use stage_table::{Cell, CellFormat, StageColumn, StageTable};
 pub(crate) use times::StageTimes;

@@ -7,6 +7,7 @@
 //! ...            what the sinks write that `--sink` adds ([`sinks`](crate::sinks))
 //! pipeline.toml  copy of the pipeline file
 //! report/        the report of the run
+//! live.html      page that shows the run while it is running (`run --watch`)
 //! run.lock       locked while the run is running
 //! pinned         exists if the artifacts of the run are kept
 //! ```
