@@ -41,11 +41,7 @@ Exit codes:
   5 some stages failed, the others finished (run --keep-going)
   10 some stages would run (plan --exit-code)   130 interrupted";
 
-/// The commands.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Compute every missing stage of a pipeline and render its report
-    #[command(after_help = "\
+const RUN_EXAMPLES: &str = "\
 Examples:
   simclr run pipelines/quickstart.toml
   simclr run study.toml --set seed=7 --set pretrain.main.loss.nt_xent.temperature=0.5
