@@ -38,7 +38,7 @@ fn colors_follow_the_conventions_for_the_environment() {
 
 /// The commands that read a pipeline file.
 const FILE_COMMANDS: [&str; 6] = ["run", "plan", "validate", "summary", "preview", "report"];
-const OTHER_COMMANDS: [&str; 7] = ["status", "compare", "cache", "doctor", "init", "schema", "completions"];
+const OTHER_COMMANDS: [&str; 8] = ["open", "status", "compare", "cache", "doctor", "init", "schema", "completions"];
 const CACHE_COMMANDS: [&str; 6] = ["ls", "verify", "gc", "import", "pin", "unpin"];
 
 #[test]
@@ -57,6 +57,28 @@ fn help_lists_every_command_with_examples() {
     }
 }
 
+#[test]
+fn the_help_of_every_command_has_the_same_layout() {
+    for command in FILE_COMMANDS.into_iter().chain(OTHER_COMMANDS) {
+        let (_, stdout, _) = output(&[command, "--help"]);
+        let options = stdout.split_once("Options:\n").map_or("", |(_, options)| options);
+        let mut described =
+            options.lines().take_while(|line| !line.is_empty()).filter(|line| line.trim_start().starts_with('-'));
+        assert!(described.all(|line| line.trim().split("  ").count() > 1), "beside its option: {stdout}");
+    }
+}
+
+#[test]
+fn a_preview_is_a_png_in_an_existing_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, what) in [("x.jpg", "is a PNG"), ("none/x.png", "does not exist")] {
+        let out = directory.path().join(name);
+        let (code, _, stderr) = output(&["preview", "pipelines/quickstart.toml", "--out", out.to_str().unwrap()]);
+        assert!(code == 2 && stderr.contains(what), "{stderr}");
+    }
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
 fn assert_has_examples(command: &[&str]) {
     let (code, stdout, _) = output(&[command, &["--help"]].concat());
     assert_eq!(code, 0);
@@ -66,6 +88,7 @@ fn assert_has_examples(command: &[&str]) {
 
 #[test]
 fn completions_of_every_shell_include_the_commands() {
+    assert!(output(&["completions", "bash"]).1.contains("auto cpu cuda"), "devices are suggested");
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let (code, stdout, stderr) = output(&["completions", shell]);
         assert_eq!((code, stderr.as_str()), (0, ""), "{shell}");
@@ -103,7 +126,6 @@ fn invalid_command_lines_are_usage_errors() {
         &["run", "a.toml", "--device", "gpu"],
         &["plan", "a.toml", "--format", "yaml"],
         &["preview", "a.toml", "--count", "0"],
-        &["status", "latest", "--all"],
         &["compare", "latest"],
         &["cache"],
         &["cache", "gc", "--keep", "-1"],

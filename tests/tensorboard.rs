@@ -60,7 +60,7 @@ impl Study {
 
     /// Returns the directories of the runs, in the order in which they started.
     fn runs(&self) -> Vec<PathBuf> {
-        entries(&self.output.join("runs/small"))
+        entries(&self.output.join("runs/small")).into_iter().filter(|path| !path.is_symlink()).collect()
     }
 }
 

@@ -7,10 +7,11 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// Formats a duration: `0.42 s`, `12.3 s`, `4 min 05 s`, `2 h 03 min`.
+/// Formats a duration: `< 0.01 s`, `0.42 s`, `12.3 s`, `4 min 05 s`, `2 h 03 min`.
 pub(crate) fn duration(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64();
     match elapsed.as_secs() {
+        0 if !elapsed.is_zero() && seconds < 0.005 => "< 0.01 s".to_owned(),
         0..10 => format!("{seconds:.2} s"),
         10..MINUTE if seconds < 59.95 => format!("{seconds:.1} s"),
         // It would round to `60.0 s`.
@@ -25,6 +26,15 @@ pub(crate) fn duration(elapsed: Duration) -> String {
 pub(crate) fn seconds(seconds: f64) -> String {
     let clamped = if seconds > 0.0 { Duration::MAX } else { Duration::ZERO };
     duration(Duration::try_from_secs_f64(seconds).unwrap_or(clamped))
+}
+
+/// Formats an estimate of a number of seconds: `< 1 s`, `12 s`, `4 min 05 s`, `2 h 03 min`.
+pub(crate) fn rough_seconds(estimate: f64) -> String {
+    match estimate.round() {
+        ..1.0 => "< 1 s".to_owned(),
+        whole if whole < MINUTE as f64 => format!("{whole} s"),
+        whole => seconds(whole),
+    }
 }
 
 /// Formats a fraction as a percentage with one decimal, "52.8 %"; halves are rounded up.
@@ -91,6 +101,7 @@ mod tests {
     #[test]
     fn durations() {
         for (milliseconds, text) in [
+            (4, "< 0.01 s"),
             (421, "0.42 s"),
             (12_340, "12.3 s"),
             (59_960, "1 min 00 s"),

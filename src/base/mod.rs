@@ -24,6 +24,7 @@ pub(crate) mod human;
 pub(crate) mod json;
 pub(crate) mod kinds;
 pub(crate) mod matmul;
+pub(crate) mod nearest;
 pub(crate) mod own_output;
 pub mod panics;
 pub mod rng;

@@ -3,20 +3,22 @@
 mod doctor;
 mod records;
 mod start;
+mod values;
 
 pub(crate) use doctor::{DoctorArguments, PrecisionArgument};
 pub(crate) use records::{
     CacheArguments, CacheCommand, CacheListArguments, CollectArguments, CompareArguments, ImportArguments,
-    PinArguments, StatusArguments, VerifyArguments,
+    OpenArguments, PinArguments, StatusArguments, VerifyArguments,
 };
 pub(crate) use start::{CompletionsArguments, InitArguments, SchemaArguments, SchemaOf};
+pub(crate) use values::{Format, ResultsFormat};
 
 use crate::engine::store::Verify;
 use crate::sinks::SINKS;
 use crate::study::DeviceChoice;
-use clap::builder::{PossibleValue, PossibleValuesParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+use values::{DEVICES, VERIFY, minutes, sink_names};
 
 /// Declarative pipelines for self-supervised image learning with SimCLR.
 #[derive(Debug, Parser)]
@@ -39,17 +41,26 @@ Exit codes:
   5 some stages failed, the others finished (run --keep-going)
   10 some stages would run (plan --exit-code)   130 interrupted";
 
-/// The commands.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Compute every missing stage of a pipeline and render its report
-    #[command(after_help = "\
+const RUN_EXAMPLES: &str = "\
 Examples:
   simclr run pipelines/quickstart.toml
   simclr run study.toml --set seed=7 --set pretrain.main.loss.nt_xent.temperature=0.5
   simclr run study.toml --only pretrain                 only pretraining and what it needs
   simclr run study.toml --force 'linear_eval.depths*'   recompute these
-  simclr run sweep.toml --jobs 2 --keep-going           two stages at a time, despite failures")]
+  simclr run sweep.toml --jobs 2 --keep-going           two stages at a time, despite failures
+  simclr run study.toml --watch                         a page that shows the run while it is running";
+
+/// Returns the examples of `run`, and what each sink writes.
+fn run_help() -> String {
+    let sinks = SINKS.iter().map(|kind| format!("\n  {:<12}{}", kind.name, kind.about));
+    format!("{RUN_EXAMPLES}\n\nSinks:{}", sinks.collect::<String>())
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Compute every missing stage of a pipeline and render its report
+    #[command(after_help = run_help())]
     Run(RunArguments),
     /// Show what a run would compute, and why
     #[command(after_help = "\
@@ -75,11 +86,19 @@ Examples:
   simclr preview study.toml
   simclr preview study.toml --augment simclr --count 16 --out pairs.png")]
     Preview(PreviewArguments),
-    /// Re-render the report of a finished pipeline
+    /// Re-render the report of a finished pipeline, or compare several runs in one page
     #[command(after_help = "\
 Examples:
-  simclr report study.toml")]
+  simclr report study.toml
+  simclr report quickstart temperature                  a page that compares the latest runs of two studies
+  simclr report 20260414-0903 latest --out comparison")]
     Report(ReportArguments),
+    /// Open the report of a run in the browser
+    #[command(after_help = "\
+Examples:
+  simclr open                                           the latest run
+  simclr open quickstart")]
+    Open(OpenArguments),
     /// List the runs, or show the stages and progress of one run
     #[command(after_help = "\
 Examples:
@@ -91,6 +110,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   simclr compare 20260414-0903 latest
+  simclr compare sweep@temperature=0.1 sweep@temperature=0.5   two variants of a run
   simclr compare quickstart/20260414-0903 quickstart --format json")]
     Compare(CompareArguments),
     /// Manage the artifacts in the store
@@ -149,10 +169,10 @@ pub(crate) struct StoreArguments {
     #[arg(long, value_name = "DIR", default_value = "outputs")]
     pub output: PathBuf,
     /// Device, overriding the pipeline: auto, cpu, cuda, cuda:1
-    #[arg(long, value_parser = device)]
+    #[arg(long, value_parser = DEVICES, hide_possible_values = true)]
     pub device: Option<DeviceChoice>,
     /// When to verify artifacts against their digests, overriding the pipeline: changed, always, size
-    #[arg(long, value_name = "WHEN", value_parser = verify)]
+    #[arg(long, value_name = "WHEN", value_parser = VERIFY, hide_possible_values = true)]
     pub verify: Option<Verify>,
     /// Worker threads; results do not depend on the number [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -192,6 +212,12 @@ pub(crate) struct RunArguments {
     /// Also write events and metrics to the run's directory in another format
     #[arg(long, value_name = "NAME", value_parser = sink_names())]
     pub sink: Vec<String>,
+    /// Write a page to the run's directory that shows the run while it is running, and print its path
+    #[arg(long)]
+    pub watch: bool,
+    /// How to print the results [default: text on a terminal, else markdown]
+    #[arg(long, value_enum)]
+    pub format: Option<ResultsFormat>,
     /// Hide progress; print only warnings, errors and results
     #[arg(long, short)]
     pub quiet: bool,
@@ -209,6 +235,9 @@ pub(crate) struct PlanArguments {
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+    /// List every stage of a sweep, with whole reasons
+    #[arg(long)]
+    pub all: bool,
     /// Exit with code 10 if any stage would run
     #[arg(long)]
     pub exit_code: bool,
@@ -262,56 +291,18 @@ pub(crate) struct PreviewArguments {
 /// Arguments of `report`.
 #[derive(Args, Debug)]
 pub(crate) struct ReportArguments {
-    /// The pipeline.
-    #[command(flatten)]
-    pub pipeline: PipelineArguments,
+    /// A pipeline file; or two or more runs to compare: latest, a study, an id or its prefix, STUDY/ID
+    #[arg(value_name = "FILE|RUN", required = true)]
+    pub targets: Vec<PathBuf>,
+    /// Override a value of the pipeline: a dotted path and a TOML value
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// Directory to write a comparison to [default: comparisons/A+B in the output directory]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// The store.
     #[command(flatten)]
     pub store: StoreArguments,
-}
-
-/// Output format of a command.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// Text for people.
-    #[default]
-    Text,
-    /// JSON for programs.
-    Json,
-}
-
-/// Returns the parser of the names of sinks, with their descriptions for the help.
-fn sink_names() -> PossibleValuesParser {
-    SINKS.iter().map(|kind| PossibleValue::new(kind.name).help(kind.about)).collect::<Vec<_>>().into()
-}
-
-fn minutes(text: &str) -> Result<f64, String> {
-    /// One year: longer than any run and well within the range of a `Duration`.
-    const MAX: f64 = 525_600.0;
-    let minutes: f64 = text.parse().map_err(|_| "must be a number of minutes".to_owned())?;
-    if (0.0..=MAX).contains(&minutes) { Ok(minutes) } else { Err(format!("must be between 0 and {MAX}")) }
-}
-
-fn verify(text: &str) -> Result<Verify, String> {
-    match text {
-        "changed" => Ok(Verify::Changed),
-        "always" => Ok(Verify::Always),
-        "size" => Ok(Verify::Size),
-        _ => Err("must be changed, always or size".to_owned()),
-    }
-}
-
-fn device(text: &str) -> Result<DeviceChoice, String> {
-    match text {
-        "auto" => Ok(DeviceChoice::Auto),
-        "cpu" => Ok(DeviceChoice::Cpu),
-        "cuda" => Ok(DeviceChoice::Cuda(0)),
-        _ => text
-            .strip_prefix("cuda:")
-            .and_then(|number| number.parse().ok())
-            .map(DeviceChoice::Cuda)
-            .ok_or_else(|| "must be auto, cpu, cuda or cuda:NUMBER".to_owned()),
-    }
 }
 
 #[cfg(test)]
@@ -322,21 +313,5 @@ mod tests {
     #[test]
     fn arguments_are_consistent() {
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn minutes_must_be_finite_and_not_negative() {
-        assert_eq!(minutes("0.5"), Ok(0.5));
-        for wrong in ["-1", "nan", "inf", "1e9", "", "five"] {
-            assert!(minutes(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn devices_are_parsed() {
-        assert_eq!(device("cuda:3"), Ok(DeviceChoice::Cuda(3)));
-        for wrong in ["gpu", "cuda:", "cuda:-1", "cuda1", ""] {
-            assert!(device(wrong).is_err(), "{wrong}");
-        }
     }
 }

@@ -90,7 +90,10 @@ struct DoctorReport {
 
 impl DoctorReport {
     fn text(&self) -> Text {
-        Text::join([self.head(), checks_table(&self.checks), timings_table(&self.timings)], "\n")
+        let all_ok = !self.checks.is_empty() && self.checks.iter().all(|check| check.ok);
+        let passed = format!("all {} passed\n", human::count(self.checks.len(), "check"));
+        let passed = if all_ok { Text::styled(passed, Style::Good) } else { Text::default() };
+        Text::join([self.head(), checks_table(&self.checks), timings_table(&self.timings), passed], "\n")
     }
 
     fn head(&self) -> Text {

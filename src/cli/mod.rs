@@ -10,16 +10,20 @@ mod completions;
 mod data_summary;
 mod doctor;
 mod failure;
+mod fit;
 mod init;
 mod interrupt;
 mod memory;
+mod open;
 mod output;
 mod plan;
 mod preview;
 mod report;
+mod results;
 mod run;
 mod schema;
 mod sinks;
+mod stage_rows;
 mod start;
 mod status;
 mod summary;
@@ -64,6 +68,7 @@ fn dispatch(command: &Command) -> Result<Finish, Failure> {
         Command::Summary(arguments) => summary::run(arguments),
         Command::Preview(arguments) => preview::run(arguments),
         Command::Report(arguments) => report::run(arguments),
+        Command::Open(arguments) => open::run(arguments),
         Command::Status(arguments) => status::run(arguments),
         Command::Compare(arguments) => compare::run(arguments),
         Command::Cache(arguments) => cache::run(arguments),

@@ -70,6 +70,41 @@ pub(super) fn print_error(error: &Error) {
     message(Text::styled("error:", Style::Error).with(format!(" {error}")));
 }
 
+/// Number of columns below which output is not narrowed any further.
+const MIN_WIDTH: usize = 20;
+
+/// Returns the number of columns that a line on standard output may have: the value of `COLUMNS`, or else the width of
+/// the terminal. Lines have any length if standard output is not a terminal.
+pub(super) fn width() -> usize {
+    width_of(std::io::stdout())
+}
+
+/// Same as [`width`], for standard error.
+pub(super) fn error_width() -> usize {
+    width_of(std::io::stderr())
+}
+
+#[cfg(unix)]
+fn width_of(stream: impl std::os::fd::AsFd) -> usize {
+    columns(terminal_size::terminal_size_of(stream))
+}
+
+#[cfg(not(unix))]
+fn width_of(stream: impl std::os::windows::io::AsHandle) -> usize {
+    columns(terminal_size::terminal_size_of(stream))
+}
+
+fn columns(terminal: Option<(terminal_size::Width, terminal_size::Height)>) -> usize {
+    let set = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
+    let width = set.or(terminal.map(|(width, _)| usize::from(width.0)));
+    width.map_or(usize::MAX, |width| width.max(MIN_WIDTH))
+}
+
+/// Returns whether standard output is a terminal.
+pub(super) fn is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
 /// Returns whether standard error is a terminal that can redraw lines.
 pub(super) fn is_live() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")

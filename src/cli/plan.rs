@@ -2,24 +2,40 @@
 
 use super::args::{Format, PlanArguments};
 use super::failure::{Failure, Finish};
+use super::fit::{cut_end, wrap};
 use super::output;
 use super::run;
-use super::table::{Cell, table};
+use super::stage_rows::{StageRow, stage_rows};
+use super::table::{Cell, Column, fitted};
 use super::text::Style;
 use crate::base::{Result, human};
-use crate::engine::{self, Graph, PlanEntry, PlanStatus, RunOptions};
+use crate::engine::{self, Graph, PlanEntry, PlanStatus, RunOptions, Store};
 use crate::pipeline::Assembly;
-use crate::runs::Hardware;
+use crate::runs::{self, Hardware};
 use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::mem::{Discriminant, discriminant};
+use std::path::Path;
+
+/// Status, name, time, memory and reason.
+const COLUMNS: [Column; 5] = [
+    Column::left(),
+    Column::left().cut_middle(34),
+    Column::right().optional(2),
+    Column::right().optional(3),
+    Column::left().cut_end(16).optional(1),
+];
+/// Maximum number of columns of a reason; `--all` and JSON have the whole.
+const MAX_REASON: usize = 80;
 
 pub(super) fn run(arguments: &PlanArguments) -> Result<Finish, Failure> {
     run::start_threads(&arguments.store)?;
     let study = run::open(&arguments.pipeline, &arguments.store)?;
     let verify = run::verify_choice(&study.loaded, &arguments.store);
     let options = RunOptions { verify, ..RunOptions::default() };
-    let entries = engine::plan_with(&study.assembly.graph, &study.store, &options)?;
+    let entries = entries(&study.assembly, &study.store, &options, &arguments.store.output)?;
     match arguments.format {
-        Format::Text => show_text(&entries)?,
+        Format::Text => show_text(&entries, arguments.all)?,
         Format::Json => show_json(&study.loaded.study.name, &study.assembly, &entries)?,
     }
     study.assembly.messages().for_each(output::warn);
@@ -27,42 +43,68 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<Finish, Failure> {
     Ok(if stale && arguments.exit_code { Finish::Stale } else { Finish::Done })
 }
 
+/// Returns the plan of a study. New stages are explained by what they change of its own earlier runs: a comparison with
+/// another study would list everything that the two do not share.
+pub(super) fn entries(
+    assembly: &Assembly,
+    store: &Store,
+    options: &RunOptions,
+    output: &Path,
+) -> Result<Vec<PlanEntry>> {
+    let own = runs::list(output).runs.into_iter().filter(|run| run.study == assembly.study);
+    let own: HashSet<String> = own.flat_map(|run| run.record.stages).map(|stage| stage.key).collect();
+    engine::plan_with_history(&assembly.graph, store, options, Some(&own))
+}
+
 fn will_run(entry: &PlanEntry) -> bool {
     matches!(entry.status, PlanStatus::WillRun { .. })
 }
 
-/// Prints a plan as a table, followed by its totals and warnings.
-pub(super) fn show_text(entries: &[PlanEntry]) -> Result<()> {
-    let rows: Vec<[Cell; 5]> = entries.iter().map(row).collect();
-    output::print(table(&rows, &[2, 3]).with(totals(entries)))?;
+/// Prints a plan as a table, followed by its totals and warnings. The stages of a sweep are one row, unless all rows are
+/// wanted.
+pub(super) fn show_text(entries: &[PlanEntry], all: bool) -> Result<()> {
+    let status = |entry: &PlanEntry| -> Discriminant<PlanStatus> { discriminant(&entry.status) };
+    let rows = stage_rows(entries, all, |entry| &entry.name, status);
+    let rows: Vec<[Cell; 5]> = rows.iter().map(|stages| row(stages, all)).collect();
+    let width = output::width();
+    let totals = wrap(&totals(entries), width).join("\n");
+    output::print(fitted(&rows, &COLUMNS, width).with(format!("{totals}\n")))?;
     let memory = Hardware::here().memory_bytes.unwrap_or(u64::MAX);
     entries.iter().filter_map(|entry| too_large(entry, memory)).for_each(|warning| output::warn(&warning));
     Ok(())
 }
 
 /// Returns status, name, time, memory and reason. Only stages that would run have a time and memory.
-fn row(entry: &PlanEntry) -> [Cell; 5] {
-    let (word, style, reason) = match &entry.status {
-        PlanStatus::Cached => ("cached", Style::Dim, None),
-        PlanStatus::NotNeeded => ("not needed", Style::Dim, None),
-        PlanStatus::CannotRun { reason } => ("cannot run", Style::Error, Some(reason)),
-        PlanStatus::WillRun { reason } => ("will run", Style::Good, Some(reason)),
+fn row(stages: &StageRow<'_, PlanEntry>, all: bool) -> [Cell; 5] {
+    let (word, style, runs) = match &stages.first().status {
+        PlanStatus::Cached => ("cached", Style::Dim, false),
+        PlanStatus::NotNeeded => ("not needed", Style::Dim, false),
+        PlanStatus::CannotRun { .. } => ("cannot run", Style::Error, true),
+        PlanStatus::WillRun { .. } => ("will run", Style::Good, true),
     };
-    let (time, memory) = match reason {
-        Some(_) => (time(entry), memory(entry)),
-        None => Default::default(),
-    };
-    let reason = reason.cloned().unwrap_or_default();
-    [Cell::styled(word, Some(style)), entry.name.as_str().into(), time.into(), memory.into(), reason.into()]
+    let (time, memory) = if runs { (time(&stages.stages), memory(&stages.stages)) } else { Default::default() };
+    let reason = stages.text(|entry| reason(entry).to_owned());
+    let reason = if all { reason } else { cut_end(&reason, MAX_REASON).into_owned() };
+    [Cell::styled(word, Some(style)), stages.name.as_str().into(), time.into(), memory.into(), reason.into()]
 }
 
-/// Returns the estimated time, if this kind of stage has been computed on this machine before.
-fn time(entry: &PlanEntry) -> String {
-    entry.seconds.map(|seconds| format!("~ {}", human::seconds(seconds))).unwrap_or_default()
+fn reason(entry: &PlanEntry) -> &str {
+    match &entry.status {
+        PlanStatus::Cached | PlanStatus::NotNeeded => "",
+        PlanStatus::CannotRun { reason } | PlanStatus::WillRun { reason } => reason,
+    }
 }
 
-fn memory(entry: &PlanEntry) -> String {
-    entry.cost.map(|cost| human::bytes(cost.memory)).unwrap_or_default()
+/// Returns the estimated time of all, if this kind of stage has been computed on this machine before.
+fn time(entries: &[&PlanEntry]) -> String {
+    let seconds: Option<f64> = entries.iter().map(|entry| entry.seconds).sum();
+    seconds.map(|seconds| format!("~ {}", human::rough_seconds(seconds)).replace("~ <", "<")).unwrap_or_default()
+}
+
+/// Returns the memory of the largest.
+fn memory(entries: &[&PlanEntry]) -> String {
+    let largest = entries.iter().filter_map(|entry| entry.cost).map(|cost| cost.memory).max();
+    largest.map(human::bytes).unwrap_or_default()
 }
 
 /// `5 to compute, 22 cached; about 4 min 10 s, up to 1.2 GB`
@@ -77,7 +119,7 @@ fn totals(entries: &[PlanEntry]) -> String {
     let to_run: Vec<&PlanEntry> = entries.iter().filter(|entry| will_run(entry)).collect();
     let known: Vec<f64> = to_run.iter().filter_map(|entry| entry.seconds).collect();
     if !known.is_empty() {
-        text.push_str(&format!("; about {}", human::seconds(known.iter().sum())));
+        text.push_str(&format!("; about {}", human::rough_seconds(known.iter().sum())));
         // Stages of negligible cost have no estimate either.
         let unknown = to_run.iter().filter(|entry| entry.seconds.is_none() && entry.cost.is_some()).count();
         if unknown > 0 {
@@ -87,7 +129,7 @@ fn totals(entries: &[PlanEntry]) -> String {
     if let Some(max) = to_run.iter().filter_map(|entry| entry.cost).map(|cost| cost.memory).max() {
         text.push_str(&format!("; up to {}", human::bytes(max)));
     }
-    text + "\n"
+    text
 }
 
 /// Returns a warning if a stage needs more memory than the machine has.

@@ -2,6 +2,7 @@
 
 use super::args::{PipelineArguments, RunArguments, StoreArguments};
 use super::failure::{Failure, Finish};
+use super::results::{self, RunResults};
 use super::sinks::{self, Quiet};
 use super::{interrupt, memory, output, plan};
 use crate::base::{Error, Result, human};
@@ -9,7 +10,7 @@ use crate::engine::store::Verify;
 use crate::engine::{self, Event, EventSink, RunOptions, RunOutcome, Store};
 use crate::pipeline::{self, Assembly, LoadedStudy};
 use crate::runs::{Recorder, RunDescription};
-use crate::sinks::{FanOut, SINKS, SinkPlace};
+use crate::sinks::{FanOut, LIVE, LIVE_PAGE, SINKS, SinkPlace};
 use crate::stages::shared::device;
 use crate::study::DeviceChoice;
 use std::path::Path;
@@ -26,7 +27,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     let Study { loaded, mut assembly, store } = open(&arguments.pipeline, &arguments.store)?;
     let options = options(arguments, &loaded);
     if arguments.dry_run {
-        plan::show_text(&engine::plan_with(&assembly.graph, &store, &options)?)?;
+        plan::show_text(&plan::entries(&assembly, &store, &options, &arguments.store.output)?, false)?;
         assembly.messages().for_each(output::warn);
         return Ok(Finish::Done);
     }
@@ -51,7 +52,10 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     let record_path = record.record();
     let terminal = sinks::for_terminal(arguments.quiet, options.keep_going);
     let main = FanOut(vec![&*terminal, &record]);
-    let added = added_sinks(&arguments.sink, SinkPlace { run: record.directory(), warnings: &main });
+    let added = added_sinks(arguments, SinkPlace { run: record.directory(), warnings: &main });
+    if is_watched(arguments) {
+        output::message(format!("live page: {}", record.directory().join(LIVE_PAGE).display()));
+    }
     let sinks = FanOut(std::iter::once(&main as _).chain(added.iter().map(|sink| &**sink)).collect());
     for text in assembly.messages() {
         sinks.emit(&Event::Warning { stage: "study".to_owned(), text: text.clone() });
@@ -65,22 +69,28 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     drop(added);
     let (directory, facts) = (record.directory().to_owned(), record.facts());
     record.finish(result.as_ref().err()).iter().for_each(output::warn);
-    let (mut results_text, outcome) = result?;
+    let (mut results, outcome) = result?;
     if !outcome.is_complete() {
         let writer = ResultsWriter { store: &store, arguments, run: &directory, facts, events: &Quiet };
-        results_text = writer.partial_results(&loaded, &mut assembly, &outcome)?;
+        results = writer.partial_results(&loaded, &mut assembly, &outcome)?;
     }
     if !arguments.quiet {
         let (counts, time) = (counts(&outcome), human::duration(start.elapsed()));
         output::message(format!("{counts} in {time}; record: {}", record_path.display()));
     }
-    output::print(results_text)?;
+    results::show(&results, arguments.format)?;
     Ok(if outcome.is_complete() { Finish::Done } else { Finish::Partial })
 }
 
+/// Returns whether a page shows the run while it is running.
+fn is_watched(arguments: &RunArguments) -> bool {
+    arguments.watch || arguments.sink.iter().any(|name| name == LIVE)
+}
+
 /// Opens the sinks that the user asks for.
-fn added_sinks<'a>(names: &[String], place: SinkPlace<'a>) -> Vec<Box<dyn EventSink + 'a>> {
-    let chosen = SINKS.iter().filter(|kind| names.iter().any(|name| name == kind.name));
+fn added_sinks<'a>(arguments: &RunArguments, place: SinkPlace<'a>) -> Vec<Box<dyn EventSink + 'a>> {
+    let is_chosen = |name: &str| arguments.sink.iter().any(|chosen| chosen == name);
+    let chosen = SINKS.iter().filter(|kind| is_chosen(kind.name) || (kind.name == LIVE && arguments.watch));
     chosen.map(|kind| (kind.open)(place)).collect()
 }
 
@@ -130,27 +140,30 @@ struct ResultsWriter<'a> {
 }
 
 impl ResultsWriter<'_> {
-    /// Publishes the report and returns the results table and the report's path. A run with `--only` has neither unless
-    /// the report was selected.
-    fn results(&self, assembly: &Assembly, outcome: &RunOutcome) -> Result<String> {
-        if outcome.artifacts[assembly.report.index()].is_none() {
-            return Ok("no report: run again without --only\n".to_owned());
-        }
+    /// Publishes the report. A run with `--only` has none unless the report was selected.
+    fn results(&self, assembly: &Assembly, outcome: &RunOutcome) -> Result<RunResults> {
+        let Some(artifact) = outcome.artifacts[assembly.report.index()].clone() else {
+            return Ok(RunResults::None("no report: run again without --only"));
+        };
         let published = pipeline::publish(assembly, outcome, self.store, &self.arguments.store.output)?;
         published.damage.iter().map(published_again).for_each(|text| self.warn(assembly, text));
         // The copy in the run's directory is optional: the results are already published.
         if let Err(error) = pipeline::publish_run(assembly, outcome, self.store, self.run, &self.facts) {
             self.warn(assembly, format!("cannot keep a copy of the report with the run: {error}"));
         }
-        let table = pipeline::results_table(assembly, outcome)?;
-        Ok(format!("{}\n\nreport: {}\n", table.trim_end(), published.page.display()))
+        Ok(RunResults::Report { page: published.page, artifact })
     }
 
     /// Prints why stages failed, and renders the report from the artifacts that exist.
-    fn partial_results(&self, loaded: &LoadedStudy, assembly: &mut Assembly, outcome: &RunOutcome) -> Result<String> {
+    fn partial_results(
+        &self,
+        loaded: &LoadedStudy,
+        assembly: &mut Assembly,
+        outcome: &RunOutcome,
+    ) -> Result<RunResults> {
         outcome.failures.iter().for_each(|(_, error)| output::print_error(error));
         if !outcome.skipped.iter().any(|(id, _)| *id == assembly.report) {
-            return Ok("no report\n".to_owned());
+            return Ok(RunResults::None("no report"));
         }
         assembly.report_existing(loaded, outcome)?;
         let report = assembly.graph.name(assembly.report).to_owned();

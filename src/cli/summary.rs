@@ -151,10 +151,16 @@ fn count_classes(dataset: &DatasetConfig) -> Result<usize> {
     })
 }
 
+/// Formats a learning rate with at most six significant digits: `0.075`, `0.166667`, `2.5e-5`.
+fn rate(rate: f64) -> String {
+    let digits = format!("{rate:.5e}").parse::<f64>().unwrap_or(rate);
+    if (1e-4..1e6).contains(&digits) || digits == 0.0 { digits.to_string() } else { format!("{digits:e}") }
+}
+
 fn show_text(networks: &[Network]) -> Result<()> {
     let tables = networks.iter().map(|Network { stage, summary, views, training_bytes, learning_rates }| {
         let memory = human::bytes(*training_bytes);
-        let rates: Vec<String> = learning_rates.iter().map(f64::to_string).collect();
+        let rates: Vec<String> = learning_rates.iter().copied().map(rate).collect();
         format!(
             "{stage}\n{}\ntraining memory {memory:>14}  with {views} views per step\nlearning rate   {:>14}  peak\n",
             summary.to_string().trim_end(),
@@ -162,4 +168,14 @@ fn show_text(networks: &[Network]) -> Result<()> {
         )
     });
     output::print(tables.collect::<Vec<_>>().join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_have_no_needless_digits() {
+        assert_eq!([0.075, 1.0 / 6.0, 2.5e-5, 0.3].map(rate), ["0.075", "0.166667", "2.5e-5", "0.3"]);
+    }
 }

@@ -10,6 +10,8 @@ pub(super) enum Style {
     Error,
     Warning,
     Good,
+    /// Headings.
+    Strong,
     Dim,
 }
 
@@ -19,6 +21,7 @@ impl Style {
             Self::Error => AnsiColor::Red.on_default().bold(),
             Self::Warning => AnsiColor::Yellow.on_default().bold(),
             Self::Good => AnsiColor::Green.on_default(),
+            Self::Strong => anstyle::Style::new().bold(),
             Self::Dim => anstyle::Style::new().dimmed(),
         }
     }
@@ -71,6 +74,12 @@ impl Text {
             text.push(part);
         }
         text
+    }
+}
+
+impl FromIterator<Text> for Text {
+    fn from_iter<I: IntoIterator<Item = Text>>(parts: I) -> Self {
+        Self(parts.into_iter().flat_map(|part| part.0).collect())
     }
 }
 

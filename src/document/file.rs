@@ -1,7 +1,7 @@
 //! Reading the text of a pipeline file.
 
 use crate::base::files::{self, open_regular};
-use crate::document::nearest::nearest;
+use crate::base::nearest::nearest;
 use crate::document::source::MAX_BYTES;
 use std::fs::File;
 use std::io::{Error, ErrorKind, Read};

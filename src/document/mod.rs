@@ -12,7 +12,6 @@ mod extends;
 mod file;
 mod limits;
 mod merge;
-mod nearest;
 mod node;
 mod parsed;
 mod paths;
@@ -30,11 +29,11 @@ mod written_out;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use crate::base::nearest::{listed, nearest, shortened};
 pub(crate) use de::InvalidValue;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub(crate) use diagnostic::{Problem, Problems};
 pub(crate) use file::read_text;
-pub(crate) use nearest::{listed, nearest, shortened};
 pub(crate) use node::{PathStep, TableEntry, TomlNode, TomlValue};
 pub(crate) use parsed::{Document, Variant};
 pub(crate) use read::{read, read_with};

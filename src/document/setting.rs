@@ -1,7 +1,7 @@
 //! Values set by path: `--set path=value` and `[sweep]`.
 
+use crate::base::nearest::{listed, nearest};
 use crate::document::diagnostic::{Problem, Problems};
-use crate::document::nearest::{listed, nearest};
 use crate::document::node::{TableEntry, TomlNode, TomlValue};
 use crate::document::schema;
 use crate::document::source::Span;

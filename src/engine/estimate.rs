@@ -1,11 +1,37 @@
 //! Time estimates for stages, from how long stages of the same kind took before.
 
 use crate::engine::record::host;
-use crate::engine::{ArtifactRecord, Cost, Store};
+use crate::engine::select::Action;
+use crate::engine::{ArtifactRecord, Cost, Graph, Store};
 use std::collections::HashMap;
 
 /// Number of records an estimate is based on, newest first.
 const MAX_RECORDS: usize = 20;
+
+/// Stage that a run is going to compute.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PlannedStage {
+    /// Name of the stage.
+    pub stage: String,
+    /// Kind of the stage.
+    pub kind: String,
+    /// Estimated work ([`Cost::work`]); none if it is negligible.
+    pub work: Option<f64>,
+    /// Estimated time in seconds, if this machine has computed a stage of this kind before.
+    pub seconds: Option<f64>,
+}
+
+/// Returns the stages to compute, in the order of the graph.
+pub(super) fn planned(graph: &Graph, store: &Store, actions: &[Action]) -> Vec<PlannedStage> {
+    let mut estimates = TimeEstimator::new(store);
+    let to_compute = graph.iter().filter(|id| actions[id.index()].is_compute());
+    let planned = to_compute.map(|id| {
+        let (stage, kind, cost) = (graph.name(id).to_owned(), graph.kind(id).to_owned(), graph.cost(id));
+        let seconds = cost.and_then(|cost| estimates.seconds(&kind, cost));
+        PlannedStage { stage, kind, work: cost.map(|cost| cost.work), seconds }
+    });
+    planned.collect()
+}
 
 /// Estimator of stage times, based on the records of a store.
 pub(super) struct TimeEstimator<'a> {

@@ -1,6 +1,6 @@
 //! Events of a run: numbers and names, from which sinks make sentences, charts or files.
 
-use crate::engine::{EpochMetrics, Progress, StageSummary, TrainingSpeed};
+use crate::engine::{EpochMetrics, PlannedStage, Progress, StageSummary, TrainingSpeed};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -113,6 +113,10 @@ impl Event {
 pub trait EventSink: Send + Sync {
     /// Receives an event.
     fn emit(&self, event: &Event);
+
+    /// Receives the stages that are going to be computed, before they start. A run that finds artifacts to be damaged or
+    /// changed plans again.
+    fn planned(&self, _stages: &[PlannedStage]) {}
 
     /// Shows or writes what is still pending at the end of the run.
     fn finish(&self) {}

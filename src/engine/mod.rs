@@ -39,7 +39,7 @@
 pub(crate) mod clock;
 mod compute;
 pub(crate) mod difference;
-mod estimate;
+pub(crate) mod estimate;
 pub(crate) mod event;
 pub(crate) mod graph;
 pub(crate) mod key;
@@ -57,10 +57,12 @@ pub(crate) mod stage;
 pub mod store;
 pub(crate) mod summary;
 
+pub use estimate::PlannedStage;
 pub use event::{Event, EventSink, NoEvents};
 pub use graph::{Graph, StageId};
 pub use key::KeyDocument;
 pub use outcome::{RunOutcome, StageOutcome, StageStatus};
+pub(crate) use plan::plan_with_history;
 pub use plan::{PlanEntry, PlanStatus, plan, plan_with};
 pub use progress::{EpochMetrics, Progress, TrainingMetrics, TrainingSpeed};
 pub use record::ArtifactRecord;

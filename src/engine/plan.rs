@@ -7,6 +7,7 @@ use crate::engine::select::{Action, Fault, decide_actions};
 use crate::engine::store::Verifier;
 use crate::engine::{Cost, Graph, RunOptions, StageId, Store};
 use serde::Serialize;
+use std::collections::HashSet;
 
 /// Stage of a plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,9 +59,22 @@ pub fn plan(graph: &Graph, store: &Store) -> Result<Vec<PlanEntry>> {
 /// # Errors
 /// A pattern of the options matches no stage.
 pub fn plan_with(graph: &Graph, store: &Store, options: &RunOptions) -> Result<Vec<PlanEntry>> {
+    plan_with_history(graph, store, options, None)
+}
+
+/// Same as [`plan_with`]. The reasons compare missing artifacts only with those whose keys are in `own`, if given.
+///
+/// # Errors
+/// A pattern of the options matches no stage.
+pub(crate) fn plan_with_history(
+    graph: &Graph,
+    store: &Store,
+    options: &RunOptions,
+    own: Option<&HashSet<String>>,
+) -> Result<Vec<PlanEntry>> {
     let verifier = Verifier::new(store, options.verify);
     let actions = decide_actions(graph, store, &verifier, options)?;
-    let mut history = History::new(graph, store);
+    let mut history = History::new(graph, store, own);
     let mut estimates = TimeEstimator::new(store);
     let mut entries: Vec<PlanEntry> = Vec::with_capacity(graph.len());
     for id in graph.iter() {

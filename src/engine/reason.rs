@@ -3,7 +3,7 @@
 use crate::engine::difference::Fields;
 use crate::engine::select::Action;
 use crate::engine::{Graph, KeyDocument, StageId, Store};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// Number of artifacts of a kind that a missing one is compared with, newest first.
@@ -15,6 +15,8 @@ const MAX_LISTED: usize = 3;
 pub(super) struct History<'a> {
     graph: &'a Graph,
     store: &'a Store,
+    /// Keys of the artifacts to compare with; if `None`, all of the store.
+    own: Option<&'a HashSet<String>>,
     kinds: Vec<String>,
     newest: HashMap<String, Rc<[String]>>,
     documents: HashMap<String, Option<Rc<Document>>>,
@@ -27,9 +29,9 @@ struct Document {
 }
 
 impl<'a> History<'a> {
-    pub(super) fn new(graph: &'a Graph, store: &'a Store) -> Self {
+    pub(super) fn new(graph: &'a Graph, store: &'a Store, own: Option<&'a HashSet<String>>) -> Self {
         let (kinds, newest) = (store.kinds(), HashMap::new());
-        Self { graph, store, kinds, newest, documents: HashMap::new(), distances: HashMap::new() }
+        Self { graph, store, own, kinds, newest, documents: HashMap::new(), distances: HashMap::new() }
     }
 
     /// Returns why a stage has no artifact: how it differs from the most similar artifact of its kind.
@@ -94,7 +96,9 @@ impl<'a> History<'a> {
         let newest = match self.newest.get(kind) {
             Some(newest) => Rc::clone(newest),
             None => {
-                let keys: Rc<[String]> = self.store.keys(kind).into_iter().take(MAX_COMPARED).collect();
+                let is_own = |key: &String| self.own.is_none_or(|own| own.contains(key));
+                let keys = self.store.keys(kind).into_iter().filter(is_own);
+                let keys: Rc<[String]> = keys.take(MAX_COMPARED).collect();
                 self.newest.insert(kind.to_owned(), Rc::clone(&keys));
                 keys
             }

@@ -2,6 +2,7 @@
 
 use crate::base::{Error, ErrorKind, Result};
 use crate::engine::compute::{Compute, Inputs, at_stage, interruption};
+use crate::engine::estimate;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::select::{Action, decide_actions};
 use crate::engine::store::{Inspection, Lock, Verifier, remove_leftovers};
@@ -118,6 +119,7 @@ impl Rounds<'_> {
             return Err(error.clone());
         }
         self.report_cached(actions, earlier);
+        events.planned(&estimate::planned(graph, store, actions));
         let scheduler = Mutex::new(Scheduler::new(graph, actions));
         let (halted, needs_another_round) = (AtomicBool::new(false), AtomicBool::new(false));
         let compute = Compute { graph, store, verifier, options, events, interrupted, halted: &halted };

@@ -103,11 +103,16 @@ impl Summary {
 impl fmt::Display for Summary {
     /// Writes a table with a row per layer, then the totals.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<28} {:<26} {:>14} {:>12} {:>14}", "layer", "kind", "output", "parameters", "MACs")?;
-        for row in &self.rows {
+        let row = |row: &SummaryRow| {
             let output = row.output.iter().map(usize::to_string).collect::<Vec<_>>().join("x");
-            let (parameters, macs) = (with_commas(row.parameters), with_commas(row.multiply_adds));
-            writeln!(f, "{:<28} {:<26} {output:>14} {parameters:>12} {macs:>14}", row.name, row.kind)?;
+            [row.name.clone(), row.kind.clone(), output, with_commas(row.parameters), with_commas(row.multiply_adds)]
+        };
+        let head = ["layer", "kind", "output", "parameters", "MACs"].map(str::to_owned);
+        let rows: Vec<[String; 5]> = std::iter::once(head).chain(self.rows.iter().map(row)).collect();
+        let widest = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+        let [first, second, third, fourth, fifth] = std::array::from_fn(widest);
+        for [name, kind, output, parameters, macs] in &rows {
+            writeln!(f, "{name:<first$}  {kind:<second$}  {output:>third$}  {parameters:>fourth$}  {macs:>fifth$}")?;
         }
         writeln!(f)?;
         let encoder = self.encoder;

@@ -27,6 +27,7 @@
 //! ```
 
 mod assemble;
+mod comparison;
 mod execute;
 mod language;
 mod load;
@@ -35,13 +36,15 @@ mod preview;
 mod publish;
 pub(crate) mod report;
 
+pub(crate) use crate::render::RESULTS;
 pub(crate) use assemble::digests;
 pub use assemble::{AssembleError, Assembly, assemble};
+pub(crate) use comparison::{ComparedReport, comparison_directory, publish_comparison};
 pub use execute::{Executed, execute};
 pub(crate) use language::language;
 pub use language::{reference, schema};
 pub use load::{LoadedStudy, load, parse};
 pub use preview::preview;
 pub(crate) use publish::publish_run;
-pub(crate) use publish::results_table;
+pub(crate) use publish::read_brief;
 pub use publish::{Published, publish, published};

@@ -56,7 +56,7 @@ fn is_reserved(name: &str) -> bool {
     // Upper case, because some non-ASCII letters map to ASCII there.
     let name = name.to_uppercase();
     let store = name.strip_prefix("STORE-V");
-    matches!(name.as_str(), "RUNS" | "DIGESTS.JSON")
+    matches!(name.as_str(), "RUNS" | "COMPARISONS" | "DIGESTS.JSON")
         || store.is_some_and(|version| !version.is_empty() && version.chars().all(char::is_numeric))
 }
 
@@ -80,9 +80,19 @@ mod tests {
 
     #[test]
     fn names_reserved_by_the_output_directory_or_a_system_are_rejected() {
-        for name in
-            ["runs", "RUNS", "store-v1", "Store-V12", "digests.json", "con", "NUL.txt", "Com1", "lpt9.a", "COM²"]
-        {
+        for name in [
+            "runs",
+            "RUNS",
+            "comparisons",
+            "store-v1",
+            "Store-V12",
+            "digests.json",
+            "con",
+            "NUL.txt",
+            "Com1",
+            "lpt9.a",
+            "COM²",
+        ] {
             assert!(directory_name_flaw(name).is_some(), "{name}");
         }
         for name in ["", ".hidden", "a.", " a", "a\u{a0}", "a/b", "..", "a\u{85}b", &"a".repeat(101)] {

@@ -6,7 +6,7 @@ use crate::render::table::{self, Column, Table};
 use crate::render::verdict::selection::selected_run;
 use crate::render::words::{self, or_unknown};
 
-const NOTE: &str = "Test accuracy with 95 % confidence interval in percent.";
+pub(crate) const NOTE: &str = "Test accuracy with 95 % confidence interval in percent.";
 const SELECTED: &str = "selected: the run with the highest validation accuracy; the test images select nothing.";
 /// Maximum number of variants of a sweep that are shown beside each other; of more, only the selected one is.
 const MAX_VARIANTS: usize = 3;
@@ -31,6 +31,15 @@ pub(crate) struct AccuracyTables {
 /// Returns the tables. Of a sweep with many variants, they have the one that validation accuracy selects, and what does
 /// not depend on the sweep.
 pub(crate) fn of(report: &Report) -> AccuracyTables {
+    with_cells(report, words::accuracy)
+}
+
+/// Returns the tables without confidence intervals.
+pub(crate) fn without_intervals(report: &Report) -> AccuracyTables {
+    with_cells(report, words::accuracy_alone)
+}
+
+fn with_cells(report: &Report, accuracy: fn(&Group<'_>) -> String) -> AccuracyTables {
     let groups = groups::over_seeds(&report.results);
     let measured: Vec<&Group<'_>> = groups.iter().filter(|group| group.mean.is_finite()).collect();
     let selected = selected_run(&measured).ok().filter(|selected| selected.among > 1);
@@ -46,7 +55,10 @@ pub(crate) fn of(report: &Report) -> AccuracyTables {
     let several_sets = group_by(&groups, |group| group.first().dataset.clone()).len() > 1;
     let table = |((category, dataset), members): ((Category, String), Vec<&Group<'_>>)| {
         let on = if several_sets { format!(" on {}", words::dataset(&dataset)) } else { String::new() };
-        AccuracyTable { title: format!("{}{on}", category.title()), table: table(category, &members, selected) }
+        AccuracyTable {
+            title: format!("{}{on}", category.title()),
+            table: table(category, &members, selected, accuracy),
+        }
     };
     let omitted = if shown.is_empty() { 0 } else { variants.len() - 1 };
     AccuracyTables { tables: of_kind.into_iter().map(table).collect(), omitted, shown }
@@ -92,7 +104,12 @@ struct Row<'r, 'g> {
     by_depth: Vec<Option<&'g Group<'r>>>,
 }
 
-fn table(category: Category, members: &[&Group<'_>], selected: Option<&Group<'_>>) -> Table<'static> {
+fn table(
+    category: Category,
+    members: &[&Group<'_>],
+    selected: Option<&Group<'_>>,
+    accuracy: fn(&Group<'_>) -> String,
+) -> Table<'static> {
     let mut depths: Vec<Option<usize>> = members.iter().map(|group| group.first().depth).collect();
     depths.sort_unstable();
     depths.dedup();
@@ -119,7 +136,7 @@ fn table(category: Category, members: &[&Group<'_>], selected: Option<&Group<'_>
         cells.extend(has_variant.then(|| or_unknown(&row.first.variant)));
         cells.push(words::label_amount(result.fraction, result.labels_per_class));
         cells.extend(has_seeds.then(|| row.first.seeds()));
-        cells.extend(row.by_depth.iter().map(|group| group.map_or_else(|| words::UNKNOWN.into(), words::accuracy)));
+        cells.extend(row.by_depth.iter().map(|group| group.map_or_else(|| words::UNKNOWN.into(), accuracy)));
         cells
     };
     let mut notes = vec![NOTE];

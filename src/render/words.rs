@@ -111,12 +111,20 @@ pub(crate) fn number(value: f64) -> String {
 
 /// Formats an accuracy with its interval for a cell: "54.2 % (51.9 – 56.4)".
 pub(crate) fn accuracy(group: &Group<'_>) -> String {
+    let alone = accuracy_alone(group);
+    if group.first().is_missing {
+        return alone;
+    }
+    format!("{alone} ({})", percent_range(group.interval).trim_end_matches(" %"))
+}
+
+/// Formats an accuracy for a cell: "54.2 %".
+pub(crate) fn accuracy_alone(group: &Group<'_>) -> String {
     if group.first().is_missing {
         return "missing".into();
     }
     let mark = if group.results.iter().any(|result| result.selected_on_test) { " †" } else { "" };
-    let range = percent_range(group.interval);
-    format!("{}{mark} ({})", percent(group.mean), range.trim_end_matches(" %"))
+    percent(group.mean) + mark
 }
 
 /// Names the kind of an evaluation.

@@ -3,6 +3,7 @@
 use crate::analysis::{Difference, Outcomes, Pairing, difference, holm};
 use crate::engine::KeyDocument;
 use crate::engine::difference::{FieldChange, Fields};
+use crate::runs::pairs::pairs;
 use crate::runs::{RunRecord, StageRecord};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -72,15 +73,13 @@ pub(crate) struct TestPredictions {
 }
 
 /// Compares two runs. `predictions` returns the test predictions of an evaluation, if its artifact still exists.
-///
-/// Stages are matched by name. Of the remaining ones, two stages match if they are the only ones of their runs with the
-/// same name up to the brackets: `linear_eval.main[depth 0, 10 % labels]` and `linear_eval.main[depth 1]`.
+/// [`pairs`] decides which stages are compared.
 pub(crate) fn compare(
     first: &RunRecord,
     second: &RunRecord,
     predictions: &dyn Fn(&StageRecord) -> Option<TestPredictions>,
 ) -> RunComparison {
-    let pairs = pair(&first.stages, &second.stages);
+    let pairs = pairs(&first.stages, &second.stages);
     let names = |stages: &[StageRecord], is_paired: &dyn Fn(&StageRecord) -> bool| {
         stages.iter().filter(|stage| !is_paired(stage)).map(|stage| stage.name.clone()).collect()
     };
@@ -90,27 +89,6 @@ pub(crate) fn compare(
         pairs.into_iter().map(|(first, second)| compare_stage(first, second, predictions)).collect();
     adjust(&mut stages);
     RunComparison { stages, only_first, only_second }
-}
-
-fn pair<'a>(first: &'a [StageRecord], second: &'a [StageRecord]) -> Vec<(&'a StageRecord, &'a StageRecord)> {
-    let named = |stages: &'a [StageRecord], name: &str| stages.iter().find(|stage| stage.name == name);
-    let unmatched_first: Vec<_> = first.iter().filter(|stage| named(second, &stage.name).is_none()).collect();
-    let unmatched_second: Vec<_> = second.iter().filter(|stage| named(first, &stage.name).is_none()).collect();
-    let matching = |stage: &'a StageRecord| {
-        named(first, &stage.name).or_else(|| {
-            only_with_stem(&unmatched_second, stage)?;
-            only_with_stem(&unmatched_first, stage)
-        })
-    };
-    second.iter().filter_map(|stage| Some((matching(stage)?, stage))).collect()
-}
-
-/// Returns the stage with the same kind and name up to the brackets as another one, if it is the only one.
-fn only_with_stem<'a>(stages: &[&'a StageRecord], like: &StageRecord) -> Option<&'a StageRecord> {
-    let stem = |stage: &StageRecord| stage.name.split(['[', '(']).next().unwrap_or_default().trim_end().to_owned();
-    let mut alike = stages.iter().filter(|stage| stage.kind == like.kind && stem(stage) == stem(like));
-    let only = alike.next().copied();
-    if alike.next().is_none() { only } else { None }
 }
 
 /// Applies the Holm correction to all p-values.
@@ -240,15 +218,9 @@ mod tests {
     }
 
     #[test]
-    fn stages_pair_by_name_then_by_stem_where_that_is_unique() {
-        let same = || json!({ "a": 1 });
-        let first =
-            [stage("split", same()), stage("e.x[depth 0]", same()), stage("e.y[1]", same()), stage("e.y[2]", same())];
-        let second = [stage("e.x[depth 1]", json!({ "a": 2 })), stage("e.y[3]", same()), stage("split", same())];
-        let pairs = pair(&first, &second);
-        let names: Vec<_> = pairs.iter().map(|(a, b)| (a.name.as_str(), b.name.as_str())).collect();
-        assert_eq!(names, [("e.x[depth 0]", "e.x[depth 1]"), ("split", "split")]);
-        let compared = compare_stage(pairs[0].0, pairs[0].1, &|_| None);
+    fn stages_with_other_names_are_compared_in_their_settings() {
+        let stages = [stage("e.x[depth 0]", json!({ "a": 1 })), stage("e.x[depth 1]", json!({ "a": 2 }))];
+        let compared = compare_stage(&stages[0], &stages[1], &|_| None);
         assert_eq!(compared.changes[0].to_string(), "a 1 -> 2");
         assert_eq!((compared.same, compared.first_name.as_deref()), (false, Some("e.x[depth 0]")));
     }

@@ -1,11 +1,10 @@
 //! Lookup of a run by name.
 
+use crate::base::nearest::nearest;
 use crate::base::{Error, Result};
-use crate::runs::{RecordedRun, RunList, list};
+use crate::runs::{LATEST, RecordedRun, RunList, list};
 use std::path::Path;
 
-/// Name of the newest run.
-const LATEST: &str = "latest";
 /// Maximum number of runs that an error lists.
 const MAX_LISTED: usize = 5;
 
@@ -42,11 +41,11 @@ pub fn find(output: &Path, name: &str) -> Result<RecordedRun> {
 fn not_found(runs: &[RecordedRun], name: &str) -> Error {
     let studies = runs.iter().map(|run| run.study.clone());
     let ids = runs.iter().flat_map(|run| [run.id.clone(), run.name()]);
-    let distance = |candidate: &String| strsim::damerau_levenshtein(name, candidate);
+    let candidates: Vec<String> = studies.chain(ids).collect();
     let error = Error::usage(format!("no run matches '{name}'"));
-    match studies.chain(ids).min_by_key(distance) {
-        Some(nearest) => error.help(format!("the nearest name is '{nearest}'; `simclr status` lists all runs")),
-        None => error,
+    match nearest(name, candidates.iter().map(String::as_str)) {
+        Some(nearest) => error.help(format!("did you mean '{nearest}'? `simclr status` lists all runs")),
+        None => error.help("`simclr status` lists all runs"),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::RUNS;
 use crate::base::{Error, files};
-use crate::runs::RecordedRun;
 use crate::runs::run::is_run;
+use crate::runs::{RecordedRun, latest};
 use std::path::{Path, PathBuf};
 
 /// Runs in an output directory.
@@ -21,7 +21,7 @@ pub fn list(output: &Path) -> RunList {
     for directory in directories(&output.join(RUNS))
         .iter()
         .flat_map(|study| directories(study))
-        .filter(|directory| is_run(directory))
+        .filter(|directory| !latest::is_link(directory) && is_run(directory))
     {
         match RecordedRun::read(&directory) {
             Ok(run) => list.runs.push(run),

@@ -7,16 +7,21 @@
 //! ...            what the sinks write that `--sink` adds ([`sinks`](crate::sinks))
 //! pipeline.toml  copy of the pipeline file
 //! report/        the report of the run
+//! live.html      page that shows the run while it is running (`run --watch`)
 //! run.lock       locked while the run is running
 //! pinned         exists if the artifacts of the run are kept
 //! ```
+//!
+//! `OUTPUT/runs/STUDY/latest` is a link to the newest run of the study, where the file system has links.
 
 pub(crate) mod commit;
 pub(crate) mod compare;
 pub(crate) mod find;
 pub(crate) mod hardware;
+mod latest;
 pub(crate) mod list;
 pub(crate) mod lock;
+pub(crate) mod pairs;
 pub(crate) mod record;
 pub(crate) mod recorder;
 pub(crate) mod run;
@@ -25,7 +30,9 @@ pub use commit::Commit;
 pub(crate) use compare::{RunComparison, TestPredictions, compare};
 pub use find::find;
 pub use hardware::Hardware;
+pub(crate) use latest::LATEST;
 pub use list::{RunList, list};
+pub(crate) use pairs::{is_place, variant};
 pub use record::{RunRecord, RunState, StageRecord, StageState, Versions};
 pub use recorder::{Recorder, RunDescription};
 pub use run::{RecordedRun, pin};

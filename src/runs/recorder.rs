@@ -6,6 +6,7 @@ use crate::base::text::shell_command;
 use crate::base::{Error, ErrorKind, Result, files, human, json};
 use crate::engine::key::STORE_VERSION;
 use crate::engine::{Event, EventSink, Graph, Store, clock};
+use crate::runs::latest;
 use crate::runs::lock::RunLock;
 use crate::runs::record::{RunRecord, RunState, StageRecord, StageState, Versions};
 use crate::runs::{Commit, Hardware};
@@ -73,6 +74,7 @@ impl<'a> Recorder<'a> {
         write_texts(&directory, run)?;
         let record = RunRecord::new(run, graph, commit.and_then(|commit| commit.join().ok()).flatten());
         write_record(&directory, &record)?;
+        latest::point_at(&directory);
         let events = JsonLines::create(directory.join(EVENTS), PROGRESS_INTERVAL)?;
         let log = LogFile::create(directory.join(LOG), LINE_INTERVAL)?;
         let (record, start) = (Mutex::new(record), Instant::now());

@@ -5,6 +5,7 @@ use crate::base::{Error, Result, files};
 use crate::engine::{Event, clock};
 use crate::runs::lock;
 use crate::runs::record::{RunRecord, RunState, StageRecord, StageState};
+use crate::sinks::LIVE_PAGE;
 use serde::Deserialize;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind};
@@ -59,6 +60,12 @@ impl RecordedRun {
     /// Returns the page of its report, if it has one.
     pub fn page(&self) -> Option<PathBuf> {
         Some(self.directory.join("report").join("index.html")).filter(|page| page.is_file())
+    }
+
+    /// Returns the page that shows it while it is running, if it has one and is running.
+    pub fn live_page(&self) -> Option<PathBuf> {
+        let is_running = self.state == RunState::Running;
+        Some(self.directory.join(LIVE_PAGE)).filter(|page| is_running && page.is_file())
     }
 
     /// Returns the time since it started; none if the time in its record is not valid.

@@ -5,7 +5,9 @@ mod failure;
 mod fan_out;
 pub(crate) mod json_lines;
 pub(crate) mod lines;
+pub(crate) mod live;
 pub(crate) mod log_file;
+pub(crate) mod overall;
 mod record_file;
 mod tensorboard;
 pub(crate) mod wording;
@@ -13,10 +15,15 @@ pub(crate) mod wording;
 pub(crate) use fan_out::FanOut;
 pub(crate) use json_lines::JsonLines;
 pub(crate) use lines::{LineLabel, LogLine, LogLines};
+pub(crate) use live::LIVE;
 pub(crate) use log_file::LogFile;
+pub(crate) use overall::OverallProgress;
 
 use crate::engine::EventSink;
 use std::path::Path;
+
+/// File of the page that `run --watch` rewrites, in the directory of the run.
+pub(crate) const LIVE_PAGE: &str = "live.html";
 
 /// Sink that `simclr run --sink NAME` adds to a run.
 #[derive(Clone, Copy)]
@@ -39,4 +46,4 @@ pub(crate) struct SinkPlace<'a> {
 }
 
 /// Every sink that a user can ask for.
-pub(crate) static SINKS: &[SinkKind] = &[json_lines::KIND, tensorboard::KIND];
+pub(crate) static SINKS: &[SinkKind] = &[json_lines::KIND, tensorboard::KIND, live::KIND];

@@ -1,6 +1,7 @@
 //! The arguments of `doctor`.
 
-use super::{Format, device};
+use super::Format;
+use super::values::DEVICES;
 use crate::study::DeviceChoice;
 use clap::{Args, ValueEnum};
 
@@ -8,7 +9,7 @@ use clap::{Args, ValueEnum};
 #[derive(Args, Debug)]
 pub(crate) struct DoctorArguments {
     /// Device to check: auto, cpu, cuda, cuda:1
-    #[arg(long, value_parser = device, default_value = "auto")]
+    #[arg(long, value_parser = DEVICES, hide_possible_values = true, default_value = "auto")]
     pub device: DeviceChoice,
     /// Check only these precisions [default: every precision that differs on the device]
     #[arg(long, value_enum)]
@@ -33,10 +34,8 @@ pub(crate) struct DoctorArguments {
 /// A training precision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PrecisionArgument {
-    /// 32 bits.
     F32,
-    /// 32 bits, with TF32 matmuls and convolutions on CUDA.
+    // With TF32 matmuls and convolutions on CUDA.
     Tf32,
-    /// bfloat16.
     Bf16,
 }

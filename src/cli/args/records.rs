@@ -20,18 +20,28 @@ pub(crate) struct StatusArguments {
     /// The output directory.
     #[command(flatten)]
     pub output: OutputArguments,
-    /// List every run, not only the latest
-    #[arg(long, conflicts_with = "run")]
+    /// List every run, not only the latest; of a run, every stage of a sweep
+    #[arg(long)]
     pub all: bool,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
 
+/// Arguments of `open`.
+#[derive(Args, Debug)]
+pub(crate) struct OpenArguments {
+    /// The run: latest, a study, an id or its prefix, STUDY/ID [default: latest]
+    pub run: Option<String>,
+    /// The output directory.
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
 /// Arguments of `compare`.
 #[derive(Args, Debug)]
 pub(crate) struct CompareArguments {
-    /// Baseline run: latest, a study, an id or its prefix, STUDY/ID
+    /// Baseline run: latest, a study, an id or its prefix, STUDY/ID; RUN@SETTING=VALUE for a variant of a sweep
     #[arg(value_name = "A")]
     pub first: String,
     /// Run to compare with the baseline
@@ -40,6 +50,9 @@ pub(crate) struct CompareArguments {
     /// The output directory.
     #[command(flatten)]
     pub output: OutputArguments,
+    /// Show every metric and list every stage of a sweep
+    #[arg(long)]
+    pub all: bool,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -108,6 +121,9 @@ pub(crate) struct CacheListArguments {
     /// The output directory.
     #[command(flatten)]
     pub output: OutputArguments,
+    /// List every artifact of a sweep
+    #[arg(long)]
+    pub all: bool,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

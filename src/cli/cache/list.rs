@@ -6,12 +6,22 @@ use crate::base::human::count;
 use crate::base::{Result, human};
 use crate::cli::args::{CacheListArguments, Format};
 use crate::cli::output;
-use crate::cli::table::{Cell, table};
+use crate::cli::stage_rows::{StageRow, stage_rows};
+use crate::cli::table::{Cell, Column, fitted};
 use crate::cli::text::{Style, Text};
 use crate::engine::store::{Artifact, Leftover};
 use crate::engine::{Store, clock};
 use crate::runs;
 use serde_json::{Value, json};
+
+/// Stage, key, size, age and users.
+const COLUMNS: [Column; 5] = [
+    Column::left().cut_middle(30),
+    Column::left().optional(1),
+    Column::right(),
+    Column::left().optional(2),
+    Column::left().cut_middle(16),
+];
 
 pub(super) fn run(arguments: &CacheListArguments) -> Result<()> {
     let output = &arguments.output.output;
@@ -25,15 +35,16 @@ pub(super) fn run(arguments: &CacheListArguments) -> Result<()> {
             "artifacts": artifacts.iter().map(|artifact| artifact_json(artifact, &users)).collect::<Vec<_>>(),
             "leftovers": leftovers.iter().map(leftover_json).collect::<Vec<_>>(),
         })),
-        Format::Text => output::print(text(&artifacts, &leftovers, &users)),
+        Format::Text => output::print(text(&artifacts, &leftovers, &users, arguments.all)),
     }
 }
 
-fn text(artifacts: &[Artifact], leftovers: &[Leftover], users: &Users) -> Text {
+fn text(artifacts: &[Artifact], leftovers: &[Leftover], users: &Users, all: bool) -> Text {
     let head = ["stage", "key", "size", "written", "used by"].map(|name| Cell::styled(name, Some(Style::Dim)));
-    let rows = artifacts.iter().map(|artifact| artifact_row(artifact, users)).chain(leftovers.iter().map(leftover_row));
+    let groups = stage_rows(artifacts, all, stage, |artifact| (&artifact.damage, users.summary(&artifact.key)));
+    let rows = groups.iter().map(|group| artifact_row(group, users)).chain(leftovers.iter().map(leftover_row));
     let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
-    let table = if rows.len() > 1 { table(&rows, &[2]) } else { Text::default() };
+    let table = if rows.len() > 1 { fitted(&rows, &COLUMNS, output::width()) } else { Text::default() };
     let bytes = |sizes: &mut dyn Iterator<Item = u64>| human::bytes(sizes.sum());
     let mut total = count(artifacts.len(), "artifact");
     total.push_str(&format!(", {}", bytes(&mut artifacts.iter().map(|artifact| artifact.bytes))));
@@ -44,14 +55,18 @@ fn text(artifacts: &[Artifact], leftovers: &[Leftover], users: &Users) -> Text {
     table.with(total).with("\n")
 }
 
-fn artifact_row(artifact: &Artifact, users: &Users) -> [Cell; 5] {
+/// Returns the row of one or several artifacts with the same users. The first is the newest.
+fn artifact_row(group: &StageRow<'_, Artifact>, users: &Users) -> [Cell; 5] {
+    let artifact = group.first();
     let age = artifact.written.elapsed().map(|age| format!("{} ago", human::age(age))).unwrap_or_default();
     let used = match (&artifact.damage, users.summary(&artifact.key)) {
         (Some(damage), _) => Cell::styled(format!("damaged: {damage}"), Some(Style::Error)),
         (None, used) if used.is_empty() => Cell::styled("no run", Some(Style::Warning)),
         (None, used) => used.into(),
     };
-    [stage(artifact).into(), short(&artifact.key).into(), human::bytes(artifact.bytes).into(), age.into(), used]
+    let key = if group.is_group() { "" } else { short(&artifact.key) };
+    let size = human::bytes(group.stages.iter().map(|artifact| artifact.bytes).sum());
+    [group.name.as_str().into(), key.into(), size.into(), age.into(), used]
 }
 
 fn leftover_row(leftover: &Leftover) -> [Cell; 5] {

@@ -2,6 +2,7 @@
 
 mod bars;
 mod plain;
+mod progress_line;
 mod quiet;
 
 pub(super) use quiet::Quiet;

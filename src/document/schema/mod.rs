@@ -12,7 +12,7 @@
 //! - `x-synonyms`: pairs of a name that people bring along and the one that is meant; at the top of the schema.
 //! - `x-example`: an assignment such as `section.name.key=value`, for messages; at the top of the schema.
 
-use crate::document::nearest::nearest;
+use crate::base::nearest::nearest;
 use crate::document::node::{PathStep, TableEntry, TomlNode, TomlValue};
 use serde_json::Value;
 

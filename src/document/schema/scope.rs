@@ -1,6 +1,6 @@
 //! The position of a walk over the tree.
 
-use crate::document::nearest;
+use crate::base::nearest;
 use crate::document::schema;
 use crate::document::source::Span;
 use serde_json::Value as Schema;

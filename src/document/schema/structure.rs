@@ -3,8 +3,8 @@
 //! read.
 
 use crate::base::human;
+use crate::base::nearest::shortened;
 use crate::document::diagnostic::{Problem, Problems};
-use crate::document::nearest::shortened;
 use crate::document::node::{TableEntry, TomlNode, TomlValue};
 use crate::document::schema::placeholder;
 use crate::document::schema::range::Range;

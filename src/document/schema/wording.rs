@@ -1,7 +1,7 @@
 //! Messages for tables and values that do not match the schema.
 
+use crate::base::nearest::{listed, shortened};
 use crate::document::diagnostic::Problem;
-use crate::document::nearest::{listed, shortened};
 use crate::document::node::{TableEntry, TomlNode, TomlValue};
 use crate::document::schema::range::Range;
 use crate::document::schema::scope::Scope;

@@ -49,7 +49,7 @@ pub(super) fn flush(directory: &Path, names: &[String]) -> Result<()> {
 }
 
 /// Creates a directory in that of a study; it is removed unless it is moved into place.
-pub(super) fn create_unfinished(study: &Path) -> Result<tempfile::TempDir> {
+pub(in crate::pipeline) fn create_unfinished(study: &Path) -> Result<tempfile::TempDir> {
     files::create_directory(study)?;
     remove_abandoned(study);
     let mut builder = tempfile::Builder::new();
@@ -73,7 +73,7 @@ fn remove_abandoned(study: &Path) {
 
 /// Moves a finished directory into place, replacing what exists. Concurrent runs may do the same: the report in place
 /// is always complete, and the last one stays.
-pub(super) fn move_into_place(finished: &Path, destination: &Path) -> Result<()> {
+pub(in crate::pipeline) fn move_into_place(finished: &Path, destination: &Path) -> Result<()> {
     let aside = finished.with_extension("old");
     let mut renamed = fs::rename(finished, destination);
     for _ in 0..MAX_ATTEMPTS {

@@ -1,13 +1,15 @@
 //! Publishes the report: copies it from the store to the directories of the study and of the run.
 
-mod directory;
+pub(super) mod directory;
 mod listing;
 mod times;
 
-use crate::base::{Result, files};
+use crate::base::{Error, Result, files};
 use crate::engine::{RunOutcome, Store};
 use crate::pipeline::Assembly;
-use crate::render::{self, with_run, with_times};
+use crate::pipeline::report::DATA;
+use crate::render::brief::{Brief, brief};
+use crate::render::{Report, with_run, with_times};
 use listing::{Listing, PublishedState};
 use std::path::{Path, PathBuf};
 
@@ -93,12 +95,26 @@ pub(crate) fn publish_run(
     write().inspect_err(|_| drop(files::remove_all(&unfinished)))
 }
 
-/// Returns the table of results as Markdown.
+/// Returns the verdict and the short tables of the report in a directory.
 ///
 /// # Errors
-/// The report is missing from the outcome or cannot be read.
-pub(crate) fn results_table(assembly: &Assembly, outcome: &RunOutcome) -> Result<String> {
-    files::read_text(&artifact(assembly, outcome)?.join(render::RESULTS))
+/// The data of the report cannot be read.
+pub(crate) fn read_brief(directory: &Path) -> Result<Brief> {
+    read_report(directory).map(|report| brief(&report))
+}
+
+/// Reads the data of the report in a directory.
+///
+/// # Errors
+/// The directory has none, or it is not valid.
+pub(crate) fn read_report(directory: &Path) -> Result<Report> {
+    let path = directory.join(DATA);
+    let invalid = |error: serde_json::Error| {
+        Error::stage(format!("not the data of a report: {error}"))
+            .at(path.display().to_string())
+            .help("another version of simclr may have written it: run the pipeline again")
+    };
+    serde_json::from_slice(&files::read(&path)?).map_err(invalid)
 }
 
 /// Returns the names of the report's files.

@@ -2,6 +2,7 @@
 //!
 //! A section is one file here, with its template in `assets/report`, and one line of the list below.
 
+pub(crate) mod live;
 mod section;
 mod sprites;
 mod view;
@@ -82,7 +83,7 @@ pub(crate) fn html(report: &Report, figures: &[Figure]) -> Result<String> {
     }
     let named = [report.title.as_str(), &report.study].into_iter().find(|name| !name.is_empty());
     let title = named.unwrap_or("Report");
-    let style = svg::font_faces() + "\n" + svg::SHAPES + "\n" + &ink::page_css() + "\n" + STYLE;
+    let style = style();
     let page = Page {
         title,
         study: if report.study == title { "" } else { &report.study },
@@ -96,7 +97,12 @@ pub(crate) fn html(report: &Report, figures: &[Figure]) -> Result<String> {
     html::fill("page.html", PAGE, page)
 }
 
+/// Returns the style of a page.
+pub(crate) fn style() -> String {
+    svg::font_faces() + "\n" + svg::SHAPES + "\n" + &ink::page_css() + "\n" + STYLE
+}
+
 /// Returns the digest of an inline style or script for the Content-Security-Policy, which allows nothing else.
-fn digest(text: &str) -> String {
+pub(crate) fn digest(text: &str) -> String {
     format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(text)))
 }
