@@ -54,7 +54,8 @@ def shards(a):
     views = TwoViews(a.side)
     files = sorted(glob.glob(a.directory + "/*.tar"))
     data = webdataset.WebDataset(files, shardshuffle=100).shuffle(1000).to_tuple("jpg", "cls")
-    data = data.map_tuple(lambda data: views(decode(data)), lambda label: int(label)).batched(64, partial=False)
+    data = data.map(lambda sample: (*views(decode(sample[0])), int(sample[1]))).batched(64, partial=False)
+    data = data.map(lambda batch: (batch[:2], batch[2]))
     return torch.utils.data.DataLoader(data, None, num_workers=a.workers)
 
 

@@ -215,9 +215,9 @@ mod tests {
         let list = [PathBuf::from("/data/1.jpg"), other, PathBuf::from("2.jpg")];
         list.iter().for_each(|path| paths.push(path));
         assert_eq!(paths.iter().collect::<Vec<_>>(), list);
-        for position in 0..list.len() {
+        for (position, path) in list.iter().enumerate() {
             let text = serde_json::to_string(&paths.written(position)).unwrap();
-            assert_eq!(PathBuf::from(serde_json::from_str::<WrittenPath>(&text).unwrap()), list[position]);
+            assert_eq!(PathBuf::from(serde_json::from_str::<WrittenPath>(&text).unwrap()), *path);
         }
     }
 }

@@ -232,7 +232,10 @@ impl Members {
 mod tests {
     use super::*;
 
-    fn found(names: &[&str], extension: &str) -> Option<(Vec<(Part, String)>, Vec<String>)> {
+    /// Paths or patterns of parts, and names of other files.
+    type Found = (Vec<(Part, String)>, Vec<String>);
+
+    fn found(names: &[&str], extension: &str) -> Option<Found> {
         let root = tempfile::tempdir().unwrap();
         for name in names {
             let path = root.path().join(name);
