@@ -34,8 +34,17 @@ const DFDX_KERNELS: [&str; 21] = [
 ];
 
 /// Headers of the sources, of which each may use all.
-const HEADERS: [&str; 7] =
-    ["device.h", "streams.h", "blocks.h", "kernel.h", "dfdx.h", "include/cuda_fp16.h", "../cuda_kernels/host.h"];
+const HEADERS: [&str; 9] = [
+    "device.h",
+    "streams.h",
+    "blocks.h",
+    "entry.h",
+    "convolutions.h",
+    "kernel.h",
+    "dfdx.h",
+    "include/cuda_fp16.h",
+    "../cuda_kernels/host.h",
+];
 
 /// Files in place of NVIDIA's: where they are, and the program that was built with them.
 pub(crate) struct Toolchain {
@@ -128,18 +137,19 @@ impl Compiler {
 /// Builds the libraries, the driver first, and links them under the names by which the linker and cudarc look for them.
 fn build_libraries(compiler: &Compiler, directory: &Path) {
     let driver = directory.join("libcuda.so.1");
-    let libraries = [
-        ("driver.cpp", "libcuda.so", ".1", "-O2"),
-        ("nvrtc.cpp", "libnvrtc.so", ".13", "-O1"),
-        ("cublas.cpp", "libcublas.so", ".13", "-O3"),
-        ("cudnn.cpp", "libcudnn.so", ".9", "-O3"),
+    let libraries: [(&[&str], &str, &str, &str); 4] = [
+        (&["driver.cpp", "memory.cpp", "modules.cpp"], "libcuda.so", ".1", "-O2"),
+        (&["nvrtc.cpp"], "libnvrtc.so", ".13", "-O1"),
+        (&["cublas.cpp"], "libcublas.so", ".13", "-O3"),
+        (&["cudnn.cpp"], "libcudnn.so", ".9", "-O3"),
     ];
-    let build = |&(source, name, version, optimize): &(&str, &str, &str, &str)| {
-        let text = fs::read_to_string(here().join(source)).unwrap();
+    let read = |file: &&str| format!("#line 1 \"{file}\"\n{}", fs::read_to_string(here().join(file)).unwrap());
+    let build = |&(sources, name, version, optimize): &(&[&str], &str, &str, &str)| {
+        let text: String = sources.iter().map(read).collect();
         let soname = format!("-Wl,-soname,{name}{version}");
         let mut options = vec![optimize, "-Wall", "-Wextra", "-Werror", &soname];
         let driver = driver.to_str().unwrap();
-        if source == "driver.cpp" {
+        if name == "libcuda.so" {
             options.extend(["-ldl", "-pthread"]);
         } else {
             options.extend([driver, "-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math"]);
