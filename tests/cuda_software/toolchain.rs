@@ -50,6 +50,8 @@ const HEADERS: [&str; 9] = [
 pub(crate) struct Toolchain {
     /// The directory of the libraries.
     pub(crate) libraries: PathBuf,
+    /// The library of AddressSanitizer, if it checks the libraries.
+    pub(crate) address_sanitizer: Option<PathBuf>,
     /// The binary `simclr` with the feature `cuda`.
     pub(crate) program: PathBuf,
     /// The tests of `cuda_device.rs`.
@@ -70,7 +72,19 @@ impl Toolchain {
         fs::create_dir_all(root.join("include")).unwrap();
         write_if_changed(&root.join("include/cuda.h"), "");
         let [program, device_tests] = build_program(&root);
-        Ok(Self { libraries, program, device_tests })
+        Ok(Self { libraries, address_sanitizer: None, program, device_tests })
+    }
+
+    /// Builds everything with libraries that AddressSanitizer checks, or returns what is missing for it.
+    pub(crate) fn build_with_address_sanitizer() -> Result<Self, String> {
+        let toolchain = Self::build()?;
+        let compiler = Compiler { sanitized: true, ..Compiler::find().ok_or("no C++ compiler")? };
+        let library = compiler.address_sanitizer().ok_or("no libasan.so")?;
+        let libraries = toolchain.libraries.with_file_name("asan").join("lib64");
+        fs::create_dir_all(&libraries).unwrap();
+        build_libraries(&compiler, &libraries);
+        build_kernels(&compiler, &dfdx()?, &libraries);
+        Ok(Self { libraries, address_sanitizer: Some(library), ..toolchain })
     }
 }
 
@@ -88,6 +102,8 @@ struct Compiler {
     name: String,
     /// The digest of its version and of all headers.
     version: String,
+    /// Whether AddressSanitizer checks what it compiles.
+    sanitized: bool,
 }
 
 impl Compiler {
@@ -98,7 +114,13 @@ impl Compiler {
         for header in HEADERS {
             version += &fs::read_to_string(here().join(header)).unwrap();
         }
-        Some(Self { name, version })
+        Some(Self { name, version, sanitized: false })
+    }
+
+    /// Returns the library of AddressSanitizer, which a program that is built without it must load first.
+    fn address_sanitizer(&self) -> Option<PathBuf> {
+        let output = Command::new(&self.name).arg("-print-file-name=libasan.so").output().ok()?;
+        PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()).canonicalize().ok()
     }
 
     /// Compiles a source text to a shared library, unless that has been done.
@@ -116,6 +138,7 @@ impl Compiler {
             .arg(here())
             .args([&file, Path::new("-o"), output])
             .args(options)
+            .args(self.sanitized.then_some("-fsanitize=address"))
             .output()
             .unwrap();
         assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
