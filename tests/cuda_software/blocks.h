@@ -7,7 +7,6 @@
 #include <sanitizer/asan_interface.h>
 #else
 #define ASAN_POISON_MEMORY_REGION(begin, bytes) ((void)(begin), (void)(bytes))
-#define ASAN_UNPOISON_MEMORY_REGION(begin, bytes) ((void)(begin), (void)(bytes))
 #endif
 
 namespace software {
@@ -37,20 +36,18 @@ static void reserve_space() {
 /// Makes a block accessible and fills its pages with NaN; of a large one, the first and the last MiB.
 static void make_accessible(char* pages, size_t length, char* block, size_t bytes) {
     if (mprotect(pages, length, PROT_READ | PROT_WRITE)) stop("no memory");
-    ASAN_UNPOISON_MEMORY_REGION(pages, length);
     size_t part = size_t(1) << 20;
     if (length <= 16 * part) part = length;
     std::memset(pages, 0xff, part);
     std::memset(pages + length - part, 0xff, part);
-    ASAN_POISON_MEMORY_REGION(pages, length);
-    ASAN_UNPOISON_MEMORY_REGION(block, bytes);
+    ASAN_POISON_MEMORY_REGION(pages, static_cast<size_t>(block - pages));
+    ASAN_POISON_MEMORY_REGION(block + bytes, static_cast<size_t>(pages + length - (block + bytes)));
 }
 
 static void make_inaccessible(char* pages, size_t length) {
     void* mapped =
         mmap(pages, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     if (mapped == MAP_FAILED) stop("memory cannot be released");
-    ASAN_POISON_MEMORY_REGION(pages, length);
 }
 
 /// The pages of a block, which ends where they end: the page after it is never accessible.

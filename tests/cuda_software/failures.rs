@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 const FATAL: [&str; 2] = ["700", "719"];
 
 /// Random calls of each function that fail.
-const POSITIONS: usize = 1;
+const POSITIONS: usize = 3;
 
 pub(crate) fn each_call_fails(toolchain: &Toolchain) {
     let clean = pretrain(toolchain, &Study::new(), "").expect_success();

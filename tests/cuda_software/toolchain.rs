@@ -145,13 +145,11 @@ impl Compiler {
         fs::write(stamp, digest).unwrap();
     }
 
-    /// Returns a source text after the preprocessor.
-    fn preprocessed(&self, source: &str, directory: &Path, options: &[&str]) -> String {
-        let file = directory.join("preprocessed.cpp");
-        fs::write(&file, source).unwrap();
-        let output =
-            Command::new(&self.name).args(["-std=c++20", "-E"]).arg("-I").arg(here()).args(options).arg(&file).output();
-        let output = output.unwrap();
+    /// Returns a CUDA source after the preprocessor.
+    fn preprocessed(&self, source: &Path, options: &[&str]) -> String {
+        let mut command = Command::new(&self.name);
+        command.args(["-std=c++20", "-E"]).arg("-I").arg(here()).args(options).args(["-x", "c++"]).arg(source);
+        let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
@@ -205,10 +203,9 @@ fn build_kernels(compiler: &Compiler, dfdx: &Path, directory: &Path) {
             return compiler.library(&text, &directory.join("kernels_simclr.so"), &["-O2"]);
         }
         let options = ["-O1", "-w", "-include", "dfdx.h", &half, &utilities];
-        let text = fs::read_to_string(file_below(dfdx, &format!("{name}.cu")).unwrap()).unwrap();
-        let own = directory.join(format!("dfdx_{name}"));
-        fs::create_dir_all(&own).unwrap();
-        let exports = exports(&extern_functions(&compiler.preprocessed(&text, &own, &options)));
+        let source = file_below(dfdx, &format!("{name}.cu")).unwrap();
+        let text = fs::read_to_string(&source).unwrap();
+        let exports = exports(&extern_functions(&compiler.preprocessed(&source, &options)));
         let output = directory.join(format!("kernels_dfdx_{name}.so"));
         compiler.library(&format!("{text}\n{exports}"), &output, &options);
     });
