@@ -9,7 +9,7 @@ use dfdx::prelude::{Cpu, Cuda};
 use simclr::base::rng::{self, stream};
 use simclr::loss::{NtXentConfig, Similarity, nt_xent};
 use simclr::model::{BatchStatistics, EncoderConfig, Network, ResnetConfig, TinyConfig};
-use simclr::nn::{Backend, Convolution, MaxPool, Normalization, Precision, RunningUpdate, cuda};
+use simclr::nn::{Backend, Convolution, MaxPool, Normalization, Precision, ReluOutput, RunningUpdate, cuda};
 use simclr::optim::{Optimizer, OptimizerConfig};
 use simclr::train::Compute;
 
@@ -151,8 +151,8 @@ fn norms<D: Backend>(device: &D, precision: Precision) -> Results {
         [(1000, 64, 1), (77, 40, 1), (300, 3, 1), (20_000, 8, 1), (1000, 64, 2), (78, 40, 2), (300, 3, 2)]
     {
         let length = pixels * channels;
-        let (mut input, residual, mut gradient) =
-            (data.map("input", length), data.map("residual", length), data.map("gradient", length));
+        let maps = ["input", "gradient", "residual", "input", "gradient"].map(|name| data.map(name, length));
+        let [mut input, mut gradient, residual, mut alone_input, mut alone_gradient] = maps;
         let [scale, shift] = ["scale", "shift"].map(|name| data.buffer(name, channels));
         let [mut mean, mut inv_std] = ["", ""].map(|name| data.buffer(name, groups * channels));
         let [mut running_mean, mut running_variance] = ["running", "variance"].map(|name| data.buffer(name, channels));
@@ -162,10 +162,21 @@ fn norms<D: Backend>(device: &D, precision: Precision) -> Results {
         let mut output = data.ones(length);
         device.normalize(&norm, &input, Some(&residual), true, &mut output).unwrap();
         let [mut scale_gradient, mut shift_gradient] = ["", ""].map(|name| data.buffer(name, channels));
-        let gradients = (&mut scale_gradient, &mut shift_gradient);
-        device.normalize_gradient(&norm, Some(&output), &mut gradient, &mut input, gradients.0, gradients.1).unwrap();
+        let (relu, sums) = (ReluOutput::AfterSum(&output), (&mut scale_gradient, &mut shift_gradient));
+        device.normalize_gradient(&norm, relu, &mut gradient, &mut input, sums.0, sums.1).unwrap();
+        let mut alone = data.ones(length);
+        device.normalize(&norm, &alone_input, None, true, &mut alone).unwrap();
+        let [mut alone_scale, mut alone_shift] = ["", ""].map(|name| data.buffer(name, channels));
+        let (relu, sums) = (ReluOutput::AfterNorm(&alone), (&mut alone_scale, &mut alone_shift));
+        device.normalize_gradient(&norm, relu, &mut alone_gradient, &mut alone_input, sums.0, sums.1).unwrap();
         let named = |name: &str| format!("{name} of {pixels} pixels, {channels} channels, {groups} groups");
-        for (name, map) in [("output", &output), ("input gradient", &input), ("residual gradient", &gradient)] {
+        for (name, map) in [
+            ("output", &output),
+            ("input gradient", &input),
+            ("residual gradient", &gradient),
+            ("output without residual", &alone),
+            ("input gradient without residual", &alone_input),
+        ] {
             results.push(data.map_values(&named(name), map));
         }
         for (name, buffer) in [
@@ -175,6 +186,8 @@ fn norms<D: Backend>(device: &D, precision: Precision) -> Results {
             ("running variance", &running_variance),
             ("scale gradient", &scale_gradient),
             ("shift gradient", &shift_gradient),
+            ("scale gradient without residual", &alone_scale),
+            ("shift gradient without residual", &alone_shift),
         ] {
             results.push(data.values(&named(name), buffer));
         }

@@ -3,7 +3,7 @@
 use super::check::{Comparison, Operation};
 use super::numbers;
 use crate::base::Result;
-use crate::nn::{Normalization, Precision, RunningUpdate, oracle};
+use crate::nn::{Normalization, Precision, ReluOutput, RunningUpdate, oracle};
 use crate::train::Compute;
 use dfdx::prelude::*;
 
@@ -16,25 +16,37 @@ const MARGIN: f32 = 0.3;
 
 pub(super) fn operations<D: Compute>() -> Vec<Operation<D>> {
     vec![
-        Operation::new("batch norm", |device: &D, precision| compare(device, false, precision)),
-        Operation::new("batch norm + residual + ReLU", |device: &D, precision| compare(device, true, precision)),
+        Operation::new("batch norm", |device: &D, precision| compare(device, Then::Nothing, precision)),
+        Operation::new("batch norm + ReLU", |device: &D, precision| compare(device, Then::Relu, precision)),
+        Operation::new("batch norm + residual + ReLU", |device: &D, precision| {
+            compare(device, Then::ResidualAndRelu, precision)
+        }),
     ]
 }
 
-fn compare<D: Compute>(device: &D, with_residual: bool, precision: Precision) -> Result<Vec<Comparison>> {
-    let input = device.upload_map(numbers("input", PIXELS * CHANNELS), precision)?;
+/// What follows the batch norm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    Nothing,
+    Relu,
+    ResidualAndRelu,
+}
+
+fn compare<D: Compute>(device: &D, then: Then, precision: Precision) -> Result<Vec<Comparison>> {
+    let (relu, with_residual) = (then != Then::Nothing, then == Then::ResidualAndRelu);
+    let input = device.upload_map(inputs(then), precision)?;
     let cotangent = device.upload_map(numbers("cotangent", PIXELS * CHANNELS), precision)?;
     let mut host = BatchNormInputs {
         input: device.download_map(&input)?,
         cotangent: device.download_map(&cotangent)?,
         scale: numbers("scale", CHANNELS).into_iter().map(|x| x + 1.5).collect(),
-        shift: numbers("shift", CHANNELS),
+        shift: shifts(then),
         residual: None,
     };
     let residual =
-        with_residual.then(|| device.upload_map(residual(&host.expected().output), precision)).transpose()?;
+        with_residual.then(|| device.upload_map(residual(&host.expected(false).output), precision)).transpose()?;
     host.residual = residual.as_ref().map(|residual| device.download_map(residual)).transpose()?;
-    let expected = host.expected();
+    let expected = host.expected(relu);
 
     let (scale, shift) = (device.upload(host.scale.clone())?, device.upload(host.shift.clone())?);
     let (mut mean, mut inv_std) = (device.allocate(CHANNELS)?, device.allocate(CHANNELS)?);
@@ -43,10 +55,14 @@ fn compare<D: Compute>(device: &D, with_residual: bool, precision: Precision) ->
     device.batch_moments(1, EPSILON, &input, &mut mean, &mut inv_std, Some(running))?;
     let norm = Normalization { mean: &mean, inv_std: &inv_std, scale: &scale, shift: &shift };
     let mut output = device.allocate_map(PIXELS * CHANNELS, precision)?;
-    device.normalize(&norm, &input, residual.as_ref(), with_residual, &mut output)?;
+    device.normalize(&norm, &input, residual.as_ref(), relu, &mut output)?;
     let (mut scale_gradient, mut shift_gradient) = (device.allocate(CHANNELS)?, device.allocate(CHANNELS)?);
     let (mut gradient, mut input_gradient) = (cotangent, input);
-    let relu_output = with_residual.then_some(&output);
+    let relu_output = match then {
+        Then::Nothing => ReluOutput::None,
+        Then::Relu => ReluOutput::AfterNorm(&output),
+        Then::ResidualAndRelu => ReluOutput::AfterSum(&output),
+    };
     device.normalize_gradient(
         &norm,
         relu_output,
@@ -70,6 +86,19 @@ fn compare<D: Compute>(device: &D, with_residual: bool, precision: Precision) ->
     Ok(comparisons)
 }
 
+/// Returns random inputs. Before a ReLU they are at least 0.5 away from their mean, 0, so that no normalized value is
+/// near 0, where the slope jumps.
+fn inputs(then: Then) -> Vec<f32> {
+    let numbers = numbers("input", PIXELS * CHANNELS);
+    if then == Then::Relu { numbers.into_iter().map(|x| x + 0.5f32.copysign(x)).collect() } else { numbers }
+}
+
+/// Returns random shifts; before a ReLU they are small beside the normalized values.
+fn shifts(then: Then) -> Vec<f32> {
+    let numbers = numbers("shift", CHANNELS);
+    if then == Then::Relu { numbers.into_iter().map(|x| x / 8.0).collect() } else { numbers }
+}
+
 /// Returns random numbers whose sums with the normalized values are at least [`MARGIN`] away from 0.
 fn residual(normalized: &[f32]) -> Vec<f32> {
     let noise = numbers("residual", normalized.len());
@@ -83,7 +112,7 @@ struct BatchNormInputs {
     cotangent: Vec<f32>,
     scale: Vec<f32>,
     shift: Vec<f32>,
-    /// If present, it is added to the output and followed by a ReLU.
+    /// Added to the normalized values, if present.
     residual: Option<Vec<f32>>,
 }
 
@@ -99,7 +128,7 @@ struct BatchNormExpected {
 }
 
 impl BatchNormInputs {
-    fn expected(&self) -> BatchNormExpected {
+    fn expected(&self, relu: bool) -> BatchNormExpected {
         let (host, shape) = (Cpu::default(), (PIXELS, CHANNELS));
         let input = host.tensor_from_vec(self.input.clone(), shape);
         let scale = host.tensor_from_vec(self.scale.clone(), (CHANNELS,));
@@ -107,7 +136,7 @@ impl BatchNormInputs {
         let residual =
             host.tensor_from_vec(self.residual.clone().unwrap_or_else(|| vec![0.0; PIXELS * CHANNELS]), shape);
         let mut output = oracle::batch_norm(input.leaky_trace(), &scale, &shift, EPSILON) + residual.leaky_trace();
-        if self.residual.is_some() {
+        if relu {
             output = output.relu();
         }
         let values = output.as_vec();

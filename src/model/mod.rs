@@ -34,7 +34,7 @@ mod tiny;
 
 pub use config::{BatchNorm, EncoderConfig};
 pub use head::{HeadNorm, ProjectionConfig};
-pub use network::{BatchStatistics, Network};
+pub use network::{BatchStatistics, EncoderInput, Network};
 pub use resnet::{Depth, ResnetConfig, ResnetVariant, Stem};
 pub use summary::{Counts, Summary, SummaryRow, summarize};
 pub use tiny::TinyConfig;

@@ -4,6 +4,9 @@ use crate::base::Result;
 use crate::nn::{Convolution, MaxPool, Precision};
 use dfdx::prelude::{Device, Storage, Tensor};
 
+/// Images in a batch of inference on the CPU.
+pub(crate) const INFERENCE_ROWS: usize = 64;
+
 /// A dfdx device with our kernels. Maps are `[rows, side, side, channels]`; "pixels" are `rows * side * side`.
 ///
 /// Outputs are overwritten completely unless `accumulate` is set. Results do not depend on the number of threads.
@@ -30,6 +33,14 @@ pub trait Backend: Device<f32> {
     fn allocate_map(&self, length: usize, precision: Precision) -> Result<Self::Map>;
     /// Copies values from the host into a new map, rounded to its precision.
     fn upload_map(&self, values: Vec<f32>, precision: Precision) -> Result<Self::Map>;
+    /// Copies images `[rows, side, side, 3]` into a new map that only convolutions read.
+    fn upload_images(&self, values: Vec<f32>, precision: Precision) -> Result<Self::Map> {
+        self.upload_map(values, precision)
+    }
+    /// Returns the number of images of this width and height in a batch of inference, if it is arbitrary.
+    fn inference_rows(&self, _side: usize) -> usize {
+        INFERENCE_ROWS
+    }
     /// Copies a map to the host, in 32 bits.
     fn download_map(&self, map: &Self::Map) -> Result<Vec<f32>>;
     /// Returns the number of elements of a map.
@@ -94,14 +105,14 @@ pub trait Backend: Device<f32> {
         relu: bool,
         output: &mut Self::Map,
     ) -> Result<()>;
-    /// The backward pass of [`Backend::batch_moments`] and [`Backend::normalize`]. `relu_output` is their output if a
-    /// ReLU was applied. Works in place: `input` becomes the gradient of the input, and `gradient` (of the output)
-    /// becomes the gradient before the ReLU, which is that of the residual. The gradients of scale and shift are sums
-    /// over the groups.
+    /// The backward pass of [`Backend::batch_moments`] and [`Backend::normalize`]. Works in place: `input` becomes the
+    /// gradient of the input, and `gradient` (of the output) becomes that of the residual, the gradient before the ReLU;
+    /// for [`ReluOutput::AfterNorm`], which has no residual, its content is arbitrary. The gradients of scale and shift
+    /// are sums over the groups.
     fn normalize_gradient(
         &self,
         norm: &Normalization<'_, Self::Buffer>,
-        relu_output: Option<&Self::Map>,
+        relu_output: ReluOutput<'_, Self::Map>,
         gradient: &mut Self::Map,
         input: &mut Self::Map,
         scale_gradient: &mut Self::Buffer,
@@ -143,6 +154,27 @@ pub struct Normalization<'a, B: ?Sized> {
     pub scale: &'a B,
     /// Learned shift, beta, `[channels]`.
     pub shift: &'a B,
+}
+
+/// The output of the ReLU after a batch norm, for the backward pass.
+#[derive(Debug)]
+pub enum ReluOutput<'a, M> {
+    /// There is no ReLU.
+    None,
+    /// The ReLU of the normalized values, so that its mask also follows from the input.
+    AfterNorm(&'a M),
+    /// The ReLU of their sum with a residual.
+    AfterSum(&'a M),
+}
+
+impl<'a, M> ReluOutput<'a, M> {
+    /// Returns the map, if there is a ReLU.
+    pub fn map(self) -> Option<&'a M> {
+        match self {
+            Self::None => None,
+            Self::AfterNorm(map) | Self::AfterSum(map) => Some(map),
+        }
+    }
 }
 
 /// RunningUpdate statistics to update: `running = (1 - momentum) * running + momentum * batch`.

@@ -1,7 +1,7 @@
 //! Tests of the CPU kernels on bf16 maps, whose results must be those of the 32-bit kernels, rounded once.
 
 use crate::base::rng::{self, stream};
-use crate::nn::{Backend, Convolution, CpuMap, MaxPool, Normalization, Precision};
+use crate::nn::{Backend, Convolution, CpuMap, MaxPool, Normalization, Precision, ReluOutput};
 use dfdx::prelude::*;
 
 /// Largest rounding error of bf16, relative to the value.
@@ -114,7 +114,7 @@ fn batch_norm() {
             let [mean, inv_std] = &moments[i];
             let norm = Normalization { mean, inv_std, scale: &scale, shift: &shift };
             let [of_scale, of_shift] = &mut parameters[i];
-            let output = Some(&outputs[i]);
+            let output = ReluOutput::AfterSum(&outputs[i]);
             device.normalize_gradient(&norm, output, &mut gradients[i], &mut inputs[i], of_scale, of_shift).unwrap();
         }
         assert_maps_rounded(&format!("gradient, {what}"), &gradients);

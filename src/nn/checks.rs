@@ -1,7 +1,7 @@
 //! Tests of the CPU kernels: against the oracle, by finite differences, and for different numbers of threads.
 
 use crate::base::rng::{self, stream};
-use crate::nn::{Backend, Convolution, CpuMap, MaxPool, Normalization, Precision, RunningUpdate, oracle};
+use crate::nn::{Backend, Convolution, CpuMap, MaxPool, Normalization, Precision, ReluOutput, RunningUpdate, oracle};
 use dfdx::prelude::*;
 
 const EPSILON: f32 = 1e-5;
@@ -227,7 +227,7 @@ impl NormCase {
         let output = map(&self.output(&self.input, &self.scale, &self.shift, &self.residual));
         let (mut input, mut gradient) = (map(&self.input), map(&self.cotangent));
         let (mut scale, mut shift) = (vec![f32::NAN; mean.len()], vec![f32::NAN; mean.len()]);
-        let output = self.relu.then_some(&output);
+        let output = if self.relu { ReluOutput::AfterSum(&output) } else { ReluOutput::None };
         let device = Cpu::default();
         device.normalize_gradient(&norm, output, &mut gradient, &mut input, &mut scale, &mut shift).unwrap();
         [values(&input), scale, shift, values(&gradient)]
@@ -292,7 +292,9 @@ fn normalized_by(
     let mut output = unset(rows.len() * channels);
     device.normalize(&moments, &input, Some(&residual), true, &mut output).unwrap();
     let [mut scale, mut shift] = [(); 2].map(|()| vec![f32::NAN; channels]);
-    device.normalize_gradient(&moments, Some(&output), &mut gradient, &mut input, &mut scale, &mut shift).unwrap();
+    device
+        .normalize_gradient(&moments, ReluOutput::AfterSum(&output), &mut gradient, &mut input, &mut scale, &mut shift)
+        .unwrap();
     let maps = [&output, &input, &gradient].map(values);
     let [output, input, gradient] = maps;
     [mean, inv_std, running_mean, running_variance, output, input, gradient, scale, shift]

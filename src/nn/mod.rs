@@ -37,7 +37,8 @@ mod parameters;
 mod precision;
 mod taped;
 
-pub use backend::{Backend, Normalization, RunningUpdate};
+pub(crate) use backend::INFERENCE_ROWS;
+pub use backend::{Backend, Normalization, ReluOutput, RunningUpdate};
 pub use buffer_pool::BufferPool;
 pub use cpu::Map as CpuMap;
 pub use device_report::DeviceReport;

@@ -28,15 +28,17 @@ impl Optimize for Cuda {
         let decayed = update.rule.rule().options().decay;
         let tensors = multi_tensor(parameters, state, update.rule.state_vectors(), decayed)?;
         let rate = update.step.learning_rate;
+        parameters.iter_mut().for_each(|parameter| parameter.values.changed());
         match kernel {
             Kernel::Sgd(config) => {
-                tensors.sgd(rate as f32, config.momentum as f32, config.weight_decay as f32, config.nesterov)
+                tensors.sgd(rate as f32, config.momentum as f32, config.weight_decay as f32, config.nesterov)?;
             }
-            Kernel::Adam(step) => tensors.adam(step),
+            Kernel::Adam(step) => tensors.adam(step)?,
             Kernel::Lars(config) => {
-                tensors.lars(rate, config.momentum as f32, config.weight_decay as f32, config.trust)
+                tensors.lars(rate, config.momentum as f32, config.weight_decay as f32, config.trust)?;
             }
         }
+        Ok(())
     }
 }
 

@@ -1,7 +1,13 @@
-// Memory of the software device: pages that are accessible only while their block lives in the order of its stream.
+// Memory of the software device: pages that are accessible only while their block lives in the order of its stream. With
+// AddressSanitizer, the bytes of these pages beside the block are not accessible either.
 
 #pragma once
 #include "streams.h"
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(begin, bytes) ((void)(begin), (void)(bytes))
+#endif
 
 namespace software {
 
@@ -27,13 +33,15 @@ static void reserve_space() {
     sigaction(SIGSEGV, &action, nullptr);
 }
 
-/// Makes a block accessible and fills it with NaN; of a large one, the first and the last MiB.
-static void make_accessible(char* pages, size_t length) {
+/// Makes a block accessible and fills its pages with NaN; of a large one, the first and the last MiB.
+static void make_accessible(char* pages, size_t length, char* block, size_t bytes) {
     if (mprotect(pages, length, PROT_READ | PROT_WRITE)) stop("no memory");
     size_t part = size_t(1) << 20;
     if (length <= 16 * part) part = length;
     std::memset(pages, 0xff, part);
     std::memset(pages + length - part, 0xff, part);
+    ASAN_POISON_MEMORY_REGION(pages, static_cast<size_t>(block - pages));
+    ASAN_POISON_MEMORY_REGION(block + bytes, static_cast<size_t>(pages + length - (block + bytes)));
 }
 
 static void make_inaccessible(char* pages, size_t length) {
@@ -50,6 +58,7 @@ static std::pair<char*, size_t> pages_of(uintptr_t block, size_t bytes) {
 
 static uintptr_t allocate(Stream& stream, size_t bytes) {
     Device& device = *stream.device;
+    size_t asked_for = bytes;
     bytes = (bytes ? bytes : 1) + ALIGNMENT - 1;
     bytes = bytes / ALIGNMENT * ALIGNMENT;
     if (device.used + bytes > total_memory()) return 0;
@@ -61,7 +70,7 @@ static uintptr_t allocate(Stream& stream, size_t bytes) {
     device.blocks[block] = bytes;
     device.used += bytes;
     if (device.reserved < device.used) device.reserved = device.used;
-    enqueue(stream, [pages, length] { make_accessible(pages, length); });
+    enqueue(stream, [=] { make_accessible(pages, length, reinterpret_cast<char*>(block), asked_for); });
     return block;
 }
 

@@ -1,12 +1,17 @@
-//! Every call of the device fails once, at the first and at a later call: the program ends with a sentence, or goes on.
+//! Every call of the device fails once, at the first, at a later and at a random call: the program ends with a sentence,
+//! or goes on. `CUDA_SOFTWARE_POSITIONS=N` tries N random calls of each function.
 
 use crate::run::Outcome;
 use crate::study::Study;
 use crate::toolchain::Toolchain;
 use rayon::prelude::*;
+use std::collections::BTreeSet;
 
 /// Statuses that end the context: an illegal address, and a kernel that failed.
 const FATAL: [&str; 2] = ["700", "719"];
+
+/// Random calls of each function that fail.
+const POSITIONS: usize = 3;
 
 pub(crate) fn each_call_fails(toolchain: &Toolchain) {
     let clean = pretrain(toolchain, &Study::new(), "").expect_success();
@@ -14,9 +19,9 @@ pub(crate) fn each_call_fails(toolchain: &Toolchain) {
     for (function, &count) in &clean.calls {
         let status = status(function);
         failures.push(format!("{function}:1:{status}"));
-        // Where dfdx cannot switch back to the first stream, its last product reads memory that is freed on the other.
-        if count > 1 && function != "cublasSetStream_v2" {
-            failures.push(format!("{function}:{}:{status}", count / 2 + 1));
+        if count > 1 {
+            let calls: BTreeSet<u64> = random_calls(function, count).chain([count / 2 + 1]).collect();
+            failures.extend(calls.iter().map(|call| format!("{function}:{call}:{status}")));
         }
     }
     for function in ["cuLaunchKernel", "cuStreamSynchronize", "cuMemAllocAsync", "cudnnConvolutionForward"] {
@@ -40,6 +45,15 @@ pub(crate) fn each_call_fails(toolchain: &Toolchain) {
 fn pretrain(toolchain: &Toolchain, study: &Study, failure: &str) -> Outcome {
     let short = ["--only", "features", "--set", "pretrain.main.epochs=1"];
     study.run(toolchain, "cuda", &short, &[("SOFTWARE_FAIL", failure)])
+}
+
+/// Returns random calls after the first of `count`, the same in every run.
+fn random_calls(function: &str, count: u64) -> impl Iterator<Item = u64> {
+    let positions = std::env::var("CUDA_SOFTWARE_POSITIONS").map_or(POSITIONS, |number| number.parse().unwrap());
+    (0..positions).map(move |index| {
+        let digest = blake3::hash(format!("{function} {index}").as_bytes());
+        2 + u64::from_le_bytes(digest.as_bytes()[..8].try_into().unwrap()) % (count - 1)
+    })
 }
 
 /// A status of the function's library that says little.

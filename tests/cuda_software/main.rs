@@ -52,6 +52,22 @@ fn the_program_runs_on_the_software_device() {
     assert!(totals.kernels.len() >= 60, "{:?}", totals.kernels);
 }
 
+/// The same without injected failures, with AddressSanitizer in the libraries: memory of the device is also checked to the
+/// byte, and so is the host's where the device copies from or to it.
+#[test]
+#[ignore = "takes minutes"]
+fn the_program_runs_on_the_software_device_with_address_sanitizer() {
+    let toolchain = match Toolchain::build_with_address_sanitizer() {
+        Ok(toolchain) => toolchain,
+        Err(missing) => return report(&format!("cuda_software skipped: {missing}")),
+    };
+    let start = Instant::now();
+    doctor(&toolchain);
+    device_tests(&toolchain);
+    studies(&toolchain);
+    report(&format!("cuda_software with AddressSanitizer: {} s", start.elapsed().as_secs()));
+}
+
 /// Every operation in every precision, under three orders of streams.
 fn doctor(toolchain: &Toolchain) {
     let all = ["f32", "tf32", "bf16"];

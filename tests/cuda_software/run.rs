@@ -47,6 +47,10 @@ pub(crate) fn command(toolchain: &Toolchain, program: &Path, arguments: &[&str])
     let mut command = Command::new(program);
     command.args(arguments).env("LD_LIBRARY_PATH", &toolchain.libraries).env("RUST_BACKTRACE", "0");
     command.env("XDG_CACHE_HOME", &toolchain.libraries);
+    if let Some(library) = &toolchain.address_sanitizer {
+        // What the driver keeps until the process ends is not a leak.
+        command.env("LD_PRELOAD", library).env("ASAN_OPTIONS", "detect_leaks=0");
+    }
     command
 }
 

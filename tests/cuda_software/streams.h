@@ -156,7 +156,7 @@ static void run_to(Stream& stream, uint64_t position) {
     }
 }
 
-static void run_others(Device& device) {
+static void run_all(Device& device) {
     run_to(device.null, device.null.queued);
     for (Stream& stream : streams) run_to(stream, stream.queued);
 }

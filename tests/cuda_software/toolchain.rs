@@ -34,13 +34,24 @@ const DFDX_KERNELS: [&str; 21] = [
 ];
 
 /// Headers of the sources, of which each may use all.
-const HEADERS: [&str; 7] =
-    ["device.h", "streams.h", "blocks.h", "kernel.h", "dfdx.h", "include/cuda_fp16.h", "../cuda_kernels/host.h"];
+const HEADERS: [&str; 9] = [
+    "device.h",
+    "streams.h",
+    "blocks.h",
+    "entry.h",
+    "convolutions.h",
+    "kernel.h",
+    "dfdx.h",
+    "include/cuda_fp16.h",
+    "../cuda_kernels/host.h",
+];
 
 /// Files in place of NVIDIA's: where they are, and the program that was built with them.
 pub(crate) struct Toolchain {
     /// The directory of the libraries.
     pub(crate) libraries: PathBuf,
+    /// The library of AddressSanitizer, if it checks the libraries.
+    pub(crate) address_sanitizer: Option<PathBuf>,
     /// The binary `simclr` with the feature `cuda`.
     pub(crate) program: PathBuf,
     /// The tests of `cuda_device.rs`.
@@ -61,7 +72,19 @@ impl Toolchain {
         fs::create_dir_all(root.join("include")).unwrap();
         write_if_changed(&root.join("include/cuda.h"), "");
         let [program, device_tests] = build_program(&root);
-        Ok(Self { libraries, program, device_tests })
+        Ok(Self { libraries, address_sanitizer: None, program, device_tests })
+    }
+
+    /// Builds everything with libraries that AddressSanitizer checks, or returns what is missing for it.
+    pub(crate) fn build_with_address_sanitizer() -> Result<Self, String> {
+        let toolchain = Self::build()?;
+        let compiler = Compiler { sanitized: true, ..Compiler::find().ok_or("no C++ compiler")? };
+        let library = compiler.address_sanitizer().ok_or("no libasan.so")?;
+        let libraries = toolchain.libraries.with_file_name("asan").join("lib64");
+        fs::create_dir_all(&libraries).unwrap();
+        build_libraries(&compiler, &libraries);
+        build_kernels(&compiler, &dfdx()?, &libraries);
+        Ok(Self { libraries, address_sanitizer: Some(library), ..toolchain })
     }
 }
 
@@ -79,6 +102,8 @@ struct Compiler {
     name: String,
     /// The digest of its version and of all headers.
     version: String,
+    /// Whether AddressSanitizer checks what it compiles.
+    sanitized: bool,
 }
 
 impl Compiler {
@@ -89,7 +114,13 @@ impl Compiler {
         for header in HEADERS {
             version += &fs::read_to_string(here().join(header)).unwrap();
         }
-        Some(Self { name, version })
+        Some(Self { name, version, sanitized: false })
+    }
+
+    /// Returns the library of AddressSanitizer, which a program that is built without it must load first.
+    fn address_sanitizer(&self) -> Option<PathBuf> {
+        let output = Command::new(&self.name).arg("-print-file-name=libasan.so").output().ok()?;
+        PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()).canonicalize().ok()
     }
 
     /// Compiles a source text to a shared library, unless that has been done.
@@ -107,19 +138,18 @@ impl Compiler {
             .arg(here())
             .args([&file, Path::new("-o"), output])
             .args(options)
+            .args(self.sanitized.then_some("-fsanitize=address"))
             .output()
             .unwrap();
         assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
         fs::write(stamp, digest).unwrap();
     }
 
-    /// Returns a source text after the preprocessor.
-    fn preprocessed(&self, source: &str, directory: &Path, options: &[&str]) -> String {
-        let file = directory.join("preprocessed.cpp");
-        fs::write(&file, source).unwrap();
-        let output =
-            Command::new(&self.name).args(["-std=c++20", "-E"]).arg("-I").arg(here()).args(options).arg(&file).output();
-        let output = output.unwrap();
+    /// Returns a CUDA source after the preprocessor.
+    fn preprocessed(&self, source: &Path, options: &[&str]) -> String {
+        let mut command = Command::new(&self.name);
+        command.args(["-std=c++20", "-E"]).arg("-I").arg(here()).args(options).args(["-x", "c++"]).arg(source);
+        let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
@@ -128,18 +158,19 @@ impl Compiler {
 /// Builds the libraries, the driver first, and links them under the names by which the linker and cudarc look for them.
 fn build_libraries(compiler: &Compiler, directory: &Path) {
     let driver = directory.join("libcuda.so.1");
-    let libraries = [
-        ("driver.cpp", "libcuda.so", ".1", "-O2"),
-        ("nvrtc.cpp", "libnvrtc.so", ".13", "-O1"),
-        ("cublas.cpp", "libcublas.so", ".13", "-O3"),
-        ("cudnn.cpp", "libcudnn.so", ".9", "-O3"),
+    let libraries: [(&[&str], &str, &str, &str); 4] = [
+        (&["driver.cpp", "memory.cpp", "modules.cpp"], "libcuda.so", ".1", "-O2"),
+        (&["nvrtc.cpp"], "libnvrtc.so", ".13", "-O1"),
+        (&["cublas.cpp"], "libcublas.so", ".13", "-O3"),
+        (&["cudnn.cpp"], "libcudnn.so", ".9", "-O3"),
     ];
-    let build = |&(source, name, version, optimize): &(&str, &str, &str, &str)| {
-        let text = fs::read_to_string(here().join(source)).unwrap();
+    let read = |file: &&str| format!("#line 1 \"{file}\"\n{}", fs::read_to_string(here().join(file)).unwrap());
+    let build = |&(sources, name, version, optimize): &(&[&str], &str, &str, &str)| {
+        let text: String = sources.iter().map(read).collect();
         let soname = format!("-Wl,-soname,{name}{version}");
         let mut options = vec![optimize, "-Wall", "-Wextra", "-Werror", &soname];
         let driver = driver.to_str().unwrap();
-        if source == "driver.cpp" {
+        if name == "libcuda.so" {
             options.extend(["-ldl", "-pthread"]);
         } else {
             options.extend([driver, "-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math"]);
@@ -172,10 +203,9 @@ fn build_kernels(compiler: &Compiler, dfdx: &Path, directory: &Path) {
             return compiler.library(&text, &directory.join("kernels_simclr.so"), &["-O2"]);
         }
         let options = ["-O1", "-w", "-include", "dfdx.h", &half, &utilities];
-        let text = fs::read_to_string(file_below(dfdx, &format!("{name}.cu")).unwrap()).unwrap();
-        let own = directory.join(format!("dfdx_{name}"));
-        fs::create_dir_all(&own).unwrap();
-        let exports = exports(&extern_functions(&compiler.preprocessed(&text, &own, &options)));
+        let source = file_below(dfdx, &format!("{name}.cu")).unwrap();
+        let text = fs::read_to_string(&source).unwrap();
+        let exports = exports(&extern_functions(&compiler.preprocessed(&source, &options)));
         let output = directory.join(format!("kernels_dfdx_{name}.so"));
         compiler.library(&format!("{text}\n{exports}"), &output, &options);
     });

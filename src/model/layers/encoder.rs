@@ -5,7 +5,7 @@ use crate::model::initializer::Initialization;
 use crate::model::layers::global_average::GlobalAverage;
 use crate::model::layers::unit::InputGradient;
 use crate::model::layers::{BackwardPass, ForwardPass, Layer, MapLayer, Unit};
-use crate::nn::Backend;
+use crate::nn::{Backend, ReluOutput};
 
 /// Number of channels of an image.
 pub(in crate::model) const IMAGE_CHANNELS: usize = 3;
@@ -76,7 +76,7 @@ impl Encoder {
             output = input;
         }
         let images = pass.saved.take_images()?;
-        self.stem.backward(pass, &images, Some(&output), &mut gradient, InputGradient::Skip)?;
+        self.stem.backward(pass, &images, ReluOutput::AfterNorm(&output), &mut gradient, InputGradient::Skip)?;
         pass.buffers.release_map(output);
         pass.buffers.release_map(gradient);
         Ok(())

@@ -3,7 +3,7 @@
 use crate::base::Result;
 use crate::model::layers::unit::InputGradient;
 use crate::model::layers::{BackwardPass, ForwardPass, MapLayer, Unit};
-use crate::nn::Backend;
+use crate::nn::{Backend, ReluOutput};
 
 /// A residual block. Its last unit adds the shortcut before its ReLU.
 #[derive(Clone, Debug)]
@@ -41,22 +41,28 @@ impl MapLayer for Residual {
         // Input of the unit above and its gradient, along the main path.
         let mut map = pass.saved.pop_map()?;
         let mut main = pass.buffers.acquire_map(pass.rows * self.last.input_len())?;
-        self.last.backward(pass, &map, Some(&output), &mut gradient, InputGradient::Write(&mut main))?;
+        self.last.backward(
+            pass,
+            &map,
+            ReluOutput::AfterSum(&output),
+            &mut gradient,
+            InputGradient::Write(&mut main),
+        )?;
         pass.buffers.release_map(output);
         // Shortcut path; `gradient` is now that of the sum before the last ReLU.
         if let Some(unit) = &self.shortcut {
             let mut projected = pass.buffers.acquire_map(pass.rows * unit.input_len())?;
-            unit.backward(pass, input, None, &mut gradient, InputGradient::Write(&mut projected))?;
+            unit.backward(pass, input, ReluOutput::None, &mut gradient, InputGradient::Write(&mut projected))?;
             pass.buffers.release_map(std::mem::replace(&mut gradient, projected));
         }
         for unit in self.middle.iter().rev() {
             let from = pass.saved.pop_map()?;
             let mut below = pass.buffers.acquire_map(pass.rows * unit.input_len())?;
-            unit.backward(pass, &from, Some(&map), &mut main, InputGradient::Write(&mut below))?;
+            unit.backward(pass, &from, ReluOutput::AfterNorm(&map), &mut main, InputGradient::Write(&mut below))?;
             pass.buffers.release_map(std::mem::replace(&mut main, below));
             pass.buffers.release_map(std::mem::replace(&mut map, from));
         }
-        self.first.backward(pass, input, Some(&map), &mut main, InputGradient::Add(&mut gradient))?;
+        self.first.backward(pass, input, ReluOutput::AfterNorm(&map), &mut main, InputGradient::Add(&mut gradient))?;
         pass.buffers.release_map(map);
         pass.buffers.release_map(main);
         Ok(gradient)

@@ -5,7 +5,7 @@ use crate::model::initializer::{Initialization, Initializer};
 use crate::model::layers::{BackwardPass, ForwardPass, NormConstants, NormStatistics};
 use crate::model::parameters::{ParameterLayout, ParameterSpec, Parameters};
 use crate::model::registry::{Registry, square};
-use crate::nn::{Backend, Convolution, Normalization, Role, RunningUpdate};
+use crate::nn::{Backend, Convolution, Normalization, ReluOutput, Role, RunningUpdate};
 
 /// The convolution of a unit and the indices of its parameters and running statistics.
 #[derive(Clone, Debug)]
@@ -129,13 +129,12 @@ impl Unit {
         Ok((mean, inv_std))
     }
 
-    /// Writes the gradients of the parameters. `gradient`, of the output, becomes that of the residual; `relu_output` is
-    /// the output if a ReLU was applied.
+    /// Writes the gradients of the parameters. `gradient`, of the output, becomes that of the residual if there is one.
     pub(super) fn backward<D: Backend>(
         &self,
         pass: &mut BackwardPass<'_, D>,
         input: &D::Map,
-        relu_output: Option<&D::Map>,
+        relu_output: ReluOutput<'_, D::Map>,
         gradient: &mut D::Map,
         input_gradient: InputGradient<'_, D::Map>,
     ) -> Result<()> {

@@ -1,13 +1,9 @@
-//! Features and head outputs without a tape.
+//! Head outputs without a tape.
 
 use crate::base::{Error, Result};
 use crate::model::head::NormMode;
-use crate::model::layers::{ForwardPass, NormStatistics};
 use crate::model::network::Network;
-use crate::nn::{Backend, BufferPool};
-
-/// Batch size of inference.
-const INFERENCE_ROWS: usize = 64;
+use crate::nn::Backend;
 
 /// Statistics that batch norm uses in inference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,37 +15,9 @@ pub enum BatchStatistics {
 }
 
 impl<D: Backend> Network<D> {
-    /// Computes the features, `[rows, features]`, of `[rows, side, side, 3]` images, without a tape.
-    ///
-    /// # Errors
-    /// The number of values is wrong, or the device is out of memory.
-    pub fn encode(&self, images: &[f32], rows: usize, statistics: BatchStatistics) -> Result<Vec<f32>> {
-        self.check_images(images.len(), rows)?;
-        let batch_size = match statistics {
-            BatchStatistics::Running => INFERENCE_ROWS,
-            BatchStatistics::Batch => rows,
-        };
-        let mut buffers = BufferPool::new(&self.device, self.precision);
-        let mut features = Vec::with_capacity(rows * self.encoder.features());
-        for images in images.chunks(batch_size * self.image_len()) {
-            let mut pass = ForwardPass {
-                device: &self.device,
-                parameters: &self.parameters,
-                statistics: match statistics {
-                    BatchStatistics::Running => NormStatistics::Running(&self.statistics),
-                    BatchStatistics::Batch => NormStatistics::Batch,
-                },
-                buffers: &mut buffers,
-                rows: images.len() / self.image_len(),
-                saved: None,
-                groups: 1,
-            };
-            let images = self.device.upload_map(images.to_vec(), self.precision)?;
-            let encoded = self.encoder.forward(&mut pass, images)?;
-            features.extend(self.device.download(&encoded)?);
-            buffers.release(encoded);
-        }
-        Ok(features)
+    /// Returns the number of images that are encoded together where their number does not affect the features.
+    pub fn inference_rows(&self) -> usize {
+        self.device.inference_rows(self.encoder.side)
     }
 
     /// Computes the output of each layer of the head, after batch norm if any and after ReLU for all but the last, from

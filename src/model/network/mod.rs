@@ -1,11 +1,13 @@
 //! An encoder and its head on a device.
 
+mod encoding;
 mod inference;
 pub(super) mod state_dict;
 #[cfg(test)]
 mod tests;
 mod training;
 
+pub use encoding::EncoderInput;
 pub use inference::BatchStatistics;
 
 use crate::base::{Error, Result};

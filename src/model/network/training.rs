@@ -38,7 +38,7 @@ impl<D: Backend> Network<D> {
     /// There are no images, the number of values is wrong, or the device is out of memory.
     pub fn upload(&self, images: Vec<f32>, rows: usize) -> Result<D::Map> {
         self.check_images(images.len(), rows)?;
-        self.device.upload_map(images, self.precision)
+        self.device.upload_images(images, self.precision)
     }
 
     /// Computes the features h, `[rows, features]`, of images from [`Network::upload`] in training mode, on a new tape.

@@ -14,7 +14,7 @@ mod scratch;
 mod winograd;
 
 use crate::base::{Error, Result};
-use crate::nn::{Backend, Convolution, MaxPool, Normalization, Precision, RunningUpdate};
+use crate::nn::{Backend, Convolution, MaxPool, Normalization, Precision, ReluOutput, RunningUpdate};
 use dfdx::prelude::{Cpu, Storage, Tensor, TensorFromVec};
 use map::dispatch;
 
@@ -151,14 +151,14 @@ impl Backend for Cpu {
     fn normalize_gradient(
         &self,
         norm: &Normalization<'_, Vec<f32>>,
-        relu_output: Option<&Map>,
+        relu_output: ReluOutput<'_, Map>,
         gradient: &mut Map,
         input: &mut Map,
         scale_gradient: &mut Vec<f32>,
         shift_gradient: &mut Vec<f32>,
     ) -> Result<()> {
         let parameters = [scale_gradient, shift_gradient];
-        dispatch!(input, maps::normalize_gradient, norm, relu_output, gradient, input, parameters)
+        dispatch!(input, maps::normalize_gradient, norm, relu_output.map(), gradient, input, parameters)
     }
 
     fn max_pool(&self, shape: &MaxPool, input: &Map, output: &mut Map) -> Result<()> {

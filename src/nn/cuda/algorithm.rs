@@ -1,11 +1,8 @@
 //! The choice among cuDNN's algorithms for a convolution.
 
 use crate::nn::Precision;
-use cudarc::cudnn::sys::{
-    cudnnConvolutionBwdDataAlgo_t, cudnnConvolutionBwdDataAlgoPerf_t, cudnnConvolutionBwdFilterAlgo_t,
-    cudnnConvolutionBwdFilterAlgoPerf_t, cudnnConvolutionFwdAlgo_t, cudnnConvolutionFwdAlgoPerf_t, cudnnDeterminism_t,
-    cudnnMathType_t, cudnnStatus_t,
-};
+use cudarc::cudnn::sys::{cudnnDeterminism_t, cudnnMathType_t, cudnnStatus_t};
+use std::ffi::c_int;
 
 /// Maximum time of a deterministic algorithm, relative to the fastest.
 const MAX_COST_OF_DETERMINISM: f32 = 1.1;
@@ -31,31 +28,45 @@ pub(super) enum Chosen<A> {
     InTf32,
 }
 
-/// Converts cuDNN's structures, one per direction with the same fields.
-macro_rules! candidates {
-    ($($measured:ty => $algorithm:ty),*) => {
-        $(
-            impl From<$measured> for Candidate<$algorithm> {
-                fn from(measured: $measured) -> Self {
-                    Self {
-                        algorithm: measured.algo,
-                        math: measured.mathType,
-                        workspace: measured.memory,
-                        milliseconds: measured.time,
-                        deterministic: measured.determinism == cudnnDeterminism_t::CUDNN_DETERMINISTIC,
-                        succeeded: measured.status == cudnnStatus_t::CUDNN_STATUS_SUCCESS,
-                    }
-                }
-            }
-        )*
-    };
+/// cuDNN's `cudnnConvolution*AlgoPerf_t`, which is the same for every direction. A later cuDNN may write numbers that the
+/// enumerations of the bindings lack, so they are read as numbers.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(super) struct Measured {
+    algorithm: c_int,
+    status: c_int,
+    milliseconds: f32,
+    workspace: usize,
+    determinism: c_int,
+    math: c_int,
+    _reserved: [c_int; 3],
 }
 
-candidates!(
-    cudnnConvolutionFwdAlgoPerf_t => cudnnConvolutionFwdAlgo_t,
-    cudnnConvolutionBwdDataAlgoPerf_t => cudnnConvolutionBwdDataAlgo_t,
-    cudnnConvolutionBwdFilterAlgoPerf_t => cudnnConvolutionBwdFilterAlgo_t
-);
+impl Measured {
+    /// Returns the candidate; `None` if its number is not one of `algorithms`, by number, or its arithmetic is unknown.
+    pub(super) fn candidate<A: Copy>(&self, algorithms: &[A]) -> Option<Candidate<A>> {
+        Some(Candidate {
+            algorithm: numbered(algorithms, self.algorithm)?,
+            math: numbered(&MATH_TYPES, self.math)?,
+            workspace: self.workspace,
+            milliseconds: self.milliseconds,
+            deterministic: self.determinism == cudnnDeterminism_t::CUDNN_DETERMINISTIC as c_int,
+            succeeded: self.status == cudnnStatus_t::CUDNN_STATUS_SUCCESS as c_int,
+        })
+    }
+}
+
+/// The known kinds of arithmetic, by number.
+const MATH_TYPES: [cudnnMathType_t; 4] = [
+    cudnnMathType_t::CUDNN_DEFAULT_MATH,
+    cudnnMathType_t::CUDNN_TENSOR_OP_MATH,
+    cudnnMathType_t::CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION,
+    cudnnMathType_t::CUDNN_FMA_MATH,
+];
+
+fn numbered<T: Copy>(values: &[T], number: c_int) -> Option<T> {
+    values.get(usize::try_from(number).ok()?).copied()
+}
 
 /// Returns the arithmetic of a precision.
 pub(super) fn math(precision: Precision) -> cudnnMathType_t {
@@ -139,5 +150,29 @@ mod tests {
         let far = candidate(2, 1.2, CUDNN_TENSOR_OP_MATH);
         assert_eq!(chosen(&[nondeterministic, near, far], Precision::Bf16), Some(1));
         assert_eq!(chosen(&[nondeterministic, far], Precision::Bf16), Some(0));
+    }
+
+    #[test]
+    fn results_have_the_layout_of_cudnn() {
+        use cudarc::cudnn::sys::cudnnConvolutionFwdAlgoPerf_t as Theirs;
+        use std::mem::offset_of;
+        assert_eq!(size_of::<Measured>(), size_of::<Theirs>());
+        assert_eq!(offset_of!(Measured, workspace), offset_of!(Theirs, memory));
+        assert_eq!(offset_of!(Measured, math), offset_of!(Theirs, mathType));
+        assert_eq!(MATH_TYPES.map(|math| math as usize), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn numbers_of_a_later_cudnn_are_skipped() {
+        let known = Measured { algorithm: 1, math: 3, determinism: 1, ..Measured::default() };
+        let candidate = known.candidate(&['a', 'b']).unwrap();
+        assert_eq!((candidate.algorithm, candidate.math), ('b', CUDNN_FMA_MATH));
+        assert!(candidate.succeeded && candidate.deterministic);
+        for algorithm in [2, -1, c_int::MAX] {
+            assert!(Measured { algorithm, ..known }.candidate(&['a', 'b']).is_none());
+        }
+        assert!(Measured { math: 4, ..known }.candidate(&['a', 'b']).is_none());
+        let odd = Measured { status: 777, determinism: 2, ..known }.candidate(&['a', 'b']).unwrap();
+        assert!(!odd.succeeded && !odd.deterministic);
     }
 }

@@ -64,7 +64,8 @@ fn write(buffer: &Buffer, storage: &mut CudaStorage) -> Result<()> {
 pub(super) fn read_gradient(gradient: &CudaStorage, into: &mut Buffer) -> Result<()> {
     check(into, gradient.len())?;
     let bytes = into.len() * size_of::<f32>();
-    memory::copy(into.gpu(), Address::new(*gradient.device_ptr()), into.address(), bytes)
+    let gpu = into.gpu().clone();
+    memory::copy(&gpu, Address::new(*gradient.device_ptr()), into.address_mut(), bytes)
 }
 
 fn check(buffer: &Buffer, length: usize) -> Result<()> {

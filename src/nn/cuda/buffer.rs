@@ -1,6 +1,7 @@
 //! Arrays on the device: buffers in f32 for parameters and features, feature maps in a chosen precision.
 
 use super::address::Address;
+use super::filter::FilterCache;
 use super::gpu::Gpu;
 use super::memory::Memory;
 use crate::base::{Error, Result};
@@ -16,17 +17,22 @@ pub struct Buffer {
     memory: Memory,
     length: usize,
     gpu: Arc<Gpu>,
+    pub(super) filter: FilterCache,
 }
 
 impl Buffer {
     /// Allocates a buffer with arbitrary content.
     pub(super) fn new(gpu: &Arc<Gpu>, length: usize) -> Result<Self> {
-        Ok(Self { memory: Memory::new(gpu, length * size_of::<f32>())?, length, gpu: gpu.clone() })
+        Ok(Self::of(gpu, Memory::new(gpu, length * size_of::<f32>())?, length))
     }
 
     /// Allocates a buffer of zeros.
     pub(super) fn zeros(gpu: &Arc<Gpu>, length: usize) -> Result<Self> {
-        Ok(Self { memory: Memory::zeros(gpu, length * size_of::<f32>())?, length, gpu: gpu.clone() })
+        Ok(Self::of(gpu, Memory::zeros(gpu, length * size_of::<f32>())?, length))
+    }
+
+    fn of(gpu: &Arc<Gpu>, memory: Memory, length: usize) -> Self {
+        Self { memory, length, gpu: gpu.clone(), filter: FilterCache::default() }
     }
 
     /// Copies values from the host into a new buffer.
@@ -48,9 +54,20 @@ impl Buffer {
         self.length
     }
 
-    /// Returns the address.
+    /// Returns the address. Who writes there what may be the weights of a convolution calls [`Buffer::changed`].
     pub(super) fn address(&self) -> Address<'_> {
         self.memory.address()
+    }
+
+    /// Returns the address, for writing.
+    pub(super) fn address_mut(&mut self) -> Address<'_> {
+        self.changed();
+        self.memory.address()
+    }
+
+    /// Notes that the values change.
+    pub(crate) fn changed(&mut self) {
+        self.filter.expire();
     }
 
     /// Returns the device.
@@ -64,24 +81,36 @@ pub struct Map {
     memory: Memory,
     length: usize,
     precision: Precision,
+    padding: Option<Padding>,
     gpu: Arc<Gpu>,
 }
 
+/// Channels of a pixel, and of the pixel in memory, where it ends in zeros. Only convolutions read such maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Padding {
+    pub(super) channels: usize,
+    pub(super) padded: usize,
+}
+
 impl Map {
-    /// Allocates a map with arbitrary content.
-    pub(super) fn new(gpu: &Arc<Gpu>, length: usize, precision: Precision) -> Result<Self> {
-        let memory = Memory::new(gpu, length * precision.bytes() as usize)?;
-        Ok(Self { memory, length, precision, gpu: gpu.clone() })
+    /// Allocates a map of `length` elements besides those of the padding, with arbitrary content.
+    pub(super) fn new(gpu: &Arc<Gpu>, length: usize, precision: Precision, padding: Option<Padding>) -> Result<Self> {
+        let stored = padding.map_or(length, |padding| length / padding.channels * padding.padded);
+        let memory = Memory::new(gpu, stored * precision.bytes() as usize)?;
+        Ok(Self { memory, length, precision, padding, gpu: gpu.clone() })
     }
 
     /// Allocates a map of zeros.
     pub(super) fn zeros(gpu: &Arc<Gpu>, length: usize, precision: Precision) -> Result<Self> {
         let memory = Memory::zeros(gpu, length * precision.bytes() as usize)?;
-        Ok(Self { memory, length, precision, gpu: gpu.clone() })
+        Ok(Self { memory, length, precision, padding: None, gpu: gpu.clone() })
     }
 
     /// Copies the values to the host in f32 after all queued work has finished.
     pub(super) fn to_host(&self) -> Result<Vec<f32>> {
+        if self.padding.is_some() {
+            return Err(Error::bug("a padded map cannot be downloaded"));
+        }
         let mut values = vec![0.0; self.length];
         match self.precision {
             Precision::F32 | Precision::Tf32 => self.memory.read(&self.gpu, &mut values)?,
@@ -99,9 +128,9 @@ impl Map {
         self.length
     }
 
-    /// Returns the size in bytes.
-    pub(super) fn bytes(&self) -> usize {
-        self.length * self.precision.bytes() as usize
+    /// Returns the padding of its pixels, if any.
+    pub(super) fn padding(&self) -> Option<Padding> {
+        self.padding
     }
 
     /// Returns the precision in which the map is stored and computed.

@@ -1,17 +1,18 @@
-//! Convolutions by cuDNN, channels last. Parameters are `[kernel, kernel, inputs, outputs]` in f32; at each use a
-//! kernel converts them to `[outputs, kernel, kernel, inputs]` in the precision of the maps, which is cheap beside the
-//! convolution.
+//! Convolutions by cuDNN, channels last. Parameters are `[kernel, kernel, inputs, outputs]` in f32; cuDNN reads a copy
+//! `[outputs, kernel, kernel, inputs]` in the precision of the maps, made when they have changed.
 
 use super::address::Address;
-use super::buffer::{Buffer, Map, int};
+use super::buffer::{Buffer, Map, Padding, int};
 use super::cudnn::ConvProblem;
 use super::direction::{self, Operands};
 use super::directions::{BackwardData, BackwardFilter, Forward};
+use super::gpu::Gpu;
 use super::grid::{Grid, Partition};
 use super::kernels;
 use super::memory::Memory;
 use crate::base::Result;
 use crate::nn::{Convolution, Precision};
+use std::sync::Arc;
 
 /// Computes `output = convolution(input, weights) + bias`.
 pub(super) fn forward(
@@ -68,7 +69,7 @@ pub(super) fn weight_gradient(
     let operands = Operands { input: padded.address(), weights: filter.address(), output: output_gradient.address() };
     direction::run::<BackwardFilter>(gpu, &problem, operands, false)?;
     let [taps, inputs, channels, outputs] = sizes(&problem)?;
-    let (from, to) = (filter.address(), weights.address());
+    let (from, to) = (filter.address(), weights.address_mut());
     kernels::weights_gradient(
         gpu,
         problem.precision,
@@ -88,10 +89,11 @@ fn channel_sums(map: &Map, channels: usize, sums: &mut Buffer) -> Result<()> {
     let (gpu, precision) = (map.gpu(), map.precision());
     let pixels = map.len() / channels;
     let partition = Partition::new(pixels, channels, precision);
-    let (grid, parts) = (partition.reduction()?, Buffer::new(gpu, partition.parts() * channels)?);
+    let count = kernels::parts(gpu, "channel_sums", precision, &partition)?;
+    let (grid, parts) = (partition.reduction(count)?, Buffer::new(gpu, count * channels)?);
     kernels::channel_sums(gpu, precision, grid, map.address(), pixels as i64, int(channels)?, parts.address())?;
-    let (grid, count) = (partition.merge()?, int(partition.parts())?);
-    kernels::channel_sums_merge(gpu, grid, parts.address(), count, int(channels)?, sums.address())
+    let (grid, count) = (partition.merge()?, int(count)?);
+    kernels::channel_sums_merge(gpu, grid, parts.address(), count, int(channels)?, sums.address_mut())
 }
 
 fn problem(shape: &Convolution, input: &Map, inputs: usize) -> ConvProblem {
@@ -107,6 +109,26 @@ fn padded_channels(inputs: usize, precision: Precision) -> usize {
     }
 }
 
+/// Returns the padding of uploaded images, if they need any.
+pub(super) fn image_padding(precision: Precision) -> Option<Padding> {
+    const CHANNELS: usize = 3;
+    let padded = padded_channels(CHANNELS, precision);
+    (padded > CHANNELS).then_some(Padding { channels: CHANNELS, padded })
+}
+
+/// Copies a map of `length` elements and pads its pixels.
+pub(super) fn pad(
+    gpu: &Gpu,
+    precision: Precision,
+    from: Address<'_>,
+    length: usize,
+    Padding { channels, padded }: Padding,
+    to: Address<'_>,
+) -> Result<()> {
+    let pixels = length / channels;
+    kernels::pad(gpu, precision, Grid::over(pixels, 256)?, from, pixels as i64, int(channels)?, int(padded)?, to)
+}
+
 /// An input, copied if its channels need padding.
 enum PaddedInput<'a> {
     Map(&'a Map),
@@ -119,11 +141,13 @@ impl<'a> PaddedInput<'a> {
         if inputs == shape.inputs {
             return Ok(Self::Map(input));
         }
+        let padding = Padding { channels: shape.inputs, padded: inputs };
+        if input.padding() == Some(padding) {
+            return Ok(Self::Map(input));
+        }
         let (gpu, pixels) = (input.gpu(), input.len() / shape.inputs);
         let copy = Memory::new(gpu, pixels * inputs * precision.bytes() as usize)?;
-        let grid = Grid::over(pixels, 256)?;
-        let (from, to) = (input.address(), copy.address());
-        kernels::pad(gpu, precision, grid, from, pixels as i64, int(shape.inputs)?, int(inputs)?, to)?;
+        pad(gpu, precision, input.address(), input.len(), padding, copy.address())?;
         Ok(Self::Copy(copy))
     }
 
@@ -135,14 +159,15 @@ impl<'a> PaddedInput<'a> {
     }
 }
 
-/// Converts weights to cuDNN's layout and the precision of the maps.
-fn to_filter(problem: &ConvProblem, weights: &Buffer) -> Result<Memory> {
+/// Returns weights in cuDNN's layout and the precision of the maps.
+fn to_filter(problem: &ConvProblem, weights: &Buffer) -> Result<Arc<Memory>> {
     let gpu = weights.gpu();
-    let filter = Memory::new(gpu, filter_bytes(problem))?;
-    let [taps, inputs, channels, outputs] = sizes(problem)?;
-    let (from, to) = (weights.address(), filter.address());
-    kernels::weights(gpu, problem.precision, transpose_grid(problem)?, from, taps, inputs, channels, outputs, to)?;
-    Ok(filter)
+    let allocate = || Memory::new(gpu, filter_bytes(problem));
+    weights.filter.get(problem, allocate, |filter| {
+        let [taps, inputs, channels, outputs] = sizes(problem)?;
+        let (from, to) = (weights.address(), filter.address());
+        kernels::weights(gpu, problem.precision, transpose_grid(problem)?, from, taps, inputs, channels, outputs, to)
+    })
 }
 
 fn filter_bytes(problem: &ConvProblem) -> usize {

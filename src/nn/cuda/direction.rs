@@ -46,7 +46,9 @@ pub(super) type ScalingFactor = *const c_void;
 /// Forward pass, gradient of the input, or gradient of the weights.
 pub(super) trait Direction {
     /// cuDNN's enumeration of the algorithms.
-    type Algorithm: Copy;
+    type Algorithm: Copy + 'static;
+    /// Its known values, by number.
+    const ALGORITHMS: &'static [Self::Algorithm];
     /// The array that is written.
     const RESULT: Role;
     /// Name of the call that measures.

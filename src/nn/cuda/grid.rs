@@ -5,10 +5,13 @@ use crate::nn::Precision;
 use cudarc::driver::LaunchConfig;
 
 /// Threads per block.
-const THREADS: usize = 256;
+pub(super) const THREADS: usize = 256;
 
 /// Maximum number of blocks of grid-stride loops; fills the largest GPU several times over.
 const MAX_BLOCKS: usize = 16384;
+
+/// About the number of blocks of a large reduction: many more would only be more partial sums to merge.
+const REDUCTION_BLOCKS: usize = 1024;
 
 /// The number of blocks in x and y.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,16 +87,24 @@ impl Partition {
         Self { pixels, channels, vector, tiles: channels.div_ceil(32 * vector) }
     }
 
-    /// Returns the number of partial sums, which depends on the shape alone: otherwise results would differ from device
-    /// to device.
-    pub(super) fn parts(&self) -> usize {
-        let max = (1024 / self.tiles).max(1);
-        (self.pixels * self.channels / (self.vector * 4096)).clamp(1, max)
+    /// Returns the number of partial sums by a kernel of which the device runs `resident` blocks at the same time.
+    ///
+    /// A large map is divided into whole waves of blocks, so that no multiprocessor is idle during the last one, with at
+    /// least 16 pixels per thread; a smaller one into at most one wave, with at least 4.
+    pub(super) fn parts(&self, resident: usize) -> usize {
+        let resident = resident.max(1);
+        let blocks = |pixels_per_thread| self.pixels * self.channels / (self.vector * THREADS * pixels_per_thread);
+        let max_waves = ((REDUCTION_BLOCKS + resident / 2) / resident).max(1);
+        let blocks = match blocks(16) / resident {
+            0 => blocks(4).min(resident),
+            waves => waves.min(max_waves) * resident,
+        };
+        (blocks / self.tiles).max(1)
     }
 
-    /// Returns the grid for kernels that compute partial sums.
-    pub(super) fn reduction(&self) -> Result<Grid> {
-        Grid::new(self.parts(), self.tiles)
+    /// Returns the grid for kernels that compute this many partial sums.
+    pub(super) fn reduction(&self, parts: usize) -> Result<Grid> {
+        Grid::new(parts, self.tiles)
     }
 
     /// Returns the grid for element-wise kernels.
@@ -123,20 +134,27 @@ mod tests {
     }
 
     #[test]
-    fn partitions_depend_on_the_shape() {
-        // ResNet-50's first maps of 256 images: the maximum number of parts.
+    fn large_maps_are_divided_into_whole_waves() {
+        // ResNet-50's first maps of 256 images, on 132 multiprocessors with 2, 3 or 4 blocks.
         let large = Partition::new(256 * 112 * 112, 64, Precision::Bf16);
-        assert_eq!((large.tiles, large.parts()), (1, 1024));
+        assert_eq!(large.tiles, 1);
+        assert_eq!([264, 396, 528].map(|resident| large.parts(resident)), [1056, 1188, 1056]);
         assert_eq!(large.elementwise().unwrap(), Grid { x: 16384, y: 1 });
-        // Its last ones.
+        // Its last ones, in 8 tiles.
         let wide = Partition::new(256 * 7 * 7, 2048, Precision::Bf16);
-        assert_eq!((wide.tiles, wide.parts()), (8, 128));
-        assert_eq!(wide.reduction().unwrap(), Grid { x: 128, y: 8 });
+        assert_eq!((wide.tiles, wide.parts(264), wide.parts(396)), (8, 2 * 33, 49));
+        assert_eq!(wide.reduction(33).unwrap(), Grid { x: 33, y: 8 });
+    }
+
+    #[test]
+    fn small_maps_are_at_most_one_wave() {
+        let middle = Partition::new(64 * 16 * 16, 64, Precision::Bf16);
+        assert_eq!((middle.parts(264), middle.parts(100), middle.parts(20)), (128, 100, 20));
         let small = Partition::new(5, 3, Precision::F32);
-        assert_eq!((small.tiles, small.parts()), (1, 1));
+        assert_eq!((small.tiles, small.parts(264), small.parts(0)), (1, 1, 1));
         assert_eq!(small.merge().unwrap(), Grid { x: 1, y: 1 });
-        // More tiles than the maximum number of parts.
-        assert_eq!(Partition::new(1000, 100_003, Precision::F32).parts(), 1);
+        // More tiles than blocks.
+        assert_eq!(Partition::new(1000, 100_003, Precision::F32).parts(264), 1);
     }
 
     #[test]

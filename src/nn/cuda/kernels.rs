@@ -4,7 +4,7 @@
 use super::address::Address;
 use super::arguments::{AdamStep, MaxPoolShape};
 use super::gpu::Gpu;
-use super::grid::Grid;
+use super::grid::{Grid, Partition};
 use super::status::Checked;
 use crate::base::Result;
 use crate::nn::Precision;
@@ -25,6 +25,19 @@ macro_rules! launch {
         unsafe { launch.launch($grid.launch()) }.checked("cuLaunchKernel")?;
         Ok(())
     }};
+}
+
+/// Returns the number of partial sums of a map by one of the kernels that exist by precision.
+pub(super) fn parts(gpu: &Gpu, kernel: &str, precision: Precision, partition: &Partition) -> Result<usize> {
+    Ok(partition.parts(gpu.program.resident(&format!("{kernel}{}", suffix(precision)))?))
+}
+
+/// Returns the end of a kernel's name.
+fn suffix(precision: Precision) -> &'static str {
+    match precision {
+        Precision::F32 | Precision::Tf32 => "_f32",
+        Precision::Bf16 => "_bf16",
+    }
 }
 
 /// Defines a function per kernel. Those `by precision` exist twice, as NAME_f32 and NAME_bf16.
@@ -74,11 +87,13 @@ kernels! {
         );
         gradient_sums(
             input: Address<'_>, relu_output: Address<'_>, gradient: Address<'_>, pixels: i64, channels: i32,
-            mean: Address<'_>, part_products: Address<'_>, part_sums: Address<'_>
+            mean: Address<'_>, inv_std: Address<'_>, scale: Address<'_>, shift: Address<'_>, relu: i32,
+            part_products: Address<'_>, part_sums: Address<'_>
         );
         input_gradient(
             gradient: Address<'_>, pixels: i64, channels: i32, mean: Address<'_>, inv_std: Address<'_>,
-            scale: Address<'_>, scale_gradient: Address<'_>, shift_gradient: Address<'_>, input: Address<'_>
+            scale: Address<'_>, shift: Address<'_>, relu: i32, scale_gradient: Address<'_>,
+            shift_gradient: Address<'_>, input: Address<'_>
         );
         max_pool(input: Address<'_>, images: i64, shape: MaxPoolShape, output: Address<'_>);
         max_pool_gradient(

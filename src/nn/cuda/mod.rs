@@ -19,6 +19,7 @@ mod cudnn;
 mod direction;
 mod directions;
 mod failure;
+mod filter;
 mod gpu;
 mod grid;
 mod image_cache;
@@ -48,7 +49,7 @@ pub use probe::{DeviceInfo, probe};
 pub use report::report;
 
 use crate::base::Result;
-use crate::nn::{Backend, Convolution, MaxPool, Normalization, Precision, RunningUpdate};
+use crate::nn::{Backend, Convolution, MaxPool, Normalization, Precision, ReluOutput, RunningUpdate};
 use dfdx::prelude::{Cuda, Storage, Tensor};
 use gpu::Gpu;
 pub use notes::take as take_note;
@@ -71,6 +72,12 @@ pub fn open(ordinal: usize) -> Result<Cuda> {
 /// The driver fails.
 pub fn memory(device: &Cuda) -> Result<(u64, u64)> {
     bridge::gpu_of(device)?.memory()
+}
+
+/// Returns the number of images in a batch of inference: enough to fill a GPU, with at most as many pixels as 256 images
+/// of 224 x 224.
+pub fn inference_rows(side: usize) -> usize {
+    (256 * 224 * 224 / (side * side).max(1)).clamp(64, 256)
 }
 
 /// Waits until the device has finished all queued work.
@@ -99,7 +106,7 @@ impl Backend for Cuda {
 
     fn copy(&self, from: &Buffer, into: &mut Buffer) -> Result<()> {
         let bytes = into.len().min(from.len()) * size_of::<f32>();
-        memory::copy(from.gpu(), from.address(), into.address(), bytes)
+        memory::copy(from.gpu(), from.address(), into.address_mut(), bytes)
     }
 
     fn length(&self, buffer: &Buffer) -> usize {
@@ -112,7 +119,16 @@ impl Backend for Cuda {
 
     fn upload_map(&self, values: Vec<f32>, precision: Precision) -> Result<Map> {
         let gpu = bridge::gpu_of(self)?;
-        gpu.staging()?.upload(&gpu, &values, precision)
+        gpu.staging()?.upload(&gpu, &values, precision, None)
+    }
+
+    fn upload_images(&self, values: Vec<f32>, precision: Precision) -> Result<Map> {
+        let gpu = bridge::gpu_of(self)?;
+        gpu.staging()?.upload(&gpu, &values, precision, convolution::image_padding(precision))
+    }
+
+    fn inference_rows(&self, side: usize) -> usize {
+        inference_rows(side)
     }
 
     fn download_map(&self, map: &Map) -> Result<Vec<f32>> {
@@ -198,7 +214,7 @@ impl Backend for Cuda {
     fn normalize_gradient(
         &self,
         norm: &Normalization<'_, Buffer>,
-        relu_output: Option<&Map>,
+        relu_output: ReluOutput<'_, Map>,
         gradient: &mut Map,
         input: &mut Map,
         scale_gradient: &mut Buffer,

@@ -5,7 +5,7 @@ use super::buffer::{Buffer, Map, int};
 use super::grid::{Grid, Partition};
 use super::kernels;
 use crate::base::Result;
-use crate::nn::{Normalization, Precision, RunningUpdate};
+use crate::nn::{Normalization, Precision, ReluOutput, RunningUpdate};
 
 /// A group of rows with its own statistics: one of several equal ranges of a map `[pixels, channels]`.
 #[derive(Clone, Copy)]
@@ -59,10 +59,11 @@ pub(super) fn moments(
     };
     for group in RowGroup::all(groups, input, channels) {
         let (partition, (count, width)) = (group.partition(), group.shape()?);
-        let means = Buffer::new(gpu, partition.parts() * channels)?;
-        let squares = Buffer::new(gpu, partition.parts() * channels)?;
-        let (parts, means, squares) = (int(partition.parts())?, means.address(), squares.address());
-        kernels::moments(gpu, precision, partition.reduction()?, group.pixels_of(input), count, width, means, squares)?;
+        let parts = kernels::parts(gpu, "moments", precision, &partition)?;
+        let (means, squares) = (Buffer::new(gpu, parts * channels)?, Buffer::new(gpu, parts * channels)?);
+        let (grid, parts, means, squares) =
+            (partition.reduction(parts)?, int(parts)?, means.address(), squares.address());
+        kernels::moments(gpu, precision, grid, group.pixels_of(input), count, width, means, squares)?;
         kernels::moments_merge(
             gpu,
             partition.merge()?,
@@ -86,7 +87,7 @@ pub(super) fn moments(
 pub(super) fn inv_std(epsilon: f32, variance: &Buffer, output: &mut Buffer) -> Result<()> {
     let channels = variance.len();
     let grid = Grid::over(channels, 256)?;
-    kernels::inv_std(variance.gpu(), grid, epsilon, variance.address(), int(channels)?, output.address())
+    kernels::inv_std(variance.gpu(), grid, epsilon, variance.address(), int(channels)?, output.address_mut())
 }
 
 /// Computes `[relu](scale * (input - mean) * inv_std + shift [+ residual])`.
@@ -120,62 +121,84 @@ pub(super) fn normalize(
     Ok(())
 }
 
-/// The backward pass: replaces `input` by its gradient and `gradient` by the gradient before the ReLU.
+/// The backward pass: replaces `input` by its gradient and, where there is a residual, `gradient` by the gradient before
+/// the ReLU.
 pub(super) fn gradient(
     norm: &Normalization<'_, Buffer>,
-    relu_output: Option<&Map>,
+    relu_output: ReluOutput<'_, Map>,
     gradient: &mut Map,
     input: &mut Map,
     scale_gradient: &mut Buffer,
     shift_gradient: &mut Buffer,
 ) -> Result<()> {
-    [Some(&*gradient), relu_output].into_iter().flatten().try_for_each(|other| input.check_precision(other))?;
+    input.check_precision(gradient)?;
+    // Directly after the norm, the mask of the ReLU is computed from the input.
+    let (relu, relu_output) = match relu_output {
+        ReluOutput::None => (false, None),
+        ReluOutput::AfterNorm(_) => (true, None),
+        ReluOutput::AfterSum(output) => (false, Some(output)),
+    };
+    relu_output.map_or(Ok(()), |output| input.check_precision(output))?;
+    let maps = GradientMaps { relu, relu_output, gradient, input };
     let (gpu, channels) = (input.gpu(), norm.scale.len());
     let groups = norm.mean.len() / channels;
     if groups == 1 {
         let sums = [&*scale_gradient, &*shift_gradient];
-        return RowGroup::all(1, input, channels)
-            .try_for_each(|only| group_gradient(only, norm, relu_output, gradient, input, sums));
+        return RowGroup::all(1, input, channels).try_for_each(|only| group_gradient(only, norm, &maps, sums));
     }
     let (scales, shifts) = (Buffer::new(gpu, groups * channels)?, Buffer::new(gpu, groups * channels)?);
     for group in RowGroup::all(groups, input, channels) {
-        group_gradient(group, norm, relu_output, gradient, input, [&scales, &shifts])?;
+        group_gradient(group, norm, &maps, [&scales, &shifts])?;
     }
     for (parts, sums) in [(&scales, scale_gradient), (&shifts, shift_gradient)] {
         let grid = Grid::row(channels.div_ceil(8))?;
-        kernels::channel_sums_merge(gpu, grid, parts.address(), int(groups)?, int(channels)?, sums.address())?;
+        kernels::channel_sums_merge(gpu, grid, parts.address(), int(groups)?, int(channels)?, sums.address_mut())?;
     }
     Ok(())
+}
+
+/// The maps of a backward pass.
+struct GradientMaps<'a> {
+    /// Whether the ReLU directly follows the norm.
+    relu: bool,
+    /// The output of a ReLU after a residual.
+    relu_output: Option<&'a Map>,
+    gradient: &'a Map,
+    input: &'a Map,
 }
 
 /// Computes the gradients of one group; those of scale and shift go to its rows of `sums`.
 fn group_gradient(
     group: RowGroup,
     norm: &Normalization<'_, Buffer>,
-    relu_output: Option<&Map>,
-    gradient: &Map,
-    input: &Map,
+    maps: &GradientMaps<'_>,
     sums: [&Buffer; 2],
 ) -> Result<()> {
-    let (gpu, precision, partition) = (input.gpu(), group.precision, group.partition());
+    let (gpu, precision, partition) = (maps.input.gpu(), group.precision, group.partition());
     let (count, width) = group.shape()?;
-    let part_products = Buffer::new(gpu, partition.parts() * group.channels)?;
-    let part_sums = Buffer::new(gpu, partition.parts() * group.channels)?;
-    let (part_products, part_sums, parts) = (part_products.address(), part_sums.address(), int(partition.parts())?);
+    let parts = kernels::parts(gpu, "gradient_sums", precision, &partition)?;
+    let length = parts * group.channels;
+    let (part_products, part_sums) = (Buffer::new(gpu, length)?, Buffer::new(gpu, length)?);
+    let (part_products, part_sums) = (part_products.address(), part_sums.address());
     let (mean, inv_std) = (group.row_of(norm.mean), group.row_of(norm.inv_std));
+    let (scale, shift, relu) = (norm.scale.address(), norm.shift.address(), i32::from(maps.relu));
     let [scale_gradient, shift_gradient] = sums.map(|sums| group.row_of(sums));
-    let relu_output = relu_output.map_or(Address::null(), |output| group.pixels_of(output));
-    let (input, gradient) = (group.pixels_of(input), group.pixels_of(gradient));
+    let relu_output = maps.relu_output.map_or(Address::null(), |output| group.pixels_of(output));
+    let (input, gradient) = (group.pixels_of(maps.input), group.pixels_of(maps.gradient));
     kernels::gradient_sums(
         gpu,
         precision,
-        partition.reduction()?,
+        partition.reduction(parts)?,
         input,
         relu_output,
         gradient,
         count,
         width,
         mean,
+        inv_std,
+        scale,
+        shift,
+        relu,
         part_products,
         part_sums,
     )?;
@@ -184,7 +207,7 @@ fn group_gradient(
         partition.merge()?,
         part_products,
         part_sums,
-        parts,
+        int(parts)?,
         width,
         inv_std,
         scale_gradient,
@@ -199,7 +222,9 @@ fn group_gradient(
         width,
         mean,
         inv_std,
-        norm.scale.address(),
+        scale,
+        shift,
+        relu,
         scale_gradient,
         shift_gradient,
         input,

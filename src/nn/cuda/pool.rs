@@ -58,7 +58,16 @@ pub(super) fn average_pool(channels: usize, input: &Map, rows: usize, output: &m
     let pixels = input.len() / (rows * channels);
     let grid = Grid::over_images(rows, channels, vector(channels, precision))?;
     let (pixels, width) = (int(pixels)?, int(channels)?);
-    kernels::average_pool(input.gpu(), precision, grid, input.address(), rows as i64, pixels, width, output.address())
+    kernels::average_pool(
+        input.gpu(),
+        precision,
+        grid,
+        input.address(),
+        rows as i64,
+        pixels,
+        width,
+        output.address_mut(),
+    )
 }
 
 /// The backward pass of [`average_pool`]: each gradient is divided equally among the pixels.

@@ -1,9 +1,11 @@
 //! The kernels, compiled by NVRTC for a device, or read from the cache, when the process first opens it.
 
+use super::grid::THREADS;
 use super::status::Checked;
 use super::{image_cache, source};
 use crate::base::hash::digest_json;
 use crate::base::{Error, Result};
+use cudarc::driver::sys::CUdevice_attribute;
 use cudarc::driver::{CudaContext, CudaFunction};
 use cudarc::nvrtc::{Ptx, result, sys};
 use std::collections::BTreeMap;
@@ -13,7 +15,14 @@ use std::sync::Arc;
 /// The compiled kernels of one device.
 #[derive(Debug)]
 pub(super) struct Program {
-    functions: BTreeMap<String, CudaFunction>,
+    kernels: BTreeMap<String, Kernel>,
+}
+
+/// A kernel, and the number of its blocks that the device runs at the same time.
+#[derive(Debug)]
+struct Kernel {
+    function: CudaFunction,
+    resident: usize,
 }
 
 impl Program {
@@ -24,14 +33,33 @@ impl Program {
         let key = digest_json(&(&text, options(architecture), nvrtc_version()?))?;
         let image = image_cache::load_or_compile(&key, || compile(&text, architecture))?;
         let module = context.load_module(Ptx::from_binary(image)).checked("cuModuleLoadData")?;
-        let load = |name: &str| Ok((name.to_owned(), module.load_function(name).checked("cuModuleGetFunction")?));
-        let functions = source::kernels(&text).into_iter().map(load).collect::<Result<_>>()?;
-        Ok(Self { functions })
+        let multiprocessors = context
+            .attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)
+            .checked("cuDeviceGetAttribute")?;
+        let load = |name: &str| {
+            let function = module.load_function(name).checked("cuModuleGetFunction")?;
+            let of_each = function
+                .occupancy_max_active_blocks_per_multiprocessor(THREADS as u32, 0, None)
+                .checked("cuOccupancyMaxActiveBlocksPerMultiprocessor")?;
+            let resident = usize::try_from(multiprocessors).unwrap_or_default() * of_each as usize;
+            Ok((name.to_owned(), Kernel { function, resident }))
+        };
+        let kernels = source::kernels(&text).into_iter().map(load).collect::<Result<_>>()?;
+        Ok(Self { kernels })
     }
 
     /// Returns the kernel of this name.
     pub(super) fn function(&self, name: &str) -> Result<&CudaFunction> {
-        self.functions.get(name).ok_or_else(|| Error::bug(format!("kernel {name} does not exist")))
+        Ok(&self.kernel(name)?.function)
+    }
+
+    /// Returns the number of blocks of a kernel that the device runs at the same time.
+    pub(super) fn resident(&self, name: &str) -> Result<usize> {
+        Ok(self.kernel(name)?.resident)
+    }
+
+    fn kernel(&self, name: &str) -> Result<&Kernel> {
+        self.kernels.get(name).ok_or_else(|| Error::bug(format!("kernel {name} does not exist")))
     }
 }
 

@@ -31,12 +31,23 @@ macro_rules! forward {
                     let call = stringify!($name).trim_end_matches("_v2");
                     match status.result().checked(call) {
                         Err(error) if failure::record(call, &error) => $success,
-                        _ => status,
+                        Err(_) => {
+                            super::finish_queued_work();
+                            status
+                        }
+                        Ok(()) => status,
                     }
                 }
             )*
         }
     };
+}
+
+/// Waits for all streams of the current context. After a failed call dfdx frees memory, in the order of one stream, that
+/// work on another one may still use.
+fn finish_queued_work() {
+    // SAFETY: has no preconditions; without a context it fails, which changes nothing.
+    let _ = unsafe { driver_sys::cuCtxSynchronize() };
 }
 
 /// Uploads of more bytes than this are waited for. dfdx may free the memory while its upload is queued, and NVIDIA does
@@ -59,19 +70,19 @@ unsafe extern "C" fn cuMemcpyHtoDAsync_v2(
     }
     if let Err(error) = status.result().checked("cuMemcpyHtoDAsync") {
         failure::record("cuMemcpyHtoDAsync", &error);
+        finish_queued_work();
     }
     status
 }
 
-/// Waits a second time if the first fails: dfdx then frees memory of the host that a copy may still use.
+/// Waits once more if it fails: dfdx then frees memory of the host that a copy may still use.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn cuStreamSynchronize(stream: driver_sys::CUstream) -> driver_sys::CUresult {
     // SAFETY: the same function with the same arguments.
     let status = unsafe { driver_sys::cuStreamSynchronize(stream) };
     if let Err(error) = status.result().checked("cuStreamSynchronize") {
         failure::record("cuStreamSynchronize", &error);
-        // SAFETY: as above.
-        let _ = unsafe { driver_sys::cuStreamSynchronize(stream) };
+        finish_queued_work();
     }
     status
 }

@@ -3,9 +3,10 @@
 //! Images come from the augmentation in f32; 8-bit images would be smaller, but the augmentation normalizes the colors.
 //! Rayon's threads round them to the precision of the map while filling pinned memory, so that bf16 halves the
 //! transfer. A separate stream copies them to a landing block while the compute stream still executes the previous
-//! step: a forward pass only queues work. The compute stream then copies them into a map.
+//! step: a forward pass only queues work. The compute stream then copies them into a map, where it pads the pixels.
 
-use super::buffer::Map;
+use super::buffer::{Map, Padding};
+use super::convolution;
 use super::gpu::Gpu;
 use super::memory::{self, Memory};
 use super::status::Checked;
@@ -46,10 +47,16 @@ impl Staging {
         })
     }
 
-    /// Copies values into a new map; returns before the transfer has finished.
-    pub(super) fn upload(&mut self, gpu: &Arc<Gpu>, values: &[f32], precision: Precision) -> Result<Map> {
-        let map = Map::new(gpu, values.len(), precision)?;
-        let bytes = map.bytes();
+    /// Copies values into a new map, with padding if any; returns before the transfer has finished.
+    pub(super) fn upload(
+        &mut self,
+        gpu: &Arc<Gpu>,
+        values: &[f32],
+        precision: Precision,
+        padding: Option<Padding>,
+    ) -> Result<Map> {
+        let map = Map::new(gpu, values.len(), precision, padding)?;
+        let bytes = values.len() * precision.bytes() as usize;
         let pinned = self.fill_pinned(values, precision, bytes)?;
         self.reserve_landing(gpu, bytes)?;
         let Some(landing) = self.landing.as_ref().map(Memory::address) else { return Ok(map) };
@@ -63,7 +70,10 @@ impl Staging {
         .checked("cuMemcpyHtoDAsync")?;
         self.landed.record(&self.transfer).checked("cuEventRecord")?;
         gpu.stream.wait(&self.landed).checked("cuStreamWaitEvent")?;
-        memory::copy(gpu, landing, map.address(), bytes)?;
+        match padding {
+            Some(padding) => convolution::pad(gpu, precision, landing, values.len(), padding, map.address())?,
+            None => memory::copy(gpu, landing, map.address(), bytes)?,
+        }
         self.copied.record(&gpu.stream).checked("cuEventRecord")?;
         Ok(map)
     }

@@ -4,10 +4,10 @@ use crate::analysis;
 use crate::augment::Policy;
 use crate::base::rng::{permutation, stream};
 use crate::base::{Error, Result};
-use crate::dataset::{ImageDataset, batches};
+use crate::dataset::{Batch, ImageDataset, batches};
 use crate::engine::{Context, Cost, Stage, StageSummary};
 use crate::imaging::Fit;
-use crate::model::{BatchStatistics, Network};
+use crate::model::{BatchStatistics, EncoderInput, Network};
 use crate::nn::{Backend, NamedTensor};
 use crate::stages::dataset;
 use crate::stages::pretrain::{PretrainConfig, Pretrained, trained};
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Images per batch if the batch size does not affect the features; part of the key all the same.
+/// Images per batch on the CPU if the batch size does not affect the features; part of the key all the same.
 const BATCH: usize = 64;
 
 /// Computes the features of a pretraining run.
@@ -96,18 +96,27 @@ impl DeviceStage for FeaturesStage {
         let network = trained(&self.pretrained.config, side, context.input("pretrain")?, device)?;
         let set = dataset::unlabeled_images(context)?;
         let policy = Arc::new(Policy::evaluation(Some(&self.pretrained.policy), side, self.fit));
-        let (total, (_, batch_size)) = (set.len(), self.batches());
+        let (total, statistics) = (set.len(), batch_statistics(self.statistics));
+        let batch_size = match self.statistics {
+            FeatureStatistics::Running => network.inference_rows(),
+            FeatureStatistics::Batch { images, .. } => images,
+        };
         let mut by_depth: Vec<Vec<f32>> = network.widths().into_iter().map(|width| vec![0.0; total * width]).collect();
         let mut done = 0;
         for images in self.ordered(&set) {
-            for batch in batches::plain_batches(set.clone(), images, policy.clone(), batch_size) {
-                let batch = batch?;
+            let batches = batches::plain_batches(set.clone(), images, policy.clone(), batch_size);
+            let inputs = batches.map(|batch| {
                 context.check_interrupted()?;
-                let outputs = depths(&network, &batch.images, batch.rows, self.statistics)?;
-                by_depth.iter_mut().zip(outputs).for_each(|(all, new)| copy_rows(&batch.indices, &new, all));
-                done += batch.rows;
+                let Batch { images, rows, indices, .. } = batch?;
+                Ok(EncoderInput { images, rows, of: indices })
+            });
+            network.encode_each(inputs, statistics, |indices, encoded| {
+                let outputs = with_projections(&network, encoded, indices.len(), statistics)?;
+                by_depth.iter_mut().zip(outputs).for_each(|(all, new)| copy_rows(&indices, &new, all));
+                done += indices.len();
                 context.progress(done as u64, total as u64, "images");
-            }
+                Ok(())
+            })?;
         }
         let widths = network.widths();
         let arrays: Vec<NamedTensor> = by_depth
@@ -175,13 +184,26 @@ pub(crate) fn depths<D: Backend>(
     rows: usize,
     statistics: FeatureStatistics,
 ) -> Result<impl Iterator<Item = Vec<f32>> + use<D>> {
-    let statistics = match statistics {
-        FeatureStatistics::Running => BatchStatistics::Running,
-        FeatureStatistics::Batch { .. } => BatchStatistics::Batch,
-    };
-    let encoded = network.encode(images, rows, statistics)?;
+    let statistics = batch_statistics(statistics);
+    with_projections(network, network.encode(images, rows, statistics)?, rows, statistics)
+}
+
+/// Returns features and the outputs of each layer of the projection head for them.
+fn with_projections<D: Backend>(
+    network: &Network<D>,
+    encoded: Vec<f32>,
+    rows: usize,
+    statistics: BatchStatistics,
+) -> Result<impl Iterator<Item = Vec<f32>> + use<D>> {
     let projected = network.project(&encoded, rows, statistics)?;
     Ok(std::iter::once(encoded).chain(projected))
+}
+
+fn batch_statistics(statistics: FeatureStatistics) -> BatchStatistics {
+    match statistics {
+        FeatureStatistics::Running => BatchStatistics::Running,
+        FeatureStatistics::Batch { .. } => BatchStatistics::Batch,
+    }
 }
 
 fn array_name(depth: usize) -> String {
@@ -239,6 +261,7 @@ pub(crate) fn view(values: &[f32], width: usize) -> analysis::FeatureMatrix<'_> 
 }
 
 /// Returns the cost of a forward pass of all images; work in MACs.
-pub(super) fn cost(config: &PretrainConfig, facts: &DataFacts) -> Option<Cost> {
-    cost::inference(config, facts.config.image_size, facts.all(), BATCH)
+pub(super) fn cost(config: &PretrainConfig, choice: DeviceChoice, facts: &DataFacts) -> Option<Cost> {
+    let side = facts.config.image_size;
+    cost::inference(config, side, facts.all(), device::inference_rows(choice, side))
 }

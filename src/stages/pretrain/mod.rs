@@ -259,7 +259,7 @@ pub(super) fn add_features(
         device,
     };
     let features = expansion.add(stage, &[nodes.images(), vec![("pretrain", node.id)]].concat())?;
-    expansion.cost(features, features::cost(&node.pretrained.config, facts));
+    expansion.cost(features, features::cost(&node.pretrained.config, device, facts));
     Ok(nodes.labeled().into_iter().chain([("features", features)]).collect())
 }
 

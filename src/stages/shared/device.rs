@@ -7,7 +7,7 @@ use crate::base::{Error, Result};
 use crate::engine::{Context, StageSummary};
 #[cfg(feature = "cuda")]
 use crate::nn::cuda;
-use crate::nn::{DeviceReport, workspace};
+use crate::nn::{DeviceReport, INFERENCE_ROWS, workspace};
 use crate::stages::shared::cost::TrainingMemory;
 use crate::study::DeviceChoice;
 use crate::train::Compute;
@@ -91,6 +91,14 @@ pub(crate) fn report(choice: DeviceChoice) -> Result<DeviceReport> {
     match cuda_number(choice)? {
         Some(number) => cuda::report(number),
         None => Ok(DeviceReport::cpu()),
+    }
+}
+
+/// Returns the number of images of this width and height in a batch of inference on the requested device.
+pub(in crate::stages) fn inference_rows(choice: DeviceChoice, side: usize) -> usize {
+    match cuda_number(choice) {
+        Ok(Some(_)) => cuda::inference_rows(side),
+        Ok(None) | Err(_) => INFERENCE_ROWS,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Replacement for `nn::cuda` in a binary without CUDA: no device is available.
 
 use crate::base::{Error, Result};
-use crate::nn::DeviceReport;
+use crate::nn::{DeviceReport, INFERENCE_ROWS};
 use dfdx::prelude::Cpu;
 
 /// Fails.
@@ -25,4 +25,9 @@ pub(super) fn take_note() -> Option<String> {
 /// Fails.
 pub(super) fn open(number: usize) -> Result<Cpu> {
     report(number).map(|_| Cpu::default())
+}
+
+/// Returns the batch of the CPU.
+pub(super) fn inference_rows(_side: usize) -> usize {
+    INFERENCE_ROWS
 }

@@ -2,10 +2,10 @@
 
 use crate::augment::{Policy, PolicyConfig};
 use crate::base::{Error, Result};
-use crate::dataset::{DatasetConfig, ImageDataset, LoaderConfig, Split, batches};
+use crate::dataset::{Batch, DatasetConfig, ImageDataset, LoaderConfig, Split, batches};
 use crate::engine::{Context, Stage, StageSummary};
 use crate::loss::cross_entropy;
-use crate::model::{self, BatchStatistics, Network};
+use crate::model::{self, BatchStatistics, EncoderInput, Network};
 use crate::nn::Backend;
 use crate::stages::dataset::{self, split};
 use crate::stages::shared::artifacts;
@@ -262,12 +262,15 @@ impl<'a> SupervisedRun<'a> {
             self.evaluation.clone(),
             self.stage.network.training.batch_size,
         );
-        for batch in batches {
+        let inputs = batches.map(|batch| {
             self.context.check_interrupted()?;
-            let batch = batch?;
-            let encoded = network.encode(&batch.images, batch.rows, BatchStatistics::Running)?;
-            logits.extend(network.project(&encoded, batch.rows, BatchStatistics::Running)?.pop().unwrap_or_default());
-        }
+            let Batch { images, rows, .. } = batch?;
+            Ok(EncoderInput { images, rows, of: rows })
+        });
+        network.encode_each(inputs, BatchStatistics::Running, |rows, encoded| {
+            logits.extend(network.project(&encoded, rows, BatchStatistics::Running)?.pop().unwrap_or_default());
+            Ok(())
+        })?;
         Ok(logits)
     }
 }

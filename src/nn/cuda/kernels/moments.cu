@@ -13,9 +13,9 @@
 // | inv_std            | float epsilon, const float* variance, i32 channels,       | ceil(channels / 256)           |
 // |                    | float* output                                             |                                |
 //
-// V, the elements that a thread loads at once, is 4 (float) or 8 (bf16) if that divides the channels, else 1. The
-// number of parts must depend on the shape alone, or results differ from device to device; 16 pixels per thread and at
-// most 1024 / tiles parts fill the largest GPU: parts = clamp(pixels * channels / (V * 4096), 1, 1024 / tiles).
+// V, the elements that a thread loads at once, is 4 (float) or 8 (bf16) if that divides the channels, else 1. Any number
+// of parts is correct. Best are about 1024 / tiles, such that the blocks are whole waves of those that the device runs
+// at the same time, with at least 16 pixels per thread.
 //
 // moments: one pass, four pixels at a time, whose mean and squared deviations are merged into the thread's (Chan, Golub
 // & LeVeque 1979): no cancellation if the mean is far from 0, and four loads in flight.

@@ -23,6 +23,8 @@ template <int V> struct Affine {
             offset[i] = shift[i] - mean[i] * factor[i];
         }
     }
+    /// Returns the normalized value of channel `i`.
+    __device__ float at(int i, float x) const { return x * factor[i] + offset[i]; }
 };
 
 template <bool RESIDUAL, int V, class T> __device__ void normalize_tile(
@@ -33,7 +35,7 @@ template <bool RESIDUAL, int V, class T> __device__ void normalize_tile(
         load<V>(input + at, x);
         if constexpr (RESIDUAL) load<V>(residual + at, r);
         for (int i = 0; i < V; i++) {
-            float y = x[i] * affine.factor[i] + affine.offset[i];
+            float y = affine.at(i, x[i]);
             if constexpr (RESIDUAL) y += r[i];
             x[i] = nan_max(floor, y);
         }
