@@ -19,6 +19,8 @@ function openTarget() {
   const target = document.getElementById(location.hash.slice(1));
   if (!target) return;
   for (let at = target; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
+  const fold = target.querySelector(":scope > details.fold");
+  if (fold) fold.open = true;
   target.scrollIntoView();
 }
 

@@ -20,5 +20,8 @@ pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
         return Ok(Vec::new());
     }
     let recalls = table::recalls(&plots::confusion::shown(&content.groups)).into();
-    Ok(vec![section("confusion", "Confusion matrices", TEMPLATE, Confusion { figures, recalls })?])
+    Ok(vec![
+        section("confusion", "Confusion matrices", TEMPLATE, Confusion { figures, recalls })?
+            .folded_if(content.is_large_sweep()),
+    ])
 }

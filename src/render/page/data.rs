@@ -42,7 +42,7 @@ pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
         return Ok(Vec::new());
     }
     let datasets = sets.iter().map(|set| dataset(set, sets.len() > 1)).collect();
-    Ok(vec![section("data", "Data", TEMPLATE, Data { datasets })?])
+    Ok(vec![section("data", "Data", TEMPLATE, Data { datasets })?.folded_if(content.is_large_sweep())])
 }
 
 fn dataset(set: &DatasetFacts, is_named: bool) -> DatasetView<'_> {

@@ -15,12 +15,14 @@ struct Embeddings<'a> {
 
 pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
     let mut figures = content.figures(plots::Section::Embedding);
-    for (figure, panels) in figures.iter_mut().zip(plots::embedding::charts(&content.report.embeddings)) {
+    for (figure, panels) in
+        figures.iter_mut().zip(plots::embedding::charts(&content.report.embeddings, &content.groups))
+    {
         let found = content.sprites.positions(&panels[0].dataset, &panels[0].images);
         figure.points = found.and_then(|(sheet, positions)| Some((sheet, serde_json::to_string(&positions).ok()?)));
     }
     if figures.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(vec![section("embeddings", "Embeddings", TEMPLATE, Embeddings { figures })?])
+    Ok(vec![section("embeddings", "Embeddings", TEMPLATE, Embeddings { figures })?.folded_if(content.is_large_sweep())])
 }

@@ -66,7 +66,7 @@ pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
     if images.mistakes.is_empty() && images.neighbors.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(vec![section("images", "Images", TEMPLATE, images)?])
+    Ok(vec![section("images", "Images", TEMPLATE, images)?.folded_if(content.is_large_sweep())])
 }
 
 fn mistakes(content: &Content<'_>) -> Vec<Mistakes> {

@@ -16,5 +16,5 @@ pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
     if models.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(vec![section("models", "Models", TEMPLATE, Models { models })?])
+    Ok(vec![section("models", "Models", TEMPLATE, Models { models })?.folded_if(content.is_large_sweep())])
 }

@@ -22,5 +22,8 @@ pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
     if pairs.is_empty() && figures.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(vec![section("pairs", "Positive and negative pairs", TEMPLATE, Pairs { pairs, figures })?])
+    Ok(vec![
+        section("pairs", "Positive and negative pairs", TEMPLATE, Pairs { pairs, figures })?
+            .folded_if(content.is_large_sweep()),
+    ])
 }

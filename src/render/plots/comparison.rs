@@ -8,7 +8,7 @@ use crate::render::plots::{Figure, Names, Section, intervals_caption, omitted_ca
 use crate::render::words::{self, Naming};
 
 /// Maximum number of bars.
-const MAX_BARS: usize = 24;
+const MAX_BARS: usize = 14;
 
 pub(crate) fn figure(groups: &[Group<'_>], majority: Option<f64>) -> Result<Option<Figure>> {
     if groups.is_empty() {

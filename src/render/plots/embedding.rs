@@ -3,9 +3,10 @@
 use crate::base::Result;
 use crate::render::charts::{ScatterChart, ScatterPanel};
 use crate::render::data::EmbeddingPanel;
-use crate::render::groups::group_by;
+use crate::render::groups::{Group, group_by, without_seed};
 use crate::render::plots::names::file_name;
 use crate::render::plots::{Figure, Section, join_nonempty};
+use crate::render::verdict::selection::selected_run;
 use crate::render::words;
 
 /// Maximum number of figures.
@@ -13,16 +14,24 @@ const MAX_FIGURES: usize = 8;
 /// Maximum number of points of a panel; more would slow down the page.
 const MAX_POINTS: usize = 10_000;
 
-pub(crate) fn figures(panels: &[EmbeddingPanel], class_order: &[&str]) -> Result<Vec<Figure>> {
+pub(crate) fn figures(panels: &[EmbeddingPanel], groups: &[Group<'_>], class_order: &[&str]) -> Result<Vec<Figure>> {
     let one_pretraining = group_by(panels.iter(), |panel| panel.from.clone()).len() < 2;
-    charts(panels).iter().map(|panels| figure(panels, one_pretraining, class_order)).collect()
+    charts(panels, groups).iter().map(|panels| figure(panels, one_pretraining, class_order)).collect()
 }
 
-/// Returns the panels of each figure, one per depth.
-pub(crate) fn charts(panels: &[EmbeddingPanel]) -> Vec<Vec<&EmbeddingPanel>> {
-    let charts = group_by(panels.iter(), |panel| {
+/// Returns the panels of each figure, one per depth; those of the run that validation accuracy selects come first.
+pub(crate) fn charts<'p>(panels: &'p [EmbeddingPanel], groups: &[Group<'_>]) -> Vec<Vec<&'p EmbeddingPanel>> {
+    let measured: Vec<&Group<'_>> = groups.iter().filter(|group| group.mean.is_finite()).collect();
+    let selected = selected_run(&measured).ok().map(|selected| selected.selected_by);
+    let is_selected = |panel: &EmbeddingPanel| {
+        selected.is_some_and(|group| {
+            group.first().from.as_ref() == Some(&panel.from) && without_seed(&panel.variant) == group.variant
+        })
+    };
+    let mut charts = group_by(panels.iter(), |panel| {
         [panel.stage.clone(), panel.from.clone(), panel.method.clone(), panel.variant.clone()]
     });
+    charts.sort_by_key(|(_, panels)| !is_selected(panels[0]));
     charts.into_iter().take(MAX_FIGURES).map(|(_, panels)| panels).collect()
 }
 

@@ -84,7 +84,7 @@ pub(crate) fn all(report: &Report) -> Result<Vec<Figure>> {
     figures.extend(learning_rate::figure(&report.curves)?);
     figures.extend(supervised_curves::figure(&report.curves)?);
     figures.extend(confusion::figures(&groups)?);
-    figures.extend(embedding::figures(&report.embeddings, &class_order(report))?);
+    figures.extend(embedding::figures(&report.embeddings, &groups, &class_order(report))?);
     figures.extend(similarities::figure(report, &groups)?);
     names::make_distinct(figures.iter_mut().map(|figure| &mut figure.name));
     Ok(figures)
