@@ -162,8 +162,8 @@ fn the_stages_of_a_sweep_are_one_row_unless_all_are_wanted() {
 #[test]
 fn a_new_stage_is_explained_by_its_own_study() {
     let studies = &*FINISHED;
-    let own = studies.ok(&["plan", studies.plain.to_str().unwrap(), "--set", "pretrain.main.epochs=3"]);
-    assert!(own.contains("epochs 2 -> 3"), "{own}");
+    let own = studies.ok(&["plan", studies.plain.to_str().unwrap(), "--set", "pretrain.main.batch_size=8"]);
+    assert!(own.contains("batch_size 16 -> 8"), "{own}");
     let other = studies.directory.path().join("other.toml");
     fs::write(&other, PLAIN.replace("epochs = 2", "epochs = 4")).unwrap();
     let other = studies.ok(&["plan", other.to_str().unwrap()]);

@@ -221,12 +221,15 @@ fn reproduce(runs: &mut [(String, Report)]) -> Reproduce {
     let mut all = Reproduce::default();
     let mut lines: Vec<String> = Vec::new();
     for (run, report) in runs {
-        let Reproduce { command, resolved_toml, versions, seeds } = std::mem::take(&mut report.reproduce);
+        let Reproduce { command, resolved_toml, complete_toml, versions, seeds } =
+            std::mem::take(&mut report.reproduce);
         if !lines.contains(&command) && !command.is_empty() {
             lines.push(command);
         }
-        if !resolved_toml.is_empty() {
-            all.resolved_toml += &format!("# {run}\n\n{}\n\n", resolved_toml.trim_end());
+        for (all, own) in [(&mut all.resolved_toml, resolved_toml), (&mut all.complete_toml, complete_toml)] {
+            if !own.is_empty() {
+                *all += &format!("# {run}\n\n{}\n\n", own.trim_end());
+            }
         }
         add_new(&mut all.versions, versions, |version| version.0.clone() + &version.1);
         add_new(&mut all.seeds, seeds, u64::to_string);

@@ -113,7 +113,9 @@ pub(super) fn pairs<'a>(
 pub(crate) fn variant(record: &RunRecord, settings: &str) -> Result<RunRecord> {
     let wanted: Vec<String> = settings.split(',').map(|item| item.trim().replacen('=', " ", 1)).collect();
     let variants = |stage: &'_ StageRecord| -> Vec<String> {
-        parts(&stage.name).1.into_iter().filter(|item| !is_place(item)).map(str::to_owned).collect()
+        let items = parts(&stage.name).1.into_iter();
+        // A swept setting has a value, unlike the part of `images[train]`.
+        items.filter(|item| !is_place(item) && item.contains(' ')).map(str::to_owned).collect()
     };
     let mut known: Vec<String> = record.stages.iter().flat_map(variants).collect();
     let mut seen = Vec::new();
