@@ -49,9 +49,10 @@ fn is_preview(directory: &Path) -> bool {
         && matches!(entries(directory).as_slice(), [only] if name(only) == "preview.png" && only.is_file())
 }
 
-/// The memory of digests of image files.
+/// The memory of digests of image files, as this version or an earlier one writes it.
 fn is_digests(file: &Path) -> bool {
-    files::read_text(file).is_ok_and(|text| text.starts_with("{\"files\":"))
+    let is_memo = |text: String| ["{\"directories\":", "{\"files\":"].iter().any(|start| text.starts_with(start));
+    files::read_text(file).is_ok_and(is_memo)
 }
 
 fn entries(directory: &Path) -> Vec<PathBuf> {

@@ -28,10 +28,10 @@ pub(crate) struct DuplicateNames {
 }
 
 /// What identifies an image.
-struct Identity {
+struct Identity<'a> {
     pixels: PixelDigest,
     /// None for flat images.
-    perceptual: Option<PerceptualHash>,
+    perceptual: Option<PerceptualHash<'a>>,
 }
 
 /// Finds, for each image, the first training or validation image before it with the same stored pixels, else the first
@@ -42,7 +42,8 @@ struct Identity {
 pub(crate) fn duplicates(set: &ImageDataset) -> Result<Vec<Duplicate>> {
     let identity =
         |(image, levels)| Identity { pixels: set.pixel_digest(image), perceptual: PerceptualHash::new(levels) };
-    let identities: Vec<Identity> = set.gray_levels()?.into_iter().enumerate().map(identity).collect();
+    let levels = set.gray_levels()?;
+    let identities: Vec<Identity<'_>> = levels.iter().enumerate().map(identity).collect();
     let training = (0..set.len()).filter(|image| !set.is_test(*image)).count();
     Ok(pairs(&identities, training))
 }
@@ -59,7 +60,7 @@ pub(crate) fn copies_without_labels(set: &ImageDataset, unlabeled: &ImageDataset
 }
 
 /// Finds the duplicates; the first `training` images are for training and validation.
-fn pairs(identities: &[Identity], training: usize) -> Vec<Duplicate> {
+fn pairs(identities: &[Identity<'_>], training: usize) -> Vec<Duplicate> {
     let mut first: HashMap<PixelDigest, usize> = HashMap::new();
     let mut buckets: Vec<Vec<u32>> = vec![Vec::new(); PerceptualHash::BUCKETS];
     for (image, identity) in identities[..training].iter().enumerate() {
@@ -148,16 +149,20 @@ mod tests {
         (Digest::of(name.as_bytes()), (9, 8))
     }
 
-    fn identity(name: &str, seed: u64) -> Identity {
+    fn levels(seed: u64) -> GrayLevels {
         let mut rng = rng::stream(seed, "noise", &[]);
         let rgb = (0..9 * 8 * 3).map(|_| below(256, &mut rng) as u8).collect();
         let image = Image { width: 9, height: 8, rgb };
-        let perceptual = PerceptualHash::new(GrayLevels::of(image.view(), &mut Resampler::default()));
-        Identity { pixels: pixels(name), perceptual }
+        GrayLevels::of(image.view(), &mut Resampler::default())
     }
 
     #[test]
     fn duplicates_refer_to_the_first_training_image() {
+        let levels = [1, 2, 3].map(levels);
+        let identity = |name: &str, seed: usize| Identity {
+            pixels: pixels(name),
+            perceptual: PerceptualHash::new(&levels[seed - 1]),
+        };
         let flat = Identity { pixels: pixels("flat"), perceptual: None };
         let images = [
             identity("a", 1),

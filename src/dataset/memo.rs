@@ -23,8 +23,9 @@ pub(super) struct FileDigest {
 
 #[derive(Default, Serialize, Deserialize)]
 struct MemoFile {
-    version: u32,
+    // First, since `base::own_output` recognizes the file by it.
     directories: BTreeMap<String, DirectoryDigests>,
+    version: u32,
 }
 
 /// The digests of the files of a directory, sorted by name.
@@ -191,6 +192,8 @@ mod tests {
         for file in &files {
             assert_eq!(memo.remembered(file), Some(digest(&memo, file).1), "{}", file.display());
         }
+        fs::rename(&path, root.path().join("digests.json")).unwrap();
+        assert!(crate::base::own_output::is_own_output(root.path()));
         assert_eq!(memo.remembered(&root.path().join("b/3")), None);
         fs::write(&files[0], "changed").unwrap();
         assert_eq!(memo.digest_of(&files[0]).unwrap().digest, Digest::of(b"changed"));

@@ -38,18 +38,18 @@ impl GrayLevels {
 
 /// An image reduced to 9 x 8 gray levels and 64 bits that tell whether a level is higher than its left neighbor
 /// (difference hash).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PerceptualHash {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PerceptualHash<'a> {
     bits: u64,
-    levels: [u8; WIDTH * HEIGHT],
+    levels: &'a [u8; WIDTH * HEIGHT],
 }
 
-impl PerceptualHash {
+impl<'a> PerceptualHash<'a> {
     /// Number of values that [`PerceptualHash::parts`] can take.
     pub(crate) const BUCKETS: usize = PARTS << BITS_PER_PART;
 
     /// Computes the hash of an image from its gray levels; `None` if it has too little contrast.
-    pub(crate) fn new(GrayLevels(levels): GrayLevels) -> Option<Self> {
+    pub(crate) fn new(GrayLevels(levels): &'a GrayLevels) -> Option<Self> {
         let range = levels.iter().max()? - levels.iter().min()?;
         let pairs = levels.chunks_exact(WIDTH).flat_map(|row| row.windows(2));
         let bits = pairs.fold(0, |bits, pair| bits << 1 | u64::from(pair[1] > pair[0]));
@@ -66,15 +66,15 @@ impl PerceptualHash {
     }
 
     /// Returns whether two images show nearly the same.
-    pub(crate) fn is_near(&self, other: &Self) -> bool {
+    pub(crate) fn is_near(&self, other: &PerceptualHash<'_>) -> bool {
         (self.bits ^ other.bits).count_ones() <= MAX_BITS && self.difference(other) <= MAX_DIFFERENCE
     }
 
     /// Returns the mean absolute difference of the gray levels after subtracting their means.
-    fn difference(&self, other: &Self) -> f32 {
+    fn difference(&self, other: &PerceptualHash<'_>) -> f32 {
         let mean = |levels: &[u8]| levels.iter().map(|level| f32::from(*level)).sum::<f32>() / levels.len() as f32;
-        let shift = mean(&self.levels) - mean(&other.levels);
-        let pairs = self.levels.iter().zip(&other.levels);
+        let shift = mean(self.levels) - mean(other.levels);
+        let pairs = self.levels.iter().zip(other.levels);
         let sum: f32 = pairs.map(|(a, b)| (f32::from(*a) - f32::from(*b) - shift).abs()).sum();
         sum / self.levels.len() as f32
     }
@@ -93,8 +93,8 @@ mod tests {
         Resampler::default().image(ImageRef { width: 6, height: 6, rgb: &coarse }, 64, 64)
     }
 
-    fn hash(image: &Image) -> PerceptualHash {
-        PerceptualHash::new(GrayLevels::of(image.view(), &mut Resampler::default())).unwrap()
+    fn levels(image: &Image) -> GrayLevels {
+        GrayLevels::of(image.view(), &mut Resampler::default())
     }
 
     #[test]
@@ -103,7 +103,8 @@ mod tests {
             let image = patches(seed);
             let mut copy = Resampler::default().image(image.view(), 40, 40);
             copy.rgb.iter_mut().for_each(|value| *value = value.saturating_sub(3));
-            let (a, b) = (hash(&image), hash(&copy));
+            let (a, b) = (levels(&image), levels(&copy));
+            let [a, b] = [&a, &b].map(|levels| PerceptualHash::new(levels).unwrap());
             assert!(a.is_near(&b), "{seed}");
             assert!(a.parts().iter().zip(b.parts()).any(|(a, b)| *a == b), "{seed}");
             assert!(a.parts().iter().all(|part| *part < PerceptualHash::BUCKETS));
@@ -112,11 +113,12 @@ mod tests {
 
     #[test]
     fn other_images_are_not_near_and_flat_ones_have_no_hash() {
-        let hashes: Vec<PerceptualHash> = (0..50).map(|seed| hash(&patches(seed))).collect();
+        let all: Vec<GrayLevels> = (0..50).map(|seed| levels(&patches(seed))).collect();
+        let hashes: Vec<PerceptualHash<'_>> = all.iter().map(|levels| PerceptualHash::new(levels).unwrap()).collect();
         for (at, a) in hashes.iter().enumerate() {
             assert!(hashes[..at].iter().all(|b| !a.is_near(b)), "{at}");
         }
         let flat = Image { width: 16, height: 16, rgb: vec![90; 16 * 16 * 3] };
-        assert_eq!(PerceptualHash::new(GrayLevels::of(flat.view(), &mut Resampler::default())), None);
+        assert_eq!(PerceptualHash::new(&levels(&flat)), None);
     }
 }
