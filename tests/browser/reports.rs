@@ -45,7 +45,7 @@ fn full(named: fn(&str) -> String) -> Report {
         embeddings: DEPTHS.map(|depth| embedding(depth, &["cat", "dog", "car", "ship", "bird"].map(named))).into(),
         pairs: vec![PairsImage {
             policy: named("views"),
-            png: pairs_png(&[(vec![9; 192], vec![vec![99; 192]; 2])], 8),
+            png: EncodedImage(pairs_png(&[(vec![9; 192], vec![vec![99; 192]; 2])], 8)),
         }],
         models: vec![(
             named("encoder"),
@@ -325,7 +325,7 @@ fn dataset(named: fn(&str) -> String) -> DatasetFacts {
         damaged: vec![(named("dog/cut.jpg"), named("the JPEG is damaged"))],
         passed_over: vec![(named("text"), 3, named("notes.txt"))],
         duplicates: (0..12).map(duplicate).collect(),
-        duplicates_png: pairs_png(&[(vec![9; 192], vec![vec![99; 192]])], 8),
+        duplicates_png: EncodedImage(pairs_png(&[(vec![9; 192], vec![vec![99; 192]])], 8)),
         ..DatasetFacts::default()
     }
 }
