@@ -154,7 +154,7 @@ impl State {
     fn stage(&self, planned: &PlannedStage) -> (String, String, String) {
         let name = planned.stage.clone();
         if let Some(running) = self.overall.running().iter().find(|running| running.name == name) {
-            let progress = running.progress.as_ref().map(wording::progress).unwrap_or_default();
+            let progress = running.progress.as_ref().map(wording::progress).unwrap_or_default().replace("  ", ", ");
             return (name, "running".to_owned(), progress);
         }
         match self.results.get(&name).filter(|_| self.overall.has_ended(&name)) {
