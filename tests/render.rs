@@ -457,8 +457,8 @@ fn the_table_of_a_stage_is_on_the_page_in_markdown_and_in_csv() {
     for part in [
         "<li><a href=\"#stage-clustering\">Clustering</a></li>",
         "<section id=\"stage-clustering\">\n<h2>Clustering</h2>\n<p>Clusters of Clustering.</p>",
-        "<th>Clustering</th><th class=\"number\">Purity</th>",
-        "<td>Clustering</td><td class=\"number\">52.8 %</td><td class=\"number\">0.300</td>",
+        "<th scope=\"col\">Clustering</th><th scope=\"col\" class=\"number\">Purity</th>",
+        "<th scope=\"row\">Clustering</th><td class=\"number\">52.8 %</td><td class=\"number\">0.300</td>",
         "No test accuracy was measured",
     ] {
         assert!(page.contains(part), "{part} is missing");

@@ -52,7 +52,7 @@ fn fill_properties(table: &mut Map<String, Value>, schema: &Value) {
     }
 }
 
-/// Fills tables whose names are not in the schema: `[pretrain.NAME]`.
+/// Fills tables whose names are not in the schema: `[section.NAME]`.
 fn fill_named(table: &mut Map<String, Value>, schema: &Value) {
     let of_tables = &schema["additionalProperties"];
     let is_own = |key: &String| schema["properties"].get(key).is_some();
@@ -100,15 +100,15 @@ mod tests {
             "optimizer": optimizer,
         } });
         let data = json!({ "x-default-table": true, "properties": { "size": { "default": 3 } } });
-        let schema = json!({ "properties": { "pretrain": { "additionalProperties": run }, "dataset": data } });
-        let text = "[dataset.a]\n[pretrain.main]\nepochs = 5\n[pretrain.main.optimizer.sgd]\nlr = 0.1\n";
+        let schema = json!({ "properties": { "runs": { "additionalProperties": run }, "dataset": data } });
+        let text = "[dataset.a]\n[runs.main]\nepochs = 5\n[runs.main.optimizer.sgd]\nlr = 0.1\n";
         let filled: Value = toml::from_str(&with_defaults(text, &schema).unwrap()).unwrap();
         let main = json!({
             "epochs": 5,
             "schedule": { "cosine": { "warmup": 0.0 } },
             "optimizer": { "sgd": { "lr": 0.1, "momentum": 0.9 } },
         });
-        assert_eq!(filled, json!({ "dataset": { "a": {} }, "pretrain": { "main": main } }));
+        assert_eq!(filled, json!({ "dataset": { "a": {} }, "runs": { "main": main } }));
         assert!(with_defaults("=", &schema).is_none());
     }
 }

@@ -39,6 +39,9 @@ pub(crate) fn draw<B: DrawingBackend>(scene: &Scene, backend: B) -> Result<()> {
 }
 
 fn draw_shape<B: DrawingBackend>(area: &Area<B>, shape: &Shape) -> DrawResult<B> {
+    if !is_visible(area, shape) {
+        return Ok(());
+    }
     match shape {
         Shape::Line(points, stroke) => line(area, points, *stroke),
         Shape::Marks(centers, style) => centers.iter().try_for_each(|center| mark(area, *center, *style)),
@@ -48,6 +51,22 @@ fn draw_shape<B: DrawingBackend>(area: &Area<B>, shape: &Shape) -> DrawResult<B>
         Shape::Text(text, position, style) => write_text(area, text, *position, *style),
         Shape::Begin(..) | Shape::End => Ok(()),
     }
+}
+
+/// Returns whether a part of a shape is in the area: plotters would draw at the border what is outside.
+fn is_visible<B: DrawingBackend>(area: &Area<B>, shape: &Shape) -> bool {
+    let (width, height) = area.dim_in_pixel();
+    let (width, height) = (f64::from(width) / UNITS, f64::from(height) / UNITS);
+    let points: Vec<Position> = match shape {
+        Shape::Line(points, _) | Shape::Marks(points, _) => points.clone(),
+        Shape::Boxes(boxes, ..) => boxes.iter().flat_map(|(low, high)| [*low, *high]).collect(),
+        Shape::Text(..) | Shape::Begin(..) | Shape::End => return true,
+    };
+    let any = |is_there: fn(&Position, f64, f64) -> bool| points.iter().any(|point| is_there(point, width, height));
+    any(|(x, _), _, _| *x >= 0.0)
+        && any(|(_, y), _, _| *y >= 0.0)
+        && any(|(x, _), width, _| *x <= width)
+        && any(|(_, y), _, height| *y <= height)
 }
 
 fn line<B: DrawingBackend>(area: &Area<B>, points: &[Position], stroke: Stroke) -> DrawResult<B> {
