@@ -285,7 +285,7 @@ mod tests {
         assert_eq!(reds[20 * 40 + 20], reds[20 * 40 + 30], "the bars of the cross are drawn twice where they meet");
         let ring = MarkStyle { marker: Marker::Circle, opacity: 1.0, is_ring: true, ..style };
         let (reds, _) = drawn(20.0, |scene| scene.marks(&[(10.0, 10.0)], ring));
-        assert_eq!((reds[20 * 40 + 20], reds[20 * 40 + 36]), (255, 0x1F));
+        assert_eq!((reds[20 * 40 + 20], reds[20 * 40 + 35]), (255, 0x1F));
     }
 
     #[test]
