@@ -116,7 +116,7 @@ fn sweep() -> Report {
 /// As many classes as are distinguished by color and shape.
 fn classes() -> Report {
     let names: Vec<String> =
-        (0..20).map(|class| ["ant", "bee", "cow", "dog"][class % 4].repeat(1 + class / 4)).collect();
+        (0..20).map(|class| ["ant", "bee", "cow", "dog", "eel"][class % 5].repeat(1 + class / 5)).collect();
     let mut report = Report { title: "Twenty classes".into(), ..Report::default() };
     let confusion = |class: usize| {
         (0..20).map(|other| if other == class { 7 } else { usize::from((class + other) % 9 == 0) * 2 }).collect()
