@@ -53,8 +53,8 @@ fn names(runs: &[RecordedRun]) -> Vec<String> {
     let are_unique = |name: fn(&RecordedRun) -> String| {
         (1..runs.len()).all(|at| !runs[..at].iter().any(|run| name(run) == name(&runs[at])))
     };
-    let (study, id): (fn(&RecordedRun) -> String, fn(&RecordedRun) -> String) =
-        (|run| run.study.clone(), |run| run.id.clone());
+    let study: fn(&RecordedRun) -> String = |run| run.study.clone();
+    let id: fn(&RecordedRun) -> String = |run| run.id.clone();
     let is_one_study = runs.iter().all(|run| run.study == runs[0].study);
     let name = match (are_unique(study), is_one_study) {
         (true, _) => study,

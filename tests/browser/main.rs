@@ -2,7 +2,6 @@
 //! tablet and a phone, in light, in dark and in print. `check.mjs` has the properties.
 //!
 //! Needs Node, Chromium and the packages of `package.json`, which `.ci/run` installs; skipped without them.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod reports;
 

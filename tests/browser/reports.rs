@@ -119,7 +119,7 @@ fn classes() -> Report {
         (0..20).map(|class| ["ant", "bee", "cow", "dog", "eel"][class % 5].repeat(1 + class / 5)).collect();
     let mut report = Report { title: "Twenty classes".into(), ..Report::default() };
     let confusion = |class: usize| {
-        (0..20).map(|other| if other == class { 7 } else { usize::from((class + other) % 9 == 0) * 2 }).collect()
+        (0..20).map(|other| if other == class { 7 } else { usize::from((class + other).is_multiple_of(9)) * 2 }).collect()
     };
     report.results = vec![EvaluationResult {
         classes: names.clone(),
@@ -313,7 +313,7 @@ fn dataset(named: fn(&str) -> String) -> DatasetFacts {
         other: named(&format!("train/dog/{at}.jpg")),
         other_class: named("dog"),
         other_part: Part::Training,
-        is_exact: at % 2 == 0,
+        is_exact: at.is_multiple_of(2),
     };
     DatasetFacts {
         source: named("an image directory"),

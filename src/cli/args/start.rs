@@ -32,8 +32,8 @@ pub(crate) struct CompletionsArguments {
 /// Arguments of `schema`.
 #[derive(Args, Debug)]
 pub(crate) struct SchemaArguments {
-    /// The file that the schema is of
-    #[arg(value_enum, default_value = "pipeline")]
+    /// The file that the schema is of: pipeline or report
+    #[arg(value_enum, default_value = "pipeline", hide_possible_values = true)]
     pub of: SchemaOf,
 }
 

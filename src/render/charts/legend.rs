@@ -93,14 +93,14 @@ pub(crate) fn draw_rows(entries: &[LegendEntry], scene: &mut Scene, (left, top):
 
 /// Returns the width of labels next to line ends, each on one line.
 pub(crate) fn label_width(entries: &[LegendEntry]) -> f64 {
-    entries.iter().map(|entry| entry.width(&[entry.name.clone()])).fold(0.0, f64::max)
+    entries.iter().map(|entry| entry.width(std::slice::from_ref(&entry.name))).fold(0.0, f64::max)
 }
 
 /// Draws labels next to the ends of their lines, moved apart where they would overlap.
 pub(crate) fn draw_labels(entries: &[(f64, LegendEntry)], scene: &mut Scene, left: f64, (top, bottom): (f64, f64)) {
     let wanted: Vec<f64> = entries.iter().map(|(y, _)| *y).collect();
     for ((_, entry), y) in entries.iter().zip(spread_apart(&wanted, ROW, top, bottom)) {
-        entry.draw(scene, (left, y), &[entry.name.clone()]);
+        entry.draw(scene, (left, y), std::slice::from_ref(&entry.name));
     }
 }
 

@@ -51,9 +51,9 @@ impl Marker {
         let (wide, low) = (1.17 * radius, 0.75 * radius);
         // A quarter of an upright cross, which the others are turns of.
         let quarter = [(-arm, -tip), (arm, -tip), (arm, -arm)];
-        let turns: [fn((f64, f64)) -> (f64, f64); 4] =
-            [|(x, y)| (x, y), |(x, y)| (-y, x), |(x, y)| (-x, -y), |(x, y)| (y, -x)];
-        let plus = turns.into_iter().flat_map(|turn| quarter.map(turn));
+        let turns = [(1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0)];
+        let turned = |(cos, sin): (f64, f64)| quarter.map(|(x, y)| (cos * x - sin * y, sin * x + cos * y));
+        let plus = turns.into_iter().flat_map(turned);
         match self {
             Self::Circle => Vec::new(),
             Self::Square => vec![(-side, -side), (side, -side), (side, side), (-side, side)],
@@ -80,11 +80,11 @@ pub(crate) enum Dash {
     /// Dots.
     Dotted,
     /// Dashes and dots in turn.
-    DashDot,
+    Alternating,
 }
 
 impl Dash {
-    const ALL: [Self; 4] = [Self::Solid, Self::Dashed, Self::Dotted, Self::DashDot];
+    const ALL: [Self; 4] = [Self::Solid, Self::Dashed, Self::Dotted, Self::Alternating];
 
     /// Returns pattern `at`; they repeat after four.
     pub(crate) fn nth(at: usize) -> Self {
@@ -97,7 +97,7 @@ impl Dash {
             Self::Solid => "solid",
             Self::Dashed => "dash",
             Self::Dotted => "dot",
-            Self::DashDot => "dash-dot",
+            Self::Alternating => "dash-dot",
         }
     }
 
@@ -107,7 +107,7 @@ impl Dash {
             Self::Solid => &[],
             Self::Dashed => &[5.0, 5.0],
             Self::Dotted => &[0.5, 4.5],
-            Self::DashDot => &[7.0, 4.5, 0.5, 4.5],
+            Self::Alternating => &[7.0, 4.5, 0.5, 4.5],
         }
     }
 

@@ -15,7 +15,7 @@ use std::io;
 /// Points per backend unit: a CSS pixel is three quarters of a point.
 const POINT: f32 = 0.75 / pen::UNITS as f32;
 /// Distance of the control points of a quarter of a circle with radius 1.
-const ARC: f32 = 0.552_284_75;
+const ARC: f32 = 0.552_284_8;
 /// Names of the weights in the resources of the page.
 const FONTS: [Name<'static>; 2] = [Name(b"F0"), Name(b"F1")];
 /// First objects of the weights, five each.
@@ -265,7 +265,7 @@ mod tests {
 
     fn drawn() -> Scene {
         let mut scene = Scene::new(200.0, 80.0);
-        scene.line(&[(10.0, 10.0), (90.0, 50.0)], Stroke::new(Ink::Text, 2.0).dashed(Dash::DashDot));
+        scene.line(&[(10.0, 10.0), (90.0, 50.0)], Stroke::new(Ink::Text, 2.0).dashed(Dash::Alternating));
         let mark = |marker| MarkStyle { ink: Ink::Class(1), marker, radius: 3.0, opacity: 0.8, is_ring: false };
         scene.marks(&[(30.0, 30.0)], mark(Marker::Circle));
         scene.marks(&[(50.0, 30.0)], MarkStyle { is_ring: true, ..mark(Marker::Circle) });

@@ -183,7 +183,7 @@ fn keep_prominent<T>(series: &mut Vec<T>, group: impl Fn(&T) -> &Group<'_>) {
 fn baseline_line(name: &str, at: usize, look: Look, accuracy: f64, ends: [f64; 2]) -> LineSeries {
     let name = format!("{name}: {}", words::percent(accuracy));
     // An untrained encoder stays dotted.
-    let dash = if look.dash == Dash::Dotted { look.dash } else { [Dash::Dashed, Dash::DashDot][at % 2] };
+    let dash = if look.dash == Dash::Dotted { look.dash } else { [Dash::Dashed, Dash::Alternating][at % 2] };
     LineSeries::new(name, Look { dash, ..look }, ends.map(|x| (x, accuracy)).to_vec()).thin()
 }
 

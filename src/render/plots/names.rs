@@ -46,7 +46,7 @@ pub(super) fn file_name(parts: &[&str]) -> String {
     let text = parts.join(" ");
     let name = slug(&text, '-');
     // Letters of other scripts are lost, so that two names may become one.
-    let is_lossy = text.chars().any(|c| !c.is_ascii());
+    let is_lossy = !text.is_ascii();
     if name.len() <= MAX_LENGTH && !is_lossy {
         return name;
     }

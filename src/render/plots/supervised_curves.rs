@@ -59,7 +59,7 @@ fn name(curve: &&TrainingCurve) -> String {
 /// Returns the training and selection curves of each seed; only those of the first seed are named.
 fn lines(name: &str, at: usize, curves: &[&TrainingCurve], training: Value, selection: Selection) -> Vec<LineSeries> {
     let seeds = curves.len() > 1;
-    let dashes = [[Dash::Dashed, Dash::Solid], [Dash::Dotted, Dash::DashDot]][(at / 3).min(1)];
+    let dashes = [[Dash::Dashed, Dash::Solid], [Dash::Dotted, Dash::Alternating]][(at / 3).min(1)];
     let mut lines = Vec::new();
     for (seed, curve) in curves.iter().enumerate() {
         let named = |what: &str| if seed == 0 { format!("{name}, {what}") } else { String::new() };
