@@ -6,7 +6,7 @@ use crate::dataset::config::DatasetConfig;
 use crate::dataset::contents::Contents;
 use crate::dataset::fingerprint::fingerprint_of;
 use crate::dataset::part::Part;
-use crate::dataset::source::{ImageFiles, Listing, ReadError};
+use crate::dataset::source::{Listing, ReadError};
 use crate::dataset::{ClassCount, ClassSize, Fingerprint, split_sizes};
 use crate::imaging::{Image, SixteenBit};
 use rayon::prelude::*;
@@ -108,9 +108,7 @@ pub(crate) fn list(config: &DatasetConfig, memo: &Path) -> Result<Listing> {
 /// Returns the classes with the fewest images of which a source has to hold out test images; none if it has test images
 /// or its images have no labels.
 pub(crate) fn smallest_classes(listing: &Listing) -> Vec<ClassSize> {
-    let holds_out =
-        listing.test_fraction.is_some() && matches!(listing.images.reader.files(), ImageFiles::OnePerImage(_));
-    let mut sizes = if holds_out { listing.sizes() } else { Vec::new() };
+    let mut sizes = if listing.test_fraction.is_some() { listing.sizes() } else { Vec::new() };
     let images = |class: &ClassSize| class.train + class.test;
     let fewest = sizes.iter().map(images).min().unwrap_or(0);
     sizes.retain(|class| images(class) == fewest);

@@ -119,7 +119,9 @@ fn classes() -> Report {
         (0..20).map(|class| ["ant", "bee", "cow", "dog", "eel"][class % 5].repeat(1 + class / 5)).collect();
     let mut report = Report { title: "Twenty classes".into(), ..Report::default() };
     let confusion = |class: usize| {
-        (0..20).map(|other| if other == class { 7 } else { usize::from((class + other).is_multiple_of(9)) * 2 }).collect()
+        (0..20)
+            .map(|other| if other == class { 7 } else { usize::from((class + other).is_multiple_of(9)) * 2 })
+            .collect()
     };
     report.results = vec![EvaluationResult {
         classes: names.clone(),

@@ -23,7 +23,8 @@ pub(super) fn looks(groups: &[&Group<'_>], is_depth_shown: bool) -> Vec<Look> {
     let mut looks: Vec<Look> = Vec::new();
     for result in groups.iter().map(|group| group.first()) {
         let run = runs.iter().position(|run| *run == result.from.as_deref()).unwrap_or(0);
-        let dash = if result.is_untrained { Dash::Dotted } else { [Dash::Solid, Dash::Dashed, Dash::Alternating][run % 3] };
+        let dash =
+            if result.is_untrained { Dash::Dotted } else { [Dash::Solid, Dash::Dashed, Dash::Alternating][run % 3] };
         let depth = if is_depth_shown { 0 } else { result.depth.unwrap_or(0) };
         let wanted = candidates(result, depth, dash).find(|look| !looks.iter().any(|other| other.is_like(*look)));
         looks.push(wanted.unwrap_or(Look { dash, ..Look::new(Ink::Of(Family::of(result), 0)) }));
