@@ -1,5 +1,3 @@
-// Scatter plots: class and image of the point under the pointer.
-
 // Maximum distance of a point from the pointer.
 const FAR = 30;
 

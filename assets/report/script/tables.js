@@ -1,5 +1,3 @@
-// Tables: sorting by column and filtering of rows.
-
 const MAX_UNFILTERED = 8;
 const NUMBER = /(?:\d[\d,]*\.?\d*|\.\d+)(?:e[+-]?\d+)?/gi;
 // A bound, a sign, a number, and what does not continue a date or name.
