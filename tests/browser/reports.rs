@@ -83,13 +83,17 @@ fn full(named: fn(&str) -> String) -> Report {
     report
 }
 
-/// Three temperatures, two batch sizes and three seeds.
+/// Four temperatures, three batch sizes and three seeds, beside what a sweep does not touch.
 fn sweep() -> Report {
-    let mut report = Report { title: "A sweep".into(), ..Report::default() };
+    let mut report = full(str::to_owned);
+    report.title = "A sweep".into();
+    report.curves.clear();
+    report.health.clear();
+    report.results.retain(|result| result.is_untrained);
     report.settings =
         vec!["pretrain.main.loss.nt_xent.temperature".into(), "pretrain.main.batch_size".into(), "seed".into()];
-    for (run, temperature) in ["0.05", "0.1", "0.5"].into_iter().enumerate() {
-        for (half, batch) in ["128", "256"].into_iter().enumerate() {
+    for (run, temperature) in ["0.05", "0.1", "0.5", "1.0"].into_iter().enumerate() {
+        for (half, batch) in ["128", "256", "512"].into_iter().enumerate() {
             let variant = format!("temperature {temperature}, batch_size {batch}");
             for seed in 1..=3 {
                 let values = [("temperature", temperature), ("batch_size", batch)];

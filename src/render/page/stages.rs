@@ -27,7 +27,7 @@ pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
         "Stages",
         TEMPLATE,
         Stages { graph: graph::svg(&content.report.stages, &BTreeMap::new()), stages },
-    )?])
+    )?.folded_if(content.is_large_sweep())])
 }
 
 fn cells(stage: &StageRow) -> [String; 4] {
