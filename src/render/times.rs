@@ -1,9 +1,10 @@
 //! Parts of a published page that describe the run: how long stages took, and which run it was. They are inserted when
 //! the page is published, because the report itself has the same bytes for the same results.
 
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::render::html;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 const TIMES: &str = include_str!("../../assets/report/times.html");
 const RUN: &str = include_str!("../../assets/report/run.html");
@@ -20,6 +21,8 @@ pub(crate) struct StageTimes {
     pub stage: String,
     /// `4 min 05 s`.
     pub took: String,
+    /// The same in seconds.
+    pub seconds: f64,
     /// Date and time of the computation.
     pub started: String,
     /// Machine and number of threads.
@@ -40,8 +43,14 @@ pub(crate) fn with_times(page: &str, rows: &[StageTimes], graph: &str) -> Result
     #[derive(Serialize)]
     struct Times<'a> {
         rows: &'a [StageTimes],
+        /// Seconds by stage as JSON, for the script of the page; markup in names is escaped.
+        seconds: String,
     }
-    let times = html::fill("times.html", TIMES, Times { rows })?;
+    let seconds: BTreeMap<&str, f64> = rows.iter().map(|row| (row.stage.as_str(), row.seconds)).collect();
+    let seconds = serde_json::to_string(&seconds)
+        .map_err(|error| Error::bug(format!("times have no JSON: {error}")))?
+        .replace('<', "\\u003c");
+    let times = html::fill("times.html", TIMES, Times { rows, seconds })?;
     let parts = page.split_once(GRAPH[0]).and_then(|(before, rest)| {
         let (_, after) = rest.split_once(GRAPH[1])?;
         let (section, after) = after.split_once(SECTION_END)?;
@@ -75,10 +84,10 @@ mod tests {
 
     #[test]
     fn times_follow_the_graph_and_names_are_escaped() {
-        let row = StageTimes { stage: "a <b>".into(), took: "1 s".into(), ..StageTimes::default() };
+        let row = StageTimes { stage: "a <b>".into(), took: "1 s".into(), seconds: 1.5, ..StageTimes::default() };
         let page = "<section><div><!--graph-->old<!--/graph--></div></section><section></section>";
         let page = with_times(page, &[row], "<svg/>").unwrap();
-        assert!(page.starts_with("<section><div><svg/></div><details id=\"times\">"), "{page}");
+        assert!(page.starts_with("<section><div><svg/></div><script type=\"application/json\" id=\"stage-seconds\">{\"a \\u003cb>\":1.5}</script>"), "{page}");
         assert!(page.contains("a &lt;b&gt;") && page.ends_with("</details></section><section></section>"), "{page}");
         assert_eq!(with_times("<p>", &[], "").unwrap(), "<p>");
     }

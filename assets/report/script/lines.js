@@ -1,6 +1,6 @@
 const SVG = "http://www.w3.org/2000/svg";
 // Other horizontal axes: title, and key of the data.
-const OTHER_AXES = { Step: "steps", "Time (s)": "seconds" };
+const OTHER_AXES = { Step: "steps", "Time (s, even epochs)": "seconds" };
 
 function lineChart(figure, { panels }) {
   const drawings = drawingsOf(figure);

@@ -48,7 +48,17 @@ function thumbnail(sheet, at) {
   return [svg];
 }
 
+// Epochs evenly over the seconds of a stage.
+const stageSeconds = JSON.parse(document.getElementById("stage-seconds")?.textContent || "{}");
+function addSeconds({ panels }) {
+  for (const series of panels.flatMap((panel) => panel.series || [])) {
+    const [took, last] = [stageSeconds[series.stage], series.points.at(-1)?.[0]];
+    if (took && last) series.seconds = series.points.map(([epoch]) => (took * epoch) / last);
+  }
+}
+
 for (const script of document.querySelectorAll("script.chart-data")) {
   const data = JSON.parse(script.textContent);
+  addSeconds(data);
   (data.kind === "lines" ? lineChart : pointChart)(script.closest("figure"), data);
 }

@@ -42,6 +42,7 @@ fn times(stage: &str, record: &ArtifactRecord) -> StageTimes {
     StageTimes {
         stage: stage.to_owned(),
         took: human::seconds(record.seconds),
+        seconds: record.seconds,
         started: unbroken(record.started.get(..MINUTE).unwrap_or(&record.started)).replace('T', NO_BREAK),
         machine: unbroken(&format!("{}, {} threads", record.host, record.threads)),
         views: measured("views_per_second").map(|views| format!("{views:.0}")).unwrap_or_default(),

@@ -32,10 +32,14 @@
 //!       "singles": [[1, 0.40], …],            values of single seeds; absent without them
 //!       "best": 7,                            index of the point whose weights were kept; absent without one
 //!       "steps": [12, 24]                     x of each point as a number of optimizer steps; absent if unknown
+//!       "stage": "pretrain.main[seed 1]"      stage of a training curve; absent for other lines
 //!     } ]
 //!   } ] }
 //! AXIS = { "title": "Epoch", "format": "epoch", "scale": "linear", "low": 0, "high": 8, "ticks": [[0, "0"], …] }
 //! ```
+//!
+//! A published page has the seconds that each stage took, by name, in `<script type="application/json" id="stage-seconds">`:
+//! an epoch of a curve took its share of them.
 //!
 //! `format` is "epoch" (a whole number), "number", "percent" (0.41 is shown as "41.0 %"), "points" (0.029 as "+2.9"), or
 //! "category" (the text of the tick at that value). `scale` is "linear" or "log".
@@ -136,6 +140,8 @@ pub(crate) struct SeriesData<'a> {
     pub(crate) best: Option<usize>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub(crate) steps: &'a [f64],
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(crate) stage: &'a str,
 }
 
 /// The data of a panel with points.

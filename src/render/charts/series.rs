@@ -55,6 +55,8 @@ pub(crate) struct LineSeries {
     pub(crate) singles: Vec<(f64, f64)>,
     /// The x of each point as a number of optimizer steps; may be empty.
     pub(crate) steps: Vec<f64>,
+    /// Name of the stage that it is a training curve of, with its variant; may be empty.
+    pub(crate) stage: String,
     /// Whether each point has a marker.
     pub(crate) marked: bool,
     /// Index of the point with a marker: the epoch whose weights were kept.
@@ -79,6 +81,7 @@ impl LineSeries {
             intervals: Vec::new(),
             singles: Vec::new(),
             steps: Vec::new(),
+            stage: String::new(),
             marked: false,
             best: None,
             width: STROKE,
@@ -135,6 +138,7 @@ impl LineSeries {
             singles: &self.singles,
             best: self.best,
             steps: &self.steps,
+            stage: &self.stage,
         }
     }
 

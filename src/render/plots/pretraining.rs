@@ -45,6 +45,12 @@ fn steps(curve: &TrainingCurve) -> Vec<f64> {
     per_epoch.flat_map(|steps| curve.rows.iter().map(move |row| row.epoch * steps as f64)).collect()
 }
 
+/// Returns the name of the stage of a curve in the graph.
+fn stage(curve: &TrainingCurve) -> String {
+    let TrainingCurve { stage, variant, .. } = curve;
+    if variant.is_empty() { stage.clone() } else { format!("{stage}[{variant}]") }
+}
+
 fn lines(runs: &Runs<'_>, value: impl Fn(&CurveRow) -> f64) -> Vec<LineSeries> {
     let many = runs.len() > MAX_SERIES;
     let (extremes, names) = (extremes(runs), names(runs));
@@ -60,7 +66,7 @@ fn lines(runs: &Runs<'_>, value: impl Fn(&CurveRow) -> f64) -> Vec<LineSeries> {
         for (seed, curve) in curves.iter().enumerate() {
             let name = if named && seed == 0 { names.each[at].clone() } else { String::new() };
             let points = curve.rows.iter().map(|row| (row.epoch, value(row))).collect();
-            let line = LineSeries { steps: steps(curve), ..LineSeries::new(name, look, points) };
+            let line = LineSeries { steps: steps(curve), stage: stage(curve), ..LineSeries::new(name, look, points) };
             lines.push(if many && extreme.is_none() { line.faint() } else { thin_if(line, curves.len() > 1) });
         }
     }
