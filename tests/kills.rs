@@ -70,8 +70,12 @@ struct Uninterrupted {
 /// Returns the published page without its times, which are not part of the results.
 fn page(output: &Path) -> String {
     let page = fs::read_to_string(output.join("killed/report/index.html")).unwrap();
-    let (results, times) = page.split_once("<section id=\"times\">").unwrap();
-    results.to_owned() + times.split_once("</section>").unwrap().1
+    let without = |page: &str, from: &str, to: &str| {
+        let (before, rest) = page.split_once(from).unwrap();
+        before.to_owned() + rest.split_once(to).unwrap().1
+    };
+    let page = without(&page, "<svg class=\"graph\"", "</svg>");
+    without(&page, "<script type=\"application/json\" id=\"stage-seconds\">", "</table></div></details>")
 }
 
 /// Starts a run and kills it after a given time. Returns whether it was still running.

@@ -108,7 +108,10 @@ impl ImageStore {
             levels.iter_mut().try_for_each(|levels| file.read_exact(&mut levels.0))?;
             Ok(levels)
         };
-        read().map(Some).map_err(|error: io::Error| Error::io("read", &path, &error))
+        read().map(Some).map_err(|error: io::Error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => damaged(&self.directory, format!("{GRAY_LEVELS} is too short")),
+            _ => Error::io("read", &path, &error),
+        })
     }
 
     /// Checks that no file has been modified since it was opened, so that everything read so far is valid.
