@@ -22,12 +22,15 @@ pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
     if stages.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(vec![section(
-        "stages",
-        "Stages",
-        TEMPLATE,
-        Stages { graph: graph::svg(&content.report.stages, &BTreeMap::new()), stages },
-    )?.folded_if(content.is_large_sweep())])
+    Ok(vec![
+        section(
+            "stages",
+            "Stages",
+            TEMPLATE,
+            Stages { graph: graph::svg(&content.report.stages, &BTreeMap::new()), stages },
+        )?
+        .folded_if(content.is_large_sweep()),
+    ])
 }
 
 fn cells(stage: &StageRow) -> [String; 4] {
