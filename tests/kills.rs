@@ -75,7 +75,7 @@ fn page(output: &Path) -> String {
         before.to_owned() + rest.split_once(to).unwrap().1
     };
     let page = without(&page, "<svg class=\"graph\"", "</svg>");
-    without(&page, "<script type=\"application/json\" id=\"stage-seconds\">", "</table></div></details>")
+    without(&page, "<script type=\"application/json\" id=\"seconds-by-name\">", "</table></div></details>")
 }
 
 /// Starts a run and kills it after a given time. Returns whether it was still running.

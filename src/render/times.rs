@@ -87,7 +87,7 @@ mod tests {
         let row = StageTimes { stage: "a <b>".into(), took: "1 s".into(), seconds: 1.5, ..StageTimes::default() };
         let page = "<section><div><!--graph-->old<!--/graph--></div></section><section></section>";
         let page = with_times(page, &[row], "<svg/>").unwrap();
-        assert!(page.starts_with("<section><div><svg/></div><script type=\"application/json\" id=\"stage-seconds\">{\"a \\u003cb>\":1.5}</script>"), "{page}");
+        assert!(page.starts_with("<section><div><svg/></div><script type=\"application/json\" id=\"seconds-by-name\">{\"a \\u003cb>\":1.5}</script>"), "{page}");
         assert!(page.contains("a &lt;b&gt;") && page.ends_with("</details></section><section></section>"), "{page}");
         assert_eq!(with_times("<p>", &[], "").unwrap(), "<p>");
     }

@@ -49,7 +49,7 @@ function thumbnail(sheet, at) {
 }
 
 // Epochs evenly over the seconds of a stage.
-const stageSeconds = JSON.parse(document.getElementById("stage-seconds")?.textContent || "{}");
+const stageSeconds = JSON.parse(document.getElementById("seconds-by-name")?.textContent || "{}");
 function addSeconds({ panels }) {
   for (const series of panels.flatMap((panel) => panel.series || [])) {
     const [took, last] = [stageSeconds[series.stage], series.points.at(-1)?.[0]];

@@ -38,7 +38,7 @@
 //! AXIS = { "title": "Epoch", "format": "epoch", "scale": "linear", "low": 0, "high": 8, "ticks": [[0, "0"], …] }
 //! ```
 //!
-//! A published page has the seconds that each stage took, by name, in `<script type="application/json" id="stage-seconds">`:
+//! A published page has the seconds that each stage took, by name, in `<script type="application/json" id="seconds-by-name">`:
 //! an epoch of a curve took its share of them.
 //!
 //! `format` is "epoch" (a whole number), "number", "percent" (0.41 is shown as "41.0 %"), "points" (0.029 as "+2.9"), or
