@@ -3,7 +3,7 @@
 use crate::render::data::{EvaluationKind, EvaluationResult, Report};
 use crate::render::groups::{self, Group, group_by};
 use crate::render::table::{self, Column, Table};
-use crate::render::verdict::selection::selected_run;
+use crate::render::verdict::selection::{is_of_run, selected_run};
 use crate::render::words::{self, or_unknown};
 
 pub(crate) const NOTE: &str = "Test accuracy with 95 % confidence interval in percent.";
@@ -41,7 +41,7 @@ pub(crate) fn without_intervals(report: &Report) -> AccuracyTables {
 
 fn with_cells(report: &Report, accuracy: fn(&Group<'_>) -> String) -> AccuracyTables {
     let groups = groups::over_seeds(&report.results);
-    let measured: Vec<&Group<'_>> = groups.iter().filter(|group| group.mean.is_finite()).collect();
+    let measured = groups::measured(&groups);
     let selected = selected_run(&measured).ok().filter(|selected| selected.among > 1);
     let selected = selected.map(|selected| selected.selected_by);
     let variants = group_by(groups.iter().filter(|group| !group.variant.is_empty()), |group| group.variant.clone());
@@ -114,10 +114,7 @@ fn table(
     depths.sort_unstable();
     depths.dedup();
     let rows = rows(category, members, &depths);
-    let is_selected = |group: &Group<'_>| {
-        selected
-            .is_some_and(|selected| selected.first().from == group.first().from && selected.variant == group.variant)
-    };
+    let is_selected = |group: &Group<'_>| selected.is_some_and(|selected| is_of_run(selected, group));
     let is_ambiguous = !category.is_by_stage() && has_twins(&rows);
     let has_variant = rows.iter().any(|row| !row.first.variant.is_empty());
     let has_seeds = members.iter().any(|group| group.results.len() + group.missing > 1);

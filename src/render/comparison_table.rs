@@ -3,7 +3,7 @@
 use crate::analysis::Pairing;
 use crate::render::comparisons::{self, Comparison, Question};
 use crate::render::data::Report;
-use crate::render::groups::{self, Group};
+use crate::render::groups;
 use crate::render::table::{Column, Table};
 use crate::render::verdict;
 use crate::render::words::{self, Naming};
@@ -39,7 +39,7 @@ pub(crate) const COLUMNS: [&str; 18] = [
 /// Returns the comparisons that the verdict reports.
 pub(crate) fn shown(report: &Report) -> Table<'static> {
     let groups = groups::over_seeds(&report.results);
-    let measured: Vec<&Group<'_>> = groups.iter().filter(|group| group.mean.is_finite()).collect();
+    let measured = groups::measured(&groups);
     let shown = verdict::shown(&measured);
     if shown.is_empty() {
         return Table::default();
@@ -81,7 +81,7 @@ fn row(comparison: &Comparison<'_, '_>, naming: Naming) -> Vec<String> {
 /// Returns every comparison of the study as cells of [`COLUMNS`].
 pub(crate) fn all(report: &Report) -> Vec<Vec<String>> {
     let groups = groups::over_seeds(&report.results);
-    let measured: Vec<&Group<'_>> = groups.iter().filter(|group| group.mean.is_finite()).collect();
+    let measured = groups::measured(&groups);
     let of_question = |question| comparisons::compare(question, comparisons::pairs(question, &measured));
     Question::ALL.into_iter().flat_map(of_question).map(|comparison| cells(&comparison)).collect()
 }

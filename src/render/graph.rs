@@ -1,8 +1,10 @@
 //! The graph of stages as a drawing: one box for the stages of a table, from left to right by their inputs.
 
-use crate::base::{human, text::visible};
+use crate::base::human;
 use crate::render::data::StageRow;
 use crate::render::draw::font;
+use crate::render::html;
+use crate::render::words::join_nonempty;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -23,6 +25,17 @@ pub(crate) enum StageState {
     Computed,
     /// It failed, or was skipped because an input failed.
     Missing,
+}
+
+impl StageState {
+    /// Returns a word for readers, which is also a class of the style sheet.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cached => "cached",
+            Self::Computed => "computed",
+            Self::Missing => "missing",
+        }
+    }
 }
 
 /// How a stage came to its artifact.
@@ -146,12 +159,7 @@ fn draw(svg: &mut String, node: &Node<'_>, work: &BTreeMap<&str, StageWork>) {
     let (x, y) = corner(node);
     let works: Vec<StageWork> = node.stages.iter().filter_map(|stage| work.get(stage.name.as_str()).copied()).collect();
     let state = works.iter().filter_map(|work| work.state).max();
-    let class = match state {
-        Some(StageState::Missing) => "missing",
-        Some(StageState::Computed) => "computed",
-        Some(StageState::Cached) => "cached",
-        None => "",
-    };
+    let class = state.map_or("", StageState::name);
     let room = BOX.0 - 16.0;
     let name = font::fitted_around(&node.name, NAME, true, room);
     let detail = font::fitted_around(&detail(node, state, &works), DETAIL, false, room);
@@ -160,15 +168,15 @@ fn draw(svg: &mut String, node: &Node<'_>, work: &BTreeMap<&str, StageWork>) {
         "<g class=\"stage {class}\"><title>{}</title><rect x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" rx=\"5\"/>\
          <text x=\"{}\" y=\"{}\" font-size=\"{NAME}\" font-weight=\"700\">{}</text>\
          <text class=\"detail\" x=\"{}\" y=\"{}\" font-size=\"{DETAIL}\">{}</text></g>",
-        escaped(&title(node)),
+        html::escaped(&title(node)),
         BOX.0,
         BOX.1,
         x + 8.0,
         y + 17.0,
-        escaped(&name),
+        html::escaped(&name),
         x + 8.0,
         y + 32.0,
-        escaped(&detail),
+        html::escaped(&detail),
     );
 }
 
@@ -180,13 +188,7 @@ fn detail(node: &Node<'_>, state: Option<StageState>, works: &[StageWork]) -> St
     };
     let seconds: Vec<f64> = works.iter().filter_map(|work| work.seconds).collect();
     let took = if seconds.is_empty() { String::new() } else { human::seconds(seconds.iter().sum()) };
-    let state = match state {
-        Some(StageState::Missing) => "missing",
-        Some(StageState::Computed) => "computed",
-        Some(StageState::Cached) => "cached",
-        None => "",
-    };
-    [count, took, state.to_owned()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+    join_nonempty(&[&count, &took, state.map_or("", StageState::name)])
 }
 
 fn title(node: &Node<'_>) -> String {
@@ -195,10 +197,6 @@ fn title(node: &Node<'_>) -> String {
     let names: Vec<&str> = node.stages.iter().take(MAX_NAMES).map(|stage| stage.name.as_str()).collect();
     let more = node.stages.len().saturating_sub(MAX_NAMES);
     if more > 0 { format!("{} and {more} more", names.join(", ")) } else { names.join(", ") }
-}
-
-fn escaped(text: &str) -> String {
-    visible(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

@@ -188,6 +188,11 @@ pub(crate) fn over_seeds(results: &[EvaluationResult]) -> Vec<Group<'_>> {
     group_by(results, |result| Key::of(result)).into_iter().map(|(_, members)| Group::new(members)).collect()
 }
 
+/// Returns the groups that have an accuracy.
+pub(crate) fn measured<'r, 'g>(groups: &'g [Group<'r>]) -> Vec<&'g Group<'r>> {
+    groups.iter().filter(|group| group.mean.is_finite()).collect()
+}
+
 /// Groups items by key, in the order of their first item.
 pub(crate) fn group_by<T, K: PartialEq>(items: impl IntoIterator<Item = T>, key: impl Fn(&T) -> K) -> Vec<(K, Vec<T>)> {
     let mut groups: Vec<(K, Vec<T>)> = Vec::new();

@@ -1,6 +1,6 @@
 //! HTML from templates. Values are text: their markup is escaped, and hidden characters are made visible.
 
-use crate::base::text::visible_lines;
+use crate::base::text::{visible, visible_lines};
 use crate::base::{Error, Result};
 use minijinja::value::{Serde, Value};
 use minijinja::{Environment, escape_formatter};
@@ -8,6 +8,11 @@ use serde::Serialize;
 
 /// What templates import.
 const MACROS: &str = include_str!("../../assets/report/macros.html");
+
+/// Returns a text as HTML or SVG: markup is escaped, and hidden characters are visible.
+pub(crate) fn escaped(text: &str) -> String {
+    visible(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
 
 /// Fills a template whose name ends with `.html`.
 ///

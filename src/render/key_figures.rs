@@ -2,7 +2,7 @@
 //! class, by amount of labels.
 
 use crate::render::data::EvaluationKind;
-use crate::render::groups::{Group, group_by};
+use crate::render::groups::{self, Group, group_by};
 use crate::render::table::{Column, Table};
 use crate::render::verdict::phrase::{capitalized, evaluation_name};
 use crate::render::verdict::selection::selected_run;
@@ -13,7 +13,7 @@ type Amount = (u64, Option<usize>);
 
 /// Returns the table; empty without a selected run.
 pub(crate) fn table(groups: &[Group<'_>]) -> Table<'static> {
-    let measured: Vec<&Group<'_>> = groups.iter().filter(|group| group.mean.is_finite()).collect();
+    let measured = groups::measured(groups);
     let Ok(selected) = selected_run(&measured) else { return Table::default() };
     let chosen = selected.selected_by;
     let of_depth = selected.evaluations.iter().copied().filter(|group| group.first().depth == chosen.first().depth);

@@ -1,20 +1,17 @@
 //! The similarities that the page shows: of the run that validation accuracy selects.
 
 use crate::render::data::{Report, SimilarityRow};
-use crate::render::groups::{Group, without_seed};
-use crate::render::verdict::selection::selected_run;
+use crate::render::groups::Group;
+use crate::render::verdict::selection::{selected_group, selects};
 
 /// Returns the similarities of the selected run, or of the first trained run if none is selected: of the encoder output
 /// and of the last projection layer, with the first seed.
 pub(crate) fn shown<'r>(report: &'r Report, groups: &[Group<'_>]) -> Vec<&'r SimilarityRow> {
-    let measured: Vec<&Group<'_>> = groups.iter().filter(|group| group.mean.is_finite()).collect();
     let rows = &report.similarities;
-    let is_selected = |row: &&SimilarityRow| match selected_run(&measured) {
-        Ok(selected) => {
-            let from = selected.selected_by.first().from.as_deref();
-            from == Some(&row.run) && without_seed(&row.variant) == selected.selected_by.variant
-        }
-        Err(_) => !row.is_untrained,
+    let selected = selected_group(groups);
+    let is_selected = |row: &&SimilarityRow| match selected {
+        Some(group) => selects(group, &row.run, &row.variant),
+        None => !row.is_untrained,
     };
     let Some(first) = rows.iter().find(is_selected).or_else(|| rows.iter().find(|row| !row.is_untrained)) else {
         return Vec::new();

@@ -3,7 +3,7 @@
 use crate::render::comparisons::SEED;
 use crate::render::data::Report;
 use crate::render::groups::{self, Group, group_by};
-use crate::render::verdict::selection::selected_run;
+use crate::render::verdict::selection::selected_group;
 use crate::render::words::{self, Naming};
 use serde::Serialize;
 
@@ -62,9 +62,7 @@ pub(crate) fn of(report: &Report) -> SweepTable {
     columns.sort_by_key(|members| order.iter().position(|(name, _)| *name == heading(members[0])));
     let naming = Naming::of(&columns.iter().map(|members| members[0]).collect::<Vec<_>>()).without_variant();
     let of_evaluations = group_by(columns.iter(), |members| heading(members[0]));
-    let measured: Vec<&Group<'_>> = groups.iter().filter(|group| group.mean.is_finite()).collect();
-    let selected = selected_run(&measured).ok().map(|selected| selected.selected_by);
-    let selected = selected.filter(|group| !group.variant.is_empty() && group.validation().is_some());
+    let selected = selected_group(&groups).filter(|group| !group.variant.is_empty() && group.validation().is_some());
     let shades: Vec<Range> = columns.iter().map(|members| Range::of(members)).collect();
     let row = |(variant, members): &(String, Vec<&Group<'_>>)| {
         let in_column = |(column, range): (&Vec<&Group<'_>>, &Range)| {

@@ -60,6 +60,11 @@ pub(crate) fn p_value(p: f64) -> String {
     }
 }
 
+/// Joins the non-empty parts: "stage, variant".
+pub(crate) fn join_nonempty(parts: &[&str]) -> String {
+    parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(", ")
+}
+
 /// Joins items: "a", "a and b", "a, b and c".
 pub(crate) fn join_and(items: &[String]) -> String {
     match items {

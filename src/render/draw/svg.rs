@@ -3,12 +3,12 @@
 //! They are written without plotters, whose elements have neither classes nor groups. Shapes with the same style are one path, and colors are CSS classes, so that a page can be dark and stays small. A
 //! marker begins with an `M` at its center; the script of the page finds points by it.
 
-use crate::base::text::visible;
 use crate::render::draw::font;
 use crate::render::draw::ink::Ink;
 use crate::render::draw::marker::Marker;
 use crate::render::draw::scene::{Anchor, MarkStyle, Position, Scene, Shape, Stroke, TextStyle};
 use crate::render::draw::style::TEXT;
+use crate::render::html;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use std::fmt::Write as _;
 
@@ -43,7 +43,7 @@ fn root(svg: &mut String, scene: &Scene, class: &str, label: &str) -> std::fmt::
         svg,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"{class}\" width=\"{width}\" height=\"{height}\" \
          viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\">",
-        escape(label)
+        html::escaped(label)
     )
 }
 
@@ -73,8 +73,8 @@ fn begin(svg: &mut String, attributes: &[(&str, String)], ink: Option<Ink>) -> s
     svg.write_str("<g")?;
     for (name, value) in attributes {
         match (*name, ink) {
-            ("class", Some(ink)) => write!(svg, " class=\"{} {}\"", escape(value), ink.class())?,
-            _ => write!(svg, " {name}=\"{}\"", escape(value))?,
+            ("class", Some(ink)) => write!(svg, " class=\"{} {}\"", html::escaped(value), ink.class())?,
+            _ => write!(svg, " {name}=\"{}\"", html::escaped(value))?,
         }
     }
     svg.write_str(">\n")
@@ -192,7 +192,7 @@ fn write_text(
     if style.rotated {
         write!(svg, " transform=\"rotate(-90 {} {})\"", Short(x), Short(y))?;
     }
-    writeln!(svg, ">{}</text>", escape(text))
+    writeln!(svg, ">{}</text>", html::escaped(text))
 }
 
 fn opacity(svg: &mut String, opacity: f64) -> std::fmt::Result {
@@ -208,11 +208,6 @@ impl std::fmt::Display for Short {
         // Adding zero turns -0 into 0.
         write!(f, "{}", (self.0 * scale).round() / scale + 0.0)
     }
-}
-
-/// Escapes a text for an element or an attribute.
-pub(crate) fn escape(text: &str) -> String {
-    visible(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

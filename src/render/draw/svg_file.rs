@@ -3,7 +3,8 @@
 use crate::base::{Error, Result};
 use crate::render::draw::pen;
 use crate::render::draw::scene::Scene;
-use crate::render::draw::svg::{escape, font_faces};
+use crate::render::draw::svg::font_faces;
+use crate::render::html;
 use plotters::prelude::SVGBackend;
 
 /// CSS for line joins, and for fonts where an application ignores the embedded one.
@@ -26,7 +27,7 @@ pub(crate) fn svg(scene: &Scene, label: &str) -> Result<String> {
          <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n{body}",
         units.0,
         units.1,
-        escape(label),
+        html::escaped(label),
         font_faces(),
     ))
 }

@@ -41,9 +41,8 @@ pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
 
 fn cells(row: &HealthRow) -> [String; 7] {
     let even = 1.0 / (row.width.max(1) as f64).sqrt();
-    let named = [row.stage.as_str(), row.variant.as_str()].into_iter().filter(|part| !part.is_empty());
     [
-        named.collect::<Vec<_>>().join(", "),
+        words::join_nonempty(&[&row.stage, &row.variant]),
         row.depth_label.clone(),
         words::signed_decimals(row.alignment, 3),
         words::signed_decimals(row.uniformity, 3),

@@ -1,11 +1,10 @@
 //! What was found: the verdict, and the differences that it rests on.
 
 use crate::base::Result;
-use crate::base::text::visible;
 use crate::render::page::section::{Content, Section, section};
 use crate::render::page::view::TableView;
 use crate::render::verdict::{self, Statement};
-use crate::render::{comparison_table, key_figures};
+use crate::render::{comparison_table, html, key_figures};
 use serde::Serialize;
 
 const TEMPLATE: &str = include_str!("../../../assets/report/findings.html");
@@ -32,8 +31,7 @@ pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
 
 /// Converts a statement to HTML: text in backticks becomes code, and a no-break space keeps a number and `%` together.
 fn with_markup(statement: Statement) -> Statement {
-    let text = visible(&statement.text);
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    let text = html::escaped(&statement.text);
     let parts: Vec<&str> = text.split('`').collect();
     let closed = parts.len() - 1 + parts.len() % 2;
     let part = |(at, part): (usize, &&str)| match at {

@@ -108,7 +108,6 @@ fn neighbor_table(rows: &[&SimilarityRow], content: &Content<'_>) -> Option<Neig
     };
     let found: Vec<NeighborRow> = first.neighbors.iter().enumerate().filter_map(row).collect();
     let depths = rows.iter().map(|row| row.depth_label.clone()).collect();
-    let run = [first.run.as_str(), &first.variant].into_iter().filter(|part| !part.is_empty());
-    let run = run.collect::<Vec<_>>().join(", ");
+    let run = words::join_nonempty(&[&first.run, &first.variant]);
     (!found.is_empty()).then_some(NeighborTable { run, depths, rows: found })
 }

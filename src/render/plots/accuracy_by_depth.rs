@@ -1,14 +1,14 @@
 //! Accuracy by depth of the features, with supervised baselines as horizontal lines.
 
 use crate::base::Result;
-use crate::render::charts::{LineChart, LinePanel, LineSeries};
+use crate::render::charts::{LineChart, LinePanel};
 use crate::render::data::EvaluationKind;
 use crate::render::draw::Axis;
 use crate::render::groups::{Group, group_by};
 use crate::render::plots::looks::looks;
 use crate::render::plots::{
-    Figure, MAX_BASELINES, Names, Section, baseline_line, interval_ends, intervals_caption, keep_prominent,
-    line_of_groups, majority_line, omitted_caption, singles_caption,
+    Figure, MAX_BASELINES, Names, Section, interval_ends, intervals_caption, keep_prominent, lines_of_series,
+    majority_line, omitted_caption, singles_caption,
 };
 use crate::render::words::Naming;
 
@@ -38,15 +38,8 @@ pub(crate) fn figure(groups: &[Group<'_>], majority: Option<f64>) -> Result<Opti
         depths.iter().position(|&other| Some(other) == depth).map_or(f64::NAN, |at| at as f64)
     };
     let x = Axis::categories("Features", depths.iter().map(|&depth| label(&deep, depth)).collect());
-    let line = |at: usize| line_of_groups(name(at), looks[at], (at, count), &series[at].1, position);
-    let mut lines: Vec<LineSeries> = (0..count).map(line).collect();
-    let ends = [x.low, x.high];
-    lines.extend(
-        baselines
-            .iter()
-            .enumerate()
-            .map(|(at, group)| baseline_line(&name(count + at), at, looks[count + at], group.mean, ends)),
-    );
+    let members: Vec<&[&Group<'_>]> = series.iter().map(|(_, members)| members.as_slice()).collect();
+    let lines = lines_of_series(&members, &baselines, (&name, &looks), [x.low, x.high], position);
     let means = baselines.iter().map(|group| group.mean);
     let y = Axis::percent("Test accuracy", interval_ends(&lines).into_iter().chain(means).chain(majority));
     let chart =

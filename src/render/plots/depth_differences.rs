@@ -4,13 +4,13 @@ use crate::base::Result;
 use crate::render::charts::{LineChart, LinePanel, LineSeries, Look, ReferenceLine};
 use crate::render::comparisons::{Comparison, Question, compare, pairs};
 use crate::render::draw::Axis;
-use crate::render::groups::{Group, group_by};
+use crate::render::groups::{self, Group, group_by};
 use crate::render::plots::looks::looks;
 use crate::render::plots::{Figure, MAX_SERIES, Names, Section, omitted_caption};
 use crate::render::words::Naming;
 
 pub(crate) fn figure(groups: &[Group<'_>]) -> Result<Option<Figure>> {
-    let measured: Vec<&Group<'_>> = groups.iter().filter(|group| group.mean.is_finite()).collect();
+    let measured = groups::measured(groups);
     let comparisons = compare(Question::Depth, pairs(Question::Depth, &measured));
     let mut series = group_by(&comparisons, |comparison| {
         let result = comparison.second.first();

@@ -3,10 +3,10 @@
 use crate::base::Result;
 use crate::render::charts::{ScatterChart, ScatterPanel};
 use crate::render::data::EmbeddingPanel;
-use crate::render::groups::{Group, group_by, without_seed};
+use crate::render::groups::{Group, group_by};
 use crate::render::plots::names::file_name;
-use crate::render::plots::{Figure, Section, join_nonempty};
-use crate::render::verdict::selection::selected_run;
+use crate::render::plots::{Figure, Section};
+use crate::render::verdict::selection::{selected_group, selects};
 use crate::render::words;
 
 /// Maximum number of figures.
@@ -21,13 +21,9 @@ pub(crate) fn figures(panels: &[EmbeddingPanel], groups: &[Group<'_>], class_ord
 
 /// Returns the panels of each figure, one per depth; those of the run that validation accuracy selects come first.
 pub(crate) fn charts<'p>(panels: &'p [EmbeddingPanel], groups: &[Group<'_>]) -> Vec<Vec<&'p EmbeddingPanel>> {
-    let measured: Vec<&Group<'_>> = groups.iter().filter(|group| group.mean.is_finite()).collect();
-    let selected = selected_run(&measured).ok().map(|selected| selected.selected_by);
-    let is_selected = |panel: &EmbeddingPanel| {
-        selected.is_some_and(|group| {
-            group.first().from.as_ref() == Some(&panel.from) && without_seed(&panel.variant) == group.variant
-        })
-    };
+    let selected = selected_group(groups);
+    let is_selected =
+        |panel: &EmbeddingPanel| selected.is_some_and(|group| selects(group, &panel.from, &panel.variant));
     let mut charts = group_by(panels.iter(), |panel| {
         [panel.stage.clone(), panel.from.clone(), panel.method.clone(), panel.variant.clone()]
     });
@@ -43,7 +39,7 @@ fn has_classes(panel: &EmbeddingPanel) -> bool {
 fn figure(panels: &[&EmbeddingPanel], one_pretraining: bool, class_order: &[&str]) -> Result<Figure> {
     let first = panels[0];
     let from = if one_pretraining { "" } else { &first.from };
-    let title = join_nonempty(&[&first.method, from, &first.variant]);
+    let title = words::join_nonempty(&[&first.method, from, &first.variant]);
     let order = Order::of(&first.classes, class_order);
     let chart = ScatterChart {
         panels: panels.iter().map(|panel| of_depth(panel, &order)).collect(),

@@ -5,7 +5,7 @@ use crate::render::charts::{LineChart, LinePanel, LineSeries, Look};
 use crate::render::data::{CurveKind, CurveRow, TrainingCurve};
 use crate::render::draw::{Axis, Dash, Family, Ink, Marker};
 use crate::render::groups::{group_by, without_seed};
-use crate::render::plots::{Figure, Section, first_caption, join_nonempty};
+use crate::render::plots::{Figure, Section, first_caption};
 use crate::render::words;
 
 /// Maximum number of panels.
@@ -52,7 +52,8 @@ fn panel(curves: &[&TrainingCurve], (several, sections): (bool, bool), y: &Axis)
     let from = first.from.clone().unwrap_or_default();
     // If the panels have several sections, the section name also identifies the pretraining run.
     let of = if sections { &first.stage } else { &from };
-    let heading = if several { join_nonempty(&[of, &labels, &without_seed(&first.variant)]) } else { String::new() };
+    let heading =
+        if several { words::join_nonempty(&[of, &labels, &without_seed(&first.variant)]) } else { String::new() };
     let seeds = curves.iter().filter(|curve| curve.depth == first.depth).count() > 1;
     let mut lines: Vec<LineSeries> = Vec::new();
     for curve in curves {

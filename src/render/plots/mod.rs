@@ -21,7 +21,7 @@ use crate::render::data::{EvaluationKind, Report};
 use crate::render::draw::canvas::{self, Rendered};
 use crate::render::draw::{Dash, Drawing};
 use crate::render::groups::{self, Group};
-use crate::render::verdict::selection::selected_run;
+use crate::render::verdict::selection::{is_of_run, selected_group};
 use crate::render::words;
 use names::Names;
 
@@ -98,11 +98,9 @@ fn class_order(report: &Report) -> Vec<&str> {
 /// Orders groups for figures that cannot show all of them: the first depth of the run selected by validation, then the
 /// baselines, then the other depths of that run, then the rest, each in the order of the pipeline file.
 fn by_prominence(groups: Vec<Group<'_>>) -> Vec<Group<'_>> {
-    let measured: Vec<&Group<'_>> = groups.iter().filter(|group| group.mean.is_finite()).collect();
-    let selected = selected_run(&measured).ok().map(|selected| selected.selected_by);
+    let selected = selected_group(&groups);
     let prominence = |group: &Group<'_>| {
-        let is_selected = selected
-            .is_some_and(|selected| selected.first().from == group.first().from && selected.variant == group.variant);
+        let is_selected = selected.is_some_and(|selected| is_of_run(selected, group));
         let is_first = selected.is_some_and(|selected| selected.first().depth == group.first().depth);
         let is_scratch = group.first().kind == EvaluationKind::Supervised && group.first().from.is_none();
         match (is_selected, is_scratch || group.first().is_untrained && is_first) {
@@ -179,6 +177,22 @@ fn keep_prominent<T>(series: &mut Vec<T>, group: impl Fn(&T) -> &Group<'_>) {
     });
 }
 
+/// Returns the lines of series of groups at positions, then horizontal lines at the accuracies of baselines from end to end
+/// of the horizontal axis; `names` and `looks` are of the series and the baselines in turn.
+fn lines_of_series(
+    series: &[&[&Group<'_>]],
+    baselines: &[&Group<'_>],
+    (names, looks): (&dyn Fn(usize) -> String, &[Look]),
+    ends: [f64; 2],
+    position: impl Fn(&Group<'_>) -> f64,
+) -> Vec<LineSeries> {
+    let count = series.len();
+    let line = |at: usize| line_of_groups(names(at), looks[at], (at, count), series[at], &position);
+    let baseline =
+        |(at, group): (usize, &&Group<'_>)| baseline_line(&names(count + at), at, looks[count + at], group.mean, ends);
+    (0..count).map(line).chain(baselines.iter().enumerate().map(baseline)).collect()
+}
+
 /// Returns a horizontal line at the accuracy of a baseline, from end to end of the horizontal axis.
 fn baseline_line(name: &str, at: usize, look: Look, accuracy: f64, ends: [f64; 2]) -> LineSeries {
     let name = format!("{name}: {}", words::percent(accuracy));
@@ -209,11 +223,6 @@ fn omitted_caption(shown: usize, of: usize, table: &str) -> String {
     format!(
         " {shown} of {of} are shown, the run selected by validation and the baselines first; tables/{table} has all."
     )
-}
-
-/// Joins the non-empty parts: "stage, variant".
-fn join_nonempty(parts: &[&str]) -> String {
-    parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

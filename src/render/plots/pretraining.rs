@@ -6,7 +6,7 @@ use crate::render::data::{CurveKind, CurveRow, TrainingCurve};
 use crate::render::draw::{Axis, Ink};
 use crate::render::groups::{group_by, without_seed};
 use crate::render::plots::looks::run_look;
-use crate::render::plots::{Figure, MAX_SERIES, Names, Section, join_nonempty};
+use crate::render::plots::{Figure, MAX_SERIES, Names, Section};
 use crate::render::words;
 
 pub(crate) fn figure(curves: &[TrainingCurve]) -> Result<Option<Figure>> {
@@ -36,7 +36,7 @@ pub(super) fn runs<'a>(curves: &[&'a TrainingCurve]) -> Runs<'a> {
 
 /// Returns the names of runs: stage and variant.
 pub(super) fn names(runs: &Runs<'_>) -> Names {
-    Names::of(runs.iter().map(|((stage, variant), _)| join_nonempty(&[stage, variant])).collect())
+    Names::of(runs.iter().map(|((stage, variant), _)| words::join_nonempty(&[stage, variant])).collect())
 }
 
 /// Returns the x of the rows of a curve as numbers of steps; empty if unknown.

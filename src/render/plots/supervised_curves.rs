@@ -5,7 +5,7 @@ use crate::render::charts::{LineChart, LinePanel, LineSeries, Look};
 use crate::render::data::{CurveKind, CurveRow, TrainingCurve};
 use crate::render::draw::{Axis, Dash, Family, Ink, Marker};
 use crate::render::groups::{group_by, without_seed};
-use crate::render::plots::{Figure, MAX_SERIES, Names, Section, first_caption, join_nonempty};
+use crate::render::plots::{Figure, MAX_SERIES, Names, Section, first_caption};
 use crate::render::words;
 
 pub(crate) fn figure(curves: &[TrainingCurve]) -> Result<Option<Figure>> {
@@ -53,7 +53,7 @@ type Selection = fn(&CurveRow) -> Option<f64>;
 fn name(curve: &&TrainingCurve) -> String {
     let labels = |fraction| format!(" ({})", words::label_amount(fraction, curve.labels_per_class));
     let labels = curve.fraction.map(labels).unwrap_or_default();
-    join_nonempty(&[&format!("{}{labels}", curve.stage), &without_seed(&curve.variant)])
+    words::join_nonempty(&[&format!("{}{labels}", curve.stage), &without_seed(&curve.variant)])
 }
 
 /// Returns the training and selection curves of each seed; only those of the first seed are named.

@@ -1,17 +1,17 @@
 //! Accuracy by swept setting.
 
 use crate::base::Result;
-use crate::render::charts::{LineChart, LinePanel, LineSeries};
+use crate::render::charts::{LineChart, LinePanel};
 use crate::render::data::EvaluationKind;
 use crate::render::draw::Axis;
 use crate::render::groups::{Group, group_by};
 use crate::render::plots::looks::looks;
 use crate::render::plots::names::file_name;
 use crate::render::plots::{
-    Figure, MAX_BASELINES, MAX_SERIES, Names, Section, baseline_line, interval_ends, intervals_caption, join_nonempty,
-    line_of_groups, majority_line, omitted_caption, singles_caption,
+    Figure, MAX_BASELINES, MAX_SERIES, Names, Section, interval_ends, intervals_caption, lines_of_series,
+    majority_line, omitted_caption, singles_caption,
 };
-use crate::render::words::Naming;
+use crate::render::words::{self, Naming};
 
 pub(crate) fn figures(groups: &[Group<'_>], majority: Option<f64>) -> Result<Vec<Figure>> {
     let settings = group_by(groups.iter().flat_map(|group| &group.first().values), |(setting, _)| setting.clone());
@@ -43,21 +43,14 @@ fn figure(groups: &[Group<'_>], majority: Option<f64>, setting: &str, values: &[
         series.iter().map(|(_, members)| members[0]).chain(baselines.iter().copied()).collect();
     let naming = Naming::of(&firsts).without_variant();
     let others = |at: usize| series.get(at).map_or(String::new(), |(key, _)| key.4.clone());
-    let name = |(at, group): (usize, &&Group<'_>)| join_nonempty(&[&naming.differing(group), &others(at)]);
+    let name = |(at, group): (usize, &&Group<'_>)| words::join_nonempty(&[&naming.differing(group), &others(at)]);
     let names = Names::of(firsts.iter().enumerate().map(name).collect());
     let name = |at: usize| if firsts.len() > 1 { names.each[at].clone() } else { String::new() };
     let looks = looks(&firsts, false);
     let x = scale.axis(setting);
     let position = |group: &Group<'_>| scale.position(value(group, setting).unwrap_or_default());
-    let line = |at: usize| line_of_groups(name(at), looks[at], (at, count), &series[at].1, position);
-    let mut lines: Vec<LineSeries> = (0..count).map(line).collect();
-    let ends = [x.low, x.high];
-    lines.extend(
-        baselines
-            .iter()
-            .enumerate()
-            .map(|(at, group)| baseline_line(&name(count + at), at, looks[count + at], group.mean, ends)),
-    );
+    let members: Vec<&[&Group<'_>]> = series.iter().map(|(_, members)| members.as_slice()).collect();
+    let lines = lines_of_series(&members, &baselines, (&name, &looks), [x.low, x.high], position);
     let shown: Vec<&Group<'_>> = series.iter().flat_map(|(_, members)| members.clone()).collect();
     let means = baselines.iter().map(|group| group.mean);
     let y = Axis::percent("Test accuracy", interval_ends(&lines).into_iter().chain(means).chain(majority));

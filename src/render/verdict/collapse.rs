@@ -11,6 +11,7 @@
 use crate::base::human;
 use crate::render::data::{HealthRow, Report};
 use crate::render::verdict::Statement;
+use crate::render::words;
 
 const MIN_SPREAD: f64 = 0.1;
 const MIN_RANK: f64 = 2.0;
@@ -88,11 +89,7 @@ fn sentence(rows: &[&HealthRow], what: &str) -> String {
 }
 
 fn name(row: &HealthRow) -> String {
-    [row.stage.as_str(), row.variant.as_str()]
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(", ")
+    words::join_nonempty(&[&row.stage, &row.variant])
 }
 
 /// "h has effective rank 22.3 of 64"

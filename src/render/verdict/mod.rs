@@ -39,7 +39,7 @@ const NO_ACCURACY: &str =
 /// Returns the conclusions, most important first; never empty.
 pub(crate) fn statements(report: &Report) -> Vec<Statement> {
     let groups = groups::over_seeds(&report.results);
-    let measured: Vec<&Group<'_>> = groups.iter().filter(|group| group.mean.is_finite()).collect();
+    let measured = groups::measured(&groups);
     if measured.is_empty() {
         let has_tables = report.tables.iter().any(|table| !table.rows.is_empty());
         let nothing = Statement::new("Results", if has_tables { NO_ACCURACY } else { NOTHING });

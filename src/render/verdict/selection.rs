@@ -1,7 +1,7 @@
 //! Model selection by validation accuracy. The test images are never used for selection.
 
 use crate::render::data::EvaluationKind;
-use crate::render::groups::Group;
+use crate::render::groups::{self, Group, without_seed};
 
 /// A selected result and the number of candidates.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +69,16 @@ pub(crate) fn selected_run<'r, 'g>(groups: &[&'g Group<'r>]) -> Result<SelectedR
     Ok(SelectedRun { evaluations, among, selected_by: group })
 }
 
+/// Returns the evaluation that selects a pretraining run; `None` if none is selected.
+pub(crate) fn selected_group<'r, 'g>(groups: &'g [Group<'r>]) -> Option<&'g Group<'r>> {
+    selected_run(&groups::measured(groups)).ok().map(|selected| selected.selected_by)
+}
+
+/// Returns whether a pretraining run, with any seed of its variant, is the one of a group.
+pub(crate) fn selects(group: &Group<'_>, run: &str, variant: &str) -> bool {
+    group.first().from.as_deref() == Some(run) && without_seed(variant) == group.variant
+}
+
 /// Returns, for each run, the evaluation of its first depth with the largest fraction of the labels.
 fn candidates<'r, 'g>(evaluations: &[&'g Group<'r>]) -> Vec<&'g Group<'r>> {
     let mut candidates: Vec<&'g Group<'r>> = Vec::new();
@@ -87,6 +97,7 @@ fn comes_before(a: &Group<'_>, b: &Group<'_>) -> bool {
     a.depth < b.depth || (a.depth == b.depth && a.fraction > b.fraction)
 }
 
-fn is_of_run(a: &Group<'_>, b: &Group<'_>) -> bool {
+/// Returns whether two evaluations are of the same pretraining run with the same settings.
+pub(crate) fn is_of_run(a: &Group<'_>, b: &Group<'_>) -> bool {
     a.first().from == b.first().from && a.variant == b.variant
 }

@@ -9,6 +9,7 @@ use crate::render::data::{EncodedImage, Report, Thumbnail, Thumbnails};
 use crate::stages::dataset::{DatasetNodes, role, stage_name, unlabeled_images};
 use crate::stages::shared::artifacts;
 use crate::stages::shared::sample::{MAX_SHOWN, evenly_spaced};
+use crate::stages::shared::view_bytes::view_bytes;
 use crate::study::{DataFacts, Expansion, ReportPart, Shown};
 use serde_json::{Value, json};
 
@@ -66,20 +67,14 @@ impl Stage for ThumbnailsStage {
         let policy = Policy::evaluation(None, side, self.config.fit);
         let (width, height) = (COLUMNS.min(positions.len()) * side, positions.len().div_ceil(COLUMNS) * side);
         let mut sheet = vec![u8::MAX; width * height * 3];
-        let mut values = vec![0.0; side * side * 3];
         for (at, &image) in positions.iter().enumerate() {
             // Nothing of an evaluation view is random.
-            policy.apply(
-                set.image(image)?.view(),
-                &mut rng::stream(0, "thumbnails", &[]),
-                &mut Default::default(),
-                &mut values,
-            );
+            let mut rng = rng::stream(0, "thumbnails", &[]);
+            let thumbnail = view_bytes(&policy, set.image(image)?.view(), &mut rng, side);
             let (left, top) = (at % COLUMNS * side, at / COLUMNS * side);
-            for (row, values) in values.chunks_exact(side * 3).enumerate() {
+            for (row, bytes) in thumbnail.chunks_exact(side * 3).enumerate() {
                 let start = ((top + row) * width + left) * 3;
-                let bytes = values.iter().map(|value| (255.0 * value).round().clamp(0.0, 255.0) as u8);
-                sheet[start..start + side * 3].iter_mut().zip(bytes).for_each(|(byte, new)| *byte = new);
+                sheet[start..start + side * 3].copy_from_slice(bytes);
             }
             context.progress(at as u64 + 1, positions.len() as u64, "images");
         }

@@ -8,12 +8,12 @@ use crate::engine::{Context, Cost, Stage, StageSummary};
 use crate::imaging::Fit;
 use crate::render::data::{HealthRow, Report};
 use crate::stages::dataset;
-use crate::stages::pretrain::views::{BATCH, two_views};
+use crate::stages::pretrain::views::{self, two_views};
 use crate::stages::pretrain::{Pretrained, trained, view};
+use crate::stages::shared::artifacts;
 use crate::stages::shared::depths::label;
 use crate::stages::shared::device::{self, DeviceStage};
 use crate::stages::shared::sample::{MAX_MEASURED, evenly_spaced};
-use crate::stages::shared::{artifacts, cost};
 use crate::study::{DataFacts, DeviceChoice, ReportPart, Shown};
 use crate::train::Compute;
 use serde::{Deserialize, Serialize};
@@ -99,8 +99,7 @@ impl DeviceStage for HealthStage {
 
 /// Returns the cost of a forward pass of two views of the measured images; work in MACs.
 pub(super) fn cost(pretrained: &Pretrained, facts: &DataFacts) -> Option<Cost> {
-    let measured = if facts.test() > 0 { facts.test() } else { facts.train() + facts.validation() };
-    cost::inference(&pretrained.config, pretrained.side, 2 * measured.min(MAX_MEASURED), 2 * BATCH)
+    views::cost(pretrained, facts, 2)
 }
 
 /// The representation diagnostics in the report.

@@ -4,11 +4,11 @@ use crate::augment::{Policy, PolicyConfig};
 use crate::base::{Result, files, rng};
 use crate::dataset::{DatasetConfig, ImageDataset};
 use crate::engine::{Context, Stage, StageSummary};
-use crate::imaging::ImageRef;
 use crate::render::data::{PairsImage, Report};
 use crate::render::pairs_png;
 use crate::stages::dataset::{self, split};
 use crate::stages::shared::artifacts;
+use crate::stages::shared::view_bytes::view_bytes;
 use crate::study::{ReportPart, Shown};
 use serde_json::{Value, json};
 
@@ -90,20 +90,6 @@ pub(crate) fn draw(
         })
         .collect::<Result<_>>()?;
     Ok(pairs_png(&rows, side))
-}
-
-/// Returns a view as bytes; normalized values are rescaled to the range of bytes.
-fn view_bytes(policy: &Policy, image: ImageRef<'_>, rng: &mut rng::Rng, side: usize) -> Vec<u8> {
-    let mut values = vec![0.0; side * side * 3];
-    policy.apply(image, rng, &mut Default::default(), &mut values);
-    let inside = values.iter().all(|value| (-1e-3..=1.0 + 1e-3).contains(value));
-    let (low, high) = if inside { (0.0, 1.0) } else { bounds(&values) };
-    let scale = 255.0 / (high - low).max(1e-6);
-    values.iter().map(|value| ((value - low) * scale).round().clamp(0.0, 255.0) as u8).collect()
-}
-
-fn bounds(values: &[f32]) -> (f32, f32) {
-    values.iter().fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(*value), high.max(*value)))
 }
 
 /// The positive pairs in the report.

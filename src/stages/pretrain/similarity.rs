@@ -9,13 +9,13 @@ use crate::engine::{Context, Cost, Stage, StageSummary};
 use crate::imaging::Fit;
 use crate::render::data::{Neighbors, Report, SimilarityRow};
 use crate::stages::dataset;
-use crate::stages::pretrain::views::{BATCH, two_views};
+use crate::stages::pretrain::views::{self, BATCH, two_views};
 use crate::stages::pretrain::{Pretrained, depths, trained, view};
+use crate::stages::shared::artifacts;
 use crate::stages::shared::depths::label;
 use crate::stages::shared::device::{self, DeviceStage};
 use crate::stages::shared::sample::{MAX_MEASURED, evenly_spaced};
 use crate::stages::shared::statistics::FeatureStatistics;
-use crate::stages::shared::{artifacts, cost};
 use crate::study::{DataFacts, DeviceChoice, ReportPart, Shown};
 use crate::train::Compute;
 use serde::{Deserialize, Serialize};
@@ -116,8 +116,7 @@ impl DeviceStage for SimilarityStage {
 
 /// Returns the cost of a forward pass of three views of the measured images; work in MACs.
 pub(super) fn cost(pretrained: &Pretrained, facts: &DataFacts) -> Option<Cost> {
-    let measured = if facts.test() > 0 { facts.test() } else { facts.train() + facts.validation() };
-    cost::inference(&pretrained.config, pretrained.side, 3 * measured.min(MAX_MEASURED), 2 * BATCH)
+    views::cost(pretrained, facts, 3)
 }
 
 /// The similarities in the report.

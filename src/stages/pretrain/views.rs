@@ -3,10 +3,13 @@
 use crate::augment::Policy;
 use crate::base::Result;
 use crate::dataset::{ImageDataset, LoaderConfig, batches};
-use crate::engine::Context;
+use crate::engine::{Context, Cost};
 use crate::model::Network;
-use crate::stages::pretrain::depths;
+use crate::stages::pretrain::{Pretrained, depths};
+use crate::stages::shared::cost;
+use crate::stages::shared::sample::MAX_MEASURED;
 use crate::stages::shared::statistics::FeatureStatistics;
+use crate::study::DataFacts;
 use crate::train::Compute;
 use std::sync::Arc;
 
@@ -39,4 +42,10 @@ pub(super) fn two_views<D: Compute>(
         }
     }
     Ok(views)
+}
+
+/// Returns the cost of a forward pass of so many views of each measured image; work in MACs.
+pub(super) fn cost(pretrained: &Pretrained, facts: &DataFacts, views: usize) -> Option<Cost> {
+    let images = if facts.test() > 0 { facts.test() } else { facts.train() + facts.validation() };
+    cost::inference(&pretrained.config, pretrained.side, views * images.min(MAX_MEASURED), 2 * BATCH)
 }

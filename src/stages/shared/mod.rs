@@ -18,5 +18,6 @@ pub(crate) mod statistics;
 pub(crate) mod subset;
 pub(crate) mod tested;
 pub(crate) mod training;
+pub(super) mod view_bytes;
 
 pub(crate) use tested::tested;
