@@ -122,6 +122,7 @@ fn full() -> Report {
         pairs: vec![PairsImage {
             policy: "simclr".into(),
             png: pairs_png(&[(vec![9; 192], vec![vec![99; 192]])], 8).into(),
+            ..PairsImage::default()
         }],
         health: vec![HealthRow { stage: "main".into(), alignment: f64::NAN, width: 64, ..HealthRow::default() }],
         models: vec![("main".into(), "layer 1".into())],

@@ -27,6 +27,14 @@ pub(crate) fn pair_similarities(first: FeatureMatrix<'_>, second: FeatureMatrix<
     found
 }
 
+/// Returns the cosine similarity of two rows.
+pub(crate) fn row_cosine(features: FeatureMatrix<'_>, a: usize, b: usize) -> f32 {
+    let product = |a: usize, b: usize| -> f64 {
+        features.row(a).iter().zip(features.row(b)).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+    };
+    (product(a, b) / (product(a, a) * product(b, b)).sqrt().max(f64::MIN_POSITIVE)) as f32
+}
+
 fn bin(cosine: f32) -> usize {
     (((cosine + 1.0) / 2.0 * BINS as f32) as usize).min(BINS - 1)
 }
@@ -70,6 +78,13 @@ mod tests {
         assert_eq!((found.positives[BINS - 1], found.positives[BINS / 2]), (1, 1));
         assert_eq!((found.negatives[0], found.negatives[BINS / 2]), (1, 1));
         assert_eq!(found.positives.iter().sum::<usize>(), 2);
+    }
+
+    #[test]
+    fn the_cosine_of_two_rows_does_not_depend_on_their_length() {
+        let features = FeatureMatrix::new(3, 2, &[1.0, 0.0, 3.0, 4.0, 0.0, 0.0]);
+        assert!((row_cosine(features, 0, 1) - 0.6).abs() < 1e-6);
+        assert_eq!(row_cosine(features, 0, 2), 0.0);
     }
 
     #[test]

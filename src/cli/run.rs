@@ -65,15 +65,21 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
             ResultsWriter { store: &store, arguments, run: record.directory(), facts: record.facts(), events: &sinks };
         Ok((writer.results(&assembly, &outcome)?, outcome))
     });
-    sinks.finish();
+    main.finish();
+    let partial = match &result {
+        Ok((_, outcome)) if !outcome.is_complete() => {
+            let (run, facts) = (record.directory(), record.facts());
+            let writer = ResultsWriter { store: &store, arguments, run, facts, events: &Quiet };
+            Some(writer.partial_results(&loaded, &assembly, outcome))
+        }
+        _ => None,
+    };
+    // The live page links to the report, so that it ends after the report is published.
+    added.iter().for_each(|sink| sink.finish());
     drop(added);
-    let (directory, facts) = (record.directory().to_owned(), record.facts());
     record.finish(result.as_ref().err()).iter().for_each(output::warn);
-    let (mut results, outcome) = result?;
-    if !outcome.is_complete() {
-        let writer = ResultsWriter { store: &store, arguments, run: &directory, facts, events: &Quiet };
-        results = writer.partial_results(&loaded, &mut assembly, &outcome)?;
-    }
+    let (results, outcome) = result?;
+    let results = partial.transpose()?.unwrap_or(results);
     if !arguments.quiet {
         let (counts, time) = (counts(&outcome), human::duration(start.elapsed()));
         output::message(format!("{counts} in {time}; record: {}", record_path.display()));
@@ -158,18 +164,18 @@ impl ResultsWriter<'_> {
     fn partial_results(
         &self,
         loaded: &LoadedStudy,
-        assembly: &mut Assembly,
+        assembly: &Assembly,
         outcome: &RunOutcome,
     ) -> Result<RunResults> {
         outcome.failures.iter().for_each(|(_, error)| output::print_error(error));
         if !outcome.skipped.iter().any(|(id, _)| *id == assembly.report) {
             return Ok(RunResults::None("no report"));
         }
-        assembly.report_existing(loaded, outcome)?;
+        let assembly = assembly.report_existing(loaded, outcome)?;
         let report = assembly.graph.name(assembly.report).to_owned();
         let options = RunOptions { only: vec![report], ..RunOptions::default() };
         let outcome = engine::run(&assembly.graph, self.store, &options, self.events, interrupt::flag())?;
-        self.results(assembly, &outcome)
+        self.results(&assembly, &outcome)
     }
 
     fn warn(&self, assembly: &Assembly, text: String) {

@@ -4,6 +4,7 @@
 use crate::base::{Error, Result, hash};
 use crate::engine::{Cost, KeyDocument, Stage};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// Identifier of a stage in its [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,7 +18,7 @@ impl StageId {
 }
 
 /// Stages and their inputs, in topological order.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Graph {
     nodes: Vec<Node>,
     by_key: HashMap<String, StageId>,
@@ -26,8 +27,9 @@ pub struct Graph {
     used: HashMap<String, usize>,
 }
 
+#[derive(Clone)]
 struct Node {
-    stage: Box<dyn Stage>,
+    stage: Arc<dyn Stage>,
     name: String,
     inputs: BTreeMap<String, StageId>,
     document: KeyDocument,
@@ -62,6 +64,7 @@ impl Graph {
         let name = self.unique_name(stage.name());
         self.by_key.insert(key.clone(), id);
         self.by_name.insert(name.clone(), id);
+        let stage = Arc::from(stage);
         self.nodes.push(Node { stage, name, inputs, document, text, key, cost: None });
         Ok(id)
     }

@@ -20,6 +20,7 @@ pub(crate) fn digests(output: &Path) -> PathBuf {
 }
 
 /// A study as a graph.
+#[derive(Clone)]
 pub struct Assembly {
     /// The stages.
     pub graph: Graph,
@@ -49,16 +50,17 @@ impl Assembly {
         self.fits.get(&id).map(|fits| fits(bytes))
     }
 
-    /// Replaces the report by one of the existing artifacts, after a run in which stages failed; missing results are
-    /// marked.
+    /// Returns the study with a report of the artifacts that exist, after a run in which stages failed; missing results
+    /// are marked.
     ///
     /// # Errors
     /// Only bugs.
-    pub(crate) fn report_existing(&mut self, loaded: &LoadedStudy, outcome: &RunOutcome) -> Result<()> {
-        let mut parts = self.parts.clone();
-        let failures = parts.mark_missing(&self.graph, outcome);
-        self.report = add_report(loaded, &mut self.graph, parts, Frame { failures, ..self.frame.clone() })?;
-        Ok(())
+    pub(crate) fn report_existing(&self, loaded: &LoadedStudy, outcome: &RunOutcome) -> Result<Self> {
+        let mut study = self.clone();
+        let mut parts = study.parts.clone();
+        let failures = parts.mark_missing(&study.graph, outcome);
+        study.report = add_report(loaded, &mut study.graph, parts, Frame { failures, ..study.frame.clone() })?;
+        Ok(study)
     }
 }
 

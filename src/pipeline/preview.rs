@@ -10,6 +10,9 @@ use crate::stages::{Augment, Dataset, Pretrain};
 use crate::study::Pipeline;
 use std::path::Path;
 
+/// Views beside each image.
+const VIEWS: usize = 4;
+
 /// Writes a PNG with `count` images and augmented views of each; the policy is that of the first pretraining run unless
 /// one is named. The training images are decoded into a temporary directory.
 ///
@@ -28,7 +31,7 @@ pub fn preview(loaded: &LoadedStudy, augment: Option<&str>, count: usize, png: &
     dataset::decode_images(dataset, Part::Training, (DATA_SEED, &memo), directory, &|_, _| (), &|| Ok(()))?;
     let set = ImageDataset::unlabeled(&[(Part::Training, directory)])?;
     let images: Vec<usize> = (0..set.len().min(count)).collect();
-    files::write_atomic(png, &draw(&set, &images, policy, dataset, seed)?)
+    files::write_atomic(png, &draw(&set, &images, policy, dataset, (seed, VIEWS))?)
 }
 
 /// Returns the policy and the data set: those of the first pretraining run that uses the policy, if any.

@@ -9,7 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
 pub use crate::render::dataset_facts::{DatasetFacts, DuplicateImage};
-pub use crate::render::image_data::{EncodedImage, Mistake, Neighbors, SimilarityRow, Thumbnail, Thumbnails};
+pub use crate::render::image_data::{
+    EncodedImage, Mistake, Neighbors, PairCosines, SimilarityRow, Thumbnail, Thumbnails,
+};
 
 /// The content of a report. Any field may be empty; its section is then omitted.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -297,6 +299,12 @@ pub struct EmbeddingPanel {
 pub struct PairsImage {
     /// Name of the augmentation policy.
     pub policy: String,
+    /// Key of the artifact, see [`SimilarityRow::pairs`].
+    pub key: String,
+    /// Views of each image.
+    pub views: usize,
+    /// Width and height of an image before it was enlarged, in pixels.
+    pub side: usize,
     /// The encoded image, see [`pairs_png`](crate::render::pairs_png).
     pub png: EncodedImage,
 }

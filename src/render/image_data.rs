@@ -102,6 +102,20 @@ pub struct SimilarityRow {
     pub negatives: Vec<usize>,
     /// Nearest neighbors of a few images.
     pub neighbors: Vec<Neighbors>,
+    /// Cosine similarities of the pairs that are shown as images.
+    pub examples: Vec<PairCosines>,
+    /// Key of the artifact with these images.
+    pub pairs: String,
+}
+
+/// Cosine similarities of views that are shown as images.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct PairCosines {
+    /// Of both views of the image.
+    pub positive: f32,
+    /// Of its first view and the first view of the next image; of the last image, that of the first.
+    pub negative: f32,
 }
 
 /// The nearest neighbors of an image by cosine similarity.

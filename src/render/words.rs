@@ -44,6 +44,11 @@ pub(crate) fn signed_decimals(value: f64, decimals: usize) -> String {
     }
 }
 
+/// Marks a name as code, between backticks; one inside the name becomes a letter that looks the same.
+pub(crate) fn code(name: &str) -> String {
+    format!("`{}`", name.replace('`', "\u{2cb}"))
+}
+
 /// Formats an interval of differences: "+1.2 to +4.6".
 pub(crate) fn points_range((low, high): (f64, f64)) -> String {
     format!("{} to {}", points(low), points(high))
@@ -245,6 +250,7 @@ mod tests {
         assert_eq!(percent(0.528), "52.8 %");
         assert_eq!(percent(653.0 / 2000.0), "32.7 %");
         assert_eq!(percent(f64::NAN), UNKNOWN);
+        assert_eq!(code("a`b"), "`a\u{2cb}b`");
         assert_eq!(label_fraction(0.1), "10 %");
         assert_eq!(label_fraction(0.0125), "1.25 %");
         assert_eq!(of_labels(0.1, None), "10 % of labels");

@@ -89,6 +89,39 @@ async function pointing(page, reader, panel) {
   return after.text ? ["still shows values after the pointer left"] : [];
 }
 
+// The center on the screen of the first point of a panel, and where its image is on the sheet of thumbnails.
+const firstPoint = (reader) => reader.evaluate((each) => {
+  const [panels, readers] = [".panel", ".reader"].map((name) => [...each.parentElement.querySelectorAll(name)]);
+  const part = panels[readers.indexOf(each)].querySelector(".points");
+  const path = part.querySelector("path");
+  const [, px, py] = path.getAttribute("d").match(/M(-?[\d.]+) (-?[\d.]+)/);
+  const place = new DOMPoint(Number(px), Number(py)).matrixTransform(path.getScreenCTM());
+  const figure = each.closest("figure");
+  const { labels } = JSON.parse(figure.querySelector("script.chart-data").textContent).panels[readers.indexOf(each)];
+  const script = figure.querySelector("script.points");
+  const at = JSON.parse(script.textContent)[labels.indexOf(Number(part.dataset.class))];
+  const { side, columns } = document.getElementById(`sheet-${script.dataset.sheet}`).dataset;
+  const box = [(at % columns) * side, Math.floor(at / columns) * side, side, side].join(" ");
+  return { x: place.x, y: place.y, box };
+});
+
+// A point has its image under the pointer.
+export async function thumbnails(page) {
+  const readers = [];
+  for (const figure of await page.$$("main figure:has(script.points)")) readers.push(...await visible(figure, ".reader"));
+  if (!readers.length) return ["no figure has images of its points"];
+  const problems = [];
+  for (const reader of readers) {
+    await reader.scrollIntoViewIfNeeded();
+    const { x, y, box } = await firstPoint(reader);
+    await page.mouse.move(x, y);
+    const shown = await reader.$$eval(".values .thumbnail", (all) => all.map((each) => each.getAttribute("viewBox")));
+    if (shown.join() !== box) problems.push(`the image under the pointer is at ${shown} instead of ${box}`);
+    await page.mouse.move(0, 0);
+  }
+  return problems;
+}
+
 async function legend(figure) {
   const problems = [];
   const buttons = await visible(figure, "button.legend");

@@ -9,7 +9,7 @@ import { accessibility } from "./accessibility.mjs";
 import { deepLinks, folds } from "./links.mjs";
 import { keyboard } from "./keyboard.mjs";
 import { layout } from "./layout.mjs";
-import { charts } from "./charts.mjs";
+import { charts, thumbnails } from "./charts.mjs";
 import { sameAsPlain, withoutScript } from "./content.mjs";
 import { tables } from "./tables.mjs";
 
@@ -77,6 +77,7 @@ function checksOf(report) {
     ["links", {}, deepLinks],
     ["keyboard", {}, keyboard],
     ["content", { script: false }, (page) => withoutScript(page, join(directory, report)), laidOut],
+    ...(report === "full" ? [["charts", {}, folds, thumbnails]] : []),
     ...(report === "sweep" ? [["layout", { width: 1440 }, short]] : []),
     ...(report === "hostile" ? [["content", {}, (page) => sameAsPlain(page, join(directory, "full"))]] : []),
   ];

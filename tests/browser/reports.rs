@@ -4,7 +4,8 @@ use simclr::analysis::wilson_interval;
 use simclr::dataset::{ClassCount, Part};
 use simclr::render::data::{
     CurveKind, CurveRow, DatasetFacts, DuplicateImage, EmbeddingPanel, EncodedImage, EvaluationKind, EvaluationResult,
-    HealthRow, Mistake, Neighbors, PairsImage, Report, SimilarityRow, StageRow, Thumbnail, Thumbnails, TrainingCurve,
+    HealthRow, Mistake, Neighbors, PairCosines, PairsImage, Report, SimilarityRow, StageRow, Thumbnail, Thumbnails,
+    TrainingCurve,
 };
 use simclr::render::{Correctness, pairs_png};
 
@@ -32,6 +33,8 @@ fn hostile(name: &str) -> String {
     }
 }
 
+/// Images with their views and similarities.
+const EXAMPLES: usize = 5;
 const FRACTIONS: [f64; 3] = [0.01, 0.1, 1.0];
 const DEPTHS: [&str; 3] = ["h (128-d)", "projection layer 1 (256-d)", "z (64-d)"];
 
@@ -45,7 +48,10 @@ fn full(named: fn(&str) -> String) -> Report {
         embeddings: DEPTHS.map(|depth| embedding(depth, &["cat", "dog", "car", "ship", "bird"].map(named))).into(),
         pairs: vec![PairsImage {
             policy: named("views"),
-            png: EncodedImage(pairs_png(&[(vec![9; 192], vec![vec![99; 192]; 2])], 8)),
+            key: "of the run".into(),
+            views: 2,
+            side: 8,
+            png: EncodedImage(pairs_png(&vec![(vec![9; 192], vec![vec![99; 192]; 2]); EXAMPLES], 8)),
         }],
         models: vec![(
             named("encoder"),
@@ -284,6 +290,8 @@ fn similarities(run: &str, depth: &str) -> SimilarityRow {
         neighbors: (0..4)
             .map(|at| Neighbors { image: 2 * at, nearest: vec![(20, 0.9), (22, 0.8), (24, 0.7)] })
             .collect(),
+        examples: (0..EXAMPLES).map(|at| PairCosines { positive: 0.99 - 0.1 * at as f32, negative: -0.125 }).collect(),
+        pairs: "of the run".into(),
         ..SimilarityRow::default()
     }
 }

@@ -1,8 +1,8 @@
-// Sorting and filtering.
+// Sorting and filtering, of the tables in scroll areas.
 
 export async function tables(page) {
   const problems = [];
-  const all = await page.$$("main table");
+  const all = await page.$$("main .scroll table");
   for (const table of all) {
     problems.push(...await sorting(table), ...await filtering(page, table));
   }

@@ -24,6 +24,7 @@ use crate::render::groups::{self, Group};
 use crate::render::verdict::selection::{is_of_run, selected_group};
 use crate::render::words;
 use names::Names;
+use rayon::prelude::*;
 
 /// Maximum number of series per plot that readers can distinguish.
 const MAX_SERIES: usize = 8;
@@ -69,23 +70,28 @@ impl Figure {
     }
 }
 
-/// Renders every figure that the report has data for.
+/// Renders every figure that the report has data for, by all threads.
 pub(crate) fn all(report: &Report) -> Result<Vec<Figure>> {
-    let groups = by_prominence(groups::over_seeds(&report.results));
+    let groups = &by_prominence(groups::over_seeds(&report.results));
     let majority = majority_rate(report);
-    let mut figures = Vec::new();
-    figures.extend(comparison::figure(&groups, majority)?);
-    figures.extend(accuracy_by_depth::figure(&groups, majority)?);
-    figures.extend(depth_differences::figure(&groups)?);
-    figures.extend(label_efficiency::figure(&groups, majority)?);
-    figures.extend(sweep::figures(&groups, majority)?);
-    figures.extend(linear_eval_curves::figure(&report.curves)?);
-    figures.extend(pretraining::figure(&report.curves)?);
-    figures.extend(learning_rate::figure(&report.curves)?);
-    figures.extend(supervised_curves::figure(&report.curves)?);
-    figures.extend(confusion::figures(&groups)?);
-    figures.extend(embedding::figures(&report.embeddings, &groups, &class_order(report))?);
-    figures.extend(similarities::figure(report, &groups)?);
+    let classes = &class_order(report);
+    let one = |figure: Result<Option<Figure>>| figure.map(|figure| figure.into_iter().collect::<Vec<_>>());
+    let kinds: &[&(dyn Fn() -> Result<Vec<Figure>> + Sync)] = &[
+        &|| one(comparison::figure(groups, majority)),
+        &|| one(accuracy_by_depth::figure(groups, majority)),
+        &|| one(depth_differences::figure(groups)),
+        &|| one(label_efficiency::figure(groups, majority)),
+        &|| sweep::figures(groups, majority),
+        &|| one(linear_eval_curves::figure(&report.curves)),
+        &|| one(pretraining::figure(&report.curves)),
+        &|| one(learning_rate::figure(&report.curves)),
+        &|| one(supervised_curves::figure(&report.curves)),
+        &|| confusion::figures(groups),
+        &|| embedding::figures(&report.embeddings, groups, classes),
+        &|| one(similarities::figure(report, groups)),
+    ];
+    let figures: Vec<Vec<Figure>> = kinds.par_iter().map(|figures| figures()).collect::<Result<_>>()?;
+    let mut figures: Vec<Figure> = figures.into_iter().flatten().collect();
     names::make_distinct(figures.iter_mut().map(|figure| &mut figure.name));
     Ok(figures)
 }

@@ -24,10 +24,11 @@ fn shared_in(set: &DatasetFacts, is_named: bool) -> Option<Statement> {
     };
     let of_set = of_set(set, is_named);
     let text = format!(
-        "{} of {}{of_set} {are}, which biases every test accuracy upward: for example, `{test}` is the same image as \
-         `{train}`.",
+        "{} of {}{of_set} {are}, which biases every test accuracy upward: for example, {} is the same image as {}.",
         shared.len(),
         count(all, "test image"),
+        words::code(test),
+        words::code(train),
     );
     Some(Statement::new("Train-test overlap", text))
 }
@@ -82,7 +83,7 @@ fn near(set: &DatasetFacts, of_set: &str) -> Option<Statement> {
 
 /// Returns " of `photos`" if there are several data sets, else nothing.
 fn of_set(set: &DatasetFacts, is_named: bool) -> String {
-    if is_named { format!(" of `{}`", words::dataset(&set.name)) } else { String::new() }
+    if is_named { format!(" of {}", words::code(words::dataset(&set.name))) } else { String::new() }
 }
 
 fn exact(set: &DatasetFacts, is_meant: fn(&DuplicateImage) -> bool) -> Option<(usize, String)> {
@@ -95,7 +96,8 @@ fn example(set: &DatasetFacts, is_meant: impl Fn(&DuplicateImage) -> bool) -> Op
     let DuplicateImage { image, class, other, other_class, .. } = meant.first()?;
     // The class of an image without a label is in parentheses already.
     let of_class = |class: &str| if class.starts_with('(') { class.to_owned() } else { format!("({class})") };
-    Some((meant.len(), format!("`{image}` {} and `{other}` {}", of_class(class), of_class(other_class))))
+    let name = |image: &str, class: &str| format!("{} {}", words::code(image), of_class(class));
+    Some((meant.len(), format!("{} and {}", name(image, class), name(other, other_class))))
 }
 
 /// Notes on the data, unequal training conditions, selection on the test set, what intervals cover, and failures.

@@ -67,14 +67,15 @@ fn baseline_sentence(report: &Report, compared: &[(&Group<'_>, Difference)]) -> 
 fn reached(report: &Report, group: &Group<'_>, is_named: bool) -> Option<String> {
     let guessed = &report.test_sets.get(&group.first().test_set)?.guessed.0;
     let right = guessed.iter().filter(|&&right| right).count();
-    let of_set = if is_named { format!(" of `{}`", words::dataset(&group.first().dataset)) } else { String::new() };
+    let of_set =
+        if is_named { format!(" of {}", words::code(words::dataset(&group.first().dataset))) } else { String::new() };
     Some(format!("{} on the test images{of_set}", words::percent(right as f64 / guessed.len().max(1) as f64)))
 }
 
 /// " (`healthy`)", unless all classes are equally frequent.
 fn most_frequent(report: &Report, group: &Group<'_>) -> Option<String> {
     let set = report.test_sets.get(&group.first().test_set)?;
-    (!group.is_balanced()).then(|| format!(" (`{}`)", set.most_frequent))
+    (!group.is_balanced()).then(|| format!(" ({})", words::code(&set.most_frequent)))
 }
 
 fn worded(baseline: &str, no_better: &[&Group<'_>], all: usize) -> Statement {

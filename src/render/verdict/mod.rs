@@ -79,9 +79,9 @@ fn on_selected_run(selected: &SelectedRun<'_, '_>, measured: &[&Group<'_>]) -> V
 fn transfer(selected: &SelectedRun<'_, '_>, measured: &[&Group<'_>]) -> Option<Statement> {
     let main = &selected.selected_by.first().dataset;
     measured.iter().any(|group| group.first().dataset != *main).then(|| {
-        let name = words::dataset(main);
+        let name = words::code(words::dataset(main));
         let text = format!(
-            "These statements are about evaluation on `{name}`; the table \"{}\" has the others.",
+            "These statements are about evaluation on {name}; the table \"{}\" has the others.",
             transfer::TITLE
         );
         Statement::new("Data sets", text)

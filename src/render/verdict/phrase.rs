@@ -41,7 +41,7 @@ pub(super) fn with_labels(group: &Group<'_>, among: &[&Group<'_>]) -> String {
         a.depth == b.depth && a.fraction == b.fraction && a.stage != b.stage
     };
     let section = match among.iter().find(is_alike) {
-        Some(_) => format!(" in `{}`", group.first().stage),
+        Some(_) => format!(" in {}", words::code(&group.first().stage)),
         None => String::new(),
     };
     let first = group.first();

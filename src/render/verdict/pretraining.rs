@@ -21,7 +21,7 @@ pub(super) fn reached(selected: &SelectedRun<'_, '_>) -> Statement {
         format!("{} {labels} ({} images)", accuracy(group), group.first().labeled)
     });
     let from = main.first().from.clone().unwrap_or_default();
-    let of = if selected.among > 1 { selected_from(selected) } else { format!(" from `{from}`") };
+    let of = if selected.among > 1 { selected_from(selected) } else { format!(" from {}", words::code(&from)) };
     let reached = words::join_and(&reached.collect::<Vec<_>>());
     Statement::new(
         "Result",
@@ -34,7 +34,7 @@ fn selected_from(selected: &SelectedRun<'_, '_>) -> String {
     let main = selected.selected_by;
     let from = main.first().from.clone().unwrap_or_default();
     let variant = if main.variant.is_empty() { String::new() } else { format!(" with {}", main.variant) };
-    format!(" from `{from}`{variant}, selected from {} runs by validation accuracy,", selected.among)
+    format!(" from {}{variant}, selected from {} runs by validation accuracy,", words::code(&from), selected.among)
 }
 
 /// "41.3 % (95 % CI 38.3 – 44.4 %)"
@@ -70,7 +70,8 @@ pub(super) fn against_supervised(comparisons: &[Comparison<'_, '_>]) -> Vec<Stat
         .map(|(stage, of_stage)| {
             let linear = evaluation_name(of_stage[0].first);
             let text = format!(
-                "Compared with supervised training on the same labels (`{stage}`), the accuracy of {linear} is {}.",
+                "Compared with supervised training on the same labels ({}), the accuracy of {linear} is {}.",
+                words::code(&stage),
                 worded(&of_stage)
             );
             Statement::new("Supervised training", text)
@@ -82,7 +83,8 @@ pub(super) fn against_supervised(comparisons: &[Comparison<'_, '_>]) -> Vec<Stat
 pub(super) fn fine_tuned(comparisons: &[Comparison<'_, '_>]) -> Option<Statement> {
     let all: Vec<&Comparison<'_, '_>> = comparisons.iter().collect();
     let from = all.first()?.first.first().from.clone().unwrap_or_default();
-    let start = format!("Compared with the same network trained from scratch, the accuracy of fine-tuning `{from}` is");
+    let from = words::code(&from);
+    let start = format!("Compared with the same network trained from scratch, the accuracy of fine-tuning {from} is");
     let effects = worded(&all);
     Some(Statement::new("Fine-tuning", format!("{start} {effects}.")))
 }
@@ -97,7 +99,7 @@ pub(super) fn without_features(groups: &[&Group<'_>]) -> Option<Statement> {
         String::new()
     };
     let labels = words::of_the_labels(group.first().fraction, group.first().labels_per_class);
-    let name = format!("`{}`", group.first().stage);
+    let name = words::code(&group.first().stage);
     let (what, accuracy) = (capitalized(&evaluation_name(group)), accuracy(group));
     let text = format!("{what} ({name}){of} reaches a test accuracy of {accuracy} with {labels}.");
     Some(Statement::new("Result", text))

@@ -77,7 +77,8 @@ fn statement(setting: &Setting<'_>, groups: &[&Group<'_>]) -> Option<Statement> 
     let measured = format!("{} with {}", evaluation_name(example), words::of_the_labels(fraction, per_class));
     let Some(best) = select_value(&values) else {
         let text = format!(
-            "There are no validation images to select a value of `{name}`. Test accuracies: {}.",
+            "There are no validation images to select a value of {}. Test accuracies: {}.",
+            words::code(&name),
             accuracies_by_value(&values)
         );
         return Some(Statement::new(&name, text));

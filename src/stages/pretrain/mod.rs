@@ -221,17 +221,17 @@ fn add_diagnostics(
         dataset: facts.config.clone(),
         seed,
     };
-    let pairs = expansion.add(pairs, &nodes.training())?;
+    let pairs = expansion.add(pairs, &nodes.measured())?;
     if pretrained.config.epochs > 0 && !expansion.is_shown(pairs) {
         let policy = augment::name_of(&pretrained.policy, expansion.pipeline());
-        expansion.show(&[("pairs", pairs)], PairsPart { policy });
+        expansion.show(&[("pairs", pairs)], PairsPart { policy, side: facts.config.image_size });
     }
     expansion.show(&[("health", health)], HealthPart::new(pretrained));
     let similarity = SimilarityStage { pretrained: pretrained.clone(), fit, seed, device };
     let similarity = expansion.add(similarity, &[nodes.measured(), vec![("pretrain", id)]].concat())?;
     expansion.cost(similarity, similarity::cost(pretrained, facts));
     let dataset = pretrained.config.dataset(expansion.pipeline())?.to_owned();
-    expansion.show(&[("similarity", similarity)], SimilarityPart::new(pretrained, dataset));
+    expansion.show(&[("similarity", similarity), ("pairs", pairs)], SimilarityPart::new(pretrained, dataset));
     Ok(())
 }
 

@@ -6,16 +6,18 @@ use crate::dataset::{DatasetConfig, ImageDataset};
 use crate::engine::{Context, Stage, StageSummary};
 use crate::render::data::{PairsImage, Report};
 use crate::render::pairs_png;
-use crate::stages::dataset::{self, split};
+use crate::stages::dataset;
 use crate::stages::shared::artifacts;
+use crate::stages::shared::sample::{MAX_MEASURED, evenly_spaced};
 use crate::stages::shared::view_bytes::view_bytes;
 use crate::study::{ReportPart, Shown};
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// Rows of the image in the report.
 const ROWS: usize = 8;
-/// Views beside each image.
-const VIEWS: u64 = 4;
+/// Views beside each image in the report.
+pub(super) const VIEWS: usize = 2;
 
 /// Renders positive pairs.
 pub(super) struct PairsStage {
@@ -38,9 +40,9 @@ impl Stage for PairsStage {
         "pairs"
     }
 
-    /// 2: the first training images, whatever their classes are.
+    /// 3: images that representations are measured on, with two views.
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn parameters(&self) -> Value {
@@ -56,15 +58,24 @@ impl Stage for PairsStage {
 
     fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
         let set = dataset::unlabeled_images(context)?;
-        let mut train = split::read(context, &set)?.train;
-        train.truncate(ROWS);
-        let png = draw(&set, &train, &self.policy, &self.dataset, self.seed)?;
+        let png = draw(&set, &shown(set.len()), &self.policy, &self.dataset, (self.seed, VIEWS))?;
         files::write_atomic(&context.output().join(artifacts::PAIRS), &png)?;
         Ok(StageSummary::default())
     }
 }
 
-/// Renders a PNG with a row per image: the image as in evaluation, then its views.
+/// Returns the positions of the images in the report, among those that are measured.
+pub(super) fn shown(images: usize) -> Vec<usize> {
+    let measured = evenly_spaced(images, MAX_MEASURED);
+    evenly_spaced(measured.len(), ROWS).into_iter().map(|at| measured[at]).collect()
+}
+
+/// Returns the random stream of a view of an image.
+pub(super) fn stream(seed: u64, image: usize, view: usize) -> rng::Rng {
+    rng::stream(seed, "augment", &[0, image as u64, view as u64])
+}
+
+/// Renders a PNG with a row per image: the image as in evaluation, then so many views of it.
 ///
 /// # Errors
 /// An image cannot be read.
@@ -73,7 +84,7 @@ pub(crate) fn draw(
     images: &[usize],
     policy: &PolicyConfig,
     dataset: &DatasetConfig,
-    seed: u64,
+    (seed, views): (u64, usize),
 ) -> Result<Vec<u8>> {
     let side = dataset.image_size;
     let plain = Policy::evaluation(None, side, dataset.fit);
@@ -82,14 +93,16 @@ pub(crate) fn draw(
         .iter()
         .map(|image| {
             let stored = set.image(*image)?;
-            let view = |policy: &Policy, view| {
-                let mut rng = rng::stream(seed, "augment", &[0, *image as u64, view]);
-                view_bytes(policy, stored.view(), &mut rng, side)
-            };
-            Ok((view(&plain, 0), (0..VIEWS).map(|number| view(&augmented, number)).collect()))
+            let view = |policy: &Policy, view| view_bytes(policy, stored.view(), &mut stream(seed, *image, view), side);
+            Ok((view(&plain, 0), (0..views).map(|number| view(&augmented, number)).collect()))
         })
         .collect::<Result<_>>()?;
     Ok(pairs_png(&rows, side))
+}
+
+/// Returns the key of the artifact in a directory.
+pub(super) fn key(artifact: &Path) -> String {
+    artifact.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The positive pairs in the report.
@@ -97,16 +110,20 @@ pub(crate) fn draw(
 pub(super) struct PairsPart {
     /// Name of the augmentation policy.
     pub(super) policy: String,
+    /// Width and height of the images.
+    pub(super) side: usize,
 }
 
 impl ReportPart for PairsPart {
     fn describe(&self) -> Value {
-        json!({ "pairs": self.policy })
+        json!({ "pairs": self.policy, "side": self.side })
     }
 
     fn collect(&self, shown: &Shown<'_>, report: &mut Report) -> Result<()> {
-        let png = files::read(&shown.artifact("pairs")?.join(artifacts::PAIRS))?;
-        report.pairs.push(PairsImage { policy: self.policy.clone(), png: png.into() });
+        let artifact = shown.artifact("pairs")?;
+        let png = files::read(&artifact.join(artifacts::PAIRS))?.into();
+        let (policy, side) = (self.policy.clone(), self.side);
+        report.pairs.push(PairsImage { policy, key: key(artifact), views: VIEWS, side, png });
         Ok(())
     }
 }

@@ -1,16 +1,18 @@
 //! `similarity`: cosine similarities of positive and negative pairs, and nearest neighbors, at every depth. Measured on
 //! test images, or on training images if there are no test images.
 
-use crate::analysis::similarity::{nearest, pair_similarities};
+use crate::analysis::FeatureMatrix;
+use crate::analysis::similarity::{nearest, pair_similarities, row_cosine};
 use crate::augment::Policy;
 use crate::base::{Error, Result};
-use crate::dataset::batches;
+use crate::dataset::{ImageDataset, batches};
 use crate::engine::{Context, Cost, Stage, StageSummary};
 use crate::imaging::Fit;
-use crate::render::data::{Neighbors, Report, SimilarityRow};
+use crate::model::Network;
+use crate::render::data::{Neighbors, PairCosines, Report, SimilarityRow};
 use crate::stages::dataset;
 use crate::stages::pretrain::views::{self, BATCH, two_views};
-use crate::stages::pretrain::{Pretrained, depths, trained, view};
+use crate::stages::pretrain::{Pretrained, depths, pairs, trained, view};
 use crate::stages::shared::artifacts;
 use crate::stages::shared::depths::label;
 use crate::stages::shared::device::{self, DeviceStage};
@@ -48,6 +50,8 @@ struct DepthSimilarity {
     positives: Vec<usize>,
     negatives: Vec<usize>,
     neighbors: Vec<Neighbors>,
+    /// Of the images of the stage `pairs`, in their order.
+    examples: Vec<PairCosines>,
 }
 
 impl Stage for SimilarityStage {
@@ -59,8 +63,9 @@ impl Stage for SimilarityStage {
         "similarity"
     }
 
+    /// 2: with the pairs that are shown as images.
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn obstacle(&self) -> Option<Error> {
@@ -90,6 +95,7 @@ impl DeviceStage for SimilarityStage {
         let augmented = Policy::new(&self.pretrained.policy, side, self.fit);
         let views = two_views(&network, set.clone(), images.clone(), (augmented, self.seed), context)?;
         let plain = Arc::new(Policy::evaluation(Some(&self.pretrained.policy), side, self.fit));
+        let examples = self.examples(&network, &set, context)?;
         let mut features = vec![Vec::new(); widths.len()];
         for batch in batches::plain_batches(set, images.clone(), plain, BATCH) {
             let batch = batch?;
@@ -106,12 +112,45 @@ impl DeviceStage for SimilarityStage {
                 nearest: found.into_iter().map(|(row, cosine)| (images[row], cosine)).collect(),
             });
             let (positives, negatives) = (pairs.positives, pairs.negatives);
-            DepthSimilarity { depth, width, positives, negatives, neighbors: neighbors.collect() }
+            let examples = cosines_of_pairs(view(&examples[depth], width));
+            DepthSimilarity { depth, width, positives, negatives, neighbors: neighbors.collect(), examples }
         };
         let rows: Vec<DepthSimilarity> = widths.iter().enumerate().map(of_depth).collect();
         artifacts::write_json(&context.output().join(artifacts::SIMILARITY), &rows)?;
         Ok(StageSummary::default())
     }
+}
+
+impl SimilarityStage {
+    /// Returns the representations of the views of the stage `pairs` at each depth: the first views of all images, then
+    /// the second ones.
+    fn examples<D: Compute>(
+        &self,
+        network: &Network<D>,
+        set: &ImageDataset,
+        context: &Context<'_>,
+    ) -> Result<Vec<Vec<f32>>> {
+        let (side, shown) = (self.pretrained.side, pairs::shown(set.len()));
+        let augmented = Policy::new(&self.pretrained.policy, side, self.fit);
+        let mut values = vec![0.0; pairs::VIEWS * shown.len() * side * side * 3];
+        let views = (0..pairs::VIEWS).flat_map(|view| shown.iter().map(move |image| (*image, view)));
+        for ((image, view), values) in views.zip(values.chunks_exact_mut(side * side * 3)) {
+            context.check_interrupted()?;
+            let mut rng = pairs::stream(self.seed, image, view);
+            augmented.apply(set.image(image)?.view(), &mut rng, &mut Default::default(), values);
+        }
+        Ok(depths(network, &values, pairs::VIEWS * shown.len(), FeatureStatistics::Running)?.collect())
+    }
+}
+
+/// Returns the similarities of pairs of views; `features` has the first views of all images, then the second ones.
+fn cosines_of_pairs(features: FeatureMatrix<'_>) -> Vec<PairCosines> {
+    let images = features.rows / pairs::VIEWS;
+    let of_image = |at: usize| PairCosines {
+        positive: row_cosine(features, at, images + at),
+        negative: row_cosine(features, at, (at + 1) % images),
+    };
+    (0..images).map(of_image).collect()
 }
 
 /// Returns the cost of a forward pass of three views of the measured images; work in MACs.
@@ -139,6 +178,7 @@ impl ReportPart for SimilarityPart {
     }
 
     fn collect(&self, shown: &Shown<'_>, report: &mut Report) -> Result<()> {
+        let pairs = pairs::key(shown.artifact("pairs")?);
         let path = shown.artifact("similarity")?.join(artifacts::SIMILARITY);
         let rows: Vec<DepthSimilarity> = artifacts::read_json(&path)?;
         report.similarities.extend(rows.into_iter().map(|row| SimilarityRow {
@@ -150,6 +190,8 @@ impl ReportPart for SimilarityPart {
             positives: row.positives,
             negatives: row.negatives,
             neighbors: row.neighbors,
+            examples: row.examples,
+            pairs: pairs.clone(),
         }));
         Ok(())
     }
