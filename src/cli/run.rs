@@ -161,12 +161,7 @@ impl ResultsWriter<'_> {
     }
 
     /// Prints why stages failed, and renders the report from the artifacts that exist.
-    fn partial_results(
-        &self,
-        loaded: &LoadedStudy,
-        assembly: &Assembly,
-        outcome: &RunOutcome,
-    ) -> Result<RunResults> {
+    fn partial_results(&self, loaded: &LoadedStudy, assembly: &Assembly, outcome: &RunOutcome) -> Result<RunResults> {
         outcome.failures.iter().for_each(|(_, error)| output::print_error(error));
         if !outcome.skipped.iter().any(|(id, _)| *id == assembly.report) {
             return Ok(RunResults::None("no report"));

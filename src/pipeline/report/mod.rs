@@ -82,7 +82,7 @@ impl Stage for ReportStage {
     }
 
     fn version(&self) -> u32 {
-        9
+        10
     }
 
     fn parameters(&self) -> Value {

@@ -64,7 +64,8 @@ pub(crate) fn widest<'a>(lines: impl IntoIterator<Item = &'a String>, size: f64,
 /// Breaks a text into lines no wider than `room`, between words where possible; no character is lost. The result is
 /// empty for an empty text.
 pub(crate) fn wrapped(text: &str, size: f64, bold: bool, room: f64) -> Vec<String> {
-    let text = visible(text);
+    // A number stays with its percent sign.
+    let text = visible(text).replace(" %", "\u{a0}%");
     let fits = |line: &str| width(line, size, bold) <= room;
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
@@ -84,7 +85,7 @@ pub(crate) fn wrapped(text: &str, size: f64, bold: bool, room: f64) -> Vec<Strin
         }
     }
     lines.extend(Some(line).filter(|line| !line.is_empty()));
-    lines
+    lines.iter().map(|line| line.replace('\u{a0}', " ")).collect()
 }
 
 /// Shortens a text with an ellipsis in its middle if it is wider than `room`, for names that are elsewhere in full.
@@ -125,6 +126,8 @@ mod tests {
             assert_eq!(lines.concat().replace(' ', ""), visible(text).replace(' ', ""));
         }
         assert_eq!(wrapped("xy", 13.0, false, 0.0), ["x", "y"]);
+        let lines = wrapped("evaluation 1.1 % of labels", 13.0, false, width("evaluation 1.1", 13.0, false));
+        assert_eq!(lines, ["evaluation", "1.1 % of", "labels"]);
     }
 
     #[test]

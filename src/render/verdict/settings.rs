@@ -146,7 +146,8 @@ fn reference_groups<'r, 'g>(setting: &Setting<'_>, groups: &[&'g Group<'r>]) -> 
     };
     let is_like = |group: &&&Group<'_>| {
         let (a, b) = (group.first(), first.first());
-        a.kind == b.kind && a.stage == b.stage && a.from == b.from && a.depth == b.depth && a.fraction == b.fraction
+        (a.kind, &a.stage, &a.from, &a.dataset) == (b.kind, &b.stage, &b.from, &b.dataset)
+            && (a.depth, a.fraction) == (b.depth, b.fraction)
     };
     dependent.iter().filter(is_like).copied().collect()
 }
