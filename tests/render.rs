@@ -270,7 +270,7 @@ fn a_full_study_has_every_figure() {
         "linear-evaluation-curves",
         "pretraining",
         "supervised-training",
-        "sweep-temperature",
+        "sweep-temperature-linear-evaluation",
     ];
     for name in wanted {
         for extension in ["svg", "png", "pdf"] {

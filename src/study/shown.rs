@@ -60,11 +60,12 @@ impl Parts {
         self.by_stage.contains_key(&stage)
     }
 
-    /// Labels each part with the swept values that its stage depends on.
+    /// Labels each part with the swept values that its stages depend on: those of the one that depends on most.
     pub(crate) fn name_variants(&mut self, values: &[Values]) {
         for entry in &mut self.entries {
-            let last = entry.stages.last().and_then(|stage| values.get(stage.index()));
-            entry.variant = last.map(VariantLabel::new).unwrap_or_default();
+            let of_stages = entry.stages.iter().filter_map(|stage| values.get(stage.index()));
+            let most = of_stages.max_by_key(|values| values.len());
+            entry.variant = most.map(VariantLabel::new).unwrap_or_default();
         }
     }
 

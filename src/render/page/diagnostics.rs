@@ -16,6 +16,7 @@ struct Diagnostics {
     rows: Vec<[String; 7]>,
     /// The rows of runs that a sweep with many runs does not select.
     others: Vec<[String; 7]>,
+    is_folded: bool,
 }
 
 /// Maximum number of rows of which all are shown.
@@ -36,7 +37,9 @@ pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
     let (rows, others): (Vec<&HealthRow>, Vec<&HealthRow>) = health.iter().partition(is_shown);
     let (rows, others) = (rows.into_iter().map(cells).collect(), others.into_iter().map(cells).collect());
     let answer = collapse::statement(content.report).map(|statement| statement.text).unwrap_or_default();
-    Ok(vec![section("health", "Representation diagnostics", TEMPLATE, Diagnostics { answer, rows, others })?])
+    let is_folded = content.is_large_sweep();
+    let diagnostics = Diagnostics { answer, rows, others, is_folded };
+    Ok(vec![section("health", "Representation diagnostics", TEMPLATE, diagnostics)?])
 }
 
 fn cells(row: &HealthRow) -> [String; 7] {

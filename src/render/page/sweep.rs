@@ -14,6 +14,8 @@ struct Sweep<'a> {
     settings: &'a [String],
     table: SweepTable,
     figures: Vec<FigureView<'a>>,
+    /// Number of figures that are not folded: those of the first kind of evaluation.
+    shown: usize,
     variants: Vec<&'a str>,
 }
 
@@ -23,7 +25,8 @@ pub(super) fn sections(content: &Content<'_>) -> Result<Vec<Section>> {
         return Ok(Vec::new());
     }
     let (table, figures) = (sweep_table::of(content.report), content.figures(plots::Section::Sweep));
-    Ok(vec![section("varied", "Sweep", TEMPLATE, Sweep { settings, table, figures, variants })?])
+    let shown = settings.iter().filter(|setting| *setting != "seed").count().max(1);
+    Ok(vec![section("varied", "Sweep", TEMPLATE, Sweep { settings, table, figures, shown, variants })?])
 }
 
 /// Returns the distinct variants of the sweep.

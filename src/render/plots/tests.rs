@@ -140,7 +140,7 @@ fn the_names_of_the_series_of_a_figure_differ() {
 #[test]
 fn baselines_are_in_every_figure_that_compares_accuracies() {
     let figures = all(&sweep("run")).unwrap();
-    for name in ["comparison", "accuracy-by-depth", "label-efficiency", "sweep-temperature"] {
+    for name in ["comparison", "accuracy-by-depth", "label-efficiency", "sweep-temperature-linear-evaluation"] {
         let figure = figures.iter().find(|figure| figure.name == name).unwrap();
         for baseline in ["Supervised", "untrained"] {
             assert!(figure.rendered.inline.contains(baseline), "{name} lacks {baseline}");
