@@ -381,12 +381,14 @@ fn a_run_that_keeps_going_ends_with_code_5_and_a_report_that_shows_what_is_missi
         let text = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
         (run.status.code(), text)
     };
-    let (code, text) = started(&["--keep-going", "--jobs", "2"]);
+    let (code, text) = started(&["--keep-going", "--jobs", "2", "--watch"]);
     assert_eq!(code, Some(5), "{text}");
     assert!(text.contains("training diverged") && text.contains("failed 1"), "{text}");
     assert!(text.contains("missing"), "the table of results does not show what is missing: {text}");
     let page = fs::read_to_string(output.join("small/report/index.html")).unwrap();
     assert!(page.contains("id=\"failures\"") && page.contains("training diverged"));
+    let live = fs::read_to_string(output.join("runs/small/latest/live.html")).unwrap();
+    assert!(live.contains("open the report") && !live.contains("http-equiv=\"refresh\""), "it links to the report");
     // The linear evaluations of the learning rate that works have results.
     let table = fs::read_to_string(output.join("small/report/results.md")).unwrap();
     assert!(table.lines().any(|line| line.contains("0.05") && line.contains(" % |")), "{table}");
