@@ -4,7 +4,8 @@ use crate::base::{Error, ErrorKind, Result, files, hash};
 use crate::engine::provenance::{input_digests, was_computed_from};
 use crate::engine::store::{ArtifactSnapshot, Draft, Inspection, Lock, Verifier, set_aside, set_aside_suspects};
 use crate::engine::{
-    ArtifactRecord, Context, Event, EventSink, Graph, RunOptions, StageId, StageStatus, StageSummary, Store, clock,
+    ArtifactRecord, Context, Event, EventSink, Graph, RunOptions, StageHardware, StageId, StageStatus, StageSummary,
+    Store, clock,
 };
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -100,7 +101,11 @@ impl Compute<'_> {
                 result?
             }
         };
+        let StageHardware { processor, threads, kernel } = self.graph.stage(id).hardware();
         let record = ArtifactRecord {
+            processor,
+            threads,
+            kernel,
             inputs: input_digests(inputs),
             work: self.graph.cost(id).map(|cost| cost.work),
             measured: measured.into_inner().unwrap_or_else(PoisonError::into_inner),

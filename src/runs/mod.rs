@@ -24,6 +24,7 @@ pub(crate) mod lock;
 pub(crate) mod pairs;
 pub(crate) mod record;
 pub(crate) mod recorder;
+pub mod requeue;
 pub(crate) mod run;
 
 pub use commit::Commit;

@@ -5,7 +5,7 @@ use crate::analysis::similarity::{nearest, pair_similarities};
 use crate::augment::Policy;
 use crate::base::{Error, Result};
 use crate::dataset::batches;
-use crate::engine::{Context, Cost, Stage, StageSummary};
+use crate::engine::{Context, Cost, Stage, StageHardware, StageSummary};
 use crate::imaging::Fit;
 use crate::render::data::{Neighbors, Report, SimilarityRow};
 use crate::stages::dataset;
@@ -65,6 +65,10 @@ impl Stage for SimilarityStage {
 
     fn obstacle(&self) -> Option<Error> {
         device::obstacle(self.device, None)
+    }
+
+    fn hardware(&self) -> StageHardware {
+        device::hardware(self.device)
     }
 
     fn parameters(&self) -> Value {
