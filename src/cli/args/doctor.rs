@@ -1,9 +1,10 @@
 //! The arguments of `doctor`.
 
 use super::Format;
-use super::values::DEVICES;
+use super::values::{DEVICES, seconds};
 use crate::study::DeviceChoice;
 use clap::{Args, ValueEnum};
+use std::path::PathBuf;
 
 /// Arguments of `doctor`.
 #[derive(Args, Debug)]
@@ -26,6 +27,18 @@ pub(crate) struct DoctorArguments {
     /// Worker threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+    /// Check the file system of this output directory instead: locks, links, renames, clock, visibility, free space
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["precision", "time", "threads"])]
+    pub store: Option<PathBuf>,
+    /// Mark the store as shared between machines, so that runs keep leases
+    #[arg(long, requires = "store")]
+    pub share: bool,
+    /// Hold a lock for so many seconds, for a check from another machine
+    #[arg(long, value_name = "SECONDS", requires = "store", value_parser = seconds)]
+    pub hold: Option<f64>,
+    /// Only try to lock a file: exit code 10 if another process holds the lock.
+    #[arg(long, value_name = "FILE", requires = "store", hide = true)]
+    pub lock_probe: Option<PathBuf>,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
