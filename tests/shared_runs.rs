@@ -2,6 +2,7 @@
 //! suspended, two runs at the same time.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
+#![allow(clippy::print_stderr, reason = "a skipped test reports that")]
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -65,7 +66,7 @@ impl Place {
     /// Returns the library, or prints that the test is skipped.
     fn shim(&self) -> Option<&Path> {
         if self.shim.is_none() {
-            println!("skipped: no C compiler `cc`");
+            eprintln!("skipped, no C compiler `cc`");
         }
         self.shim.as_deref()
     }

@@ -38,15 +38,27 @@ struct Machine {
     /// Whether renames and links are done and fail nevertheless.
     loses_answers: bool,
     has_no_links: bool,
+    /// The number of the change that fails, and of the changes so far.
+    fails_at: Option<usize>,
+    changes: AtomicUsize,
     /// How far the clock of the file server is ahead.
     skew: Duration,
 }
 
+impl Machine {
+    fn change(&self) -> io::Result<()> {
+        let number = self.changes.fetch_add(1, Ordering::SeqCst);
+        if self.fails_at == Some(number) { Err(io::Error::other("the server is gone")) } else { Ok(()) }
+    }
+}
+
 impl Disk for Machine {
     fn create_directory(&self, path: &Path) -> io::Result<()> {
+        self.change()?;
         RealDisk.create_directory(path)
     }
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.change()?;
         RealDisk.write(path, bytes)
     }
     fn copy(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -56,10 +68,12 @@ impl Disk for Machine {
         fs::symlink_metadata(path).map(drop)
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.change()?;
         RealDisk.rename(from, to)?;
         if self.loses_answers { Err(io::ErrorKind::NotFound.into()) } else { Ok(()) }
     }
     fn remove(&self, path: &Path) -> io::Result<()> {
+        self.change()?;
         RealDisk.remove(path)
     }
     fn try_lock(&self, path: &Path, sharing: Sharing) -> io::Result<Option<File>> {
@@ -73,10 +87,12 @@ impl Disk for Machine {
         if self.has_no_links {
             return Err(io::ErrorKind::Unsupported.into());
         }
+        self.change()?;
         RealDisk.link(from, to)?;
         if self.loses_answers { Err(io::ErrorKind::AlreadyExists.into()) } else { Ok(()) }
     }
     fn touch(&self, path: &Path) -> io::Result<()> {
+        self.change()?;
         if self.is_cut_off.load(Ordering::SeqCst) { Ok(()) } else { RealDisk.touch(path) }
     }
     fn modified(&self, path: &Path) -> io::Result<SystemTime> {
@@ -184,7 +200,7 @@ fn on_a_local_disk() -> BTreeMap<PathBuf, String> {
     let store = Store::open(directory.path()).unwrap();
     run(&chain(|_| Ok(())).0, &store, &[]).unwrap();
     assert!(store.shared_settings().is_none());
-    assert_eq!(names(&store.directory().join(".locks")), [String::new(); 0], "no lease and no lock is left");
+    assert!(names(&store.directory().join(".locks")).is_empty(), "no lease and no lock is left");
     artifacts(&store)
 }
 
@@ -338,6 +354,30 @@ fn a_stale_lease_is_taken_over_and_a_fresh_one_is_not_whatever_the_clock_of_this
         assert_eq!(run(&graph, &store, &[]).unwrap().computed, 1, "{skew:?}");
         run(&graph, &store, &[]).unwrap();
         assert!(!partial.exists(), "{skew:?}: left over of a stale lease");
+    }
+}
+
+#[test]
+fn a_run_recovers_from_a_failure_of_any_change() {
+    let expected = on_a_local_disk();
+    let counting = machine(Locks::Lying);
+    let directory = shared(&HASTY);
+    run(&chain(|_| Ok(())).0, &open(directory.path(), &counting), &[]).unwrap();
+    let changes = counting.changes.load(Ordering::SeqCst);
+    assert!(changes > 30, "{changes} changes");
+    for fails_at in 0..changes {
+        let directory = shared(&HASTY);
+        let failing = Arc::new(Machine { fails_at: Some(fails_at), ..Machine::default() });
+        let (graph, _) = chain(|_| Ok(()));
+        let first = run(&graph, &open(directory.path(), &failing), &[]);
+        if let Err(error) = &first {
+            assert_eq!(error.kind(), ErrorKind::Stage, "change {fails_at}: {error}");
+        }
+        // A lease that could not be removed is one of this process, which lives, and so becomes stale by its age.
+        let store = open(directory.path(), &machine(Locks::Lying));
+        let second = run(&graph, &store, &[]).unwrap();
+        assert!(first.is_err() || second.computed == 0, "change {fails_at}: {second:?}");
+        assert_eq!(artifacts(&store), expected, "change {fails_at}");
     }
 }
 

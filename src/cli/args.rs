@@ -124,28 +124,7 @@ Examples:
     )]
     Cache(CacheArguments),
     /// Check a device, every operation and whole training steps against a slow reference, or the file system of a store
-    #[command(after_help = "\
-Examples:
-  simclr doctor                                         the device that `auto` selects
-  simclr doctor --device cuda:1
-  simclr doctor --time                                  also measure training speed
-  simclr doctor --store outputs                         the file system of a store
-  simclr doctor --store outputs --share                 also mark the store as shared between machines
-
-Needs no data. Exit code 3 if an error exceeds its tolerance, the device is missing, or a store cannot
-be used as it is.
-
-Whether locks and files of one machine are seen by another needs two machines. On the first:
-  simclr doctor --store outputs --hold 60
-and meanwhile on the second:
-  simclr doctor --store outputs
-On two nodes of Slurm:
-  srun -N2 -n2 sh -c 'if [ $SLURM_PROCID = 0 ]; then simclr doctor --store outputs --hold 20; \
-    else sleep 5; simclr doctor --store outputs; fi'
-
-On a shared file system, mark the store with --share before the first run, while no run uses it: from
-then on each run renews a lease on what it computes, and no two machines destroy each other's work even
-where file locks lock nobody out (docs/artifacts.md).")]
+    #[command(after_help = doctor::HELP)]
     Doctor(DoctorArguments),
     /// Write a small pipeline file to start from
     #[command(after_help = "\

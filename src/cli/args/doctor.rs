@@ -6,6 +6,30 @@ use crate::study::DeviceChoice;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
+/// Examples, and how two machines check a store.
+pub(super) const HELP: &str = "\
+Examples:
+  simclr doctor                                         the device that `auto` selects
+  simclr doctor --device cuda:1
+  simclr doctor --time                                  also measure training speed
+  simclr doctor --store outputs                         the file system of a store
+  simclr doctor --store outputs --share                 also mark it as shared between machines
+
+Needs no data. Exit code 3 if an error exceeds its tolerance, the device is missing, or a store
+cannot be used as it is.
+
+Whether locks and files of one machine are seen by another needs two machines. On the first:
+  simclr doctor --store outputs --hold 60
+and meanwhile on the second:
+  simclr doctor --store outputs
+On two nodes of Slurm:
+  srun -N2 -n2 sh -c '[ $SLURM_PROCID = 0 ] && exec simclr doctor --store outputs --hold 20
+    sleep 5; exec simclr doctor --store outputs'
+
+On a shared file system, mark the store with --share before the first run, while no run uses it:
+from then on each run renews a lease on what it computes, and no two machines destroy each other's
+work even where file locks lock nobody out (docs/artifacts.md).";
+
 /// Arguments of `doctor`.
 #[derive(Args, Debug)]
 pub(crate) struct DoctorArguments {
