@@ -16,6 +16,8 @@ pub enum ErrorKind {
     Stage,
     /// The user interrupted the run.
     Interrupted,
+    /// Another process has taken over what this one was computing.
+    Superseded,
     /// A bug in simclr: a broken invariant.
     Bug,
 }

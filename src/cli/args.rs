@@ -39,7 +39,8 @@ Examples:
 Exit codes:
   0 success   1 a bug in simclr   2 invalid command line or pipeline file   3 a stage failed
   5 some stages failed, the others finished (run --keep-going)
-  10 some stages would run (plan --exit-code)   130 interrupted";
+  10 some stages would run (plan --exit-code)
+  75 another process has taken over a stage on a shared store   130 interrupted";
 
 const RUN_EXAMPLES: &str = "\
 Examples:
@@ -122,14 +123,8 @@ Examples:
   simclr cache gc --dry-run"
     )]
     Cache(CacheArguments),
-    /// Check a device: every operation and whole training steps against a slow reference
-    #[command(after_help = "\
-Examples:
-  simclr doctor                                         the device that `auto` selects
-  simclr doctor --device cuda:1
-  simclr doctor --time                                  also measure training speed
-
-Needs no data. Exit code 3 if an error exceeds its tolerance or the device is missing.")]
+    /// Check a device, every operation and whole training steps against a slow reference, or the file system of a store
+    #[command(after_help = doctor::HELP)]
     Doctor(DoctorArguments),
     /// Write a small pipeline file to start from
     #[command(after_help = "\

@@ -4,6 +4,7 @@ use super::args::{DoctorArguments, Format, PrecisionArgument};
 use super::failure::{Failure, Finish};
 use super::output;
 use super::run;
+use super::store_doctor;
 use super::table::{Cell, table};
 use super::text::{Style, Text};
 use crate::base::{Error, Result, human, system};
@@ -15,6 +16,9 @@ use crate::train::Compute;
 use serde::Serialize;
 
 pub(super) fn run(arguments: &DoctorArguments) -> Result<Finish, Failure> {
+    if let Some(root) = &arguments.store {
+        return store_doctor::run(root, arguments);
+    }
     run::start_worker_threads(arguments.threads)?;
     if let Some(why) = device::why_cpu(arguments.device) {
         output::message(why);

@@ -12,6 +12,8 @@ pub(crate) const STAGE: u8 = 3;
 pub(crate) const PARTIAL: u8 = 5;
 /// `plan --exit-code`: some stages would run.
 pub(crate) const STALE: u8 = 10;
+/// Another process has taken over a stage on a shared store, since this one did not renew its lease.
+pub(crate) const SUPERSEDED: u8 = 75;
 /// Stopped by a signal. Finished stages are kept, and so are the checkpoints of unfinished ones.
 pub(crate) const INTERRUPTED: u8 = 130;
 
@@ -20,6 +22,7 @@ pub(crate) fn of(kind: ErrorKind) -> u8 {
     match kind {
         ErrorKind::Usage => USAGE,
         ErrorKind::Stage => STAGE,
+        ErrorKind::Superseded => SUPERSEDED,
         ErrorKind::Interrupted => INTERRUPTED,
         ErrorKind::Bug => BUG,
     }

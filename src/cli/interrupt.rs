@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 const QUIET_WAIT: Duration = Duration::from_secs(1);
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// Whether a batch system asked to stop.
+static BY_BATCH_SYSTEM: AtomicBool = AtomicBool::new(false);
 /// Whether Ctrl-C has been pressed before.
 static CTRL_C: AtomicBool = AtomicBool::new(false);
 
@@ -30,6 +32,22 @@ pub(super) fn listen() -> Result<&'static AtomicBool> {
     Ok(&INTERRUPTED)
 }
 
+/// Whether a batch system asked to stop, and the user did not.
+pub(super) fn is_by_batch_system() -> bool {
+    BY_BATCH_SYSTEM.load(Ordering::Relaxed) && !CTRL_C.load(Ordering::Relaxed)
+}
+
+/// Who sends a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sender {
+    /// Ctrl-C.
+    User,
+    /// SIGTERM, SIGUSR2, SIGXCPU.
+    BatchSystem,
+    /// SIGHUP.
+    Terminal,
+}
+
 /// Returns a callback for loops that wait for another process: it reports once, after [`QUIET_WAIT`], what is being
 /// waited for, and returns an error when the user asks to stop.
 pub(super) fn while_waiting(what: &'static str) -> impl FnMut() -> Result<()> {
@@ -48,7 +66,10 @@ pub(super) fn while_waiting(what: &'static str) -> impl FnMut() -> Result<()> {
 
 /// Asks the run to stop. Batch systems may repeat a signal within milliseconds: that is the same request and must not
 /// cost the checkpoint. A user who presses Ctrl-C again does not want to wait for it.
-fn request(name: &str, is_ctrl_c: bool) {
+fn request(name: &str, sender: Sender) {
+    let is_ctrl_c = sender == Sender::User;
+    // Before the flag, after which the run may end.
+    BY_BATCH_SYSTEM.fetch_or(sender == Sender::BatchSystem, Ordering::Relaxed);
     if is_ctrl_c && CTRL_C.swap(true, Ordering::Relaxed) {
         // Partially written files are ignored and removed by the next run.
         std::process::exit(i32::from(exit_code::INTERRUPTED));
@@ -63,7 +84,7 @@ fn request(name: &str, is_ctrl_c: bool) {
 
 #[cfg(unix)]
 mod system {
-    use super::request;
+    use super::{Sender, request};
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR2, SIGXCPU};
     use signal_hook::iterator::Signals;
     use std::io::Result;
@@ -75,9 +96,17 @@ mod system {
             signals.push(SIGHUP);
         }
         let mut signals = Signals::new(signals)?;
-        let listen = move || signals.forever().for_each(|signal| request(name(signal), signal == SIGINT));
+        let listen = move || signals.forever().for_each(|signal| request(name(signal), sender(signal)));
         std::thread::Builder::new().name("signals".to_owned()).spawn(listen)?;
         Ok(())
+    }
+
+    fn sender(signal: i32) -> Sender {
+        match signal {
+            SIGINT => Sender::User,
+            SIGHUP => Sender::Terminal,
+            _ => Sender::BatchSystem,
+        }
     }
 
     fn name(signal: i32) -> &'static str {
@@ -101,10 +130,10 @@ mod system {
 
 #[cfg(not(unix))]
 mod system {
-    use super::request;
+    use super::{Sender, request};
     use std::io::{Error, Result};
 
     pub(super) fn listen() -> Result<()> {
-        ctrlc::set_handler(|| request("Ctrl-C", true)).map_err(Error::other)
+        ctrlc::set_handler(|| request("Ctrl-C", Sender::User)).map_err(Error::other)
     }
 }

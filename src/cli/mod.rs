@@ -26,6 +26,7 @@ mod sinks;
 mod stage_rows;
 mod start;
 mod status;
+mod store_doctor;
 mod summary;
 mod table;
 mod text;

@@ -95,7 +95,7 @@ fn reason(entry: &PlanEntry) -> &str {
     }
 }
 
-/// Returns the estimated time of all, if this kind of stage has been computed on this machine before.
+/// Returns the estimated time of all, if this kind of stage has been computed on such hardware before.
 fn time(entries: &[&PlanEntry]) -> String {
     let seconds: Option<f64> = entries.iter().map(|entry| entry.seconds).sum();
     seconds.map(|seconds| format!("~ {}", human::rough_seconds(seconds)).replace("~ <", "<")).unwrap_or_default()

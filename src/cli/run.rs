@@ -5,10 +5,11 @@ use super::failure::{Failure, Finish};
 use super::results::{self, RunResults};
 use super::sinks::{self, Quiet};
 use super::{interrupt, memory, output, plan};
-use crate::base::{Error, Result, human};
+use crate::base::{Error, ErrorKind, Result, human};
 use crate::engine::store::Verify;
 use crate::engine::{self, Event, EventSink, RunOptions, RunOutcome, Store};
 use crate::pipeline::{self, Assembly, LoadedStudy};
+use crate::runs::requeue::{self, Outcome};
 use crate::runs::{Recorder, RunDescription};
 use crate::sinks::{FanOut, LIVE, LIVE_PAGE, SINKS, SinkPlace};
 use crate::stages::shared::device;
@@ -32,6 +33,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
         return Ok(Finish::Done);
     }
     let start = Instant::now();
+    let max_restarts = requeue::max_restarts()?;
     let interrupted = interrupt::listen()?;
     check_memory(&loaded, &mut assembly, &store, arguments)?;
     let PipelineArguments { file, set: overrides } = &arguments.pipeline;
@@ -78,6 +80,9 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     added.iter().for_each(|sink| sink.finish());
     drop(added);
     record.finish(result.as_ref().err()).iter().for_each(output::warn);
+    if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Interrupted) {
+        ask_to_requeue(max_restarts);
+    }
     let (results, outcome) = result?;
     let results = partial.transpose()?.unwrap_or(results);
     if !arguments.quiet {
@@ -86,6 +91,18 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     }
     results::show(&results, arguments.format)?;
     Ok(if outcome.is_complete() { Finish::Done } else { Finish::Partial })
+}
+
+/// Asks Slurm to run an interrupted job again, unless the user stopped it.
+fn ask_to_requeue(max_restarts: u32) {
+    if !interrupt::is_by_batch_system() {
+        return;
+    }
+    match requeue::ask(max_restarts) {
+        Outcome::NoJob | Outcome::NotFirst => {}
+        outcome if outcome.is_final() => output::warn(&outcome),
+        outcome => output::message(outcome.to_string()),
+    }
 }
 
 /// Returns whether a page shows the run while it is running.

@@ -1,9 +1,11 @@
 //! Checks of a device: each operation, forward and backward, and whole training steps are compared on random inputs
-//! with the oracle, which uses plain dfdx operations on the CPU. Also measures the speed of training steps.
+//! with the oracle, which uses plain dfdx operations on the CPU. Also measures the speed of training steps, and checks the
+//! file system of a store.
 
 pub(crate) mod check;
 
 mod convolutions;
+pub(crate) mod file_system;
 mod losses;
 mod norms;
 mod optimizers;

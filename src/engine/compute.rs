@@ -4,14 +4,15 @@ use crate::base::{Error, ErrorKind, Result, files, hash};
 use crate::engine::provenance::{input_digests, was_computed_from};
 use crate::engine::store::{ArtifactSnapshot, Draft, Inspection, Lock, Verifier, set_aside, set_aside_suspects};
 use crate::engine::{
-    ArtifactRecord, Context, Event, EventSink, Graph, RunOptions, StageId, StageStatus, StageSummary, Store, clock,
+    ArtifactRecord, Context, Event, EventSink, Graph, RunOptions, StageHardware, StageId, StageStatus, StageSummary,
+    Store, clock,
 };
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// File next to a stage's checkpoints with the digests of the inputs they were computed from.
@@ -30,7 +31,7 @@ pub(super) struct Compute<'a> {
     /// Set when the user asks to stop.
     pub(super) interrupted: &'a AtomicBool,
     /// Set when a failure ends the run.
-    pub(super) halted: &'a AtomicBool,
+    pub(super) halted: &'a Arc<AtomicBool>,
 }
 
 impl Compute<'_> {
@@ -41,7 +42,8 @@ impl Compute<'_> {
 
     /// Acquires a stage's lock; none if another run holds it.
     pub(super) fn lock(&self, id: StageId) -> Result<Option<Lock>> {
-        Lock::try_acquire(self.store, self.graph.kind(id), self.graph.key(id))
+        let lock = Lock::try_acquire(self.store, self.graph.kind(id), self.graph.key(id))?;
+        Ok(lock.inspect(|lock| lock.halt_when_lost(self.halted)))
     }
 
     /// Computes a stage, unless another run did so before the lock was free. None if an input changed meanwhile: the
@@ -54,6 +56,10 @@ impl Compute<'_> {
         lock: &Lock,
     ) -> Result<Option<(PathBuf, StageStatus)>> {
         let (name, kind, key) = (self.graph.name(id), self.graph.kind(id), self.graph.key(id));
+        if lock.was_finished() {
+            // By another machine, perhaps a moment ago.
+            self.store.state_when_visible(kind, key, || self.is_stopped());
+        }
         match self.verifier.inspect(kind, key) {
             Inspection::Intact(snapshot)
                 if !forced
@@ -91,7 +97,14 @@ impl Compute<'_> {
         self.events.emit(&Event::Started { stage: name.to_owned() });
         let draft = Draft::new(self.store, kind, key, lock)?;
         let measured = Mutex::default();
-        let summary = match self.call(id, inputs, draft.directory().to_owned(), &measured) {
+        let result = self.call(id, inputs, (draft.directory(), lock), &measured);
+        if let Err(error) = lock.check()
+            && error.kind() == ErrorKind::Superseded
+        {
+            // Whatever else failed may be due to the other process.
+            return Err(error);
+        }
+        let summary = match result {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
             result => {
                 if self.inputs_changed(id, inputs, result.is_err()) {
@@ -100,7 +113,11 @@ impl Compute<'_> {
                 result?
             }
         };
+        let StageHardware { processor, threads, kernel } = self.graph.stage(id).hardware();
         let record = ArtifactRecord {
+            processor,
+            threads,
+            kernel,
             inputs: input_digests(inputs),
             work: self.graph.cost(id).map(|cost| cost.work),
             measured: measured.into_inner().unwrap_or_else(PoisonError::into_inner),
@@ -137,16 +154,16 @@ impl Compute<'_> {
         &self,
         id: StageId,
         inputs: &Inputs,
-        output: PathBuf,
+        (output, lock): (&Path, &Lock),
         measured: &Mutex<BTreeMap<String, f64>>,
     ) -> Result<StageSummary> {
         let checkpoints = self.checkpoints(id, inputs)?;
         let context = Context {
             stage: self.graph.name(id).to_owned(),
-            output,
+            output: output.to_owned(),
             checkpoint_every: self.options.checkpoint_every,
             inputs: inputs.iter().map(|(role, snapshot)| (role.clone(), snapshot.path.clone())).collect(),
-            check_inputs: &|| self.check_inputs(id, inputs, &checkpoints),
+            check_inputs: &|| lock.check().and_then(|()| self.check_inputs(id, inputs, &checkpoints)),
             events: self.events,
             interrupted: self.interrupted,
             halted: self.halted,

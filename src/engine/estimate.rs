@@ -2,7 +2,7 @@
 
 use crate::engine::record::host;
 use crate::engine::select::Action;
-use crate::engine::{ArtifactRecord, Cost, Graph, Store};
+use crate::engine::{ArtifactRecord, Graph, StageHardware, StageId, Store};
 use std::collections::HashMap;
 
 /// Number of records an estimate is based on, newest first.
@@ -15,9 +15,9 @@ pub struct PlannedStage {
     pub stage: String,
     /// Kind of the stage.
     pub kind: String,
-    /// Estimated work ([`Cost::work`]); none if it is negligible.
+    /// Estimated work ([`Cost::work`](crate::engine::Cost)); none if it is negligible.
     pub work: Option<f64>,
-    /// Estimated time in seconds, if this machine has computed a stage of this kind before.
+    /// Estimated time in seconds, if a stage of this kind has been computed on such hardware before.
     pub seconds: Option<f64>,
 }
 
@@ -27,7 +27,7 @@ pub(super) fn planned(graph: &Graph, store: &Store, actions: &[Action]) -> Vec<P
     let to_compute = graph.iter().filter(|id| actions[id.index()].is_compute());
     let planned = to_compute.map(|id| {
         let (stage, kind, cost) = (graph.name(id).to_owned(), graph.kind(id).to_owned(), graph.cost(id));
-        let seconds = cost.and_then(|cost| estimates.seconds(&kind, cost));
+        let seconds = estimates.seconds(graph, id);
         PlannedStage { stage, kind, work: cost.map(|cost| cost.work), seconds }
     });
     planned.collect()
@@ -37,8 +37,8 @@ pub(super) fn planned(graph: &Graph, store: &Store, actions: &[Action]) -> Vec<P
 pub(super) struct TimeEstimator<'a> {
     store: &'a Store,
     host: String,
-    /// Seconds per unit of work, by kind.
-    rates: HashMap<String, Option<f64>>,
+    /// Seconds per unit of work, by kind and processor.
+    rates: HashMap<(String, String), Option<f64>>,
 }
 
 impl<'a> TimeEstimator<'a> {
@@ -46,28 +46,34 @@ impl<'a> TimeEstimator<'a> {
         Self { store, host: host(), rates: HashMap::new() }
     }
 
-    /// Estimates the seconds a stage of this kind will take; none if this machine has not computed one yet.
-    pub(super) fn seconds(&mut self, kind: &str, cost: Cost) -> Option<f64> {
-        let rate = match self.rates.get(kind) {
+    /// Estimates the seconds that a stage takes on its hardware; none if no stage of its kind was computed on such
+    /// hardware yet.
+    pub(super) fn seconds(&mut self, graph: &Graph, id: StageId) -> Option<f64> {
+        let (kind, cost, hardware) = (graph.kind(id), graph.cost(id)?, graph.stage(id).hardware());
+        let key = (kind.to_owned(), hardware.processor.clone());
+        let rate = match self.rates.get(&key) {
             Some(rate) => *rate,
-            None => {
-                let rate = self.rate(kind);
-                self.rates.insert(kind.to_owned(), rate);
-                rate
-            }
+            None => *self.rates.entry(key).or_insert(rate(self.store, kind, &hardware, &self.host)),
         };
         rate.map(|rate| rate * cost.work)
     }
+}
 
-    /// Returns the median over the newest records of this machine, of those with the current number of threads if any.
-    fn rate(&self, kind: &str) -> Option<f64> {
-        let keys = self.store.keys(kind).into_iter().take(MAX_RECORDS);
-        let records: Vec<ArtifactRecord> = keys.filter_map(|key| self.store.record(kind, &key).ok()).collect();
-        let here: Vec<&ArtifactRecord> = records.iter().filter(|record| record.host == self.host).collect();
-        let threads = rayon::current_num_threads();
-        let same_threads: Vec<&ArtifactRecord> =
-            here.iter().filter(|record| record.threads == threads).copied().collect();
-        median(rates(if same_threads.is_empty() { &here } else { &same_threads }))
+/// Returns the median over the newest records of such hardware, of those with the same number of threads if any.
+fn rate(store: &Store, kind: &str, hardware: &StageHardware, host: &str) -> Option<f64> {
+    let keys = store.keys(kind).into_iter().take(MAX_RECORDS);
+    let records: Vec<ArtifactRecord> = keys.filter_map(|key| store.record(kind, &key).ok()).collect();
+    let alike: Vec<&ArtifactRecord> = records.iter().filter(|record| is_alike(record, hardware, host)).collect();
+    let same_threads: Vec<&ArtifactRecord> =
+        alike.iter().filter(|record| record.threads == hardware.threads).copied().collect();
+    median(rates(if same_threads.is_empty() { &alike } else { &same_threads }))
+}
+
+/// Whether a stage ran on the same model of processor or GPU. Records of earlier versions only have the host.
+fn is_alike(record: &ArtifactRecord, hardware: &StageHardware, host: &str) -> bool {
+    match record.processor.as_str() {
+        "" => record.host == host,
+        processor => processor == hardware.processor,
     }
 }
 

@@ -22,7 +22,7 @@ pub struct PlanEntry {
     pub status: PlanStatus,
     /// Estimated cost, if known.
     pub cost: Option<Cost>,
-    /// Estimated time in seconds, if this machine has computed a stage of this kind before.
+    /// Estimated time in seconds, if a stage of this kind has been computed on such hardware before.
     pub seconds: Option<f64>,
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn plan_with_history(
             None => status(id, &actions, &mut history),
         };
         let cost = graph.cost(id);
-        let seconds = cost.and_then(|cost| estimates.seconds(graph.kind(id), cost));
+        let seconds = estimates.seconds(graph, id);
         let (name, key) = (graph.name(id).to_owned(), graph.key(id).to_owned());
         entries.push(PlanEntry { id, name, key, status, cost, seconds });
     }

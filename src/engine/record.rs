@@ -1,6 +1,6 @@
 //! Record of how an artifact was computed: when, where, for how long. It is not part of the artifact's content.
 
-use crate::engine::StageSummary;
+use crate::engine::{StageHardware, StageSummary};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -23,6 +23,12 @@ pub struct ArtifactRecord {
     /// Measurements by the stage itself: `views_per_second`, `wait_share`, `gigaflops`, `peak_gigaflops`.
     #[serde(default)]
     pub measured: BTreeMap<String, f64>,
+    /// Model of the processor or GPU that computed it; empty in records of earlier versions.
+    #[serde(default)]
+    pub processor: String,
+    /// Instruction sets of the matrix products ([`StageHardware::kernel`]); empty in records of earlier versions.
+    #[serde(default)]
+    pub kernel: String,
     /// Number of worker threads.
     pub threads: usize,
     /// Host name.
@@ -34,8 +40,9 @@ pub struct ArtifactRecord {
 }
 
 impl ArtifactRecord {
-    /// Creates the record of a stage that ran on this machine.
+    /// Creates the record of a stage that ran on this machine's processor.
     pub fn new(stage: &str, started: String, seconds: f64, summary: StageSummary) -> Self {
+        let StageHardware { processor, threads, kernel } = StageHardware::cpu();
         Self {
             stage: stage.to_owned(),
             started,
@@ -43,7 +50,9 @@ impl ArtifactRecord {
             inputs: BTreeMap::new(),
             work: None,
             measured: BTreeMap::new(),
-            threads: rayon::current_num_threads(),
+            processor,
+            kernel,
+            threads,
             host: host(),
             simclr: env!("CARGO_PKG_VERSION").to_owned(),
             summary,

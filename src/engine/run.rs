@@ -10,7 +10,7 @@ use crate::engine::{Event, EventSink, Graph, RunOptions, RunOutcome, StageId, St
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often a run checks whether another run has released the lock of a stage.
@@ -121,7 +121,7 @@ impl Rounds<'_> {
         self.report_cached(actions, earlier);
         events.planned(&estimate::planned(graph, store, actions));
         let scheduler = Mutex::new(Scheduler::new(graph, actions));
-        let (halted, needs_another_round) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (halted, needs_another_round) = (Arc::default(), AtomicBool::new(false));
         let compute = Compute { graph, store, verifier, options, events, interrupted, halted: &halted };
         let workers = Workers {
             compute,
@@ -266,8 +266,9 @@ impl<'a> Workers<'a> {
         let name = graph.name(id);
         let error = at_stage(error, name);
         events.emit(&Event::Failed { stage: name.to_owned(), error: error.to_string() });
+        let is_superseded = error.kind() == ErrorKind::Superseded;
         let skipped = scheduler.fail(id, error);
-        if !options.keep_going {
+        if !options.keep_going || is_superseded {
             halted.store(true, Ordering::Relaxed);
             return;
         }
@@ -279,6 +280,9 @@ impl<'a> Workers<'a> {
     fn finish(self) -> Result<RunOutcome> {
         let scheduler = self.scheduler.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let (Some(error), false) = (scheduler.first_failure(), self.compute.options.keep_going) {
+            return Err(error.clone());
+        }
+        if let Some(error) = scheduler.failures().find(|error| error.kind() == ErrorKind::Superseded) {
             return Err(error.clone());
         }
         if self.compute.interrupted.load(Ordering::Relaxed) {

@@ -123,7 +123,12 @@ impl<'a> Scheduler<'a> {
 
     /// Returns the first failure in the graph's order.
     pub(super) fn first_failure(&self) -> Option<&Error> {
-        self.states.iter().find_map(|state| match state {
+        self.failures().next()
+    }
+
+    /// Returns the failures in the graph's order.
+    pub(super) fn failures(&self) -> impl Iterator<Item = &Error> {
+        self.states.iter().filter_map(|state| match state {
             NodeState::Failed(error) => Some(error),
             _ => None,
         })

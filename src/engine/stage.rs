@@ -2,7 +2,9 @@
 
 use crate::base::{Error, Result};
 use crate::engine::compute::interruption;
-use crate::engine::{EpochMetrics, Event, EventSink, Progress, StageSummary, TrainingMetrics, TrainingSpeed};
+use crate::engine::{
+    EpochMetrics, Event, EventSink, Progress, StageHardware, StageSummary, TrainingMetrics, TrainingSpeed,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -45,6 +47,11 @@ pub trait Stage: Send + Sync {
     /// Returns why the stage cannot be computed on this machine, or none if it can.
     fn obstacle(&self) -> Option<Error> {
         None
+    }
+
+    /// Returns the hardware that computes the stage on this machine.
+    fn hardware(&self) -> StageHardware {
+        StageHardware::cpu()
     }
 
     /// Describes a parameter that differs from that of an earlier artifact. `parameter` is its dotted path, `artifact`

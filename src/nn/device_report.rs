@@ -1,6 +1,6 @@
 //! The description of a device for users.
 
-use crate::base::system;
+use crate::base::{matmul, system};
 use serde::Serialize;
 
 /// Returns the largest workspace that cuDNN may use, in bytes, given a GPU's free memory: at most a quarter of it, so
@@ -36,6 +36,7 @@ impl DeviceReport {
             parts: vec![
                 ("threads".to_owned(), rayon::current_num_threads().to_string()),
                 ("instructions".to_owned(), instructions().join(" ")),
+                ("matmul".to_owned(), matmul::kernels()),
             ],
         }
     }

@@ -9,6 +9,7 @@
 //! report/        the report of the run
 //! live.html      page that shows the run while it is running (`run --watch`)
 //! run.lock       locked while the run is running
+//! run.owner      lease of a running run on a shared store
 //! pinned         exists if the artifacts of the run are kept
 //! ```
 //!
@@ -24,6 +25,7 @@ pub(crate) mod lock;
 pub(crate) mod pairs;
 pub(crate) mod record;
 pub(crate) mod recorder;
+pub mod requeue;
 pub(crate) mod run;
 
 pub use commit::Commit;
@@ -51,5 +53,7 @@ const PIPELINE: &str = "pipeline.toml";
 const RESOLVED: &str = "resolved.toml";
 /// Lock file, locked while the run is running.
 const LOCK: &str = "run.lock";
+/// Lease of a running run on a shared store.
+const LEASE: &str = "run.owner";
 /// Exists if the artifacts of the run are kept.
 const PINNED: &str = "pinned";

@@ -70,7 +70,7 @@ impl<'a> Recorder<'a> {
         let commit = spawn_commit_query(run);
         let _registration = store.register(waiting)?;
         let directory = make_directory(&output.join(RUNS).join(run.study))?;
-        let lock = RunLock::acquire(&directory)?;
+        let lock = RunLock::acquire(&directory, store)?;
         write_texts(&directory, run)?;
         let record = RunRecord::new(run, graph, commit.and_then(|commit| commit.join().ok()).flatten());
         write_record(&directory, &record)?;

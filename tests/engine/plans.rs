@@ -121,3 +121,30 @@ fn a_reason_names_the_nearest_artifact_and_what_changed_in_a_cached_input() {
     let reason = &fixture.reasons(&other)[3];
     assert_eq!(reason, "input features changed (loss.nt_xent.temperature 0.5 -> 0.9)");
 }
+
+#[test]
+fn times_are_estimated_from_records_of_such_hardware_on_any_host() {
+    let fixture = fixture();
+    let mut graph = Graph::new();
+    let id = graph.add(Box::new(fake("pretrain", json!({ "epochs": 1 }))), &[]).unwrap();
+    graph.set_cost(id, Cost { work: 100.0, memory: 7 });
+    fixture.run(&graph).unwrap();
+    let path = fixture.store.artifact_path("pretrain", graph.key(id)).join("record.json");
+    let mut record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let here = simclr::engine::StageHardware::cpu();
+    assert_eq!((&record["processor"], &record["kernel"]), (&json!(here.processor), &json!(here.kernel)));
+    // Without a digest of itself and the field that all records with one have, as in records of earlier versions.
+    record.as_object_mut().unwrap().retain(|name, _| name != "blake3" && name != "inputs");
+    record["seconds"] = json!(50.0);
+    let host = record["host"].clone();
+    let mut seconds = |processor: Value, host: Value| {
+        record["processor"] = processor;
+        record["host"] = host;
+        fs::write(&path, record.to_string()).unwrap();
+        simclr::engine::plan(&graph, &fixture.store).unwrap()[0].seconds
+    };
+    assert_eq!(seconds(json!(here.processor), json!("another")), Some(50.0), "the same processor on another host");
+    assert_eq!(seconds(json!("another"), host.clone()), None, "another processor on a host of this name");
+    assert_eq!(seconds(json!(""), host), Some(50.0), "a record of an earlier version of this host");
+    assert_eq!(seconds(json!(""), json!("another")), None);
+}

@@ -42,6 +42,17 @@ impl Bf16Kernel {
     }
 }
 
+/// Returns the name of this processor's fastest kernel.
+pub(super) fn fastest() -> &'static str {
+    match Bf16Kernel::all().first() {
+        None | Some(Bf16Kernel::Widened) => "as f32",
+        #[cfg(target_arch = "x86_64")]
+        Some(Bf16Kernel::Avx512) => "avx512bf16",
+        #[cfg(target_arch = "x86_64")]
+        Some(Bf16Kernel::Amx) => "amx",
+    }
+}
+
 /// Returns whether the processor has AMX-BF16, whose peak is 16 times as many MACs per cycle as f32 FMA.
 pub(crate) fn has_amx() -> bool {
     #[cfg(target_arch = "x86_64")]

@@ -58,6 +58,23 @@ impl<'a, T> Matrix<'a, T> {
     }
 }
 
+/// Returns the instruction sets with which this processor multiplies matrices of f32 and of bf16: `f32 fma, bf16 amx`.
+/// Processors for which they differ round differently.
+pub(crate) fn kernels() -> String {
+    format!("f32 {}, bf16 {}", f32_kernel(), bf16::fastest())
+}
+
+/// Returns the kernel that the `gemm` crate selects, without its feature for AVX-512.
+fn f32_kernel() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    let kernel = if is_x86_feature_detected!("fma") { "fma" } else { "scalar" };
+    #[cfg(target_arch = "aarch64")]
+    let kernel = "neon";
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let kernel = "scalar";
+    kernel
+}
+
 /// Returns the FLOP/s that f32 matmul reaches on all of rayon's threads together, measured once per process in about
 /// 0.1 s; a MAC counts as two FLOPs.
 pub(crate) fn peak_flops() -> f64 {

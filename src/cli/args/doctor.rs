@@ -1,9 +1,34 @@
 //! The arguments of `doctor`.
 
 use super::Format;
-use super::values::DEVICES;
+use super::values::{DEVICES, seconds};
 use crate::study::DeviceChoice;
 use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Examples, and how two machines check a store.
+pub(super) const HELP: &str = "\
+Examples:
+  simclr doctor                                         the device that `auto` selects
+  simclr doctor --device cuda:1
+  simclr doctor --time                                  also measure training speed
+  simclr doctor --store outputs                         the file system of a store
+  simclr doctor --store outputs --share                 also mark it as shared between machines
+
+Needs no data. Exit code 3 if an error exceeds its tolerance, the device is missing, or a store
+cannot be used as it is.
+
+Whether locks and files of one machine are seen by another needs two machines. On the first:
+  simclr doctor --store outputs --hold 60
+and meanwhile on the second:
+  simclr doctor --store outputs
+On two nodes of Slurm:
+  srun -N2 -n2 sh -c '[ $SLURM_PROCID = 0 ] && exec simclr doctor --store outputs --hold 20
+    sleep 5; exec simclr doctor --store outputs'
+
+On a shared file system, mark the store with --share before the first run, while no run uses it:
+from then on each run renews a lease on what it computes, and no two machines destroy each other's
+work even where file locks lock nobody out (docs/artifacts.md).";
 
 /// Arguments of `doctor`.
 #[derive(Args, Debug)]
@@ -26,6 +51,18 @@ pub(crate) struct DoctorArguments {
     /// Worker threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+    /// Check the file system of this output directory instead: locks, links, renames, clock, visibility, free space
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["precision", "time", "threads"])]
+    pub store: Option<PathBuf>,
+    /// Mark the store as shared between machines, so that runs keep leases
+    #[arg(long, requires = "store")]
+    pub share: bool,
+    /// Hold a lock for so many seconds, for a check from another machine
+    #[arg(long, value_name = "SECONDS", requires = "store", value_parser = seconds)]
+    pub hold: Option<f64>,
+    /// Only try to lock a file: exit code 10 if another process holds the lock.
+    #[arg(long, value_name = "FILE", requires = "store", hide = true)]
+    pub lock_probe: Option<PathBuf>,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

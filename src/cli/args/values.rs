@@ -95,6 +95,13 @@ pub(super) fn minutes(text: &str) -> Result<f64, String> {
     if (0.0..=MAX).contains(&minutes) { Ok(minutes) } else { Err(format!("must be between 0 and {MAX}")) }
 }
 
+/// Parses a number of seconds of at most a day.
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
+    const MAX: f64 = 86_400.0;
+    let seconds: f64 = text.parse().map_err(|_| "must be a number of seconds".to_owned())?;
+    if (0.0..=MAX).contains(&seconds) { Ok(seconds) } else { Err(format!("must be between 0 and {MAX}")) }
+}
+
 fn verify(text: &str) -> Result<Verify, String> {
     match text {
         "changed" => Ok(Verify::Changed),
@@ -125,7 +132,7 @@ mod tests {
     fn minutes_must_be_finite_and_not_negative() {
         assert_eq!(minutes("0.5"), Ok(0.5));
         for wrong in ["-1", "nan", "inf", "1e9", "", "five"] {
-            assert!(minutes(wrong).is_err(), "{wrong}");
+            assert!(minutes(wrong).is_err() && seconds(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -146,9 +146,12 @@ impl Store {
             return Ok(false);
         }
         let FreedDirectory { kind, key, .. } = &candidate.entry;
-        let Some(_lock) = Lock::try_acquire(self, kind, key)? else { return Ok(false) };
+        let Some(lock) = Lock::try_acquire(self, kind, key)? else { return Ok(false) };
         if !self.is_collectable(candidate, keep) {
             return Ok(false);
+        }
+        if matches!(candidate.entry.what, FreedKind::Artifact | FreedKind::DamagedArtifact) {
+            lock.note_finished(false);
         }
         self.disk.create_directory(&self.directory.join(TRASH))?;
         self.disk.rename(&candidate.path, &self.trash_name(kind, &candidate.path))?;

@@ -7,6 +7,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// Operations by which the store changes the disk. Reading is not included.
 pub trait Disk: Debug + Send + Sync {
@@ -51,6 +52,44 @@ pub trait Disk: Debug + Send + Sync {
     /// # Errors
     /// The file cannot be opened, or the file system does not support locks.
     fn try_lock(&self, path: &Path, sharing: Sharing) -> io::Result<Option<File>>;
+
+    /// Gives a file a second name, atomically, in a shared store.
+    ///
+    /// # Errors
+    /// The name exists, or the file system has no links.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(from, to)
+    }
+
+    /// Sets the modification time of a file to the time of the file server, in a shared store.
+    ///
+    /// # Errors
+    /// The file is missing or cannot be written.
+    fn touch(&self, path: &Path) -> io::Result<()> {
+        touch(path)
+    }
+
+    /// Returns the modification time of a file, in a shared store.
+    ///
+    /// # Errors
+    /// The file is missing or cannot be read.
+    fn modified(&self, path: &Path) -> io::Result<SystemTime> {
+        fs::metadata(path)?.modified()
+    }
+}
+
+/// Sets the modification time without naming one: the server of a network file system then takes its own.
+#[cfg(unix)]
+fn touch(path: &Path) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    let times = Timestamps { last_access: now, last_modification: now };
+    utimensat(CWD, path, &times, AtFlags::empty()).map_err(io::Error::from)
+}
+
+#[cfg(not(unix))]
+fn touch(path: &Path) -> io::Result<()> {
+    File::options().write(true).open(path)?.set_modified(SystemTime::now())
 }
 
 /// Whether a lock is shared.
@@ -150,11 +189,77 @@ impl DiskOps {
         self.0.remove(path).map_err(|error| failed("remove", path, &error))
     }
 
+    pub(super) fn touch(&self, path: &Path) -> Result<()> {
+        self.0.touch(path).map_err(|error| failed("touch", path, &error))
+    }
+
+    pub(super) fn modified(&self, path: &Path) -> Result<SystemTime> {
+        self.0.modified(path).map_err(|error| failed("read", path, &error))
+    }
+
+    pub(super) fn modified_if_exists(&self, path: &Path) -> Result<Option<SystemTime>> {
+        match self.0.modified(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            modified => modified.map(Some).map_err(|error| failed("read", path, &error)),
+        }
+    }
+
+    pub(super) fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.0.link(from, to)
+    }
+
+    pub(super) fn try_rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.0.rename(from, to)
+    }
+
+    /// Creates a file with this content; `false` if the name exists.
+    pub(super) fn create_new(&self, path: &Path, bytes: &[u8]) -> Result<bool> {
+        match File::options().write(true).create_new(true).open(path) {
+            Ok(_) => self.write(path, bytes).map(|()| true),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(failed("create", path, &error)),
+        }
+    }
+
+    /// Same as [`DiskOps::try_lock`], for a shared store, in which a lease decides where there are no locks.
+    pub(super) fn try_lock_if_supported(&self, path: &Path, sharing: Sharing) -> Result<TriedLock> {
+        path.parent().map_or(Ok(()), |directory| self.create_directory(directory))?;
+        match self.0.try_lock(path, sharing) {
+            Ok(Some(file)) => Ok(TriedLock::Locked(file)),
+            Ok(None) => Ok(TriedLock::Held),
+            Err(error) if has_no_locks(&error) => Ok(TriedLock::Unsupported),
+            Err(error) => Err(Error::io("lock", path, &error)),
+        }
+    }
+
     pub(super) fn try_lock(&self, path: &Path, sharing: Sharing) -> Result<Option<File>> {
         path.parent().map_or(Ok(()), |directory| self.create_directory(directory))?;
         let help = "choose a directory on a local disk with --output";
         self.0.try_lock(path, sharing).map_err(|error| Error::io("lock", path, &error).help(help))
     }
+}
+
+/// Result of trying to lock a file.
+#[derive(Debug)]
+pub(super) enum TriedLock {
+    Locked(File),
+    /// Another process holds the lock.
+    Held,
+    /// The file system has no locks.
+    Unsupported,
+}
+
+/// Whether a file system has no locks, or its lock service is not running.
+pub(crate) fn has_no_locks(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let is_known = {
+        use rustix::io::Errno;
+        let errno = Errno::from_io_error(error);
+        errno.is_some_and(|errno| [Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOTSUP].contains(&errno))
+    };
+    #[cfg(not(unix))]
+    let is_known = false;
+    is_known || error.kind() == ErrorKind::Unsupported
 }
 
 fn failed(action: &str, path: &Path, error: &io::Error) -> Error {

@@ -14,17 +14,21 @@ pub(crate) struct Draft<'a> {
     final_path: PathBuf,
     directory: PathBuf,
     key: &'a str,
-    _lock: &'a Lock,
+    lock: &'a Lock,
 }
 
 impl<'a> Draft<'a> {
     /// Creates an empty directory to write to.
     pub(crate) fn new(store: &'a Store, kind: &str, key: &'a str, lock: &'a Lock) -> Result<Self> {
         let final_path = store.artifact_path(kind, key);
-        let directory = final_path.with_extension(PARTIAL);
+        // In a shared store another process may still be writing to the directory of an earlier lease.
+        let directory = match lock.token() {
+            Some(token) => final_path.with_extension(format!("{PARTIAL}-{token}")),
+            None => final_path.with_extension(PARTIAL),
+        };
         store.disk.remove(&directory)?;
         store.disk.create_directory(&directory)?;
-        Ok(Self { store, final_path, directory, key, _lock: lock })
+        Ok(Self { store, final_path, directory, key, lock })
     }
 
     /// Returns the directory to write to.
@@ -42,7 +46,9 @@ impl<'a> Draft<'a> {
     pub(super) fn commit_as(self, manifest: &Manifest, key: &[u8], record: Option<&[u8]>) -> Result<(PathBuf, bool)> {
         self.seal(manifest, key, record)?;
         let differs = Manifest::read(&self.final_path).is_ok_and(|old| old.content() != manifest.content());
-        self.put_in_place()?;
+        self.lock.check()?;
+        self.put_in_place(manifest)?;
+        self.lock.note_finished(true);
         Ok((self.final_path.clone(), differs))
     }
 
@@ -66,14 +72,17 @@ impl<'a> Draft<'a> {
 
     /// Renames the directory to its final path. An existing artifact is moved out of the way and restored if that
     /// fails; if the process ends in between, the next run restores it.
-    fn put_in_place(&self) -> Result<()> {
+    fn put_in_place(&self, manifest: &Manifest) -> Result<()> {
         let (disk, replaced) = (&self.store.disk, self.final_path.with_extension(REPLACED));
         let replaces = exists(&self.final_path);
         if replaces {
             disk.remove(&replaced)?;
-            disk.rename(&self.final_path, &replaced)?;
+            let renamed = disk.rename(&self.final_path, &replaced);
+            self.unless_done(renamed, || exists(&replaced) && !exists(&self.final_path))?;
         }
-        if let Err(error) = disk.rename(&self.directory, &self.final_path) {
+        let renamed = disk.rename(&self.directory, &self.final_path);
+        let is_done = || !exists(&self.directory) && Manifest::read(&self.final_path).as_ref() == Ok(manifest);
+        if let Err(error) = self.unless_done(renamed, is_done) {
             if replaces {
                 let _ = disk.rename(&replaced, &self.final_path);
             }
@@ -86,20 +95,29 @@ impl<'a> Draft<'a> {
         let _ = disk.remove(&self.final_path.with_extension(CHECKPOINTS));
         Ok(())
     }
+
+    /// Returns the error of a rename, unless it is in a shared store and has been done nevertheless: if the answer of a
+    /// server is lost, the request is repeated and fails.
+    fn unless_done(&self, renamed: Result<()>, is_done: impl FnOnce() -> bool) -> Result<()> {
+        if renamed.is_err() && self.store.shared.is_some() && is_done() { Ok(()) } else { renamed }
+    }
 }
 
 impl Drop for Draft<'_> {
     fn drop(&mut self) {
-        // After a commit the directory no longer exists; if it cannot be removed now, the next run removes it.
-        if exists(&self.directory) {
+        // After a commit the directory no longer exists; if it cannot be removed now, the next run removes it. So does the
+        // process that has taken over.
+        if !self.lock.is_lost() && exists(&self.directory) {
             let _ = self.store.disk.remove(&self.directory);
         }
     }
 }
 
 /// Renames a damaged artifact to the first unused `KEY.damaged-N`, as the holder of its lock. Returns the new path.
-pub(crate) fn set_aside(store: &Store, kind: &str, key: &str, _lock: &Lock) -> Result<PathBuf> {
+pub(crate) fn set_aside(store: &Store, kind: &str, key: &str, lock: &Lock) -> Result<PathBuf> {
     let final_path = store.artifact_path(kind, key);
+    lock.check()?;
+    lock.note_finished(false);
     let aside = first_unused(|number| final_path.with_extension(format!("damaged-{number}")));
     store.disk.rename(&final_path, &aside)?;
     Ok(aside)

@@ -1,6 +1,7 @@
 //! Leftovers next to artifacts: directories of killed runs, damaged artifacts, and checkpoints.
 
 use super::lock::{self, Lock, is_held};
+use super::shared::is_token;
 use super::{ArtifactState, Manifest, Store, names, set_aside, size_on_disk};
 use crate::base::{Result, hash};
 use serde::Serialize;
@@ -35,7 +36,7 @@ pub struct Leftover {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeftoverKind {
-    /// `KEY.partial`: being written, or left by a killed run.
+    /// `KEY.partial`, in a shared store `KEY.partial-TOKEN`: being written, or left by a killed run.
     Partial,
     /// `KEY.replaced`: the old artifact, left by a run killed while replacing it.
     Replaced,
@@ -111,7 +112,11 @@ fn parse(name: &str) -> Option<(&str, LeftoverKind)> {
         PARTIAL => LeftoverKind::Partial,
         REPLACED => LeftoverKind::Replaced,
         CHECKPOINTS => LeftoverKind::Checkpoints,
-        _ => extension.strip_prefix("damaged-")?.parse::<u32>().ok().map(|_| LeftoverKind::Damaged)?,
+        _ => match extension.split_once('-')? {
+            (PARTIAL, token) if is_token(token) => LeftoverKind::Partial,
+            ("damaged", number) => number.parse::<u32>().ok().map(|_| LeftoverKind::Damaged)?,
+            _ => return None,
+        },
     };
     hash::is_digest(key).then_some((key, what))
 }

@@ -11,6 +11,8 @@
 //! ROOT/store-v1/.trash/               about to be deleted
 //! ROOT/store-v1/.verified/KIND-KEY    stamps of the artifact's files when they were last compared with the manifest
 //! ```
+//!
+//! A store that several machines share has further files (`shared`).
 
 mod artifact;
 mod collect;
@@ -22,11 +24,14 @@ mod lock;
 mod manifest;
 mod registration;
 mod sealed;
+mod shared;
 mod suspects;
 mod verified;
+mod visibility;
 
 pub use artifact::Artifact;
 pub use collect::{FreedDirectory, FreedKind, GcReport};
+pub(crate) use disk::has_no_locks;
 pub use disk::{Disk, RealDisk, Sharing};
 pub(crate) use draft::{Draft, set_aside};
 pub use import::ImportOutcome;
@@ -36,6 +41,8 @@ pub use lock::HeldLock;
 pub(crate) use lock::Lock;
 pub use manifest::{FileEntry, Manifest};
 pub use registration::Registration;
+pub(crate) use shared::{Lease, is_leased};
+pub use shared::{SharedSettings, share};
 pub(crate) use suspects::set_aside_suspects;
 pub use verified::Verify;
 pub(crate) use verified::{ArtifactSnapshot, Inspection, Verifier};
@@ -62,6 +69,8 @@ pub(crate) const MANIFEST_FILE: &str = "manifest.json";
 pub struct Store {
     directory: PathBuf,
     disk: disk::DiskOps,
+    /// Set if several machines share it.
+    shared: Option<Arc<shared::Shared>>,
 }
 
 /// State of an artifact, by file names and sizes.
@@ -79,7 +88,8 @@ impl Store {
     /// Opens the store in an output directory. Directories are created when the first artifact is written.
     ///
     /// # Errors
-    /// The path of the output directory or of the store exists and is not a directory.
+    /// The path of the output directory or of the store exists and is not a directory, or the settings of a shared store
+    /// cannot be read.
     pub fn open(root: &Path) -> Result<Self> {
         Self::open_with(root, Arc::new(RealDisk))
     }
@@ -89,14 +99,32 @@ impl Store {
     /// # Errors
     /// As for [`Store::open`].
     pub fn open_with(root: &Path, disk: Arc<dyn Disk>) -> Result<Self> {
-        let directory = root.join(format!("store-v{STORE_VERSION}"));
+        let directory = Self::directory_in(root);
         for path in [root, &directory] {
             if path.exists() && !path.is_dir() {
                 let error = Error::stage("the output path is not a directory").at(path.display().to_string());
                 return Err(error.help("choose another one with --output"));
             }
         }
-        Ok(Self { directory, disk: disk::DiskOps::new(disk) })
+        let disk = disk::DiskOps::new(disk);
+        let shared = shared::Shared::open(&directory, &disk)?.map(Arc::new);
+        Ok(Self { directory, disk, shared })
+    }
+
+    /// Returns the store's own directory in an output directory.
+    pub(super) fn directory_in(root: &Path) -> PathBuf {
+        root.join(format!("store-v{STORE_VERSION}"))
+    }
+
+    /// Returns the settings of a store that several machines share; none if it is local.
+    pub fn shared_settings(&self) -> Option<&SharedSettings> {
+        self.shared.as_ref().map(|shared| &shared.settings)
+    }
+
+    /// Acquires a lease on a file of a shared store, for a directory outside of the store; none if the store is local, or
+    /// if another process holds the lease.
+    pub(crate) fn lease(&self, path: &Path) -> Result<Option<Lease>> {
+        self.shared.as_ref().map_or(Ok(None), |shared| Lease::try_acquire(shared, path))
     }
 
     /// Returns the store's own directory.

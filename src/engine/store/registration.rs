@@ -3,22 +3,29 @@
 //! A run relies on an artifact as soon as it finds it, but a collection learns of that only from the run's record. So a
 //! run registers while it inspects the store and writes its record, and a collection waits until no run is registered.
 
-use super::Store;
-use super::disk::Sharing;
+use super::disk::{Sharing, TriedLock};
 use super::lock::LOCKS;
+use super::shared::{Lease, OWNER, Shared, unique_token};
+use super::{Store, names};
 use crate::base::Result;
 use std::fs::File;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Interval between attempts to acquire the lock.
 const POLL: Duration = Duration::from_millis(20);
+/// Prefix of the leases of runs that are starting in a shared store.
+const START: &str = "start-";
 
 /// Guard that prevents collections. Any number of runs can hold one at the same time.
 #[derive(Debug)]
 pub struct Registration {
-    // Closing the file unlocks it. The file stays, since holders of a shared lock cannot tell who is the last.
-    _file: File,
+    // In a shared store.
+    _lease: Option<Lease>,
+    // Closing the file unlocks it. The file stays, since holders of a shared lock cannot tell who is the last. None in a
+    // shared store without locks.
+    _file: Option<File>,
 }
 
 impl Store {
@@ -39,13 +46,79 @@ impl Store {
     }
 
     fn wait_for(&self, sharing: Sharing, mut waiting: impl FnMut() -> Result<()>) -> Result<Registration> {
+        let Some(shared) = &self.shared else {
+            loop {
+                waiting()?;
+                if let Some(file) = self.disk.try_lock(&self.store_lock(), sharing)? {
+                    return Ok(Registration { _lease: None, _file: Some(file) });
+                }
+                std::thread::sleep(POLL);
+            }
+        };
+        let file = self.wait_for_lock(sharing, &mut waiting)?;
+        let lease = match sharing {
+            Sharing::Shared => self.announce_start(shared, &mut waiting)?,
+            Sharing::Exclusive => self.announce_collection(shared, &mut waiting)?,
+        };
+        Ok(Registration { _lease: Some(lease), _file: file })
+    }
+
+    /// Waits for the file lock of a shared store; none if it has no locks.
+    fn wait_for_lock(&self, sharing: Sharing, waiting: &mut impl FnMut() -> Result<()>) -> Result<Option<File>> {
         loop {
             waiting()?;
-            if let Some(file) = self.disk.try_lock(&self.store_lock(), sharing)? {
-                return Ok(Registration { _file: file });
+            match self.disk.try_lock_if_supported(&self.store_lock(), sharing)? {
+                TriedLock::Locked(file) => return Ok(Some(file)),
+                TriedLock::Unsupported => return Ok(None),
+                TriedLock::Held => std::thread::sleep(POLL),
             }
+        }
+    }
+
+    /// Announces a run that is starting in a shared store, when no collection is announced. Each announces itself before
+    /// it looks for the other, so that at least one of them waits.
+    fn announce_start(&self, shared: &Arc<Shared>, waiting: &mut impl FnMut() -> Result<()>) -> Result<Lease> {
+        let collection = self.store_lock().with_extension(OWNER);
+        loop {
+            let path = self.directory.join(LOCKS).join(format!("{START}{}.{OWNER}", unique_token()));
+            let lease = Lease::try_acquire(shared, &path)?;
+            if let Some(lease) = lease
+                && !shared.is_leased(&collection)
+            {
+                return Ok(lease);
+            }
+            while shared.is_leased(&collection) {
+                waiting()?;
+                std::thread::sleep(POLL);
+            }
+        }
+    }
+
+    /// Announces a collection in a shared store, and waits until every machine sees that and no run is starting.
+    fn announce_collection(&self, shared: &Arc<Shared>, waiting: &mut impl FnMut() -> Result<()>) -> Result<Lease> {
+        let path = self.store_lock().with_extension(OWNER);
+        let lease = loop {
+            waiting()?;
+            match Lease::try_acquire(shared, &path)? {
+                Some(lease) => break lease,
+                None => std::thread::sleep(POLL),
+            }
+        };
+        let start = Instant::now();
+        while start.elapsed() < shared.latency() || self.is_starting(shared) {
+            waiting()?;
             std::thread::sleep(POLL);
         }
+        Ok(lease)
+    }
+
+    /// Whether a run is starting in a shared store. Removes what killed runs have left.
+    fn is_starting(&self, shared: &Shared) -> bool {
+        let directory = self.directory.join(LOCKS);
+        let starting = names(&directory).filter(|name| name.starts_with(START)).map(|name| directory.join(name));
+        let (live, dead): (Vec<PathBuf>, Vec<PathBuf>) = starting.partition(|path| shared.is_leased(path));
+        dead.iter().for_each(|path| drop(self.disk.remove(path)));
+        !live.is_empty()
     }
 
     fn store_lock(&self) -> PathBuf {

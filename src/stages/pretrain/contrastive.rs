@@ -3,7 +3,7 @@
 use crate::augment::Policy;
 use crate::base::{Error, Result};
 use crate::dataset::{LoaderConfig, Split, batches};
-use crate::engine::{Context, Cost, Stage, StageSummary};
+use crate::engine::{Context, Cost, Stage, StageHardware, StageSummary};
 use crate::imaging::Fit;
 use crate::loss::{ContrastiveLoss, LossConfig};
 use crate::model::{self, Network};
@@ -50,6 +50,10 @@ impl Stage for PretrainStage {
 
     fn obstacle(&self) -> Option<Error> {
         device::obstacle(self.device, self.memory.as_ref())
+    }
+
+    fn hardware(&self) -> StageHardware {
+        device::hardware(self.device)
     }
 
     fn parameters(&self) -> Value {

@@ -5,7 +5,7 @@ use crate::augment::Policy;
 use crate::base::rng::{permutation, stream};
 use crate::base::{Error, Result};
 use crate::dataset::{Batch, ImageDataset, batches};
-use crate::engine::{Context, Cost, Stage, StageSummary};
+use crate::engine::{Context, Cost, Stage, StageHardware, StageSummary};
 use crate::imaging::Fit;
 use crate::model::{BatchStatistics, EncoderInput, Network};
 use crate::nn::{Backend, NamedTensor};
@@ -68,6 +68,10 @@ impl Stage for FeaturesStage {
 
     fn obstacle(&self) -> Option<Error> {
         device::obstacle(self.device, None)
+    }
+
+    fn hardware(&self) -> StageHardware {
+        device::hardware(self.device)
     }
 
     fn parameters(&self) -> Value {

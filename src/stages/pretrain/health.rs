@@ -4,7 +4,7 @@
 use crate::analysis::{Health, health};
 use crate::augment::Policy;
 use crate::base::{Error, Result};
-use crate::engine::{Context, Cost, Stage, StageSummary};
+use crate::engine::{Context, Cost, Stage, StageHardware, StageSummary};
 use crate::imaging::Fit;
 use crate::render::data::{HealthRow, Report};
 use crate::stages::dataset;
@@ -58,6 +58,10 @@ impl Stage for HealthStage {
 
     fn obstacle(&self) -> Option<Error> {
         device::obstacle(self.device, None)
+    }
+
+    fn hardware(&self) -> StageHardware {
+        device::hardware(self.device)
     }
 
     fn parameters(&self) -> Value {

@@ -6,7 +6,7 @@ use crate::analysis::similarity::{nearest, pair_similarities, row_cosine};
 use crate::augment::Policy;
 use crate::base::{Error, Result};
 use crate::dataset::{ImageDataset, batches};
-use crate::engine::{Context, Cost, Stage, StageSummary};
+use crate::engine::{Context, Cost, Stage, StageHardware, StageSummary};
 use crate::imaging::Fit;
 use crate::model::Network;
 use crate::render::data::{Neighbors, PairCosines, Report, SimilarityRow};
@@ -70,6 +70,10 @@ impl Stage for SimilarityStage {
 
     fn obstacle(&self) -> Option<Error> {
         device::obstacle(self.device, None)
+    }
+
+    fn hardware(&self) -> StageHardware {
+        device::hardware(self.device)
     }
 
     fn parameters(&self) -> Value {

@@ -4,7 +4,7 @@
 use super::no_cuda as cuda;
 use crate::base::matmul;
 use crate::base::{Error, Result};
-use crate::engine::{Context, StageSummary};
+use crate::engine::{Context, StageHardware, StageSummary};
 #[cfg(feature = "cuda")]
 use crate::nn::cuda;
 use crate::nn::{DeviceReport, INFERENCE_ROWS, workspace};
@@ -99,6 +99,16 @@ pub(in crate::stages) fn inference_rows(choice: DeviceChoice, side: usize) -> us
     match cuda_number(choice) {
         Ok(Some(_)) => cuda::inference_rows(side),
         Ok(None) | Err(_) => INFERENCE_ROWS,
+    }
+}
+
+/// Returns the hardware of a stage on the requested device.
+pub(in crate::stages) fn hardware(choice: DeviceChoice) -> StageHardware {
+    match (cuda_number(choice), report(choice)) {
+        (Ok(Some(_)), Ok(DeviceReport { model, .. })) => {
+            StageHardware { processor: model, kernel: "cuda".to_owned(), ..StageHardware::cpu() }
+        }
+        _ => StageHardware::cpu(),
     }
 }
 

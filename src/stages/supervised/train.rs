@@ -3,7 +3,7 @@
 use crate::augment::{Policy, PolicyConfig};
 use crate::base::{Error, Result};
 use crate::dataset::{Batch, DatasetConfig, ImageDataset, LoaderConfig, Split, batches};
-use crate::engine::{Context, Stage, StageSummary};
+use crate::engine::{Context, Stage, StageHardware, StageSummary};
 use crate::loss::cross_entropy;
 use crate::model::{self, BatchStatistics, EncoderInput, Network};
 use crate::nn::Backend;
@@ -72,6 +72,10 @@ impl Stage for SupervisedStage {
 
     fn obstacle(&self) -> Option<Error> {
         device::obstacle(self.device, self.memory.as_ref())
+    }
+
+    fn hardware(&self) -> StageHardware {
+        device::hardware(self.device)
     }
 
     fn parameters(&self) -> Value {
