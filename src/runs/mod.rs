@@ -8,6 +8,7 @@
 //! pipeline.toml  copy of the pipeline file
 //! report/        the report of the run
 //! live.html      page that shows the run while it is running (`run --watch`)
+//! cluster/       plan, scripts and tasks of a run that was submitted to a cluster
 //! run.lock       locked while the run is running
 //! pinned         exists if the artifacts of the run are kept
 //! ```
@@ -25,6 +26,7 @@ pub(crate) mod pairs;
 pub(crate) mod record;
 pub(crate) mod recorder;
 pub(crate) mod run;
+mod tasks;
 
 pub use commit::Commit;
 pub(crate) use compare::{RunComparison, TestPredictions, compare};
@@ -34,6 +36,7 @@ pub(crate) use latest::LATEST;
 pub use list::{RunList, list};
 pub(crate) use pairs::{is_place, variant};
 pub use record::{RunRecord, RunState, StageRecord, StageState, Versions};
+pub(crate) use recorder::mark_ended;
 pub use recorder::{Recorder, RunDescription};
 pub use run::{RecordedRun, pin};
 
@@ -42,14 +45,16 @@ const RUNS: &str = "runs";
 /// Record of a run.
 const RECORD: &str = "run.json";
 /// Events of a run.
-const EVENTS: &str = "events.jsonl";
+pub(crate) const EVENTS: &str = "events.jsonl";
 /// Log of a run.
-const LOG: &str = "log.txt";
+pub(crate) const LOG: &str = "log.txt";
 /// Copy of the pipeline file.
 const PIPELINE: &str = "pipeline.toml";
 /// Resolved pipeline: the file, the files it extends and `--set` values merged into one text.
-const RESOLVED: &str = "resolved.toml";
+pub(crate) const RESOLVED: &str = "resolved.toml";
 /// Lock file, locked while the run is running.
 const LOCK: &str = "run.lock";
+/// Directory of what belongs to a run that was submitted.
+pub(crate) const CLUSTER: &str = "cluster";
 /// Exists if the artifacts of the run are kept.
 const PINNED: &str = "pinned";
