@@ -16,6 +16,7 @@ pub(crate) use start::{CompletionsArguments, InitArguments, SchemaArguments, Sch
 pub(crate) use values::{Format, ResultsFormat};
 
 use crate::engine::store::Verify;
+use crate::executor::EXECUTORS;
 use crate::sinks::SINKS;
 use crate::study::DeviceChoice;
 use clap::{Args, Parser, Subcommand};
@@ -53,10 +54,11 @@ Examples:
   simclr run study.toml --watch                         a page that shows the run while it is running
   simclr run sweep.toml --executor slurm                on a cluster; Ctrl-C leaves the jobs in the queue";
 
-/// Returns the examples of `run`, and what each sink writes.
+/// Returns the examples of `run`, what each sink writes, and where each executor computes.
 fn run_help() -> String {
     let sinks = SINKS.iter().map(|kind| format!("\n  {:<12}{}", kind.name, kind.about));
-    format!("{RUN_EXAMPLES}\n\nSinks:{}", sinks.collect::<String>())
+    let executors = EXECUTORS.iter().map(|kind| format!("\n  {:<12}{}", kind.name, kind.about));
+    format!("{RUN_EXAMPLES}\n\nSinks:{}\n\nExecutors:{}", sinks.collect::<String>(), executors.collect::<String>())
 }
 
 /// The commands.

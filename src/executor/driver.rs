@@ -50,11 +50,6 @@ impl Look {
     pub(crate) fn is_over(&self) -> bool {
         self.tasks.iter().all(TaskView::is_over)
     }
-
-    /// Whether a task is in the queue or may be.
-    pub(crate) fn is_in_queue(&self) -> bool {
-        self.tasks.iter().any(TaskView::is_in_queue)
-    }
 }
 
 impl<'a> Driver<'a> {

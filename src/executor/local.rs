@@ -26,7 +26,6 @@ struct Local;
 impl Executor for Local {
     fn settings(&self) -> Settings {
         Settings {
-            throttle: None,
             most_queued: u32::MAX,
             latency: Duration::from_secs(2),
             poll: Duration::from_secs(1),

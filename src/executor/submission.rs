@@ -92,11 +92,6 @@ impl ClusterDirectory {
         Self(run.join(CLUSTER))
     }
 
-    /// Its path.
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-
     /// Directory of the arrays.
     pub(crate) fn arrays(&self) -> PathBuf {
         self.0.join("arrays")

@@ -97,8 +97,16 @@ impl<'a> Recorder<'a> {
         let lock = RunLock::acquire(directory)?;
         let mut record = RecordedRun::read(directory)?.record;
         let before = Duration::try_from_secs_f64(record.seconds).unwrap_or_default();
-        // What a failed task left is recorded again by whoever collects.
         record.error = None;
+        // The tasks have their own; these have only what an earlier collection did.
+        for path in [EVENTS, LOG].map(|name| directory.join(name)) {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io("remove", &path, &error));
+                }
+                _ => {}
+            }
+        }
         let events = JsonLines::create(directory.join(EVENTS), PROGRESS_INTERVAL)?;
         let log = LogFile::create(directory.join(LOG), LINE_INTERVAL)?;
         let (directory, record) = (directory.to_owned(), Mutex::new(record));

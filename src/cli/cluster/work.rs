@@ -29,6 +29,9 @@ const INTERVALS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_
 /// Interval between two looks for artifacts that are not visible yet.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How long the files of the run may stay invisible on a node.
+const MAX_INVISIBLE: Duration = Duration::from_secs(10);
+
 /// A task that is being computed.
 struct Task {
     directory: ClusterDirectory,
@@ -63,12 +66,12 @@ pub(crate) fn work(arguments: &WorkArguments) -> Result<Finish, Failure> {
 /// Finds out which task this is. None if there is nothing to do for it.
 fn start(arguments: &WorkArguments) -> Result<Option<Task>> {
     let directory = ClusterDirectory::of_run(&arguments.run);
-    let submission = directory.read()?;
+    let submission = visible(|| directory.read())?;
     let executor = executor::open(&submission.executor, &submission.cluster)?;
     let by_hand = TaskIdentity { job: String::new(), element: 0, restart: 0, node: String::new() };
     let identity = executor.identity().unwrap_or(by_hand);
     let element = arguments.task.unwrap_or(identity.element);
-    let array = arrays::read(&directory, arguments.array)?;
+    let array = visible(|| arrays::read(&directory, arguments.array))?;
     let number = array.elements.get(element).map(|element| element.task);
     let number = number.ok_or_else(|| Error::usage(format!("array {} has no task {element}", array.number)))?;
     if directory.is_canceled() {
@@ -87,6 +90,19 @@ fn start(arguments: &WorkArguments) -> Result<Option<Task>> {
     write_start(&life, &identity)?;
     local_run::start_worker_threads(submission.job.threads.or_else(processors))?;
     Ok(Some(Task { directory, submission, executor, identity, number, array: array.number, life }))
+}
+
+/// Reads a file that was written on another node a moment ago and may not be visible yet.
+fn visible<T>(read: impl Fn() -> Result<T>) -> Result<T> {
+    let start = Instant::now();
+    loop {
+        match read() {
+            Err(_) if start.elapsed() < MAX_INVISIBLE && !interrupt::flag().load(Ordering::Relaxed) => {
+                std::thread::sleep(LOOK);
+            }
+            result => return result,
+        }
+    }
 }
 
 fn processors() -> Option<u16> {

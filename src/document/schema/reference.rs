@@ -19,6 +19,7 @@ pub(crate) fn reference(schema: &'static Schema, sections: &[&str]) -> String {
 }
 
 /// The keys of the table at this path, and of the tables below it, as Markdown.
+#[cfg(test)]
 pub(crate) fn table(schema: &'static Schema, path: &[&str]) -> String {
     let mut page = Page { text: String::new(), written: BTreeSet::new(), schema };
     let at = |table: &'static Schema, key: &&str| schema::properties(table).find(|(name, _)| name == key);

@@ -6,7 +6,6 @@ pub(crate) use quantity::{Memory, Time};
 
 use crate::base::{Error, Result, files, nearest};
 use crate::document::schema::inline::inlined;
-use crate::document::schema::reference;
 use crate::document::{Diagnostics, PathStep, Problem, Problems, TomlNode, parse_plain};
 use crate::executor::slurm::SlurmConfig;
 use schemars::JsonSchema;
@@ -72,8 +71,6 @@ pub(crate) type ResourceTables = BTreeMap<String, ResourceTable>;
 /// Settings that every executor has.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// Maximum number of tasks of one array that run at once.
-    pub(crate) throttle: Option<u32>,
     /// Maximum number of tasks of the run in the queue at once.
     pub(crate) most_queued: u32,
     /// How long a finished artifact may stay invisible.
@@ -207,7 +204,7 @@ static FILE: LazyLock<Value> = LazyLock::new(|| {
 });
 
 /// Returns the JSON Schema (2020-12) of a cluster file, for editors: `docs/cluster.schema.json`.
-pub fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     let mut schema = DEFINITIONS.clone();
     schema["$id"] = "urn:simclr:cluster".into();
     schema["title"] = "simclr cluster".into();
@@ -215,14 +212,30 @@ pub fn schema() -> Value {
     schema
 }
 
-/// Returns every key of `[executor.slurm]` with its type, range, default and meaning, as Markdown.
-pub fn reference() -> String {
-    reference::table(&FILE, &["executor", "slurm"])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Compares a file of `docs/` with what is generated, or writes it if `UPDATE_DOCS` is set.
+    fn check_docs(name: &str, text: &str) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&path, text).unwrap();
+        }
+        let written = std::fs::read_to_string(&path).unwrap();
+        assert!(written == text, "docs/{name} is out of date: UPDATE_DOCS=1 cargo test --lib executor::config");
+    }
+
+    #[test]
+    fn schema_and_reference_are_those_of_the_docs() {
+        const MARK: &str = "<!-- generated from here -->\n";
+        check_docs("cluster.schema.json", &format!("{}\n", serde_json::to_string_pretty(&schema()).unwrap()));
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cluster.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let (prose, _) = text.split_once(MARK).unwrap();
+        let reference = crate::document::schema::reference::table(&FILE, &["executor", "slurm"]);
+        check_docs("cluster.md", &format!("{prose}{MARK}\n{}\n", reference.trim_end()));
+    }
 
     const KINDS: [&str; 3] = ["pretrain", "supervised", "features"];
 

@@ -65,7 +65,6 @@ impl Default for SlurmConfig {
 impl SlurmConfig {
     pub(super) fn settings(&self) -> Settings {
         Settings {
-            throttle: self.throttle,
             most_queued: self.most_queued,
             latency: self.latency.0,
             poll: self.poll.0,
