@@ -161,6 +161,10 @@ impl Evidence<'_> {
         }
     }
 
+    fn is_sequential(&self) -> bool {
+        matches!(self.queue, QueueAnswer::Reached(view) if !view.running.is_empty())
+    }
+
     fn place(&self, task: usize) -> Option<Place<'_>> {
         self.arrays.iter().rev().find_map(|(array, state)| {
             let number = array.elements.iter().position(|element| element.task == task)?;
@@ -186,6 +190,10 @@ impl Evidence<'_> {
         };
         match entry {
             Some((QueueState::Pending, reason)) => TaskState::Queued { reason: reason.to_owned() },
+            // The job computes one task after the other.
+            Some((QueueState::Running, _)) if last.is_none() && self.is_sequential() => {
+                TaskState::Queued { reason: String::new() }
+            }
             Some((state, _)) if state.is_alive() => TaskState::Running,
             None => failed().unwrap_or(if is_submitted { TaskState::Unknown } else { TaskState::Waiting }),
             // An orphan of a node that the queue has lost.

@@ -80,3 +80,31 @@ fn ctrl_c_leaves_the_jobs_and_says_how_to_go_on() {
     assert!(fake.calls("scancel").is_empty());
     assert!(fake.run(&["status", "latest"]).1.contains("submitted"));
 }
+
+#[test]
+fn every_kind_of_stage_may_have_resources() {
+    fn sources(directory: &std::path::Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else {
+                found.push(std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    let mut texts = Vec::new();
+    sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/stages"), &mut texts);
+    let after = |text: &String| -> Vec<String> {
+        let kinds = text.split("fn kind(&self) -> &'static str {").skip(1);
+        kinds.map(|rest| rest.split('"').nth(1).unwrap().to_owned()).collect()
+    };
+    let kinds: std::collections::BTreeSet<String> = texts.iter().flat_map(after).collect();
+    assert!(kinds.len() > 10 && kinds.contains("pretrain"), "{kinds:?}");
+    let fake = Fake::new("");
+    let tables: Vec<String> =
+        kinds.iter().map(|kind| format!("[executor.slurm.resources.{kind}]\ncpus = 2\n")).collect();
+    fake.write("cluster.toml", &tables.concat());
+    let (code, text) = fake.run(&["submit", "sweep.toml", "--cluster", "cluster.toml", "--dry-run"]);
+    assert_eq!(code, 0, "{text}");
+}

@@ -71,7 +71,12 @@ pub(crate) static TWELVE_LOCAL: LazyLock<BTreeMap<PathBuf, Vec<u8>>> = LazyLock:
 
 /// Starts a cluster; none, with a message, where that is impossible.
 pub(crate) fn cluster() -> Option<Nodes> {
-    match Nodes::start() {
+    cluster_that_forgets(600)
+}
+
+/// Same as [`cluster`], for a controller that forgets jobs so many seconds after their end, at the next full minute.
+pub(crate) fn cluster_that_forgets(age: u32) -> Option<Nodes> {
+    match Nodes::start(age) {
         Ok(nodes) => Some(nodes),
         Err(why) => {
             eprintln!("skipped: {why}");

@@ -23,7 +23,9 @@ pub(crate) struct Nodes {
 
 impl Nodes {
     /// Starts the daemons and waits until all nodes are idle.
-    pub(crate) fn start() -> Result<Self, String> {
+    ///
+    /// `age` is how many seconds the controller remembers jobs that have ended.
+    pub(crate) fn start(age: u32) -> Result<Self, String> {
         let root = Command::new("id").arg("-u").output().is_ok_and(|done| done.stdout.starts_with(b"0\n"));
         if !root {
             return Err("the daemons of Slurm need root".to_owned());
@@ -34,7 +36,7 @@ impl Nodes {
         // The paths of sockets are short.
         let directory = tempfile::Builder::new().prefix("sl").tempdir_in("/tmp").unwrap();
         let nodes = Self { directory };
-        nodes.write_files(ports());
+        nodes.write_files(ports(), age);
         nodes.munge();
         nodes.controller();
         NAMES.iter().for_each(|name| nodes.daemon(name));
@@ -49,7 +51,7 @@ impl Nodes {
         self.directory.path().join(name)
     }
 
-    fn write_files(&self, port: u16) {
+    fn write_files(&self, port: u16, age: u32) {
         for name in ["munge", "run", "log", "state", "work"] {
             fs::create_dir(self.path(name)).unwrap();
         }
@@ -64,6 +66,7 @@ impl Nodes {
         }
         let directory = self.directory.path().display().to_string();
         let conf = include_str!("slurm.conf").replace("@DIR@", &directory).replace("@PORT@", &port.to_string());
+        let conf = conf.replace("@AGE@", &age.to_string());
         let daemons = format!("{}-{}", port + 1, port + 4);
         fs::write(self.path("slurm.conf"), conf.replace("@PORTS@", &daemons)).unwrap();
     }

@@ -2,7 +2,7 @@
 
 use crate::common::artifacts;
 use crate::nodes::{done, kill};
-use crate::{TWELVE, TWELVE_LOCAL, TWO, cluster, local_store, sweep};
+use crate::{TWELVE, TWELVE_LOCAL, TWO, cluster, cluster_that_forgets, local_store, sweep};
 
 #[test]
 fn a_sweep_of_twelve_ends_as_a_local_run_though_the_submitter_and_the_controller_die() {
@@ -31,10 +31,10 @@ fn a_sweep_of_twelve_ends_as_a_local_run_though_the_submitter_and_the_controller
 }
 
 #[test]
-fn a_full_queue_is_waited_for() {
-    let Some(nodes) = cluster() else { return };
+fn a_full_queue_is_waited_for_and_jobs_that_the_controller_has_forgotten_are_done() {
+    let Some(nodes) = cluster_that_forgets(3) else { return };
     nodes.write(&sweep(3, TWELVE), "submit_limit = \"3 s\"\n");
-    // The cluster takes 20 jobs at most.
+    // The cluster takes 20 jobs at most, those included that ended a moment ago.
     let filler = nodes.slurm("sbatch", &["--parsable", "--hold", "--array=0-5", "--mem=1M", "--wrap", "true"]);
     let first = String::from_utf8_lossy(&filler.stdout).trim().to_owned();
     nodes.slurm("sbatch", &["--parsable", "--hold", "--array=0-4", "--mem=1M", "--wrap", "true"]);

@@ -92,6 +92,9 @@ fn check_options(arguments: &RunArguments) -> Result<()> {
 fn prepare(request: &Request<'_>) -> Result<Option<(Study, PathBuf)>, Failure> {
     let cluster = config::load(request.cluster.cluster.as_deref(), &STAGE_KINDS)?;
     local_run::start_threads(request.store)?;
+    if !request.dry_run {
+        shared::prepare(&request.store.output)?;
+    }
     let study = local_run::open(request.pipeline, request.store)?;
     let settings = executor::open(request.executor, &cluster)?.settings();
     let verify = local_run::verify_choice(&study.loaded, request.store);
@@ -112,7 +115,6 @@ fn prepare(request: &Request<'_>) -> Result<Option<(Study, PathBuf)>, Failure> {
         plan::show(&submission, &settings)?;
         return Ok(None);
     }
-    shared::prepare(&study.store)?;
     let run = record(&study, request, &submission)?;
     Ok(Some((study, run)))
 }

@@ -120,7 +120,7 @@ impl Driver<'_> {
             let new = |task: &usize| self.submission.tasks[*task].wave == wave && !in_array.contains(task);
             let new = (0..look.tasks.len()).filter(new).filter(|task| !look.tasks[*task].is_over());
             let elements = new.map(|task| Element { task, losses: 0, memory_factor: 1.0 }).collect();
-            if !self.create(elements, &mut count)? {
+            if !self.create(elements, look, &mut count)? {
                 return Ok(());
             }
         }
@@ -139,7 +139,7 @@ impl Driver<'_> {
                 submissions.notes.push(format!("job {job} was lost ({}); submitting it again", word(ending)));
             }
         }
-        self.create(lost, &mut count).map(drop)
+        self.create(lost, look, &mut count).map(drop)
     }
 
     /// Returns the next submission of a task that was lost.
@@ -155,7 +155,7 @@ impl Driver<'_> {
 
     /// Creates arrays of these tasks; `count` is the number of arrays so far. False if another process has created an
     /// array since: it may have the same tasks.
-    fn create(&self, elements: Vec<Element>, count: &mut usize) -> Result<bool> {
+    fn create(&self, elements: Vec<Element>, look: &Look, count: &mut usize) -> Result<bool> {
         let stages = |task: usize| {
             let stages = self.submission.tasks[task].stages.iter();
             stages.map(|stage| &self.submission.stages[*stage]).collect::<Vec<_>>()
@@ -173,13 +173,24 @@ impl Driver<'_> {
                 elements.iter().flat_map(|element| self.submission.tasks[element.task].needs.clone()).collect();
             let feeds = |array: &&Array| array.elements.iter().any(|element| needs.contains(&element.task));
             let after = existing.iter().filter(feeds).map(|array| array.number).collect();
-            let array = Array { number, resources, elements, after, exclude: Vec::new() };
+            let exclude = self.failing_nodes(look, &existing);
+            let array = Array { number, resources, elements, after, exclude };
             if !arrays::create(&self.directory, &array)? {
                 return Ok(false);
             }
             *count = number;
         }
         Ok(true)
+    }
+
+    /// Returns the nodes to avoid: those that have failed under several tasks.
+    fn failing_nodes(&self, look: &Look, arrays: &[Array]) -> Vec<String> {
+        let failed = |task: &&TaskView| task.state == TaskState::Ended { ending: Ending::NodeFailed };
+        let nodes = || look.tasks.iter().filter(failed).filter_map(|task| task.node.as_deref());
+        let repeated = nodes().filter(|node| nodes().filter(|other| other == node).count() > 1);
+        let before = arrays.iter().flat_map(|array| array.exclude.iter().map(String::as_str));
+        let all: BTreeSet<&str> = repeated.chain(before).collect();
+        all.into_iter().map(str::to_owned).collect()
     }
 
     fn refused(&self, array: &Array, why: &str) -> Error {
