@@ -43,6 +43,7 @@ pub mod pipeline;
 
 pub mod stages;
 
+pub(crate) mod executor;
 pub mod study;
 
 pub(crate) mod doctor;

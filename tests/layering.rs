@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["cli"],
     &["pipeline"],
     &["stages"],
-    &["study"],
+    &["executor", "study"],
     &["runs", "doctor", "document"],
     &["sinks"],
     &["engine", "render", "train"],

@@ -1,10 +1,12 @@
 //! Command-line arguments of every command.
 
+mod cluster;
 mod doctor;
 mod records;
 mod start;
 mod values;
 
+pub(crate) use cluster::{CancelArguments, ClusterArguments, CollectRunArguments, SubmitArguments, WorkArguments};
 pub(crate) use doctor::{DoctorArguments, PrecisionArgument};
 pub(crate) use records::{
     CacheArguments, CacheCommand, CacheListArguments, CollectArguments, CompareArguments, ImportArguments,
@@ -14,11 +16,12 @@ pub(crate) use start::{CompletionsArguments, InitArguments, SchemaArguments, Sch
 pub(crate) use values::{Format, ResultsFormat};
 
 use crate::engine::store::Verify;
+use crate::executor::EXECUTORS;
 use crate::sinks::SINKS;
 use crate::study::DeviceChoice;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
-use values::{DEVICES, VERIFY, minutes, sink_names};
+use values::{DEVICES, VERIFY, executors, minutes, sink_names};
 
 /// Declarative pipelines for self-supervised image learning with SimCLR.
 #[derive(Debug, Parser)]
@@ -38,8 +41,8 @@ Examples:
 
 Exit codes:
   0 success   1 a bug in simclr   2 invalid command line or pipeline file   3 a stage failed
-  5 some stages failed, the others finished (run --keep-going)
-  10 some stages would run (plan --exit-code)
+  5 some stages failed, the others finished (run --keep-going, collect)
+  10 some stages would run (plan --exit-code), or are still in the queue (collect)
   75 another process has taken over a stage on a shared store   130 interrupted";
 
 const RUN_EXAMPLES: &str = "\
@@ -49,12 +52,14 @@ Examples:
   simclr run study.toml --only pretrain                 only pretraining and what it needs
   simclr run study.toml --force 'linear_eval.depths*'   recompute these
   simclr run sweep.toml --jobs 2 --keep-going           two stages at a time, despite failures
-  simclr run study.toml --watch                         a page that shows the run while it is running";
+  simclr run study.toml --watch                         a page that shows the run while it is running
+  simclr run sweep.toml --executor slurm                on a cluster; Ctrl-C leaves the jobs in the queue";
 
-/// Returns the examples of `run`, and what each sink writes.
+/// Returns the examples of `run`, what each sink writes, and where each executor computes.
 fn run_help() -> String {
     let sinks = SINKS.iter().map(|kind| format!("\n  {:<12}{}", kind.name, kind.about));
-    format!("{RUN_EXAMPLES}\n\nSinks:{}", sinks.collect::<String>())
+    let executors = EXECUTORS.iter().map(|kind| format!("\n  {:<12}{}", kind.name, kind.about));
+    format!("{RUN_EXAMPLES}\n\nSinks:{}\n\nExecutors:{}", sinks.collect::<String>(), executors.collect::<String>())
 }
 
 /// The commands.
@@ -63,6 +68,29 @@ pub(crate) enum Command {
     /// Compute every missing stage of a pipeline and render its report
     #[command(after_help = run_help())]
     Run(RunArguments),
+    /// Submit the missing stages of a pipeline to a cluster and return
+    #[command(after_help = "\
+Examples:
+  simclr submit sweep.toml --cluster cluster.toml
+  simclr submit sweep.toml --dry-run                    the tasks and what they ask for
+  simclr submit study.toml --executor local             in the background of this machine
+
+Continue with `simclr status`, `simclr collect` and `simclr cancel`; docs/cluster.md explains the settings.")]
+    Submit(SubmitArguments),
+    /// Collect the results of a submitted run, and submit again what was lost
+    #[command(after_help = "\
+Examples:
+  simclr collect latest --wait
+  simclr collect temperature                            what has finished so far; exit code 10 if that is not all")]
+    Collect(CollectRunArguments),
+    /// Cancel a submitted run; finished stages and checkpoints are kept
+    #[command(after_help = "\
+Examples:
+  simclr cancel latest")]
+    Cancel(CancelArguments),
+    /// Compute the stages of a task of a submitted run
+    #[command(hide = true)]
+    Work(WorkArguments),
     /// Show what a run would compute, and why
     #[command(after_help = "\
 Examples:
@@ -133,11 +161,12 @@ Examples:
   simclr init study.toml --data data/mine               on your own images
   simclr init study.toml --data data/mine/list.csv      on the images that a CSV file lists")]
     Init(InitArguments),
-    /// Print the JSON Schema of pipeline files, for editors, or of report.json
+    /// Print the JSON Schema of pipeline files or cluster files, for editors, or of report.json
     #[command(after_help = "\
 Examples:
   simclr schema > pipeline.schema.json
-  simclr schema report > report.schema.json")]
+  simclr schema report > report.schema.json
+  simclr schema cluster > cluster.schema.json")]
     Schema(SchemaArguments),
     /// Print shell completions
     #[command(after_help = "\
@@ -210,6 +239,12 @@ pub(crate) struct RunArguments {
     /// Write a page to the run's directory that shows the run while it is running, and print its path
     #[arg(long)]
     pub watch: bool,
+    /// Where the stages are computed: local, in this process, or slurm
+    #[arg(long, value_name = "NAME", default_value = "local", value_parser = executors(), hide_possible_values = true)]
+    pub executor: String,
+    /// The cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArguments,
     /// How to print the results [default: text on a terminal, else markdown]
     #[arg(long, value_enum)]
     pub format: Option<ResultsFormat>,

@@ -8,12 +8,14 @@ pub(crate) const BUG: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// A stage failed because of data, disk, device or diverged training. Finished stages are kept.
 pub(crate) const STAGE: u8 = 3;
-/// `run --keep-going`: some stages failed, the others finished.
+/// `run --keep-going` and `collect`: some stages failed, the others finished.
 pub(crate) const PARTIAL: u8 = 5;
-/// `plan --exit-code`: some stages would run.
+/// `plan --exit-code`: some stages would run. `collect`: some are still in the queue.
 pub(crate) const STALE: u8 = 10;
 /// Another process has taken over a stage on a shared store, since this one did not renew its lease.
 pub(crate) const SUPERSEDED: u8 = 75;
+/// `work`: stopped after a checkpoint, and the queue will start it again.
+pub(crate) const AGAIN: u8 = crate::executor::AGAIN;
 /// Stopped by a signal. Finished stages are kept, and so are the checkpoints of unfinished ones.
 pub(crate) const INTERRUPTED: u8 = 130;
 

@@ -2,6 +2,7 @@
 
 use super::exit_code;
 use crate::base::Error;
+use crate::executor::config::ClusterFileError;
 use crate::{document, pipeline};
 
 /// The outcome of a successful command.
@@ -9,10 +10,12 @@ use crate::{document, pipeline};
 pub(super) enum Finish {
     /// Everything was done.
     Done,
-    /// `run --keep-going` could not compute everything.
+    /// `run --keep-going` or the tasks of a submitted run could not compute everything.
     Partial,
-    /// `plan --exit-code` found stages that would run.
+    /// `plan --exit-code` found stages that would run, or `collect` found some in the queue.
     Stale,
+    /// `work` stopped and will be started again.
+    Again,
 }
 
 /// The reason a command failed.
@@ -29,6 +32,15 @@ impl Failure {
         match self {
             Self::Diagnostics(_) => exit_code::USAGE,
             Self::Error(error) => exit_code::of(error.kind()),
+        }
+    }
+}
+
+impl From<ClusterFileError> for Failure {
+    fn from(error: ClusterFileError) -> Self {
+        match error {
+            ClusterFileError::Unreadable(error) => Self::Error(error),
+            ClusterFileError::Invalid(diagnostics) => Self::Diagnostics(diagnostics),
         }
     }
 }

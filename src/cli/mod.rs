@@ -5,6 +5,7 @@ pub(crate) mod args;
 pub(crate) mod exit_code;
 
 mod cache;
+mod cluster;
 mod compare;
 mod completions;
 mod data_summary;
@@ -18,6 +19,7 @@ mod open;
 mod output;
 mod plan;
 mod preview;
+mod publish;
 mod report;
 mod results;
 mod run;
@@ -54,6 +56,7 @@ fn command() -> ExitCode {
         Ok(Finish::Done) => ExitCode::SUCCESS,
         Ok(Finish::Partial) => ExitCode::from(exit_code::PARTIAL),
         Ok(Finish::Stale) => ExitCode::from(exit_code::STALE),
+        Ok(Finish::Again) => ExitCode::from(exit_code::AGAIN),
         Err(failure) => {
             output::print_failure(&failure);
             ExitCode::from(failure.exit_code())
@@ -64,6 +67,10 @@ fn command() -> ExitCode {
 fn dispatch(command: &Command) -> Result<Finish, Failure> {
     match command {
         Command::Run(arguments) => run::run(arguments),
+        Command::Submit(arguments) => cluster::submit(arguments),
+        Command::Collect(arguments) => cluster::collect(arguments),
+        Command::Cancel(arguments) => cluster::cancel(arguments),
+        Command::Work(arguments) => cluster::work(arguments),
         Command::Plan(arguments) => plan::run(arguments),
         Command::Validate(arguments) => validate::run(arguments),
         Command::Summary(arguments) => summary::run(arguments),

@@ -3,7 +3,7 @@
 use super::args::{PipelineArguments, ReportArguments};
 use super::failure::{Failure, Finish};
 use super::sinks::Quiet;
-use super::{interrupt, output, run};
+use super::{interrupt, output, publish, run};
 use crate::base::{Error, ErrorKind, Result};
 use crate::engine::{self, PlanEntry, PlanStatus, RunOptions, StageId};
 use crate::pipeline::{self, ComparedReport};
@@ -92,7 +92,7 @@ fn of_pipeline(file: &PipelineArguments, arguments: &ReportArguments) -> Result<
     let options = RunOptions { force: name.clone(), only: name, ..options };
     let outcome = engine::run(&assembly.graph, &study.store, &options, &Quiet, interrupted)?;
     let published = pipeline::publish(assembly, &outcome, &study.store, &arguments.store.output)?;
-    published.damage.iter().map(run::published_again).for_each(output::warn);
+    published.damage.iter().map(publish::published_again).for_each(output::warn);
     output::print(format!("report: {}\n", published.page.display()))?;
     Ok(Finish::Done)
 }

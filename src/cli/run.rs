@@ -2,9 +2,10 @@
 
 use super::args::{PipelineArguments, RunArguments, StoreArguments};
 use super::failure::{Failure, Finish};
-use super::results::{self, RunResults};
+use super::publish::ResultsWriter;
+use super::results;
 use super::sinks::{self, Quiet};
-use super::{interrupt, memory, output, plan};
+use super::{cluster, interrupt, memory, output, plan};
 use crate::base::{Error, ErrorKind, Result, human};
 use crate::engine::store::Verify;
 use crate::engine::{self, Event, EventSink, RunOptions, RunOutcome, Store};
@@ -14,9 +15,10 @@ use crate::runs::{Recorder, RunDescription};
 use crate::sinks::{FanOut, LIVE, LIVE_PAGE, SINKS, SinkPlace};
 use crate::stages::shared::device;
 use crate::study::DeviceChoice;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// The executor that computes in this process.
+const HERE: &str = "local";
 /// Maximum number of worker threads, the same as for `--threads`.
 const MAX_THREADS: usize = 1024;
 
@@ -24,6 +26,9 @@ const MAX_THREADS: usize = 1024;
 pub(super) const COLLECTION: &str = "`cache gc` in another process to finish (is it suspended with Ctrl-Z?)";
 
 pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
+    if arguments.executor != HERE {
+        return cluster::run(arguments);
+    }
     start_threads(&arguments.store)?;
     let Study { loaded, mut assembly, store } = open(&arguments.pipeline, &arguments.store)?;
     let options = options(arguments, &loaded);
@@ -63,15 +68,15 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
         sinks.emit(&Event::Warning { stage: "study".to_owned(), text: text.clone() });
     }
     let result = engine::run(&assembly.graph, &store, &options, &sinks, interrupted).and_then(|outcome| {
-        let writer =
-            ResultsWriter { store: &store, arguments, run: record.directory(), facts: record.facts(), events: &sinks };
+        let (output, run) = (&arguments.store.output, record.directory());
+        let writer = ResultsWriter { store: &store, output, run, facts: record.facts(), events: &sinks };
         Ok((writer.results(&assembly, &outcome)?, outcome))
     });
     main.finish();
     let partial = match &result {
         Ok((_, outcome)) if !outcome.is_complete() => {
-            let (run, facts) = (record.directory(), record.facts());
-            let writer = ResultsWriter { store: &store, arguments, run, facts, events: &Quiet };
+            let (output, run, facts) = (&arguments.store.output, record.directory(), record.facts());
+            let writer = ResultsWriter { store: &store, output, run, facts, events: &Quiet };
             Some(writer.partial_results(&loaded, &assembly, outcome))
         }
         _ => None,
@@ -135,6 +140,7 @@ fn options(arguments: &RunArguments, loaded: &LoadedStudy) -> RunOptions {
     RunOptions {
         force: arguments.force.clone(),
         only: arguments.only.clone(),
+        stages: None,
         jobs: usize::from(arguments.jobs),
         keep_going: arguments.keep_going,
         checkpoint_every: Duration::from_secs_f64(60.0 * arguments.checkpoint_every),
@@ -149,55 +155,6 @@ fn counts(outcome: &RunOutcome) -> String {
         (0, _) => done,
         (failed, skipped) => format!("{done}, failed {failed}, skipped {skipped}"),
     }
-}
-
-/// Publishes the results of a run.
-struct ResultsWriter<'a> {
-    store: &'a Store,
-    arguments: &'a RunArguments,
-    /// The run's directory.
-    run: &'a Path,
-    /// Names and values that identify the run in its report.
-    facts: Vec<(String, String)>,
-    events: &'a dyn EventSink,
-}
-
-impl ResultsWriter<'_> {
-    /// Publishes the report. A run with `--only` has none unless the report was selected.
-    fn results(&self, assembly: &Assembly, outcome: &RunOutcome) -> Result<RunResults> {
-        let Some(artifact) = outcome.artifacts[assembly.report.index()].clone() else {
-            return Ok(RunResults::None("no report: run again without --only"));
-        };
-        let published = pipeline::publish(assembly, outcome, self.store, &self.arguments.store.output)?;
-        published.damage.iter().map(published_again).for_each(|text| self.warn(assembly, text));
-        // The copy in the run's directory is optional: the results are already published.
-        if let Err(error) = pipeline::publish_run(assembly, outcome, self.store, self.run, &self.facts) {
-            self.warn(assembly, format!("cannot keep a copy of the report with the run: {error}"));
-        }
-        Ok(RunResults::Report { page: published.page, artifact })
-    }
-
-    /// Prints why stages failed, and renders the report from the artifacts that exist.
-    fn partial_results(&self, loaded: &LoadedStudy, assembly: &Assembly, outcome: &RunOutcome) -> Result<RunResults> {
-        outcome.failures.iter().for_each(|(_, error)| output::print_error(error));
-        if !outcome.skipped.iter().any(|(id, _)| *id == assembly.report) {
-            return Ok(RunResults::None("no report"));
-        }
-        let assembly = assembly.report_existing(loaded, outcome)?;
-        let report = assembly.graph.name(assembly.report).to_owned();
-        let options = RunOptions { only: vec![report], ..RunOptions::default() };
-        let outcome = engine::run(&assembly.graph, self.store, &options, self.events, interrupt::flag())?;
-        self.results(&assembly, &outcome)
-    }
-
-    fn warn(&self, assembly: &Assembly, text: String) {
-        self.events.emit(&Event::Warning { stage: assembly.graph.name(assembly.report).to_owned(), text });
-    }
-}
-
-/// Formats the warning about a damaged published report.
-pub(super) fn published_again(damage: &String) -> String {
-    format!("the published report was damaged ({damage}) and has been published again")
 }
 
 /// A loaded pipeline, its graph and its store.
@@ -216,7 +173,7 @@ pub(super) fn open(pipeline: &PipelineArguments, store: &StoreArguments) -> Resu
 }
 
 /// Returns the device of the first variant; a sweep cannot change it.
-fn device_choice(loaded: &LoadedStudy, store: &StoreArguments) -> DeviceChoice {
+pub(super) fn device_choice(loaded: &LoadedStudy, store: &StoreArguments) -> DeviceChoice {
     let choice = store.device.or_else(|| loaded.study.variants.first().map(|variant| variant.pipeline.device));
     choice.unwrap_or_default()
 }

@@ -1,6 +1,7 @@
 //! `simclr status`: the runs of an output directory, or the stages of one run.
 
 use super::args::{Format, StatusArguments};
+use super::cluster::task_rows;
 use super::failure::{Failure, Finish};
 use super::fit::wrap_indented;
 use super::output;
@@ -44,9 +45,18 @@ pub(super) fn run(arguments: &StatusArguments) -> Result<Finish, Failure> {
     match &arguments.run {
         Some(name) => {
             let run = runs::find(output, name)?;
+            let is_submitted = run.state == RunState::Submitted;
+            let tasks = is_submitted.then(|| task_rows(&run, output, arguments.all)).transpose()?;
             match format {
-                Format::Text => output::print(run_text(&run, arguments.all, output::width()))?,
-                Format::Json => output::print_json(&run_json(&run, true))?,
+                Format::Text => {
+                    let text = run_text(&run, arguments.all, output::width());
+                    output::print(tasks.map_or(text.clone(), |tasks| text.with(tasks.text)))?;
+                }
+                Format::Json => {
+                    let mut value = run_json(&run, true);
+                    value["cluster"] = tasks.map_or(Value::Null, |tasks| tasks.json);
+                    output::print_json(&value)?;
+                }
             }
         }
         None => show_list(output, arguments.all, format)?,
@@ -95,7 +105,8 @@ fn list_text(runs: &[RecordedRun]) -> Text {
 fn run_text(run: &RecordedRun, all: bool, width: usize) -> Text {
     let record = &run.record;
     let took = human::seconds(record.seconds);
-    let time = if run.state == RunState::Running { format!("for {took}") } else { format!("took {took}") };
+    let is_running = matches!(run.state, RunState::Running | RunState::Submitted);
+    let time = if is_running { format!("for {took}") } else { format!("took {took}") };
     let state = Text::styled(run.state.to_string(), state_style(run.state));
     let pinned = if run.pinned { ", pinned" } else { "" };
     let about = format!(", started {}, {time}{pinned}\n", started(run));
@@ -191,7 +202,7 @@ pub(super) fn started(run: &RecordedRun) -> String {
 
 pub(super) fn state_style(state: RunState) -> Option<Style> {
     match state {
-        RunState::Running | RunState::Interrupted | RunState::Partial => Some(Style::Warning),
+        RunState::Running | RunState::Submitted | RunState::Interrupted | RunState::Partial => Some(Style::Warning),
         RunState::Finished => Some(Style::Good),
         RunState::Failed | RunState::Killed => Some(Style::Error),
     }

@@ -18,6 +18,8 @@ pub struct RunOptions {
     pub force: Vec<String>,
     /// Patterns of the requested stages; if empty, all stages are requested.
     pub only: Vec<String>,
+    /// The requested stages, instead of `only`, if given.
+    pub stages: Option<Vec<StageId>>,
     /// Maximum number of stages computed at the same time.
     pub jobs: usize,
     /// Whether to continue after a failure with the stages that do not depend on the failed one.
@@ -33,6 +35,7 @@ impl Default for RunOptions {
         Self {
             force: Vec::new(),
             only: Vec::new(),
+            stages: None,
             jobs: 1,
             keep_going: false,
             checkpoint_every: CHECKPOINT_EVERY,
@@ -85,9 +88,10 @@ pub(crate) fn decide_actions(
     options: &RunOptions,
 ) -> Result<Vec<Action>> {
     let forced = pattern::select(graph, &options.force)?;
-    let mut wanted = match options.only.is_empty() {
-        true => vec![true; graph.len()],
-        false => pattern::select(graph, &options.only)?,
+    let mut wanted = match (&options.stages, options.only.is_empty()) {
+        (Some(stages), _) => graph.iter().map(|id| stages.contains(&id)).collect(),
+        (None, true) => vec![true; graph.len()],
+        (None, false) => pattern::select(graph, &options.only)?,
     };
     let provenance = Provenance::new(graph, store, verifier);
     let mut actions = vec![Action::NotNeeded; graph.len()];

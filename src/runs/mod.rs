@@ -8,6 +8,7 @@
 //! pipeline.toml  copy of the pipeline file
 //! report/        the report of the run
 //! live.html      page that shows the run while it is running (`run --watch`)
+//! cluster/       plan, scripts and tasks of a run that was submitted to a cluster
 //! run.lock       locked while the run is running
 //! run.owner      lease of a running run on a shared store
 //! pinned         exists if the artifacts of the run are kept
@@ -27,6 +28,7 @@ pub(crate) mod record;
 pub(crate) mod recorder;
 pub mod requeue;
 pub(crate) mod run;
+mod tasks;
 
 pub use commit::Commit;
 pub(crate) use compare::{RunComparison, TestPredictions, compare};
@@ -36,6 +38,7 @@ pub(crate) use latest::LATEST;
 pub use list::{RunList, list};
 pub(crate) use pairs::{is_place, variant};
 pub use record::{RunRecord, RunState, StageRecord, StageState, Versions};
+pub(crate) use recorder::mark_ended;
 pub use recorder::{Recorder, RunDescription};
 pub use run::{RecordedRun, pin};
 
@@ -44,16 +47,18 @@ const RUNS: &str = "runs";
 /// Record of a run.
 const RECORD: &str = "run.json";
 /// Events of a run.
-const EVENTS: &str = "events.jsonl";
+pub(crate) const EVENTS: &str = "events.jsonl";
 /// Log of a run.
-const LOG: &str = "log.txt";
+pub(crate) const LOG: &str = "log.txt";
 /// Copy of the pipeline file.
 const PIPELINE: &str = "pipeline.toml";
 /// Resolved pipeline: the file, the files it extends and `--set` values merged into one text.
-const RESOLVED: &str = "resolved.toml";
+pub(crate) const RESOLVED: &str = "resolved.toml";
 /// Lock file, locked while the run is running.
 const LOCK: &str = "run.lock";
 /// Lease of a running run on a shared store.
 const LEASE: &str = "run.owner";
+/// Directory of what belongs to a run that was submitted.
+pub(crate) const CLUSTER: &str = "cluster";
 /// Exists if the artifacts of the run are kept.
 const PINNED: &str = "pinned";

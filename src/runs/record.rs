@@ -68,6 +68,8 @@ pub struct Versions {
 pub enum RunState {
     /// It is still running.
     Running,
+    /// Its stages are computed by tasks on a cluster; `simclr collect` finishes it.
+    Submitted,
     /// Every requested stage has an artifact.
     Finished,
     /// Some stages failed; those that do not depend on them have artifacts.
@@ -84,6 +86,7 @@ impl fmt::Display for RunState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Running => "running",
+            Self::Submitted => "submitted",
             Self::Finished => "finished",
             Self::Partial => "partial",
             Self::Failed => "failed",
@@ -183,6 +186,8 @@ impl StageRecord {
     fn apply(&mut self, event: &Event) {
         match event {
             Event::Started { .. } => self.status = Some(StageState::Running),
+            // A task of the run may have computed what is cached now.
+            Event::Cached { .. } if self.status == Some(StageState::Computed) => {}
             Event::Cached { .. } => self.end(StageState::Cached),
             Event::Progress { progress, .. } => self.progress = Some(progress.clone()),
             Event::Finished { elapsed, summary, .. } => {

@@ -9,7 +9,7 @@ use crate::engine::{Event, EventSink, Graph, Store, clock};
 use crate::runs::latest;
 use crate::runs::lock::RunLock;
 use crate::runs::record::{RunRecord, RunState, StageRecord, StageState, Versions};
-use crate::runs::{Commit, Hardware};
+use crate::runs::{Commit, Hardware, RecordedRun};
 use crate::sinks::{JsonLines, LogFile};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,6 +47,8 @@ pub struct Recorder<'a> {
     graph: &'a Graph,
     store: &'a Store,
     start: Instant,
+    /// Time before this process.
+    before: Duration,
     record: Mutex<RunRecord>,
     events: JsonLines<'static>,
     log: LogFile,
@@ -77,8 +79,49 @@ impl<'a> Recorder<'a> {
         latest::point_at(&directory);
         let events = JsonLines::create(directory.join(EVENTS), PROGRESS_INTERVAL)?;
         let log = LogFile::create(directory.join(LOG), LINE_INTERVAL)?;
-        let (record, start) = (Mutex::new(record), Instant::now());
-        Ok(Self { directory, graph, store, start, record, events, log, _lock: lock })
+        let record = Mutex::new(record);
+        let before = Duration::ZERO;
+        Ok(Self { directory, graph, store, start: Instant::now(), before, record, events, log, _lock: lock })
+    }
+
+    /// Continues the record of a run that was submitted. `waiting` is as for [`Recorder::create`].
+    ///
+    /// # Errors
+    /// The record is damaged or cannot be written, or `waiting` returned an error.
+    pub(crate) fn reopen(
+        directory: &Path,
+        (graph, store): (&'a Graph, &'a Store),
+        waiting: impl FnMut() -> Result<()>,
+    ) -> Result<Self> {
+        let _registration = store.register(waiting)?;
+        let lock = RunLock::acquire(directory)?;
+        let mut record = RecordedRun::read(directory)?.record;
+        let before = Duration::try_from_secs_f64(record.seconds).unwrap_or_default();
+        record.error = None;
+        // The tasks have their own; these have only what an earlier collection did.
+        for path in [EVENTS, LOG].map(|name| directory.join(name)) {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io("remove", &path, &error));
+                }
+                _ => {}
+            }
+        }
+        let events = JsonLines::create(directory.join(EVENTS), PROGRESS_INTERVAL)?;
+        let log = LogFile::create(directory.join(LOG), LINE_INTERVAL)?;
+        let (directory, record) = (directory.to_owned(), Mutex::new(record));
+        Ok(Self { directory, graph, store, start: Instant::now(), before, record, events, log, _lock: lock })
+    }
+
+    /// Leaves the run to its tasks: it counts as submitted.
+    ///
+    /// # Errors
+    /// The record cannot be written.
+    pub(crate) fn leave(mut self) -> Result<()> {
+        self.log.finish();
+        let record = self.record.get_mut().unwrap_or_else(PoisonError::into_inner);
+        record.status = RunState::Submitted;
+        write_record(&self.directory, record)
     }
 
     /// Returns the path of the record.
@@ -94,7 +137,7 @@ impl<'a> Recorder<'a> {
     /// Returns the facts about the run for its report, as names and values.
     pub(crate) fn facts(&self) -> Vec<(String, String)> {
         let record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
-        let took = human::duration(self.start.elapsed());
+        let took = human::duration(self.before + self.start.elapsed());
         let id = self.directory.file_name().unwrap_or_default().to_string_lossy();
         let Hardware { host, processor, threads, .. } = &record.hardware;
         let data = record.stages.iter().filter(|stage| stage.kind == "dataset");
@@ -117,7 +160,7 @@ impl<'a> Recorder<'a> {
     pub fn finish(mut self, error: Option<&Error>) -> Vec<String> {
         self.log.finish();
         let record = self.record.get_mut().unwrap_or_else(PoisonError::into_inner);
-        record.seconds = self.start.elapsed().as_secs_f64();
+        record.seconds = (self.before + self.start.elapsed()).as_secs_f64();
         record.end(error);
         record.stages.iter_mut().for_each(|stage| add_results(stage, self.graph, self.store));
         self.log.line(last_line(record));
@@ -128,6 +171,16 @@ impl<'a> Recorder<'a> {
             .map(|error| format!("the end of the run was not recorded: {error}"));
         log.into_iter().chain(record).collect()
     }
+}
+
+/// Records the end of a run that was submitted and that nobody collects.
+///
+/// # Errors
+/// The record is damaged or cannot be written.
+pub(crate) fn mark_ended(directory: &Path, error: &Error) -> Result<()> {
+    let mut record = RecordedRun::read(directory)?.record;
+    record.end(Some(error));
+    write_record(directory, &record)
 }
 
 impl EventSink for Recorder<'_> {

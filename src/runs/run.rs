@@ -3,8 +3,8 @@
 use super::{EVENTS, LOCK, PINNED, RECORD};
 use crate::base::{Error, Result, files};
 use crate::engine::{Event, clock};
-use crate::runs::lock;
 use crate::runs::record::{RunRecord, RunState, StageRecord, StageState};
+use crate::runs::{lock, tasks};
 use crate::sinks::LIVE_PAGE;
 use serde::Deserialize;
 use std::fs::{self, File};
@@ -43,7 +43,10 @@ impl RecordedRun {
                 record.status = RunState::Killed;
             }
         }
-        if matches!(record.status, RunState::Running | RunState::Killed) {
+        if record.status == RunState::Submitted {
+            tasks::replay(directory, &mut record);
+            record.seconds = seconds_until(&record, None);
+        } else if matches!(record.status, RunState::Running | RunState::Killed) {
             let last = replay(directory, &mut record);
             record.seconds = seconds_until(&record, last.as_deref());
         }
@@ -101,17 +104,21 @@ fn read_record(directory: &Path) -> Result<RunRecord> {
 
 /// Line of `events.jsonl`.
 #[derive(Deserialize)]
-struct EventLine {
-    time: String,
-    event: Event,
+pub(super) struct EventLine {
+    pub(super) time: String,
+    pub(super) event: Event,
 }
 
-/// Updates the record from the events. Returns the time of the last one. Incomplete lines and events of unknown kinds
-/// are ignored.
+/// Returns the lines of a file of events, without incomplete lines and events of unknown kinds.
+pub(super) fn event_lines(path: &Path) -> impl Iterator<Item = EventLine> + use<> {
+    let lines = File::open(path).ok().map(|file| BufReader::new(file).lines());
+    lines.into_iter().flatten().map_while(Result::ok).filter_map(|line| serde_json::from_str::<EventLine>(&line).ok())
+}
+
+/// Updates the record from the events. Returns the time of the last one.
 fn replay(directory: &Path, record: &mut RunRecord) -> Option<String> {
     let mut last = None;
-    let lines = BufReader::new(File::open(directory.join(EVENTS)).ok()?).lines();
-    for entry in lines.map_while(Result::ok).filter_map(|line| serde_json::from_str::<EventLine>(&line).ok()) {
+    for entry in event_lines(&directory.join(EVENTS)) {
         record.apply(&entry.event);
         last = Some(entry.time);
     }
@@ -125,7 +132,7 @@ fn replay(directory: &Path, record: &mut RunRecord) -> Option<String> {
 
 fn seconds_until(record: &RunRecord, last: Option<&str>) -> f64 {
     let elapsed = match record.status {
-        RunState::Running => clock::since(&record.started),
+        RunState::Running | RunState::Submitted => clock::since(&record.started),
         _ => last.and_then(|last| clock::between(&record.started, last)),
     };
     elapsed.unwrap_or_default().as_secs_f64()

@@ -73,3 +73,22 @@ use crate::study::AnyKind;
 /// Every kind of section, each after those that it refers to: the order of the documentation and of the graph.
 pub static KINDS: &[&dyn AnyKind] =
     &[&Dataset, &Augment, &Pretrain, &LinearEval, &KnnEval, &ClusterEval, &Supervised, &Embed];
+
+/// Kinds of stages that these sections add to a graph: the tables of `[executor.slurm.resources]`.
+pub(crate) const STAGE_KINDS: [&str; 15] = [
+    "pretrain",
+    "supervised",
+    "features",
+    "linear_eval",
+    "knn_eval",
+    "cluster_eval",
+    "embed",
+    "health",
+    "similarity",
+    "pairs",
+    "dataset",
+    "split",
+    "images",
+    "duplicates",
+    "thumbnails",
+];

@@ -32,7 +32,7 @@ pub(crate) struct CompletionsArguments {
 /// Arguments of `schema`.
 #[derive(Args, Debug)]
 pub(crate) struct SchemaArguments {
-    /// The file that the schema is of: pipeline or report
+    /// The file that the schema is of: pipeline, cluster or report
     #[arg(value_enum, default_value = "pipeline", hide_possible_values = true)]
     pub of: SchemaOf,
 }
@@ -42,6 +42,8 @@ pub(crate) struct SchemaArguments {
 pub(crate) enum SchemaOf {
     /// Pipeline files.
     Pipeline,
+    /// Settings of a cluster.
+    Cluster,
     /// The data of a report, report.json.
     Report,
 }

@@ -1,6 +1,7 @@
 //! Values of options: formats, devices, names.
 
 use crate::engine::store::Verify;
+use crate::executor::EXECUTORS;
 use crate::sinks::SINKS;
 use crate::study::DeviceChoice;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -60,6 +61,11 @@ impl ValueEnum for ResultsFormat {
 /// every option of the command's help on lines of its own.
 pub(super) fn sink_names() -> PossibleValuesParser {
     SINKS.iter().map(|kind| PossibleValue::new(kind.name)).collect::<Vec<_>>().into()
+}
+
+/// Returns the parser of the names of executors.
+pub(super) fn executors() -> PossibleValuesParser {
+    EXECUTORS.iter().map(|kind| PossibleValue::new(kind.name)).collect::<Vec<_>>().into()
 }
 
 /// Parser with some of the values, for shell completions.

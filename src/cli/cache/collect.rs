@@ -53,7 +53,7 @@ fn keys_of(runs: &[RecordedRun], newest: usize) -> HashSet<String> {
     for run in runs {
         let number = seen.entry(&run.study).or_default();
         *number += 1;
-        if *number <= newest || run.pinned || run.state == RunState::Running {
+        if *number <= newest || run.pinned || matches!(run.state, RunState::Running | RunState::Submitted) {
             keys.extend(run.record.stages.iter().map(|stage| stage.key.clone()));
         }
     }

@@ -18,6 +18,23 @@ pub(crate) fn reference(schema: &'static Schema, sections: &[&str]) -> String {
     page.text
 }
 
+/// The keys of the table at this path, and of the tables below it, as Markdown.
+#[cfg(test)]
+pub(crate) fn table(schema: &'static Schema, path: &[&str]) -> String {
+    let mut page = Page { text: String::new(), written: BTreeSet::new(), schema };
+    let at = |table: &'static Schema, key: &&str| schema::properties(table).find(|(name, _)| name == key);
+    if let Some(table) = path.iter().try_fold(schema, |table, key| at(table, key).map(|(_, value)| value)) {
+        page.keys(table);
+        for (key, entry) in
+            schema::properties(table).filter_map(|(key, value)| Some((key, schema::named_entries(value)?)))
+        {
+            page.line(&format!("### `[{}.{key}.NAME]`\n\n{}\n", path.join("."), type_description(entry)));
+            page.keys(entry);
+        }
+    }
+    page.text
+}
+
 struct Page {
     text: String,
     /// Names of the types that have been written.
