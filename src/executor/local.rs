@@ -27,6 +27,7 @@ impl Executor for Local {
     fn settings(&self) -> Settings {
         Settings {
             most_queued: u32::MAX,
+            is_remote: false,
             latency: Duration::from_secs(2),
             poll: Duration::from_secs(1),
             restarts: 20,

@@ -94,7 +94,7 @@ impl<'a> Recorder<'a> {
         waiting: impl FnMut() -> Result<()>,
     ) -> Result<Self> {
         let _registration = store.register(waiting)?;
-        let lock = RunLock::acquire(directory)?;
+        let lock = RunLock::acquire(directory, store)?;
         let mut record = RecordedRun::read(directory)?.record;
         let before = Duration::try_from_secs_f64(record.seconds).unwrap_or_default();
         record.error = None;

@@ -92,11 +92,11 @@ fn check_options(arguments: &RunArguments) -> Result<()> {
 fn prepare(request: &Request<'_>) -> Result<Option<(Study, PathBuf)>, Failure> {
     let cluster = config::load(request.cluster.cluster.as_deref(), &STAGE_KINDS)?;
     local_run::start_threads(request.store)?;
+    let settings = executor::open(request.executor, &cluster)?.settings();
     if !request.dry_run {
-        shared::prepare(&request.store.output)?;
+        shared::prepare(&request.store.output, &settings)?;
     }
     let study = local_run::open(request.pipeline, request.store)?;
-    let settings = executor::open(request.executor, &cluster)?.settings();
     let verify = local_run::verify_choice(&study.loaded, request.store);
     let options = RunOptions { only: request.only.to_vec(), verify, ..RunOptions::default() };
     let entries = cli_plan::entries(&study.assembly, &study.store, &options, &request.store.output)?;

@@ -42,7 +42,7 @@ pub(crate) use lock::Lock;
 pub use manifest::{FileEntry, Manifest};
 pub use registration::Registration;
 pub(crate) use shared::{Lease, is_leased};
-pub use shared::{SharedSettings, share};
+pub use shared::{SharedSettings, is_shared, share};
 pub(crate) use suspects::set_aside_suspects;
 pub use verified::Verify;
 pub(crate) use verified::{ArtifactSnapshot, Inspection, Verifier};

@@ -73,6 +73,8 @@ pub(crate) type ResourceTables = BTreeMap<String, ResourceTable>;
 pub(crate) struct Settings {
     /// Maximum number of tasks of the run in the queue at once.
     pub(crate) most_queued: u32,
+    /// Whether tasks run on other machines than the one that submits.
+    pub(crate) is_remote: bool,
     /// How long a finished artifact may stay invisible.
     pub(crate) latency: Duration,
     /// How often the queue is asked.

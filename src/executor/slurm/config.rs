@@ -66,6 +66,7 @@ impl SlurmConfig {
     pub(super) fn settings(&self) -> Settings {
         Settings {
             most_queued: self.most_queued,
+            is_remote: true,
             latency: self.latency.0,
             poll: self.poll.0,
             restarts: self.restarts,

@@ -20,7 +20,7 @@ mod settings;
 
 pub(crate) use lease::{Lease, is_leased};
 pub(super) use owner::{is_token, unique_token};
-pub use settings::{SharedSettings, share};
+pub use settings::{SharedSettings, is_shared, share};
 
 use super::disk::DiskOps;
 use super::names;

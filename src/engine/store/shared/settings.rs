@@ -72,6 +72,14 @@ fn invalid(path: &Path, what: &str) -> Error {
     error.at(path.display().to_string()).help("`simclr doctor --store DIR --share` writes the default settings")
 }
 
+/// Returns whether the store in an output directory is marked as shared between machines.
+///
+/// # Errors
+/// Its settings cannot be read or are not valid.
+pub fn is_shared(root: &Path) -> Result<bool> {
+    SharedSettings::read(&Store::directory_in(root)).map(|settings| settings.is_some())
+}
+
 /// Marks the store in an output directory as shared between machines, so that every process that opens it from now on
 /// keeps leases. Without settings, those of a store that is already shared are kept, and others get the default. Returns
 /// the settings in effect. No process may be using the store.
