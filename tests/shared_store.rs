@@ -38,11 +38,20 @@ struct Machine {
     /// Whether renames and links are done and fail nevertheless.
     loses_answers: bool,
     has_no_links: bool,
+    /// Is told that it renames an artifact, and answers when it may.
+    before_rename: Option<Pause>,
     /// The number of the change that fails, and of the changes so far.
     fails_at: Option<usize>,
     changes: AtomicUsize,
     /// How far the clock of the file server is ahead.
     skew: Duration,
+}
+
+/// Suspension of a machine.
+#[derive(Clone, Debug, Default)]
+struct Pause {
+    is_suspended: Arc<AtomicBool>,
+    may_resume: Arc<AtomicBool>,
 }
 
 impl Machine {
@@ -68,6 +77,12 @@ impl Disk for Machine {
         fs::symlink_metadata(path).map(drop)
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let is_artifact = to.parent().is_some_and(|kind| kind.ends_with("pretrain")) && to.extension().is_none();
+        if let (Some(pause), true) = (&self.before_rename, is_artifact) {
+            self.is_cut_off.store(true, Ordering::SeqCst);
+            pause.is_suspended.store(true, Ordering::SeqCst);
+            wait_for("to be resumed", || pause.may_resume.load(Ordering::SeqCst));
+        }
         self.change()?;
         RealDisk.rename(from, to)?;
         if self.loses_answers { Err(io::ErrorKind::NotFound.into()) } else { Ok(()) }
@@ -314,6 +329,27 @@ fn an_orphan_is_fenced_and_removes_nothing() {
     assert_eq!(partial, [LeftoverKind::Partial], "the orphan removed nothing, not even its own directory");
     assert_eq!(run(&graph, &store, &[]).unwrap().cached, 2);
     assert_eq!(names(&store.directory().join("pretrain")), [graph.key(pretrain)], "the next run removes it");
+}
+
+/// It is suspended after its last check, and resumed when another machine has finished the stage.
+#[test]
+fn an_orphan_does_not_replace_what_was_finished_since_its_last_check() {
+    let directory = shared(&HASTY);
+    let pause = Pause::default();
+    let orphan = Arc::new(Machine { before_rename: Some(pause.clone()), ..Machine::default() });
+    let (graph, [_, pretrain]) = chain(|_| Ok(()));
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| run(&graph, &open(directory.path(), &orphan), &[]));
+        wait_for("the orphan is suspended", || pause.is_suspended.load(Ordering::SeqCst));
+        let store = open(directory.path(), &machine(Locks::Lying));
+        assert_eq!(run(&graph, &store, &[]).unwrap().computed, 1);
+        let record = || fs::read(store.artifact_path("pretrain", graph.key(pretrain)).join("record.json")).unwrap();
+        let before = record();
+        pause.may_resume.store(true, Ordering::SeqCst);
+        let error = first.join().unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Superseded, "{error}");
+        assert!(record() == before, "the orphan replaced the artifact");
+    });
 }
 
 /// Writes the lease of a process of another machine, renewed so long ago by the clock of the file server.

@@ -46,8 +46,14 @@ impl<'a> Draft<'a> {
     pub(super) fn commit_as(self, manifest: &Manifest, key: &[u8], record: Option<&[u8]>) -> Result<(PathBuf, bool)> {
         self.seal(manifest, key, record)?;
         let differs = Manifest::read(&self.final_path).is_ok_and(|old| old.content() != manifest.content());
+        // Before the check: what another process that has taken over meanwhile finished is not replaced, since a directory
+        // cannot be renamed to one that has files.
+        let replaces = exists(&self.final_path);
         self.lock.check()?;
-        self.put_in_place(manifest)?;
+        if let Err(error) = self.put_in_place(replaces, manifest) {
+            self.lock.check()?;
+            return Err(error);
+        }
         self.lock.note_finished(true);
         Ok((self.final_path.clone(), differs))
     }
@@ -72,9 +78,8 @@ impl<'a> Draft<'a> {
 
     /// Renames the directory to its final path. An existing artifact is moved out of the way and restored if that
     /// fails; if the process ends in between, the next run restores it.
-    fn put_in_place(&self, manifest: &Manifest) -> Result<()> {
+    fn put_in_place(&self, replaces: bool, manifest: &Manifest) -> Result<()> {
         let (disk, replaced) = (&self.store.disk, self.final_path.with_extension(REPLACED));
-        let replaces = exists(&self.final_path);
         if replaces {
             disk.remove(&replaced)?;
             let renamed = disk.rename(&self.final_path, &replaced);

@@ -155,6 +155,7 @@ pub(super) fn is_held(store: &Store, kind: &str, key: &str) -> bool {
 /// Removes lock files that no process holds, left by killed processes; in a shared store they stay.
 pub(super) fn remove_unheld(store: &Store) -> Result<()> {
     if let Some(shared) = &store.shared {
+        store.remove_dead_starts(shared);
         return shared.remove_abandoned(&store.directory().join(LOCKS));
     }
     for (kind, key) in lock_names(store) {

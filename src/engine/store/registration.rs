@@ -105,15 +105,15 @@ impl Store {
             }
         };
         let start = Instant::now();
-        while start.elapsed() < shared.latency() || self.is_starting(shared) {
+        while start.elapsed() < shared.latency() || self.remove_dead_starts(shared) {
             waiting()?;
             std::thread::sleep(POLL);
         }
         Ok(lease)
     }
 
-    /// Whether a run is starting in a shared store. Removes what killed runs have left.
-    fn is_starting(&self, shared: &Shared) -> bool {
+    /// Removes what runs that were killed while they were starting left in a shared store. Returns whether a run is starting.
+    pub(super) fn remove_dead_starts(&self, shared: &Shared) -> bool {
         let directory = self.directory.join(LOCKS);
         let starting = names(&directory).filter(|name| name.starts_with(START)).map(|name| directory.join(name));
         let (live, dead): (Vec<PathBuf>, Vec<PathBuf>) = starting.partition(|path| shared.is_leased(path));

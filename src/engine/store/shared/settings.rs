@@ -128,7 +128,7 @@ mod tests {
         }
         let store = Store::directory_in(directory.path());
         std::fs::create_dir_all(&store).unwrap();
-        for text in ["{", "[]", "{\"lease\": 3}", "{\"renew_seconds\": 200}"] {
+        for text in ["{", "3", "{\"lease\": 3}", "{\"renew_seconds\": 200}"] {
             std::fs::write(store.join(FILE), text).unwrap();
             let error = SharedSettings::read(&store).unwrap_err();
             assert!(error.place().is_some() && error.next_step().is_some(), "{text}: {error}");
