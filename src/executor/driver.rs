@@ -9,7 +9,7 @@ use crate::executor::arrays::{self, Array, ArrayState};
 use crate::executor::config::Settings;
 use crate::executor::queue::{QueueAnswer, QueueView};
 use crate::executor::resources::{self, Resources};
-use crate::executor::state::{Ending, Evidence, TaskState, TaskView, views};
+use crate::executor::state::{Ending, Evidence, TaskState, TaskView, skip_readers, views};
 use crate::executor::submission::{ClusterDirectory, Submission};
 use crate::executor::{Executor, Found, open, shared, task_files};
 use std::collections::HashMap;
@@ -101,6 +101,7 @@ impl<'a> Driver<'a> {
         };
         let mut tasks = views(&evidence);
         self.fail_lost(&mut tasks);
+        skip_readers(&self.submission, &mut tasks);
         let advice = self.advice(&tasks);
         Ok(Look { tasks, unreachable, advice, arrays })
     }
@@ -149,17 +150,6 @@ impl<'a> Driver<'a> {
                 let error = lost_error(ending, view.losses + 1, &self.directory, task);
                 let name = stage.map(|stage| stage.name.clone()).unwrap_or_default();
                 view.state = TaskState::Failed { failures: vec![(name, error)] };
-            }
-        }
-        // What reads a task that has just failed is skipped.
-        for task in 0..tasks.len() {
-            let needs = self.submission.tasks[task].needs.iter();
-            let failed =
-                |need: &&usize| matches!(tasks[**need].state, TaskState::Failed { .. } | TaskState::Skipped { .. });
-            if let (false, Some(because)) =
-                (tasks[task].is_over() || tasks[task].is_in_queue(), needs.clone().find(failed))
-            {
-                tasks[task].state = TaskState::Skipped { because: *because };
             }
         }
     }

@@ -119,18 +119,20 @@ struct Place<'a> {
 
 /// Returns the view of every task.
 pub(crate) fn views(evidence: &Evidence<'_>) -> Vec<TaskView> {
-    let mut views: Vec<TaskView> = Vec::with_capacity(evidence.submission.tasks.len());
+    (0..evidence.submission.tasks.len()).map(|task| evidence.view(task)).collect()
+}
+
+/// Marks the tasks that read what failed tasks should have computed, and that are not in the queue.
+pub(crate) fn skip_readers(submission: &Submission, tasks: &mut [TaskView]) {
     // Tasks come after those that they need.
-    for (task, plan) in evidence.submission.tasks.iter().enumerate() {
-        let mut view = evidence.view(task);
-        let failed =
-            |need: &&usize| matches!(views[**need].state, TaskState::Failed { .. } | TaskState::Skipped { .. });
-        if let (false, Some(because)) = (view.is_over() || view.is_in_queue(), plan.needs.iter().find(failed)) {
-            view.state = TaskState::Skipped { because: *because };
+    for (task, plan) in submission.tasks.iter().enumerate() {
+        let has_failed =
+            |need: &&usize| matches!(tasks[**need].state, TaskState::Failed { .. } | TaskState::Skipped { .. });
+        let because = plan.needs.iter().find(has_failed).copied();
+        if let (false, Some(because)) = (tasks[task].is_over() || tasks[task].is_in_queue(), because) {
+            tasks[task].state = TaskState::Skipped { because };
         }
-        views.push(view);
     }
-    views
 }
 
 impl Evidence<'_> {

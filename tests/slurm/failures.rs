@@ -8,13 +8,11 @@ use std::fs;
 /// Waits until a task trains, and returns the record of its start.
 fn training(nodes: &Nodes) -> serde_json::Value {
     let start = || {
-        let tasks = fs::read_dir(nodes.output().join("runs/sweep/latest/cluster/tasks")).ok()?;
-        let lives = tasks.flat_map(|task| fs::read_dir(task.unwrap().path()).unwrap()).map(|life| life.unwrap().path());
         let trains = |life: &std::path::PathBuf| {
             let events = fs::read_to_string(life.join("events.jsonl")).unwrap_or_default();
             events.contains("pretrain.main") && events.contains("\"training\"") && !life.join("end.json").exists()
         };
-        let life = lives.filter(|life| trains(life)).next()?;
+        let life = nodes.lives().into_iter().find(trains)?;
         serde_json::from_str(&fs::read_to_string(life.join("start.json")).ok()?).ok()
     };
     nodes.wait_for("a task trains", || start().is_some());

@@ -171,18 +171,21 @@ impl Nodes {
         format!("{}\n{}", self.queue(), lines.into_iter().rev().collect::<Vec<_>>().join("\n"))
     }
 
+    /// Returns the directories of all lives of all tasks of the latest run; none before it exists.
+    pub(crate) fn lives(&self) -> Vec<PathBuf> {
+        let entries =
+            |directory: PathBuf| fs::read_dir(directory).into_iter().flatten().map(|entry| entry.unwrap().path());
+        entries(self.output().join("runs/sweep/latest/cluster/tasks")).flat_map(entries).collect()
+    }
+
     /// Returns the events of all lives of all tasks.
     pub(crate) fn events(&self) -> String {
-        let tasks = fs::read_dir(self.run_directory().join("cluster/tasks")).unwrap();
-        let lives = tasks.flat_map(|task| fs::read_dir(task.unwrap().path()).unwrap());
-        lives.map(|life| fs::read_to_string(life.unwrap().path().join("events.jsonl")).unwrap_or_default()).collect()
+        self.lives().iter().map(|life| fs::read_to_string(life.join("events.jsonl")).unwrap_or_default()).collect()
     }
 
     /// Returns the number of lives of tasks that were requeued.
     pub(crate) fn requeued(&self) -> usize {
-        let tasks = fs::read_dir(self.run_directory().join("cluster/tasks")).unwrap();
-        let lives = tasks.flat_map(|task| fs::read_dir(task.unwrap().path()).unwrap());
-        lives.filter(|life| !life.as_ref().unwrap().file_name().to_string_lossy().ends_with("-0")).count()
+        self.lives().iter().filter(|life| !life.to_string_lossy().ends_with("-0")).count()
     }
 }
 

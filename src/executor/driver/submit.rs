@@ -89,18 +89,11 @@ impl Driver<'_> {
     /// Returns the jobs that an array has to wait for; none if one of them is not submitted yet.
     fn jobs_before(&self, array: &Array, look: &Look) -> Result<Option<Vec<String>>> {
         let mut jobs = Vec::new();
-        for (other, _) in look.arrays.iter().filter(|(other, _)| array.after.contains(&other.number)) {
-            if other.elements.iter().all(|element| look.tasks[element.task].is_over()) {
+        for number in &array.after {
+            let before = arrays::read(&self.directory, *number)?;
+            if before.elements.iter().all(|element| look.tasks[element.task].is_over()) {
                 continue;
             }
-            // It may have been submitted a moment ago.
-            match arrays::state(&self.directory, other.number)? {
-                ArrayState::Submitted(job) => jobs.push(job),
-                _ => return Ok(None),
-            }
-        }
-        let known: Vec<usize> = look.arrays.iter().map(|(array, _)| array.number).collect();
-        for number in array.after.iter().filter(|number| !known.contains(number)) {
             match arrays::state(&self.directory, *number)? {
                 ArrayState::Submitted(job) => jobs.push(job),
                 _ => return Ok(None),
