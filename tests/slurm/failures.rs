@@ -69,8 +69,10 @@ fn a_failing_variant_fails_alone_and_a_canceled_run_stops() {
     nodes.wait_for("they end", || {
         !["RUNNING", "PENDING", "COMPLETING"].iter().any(|state| nodes.queue().contains(state))
     });
-    let checkpoints = fs::read_dir(nodes.output().join("store-v1/pretrain")).unwrap();
-    let partial = checkpoints.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains("partial"));
-    assert!(partial.count() > 0 || !nodes.events().is_empty());
+    let pretrained = nodes.output().join("store-v1/pretrain");
+    let kept = fs::read_dir(pretrained).unwrap().map(|entry| entry.unwrap().path());
+    let kept = kept.filter(|path| path.to_string_lossy().ends_with(".checkpoints"));
+    let steps = kept.flat_map(|path| fs::read_dir(path).unwrap()).map(|entry| entry.unwrap().file_name());
+    assert!(steps.filter(|name| name.to_string_lossy().starts_with("step-")).count() > 0, "a checkpoint is kept");
     assert_eq!(nodes.requeued(), 0);
 }

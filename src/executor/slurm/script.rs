@@ -148,7 +148,7 @@ mod tests {
 # srun no longer takes this from the job.
 export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}
 module load cuda/13
-exec srun --kill-on-bad-exit=1 '/opt/my programs/simclr' work '/data/100%/outputs/runs/sweep/20260414-090327-abc' --array 3
+exec srun --kill-on-bad-exit=1 '/opt/my programs/simclr' work /data/100%/outputs/runs/sweep/20260414-090327-abc --array 3
 "
         );
         assert!(quoted("a\nb").is_err());
