@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Returns the content of every file in the store, without the provenance of artifacts (`record.json`).
+/// Returns the content of every file in the store, without the provenance of artifacts (`record.json`) and what a shared
+/// store has besides artifacts.
 pub(crate) fn artifacts(output: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     fn walk(directory: &Path, root: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
         for entry in fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
-            let is_content = |name| name != "record.json" && name != ".verified";
-            if !path.file_name().is_some_and(is_content) {
+            let other = ["record.json", ".verified", ".locks", "shared.json"];
+            if path.file_name().is_none_or(|name| other.iter().any(|other| name == *other)) {
                 continue;
             }
             if path.is_dir() {
