@@ -66,4 +66,6 @@ pub mod optim;
 pub mod imaging;
 pub mod nn;
 
+pub mod group;
+
 pub mod base;
