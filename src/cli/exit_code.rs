@@ -12,6 +12,8 @@ pub(crate) const STAGE: u8 = 3;
 pub(crate) const PARTIAL: u8 = 5;
 /// `plan --exit-code`: some stages would run.
 pub(crate) const STALE: u8 = 10;
+/// A rank of a run waited in vain for another; checkpoints are kept.
+pub(crate) const HUNG: u8 = 75;
 /// Stopped by a signal. Finished stages are kept, and so are the checkpoints of unfinished ones.
 pub(crate) const INTERRUPTED: u8 = 130;
 

@@ -18,6 +18,7 @@ mod open;
 mod output;
 mod plan;
 mod preview;
+mod ranks;
 mod report;
 mod results;
 mod run;

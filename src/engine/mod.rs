@@ -41,6 +41,7 @@ mod compute;
 pub(crate) mod difference;
 pub(crate) mod estimate;
 pub(crate) mod event;
+mod follow;
 pub(crate) mod graph;
 pub(crate) mod key;
 pub(crate) mod outcome;
@@ -59,6 +60,7 @@ pub(crate) mod summary;
 
 pub use estimate::PlannedStage;
 pub use event::{Event, EventSink, NoEvents};
+pub use follow::{end, follow, with_threads};
 pub use graph::{Graph, StageId};
 pub use key::KeyDocument;
 pub use outcome::{RunOutcome, StageOutcome, StageStatus};

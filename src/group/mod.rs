@@ -20,6 +20,7 @@
 //! ```
 
 mod alone;
+mod clock;
 mod exchange;
 mod heartbeat;
 #[cfg(unix)]
@@ -65,6 +66,11 @@ pub trait Group: Debug + Send + Sync {
 
     /// Returns the bytes of rank 0; those of other ranks are ignored. May wait for hours without using a processor.
     fn broadcast(&self, mine: Vec<u8>) -> Result<Vec<u8>>;
+
+    /// Returns the seconds that this rank has spent in exchanges other than broadcasts, waiting for others included.
+    fn exchange_seconds(&self) -> f64 {
+        0.0
+    }
 
     /// Ends the group because of an error of this rank that the others do not have. Ranks of other processes are ended
     /// with them and their launcher.

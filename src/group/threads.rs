@@ -2,6 +2,7 @@
 
 use crate::base::{Error, Result};
 use crate::group::Group;
+use crate::group::clock::CallClock;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// A rank that is a thread of this process. A rank that is dropped, also by a panic, ends the group for the others that
@@ -10,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 pub struct Threads {
     rank: usize,
     meeting: Arc<Meeting>,
+    clock: CallClock,
 }
 
 /// What every rank has sent, in the order of the ranks.
@@ -40,7 +42,7 @@ impl Threads {
     pub fn group(size: usize) -> Vec<Self> {
         let state = State { brought: vec![None; size], ..State::default() };
         let meeting = Arc::new(Meeting { size, state: Mutex::new(state), changed: Condvar::new() });
-        (0..size).map(|rank| Self { rank, meeting: meeting.clone() }).collect()
+        (0..size).map(|rank| Self { rank, meeting: meeting.clone(), clock: CallClock::default() }).collect()
     }
 
     fn exchange(&self, mine: Vec<u8>) -> Result<Sent> {
@@ -92,18 +94,23 @@ impl Group for Threads {
     }
 
     fn all_gather(&self, mine: &[u8]) -> Result<Vec<u8>> {
-        Ok(self.exchange(mine.to_vec())?.concat())
+        Ok(self.clock.time(|| self.exchange(mine.to_vec()))?.concat())
     }
 
     fn all_to_all(&self, mine: &[u8]) -> Result<Vec<u8>> {
         let piece = mine.len() / self.size();
         let own = self.rank * piece..(self.rank + 1) * piece;
-        Ok(self.exchange(mine.to_vec())?.iter().flat_map(|sent| &sent[own.clone()]).copied().collect())
+        let sent = self.clock.time(|| self.exchange(mine.to_vec()))?;
+        Ok(sent.iter().flat_map(|sent| &sent[own.clone()]).copied().collect())
     }
 
     fn broadcast(&self, mine: Vec<u8>) -> Result<Vec<u8>> {
         let mine = if self.rank == 0 { mine } else { Vec::new() };
         Ok(self.exchange(mine)?[0].clone())
+    }
+
+    fn exchange_seconds(&self) -> f64 {
+        self.clock.seconds()
     }
 
     fn fail(&self, error: &Error) {

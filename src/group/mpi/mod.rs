@@ -9,6 +9,7 @@ pub use launcher::Launcher;
 
 use crate::base::{Error, ErrorKind, Result};
 use crate::group::Group;
+use crate::group::clock::CallClock;
 use calls::Calls;
 use std::ffi::{c_int, c_void};
 use std::thread;
@@ -29,6 +30,7 @@ pub struct Mpi {
     node: String,
     rank: usize,
     size: usize,
+    clock: CallClock,
 }
 
 impl std::fmt::Debug for Mpi {
@@ -47,7 +49,7 @@ impl Mpi {
         calls.init().map_err(|code| failed("MPI_Init_thread", code))?;
         let (rank, size) = calls.place().map_err(|code| failed("MPI_Comm_rank", code))?;
         let (library, node) = (calls.library_version(), calls.processor_name());
-        let mpi = Self { calls, library, node, rank, size };
+        let mpi = Self { calls, library, node, rank, size, clock: CallClock::default() };
         if launcher.size != size {
             let error = mpi.wrong_launcher(launcher);
             mpi.leave();
@@ -126,7 +128,7 @@ impl Group for Mpi {
         let count = self.check(mine.len())?;
         let mut all = vec![0; mine.len() * self.size];
         let (from, to) = (mine.as_ptr().cast::<c_void>(), all.as_mut_ptr().cast::<c_void>());
-        self.calls.all_gather(from, count, to).map_err(|code| failed("MPI_Allgather", code))?;
+        self.clock.time(|| self.calls.all_gather(from, count, to)).map_err(|code| failed("MPI_Allgather", code))?;
         Ok(all)
     }
 
@@ -134,7 +136,7 @@ impl Group for Mpi {
         let count = self.check(mine.len() / self.size)?;
         let mut all = vec![0; mine.len() / self.size * self.size];
         let (from, to) = (mine.as_ptr().cast::<c_void>(), all.as_mut_ptr().cast::<c_void>());
-        self.calls.all_to_all(from, count, to).map_err(|code| failed("MPI_Alltoall", code))?;
+        self.clock.time(|| self.calls.all_to_all(from, count, to)).map_err(|code| failed("MPI_Alltoall", code))?;
         Ok(all)
     }
 
@@ -145,6 +147,10 @@ impl Group for Mpi {
         let mut bytes = if self.rank == 0 { mine } else { vec![0; length] };
         self.broadcast_exact(&mut bytes)?;
         Ok(bytes)
+    }
+
+    fn exchange_seconds(&self) -> f64 {
+        self.clock.seconds()
     }
 
     fn fail(&self, error: &Error) {
