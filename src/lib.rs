@@ -67,4 +67,6 @@ pub mod optim;
 pub mod imaging;
 pub mod nn;
 
+pub mod group;
+
 pub mod base;

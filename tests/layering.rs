@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["dataset"],
     &["analysis", "augment", "loss", "model", "optim"],
     &["nn", "imaging"],
+    &["group"],
     &["base"],
 ];
 

@@ -5,6 +5,7 @@
 use simclr::base::ErrorKind;
 use simclr::engine;
 use simclr::engine::{Context, Event, EventSink, RunOptions, Stage, StageId, Store};
+use simclr::group::Team;
 use simclr::pipeline::{self, Assembly};
 use std::collections::BTreeMap;
 use std::fs;
@@ -138,6 +139,7 @@ impl Study {
             interrupted: &watch.interrupted,
             halted: &AtomicBool::new(false),
             measured: &Mutex::default(),
+            team: &Team::alone(),
         };
         self.stage().run(&context)?;
         Ok(files(output.path()))

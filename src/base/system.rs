@@ -131,3 +131,34 @@ mod tests {
         assert_eq!((group.limit(), group.used()), (Some(5000), Some(400)));
     }
 }
+
+/// Returns the number of processors of the machine, also those that this process may not use.
+pub(crate) fn cores() -> usize {
+    #[cfg(unix)]
+    {
+        // SAFETY: `sysconf` accepts any name.
+        let online = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
+        usize::try_from(online).unwrap_or(1).max(1)
+    }
+    #[cfg(not(unix))]
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Returns the extensions of the instruction set on which the results of floating-point sums depend: matmuls are divided
+/// by the width of vectors.
+pub(crate) fn instruction_set() -> String {
+    let mut names = vec![std::env::consts::ARCH];
+    #[cfg(target_arch = "x86_64")]
+    for (name, is_present) in [
+        ("avx2", std::arch::is_x86_feature_detected!("avx2")),
+        ("fma", std::arch::is_x86_feature_detected!("fma")),
+        ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
+        ("avx512bf16", std::arch::is_x86_feature_detected!("avx512bf16")),
+        ("amx", crate::base::matmul::has_amx()),
+    ] {
+        if is_present {
+            names.push(name);
+        }
+    }
+    names.join(" ")
+}

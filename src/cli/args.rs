@@ -13,7 +13,7 @@ pub(crate) use records::{
     OpenArguments, PinArguments, StatusArguments, VerifyArguments,
 };
 pub(crate) use start::{CompletionsArguments, InitArguments, SchemaArguments, SchemaOf};
-pub(crate) use values::{Format, ResultsFormat};
+pub(crate) use values::{Format, RanksArgument, ResultsFormat};
 
 use crate::engine::store::Verify;
 use crate::executor::EXECUTORS;
@@ -21,7 +21,7 @@ use crate::sinks::SINKS;
 use crate::study::DeviceChoice;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
-use values::{DEVICES, VERIFY, executors, minutes, sink_names};
+use values::{DEVICES, RANKS, VERIFY, executors, minutes, sink_names};
 
 /// Declarative pipelines for self-supervised image learning with SimCLR.
 #[derive(Debug, Parser)]
@@ -43,7 +43,8 @@ Exit codes:
   0 success   1 a bug in simclr   2 invalid command line or pipeline file   3 a stage failed
   5 some stages failed, the others finished (run --keep-going, collect)
   10 some stages would run (plan --exit-code), or are still in the queue (collect)
-  75 another process has taken over a stage on a shared store   130 interrupted";
+  75 another process has taken over a stage on a shared store, or a rank waited in vain for another
+  130 interrupted";
 
 const RUN_EXAMPLES: &str = "\
 Examples:
@@ -53,7 +54,8 @@ Examples:
   simclr run study.toml --force 'linear_eval.depths*'   recompute these
   simclr run sweep.toml --jobs 2 --keep-going           two stages at a time, despite failures
   simclr run study.toml --watch                         a page that shows the run while it is running
-  simclr run sweep.toml --executor slurm                on a cluster; Ctrl-C leaves the jobs in the queue";
+  simclr run sweep.toml --executor slurm                on a cluster; Ctrl-C leaves the jobs in the queue
+  mpirun -np 4 simclr run study.toml --ranks auto       training on 4 processes";
 
 /// Returns the examples of `run`, what each sink writes, and where each executor computes.
 fn run_help() -> String {
@@ -227,6 +229,13 @@ pub(crate) struct RunArguments {
     /// Minutes between checkpoints, from which interrupted training resumes; 0 for every step
     #[arg(long, value_name = "MINUTES", default_value_t = 5.0, value_parser = minutes)]
     pub checkpoint_every: f64,
+    /// Divide the shards of training stages among N ranks, threads of this process; auto: among the processes that
+    /// mpirun or srun has started
+    #[arg(long, value_name = "N", value_parser = RANKS, hide_possible_values = true)]
+    pub ranks: Option<RanksArgument>,
+    /// Minutes, or 20 times the median, after which a step of several ranks is given up; exit code 75
+    #[arg(long, value_name = "MINUTES", default_value_t = 5.0, value_parser = minutes)]
+    pub step_timeout: f64,
     /// Run even if the estimated memory exceeds this machine's
     #[arg(long)]
     pub force_memory: bool,

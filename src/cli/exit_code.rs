@@ -16,6 +16,8 @@ pub(crate) const STALE: u8 = 10;
 pub(crate) const SUPERSEDED: u8 = 75;
 /// `work`: stopped after a checkpoint, and the queue will start it again.
 pub(crate) const AGAIN: u8 = crate::executor::AGAIN;
+/// A rank of a run waited in vain for another; checkpoints are kept.
+pub(crate) const HUNG: u8 = 75;
 /// Stopped by a signal. Finished stages are kept, and so are the checkpoints of unfinished ones.
 pub(crate) const INTERRUPTED: u8 = 130;
 

@@ -25,12 +25,15 @@ pub(super) enum Failure {
     Diagnostics(document::Diagnostics),
     /// Any other error.
     Error(Error),
+    /// An error that has been printed, by this rank of a run or by the first one; the exit code.
+    Printed(u8),
 }
 
 impl Failure {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Diagnostics(_) => exit_code::USAGE,
+            Self::Printed(code) => *code,
             Self::Error(error) => exit_code::of(error.kind()),
         }
     }

@@ -20,6 +20,7 @@ mod output;
 mod plan;
 mod preview;
 mod publish;
+mod ranks;
 mod report;
 mod results;
 mod run;

@@ -62,6 +62,7 @@ pub(super) fn print_failure(failure: &Failure) {
         // The renderer adds the colors and escapes hidden characters itself.
         Failure::Diagnostics(diagnostics) => message_trusted(diagnostics.render(true).trim_end()),
         Failure::Error(error) => print_error(error),
+        Failure::Printed(_) => {}
     }
 }
 

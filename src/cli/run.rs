@@ -3,6 +3,7 @@
 use super::args::{PipelineArguments, RunArguments, StoreArguments};
 use super::failure::{Failure, Finish};
 use super::publish::ResultsWriter;
+use super::ranks::Ranks;
 use super::results;
 use super::sinks::{self, Quiet};
 use super::{cluster, interrupt, memory, output, plan};
@@ -29,8 +30,37 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     if arguments.executor != HERE {
         return cluster::run(arguments);
     }
-    start_threads(&arguments.store)?;
-    let Study { loaded, mut assembly, store } = open(&arguments.pipeline, &arguments.store)?;
+    let ranks = Ranks::join(arguments.ranks)?;
+    ranks.leave(run_on(&ranks, arguments))
+}
+
+fn run_on(ranks: &Ranks, arguments: &RunArguments) -> Result<Finish, Failure> {
+    start_worker_threads(ranks.threads(arguments.store.threads))?;
+    let opened = open(&arguments.pipeline, &arguments.store);
+    ranks.compare(opened.as_ref().ok().map(|study| &study.assembly.graph))?;
+    let study = opened?;
+    let device = device::name(device_choice(&study.loaded, &arguments.store));
+    ranks.check(&study.assembly.graph, arguments.jobs, &device)?;
+    match ranks.is_follower() {
+        true => follow(ranks, &study, arguments),
+        false => run_study(ranks, study, &device, arguments),
+    }
+}
+
+/// Computes what the first rank says.
+fn follow(ranks: &Ranks, study: &Study, arguments: &RunArguments) -> Result<Finish, Failure> {
+    if !arguments.dry_run {
+        ranks.follow(&study.assembly.graph, step_timeout(arguments), interrupt::listen()?)?;
+    }
+    Ok(Finish::Done)
+}
+
+fn step_timeout(arguments: &RunArguments) -> Duration {
+    Duration::from_secs_f64(60.0 * arguments.step_timeout)
+}
+
+fn run_study(ranks: &Ranks, study: Study, device: &str, arguments: &RunArguments) -> Result<Finish, Failure> {
+    let Study { loaded, mut assembly, store } = study;
     let options = options(arguments, &loaded);
     if arguments.dry_run {
         plan::show_text(&plan::entries(&assembly, &store, &options, &arguments.store.output)?, false)?;
@@ -42,14 +72,15 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     let interrupted = interrupt::listen()?;
     check_memory(&loaded, &mut assembly, &store, arguments)?;
     let PipelineArguments { file, set: overrides } = &arguments.pipeline;
-    let choice = device_choice(&loaded, &arguments.store);
-    if let (Some(why), false) = (device::why_cpu(choice), arguments.quiet) {
+    if let (Some(why), false) = (device::why_cpu(device_choice(&loaded, &arguments.store)), arguments.quiet) {
         output::message(why);
     }
-    let device = device::name(choice);
+    if !arguments.quiet {
+        ranks.announce();
+    }
     let texts: Vec<&str> = loaded.files().map(|(_, text)| text).collect();
     let (study, resolved) = (&loaded.study.name, loaded.resolved_toml());
-    let description = RunDescription { study, file, texts: &texts, resolved: &resolved, overrides, device: &device };
+    let description = RunDescription { study, file, texts: &texts, resolved: &resolved, overrides, device };
     let record = Recorder::create(
         &arguments.store.output,
         &description,
@@ -67,7 +98,10 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
     for text in assembly.messages() {
         sinks.emit(&Event::Warning { stage: "study".to_owned(), text: text.clone() });
     }
-    let result = engine::run(&assembly.graph, &store, &options, &sinks, interrupted).and_then(|outcome| {
+    let ranked = ranks.run(&assembly.graph, (&options, step_timeout(arguments)), interrupted, |options| {
+        engine::run(&assembly.graph, &store, options, &sinks, interrupted)
+    });
+    let result = ranked.and_then(|outcome| {
         let (output, run) = (&arguments.store.output, record.directory());
         let writer = ResultsWriter { store: &store, output, run, facts: record.facts(), events: &sinks };
         Ok((writer.results(&assembly, &outcome)?, outcome))
@@ -145,6 +179,7 @@ fn options(arguments: &RunArguments, loaded: &LoadedStudy) -> RunOptions {
         keep_going: arguments.keep_going,
         checkpoint_every: Duration::from_secs_f64(60.0 * arguments.checkpoint_every),
         verify: verify_choice(loaded, &arguments.store),
+        ..RunOptions::default()
     }
 }
 

@@ -8,6 +8,7 @@ use crate::augment::{Policy, Scratch};
 use crate::base::Result;
 use crate::base::rng::{Rng, permutation, stream};
 use crate::dataset::ImageDataset;
+use crate::group::Sharding;
 use crate::imaging::{CHANNELS, Image};
 use rayon::prelude::*;
 use std::any::Any;
@@ -38,6 +39,8 @@ pub struct Batch {
     pub labels: Vec<usize>,
     /// Epoch, counted from 0.
     pub epoch: usize,
+    /// Images of the whole batch; more than those of `indices` if other ranks have the rest.
+    pub images_of_batch: usize,
 }
 
 /// Configuration of the batches of a training run.
@@ -67,7 +70,23 @@ pub fn contrastive_batches(
 ) -> Batches {
     let LoaderConfig { batch_size, epochs, skip, seed } = loader;
     let per_epoch = indices.len() / batch_size.max(1);
-    let plan = BatchPlan { set, indices, policy, batch_size, views: 2, seed: Some(seed) };
+    let plan = BatchPlan { set, indices, policy, batch_size, views: 2, seed: Some(seed), sharding: None };
+    Batches::new(plan, per_epoch, skip..per_epoch * epochs)
+}
+
+/// Returns the batches of [`contrastive_batches`] with the rows of this rank's shards alone: of each shard all first
+/// views, then all second views.
+pub(crate) fn contrastive_shards(
+    set: Arc<ImageDataset>,
+    indices: Vec<usize>,
+    policy: Arc<Policy>,
+    loader: LoaderConfig,
+    sharding: &Sharding,
+) -> Batches {
+    let LoaderConfig { batch_size, epochs, skip, seed } = loader;
+    let per_epoch = indices.len() / batch_size.max(1);
+    let sharding = Some(sharding.clone());
+    let plan = BatchPlan { set, indices, policy, batch_size, views: 2, seed: Some(seed), sharding };
     Batches::new(plan, per_epoch, skip..per_epoch * epochs)
 }
 
@@ -81,7 +100,22 @@ pub fn labeled_batches(
 ) -> Batches {
     let LoaderConfig { batch_size, epochs, skip, seed } = loader;
     let per_epoch = indices.len().div_ceil(batch_size.max(1));
-    let plan = BatchPlan { set, indices, policy, batch_size, views: 1, seed: Some(seed) };
+    let plan = BatchPlan { set, indices, policy, batch_size, views: 1, seed: Some(seed), sharding: None };
+    Batches::new(plan, per_epoch, skip..per_epoch * epochs)
+}
+
+/// Returns the batches of [`labeled_batches`] with the rows of this rank's shards alone.
+pub(crate) fn labeled_shards(
+    set: Arc<ImageDataset>,
+    indices: Vec<usize>,
+    policy: Arc<Policy>,
+    loader: LoaderConfig,
+    sharding: &Sharding,
+) -> Batches {
+    let LoaderConfig { batch_size, epochs, skip, seed } = loader;
+    let per_epoch = indices.len().div_ceil(batch_size.max(1));
+    let sharding = Some(sharding.clone());
+    let plan = BatchPlan { set, indices, policy, batch_size, views: 1, seed: Some(seed), sharding };
     Batches::new(plan, per_epoch, skip..per_epoch * epochs)
 }
 
@@ -89,7 +123,8 @@ pub fn labeled_batches(
 /// policies made by [`Policy::evaluation`].
 pub fn plain_batches(set: Arc<ImageDataset>, indices: Vec<usize>, policy: Arc<Policy>, batch_size: usize) -> Batches {
     let per_epoch = indices.len().div_ceil(batch_size.max(1));
-    Batches::new(BatchPlan { set, indices, policy, batch_size, views: 1, seed: None }, per_epoch, 0..per_epoch)
+    let plan = BatchPlan { set, indices, policy, batch_size, views: 1, seed: None, sharding: None };
+    Batches::new(plan, per_epoch, 0..per_epoch)
 }
 
 /// A prefetching iterator over batches, in order.
@@ -213,6 +248,8 @@ struct BatchPlan {
     views: usize,
     /// Seed of order and views; `None` keeps the order.
     seed: Option<u64>,
+    /// How batches are cut, if this rank makes the rows of its shards alone.
+    sharding: Option<Sharding>,
 }
 
 thread_local! {
@@ -232,13 +269,25 @@ impl BatchPlan {
     fn make(&self, order: &[usize], epoch: usize, number: usize, dropped: &AtomicBool) -> Result<Batch> {
         let start = number * self.batch_size;
         let end = (start + self.batch_size).min(order.len());
-        let once: Vec<usize> = order[start..end].iter().map(|&position| self.indices[position]).collect();
-        let indices = once.repeat(self.views);
+        let whole: Vec<usize> = order[start..end].iter().map(|&position| self.indices[position]).collect();
+        let shards = match &self.sharding {
+            Some(sharding) => sharding.batch(whole.len()).own(),
+            None => std::iter::once(0..whole.len()).collect(),
+        };
+        let once: Vec<usize> = shards.iter().flat_map(|shard| &whole[shard.clone()]).copied().collect();
+        let indices: Vec<usize> = shards.iter().flat_map(|shard| whole[shard.clone()].repeat(self.views)).collect();
         let view = CHANNELS * self.policy.side() * self.policy.side();
         let mut images = vec![0.0; indices.len() * view];
         // Grouped by image, so that each is read once.
         let mut views: Vec<Vec<&mut [f32]>> = once.iter().map(|_| Vec::with_capacity(self.views)).collect();
-        images.chunks_exact_mut(view).enumerate().for_each(|(row, image)| views[row % once.len()].push(image));
+        let mut rows = images.chunks_exact_mut(view);
+        let mut first = 0;
+        for shard in &shards {
+            for row in 0..self.views * shard.len() {
+                views[first + row % shard.len()].extend(rows.next());
+            }
+            first += shard.len();
+        }
         views.into_par_iter().zip(&once).try_for_each(|(images, &image)| {
             if dropped.load(Ordering::Relaxed) {
                 return Ok(());
@@ -254,7 +303,7 @@ impl BatchPlan {
         })?;
         self.set.check()?;
         let labels = indices.iter().map(|&image| self.set.label(image)).collect();
-        Ok(Batch { images, rows: indices.len(), indices, labels, epoch })
+        Ok(Batch { images, rows: indices.len(), indices, labels, epoch, images_of_batch: whole.len() })
     }
 
     /// Returns the random stream of a view.

@@ -152,5 +152,5 @@ fn median_step<D: Compute>(
 fn batch(side: usize, rows: usize) -> Batch {
     let images = numbers("images", rows * side * side * 3);
     let indices: Vec<usize> = (0..rows / 2).chain(0..rows / 2).collect();
-    Batch { images, rows, labels: vec![0; rows], indices, epoch: 0 }
+    Batch { images, rows, labels: vec![0; rows], indices, epoch: 0, images_of_batch: rows }
 }

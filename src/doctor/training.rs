@@ -136,7 +136,7 @@ fn batch(step: usize) -> Batch {
     let noise = numbers(&format!("noise {step}"), ROWS * SIDE * SIDE * 3);
     let images = images.iter().chain(&images).zip(noise).map(|(x, noise)| x + 0.5 * noise).collect();
     let indices: Vec<usize> = (0..ROWS / 2).chain(0..ROWS / 2).collect();
-    Batch { images, rows: ROWS, labels: vec![0; ROWS], indices, epoch: 0 }
+    Batch { images, rows: ROWS, labels: vec![0; ROWS], indices, epoch: 0, images_of_batch: ROWS }
 }
 
 /// Losses and parameters of the oracle after the steps.

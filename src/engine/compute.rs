@@ -4,8 +4,8 @@ use crate::base::{Error, ErrorKind, Result, files, hash};
 use crate::engine::provenance::{input_digests, was_computed_from};
 use crate::engine::store::{ArtifactSnapshot, Draft, Inspection, Lock, Verifier, set_aside, set_aside_suspects};
 use crate::engine::{
-    ArtifactRecord, Context, Event, EventSink, Graph, RunOptions, StageHardware, StageId, StageStatus, StageSummary,
-    Store, clock,
+    ArtifactRecord, Context, Event, EventSink, Graph, RunOptions, Stage, StageHardware, StageId, StageStatus,
+    StageSummary, Store, clock, follow,
 };
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -149,7 +149,7 @@ impl Compute<'_> {
         inputs.iter().any(has_changed)
     }
 
-    /// Runs the stage and turns a panic into an error.
+    /// Runs the stage, on all ranks if its batches have shards.
     fn call(
         &self,
         id: StageId,
@@ -167,11 +167,16 @@ impl Compute<'_> {
             events: self.events,
             interrupted: self.interrupted,
             halted: self.halted,
+            team: &self.options.team,
             measured,
             checkpoints: checkpoints.clone(),
         };
-        catch_unwind(AssertUnwindSafe(|| self.graph.stage(id).run(&context)))
-            .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
+        let team = &self.options.team;
+        if !team.has_others() || self.graph.stage(id).shards() == 1 {
+            return run_stage(self.graph.stage(id), &context);
+        }
+        follow::lead(team, self.graph.key(id), &context)?;
+        team.end(run_stage(self.graph.stage(id), &context))
     }
 
     /// Returns the directory of a stage's checkpoints, after removing checkpoints computed from inputs with the same
@@ -216,6 +221,11 @@ impl Compute<'_> {
 /// Returns the error of a run that the user stopped.
 pub(super) fn interruption() -> Error {
     Error::new(ErrorKind::Interrupted, "interrupted").help("run again to resume")
+}
+
+/// Runs a stage and turns a panic into an error.
+pub(super) fn run_stage(stage: &dyn Stage, context: &Context<'_>) -> Result<StageSummary> {
+    catch_unwind(AssertUnwindSafe(|| stage.run(context))).unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Error {

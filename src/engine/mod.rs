@@ -41,6 +41,7 @@ mod compute;
 pub(crate) mod difference;
 pub(crate) mod estimate;
 pub(crate) mod event;
+mod follow;
 pub(crate) mod graph;
 pub(crate) mod hardware;
 pub(crate) mod key;
@@ -60,6 +61,7 @@ pub(crate) mod summary;
 
 pub use estimate::PlannedStage;
 pub use event::{Event, EventSink, NoEvents};
+pub use follow::{end, follow, with_threads};
 pub use graph::{Graph, StageId};
 pub use hardware::StageHardware;
 pub use key::KeyDocument;

@@ -4,7 +4,9 @@ use crate::base::Result;
 use crate::engine::provenance::Provenance;
 use crate::engine::store::{Inspection, Verifier, Verify};
 use crate::engine::{Graph, StageId, Store, pattern};
+use crate::group::Team;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Default checkpoint interval: the maximum work lost to a kill, weighed against writing several hundred megabytes for
@@ -28,6 +30,8 @@ pub struct RunOptions {
     pub checkpoint_every: Duration,
     /// When artifacts are compared with the digests in their manifests.
     pub verify: Verify,
+    /// This rank's connection to those that compute training stages with it.
+    pub team: Arc<Team>,
 }
 
 impl Default for RunOptions {
@@ -40,6 +44,7 @@ impl Default for RunOptions {
             keep_going: false,
             checkpoint_every: CHECKPOINT_EVERY,
             verify: Verify::default(),
+            team: Arc::new(Team::alone()),
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::engine::compute::interruption;
 use crate::engine::{
     EpochMetrics, Event, EventSink, Progress, StageHardware, StageSummary, TrainingMetrics, TrainingSpeed,
 };
+use crate::group::Team;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,11 @@ pub trait Stage: Send + Sync {
     /// # Errors
     /// Any error of the computation; the output directory is then discarded.
     fn run(&self, context: &Context<'_>) -> Result<StageSummary>;
+
+    /// Returns the number of shards of its batches; more than 1 if ranks can compute the stage together.
+    fn shards(&self) -> usize {
+        1
+    }
 
     /// Returns the metrics of a finished artifact for comparing runs: `accuracy`, `loss`.
     fn metrics(&self, _artifact: &Path) -> BTreeMap<String, f64> {
@@ -93,6 +99,8 @@ pub struct Context<'a> {
     pub interrupted: &'a AtomicBool,
     /// Set when another stage's failure ends the run.
     pub halted: &'a AtomicBool,
+    /// This rank's connection to those that compute the stage with it.
+    pub team: &'a Team,
     /// Measurements by the stage, for its record.
     pub measured: &'a Mutex<BTreeMap<String, f64>>,
 }
@@ -177,9 +185,11 @@ impl Context<'_> {
     /// # Errors
     /// The user or another stage's failure stops the run.
     pub fn check_interrupted(&self) -> Result<()> {
-        if self.is_interrupted() {
-            return Err(interruption());
-        }
-        Ok(())
+        if self.is_interrupted() { Err(self.interruption()) } else { Ok(()) }
+    }
+
+    /// Returns the error of a stage that stops because a user asks for it.
+    pub(crate) fn interruption(&self) -> Error {
+        interruption()
     }
 }

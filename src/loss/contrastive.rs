@@ -39,6 +39,12 @@ pub trait ContrastiveLoss {
     fn evaluate<D: LossKernels>(&self, z: Taped<D>) -> Result<ContrastiveOutput<D>> {
         self.plain(z)
     }
+
+    /// Returns the loss by rows of the similarity matrix, so that ranks can share the rows of a batch. Without it, every
+    /// rank computes the loss of the whole batch.
+    fn by_rows(&self) -> Option<RowLoss<'_>> {
+        None
+    }
 }
 
 /// A device with the kernels of all losses that have one.
@@ -91,6 +97,10 @@ impl ContrastiveLoss for LossConfig {
 
     fn evaluate<D: LossKernels>(&self, z: Taped<D>) -> Result<ContrastiveOutput<D>> {
         losses!(match_member LossConfig, self, config => config.evaluate(z))
+    }
+
+    fn by_rows(&self) -> Option<RowLoss<'_>> {
+        losses!(match_member LossConfig, self, config => config.by_rows())
     }
 }
 

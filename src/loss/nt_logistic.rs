@@ -19,7 +19,7 @@
 //! and a low temperature: all its similarities are 1, so its loss is about `1 / t`.
 
 use crate::base::Result;
-use crate::loss::{Chance, ContrastiveLoss, ContrastiveOutput, Similarity, tape};
+use crate::loss::{Chance, ContrastiveLoss, ContrastiveOutput, RowLoss, Similarity, tape};
 use crate::nn::Taped;
 use dfdx::prelude::*;
 use schemars::JsonSchema;
@@ -70,6 +70,36 @@ impl ContrastiveLoss for NtLogisticConfig {
         tape::check_pairs(&z)?;
         on_tape(z, self).map_err(tape::device_error)
     }
+
+    fn by_rows(&self) -> Option<RowLoss<'_>> {
+        let NtLogisticConfig { temperature, similarity } = *self;
+        Some(RowLoss { temperature, similarity, value: &row_value, gradient: &row_gradient })
+    }
+}
+
+/// Returns the loss of row `own` of the similarities; other rows need nothing of it.
+fn row_value(row: &[f32], own: usize) -> [f32; 2] {
+    let (rows, pair) = (row.len(), (own + row.len() / 2) % row.len());
+    let negatives = row.iter().enumerate().filter(|(column, _)| *column != own && *column != pair);
+    let sum: f64 = negatives.map(|(_, s)| f64::from(softplus_of(*s))).sum();
+    [softplus_of(-row[pair]) + (sum / (rows as f64 - 2.0).max(1.0)) as f32, 0.0]
+}
+
+/// Turns row `own` of the similarities into the gradient of the losses of all rows, times the number of rows.
+fn row_gradient(row: &mut [f32], own: usize, _: &[f32]) {
+    let (rows, pair) = (row.len(), (own + row.len() / 2) % row.len());
+    // Each similarity is in two rows, with the same weight.
+    let of_negative = 2.0 / (rows as f32 - 2.0).max(1.0);
+    let sigmoid = |x: f32| 1.0 / (1.0 + (-x).exp());
+    for (column, s) in row.iter_mut().enumerate() {
+        *s = if column == pair { -2.0 * sigmoid(-*s) } else { of_negative * sigmoid(*s) };
+    }
+    row[own] = 0.0;
+}
+
+/// Returns `ln(1 + exp(x))`.
+fn softplus_of(x: f32) -> f32 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 
 fn on_tape<D: Device<f32>>(

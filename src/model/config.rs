@@ -110,15 +110,23 @@ pub enum BatchNorm {
     /// are normalized with their own statistics, then the second views with theirs, and the running statistics are
     /// updated twice.
     PerView,
+    /// Over both views of each shard (`shards`), as data-parallel training without synchronized batch norm does; the running
+    /// statistics are updated by the mean over the shards.
+    Shard,
 }
 
 impl BatchNorm {
     /// Returns the number of groups of rows, each with its own statistics.
     pub fn groups(self) -> usize {
         match self {
-            Self::Joint => 1,
+            Self::Joint | Self::Shard => 1,
             Self::PerView => 2,
         }
+    }
+
+    /// Returns whether statistics are over all shards of a batch.
+    pub(crate) fn spans_shards(self) -> bool {
+        self != Self::Shard
     }
 
     /// Returns whether it is the default, which is not serialized: artifacts older than this option keep their keys.

@@ -29,12 +29,14 @@ pub(crate) mod oracle;
 mod parameters;
 mod registry;
 mod resnet;
+mod shard_norms;
 mod summary;
 mod tiny;
 
 pub use config::{BatchNorm, EncoderConfig};
 pub use head::{HeadNorm, ProjectionConfig};
 pub use network::{BatchStatistics, EncoderInput, Network};
+pub(crate) use network::{ForwardMode, ShardedStep};
 pub use resnet::{Depth, ResnetConfig, ResnetVariant, Stem};
 pub use summary::{Counts, Summary, SummaryRow, summarize};
 pub use tiny::TinyConfig;

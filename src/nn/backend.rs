@@ -1,7 +1,7 @@
 //! The kernels that an encoder needs from a device.
 
 use crate::base::Result;
-use crate::nn::{Convolution, MaxPool, Precision};
+use crate::nn::{Convolution, GradientSums, MaxPool, Moments, Precision};
 use dfdx::prelude::{Device, Storage, Tensor};
 
 /// Images in a batch of inference on the CPU.
@@ -27,6 +27,12 @@ pub trait Backend: Device<f32> {
     fn download(&self, buffer: &Self::Buffer) -> Result<Vec<f32>>;
     /// Copies a buffer into another of the same length.
     fn copy(&self, from: &Self::Buffer, into: &mut Self::Buffer) -> Result<()>;
+    /// Adds a buffer to another of the same length.
+    fn add(&self, from: &Self::Buffer, into: &mut Self::Buffer) -> Result<()> {
+        let (from, mut sum) = (self.download(from)?, self.download(into)?);
+        sum.iter_mut().zip(&from).for_each(|(sum, from)| *sum += from);
+        self.copy(&self.upload(sum)?, into)
+    }
     /// Returns the number of elements of a buffer.
     fn length(&self, buffer: &Self::Buffer) -> usize;
     /// Returns a map of zeros.
@@ -117,6 +123,29 @@ pub trait Backend: Device<f32> {
         input: &mut Self::Map,
         scale_gradient: &mut Self::Buffer,
         shift_gradient: &mut Self::Buffer,
+    ) -> Result<()>;
+
+    /// Returns the moments of each channel over the pixels of each group of rows, for statistics of several maps.
+    fn moments(&self, groups: usize, channels: usize, input: &Self::Map) -> Result<Vec<Moments>>;
+    /// The first half of [`Backend::normalize_gradient`] for moments of several maps: returns the sums of each group.
+    /// `gradient` becomes the gradient before the ReLU, except for [`ReluOutput::AfterNorm`], for which its content is
+    /// arbitrary.
+    fn gradient_sums(
+        &self,
+        norm: &Normalization<'_, Self::Buffer>,
+        relu_output: ReluOutput<'_, Self::Map>,
+        gradient: &mut Self::Map,
+        input: &Self::Map,
+    ) -> Result<Vec<GradientSums>>;
+    /// The second half: `input` becomes its gradient, given the sums over all pixels that were normalized with the
+    /// moments of each group, and the gradient that [`Backend::gradient_sums`] left.
+    fn norm_input_gradient(
+        &self,
+        norm: &Normalization<'_, Self::Buffer>,
+        relu_output: ReluOutput<'_, Self::Map>,
+        sums: &[GradientSums],
+        gradient: &mut Self::Map,
+        input: &mut Self::Map,
     ) -> Result<()>;
 
     /// Computes the maximum of each window.

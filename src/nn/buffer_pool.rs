@@ -53,6 +53,11 @@ impl<D: Backend> BufferPool<D> {
         self.maps.entry(self.device.map_length(&map)).or_default().push(map);
     }
 
+    /// Returns maps to the pool.
+    pub(crate) fn release_maps(&mut self, maps: impl IntoIterator<Item = D::Map>) {
+        maps.into_iter().for_each(|map| self.release_map(map));
+    }
+
     /// Returns the number of unused buffers and maps.
     pub fn count(&self) -> usize {
         self.buffers.values().map(Vec::len).sum::<usize>() + self.maps.values().map(Vec::len).sum::<usize>()

@@ -64,6 +64,7 @@ pub use shared::class_weights::{ClassWeights, WeightRule};
 pub use shared::classifier::ClassifierTraining;
 pub use shared::labels::{Counts, Fractions, LabelSampling, SelectOn};
 pub use shared::metrics::{ClassRecall, Metrics};
+pub use shared::shards::ShardNorm;
 pub use shared::statistics::{BatchNormStatistics, BatchOrder, FeatureStatistics};
 pub use shared::subset::Subset;
 pub use supervised::Supervised;

@@ -11,6 +11,7 @@ use safetensors::tensor::{Metadata, TensorInfo, TensorView};
 use safetensors::{Dtype, SafeTensors};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// Format version, increased when checkpoints of earlier versions can no longer be resumed.
@@ -48,18 +49,33 @@ impl Checkpoint<'_> {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
+        let parts = self.parts()?;
+        files::write_atomic_with(path, |file| parts.write(file))
+    }
+
+    /// Returns the bytes of the file.
+    ///
+    /// # Errors
+    /// They cannot be serialized, which is a bug.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.parts()?.write(&mut bytes).map_err(|error| Error::bug(error.to_string()))?;
+        Ok(bytes)
+    }
+
+    /// Returns the digest of the step and of all tensors, which is the same for two ranks of the same run.
+    pub(crate) fn digest(&self) -> [u8; blake3::OUT_LEN] {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.step.to_le_bytes());
+        self.tensors().iter().for_each(|tensor| {
+            hasher.update(bytemuck::cast_slice(tensor.values));
+        });
+        *hasher.finalize().as_bytes()
+    }
+
+    fn parts(&self) -> Result<Parts<'_>> {
         let tensors = self.tensors();
-        let header = self.header(&tensors)?;
-        let length = (header.len() as u64).to_le_bytes();
-        let values = tensors.iter().map(|tensor| bytemuck::cast_slice(tensor.values));
-        files::write_atomic_with(path, |file| {
-            let mut hasher = blake3::Hasher::new();
-            for bytes in [&length, header.as_slice()].into_iter().chain(values) {
-                hasher.update(bytes);
-                file.write_all(bytes)?;
-            }
-            file.write_all(hasher.finalize().as_bytes())
-        })
+        Ok(Parts { header: self.header(&tensors)?, tensors })
     }
 
     /// Returns every tensor but the digest, in the order of the file.
@@ -102,6 +118,29 @@ impl Checkpoint<'_> {
     }
 }
 
+/// The parts of a file before its digest.
+struct Parts<'a> {
+    header: Vec<u8>,
+    tensors: Vec<StoredTensor<'a>>,
+}
+
+impl Parts<'_> {
+    fn each(&self, mut part: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        part(&(self.header.len() as u64).to_le_bytes())?;
+        part(&self.header)?;
+        self.tensors.iter().try_for_each(|tensor| part(bytemuck::cast_slice(tensor.values)))
+    }
+
+    fn write(&self, file: &mut (impl Write + ?Sized)) -> io::Result<()> {
+        let mut hasher = blake3::Hasher::new();
+        self.each(|bytes| {
+            hasher.update(bytes);
+            file.write_all(bytes)
+        })?;
+        file.write_all(hasher.finalize().as_bytes())
+    }
+}
+
 impl Checkpoint<'static> {
     /// Reads a file.
     ///
@@ -111,7 +150,11 @@ impl Checkpoint<'static> {
         Self::from_bytes(&files::read(path)?)
     }
 
-    fn from_bytes(bytes: &[u8]) -> Result<Self> {
+    /// Reads the bytes of a file.
+    ///
+    /// # Errors
+    /// As for [`Checkpoint::read`].
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self> {
         check_digest(bytes)?;
         let unreadable = |error| Error::stage(format!("it is not a safetensors file: {error}"));
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(unreadable)?;

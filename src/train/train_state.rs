@@ -4,7 +4,7 @@ use crate::base::{Error, Result};
 use crate::model::Network;
 use crate::nn::NamedTensor;
 use crate::optim::{Optimizer, OptimizerConfig, Schedule, ScheduleConfig};
-use crate::train::{Checkpoint, Compute, EpochMeans, EpochRecord};
+use crate::train::{Checkpoint, Compute, EpochMeans, EpochRecord, ShardConfig};
 use std::borrow::Cow;
 
 /// Hyperparameters and length of a training run.
@@ -42,6 +42,8 @@ pub struct TrainState<D: Compute> {
     epochs_per_row: usize,
     records: Vec<EpochRecord>,
     best: Option<Vec<NamedTensor>>,
+    /// How batches are cut, if they are.
+    pub(super) shards: Option<ShardConfig>,
 }
 
 impl<D: Compute> TrainState<D> {
@@ -66,7 +68,13 @@ impl<D: Compute> TrainState<D> {
             epochs_per_row,
             records: Vec::new(),
             best: None,
+            shards: None,
         }
+    }
+
+    /// Returns how batches are cut into shards, if they are.
+    pub(crate) fn shards(&self) -> Option<&ShardConfig> {
+        self.shards.as_ref()
     }
 
     /// Returns the number of steps taken.

@@ -2,10 +2,12 @@
 
 use crate::base::{Error, Result};
 use crate::dataset::batches::Batch;
+use crate::group::Sharding;
 use crate::model::Network;
 use crate::nn::{Backend, Taped, TapedScalar, item};
 use crate::optim::clip_gradients;
 use crate::train::{Compute, TrainState};
+use std::ops::Range;
 
 /// A loss on dfdx's tape, and the accuracy on the same batch.
 pub type TapedLoss<D> = (TapedScalar<D>, f32);
@@ -35,8 +37,8 @@ impl<D: Compute> TrainState<D> {
         loss: impl FnOnce(Taped<D>, &[usize]) -> Result<TapedLoss<D>>,
         meanwhile: impl FnOnce(&Network<D>) -> Result<T>,
     ) -> Result<(StepReport, T)> {
-        let UploadedBatch { images, rows, labels } = batch;
-        let learning_rate = self.schedule.learning_rate(self.step);
+        let UploadedBatch { images, rows, labels, .. } = batch;
+        let images = images.into_iter().next().ok_or_else(|| Error::bug("a batch without images"))?;
 
         let h = self.network.forward_encoder(images, rows)?;
         let z = self.network.forward_head(h)?;
@@ -46,6 +48,15 @@ impl<D: Compute> TrainState<D> {
         // The device may still be working; the next lines wait for it.
         let result = meanwhile(&self.network)?;
         let loss = f64::from(item(&loss));
+        Ok((self.update(loss, f64::from(accuracy))?, result))
+    }
+
+    /// Updates the parameters by their gradients.
+    ///
+    /// # Errors
+    /// The device failed, or the loss or a gradient is not finite.
+    pub(super) fn update(&mut self, loss: f64, accuracy: f64) -> Result<StepReport> {
+        let learning_rate = self.schedule.learning_rate(self.step);
         let device = self.network.device().clone();
         let mut parameters = self.network.trainables();
         let gradient_norm = device.gradient_norm(&parameters)?;
@@ -59,18 +70,21 @@ impl<D: Compute> TrainState<D> {
         drop(parameters);
         self.network.parameters_changed()?;
 
-        let report = StepReport { loss, accuracy: f64::from(accuracy), learning_rate, gradient_norm };
+        let report = StepReport { loss, accuracy, learning_rate, gradient_norm };
         self.means.add(&report);
-        Ok((report, result))
+        Ok(report)
     }
 }
 
 /// A batch uploaded to the device; the copy may still be running.
 pub struct UploadedBatch<D: Backend> {
-    images: D::Map,
-    /// Number of images.
+    /// A map, or one for each shard of this rank.
+    pub(super) images: Vec<D::Map>,
+    /// Number of images on this rank.
     pub rows: usize,
-    labels: Vec<usize>,
+    pub(super) labels: Vec<usize>,
+    /// Images of the whole batch, each counted once.
+    pub(super) images_of_batch: usize,
 }
 
 impl<D: Backend> UploadedBatch<D> {
@@ -79,8 +93,28 @@ impl<D: Backend> UploadedBatch<D> {
     /// # Errors
     /// The size of the images is not that of the network, or the device is out of memory.
     pub fn new(batch: Batch, network: &Network<D>) -> Result<Self> {
-        let Batch { images, rows, labels, .. } = batch;
-        Ok(Self { images: network.upload(images, rows)?, rows, labels })
+        let Batch { images, rows, labels, images_of_batch, .. } = batch;
+        Ok(Self { images: vec![network.upload(images, rows)?], rows, labels, images_of_batch })
+    }
+
+    /// Uploads the shards of this rank.
+    ///
+    /// # Errors
+    /// As for [`UploadedBatch::new`].
+    pub fn shards(batch: Batch, network: &Network<D>, sharding: &Sharding) -> Result<Self> {
+        let Batch { images, rows, labels, images_of_batch, .. } = batch;
+        let own = sharding.batch(images_of_batch).own();
+        let once: usize = own.iter().map(Range::len).sum();
+        let views = rows / once.max(1);
+        let length = images.len() / rows.max(1);
+        let mut rest = images.as_slice();
+        let maps = own.iter().map(|shard| {
+            let (shard, after) = (views * shard.len(), &mut rest);
+            let (values, left) = after.split_at(shard * length);
+            *after = left;
+            network.upload(values.to_vec(), shard)
+        });
+        Ok(Self { images: maps.collect::<Result<_>>()?, rows, labels, images_of_batch })
     }
 }
 

@@ -57,6 +57,26 @@ impl ValueEnum for ResultsFormat {
     }
 }
 
+/// The ranks of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RanksArgument {
+    /// Threads of one process.
+    Count(u16),
+    /// Those that an MPI launcher has started.
+    Auto,
+}
+
+/// The ranks that completions suggest.
+pub(super) const RANKS: Suggested<RanksArgument> = Suggested { parse: ranks, values: &["auto", "2", "4", "8"] };
+
+fn ranks(text: &str) -> Result<RanksArgument, String> {
+    match text.parse() {
+        Ok(count @ 1..=1024) => Ok(RanksArgument::Count(count)),
+        _ if text == "auto" => Ok(RanksArgument::Auto),
+        _ => Err("expected `auto` or a number from 1 to 1024".to_owned()),
+    }
+}
+
 /// Returns the parser of the names of sinks. Their descriptions are below the options: beside a value, one would put
 /// every option of the command's help on lines of its own.
 pub(super) fn sink_names() -> PossibleValuesParser {

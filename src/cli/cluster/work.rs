@@ -221,6 +221,9 @@ impl Task {
                 // Another node may do better.
                 end(EndState::Interrupted, Vec::new(), Some(error.to_string()))
             }
+            Err(Failure::Printed(code)) => {
+                end(EndState::Interrupted, Vec::new(), Some(format!("ended with exit code {code}")))
+            }
         }
     }
 

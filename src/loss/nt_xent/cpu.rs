@@ -63,13 +63,13 @@ fn loss_and_gradient(z: &[f32], rows: usize, width: usize, config: &NtXentConfig
     }
 }
 
-fn row_norms(z: &[f32], width: usize) -> Vec<f32> {
+pub(in crate::loss) fn row_norms(z: &[f32], width: usize) -> Vec<f32> {
     let norm = |row: &[f32]| row.iter().map(|x| x * x).sum::<f32>().sqrt();
     // `max` would hide a NaN.
     z.chunks(width).map(norm).map(|norm| if norm < MIN_NORM { MIN_NORM } else { norm }).collect()
 }
 
-fn normalized(z: &[f32], norms: &[f32], width: usize) -> Vec<f32> {
+pub(in crate::loss) fn normalized(z: &[f32], norms: &[f32], width: usize) -> Vec<f32> {
     z.chunks(width).zip(norms).flat_map(|(row, norm)| row.iter().map(move |x| x / norm)).collect()
 }
 
@@ -140,7 +140,7 @@ fn similarity_gradient(probabilities: &[f32], u: &[f32], rows: usize, width: usi
 }
 
 /// Backpropagates the gradient through `u = z / |z|` in place: `dz = (du - (du . u) u) / |z|`.
-fn normalize_backward(u: &[f32], norms: &[f32], width: usize, gradient: &mut [f32]) {
+pub(in crate::loss) fn normalize_backward(u: &[f32], norms: &[f32], width: usize, gradient: &mut [f32]) {
     for ((row, u), &norm) in gradient.chunks_mut(width).zip(u.chunks(width)).zip(norms) {
         // Below the minimum norm the divisor is a constant.
         let along = if norm > MIN_NORM { row.iter().zip(u).map(|(g, u)| g * u).sum::<f32>() } else { 0.0 };

@@ -12,13 +12,13 @@
 //!
 //! Devices implement it as one operation on the tape with an analytic gradient ([`NtXentKernel`]).
 
-mod cpu;
+pub(super) mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
 
 use crate::base::Result;
 use crate::loss::tape;
-use crate::loss::{Chance, ContrastiveLoss, ContrastiveOutput, LossKernels, Similarity};
+use crate::loss::{Chance, ContrastiveLoss, ContrastiveOutput, LossKernels, RowLoss, Similarity};
 use crate::nn::{Backend, Taped};
 use dfdx::prelude::*;
 use schemars::JsonSchema;
@@ -88,6 +88,32 @@ impl ContrastiveLoss for NtXentConfig {
     fn evaluate<D: LossKernels>(&self, z: Taped<D>) -> Result<ContrastiveOutput<D>> {
         nt_xent(z, self)
     }
+
+    fn by_rows(&self) -> Option<RowLoss<'_>> {
+        let NtXentConfig { temperature, similarity } = *self;
+        Some(RowLoss { temperature, similarity, value: &row_value, gradient: &row_gradient })
+    }
+}
+
+/// Returns the loss of row `own` of the similarities, and the logarithm of its sum of exponentials.
+fn row_value(row: &[f32], own: usize) -> [f32; 2] {
+    let pair = (own + row.len() / 2) % row.len();
+    let others = || row.iter().enumerate().filter(|(column, _)| *column != own).map(|(_, s)| *s);
+    let max = others().fold(f32::NEG_INFINITY, f32::max);
+    let log_sum = max + others().map(|s| (s - max).exp()).sum::<f32>().ln();
+    [log_sum - row[pair], log_sum]
+}
+
+/// Turns row `own` of the similarities into `p + p' - 2 pairs`, by the logarithms of the sums of all rows: similarities
+/// are symmetric, so the row has what the gradient needs of its column.
+fn row_gradient(row: &mut [f32], own: usize, log_sums: &[f32]) {
+    let pair = (own + row.len() / 2) % row.len();
+    let of_row = log_sums[own];
+    for (s, of_column) in row.iter_mut().zip(log_sums) {
+        *s = (*s - of_row).exp() + (*s - of_column).exp();
+    }
+    row[own] = 0.0;
+    row[pair] -= 2.0;
 }
 
 /// Computes NT-Xent of `z`, `[2n, width]`, where rows i and i + n are the two views of image i.

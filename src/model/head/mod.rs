@@ -2,10 +2,12 @@
 
 mod config;
 mod norm;
+mod shards;
 mod values;
 
 pub use config::{HeadNorm, ProjectionConfig};
 pub(super) use norm::NormMode;
+pub(super) use shards::HeadActivations;
 pub(super) use values::{HeadValues, dfdx_error};
 
 use crate::base::{Error, Result};

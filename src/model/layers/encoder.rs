@@ -3,9 +3,9 @@
 use crate::base::Result;
 use crate::model::initializer::Initialization;
 use crate::model::layers::global_average::GlobalAverage;
-use crate::model::layers::unit::InputGradient;
+use crate::model::layers::unit::{InputGradient, UnitOutput};
 use crate::model::layers::{BackwardPass, ForwardPass, Layer, MapLayer, Unit};
-use crate::nn::{Backend, ReluOutput};
+use crate::nn::Backend;
 
 /// Number of channels of an image.
 pub(in crate::model) const IMAGE_CHANNELS: usize = 3;
@@ -44,41 +44,41 @@ impl Encoder {
         (&self.stem, &self.layers)
     }
 
-    /// Encodes `[rows, side, side, 3]` to `[rows, features]`.
+    /// Encodes `[rows, side, side, 3]` to `[rows, features]`, for each shard.
     pub(in crate::model) fn forward<D: Backend>(
         &self,
         pass: &mut ForwardPass<'_, D>,
-        images: D::Map,
-    ) -> Result<D::Buffer> {
+        images: Vec<D::Map>,
+    ) -> Result<Vec<D::Buffer>> {
         let mut map = self.stem.forward(pass, &images, None, true)?;
         pass.save_images(images);
         for layer in &self.layers {
             let output = layer.forward(pass, &map)?;
-            pass.save_map(std::mem::replace(&mut map, output));
+            pass.save_maps(std::mem::replace(&mut map, output));
         }
         let features = self.average.forward(pass, &map)?;
-        pass.save_map(map);
+        pass.save_maps(map);
         Ok(features)
     }
 
-    /// Backpropagates the gradient of the features, `[rows, features]`, to those of the parameters.
+    /// Backpropagates the gradient of the features of each shard, `[rows, features]`, to those of the parameters.
     pub(in crate::model) fn backward<D: Backend>(
         &self,
         mut pass: BackwardPass<'_, D>,
-        features_gradient: &D::Buffer,
+        features_gradient: &[D::Buffer],
     ) -> Result<()> {
         let pass = &mut pass;
         let mut gradient = self.average.backward(pass, features_gradient)?;
-        let mut output = pass.saved.pop_map()?;
+        let mut output = pass.saved.pop_maps()?;
         for layer in self.layers.iter().rev() {
-            let input = pass.saved.pop_map()?;
+            let input = pass.saved.pop_maps()?;
             gradient = layer.backward(pass, &input, output, gradient)?;
             output = input;
         }
         let images = pass.saved.take_images()?;
-        self.stem.backward(pass, &images, ReluOutput::AfterNorm(&output), &mut gradient, InputGradient::Skip)?;
-        pass.buffers.release_map(output);
-        pass.buffers.release_map(gradient);
+        self.stem.backward(pass, &images, UnitOutput::AfterNorm(&output), &mut gradient, InputGradient::Skip)?;
+        pass.buffers.release_maps(output);
+        pass.buffers.release_maps(gradient);
         Ok(())
     }
 }

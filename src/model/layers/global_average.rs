@@ -20,21 +20,30 @@ impl GlobalAverage {
         Self { channels, pixels: side * side }
     }
 
-    /// Returns the features, `[rows, channels]`.
-    pub(super) fn forward<D: Backend>(&self, pass: &mut ForwardPass<'_, D>, input: &D::Map) -> Result<D::Buffer> {
-        let mut features = pass.buffers.acquire(pass.rows * self.channels)?;
-        pass.device.average_pool(self.channels, input, pass.rows, &mut features)?;
-        Ok(features)
+    /// Returns the features of each shard, `[rows, channels]`.
+    pub(super) fn forward<D: Backend>(
+        &self,
+        pass: &mut ForwardPass<'_, D>,
+        input: &[D::Map],
+    ) -> Result<Vec<D::Buffer>> {
+        let of_shard = |(rows, input): (&usize, &D::Map)| {
+            let mut features = pass.buffers.acquire(rows * self.channels)?;
+            pass.device.average_pool(self.channels, input, *rows, &mut features)?;
+            Ok(features)
+        };
+        pass.rows.iter().zip(input).map(of_shard).collect()
     }
 
     /// Returns the gradient of the input, given that of the features.
     pub(super) fn backward<D: Backend>(
         &self,
         pass: &mut BackwardPass<'_, D>,
-        features_gradient: &D::Buffer,
-    ) -> Result<D::Map> {
-        let mut gradient = pass.buffers.acquire_map(pass.rows * self.pixels * self.channels)?;
-        pass.device.average_pool_gradient(self.channels, features_gradient, pass.rows, &mut gradient)?;
+        features_gradient: &[D::Buffer],
+    ) -> Result<Vec<D::Map>> {
+        let mut gradient = pass.acquire_maps(self.pixels * self.channels)?;
+        for ((rows, features), gradient) in pass.rows.iter().zip(features_gradient).zip(&mut gradient) {
+            pass.device.average_pool_gradient(self.channels, features, *rows, gradient)?;
+        }
         Ok(gradient)
     }
 }

@@ -25,23 +25,29 @@ impl MaxPoolLayer {
 }
 
 impl MapLayer for MaxPoolLayer {
-    fn forward<D: Backend>(&self, pass: &mut ForwardPass<'_, D>, input: &D::Map) -> Result<D::Map> {
-        let mut output = pass.buffers.acquire_map(pass.rows * self.shape.output_len())?;
-        pass.device.max_pool(&self.shape, input, &mut output)?;
+    fn forward<D: Backend>(&self, pass: &mut ForwardPass<'_, D>, input: &[D::Map]) -> Result<Vec<D::Map>> {
+        let mut output = pass.acquire_maps(self.shape.output_len())?;
+        for (input, output) in input.iter().zip(&mut output) {
+            pass.device.max_pool(&self.shape, input, output)?;
+        }
         Ok(output)
     }
 
     fn backward<D: Backend>(
         &self,
         pass: &mut BackwardPass<'_, D>,
-        input: &D::Map,
-        output: D::Map,
-        gradient: D::Map,
-    ) -> Result<D::Map> {
-        let mut below = pass.buffers.acquire_map(pass.device.map_length(input))?;
-        pass.device.max_pool_gradient(&self.shape, input, &output, &gradient, &mut below)?;
-        pass.buffers.release_map(gradient);
-        pass.buffers.release_map(output);
+        input: &[D::Map],
+        output: Vec<D::Map>,
+        gradient: Vec<D::Map>,
+    ) -> Result<Vec<D::Map>> {
+        let lengths = input.iter().map(|input| pass.device.map_length(input));
+        let below = lengths.map(|length| pass.buffers.acquire_map(length));
+        let mut below = below.collect::<Result<Vec<_>>>()?;
+        for (((input, output), gradient), below) in input.iter().zip(&output).zip(&gradient).zip(&mut below) {
+            pass.device.max_pool_gradient(&self.shape, input, output, gradient, below)?;
+        }
+        pass.buffers.release_maps(gradient);
+        pass.buffers.release_maps(output);
         Ok(below)
     }
 }

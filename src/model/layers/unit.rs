@@ -1,11 +1,13 @@
 //! A unit: convolution, batch norm, the residual sum if any, and ReLU except on a shortcut.
 
 use crate::base::Result;
+use crate::group::TreeSum;
 use crate::model::initializer::{Initialization, Initializer};
 use crate::model::layers::{BackwardPass, ForwardPass, NormConstants, NormStatistics};
 use crate::model::parameters::{ParameterLayout, ParameterSpec, Parameters};
 use crate::model::registry::{Registry, square};
-use crate::nn::{Backend, Convolution, Normalization, ReluOutput, Role, RunningUpdate};
+use crate::model::shard_norms::ShardNorms;
+use crate::nn::{Backend, BufferPool, Convolution, Normalization, ReluOutput, Role, RunningUpdate};
 
 /// The convolution of a unit and the indices of its parameters and running statistics.
 #[derive(Clone, Debug)]
@@ -34,14 +36,35 @@ pub(super) struct UnitSpec<'a> {
     pub(super) norm: NormConstants,
 }
 
-/// Destination of the gradient of a unit's input.
+/// Destination of the gradient of a unit's input, a map for each shard.
 pub(super) enum InputGradient<'a, M> {
     /// Not computed: the input is the images.
     Skip,
-    /// Overwrites the map.
-    Write(&'a mut M),
-    /// Adds to the map.
-    Add(&'a mut M),
+    /// Overwrites the maps.
+    Write(&'a mut [M]),
+    /// Adds to the maps.
+    Add(&'a mut [M]),
+}
+
+/// The outputs of the ReLU of a unit, one for each shard.
+pub(in crate::model) enum UnitOutput<'a, M> {
+    /// There is no ReLU.
+    None,
+    /// The ReLU of the normalized values.
+    AfterNorm(&'a [M]),
+    /// The ReLU of their sum with a residual.
+    AfterSum(&'a [M]),
+}
+
+impl<'a, M> UnitOutput<'a, M> {
+    /// Returns the output of one shard.
+    pub(in crate::model) fn of_shard(&self, shard: usize) -> ReluOutput<'a, M> {
+        match self {
+            Self::None => ReluOutput::None,
+            Self::AfterNorm(maps) => ReluOutput::AfterNorm(&maps[shard]),
+            Self::AfterSum(maps) => ReluOutput::AfterSum(&maps[shard]),
+        }
+    }
 }
 
 impl Unit {
@@ -86,81 +109,139 @@ impl Unit {
     pub(super) fn forward<D: Backend>(
         &self,
         pass: &mut ForwardPass<'_, D>,
-        input: &D::Map,
-        residual: Option<&D::Map>,
+        input: &[D::Map],
+        residual: Option<&[D::Map]>,
         relu: bool,
-    ) -> Result<D::Map> {
-        let length = pass.rows * self.convolution.output_len();
+    ) -> Result<Vec<D::Map>> {
+        let length = self.convolution.output_len();
         let values = &pass.parameters.values;
         let bias = self.bias.map(|bias| &values[bias]);
-        let mut convolved = pass.buffers.acquire_map(length)?;
-        pass.device.convolution(&self.convolution, input, &values[self.weight], bias, &mut convolved)?;
+        let mut convolved = pass.acquire_maps(length)?;
+        for (input, convolved) in input.iter().zip(&mut convolved) {
+            pass.device.convolution(&self.convolution, input, &values[self.weight], bias, convolved)?;
+        }
         let (mean, inv_std) = self.moments(pass, &convolved)?;
-        let norm =
-            Normalization { mean: &mean, inv_std: &inv_std, scale: &values[self.scale], shift: &values[self.shift] };
-        let mut output = pass.buffers.acquire_map(length)?;
-        pass.device.normalize(&norm, &convolved, residual, relu, &mut output)?;
-        pass.save_map(convolved);
-        pass.save_buffer(mean);
-        pass.save_buffer(inv_std);
+        let mut output = pass.acquire_maps(length)?;
+        for (i, output) in output.iter_mut().enumerate() {
+            let (scale, shift) = (&values[self.scale], &values[self.shift]);
+            let norm = Normalization { mean: &mean[i], inv_std: &inv_std[i], scale, shift };
+            pass.device.normalize(&norm, &convolved[i], residual.map(|residual| &residual[i]), relu, output)?;
+        }
+        pass.save_maps(convolved);
+        pass.save_buffers(mean);
+        pass.save_buffers(inv_std);
         Ok(output)
     }
 
-    /// Returns mean and inverse standard deviation, `[groups, channels]` each.
-    fn moments<D: Backend>(&self, pass: &mut ForwardPass<'_, D>, convolved: &D::Map) -> Result<(D::Buffer, D::Buffer)> {
-        let length = pass.groups * self.convolution.outputs;
-        let mut inv_std = pass.buffers.acquire(length)?;
-        let mut mean = pass.buffers.acquire(length)?;
+    /// Returns mean and inverse standard deviation of each shard, `[groups, channels]` each.
+    fn moments<D: Backend>(
+        &self,
+        pass: &mut ForwardPass<'_, D>,
+        convolved: &[D::Map],
+    ) -> Result<(Vec<D::Buffer>, Vec<D::Buffer>)> {
         let NormConstants { epsilon, momentum } = self.norm;
         let running = match &mut pass.statistics {
             NormStatistics::Running(statistics) => {
                 let running = &statistics[self.statistics];
+                let (mut mean, mut inv_std) =
+                    (pass.buffers.acquire(self.convolution.outputs)?, pass.buffers.acquire(self.convolution.outputs)?);
                 pass.device.inv_std(epsilon, &running.variance, &mut inv_std)?;
                 pass.device.copy(&running.mean, &mut mean)?;
-                return Ok((mean, inv_std));
+                return Ok((vec![mean], vec![inv_std]));
             }
             NormStatistics::Batch => None,
-            NormStatistics::Training(statistics) => {
-                let running = &mut statistics[self.statistics];
-                Some(RunningUpdate { mean: &mut running.mean, variance: &mut running.variance, momentum })
-            }
+            NormStatistics::Training(statistics) => Some(&mut statistics[self.statistics]),
         };
-        pass.device.batch_moments(pass.groups, epsilon, convolved, &mut mean, &mut inv_std, running)?;
-        Ok((mean, inv_std))
+        if let Some(shards) = &mut pass.shards {
+            let moments = shards.moments(pass.device, self.convolution.outputs, convolved, self.statistics, running)?;
+            return shards.upload(pass.device, &moments);
+        }
+        let running =
+            running.map(|running| RunningUpdate { mean: &mut running.mean, variance: &mut running.variance, momentum });
+        let length = pass.groups * self.convolution.outputs;
+        let (mut inv_std, mut mean) = (pass.buffers.acquire(length)?, pass.buffers.acquire(length)?);
+        pass.device.batch_moments(pass.groups, epsilon, &convolved[0], &mut mean, &mut inv_std, running)?;
+        Ok((vec![mean], vec![inv_std]))
     }
 
     /// Writes the gradients of the parameters. `gradient`, of the output, becomes that of the residual if there is one.
     pub(super) fn backward<D: Backend>(
         &self,
         pass: &mut BackwardPass<'_, D>,
-        input: &D::Map,
-        relu_output: ReluOutput<'_, D::Map>,
-        gradient: &mut D::Map,
+        input: &[D::Map],
+        output: UnitOutput<'_, D::Map>,
+        gradient: &mut [D::Map],
         input_gradient: InputGradient<'_, D::Map>,
     ) -> Result<()> {
-        let (inv_std, mean) = (pass.saved.pop_buffer()?, pass.saved.pop_buffer()?);
-        let mut convolved = pass.saved.pop_map()?;
+        let (inv_std, mean) = (pass.saved.pop_buffers()?, pass.saved.pop_buffers()?);
+        let mut convolved = pass.saved.pop_maps()?;
         let Parameters { values, gradients, .. } = &mut *pass.parameters;
-        let norm =
-            Normalization { mean: &mean, inv_std: &inv_std, scale: &values[self.scale], shift: &values[self.shift] };
+        let (scale, shift) = (&values[self.scale], &values[self.shift]);
+        let norm = |i: usize| Normalization { mean: &mean[i], inv_std: &inv_std[i], scale, shift };
         // Weight, bias if any, scale and shift are consecutive.
         let (convolution, norms) = gradients[self.weight..=self.shift].split_at_mut(self.scale - self.weight);
-        let (scale, shift) = norms.split_at_mut(1);
-        pass.device.normalize_gradient(&norm, relu_output, gradient, &mut convolved, &mut scale[0], &mut shift[0])?;
-        let (weight, bias) = convolution.split_at_mut(1);
-        let (shape, bias) = (&self.convolution, bias.first_mut());
-        pass.device.convolution_weight_gradient(shape, input, &convolved, &mut weight[0], bias)?;
+        if let Some(shards) = pass.shards {
+            let gradients =
+                shards.gradient((pass.device, self.convolution.outputs), norm, output, gradient, &mut convolved)?;
+            norms.iter_mut().zip(gradients).for_each(|(into, gradient)| *into = gradient);
+        } else {
+            let (scale, shift) = norms.split_at_mut(1);
+            let (gradient, convolved) = (&mut gradient[0], &mut convolved[0]);
+            let output = output.of_shard(0);
+            pass.device.normalize_gradient(&norm(0), output, gradient, convolved, &mut scale[0], &mut shift[0])?;
+        }
+        self.weight_gradient(pass.device, pass.buffers, pass.shards, (input, &convolved), convolution)?;
         let into = match input_gradient {
             InputGradient::Skip => None,
             InputGradient::Write(into) => Some((false, into)),
             InputGradient::Add(into) => Some((true, into)),
         };
         if let Some((accumulate, into)) = into {
-            pass.device.convolution_input_gradient(shape, &values[self.weight], &convolved, accumulate, into)?;
+            let (shape, weight) = (&self.convolution, &values[self.weight]);
+            for (convolved, into) in convolved.iter().zip(into) {
+                pass.device.convolution_input_gradient(shape, weight, convolved, accumulate, into)?;
+            }
         }
-        pass.buffers.release_map(convolved);
-        pass.buffers.release(mean);
-        pass.buffers.release(inv_std);
+        pass.buffers.release_maps(convolved);
+        if pass.shards.is_none() {
+            mean.into_iter().chain(inv_std).for_each(|buffer| pass.buffers.release(buffer));
+        }
+        Ok(())
+    }
+
+    /// Writes the gradients of the weight and the bias, if any: the sums over the shards.
+    fn weight_gradient<D: Backend>(
+        &self,
+        device: &D,
+        buffers: &mut BufferPool<D>,
+        shards: Option<&ShardNorms>,
+        (input, output_gradient): (&[D::Map], &[D::Map]),
+        into: &mut [D::Buffer],
+    ) -> Result<()> {
+        let of_shard = |i: usize, into: &mut [D::Buffer]| {
+            let (weight, bias) = into.split_at_mut(1);
+            let (shape, bias) = (&self.convolution, bias.first_mut());
+            device.convolution_weight_gradient(shape, &input[i], &output_gradient[i], &mut weight[0], bias)
+        };
+        let Some(shards) = shards.filter(|_| input.len() != 1) else { return of_shard(0, into) };
+        let (mut sum, mut next) = (TreeSum::default(), 0..input.len());
+        for is_present in shards.block() {
+            let mut leaf = None;
+            if let Some(i) = is_present.then(|| next.next()).flatten() {
+                let own = into.iter().map(|buffer| buffers.acquire(device.length(buffer)));
+                let mut own = own.collect::<Result<Vec<_>>>()?;
+                of_shard(i, &mut own)?;
+                leaf = Some(own);
+            }
+            sum.push(leaf, |left: &mut Vec<D::Buffer>, right| {
+                left.iter_mut().zip(&right).try_for_each(|(left, right)| device.add(right, left))?;
+                right.into_iter().for_each(|buffer| buffers.release(buffer));
+                Ok(())
+            })?;
+        }
+        for (into, sum) in into.iter_mut().zip(sum.finish().into_iter().flatten()) {
+            buffers.release(std::mem::replace(into, sum));
+        }
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ use crate::base::Result;
 use crate::model::layers::{ForwardPass, NormStatistics};
 use crate::model::network::Network;
 use crate::model::network::inference::BatchStatistics;
+use crate::model::network::training::single;
 use crate::nn::{Backend, BufferPool};
 
 /// Images to encode.
@@ -79,8 +80,9 @@ impl<D: Backend> Network<D> {
             BatchStatistics::Batch => NormStatistics::Batch,
         };
         let (device, parameters) = (&self.device, &self.parameters);
-        let mut pass = ForwardPass { device, parameters, statistics, buffers, rows, saved: None, groups: 1 };
-        self.encoder.forward(&mut pass, images)
+        let (rows, shards) = (&[rows], None);
+        let mut pass = ForwardPass { device, parameters, statistics, buffers, rows, saved: None, groups: 1, shards };
+        single(self.encoder.forward(&mut pass, vec![images])?)
     }
 }
 

@@ -2,6 +2,9 @@
 
 mod encoding;
 mod inference;
+mod shards;
+#[cfg(test)]
+mod shards_tests;
 pub(super) mod state_dict;
 #[cfg(test)]
 mod tests;
@@ -9,6 +12,7 @@ mod training;
 
 pub use encoding::EncoderInput;
 pub use inference::BatchStatistics;
+pub(crate) use shards::{ForwardMode, ShardedStep};
 
 use crate::base::{Error, Result};
 use crate::model::config::{BatchNorm, EncoderConfig};

@@ -59,10 +59,11 @@ impl<D: Backend> Network<D> {
             statistics: NormStatistics::Training(&mut self.statistics),
             buffers: &mut self.buffers,
             saved: Some(SavedActivations::default()),
-            rows,
+            rows: &[rows],
             groups,
+            shards: None,
         };
-        let features = self.encoder.forward(&mut pass, images)?;
+        let features = single(self.encoder.forward(&mut pass, vec![images])?)?;
         let saved = pass.saved.unwrap_or_default();
         let tensor = self.device.to_tensor(&features, (rows, self.encoder.features()))?;
         self.buffers.release(features);
@@ -129,7 +130,13 @@ impl<D: Backend> Network<D> {
             head.read_gradients(&self.device, &mut gradients, &mut self.parameters)?;
         }
         let Self { device, parameters, buffers, .. } = self;
-        self.encoder.backward(BackwardPass { device, parameters, buffers, saved, rows }, &features)?;
+        let pass = BackwardPass { device, parameters, buffers, saved, rows: &[rows], shards: None };
+        self.encoder.backward(pass, &[features])?;
         Ok(loss)
     }
+}
+
+/// Returns the only element.
+pub(super) fn single<T>(all: Vec<T>) -> Result<T> {
+    all.into_iter().next().ok_or_else(|| Error::bug("a pass without a map"))
 }

@@ -2,7 +2,7 @@
 
 use super::element::Element;
 use super::normalize;
-use crate::nn::{Normalization, RunningUpdate};
+use crate::nn::{GradientSums, Moments, Normalization, RunningUpdate};
 
 /// Computes the moments of each group, `[groups, channels]`, and updates the running statistics by each in turn.
 pub(super) fn moments<E: Element>(
@@ -50,15 +50,51 @@ pub(super) fn gradient<E: Element>(
     input: &mut [E],
     [scale_gradient, shift_gradient]: [&mut [f32]; 2],
 ) {
-    let (channels, length) = (norm.scale.len(), input.len() / group_count(norm));
+    let length = input.len() / group_count(norm);
     let maps = gradient.chunks_exact_mut(length).zip(input.chunks_exact_mut(length));
     for (group, (norm, (gradient, input))) in per_group(norm).zip(maps).enumerate() {
         let output = relu_output.map(|output| &output[group * length..][..length]);
-        let (mut of_scale, mut of_shift) = (vec![0.0; channels], vec![0.0; channels]);
-        normalize::parameter_gradients(&norm, input, output, gradient, &mut of_scale, &mut of_shift);
-        normalize::input_gradient(&norm, &of_scale, &of_shift, gradient, input);
+        let sums = normalize::gradient_sums(&norm, input, output, gradient);
+        let (of_scale, of_shift) = (sums.of_scale(norm.inv_std), sums.of_shift());
+        normalize::input_gradient(&norm, sums.pixels, [&of_scale, &of_shift], gradient, input);
         accumulate(group > 0, &of_scale, scale_gradient);
         accumulate(group > 0, &of_shift, shift_gradient);
+    }
+}
+
+/// Returns the moments of each group.
+pub(super) fn moments_of<E: Element>(groups: usize, channels: usize, input: &[E]) -> Vec<Moments> {
+    input.chunks_exact(input.len() / groups).map(|input| normalize::moments_of(input, channels)).collect()
+}
+
+/// Returns the sums of the backward pass of each group; `gradient` becomes the gradient before the ReLU.
+pub(super) fn gradient_sums<E: Element>(
+    norm: &Normalization<'_, Vec<f32>>,
+    relu_output: Option<&[E]>,
+    gradient: &mut [E],
+    input: &[E],
+) -> Vec<GradientSums> {
+    let length = input.len() / group_count(norm);
+    let maps = gradient.chunks_exact_mut(length).zip(input.chunks_exact(length));
+    let sums = |(group, (norm, (gradient, input))): (usize, (Normalization<'_, [f32]>, (&mut [E], &[E])))| {
+        let output = relu_output.map(|output| &output[group * length..][..length]);
+        normalize::gradient_sums(&norm, input, output, gradient)
+    };
+    per_group(norm).zip(maps).enumerate().map(sums).collect()
+}
+
+/// Replaces `input` by its gradient, given the gradient before the ReLU and the sums of each group.
+pub(super) fn input_gradient<E: Element>(
+    norm: &Normalization<'_, Vec<f32>>,
+    sums: &[GradientSums],
+    gradient: &[E],
+    input: &mut [E],
+) {
+    let length = input.len() / group_count(norm);
+    let maps = gradient.chunks_exact(length).zip(input.chunks_exact_mut(length));
+    for ((norm, sums), (gradient, input)) in per_group(norm).zip(sums).zip(maps) {
+        let (of_scale, of_shift) = (sums.of_scale(norm.inv_std), sums.of_shift());
+        normalize::input_gradient(&norm, sums.pixels, [&of_scale, &of_shift], gradient, input);
     }
 }
 

@@ -4,7 +4,7 @@ use super::element::Element;
 use super::map::Map;
 use super::{convolution, convolution_gradient, groups, normalize as norm_passes, pool};
 use crate::base::Result;
-use crate::nn::{Convolution, MaxPool, Normalization, RunningUpdate};
+use crate::nn::{Convolution, GradientSums, MaxPool, Moments, Normalization, RunningUpdate};
 
 type Norm<'a> = Normalization<'a, Vec<f32>>;
 
@@ -59,6 +59,29 @@ pub(super) fn moments<E: Element>(
     running: Option<RunningUpdate<'_, Vec<f32>>>,
 ) -> Result<()> {
     groups::moments(groups, epsilon, E::of(input)?, mean, inv_std, running);
+    Ok(())
+}
+
+pub(super) fn moments_of<E: Element>(groups: usize, channels: usize, input: &Map) -> Result<Vec<Moments>> {
+    Ok(groups::moments_of(groups, channels, E::of(input)?))
+}
+
+pub(super) fn gradient_sums<E: Element>(
+    norm: &Norm<'_>,
+    relu_output: Option<&Map>,
+    gradient: &mut Map,
+    input: &Map,
+) -> Result<Vec<GradientSums>> {
+    Ok(groups::gradient_sums(norm, relu_output.map(E::of).transpose()?, E::of_mut(gradient)?, E::of(input)?))
+}
+
+pub(super) fn norm_input_gradient<E: Element>(
+    norm: &Norm<'_>,
+    sums: &[GradientSums],
+    gradient: &Map,
+    input: &mut Map,
+) -> Result<()> {
+    groups::input_gradient(norm, sums, E::of(gradient)?, E::of_mut(input)?);
     Ok(())
 }
 

@@ -14,11 +14,17 @@ mod scratch;
 mod winograd;
 
 use crate::base::{Error, Result};
-use crate::nn::{Backend, Convolution, MaxPool, Normalization, Precision, ReluOutput, RunningUpdate};
+use crate::nn::{
+    Backend, Convolution, GradientSums, MaxPool, Moments, Normalization, Precision, ReluOutput, RunningUpdate,
+};
 use dfdx::prelude::{Cpu, Storage, Tensor, TensorFromVec};
 use map::dispatch;
+use rayon::prelude::*;
 
 pub use map::Map;
+
+/// Elements that one task adds.
+const ADD_CHUNK: usize = 1 << 14;
 
 impl Backend for Cpu {
     type Buffer = Vec<f32>;
@@ -38,6 +44,13 @@ impl Backend for Cpu {
 
     fn copy(&self, from: &Vec<f32>, into: &mut Vec<f32>) -> Result<()> {
         into.copy_from_slice(from);
+        Ok(())
+    }
+
+    fn add(&self, from: &Vec<f32>, into: &mut Vec<f32>) -> Result<()> {
+        into.par_chunks_mut(ADD_CHUNK).zip(from.par_chunks(ADD_CHUNK)).for_each(|(into, from)| {
+            into.iter_mut().zip(from).for_each(|(into, from)| *into += from);
+        });
         Ok(())
     }
 
@@ -159,6 +172,31 @@ impl Backend for Cpu {
     ) -> Result<()> {
         let parameters = [scale_gradient, shift_gradient];
         dispatch!(input, maps::normalize_gradient, norm, relu_output.map(), gradient, input, parameters)
+    }
+
+    fn moments(&self, groups: usize, channels: usize, input: &Map) -> Result<Vec<Moments>> {
+        dispatch!(input, maps::moments_of, groups, channels, input)
+    }
+
+    fn gradient_sums(
+        &self,
+        norm: &Normalization<'_, Vec<f32>>,
+        relu_output: ReluOutput<'_, Map>,
+        gradient: &mut Map,
+        input: &Map,
+    ) -> Result<Vec<GradientSums>> {
+        dispatch!(input, maps::gradient_sums, norm, relu_output.map(), gradient, input)
+    }
+
+    fn norm_input_gradient(
+        &self,
+        norm: &Normalization<'_, Vec<f32>>,
+        _relu_output: ReluOutput<'_, Map>,
+        sums: &[GradientSums],
+        gradient: &mut Map,
+        input: &mut Map,
+    ) -> Result<()> {
+        dispatch!(input, maps::norm_input_gradient, norm, sums, gradient, input)
     }
 
     fn max_pool(&self, shape: &MaxPool, input: &Map, output: &mut Map) -> Result<()> {

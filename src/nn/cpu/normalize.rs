@@ -1,7 +1,8 @@
 //! Batch norm (Ioffe & Szegedy 2015) of one group of rows, `[pixels, channels]`, fused with ReLU and residual.
 
 use super::element::Element;
-use crate::nn::{Normalization, RunningUpdate};
+use crate::nn::moments::update_running;
+use crate::nn::{GradientSums, Moments, Normalization, RunningUpdate};
 use rayon::prelude::*;
 
 /// Elements per chunk: fits the L1 cache, and is short enough for exact enough sums in f32.
@@ -12,47 +13,35 @@ fn chunk(channels: usize) -> usize {
     (CHUNK / channels).max(1) * channels
 }
 
-/// Mean and sum of squared deviations of each channel over some pixels.
-struct Moments {
-    pixels: f64,
-    mean: Vec<f64>,
-    squares: Vec<f64>,
+/// Returns the moments of a chunk of pixels.
+fn chunk_moments<E: Element>(values: &[E], channels: usize) -> Moments {
+    let pixels = (values.len() / channels) as f64;
+    let mut mean = vec![0.0f32; channels];
+    for pixel in values.chunks_exact(channels) {
+        for (sum, value) in mean.iter_mut().zip(pixel) {
+            *sum += value.widen();
+        }
+    }
+    for sum in &mut mean {
+        *sum /= pixels as f32;
+    }
+    let mut squares = vec![0.0f32; channels];
+    for pixel in values.chunks_exact(channels) {
+        for ((sum, value), mean) in squares.iter_mut().zip(pixel).zip(&mean) {
+            let difference = value.widen() - mean;
+            *sum += difference * difference;
+        }
+    }
+    let to_f64 = |values: Vec<f32>| values.into_iter().map(f64::from).collect();
+    Moments { pixels, mean: to_f64(mean), squares: to_f64(squares) }
 }
 
-impl Moments {
-    fn of<E: Element>(values: &[E], channels: usize) -> Self {
-        let pixels = (values.len() / channels) as f64;
-        let mut mean = vec![0.0f32; channels];
-        for pixel in values.chunks_exact(channels) {
-            for (sum, value) in mean.iter_mut().zip(pixel) {
-                *sum += value.widen();
-            }
-        }
-        for sum in &mut mean {
-            *sum /= pixels as f32;
-        }
-        let mut squares = vec![0.0f32; channels];
-        for pixel in values.chunks_exact(channels) {
-            for ((sum, value), mean) in squares.iter_mut().zip(pixel).zip(&mean) {
-                let difference = value.widen() - mean;
-                *sum += difference * difference;
-            }
-        }
-        let to_f64 = |values: Vec<f32>| values.into_iter().map(f64::from).collect();
-        Self { pixels, mean: to_f64(mean), squares: to_f64(squares) }
-    }
-
-    /// Merges the moments of other pixels into these (Chan, Golub & LeVeque 1979).
-    fn merge(&mut self, other: &Self) {
-        let pixels = self.pixels + other.pixels;
-        let (fraction, weight) = (other.pixels / pixels, self.pixels * other.pixels / pixels);
-        for (i, (mean, squares)) in self.mean.iter_mut().zip(&mut self.squares).enumerate() {
-            let difference = other.mean[i] - *mean;
-            *mean += difference * fraction;
-            *squares += other.squares[i] + difference * difference * weight;
-        }
-        self.pixels = pixels;
-    }
+/// Returns the moments of each channel.
+pub(super) fn moments_of<E: Element>(input: &[E], channels: usize) -> Moments {
+    let parts: Vec<Moments> = input.par_chunks(chunk(channels)).map(|part| chunk_moments(part, channels)).collect();
+    let mut whole = Moments::empty(channels);
+    parts.iter().for_each(|part| whole.merge(part));
+    whole
 }
 
 /// Computes the moments of each channel and updates the running statistics.
@@ -63,26 +52,12 @@ pub(super) fn moments<E: Element>(
     inv_std: &mut [f32],
     running: Option<RunningUpdate<'_, [f32]>>,
 ) {
-    let channels = mean.len();
-    let parts: Vec<Moments> = input.par_chunks(chunk(channels)).map(|part| Moments::of(part, channels)).collect();
-    let mut whole = Moments { pixels: 0.0, mean: vec![0.0; channels], squares: vec![0.0; channels] };
-    for part in &parts {
-        whole.merge(part);
-    }
-    for i in 0..channels {
-        mean[i] = whole.mean[i] as f32;
-        inv_std[i] = (1.0 / (whole.squares[i] / whole.pixels + f64::from(epsilon)).sqrt()) as f32;
-    }
+    let whole = moments_of(input, mean.len());
+    mean.iter_mut().zip(&whole.mean).for_each(|(mean, exact)| *mean = *exact as f32);
+    inv_std.iter_mut().zip(whole.inv_std(epsilon)).for_each(|(inv_std, value)| *inv_std = value);
     if let Some(running) = running {
-        let momentum = f64::from(running.momentum);
-        let degrees = (whole.pixels - 1.0).max(1.0);
-        let update = |running: &mut f32, batch: f64| {
-            *running = ((1.0 - momentum) * f64::from(*running) + momentum * batch) as f32;
-        };
-        for i in 0..channels {
-            update(&mut running.mean[i], whole.mean[i]);
-            update(&mut running.variance[i], whole.squares[i] / degrees);
-        }
+        update_running(running.mean, whole.mean.iter().copied(), running.momentum);
+        update_running(running.variance, whole.unbiased_variance(), running.momentum);
     }
 }
 
@@ -140,16 +115,14 @@ fn nan_max(floor: f32, value: f32) -> f32 {
     if value < floor { floor } else { value }
 }
 
-/// Computes the gradients of scale (sum of gradient times normalized input) and shift (sum of gradient), after zeroing
-/// the gradient in place where the output of the ReLU is 0.
-pub(super) fn parameter_gradients<E: Element>(
+/// Returns the sums of gradient times centered input and of the gradient, after zeroing the gradient in place where the
+/// output of the ReLU is 0.
+pub(super) fn gradient_sums<E: Element>(
     norm: &Normalization<'_, [f32]>,
     input: &[E],
     relu_output: Option<&[E]>,
     gradient: &mut [E],
-    scale_gradient: &mut [f32],
-    shift_gradient: &mut [f32],
-) {
+) -> GradientSums {
     let channels = norm.mean.len();
     let size = chunk(channels);
     let sums_of = |(part, (gradient, input)): (usize, (&mut [E], &[E]))| {
@@ -167,10 +140,10 @@ pub(super) fn parameter_gradients<E: Element>(
     };
     let parts = gradient.par_chunks_mut(size).zip(input.par_chunks(size)).enumerate();
     let parts: Vec<(Vec<f32>, Vec<f32>)> = parts.map(sums_of).collect();
-    for i in 0..channels {
-        let product: f64 = parts.iter().map(|(products, _)| f64::from(products[i])).sum();
-        scale_gradient[i] = (product * f64::from(norm.inv_std[i])) as f32;
-        shift_gradient[i] = parts.iter().map(|(_, sums)| f64::from(sums[i])).sum::<f64>() as f32;
+    GradientSums {
+        pixels: (input.len() / channels) as f64,
+        products: (0..channels).map(|i| parts.iter().map(|(products, _)| f64::from(products[i])).sum()).collect(),
+        sums: (0..channels).map(|i| parts.iter().map(|(_, sums)| f64::from(sums[i])).sum()).collect(),
     }
 }
 
@@ -193,16 +166,17 @@ fn add_products<E: Element>(mean: &[f32], input: &[E], gradient: &[E], sums: &mu
 }
 
 /// Replaces `input` by its gradient,
-/// `scale * inv_std * (gradient - mean(gradient) - normalized * mean(gradient * normalized))`.
+/// `scale * inv_std * (gradient - mean(gradient) - normalized * mean(gradient * normalized))`, with means over all
+/// `pixels` that were normalized together.
 pub(super) fn input_gradient<E: Element>(
     norm: &Normalization<'_, [f32]>,
-    scale_gradient: &[f32],
-    shift_gradient: &[f32],
+    pixels: f64,
+    [scale_gradient, shift_gradient]: [&[f32]; 2],
     gradient: &[E],
     input: &mut [E],
 ) {
     let channels = norm.mean.len();
-    let pixels = (input.len() / channels) as f32;
+    let pixels = pixels as f32;
     let factor: Vec<f32> = norm.scale.iter().zip(norm.inv_std).map(|(s, i)| s * i).collect();
     let slope: Vec<f32> = (0..channels).map(|i| -factor[i] * norm.inv_std[i] * scale_gradient[i] / pixels).collect();
     let offset: Vec<f32> =

@@ -22,6 +22,7 @@ mod failure;
 mod filter;
 mod gpu;
 mod grid;
+mod host_sums;
 mod image_cache;
 mod kernels;
 mod libraries;
@@ -49,7 +50,9 @@ pub use probe::{DeviceInfo, probe};
 pub use report::report;
 
 use crate::base::Result;
-use crate::nn::{Backend, Convolution, MaxPool, Normalization, Precision, ReluOutput, RunningUpdate};
+use crate::nn::{
+    Backend, Convolution, GradientSums, MaxPool, Moments, Normalization, Precision, ReluOutput, RunningUpdate,
+};
 use dfdx::prelude::{Cuda, Storage, Tensor};
 use gpu::Gpu;
 pub use notes::take as take_note;
@@ -221,6 +224,31 @@ impl Backend for Cuda {
         shift_gradient: &mut Buffer,
     ) -> Result<()> {
         norm::gradient(norm, relu_output, gradient, input, scale_gradient, shift_gradient)
+    }
+
+    fn moments(&self, groups: usize, channels: usize, input: &Map) -> Result<Vec<Moments>> {
+        host_sums::moments(groups, channels, input)
+    }
+
+    fn gradient_sums(
+        &self,
+        norm: &Normalization<'_, Buffer>,
+        relu_output: ReluOutput<'_, Map>,
+        gradient: &mut Map,
+        input: &Map,
+    ) -> Result<Vec<GradientSums>> {
+        host_sums::gradient_sums(norm, relu_output, gradient, input)
+    }
+
+    fn norm_input_gradient(
+        &self,
+        norm: &Normalization<'_, Buffer>,
+        relu_output: ReluOutput<'_, Map>,
+        sums: &[GradientSums],
+        gradient: &mut Map,
+        input: &mut Map,
+    ) -> Result<()> {
+        host_sums::input_gradient(norm, relu_output, sums, gradient, input)
     }
 
     fn max_pool(&self, shape: &MaxPool, input: &Map, output: &mut Map) -> Result<()> {

@@ -9,7 +9,7 @@ use crate::nn::{Normalization, Precision, ReluOutput, RunningUpdate};
 
 /// A group of rows with its own statistics: one of several equal ranges of a map `[pixels, channels]`.
 #[derive(Clone, Copy)]
-struct RowGroup {
+pub(super) struct RowGroup {
     index: usize,
     pixels: usize,
     channels: usize,
@@ -18,7 +18,7 @@ struct RowGroup {
 
 impl RowGroup {
     /// Returns the groups of a map.
-    fn all(groups: usize, map: &Map, channels: usize) -> impl Iterator<Item = Self> + use<> {
+    pub(super) fn all(groups: usize, map: &Map, channels: usize) -> impl Iterator<Item = Self> + use<> {
         let (pixels, precision) = (map.len() / channels / groups, map.precision());
         (0..groups).map(move |index| Self { index, pixels, channels, precision })
     }
@@ -131,15 +131,7 @@ pub(super) fn gradient(
     scale_gradient: &mut Buffer,
     shift_gradient: &mut Buffer,
 ) -> Result<()> {
-    input.check_precision(gradient)?;
-    // Directly after the norm, the mask of the ReLU is computed from the input.
-    let (relu, relu_output) = match relu_output {
-        ReluOutput::None => (false, None),
-        ReluOutput::AfterNorm(_) => (true, None),
-        ReluOutput::AfterSum(output) => (false, Some(output)),
-    };
-    relu_output.map_or(Ok(()), |output| input.check_precision(output))?;
-    let maps = GradientMaps { relu, relu_output, gradient, input };
+    let maps = GradientMaps::new(relu_output, gradient, input)?;
     let (gpu, channels) = (input.gpu(), norm.scale.len());
     let groups = norm.mean.len() / channels;
     if groups == 1 {
@@ -158,7 +150,7 @@ pub(super) fn gradient(
 }
 
 /// The maps of a backward pass.
-struct GradientMaps<'a> {
+pub(super) struct GradientMaps<'a> {
     /// Whether the ReLU directly follows the norm.
     relu: bool,
     /// The output of a ReLU after a residual.
@@ -167,8 +159,33 @@ struct GradientMaps<'a> {
     input: &'a Map,
 }
 
+impl<'a> GradientMaps<'a> {
+    pub(super) fn new(relu_output: ReluOutput<'a, Map>, gradient: &'a Map, input: &'a Map) -> Result<Self> {
+        input.check_precision(gradient)?;
+        // Directly after the norm, the mask of the ReLU is computed from the input.
+        let (relu, relu_output) = match relu_output {
+            ReluOutput::None => (false, None),
+            ReluOutput::AfterNorm(_) => (true, None),
+            ReluOutput::AfterSum(output) => (false, Some(output)),
+        };
+        relu_output.map_or(Ok(()), |output| input.check_precision(output))?;
+        Ok(Self { relu, relu_output, gradient, input })
+    }
+}
+
 /// Computes the gradients of one group; those of scale and shift go to its rows of `sums`.
 fn group_gradient(
+    group: RowGroup,
+    norm: &Normalization<'_, Buffer>,
+    maps: &GradientMaps<'_>,
+    sums: [&Buffer; 2],
+) -> Result<()> {
+    group_sums(group, norm, maps, sums)?;
+    group_input_gradient(group, norm, maps, sums)
+}
+
+/// Computes the gradients of scale and shift of one group, and zeroes the gradient where a ReLU after a residual is 0.
+pub(super) fn group_sums(
     group: RowGroup,
     norm: &Normalization<'_, Buffer>,
     maps: &GradientMaps<'_>,
@@ -181,24 +198,22 @@ fn group_gradient(
     let (part_products, part_sums) = (Buffer::new(gpu, length)?, Buffer::new(gpu, length)?);
     let (part_products, part_sums) = (part_products.address(), part_sums.address());
     let (mean, inv_std) = (group.row_of(norm.mean), group.row_of(norm.inv_std));
-    let (scale, shift, relu) = (norm.scale.address(), norm.shift.address(), i32::from(maps.relu));
     let [scale_gradient, shift_gradient] = sums.map(|sums| group.row_of(sums));
     let relu_output = maps.relu_output.map_or(Address::null(), |output| group.pixels_of(output));
-    let (input, gradient) = (group.pixels_of(maps.input), group.pixels_of(maps.gradient));
     kernels::gradient_sums(
         gpu,
         precision,
         partition.reduction(parts)?,
-        input,
+        group.pixels_of(maps.input),
         relu_output,
-        gradient,
+        group.pixels_of(maps.gradient),
         count,
         width,
         mean,
         inv_std,
-        scale,
-        shift,
-        relu,
+        norm.scale.address(),
+        norm.shift.address(),
+        i32::from(maps.relu),
         part_products,
         part_sums,
     )?;
@@ -212,21 +227,32 @@ fn group_gradient(
         inv_std,
         scale_gradient,
         shift_gradient,
-    )?;
+    )
+}
+
+/// Replaces the input of one group by its gradient, given those of scale and shift.
+pub(super) fn group_input_gradient(
+    group: RowGroup,
+    norm: &Normalization<'_, Buffer>,
+    maps: &GradientMaps<'_>,
+    sums: [&Buffer; 2],
+) -> Result<()> {
+    let (count, width) = group.shape()?;
+    let [scale_gradient, shift_gradient] = sums.map(|sums| group.row_of(sums));
     kernels::input_gradient(
-        gpu,
-        precision,
-        partition.elementwise()?,
-        gradient,
+        maps.input.gpu(),
+        group.precision,
+        group.partition().elementwise()?,
+        group.pixels_of(maps.gradient),
         count,
         width,
-        mean,
-        inv_std,
-        scale,
-        shift,
-        relu,
+        group.row_of(norm.mean),
+        group.row_of(norm.inv_std),
+        norm.scale.address(),
+        norm.shift.address(),
+        i32::from(maps.relu),
         scale_gradient,
         shift_gradient,
-        input,
+        group.pixels_of(maps.input),
     )
 }

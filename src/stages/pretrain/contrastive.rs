@@ -5,17 +5,18 @@ use crate::base::{Error, Result};
 use crate::dataset::{LoaderConfig, Split, batches};
 use crate::engine::{Context, Cost, Stage, StageHardware, StageSummary};
 use crate::imaging::Fit;
-use crate::loss::{ContrastiveLoss, LossConfig};
-use crate::model::{self, Network};
-use crate::nn::{Backend, Taped};
+use crate::loss::ContrastiveLoss;
+use crate::model::{self, BatchNorm, Network};
+use crate::nn::Backend;
 use crate::stages::dataset::{self, split};
 use crate::stages::pretrain::{PretrainConfig, Pretrained};
 use crate::stages::shared::artifacts;
 use crate::stages::shared::cost::TrainingMemory;
 use crate::stages::shared::device::{self, DeviceStage};
+use crate::stages::shared::shards;
 use crate::stages::shared::training::TrainLoop;
 use crate::study::{DataFacts, DeviceChoice};
-use crate::train::{Compute, EpochRecord, TapedLoss, TrainConfig, TrainState};
+use crate::train::{Compute, EpochRecord, TrainConfig, TrainState};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -74,14 +75,21 @@ impl Stage for PretrainStage {
             "seed": self.seed,
         });
         // Only if it is not the default, so that older artifacts keep their keys.
-        if !config.batch_norm.is_joint() {
+        if !config.batch_norm.is_joint() && !(config.batch_norm == BatchNorm::Shard && config.shards == 1) {
             parameters["batch_norm"] = json!(config.batch_norm);
+        }
+        if config.shards != 1 {
+            parameters["shards"] = json!(config.shards);
         }
         parameters
     }
 
     fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
         device::compute(self, context)
+    }
+
+    fn shards(&self) -> usize {
+        self.pretrained.config.shards
     }
 
     fn metrics(&self, artifact: &Path) -> BTreeMap<String, f64> {
@@ -101,6 +109,9 @@ impl DeviceStage for PretrainStage {
         device::warn_of_memory(self.device, self.memory.as_ref(), context);
         let mut training = self.training(device, context)?;
         training.interruptible(|training| self.train(training))?;
+        if !training.end()? {
+            return Ok(StageSummary::default());
+        }
         training.report_speed(self.device);
         let state = &training.state;
         artifacts::write_arrays(&context.output().join(artifacts::MODEL), &state.network().state_dict()?)?;
@@ -126,16 +137,21 @@ impl PretrainStage {
             epochs: config.epochs,
             steps_per_epoch,
         };
-        let state = TrainState::new(self.initial_network(device, context)?, &train_config);
+        let shards = shards::config(context, config.shards, config.batch_size, config.micro_batch)?;
+        let sharding = shards::of_loader(shards.as_ref())?;
+        let mut state = TrainState::new(self.initial_network(device, context)?, &train_config);
+        if let Some(shards) = shards {
+            state = state.on_shards(shards);
+        }
         let side = self.pretrained.side;
         let macs = model::summarize(&config.encoder, &config.projection, side)?.multiply_adds;
         let policy = Arc::new(Policy::new(&self.pretrained.policy, side, self.fit));
         let batches = |skip| {
             let loader = LoaderConfig { batch_size: config.batch_size, epochs: config.epochs, skip, seed: self.seed };
-            batches::contrastive_batches(set, train, policy, loader)
+            batches::contrastive_shards(set, train, policy, loader, &sharding)
         };
         let chance = config.loss.chance(config.batch_size).map(|chance| chance.loss);
-        Ok(TrainLoop::resume(context, state, (chance, macs), batches))
+        TrainLoop::resume(context, state, (chance, macs), batches)
     }
 
     fn initial_network<D: Compute>(&self, device: &D, context: &Context<'_>) -> Result<Network<D>> {
@@ -150,7 +166,7 @@ impl PretrainStage {
     fn train<D: Compute>(&self, training: &mut TrainLoop<'_, D>) -> Result<()> {
         while training.state.has_epochs_left() {
             while let Some(batch) = training.next_batch()? {
-                training.step(batch, |z, _| contrastive_loss(z, &self.pretrained.config.loss))?;
+                training.step(batch, &self.pretrained.config.loss)?;
             }
             training.finish_epoch(training.state.record());
         }
@@ -176,11 +192,6 @@ pub fn trained<D: Backend>(config: &PretrainConfig, side: usize, directory: &Pat
     let path = directory.join(artifacts::MODEL);
     let loaded = network.load_state_dict(&artifacts::read_arrays(&path)?);
     loaded.map_err(|error| artifacts::impossible(&path, error.what())).map(|()| network)
-}
-
-fn contrastive_loss<D: Compute>(z: Taped<D>, config: &LossConfig) -> Result<TapedLoss<D>> {
-    let output = config.evaluate(z)?;
-    Ok((output.loss, output.accuracy))
 }
 
 fn too_few(images: usize, batch_size: usize) -> Error {

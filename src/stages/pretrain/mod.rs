@@ -24,6 +24,7 @@ use crate::optim::{OptimizerConfig, ScheduleConfig};
 use crate::stages::dataset::{self, Dataset, DatasetNodes};
 use crate::stages::shared::cost::TrainingMemory;
 use crate::stages::shared::schedule::{check_optimizer, check_schedule};
+use crate::stages::shared::shards;
 use crate::stages::shared::statistics::FeatureStatistics;
 use crate::stages::{Augment, augment};
 use crate::study::{Check, DataCheck, DataFacts, Expansion, Pipeline, Ref, StageKind};
@@ -76,6 +77,16 @@ pub struct PretrainConfig {
     /// Images per batch, each in two views; the last incomplete batch of an epoch is dropped.
     #[schemars(range(min = 2))]
     pub batch_size: usize,
+    /// Number of equal parts that a batch is cut into, a power of two. Ranks (`simclr run --ranks`) divide the shards among
+    /// each other, and the result is the same for any number of ranks.
+    #[serde(default = "shards::one")]
+    #[schemars(range(min = 1, max = 65536))]
+    pub shards: usize,
+    /// Images whose activations are in memory at once, with `batch_norm = "shard"`: a shard, or 2, 4, 8 ... shards. The
+    /// outputs of the other images are computed first and their activations a second time, so that a step takes a third
+    /// longer; the result is the same. Default: all images of a batch.
+    #[schemars(range(min = 1))]
+    pub micro_batch: Option<usize>,
     /// Maximum norm of the gradient over all parameters; larger gradients are scaled down to it. Default: no clipping.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub gradient_clip: Option<f64>,
@@ -144,6 +155,9 @@ impl StageKind for Pretrain {
         check_start(config.init_from.as_ref(), &config.encoder, check);
         check_optimizer(&config.optimizer, check);
         check_schedule(&config.schedule, config.epochs, check);
+        shards::check_shards(config.shards, config.batch_size, check);
+        let batches = (config.shards, config.batch_size, config.batch_norm);
+        shards::check_micro_batch(config.micro_batch, batches, check);
     }
 
     fn check_data(config: &PretrainConfig, check: &mut DataCheck<'_>) {

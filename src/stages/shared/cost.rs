@@ -59,6 +59,8 @@ pub(in crate::stages) struct TrainingMemory {
     state_vectors: usize,
     precision: Precision,
     side: usize,
+    /// Images whose activations are in memory at once; `None` for all of a batch.
+    at_once: Option<usize>,
 }
 
 impl TrainingMemory {
@@ -66,7 +68,7 @@ impl TrainingMemory {
         let summary = summarize(&config.encoder, &config.projection, side).ok()?;
         let state_vectors = config.optimizer.state_vectors();
         let (batch_size, precision) = (config.batch_size, config.precision);
-        Some(Self { summary, batch_size, views: 2, state_vectors, precision, side })
+        Some(Self { summary, batch_size, views: 2, state_vectors, precision, side, at_once: config.micro_batch })
     }
 
     pub(in crate::stages) fn of_supervised(
@@ -78,7 +80,7 @@ impl TrainingMemory {
         let summary = summarize(&config.encoder, &config.head(facts.classes.len()), side).ok()?;
         let batch_size = config.batch_size.min(labels.count(facts));
         let (state_vectors, precision) = (config.optimizer.state_vectors(), config.precision);
-        Some(Self { summary, batch_size, views: 1, state_vectors, precision, side })
+        Some(Self { summary, batch_size, views: 1, state_vectors, precision, side, at_once: None })
     }
 
     /// Returns the cost of training on `trained` views and inference on `evaluated` images; work in MACs.
@@ -98,8 +100,9 @@ impl TrainingMemory {
         let rows = self.views * batch_size;
         // Similarities of all views with all others.
         let similarities = if self.views > 1 { BYTES * (rows * rows) as u64 } else { 0 };
+        let at_once = self.views * self.at_once.map_or(batch_size, |images| images.min(batch_size));
         similarities
-            + self.summary.training_bytes(rows, self.state_vectors, self.precision)
+            + self.summary.training_bytes(at_once, self.state_vectors, self.precision)
             + BATCHES * rows as u64 * image_bytes(self.side)
     }
 
@@ -146,7 +149,15 @@ mod tests {
 
     fn memory(batch_size: usize) -> TrainingMemory {
         let summary = summarize(&EncoderConfig::Resnet50(ResnetConfig::default()), &[128], 224).unwrap();
-        TrainingMemory { summary, batch_size, views: 2, state_vectors: 1, precision: Precision::F32, side: 224 }
+        TrainingMemory {
+            summary,
+            batch_size,
+            views: 2,
+            state_vectors: 1,
+            precision: Precision::F32,
+            side: 224,
+            at_once: None,
+        }
     }
 
     #[test]

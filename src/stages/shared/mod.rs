@@ -11,9 +11,11 @@ pub(crate) mod labels;
 pub(crate) mod metrics;
 #[cfg(not(feature = "cuda"))]
 mod no_cuda;
+mod ranks;
 pub(super) mod results;
 pub(super) mod sample;
 pub(super) mod schedule;
+pub(super) mod shards;
 pub(crate) mod statistics;
 pub(crate) mod subset;
 pub(crate) mod tested;

@@ -5,9 +5,10 @@ use crate::dataset::Batches;
 use crate::engine::{Context, EpochMetrics, TrainingMetrics, TrainingSpeed};
 use crate::nn::Taped;
 use crate::stages::shared::device;
+use crate::stages::shared::ranks::Ranks;
 use crate::study::DeviceChoice;
 use crate::train::progress::Throughput;
-use crate::train::{Checkpoints, Compute, EpochRecord, StepReport, TapedLoss, TrainState, UploadedBatch};
+use crate::train::{Checkpoints, Compute, EpochRecord, Objective, ShardConfig, StepReport, TrainState, UploadedBatch};
 
 /// Floating-point operations of a training step per MAC of the forward pass: two each for the forward pass, the
 /// gradient of the input and the gradient of the weights.
@@ -31,26 +32,35 @@ pub(crate) struct TrainLoop<'a, D: Compute> {
     /// Floating-point operations of a training step per view, counting convolutions as direct ones.
     flops_per_view: f64,
     speed: Throughput,
+    ranks: Ranks<'a>,
 }
 
 impl<'a, D: Compute> TrainLoop<'a, D> {
     /// Resumes where an earlier run stopped, or starts. `batches` returns the batches after the first so many;
-    /// `chance` is the loss at chance level, `macs` the MACs of a forward pass per view.
+    /// `chance` is the loss at chance level, `macs` the MACs of a forward pass per view. Of several ranks, the first reads
+    /// the checkpoint and sends it to the others.
+    ///
+    /// # Errors
+    /// Another rank failed.
     pub(crate) fn resume(
         context: &'a Context<'a>,
         mut state: TrainState<D>,
         (chance, macs): (Option<f64>, u64),
         batches: impl FnOnce(usize) -> Batches,
-    ) -> Self {
+    ) -> Result<Self> {
         let mut checkpoints = Checkpoints::new(&context.checkpoints, context.checkpoint_every);
-        let warnings = checkpoints.resume(|checkpoint| state.restore(checkpoint));
-        warnings.into_iter().for_each(|warning| context.warn(warning));
+        let ranks = Ranks::of(&state, context);
+        if ranks.is_first() {
+            let warnings = checkpoints.resume(|checkpoint| state.restore(checkpoint));
+            warnings.into_iter().for_each(|warning| context.warn(warning));
+        }
+        ranks.share(&mut state)?;
         if state.steps() > 0 {
             context.resumed(state.epoch() as u64, state.steps());
         }
         let batches = batches(state.steps() as usize);
         let flops_per_view = FLOPS_PER_MAC * macs as f64;
-        Self {
+        Ok(Self {
             context,
             state,
             batches,
@@ -60,7 +70,8 @@ impl<'a, D: Compute> TrainLoop<'a, D> {
             chance,
             flops_per_view,
             speed: Throughput::default(),
-        }
+            ranks,
+        })
     }
 
     /// Runs an interruptible part of the stage; saves a checkpoint if it is interrupted.
@@ -82,34 +93,75 @@ impl<'a, D: Compute> TrainLoop<'a, D> {
         if !self.state.has_steps_left() {
             return Ok(None);
         }
-        self.context.check_interrupted()?;
+        self.ranks.check_interrupted()?;
         if let Some(batch) = self.ahead.take() {
             return Ok(Some(batch));
         }
         let batch = self.batches.next().ok_or_else(|| Error::bug("the batches ended before the epoch"))??;
-        UploadedBatch::new(batch, self.state.network()).map(Some)
+        match self.state.shards() {
+            Some(shards) => UploadedBatch::shards(batch, self.state.network(), &shards.sharding).map(Some),
+            None => UploadedBatch::new(batch, self.state.network()).map(Some),
+        }
     }
 
     /// Takes a training step and reports it, uploading the next batch meanwhile; saves a checkpoint if one is due.
     ///
     /// # Errors
     /// The loss or a gradient is not finite.
-    pub(crate) fn step(
-        &mut self,
-        batch: UploadedBatch<D>,
-        loss: impl FnOnce(Taped<D>, &[usize]) -> Result<TapedLoss<D>>,
-    ) -> Result<()> {
-        self.speed.add(batch.rows);
-        let batches = &mut self.batches;
-        let (report, ahead) = self.state.step_with(batch, loss, |network| {
-            batches.next().map(|batch| UploadedBatch::new(batch?, network)).transpose()
-        })?;
-        self.ahead = ahead;
+    pub(crate) fn step(&mut self, batch: UploadedBatch<D>, objective: &impl Objective) -> Result<()> {
+        self.speed.add(batch.rows * self.ranks.count());
+        self.ranks.begin_step(self.state.steps() + 1);
+        let report = match self.state.shards().cloned() {
+            Some(shards) => self.step_on_shards(&shards, batch, objective)?,
+            None => {
+                let batches = &mut self.batches;
+                let loss = |outputs: Taped<D>, labels: &[usize]| objective.taped(outputs, labels);
+                let (report, ahead) = self.state.step_with(batch, loss, |network| {
+                    batches.next().map(|batch| UploadedBatch::new(batch?, network)).transpose()
+                })?;
+                self.ahead = ahead;
+                report
+            }
+        };
+        let is_due = self.ranks.agree(&report, self.checkpoints.is_due())?;
         self.context.training_step(self.state.steps(), self.state.total_steps(), self.metrics(&report));
-        if self.checkpoints.is_due() {
+        if is_due {
+            self.ranks.compare(&self.state)?;
             self.save();
         }
         Ok(())
+    }
+
+    fn step_on_shards(
+        &mut self,
+        shards: &ShardConfig,
+        batch: UploadedBatch<D>,
+        objective: &impl Objective,
+    ) -> Result<StepReport> {
+        let batches = &mut self.batches;
+        let (report, ahead) = self.state.step_on_shards(shards, batch, objective, |network| {
+            batches.next().map(|batch| UploadedBatch::shards(batch?, network, &shards.sharding)).transpose()
+        })?;
+        self.ahead = ahead;
+        report.inspect_err(|_| self.ranks.release())
+    }
+
+    /// Ends training on all ranks; returns whether this one is the first, which finishes the stage.
+    ///
+    /// # Errors
+    /// The networks of the ranks differ, or another rank failed.
+    pub(crate) fn end(&self) -> Result<bool> {
+        self.ranks.compare(&self.state)?;
+        self.ranks.release();
+        Ok(self.ranks.is_first())
+    }
+
+    /// Computes numbers on the first rank for all.
+    ///
+    /// # Errors
+    /// Those of `work`, on every rank, or another rank failed.
+    pub(crate) fn on_first(&self, work: impl FnOnce(&TrainState<D>) -> Result<Vec<f64>>) -> Result<Vec<f64>> {
+        self.ranks.on_first(|| work(&self.state))
     }
 
     /// Finishes the current row of the history and reports it.
@@ -128,7 +180,8 @@ impl<'a, D: Compute> TrainLoop<'a, D> {
         let speed = TrainingSpeed { views_per_second: views, waiting, gigaflops: reached, peak_gigaflops: peak };
         self.context.speed(speed);
         let measured = [("views_per_second", views), ("wait_share", waiting), ("gigaflops", reached)];
-        let measured = measured.into_iter().chain(peak.map(|peak| ("peak_gigaflops", peak)));
+        let exchanges = self.ranks.exchange_seconds().map(|seconds| ("exchange_share", self.speed.fraction(seconds)));
+        let measured = measured.into_iter().chain(peak.map(|peak| ("peak_gigaflops", peak))).chain(exchanges);
         measured.into_iter().for_each(|(name, value)| self.context.measure(name, value));
     }
 
@@ -146,8 +199,11 @@ impl<'a, D: Compute> TrainLoop<'a, D> {
         }
     }
 
-    /// Saves a checkpoint and returns whether that succeeded; a failure does not stop training and is reported once.
+    /// Saves a checkpoint on the first rank and returns whether that succeeded; a failure does not stop training and is reported once.
     fn save(&mut self) -> bool {
+        if !self.ranks.is_first() {
+            return true;
+        }
         let inputs = self.context.check_inputs();
         let saved =
             inputs.and_then(|()| self.state.checkpoint()).and_then(|checkpoint| self.checkpoints.save(&checkpoint));

@@ -24,6 +24,7 @@ use crate::stages::shared::labels::{
 };
 use crate::stages::shared::results::{Evaluated, ResultPart};
 use crate::stages::shared::schedule::{check_optimizer, check_schedule};
+use crate::stages::shared::shards::{self, ShardNorm};
 use crate::stages::{Augment, Pretrain};
 use crate::study::{Check, DataCheck, DataFacts, Expansion, Pipeline, Ref, StageKind};
 use crate::train::{Monitor, Patience, StoppingRule};
@@ -88,6 +89,14 @@ pub struct SupervisedConfig {
     #[serde(default = "default_batch_size")]
     #[schemars(range(min = 2))]
     pub batch_size: usize,
+    /// Number of parts that a batch is cut into, a power of two. Ranks (`simclr run --ranks`) divide the shards among each
+    /// other, and the result is the same for any number of ranks.
+    #[serde(default = "shards::one")]
+    #[schemars(range(min = 1, max = 65536))]
+    pub shards: usize,
+    /// Images over which batch norm computes its statistics during training.
+    #[serde(default)]
+    pub batch_norm: ShardNorm,
     /// Stop when `monitor` has not improved for `patience` epochs or `patience_steps` steps, and restore the best
     /// weights; `false` trains to the end and keeps the last weights. Default: `true` if `monitor`, `patience` or
     /// `patience_steps` is set, else `false`.
@@ -207,6 +216,7 @@ impl StageKind for Supervised {
             check.no_effect(&["patience_steps"], "`patience`", "remove one of the two");
         }
         check_stopping(config.stops_early(), check);
+        shards::check_shards(config.shards, config.batch_size, check);
         if let Ok(name) = config.dataset(check.pipeline())
             && let Some((_, data)) = check.pipeline().all::<Dataset>().find(|(other, _)| *other == name)
         {

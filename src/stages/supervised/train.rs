@@ -4,7 +4,6 @@ use crate::augment::{Policy, PolicyConfig};
 use crate::base::{Error, Result};
 use crate::dataset::{Batch, DatasetConfig, ImageDataset, LoaderConfig, Split, batches};
 use crate::engine::{Context, Stage, StageHardware, StageSummary};
-use crate::loss::cross_entropy;
 use crate::model::{self, BatchStatistics, EncoderInput, Network};
 use crate::nn::Backend;
 use crate::stages::dataset::{self, split};
@@ -16,11 +15,12 @@ use crate::stages::shared::device::{self, DeviceStage};
 use crate::stages::shared::evaluation::{self, Evaluation};
 use crate::stages::shared::labels::LabelAmount;
 use crate::stages::shared::metrics;
+use crate::stages::shared::shards::{self, ShardNorm};
 use crate::stages::shared::training::TrainLoop;
 use crate::stages::supervised::SupervisedConfig;
 use crate::stages::supervised::length::{Budget, Length};
 use crate::study::DeviceChoice;
-use crate::train::{Compute, EarlyStopping, EpochRecord, TrainConfig, TrainState, logits};
+use crate::train::{Compute, CrossEntropy, EarlyStopping, EpochRecord, TrainConfig, TrainState, logits};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -93,8 +93,19 @@ impl Stage for SupervisedStage {
             "gradient_clip": config.gradient_clip,
             "seed": self.seed,
         });
+        // Only if they are not the default, so that older artifacts keep their keys.
+        if !shards::is_one(&config.shards) {
+            parameters["shards"] = json!(config.shards);
+            if config.batch_norm != ShardNorm::default() {
+                parameters["batch_norm"] = json!(config.batch_norm);
+            }
+        }
         self.labels.describe(&mut parameters);
         parameters
+    }
+
+    fn shards(&self) -> usize {
+        self.network.config.shards
     }
 
     fn run(&self, context: &Context<'_>) -> Result<StageSummary> {
@@ -116,6 +127,9 @@ impl DeviceStage for SupervisedStage {
         let run = SupervisedRun::new(self, context)?;
         run.training(device)?.interruptible(|training| {
             let kept_epoch = run.train(training)?;
+            if !training.end()? {
+                return Ok(StageSummary::default());
+            }
             training.report_speed(self.device);
             run.evaluate(&training.state, kept_epoch)
         })
@@ -170,16 +184,21 @@ impl<'a> SupervisedRun<'a> {
             epochs,
             steps_per_epoch: length.steps_per_epoch,
         };
-        let state =
-            TrainState::of_steps(self.initial_network(device)?, &train_config, length.steps, length.epochs_per_row);
+        let shards = shards::config(self.context, stage.network.config.shards, training.batch_size, None)?;
+        let sharding = shards::of_loader(shards.as_ref())?;
+        let network = self.initial_network(device)?;
+        let mut state = TrainState::of_steps(network, &train_config, length.steps, length.epochs_per_row);
+        if let Some(shards) = shards {
+            state = state.on_shards(shards);
+        }
         let chance = (self.set.classes().len() as f64).ln();
         let side = stage.dataset.image_size;
         let macs = model::summarize(&stage.network.config.encoder, &self.head(), side)?.multiply_adds;
-        Ok(TrainLoop::resume(self.context, state, (Some(chance), macs), |skip| {
+        TrainLoop::resume(self.context, state, (Some(chance), macs), |skip| {
             let loader = LoaderConfig { batch_size: training.batch_size, epochs, skip, seed: stage.seed };
             let policy = Arc::new(stage.training_policy());
-            batches::labeled_batches(self.set.clone(), self.labeled.clone(), policy, loader)
-        }))
+            batches::labeled_shards(self.set.clone(), self.labeled.clone(), policy, loader, &sharding)
+        })
     }
 
     /// Returns the output sizes of the layers after the encoder.
@@ -190,7 +209,7 @@ impl<'a> SupervisedRun<'a> {
     fn initial_network<D: Compute>(&self, device: &D) -> Result<Network<D>> {
         let (stage, config) = (self.stage, &self.stage.network.config);
         let network = Network::new(&config.encoder, &self.head(), stage.dataset.image_size, stage.seed, device)?;
-        let mut network = network.in_precision(config.precision);
+        let mut network = network.in_precision(config.precision).with_batch_norm(config.batch_norm.into());
         if config.init_from.is_some() {
             let weights = self.context.input("init")?.join(artifacts::MODEL);
             network.load_encoder(&artifacts::read_arrays(&weights)?)?;
@@ -206,12 +225,13 @@ impl<'a> SupervisedRun<'a> {
         training.state.finished().for_each(|(record, step)| {
             stopping.observe(record, step);
         });
+        let objective = CrossEntropy { class_weights: self.class_weights.as_deref() };
         while training.state.has_epochs_left() && !stopping.is_over() {
             while let Some(batch) = training.next_batch()? {
-                training.step(batch, |logits, labels| cross_entropy(logits, labels, self.class_weights.as_deref()))?;
+                training.step(batch, &objective)?;
             }
+            let record = self.with_selection_metrics(training, selection)?;
             let state = &mut training.state;
-            let record = self.with_selection_metrics(state.record(), state.network(), selection)?;
             if stopping.observe(&record, state.steps()) {
                 state.keep_best()?;
             }
@@ -240,21 +260,26 @@ impl<'a> SupervisedRun<'a> {
         evaluation.write(output, &self.set, &split.test, &scores)
     }
 
-    fn with_selection_metrics<D: Backend>(
+    /// Returns the record of the current row with the metrics on the images that select the best weights, which the first
+    /// of several ranks computes.
+    fn with_selection_metrics<D: Compute>(
         &self,
-        record: EpochRecord,
-        network: &Network<D>,
+        training: &TrainLoop<'_, D>,
         selection: &[usize],
     ) -> Result<EpochRecord> {
+        let record = training.state.record();
         if selection.is_empty() {
             return Ok(record);
         }
-        let scores = self.logits(network, selection)?;
-        let labels = evaluation::labels(&self.set, selection);
-        let loss =
-            logits::mean_cross_entropy(&scores, &labels, self.set.classes().len(), self.class_weights.as_deref());
-        let accuracy = evaluation::accuracy(&scores, selection, &self.set);
-        Ok(EpochRecord { selection_loss: Some(loss), selection_accuracy: accuracy, ..record })
+        let numbers = training.on_first(|state| {
+            let scores = self.logits(state.network(), selection)?;
+            let labels = evaluation::labels(&self.set, selection);
+            let weights = self.class_weights.as_deref();
+            let loss = logits::mean_cross_entropy(&scores, &labels, self.set.classes().len(), weights);
+            Ok([Some(loss), evaluation::accuracy(&scores, selection, &self.set)].into_iter().flatten().collect())
+        })?;
+        let (loss, accuracy) = (numbers.first().copied(), numbers.get(1).copied());
+        Ok(EpochRecord { selection_loss: loss, selection_accuracy: accuracy, ..record })
     }
 
     /// Returns the logits `[images, classes]` in inference mode.
