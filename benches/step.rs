@@ -47,7 +47,7 @@ fn run(encoder: &EncoderConfig, side: usize, precision: Precision) -> TrainState
 fn batch(side: usize, rows: usize) -> Batch {
     let images = (0..rows * side * side * 3).map(|i| (i * 7919 % 1000) as f32 / 1000.0).collect();
     let indices: Vec<usize> = (0..rows / 2).chain(0..rows / 2).collect();
-    Batch { images, rows, labels: vec![0; rows], indices, epoch: 0 }
+    Batch { images, rows, labels: vec![0; rows], indices, epoch: 0, images_of_batch: rows }
 }
 
 fn steps(criterion: &mut Criterion) {

@@ -159,6 +159,7 @@ impl ShardedBatch {
 ///
 /// # Errors
 /// None; the signature is that of sums along a tree.
+#[expect(clippy::ptr_arg, reason = "the signature is that of sums of vectors")]
 pub(crate) fn add_numbers(left: &mut Vec<f64>, right: Vec<f64>) -> Result<()> {
     left.iter_mut().zip(&right).for_each(|(left, right)| *left += right);
     Ok(())

@@ -41,6 +41,6 @@ pub(crate) use contrastive::chance_accuracy;
 pub use contrastive::{Chance, ContrastiveLoss, ContrastiveOutput, LossConfig, LossKernels};
 pub use cross_entropy::cross_entropy;
 pub use nt_xent::{NtXentKernel, nt_xent, nt_xent_chance};
-pub use sharded::{RowLoss, ShardedLoss, sharded_loss};
+pub use sharded::{RowGradient, RowLoss, ShardedLoss, sharded_loss};
 pub use sharded_cross_entropy::sharded_cross_entropy;
 pub use tape::Similarity;

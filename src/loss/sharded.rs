@@ -19,6 +19,9 @@ use std::ops::Range;
 /// Rows per block of work; blocks begin with a shard's view, so that sums do not depend on the number of ranks.
 const BLOCK: usize = 32;
 
+/// Replaces the similarities of a row, given its index and the numbers of all rows.
+pub type RowGradient = dyn Fn(&mut [f32], usize, &[f32]) + Sync;
+
 /// A contrastive loss by rows of the similarity matrix; the loss of a batch is the mean over its rows.
 #[derive(Clone, Copy)]
 pub struct RowLoss<'a> {
@@ -30,7 +33,7 @@ pub struct RowLoss<'a> {
     pub value: &'a (dyn Fn(&[f32], usize) -> [f32; 2] + Sync),
     /// Replaces the similarities of a row by the gradient of the sum of the losses of all rows, given its index and the
     /// numbers of all rows: as its row and as its column.
-    pub gradient: &'a (dyn Fn(&mut [f32], usize, &[f32]) + Sync),
+    pub gradient: &'a RowGradient,
 }
 
 /// The loss of a batch, the same on every rank, with the gradients of this rank's outputs.

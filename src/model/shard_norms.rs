@@ -92,13 +92,13 @@ impl ShardNorms {
         &self,
         device: &D,
         moments: &[ShardMoments],
-    ) -> Result<(Vec<D::Buffer>, Vec<D::Buffer>)> {
+    ) -> Result<[Vec<D::Buffer>; 2]> {
         let mean = |groups: &ShardMoments| {
             device.upload(groups.iter().flat_map(|of| of.mean.iter().map(|mean| *mean as f32)).collect())
         };
         let inv_std =
             |groups: &ShardMoments| device.upload(groups.iter().flat_map(|of| of.inv_std(self.norm.epsilon)).collect());
-        Ok((moments.iter().map(mean).collect::<Result<_>>()?, moments.iter().map(inv_std).collect::<Result<_>>()?))
+        Ok([moments.iter().map(mean).collect::<Result<_>>()?, moments.iter().map(inv_std).collect::<Result<_>>()?])
     }
 
     /// The backward pass: `inputs` become their gradients, and `gradients` those of the residual. Returns the gradients of

@@ -96,7 +96,7 @@ impl LinearLayer {
         };
         let running = statistics.map(|statistics| &mut statistics[indices.statistics]);
         let moments = shards.moments(device, self.outputs, &linear, indices.statistics, running)?;
-        let (mean, inv_std) = shards.upload(device, &moments)?;
+        let [mean, inv_std] = shards.upload(device, &moments)?;
         let (scale, shift) = (&parameters.values[indices.scale], self.shift(indices, device, parameters)?);
         let mut outputs = Vec::new();
         for (i, linear) in linear.iter().enumerate() {

@@ -120,7 +120,7 @@ impl Unit {
         for (input, convolved) in input.iter().zip(&mut convolved) {
             pass.device.convolution(&self.convolution, input, &values[self.weight], bias, convolved)?;
         }
-        let (mean, inv_std) = self.moments(pass, &convolved)?;
+        let [mean, inv_std] = self.moments(pass, &convolved)?;
         let mut output = pass.acquire_maps(length)?;
         for (i, output) in output.iter_mut().enumerate() {
             let (scale, shift) = (&values[self.scale], &values[self.shift]);
@@ -134,11 +134,7 @@ impl Unit {
     }
 
     /// Returns mean and inverse standard deviation of each shard, `[groups, channels]` each.
-    fn moments<D: Backend>(
-        &self,
-        pass: &mut ForwardPass<'_, D>,
-        convolved: &[D::Map],
-    ) -> Result<(Vec<D::Buffer>, Vec<D::Buffer>)> {
+    fn moments<D: Backend>(&self, pass: &mut ForwardPass<'_, D>, convolved: &[D::Map]) -> Result<[Vec<D::Buffer>; 2]> {
         let NormConstants { epsilon, momentum } = self.norm;
         let running = match &mut pass.statistics {
             NormStatistics::Running(statistics) => {
@@ -147,7 +143,7 @@ impl Unit {
                     (pass.buffers.acquire(self.convolution.outputs)?, pass.buffers.acquire(self.convolution.outputs)?);
                 pass.device.inv_std(epsilon, &running.variance, &mut inv_std)?;
                 pass.device.copy(&running.mean, &mut mean)?;
-                return Ok((vec![mean], vec![inv_std]));
+                return Ok([vec![mean], vec![inv_std]]);
             }
             NormStatistics::Batch => None,
             NormStatistics::Training(statistics) => Some(&mut statistics[self.statistics]),
@@ -161,7 +157,7 @@ impl Unit {
         let length = pass.groups * self.convolution.outputs;
         let (mut inv_std, mut mean) = (pass.buffers.acquire(length)?, pass.buffers.acquire(length)?);
         pass.device.batch_moments(pass.groups, epsilon, &convolved[0], &mut mean, &mut inv_std, running)?;
-        Ok((vec![mean], vec![inv_std]))
+        Ok([vec![mean], vec![inv_std]])
     }
 
     /// Writes the gradients of the parameters. `gradient`, of the output, becomes that of the residual if there is one.

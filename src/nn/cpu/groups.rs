@@ -76,11 +76,12 @@ pub(super) fn gradient_sums<E: Element>(
 ) -> Vec<GradientSums> {
     let length = input.len() / group_count(norm);
     let maps = gradient.chunks_exact_mut(length).zip(input.chunks_exact(length));
-    let sums = |(group, (norm, (gradient, input))): (usize, (Normalization<'_, [f32]>, (&mut [E], &[E])))| {
+    let mut all = Vec::new();
+    for (group, (norm, (gradient, input))) in per_group(norm).zip(maps).enumerate() {
         let output = relu_output.map(|output| &output[group * length..][..length]);
-        normalize::gradient_sums(&norm, input, output, gradient)
-    };
-    per_group(norm).zip(maps).enumerate().map(sums).collect()
+        all.push(normalize::gradient_sums(&norm, input, output, gradient));
+    }
+    all
 }
 
 /// Replaces `input` by its gradient, given the gradient before the ReLU and the sums of each group.

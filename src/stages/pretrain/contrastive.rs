@@ -75,7 +75,9 @@ impl Stage for PretrainStage {
             "seed": self.seed,
         });
         // Only if it is not the default, so that older artifacts keep their keys.
-        if !config.batch_norm.is_joint() && !(config.batch_norm == BatchNorm::Shard && config.shards == 1) {
+        // A single shard is the whole batch.
+        let is_joint = config.batch_norm.is_joint() || (config.batch_norm == BatchNorm::Shard && config.shards == 1);
+        if !is_joint {
             parameters["batch_norm"] = json!(config.batch_norm);
         }
         if config.shards != 1 {

@@ -5,6 +5,7 @@ use crate::engine::Context;
 use crate::group::Team;
 use crate::train::{Checkpoint, Compute, StepReport, TrainState};
 use std::cell::Cell;
+use std::sync::atomic::Ordering;
 
 /// The ranks of a training run.
 pub(super) struct Ranks<'a> {
@@ -117,7 +118,11 @@ impl<'a> Ranks<'a> {
         if let Some(rank) = other {
             return Err(self.difference(team, rank, "loss or gradient"));
         }
-        self.is_interrupted.set(words.iter().any(|word| word.is_interrupted == 1));
+        if words.iter().any(|word| word.is_interrupted == 1) {
+            self.is_interrupted.set(true);
+            // The engine of this rank stops, too, whichever rank was asked to.
+            self.context.interrupted.store(true, Ordering::Relaxed);
+        }
         Ok(first.is_due == 1)
     }
 
