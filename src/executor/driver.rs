@@ -145,8 +145,8 @@ impl<'a> Driver<'a> {
             self.ended.entry(task).or_insert_with(Instant::now);
             if ending != Ending::Blocked && view.losses >= MAX_LOSSES && self.is_lost(task, view) {
                 let plan = &self.submission.tasks[task];
-                let missing = plan.stages.iter().map(|stage| &self.submission.stages[*stage]);
-                let stage = missing.filter(|stage| self.store.artifact(&stage.kind, &stage.key).is_none()).next();
+                let mut missing = plan.stages.iter().map(|stage| &self.submission.stages[*stage]);
+                let stage = missing.find(|stage| self.store.artifact(&stage.kind, &stage.key).is_none());
                 let error = lost_error(ending, view.losses + 1, &self.directory, task);
                 let name = stage.map(|stage| stage.name.clone()).unwrap_or_default();
                 view.state = TaskState::Failed { failures: vec![(name, error)] };

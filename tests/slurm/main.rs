@@ -3,6 +3,7 @@
 //! user is not root, whom the daemons need.
 
 #![cfg(target_os = "linux")]
+#![allow(clippy::print_stderr, reason = "a skipped test reports that")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops by panicking")]
 
 #[path = "../common/mod.rs"]

@@ -117,7 +117,8 @@ impl Said {
 
 /// `12 tasks: 4 done, 3 running, 5 in the queue`
 pub(super) fn counts(tasks: &[TaskView]) -> String {
-    let words: [(&str, fn(&TaskState) -> bool); 8] = [
+    type Is = fn(&TaskState) -> bool;
+    let words: [(&str, Is); 8] = [
         ("done", |state| *state == TaskState::Done),
         ("running", |state| *state == TaskState::Running),
         ("in the queue", |state| matches!(state, TaskState::Queued { .. })),
@@ -127,7 +128,7 @@ pub(super) fn counts(tasks: &[TaskView]) -> String {
         ("failed", |state| matches!(state, TaskState::Failed { .. })),
         ("skipped", |state| matches!(state, TaskState::Skipped { .. })),
     ];
-    let count = |is: fn(&TaskState) -> bool| tasks.iter().filter(|task| is(&task.state)).count();
+    let count = |is: Is| tasks.iter().filter(|task| is(&task.state)).count();
     let parts = words.iter().map(|(word, is)| (count(*is), word)).filter(|(count, _)| *count > 0);
     let parts: Vec<String> = parts.map(|(count, word)| format!("{count} {word}")).collect();
     format!(
