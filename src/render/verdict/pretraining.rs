@@ -71,7 +71,7 @@ pub(super) fn against_supervised(comparisons: &[Comparison<'_, '_>]) -> Vec<Stat
             let linear = evaluation_name(of_stage[0].first);
             let text = format!(
                 "Compared with supervised training on the same labels ({}), the accuracy of {linear} is {}.",
-                words::code(&stage),
+                words::code(stage),
                 worded(&of_stage)
             );
             Statement::new("Supervised training", text)
