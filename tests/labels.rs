@@ -30,7 +30,7 @@ from = \"main\"
 ";
 
 /// Stages that read training images only.
-const UNSUPERVISED: [&str; 4] = ["images[train]", "split", "pretrain.main", "pairs.main"];
+const UNSUPERVISED: [&str; 3] = ["images[train]", "split", "pretrain.main"];
 
 impl Study {
     /// Creates a study with this pipeline file, and images of two classes.
