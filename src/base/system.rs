@@ -2,13 +2,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Mount point of the control groups.
 const CGROUP_ROOT: &str = "/sys/fs/cgroup";
 
 /// Returns the name of the processor.
 pub(crate) fn processor() -> Option<String> {
-    field("/proc/cpuinfo", "model name")
+    // Asked for each stage of a plan.
+    static MODEL: OnceLock<Option<String>> = OnceLock::new();
+    MODEL.get_or_init(|| field("/proc/cpuinfo", "model name")).clone()
 }
 
 /// Returns the main memory in bytes: that of the machine, or the limit of this process's control groups if lower.
