@@ -104,11 +104,13 @@ pub(in crate::stages) fn inference_rows(choice: DeviceChoice, side: usize) -> us
 
 /// Returns the hardware of a stage on the requested device.
 pub(in crate::stages) fn hardware(choice: DeviceChoice) -> StageHardware {
-    match (cuda_number(choice), report(choice)) {
-        (Ok(Some(_)), Ok(DeviceReport { model, .. })) => {
+    // Asked for each stage of a plan, and the report of a CPU reads its memory.
+    let report = cuda_number(choice).ok().flatten().and_then(|number| cuda::report(number).ok());
+    match report {
+        Some(DeviceReport { model, .. }) => {
             StageHardware { processor: model, kernel: "cuda".to_owned(), ..StageHardware::cpu() }
         }
-        _ => StageHardware::cpu(),
+        None => StageHardware::cpu(),
     }
 }
 
