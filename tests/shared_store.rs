@@ -38,7 +38,7 @@ struct Machine {
     /// Whether renames and links are done and fail nevertheless.
     loses_answers: bool,
     has_no_links: bool,
-    /// Is told that it renames an artifact, and answers when it may.
+    /// Is called before an artifact is renamed, and returns when that may happen.
     before_rename: Option<Pause>,
     /// The number of the change that fails, and of the changes so far.
     fails_at: Option<usize>,
@@ -301,7 +301,7 @@ fn an_orphan_is_fenced_and_removes_nothing() {
             wait_for("another machine takes over", || is_taken_over.load(Ordering::SeqCst));
             let error = context.check_inputs().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Superseded, "before a checkpoint: {error}");
-            assert!(context.is_interrupted(), "the stage is told to stop");
+            assert!(context.is_interrupted(), "the stage is asked to stop");
             Ok(())
         }
     });

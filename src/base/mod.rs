@@ -17,6 +17,7 @@
 //! ```
 
 pub mod allocator;
+pub(crate) mod command;
 pub(crate) mod error;
 pub(crate) mod files;
 pub mod hash;

@@ -109,32 +109,6 @@ fn field(path: &str, name: &str) -> Option<String> {
     values.into_iter().find(|(field, _)| field.trim() == name).map(|(_, value)| value.trim().to_owned())
 }
 
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_is_reported() {
-        let (all, available, peak) = (memory().unwrap(), memory_available().unwrap(), memory_peak().unwrap());
-        assert!(available <= all && peak < all, "{available} of {all}, peak {peak}");
-        assert!(peak > 1 << 20);
-    }
-
-    #[test]
-    fn control_group_usage_excludes_the_reclaimable_page_cache() {
-        let directory = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
-        let group = ControlGroup { directory: directory.path().to_owned(), names: ControlGroup::VERSION_2 };
-        assert_eq!((group.limit(), group.used()), (None, None));
-        write("memory.max", "max\n");
-        write("memory.current", "1000\n");
-        assert_eq!((group.limit(), group.used()), (None, Some(1000)));
-        write("memory.max", "5000\n");
-        write("memory.stat", "anon 300\nfile 700\ninactive_file 500\nactive_file 100\n");
-        assert_eq!((group.limit(), group.used()), (Some(5000), Some(400)));
-    }
-}
-
 /// Returns the number of processors of the machine, also those that this process may not use.
 pub(crate) fn cores() -> usize {
     #[cfg(unix)]
@@ -164,4 +138,30 @@ pub(crate) fn instruction_set() -> String {
         }
     }
     names.join(" ")
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_reported() {
+        let (all, available, peak) = (memory().unwrap(), memory_available().unwrap(), memory_peak().unwrap());
+        assert!(available <= all && peak < all, "{available} of {all}, peak {peak}");
+        assert!(peak > 1 << 20);
+    }
+
+    #[test]
+    fn control_group_usage_excludes_the_reclaimable_page_cache() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
+        let group = ControlGroup { directory: directory.path().to_owned(), names: ControlGroup::VERSION_2 };
+        assert_eq!((group.limit(), group.used()), (None, None));
+        write("memory.max", "max\n");
+        write("memory.current", "1000\n");
+        assert_eq!((group.limit(), group.used()), (None, Some(1000)));
+        write("memory.max", "5000\n");
+        write("memory.stat", "anon 300\nfile 700\ninactive_file 500\nactive_file 100\n");
+        assert_eq!((group.limit(), group.used()), (Some(5000), Some(400)));
+    }
 }

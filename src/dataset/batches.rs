@@ -68,10 +68,7 @@ pub fn contrastive_batches(
     policy: Arc<Policy>,
     loader: LoaderConfig,
 ) -> Batches {
-    let LoaderConfig { batch_size, epochs, skip, seed } = loader;
-    let per_epoch = indices.len() / batch_size.max(1);
-    let plan = BatchPlan { set, indices, policy, batch_size, views: 2, seed: Some(seed), sharding: None };
-    Batches::new(plan, per_epoch, skip..per_epoch * epochs)
+    contrastive(set, indices, policy, loader, None)
 }
 
 /// Returns the batches of [`contrastive_batches`] with the rows of this rank's shards alone: of each shard all first
@@ -83,9 +80,18 @@ pub(crate) fn contrastive_shards(
     loader: LoaderConfig,
     sharding: &Sharding,
 ) -> Batches {
+    contrastive(set, indices, policy, loader, Some(sharding))
+}
+
+fn contrastive(
+    set: Arc<ImageDataset>,
+    indices: Vec<usize>,
+    policy: Arc<Policy>,
+    loader: LoaderConfig,
+    sharding: Option<&Sharding>,
+) -> Batches {
     let LoaderConfig { batch_size, epochs, skip, seed } = loader;
-    let per_epoch = indices.len() / batch_size.max(1);
-    let sharding = Some(sharding.clone());
+    let (per_epoch, sharding) = (indices.len() / batch_size.max(1), sharding.cloned());
     let plan = BatchPlan { set, indices, policy, batch_size, views: 2, seed: Some(seed), sharding };
     Batches::new(plan, per_epoch, skip..per_epoch * epochs)
 }
@@ -98,10 +104,7 @@ pub fn labeled_batches(
     policy: Arc<Policy>,
     loader: LoaderConfig,
 ) -> Batches {
-    let LoaderConfig { batch_size, epochs, skip, seed } = loader;
-    let per_epoch = indices.len().div_ceil(batch_size.max(1));
-    let plan = BatchPlan { set, indices, policy, batch_size, views: 1, seed: Some(seed), sharding: None };
-    Batches::new(plan, per_epoch, skip..per_epoch * epochs)
+    labeled(set, indices, policy, loader, None)
 }
 
 /// Returns the batches of [`labeled_batches`] with the rows of this rank's shards alone.
@@ -112,9 +115,18 @@ pub(crate) fn labeled_shards(
     loader: LoaderConfig,
     sharding: &Sharding,
 ) -> Batches {
+    labeled(set, indices, policy, loader, Some(sharding))
+}
+
+fn labeled(
+    set: Arc<ImageDataset>,
+    indices: Vec<usize>,
+    policy: Arc<Policy>,
+    loader: LoaderConfig,
+    sharding: Option<&Sharding>,
+) -> Batches {
     let LoaderConfig { batch_size, epochs, skip, seed } = loader;
-    let per_epoch = indices.len().div_ceil(batch_size.max(1));
-    let sharding = Some(sharding.clone());
+    let (per_epoch, sharding) = (indices.len().div_ceil(batch_size.max(1)), sharding.cloned());
     let plan = BatchPlan { set, indices, policy, batch_size, views: 1, seed: Some(seed), sharding };
     Batches::new(plan, per_epoch, skip..per_epoch * epochs)
 }

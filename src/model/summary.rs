@@ -8,7 +8,8 @@ use crate::model::layers::IMAGE_CHANNELS;
 use crate::model::registry::Registry;
 use crate::nn::Precision;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 
 /// Bytes of an f32.
@@ -150,11 +151,46 @@ fn with_commas(number: u64) -> String {
 /// # Errors
 /// The images are too small for the encoder, or a layer of the head has 0 outputs.
 pub fn summarize(encoder: &EncoderConfig, head: impl Into<ProjectionConfig>, side: usize) -> Result<Summary> {
+    let head = head.into();
+    let known = RECENT.with_borrow(|recent| {
+        let is_same = |network: &&Network| (&network.encoder, &network.head, network.side) == (encoder, &head, side);
+        recent.iter().find(is_same).map(|network| network.summary.clone())
+    });
+    if let Some(summary) = known {
+        return Ok(summary);
+    }
+    let summary = compute(encoder, &head, side)?;
+    RECENT.with_borrow_mut(|recent| {
+        if recent.len() == MAX_RECENT {
+            recent.pop_front();
+        }
+        recent.push_back(Network { encoder: encoder.clone(), head, side, summary: summary.clone() });
+    });
+    Ok(summary)
+}
+
+fn compute(encoder: &EncoderConfig, head: &ProjectionConfig, side: usize) -> Result<Summary> {
     let mut registry = Registry::default();
     let encoder = encoder.build(side, &mut registry)?;
     let counts = Counts::of(&registry.rows);
-    Head::new(&head.into(), encoder.features(), encoder.initialization, &mut registry)?;
+    Head::new(head, encoder.features(), encoder.initialization, &mut registry)?;
     Ok(with_totals(registry.rows, counts, side))
+}
+
+/// Maximum number of summaries that are kept.
+const MAX_RECENT: usize = 8;
+
+/// A network with its summary.
+struct Network {
+    encoder: EncoderConfig,
+    head: ProjectionConfig,
+    side: usize,
+    summary: Summary,
+}
+
+thread_local! {
+    /// The latest summaries: the stages of a run, and the variants of a sweep, ask for the same networks.
+    static RECENT: RefCell<VecDeque<Network>> = const { RefCell::new(VecDeque::new()) };
 }
 
 fn with_totals(rows: Vec<SummaryRow>, encoder: Counts, side: usize) -> Summary {

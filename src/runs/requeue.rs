@@ -4,11 +4,10 @@
 //! time limit. A run that saves a checkpoint and ends early would be a failed job, so it asks to be requeued before it
 //! ends. It does not ask if the user canceled the job.
 
+use crate::base::command::{self, Answer, NoAnswer};
 use crate::base::{Error, Result};
 use std::fmt;
-use std::io;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Environment variable with the maximum number of restarts of a job.
 const LIMIT_VARIABLE: &str = "SIMCLR_MAX_RESTARTS";
@@ -16,8 +15,6 @@ const LIMIT_VARIABLE: &str = "SIMCLR_MAX_RESTARTS";
 const DEFAULT_LIMIT: u32 = 20;
 /// Maximum duration of a call of Slurm. At a time limit it kills the job 30 s (its default `KillWait`) after the signal.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Interval between checks whether a command has ended.
-const POLL: Duration = Duration::from_millis(10);
 
 /// What became of a request to run the job again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,33 +180,15 @@ impl JobState {
 /// Runs a command and returns its output, or what went wrong.
 fn call(program: &str, arguments: &[&str], timeout: Duration) -> Result<String, String> {
     let command = format!("`{program} {}`", arguments.join(" "));
-    let failed = |error: io::Error| format!("cannot run {command}: {error}");
-    let mut process = Command::new(program);
-    process.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = process.spawn().map_err(failed)?;
-    let output = wait(child, timeout).map_err(failed)?;
-    let Some(Output { status, stdout, stderr }) = output else {
-        return Err(format!("{command} did not answer within {} s", timeout.as_secs_f64()));
-    };
-    if status.success() {
-        return Ok(String::from_utf8_lossy(&stdout).into_owned());
-    }
-    let said = String::from_utf8_lossy(&stderr).split_whitespace().collect::<Vec<_>>().join(" ");
-    Err(format!("{command} failed: {}", if said.is_empty() { status.to_string() } else { said }))
-}
-
-/// Waits for the end of a process with little output; kills it after the timeout, and returns nothing.
-fn wait(mut child: Child, timeout: Duration) -> io::Result<Option<Output>> {
-    let start = Instant::now();
-    while child.try_wait()?.is_none() {
-        if start.elapsed() > timeout {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
+    match command::run(program, arguments, timeout) {
+        Ok(answer) if answer.is_success => Ok(answer.stdout),
+        Ok(Answer { status, stderr, .. }) => {
+            let said = stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+            Err(format!("{command} failed: {}", if said.is_empty() { status } else { said }))
         }
-        std::thread::sleep(POLL);
+        Err(NoAnswer::NotStarted(why)) => Err(format!("cannot run {command}: {why}")),
+        Err(NoAnswer::TimedOut(_)) => Err(format!("{command} did not answer within {} s", timeout.as_secs_f64())),
     }
-    child.wait_with_output().map(Some)
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Slurm: arrays of tasks by `sbatch`, asked for by `squeue` and `scontrol`. Their formats by `-o` are stable over versions,
 //! those of `--json` are not; accounting is not needed.
 
-mod command;
 mod config;
 mod parse;
 mod reasons;
@@ -9,11 +8,11 @@ mod script;
 
 pub(crate) use config::SlurmConfig;
 
+use crate::base::command::{self, Answer, NoAnswer};
 use crate::base::{Error, Result};
 use crate::executor::config::{ClusterFile, Settings};
 use crate::executor::queue::{QueueAnswer, QueueView};
 use crate::executor::{ArrayJob, Executor, ExecutorKind, Found, Submitted, TaskIdentity};
-use command::{Answer, NoAnswer};
 use std::path::Path;
 use std::time::Duration;
 
@@ -154,8 +153,7 @@ impl Executor for Slurm {
 }
 
 fn ask(program: &str, arguments: &[&str]) -> Result<Answer, NoAnswer> {
-    let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-    command::run(program, &arguments, ASK_LIMIT)
+    command::run(program, arguments, ASK_LIMIT)
 }
 
 fn submitted(answer: &Answer) -> Submitted {

@@ -1,5 +1,6 @@
-//! Slurm's commands, which can hang: each runs with a time limit.
+//! Commands of other programs that can hang, such as those of Slurm: each runs with a time limit.
 
+use std::ffi::OsStr;
 use std::io::Read;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -12,15 +13,17 @@ const LATE_OUTPUT: Duration = Duration::from_secs(1);
 
 /// What a command answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Answer {
-    pub(super) is_success: bool,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
+pub(crate) struct Answer {
+    pub(crate) is_success: bool,
+    /// `exit status: 1`
+    pub(crate) status: String,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Answer {
     /// Returns the last line of the messages, which has the reason of a failure.
-    pub(super) fn reason(&self) -> String {
+    pub(crate) fn reason(&self) -> String {
         let lines = self.stderr.lines().chain(self.stdout.lines()).map(str::trim).filter(|line| !line.is_empty());
         let errors: Vec<&str> = lines.collect();
         let telling = errors.iter().find(|line| line.contains("error:")).or(errors.last());
@@ -30,7 +33,7 @@ impl Answer {
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum NoAnswer {
+pub(crate) enum NoAnswer {
     /// The program does not exist or cannot be started.
     NotStarted(String),
     /// It took too long and was killed. What it had printed.
@@ -38,7 +41,7 @@ pub(super) enum NoAnswer {
 }
 
 impl NoAnswer {
-    pub(super) fn text(&self, program: &str) -> String {
+    pub(crate) fn text(&self, program: &str) -> String {
         match self {
             Self::NotStarted(why) => format!("cannot run {program}: {why}"),
             Self::TimedOut(said) if said.trim().is_empty() => format!("{program} did not answer in time"),
@@ -48,7 +51,11 @@ impl NoAnswer {
 }
 
 /// Runs a command.
-pub(super) fn run(program: &str, arguments: &[String], limit: Duration) -> Result<Answer, NoAnswer> {
+pub(crate) fn run(
+    program: &str,
+    arguments: impl IntoIterator<Item: AsRef<OsStr>>,
+    limit: Duration,
+) -> Result<Answer, NoAnswer> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // Messages are parsed.
@@ -61,7 +68,8 @@ pub(super) fn run(program: &str, arguments: &[String], limit: Duration) -> Resul
     loop {
         match child.try_wait() {
             Ok(Some(status)) => {
-                return Ok(Answer { is_success: status.success(), stdout: text(&stdout), stderr: text(&stderr) });
+                let (is_success, status) = (status.success(), status.to_string());
+                return Ok(Answer { is_success, status, stdout: text(&stdout), stderr: text(&stderr) });
             }
             Ok(None) if start.elapsed() < limit => std::thread::sleep(STEP),
             _ => break,
@@ -104,7 +112,7 @@ mod tests {
     use super::*;
 
     fn shell(script: &str, limit: Duration) -> Result<Answer, NoAnswer> {
-        run("sh", &["-c".to_owned(), script.to_owned()], limit)
+        run("sh", ["-c", script], limit)
     }
 
     #[test]
@@ -117,6 +125,6 @@ mod tests {
         let silent = shell("echo waiting >&2; sleep 60 & sleep 60", Duration::from_millis(300)).unwrap_err();
         assert_eq!(silent, NoAnswer::TimedOut("waiting\n".into()));
         assert!(start.elapsed() < Duration::from_secs(10), "also what it has started is ended");
-        assert!(matches!(run("no-such-program", &[], long), Err(NoAnswer::NotStarted(_))));
+        assert!(matches!(run("no-such-program", [""], long), Err(NoAnswer::NotStarted(_))));
     }
 }
