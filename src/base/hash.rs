@@ -131,9 +131,9 @@ pub(crate) fn digest_list<T: Serialize>(values: impl IntoIterator<Item = T>) -> 
 /// The value cannot be written as JSON, which is a bug.
 pub fn canonical_json(value: &impl Serialize) -> Result<String> {
     // serde_json's map is a BTreeMap unless its `preserve_order` feature is on, so going through `Value` sorts.
-    let value = serde_json::to_value(value)
-        .map_err(|error| Error::bug(format!("a value cannot be written as JSON: {error}")))?;
-    Ok(value.to_string())
+    serde_json::to_value(value)
+        .and_then(|value| serde_json::to_string(&value))
+        .map_err(|error| Error::bug(format!("a value cannot be written as JSON: {error}")))
 }
 
 /// Returns whether a text is a digest as these functions write it.

@@ -121,25 +121,6 @@ pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Returns the extensions of the instruction set on which the results of floating-point sums depend: matmuls are divided
-/// by the width of vectors.
-pub(crate) fn instruction_set() -> String {
-    let mut names = vec![std::env::consts::ARCH];
-    #[cfg(target_arch = "x86_64")]
-    for (name, is_present) in [
-        ("avx2", std::arch::is_x86_feature_detected!("avx2")),
-        ("fma", std::arch::is_x86_feature_detected!("fma")),
-        ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
-        ("avx512bf16", std::arch::is_x86_feature_detected!("avx512bf16")),
-        ("amx", crate::base::matmul::has_amx()),
-    ] {
-        if is_present {
-            names.push(name);
-        }
-    }
-    names.join(" ")
-}
-
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;

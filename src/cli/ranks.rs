@@ -3,7 +3,7 @@
 use super::args::RanksArgument;
 use super::failure::Failure;
 use super::{exit_code, output};
-use crate::base::{Error, Result, human, system};
+use crate::base::{Error, Result, human, matmul, system};
 use crate::engine::{self, Graph, RunOptions};
 use crate::group::Team;
 #[cfg(unix)]
@@ -230,7 +230,8 @@ fn identity(graph: &Graph) -> String {
         keys.update(graph.key(id).as_bytes());
     });
     let keys = keys.finalize().to_hex();
-    format!("simclr {}; {}; pipeline {}", env!("CARGO_PKG_VERSION"), system::instruction_set(), &keys[..12])
+    let (version, architecture, kernels) = (env!("CARGO_PKG_VERSION"), std::env::consts::ARCH, matmul::kernels());
+    format!("simclr {version}; {architecture}, {kernels}; pipeline {}", &keys[..12])
 }
 
 fn difference(first: &str, rank: usize, (other, node): (&str, &str)) -> Error {

@@ -27,6 +27,8 @@ pub(crate) struct Document {
     /// Where the sweep is written.
     sweep: Span,
     pub(super) schema: &'static Schema,
+    /// Earlier names of keys.
+    formerly: HashSet<&'static str>,
 }
 
 /// One combination of the values of a sweep.
@@ -69,6 +71,7 @@ impl Document {
             axes,
             sweep,
             schema,
+            formerly: formerly::names(schema),
         };
         document.within_limits(problems)?.with_related_paths(problems)
     }
@@ -168,7 +171,10 @@ impl Document {
     }
 
     fn prepared(&self, mut tree: TomlNode) -> TomlNode {
-        formerly::rename(&mut tree, self.schema);
+        // Swept values may have them.
+        if formerly::has_any(&tree, &self.formerly) {
+            formerly::rename(&mut tree, self.schema);
+        }
         paths::make_absolute(&mut tree, self.schema, &self.directory());
         tree
     }

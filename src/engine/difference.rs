@@ -29,7 +29,7 @@ impl Fields {
     /// Collects the fields of a document.
     pub(crate) fn of(document: &KeyDocument) -> Self {
         let mut fields = vec![("algorithm version".to_owned(), document.version.to_string())];
-        flatten("", &document.parameters, &mut fields);
+        flatten(&mut String::new(), &document.parameters, &mut fields);
         fields.sort_unstable();
         Self(fields)
     }
@@ -92,22 +92,29 @@ impl fmt::Display for FieldChange {
     }
 }
 
-/// Adds the scalars nested in a value; a list of scalars is one field.
-fn flatten(path: &str, value: &Value, fields: &mut Vec<(String, String)>) {
+/// Adds the scalars nested in a value; a list of scalars is one field. `path` is the same afterwards.
+fn flatten(path: &mut String, value: &Value, fields: &mut Vec<(String, String)>) {
+    let length = path.len();
     match value {
         Value::Object(object) if !object.is_empty() => {
             for (name, value) in object {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                flatten(&path, value, fields);
+                if length > 0 {
+                    path.push('.');
+                }
+                path.push_str(name);
+                flatten(path, value, fields);
+                path.truncate(length);
             }
         }
         Value::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()) => {
             for (index, item) in items.iter().enumerate() {
-                flatten(&format!("{path}[{index}]"), item, fields);
+                path.push_str(&format!("[{index}]"));
+                flatten(path, item, fields);
+                path.truncate(length);
             }
         }
-        _ if path.is_empty() => {}
-        scalar => fields.push((path.to_owned(), scalar.to_string())),
+        _ if length == 0 => {}
+        scalar => fields.push((path.clone(), scalar.to_string())),
     }
 }
 

@@ -22,7 +22,7 @@ fn part(schema: &Value, definitions: &Map<String, Value>) -> Value {
     match schema {
         Value::Array(items) => items.iter().map(|item| part(item, definitions)).collect(),
         Value::Object(object) => match definition(object, definitions) {
-            Some((name, definition)) => referred(name, &part(definition, definitions), object),
+            Some((name, definition)) => referred(name, part(definition, definitions), object),
             None => object
                 .iter()
                 .filter(|(key, _)| *key != "$defs")
@@ -39,8 +39,11 @@ fn definition<'a>(object: &'a Map<String, Value>, definitions: &'a Map<String, V
 }
 
 /// The definition with the keywords that stand beside the reference.
-fn referred(name: &str, definition: &Value, beside: &Map<String, Value>) -> Value {
-    let mut whole = definition.as_object().cloned().unwrap_or_default();
+fn referred(name: &str, definition: Value, beside: &Map<String, Value>) -> Value {
+    let mut whole = match definition {
+        Value::Object(whole) => whole,
+        _ => Map::new(),
+    };
     whole.insert(TYPE.to_owned(), name.into());
     for (key, value) in beside.iter().filter(|(key, _)| *key != "$ref") {
         if key == "description"

@@ -11,7 +11,7 @@ const UNFINISHED: &str = ".report-";
 /// Age from which an unfinished directory counts as left by a killed run.
 const ABANDONED: Duration = Duration::from_secs(3600);
 /// Maximum number of attempts to move a report into place while other runs do the same.
-const MAX_ATTEMPTS: usize = 100;
+const MAX_ATTEMPTS: u64 = 100;
 
 /// Writes a new file, with its parent directories, and flushes it to the disk.
 pub(super) fn write_file(directory: &Path, name: &str, content: &[u8]) -> Result<()> {
@@ -74,20 +74,52 @@ fn remove_abandoned(study: &Path) {
 /// Moves a finished directory into place, replacing what exists. Concurrent runs may do the same: the report in place
 /// is always complete, and the last one stays.
 pub(in crate::pipeline) fn move_into_place(finished: &Path, destination: &Path) -> Result<()> {
-    let aside = finished.with_extension("old");
-    let mut renamed = fs::rename(finished, destination);
-    for _ in 0..MAX_ATTEMPTS {
-        // If the old one cannot be moved, the next rename reports why.
+    replace_with(finished, destination, rename_or_exchange)
+}
+
+fn replace_with(
+    finished: &Path,
+    destination: &Path,
+    replace: impl Fn(&Path, &Path) -> std::io::Result<()>,
+) -> Result<()> {
+    let mut renamed = replace(finished, destination);
+    for attempt in 0..MAX_ATTEMPTS {
         if renamed.is_ok() || fs::symlink_metadata(destination).is_err() {
             break;
         }
-        let _ = fs::rename(destination, &aside);
-        renamed = fs::rename(finished, destination);
-        remove(&aside);
+        renamed = move_aside_and_rename(finished, destination);
+        // Others that do the same come to an end.
+        std::thread::sleep(Duration::from_millis(attempt));
     }
     renamed.map_err(|error| Error::io("replace the report in", destination, &error))?;
     let parent = destination.parent().unwrap_or(destination);
     files::sync_directory(parent).map_err(|error| Error::io("write", parent, &error))
+}
+
+/// Moves a directory to a name that is free, or exchanges it with what has the name and removes that: there is always a
+/// report in place. Fails where the file system cannot exchange names.
+fn rename_or_exchange(finished: &Path, destination: &Path) -> std::io::Result<()> {
+    fs::rename(finished, destination).or_else(|error| {
+        #[cfg(any(target_os = "linux", target_os = "macos"))]
+        {
+            use rustix::fs::{CWD, RenameFlags, renameat_with};
+            if renameat_with(CWD, finished, CWD, destination, RenameFlags::EXCHANGE).is_ok() {
+                remove(finished);
+                return Ok(());
+            }
+        }
+        Err(error)
+    })
+}
+
+/// The same in two steps, between which there is no report in place, or that of another run.
+fn move_aside_and_rename(finished: &Path, destination: &Path) -> std::io::Result<()> {
+    let aside = finished.with_extension("old");
+    // If the old one cannot be moved, the next rename reports why.
+    let _ = fs::rename(destination, &aside);
+    let renamed = fs::rename(finished, destination);
+    remove(&aside);
+    renamed
 }
 
 /// Removes a directory or a file.
@@ -102,8 +134,8 @@ mod tests {
     use super::*;
     use crate::engine::store::Manifest;
 
-    #[test]
-    fn concurrent_publishers_never_mix_their_files() {
+    /// Four threads publish at the same time, by `replace`.
+    fn publish_concurrently(replace: fn(&Path, &Path) -> Result<()>) {
         let study = tempfile::tempdir().unwrap();
         let destination = study.path().join("report");
         let publish = |number: usize| {
@@ -113,7 +145,7 @@ mod tests {
                 ["a", "b", "plots/c"]
                     .iter()
                     .for_each(|name| write_file(unfinished.path(), name, text.as_bytes()).unwrap());
-                move_into_place(unfinished.path(), &destination).unwrap();
+                replace(unfinished.path(), &destination).unwrap();
             }
         };
         std::thread::scope(|scope| (0..4).for_each(|number| drop(scope.spawn(move || publish(number)))));
@@ -122,6 +154,18 @@ mod tests {
         let all = Manifest::of_directory(study.path(), "").unwrap().files;
         let names: Vec<String> = all.into_iter().map(|file| file.name).collect();
         assert_eq!(names, ["report/a", "report/b", "report/plots/c"], "nothing else is left");
+    }
+
+    #[test]
+    fn concurrent_publishers_never_mix_their_files() {
+        publish_concurrently(move_into_place);
+    }
+
+    #[test]
+    fn concurrent_publishers_never_mix_their_files_where_names_cannot_be_exchanged() {
+        publish_concurrently(|finished, destination| {
+            replace_with(finished, destination, |from, to| fs::rename(from, to))
+        });
     }
 
     #[test]
