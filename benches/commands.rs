@@ -12,7 +12,7 @@ fn commands(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("command");
     group.sample_size(20);
     let cases = [
-        ("validate", "validate", Study::small()),
+        ("validate", "validate", Study::sweep(1)),
         ("plan 1,000 stages", "plan", Study::sweep(140)),
         ("plan 1,000 stages after a run", "plan", Study::sweep_after_a_run(140)),
         ("run 100 finished stages", "run", Study::finished(48)),

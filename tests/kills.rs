@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::artifacts;
+use common::{artifacts, repeated};
 use simclr::base::rng::{stream, unit};
 use simclr::engine::Store;
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Number of kills.
-const KILLS: usize = 200;
+const KILLS: usize = 80;
 
 /// Pretraining and supervised training with every kind of state: momentum, Adam moments, best weights, initial weights
 /// of another stage.
@@ -106,7 +106,7 @@ fn assert_same_as_uninterrupted(output: &Path, expected: &Uninterrupted, number:
 }
 
 #[test]
-fn two_hundred_killed_runs_produce_the_bytes_of_an_uninterrupted_run() {
+fn killed_runs_produce_the_bytes_of_an_uninterrupted_run() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("killed.toml");
     fs::write(&file, PIPELINE).unwrap();
@@ -115,13 +115,14 @@ fn two_hundred_killed_runs_produce_the_bytes_of_an_uninterrupted_run() {
     assert!(command(&file, &output).status().unwrap().success());
     let uninterrupted = Uninterrupted { files: artifacts(&output), page: page(&output), time: start.elapsed() };
 
+    let kills = repeated(KILLS);
     let (next, killed) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
-                while killed.load(Ordering::SeqCst) < KILLS {
+                while killed.load(Ordering::SeqCst) < kills {
                     let number = next.fetch_add(1, Ordering::SeqCst);
-                    assert!(number < 5 * KILLS, "too many runs finish before they are killed");
+                    assert!(number < 5 * kills, "too many runs finish before they are killed");
                     let output = directory.path().join(number.to_string());
                     let mut rng = stream(1, "kills", &[number as u64]);
                     // Every third run is killed a second time.

@@ -4,6 +4,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Returns how often a test repeats a random experiment: `count` times what `SIMCLR_TEST_ROUNDS` has, 1 by default.
+#[allow(dead_code, reason = "not every test that has this module repeats something")]
+pub(crate) fn repeated(count: usize) -> usize {
+    let factor = std::env::var("SIMCLR_TEST_ROUNDS").ok();
+    count * factor.map_or(1, |factor| factor.parse::<usize>().expect("SIMCLR_TEST_ROUNDS is a whole number"))
+}
+
 /// Returns the content of every file in the store, without the provenance of artifacts (`record.json`) and what a shared
 /// store has besides artifacts.
 pub(crate) fn artifacts(output: &Path) -> BTreeMap<PathBuf, Vec<u8>> {

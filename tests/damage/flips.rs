@@ -1,7 +1,7 @@
 //! Single bit flips in a finished store, as caused by disks, cables and memory: each is detected or has no effect, and
 //! the next run restores all bytes.
 
-use crate::common::artifacts;
+use crate::common::{artifacts, repeated};
 use crate::finished::{FinishedStudy, rounds};
 use simclr::base::rng::{Rng, below, unit};
 use simclr::engine::Store;
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const FLIPS: usize = 500;
+const FLIPS: usize = 160;
 
 fn flip(path: &Path, rng: &mut Rng) -> u64 {
     let mut bytes = fs::read(path).unwrap();
@@ -29,7 +29,8 @@ fn remove_asides(output: &Path) -> usize {
 
 #[test]
 fn every_flipped_bit_is_detected_or_has_no_effect_and_the_next_run_restores_every_byte() {
-    let detected = rounds("flips", FLIPS, FinishedStudy::files, |study, path, number, rng| {
+    let flips = repeated(FLIPS);
+    let detected = rounds("flips", flips, FinishedStudy::files, |study, path, number, rng| {
         // Determined before the flip, which may hit the file that lists the inputs.
         let dependents = study.dependents(path);
         let bit = flip(path, rng);
@@ -45,7 +46,7 @@ fn every_flipped_bit_is_detected_or_has_no_effect_and_the_next_run_restores_ever
         remove_asides(&study.output) > 0
     });
     // All but the few that turn one whitespace character of a record into another.
-    assert!(detected * 100 >= FLIPS * 98, "{detected} of {FLIPS} were detected");
+    assert!(detected * 100 >= flips * 98, "{detected} of {flips} were detected");
 }
 
 /// Returns the files of the store except artifacts that were set aside.

@@ -43,11 +43,6 @@ impl Study {
         study
     }
 
-    /// One training run and three evaluations.
-    pub(crate) fn small() -> Self {
-        Self::new(EVALUATIONS)
-    }
-
     /// A sweep over so many seeds, of nine stages each.
     pub(crate) fn sweep(seeds: usize) -> Self {
         let values: Vec<String> = (0..seeds).map(|seed| seed.to_string()).collect();
