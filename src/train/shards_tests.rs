@@ -120,7 +120,6 @@ fn shards_of_a_resnet_differ_from_the_whole_batch_as_its_orders_differ_among_the
             of_shards = of_shards.max(difference(&our_gradients, &gradients));
         }
     }
-    println!("largest difference {of_orders:.1e} of orders, {of_shards:.1e} of shards");
     assert!(of_shards <= 2.0 * of_orders, "{of_shards} of shards, {of_orders} of orders");
 }
 
