@@ -205,7 +205,10 @@ fn a_suspended_holder_is_fenced_and_told() {
         assert_eq!(holder.status.code(), Some(75), "{}", text(&holder));
         assert!(text(&holder).contains("another process has taken over"), "{}", text(&holder));
         assert!(text(&holder).contains("removed nothing"), "{}", text(&holder));
-        assert_same(&place.artifacts(output), &before);
+        let mut after = place.artifacts(output);
+        // It may have been suspended between its last look at the lease and a checkpoint, which the next run removes.
+        after.retain(|path, _| !path.to_string_lossy().contains(".checkpoints"));
+        assert_same(&after, &before);
         assert!(place.start(output, lying).wait().unwrap().success());
         assert_same(&place.artifacts(output), &place.locally());
     }
