@@ -139,16 +139,40 @@ impl SlurmJob {
         if restarts >= limit {
             return Outcome::LimitReached { job, limit };
         }
-        match call(program, &["show", "job", "-o", &job], timeout).map(|text| JobState::parse(&text, restarts)) {
-            Ok(JobState::Canceled) => return Outcome::Canceled { job },
-            Ok(JobState::Requeued) => return Outcome::AlreadyQueued { job },
-            Ok(JobState::Stopping) => {}
-            Err(why) => return Outcome::Refused { job, why },
-        }
-        match call(program, &["requeue", &job], timeout) {
-            Ok(_) => Outcome::Asked { job, restart: restarts + 1, limit },
+        match request(program, &job, restarts, timeout) {
+            Ok(Answered::Requeued) => Outcome::Asked { job, restart: restarts + 1, limit },
+            Ok(Answered::AlreadyQueued) => Outcome::AlreadyQueued { job },
+            Ok(Answered::Canceled) => Outcome::Canceled { job },
             Err(why) => Outcome::Refused { job, why },
         }
+    }
+}
+
+/// What Slurm does with a job that asks to run again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answered {
+    /// It runs again.
+    Requeued,
+    /// It would have run again without being asked.
+    AlreadyQueued,
+    /// It was canceled, so nothing was asked.
+    Canceled,
+}
+
+/// Asks Slurm to run a job again that has been restarted this often, unless it was canceled.
+///
+/// # Errors
+/// What Slurm answered, or that it did not.
+pub(crate) fn ask_for(job: &str, restarts: u32) -> Result<Answered, String> {
+    request("scontrol", job, restarts, TIMEOUT)
+}
+
+fn request(program: &str, job: &str, restarts: u32, timeout: Duration) -> Result<Answered, String> {
+    let text = call(program, &["show", "job", "-o", job], timeout)?;
+    match JobState::parse(&text, restarts) {
+        JobState::Canceled => Ok(Answered::Canceled),
+        JobState::Requeued => Ok(Answered::AlreadyQueued),
+        JobState::Stopping => call(program, &["requeue", job], timeout).map(|_| Answered::Requeued),
     }
 }
 

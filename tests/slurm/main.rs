@@ -10,6 +10,7 @@
 mod common;
 mod failures;
 mod nodes;
+mod ranks;
 mod sweep;
 
 use common::artifacts;

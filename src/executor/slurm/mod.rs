@@ -13,6 +13,7 @@ use crate::base::{Error, Result};
 use crate::executor::config::{ClusterFile, Settings};
 use crate::executor::queue::{QueueAnswer, QueueView};
 use crate::executor::{ArrayJob, Executor, ExecutorKind, Found, Submitted, TaskIdentity};
+use crate::runs::requeue::{self, Answered};
 use std::path::Path;
 use std::time::Duration;
 
@@ -133,18 +134,11 @@ impl Executor for Slurm {
     }
 
     fn requeue(&self, identity: &TaskIdentity) -> Result<()> {
-        let id = format!("{}_{}", identity.job, identity.element);
-        let state = ask("scontrol", &["show", "job", "--oneliner", &id]);
-        let is_canceled = state.is_ok_and(|answer| answer.stdout.contains("JobState=CANCELLED"));
-        if is_canceled {
-            return Err(Error::stage("the job was canceled"));
+        match requeue::ask_for(&format!("{}_{}", identity.job, identity.element), identity.restart) {
+            Ok(Answered::Requeued | Answered::AlreadyQueued) => Ok(()),
+            Ok(Answered::Canceled) => Err(Error::stage("the job was canceled")),
+            Err(why) => Err(Error::stage(format!("the job could not be requeued: {why}"))),
         }
-        let why = match ask("scontrol", &["requeue", &id]) {
-            Ok(answer) if answer.is_success => return Ok(()),
-            Ok(answer) => answer.reason(),
-            Err(silence) => silence.text("scontrol"),
-        };
-        Err(Error::stage(format!("the job could not be requeued: {why}")))
     }
 
     fn explain(&self, reason: &str, kind: &str) -> Option<String> {
