@@ -11,6 +11,7 @@ use crate::base::{Error, Result, human, system};
 use crate::doctor::{self, Check, Timing};
 use crate::nn::{DeviceReport, Precision};
 use crate::stages::shared::device::{self, Work};
+use crate::stages::shared::rank_devices;
 use crate::study::DeviceChoice;
 use crate::train::Compute;
 use serde::Serialize;
@@ -23,7 +24,10 @@ pub(super) fn run(arguments: &DoctorArguments) -> Result<Finish, Failure> {
     if let Some(why) = device::why_cpu(arguments.device) {
         output::message(why);
     }
-    let report = device::report(arguments.device)?;
+    let mut report = device::report(arguments.device)?;
+    if report.name != "cpu" {
+        report.parts.push(rank_devices::nccl());
+    }
     let work = DoctorWork { arguments, precisions: precisions(arguments, &report) };
     let (checks, timings) = device::run(arguments.device, work)?;
     if let Some(note) = device::take_note() {

@@ -1,25 +1,31 @@
 //! The ranks of a run: threads of this process, or processes that an MPI launcher has started.
 
+mod checks;
+mod watchdog;
+
 use super::args::RanksArgument;
 use super::failure::Failure;
 use super::{exit_code, output};
-use crate::base::{Error, Result, human, matmul, system};
+use crate::base::{Error, Result, system};
 use crate::engine::{self, Graph, RunOptions};
 use crate::group::Team;
 #[cfg(unix)]
 use crate::group::{Launcher, Mpi};
-use std::cell::Cell;
+#[cfg(unix)]
+use crate::stages::shared::rank_devices;
+use crate::study::DeviceChoice;
+use checks::{check, difference, identity, threads_on_gpu};
+use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
+use watchdog::watch;
 
 /// Bytes of what a rank says of itself at the start.
 const LINE: usize = 512;
 /// What a rank says that could not read the pipeline.
 const FAILED: &str = "failed";
-/// How often the watchdog looks.
-const WATCH: Duration = Duration::from_millis(500);
 
 /// The ranks of a run.
 pub(super) enum Ranks {
@@ -40,6 +46,8 @@ pub(super) struct Processes {
     launcher: Launcher,
     /// Whether the others know that the run has ended.
     has_ended: Cell<bool>,
+    /// How gradients are exchanged between GPUs.
+    transport: OnceCell<String>,
 }
 
 impl Ranks {
@@ -55,9 +63,9 @@ impl Ranks {
     #[cfg(unix)]
     fn launched() -> Result<Self> {
         let Some(launcher) = Launcher::detect().filter(|launcher| launcher.size > 1) else { return Ok(Self::One) };
-        let mpi = Arc::new(Mpi::join(&launcher)?);
-        let team = Arc::new(Team::new(mpi.clone()));
-        Ok(Self::Processes(Processes { mpi, team, launcher, has_ended: Cell::new(false) }))
+        let mpi = Arc::new(Mpi::join(&launcher, output::print_error)?);
+        let (team, has_ended) = (Arc::new(Team::new(mpi.clone())), Cell::new(false));
+        Ok(Self::Processes(Processes { mpi, team, launcher, has_ended, transport: OnceCell::new() }))
     }
 
     #[cfg(not(unix))]
@@ -105,11 +113,38 @@ impl Ranks {
             Self::One => {}
             Self::Threads(count) => output::message(format!("{count} ranks, threads of this process")),
             #[cfg(unix)]
-            Self::Processes(Processes { mpi, .. }) => {
+            Self::Processes(Processes { mpi, transport, .. }) => {
                 let (count, threads) = (self.count(), rayon::current_num_threads());
-                output::message(format!("{count} ranks of {threads} threads, connected by {}", mpi.library()));
+                let transport = transport.get().map(|transport| format!("; {transport}")).unwrap_or_default();
+                output::message(format!(
+                    "{count} ranks of {threads} threads, connected by {}{transport}",
+                    mpi.library()
+                ));
             }
         }
+    }
+
+    /// Gives each process a GPU of its own, if that is the device; `choice` is none if this rank could not read the
+    /// pipeline.
+    ///
+    /// # Errors
+    /// There are not enough, on all ranks.
+    pub(super) fn take_device(&self, choice: Option<DeviceChoice>) -> Result<(), Failure> {
+        match self {
+            Self::One | Self::Threads(_) => Ok(()),
+            #[cfg(unix)]
+            Self::Processes(processes) => {
+                let assigned = rank_devices::assign(choice, &**processes.team.group());
+                let transport = assigned.map_err(|error| self.said_by_first(error))?;
+                transport.into_iter().for_each(|transport| processes.transport.set(transport).unwrap_or_default());
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns the failure for an error that all ranks have, which the first prints.
+    fn said_by_first(&self, error: Error) -> Failure {
+        if self.is_follower() { Failure::Printed(exit_code::of(error.kind())) } else { error.into() }
     }
 
     /// Checks that all ranks have read the same pipeline with the same program on processors of one kind; `graph` is none
@@ -149,11 +184,12 @@ impl Ranks {
     /// # Errors
     /// They cannot.
     pub(super) fn check(&self, graph: &Graph, jobs: u16, device: &str) -> Result<(), Failure> {
-        let checked = match self.count() {
-            1 => return Ok(()),
-            count => check(graph, count, jobs, device),
+        let checked = match self {
+            Self::One => return Ok(()),
+            Self::Threads(count) if device != "cpu" => Err(threads_on_gpu(*count, device)),
+            _ => check(graph, self.count(), jobs),
         };
-        checked.map_err(|error| if self.is_follower() { Failure::Printed(exit_code::USAGE) } else { error.into() })
+        checked.map_err(|error| self.said_by_first(error))
     }
 
     /// Runs the engine, which the other ranks follow; `work` gets options with this rank's team.
@@ -221,82 +257,4 @@ impl Processes {
             let _ = engine::end(&self.team);
         }
     }
-}
-
-/// Returns what must be the same on all ranks.
-fn identity(graph: &Graph) -> String {
-    let mut keys = blake3::Hasher::new();
-    graph.iter().for_each(|id| {
-        keys.update(graph.key(id).as_bytes());
-    });
-    let keys = keys.finalize().to_hex();
-    let (version, architecture, kernels) = (env!("CARGO_PKG_VERSION"), std::env::consts::ARCH, matmul::kernels());
-    format!("simclr {version}; {architecture}, {kernels}; pipeline {}", &keys[..12])
-}
-
-fn difference(first: &str, rank: usize, (other, node): (&str, &str)) -> Error {
-    if other == FAILED {
-        let what = format!("rank {rank} on {node} cannot read the pipeline or its data; its message says why");
-        return Error::usage(what)
-            .help("every node needs the file, the data and the output directory under the same path");
-    }
-    let what = format!("rank 0 is \"{first}\", but rank {rank} on {node} is \"{other}\"");
-    Error::usage(what).help(
-        "ranks give the same bytes only with the same program and pipeline on processors of one kind: choose nodes of one \
-         kind (Slurm: --constraint)",
-    )
-}
-
-fn check(graph: &Graph, ranks: usize, jobs: u16, device: &str) -> Result<()> {
-    if jobs > 1 {
-        return Err(Error::usage("`--jobs` cannot be combined with `--ranks`").help("leave out --jobs"));
-    }
-    if device != "cpu" {
-        let what = format!("several ranks cannot train on {device} yet");
-        return Err(Error::usage(what).help("use one rank per GPU job, or `--device cpu`"));
-    }
-    let sharded =
-        || graph.iter().map(|id| (graph.name(id), graph.stage(id).shards())).filter(|(_, shards)| *shards > 1);
-    if sharded().next().is_none() {
-        let what = format!("nothing in the pipeline can be divided among {ranks} ranks");
-        let help = format!("set `shards = {}` in a pretrain or supervised table", ranks.next_power_of_two());
-        return Err(Error::usage(what).help(help));
-    }
-    match sharded().find(|(_, shards)| !shards.is_multiple_of(ranks)) {
-        Some((name, shards)) => {
-            let error = Error::usage(format!("{ranks} ranks cannot divide {shards} shards equally")).at(name);
-            Err(error.help(format!("start 1 to {shards} ranks, a power of two, or change `shards`")))
-        }
-        None => Ok(()),
-    }
-}
-
-/// Starts a thread that ends the process if a step takes so long that another rank must have died or hangs.
-fn watch(team: &Arc<Team>, step_timeout: Duration) -> Result<()> {
-    let team = team.clone();
-    let watch = move || loop {
-        thread::sleep(WATCH);
-        if let Some((step, elapsed)) = team.heartbeat().overdue(step_timeout) {
-            let (rank, node, time) = (team.group().rank(), team.group().node(), human::duration(elapsed));
-            output::message(format!(
-                "error: step {step} has taken {time} on rank {rank} ({node}): another rank hangs or has died; run again to \
-                 resume from the last checkpoint"
-            ));
-            end_now();
-        }
-    };
-    let started = thread::Builder::new().name("watchdog".to_owned()).spawn(watch);
-    started.map(|_| ()).map_err(|error| Error::no_threads("start a thread", error))
-}
-
-/// Ends the process without the exit handlers of libraries, which would wait for other ranks.
-#[cfg(unix)]
-fn end_now() -> ! {
-    // SAFETY: `_exit` accepts any status and does not return.
-    unsafe { libc::_exit(i32::from(exit_code::HUNG)) }
-}
-
-#[cfg(not(unix))]
-fn end_now() -> ! {
-    std::process::exit(i32::from(exit_code::HUNG))
 }

@@ -36,7 +36,10 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Finish, Failure> {
 
 fn run_on(ranks: &Ranks, arguments: &RunArguments) -> Result<Finish, Failure> {
     start_worker_threads(ranks.threads(arguments.store.threads))?;
-    let opened = open(&arguments.pipeline, &arguments.store);
+    let loaded = pipeline::load(&arguments.pipeline.file, &arguments.pipeline.set);
+    // Before anything opens a device.
+    ranks.take_device(loaded.as_ref().ok().map(|loaded| device_choice(loaded, &arguments.store)))?;
+    let opened = loaded.map_err(Failure::from).and_then(|loaded| assembled(loaded, &arguments.store));
     ranks.compare(opened.as_ref().ok().map(|study| &study.assembly.graph))?;
     let study = opened?;
     let device = device::name(device_choice(&study.loaded, &arguments.store));
@@ -201,7 +204,11 @@ pub(super) struct Study {
 
 /// Loads a pipeline file and assembles its graph.
 pub(super) fn open(pipeline: &PipelineArguments, store: &StoreArguments) -> Result<Study, Failure> {
-    let loaded = pipeline::load(&pipeline.file, &pipeline.set)?;
+    assembled(pipeline::load(&pipeline.file, &pipeline.set)?, store)
+}
+
+/// Assembles the graph of a loaded pipeline.
+fn assembled(loaded: LoadedStudy, store: &StoreArguments) -> Result<Study, Failure> {
     let opened = Store::open(&store.output)?;
     let assembly = pipeline::assemble(&loaded, &store.output, store.device)?;
     Ok(Study { loaded, assembly, store: opened })

@@ -25,6 +25,22 @@ pub(super) fn gather<T: bytemuck::Pod>(group: &dyn Group, mine: &[T]) -> Result<
     Ok(all.chunks_exact(length).map(values).collect())
 }
 
+/// Returns the text of every rank, of any length, in the order of the ranks.
+///
+/// # Errors
+/// Those of the group, or a rank has sent something else.
+pub(crate) fn gather_texts(group: &dyn Group, mine: &str) -> Result<Vec<String>> {
+    let lengths: Vec<u64> = gather(group, &[mine.len() as u64])?.concat();
+    let longest = lengths.iter().copied().max().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
+    let mut padded = mine.as_bytes().to_vec();
+    padded.resize(longest, 0);
+    let texts = gather(group, &padded)?.into_iter().zip(lengths).map(|(mut text, length)| {
+        text.truncate(usize::try_from(length).unwrap_or(longest));
+        String::from_utf8(text).map_err(|_| Error::bug("another rank has sent something that is no text"))
+    });
+    texts.collect()
+}
+
 /// Returns the values that have these bytes.
 fn values<T: bytemuck::Pod>(bytes: &[u8]) -> Vec<T> {
     let mut values = vec![T::zeroed(); bytes.len() / size_of::<T>()];
@@ -57,4 +73,21 @@ pub(super) fn sum(group: &dyn Group, present: &[bool], vector: &mut [f32]) -> Re
         bucket.copy_from_slice(&all[..bucket.len()]);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::{Threads, alone};
+
+    #[test]
+    fn texts_of_any_length_are_gathered() {
+        assert_eq!(gather_texts(&*alone(), "own").unwrap(), ["own"]);
+        let texts = std::thread::scope(|scope| {
+            let ranks = Threads::group(3).into_iter();
+            let ranks = ranks.map(|rank| scope.spawn(move || gather_texts(&rank, &"é".repeat(rank.rank()))));
+            ranks.collect::<Vec<_>>().into_iter().map(|rank| rank.join().unwrap().unwrap()).collect::<Vec<_>>()
+        });
+        assert_eq!(texts, vec![["", "é", "éé"]; 3]);
+    }
 }

@@ -31,6 +31,7 @@ mod threads;
 mod tree;
 
 pub use alone::Alone;
+pub(crate) use exchange::gather_texts;
 pub use heartbeat::Heartbeat;
 #[cfg(unix)]
 pub use mpi::{Launcher, Mpi};
@@ -83,4 +84,11 @@ pub type SharedGroup = Arc<dyn Group>;
 /// Returns the group of a single rank.
 pub fn alone() -> SharedGroup {
     Arc::new(Alone)
+}
+
+/// Returns the error of one rank as the others see it.
+fn of_rank(rank: &str, error: &Error) -> Error {
+    let of_rank = Error::new(error.kind(), format!("{rank} failed: {}", error.what()));
+    let of_rank = error.place().into_iter().fold(of_rank, Error::at);
+    error.next_step().into_iter().fold(of_rank, Error::help)
 }

@@ -1,8 +1,8 @@
 //! Ranks that are threads of one process.
 
 use crate::base::{Error, Result};
-use crate::group::Group;
 use crate::group::clock::CallClock;
+use crate::group::{Group, of_rank};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// A rank that is a thread of this process. A rank that is dropped, also by a panic, ends the group for the others that
@@ -114,12 +114,7 @@ impl Group for Threads {
     }
 
     fn fail(&self, error: &Error) {
-        let what = format!("rank {} failed: {}", self.rank, error.what());
-        let mut of_group = Error::new(error.kind(), what);
-        if let Some(place) = error.place() {
-            of_group = of_group.at(place);
-        }
-        self.meeting.end(error.next_step().into_iter().fold(of_group, Error::help));
+        self.meeting.end(of_rank(&format!("rank {}", self.rank), error));
     }
 }
 

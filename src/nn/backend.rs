@@ -1,6 +1,7 @@
 //! The kernels that an encoder needs from a device.
 
 use crate::base::Result;
+use crate::group::ShardedBatch;
 use crate::nn::{Convolution, GradientSums, MaxPool, Moments, Precision};
 use dfdx::prelude::{Device, Storage, Tensor};
 
@@ -32,6 +33,11 @@ pub trait Backend: Device<f32> {
         let (from, mut sum) = (self.download(from)?, self.download(into)?);
         sum.iter_mut().zip(&from).for_each(|(sum, from)| *sum += from);
         self.copy(&self.upload(sum)?, into)
+    }
+    /// Replaces buffers, this rank's sums over its shards of a batch, by the sums over the shards of all ranks, along the
+    /// tree of the batch: the same bytes for any number of ranks. Also fails if another rank does.
+    fn sum_over_ranks(&self, batch: &ShardedBatch, buffers: &mut [Self::Buffer]) -> Result<()> {
+        sum_on_host(self, batch, buffers)
     }
     /// Returns the number of elements of a buffer.
     fn length(&self, buffer: &Self::Buffer) -> usize;
@@ -215,4 +221,21 @@ pub struct RunningUpdate<'a, B: ?Sized> {
     pub variance: &'a mut B,
     /// Weight of the batch in the update.
     pub momentum: f32,
+}
+
+/// Sums buffers over ranks through the memory of the host; see [`Backend::sum_over_ranks`].
+///
+/// # Errors
+/// The device or another rank failed.
+pub(crate) fn sum_on_host<D: Backend>(device: &D, batch: &ShardedBatch, buffers: &mut [D::Buffer]) -> Result<()> {
+    let host = buffers.iter().map(|buffer| device.download(buffer)).collect::<Result<Vec<_>>>()?;
+    let mut all = host.concat();
+    batch.sum(&mut all)?;
+    let mut rest = all.as_slice();
+    for buffer in buffers {
+        let (own, after) = rest.split_at(device.length(buffer));
+        *buffer = device.upload(own.to_vec())?;
+        rest = after;
+    }
+    Ok(())
 }

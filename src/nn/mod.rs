@@ -39,6 +39,8 @@ mod precision;
 mod taped;
 
 pub(crate) use backend::INFERENCE_ROWS;
+#[cfg(feature = "cuda")]
+pub(crate) use backend::sum_on_host;
 pub use backend::{Backend, Normalization, ReluOutput, RunningUpdate};
 pub use buffer_pool::BufferPool;
 pub use cpu::Map as CpuMap;

@@ -56,8 +56,8 @@ pub enum DeviceChoice {
     Auto,
     /// The CPU.
     Cpu,
-    /// The CUDA device with this number.
-    Cuda(usize),
+    /// The CUDA device with this number, else the first; of ranks that are processes each takes one of its own.
+    Cuda(Option<usize>),
 }
 
 impl Study {
@@ -74,8 +74,8 @@ impl DeviceChoice {
         match text {
             "auto" => Some(Self::Auto),
             "cpu" => Some(Self::Cpu),
-            "cuda" => Some(Self::Cuda(0)),
-            other => other.strip_prefix("cuda:").and_then(|number| number.parse().ok()).map(Self::Cuda),
+            "cuda" => Some(Self::Cuda(None)),
+            other => Some(Self::Cuda(Some(other.strip_prefix("cuda:")?.parse().ok()?))),
         }
     }
 }

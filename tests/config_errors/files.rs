@@ -129,8 +129,8 @@ fn paths_are_relative_to_the_directory_of_the_file() {
 fn devices() {
     assert_eq!(base(&[]).device, DeviceChoice::Auto);
     assert_eq!(base(&["device=cpu"]).device, DeviceChoice::Cpu);
-    assert_eq!(base(&["device=cuda"]).device, DeviceChoice::Cuda(0));
-    assert_eq!(base(&["device=cuda:3"]).device, DeviceChoice::Cuda(3));
+    assert_eq!(base(&["device=cuda"]).device, DeviceChoice::Cuda(None));
+    assert_eq!(base(&["device=cuda:3"]).device, DeviceChoice::Cuda(Some(3)));
     for wrong in ["device=gpu", "device=cuda:", "device=cuda:-1", "device=cuda:99999999999999999999", "device=0"] {
         parse(BASE, Path::new("base.toml"), &[wrong.to_owned()]).unwrap_err();
     }

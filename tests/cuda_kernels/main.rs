@@ -16,6 +16,7 @@ mod element;
 mod host;
 mod sources;
 
+mod add;
 mod bias;
 mod compile;
 mod convert;

@@ -6,6 +6,24 @@
 
 namespace software {
 
+constexpr int MAX_DEVICES = sizeof devices / sizeof *devices;
+
+/// Returns the numbers that SOFTWARE_DEVICES (2 by default) and CUDA_VISIBLE_DEVICES leave, by ordinal.
+static const std::vector<int>& visible() {
+    static const std::vector<int> numbers = [] {
+        const char *count = std::getenv("SOFTWARE_DEVICES"), *chosen = std::getenv("CUDA_VISIBLE_DEVICES");
+        int all = std::min(count ? std::atoi(count) : 2, MAX_DEVICES);
+        std::vector<int> numbers;
+        std::stringstream list(chosen ? chosen : "");
+        for (std::string number; chosen && std::getline(list, number, ',') && std::atoi(number.c_str()) < all;) {
+            numbers.push_back(std::atoi(number.c_str()));
+        }
+        for (int i = 0; !chosen && i < all; i++) numbers.push_back(i);
+        return numbers;
+    }();
+    return numbers;
+}
+
 static void report() {
     const char* path = std::getenv("SOFTWARE_REPORT");
     FILE* file = path ? std::fopen(path, "a") : nullptr;
@@ -39,13 +57,13 @@ API int cuDriverGetVersion(int* version) {
 
 API int cuDeviceGetCount(int* count) {
     ENTER(false);
-    *count = 2;
+    *count = static_cast<int>(visible().size());
     return 0;
 }
 
 API int cuDeviceGet(int* device, int ordinal) {
     ENTER(false);
-    if (ordinal < 0 || ordinal > 1) return INVALID_DEVICE;
+    if (ordinal < 0 || size_t(ordinal) >= visible().size()) return INVALID_DEVICE;
     *device = ordinal;
     return 0;
 }
@@ -53,6 +71,12 @@ API int cuDeviceGet(int* device, int ordinal) {
 API int cuDeviceGetName(char* name, int length, int device) {
     ENTER(false);
     std::snprintf(name, static_cast<size_t>(length), "software device %d", device);
+    return 0;
+}
+
+API int cuDeviceGetUuid_v2(unsigned char (*uuid)[16], int device) {
+    ENTER(false);
+    std::memset(*uuid, visible()[size_t(device)], sizeof *uuid);
     return 0;
 }
 

@@ -8,7 +8,10 @@
 #[path = "../cuda_kernels/sources.rs"]
 mod sources;
 
+#[path = "../common/mod.rs"]
+mod common;
 mod failures;
+mod ranks;
 mod run;
 mod study;
 mod toolchain;
@@ -39,6 +42,7 @@ fn the_program_runs_on_the_software_device() {
     compiled_kernels_are_cached(&toolchain);
     too_little_memory(&toolchain);
     studies(&toolchain);
+    ranks::any_number_of_devices(&toolchain);
     failures::each_call_fails(&toolchain);
     let totals = TOTALS.lock().unwrap();
     let seconds = start.elapsed().as_secs();
@@ -80,6 +84,7 @@ fn doctor(toolchain: &Toolchain) {
         let settings = [("SOFTWARE_SCHEDULE", schedule)];
         let outcome = run(toolchain, &toolchain.program, &arguments, &settings).expect_success();
         assert!(outcome.stdout.contains("software device 0") && outcome.stdout.contains("lib64/libcudnn.so.9"));
+        assert!(outcome.stdout.contains("2.27.3"), "{}", outcome.stdout);
         for precision in precisions {
             for direction in ["forward", "backward_data", "backward_filter"] {
                 assert!(outcome.launches.contains_key(&format!("cudnn_{direction}_{precision}")), "{schedule}");

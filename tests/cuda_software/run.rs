@@ -3,8 +3,8 @@
 use crate::toolchain::Toolchain;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 use std::sync::Mutex;
 
 /// What all runs together have exercised.
@@ -62,6 +62,11 @@ pub(crate) fn run(toolchain: &Toolchain, program: &Path, arguments: &[&str], set
     // Without kernels that an earlier run has compiled, unless `settings` name another directory.
     command.env("XDG_CACHE_HOME", directory.path()).envs(settings.iter().copied());
     let output = command.env("SOFTWARE_REPORT", &report).output().unwrap();
+    read(&output, [report])
+}
+
+/// Returns the end of a run with the reports of its processes, and adds them to the totals.
+pub(crate) fn read(output: &Output, reports: impl IntoIterator<Item = PathBuf>) -> Outcome {
     let mut outcome = Outcome {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -71,7 +76,7 @@ pub(crate) fn run(toolchain: &Toolchain, program: &Path, arguments: &[&str], set
         refused: Vec::new(),
         injected: 0,
     };
-    outcome.read(&fs::read_to_string(report).unwrap_or_default());
+    reports.into_iter().for_each(|report| outcome.read(&fs::read_to_string(report).unwrap_or_default()));
     let mut totals = TOTALS.lock().unwrap();
     totals.functions.extend(outcome.calls.keys().cloned());
     totals.kernels.extend(outcome.launches.keys().cloned());
@@ -91,7 +96,7 @@ impl Outcome {
                 "function" => self.calls.extend([counted()]),
                 "kernel" => self.launches.extend([counted()]),
                 "refused" => self.refused.push(rest.to_owned()),
-                "injected" => self.injected = rest.parse().unwrap(),
+                "injected" => self.injected += rest.parse::<u64>().unwrap(),
                 _ => panic!("{line}"),
             }
         }

@@ -68,7 +68,7 @@ struct Module {
 };
 
 static std::recursive_mutex lock;
-static Device devices[2] = {{0}, {1}};
+static Device devices[4] = {{0}, {1}, {2}, {3}};
 static std::deque<Stream> streams;
 static std::deque<Event> events;
 static std::set<const void*> modules;

@@ -58,8 +58,12 @@ pub(crate) struct Study {
 
 impl Study {
     pub(crate) fn new() -> Self {
+        Self::of(PIPELINE)
+    }
+
+    pub(crate) fn of(pipeline: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("study.toml"), PIPELINE).unwrap();
+        fs::write(directory.path().join("study.toml"), pipeline).unwrap();
         Self { directory }
     }
 
@@ -69,11 +73,16 @@ impl Study {
 
     /// The arguments of a run on a device, with a checkpoint after every step.
     pub(crate) fn arguments(&self, device: &str) -> Vec<String> {
+        self.arguments_into(&self.output(), device)
+    }
+
+    /// The same with output in another directory.
+    pub(crate) fn arguments_into(&self, output: &Path, device: &str) -> Vec<String> {
         let file = self.directory.path().join("study.toml");
         let options = ["--device", device, "--threads", "2", "--checkpoint-every", "0", "--output"];
         let paths = |path: &Path| path.display().to_string();
         let start = ["run".to_owned(), paths(&file)].into_iter().chain(options.map(str::to_owned));
-        start.chain([paths(&self.output())]).collect()
+        start.chain([paths(output)]).collect()
     }
 
     /// Runs the study with more arguments, and with settings of the software device.

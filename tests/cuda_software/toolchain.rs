@@ -158,11 +158,12 @@ impl Compiler {
 /// Builds the libraries, the driver first, and links them under the names by which the linker and cudarc look for them.
 fn build_libraries(compiler: &Compiler, directory: &Path) {
     let driver = directory.join("libcuda.so.1");
-    let libraries: [(&[&str], &str, &str, &str); 4] = [
+    let libraries: [(&[&str], &str, &str, &str); 5] = [
         (&["driver.cpp", "memory.cpp", "modules.cpp"], "libcuda.so", ".1", "-O2"),
         (&["nvrtc.cpp"], "libnvrtc.so", ".13", "-O1"),
         (&["cublas.cpp"], "libcublas.so", ".13", "-O3"),
         (&["cudnn.cpp"], "libcudnn.so", ".9", "-O3"),
+        (&["nccl.cpp"], "libnccl.so", ".2", "-O1"),
     ];
     let read = |file: &&str| format!("#line 1 \"{file}\"\n{}", fs::read_to_string(here().join(file)).unwrap());
     let build = |&(sources, name, version, optimize): &(&[&str], &str, &str, &str)| {

@@ -138,16 +138,7 @@ fn verify(text: &str) -> Result<Verify, String> {
 }
 
 fn device(text: &str) -> Result<DeviceChoice, String> {
-    match text {
-        "auto" => Ok(DeviceChoice::Auto),
-        "cpu" => Ok(DeviceChoice::Cpu),
-        "cuda" => Ok(DeviceChoice::Cuda(0)),
-        _ => text
-            .strip_prefix("cuda:")
-            .and_then(|number| number.parse().ok())
-            .map(DeviceChoice::Cuda)
-            .ok_or_else(|| "must be auto, cpu, cuda or cuda:NUMBER".to_owned()),
-    }
+    DeviceChoice::parse(text).ok_or_else(|| "must be auto, cpu, cuda or cuda:NUMBER".to_owned())
 }
 
 #[cfg(test)]
@@ -164,7 +155,8 @@ mod tests {
 
     #[test]
     fn devices_are_parsed() {
-        assert_eq!(device("cuda:3"), Ok(DeviceChoice::Cuda(3)));
+        assert_eq!(device("cuda:3"), Ok(DeviceChoice::Cuda(Some(3))));
+        assert_eq!(device("cuda"), Ok(DeviceChoice::Cuda(None)));
         for wrong in ["gpu", "cuda:", "cuda:-1", "cuda1", ""] {
             assert!(device(wrong).is_err(), "{wrong}");
         }

@@ -139,7 +139,8 @@ fn device_text(choice: DeviceChoice) -> String {
     match choice {
         DeviceChoice::Auto => "auto".to_owned(),
         DeviceChoice::Cpu => "cpu".to_owned(),
-        DeviceChoice::Cuda(number) => format!("cuda:{number}"),
+        DeviceChoice::Cuda(None) => "cuda".to_owned(),
+        DeviceChoice::Cuda(Some(number)) => format!("cuda:{number}"),
     }
 }
 

@@ -8,8 +8,8 @@ mod library;
 pub use launcher::Launcher;
 
 use crate::base::{Error, ErrorKind, Result};
-use crate::group::Group;
 use crate::group::clock::CallClock;
+use crate::group::{Group, of_rank};
 use calls::Calls;
 use std::ffi::{c_int, c_void};
 use std::thread;
@@ -22,6 +22,9 @@ const SPIN: Duration = Duration::from_millis(2);
 /// Longest sleep of a wait.
 const MAX_NAP: Duration = Duration::from_millis(20);
 
+/// How long the launcher has to forward the message of a rank that ends all.
+const FORWARD: Duration = Duration::from_millis(300);
+
 /// A rank that is a process of an MPI job.
 pub struct Mpi {
     calls: Box<dyn Calls>,
@@ -31,6 +34,8 @@ pub struct Mpi {
     rank: usize,
     size: usize,
     clock: CallClock,
+    /// Says why this rank ends the others.
+    report: fn(&Error),
 }
 
 impl std::fmt::Debug for Mpi {
@@ -40,16 +45,17 @@ impl std::fmt::Debug for Mpi {
 }
 
 impl Mpi {
-    /// Opens the library that the launcher suits and joins the job.
+    /// Opens the library that the launcher suits and joins the job. `report` gets the error because of which this rank ends
+    /// all, itself included.
     ///
     /// # Errors
     /// No library can be opened, or it sees another number of ranks than the launcher has started.
-    pub fn join(launcher: &Launcher) -> Result<Self> {
+    pub fn join(launcher: &Launcher, report: fn(&Error)) -> Result<Self> {
         let calls = library::open(launcher)?;
         calls.init().map_err(|code| failed("MPI_Init_thread", code))?;
         let (rank, size) = calls.place().map_err(|code| failed("MPI_Comm_rank", code))?;
         let (library, node) = (calls.library_version(), calls.processor_name());
-        let mpi = Self { calls, library, node, rank, size, clock: CallClock::default() };
+        let mpi = Self { calls, library, node, rank, size, clock: CallClock::default(), report };
         if launcher.size != size {
             let error = mpi.wrong_launcher(launcher);
             mpi.leave();
@@ -154,6 +160,9 @@ impl Group for Mpi {
     }
 
     fn fail(&self, error: &Error) {
+        (self.report)(&of_rank(&format!("rank {} on {}", self.rank, self.node), error));
+        // The launcher ends all ranks at once and drops what it has not read of their messages (MPICH).
+        thread::sleep(FORWARD);
         let code = if error.kind() == ErrorKind::Usage { 2 } else { 3 };
         self.calls.abort(code);
     }

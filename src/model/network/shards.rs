@@ -164,16 +164,6 @@ impl<D: Backend> Network<D> {
         if batch.sharding().group().size() == 1 {
             return Ok(());
         }
-        let gradients = &mut self.parameters.gradients;
-        let host = gradients.iter().map(|gradient| self.device.download(gradient)).collect::<Result<Vec<_>>>()?;
-        let mut all = host.concat();
-        batch.sum(&mut all)?;
-        let mut rest = all.as_slice();
-        for gradient in gradients {
-            let (own, after) = rest.split_at(self.device.length(gradient));
-            *gradient = self.device.upload(own.to_vec())?;
-            rest = after;
-        }
-        Ok(())
+        self.device.sum_over_ranks(batch, &mut self.parameters.gradients)
     }
 }

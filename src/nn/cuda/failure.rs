@@ -5,6 +5,7 @@
 //! [`reporting`] returns the recorded failure in place of the panic.
 
 use super::gpu::Gpu;
+use super::nccl;
 use crate::base::{Error, ErrorKind, Result, panics};
 use cudarc::driver::sys::CUresult;
 use std::cell::RefCell;
@@ -83,6 +84,7 @@ pub fn reporting<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
         return Err(error);
     }
     last();
+    nccl::begin();
     let outcome = panics::catch_payload(work);
     if let Ok(Ok(result)) = outcome {
         return Ok(result);
@@ -92,6 +94,7 @@ pub fn reporting<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
     {
         return outcome.unwrap_or_else(|panic| resume_unwind(panic));
     }
+    nccl::give_up();
     // A library may have been the first to notice that the context has ended, with a status of its own.
     Gpu::synchronize_all();
     match outcome {

@@ -107,6 +107,7 @@ kernels! {
     }
 
     alone {
+        add(from: Address<'_>, length: i64, to: Address<'_>);
         to_bf16(from: Address<'_>, length: i64, to: Address<'_>);
         to_f32(from: Address<'_>, length: i64, to: Address<'_>);
         channel_sums_merge(part_sums: Address<'_>, parts: i32, channels: i32, sums: Address<'_>);

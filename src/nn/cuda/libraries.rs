@@ -22,6 +22,11 @@ const LIBRARIES: [Library; 4] = [
     Library { file: "libcudnn.so.9", package: "nvidia-cudnn-cu13" },
 ];
 
+/// Several GPUs need it, one does not.
+const NCCL: Library = Library { file: "libnccl.so.2", package: "nvidia-nccl-cu13" };
+/// The variable that names NCCL's library, or is `off`.
+const NCCL_VARIABLE: &str = "SIMCLR_NCCL";
+
 /// Opens all libraries that the kernels need, once per process.
 ///
 /// # Errors
@@ -29,6 +34,22 @@ const LIBRARIES: [Library; 4] = [
 pub(super) fn open() -> Result<()> {
     static OPENED: OnceLock<Result<()>> = OnceLock::new();
     OPENED.get_or_init(open_all).clone()
+}
+
+/// Opens NCCL, or the library that `SIMCLR_NCCL` names.
+///
+/// # Errors
+/// Why it cannot be opened, or that it must not be.
+pub(super) fn nccl() -> Result<Opened, String> {
+    let file = match std::env::var(NCCL_VARIABLE) {
+        Ok(choice) if choice == "off" => return Err(format!("{NCCL_VARIABLE} is off")),
+        Ok(path) if !path.is_empty() => path,
+        _ => {
+            open_library(&NCCL, &mut None).map_err(|error| error.what().to_owned())?;
+            NCCL.file.to_owned()
+        }
+    };
+    open_shared(Path::new(&file)).map_err(|reason| format!("{file} cannot be loaded: {reason}"))
 }
 
 /// Opens the driver's library.
@@ -101,10 +122,12 @@ fn missing(library: &Library, reason: &str) -> Error {
 
 /// Opens a library for the rest of the process and makes its symbols visible to libraries opened later.
 fn open_global(path: &Path) -> Result<(), String> {
-    // SAFETY: runs the initializers of NVIDIA's libraries, which have no preconditions; it is never closed.
-    let library = unsafe { Opened::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }.map_err(|error| reason(&error))?;
-    std::mem::forget(library);
-    Ok(())
+    open_shared(path).map(std::mem::forget)
+}
+
+fn open_shared(path: &Path) -> Result<Opened, String> {
+    // SAFETY: runs the initializers of NVIDIA's libraries, which have no preconditions; the caller never closes it.
+    unsafe { Opened::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }.map_err(|error| reason(&error))
 }
 
 /// Returns the loader's message, which `libloading` keeps as the source of its error.

@@ -28,6 +28,7 @@ mod kernels;
 mod libraries;
 mod memory;
 mod multi_tensor;
+mod nccl;
 mod norm;
 mod notes;
 mod nt_xent;
@@ -45,16 +46,20 @@ pub(crate) use bridge::{from_tensor, to_storage};
 pub use buffer::{Buffer, Map};
 pub use failure::reporting;
 pub(crate) use multi_tensor::{MultiTensor, ParameterTensors};
+pub use nccl::{nccl_version, use_nccl};
 pub(crate) use nt_xent::{NtXentResult, nt_xent};
-pub use probe::{DeviceInfo, probe};
+pub use probe::{DeviceInfo, VisibleGpus, probe, visible};
 pub use report::report;
 
 use crate::base::Result;
+use crate::group::ShardedBatch;
 use crate::nn::{
     Backend, Convolution, GradientSums, MaxPool, Moments, Normalization, Precision, ReluOutput, RunningUpdate,
+    sum_on_host,
 };
 use dfdx::prelude::{Cuda, Storage, Tensor};
 use gpu::Gpu;
+use grid::{Grid, THREADS};
 pub use notes::take as take_note;
 
 /// Opens the dfdx device with this ordinal and compiles our kernels for it.
@@ -110,6 +115,18 @@ impl Backend for Cuda {
     fn copy(&self, from: &Buffer, into: &mut Buffer) -> Result<()> {
         let bytes = into.len().min(from.len()) * size_of::<f32>();
         memory::copy(from.gpu(), from.address(), into.address_mut(), bytes)
+    }
+
+    fn add(&self, from: &Buffer, into: &mut Buffer) -> Result<()> {
+        let (gpu, length) = (into.gpu().clone(), into.len().min(from.len()));
+        kernels::add(&gpu, Grid::over(length, THREADS)?, from.address(), length as i64, into.address_mut())
+    }
+
+    fn sum_over_ranks(&self, batch: &ShardedBatch, buffers: &mut [Buffer]) -> Result<()> {
+        match nccl::sum(&bridge::gpu_of(self)?, batch, buffers)? {
+            true => Ok(()),
+            false => sum_on_host(self, batch, buffers),
+        }
     }
 
     fn length(&self, buffer: &Buffer) -> usize {

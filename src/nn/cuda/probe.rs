@@ -43,6 +43,30 @@ pub fn probe(ordinal: usize) -> Result<DeviceInfo> {
     check_capability(info)
 }
 
+/// The GPUs that this process sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VisibleGpus {
+    /// UUIDs in the order of the ordinals, in hexadecimal digits; they are unique over all machines.
+    pub uuids: Vec<String>,
+    /// Compute capability of the first: major, minor.
+    pub capability: (i32, i32),
+}
+
+/// Returns the GPUs that this process sees, without allocating memory or creating a context on one of them.
+///
+/// # Errors
+/// The driver or a library is missing, there is no device, or the first one is too old.
+pub fn visible() -> Result<VisibleGpus> {
+    let DeviceInfo { capability, .. } = probe(0)?;
+    libraries::open()?;
+    let devices = device::get_count().checked("cuDeviceGetCount")?;
+    let uuid = |ordinal: i32| {
+        let uuid = device::get(ordinal).and_then(device::get_uuid).checked("cuDeviceGetUuid")?;
+        Ok(uuid.bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    };
+    Ok(VisibleGpus { uuids: (0..devices).map(uuid).collect::<Result<_>>()?, capability })
+}
+
 fn device_at(ordinal: usize, devices: i32) -> Result<CUdevice> {
     match i32::try_from(ordinal) {
         Ok(ordinal) if ordinal < devices => device::get(ordinal).checked("cuDeviceGet"),

@@ -1,10 +1,11 @@
 //! The source of the kernels, which is compiled as one program.
 
 /// The headers in the order of their dependencies, then the kernels; there are no other includes.
-const FILES: [(&str, &str); 13] = [
+const FILES: [(&str, &str); 14] = [
     ("common.cuh", include_str!("kernels/common.cuh")),
     ("sums.cuh", include_str!("kernels/sums.cuh")),
     ("tensors.cuh", include_str!("kernels/tensors.cuh")),
+    ("add.cu", include_str!("kernels/add.cu")),
     ("average_pool.cu", include_str!("kernels/average_pool.cu")),
     ("bias.cu", include_str!("kernels/bias.cu")),
     ("convert.cu", include_str!("kernels/convert.cu")),

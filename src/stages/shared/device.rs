@@ -13,13 +13,16 @@ use crate::study::DeviceChoice;
 use crate::train::Compute;
 use dfdx::prelude::Cpu;
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// File that exists if NVIDIA's driver is loaded, so that a binary with CUDA would find a GPU.
 const NVIDIA_DRIVER: &str = "/proc/driver/nvidia/version";
 /// Memory that cuBLAS, cuDNN and kernels, loaded when they are first used, allocate beside our pool, bytes.
 const LIBRARY_MEMORY: u64 = 512 << 20;
-/// The CUDA device that `auto` tries.
+/// The CUDA device of `auto` and `cuda`, unless this process is a rank that has taken another.
 const FIRST: usize = 0;
+/// The CUDA device that this rank has taken.
+static TAKEN: OnceLock<usize> = OnceLock::new();
 
 /// Work on a device of any type.
 pub(crate) trait Work {
@@ -42,6 +45,16 @@ pub(crate) fn run<W: Work>(choice: DeviceChoice, work: W) -> Result<W::Output> {
         Some(number) => cuda::reporting(|| work.on(&cuda::open(number)?)),
         None => work.on(&Cpu::default()),
     }
+}
+
+/// Makes a CUDA device that of `auto` and `cuda` in this process, which is a rank; the first call decides.
+pub(super) fn take(number: usize) {
+    TAKEN.get_or_init(|| number);
+}
+
+/// Returns the CUDA device of `auto` and `cuda`.
+fn own() -> usize {
+    TAKEN.get().copied().unwrap_or(FIRST)
 }
 
 /// A stage that computes on a device.
@@ -119,7 +132,7 @@ pub(crate) fn name(choice: DeviceChoice) -> String {
     match (report(choice), choice) {
         (Ok(DeviceReport { name, .. }), _) if name == "cpu" => name,
         (Ok(DeviceReport { name, model, .. }), _) => format!("{name} ({model})"),
-        (Err(_), DeviceChoice::Cuda(number)) => format!("cuda:{number}"),
+        (Err(_), DeviceChoice::Cuda(number)) => format!("cuda:{}", number.unwrap_or_else(own)),
         (Err(_), _) => "cpu".to_owned(),
     }
 }
@@ -127,7 +140,7 @@ pub(crate) fn name(choice: DeviceChoice) -> String {
 /// Returns why `auto` selects the CPU, if a user may have expected a GPU.
 pub(crate) fn why_cpu(choice: DeviceChoice) -> Option<String> {
     let error = match choice {
-        DeviceChoice::Auto => cuda::report(FIRST).err()?,
+        DeviceChoice::Auto => cuda::report(own()).err()?,
         DeviceChoice::Cpu | DeviceChoice::Cuda(_) => return None,
     };
     let may_expect_gpu = cfg!(feature = "cuda") || Path::new(NVIDIA_DRIVER).exists();
@@ -166,8 +179,13 @@ pub(in crate::stages) fn peak_flops(choice: DeviceChoice) -> Option<f64> {
 fn cuda_number(choice: DeviceChoice) -> Result<Option<usize>> {
     match choice {
         DeviceChoice::Cpu => Ok(None),
+        // The other ranks have GPUs, too.
+        DeviceChoice::Auto if TAKEN.get().is_some() => cuda::report(own()).map(|_| Some(own())),
         DeviceChoice::Auto => Ok(cuda::report(FIRST).is_ok().then_some(FIRST)),
-        DeviceChoice::Cuda(number) => cuda::report(number).map(|_| Some(number)),
+        DeviceChoice::Cuda(number) => {
+            let number = number.unwrap_or_else(own);
+            cuda::report(number).map(|_| Some(number))
+        }
     }
 }
 
@@ -204,7 +222,7 @@ mod tests {
 
     #[test]
     fn an_unavailable_device_is_an_error_with_help() {
-        let choice = DeviceChoice::Cuda(4000);
+        let choice = DeviceChoice::Cuda(Some(4000));
         let error = run(choice, Name).unwrap_err();
         assert!(error.next_step().is_some(), "{error}");
         assert_eq!(obstacle(choice, None).unwrap().what(), error.what());

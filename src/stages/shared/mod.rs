@@ -11,6 +11,8 @@ pub(crate) mod labels;
 pub(crate) mod metrics;
 #[cfg(not(feature = "cuda"))]
 mod no_cuda;
+#[cfg_attr(not(unix), allow(dead_code, reason = "ranks that are processes need Unix"))]
+pub(crate) mod rank_devices;
 mod ranks;
 pub(super) mod results;
 pub(super) mod sample;

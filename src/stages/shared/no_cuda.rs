@@ -31,3 +31,22 @@ pub(super) fn open(number: usize) -> Result<Cpu> {
 pub(super) fn inference_rows(_side: usize) -> usize {
     INFERENCE_ROWS
 }
+
+/// Stands for the GPUs that a process sees; there is none of this type.
+pub(super) struct VisibleGpus {
+    pub(super) uuids: Vec<String>,
+    pub(super) capability: (i32, i32),
+}
+
+/// Fails.
+pub(super) fn visible() -> Result<VisibleGpus> {
+    report(0).map(|_| VisibleGpus { uuids: Vec::new(), capability: (0, 0) })
+}
+
+/// Fails.
+pub(super) fn nccl_version() -> Result<String> {
+    report(0).map(|_| String::new())
+}
+
+/// Does nothing: no rank has a GPU.
+pub(super) fn use_nccl() {}
