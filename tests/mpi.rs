@@ -67,6 +67,7 @@ impl Study {
         let (file, output) = (self.path().join("mpi.toml"), self.path().join(output));
         let paths = [file, output].map(|path| path.display().to_string());
         let fixed = ["run", &paths[0], "--output", &paths[1], "--only", "pretrain", "--quiet", "--threads", "1"];
+        let fixed = [&fixed[..], &["--device", "cpu"]].concat();
         fixed.iter().copied().chain(more.iter().copied()).map(str::to_owned).collect()
     }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Returns how often a test repeats a random experiment: `count` times what `SIMCLR_TEST_ROUNDS` has, 1 by default.
-#[allow(dead_code, reason = "not every test that has this module repeats something")]
+#[allow(dead_code, clippy::expect_used, reason = "not every test repeats something, and each stops by panicking")]
 pub(crate) fn repeated(count: usize) -> usize {
     let factor = std::env::var("SIMCLR_TEST_ROUNDS").ok();
     count * factor.map_or(1, |factor| factor.parse::<usize>().expect("SIMCLR_TEST_ROUNDS is a whole number"))
