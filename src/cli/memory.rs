@@ -1,7 +1,7 @@
 //! Checks the estimated memory of a run against the memory of the machine.
 
 use crate::base::{Error, Result, human};
-use crate::engine::{self, Graph, PlanEntry, PlanStatus, RunOptions, Store};
+use crate::engine::{self, Graph, PlanEntry, PlanStatus, RunOptions, StageId, Store};
 use crate::pipeline::Assembly;
 use crate::runs::Hardware;
 
@@ -14,27 +14,54 @@ struct Excess {
     jobs_that_fit: usize,
 }
 
+/// The part of the ranks that are on this machine.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RanksHere {
+    /// Ranks on this machine.
+    pub(super) here: u64,
+    /// Ranks on all.
+    pub(super) all: u64,
+}
+
+impl RanksHere {
+    /// All ranks are on this machine.
+    pub(super) const ALL: Self = Self { here: 1, all: 1 };
+
+    /// Returns the memory on this machine of a stage that the ranks divide if it has shards.
+    fn memory(self, graph: &Graph, id: StageId) -> Option<u64> {
+        let memory = graph.cost(id)?.memory;
+        match graph.stage(id).shards() {
+            1 => Some(memory),
+            _ => Some((u128::from(memory) * u128::from(self.here) / u128::from(self.all)) as u64),
+        }
+    }
+}
+
 /// Returns the error of a CPU run whose stages, alone or in parallel, do not fit into the machine's memory. The system
 /// would kill such a run partway through.
 ///
 /// # Errors
 /// A pattern in the options matches no stage.
-pub(super) fn obstacle(assembly: &Assembly, store: &Store, options: &RunOptions) -> Result<Option<Error>> {
+pub(super) fn obstacle(
+    assembly: &Assembly,
+    store: &Store,
+    options: &RunOptions,
+    ranks: RanksHere,
+) -> Result<Option<Error>> {
+    let graph = &assembly.graph;
     let Some(available) = Hardware::here().memory_bytes else { return Ok(None) };
     // Finding out which stages would run means checking every artifact; skip it if even all stages together fit.
-    if excess(memory_of_all(&assembly.graph), options.jobs, available).is_none() {
+    let all = graph.iter().filter_map(|id| ranks.memory(graph, id)).collect();
+    if excess(all, options.jobs, available).is_none() {
         return Ok(None);
     }
-    let mut entries: Vec<PlanEntry> = engine::plan_with(&assembly.graph, store, options)?;
+    let mut entries: Vec<PlanEntry> = engine::plan_with(graph, store, options)?;
     entries.retain(|entry| matches!(entry.status, PlanStatus::WillRun { .. }));
-    let needed = entries.iter().filter_map(|entry| entry.cost).map(|cost| cost.memory).collect();
+    let needed = entries.iter().filter_map(|entry| ranks.memory(graph, entry.id)).collect();
     let Some(excess) = excess(needed, options.jobs, available) else { return Ok(None) };
-    let largest = entries.iter().max_by_key(|entry| entry.cost.map(|cost| cost.memory));
+    let largest = entries.iter().filter_map(|entry| Some((entry, ranks.memory(graph, entry.id)?)));
+    let largest = largest.max_by_key(|(_, memory)| *memory);
     Ok(largest.map(|largest| error(assembly, largest, &excess, available)))
-}
-
-fn memory_of_all(graph: &Graph) -> Vec<u64> {
-    graph.iter().filter_map(|id| graph.cost(id)).map(|cost| cost.memory).collect()
 }
 
 /// Compares the sum of the `jobs` largest stages with the available memory.
@@ -48,7 +75,8 @@ fn excess(mut needed: Vec<u64>, jobs: usize, available: u64) -> Option<Excess> {
     (sum > available).then_some(Excess { needed: sum, jobs_that_fit })
 }
 
-fn error(assembly: &Assembly, largest: &PlanEntry, excess: &Excess, available: u64) -> Error {
+/// `memory` is what the largest stage needs.
+fn error(assembly: &Assembly, (largest, memory): (&PlanEntry, u64), excess: &Excess, available: u64) -> Error {
     const OVERRIDE: &str = "--force-memory overrides this check";
     let (name, machine) = (&largest.name, human::bytes(available));
     let needed = human::bytes(excess.needed);
@@ -56,7 +84,7 @@ fn error(assembly: &Assembly, largest: &PlanEntry, excess: &Excess, available: u
         let what = format!("stages computed in parallel need about {needed} of memory, and this machine has {machine}");
         return Error::stage(what).help(format!("run with --jobs {}; {OVERRIDE}", excess.jobs_that_fit));
     }
-    let needed = largest.cost.map(|cost| human::bytes(cost.memory)).unwrap_or(needed);
+    let needed = human::bytes(memory);
     let advice = assembly.what_fits(largest.id, available);
     let advice = advice.unwrap_or_else(|| "use a smaller encoder, smaller batches or smaller images".to_owned());
     Error::stage(format!("{name} needs about {needed} of memory, and this machine has {machine}"))

@@ -5,6 +5,7 @@ mod watchdog;
 
 use super::args::RanksArgument;
 use super::failure::Failure;
+use super::memory::RanksHere;
 use super::{exit_code, output};
 use crate::base::{Error, Result, system};
 use crate::engine::{self, Graph, RunOptions};
@@ -80,6 +81,18 @@ impl Ranks {
             Self::Threads(count) => *count,
             #[cfg(unix)]
             Self::Processes(processes) => processes.team.group().size(),
+        }
+    }
+
+    /// Returns how many of them are on this machine.
+    pub(super) fn here(&self) -> RanksHere {
+        match self {
+            Self::One | Self::Threads(_) => RanksHere::ALL,
+            #[cfg(unix)]
+            Self::Processes(Processes { launcher, .. }) => {
+                let here = launcher.local.unwrap_or(launcher.size) as u64;
+                RanksHere { here, all: launcher.size.max(1) as u64 }
+            }
         }
     }
 

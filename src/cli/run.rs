@@ -2,6 +2,7 @@
 
 use super::args::{PipelineArguments, RunArguments, StoreArguments};
 use super::failure::{Failure, Finish};
+use super::memory::RanksHere;
 use super::publish::ResultsWriter;
 use super::ranks::Ranks;
 use super::results;
@@ -73,7 +74,7 @@ fn run_study(ranks: &Ranks, study: Study, device: &str, arguments: &RunArguments
     let start = Instant::now();
     let max_restarts = requeue::max_restarts()?;
     let interrupted = interrupt::listen()?;
-    check_memory(&loaded, &mut assembly, &store, arguments)?;
+    check_memory(&loaded, &mut assembly, &store, arguments, ranks.here())?;
     let PipelineArguments { file, set: overrides } = &arguments.pipeline;
     if let (Some(why), false) = (device::why_cpu(device_choice(&loaded, &arguments.store)), arguments.quiet) {
         output::message(why);
@@ -161,11 +162,17 @@ fn added_sinks<'a>(arguments: &RunArguments, place: SinkPlace<'a>) -> Vec<Box<dy
 
 /// Stops a CPU run that does not fit into memory before it starts, unless the user overrides the check. On a GPU, each
 /// training run checks its own memory.
-fn check_memory(loaded: &LoadedStudy, assembly: &mut Assembly, store: &Store, arguments: &RunArguments) -> Result<()> {
+fn check_memory(
+    loaded: &LoadedStudy,
+    assembly: &mut Assembly,
+    store: &Store,
+    arguments: &RunArguments,
+    ranks: RanksHere,
+) -> Result<()> {
     if device::name(device_choice(loaded, &arguments.store)) != "cpu" {
         return Ok(());
     }
-    match memory::obstacle(assembly, store, &options(arguments, loaded))? {
+    match memory::obstacle(assembly, store, &options(arguments, loaded), ranks)? {
         Some(error) if arguments.force_memory => assembly.warnings.push(error.what().to_owned()),
         Some(error) => return Err(error),
         None => {}

@@ -90,6 +90,8 @@ fn stopped(fake: &Fake, restart: u32) -> Option<i32> {
     command.env("SLURM_ARRAY_JOB_ID", "82").env("SLURM_ARRAY_TASK_ID", "0").env("SLURM_CPUS_PER_TASK", "1");
     command.env("SLURM_RESTART_COUNT", restart.to_string());
     command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let queue = fs::read_to_string(fake.path("state/queue")).unwrap();
+    fs::write(fake.path("state/queue"), queue.replace("82_0|PENDING|Priority|", "82_0|RUNNING|None|n1")).unwrap();
     let mut task = command.spawn().unwrap();
     let events = run.join(format!("cluster/tasks/1/2-{restart}/events.jsonl"));
     let start = Instant::now();
