@@ -74,7 +74,7 @@ fn a_preempted_and_requeued_sweep_ends_as_a_local_run() {
 #[ignore = "takes minutes"]
 fn a_time_limit_of_a_minute_costs_nothing_but_time() {
     let Some(nodes) = cluster() else { return };
-    let text = sweep(1600, TWO);
+    let text = sweep(4400, TWO);
     nodes.write(&text, "");
     let settings = std::fs::read_to_string(nodes.path("work/cluster.toml")).unwrap();
     std::fs::write(nodes.path("work/cluster.toml"), settings.replace("3 min", "1 min")).unwrap();
