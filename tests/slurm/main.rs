@@ -11,6 +11,7 @@ mod common;
 mod failures;
 mod nodes;
 mod ranks;
+mod requeue;
 mod sweep;
 
 use common::artifacts;
