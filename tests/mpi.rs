@@ -9,29 +9,14 @@
 )]
 
 mod common;
+#[path = "common/ranks.rs"]
+mod ranks;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
-
-const PIPELINE: &str = r#"
-name = "mpi"
-[dataset]
-source = { shapes = { train = 120, test = 12, classes = 3 } }
-image_size = 16
-[augment.views]
-ops = [{ random_resized_crop = {} }]
-[pretrain.main]
-augment = "views"
-encoder = { tiny = { width = 0.25 } }
-projection = { layers = [12, 8], batch_norm = "all" }
-optimizer = { lars = { learning_rate = 0.3 } }
-epochs = 2
-batch_size = 32
-shards = 4
-"#;
 
 /// The launchers of both libraries; their names on Debian, else `mpirun` of whichever it is.
 const LAUNCHERS: [&str; 2] = ["mpirun.openmpi", "mpirun.mpich"];
@@ -54,7 +39,7 @@ struct Study {
 impl Study {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("mpi.toml"), PIPELINE).unwrap();
+        fs::write(directory.path().join("mpi.toml"), ranks::PIPELINE).unwrap();
         Self { directory }
     }
 
@@ -118,17 +103,7 @@ fn run(mut command: Command) -> (i32, String) {
 
 /// Returns the process of this rank of a run into a directory.
 fn process(rank: usize, output: &Path) -> Option<u32> {
-    let output = output.display().to_string();
-    let of_rank = ["OMPI_COMM_WORLD_RANK", "PMI_RANK"].map(|name| format!("{name}={rank}"));
-    let found = |entry: fs::DirEntry| -> Option<u32> {
-        let process: u32 = entry.file_name().to_str()?.parse().ok()?;
-        let read = |name: &str| Some(String::from_utf8_lossy(&fs::read(entry.path().join(name)).ok()?).into_owned());
-        let is_ours = read("cmdline")?.split('\0').any(|argument| argument == output)
-            && read("comm")?.trim() == "simclr"
-            && read("environ")?.split('\0').any(|variable| of_rank.iter().any(|of_rank| of_rank == variable));
-        is_ours.then_some(process)
-    };
-    fs::read_dir("/proc").ok()?.flatten().find_map(found)
+    ranks::process(rank, &["OMPI_COMM_WORLD_RANK", "PMI_RANK"], &output.display().to_string())
 }
 
 fn signal(name: &str, process: u32) {
@@ -138,15 +113,7 @@ fn signal(name: &str, process: u32) {
 /// Waits until a run has written a checkpoint.
 fn wait_for_checkpoint(output: &Path) {
     let start = Instant::now();
-    let written = |directory: PathBuf| -> bool {
-        let keys = fs::read_dir(directory).into_iter().flatten().flatten();
-        keys.flat_map(|key| fs::read_dir(key.path()).into_iter().flatten().flatten())
-            .any(|file| file.file_name().to_string_lossy().starts_with("step-"))
-    };
-    let kinds = || fs::read_dir(output.join("store-v1")).into_iter().flatten().flatten();
-    while !kinds().any(|kind| {
-        written(kind.path()) || fs::read_dir(kind.path()).into_iter().flatten().flatten().any(|of| written(of.path()))
-    }) {
+    while !ranks::has_checkpoint(output) {
         assert!(start.elapsed() < LIMIT, "no checkpoint below {}", output.display());
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -14,7 +14,7 @@ struct Excess {
     jobs_that_fit: usize,
 }
 
-/// The part of the ranks that are on this machine.
+/// The share of the ranks that is on this machine.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RanksHere {
     /// Ranks on this machine.

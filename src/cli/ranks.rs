@@ -9,9 +9,9 @@ use super::memory::RanksHere;
 use super::{exit_code, output};
 use crate::base::{Error, Result, system};
 use crate::engine::{self, Graph, RunOptions};
-use crate::group::Team;
 #[cfg(unix)]
 use crate::group::{Launcher, Mpi};
+use crate::group::{Team, gather_texts};
 #[cfg(unix)]
 use crate::stages::shared::rank_devices;
 use crate::study::DeviceChoice;
@@ -23,8 +23,6 @@ use std::thread;
 use std::time::Duration;
 use watchdog::watch;
 
-/// Bytes of what a rank says of itself at the start.
-const LINE: usize = 512;
 /// What a rank says that could not read the pipeline.
 const FAILED: &str = "failed";
 
@@ -89,10 +87,7 @@ impl Ranks {
         match self {
             Self::One | Self::Threads(_) => RanksHere::ALL,
             #[cfg(unix)]
-            Self::Processes(Processes { launcher, .. }) => {
-                let here = launcher.local.unwrap_or(launcher.size) as u64;
-                RanksHere { here, all: launcher.size.max(1) as u64 }
-            }
+            Self::Processes(processes) => RanksHere { here: processes.local() as u64, all: self.count() as u64 },
         }
     }
 
@@ -112,9 +107,8 @@ impl Ranks {
             Self::One | Self::Threads(_) => chosen,
             #[cfg(unix)]
             Self::Processes(processes) => chosen.or_else(|| {
-                let local = processes.launcher.local.unwrap_or(processes.launcher.size);
                 let (all, own) = (system::cores(), thread::available_parallelism().map_or(1, usize::from));
-                let threads = if own < all { own } else { all / local };
+                let threads = if own < all { own } else { all / processes.local() };
                 u16::try_from(threads.max(1)).ok()
             }),
         }
@@ -173,13 +167,7 @@ impl Ranks {
             Self::Processes(processes) => processes.team.group(),
         };
         let own = graph.map_or_else(|| FAILED.to_owned(), identity);
-        let mut line = format!("{own}\n{}", group.node()).into_bytes();
-        line.resize(LINE, 0);
-        let all = group.all_gather(&line)?;
-        let lines: Vec<String> = all
-            .chunks_exact(LINE)
-            .map(|line| String::from_utf8_lossy(line).trim_end_matches('\0').to_owned())
-            .collect();
+        let lines = gather_texts(&**group, &format!("{own}\n{}", group.node()))?;
         let parts = |rank: usize| lines[rank].split_once('\n').unwrap_or((&lines[rank], ""));
         let first = parts(0).0;
         let Some(other) = (0..count).find(|rank| parts(*rank).0 == FAILED || parts(*rank).0 != first) else {
@@ -263,6 +251,11 @@ impl Ranks {
 
 #[cfg(unix)]
 impl Processes {
+    /// Returns the number of ranks on this machine: of all, where the launcher does not say.
+    fn local(&self) -> usize {
+        self.launcher.local.unwrap_or(self.launcher.size).max(1)
+    }
+
     /// Tells the others, once, that the run has ended.
     fn end(&self) {
         if self.team.group().rank() == 0 && !self.has_ended.replace(true) {

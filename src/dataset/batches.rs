@@ -68,7 +68,7 @@ pub fn contrastive_batches(
     policy: Arc<Policy>,
     loader: LoaderConfig,
 ) -> Batches {
-    contrastive(set, indices, policy, loader, None)
+    for_training(set, indices, policy, loader, 2, None)
 }
 
 /// Returns the batches of [`contrastive_batches`] with the rows of this rank's shards alone: of each shard all first
@@ -80,20 +80,7 @@ pub(crate) fn contrastive_shards(
     loader: LoaderConfig,
     sharding: &Sharding,
 ) -> Batches {
-    contrastive(set, indices, policy, loader, Some(sharding))
-}
-
-fn contrastive(
-    set: Arc<ImageDataset>,
-    indices: Vec<usize>,
-    policy: Arc<Policy>,
-    loader: LoaderConfig,
-    sharding: Option<&Sharding>,
-) -> Batches {
-    let LoaderConfig { batch_size, epochs, skip, seed } = loader;
-    let (per_epoch, sharding) = (indices.len() / batch_size.max(1), sharding.cloned());
-    let plan = BatchPlan { set, indices, policy, batch_size, views: 2, seed: Some(seed), sharding };
-    Batches::new(plan, per_epoch, skip..per_epoch * epochs)
+    for_training(set, indices, policy, loader, 2, Some(sharding))
 }
 
 /// Returns batches of one view of each image, shuffled in each epoch; the last batch of an epoch may be smaller. Random
@@ -104,7 +91,7 @@ pub fn labeled_batches(
     policy: Arc<Policy>,
     loader: LoaderConfig,
 ) -> Batches {
-    labeled(set, indices, policy, loader, None)
+    for_training(set, indices, policy, loader, 1, None)
 }
 
 /// Returns the batches of [`labeled_batches`] with the rows of this rank's shards alone.
@@ -115,19 +102,23 @@ pub(crate) fn labeled_shards(
     loader: LoaderConfig,
     sharding: &Sharding,
 ) -> Batches {
-    labeled(set, indices, policy, loader, Some(sharding))
+    for_training(set, indices, policy, loader, 1, Some(sharding))
 }
 
-fn labeled(
+/// Returns shuffled batches of one or two views of each image. A partial batch has fewer negatives, so that batches of two
+/// views are whole.
+fn for_training(
     set: Arc<ImageDataset>,
     indices: Vec<usize>,
     policy: Arc<Policy>,
     loader: LoaderConfig,
+    views: usize,
     sharding: Option<&Sharding>,
 ) -> Batches {
     let LoaderConfig { batch_size, epochs, skip, seed } = loader;
-    let (per_epoch, sharding) = (indices.len().div_ceil(batch_size.max(1)), sharding.cloned());
-    let plan = BatchPlan { set, indices, policy, batch_size, views: 1, seed: Some(seed), sharding };
+    let (images, size) = (indices.len(), batch_size.max(1));
+    let per_epoch = if views == 1 { images.div_ceil(size) } else { images / size };
+    let plan = BatchPlan { set, indices, policy, batch_size, views, seed: Some(seed), sharding: sharding.cloned() };
     Batches::new(plan, per_epoch, skip..per_epoch * epochs)
 }
 

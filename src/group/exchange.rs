@@ -28,7 +28,7 @@ pub(super) fn gather<T: bytemuck::Pod>(group: &dyn Group, mine: &[T]) -> Result<
 /// Returns the text of every rank, of any length, in the order of the ranks.
 ///
 /// # Errors
-/// Those of the group, or a rank has sent something else.
+/// Those of the group, or a rank has sent other bytes than those of a text.
 pub(crate) fn gather_texts(group: &dyn Group, mine: &str) -> Result<Vec<String>> {
     let lengths: Vec<u64> = gather(group, &[mine.len() as u64])?.concat();
     let longest = lengths.iter().copied().max().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
@@ -36,7 +36,7 @@ pub(crate) fn gather_texts(group: &dyn Group, mine: &str) -> Result<Vec<String>>
     padded.resize(longest, 0);
     let texts = gather(group, &padded)?.into_iter().zip(lengths).map(|(mut text, length)| {
         text.truncate(usize::try_from(length).unwrap_or(longest));
-        String::from_utf8(text).map_err(|_| Error::bug("another rank has sent something that is no text"))
+        String::from_utf8(text).map_err(|_| Error::bug("another rank has sent bytes that are not text"))
     });
     texts.collect()
 }

@@ -69,7 +69,7 @@ fn cut(mut network: Network<Cpu>, shards: usize) -> (f64, Vec<NamedTensor>, Vec<
     (loss.loss, network.gradients().unwrap(), network.state_dict().unwrap())
 }
 
-/// The largest difference of two sets of tensors, as a part of the largest value.
+/// The maximum difference of two sets of tensors, relative to the largest value.
 fn difference(ours: &[NamedTensor], theirs: &[NamedTensor]) -> f32 {
     let values = |tensors: &[NamedTensor]| -> Vec<f32> { tensors.iter().flat_map(|one| one.values.clone()).collect() };
     let (ours, theirs) = (values(ours), values(theirs));

@@ -10,6 +10,8 @@
 mod common;
 mod failures;
 mod nodes;
+#[path = "../common/ranks.rs"]
+mod rank_processes;
 mod ranks;
 mod requeue;
 mod sweep;

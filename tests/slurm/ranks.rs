@@ -3,28 +3,9 @@
 use crate::cluster;
 use crate::common::artifacts;
 use crate::nodes::{Nodes, done, kill};
+use crate::rank_processes;
 use std::fs;
 use std::process::{Child, Command, Stdio};
-
-const PIPELINE: &str = r#"
-name = "ranks"
-
-[dataset]
-source = { shapes = { train = 120, test = 12, classes = 3 } }
-image_size = 16
-
-[augment.views]
-ops = [{ random_resized_crop = {} }]
-
-[pretrain.main]
-augment = "views"
-encoder = { tiny = { width = 0.25 } }
-projection = { layers = [12, 8], batch_norm = "all" }
-optimizer = { lars = { learning_rate = 0.3 } }
-epochs = EPOCHS
-batch_size = 32
-shards = 4
-"#;
 
 /// Slurm's plugins with the libraries that they suit, and the package of Debian that the plugin needs.
 const PLUGINS: [(&str, &str, &str); 2] =
@@ -33,7 +14,8 @@ const PLUGINS: [(&str, &str, &str); 2] =
 /// A cluster with a pipeline of so many epochs.
 fn cluster_with(epochs: u32) -> Option<Nodes> {
     let nodes = cluster()?;
-    fs::write(nodes.path("work/ranks.toml"), PIPELINE.replace("EPOCHS", &epochs.to_string())).unwrap();
+    let pipeline = rank_processes::PIPELINE.replace("epochs = 2", &format!("epochs = {epochs}"));
+    fs::write(nodes.path("work/ranks.toml"), pipeline).unwrap();
     Some(nodes)
 }
 
@@ -99,8 +81,9 @@ fn a_killed_rank_of_a_job_step_ends_it_and_the_run_resumes_on_fewer() {
     alone(&nodes);
     for plugin in plugins(&nodes) {
         let step = start(&nodes, plugin, (2, 4), plugin, &["--checkpoint-every", "0"]);
-        nodes.wait_for("a checkpoint", || has_checkpoint(&nodes, plugin));
-        kill("-KILL", &process(1, plugin).unwrap_or_else(|| panic!("{plugin}: rank 1 has ended")));
+        nodes.wait_for("a checkpoint", || rank_processes::has_checkpoint(&nodes.path("work").join(plugin)));
+        let killed = process(1, plugin).unwrap_or_else(|| panic!("{plugin}: rank 1 has ended"));
+        kill("-KILL", &killed.to_string());
         let (code, text) = done(step.wait_with_output().unwrap());
         assert!(code != 0 && code != 124, "{plugin}: {code} {text}");
         assert!(text.contains("Killed"), "{text}");
@@ -111,24 +94,7 @@ fn a_killed_rank_of_a_job_step_ends_it_and_the_run_resumes_on_fewer() {
     }
 }
 
-fn has_checkpoint(nodes: &Nodes, output: &str) -> bool {
-    let of_kind =
-        fs::read_dir(nodes.path("work").join(output).join("store-v1/pretrain")).into_iter().flatten().flatten();
-    of_kind.flat_map(|entry| fs::read_dir(entry.path()).into_iter().flatten().flatten()).any(|file| {
-        let name = file.file_name().to_string_lossy().into_owned();
-        name.starts_with("step-") && name.ends_with(".safetensors")
-    })
-}
-
 /// Returns the process of a rank of a run into a directory.
-fn process(rank: usize, output: &str) -> Option<String> {
-    let of_rank = format!("SLURM_PROCID={rank}");
-    let found = |entry: fs::DirEntry| -> Option<String> {
-        let read = |name: &str| Some(String::from_utf8_lossy(&fs::read(entry.path().join(name)).ok()?).into_owned());
-        let is_ours = read("comm")?.trim() == "simclr"
-            && read("cmdline")?.split('\0').any(|argument| argument == output)
-            && read("environ")?.split('\0').any(|variable| variable == of_rank);
-        is_ours.then(|| entry.file_name().to_str().map(str::to_owned)).flatten()
-    };
-    fs::read_dir("/proc").ok()?.flatten().find_map(found)
+fn process(rank: usize, output: &str) -> Option<u32> {
+    rank_processes::process(rank, &["SLURM_PROCID"], output)
 }

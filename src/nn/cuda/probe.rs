@@ -55,7 +55,7 @@ pub struct VisibleGpus {
 /// Returns the GPUs that this process sees, without allocating memory or creating a context on one of them.
 ///
 /// # Errors
-/// The driver or a library is missing, there is no device, or the first one is too old.
+/// The driver, a library or a device is missing, or the first device is too old.
 pub fn visible() -> Result<VisibleGpus> {
     let DeviceInfo { capability, .. } = probe(0)?;
     libraries::open()?;

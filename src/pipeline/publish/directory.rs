@@ -87,9 +87,9 @@ fn replace_with(
         if renamed.is_ok() || fs::symlink_metadata(destination).is_err() {
             break;
         }
-        renamed = move_aside_and_rename(finished, destination);
         // Others that do the same come to an end.
         std::thread::sleep(Duration::from_millis(attempt));
+        renamed = move_aside_and_rename(finished, destination);
     }
     renamed.map_err(|error| Error::io("replace the report in", destination, &error))?;
     let parent = destination.parent().unwrap_or(destination);
@@ -112,7 +112,7 @@ fn rename_or_exchange(finished: &Path, destination: &Path) -> std::io::Result<()
     })
 }
 
-/// The same in two steps, between which there is no report in place, or that of another run.
+/// The same in two steps, between which the report is missing or that of another run.
 fn move_aside_and_rename(finished: &Path, destination: &Path) -> std::io::Result<()> {
     let aside = finished.with_extension("old");
     // If the old one cannot be moved, the next rename reports why.
